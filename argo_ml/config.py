@@ -1,0 +1,356 @@
+"""Frozen specs, modes and defaults.
+
+Every field is a parameter of an MLflow entry point and a command-line option of the same name; its
+description is the option's help. An unknown key or a bad value raises `ConfigError`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+from argo_ml.errors import ConfigError
+from argo_ml.policies.mdp import MDPSpec
+
+EMBEDDED_MODEL = "smollm2-135m"
+EMBEDDED_EMBEDDER = "all-minilm-l6-v2"
+DEFAULT_STRATEGIES = ("argo", "always_retrieve", "always_reason", "random")
+
+ModeName = Literal["small", "medium", "full"]
+MODES: Mapping[str, tuple[int, int]] = {"small": (10, 5), "medium": (100, 10), "full": (1000, 10)}
+"""Mode -> (questions, prices), the original study's sizes."""
+
+
+def _split_commas(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
+Prices = Annotated[
+    tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], BeforeValidator(_split_commas)
+]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(gt=0, le=1)]
+
+
+def _operational(description: str) -> Any:
+    """Keyword arguments of a field that cannot change any number of a result."""
+    return {"description": description, "json_schema_extra": {"operational": True}}
+
+
+class Spec(BaseModel):
+    """Base of all specs; an empty string means «not set», as MLflow passes it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_unset(cls, values: object) -> object:
+        if isinstance(values, dict):
+            return {name: value for name, value in values.items() if value not in ("", None)}
+        return values
+
+
+class CacheFields(Spec):
+    cache_dir: Path = Field(
+        Path("~/.cache/argo_ml"),
+        **_operational("Folder for models, indexes, the call cache and unfinished sweeps."),
+    )
+
+    @property
+    def cache_path(self) -> Path:
+        return self.cache_dir.expanduser().resolve()
+
+
+class QuestionFields(Spec):
+    dataset: Literal["atlas", "oran_bench", "jsonl"] = Field(
+        "atlas", description="Source of questions: atlas (embedded), oran_bench, jsonl (FlashRAG)."
+    )
+    questions: str = Field(
+        "",
+        **_operational("Folder of ORAN-Bench-13K or JSONL file; empty for atlas or once fetched."),
+    )
+    split: Literal["test", "tune", "calibration", "all"] = Field(
+        "test", description="Named split; calibration, tune and test are disjoint."
+    )
+    difficulty: Literal["easy", "medium", "hard", "all"] = Field(
+        "hard", description="Difficulty of the questions; all for a mixture."
+    )
+    mode: ModeName = Field(
+        "small", description="Size: small 10 questions x 5 prices, medium 100 x 10, full 1000 x 10."
+    )
+    n_questions: int | None = Field(None, ge=1, description="Questions; empty for the mode's.")
+    seed: int = Field(42, description="Seed of sampling, shuffling and every random draw.")
+
+
+class CorpusFields(CacheFields):
+    documents: str = Field(
+        "",
+        **_operational("Folder of documents or FlashRAG corpus JSONL; empty for atlas's own."),
+    )
+    chunk_size: int = Field(160, ge=16, le=4096, description="Passage size, embedder tokens.")
+    chunk_overlap: int = Field(20, ge=0, description="Overlap of neighbouring passages, tokens.")
+    embedding_model: str = Field(
+        EMBEDDED_EMBEDDER, description="Sentence Transformers model: embedded, folder or hub id."
+    )
+    chroma_url: str = Field("", **_operational("URL of a Chroma server; empty for embedded."))
+
+    @model_validator(mode="after")
+    def _overlap_below_size(self) -> CorpusFields:
+        if self.chunk_overlap >= self.chunk_size:
+            raise ValueError(
+                f"chunk_overlap={self.chunk_overlap} must be below chunk_size={self.chunk_size}"
+            )
+        return self
+
+
+class ModelFields(Spec):
+    model: str = Field(
+        EMBEDDED_MODEL,
+        description="Preset, local folder, GGUF file, hub id, or scripted:FILE.",
+    )
+    device: str = Field("auto", **_operational("auto, cpu, or cuda."))
+    gpus: Annotated[tuple[int, ...], BeforeValidator(_split_commas)] = Field(
+        (), **_operational("GPU ids to use, comma-separated; empty for all visible ones.")
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto: float32 on CPU, bfloat16 on GPUs that have it, else float16."
+    )
+    batch_tokens: int = Field(
+        8192, ge=128, **_operational("Most tokens (with padding) in one batch of the model.")
+    )
+
+
+class EpisodeFields(Spec):
+    top_k: int = Field(3, ge=1, description="Passages per retrieval.")
+    min_similarity: float = Field(
+        0.3, ge=-1, le=1, description="A retrieval succeeds if its best similarity reaches this."
+    )
+    channel_success_rate: Probability = Field(
+        1.0, description="Share of successful retrievals kept (the original's channel loss)."
+    )
+    max_steps: int = Field(20, ge=1, description="Step limit (decomposition depth).")
+    max_new_tokens: int | None = Field(
+        None, ge=1, description="Tokens per generation; empty: 24 for the embedded model, else 50."
+    )
+    evidence_tokens: int = Field(
+        384, ge=0, description="Token budget of the evidence in the synthesizer's prompt."
+    )
+    answering: Literal["likelihood", "number"] = Field(
+        "likelihood", description="How choices are answered: scored by likelihood, or by number."
+    )
+
+
+class MDPFields(Spec):
+    delta_r: Positive = Field(0.25, description="Progress of a successful retrieval.")
+    delta_p: Positive = Field(0.08, description="Progress of a reasoning step.")
+    p_s: Probability = Field(0.8, description="Success probability of a retrieval in the MDP.")
+    reason_cost: Positive = Field(0.02, description="Price c_p of a reasoning step.")
+    mu: float = Field(1.0, ge=0, allow_inf_nan=False, description="Weight of cost in utility.")
+    gamma: Probability = Field(0.98, description="Discount per step.")
+    u_max: Positive = Field(1.0, description="Largest progress.")
+    quality: Literal["linear", "sqrt", "saturating", "sigmoid"] = Field(
+        "linear", description="Quality sigma(U / u_max) of stopping."
+    )
+    alpha: Positive = Field(3.0, description="Steepness of the saturating and sigmoid qualities.")
+    theta_cont: float | None = Field(
+        None, ge=0, description="fixed_threshold: retrieve below this progress."
+    )
+    theta_star: float | None = Field(
+        None, ge=0, description="fixed_threshold: stop at this progress."
+    )
+
+    @model_validator(mode="after")
+    def _thresholds_ordered(self) -> MDPFields:
+        low, high = self.theta_cont, self.theta_star
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"theta_cont={low} must not exceed theta_star={high}")
+        return self
+
+    def mdp(self, retrieval_cost: float) -> MDPSpec:
+        return MDPSpec(
+            retrieval_cost=retrieval_cost,
+            reason_cost=self.reason_cost,
+            delta_r=self.delta_r,
+            delta_p=self.delta_p,
+            p_s=self.p_s,
+            mu=self.mu,
+            gamma=self.gamma,
+            u_max=self.u_max,
+            quality=self.quality,
+            alpha=self.alpha,
+        )
+
+
+class TrackingFields(Spec):
+    experiment: str = Field("argo_ml", **_operational("MLflow experiment."))
+    tracking_uri: str = Field(
+        "", **_operational("MLflow tracking URI; empty for MLflow's own default.")
+    )
+    shard_size: int = Field(
+        10, ge=1, **_operational("Questions per shard: what runs together and is logged together.")
+    )
+
+
+class ExperimentSpec(
+    QuestionFields, CorpusFields, ModelFields, EpisodeFields, MDPFields, TrackingFields
+):
+    """Everything that cells of one sweep share."""
+
+    @model_validator(mode="after")
+    def _sources_named(self) -> ExperimentSpec:
+        if self.dataset == "jsonl" and not self.questions:
+            raise ValueError("dataset=jsonl needs questions=FILE.jsonl")
+        if self.dataset == "jsonl" and not self.documents:
+            raise ValueError("dataset=jsonl needs documents=FOLDER or a corpus JSONL")
+        return self
+
+    @property
+    def question_limit(self) -> int:
+        return self.n_questions or MODES[self.mode][0]
+
+    @property
+    def generation_limit(self) -> int:
+        """Most new tokens of a generation: 50 as in the original study, 24 where it is slow."""
+        if self.max_new_tokens is not None:
+            return self.max_new_tokens
+        return 24 if self.model == EMBEDDED_MODEL else 50
+
+
+class CellSpec(ExperimentSpec):
+    """One cell: one strategy at one retrieval cost."""
+
+    strategy: str = Field("argo", description="Policy that decides each step.")
+    retrieval_cost: Positive = Field(0.11, description="Price c_r of one retrieval.")
+
+    @model_validator(mode="after")
+    def _strategy_known(self) -> CellSpec:
+        _check_strategies((self.strategy,), self)
+        return self
+
+    def cell_id(self, digests: Mapping[str, str]) -> str:
+        """Hash of all that can change the cell's numbers.
+
+        ``digests`` stands for the contents of questions, corpus and model, whose paths do not
+        count.
+        """
+        content = {**identity_fields(self), **digests}
+        canonical = json.dumps(content, sort_keys=True, default=str)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+class SweepSpec(ExperimentSpec):
+    """A grid of cells: every strategy at every retrieval cost."""
+
+    strategies: Names = Field(DEFAULT_STRATEGIES, description="Strategies, comma-separated.")
+    retrieval_costs: Prices = Field(
+        (), description="Prices c_r, comma-separated; empty: n_prices from 1 to 10 x reason_cost."
+    )
+    n_prices: int | None = Field(None, ge=1, description="Number of prices; empty for the mode's.")
+    resume: str = Field("", **_operational("Run id of an unfinished sweep to continue."))
+
+    @model_validator(mode="after")
+    def _grid_valid(self) -> SweepSpec:
+        _check_strategies(self.strategies, self)
+        for name, values in (
+            ("strategies", self.strategies),
+            ("retrieval_costs", self.retrieval_costs),
+        ):
+            if len(set(values)) != len(values):
+                raise ValueError(f"{name}={','.join(map(str, values))} repeats a value")
+        return self
+
+    @property
+    def prices(self) -> tuple[float, ...]:
+        if self.retrieval_costs:
+            return self.retrieval_costs
+        n_prices = self.n_prices or MODES[self.mode][1]
+        steps = np.linspace(1, 10, n_prices) * self.reason_cost
+        return tuple(round(float(price), 10) for price in steps)
+
+    def cells(self) -> list[CellSpec]:
+        shared = {name: getattr(self, name) for name in ExperimentSpec.model_fields}
+        return [
+            CellSpec(**shared, strategy=strategy, retrieval_cost=price)
+            for strategy in self.strategies
+            for price in self.prices
+        ]
+
+
+def identity_fields(spec: Spec) -> dict[str, Any]:
+    """Fields that can change a result, as JSON values."""
+    return {
+        name: value
+        for name, value in spec.model_dump(mode="json").items()
+        if not is_operational(type(spec).model_fields[name])
+    }
+
+
+def is_operational(field: FieldInfo) -> bool:
+    extra = field.json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("operational"))
+
+
+def _check_strategies(names: tuple[str, ...], spec: MDPFields) -> None:
+    from argo_ml.policies import STRATEGIES
+
+    if not names:
+        raise ValueError(f"strategies is empty; known: {', '.join(STRATEGIES)}")
+    for name in names:
+        if name not in STRATEGIES:
+            raise ValueError(f"strategy={name!r} is unknown{suggest(name, STRATEGIES)}")
+    if "fixed_threshold" in names and (spec.theta_cont is None or spec.theta_star is None):
+        raise ValueError("strategy fixed_threshold needs theta_cont and theta_star")
+
+
+def suggest(name: str, known: Mapping[str, object]) -> str:
+    """The tail of an error message: the nearest known name, then all of them."""
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ";"
+    return f"{hint} known: {', '.join(known)}"
+
+
+SpecType = TypeVar("SpecType", bound=Spec)
+
+
+def build(spec_type: type[SpecType], values: Mapping[str, object]) -> SpecType:
+    """Validate ``values``; a `ConfigError` names every offending one on one line."""
+    try:
+        return spec_type(**values)
+    except ValidationError as error:
+        lines = [_explain(spec_type, problem) for problem in error.errors()]
+        raise ConfigError("; ".join(dict.fromkeys(lines))) from None
+
+
+def _explain(spec_type: type[Spec], problem: Any) -> str:
+    name = str(problem["loc"][0]) if problem["loc"] else ""
+    if problem["type"] == "extra_forbidden":
+        return f"parameter {name!r} is unknown{suggest(name, spec_type.model_fields)}"
+    message = problem["msg"].removeprefix("Value error, ")
+    if not name:
+        return str(message)
+    return f"{name}={problem['input']}: {message[0].lower()}{message[1:]}"
+
+
+def read_params(path: Path) -> dict[str, object]:
+    """Parameters from a YAML or JSON file (JSON is YAML)."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"params={path}: cannot be read ({error.strerror})") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"params={path}: not YAML or JSON ({error})".replace("\n", " ")) from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"params={path}: must hold parameter: value pairs")
+    return values

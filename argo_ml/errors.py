@@ -1,0 +1,27 @@
+"""Errors that a user can act on: one line that names the value and says what would work."""
+
+from __future__ import annotations
+
+
+class ArgoError(Exception):
+    """Base of every error that the command line shows as one line, without a traceback."""
+
+
+class ConfigError(ArgoError):
+    """A parameter, file or name that cannot be used as given."""
+
+
+class DataError(ArgoError):
+    """Questions or documents that are missing, unreadable or empty."""
+
+
+class ModelError(ArgoError):
+    """A model that cannot be found, loaded or reached."""
+
+
+class CorpusIndexError(ArgoError):
+    """An index that is missing, locked, corrupt or unreachable."""
+
+
+class TrackingError(ArgoError):
+    """A tracking server or run that cannot be used."""

@@ -1,0 +1,86 @@
+"""What a sweep found: written as ``results.json``, complete enough to redraw every figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class QuestionResult(Record):
+    """One question under one cell; what metrics and paired comparisons are computed from."""
+
+    question_id: str
+    answer: str
+    choice: int | None = None
+    correct: bool
+    exact_match: float
+    token_f1: float
+    parsed: bool
+    actions: tuple[str, ...]
+    """Actions in order, without the final stop."""
+    retrieval_successes: int
+    fallbacks: int
+    cost: float
+    stop_reason: str
+    decomposer_calls: int
+    reader_calls: int
+    reasoner_calls: int
+    synthesizer_calls: int
+    lm_calls_paid: int
+    prompt_tokens: int
+    completion_tokens: int
+    lm_seconds: float
+
+
+class PolicyTable(Record):
+    """The solved MDP of one price, one entry per state."""
+
+    states: tuple[float, ...]
+    value: tuple[float, ...]
+    q_retrieve: tuple[float, ...]
+    q_reason: tuple[float, ...]
+    q_stop: tuple[float, ...]
+    actions: tuple[str, ...]
+    theta_cont: float
+    theta_star: float
+    policy_value: float
+    """Exact value from U = 0 of acting by the two thresholds."""
+    policy_regret: float
+
+
+class CellResult(Record):
+    cell_id: str
+    run_id: str
+    strategy: str
+    retrieval_cost: float
+    metrics: Mapping[str, float]
+    """As logged on the cell's run."""
+    policy: PolicyTable
+    questions: tuple[QuestionResult, ...]
+
+
+class Results(Record):
+    """``cells`` in grid order: by strategy as given, then by price ascending."""
+
+    schema_version: int = 1
+    sweep_id: str
+    """MLflow run id of the sweep."""
+    spec: Mapping[str, Any]
+    digests: Mapping[str, str]
+    """Digests of questions, corpus and model."""
+    floors: Mapping[str, float]
+    """Accuracy without any model: majority_position, longest_choice, random."""
+    strategies: tuple[str, ...]
+    prices: tuple[float, ...]
+    cells: tuple[CellResult, ...]
+
+    def row(self, strategy: str) -> tuple[CellResult, ...]:
+        """Cells of one strategy, by price ascending."""
+        found = [cell for cell in self.cells if cell.strategy == strategy]
+        return tuple(sorted(found, key=lambda cell: cell.retrieval_cost))

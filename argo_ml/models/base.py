@@ -1,0 +1,80 @@
+"""The language-model contract: lists in, lists out, same length and order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One chat turn: static ``system`` text first, what changes last.
+
+    ``prefix`` is text the assistant's turn already begins with (for example ``"Answer:"``).
+    """
+
+    system: str
+    user: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A request for a greedy continuation that ends at the first of ``stop`` (not included)."""
+
+    prompt: Prompt
+    max_new_tokens: int
+    stop: tuple[str, ...] = ("\n",)
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """A request for the log-likelihood of each choice as the continuation of a prompt."""
+
+    prompt: Prompt
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """``paid`` says whether the current payer paid for the call (False: a cache served it)."""
+
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    paid: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Summed log-likelihood (nats) and number of tokens of each choice."""
+
+    log_likelihoods: tuple[float, ...]
+    lengths: tuple[int, ...]
+    prompt_tokens: int
+    seconds: float
+    paid: bool = True
+
+    @property
+    def normalised(self) -> tuple[float, ...]:
+        """Log-likelihood per token of each choice."""
+        return tuple(
+            total / max(length, 1)
+            for total, length in zip(self.log_likelihoods, self.lengths, strict=True)
+        )
+
+
+class LanguageModel(Protocol):
+    """Completes and scores prompts in batches."""
+
+    @property
+    def identity(self) -> str:
+        """Everything that can change an output: id, revision, precision, quantisation, backend."""
+
+    def generate(self, requests: Sequence[Generation]) -> list[Completion]: ...
+
+    def score(self, requests: Sequence[Scoring]) -> list[Scores]: ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]: ...

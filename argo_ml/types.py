@@ -1,0 +1,178 @@
+"""The values that flow through the project: plain, frozen, comparable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Action(str, Enum):
+    """What a policy can do next."""
+
+    RETRIEVE = "retrieve"
+    REASON = "reason"
+    STOP = "stop"
+
+
+class StopReason(str, Enum):
+    """Why an episode ended; kept on every trajectory and counted in the metrics."""
+
+    THRESHOLD = "threshold"
+    POLICY = "policy"
+    LIMIT = "limit"
+
+
+class Difficulty(str, Enum):
+    EASY = "easy"
+    MEDIUM = "medium"
+    HARD = "hard"
+
+
+class Component(str, Enum):
+    """Who asked the language model; every call is counted under its component."""
+
+    DECOMPOSER = "decomposer"
+    READER = "reader"
+    REASONER = "reasoner"
+    SYNTHESIZER = "synthesizer"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with its gold answers.
+
+    With ``choices``, ``gold`` holds the 0-based indices of the right ones; without, ``answers``
+    holds the accepted texts. Exactly one of the two kinds of gold decides accuracy.
+    """
+
+    id: str
+    text: str
+    answers: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    gold: tuple[int, ...] = ()
+    difficulty: Difficulty | None = None
+    gold_passages: tuple[str, ...] = ()
+    metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        if not self.text.strip():
+            raise ValueError(f"question {self.id!r} has no text")
+        if self.choices:
+            if len(self.choices) < 2:
+                raise ValueError(f"question {self.id!r} has one choice, needs at least 2")
+            wrong = [index for index in self.gold if not 0 <= index < len(self.choices)]
+            if wrong or not self.gold:
+                raise ValueError(
+                    f"question {self.id!r}: gold={self.gold} must name some of its "
+                    f"{len(self.choices)} choices (0-based)"
+                )
+        elif not self.answers:
+            raise ValueError(f"question {self.id!r} has neither choices nor gold answers")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk of a document; ``title`` is its document or section title."""
+
+    id: str
+    text: str
+    title: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A passage that a retrieval returned; ``similarity`` is the cosine in [-1, 1]."""
+
+    passage: Passage
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Language-model calls and what they took, whether or not a cache served them.
+
+    ``seconds`` is what the model took when the call was first executed (its share of the batch).
+    """
+
+    decomposer_calls: int = 0
+    reader_calls: int = 0
+    reasoner_calls: int = 0
+    synthesizer_calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+
+    @property
+    def calls(self) -> int:
+        return (
+            self.decomposer_calls
+            + self.reader_calls
+            + self.reasoner_calls
+            + self.synthesizer_calls
+        )
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.decomposer_calls + other.decomposer_calls,
+            self.reader_calls + other.reader_calls,
+            self.reasoner_calls + other.reasoner_calls,
+            self.synthesizer_calls + other.synthesizer_calls,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.seconds + other.seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One decision of an episode and what came of it.
+
+    ``progress`` is U after the step, ``cost`` the price of the action (c_r or c_p), ``fallback``
+    whether the decomposer's sub-question was unusable and the question itself was asked instead.
+    """
+
+    sub_question: str
+    action: Action
+    sub_answer: str
+    progress: float
+    cost: float
+    succeeded: bool = True
+    evidence: tuple[Evidence, ...] = ()
+    fallback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The final answer: free text, and for questions with choices the index chosen.
+
+    ``choice`` is None for open questions and when the text could not be read as a choice, in
+    which case ``parsed`` is False and the answer counts as wrong. ``scores`` holds the
+    length-normalised log-likelihood of each choice where choices were scored.
+    """
+
+    text: str
+    choice: int | None = None
+    parsed: bool = True
+    scores: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One finished episode."""
+
+    question_id: str
+    answer: Answer
+    steps: tuple[Step, ...]
+    stop_reason: StopReason
+    progress: float
+    usage: Usage
+
+    @property
+    def cost(self) -> float:
+        """c_r * (retrieve actions) + c_p * (reason actions), whatever a cache served."""
+        return sum(step.cost for step in self.steps)
+
+    def count(self, action: Action) -> int:
+        return sum(step.action is action for step in self.steps)
