@@ -44,7 +44,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(gt=0, le=1)]
 
 
-def _operational(description: str) -> Any:
+def operational(description: str) -> Any:
     """Keyword arguments of a field that cannot change any number of a result."""
     return {"description": description, "json_schema_extra": {"operational": True}}
 
@@ -65,7 +65,7 @@ class Spec(BaseModel):
 class CacheFields(Spec):
     cache_dir: Path = Field(
         Path("~/.cache/argo_ml"),
-        **_operational("Folder for models, indexes, the call cache and unfinished sweeps."),
+        **operational("Folder for models, indexes, the call cache and unfinished sweeps."),
     )
 
     @property
@@ -79,7 +79,7 @@ class QuestionFields(Spec):
     )
     questions: str = Field(
         "",
-        **_operational("Folder of ORAN-Bench-13K or JSONL file; empty for atlas or once fetched."),
+        **operational("Folder of ORAN-Bench-13K or JSONL file; empty for atlas or once fetched."),
     )
     split: Literal["test", "tune", "calibration", "all"] = Field(
         "test", description="Named split; calibration, tune and test are disjoint."
@@ -97,14 +97,14 @@ class QuestionFields(Spec):
 class CorpusFields(CacheFields):
     documents: str = Field(
         "",
-        **_operational("Folder of documents or FlashRAG corpus JSONL; empty for atlas's own."),
+        **operational("Folder of documents or FlashRAG corpus JSONL; empty for atlas's own."),
     )
     chunk_size: int = Field(160, ge=16, le=4096, description="Passage size, embedder tokens.")
     chunk_overlap: int = Field(20, ge=0, description="Overlap of neighbouring passages, tokens.")
     embedding_model: str = Field(
         EMBEDDED_EMBEDDER, description="Sentence Transformers model: embedded, folder or hub id."
     )
-    chroma_url: str = Field("", **_operational("URL of a Chroma server; empty for embedded."))
+    chroma_url: str = Field("", **operational("URL of a Chroma server; empty for embedded."))
 
     @model_validator(mode="after")
     def _overlap_below_size(self) -> CorpusFields:
@@ -120,15 +120,15 @@ class ModelFields(Spec):
         EMBEDDED_MODEL,
         description="Preset, local folder, GGUF file, hub id, or scripted:FILE.",
     )
-    device: str = Field("auto", **_operational("auto, cpu, or cuda."))
+    device: str = Field("auto", **operational("auto, cpu, or cuda."))
     gpus: Annotated[tuple[int, ...], BeforeValidator(_split_commas)] = Field(
-        (), **_operational("GPU ids to use, comma-separated; empty for all visible ones.")
+        (), **operational("GPU ids to use, comma-separated; empty for all visible ones.")
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="auto: float32 on CPU, bfloat16 on GPUs that have it, else float16."
     )
     batch_tokens: int = Field(
-        8192, ge=128, **_operational("Most tokens (with padding) in one batch of the model.")
+        8192, ge=128, **operational("Most tokens (with padding) in one batch of the model.")
     )
 
 
@@ -194,12 +194,12 @@ class MDPFields(Spec):
 
 
 class TrackingFields(Spec):
-    experiment: str = Field("argo_ml", **_operational("MLflow experiment."))
+    experiment: str = Field("argo_ml", **operational("MLflow experiment."))
     tracking_uri: str = Field(
-        "", **_operational("MLflow tracking URI; empty for MLflow's own default.")
+        "", **operational("MLflow tracking URI; empty for MLflow's own default.")
     )
     shard_size: int = Field(
-        10, ge=1, **_operational("Questions per shard: what runs together and is logged together.")
+        10, ge=1, **operational("Questions per shard: what runs together and is logged together.")
     )
 
 
@@ -258,7 +258,7 @@ class SweepSpec(ExperimentSpec):
         (), description="Prices c_r, comma-separated; empty: n_prices from 1 to 10 x reason_cost."
     )
     n_prices: int | None = Field(None, ge=1, description="Number of prices; empty for the mode's.")
-    resume: str = Field("", **_operational("Run id of an unfinished sweep to continue."))
+    resume: str = Field("", **operational("Run id of an unfinished sweep to continue."))
 
     @model_validator(mode="after")
     def _grid_valid(self) -> SweepSpec:

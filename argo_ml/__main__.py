@@ -1,0 +1,6 @@
+"""``python -m argo_ml``."""
+
+from argo_ml.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""Command-line options from specs: every field one option, both as ``--a-b`` and as ``--a_b``.
+
+Every option takes a value, booleans too, and an empty one means «not given»: this is how
+``mlflow run`` passes the parameters of an entry point.
+"""
+
+from __future__ import annotations
+
+import os
+import types
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from argo_ml.config import Spec, SpecType, build, read_params, suggest
+from argo_ml.errors import ConfigError
+
+PARAMS = "params"
+
+
+class SpecCommand(click.Command):
+    """A command whose options are the fields of a spec.
+
+    Precedence: command line, environment (``ARGO_ML_<NAME>``), the file of ``--params``, default.
+    ``positional`` names a field that may also be given without its option.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        spec_type: type[SpecType],
+        handler: Callable[[SpecType], None],
+        positional: str = "",
+    ) -> None:
+        self.spec_type: type[Spec] = spec_type
+        self._positional = positional
+
+        def callback(**given: str | None) -> None:
+            handler(build(spec_type, self._collect(given)))
+
+        options: list[click.Parameter] = [
+            _option(field_name, field) for field_name, field in spec_type.model_fields.items()
+        ]
+        options.append(_params_option())
+        if positional:
+            options.append(
+                click.Argument([_argument_name(positional)], required=False, metavar=positional)
+            )
+        super().__init__(name, params=options, callback=callback, help=handler.__doc__)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            name = error.option_name.lstrip("-").replace("-", "_")
+            known = self.spec_type.model_fields
+            raise ConfigError(f"parameter {name!r} is unknown{suggest(name, known)}") from None
+
+    def _collect(self, given: Mapping[str, str | None]) -> dict[str, object]:
+        fields = self.spec_type.model_fields
+        path = given[PARAMS]
+        from_file = read_params(Path(path)) if path else {}
+        from_environment = {
+            name: os.environ[variable(name)] for name in fields if os.environ.get(variable(name))
+        }
+        from_command = {name: given[name] for name in fields if given[name]}
+        if self._positional and given[_argument_name(self._positional)]:
+            if self._positional in from_command:
+                raise ConfigError(f"{self._positional} is given twice")
+            from_command[self._positional] = given[_argument_name(self._positional)]
+        return {**from_file, **from_environment, **from_command}
+
+
+def spec_command(
+    group: click.Group, spec_type: type[SpecType], name: str, positional: str = ""
+) -> Callable[[Callable[[SpecType], None]], SpecCommand]:
+    """Decorator: a function of one spec becomes a command of ``group``."""
+
+    def decorate(handler: Callable[[SpecType], None]) -> SpecCommand:
+        command = SpecCommand(name, spec_type, handler, positional)
+        group.add_command(command)
+        return command
+
+    return decorate
+
+
+def variable(name: str) -> str:
+    """Environment variable of a parameter."""
+    return f"ARGO_ML_{name.upper()}"
+
+
+def default_text(field: FieldInfo) -> str:
+    """The default as a user would write it; empty for «not set»."""
+    value = field.default
+    if value is None or value is PydanticUndefined:
+        return ""
+    if isinstance(value, tuple):
+        return ",".join(str(item) for item in value)
+    return str(value)
+
+
+def value_type(field: FieldInfo) -> Any:
+    """The field's type, without the None of an optional one."""
+    annotation = field.annotation
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        [annotation] = [part for part in typing.get_args(annotation) if part is not type(None)]
+    return annotation
+
+
+def _option(name: str, field: FieldInfo) -> click.Option:
+    default = default_text(field)
+    shown = f"  [default: {default}]" if default else ""
+    return click.Option(
+        [*_spellings(name), name],
+        metavar=_metavar(field),
+        help=f"{field.description or ''}{shown}",
+    )
+
+
+def _params_option() -> click.Option:
+    return click.Option(
+        [f"--{PARAMS}", PARAMS],
+        metavar="FILE",
+        help="YAML or JSON file of parameters; the command line and ARGO_ML_<NAME> come first.",
+    )
+
+
+def _spellings(name: str) -> list[str]:
+    return list(dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}")))
+
+
+def _argument_name(name: str) -> str:
+    return f"{name}_argument"
+
+
+_METAVARS = {int: "INTEGER", float: "NUMBER", bool: "true|false", Path: "PATH"}
+
+
+def _metavar(field: FieldInfo) -> str:
+    annotation = value_type(field)
+    if typing.get_origin(annotation) is Literal:
+        return "|".join(typing.get_args(annotation))
+    if typing.get_origin(annotation) is tuple:
+        return "LIST"
+    return _METAVARS.get(annotation, "TEXT")
