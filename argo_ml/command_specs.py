@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
@@ -67,3 +68,11 @@ class VerifySpec(Spec):
     tracking_uri: str = Field(
         "", **operational("MLflow tracking URI; empty for MLflow's own default.")
     )
+
+
+class CacheSpec(CacheFields):
+    """The cache of language-model calls."""
+
+    @property
+    def calls_path(self) -> Path:
+        return self.cache_path / "calls.sqlite"

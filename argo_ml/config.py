@@ -203,8 +203,9 @@ class TrackingFields(Spec):
     )
 
 
+# The last base comes first in help texts and in MLproject: this is pydantic's order of fields.
 class ExperimentSpec(
-    QuestionFields, CorpusFields, ModelFields, EpisodeFields, MDPFields, TrackingFields
+    TrackingFields, MDPFields, EpisodeFields, ModelFields, CorpusFields, QuestionFields
 ):
     """Everything that cells of one sweep share."""
 

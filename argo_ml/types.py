@@ -43,7 +43,7 @@ class Question:
     """A question with its gold answers.
 
     With ``choices``, ``gold`` holds the 0-based indices of the right ones; without, ``answers``
-    holds the accepted texts. Exactly one of the two kinds of gold decides accuracy.
+    holds the accepted texts. Both are empty for a question that somebody asks and nobody grades.
     """
 
     id: str
@@ -62,13 +62,16 @@ class Question:
             if len(self.choices) < 2:
                 raise ValueError(f"question {self.id!r} has one choice, needs at least 2")
             wrong = [index for index in self.gold if not 0 <= index < len(self.choices)]
-            if wrong or not self.gold:
+            if wrong:
                 raise ValueError(
-                    f"question {self.id!r}: gold={self.gold} must name some of its "
-                    f"{len(self.choices)} choices (0-based)"
+                    f"question {self.id!r}: gold={self.gold} must be 0-based indices of its "
+                    f"{len(self.choices)} choices"
                 )
-        elif not self.answers:
-            raise ValueError(f"question {self.id!r} has neither choices nor gold answers")
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether it has the gold that accuracy needs."""
+        return bool(self.gold if self.choices else self.answers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,25 @@
-"""The retriever contract."""
+"""What a corpus is made of, and the retriever contract."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from argo_ml.types import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text before it is split into passages; ``id`` is unique in its corpus.
+
+    ``title`` is the document's or section's title, ``source`` where a reader can find it.
+    """
+
+    id: str
+    text: str
+    title: str = ""
+    source: str = ""
 
 
 class Retriever(Protocol):

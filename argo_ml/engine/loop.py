@@ -1,0 +1,106 @@
+"""The only loop of the project: it advances all live episodes together.
+
+Each round collects the requests of the live episodes, drops those already answered, makes one
+batched call per kind, hands the responses back, and retires the finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from argo_ml.corpus.base import Retriever
+from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring
+from argo_ml.pipeline.requests import Request, Requesting, Response, Retrieval
+from argo_ml.types import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An outcome and the language-model calls that its episode was the first to need.
+
+    Over all episodes ``paid_calls`` adds up to the calls that were executed.
+    """
+
+    outcome: Outcome
+    paid_calls: int
+
+
+def ignore_progress(n_finished: int) -> None:
+    """The observer of a caller who wants none."""
+
+
+class Engine:
+    """Runs episodes against one model and one retriever; identical requests run once."""
+
+    def __init__(self, model: LanguageModel, retriever: Retriever) -> None:
+        self._model = model
+        self._retriever = retriever
+
+    def run(
+        self,
+        episodes: Sequence[Requesting[Outcome]],
+        on_progress: Callable[[int], None] = ignore_progress,
+    ) -> list[Finished]:
+        """Outcomes in the order of ``episodes``.
+
+        ``on_progress`` is told after each round how many episodes have finished.
+        """
+        live = _Live(episodes)
+        paid = [0] * len(episodes)
+        answered: dict[Request, Response] = {}
+        while live.requests:
+            asker: dict[Request, int] = {}
+            for index, request in live.requests.items():
+                asker.setdefault(request, index)
+            fresh = self._execute([request for request in asker if request not in answered])
+            for request, response in fresh.items():
+                if isinstance(response, (Completion, Scores)) and response.paid:
+                    paid[asker[request]] += 1
+            answered.update(fresh)
+            for index, request in list(live.requests.items()):
+                live.advance(index, answered[request])
+            on_progress(len(live.outcomes))
+        return [Finished(live.outcomes[index], paid[index]) for index in range(len(episodes))]
+
+    def _execute(self, pending: Sequence[Request]) -> dict[Request, Response]:
+        generations = [request for request in pending if isinstance(request, Generation)]
+        scorings = [request for request in pending if isinstance(request, Scoring)]
+        retrievals = [request for request in pending if isinstance(request, Retrieval)]
+        responses: dict[Request, Response] = {}
+        if generations:
+            completions = self._model.generate(generations)
+            responses.update(zip(generations, completions, strict=True))
+        if scorings:
+            responses.update(zip(scorings, self._model.score(scorings), strict=True))
+        responses.update(self._retrieve(retrievals))
+        return responses
+
+    def _retrieve(self, requests: Sequence[Retrieval]) -> dict[Request, Response]:
+        responses: dict[Request, Response] = {}
+        for top_k in sorted({request.top_k for request in requests}):
+            queries = [request.query for request in requests if request.top_k == top_k]
+            evidence = self._retriever.retrieve(queries, top_k)
+            for query, found in zip(queries, evidence, strict=True):
+                responses[Retrieval(query, top_k)] = found
+        return responses
+
+
+class _Live:
+    """The request each live episode waits for, and the outcomes of the finished, by index."""
+
+    def __init__(self, episodes: Sequence[Requesting[Outcome]]) -> None:
+        self._episodes = episodes
+        self.requests: dict[int, Request] = {}
+        self.outcomes: dict[int, Outcome] = {}
+        for index in range(len(episodes)):
+            self.advance(index, None)
+
+    def advance(self, index: int, response: Response | None) -> None:
+        """Hand a response to an episode, or start it with None."""
+        try:
+            # Sending None is how a generator is started; typing has no name for that.
+            self.requests[index] = self._episodes[index].send(response)  # type: ignore[arg-type]
+        except StopIteration as stop:
+            self.requests.pop(index, None)
+            self.outcomes[index] = stop.value

@@ -1,0 +1,185 @@
+"""The four components of an episode: decomposer, retriever + reader, reasoner, synthesizer.
+
+Each is sequential code that yields its requests; none knows of batching, caching or prices.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring
+from argo_ml.pipeline import prompts
+from argo_ml.pipeline.requests import Requesting, Retrieval, generated, retrieved, scored
+from argo_ml.types import Answer, Component, Evidence, Passage, Question, Step, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class SubQuestion:
+    """``fallback``: the model's was empty or repeated, so the question itself is asked."""
+
+    text: str
+    fallback: bool
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class SubAnswer:
+    text: str
+    usage: Usage
+    succeeded: bool = True
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FinalAnswer:
+    answer: Answer
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Decomposer:
+    """Asks the question itself at step 0, later the next sub-question from the history."""
+
+    max_new_tokens: int
+
+    def ask(self, question: Question, steps: tuple[Step, ...]) -> Requesting[SubQuestion]:
+        if not steps:
+            return SubQuestion(question.text, fallback=False, usage=Usage())
+        prompt = prompts.decomposer(question.text, steps)
+        completion = yield from generated(Generation(prompt, self.max_new_tokens))
+        text = completion.text.strip()
+        fallback = not text or any(text == step.sub_question for step in steps)
+        usage = usage_of(Component.DECOMPOSER, completion)
+        return SubQuestion(question.text if fallback else text, fallback, usage)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Retrieves evidence for a sub-question and answers it from that evidence.
+
+    A retrieval succeeds when evidence of at least ``min_similarity`` was found and the channel
+    delivered it; a failed one has no evidence and an empty sub-answer, and calls no model.
+    """
+
+    top_k: int
+    min_similarity: float
+    channel_success_rate: float
+    max_new_tokens: int
+
+    def answer(self, sub_question: str, channel: random.Random) -> Requesting[SubAnswer]:
+        found = yield from retrieved(Retrieval(sub_question, self.top_k))
+        evidence = tuple(hit for hit in found if hit.similarity >= self.min_similarity)
+        delivered = channel.random() < self.channel_success_rate
+        if not evidence or not delivered:
+            return SubAnswer("", Usage(), succeeded=False)
+        prompt = prompts.reader(sub_question, [hit.passage for hit in evidence])
+        completion = yield from generated(Generation(prompt, self.max_new_tokens))
+        usage = usage_of(Component.READER, completion)
+        return SubAnswer(completion.text.strip(), usage, evidence=evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoner:
+    """Answers a sub-question from what the model knows and the history, without evidence."""
+
+    max_new_tokens: int
+
+    def answer(
+        self, question: Question, steps: tuple[Step, ...], sub_question: str
+    ) -> Requesting[SubAnswer]:
+        prompt = prompts.reasoner(question.text, steps, sub_question)
+        completion = yield from generated(Generation(prompt, self.max_new_tokens))
+        return SubAnswer(completion.text.strip(), usage_of(Component.REASONER, completion))
+
+
+@dataclass(frozen=True, slots=True)
+class Synthesizer:
+    """Turns the history and its evidence into the final answer.
+
+    ``answering`` is ``likelihood`` (the choice with the largest log-likelihood per token) or
+    ``number`` (the model names the option); open questions are always answered in text.
+    ``count_tokens`` measures evidence against ``evidence_tokens``.
+    """
+
+    answering: str
+    evidence_tokens: int
+    max_new_tokens: int
+    count_tokens: Callable[[Sequence[str]], list[int]]
+
+    def answer(self, question: Question, steps: tuple[Step, ...]) -> Requesting[FinalAnswer]:
+        passages = self.select_passages(steps)
+        if not question.choices:
+            return (yield from self._write(question, steps, passages))
+        if self.answering == "number":
+            return (yield from self._name_number(question, steps, passages))
+        return (yield from self._score_choices(question, steps, passages))
+
+    def select_passages(self, steps: Sequence[Step]) -> list[Passage]:
+        """Distinct passages within the token budget, the best of every retrieval first."""
+        by_rank = sorted(
+            (rank, index, hit.passage)
+            for index, step in enumerate(steps)
+            for rank, hit in enumerate(step.evidence)
+        )
+        distinct = list({passage.id: passage for _, _, passage in by_rank}.values())
+        selected, used = [], 0
+        for passage, size in zip(
+            distinct, self.count_tokens([passage.text for passage in distinct]), strict=True
+        ):
+            if used + size <= self.evidence_tokens:
+                selected.append(passage)
+                used += size
+        return selected
+
+    def _score_choices(
+        self, question: Question, steps: tuple[Step, ...], passages: list[Passage]
+    ) -> Requesting[FinalAnswer]:
+        prompt = prompts.synthesizer(question.text, steps, passages)
+        scores = yield from scored(Scoring(prompt, question.choices))
+        best = max(range(len(question.choices)), key=scores.normalised.__getitem__)
+        answer = Answer(question.choices[best], choice=best, scores=scores.normalised)
+        return FinalAnswer(answer, usage_of(Component.SYNTHESIZER, scores))
+
+    def _name_number(
+        self, question: Question, steps: tuple[Step, ...], passages: list[Passage]
+    ) -> Requesting[FinalAnswer]:
+        prompt = prompts.synthesizer(question.text, steps, passages, question.choices)
+        completion = yield from generated(Generation(prompt, self.max_new_tokens))
+        choice = read_number(completion.text, len(question.choices))
+        answer = Answer(completion.text.strip(), choice, parsed=choice is not None)
+        return FinalAnswer(answer, usage_of(Component.SYNTHESIZER, completion))
+
+    def _write(
+        self, question: Question, steps: tuple[Step, ...], passages: list[Passage]
+    ) -> Requesting[FinalAnswer]:
+        prompt: Prompt = prompts.synthesizer(question.text, steps, passages)
+        completion = yield from generated(Generation(prompt, self.max_new_tokens))
+        text = completion.text.strip()
+        usage = usage_of(Component.SYNTHESIZER, completion)
+        return FinalAnswer(Answer(text, parsed=bool(text)), usage)
+
+
+def read_number(text: str, n_choices: int) -> int | None:
+    """The 0-based index of the first number in ``text``, None unless it names a choice."""
+    match = re.search(r"\d+", text)
+    if match is None or not 1 <= int(match.group()) <= n_choices:
+        return None
+    return int(match.group()) - 1
+
+
+def usage_of(component: Component, result: Completion | Scores) -> Usage:
+    generated_tokens = (
+        result.completion_tokens if isinstance(result, Completion) else sum(result.lengths)
+    )
+    return Usage(
+        decomposer_calls=int(component is Component.DECOMPOSER),
+        reader_calls=int(component is Component.READER),
+        reasoner_calls=int(component is Component.REASONER),
+        synthesizer_calls=int(component is Component.SYNTHESIZER),
+        prompt_tokens=result.prompt_tokens,
+        completion_tokens=generated_tokens,
+        seconds=result.seconds,
+    )

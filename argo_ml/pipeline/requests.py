@@ -1,0 +1,44 @@
+"""What an episode asks of the outside world, and what it gets back."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TypeVar, Union
+
+from argo_ml.models.base import Completion, Generation, Scores, Scoring
+from argo_ml.types import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """A request for the ``top_k`` passages most similar to a query."""
+
+    query: str
+    top_k: int
+
+
+Request = Union[Generation, Scoring, Retrieval]
+Response = Union[Completion, Scores, tuple[Evidence, ...]]
+
+ResultType = TypeVar("ResultType")
+Requesting = Generator[Request, Response, ResultType]
+"""Sequential code that yields requests, receives their responses, and returns a result."""
+
+
+def generated(request: Generation) -> Requesting[Completion]:
+    response = yield request
+    assert isinstance(response, Completion)
+    return response
+
+
+def scored(request: Scoring) -> Requesting[Scores]:
+    response = yield request
+    assert isinstance(response, Scores)
+    return response
+
+
+def retrieved(request: Retrieval) -> Requesting[tuple[Evidence, ...]]:
+    response = yield request
+    assert isinstance(response, tuple)
+    return response
