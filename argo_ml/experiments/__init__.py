@@ -1,0 +1,1 @@
+"""Sweeps, cells, metrics and verification."""

@@ -1,0 +1,98 @@
+"""The MLflow run of one cell: parameters at the start, curves as it goes, artifacts at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from argo_ml.config import identity_fields
+from argo_ml.experiments.grid import Cell
+from argo_ml.experiments.metrics import cell_metrics
+from argo_ml.experiments.results import CellResult, QuestionResult
+from argo_ml.tracking import runs
+from argo_ml.tracking.figures import save_cell_figures
+from argo_ml.tracking.runs import InputDataset, TrackedRun
+
+TRAJECTORIES = "trajectories.jsonl"
+
+
+class CellRun:
+    """``finished`` runs are left untouched: their numbers are stored already."""
+
+    def __init__(self, cell: Cell, run: TrackedRun, finished: bool = False) -> None:
+        self.cell = cell
+        self.run = run
+        self.finished = finished
+        self.results: list[QuestionResult] = []
+
+    def start(self, digests: Mapping[str, str], inputs: Sequence[InputDataset]) -> None:
+        cell = self.cell
+        params: dict[str, object] = {**identity_fields(cell.spec), **digests}
+        params["theta_cont"] = cell.table.theta_cont
+        params["theta_star"] = cell.table.theta_star
+        params["max_new_tokens"] = cell.spec.generation_limit
+        params["n_questions"] = cell.spec.question_limit
+        self.run.log(params=params)
+        self.run.log_inputs(inputs)
+
+    def metrics(self) -> dict[str, float]:
+        return cell_metrics(self.results, self.cell.spec.mu, self.cell.table)
+
+    def log_progress(self) -> None:
+        if not self.finished:
+            self.run.log(metrics=self.metrics(), step=len(self.results))
+
+    def finish(self, folder: Path) -> None:
+        """Store the artifacts, among them the trajectories already in ``folder``, and end."""
+        if self.finished:
+            return
+        result = self.result()
+        save_cell_figures(result, folder / "figures")
+        table = _outcomes_table(self.results)
+        (folder / runs.OUTCOMES_TABLE).write_text(json.dumps(table), encoding="utf-8")
+        self.run.log_folder(folder)
+        self.run.log(
+            tags={
+                "mlflow.loggedArtifacts": json.dumps(
+                    [{"path": runs.OUTCOMES_TABLE, "type": "table"}]
+                )
+            }
+        )
+        self.run.end()
+        self.finished = True
+
+    def result(self) -> CellResult:
+        return CellResult(
+            cell_id=self.cell.id,
+            run_id=self.run.run_id,
+            strategy=self.cell.spec.strategy,
+            retrieval_cost=self.cell.spec.retrieval_cost,
+            metrics=self.metrics(),
+            policy=self.cell.table,
+            questions=tuple(self.results),
+        )
+
+
+def cell_tags(cell: Cell, sweep_id: str = "") -> dict[str, str]:
+    spec = cell.spec
+    note = (
+        f"`{spec.strategy}` at retrieval cost {spec.retrieval_cost:g} (reasoning step "
+        f"{spec.reason_cost:g}) on {spec.difficulty} {spec.dataset} questions with {spec.model}."
+    )
+    tags = {runs.KIND: "cell", runs.CELL_ID: cell.id, runs.NOTE: note}
+    return {**tags, runs.SWEEP_ID: sweep_id} if sweep_id else tags
+
+
+def _outcomes_table(results: Sequence[QuestionResult]) -> dict[str, Any]:
+    """MLflow's table format: what `mlflow.load_table` reads and the UI shows."""
+    rows = [row.model_dump(mode="json") for row in results]
+    columns = list(QuestionResult.model_fields)
+    return {
+        "columns": columns,
+        "data": [
+            [" ".join(value) if isinstance(value, list) else value for value in row.values()]
+            for row in rows
+        ],
+    }

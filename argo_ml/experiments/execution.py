@@ -1,0 +1,147 @@
+"""Runs cells shard by shard and stores what they found; a sweep and a single cell share it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from argo_ml.config import ExperimentSpec
+from argo_ml.datasets.answers import (
+    longest_choice_share,
+    majority_position_share,
+    random_share,
+)
+from argo_ml.engine.shards import make_shards
+from argo_ml.experiments.cell_run import TRAJECTORIES, CellRun
+from argo_ml.experiments.grid import run_shard
+from argo_ml.experiments.journal import Journal
+from argo_ml.experiments.results import Results
+from argo_ml.experiments.workbench import Workbench
+from argo_ml.tracking.runs import TrackedRun
+from argo_ml.tracking.system import system_metrics
+
+RESULTS = "results.json"
+PASSAGES = "passages.jsonl"
+
+Progress = Callable[[int, int], None]
+"""Told the episodes finished and the episodes in all."""
+
+
+def no_progress(n_finished: int, n_episodes: int) -> None:
+    """The observer of a caller who wants none."""
+
+
+def execute(
+    spec: ExperimentSpec,
+    bench: Workbench,
+    owner: TrackedRun,
+    cell_runs: Sequence[CellRun],
+    on_progress: Progress,
+) -> Results:
+    """Run what is not done yet, end every cell's run, and store the results on ``owner``.
+
+    After an error the unfinished cells end as FAILED with it; finished shards stay in the journal.
+    """
+    with (
+        Journal(spec.cache_path / "sweeps" / owner.run_id) as journal,
+        _failing_with(cell_runs),
+        system_metrics(owner),
+        tempfile.TemporaryDirectory() as temporary,
+    ):
+        _run_shards(spec, bench, owner, cell_runs, journal, on_progress)
+        folder = Path(temporary)
+        _write_trajectories(journal, cell_runs, folder)
+        for cell_run in cell_runs:
+            cell_run.finish(folder / cell_run.cell.id)
+        results = collect(spec, bench, owner, cell_runs)
+        _store_results(owner, results, journal, folder / "owner")
+        journal.remove()
+    return results
+
+
+def collect(
+    spec: ExperimentSpec, bench: Workbench, owner: TrackedRun, cell_runs: Sequence[CellRun]
+) -> Results:
+    questions = bench.questions.questions
+    return Results(
+        sweep_id=owner.run_id,
+        spec=spec.model_dump(mode="json"),
+        digests=bench.digests,
+        floors={
+            "majority_position": majority_position_share(questions),
+            "longest_choice": longest_choice_share(questions),
+            "random": random_share(questions),
+        },
+        strategies=tuple(dict.fromkeys(run.cell.spec.strategy for run in cell_runs)),
+        prices=tuple(sorted({run.cell.spec.retrieval_cost for run in cell_runs})),
+        cells=tuple(run.result() for run in cell_runs),
+    )
+
+
+def _run_shards(
+    spec: ExperimentSpec,
+    bench: Workbench,
+    owner: TrackedRun,
+    cell_runs: Sequence[CellRun],
+    journal: Journal,
+    on_progress: Progress,
+) -> None:
+    shards = make_shards(bench.questions.questions, spec.shard_size)
+    cells = [cell_run.cell for cell_run in cell_runs]
+    n_episodes = len(bench.questions.questions) * len(cells)
+    n_done = 0
+    for shard in shards:
+        is_new = shard.index not in journal
+        if is_new:
+            before = n_done
+            payer = f"{owner.run_id}/{shard.index}"
+            record = run_shard(
+                shard,
+                cells,
+                bench.engine(payer),
+                lambda n, before=before: on_progress(before + n, n_episodes),
+            )
+            journal.write(shard.index, record)
+        else:
+            record = journal.read(shard.index)
+        n_done += len(shard.questions) * len(cells)
+        for cell_run in cell_runs:
+            cell_run.results.extend(record.results[cell_run.cell.id])
+            if is_new or shard is shards[-1]:
+                cell_run.log_progress()
+        on_progress(n_done, n_episodes)
+
+
+def _write_trajectories(journal: Journal, cell_runs: Sequence[CellRun], folder: Path) -> None:
+    for cell_run in cell_runs:
+        (folder / cell_run.cell.id).mkdir()
+    for record in journal.records():
+        for cell_run in cell_runs:
+            lines = record.trajectories[cell_run.cell.id]
+            with (folder / cell_run.cell.id / TRAJECTORIES).open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+
+
+def _store_results(owner: TrackedRun, results: Results, journal: Journal, folder: Path) -> None:
+    folder.mkdir()
+    (folder / RESULTS).write_text(results.model_dump_json(indent=1), encoding="utf-8")
+    passages = {key: value for record in journal.records() for key, value in record.passages.items()}
+    with (folder / PASSAGES).open("w", encoding="utf-8") as file:
+        file.writelines(
+            json.dumps(passages[key], ensure_ascii=False) + "\n" for key in sorted(passages)
+        )
+    owner.log_folder(folder)
+
+
+@contextlib.contextmanager
+def _failing_with(cell_runs: Sequence[CellRun]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        for cell_run in cell_runs:
+            if not cell_run.finished:
+                cell_run.run.fail(error)
+        raise

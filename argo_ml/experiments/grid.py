@@ -1,0 +1,100 @@
+"""Cells ready to run, and one shard of questions run through all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from argo_ml.config import CellSpec
+from argo_ml.engine import Engine
+from argo_ml.engine.shards import Shard
+from argo_ml.experiments.journal import ShardRecord
+from argo_ml.experiments.results import PolicyTable
+from argo_ml.experiments.trajectories import (
+    cited_passages,
+    passage_record,
+    question_result,
+    trajectory,
+)
+from argo_ml.experiments.workbench import Workbench
+from argo_ml.pipeline import Pipeline, build_pipeline, run_episode
+from argo_ml.policies import Policy, make_policy
+from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.mdp import MDPSpec, Solution, solve
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    spec: CellSpec
+    id: str
+    policy: Policy
+    pipeline: Pipeline
+    table: PolicyTable
+
+    @property
+    def name(self) -> str:
+        return f"{self.spec.strategy} c_r={self.spec.retrieval_cost:g}"
+
+
+def prepare_cells(specs: Sequence[CellSpec], bench: Workbench) -> list[Cell]:
+    """Solve each price once and give every cell its policy."""
+    solutions: dict[MDPSpec, Solution] = {}
+    cells = []
+    for spec in specs:
+        mdp = spec.mdp(spec.retrieval_cost)
+        if mdp not in solutions:
+            solutions[mdp] = solve(mdp)
+        cells.append(
+            Cell(
+                spec=spec,
+                id=spec.cell_id(bench.digests),
+                policy=cell_policy(spec, solutions[mdp]),
+                pipeline=build_pipeline(spec, bench.model.count_tokens),
+                table=policy_table(solutions[mdp]),
+            )
+        )
+    return cells
+
+
+def cell_policy(spec: CellSpec, solution: Solution) -> Policy:
+    context = PolicyContext(solution, spec.theta_cont, spec.theta_star)
+    return make_policy(spec.strategy, context)
+
+
+def policy_table(solution: Solution) -> PolicyTable:
+    return PolicyTable(
+        states=solution.states,
+        value=solution.value,
+        q_retrieve=solution.q_retrieve,
+        q_reason=solution.q_reason,
+        q_stop=solution.q_stop,
+        actions=tuple(action.value for action in solution.actions),
+        theta_cont=solution.theta_cont,
+        theta_star=solution.theta_star,
+        policy_value=solution.threshold_value,
+        policy_regret=solution.policy_regret,
+    )
+
+
+def run_shard(
+    shard: Shard,
+    cells: Sequence[Cell],
+    engine: Engine,
+    on_progress: Callable[[int], None],
+) -> ShardRecord:
+    """All cells for the shard's questions; ``on_progress`` is told the episodes finished so far."""
+    pairs = [(cell, question) for cell in cells for question in shard.questions]
+    episodes = [run_episode(question, cell.policy, cell.pipeline) for cell, question in pairs]
+    finished = engine.run(episodes, on_progress)
+    record = ShardRecord(
+        results={cell.id: [] for cell in cells},
+        trajectories={cell.id: [] for cell in cells},
+        passages={
+            key: passage_record(passage)
+            for key, passage in cited_passages(done.outcome for done in finished).items()
+        },
+    )
+    for (cell, question), done in zip(pairs, finished, strict=True):
+        record.results[cell.id].append(question_result(question, done))
+        record.trajectories[cell.id].append(trajectory(question, done.outcome))
+    return record

@@ -1,0 +1,194 @@
+"""A sweep: every strategy at every retrieval cost, each cell one child run of the sweep's run."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import yaml
+
+from argo_ml.config import CellSpec, ExperimentSpec, SweepSpec, build
+from argo_ml.errors import ConfigError
+from argo_ml.experiments.cell_run import CellRun, cell_tags
+from argo_ml.experiments.execution import RESULTS, Progress, execute, no_progress
+from argo_ml.experiments.grid import Cell, prepare_cells
+from argo_ml.experiments.metrics import sweep_metrics
+from argo_ml.experiments.results import Results
+from argo_ml.experiments.workbench import Workbench
+from argo_ml.tracking import environment, runs
+from argo_ml.tracking.figures import redraw
+from argo_ml.tracking.runs import TrackedRun, Tracking, connect
+
+logger = logging.getLogger(__name__)
+
+SPEC = "spec.yaml"
+
+
+def run_sweep(spec: SweepSpec, on_progress: Progress = no_progress) -> Results:
+    """Run a sweep, or continue the one that ``spec.resume`` names.
+
+    Raises:
+        ArgoError: something the user can act on; the sweep's run has ended as FAILED with it.
+    """
+    tracking = connect(spec.tracking_uri, spec.experiment)
+    if spec.resume:
+        return _resume(spec, tracking, on_progress)
+    name = f"sweep {spec.mode} {spec.difficulty} {spec.dataset} {Path(spec.model).name}"
+    run = tracking.adopt_or_create(name, {runs.KIND: "sweep", runs.NOTE: _describe(spec)})
+    with run.recording_failure():
+        _store_spec(run, spec)
+        bench = Workbench.open(spec)
+        run.log(params={**spec.model_dump(mode="json"), **bench.digests})
+        run.log_inputs(bench.inputs(spec))
+        return _run_cells(spec, bench, tracking, run, on_progress)
+
+
+def run_cell(spec: CellSpec, on_progress: Progress = no_progress) -> Results:
+    """Run one cell as a run of its own, without a sweep."""
+    tracking = connect(spec.tracking_uri, spec.experiment)
+    name = f"{spec.strategy} c_r={spec.retrieval_cost:g}"
+    run = tracking.adopt_or_create(name, {runs.KIND: "cell"})
+    with run.recording_failure():
+        _store_spec(run, spec)
+        bench = Workbench.open(spec)
+        [cell] = prepare_cells([spec], bench)
+        run.log(tags=cell_tags(cell))
+        cell_run = CellRun(cell, run)
+        cell_run.start(bench.digests, bench.inputs(spec))
+        return execute(spec, bench, run, [cell_run], on_progress)
+
+
+def load_results(tracking: Tracking, run_id: str) -> Results:
+    """The results of a finished sweep or cell."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = tracking.download(run_id, RESULTS, Path(folder))
+        return Results.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def _run_cells(
+    spec: SweepSpec,
+    bench: Workbench,
+    tracking: Tracking,
+    run: TrackedRun,
+    on_progress: Progress,
+) -> Results:
+    cells = prepare_cells(spec.cells(), bench)
+    cell_runs = _open_cell_runs(cells, spec, bench, tracking, run)
+    results = execute(spec, bench, run, cell_runs, on_progress)
+    with tempfile.TemporaryDirectory() as folder:
+        redraw(results, Path(folder) / "figures")
+        run.log_folder(Path(folder))
+    run.log(metrics=sweep_metrics(results), step=len(bench.questions.questions))
+    run.end()
+    return results
+
+
+def _open_cell_runs(
+    cells: Sequence[Cell],
+    spec: SweepSpec,
+    bench: Workbench,
+    tracking: Tracking,
+    sweep: TrackedRun,
+) -> list[CellRun]:
+    """One run per cell: those a resumed sweep has already, and new ones."""
+    present = {run.data.tags.get(runs.CELL_ID): run for run in tracking.children(sweep.run_id)}
+    cell_runs = []
+    for cell in cells:
+        found = present.get(cell.id)
+        if found is None:
+            tracked = tracking.create_child(sweep, cell.name, cell_tags(cell, sweep.run_id))
+            cell_run = CellRun(cell, tracked)
+            cell_run.start(bench.digests, bench.inputs(spec))
+        else:
+            tracked = TrackedRun(tracking.client, found.info.run_id)
+            cell_run = CellRun(cell, tracked, finished=found.info.status == "FINISHED")
+            if not cell_run.finished:
+                tracked.reopen()
+        cell_runs.append(cell_run)
+    return cell_runs
+
+
+def _resume(spec: SweepSpec, tracking: Tracking, on_progress: Progress) -> Results:
+    stored = tracking.get(spec.resume)
+    if stored.data.tags.get(runs.KIND) != "sweep":
+        raise ConfigError(f"resume={spec.resume}: that run is not a sweep")
+    with _pointing_at(spec.resume, tracking):
+        home = Tracking(tracking.client, stored.info.experiment_id, tracking.uri)
+        if stored.info.status == "FINISHED":
+            logger.info("sweep %s is finished; its results are shown as they are", spec.resume)
+            return load_results(home, spec.resume)
+        run = TrackedRun(tracking.client, spec.resume)
+        full_spec = _stored_spec(spec, home)
+        with run.recording_failure():
+            bench = Workbench.open(full_spec)
+            _check_unchanged(spec.resume, stored.data.params, bench.digests)
+            run.reopen()
+            return _run_cells(full_spec, bench, home, run, on_progress)
+
+
+@contextlib.contextmanager
+def _pointing_at(sweep_id: str, tracking: Tracking) -> Iterator[None]:
+    """The run that `mlflow run` opened for a resumption points to the sweep it continues."""
+    pointer = tracking.opened_run()
+    if pointer is None:
+        yield
+        return
+    note = f"Continues the sweep `{sweep_id}`; its results are there."
+    pointer.log(tags={runs.KIND: "resume", runs.SWEEP_ID: sweep_id, runs.NOTE: note})
+    pointer.rename(f"resume of {sweep_id[:8]}")
+    with pointer.recording_failure():
+        yield
+        pointer.end()
+
+
+def _stored_spec(spec: SweepSpec, home: Tracking) -> SweepSpec:
+    """The sweep's own spec; only where to track and cache is taken from the command."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = home.download(spec.resume, SPEC, Path(folder))
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return build(
+        SweepSpec,
+        {
+            **values,
+            "tracking_uri": spec.tracking_uri,
+            "cache_dir": spec.cache_dir,
+            "resume": spec.resume,
+        },
+    )
+
+
+def _check_unchanged(
+    sweep_id: str, params: Mapping[str, str], digests: Mapping[str, str]
+) -> None:
+    for name, digest in digests.items():
+        before = params.get(name, digest)
+        if before != digest:
+            raise ConfigError(
+                f"resume={sweep_id}: {name} was {before} and is {digest} now; "
+                "start a new sweep instead"
+            )
+
+
+def _store_spec(run: TrackedRun, spec: ExperimentSpec) -> None:
+    values = spec.model_dump(mode="json")
+    for name in ("questions", "documents"):
+        if values[name]:
+            values[name] = str(Path(values[name]).resolve())
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder)
+        (target / SPEC).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+        (target / "environment.txt").write_text(environment.packages(), encoding="utf-8")
+        diff = environment.uncommitted_diff()
+        if diff:
+            (target / "uncommitted.diff").write_text(diff, encoding="utf-8")
+        run.log_folder(target)
+
+
+def _describe(spec: SweepSpec) -> str:
+    return (
+        f"{len(spec.strategies)} strategies x {len(spec.prices)} retrieval costs on "
+        f"{spec.question_limit} {spec.difficulty} {spec.dataset} questions with {spec.model}."
+    )

@@ -1,0 +1,58 @@
+"""Everything that the cells of an experiment share, opened once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from argo_ml.config import ExperimentSpec
+from argo_ml.corpus import Corpus, open_corpus
+from argo_ml.datasets import QuestionSet, load_questions
+from argo_ml.engine import Engine
+from argo_ml.models import load_model
+from argo_ml.models.base import LanguageModel
+from argo_ml.models.cache import CallCache, CachingModel
+from argo_ml.pipeline import prompts
+from argo_ml.tracking.runs import InputDataset
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    questions: QuestionSet
+    corpus: Corpus
+    model: LanguageModel
+    cache: CallCache
+
+    @classmethod
+    def open(cls, spec: ExperimentSpec) -> Workbench:
+        """Load questions first: they are the cheapest to be wrong."""
+        questions = load_questions(spec)
+        model = load_model(spec)
+        corpus = open_corpus(spec)
+        return cls(questions, corpus, model, CallCache(spec.cache_path / "calls.sqlite"))
+
+    @property
+    def digests(self) -> dict[str, str]:
+        return {
+            "questions_digest": self.questions.digest,
+            "corpus_digest": self.corpus.digest,
+            "model_digest": hashlib.sha256(self.model.identity.encode()).hexdigest()[:16],
+            "prompts_digest": prompts.digest(),
+        }
+
+    def inputs(self, spec: ExperimentSpec) -> list[InputDataset]:
+        questions, corpus = self.questions, self.corpus
+        return [
+            InputDataset(
+                f"{spec.dataset}-{spec.difficulty}-{spec.split}",
+                questions.digest,
+                questions.source,
+                "questions",
+                len(questions.questions),
+            ),
+            InputDataset("corpus", corpus.digest, corpus.source, "corpus", corpus.n_passages),
+        ]
+
+    def engine(self, payer: str) -> Engine:
+        """An engine whose executed calls are remembered as paid by ``payer``."""
+        return Engine(CachingModel(self.model, self.cache, payer), self.corpus.retriever)

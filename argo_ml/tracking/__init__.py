@@ -1,0 +1,1 @@
+"""MLflow runs, system readings and figures."""

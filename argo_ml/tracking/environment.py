@@ -1,0 +1,62 @@
+"""Where a run's code and packages come from."""
+
+from __future__ import annotations
+
+import getpass
+import subprocess
+import sys
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@cache
+def source_tags() -> dict[str, str]:
+    """Git state and user, under the names MLflow's UI shows; unknown ones are left out."""
+    tags = {
+        "mlflow.source.name": "argo-ml",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.user": _user(),
+    }
+    commit = _git("rev-parse", "HEAD")
+    if commit:
+        tags["mlflow.source.git.commit"] = commit
+        tags["mlflow.source.git.dirty"] = str(bool(_git("status", "--porcelain")))
+    return tags
+
+
+def uncommitted_diff() -> str:
+    """The working tree's difference from the commit named in the tags, empty when clean."""
+    return _git("diff", "HEAD")
+
+
+def packages() -> str:
+    """Python and every installed distribution, as a requirements file pins them."""
+    pins = sorted(
+        f"{dist.metadata['Name']}=={dist.version}"
+        for dist in metadata.distributions()
+        if dist.metadata["Name"]
+    )
+    return "\n".join([f"# Python {sys.version.split()[0]}", *dict.fromkeys(pins), ""])
+
+
+def _git(*arguments: str) -> str:
+    if not (_ROOT / "MLproject").exists():
+        # An installed copy: a repository around it would be somebody else's.
+        return ""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(_ROOT), *arguments], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"

@@ -1,0 +1,231 @@
+"""MLflow runs: opened, logged in batches, and ended exactly once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+
+from argo_ml.errors import ArgoError, TrackingError
+from argo_ml.tracking.environment import source_tags
+
+PARENT = "mlflow.parentRunId"
+NOTE = "mlflow.note.content"
+KIND = "argo.kind"
+CELL_ID = "argo.cell_id"
+SWEEP_ID = "argo.sweep_id"
+ERROR = "argo.error"
+OUTCOMES_TABLE = "outcomes.json"
+
+_PARAM_LIMIT = 6000
+_HEALTH_TIMEOUT_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class InputDataset:
+    """Questions or corpus as MLflow records them."""
+
+    name: str
+    digest: str
+    source: str
+    context: str
+    size: int
+
+    def as_input(self) -> DatasetInput:
+        profile = json.dumps({"size": self.size})
+        # Digests longer than 36 characters are refused by MLflow's database.
+        dataset = Dataset(self.name, self.digest[:36], "local", self.source, profile=profile)
+        return DatasetInput(dataset, [InputTag("mlflow.data.context", self.context)])
+
+
+class TrackedRun:
+    """One MLflow run; params that are already there are left as they are."""
+
+    def __init__(self, client: MlflowClient, run_id: str) -> None:
+        self._client = client
+        self.run_id = run_id
+
+    def log(
+        self,
+        *,
+        params: Mapping[str, object] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
+        step: int = 0,
+    ) -> None:
+        """Log everything in one request; ``step`` is the number of questions done."""
+        now = int(time.time() * 1000)
+        self._client.log_batch(
+            self.run_id,
+            metrics=[Metric(key, value, now, step) for key, value in (metrics or {}).items()],
+            params=self._new_params(params or {}),
+            tags=[RunTag(key, value) for key, value in (tags or {}).items()],
+        )
+
+    def _new_params(self, params: Mapping[str, object]) -> list[Param]:
+        # `mlflow run` has logged the entry point's parameters as the strings given.
+        present = self._client.get_run(self.run_id).data.params if params else {}
+        return [
+            Param(key, str(value)[:_PARAM_LIMIT])
+            for key, value in params.items()
+            if key not in present
+        ]
+
+    def log_inputs(self, datasets: Sequence[InputDataset]) -> None:
+        self._client.log_inputs(self.run_id, [dataset.as_input() for dataset in datasets])
+
+    def log_folder(self, folder: Path) -> None:
+        self._client.log_artifacts(self.run_id, str(folder))
+
+    def log_text(self, text: str, name: str) -> None:
+        self._client.log_text(self.run_id, text, name)
+
+    def rename(self, name: str) -> None:
+        self._client.update_run(self.run_id, name=name)
+
+    def reopen(self) -> None:
+        self._client.update_run(self.run_id, status="RUNNING")
+
+    def end(self, status: str = "FINISHED") -> None:
+        self._client.set_terminated(self.run_id, status)
+
+    def fail(self, error: BaseException) -> None:
+        """End as KILLED after an interruption, else as FAILED; the error is kept as a tag."""
+        interrupted = isinstance(error, KeyboardInterrupt)
+        message = str(error) if isinstance(error, ArgoError) else f"{type(error).__name__}: {error}"
+        self.log(tags={ERROR: "interrupted" if interrupted else message[:_PARAM_LIMIT]})
+        self.end("KILLED" if interrupted else "FAILED")
+
+    @contextlib.contextmanager
+    def recording_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            self.fail(error)
+            raise
+
+
+class Tracking:
+    """One experiment of one tracking store."""
+
+    def __init__(self, client: MlflowClient, experiment_id: str, uri: str) -> None:
+        self.client = client
+        self.experiment_id = experiment_id
+        self.uri = uri
+
+    def create(self, name: str, tags: Mapping[str, str]) -> TrackedRun:
+        run = self.client.create_run(
+            self.experiment_id, tags={**source_tags(), **tags}, run_name=name
+        )
+        return TrackedRun(self.client, run.info.run_id)
+
+    def create_child(
+        self, parent: TrackedRun, name: str, tags: Mapping[str, str]
+    ) -> TrackedRun:
+        return self.create(name, {**tags, PARENT: parent.run_id})
+
+    def opened_run(self) -> TrackedRun | None:
+        """The run that `mlflow run` opened for this process; handed out once."""
+        opened = os.environ.pop("MLFLOW_RUN_ID", "")
+        return TrackedRun(self.client, opened) if opened else None
+
+    def adopt_or_create(self, name: str, tags: Mapping[str, str]) -> TrackedRun:
+        run = self.opened_run()
+        if run is None:
+            return self.create(name, tags)
+        run.log(tags=tags)
+        run.rename(name)
+        return run
+
+    def children(self, parent_id: str) -> list[Run]:
+        found: list[Run] = []
+        token = None
+        while True:
+            page = self.client.search_runs(
+                [self.experiment_id],
+                f"tags.`{PARENT}` = '{parent_id}'",
+                max_results=1000,
+                page_token=token,
+            )
+            found.extend(page)
+            token = page.token
+            if not token:
+                return found
+
+    def get(self, run_id: str) -> Run:
+        try:
+            return self.client.get_run(run_id)
+        except MlflowException as error:
+            raise TrackingError(
+                f"run {run_id!r} is not in {self.uri} ({_first_line(error)})"
+            ) from None
+
+    def download(self, run_id: str, artifact: str, folder: Path) -> Path:
+        try:
+            return Path(self.client.download_artifacts(run_id, artifact, str(folder)))
+        except (MlflowException, OSError) as error:
+            raise TrackingError(
+                f"run {run_id!r} has no artifact {artifact!r} ({_first_line(error)})"
+            ) from None
+
+
+def connect(tracking_uri: str, experiment: str) -> Tracking:
+    """Open an experiment, creating it if needed.
+
+    The experiment of a run that `mlflow run` opened for this process wins over ``experiment``.
+
+    Raises:
+        TrackingError: the store or server cannot be used.
+    """
+    import mlflow
+
+    if tracking_uri:
+        mlflow.set_tracking_uri(tracking_uri)
+    uri = mlflow.get_tracking_uri()
+    _check_server(uri)
+    try:
+        client = MlflowClient(uri)
+        opened = os.environ.get("MLFLOW_RUN_ID", "")
+        if opened:
+            return Tracking(client, client.get_run(opened).info.experiment_id, uri)
+        return Tracking(client, _experiment_id(client, experiment), uri)
+    except MlflowException as error:
+        raise TrackingError(f"tracking_uri={uri}: {_first_line(error)}") from None
+
+
+def _experiment_id(client: MlflowClient, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        return str(client.create_experiment(name))
+    if found.lifecycle_stage != "active":
+        raise TrackingError(
+            f"experiment={name!r} was deleted; restore it in MLflow or choose another name"
+        )
+    return str(found.experiment_id)
+
+
+def _check_server(uri: str) -> None:
+    """MLflow itself retries an unreachable server for minutes; ask once, briefly, before."""
+    if not uri.startswith(("http://", "https://")):
+        return
+    import requests
+
+    try:
+        requests.get(f"{uri.rstrip('/')}/health", timeout=_HEALTH_TIMEOUT_S)
+    except requests.RequestException as error:
+        raise TrackingError(
+            f"tracking_uri={uri} cannot be reached ({type(error).__name__}); start it with "
+            "`mlflow server` or leave tracking_uri empty for a local store"
+        ) from None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
