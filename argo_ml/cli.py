@@ -1,0 +1,226 @@
+"""One command per entry point, each a few lines that call the package.
+
+Imports of the package's heavier parts are inside the commands, so that ``--help`` stays fast.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from argo_ml import __version__
+from argo_ml.command_specs import (
+    AnswerSpec,
+    CacheSpec,
+    DoctorSpec,
+    FetchSpec,
+    IndexSpec,
+    VerifySpec,
+)
+from argo_ml.config import CellSpec, SweepSpec
+from argo_ml.errors import ArgoError, ConfigError
+from argo_ml.options import spec_command
+
+logger = logging.getLogger(__name__)
+
+EXIT_ERROR = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+_DEBUG = "ARGO_ML_DEBUG"
+_RUN_ID = "MLFLOW_RUN_ID"
+
+QUIET_ENVIRONMENT = {
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+"""Set where the user has not: silences what nobody can act on."""
+
+
+@click.group(name="argo-ml", context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.option("--debug", is_flag=True, help=f"Show tracebacks; or set {_DEBUG}=1.")
+def cli(debug: bool) -> None:
+    """When does it pay to retrieve? An MLflow-tracked experiment platform."""
+    if debug:
+        os.environ[_DEBUG] = "1"
+    _prepare_logging()
+    for name, value in QUIET_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+@spec_command(cli, SweepSpec, "sweep")
+def sweep(spec: SweepSpec) -> None:
+    """Run every strategy at every retrieval cost as one MLflow run with a child per cell."""
+    from argo_ml import rendering
+    from argo_ml.experiments.sweep import run_sweep
+
+    with rendering.episode_progress() as on_progress:
+        results = run_sweep(spec, on_progress)
+    rendering.print_results(results)
+
+
+@spec_command(cli, CellSpec, "run")
+def run(spec: CellSpec) -> None:
+    """Run one cell: one strategy at one retrieval cost."""
+    from argo_ml import rendering
+    from argo_ml.experiments.sweep import run_cell
+
+    with rendering.episode_progress() as on_progress:
+        results = run_cell(spec, on_progress)
+    rendering.print_results(results)
+
+
+@spec_command(cli, IndexSpec, "index")
+def index(spec: IndexSpec) -> None:
+    """Build the index of the documents, or find it built."""
+    from argo_ml import rendering
+    from argo_ml.corpus import open_corpus
+
+    rendering.print_corpus(open_corpus(spec))
+
+
+@spec_command(cli, FetchSpec, "fetch")
+def fetch(spec: FetchSpec) -> None:
+    """Download the embedded model, the O-RAN questions and documents, or both."""
+    from argo_ml.fetch import fetch_embedded_model, fetch_oran
+
+    if spec.source and spec.what == "all":
+        raise ConfigError("source: name one of what=model or what=oran with it")
+    if spec.what in ("model", "all"):
+        click.echo(f"model: {fetch_embedded_model(spec.cache_path, spec.source)}")
+    if spec.what in ("oran", "all"):
+        data = fetch_oran(spec.cache_path, spec.source)
+        click.echo(f"questions: {data.questions or 'not in the source'}")
+        click.echo(f"documents: {data.documents or 'not in the source'}")
+
+
+@spec_command(cli, DoctorSpec, "doctor")
+def doctor(spec: DoctorSpec) -> None:
+    """Check that this machine can run an experiment of these parameters."""
+    from argo_ml import rendering
+    from argo_ml.doctor import Status, checks
+
+    failed = []
+    for check in checks(spec):
+        rendering.print_check(check)
+        if check.status is Status.ERROR:
+            failed.append(check.name)
+    _raise_if_failed(failed)
+
+
+@spec_command(cli, VerifySpec, "verify")
+def verify(spec: VerifySpec) -> None:
+    """Check a finished sweep: complete, consistent, and what it says about ARGO."""
+    from argo_ml import rendering
+    from argo_ml.experiments.verify import verify_sweep
+
+    found = verify_sweep(spec.sweep, spec.tracking_uri, spec.experiment)
+    for check in found:
+        rendering.print_verdict(check)
+    _raise_if_failed([check.name for check in found if not check.ok])
+
+
+@spec_command(cli, AnswerSpec, "answer", positional="question")
+def answer(spec: AnswerSpec) -> None:
+    """Answer one question and show every step of it."""
+    from argo_ml import rendering
+
+    if not spec.question:
+        raise ConfigError('question is empty; ask one: argo-ml answer "…"')
+    from argo_ml.experiments.answer import answer_question
+
+    rendering.print_answered(answer_question(spec, spec.question, spec.choices))
+
+
+@cli.group()
+def cache() -> None:
+    """Look after the permanent cache of language-model calls."""
+
+
+@spec_command(cache, CacheSpec, "stats")
+def cache_stats(spec: CacheSpec) -> None:
+    """Show what the cache holds."""
+    from argo_ml.models.cache import CallCache
+
+    click.echo(CallCache(spec.calls_path).stats())
+
+
+@spec_command(cache, CacheSpec, "prune")
+def cache_prune(spec: CacheSpec) -> None:
+    """Remove what no present model or prompt can ask for again."""
+    from argo_ml.models.cache import CallCache
+
+    click.echo(CallCache(spec.calls_path).prune())
+
+
+def main() -> None:
+    sys.exit(execute(sys.argv[1:]))
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; an unexpected error is raised as it is."""
+    try:
+        outcome = cli.main(list(arguments), prog_name="argo-ml", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return EXIT_USAGE
+    except Exception as error:
+        record_failure(error)
+        return _report(error)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def record_failure(error: Exception) -> None:
+    """Keep ``error`` on the run that `mlflow run` opened, if the command has not used it yet.
+
+    An unreachable tracking server is logged and nothing else: the error itself matters more.
+    """
+    run_id = os.environ.pop(_RUN_ID, "")
+    if not run_id:
+        return
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI"))
+        client.set_tag(run_id, "argo.error", _message(error))
+        client.set_terminated(run_id, "KILLED" if isinstance(error, click.Abort) else "FAILED")
+    except MlflowException as unreachable:
+        logger.warning("the error could not be stored on run %s (%s)", run_id, unreachable)
+
+
+def _report(error: Exception) -> int:
+    if os.environ.get(_DEBUG):
+        traceback.print_exception(error)
+    elif not isinstance(error, (ArgoError, click.ClickException, click.Abort)):
+        raise error
+    click.echo(f"error: {_message(error)}", err=True)
+    if isinstance(error, click.Abort):
+        return EXIT_INTERRUPTED
+    return EXIT_USAGE if isinstance(error, click.ClickException) else EXIT_ERROR
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, click.Abort):
+        return "interrupted"
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    return str(error) if isinstance(error, ArgoError) else f"{type(error).__name__}: {error}"
+
+
+def _raise_if_failed(names: Sequence[str]) -> None:
+    if names:
+        raise ArgoError(f"{len(names)} failed: {', '.join(names)}")
+
+
+def _prepare_logging() -> None:
+    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
+    logging.getLogger("argo_ml").setLevel(logging.INFO)

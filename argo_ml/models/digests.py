@@ -1,0 +1,61 @@
+"""Content digests of model files, remembered by size and modification time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+MODEL_SUFFIXES = (".safetensors", ".bin", ".json", ".gguf", ".model", ".txt", ".jinja")
+
+
+def file_sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def files_digest(paths: Iterable[Path], memo_path: Path) -> str:
+    """Digest over names and contents; a file whose size and time are known is not read again.
+
+    ``memo_path`` is a JSON file of the digests computed so far. Concurrent writers may lose one
+    another's entries, which costs a second reading and nothing else.
+    """
+    memo = _read_memo(memo_path)
+    known = len(memo)
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        status = path.stat()
+        stamp = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
+        if stamp not in memo:
+            memo[stamp] = file_sha256(path)
+        digest.update(f"{path.name} {memo[stamp]}\n".encode())
+    if len(memo) > known:
+        write_atomically(memo_path, json.dumps(memo, indent=0))
+    return digest.hexdigest()
+
+
+def model_files(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.suffix in MODEL_SUFFIXES and path.is_file()]
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write through a temporary file beside ``path``, so that nobody reads half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(name, path)
+
+
+def _read_memo(path: Path) -> dict[str, str]:
+    try:
+        memo = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return memo if isinstance(memo, dict) else {}
