@@ -1,0 +1,67 @@
+# `make small` and `make test` need Python 3.10 or newer with pip and venv, and nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+PYTEST_ARGS ?=
+
+BIN := $(abspath $(VENV))/bin
+RUNTIME := $(VENV)/.runtime
+DEVELOPMENT := $(VENV)/.development
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+export PATH := $(BIN):$(PATH)
+export GIT_PYTHON_REFRESH ?= quiet
+export MLFLOW_DISABLE_TELEMETRY ?= true
+
+.PHONY: help small medium full test lint types unit env ui mlproject constraints clean
+
+help:
+	@echo "make small        environment, embedded model, small sweep, result table"
+	@echo "make medium|full  the larger sweeps (ARGS='-P difficulty=easy' adds parameters)"
+	@echo "make test         environment, ruff, mypy, pytest"
+	@echo "make ui           MLflow's user interface on the local store"
+
+small medium full: $(RUNTIME)
+	argo-ml fetch
+	mlflow run . --env-manager local --experiment-name argo_ml -P mode=$@ $(ARGS)
+
+test: lint types unit
+
+lint: $(DEVELOPMENT)
+	ruff check .
+	ruff format --check .
+
+types: $(DEVELOPMENT)
+	mypy
+
+unit: $(DEVELOPMENT)
+	argo-ml fetch
+	python -m pytest $(PYTEST_ARGS)
+
+env: $(RUNTIME)
+
+ui: $(RUNTIME)
+	mlflow ui
+
+mlproject: $(RUNTIME)
+	python -m argo_ml.entry_points
+
+constraints: $(DEVELOPMENT)
+	tools/write_constraints.sh
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "$(PYTHON) is older than Python 3.10; use make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "$(PYTHON) has no venv; install it (Debian: apt install python3-venv)" >&2; exit 1; }
+
+$(RUNTIME): pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e .
+	@touch $@
+
+$(DEVELOPMENT): $(RUNTIME)
+	$(INSTALL) -e '.[dev]'
+	@touch $@

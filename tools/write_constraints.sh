@@ -1,0 +1,11 @@
+#!/bin/sh
+# Resolve every dependency for every supported Python and write constraints.txt.
+set -eu
+cd "$(dirname "$0")/.."
+{
+  echo "# The versions that continuous integration ran, for every supported Python; \`make constraints\`."
+  echo "# torch stands without a local version, so that pip takes a CPU build where one is served."
+  uv pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.10 \
+    --constraint constraints.txt --no-annotate --no-header --no-emit-package argo-ml
+} > constraints.txt.new
+mv constraints.txt.new constraints.txt
