@@ -39,6 +39,7 @@ def execute(
     bench: Workbench,
     owner: TrackedRun,
     cell_runs: Sequence[CellRun],
+    journal: Journal,
     on_progress: Progress,
 ) -> Results:
     """Run what is not done yet, end every cell's run, and store the results on ``owner``.
@@ -46,7 +47,6 @@ def execute(
     After an error the unfinished cells end as FAILED with it; finished shards stay in the journal.
     """
     with (
-        Journal(spec.cache_path / "sweeps" / owner.run_id) as journal,
         _failing_with(cell_runs),
         system_metrics(owner),
         tempfile.TemporaryDirectory() as temporary,
@@ -58,8 +58,12 @@ def execute(
             cell_run.finish(folder / cell_run.cell.id)
         results = collect(spec, bench, owner, cell_runs)
         _store_results(owner, results, journal, folder / "owner")
-        journal.remove()
     return results
+
+
+def open_journal(spec: ExperimentSpec, owner_id: str) -> Journal:
+    """The journal of a run; enter it before anything of the run is touched."""
+    return Journal(spec.cache_path / "sweeps" / owner_id)
 
 
 def collect(

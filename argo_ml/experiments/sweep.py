@@ -13,8 +13,9 @@ import yaml
 from argo_ml.config import CellSpec, ExperimentSpec, SweepSpec, build
 from argo_ml.errors import ConfigError
 from argo_ml.experiments.cell_run import CellRun, cell_tags
-from argo_ml.experiments.execution import RESULTS, Progress, execute, no_progress
+from argo_ml.experiments.execution import RESULTS, Progress, execute, no_progress, open_journal
 from argo_ml.experiments.grid import Cell, prepare_cells
+from argo_ml.experiments.journal import Journal
 from argo_ml.experiments.metrics import sweep_metrics
 from argo_ml.experiments.results import Results
 from argo_ml.experiments.workbench import Workbench
@@ -38,12 +39,12 @@ def run_sweep(spec: SweepSpec, on_progress: Progress = no_progress) -> Results:
         return _resume(spec, tracking, on_progress)
     name = f"sweep {spec.mode} {spec.difficulty} {spec.dataset} {Path(spec.model).name}"
     run = tracking.adopt_or_create(name, {runs.KIND: "sweep", runs.NOTE: _describe(spec)})
-    with run.recording_failure():
+    with run.recording_failure(), open_journal(spec, run.run_id) as journal:
         _store_spec(run, spec)
         bench = Workbench.open(spec)
         run.log(params={**spec.model_dump(mode="json"), **bench.digests})
         run.log_inputs(bench.inputs(spec))
-        return _run_cells(spec, bench, tracking, run, on_progress)
+        return _run_cells(spec, bench, tracking, run, journal, on_progress)
 
 
 def run_cell(spec: CellSpec, on_progress: Progress = no_progress) -> Results:
@@ -51,14 +52,16 @@ def run_cell(spec: CellSpec, on_progress: Progress = no_progress) -> Results:
     tracking = connect(spec.tracking_uri, spec.experiment)
     name = f"{spec.strategy} c_r={spec.retrieval_cost:g}"
     run = tracking.adopt_or_create(name, {runs.KIND: "cell"})
-    with run.recording_failure():
+    with run.recording_failure(), open_journal(spec, run.run_id) as journal:
         _store_spec(run, spec)
         bench = Workbench.open(spec)
         [cell] = prepare_cells([spec], bench)
         run.log(tags=cell_tags(cell))
         cell_run = CellRun(cell, run)
         cell_run.start(bench.digests, bench.inputs(spec))
-        return execute(spec, bench, run, [cell_run], on_progress)
+        results = execute(spec, bench, run, [cell_run], journal, on_progress)
+        journal.remove()
+        return results
 
 
 def load_results(tracking: Tracking, run_id: str) -> Results:
@@ -73,16 +76,18 @@ def _run_cells(
     bench: Workbench,
     tracking: Tracking,
     run: TrackedRun,
+    journal: Journal,
     on_progress: Progress,
 ) -> Results:
     cells = prepare_cells(spec.cells(), bench)
     cell_runs = _open_cell_runs(cells, spec, bench, tracking, run)
-    results = execute(spec, bench, run, cell_runs, on_progress)
+    results = execute(spec, bench, run, cell_runs, journal, on_progress)
     with tempfile.TemporaryDirectory() as folder:
         redraw(results, Path(folder) / "figures")
         run.log_folder(Path(folder))
     run.log(metrics=sweep_metrics(results), step=len(bench.questions.questions))
     run.end()
+    journal.remove()
     return results
 
 
@@ -122,11 +127,11 @@ def _resume(spec: SweepSpec, tracking: Tracking, on_progress: Progress) -> Resul
             return load_results(home, spec.resume)
         run = TrackedRun(tracking.client, spec.resume)
         full_spec = _stored_spec(spec, home)
-        with run.recording_failure():
+        with open_journal(full_spec, spec.resume) as journal, run.recording_failure():
+            run.reopen()
             bench = Workbench.open(full_spec)
             _check_unchanged(spec.resume, stored.data.params, bench.digests)
-            run.reopen()
-            return _run_cells(full_spec, bench, home, run, on_progress)
+            return _run_cells(full_spec, bench, home, run, journal, on_progress)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,13 @@ from mlflow.exceptions import MlflowException
 
 from argo_ml.errors import ArgoError, TrackingError
 from argo_ml.tracking.environment import source_tags
+from argo_ml.tracking.stores import (
+    check_reachable,
+    explained,
+    first_line,
+    sqlite_path,
+    without_password,
+)
 
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
@@ -25,8 +33,9 @@ SWEEP_ID = "argo.sweep_id"
 ERROR = "argo.error"
 OUTCOMES_TABLE = "outcomes.json"
 
+logger = logging.getLogger(__name__)
+
 _PARAM_LIMIT = 6000
-_HEALTH_TIMEOUT_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,46 +72,69 @@ class TrackedRun:
     ) -> None:
         """Log everything in one request; ``step`` is the number of questions done."""
         now = int(time.time() * 1000)
-        self._client.log_batch(
-            self.run_id,
-            metrics=[Metric(key, value, now, step) for key, value in (metrics or {}).items()],
-            params=self._new_params(params or {}),
-            tags=[RunTag(key, value) for key, value in (tags or {}).items()],
-        )
+        with self._explained():
+            self._client.log_batch(
+                self.run_id,
+                metrics=[Metric(key, value, now, step) for key, value in (metrics or {}).items()],
+                params=self._new_params(params or {}),
+                tags=[RunTag(key, value) for key, value in (tags or {}).items()],
+            )
 
     def _new_params(self, params: Mapping[str, object]) -> list[Param]:
-        # `mlflow run` has logged the entry point's parameters as the strings given.
+        """MLflow refuses to change a param: what `mlflow run` logged as the string given stays.
+
+        Where the value in use is spelled otherwise, it goes under ``used.<name>``.
+        """
         present = self._client.get_run(self.run_id).data.params if params else {}
-        return [
-            Param(key, str(value)[:_PARAM_LIMIT])
-            for key, value in params.items()
-            if key not in present
-        ]
+        wanted = {key: _param_text(value) for key, value in params.items()}
+        named = {
+            key if key not in present else f"used.{key}": text
+            for key, text in wanted.items()
+            if present.get(key) != text
+        }
+        return [Param(key, text) for key, text in named.items() if key not in present]
 
     def log_inputs(self, datasets: Sequence[InputDataset]) -> None:
-        self._client.log_inputs(self.run_id, [dataset.as_input() for dataset in datasets])
+        with self._explained():
+            self._client.log_inputs(self.run_id, [dataset.as_input() for dataset in datasets])
 
     def log_folder(self, folder: Path) -> None:
-        self._client.log_artifacts(self.run_id, str(folder))
+        with self._explained():
+            self._client.log_artifacts(self.run_id, str(folder))
 
     def log_text(self, text: str, name: str) -> None:
-        self._client.log_text(self.run_id, text, name)
+        with self._explained():
+            self._client.log_text(self.run_id, text, name)
 
     def rename(self, name: str) -> None:
-        self._client.update_run(self.run_id, name=name)
+        with self._explained():
+            self._client.update_run(self.run_id, name=name)
 
     def reopen(self) -> None:
-        self._client.update_run(self.run_id, status="RUNNING")
+        """Set an ended run going again; the error it ended with is forgotten."""
+        with self._explained():
+            self._client.update_run(self.run_id, status="RUNNING")
+            if ERROR in self._client.get_run(self.run_id).data.tags:
+                self._client.delete_tag(self.run_id, ERROR)
 
     def end(self, status: str = "FINISHED") -> None:
-        self._client.set_terminated(self.run_id, status)
+        with self._explained():
+            self._client.set_terminated(self.run_id, status)
 
     def fail(self, error: BaseException) -> None:
-        """End as KILLED after an interruption, else as FAILED; the error is kept as a tag."""
+        """End as KILLED after an interruption, else as FAILED; the error is kept as a tag.
+
+        A store that is gone is logged and nothing else: the error itself matters more than where
+        it is stored.
+        """
         interrupted = isinstance(error, KeyboardInterrupt)
         message = str(error) if isinstance(error, ArgoError) else f"{type(error).__name__}: {error}"
-        self.log(tags={ERROR: "interrupted" if interrupted else message[:_PARAM_LIMIT]})
-        self.end("KILLED" if interrupted else "FAILED")
+        try:
+            check_reachable(self._client.tracking_uri)
+            self.log(tags={ERROR: "interrupted" if interrupted else message[:_PARAM_LIMIT]})
+            self.end("KILLED" if interrupted else "FAILED")
+        except TrackingError as gone:
+            logger.warning("run %s could not be ended (%s)", self.run_id, gone)
 
     @contextlib.contextmanager
     def recording_failure(self) -> Iterator[None]:
@@ -111,6 +143,9 @@ class TrackedRun:
         except BaseException as error:
             self.fail(error)
             raise
+
+    def _explained(self) -> contextlib.AbstractContextManager[None]:
+        return explained(self._client.tracking_uri)
 
 
 class Tracking:
@@ -127,9 +162,7 @@ class Tracking:
         )
         return TrackedRun(self.client, run.info.run_id)
 
-    def create_child(
-        self, parent: TrackedRun, name: str, tags: Mapping[str, str]
-    ) -> TrackedRun:
+    def create_child(self, parent: TrackedRun, name: str, tags: Mapping[str, str]) -> TrackedRun:
         return self.create(name, {**tags, PARENT: parent.run_id})
 
     def opened_run(self) -> TrackedRun | None:
@@ -165,7 +198,7 @@ class Tracking:
             return self.client.get_run(run_id)
         except MlflowException as error:
             raise TrackingError(
-                f"run {run_id!r} is not in {self.uri} ({_first_line(error)})"
+                f"run {run_id!r} is not in {self.uri} ({first_line(error)})"
             ) from None
 
     def download(self, run_id: str, artifact: str, folder: Path) -> Path:
@@ -173,12 +206,12 @@ class Tracking:
             return Path(self.client.download_artifacts(run_id, artifact, str(folder)))
         except (MlflowException, OSError) as error:
             raise TrackingError(
-                f"run {run_id!r} has no artifact {artifact!r} ({_first_line(error)})"
+                f"run {run_id!r} has no artifact {artifact!r} ({first_line(error)})"
             ) from None
 
 
-def connect(tracking_uri: str, experiment: str) -> Tracking:
-    """Open an experiment, creating it if needed.
+def connect(tracking_uri: str, experiment: str, create: bool = True) -> Tracking:
+    """Open an experiment, creating it if needed unless ``create`` is False.
 
     The experiment of a run that `mlflow run` opened for this process wins over ``experiment``.
 
@@ -190,21 +223,26 @@ def connect(tracking_uri: str, experiment: str) -> Tracking:
     if tracking_uri:
         mlflow.set_tracking_uri(tracking_uri)
     uri = mlflow.get_tracking_uri()
-    _check_server(uri)
-    try:
+    check_reachable(uri)
+    path = sqlite_path(uri)
+    if not create and path is not None and not path.exists():
+        raise TrackingError(f"tracking_uri={uri}: there is no such store; name that of your runs")
+    with explained(uri):
         client = MlflowClient(uri)
         opened = os.environ.get("MLFLOW_RUN_ID", "")
         if opened:
             return Tracking(client, client.get_run(opened).info.experiment_id, uri)
-        return Tracking(client, _experiment_id(client, experiment), uri)
-    except MlflowException as error:
-        raise TrackingError(f"tracking_uri={uri}: {_first_line(error)}") from None
+        return Tracking(client, _experiment_id(client, experiment, create), uri)
 
 
-def _experiment_id(client: MlflowClient, name: str) -> str:
+def _experiment_id(client: MlflowClient, name: str, create: bool) -> str:
     found = client.get_experiment_by_name(name)
-    if found is None:
+    if found is None and create:
         return str(client.create_experiment(name))
+    if found is None:
+        known = ", ".join(sorted(each.name for each in client.search_experiments()))
+        where = without_password(client.tracking_uri)
+        raise TrackingError(f"experiment={name!r} is not in {where}; known: {known}")
     if found.lifecycle_stage != "active":
         raise TrackingError(
             f"experiment={name!r} was deleted; restore it in MLflow or choose another name"
@@ -212,20 +250,8 @@ def _experiment_id(client: MlflowClient, name: str) -> str:
     return str(found.experiment_id)
 
 
-def _check_server(uri: str) -> None:
-    """MLflow itself retries an unreachable server for minutes; ask once, briefly, before."""
-    if not uri.startswith(("http://", "https://")):
-        return
-    import requests
-
-    try:
-        requests.get(f"{uri.rstrip('/')}/health", timeout=_HEALTH_TIMEOUT_S)
-    except requests.RequestException as error:
-        raise TrackingError(
-            f"tracking_uri={uri} cannot be reached ({type(error).__name__}); start it with "
-            "`mlflow server` or leave tracking_uri empty for a local store"
-        ) from None
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _param_text(value: object) -> str:
+    if value is None:
+        return ""
+    listed = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return listed[:_PARAM_LIMIT]

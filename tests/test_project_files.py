@@ -1,0 +1,165 @@
+"""The project's files say the same thing about dependencies, versions and entry points."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from argo_ml.entry_points import ENTRY_POINTS, project_text
+from argo_ml.options import SpecCommand
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def pyproject() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def pins() -> dict[str, list[Requirement]]:
+    found: dict[str, list[Requirement]] = {}
+    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            requirement = Requirement(line)
+            found.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+    return found
+
+
+def requirements(pyproject: dict[str, Any]) -> list[Requirement]:
+    project = pyproject["project"]
+    extras = project["optional-dependencies"]
+    listed = [*project["dependencies"], *(line for extra in extras.values() for line in extra)]
+    own = canonicalize_name(project["name"])
+    parsed = [Requirement(line) for line in listed]
+    return [requirement for requirement in parsed if canonicalize_name(requirement.name) != own]
+
+
+def test_every_dependency_is_pinned_to_a_version_in_its_range(
+    pyproject: dict[str, Any], pins: dict[str, list[Requirement]]
+) -> None:
+    for requirement in requirements(pyproject):
+        pinned = pins.get(canonicalize_name(requirement.name), [])
+        assert pinned, f"{requirement} is not in constraints.txt; run make constraints"
+        for pin in pinned:
+            if requirement.marker and not requirement.marker.evaluate():
+                continue
+            if pin.marker and not pin.marker.evaluate():
+                continue
+            [specifier] = pin.specifier
+            assert specifier.operator == "=="
+            assert requirement.specifier.contains(specifier.version), f"{requirement} vs {pin}"
+
+
+def test_torch_is_pinned_without_a_local_version(pins: dict[str, list[Requirement]]) -> None:
+    [torch] = pins["torch"]
+
+    assert re.fullmatch(r"==\d+\.\d+\.\d+", str(torch.specifier))
+
+
+def test_conda_environment_installs_the_package_with_the_constraints() -> None:
+    environment = yaml.safe_load((ROOT / "conda.yaml").read_text(encoding="utf-8"))
+
+    [pip] = [item for item in environment["dependencies"] if isinstance(item, dict)]
+
+    assert pip["pip"] == ["-c constraints.txt", "-e ."]
+
+
+def test_conda_python_is_supported(pyproject: dict[str, Any]) -> None:
+    environment = yaml.safe_load((ROOT / "conda.yaml").read_text(encoding="utf-8"))
+
+    [python] = [item for item in environment["dependencies"] if str(item).startswith("python=")]
+
+    assert python.removeprefix("python=") in ("3.10", "3.11", "3.12", "3.13")
+    assert pyproject["project"]["requires-python"] == ">=3.10"
+
+
+def test_mlproject_is_what_the_specs_say() -> None:
+    written = (ROOT / "MLproject").read_text(encoding="utf-8")
+
+    assert written == project_text(), "run make mlproject"
+
+
+@pytest.mark.parametrize("name", sorted(ENTRY_POINTS))
+def test_entry_point_passes_every_option_of_its_command(name: str) -> None:
+    from argo_ml.cli import cli
+
+    project = yaml.safe_load((ROOT / "MLproject").read_text(encoding="utf-8"))
+    command_name, _ = ENTRY_POINTS[name]
+    command = cli.commands[command_name]
+    assert isinstance(command, SpecCommand)
+    options = {option.name for option in command.params if option.name is not None}
+
+    parameters = project["entry_points"][name]["parameters"]
+    passed = re.findall(r"--(\w+) \{(\w+)\}", project["entry_points"][name]["command"])
+
+    assert {option for option, _ in passed} == set(parameters)
+    assert all(option == parameter for option, parameter in passed)
+    assert set(parameters) == {
+        option for option in options if option != "params" and not option.endswith("_argument")
+    }
+
+
+def test_no_folder_is_named_like_the_project_file() -> None:
+    names = [path.name for path in ROOT.iterdir() if path.name.lower() == "mlproject"]
+
+    assert names == ["MLproject"]
+
+
+def test_continuous_integration_runs_the_readme_test_command() -> None:
+    assert "exec make test" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], ["mode=small", "gpus=0,1", "difficulty=hard"]),
+        (["full", "2,3", "easy"], ["mode=full", "gpus=2,3", "difficulty=easy"]),
+        (["medium", "-P", "seed=7"], ["mode=medium", "gpus=0,1", "difficulty=hard", "seed=7"]),
+    ],
+)
+def test_original_script_passes_its_arguments_to_main(
+    arguments: list[str], expected: list[str], tmp_path: Path
+) -> None:
+    recorder = tmp_path / "mlflow"
+    recorder.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    recorder.chmod(0o755)
+
+    done = subprocess.run(
+        [ROOT / "run_7b_experiment.sh", *arguments],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    passed = done.stdout.splitlines()
+    assert passed[:2] == ["run", "."]
+    assert "model=qwen2.5-7b" in passed
+    for value in expected:
+        assert value in passed
+
+
+def test_original_script_refuses_a_fourth_argument() -> None:
+    done = subprocess.run(
+        [ROOT / "run_7b_experiment.sh", "small", "0,1", "hard", "more"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "more" in done.stderr
