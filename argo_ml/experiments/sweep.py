@@ -81,7 +81,8 @@ def _run_cells(
 ) -> Results:
     cells = prepare_cells(spec.cells(), bench)
     cell_runs = _open_cell_runs(cells, spec, bench, tracking, run)
-    results = execute(spec, bench, run, cell_runs, journal, on_progress)
+    with _telling_how_to_resume(run.run_id):
+        results = execute(spec, bench, run, cell_runs, journal, on_progress)
     with tempfile.TemporaryDirectory() as folder:
         redraw(results, Path(folder) / "figures")
         run.log_folder(Path(folder))
@@ -89,6 +90,15 @@ def _run_cells(
     run.end()
     journal.remove()
     return results
+
+
+@contextlib.contextmanager
+def _telling_how_to_resume(sweep_id: str) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        logger.warning("unfinished; continue it with: argo-ml sweep --resume %s", sweep_id)
+        raise
 
 
 def _open_cell_runs(

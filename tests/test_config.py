@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from argo_ml.config import CellSpec, SweepSpec, build, identity_fields, read_params
+from argo_ml.errors import ConfigError
+
+DIGESTS = {"questions_digest": "q", "corpus_digest": "c"}
+
+
+def cell(**values: Any) -> CellSpec:
+    return build(CellSpec, values)
+
+
+@pytest.mark.parametrize(
+    ("mode", "n_questions", "n_prices"), [("small", 10, 5), ("medium", 100, 10), ("full", 1000, 10)]
+)
+def test_mode_sets_the_size(mode: str, n_questions: int, n_prices: int) -> None:
+    spec = build(SweepSpec, {"mode": mode})
+
+    assert spec.question_limit == n_questions
+    assert len(spec.prices) == n_prices
+
+
+def test_fields_override_the_mode() -> None:
+    spec = build(SweepSpec, {"mode": "full", "n_questions": "7", "n_prices": "2"})
+
+    assert spec.question_limit == 7
+    assert spec.prices == (0.02, 0.2)
+
+
+def test_prices_run_from_one_to_ten_times_the_reasoning_cost() -> None:
+    assert build(SweepSpec, {}).prices == (0.02, 0.065, 0.11, 0.155, 0.2)
+
+
+def test_grid_is_every_strategy_at_every_price() -> None:
+    spec = build(SweepSpec, {"strategies": "argo,random", "retrieval_costs": "0.1,0.2,0.3"})
+
+    grid = [(one.strategy, one.retrieval_cost) for one in spec.cells()]
+
+    assert grid == [
+        ("argo", 0.1),
+        ("argo", 0.2),
+        ("argo", 0.3),
+        ("random", 0.1),
+        ("random", 0.2),
+        ("random", 0.3),
+    ]
+
+
+def test_empty_strings_mean_not_set() -> None:
+    assert build(SweepSpec, {"n_questions": "", "model": ""}) == build(SweepSpec, {})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"strategies": "argo,agro"}, "strategy='agro' is unknown; did you mean 'argo'?"),
+        ({"mode": "tiny"}, "mode=tiny: input should be 'small', 'medium' or 'full'"),
+        ({"dataset": "squad"}, "dataset=squad: input should be 'atlas', 'oran_bench' or 'jsonl'"),
+        ({"retrieval_costs": "0.1,0"}, "retrieval_costs=0: input should be greater than 0"),
+        ({"retrieval_costs": "0.1,0.1"}, "retrieval_costs=0.1,0.1 repeats a value"),
+        ({"retrieval_costs": "cheap"}, "retrieval_costs=cheap: input should be a valid number"),
+        ({"p_s": "0"}, "p_s=0: input should be greater than 0"),
+        ({"p_s": "1.2"}, "p_s=1.2: input should be less than or equal to 1"),
+        ({"mu": "nan"}, "mu=nan: input should be a finite number"),
+        ({"stratgies": "argo"}, "parameter 'stratgies' is unknown; did you mean 'strategies'?"),
+        ({"chunk_overlap": "160"}, "chunk_overlap=160 must be below chunk_size=160"),
+        ({"dataset": "jsonl"}, "dataset=jsonl needs questions=FILE.jsonl"),
+        ({"strategies": ","}, "strategies is empty"),
+    ],
+)
+def test_bad_value_is_named_on_one_line(values: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        build(SweepSpec, values)
+
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_fixed_threshold_needs_its_thresholds() -> None:
+    with pytest.raises(ConfigError, match="needs theta_cont and theta_star"):
+        cell(strategy="fixed_threshold", theta_cont="0.2")
+
+
+def test_thresholds_out_of_order_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"theta_cont=0\.8 must not exceed theta_star=0\.4"):
+        cell(strategy="fixed_threshold", theta_cont="0.8", theta_star="0.4")
+
+
+def test_specs_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        cell().seed = 7  # type: ignore[misc]
+
+
+def test_cell_id_is_the_same_for_the_same_spec() -> None:
+    assert cell(seed="7").cell_id(DIGESTS) == cell(seed=7).cell_id(DIGESTS)
+
+
+@pytest.mark.parametrize(
+    "values", [{"seed": 7}, {"retrieval_cost": 0.3}, {"top_k": 5}, {"strategy": "random"}]
+)
+def test_cell_id_differs_where_a_number_can_differ(values: dict[str, Any]) -> None:
+    assert cell(**values).cell_id(DIGESTS) != cell().cell_id(DIGESTS)
+
+
+def test_cell_id_ignores_where_things_lie() -> None:
+    moved = cell(cache_dir="/elsewhere", tracking_uri="sqlite:///x.db", shard_size=3)
+
+    assert moved.cell_id(DIGESTS) == cell().cell_id(DIGESTS)
+
+
+def test_cell_id_depends_on_the_content_of_questions_and_corpus() -> None:
+    assert cell().cell_id({**DIGESTS, "corpus_digest": "d"}) != cell().cell_id(DIGESTS)
+
+
+def test_cell_id_can_be_computed_from_the_record() -> None:
+    spec = cell(strategy="random", retrieval_cost=0.3)
+
+    assert build(CellSpec, identity_fields(spec)).cell_id(DIGESTS) == spec.cell_id(DIGESTS)
+
+
+def test_embedded_model_generates_fewer_tokens() -> None:
+    assert cell().generation_limit == 24
+    assert cell(model="qwen2.5-7b").generation_limit == 50
+    assert cell(max_new_tokens="9").generation_limit == 9
+
+
+def test_params_file_may_be_yaml_or_json(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("mode: full\nseed: 7\n")
+    (tmp_path / "a.json").write_text('{"mode": "full", "seed": 7}')
+
+    assert read_params(tmp_path / "a.yaml") == read_params(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [("- 1", "parameter: value pairs"), ("a: [", "not YAML or JSON")]
+)
+def test_params_file_of_another_kind_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(content)
+
+    with pytest.raises(ConfigError, match=message):
+        read_params(path)
+
+
+def test_missing_params_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent\.yaml: cannot be read"):
+        read_params(tmp_path / "absent.yaml")
