@@ -176,6 +176,13 @@ class MDPFields(Spec):
         low, high = self.theta_cont, self.theta_star
         if low is not None and high is not None and low > high:
             raise ValueError(f"theta_cont={low} must not exceed theta_star={high}")
+        if high is not None and high > self.u_max:
+            raise ValueError(f"theta_star={high} must not exceed u_max={self.u_max}")
+        return self
+
+    @model_validator(mode="after")
+    def _process_solvable(self) -> MDPFields:
+        self.mdp(self.reason_cost)
         return self
 
     def mdp(self, retrieval_cost: float) -> MDPSpec:

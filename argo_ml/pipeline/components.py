@@ -51,7 +51,8 @@ class Decomposer:
         prompt = prompts.decomposer(question.text, steps)
         completion = yield from generated(Generation(prompt, self.max_new_tokens))
         text = completion.text.strip()
-        fallback = not text or any(text == step.sub_question for step in steps)
+        asked = {_normalised(step.sub_question) for step in steps}
+        fallback = not text or _normalised(text) in asked
         usage = usage_of(Component.DECOMPOSER, completion)
         return SubQuestion(question.text if fallback else text, fallback, usage)
 
@@ -118,17 +119,20 @@ class Synthesizer:
         return (yield from self._score_choices(question, steps, passages))
 
     def select_passages(self, steps: Sequence[Step]) -> list[Passage]:
-        """Distinct passages within the token budget, the best of every retrieval first."""
+        """Distinct passages within the token budget, the best of every retrieval first.
+
+        A passage counts with its title, as it stands in the prompt; one too long for what is left
+        of the budget is passed over, shorter ones after it may still fit.
+        """
         by_rank = sorted(
             (rank, index, hit.passage)
             for index, step in enumerate(steps)
             for rank, hit in enumerate(step.evidence)
         )
         distinct = list({passage.id: passage for _, _, passage in by_rank}.values())
+        sizes = self.count_tokens([prompts.passage_block(passage) for passage in distinct])
         selected, used = [], 0
-        for passage, size in zip(
-            distinct, self.count_tokens([passage.text for passage in distinct]), strict=True
-        ):
+        for passage, size in zip(distinct, sizes, strict=True):
             if used + size <= self.evidence_tokens:
                 selected.append(passage)
                 used += size
@@ -160,6 +164,11 @@ class Synthesizer:
         text = completion.text.strip()
         usage = usage_of(Component.SYNTHESIZER, completion)
         return FinalAnswer(Answer(text, parsed=bool(text)), usage)
+
+
+def _normalised(text: str) -> str:
+    """Two sub-questions that differ in case or white space alone are the same."""
+    return " ".join(text.casefold().split())
 
 
 def read_number(text: str, n_choices: int) -> int | None:

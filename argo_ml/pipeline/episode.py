@@ -28,9 +28,7 @@ class Pipeline:
     seed: int
 
 
-def build_pipeline(
-    spec: CellSpec, count_tokens: Callable[[Sequence[str]], list[int]]
-) -> Pipeline:
+def build_pipeline(spec: CellSpec, count_tokens: Callable[[Sequence[str]], list[int]]) -> Pipeline:
     limit = spec.generation_limit
     return Pipeline(
         decomposer=Decomposer(limit),

@@ -79,10 +79,10 @@ def _facts(steps: Sequence[Step]) -> str:
     return "Facts found so far:\n" + "\n".join(lines)
 
 
-def _passages(passages: Sequence[Passage]) -> str:
-    blocks = [
-        f"{passage.title}: {passage.text}" if passage.title else passage.text
-        for passage in passages
-    ]
-    return "Passages:\n" + "\n\n".join(blocks)
+def passage_block(passage: Passage) -> str:
+    """A passage as it stands in a prompt."""
+    return f"{passage.title}: {passage.text}" if passage.title else passage.text
 
+
+def _passages(passages: Sequence[Passage]) -> str:
+    return "Passages:\n" + "\n\n".join(map(passage_block, passages))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TypeVar, Union
+from typing import TypeVar
 
 from argo_ml.models.base import Completion, Generation, Scores, Scoring
 from argo_ml.types import Evidence
@@ -18,8 +18,8 @@ class Retrieval:
     top_k: int
 
 
-Request = Union[Generation, Scoring, Retrieval]
-Response = Union[Completion, Scores, tuple[Evidence, ...]]
+Request = Generation | Scoring | Retrieval
+Response = Completion | Scores | tuple[Evidence, ...]
 
 ResultType = TypeVar("ResultType")
 Requesting = Generator[Request, Response, ResultType]

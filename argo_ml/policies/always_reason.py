@@ -1,0 +1,27 @@
+"""The baseline that never retrieves."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from argo_ml.policies.base import Decision, State
+from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.thresholds import STOP_AT_THRESHOLD
+from argo_ml.types import Action
+
+
+@dataclass(frozen=True, slots=True)
+class AlwaysReason:
+    """Reasons until U >= theta_star, ARGO's at the same price."""
+
+    theta_star: float
+
+    def decide(self, state: State, rng: random.Random) -> Decision:
+        if state.progress >= self.theta_star:
+            return STOP_AT_THRESHOLD
+        return Decision(Action.REASON)
+
+
+def always_reason(context: PolicyContext) -> AlwaysReason:
+    return AlwaysReason(context.solution.theta_star)

@@ -1,0 +1,1 @@
+"""Conformance suites: one per contract, inherited by every implementation's test."""

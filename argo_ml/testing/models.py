@@ -1,0 +1,128 @@
+"""What every `LanguageModel` must do.
+
+A test class inherits `LanguageModelSuite` and defines a fixture ``model``.
+"""
+
+from __future__ import annotations
+
+import math
+
+from argo_ml.models.base import Completion, Generation, LanguageModel, Prompt, Scores, Scoring
+
+SYSTEM = "You answer a question in one short sentence."
+QUESTIONS = (
+    "What is the capital of France?",
+    "What is the chemical symbol of gold, and which number does it have in the periodic table?",
+    "Why?",
+    "Name one ocean.",
+)
+CHOICES = ("Paris", "the city of Lima in Peru", "Berlin")
+
+
+def generation(question: str, max_new_tokens: int = 8) -> Generation:
+    return Generation(Prompt(SYSTEM, f"Question: {question}"), max_new_tokens)
+
+
+def scoring(question: str, choices: tuple[str, ...] = CHOICES) -> Scoring:
+    return Scoring(Prompt(SYSTEM, f"Question: {question}", prefix="Answer:"), choices)
+
+
+class LanguageModelSuite:
+    """Lists in, lists out: same length, same order, the same result in any company."""
+
+    def test_no_requests_give_no_results(self, model: LanguageModel) -> None:
+        assert model.generate([]) == []
+        assert model.score([]) == []
+        assert model.count_tokens([]) == []
+
+    def test_completions_keep_the_order_of_requests(self, model: LanguageModel) -> None:
+        requests = [generation(question) for question in QUESTIONS]
+        together = model.generate(requests)
+        alone = [model.generate([request])[0] for request in requests]
+        assert [_outputs(item) for item in together] == [_outputs(item) for item in alone]
+
+    def test_scores_keep_the_order_of_requests(self, model: LanguageModel) -> None:
+        requests = [scoring(question) for question in QUESTIONS]
+        together = model.score(requests)
+        alone = [model.score([request])[0] for request in requests]
+        for found, expected in zip(together, alone, strict=True):
+            assert found.lengths == expected.lengths
+            assert found.prompt_tokens == expected.prompt_tokens
+            assert _close(found, expected)
+
+    def test_equal_requests_get_equal_results(self, model: LanguageModel) -> None:
+        first, second = generation(QUESTIONS[0]), generation(QUESTIONS[1])
+        a, b, c = model.generate([first, second, first])
+        [alone] = model.generate([second])
+        assert _outputs(a) == _outputs(c)
+        assert _outputs(b) == _outputs(alone)
+
+    def test_order_of_choices_does_not_change_their_scores(self, model: LanguageModel) -> None:
+        forward, backward = CHOICES, CHOICES[::-1]
+        [a], [b] = (model.score([scoring(QUESTIONS[0], texts)]) for texts in (forward, backward))
+        turned = Scores(b.log_likelihoods[::-1], b.lengths[::-1], b.prompt_tokens, b.seconds)
+        assert a.lengths == turned.lengths
+        assert _close(a, turned)
+
+    def test_requests_may_differ_in_their_number_of_choices(self, model: LanguageModel) -> None:
+        found = model.score([scoring(QUESTIONS[0], CHOICES[:n]) for n in (1, 3, 2)])
+        assert [len(item.log_likelihoods) for item in found] == [1, 3, 2]
+        assert [len(item.lengths) for item in found] == [1, 3, 2]
+
+    def test_log_likelihoods_are_finite_and_not_positive(self, model: LanguageModel) -> None:
+        [found] = model.score([scoring(QUESTIONS[2])])
+        assert all(math.isfinite(value) and value <= 0 for value in found.log_likelihoods)
+        assert all(length >= 1 for length in found.lengths)
+
+    def test_a_completion_has_at_most_the_tokens_asked_for(self, model: LanguageModel) -> None:
+        [short, long] = model.generate([generation(QUESTIONS[1], n) for n in (1, 6)])
+        assert short.completion_tokens <= 1
+        assert long.completion_tokens <= 6
+        assert long.text.startswith(short.text)
+
+    def test_a_completion_ends_before_its_stop_string(self, model: LanguageModel) -> None:
+        [full] = model.generate([generation(QUESTIONS[0])])
+        stop = full.text.split()[-1]
+        prompt = generation(QUESTIONS[0]).prompt
+        [cut] = model.generate([Generation(prompt, 8, stop=("\n", stop))])
+        assert stop not in cut.text
+        assert full.text.startswith(cut.text)
+
+    def test_prompts_have_tokens_and_calls_take_time(self, model: LanguageModel) -> None:
+        [completion] = model.generate([generation(QUESTIONS[0])])
+        [scores] = model.score([scoring(QUESTIONS[0])])
+        for result in (completion, scores):
+            assert result.prompt_tokens > 0
+            assert result.seconds >= 0
+
+    def test_longer_prompts_have_more_tokens(self, model: LanguageModel) -> None:
+        short, long = model.generate([generation("Why?", 1), generation("Why? " * 50, 1)])
+        assert long.prompt_tokens > short.prompt_tokens + 45
+
+    def test_tokens_are_counted_per_text(self, model: LanguageModel) -> None:
+        assert model.count_tokens(["", "one", "one two three"])[0] == 0
+        counts = model.count_tokens(["one", "one two three", "one"])
+        assert counts[0] == counts[2] < counts[1]
+
+    def test_text_of_any_script_is_taken(self, model: LanguageModel) -> None:
+        prompt = Prompt(SYSTEM, "Question: 中国的首都是哪里? Größe \U0001f600")
+        [completion] = model.generate([Generation(prompt, 4)])
+        [scores] = model.score([Scoring(prompt, ("北京", "Zürich"))])
+        assert completion.prompt_tokens > 0
+        assert len(scores.log_likelihoods) == 2
+
+    def test_identity_is_one_stable_line(self, model: LanguageModel) -> None:
+        before = model.identity
+        model.generate([generation(QUESTIONS[0])])
+        assert before == model.identity
+        assert before.strip() and "\n" not in before
+
+
+def _outputs(completion: Completion) -> tuple[str, int, int]:
+    return completion.text, completion.prompt_tokens, completion.completion_tokens
+
+
+def _close(found: Scores, expected: Scores) -> bool:
+    """Equal but for the rounding of another batch."""
+    pairs = zip(found.log_likelihoods, expected.log_likelihoods, strict=True)
+    return all(math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-3) for a, b in pairs)

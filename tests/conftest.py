@@ -1,0 +1,77 @@
+"""What tests of several folders share: a cache folder with the embedded model, MLflow stores."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from argo_ml.config import CacheFields
+from argo_ml.fetch import FetchError, fetch_embedded_model
+
+ROOT = Path(__file__).parents[1]
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def embedded_model() -> Path:
+    """The embedded model's file in the user's own cache, fetched where it is not there."""
+    try:
+        return fetch_embedded_model(CacheFields().cache_path)
+    except FetchError as error:
+        pytest.skip(f"embedded model: {error}")
+
+
+@pytest.fixture(scope="session")
+def warm_cache(embedded_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder that tests share for models and indexes."""
+    folder = tmp_path_factory.mktemp("cache")
+    (folder / "models").symlink_to(embedded_model.parents[1])
+    (folder / "indexes").mkdir()
+    return folder
+
+
+@pytest.fixture
+def cache_dir(warm_cache: Path, tmp_path: Path) -> Path:
+    """A cache folder of the test's own, but for models and indexes."""
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    for name in ("models", "indexes"):
+        (folder / name).symlink_to(warm_cache / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with its tables: creating them takes seconds, a copy does not."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def tracking_uri(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A fresh MLflow store; artifacts go below the test's folder."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copyfile(empty_store, tmp_path / "mlflow.db")
+    return f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="session")
+def oran_questions() -> Path:
+    return _shared("oran-bench-13k")
+
+
+@pytest.fixture(scope="session")
+def oran_documents() -> Path:
+    return _shared("oran-sc-docs")
+
+
+def _shared(name: str) -> Path:
+    folder = SHARED_DATA / name
+    if not folder.is_dir():
+        pytest.skip(f"the real files of {name} are not beside the checkout")
+    return folder
