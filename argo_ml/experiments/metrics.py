@@ -27,6 +27,7 @@ _MEANS: Mapping[str, Callable[[QuestionResult], float]] = {
     "accuracy": lambda row: row.correct,
     "exact_match": lambda row: row.exact_match,
     "token_f1": lambda row: row.token_f1,
+    "contains": lambda row: row.contains,
     "retrieval_calls": retrieval_calls,
     "reason_calls": reason_calls,
     "steps": lambda row: len(row.actions),

@@ -21,6 +21,7 @@ class QuestionResult(Record):
     correct: bool
     exact_match: float
     token_f1: float
+    contains: float
     parsed: bool
     actions: tuple[str, ...]
     """Actions in order, without the final stop."""

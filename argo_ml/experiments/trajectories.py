@@ -21,6 +21,7 @@ def question_result(question: Question, finished: Finished) -> QuestionResult:
         correct=graded.correct,
         exact_match=graded.exact_match,
         token_f1=graded.token_f1,
+        contains=graded.contains,
         parsed=outcome.answer.parsed,
         actions=tuple(step.action.value for step in outcome.steps),
         retrieval_successes=sum(

@@ -1,0 +1,41 @@
+"""The atlas as a source of questions and as a corpus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from argo_ml.corpus.base import Document
+from argo_ml.datasets.atlas.countries import load_countries
+from argo_ml.datasets.atlas.documents import document
+from argo_ml.datasets.atlas.elements import load_elements
+from argo_ml.datasets.atlas.facts import FactTable, Kind
+from argo_ml.datasets.atlas.generation import generate
+from argo_ml.datasets.base import Loaded
+from argo_ml.types import Question
+
+
+@cache
+def atlas_tables() -> tuple[FactTable, ...]:
+    return (
+        FactTable(Kind.COUNTRY, load_countries()),
+        FactTable(Kind.ELEMENT, load_elements()),
+    )
+
+
+def atlas_documents() -> list[Document]:
+    """One document per country and element, each short enough to be one passage."""
+    return [document(table, entity) for table in atlas_tables() for entity in table.entities]
+
+
+@dataclass(frozen=True, slots=True)
+class Atlas:
+    """Questions that take one fact (easy), two (medium) or three (hard) of `atlas_documents`."""
+
+    def load(self) -> Loaded:
+        return Loaded(_questions(), "argo_ml atlas")
+
+
+@cache
+def _questions() -> tuple[Question, ...]:
+    return tuple(question for table in atlas_tables() for question in generate(table))

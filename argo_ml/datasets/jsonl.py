@@ -1,0 +1,121 @@
+"""FlashRAG's question format: JSON Lines with id, question, golden_answers, choices, metadata.
+
+https://github.com/RUC-NLPIR/FlashRAG and its datasets, where golden answers are texts, or 0-based
+indices into ``choices`` for multiple choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from argo_ml.datasets.base import Loaded, Rejected
+from argo_ml.datasets.lines import LineError, parse_lines, required_text
+from argo_ml.errors import DataError
+from argo_ml.types import Difficulty, Question
+
+_DIFFICULTIES = {difficulty.value: difficulty for difficulty in Difficulty}
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLines:
+    """Questions of one file; a question without an id gets its line number as one.
+
+    Difficulty is ``metadata.difficulty`` or ``metadata.level`` where that is easy, medium or hard.
+    """
+
+    path: Path
+
+    def load(self) -> Loaded:
+        parsed = parse_lines(self.path, _numbered_question)
+        by_id: dict[str, Question] = {}
+        contents: set[tuple[object, ...]] = set()
+        rejected = list(parsed.rejected)
+        for number, question in parsed.values:
+            content = (question.text, question.choices, question.gold, question.answers)
+            if content in contents:
+                continue
+            contents.add(content)
+            if question.id in by_id:
+                rejected.append(Rejected(self.path.name, number, f"repeats id {question.id!r}"))
+            else:
+                by_id[question.id] = question
+        rejected.sort(key=lambda line: line.line)
+        if not by_id:
+            first = f"; {rejected[0]}" if rejected else ""
+            raise DataError(
+                f"questions={self.path}: none of its {parsed.n_lines} lines is a question with "
+                f"golden_answers{first}"
+            )
+        n_repeated = len(parsed.values) - len(contents)
+        return Loaded(tuple(by_id.values()), str(self.path), tuple(rejected), n_repeated)
+
+
+def _numbered_question(value: object, number: int) -> tuple[int, Question]:
+    if not isinstance(value, dict):
+        raise LineError("not a JSON object")
+    choices = _choices(value.get("choices"))
+    answers = value.get("golden_answers")
+    listed = answers if isinstance(answers, list) else [answers]
+    if answers is None or not listed:
+        raise LineError("has no golden_answers")
+    gold = tuple(_gold(answer, choices) for answer in listed) if choices else ()
+    metadata = value.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise LineError("metadata is not an object")
+    question = Question(
+        id=_id(value.get("id"), number),
+        text=required_text(value.get("question"), "question"),
+        answers=tuple(choices[index] for index in gold) or tuple(map(_answer, listed)),
+        choices=choices,
+        gold=tuple(dict.fromkeys(gold)),
+        difficulty=_difficulty(metadata),
+        metadata=metadata,
+    )
+    return number, question
+
+
+def _id(value: object, number: int) -> str:
+    if value is None or value == "":
+        return f"line-{number}"
+    if not isinstance(value, (str, int)) or isinstance(value, bool):
+        raise LineError("id is neither a text nor a number")
+    return str(value)
+
+
+def _choices(value: object) -> tuple[str, ...]:
+    if value is None or value == []:
+        return ()
+    if not isinstance(value, list):
+        raise LineError("choices is not a list")
+    if len(value) < 2:
+        raise LineError("has one choice, needs at least 2")
+    return tuple(_answer(choice, f"choice {index}") for index, choice in enumerate(value))
+
+
+def _gold(answer: object, choices: tuple[str, ...]) -> int:
+    if isinstance(answer, bool) or not isinstance(answer, (int, str)):
+        raise LineError(f"golden answer {answer!r} is neither an index of its choices nor a text")
+    if isinstance(answer, str):
+        if choices.count(answer.strip()) != 1:
+            raise LineError(f"golden answer {answer!r} is not one of its choices")
+        return choices.index(answer.strip())
+    if not 0 <= answer < len(choices):
+        raise LineError(f"golden answer {answer} is not an index of its {len(choices)} choices")
+    return answer
+
+
+def _answer(value: object, name: str = "a golden answer") -> str:
+    """Texts as they are; numbers as JSON writes them."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    return required_text(value, name)
+
+
+def _difficulty(metadata: Mapping[str, object]) -> Difficulty | None:
+    for name in ("difficulty", "level"):
+        value = metadata.get(name)
+        if isinstance(value, str) and value.lower() in _DIFFICULTIES:
+            return _DIFFICULTIES[value.lower()]
+    return None

@@ -1,0 +1,82 @@
+"""Files with one JSON value a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from argo_ml.datasets.base import Rejected
+from argo_ml.errors import DataError
+
+Value = TypeVar("Value")
+
+
+class LineError(ValueError):
+    """Why a line is not a question; its message becomes the reason of a `Rejected`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedLines(Generic[Value]):
+    values: tuple[Value, ...]
+    rejected: tuple[Rejected, ...]
+
+    @property
+    def n_lines(self) -> int:
+        return len(self.values) + len(self.rejected)
+
+
+def parse_lines(path: Path, parse: Callable[[object, int], Value]) -> ParsedLines[Value]:
+    """Give every line's JSON value and number to ``parse``, which raises `LineError` to reject it.
+
+    Raises `DataError` if the file cannot be read as UTF-8 text.
+    """
+    values: list[Value] = []
+    rejected: list[Rejected] = []
+    for number, line in enumerate(_read(path), 1):
+        try:
+            values.append(parse(_decode(line), number))
+        except LineError as error:
+            rejected.append(Rejected(path.name, number, str(error)))
+    return ParsedLines(tuple(values), tuple(rejected))
+
+
+def required_text(value: object, name: str) -> str:
+    """``value`` without surrounding space; `LineError` unless it is a text that says something."""
+    if not isinstance(value, str):
+        raise LineError(f"{name} is not a text")
+    text = value.strip()
+    if not text:
+        raise LineError(f"{name} is empty")
+    return text
+
+
+def _read(path: Path) -> list[str]:
+    if path.is_dir():
+        raise DataError(f"questions={path}: is a folder; give a file")
+    try:
+        lines = path.read_bytes().decode("utf-8-sig").split("\n")
+    except FileNotFoundError:
+        raise DataError(f"questions={path}: no such file") from None
+    except OSError as error:
+        raise DataError(f"questions={path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"questions={path}: not UTF-8 text (byte {error.start}); save it as UTF-8"
+        ) from None
+    return lines if lines[-1] else lines[:-1]
+
+
+def _decode(line: str) -> object:
+    if not line.strip():
+        raise LineError("empty line")
+    try:
+        value: object = json.loads(line)
+        json.dumps(value, ensure_ascii=False).encode()
+    except (json.JSONDecodeError, RecursionError):
+        raise LineError("not JSON") from None
+    except UnicodeEncodeError:
+        raise LineError("holds half of a surrogate pair, which is no character") from None
+    return value

@@ -1,0 +1,88 @@
+"""From a spec to the questions of an experiment."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from argo_ml import fetch
+from argo_ml.config import ExperimentSpec
+from argo_ml.datasets.atlas import Atlas
+from argo_ml.datasets.base import Loaded, QuestionSet, QuestionSource
+from argo_ml.datasets.jsonl import JsonLines
+from argo_ml.datasets.oran_bench import OranBench
+from argo_ml.datasets.sampling import digest, in_split, sample, shuffle_choices
+from argo_ml.errors import DataError
+from argo_ml.types import Question
+
+logger = logging.getLogger(__name__)
+
+_N_SHOWN = 3
+
+
+def _oran_bench(spec: ExperimentSpec) -> QuestionSource:
+    fetched = spec.cache_path / "data" / fetch.ORAN_BENCH
+    return OranBench(Path(spec.questions).expanduser() if spec.questions else fetched)
+
+
+SOURCES: Mapping[str, Callable[[ExperimentSpec], QuestionSource]] = {
+    "atlas": lambda spec: Atlas(),
+    "jsonl": lambda spec: JsonLines(Path(spec.questions).expanduser()),
+    "oran_bench": _oran_bench,
+}
+
+
+def load_questions(spec: ExperimentSpec) -> QuestionSet:
+    """Load, split, filter by difficulty, sample and shuffle, all decided by the spec alone.
+
+    Raises `DataError` if the source cannot be read or holds too few questions.
+    """
+    loaded = SOURCES[spec.dataset](spec).load()
+    _report(loaded)
+    eligible = _of_difficulty(in_split(loaded.questions, spec.split), spec)
+    sampled = sample(eligible, _n_questions(spec, len(eligible)), spec.seed)
+    questions = tuple(shuffle_choices(question, spec.seed) for question in sampled)
+    return QuestionSet(
+        questions, digest(questions), loaded.source, loaded.rejected, loaded.n_repeated
+    )
+
+
+def _report(loaded: Loaded) -> None:
+    if loaded.rejected:
+        shown = "; ".join(map(str, loaded.rejected[:_N_SHOWN]))
+        more = "; ..." if len(loaded.rejected) > _N_SHOWN else ""
+        logger.warning(
+            "%s: set aside %d lines: %s%s", loaded.source, len(loaded.rejected), shown, more
+        )
+    if loaded.n_repeated:
+        logger.info("%s: dropped %d repeated questions", loaded.source, loaded.n_repeated)
+
+
+def _of_difficulty(questions: list[Question], spec: ExperimentSpec) -> list[Question]:
+    if spec.difficulty == "all":
+        return questions
+    if questions and all(question.difficulty is None for question in questions):
+        logger.info(
+            "%s: its questions have no difficulty, so difficulty=%s takes all of them",
+            spec.questions,
+            spec.difficulty,
+        )
+        return questions
+    return [question for question in questions if question.difficulty == spec.difficulty]
+
+
+def _n_questions(spec: ExperimentSpec, n_eligible: int) -> int:
+    """How many to sample: the mode's default shrinks to what there is, a wish does not."""
+    what = f"dataset={spec.dataset} has {n_eligible:,} questions with split={spec.split}, "
+    what += f"difficulty={spec.difficulty}"
+    if n_eligible == 0:
+        raise DataError(f"{what}; try split=all or difficulty=all")
+    if n_eligible >= spec.question_limit:
+        return spec.question_limit
+    if spec.n_questions is not None:
+        raise DataError(f"n_questions={spec.n_questions}: {what}; ask for at most {n_eligible}")
+    logger.warning(
+        "%s: using all of them instead of the %d of mode=%s", what, spec.question_limit, spec.mode
+    )
+    return n_eligible

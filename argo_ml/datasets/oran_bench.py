@@ -1,0 +1,87 @@
+"""ORAN-Bench-13K: three files of multiple-choice questions about O-RAN, one per difficulty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from argo_ml.datasets.base import Loaded, Rejected
+from argo_ml.datasets.lines import LineError, parse_lines, required_text
+from argo_ml.errors import DataError
+from argo_ml.types import Difficulty, Question
+
+FILES = {
+    "fin_E.json": Difficulty.EASY,
+    "fin_M.json": Difficulty.MEDIUM,
+    "fin_H.json": Difficulty.HARD,
+}
+N_OPTIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class OranBench:
+    """The benchmark as its authors publish it (GitHub prnshv/ORAN-Bench-13K, ``Benchmark/``).
+
+    Each line is ``[question, [option, ...], answer]``: options start with their number ("1. "),
+    the answer is a number as text. A question's id names its file and line.
+    """
+
+    folder: Path
+
+    def load(self) -> Loaded:
+        self._check_files()
+        questions: dict[str, Question] = {}
+        rejected: list[Rejected] = []
+        n_usable = 0
+        for name, difficulty in FILES.items():
+            parsed = parse_lines(
+                self.folder / name, partial(_question, file=name, difficulty=difficulty)
+            )
+            rejected.extend(parsed.rejected)
+            n_usable += len(parsed.values)
+            for question in parsed.values:
+                questions.setdefault(question.text, question)
+        if not questions:
+            raise DataError(
+                f"questions={self.folder}: no usable line in {', '.join(FILES)}"
+                + (f"; {rejected[0]}" if rejected else "")
+            )
+        n_repeated = n_usable - len(questions)
+        return Loaded(tuple(questions.values()), str(self.folder), tuple(rejected), n_repeated)
+
+    def _check_files(self) -> None:
+        missing = [name for name in FILES if not (self.folder / name).is_file()]
+        if missing:
+            raise DataError(
+                f"questions={self.folder}: no {', '.join(missing)} there; run argo-ml fetch "
+                "--what oran, or give the benchmark's folder with questions=FOLDER"
+            )
+
+
+def _question(value: object, number: int, file: str, difficulty: Difficulty) -> Question:
+    if not isinstance(value, list) or len(value) != 3:
+        raise LineError("not [question, options, answer]")
+    text, options, answer = value
+    text = required_text(text, "the question")
+    if not isinstance(options, list) or len(options) != N_OPTIONS:
+        n_options = len(options) if isinstance(options, list) else "no"
+        raise LineError(f"has {n_options} options, not {N_OPTIONS}")
+    choices = tuple(_choice(option, position) for position, option in enumerate(options, 1))
+    if answer not in [str(position) for position in range(1, N_OPTIONS + 1)]:
+        raise LineError(f"answer {answer!r} is not one of its {N_OPTIONS} options")
+    gold = int(answer) - 1
+    return Question(
+        id=f"{file.removesuffix('.json')}-{number}",
+        text=text,
+        answers=(choices[gold],),
+        choices=choices,
+        gold=(gold,),
+        difficulty=difficulty,
+    )
+
+
+def _choice(option: object, position: int) -> str:
+    """The option without its number, which is its position and nothing else."""
+    text = required_text(option, f"option {position}")
+    return required_text(text.removeprefix(f"{position}."), f"option {position}")

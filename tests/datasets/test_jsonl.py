@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from argo_ml.datasets.jsonl import JsonLines
+from argo_ml.errors import DataError
+from argo_ml.types import Difficulty
+
+WriteLines = Callable[..., Path]
+
+
+def test_open_question_as_in_nq(write_lines: WriteLines) -> None:
+    path = write_lines({"id": "test_0", "question": "who?", "golden_answers": ["Ann", "Ann B."]})
+    [question] = JsonLines(path).load().questions
+    assert question.id == "test_0"
+    assert question.answers == ("Ann", "Ann B.")
+    assert question.choices == ()
+    assert question.difficulty is None
+
+
+def test_multiple_choice_as_in_mmlu(write_lines: WriteLines) -> None:
+    path = write_lines(
+        {
+            "id": "m",
+            "question": "2+2?",
+            "golden_answers": [1],
+            "choices": ["3", "4"],
+            "metadata": {},
+        }
+    )
+    [question] = JsonLines(path).load().questions
+    assert question.gold == (1,)
+    assert question.answers == ("4",)
+
+
+@pytest.mark.parametrize("metadata", [{"level": "hard"}, {"difficulty": "Hard", "level": "easy"}])
+def test_difficulty_comes_from_metadata(write_lines: WriteLines, metadata: dict[str, str]) -> None:
+    path = write_lines({"question": "q?", "golden_answers": ["a"], "metadata": metadata})
+    [question] = JsonLines(path).load().questions
+    assert question.difficulty is Difficulty.HARD
+    assert question.metadata == metadata
+
+
+def test_tolerates_single_answers_numbers_nulls_and_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    lines = [
+        '{"question": "a?", "golden_answers": "x", "choices": null, "metadata": null}',
+        '{"id": 7, "question": "b?", "golden_answers": [1945]}',
+        '{"id": "c", "question": "c?", "golden_answers": ["y"], "choices": ["x", "y"]}',
+    ]
+    path.write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
+    first, second, third = JsonLines(path).load().questions
+    assert (first.id, first.answers) == ("line-1", ("x",))
+    assert (second.id, second.answers) == ("7", ("1945",))
+    assert third.gold == (1,)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("[1]", "not a JSON object"),
+        ("oops", "not JSON"),
+        ({"golden_answers": ["a"]}, "question is not a text"),
+        ({"question": "q?"}, "has no golden_answers"),
+        ({"question": "q?", "golden_answers": []}, "has no golden_answers"),
+        ({"question": "q?", "golden_answers": [""]}, "a golden answer is empty"),
+        ({"question": "q?", "golden_answers": [True]}, "a golden answer is not a text"),
+        ({"question": "q?", "golden_answers": [2], "choices": ["a", "b"]}, "is not an index"),
+        ({"question": "q?", "golden_answers": [-1], "choices": ["a", "b"]}, "is not an index"),
+        ({"question": "q?", "golden_answers": [True], "choices": ["a", "b"]}, "neither an index"),
+        ({"question": "q?", "golden_answers": ["c"], "choices": ["a", "b"]}, "not one of its"),
+        ({"question": "q?", "golden_answers": [0], "choices": ["a"]}, "has one choice"),
+        ({"question": "q?", "golden_answers": [0], "choices": "ab"}, "choices is not a list"),
+        ({"question": "q?", "golden_answers": ["a"], "metadata": [1]}, "metadata is not an object"),
+        ({"id": [1], "question": "q?", "golden_answers": ["a"]}, "id is neither"),
+        ({"id": "sound", "question": "other?", "golden_answers": ["b"]}, "repeats id 'sound'"),
+    ],
+)
+def test_malformed_line_is_set_aside(write_lines: WriteLines, line: object, reason: str) -> None:
+    path = write_lines({"id": "sound", "question": "ok?", "golden_answers": ["a"]}, line)
+    loaded = JsonLines(path).load()
+    [rejected] = loaded.rejected
+    assert rejected.line == 2
+    assert reason in rejected.reason
+    assert [q.id for q in loaded.questions] == ["sound"]
+
+
+def test_same_question_again_is_dropped_and_counted(write_lines: WriteLines) -> None:
+    line = {"question": "q?", "golden_answers": ["a"]}
+    loaded = JsonLines(write_lines(line, line, {**line, "golden_answers": ["b"]})).load()
+    assert loaded.n_repeated == 1
+    assert [q.id for q in loaded.questions] == ["line-1", "line-3"]
+
+
+def test_file_without_a_usable_line_names_count_and_first_reason(write_lines: WriteLines) -> None:
+    path = write_lines("[", "]")
+    with pytest.raises(DataError, match=r"none of its 2 lines.*questions.jsonl:1 not JSON"):
+        JsonLines(path).load()
+
+
+def test_empty_file(write_lines: WriteLines) -> None:
+    with pytest.raises(DataError, match="none of its 0 lines"):
+        JsonLines(write_lines()).load()
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"questions=.*none.jsonl: no such file"):
+        JsonLines(tmp_path / "none.jsonl").load()
+
+
+def test_folder_instead_of_a_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is a folder; give a file"):
+        JsonLines(tmp_path).load()
+
+
+def test_file_that_is_not_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "latin.jsonl"
+    path.write_bytes(b'{"question": "caf\xe9"}')
+    with pytest.raises(DataError, match=r"not UTF-8 text \(byte 17\)"):
+        JsonLines(path).load()

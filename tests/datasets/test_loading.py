@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from argo_ml.config import ExperimentSpec, build
+from argo_ml.datasets import load_questions
+from argo_ml.errors import DataError
+from argo_ml.types import Difficulty
+
+WriteLines = Callable[..., Path]
+BuildSpec = Callable[..., ExperimentSpec]
+
+
+def _lines(n: int, **more: object) -> list[dict[str, object]]:
+    return [
+        {"id": f"q{i}", "question": f"q{i}?", "golden_answers": ["a"], **more} for i in range(n)
+    ]
+
+
+def test_atlas_is_sampled_shuffled_and_repeatable() -> None:
+    first, again, other = (
+        load_questions(build(ExperimentSpec, {"mode": "medium", "seed": seed}))
+        for seed in (42, 42, 43)
+    )
+    assert len(first.questions) == 100
+    assert {q.difficulty for q in first.questions} == {Difficulty.HARD}
+    assert first.digest == again.digest
+    assert first.digest != other.digest
+    assert first.source == "argo_ml atlas"
+    assert {q.gold for q in first.questions} == {(0,), (1,), (2,), (3,)}
+
+
+def test_questions_without_difficulty_are_all_used_and_said_so(
+    write_lines: WriteLines, jsonl_spec: BuildSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_lines(*_lines(20))
+    with caplog.at_level(logging.INFO):
+        found = load_questions(jsonl_spec(path, split="all", difficulty="hard", n_questions=20))
+    assert len(found.questions) == 20
+    assert caplog.text.count("have no difficulty") == 1
+
+
+def test_questions_with_difficulty_are_filtered(
+    write_lines: WriteLines, jsonl_spec: BuildSpec
+) -> None:
+    hard = [{**line, "id": f"h{i}"} for i, line in enumerate(_lines(3, metadata={"level": "hard"}))]
+    for line in hard:
+        line["question"] = f"hard {line['question']}"
+    path = write_lines(*_lines(5, metadata={"level": "easy"}), *hard)
+    found = load_questions(jsonl_spec(path, split="all", difficulty="hard", n_questions=3))
+    assert {q.id for q in found.questions} == {"h0", "h1", "h2"}
+
+
+def test_mode_shrinks_to_what_there_is_with_a_warning(
+    write_lines: WriteLines, jsonl_spec: BuildSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = load_questions(jsonl_spec(write_lines(*_lines(4)), split="all", mode="medium"))
+    assert len(found.questions) == 4
+    assert "using all of them instead of the 100 of mode=medium" in caplog.text
+
+
+def test_wish_for_more_than_there_is_raises(write_lines: WriteLines, jsonl_spec: BuildSpec) -> None:
+    spec = jsonl_spec(write_lines(*_lines(4)), split="all", n_questions=5)
+    with pytest.raises(DataError, match=r"n_questions=5: .*has 4 questions.*at most 4"):
+        load_questions(spec)
+
+
+def test_empty_difficulty_raises(write_lines: WriteLines, jsonl_spec: BuildSpec) -> None:
+    path = write_lines(*_lines(4, metadata={"level": "easy"}))
+    with pytest.raises(DataError, match="has 0 questions with split=all, difficulty=hard"):
+        load_questions(jsonl_spec(path, split="all", difficulty="hard"))
+
+
+def test_lines_set_aside_are_kept_and_logged(
+    write_lines: WriteLines, jsonl_spec: BuildSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_lines(*_lines(2), "oops", "oops", "oops", "oops")
+    found = load_questions(jsonl_spec(path, split="all"))
+    assert [r.line for r in found.rejected] == [3, 4, 5, 6]
+    assert "set aside 4 lines: questions.jsonl:3 not JSON; questions.jsonl:4" in caplog.text
+    assert "questions.jsonl:6" not in caplog.text
