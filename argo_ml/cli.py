@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
 import click
 
 from argo_ml import __version__
 from argo_ml.command_specs import (
     AnswerSpec,
+    CachePruneSpec,
     CacheSpec,
     DoctorSpec,
     FetchSpec,
@@ -37,6 +40,7 @@ _RUN_ID = "MLFLOW_RUN_ID"
 QUIET_ENVIRONMENT = {
     "GIT_PYTHON_REFRESH": "quiet",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "TOKENIZERS_PARALLELISM": "false",
 }
 """Set where the user has not: silences what nobody can act on."""
@@ -123,7 +127,7 @@ def verify(spec: VerifySpec) -> None:
     found = verify_sweep(spec.sweep, spec.tracking_uri, spec.experiment)
     for check in found:
         rendering.print_verdict(check)
-    _raise_if_failed([check.name for check in found if not check.ok])
+    _raise_if_failed([check.name for check in found if check.has_failed])
 
 
 @spec_command(cli, AnswerSpec, "answer", positional="question")
@@ -151,16 +155,22 @@ def cache_stats(spec: CacheSpec) -> None:
     click.echo(CallCache(spec.calls_path).stats())
 
 
-@spec_command(cache, CacheSpec, "prune")
-def cache_prune(spec: CacheSpec) -> None:
-    """Remove what no present model or prompt can ask for again."""
+@spec_command(cache, CachePruneSpec, "prune")
+def cache_prune(spec: CachePruneSpec) -> None:
+    """Remove calls of one model, or calls that nothing has asked for in some time."""
     from argo_ml.models.cache import CallCache
 
-    click.echo(CallCache(spec.calls_path).prune())
+    click.echo(CallCache(spec.calls_path).prune(spec.older_than_days, spec.model_digest))
 
 
 def main() -> None:
+    # A polite kill ends like Ctrl-C: finished shards are kept and the runs end as KILLED.
+    signal.signal(signal.SIGTERM, lambda number, frame: _interrupt())
     sys.exit(execute(sys.argv[1:]))
+
+
+def _interrupt() -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def execute(arguments: Sequence[str]) -> int:

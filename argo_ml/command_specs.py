@@ -76,3 +76,14 @@ class CacheSpec(CacheFields):
     @property
     def calls_path(self) -> Path:
         return self.cache_path / "calls.sqlite"
+
+
+class CachePruneSpec(CacheSpec):
+    """Which calls to remove from the cache; both conditions must hold where both are given."""
+
+    older_than_days: float | None = Field(
+        None, ge=0, **operational("Calls that nothing has asked for in so many days.")
+    )
+    model_digest: str = Field(
+        "", **operational("Calls of one model: its digest in cache stats or a run's parameters.")
+    )

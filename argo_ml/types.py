@@ -110,10 +110,7 @@ class Usage:
     @property
     def calls(self) -> int:
         return (
-            self.decomposer_calls
-            + self.reader_calls
-            + self.reasoner_calls
-            + self.synthesizer_calls
+            self.decomposer_calls + self.reader_calls + self.reasoner_calls + self.synthesizer_calls
         )
 
     def __add__(self, other: Usage) -> Usage:

@@ -10,7 +10,7 @@ from argo_ml.engine import Engine
 from argo_ml.experiments.grid import cell_policy, policy_table
 from argo_ml.experiments.results import PolicyTable
 from argo_ml.models import load_model
-from argo_ml.models.cache import CallCache, CachingModel
+from argo_ml.models.cache import CachingModel, CallCache
 from argo_ml.pipeline import build_pipeline, run_episode
 from argo_ml.policies.mdp import solve
 from argo_ml.types import Outcome, Question

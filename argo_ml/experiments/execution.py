@@ -100,14 +100,8 @@ def _run_shards(
     for shard in shards:
         is_new = shard.index not in journal
         if is_new:
-            before = n_done
-            payer = f"{owner.run_id}/{shard.index}"
-            record = run_shard(
-                shard,
-                cells,
-                bench.engine(payer),
-                lambda n, before=before: on_progress(before + n, n_episodes),
-            )
+            engine = bench.engine(f"{owner.run_id}/{shard.index}")
+            record = run_shard(shard, cells, engine, _beginning_at(n_done, n_episodes, on_progress))
             journal.write(shard.index, record)
         else:
             record = journal.read(shard.index)
@@ -117,6 +111,11 @@ def _run_shards(
             if is_new or shard is shards[-1]:
                 cell_run.log_progress()
         on_progress(n_done, n_episodes)
+
+
+def _beginning_at(n_before: int, n_episodes: int, on_progress: Progress) -> Callable[[int], None]:
+    """Tells ``on_progress`` of a shard's episodes after those of earlier shards."""
+    return lambda n_finished: on_progress(n_before + n_finished, n_episodes)
 
 
 def _write_trajectories(journal: Journal, cell_runs: Sequence[CellRun], folder: Path) -> None:
@@ -132,7 +131,9 @@ def _write_trajectories(journal: Journal, cell_runs: Sequence[CellRun], folder: 
 def _store_results(owner: TrackedRun, results: Results, journal: Journal, folder: Path) -> None:
     folder.mkdir()
     (folder / RESULTS).write_text(results.model_dump_json(indent=1), encoding="utf-8")
-    passages = {key: value for record in journal.records() for key, value in record.passages.items()}
+    passages = {
+        key: value for record in journal.records() for key, value in record.passages.items()
+    }
     with (folder / PASSAGES).open("w", encoding="utf-8") as file:
         file.writelines(
             json.dumps(passages[key], ensure_ascii=False) + "\n" for key in sorted(passages)

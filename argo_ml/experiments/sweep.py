@@ -175,9 +175,7 @@ def _stored_spec(spec: SweepSpec, home: Tracking) -> SweepSpec:
     )
 
 
-def _check_unchanged(
-    sweep_id: str, params: Mapping[str, str], digests: Mapping[str, str]
-) -> None:
+def _check_unchanged(sweep_id: str, params: Mapping[str, str], digests: Mapping[str, str]) -> None:
     for name, digest in digests.items():
         before = params.get(name, digest)
         if before != digest:

@@ -11,7 +11,7 @@ from argo_ml.datasets import QuestionSet, load_questions
 from argo_ml.engine import Engine
 from argo_ml.models import load_model
 from argo_ml.models.base import LanguageModel
-from argo_ml.models.cache import CallCache, CachingModel
+from argo_ml.models.cache import CachingModel, CallCache
 from argo_ml.pipeline import prompts
 from argo_ml.tracking.runs import InputDataset
 

@@ -1,9 +1,10 @@
-"""Batches by padded tokens, halved when memory runs out."""
+"""Batches of similar length by padded tokens, halved when memory runs out."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,6 +12,13 @@ from argo_ml.errors import ModelError
 
 ResultType = TypeVar("ResultType")
 logger = logging.getLogger(__name__)
+
+MAX_PADDING = 0.25
+"""Largest share of padding among a batch's prompt tokens."""
+
+
+class OutOfMemory(Exception):
+    """A batch did not fit; raised by what runs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,54 +43,80 @@ def padded_tokens(sizes: Sequence[Size]) -> int:
     return rows * (prompt + new) + shared * prompt
 
 
-def run_in_batches(
-    sizes: Sequence[Size],
-    limit: int,
-    run: Callable[[list[int]], Sequence[ResultType]],
-    out_of_memory: type[BaseException],
-    release: Callable[[], None] = lambda: None,
-) -> list[ResultType]:
-    """Results of all requests, in their order.
+def padding_share(sizes: Sequence[Size]) -> float:
+    """Share of a batch's prompt columns that hold padding, in [0, 1)."""
+    widest = max(size.prompt for size in sizes)
+    return 1 - sum(size.prompt for size in sizes) / (widest * len(sizes))
 
-    ``run`` takes the indices of one batch. The longest come first, so that a batch that does not
-    fit is met at once. When ``run`` raises ``out_of_memory``, ``release`` is called and the limit
-    is halved; finished batches are not repeated. Raises `ModelError` if a single request does
-    not fit.
+
+class Batcher:
+    """Runs requests in batches of at most ``limit`` padded tokens.
+
+    The longest requests come first, so that a batch that does not fit is met at once, and those
+    of one batch are of similar length. When a batch raises `OutOfMemory`, ``release`` is called
+    and the limit is halved for good; finished batches are not repeated.
     """
-    waiting = sorted(range(len(sizes)), key=lambda index: -(sizes[index].prompt + sizes[index].new))
-    results: dict[int, ResultType] = {}
-    while waiting:
-        batch = _next_batch(waiting, sizes, limit)
-        failed = False
-        try:
-            results.update(zip(batch, run(batch), strict=True))
-        except out_of_memory:
-            # Recovery happens outside this block: the exception holds the failed batch's tensors.
-            failed = True
-        if failed:
-            limit = _halved(sizes, batch)
-            release()
-        else:
-            waiting = waiting[len(batch) :]
-    return [results[index] for index in range(len(sizes))]
+
+    def __init__(self, limit: int, release: Callable[[], None] = lambda: None) -> None:
+        self.limit = limit
+        self._release = release
+
+    def run(
+        self, sizes: Sequence[Size], run: Callable[[list[int]], Sequence[ResultType]]
+    ) -> list[ResultType]:
+        """Results of all requests, in their order; ``run`` takes the indices of one batch.
+
+        Raises `ModelError` if a single request does not fit.
+        """
+        waiting = sorted(range(len(sizes)), key=lambda index: -sizes[index].prompt)
+        results: dict[int, ResultType] = {}
+        while waiting:
+            batch = self._next_batch(waiting, sizes)
+            failed = False
+            try:
+                results.update(zip(batch, run(batch), strict=True))
+            except OutOfMemory:
+                # Recovery happens outside this block: the exception holds the batch's tensors.
+                failed = True
+            if failed:
+                self._halve([sizes[index] for index in batch])
+                self._release()
+            else:
+                waiting = waiting[len(batch) :]
+        return [results[index] for index in range(len(sizes))]
+
+    def _next_batch(self, waiting: Sequence[int], sizes: Sequence[Size]) -> list[int]:
+        """The longest prefix within the limits, and at least one request."""
+        batch, members = [waiting[0]], [sizes[waiting[0]]]
+        for index in waiting[1:]:
+            members.append(sizes[index])
+            if padded_tokens(members) > self.limit or padding_share(members) > MAX_PADDING:
+                break
+            batch.append(index)
+        return batch
+
+    def _halve(self, batch: Sequence[Size]) -> None:
+        used = padded_tokens(batch)
+        if len(batch) == 1:
+            raise ModelError(
+                f"out of memory for a single request of {used} tokens; "
+                "use a smaller model, a lower precision or shorter prompts"
+            )
+        self.limit = used // 2
+        logger.warning("out of memory with batches of %d tokens; going on with half", used)
 
 
-def _next_batch(waiting: Sequence[int], sizes: Sequence[Size], limit: int) -> list[int]:
-    """The longest prefix within the limit, and at least one request."""
-    batch = [waiting[0]]
-    for index in waiting[1:]:
-        if padded_tokens([sizes[member] for member in [*batch, index]]) > limit:
-            break
-        batch.append(index)
-    return batch
+@contextmanager
+def out_of_memory_noticed() -> Iterator[None]:
+    """Raise `OutOfMemory` for what torch raises on GPUs and on the CPU when memory runs out."""
+    import torch
 
-
-def _halved(sizes: Sequence[Size], batch: Sequence[int]) -> int:
-    used = padded_tokens([sizes[index] for index in batch])
-    if len(batch) == 1:
-        raise ModelError(
-            f"out of memory for a single request of {used} tokens; "
-            "use a smaller model, a lower precision or shorter prompts"
-        )
-    logger.warning("out of memory with batches of %d tokens; going on with half", used)
-    return used // 2
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(str(error)) from None
+    except RuntimeError as error:
+        # The CPU allocator has no error class of its own.
+        if "not enough memory" not in str(error) and "can't allocate memory" not in str(error):
+            raise
+        raise OutOfMemory(str(error)) from None

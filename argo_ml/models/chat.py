@@ -36,10 +36,10 @@ class ChatFormat:
             return "\n\n".join(part for part in parts if part)
         return self._chat(prompt.system, prompt.user) + prompt.prefix
 
-    def encode(self, prompts: list[Prompt]) -> list[list[int]]:
-        if not prompts:
+    def encode(self, texts: list[str]) -> list[list[int]]:
+        """Token ids of rendered texts; templates write the special tokens themselves."""
+        if not texts:
             return []
-        texts = [self.render(prompt) for prompt in prompts]
         encoded = self._tokenizer(texts, add_special_tokens=not self.has_template)
         return [list(ids) for ids in encoded.input_ids]
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 MODEL_SUFFIXES = (".safetensors", ".bin", ".json", ".gguf", ".model", ".txt", ".jinja")
 
@@ -36,7 +39,7 @@ def files_digest(paths: Iterable[Path], memo_path: Path) -> str:
             memo[stamp] = file_sha256(path)
         digest.update(f"{path.name} {memo[stamp]}\n".encode())
     if len(memo) > known:
-        write_atomically(memo_path, json.dumps(memo, indent=0))
+        _write_memo(memo_path, memo)
     return digest.hexdigest()
 
 
@@ -48,14 +51,26 @@ def write_atomically(path: Path, text: str) -> None:
     """Write through a temporary file beside ``path``, so that nobody reads half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(name, path)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(name, path)
+    except OSError:
+        os.unlink(name)
+        raise
+
+
+def _write_memo(path: Path, memo: dict[str, str]) -> None:
+    try:
+        write_atomically(path, json.dumps(memo, indent=0))
+    except OSError as error:
+        logger.warning("%s: cannot be written (%s); models are read whole again", path, error)
 
 
 def _read_memo(path: Path) -> dict[str, str]:
+    """What is remembered; nothing if the file is missing or damaged."""
     try:
         memo = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (OSError, ValueError):
         return {}
     return memo if isinstance(memo, dict) else {}

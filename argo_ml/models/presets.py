@@ -56,7 +56,7 @@ def resolve(model: str, cache_path: Path) -> ModelSource:
     a name that is none of these and `ModelError` for the embedded model before it was fetched.
     """
     if model.startswith(SCRIPTED):
-        return ModelSource(SourceKind.SCRIPTED, model.removeprefix(SCRIPTED))
+        return _scripted(model.removeprefix(SCRIPTED))
     if model == EMBEDDED_MODEL:
         return _embedded(cache_path)
     if model in PRESETS:
@@ -73,6 +73,12 @@ def resolve(model: str, cache_path: Path) -> ModelSource:
         f"model={model!r} is unknown{suggest(model, PRESETS)}; or a local folder, a .gguf file, "
         "a hub id (org/name), scripted:FILE"
     )
+
+
+def _scripted(location: str) -> ModelSource:
+    if not location:
+        raise ConfigError("model=scripted: scripted:FILE needs a file, a JSON or YAML table")
+    return ModelSource(SourceKind.SCRIPTED, location)
 
 
 def _embedded(cache_path: Path) -> ModelSource:

@@ -69,6 +69,11 @@ class LanguageModelSuite:
         assert [len(item.log_likelihoods) for item in found] == [1, 3, 2]
         assert [len(item.lengths) for item in found] == [1, 3, 2]
 
+    def test_no_choices_have_no_scores(self, model: LanguageModel) -> None:
+        [found, other] = model.score([scoring(QUESTIONS[0], ()), scoring(QUESTIONS[0])])
+        assert found.log_likelihoods == found.lengths == ()
+        assert len(other.log_likelihoods) == 3
+
     def test_log_likelihoods_are_finite_and_not_positive(self, model: LanguageModel) -> None:
         [found] = model.score([scoring(QUESTIONS[2])])
         assert all(math.isfinite(value) and value <= 0 for value in found.log_likelihoods)

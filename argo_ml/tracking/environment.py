@@ -9,6 +9,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+DIRTY = "mlflow.source.git.dirty"
+
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -23,7 +25,7 @@ def source_tags() -> dict[str, str]:
     commit = _git("rev-parse", "HEAD")
     if commit:
         tags["mlflow.source.git.commit"] = commit
-        tags["mlflow.source.git.dirty"] = str(bool(_git("status", "--porcelain")))
+        tags[DIRTY] = str(bool(_git("status", "--porcelain")))
     return tags
 
 

@@ -16,7 +16,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run,
 from mlflow.exceptions import MlflowException
 
 from argo_ml.errors import ArgoError, TrackingError
-from argo_ml.tracking.environment import source_tags
+from argo_ml.tracking.environment import DIRTY, source_tags
 from argo_ml.tracking.stores import (
     check_reachable,
     explained,
@@ -157,9 +157,10 @@ class Tracking:
         self.uri = uri
 
     def create(self, name: str, tags: Mapping[str, str]) -> TrackedRun:
-        run = self.client.create_run(
-            self.experiment_id, tags={**source_tags(), **tags}, run_name=name
-        )
+        with explained(self.uri):
+            run = self.client.create_run(
+                self.experiment_id, tags={**source_tags(), **tags}, run_name=name
+            )
         return TrackedRun(self.client, run.info.run_id)
 
     def create_child(self, parent: TrackedRun, name: str, tags: Mapping[str, str]) -> TrackedRun:
@@ -174,7 +175,9 @@ class Tracking:
         run = self.opened_run()
         if run is None:
             return self.create(name, tags)
-        run.log(tags=tags)
+        # `mlflow run` names the commit but not whether the working tree differs from it.
+        dirty = {key: value for key, value in source_tags().items() if key == DIRTY}
+        run.log(tags={**dirty, **tags})
         run.rename(name)
         return run
 
@@ -182,23 +185,35 @@ class Tracking:
         found: list[Run] = []
         token = None
         while True:
-            page = self.client.search_runs(
-                [self.experiment_id],
-                f"tags.`{PARENT}` = '{parent_id}'",
-                max_results=1000,
-                page_token=token,
-            )
+            with explained(self.uri):
+                page = self.client.search_runs(
+                    [self.experiment_id],
+                    f"tags.`{PARENT}` = '{parent_id}'",
+                    max_results=1000,
+                    page_token=token,
+                )
             found.extend(page)
             token = page.token
             if not token:
                 return found
+
+    def latest_finished(self, kind: str) -> Run | None:
+        """The run of this kind that ended last."""
+        with explained(self.uri):
+            found = self.client.search_runs(
+                [self.experiment_id],
+                f"tags.`{KIND}` = '{kind}' and attributes.status = 'FINISHED'",
+                max_results=1,
+                order_by=["attributes.end_time DESC"],
+            )
+        return found[0] if found else None
 
     def get(self, run_id: str) -> Run:
         try:
             return self.client.get_run(run_id)
         except MlflowException as error:
             raise TrackingError(
-                f"run {run_id!r} is not in {self.uri} ({first_line(error)})"
+                f"run {run_id!r} is not in {without_password(self.uri)} ({first_line(error)})"
             ) from None
 
     def download(self, run_id: str, artifact: str, folder: Path) -> Path:
@@ -218,6 +233,17 @@ def connect(tracking_uri: str, experiment: str, create: bool = True) -> Tracking
     Raises:
         TrackingError: the store or server cannot be used.
     """
+    client = open_client(tracking_uri, create)
+    uri = str(client.tracking_uri)
+    with explained(uri):
+        opened = os.environ.get("MLFLOW_RUN_ID", "")
+        if opened:
+            return Tracking(client, client.get_run(opened).info.experiment_id, uri)
+        return Tracking(client, _experiment_id(client, experiment, create), uri)
+
+
+def open_client(tracking_uri: str, create: bool) -> MlflowClient:
+    """Use a tracking store for this process; one that is not there is created or refused."""
     import mlflow
 
     if tracking_uri:
@@ -228,11 +254,7 @@ def connect(tracking_uri: str, experiment: str, create: bool = True) -> Tracking
     if not create and path is not None and not path.exists():
         raise TrackingError(f"tracking_uri={uri}: there is no such store; name that of your runs")
     with explained(uri):
-        client = MlflowClient(uri)
-        opened = os.environ.get("MLFLOW_RUN_ID", "")
-        if opened:
-            return Tracking(client, client.get_run(opened).info.experiment_id, uri)
-        return Tracking(client, _experiment_id(client, experiment, create), uri)
+        return MlflowClient(uri)
 
 
 def _experiment_id(client: MlflowClient, name: str, create: bool) -> str:

@@ -60,9 +60,7 @@ def sources(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def spec(
-    sources: dict[str, str], cache_dir: Path, tracking_uri: str
-) -> Callable[..., SweepSpec]:
+def spec(sources: dict[str, str], cache_dir: Path, tracking_uri: str) -> Callable[..., SweepSpec]:
     def make(**values: Any) -> SweepSpec:
         given = {**sources, "cache_dir": cache_dir, "tracking_uri": tracking_uri, **values}
         return build(SweepSpec, given)
@@ -81,7 +79,9 @@ def sweep_run(client: MlflowClient, sweep_id: str) -> tuple[Run, list[Run]]:
 def numbers(results: Results) -> list[dict[str, Any]]:
     """Everything of a result but who paid, which a warm cache changes."""
     return [
-        row.model_dump(exclude={"lm_calls_paid"}) for cell in results.cells for row in cell.questions
+        row.model_dump(exclude={"lm_calls_paid"})
+        for cell in results.cells
+        for row in cell.questions
     ]
 
 
@@ -196,9 +196,7 @@ def test_interrupted_sweep_goes_on_where_it_stopped(
     assert sweep.info.status == "FINISHED"
     assert ERROR not in sweep.data.tags
     assert [cell.info.status for cell in cells] == ["FINISHED"] * 8
-    assert [cell.questions for cell in resumed.cells] == [
-        cell.questions for cell in expected.cells
-    ]
+    assert [cell.questions for cell in resumed.cells] == [cell.questions for cell in expected.cells]
 
 
 def copied_cache(cache: Path, tmp_path: Path) -> Path:

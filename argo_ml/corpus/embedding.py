@@ -1,0 +1,141 @@
+"""Texts as unit vectors, by a Sentence Transformers model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from argo_ml.config import EMBEDDED_EMBEDDER
+from argo_ml.corpus.embedder_files import find_folder, model_files
+from argo_ml.errors import ModelError
+from argo_ml.models.digests import files_digest
+from argo_ml.models.placement import choose_gpus
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Vectors = NDArray[np.float32]
+"""Rows of unit length, one per text."""
+
+BATCH_SIZE = 32
+
+
+class Embedder(Protocol):
+    """Embeds passages and queries into one space.
+
+    ``identity`` is everything that can change a vector; ``max_tokens`` how many tokens of a text
+    are read, None without a limit.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def identity(self) -> str: ...
+
+    @property
+    def max_tokens(self) -> int | None: ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]: ...
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors: ...
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors: ...
+
+
+class SentenceEmbedder:
+    """A loaded Sentence Transformers model; passages and queries get the model's own prompts."""
+
+    def __init__(self, name: str, identity: str, model: SentenceTransformer) -> None:
+        self.name = name
+        self.identity = identity
+        self._model = model
+
+    @property
+    def max_tokens(self) -> int | None:
+        longest = self._model.max_seq_length
+        if longest is None:
+            return None
+        prompt = self._model.prompts.get("document") or ""
+        special = len(self._model.tokenizer("")["input_ids"])
+        return int(longest) - special - self.count_tokens([prompt])[0]
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        if not texts:
+            return []
+        encoded = self._model.tokenizer(
+            list(texts), add_special_tokens=False, truncation=False, verbose=False
+        )
+        return [len(ids) for ids in encoded["input_ids"]]
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        return self._vectors(self._model.encode_document, texts)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        return self._vectors(self._model.encode_query, texts)
+
+    def _vectors(self, encode: Callable[..., Any], texts: Sequence[str]) -> Vectors:
+        vectors = encode(
+            list(texts), batch_size=BATCH_SIZE, normalize_embeddings=True, show_progress_bar=False
+        )
+        return np.asarray(vectors, dtype=np.float32)
+
+
+def load_embedder(
+    embedding_model: str, cache_path: Path, device: str = "auto", gpus: Sequence[int] = ()
+) -> SentenceEmbedder:
+    """The embedded model, a model in a local folder, or one of the hub. Raises `ModelError`.
+
+    It goes to the first GPU that ``device`` and ``gpus`` allow, else to the CPU.
+    """
+    from safetensors import SafetensorError
+    from sentence_transformers import SentenceTransformer, __version__
+
+    with _without_progress_bars():
+        folder = find_folder(embedding_model)
+        try:
+            digest = files_digest(model_files(folder), cache_path / "embedder_digests.json")
+            model = SentenceTransformer(
+                str(folder), device=_torch_device(device, gpus), local_files_only=True
+            )
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            reason = " ".join(str(error).split())
+            raise ModelError(
+                f"embedding_model={embedding_model}: not a Sentence Transformers model ({reason}); "
+                f"use {EMBEDDED_EMBEDDER}, another folder or a hub id"
+            ) from None
+    major = __version__.partition(".")[0]
+    identity = f"sentence-transformers {major} sha256:{digest}"
+    return SentenceEmbedder(embedding_model, identity, model)
+
+
+def _torch_device(device: str, gpus: Sequence[int]) -> str:
+    import torch
+
+    chosen = choose_gpus(device, gpus, torch.cuda.device_count())
+    return f"cuda:{chosen[0]}" if chosen else "cpu"
+
+
+@contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    import huggingface_hub.utils
+    import transformers.utils.logging
+
+    hub: Any = huggingface_hub.utils
+    transformers_logging: Any = transformers.utils.logging
+    had_bars = transformers_logging.is_progress_bar_enabled()
+    had_hub_bars = not hub.are_progress_bars_disabled()
+    transformers_logging.disable_progress_bar()
+    hub.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if had_bars:
+            transformers_logging.enable_progress_bar()
+        if had_hub_bars:
+            hub.enable_progress_bars()

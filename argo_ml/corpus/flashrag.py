@@ -1,0 +1,72 @@
+"""FlashRAG's corpus format: JSON lines with ``id`` and ``contents``, a title line and its text.
+
+Source: github.com/RUC-NLPIR/FlashRAG, docs/original_docs/building-index.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from argo_ml.corpus.base import Document
+from argo_ml.errors import DataError
+
+LONGEST_TITLE = 200
+"""Characters; a longer first line is text like the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    number: int
+    reason: str
+
+
+def read_corpus_lines(path: Path) -> Iterator[Document | BadLine]:
+    """Every line that is not blank, in order; ids are unique among the documents.
+
+    Raises `DataError` if the file cannot be read.
+    """
+    first_lines: dict[str, int] = {}
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                parsed = _parse(line, path.name)
+                if isinstance(parsed, str):
+                    yield BadLine(number, parsed)
+                elif parsed.id in first_lines:
+                    yield BadLine(number, f"repeats the id of line {first_lines[parsed.id]}")
+                else:
+                    first_lines[parsed.id] = number
+                    yield parsed
+    except OSError as error:
+        raise DataError(f"documents={path}: cannot be read ({error.strerror})") from None
+
+
+def _parse(line: bytes, source: str) -> Document | str:
+    """The document, or what is wrong with the line."""
+    try:
+        record = json.loads(line)
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    except json.JSONDecodeError as error:
+        return f"not JSON ({error.msg})"
+    if not isinstance(record, dict):
+        return "not a JSON object"
+    key, contents = record.get("id"), record.get("contents")
+    if not isinstance(key, (str, int)) or isinstance(key, bool) or key == "":
+        return "no id"
+    if not isinstance(contents, str) or not contents.strip():
+        return "no contents"
+    title, text = _title_and_text(contents.strip())
+    return Document(str(key), text, title, source)
+
+
+def _title_and_text(contents: str) -> tuple[str, str]:
+    first, _, rest = contents.partition("\n")
+    if not rest.strip() or len(first) > LONGEST_TITLE:
+        return "", contents
+    return first.strip().strip('"').strip(), rest.strip()

@@ -1,0 +1,155 @@
+"""The corpus of an experiment: its documents, split, embedded and indexed, ready to retrieve."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from argo_ml.config import ExperimentSpec
+from argo_ml.corpus.base import Retriever
+from argo_ml.corpus.documents import NO_TEXT, DocumentSet, Rejected, read_documents
+from argo_ml.corpus.embedding import Embedder, Vectors, load_embedder
+from argo_ml.corpus.index import HNSW, IndexContent, IndexStore, OnProgress, open_or_build
+from argo_ml.corpus.splitting import SplitSettings, embedded_text, split
+from argo_ml.errors import DataError
+from argo_ml.fetch import ORAN_DOCS
+from argo_ml.types import Passage
+
+logger = logging.getLogger(__name__)
+
+ATLAS_SOURCE = "argo_ml atlas"
+SHOWN_REJECTED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """An indexed corpus.
+
+    ``digest`` changes with everything that can change what is retrieved: the passages, how they
+    were split and embedded, and how they are searched. ``was_built`` is False where the index was
+    there already; ``rejected`` are the files that could not be read.
+    """
+
+    retriever: Retriever
+    digest: str
+    source: str
+    n_passages: int
+    collection: str
+    was_built: bool
+    rejected: tuple[Rejected, ...] = ()
+    n_ignored: int = 0
+
+
+def ignore_progress(n_done: int, n_total: int) -> None:
+    """The observer of a caller who wants none."""
+
+
+def open_corpus(spec: ExperimentSpec, on_progress: OnProgress = ignore_progress) -> Corpus:
+    """Find the index of the spec's documents, or build it.
+
+    ``on_progress`` is told how many passages are embedded, and of how many. Raises `DataError`,
+    `ConfigError`, `ModelError` and `CorpusIndexError`.
+    """
+    source, found = _load_documents(spec)
+    _log_unused(found)
+    # A server that does not answer is known sooner than a model is loaded.
+    store = _store(spec)
+    embedder = load_embedder(spec.embedding_model, spec.cache_path, spec.device, spec.gpus)
+    return index_documents(
+        found,
+        source,
+        SplitSettings(spec.chunk_size, spec.chunk_overlap),
+        embedder,
+        store,
+        spec.cache_path / "indexes",
+        on_progress,
+    )
+
+
+def index_documents(
+    found: DocumentSet,
+    source: str,
+    settings: SplitSettings,
+    embedder: Embedder,
+    store: IndexStore,
+    locks: Path,
+    on_progress: OnProgress = ignore_progress,
+) -> Corpus:
+    """Split, embed and store documents, unless ``store`` has their index."""
+    from argo_ml.corpus.retriever import ChromaRetriever
+
+    passages = split(found.documents, settings, embedder)
+    digest = corpus_digest(passages, settings, embedder)
+    name = f"argo-{digest[:40]}"
+
+    def embed(block: Sequence[Passage]) -> Vectors:
+        return embedder.embed_passages([embedded_text(p.title, p.text) for p in block])
+
+    content = IndexContent(passages, embed)
+    collection, was_built = open_or_build(store, name, content, locks, on_progress)
+    return Corpus(
+        retriever=ChromaRetriever(collection, embedder),
+        digest=digest,
+        source=source,
+        n_passages=len(passages),
+        collection=name,
+        was_built=was_built,
+        rejected=found.rejected,
+        n_ignored=found.n_ignored,
+    )
+
+
+def corpus_digest(passages: Sequence[Passage], settings: SplitSettings, embedder: Embedder) -> str:
+    """SHA-256 (hex) over passages, splitter settings, embedding model and search settings."""
+    digest = hashlib.sha256()
+    head = [settings.chunk_size, settings.chunk_overlap, embedder.identity, HNSW]
+    digest.update(json.dumps(head, sort_keys=True).encode())
+    for passage in passages:
+        row = [passage.id, passage.title, passage.text, passage.source]
+        digest.update(json.dumps(row).encode())
+    return digest.hexdigest()
+
+
+def _load_documents(spec: ExperimentSpec) -> tuple[str, DocumentSet]:
+    """Where the documents are from, in words, and the documents."""
+    if spec.documents:
+        return spec.documents, read_documents(spec.documents)
+    if spec.dataset == "oran_bench":
+        folder = spec.cache_path / "data" / ORAN_DOCS
+        if not folder.is_dir():
+            raise DataError(
+                f"{folder}: the O-RAN documents are not there; run argo-ml fetch --what oran, or "
+                "give documents=FOLDER"
+            )
+        return str(folder), read_documents(str(folder))
+    from argo_ml.datasets.atlas import atlas_documents
+
+    return ATLAS_SOURCE, DocumentSet(tuple(atlas_documents()))
+
+
+def _store(spec: ExperimentSpec) -> IndexStore:
+    # Importing Chroma takes seconds, and what the corpus is made of is imported everywhere.
+    from argo_ml.corpus.embedded_store import EmbeddedStore
+    from argo_ml.corpus.server_store import ServerStore
+
+    if spec.chroma_url:
+        return ServerStore(spec.chroma_url)
+    return EmbeddedStore(spec.cache_path / "indexes")
+
+
+def _log_unused(found: DocumentSet) -> None:
+    if found.n_ignored:
+        logger.info("files of other kinds left out of the corpus: %d", found.n_ignored)
+    unreadable = [rejected for rejected in found.rejected if rejected.reason != NO_TEXT]
+    n_empty = len(found.rejected) - len(unreadable)
+    if n_empty:
+        logger.info("files without text left out of the corpus: %d", n_empty)
+    for rejected in unreadable[:SHOWN_REJECTED]:
+        logger.warning("%s is left out of the corpus: %s", rejected.name, rejected.reason)
+    n_more = len(unreadable) - SHOWN_REJECTED
+    if n_more > 0:
+        logger.warning("%d more are left out of the corpus; argo-ml index lists them", n_more)

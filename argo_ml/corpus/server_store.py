@@ -1,0 +1,131 @@
+"""A Chroma server: a collection is built under a name of its own and renamed when it is whole."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import httpx
+import requests
+from chromadb import Collection, HttpClient
+from chromadb.api import ClientAPI
+from chromadb.errors import ChromaError, NotFoundError
+
+from argo_ml.corpus.index import (
+    IndexContent,
+    OnProgress,
+    chroma_settings,
+    create,
+    fill,
+    incompleteness,
+)
+from argo_ml.errors import ConfigError, CorpusIndexError
+
+BUILDING = "-building-"
+SCHEMES = {"http": 8000, "https": 443}
+"""Scheme -> port where the address names none."""
+
+TIMEOUT_S = 5.0
+ABANDONED_S = 24 * 3600.0
+"""An unfinished collection of this age belongs to a builder that was killed."""
+
+
+class ServerStore:
+    """Collections of the server at ``url``. Raises `CorpusIndexError` if it does not answer."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        parts = urlsplit(url)
+        if parts.scheme not in SCHEMES or not parts.hostname or parts.path.strip("/"):
+            raise ConfigError(f"chroma_url={url}: not an address like http://localhost:8000")
+        port = parts.port or SCHEMES[parts.scheme]
+        self._check_alive(f"{parts.scheme}://{parts.hostname}:{port}")
+        with self._explained():
+            self._client: ClientAPI = HttpClient(
+                host=parts.hostname,
+                port=port,
+                ssl=parts.scheme == "https",
+                settings=chroma_settings(),
+            )
+
+    def find(self, name: str, n_passages: int) -> Collection | None:
+        with self._explained():
+            try:
+                collection = self._client.get_collection(name, embedding_function=None)
+            except NotFoundError:
+                return None
+            problem = incompleteness(collection, n_passages)
+        if problem:
+            raise CorpusIndexError(
+                f"chroma_url={self._url}: collection {name} {problem}; delete that collection and "
+                "run again"
+            )
+        return collection
+
+    def build(self, name: str, content: IndexContent, on_progress: OnProgress) -> Collection:
+        with self._explained():
+            self._delete_abandoned(name)
+            metadata = {"n_passages": len(content.passages), "started": time.time()}
+            temporary = f"{name}{BUILDING}{uuid.uuid4().hex[:12]}"
+            collection = create(self._client, temporary, metadata)
+            try:
+                fill(collection, content, self._client.get_max_batch_size(), on_progress)
+                self._rename(collection, name)
+            finally:
+                self._delete_if_there(temporary)
+        built = self.find(name, len(content.passages))
+        if built is None:
+            raise CorpusIndexError(f"chroma_url={self._url}: collection {name} was deleted")
+        return built
+
+    def _rename(self, collection: Collection, name: str) -> None:
+        """Do nothing where another machine was first: its collection has the same content."""
+        try:
+            collection.modify(name=name)
+        except ChromaError:
+            if not self._has(name):
+                raise
+
+    def _has(self, name: str) -> bool:
+        return any(found.name == name for found in self._client.list_collections())
+
+    def _delete_if_there(self, name: str) -> None:
+        if self._has(name):
+            self._client.delete_collection(name)
+
+    def _delete_abandoned(self, name: str) -> None:
+        for collection in self._client.list_collections():
+            started = (collection.metadata or {}).get("started")
+            if (
+                collection.name.startswith(f"{name}{BUILDING}")
+                and isinstance(started, float)
+                and time.time() - started > ABANDONED_S
+            ):
+                self._client.delete_collection(collection.name)
+
+    def _check_alive(self, address: str) -> None:
+        """Chroma's own client waits for ever where nothing answers."""
+        try:
+            answer = requests.get(f"{address}/api/v2/heartbeat", timeout=TIMEOUT_S)
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            raise self._unreachable(type(error).__name__) from None
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (ChromaError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise CorpusIndexError(f"chroma_url={self._url}: refused ({reason})") from None
+        except httpx.HTTPError as error:
+            raise self._unreachable(type(error).__name__) from None
+
+    def _unreachable(self, reason: str) -> CorpusIndexError:
+        return CorpusIndexError(
+            f"chroma_url={self._url}: no Chroma server answers there ({reason}); start one with "
+            "chroma run --path FOLDER, or leave chroma_url empty"
+        )

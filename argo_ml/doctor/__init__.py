@@ -1,0 +1,26 @@
+"""Can this machine run an experiment: every part looked at, with what to do where it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from argo_ml.command_specs import DoctorSpec
+from argo_ml.doctor.check import Check, Status
+from argo_ml.doctor.machine import check_device, check_disk, check_packages, check_python
+from argo_ml.doctor.parts import check_embedder, check_index_folder, check_model
+from argo_ml.doctor.services import check_chroma, check_tracking
+
+__all__ = ["Check", "Status", "checks"]
+
+
+def checks(spec: DoctorSpec) -> Iterator[Check]:
+    """One check after the other, the cheap ones first; none raises for what it looks at."""
+    yield check_python()
+    yield from check_packages()
+    yield check_disk(spec)
+    yield check_index_folder(spec)
+    yield check_tracking(spec)
+    yield check_device(spec)
+    yield check_chroma(spec)
+    yield check_embedder(spec)
+    yield check_model(spec)

@@ -1,0 +1,145 @@
+"""Python, packages, devices, memory and disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+from packaging.requirements import Requirement
+
+from argo_ml.command_specs import DoctorSpec
+from argo_ml.doctor.check import Check, Status, ok, refused, warning
+from argo_ml.errors import ModelError
+from argo_ml.models.placement import choose_gpus
+
+_OLDEST_PYTHON = (3, 10)
+_NAMED_PACKAGES = ("mlflow", "torch", "transformers", "sentence-transformers", "chromadb")
+_GB = 10**9
+_MIN_DISK_GB = 1
+_DISK_GB = {"small": 2, "medium": 10, "full": 10}
+_MEMORY_GB = 2
+"""What the embedded model, the embedder and Python take together."""
+
+
+def check_python(version: tuple[int, ...] = tuple(sys.version_info[:3])) -> Check:
+    text = ".".join(map(str, version))
+    if version < _OLDEST_PYTHON:
+        oldest = ".".join(map(str, _OLDEST_PYTHON))
+        return Check("Python", Status.ERROR, text, f"use Python {oldest} or newer")
+    return ok("Python", text)
+
+
+def check_packages(distribution: str = "argo_ml") -> Iterator[Check]:
+    """The installed versions against what the distribution itself requires."""
+    try:
+        wanted = [Requirement(text) for text in metadata.requires(distribution) or ()]
+    except metadata.PackageNotFoundError:
+        fix = "pip install -e . in the folder of pyproject.toml"
+        yield warning("packages", f"{distribution} is not installed, only imported", fix)
+        return
+    needed = [each for each in wanted if each.marker is None or each.marker.evaluate({"extra": ""})]
+    problems = [problem for each in needed if (problem := _unmet(each))]
+    yield from problems
+    if not problems:
+        named = [f"{name} {metadata.version(name)}" for name in _NAMED_PACKAGES]
+        yield ok("packages", f"all {len(needed)} as required, among them {', '.join(named)}")
+
+
+def _unmet(requirement: Requirement) -> Check | None:
+    name = f"package {requirement.name}"
+    fix = f"pip install '{requirement.name}{requirement.specifier}'"
+    try:
+        version = metadata.version(requirement.name)
+    except metadata.PackageNotFoundError:
+        return Check(name, Status.ERROR, "not installed", fix)
+    if not requirement.specifier.contains(version, prereleases=True):
+        return Check(name, Status.ERROR, f"{version}, needs {requirement.specifier}", fix)
+    return None
+
+
+def check_disk(spec: DoctorSpec, free_bytes: int | None = None) -> Check:
+    """Free space where models, indexes and calls are kept."""
+    place = nearest_place(spec.cache_path)
+    free = shutil.disk_usage(place).free if free_bytes is None else free_bytes
+    detail = f"{free / _GB:.1f} GB free at {place}"
+    fix = "free some space, or choose another cache_dir"
+    if free < _MIN_DISK_GB * _GB:
+        return Check("disk", Status.ERROR, detail, fix)
+    needed = _DISK_GB[spec.mode]
+    if free < needed * _GB:
+        return warning("disk", f"{detail}; mode={spec.mode} is safe with {needed} GB", fix)
+    return ok("disk", detail)
+
+
+def nearest_place(path: Path) -> Path:
+    """``path`` or the nearest place above it that is there already."""
+    return next(place for place in (path, *path.parents) if place.exists())
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One GPU as the driver reports it."""
+
+    name: str
+    total_bytes: int
+    free_bytes: int
+
+
+def check_device(spec: DoctorSpec) -> Check:
+    import torch
+
+    memory = psutil.virtual_memory()
+    n_visible = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return judge_device(spec, read_gpus(), n_visible, int(memory.available), os.cpu_count() or 1)
+
+
+def judge_device(
+    spec: DoctorSpec, gpus: Sequence[Gpu], n_visible: int, available_bytes: int, n_cores: int
+) -> Check:
+    """``gpus`` are what the driver reports, ``n_visible`` how many of them PyTorch can use."""
+    try:
+        chosen = choose_gpus(spec.device, spec.gpus, n_visible)
+    except ModelError as error:
+        return refused("device", error)
+    listed = [f"{gpu.name}, {gpu.free_bytes / _GB:.1f} GB free" for gpu in gpus]
+    processor = f"{n_cores} CPU cores, {available_bytes / _GB:.1f} GB of memory available"
+    if chosen:
+        shown = ", ".join(map(str, chosen))
+        return ok("device", f"GPU {shown} of [{'; '.join(listed) or n_visible}]; {processor}")
+    if listed and spec.device != "cpu":
+        fix = "install a PyTorch with CUDA (https://pytorch.org), or say device=cpu"
+        seen = f"{'; '.join(listed)}, but PyTorch cannot use it"
+        return warning("device", f"{seen}; {processor}", fix)
+    if available_bytes < _MEMORY_GB * _GB:
+        fix = f"close something: the embedded models need about {_MEMORY_GB} GB"
+        return warning("device", processor, fix)
+    return ok("device", f"no GPU in use; {processor}")
+
+
+def read_gpus() -> tuple[Gpu, ...]:
+    """GPUs by NVIDIA's driver; none where there is no driver."""
+    import pynvml  # type: ignore[import-untyped]
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return ()
+    try:
+        return tuple(_read_gpu(index) for index in range(pynvml.nvmlDeviceGetCount()))
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _read_gpu(index: int) -> Gpu:
+    import pynvml
+
+    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+    name = pynvml.nvmlDeviceGetName(handle)
+    return Gpu(str(name), int(memory.total), int(memory.free))

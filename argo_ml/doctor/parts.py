@@ -1,0 +1,104 @@
+"""Model, embedder and the folder of indexes."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from argo_ml.command_specs import DoctorSpec
+from argo_ml.config import EMBEDDED_EMBEDDER, ExperimentSpec
+from argo_ml.doctor.check import Check, Status, ok, refused, warning
+from argo_ml.doctor.machine import nearest_place
+from argo_ml.errors import ArgoError
+from argo_ml.models.presets import ModelSource, SourceKind, resolve
+
+_MODEL = "model"
+_EMBEDDER = "embedder"
+
+
+def check_model(spec: DoctorSpec) -> Check:
+    """Present, and unless ``quick`` loadable; nothing large is downloaded to find out."""
+    try:
+        source = resolve(spec.model, spec.cache_path)
+        if source.kind is SourceKind.HUB and not _weights_are_here(source, spec.quick):
+            return warning(
+                _MODEL,
+                f"{spec.model}: {source.location} is on the hub, not on this machine",
+                "nothing: the first run downloads it",
+            )
+        if source.kind is SourceKind.SCRIPTED and not Path(source.location).is_file():
+            return Check(_MODEL, Status.ERROR, f"{source.location}: no such file")
+        if spec.quick:
+            return ok(_MODEL, f"{spec.model} is present (not loaded: quick)")
+        from argo_ml.models import load_model
+
+        return ok(_MODEL, f"{spec.model} loads: {load_model(_experiment(spec)).identity}")
+    except ArgoError as error:
+        return refused(_MODEL, error)
+
+
+def _weights_are_here(source: ModelSource, quick: bool) -> bool:
+    """Whether loading would download nothing; the hub is asked what there is unless ``quick``."""
+    if quick:
+        return _is_cached(source.location, "config.json", source.revision)
+    from argo_ml.models import hub
+
+    found = hub.find(source.location, source.revision)
+    if found.folder is not None:
+        return True
+    return all(_is_cached(found.model_id, name, found.revision) for name in found.weights)
+
+
+def check_embedder(spec: DoctorSpec) -> Check:
+    name = spec.embedding_model
+    try:
+        if _is_hub_id(name) and not _is_cached(*_model_and_file(name)):
+            return warning(
+                _EMBEDDER,
+                f"{name} is on the hub, not on this machine",
+                "nothing: the first run downloads it",
+            )
+        if spec.quick:
+            from argo_ml.corpus.embedder_files import find_folder
+
+            where = "present" if _is_hub_id(name) else f"in {find_folder(name)}"
+            return ok(_EMBEDDER, f"{name} is {where} (not loaded: quick)")
+        from argo_ml.corpus.embedding import load_embedder
+
+        embedder = load_embedder(name, spec.cache_path, spec.device, spec.gpus)
+        n_dimensions = embedder.embed_queries(["Does it embed?"]).shape[1]
+        return ok(_EMBEDDER, f"{name} loads and embeds into {n_dimensions} dimensions")
+    except ArgoError as error:
+        return refused(_EMBEDDER, error)
+
+
+def _is_hub_id(embedding_model: str) -> bool:
+    path = Path(embedding_model).expanduser()
+    is_path = path.is_absolute() or embedding_model.startswith(".") or path.is_dir()
+    return embedding_model.count("/") == 1 and embedding_model != EMBEDDED_EMBEDDER and not is_path
+
+
+def _model_and_file(embedding_model: str) -> tuple[str, str, str]:
+    model_id, _, revision = embedding_model.partition("@")
+    return model_id, "modules.json", revision
+
+
+def _is_cached(model_id: str, file: str, revision: str) -> bool:
+    from huggingface_hub import try_to_load_from_cache
+
+    return isinstance(try_to_load_from_cache(model_id, file, revision=revision or None), str)
+
+
+def _experiment(spec: DoctorSpec) -> ExperimentSpec:
+    shared = set(DoctorSpec.model_fields) & set(ExperimentSpec.model_fields)
+    return ExperimentSpec(**{name: getattr(spec, name) for name in shared})
+
+
+def check_index_folder(spec: DoctorSpec) -> Check:
+    folder = spec.cache_path / "indexes"
+    try:
+        tempfile.TemporaryFile(dir=nearest_place(folder)).close()
+    except OSError as error:
+        detail = f"{folder} cannot be written ({error.strerror})"
+        return Check("index folder", Status.ERROR, detail, "choose another cache_dir")
+    return ok("index folder", f"{folder} is writable")

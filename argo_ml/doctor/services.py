@@ -1,0 +1,71 @@
+"""Chroma and MLflow's tracking, in this process or on a server."""
+
+from __future__ import annotations
+
+import tempfile
+
+from argo_ml.command_specs import DoctorSpec
+from argo_ml.doctor.check import Check, Status, ok, refused
+from argo_ml.errors import ArgoError
+from argo_ml.tracking.stores import check_reachable, explained, sqlite_path, without_password
+
+
+def check_chroma(spec: DoctorSpec) -> Check:
+    if spec.chroma_url:
+        return _check_chroma_server(spec.chroma_url)
+    try:
+        version = _open_and_close_chroma()
+    except (ImportError, RuntimeError, OSError) as error:
+        # Chroma refuses an old SQLite with a RuntimeError while it is imported.
+        detail = " ".join(str(error).split())
+        return Check("Chroma", Status.ERROR, detail, "pip install --upgrade chromadb")
+    return ok("Chroma", f"{version} opens in this process")
+
+
+def _open_and_close_chroma() -> str:
+    import chromadb
+    from chromadb.errors import ChromaError
+
+    from argo_ml.corpus.index import chroma_settings
+
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        try:
+            client = chromadb.PersistentClient(path=folder, settings=chroma_settings())
+            client.heartbeat()
+        except ChromaError as error:
+            raise RuntimeError(str(error)) from None
+    return str(chromadb.__version__)
+
+
+def _check_chroma_server(url: str) -> Check:
+    from argo_ml.corpus.server_store import ServerStore
+
+    try:
+        ServerStore(url)
+    except ArgoError as error:
+        return refused("Chroma", error)
+    return ok("Chroma", f"a server answers at {url}")
+
+
+def check_tracking(spec: DoctorSpec) -> Check:
+    """Reads from the store; nothing is created."""
+    from mlflow import get_tracking_uri
+
+    uri = spec.tracking_uri or get_tracking_uri()
+    shown = without_password(uri)
+    try:
+        check_reachable(uri)
+        path = sqlite_path(uri)
+        if path is not None and not path.exists():
+            return ok("tracking", f"{shown} will be created by the first run")
+        n_experiments = _count_experiments(uri)
+    except ArgoError as error:
+        return refused("tracking", error)
+    return ok("tracking", f"{shown} answers, with {n_experiments} experiments")
+
+
+def _count_experiments(uri: str) -> int:
+    from mlflow import MlflowClient
+
+    with explained(uri):
+        return len(MlflowClient(uri).search_experiments())

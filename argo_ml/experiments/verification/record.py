@@ -1,0 +1,99 @@
+"""What tracking has stored of a sweep."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from mlflow.entities import Run
+from pydantic import ValidationError
+
+from argo_ml.config import SweepSpec, build
+from argo_ml.errors import DataError
+from argo_ml.experiments.results import CellResult, Results
+from argo_ml.tracking.runs import CELL_ID, Tracking
+
+RESULTS = "results.json"
+SPEC = "spec.yaml"
+PASSAGES = "passages.jsonl"
+TRAJECTORIES = "trajectories.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRecord:
+    """The sweep's run, its children, and its artifacts; files are fetched into ``folder``."""
+
+    tracking: Tracking
+    run: Run
+    children: tuple[Run, ...]
+    folder: Path
+
+    @property
+    def digests(self) -> dict[str, str]:
+        params = self.run.data.params
+        return {name: value for name, value in params.items() if name.endswith("_digest")}
+
+    def artifact(self, name: str, run_id: str = "") -> Path:
+        """A file, fetched the first time. Raises `TrackingError` for one that is not there."""
+        owner = run_id or str(self.run.info.run_id)
+        target = self.folder / owner / name
+        if target.is_file():
+            return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return self.tracking.download(owner, name, target.parent)
+
+    def spec(self) -> SweepSpec:
+        """Raises `ArgoError` where the stored spec is none of this version of the package."""
+        path = self.artifact(SPEC)
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise DataError(f"{SPEC} cannot be read ({error})") from None
+        if not isinstance(values, dict):
+            raise DataError(f"{SPEC} holds no parameters")
+        return build(SweepSpec, values)
+
+    def results(self) -> Results:
+        """Raises `ArgoError` where they are missing or incomplete."""
+        text = self.artifact(RESULTS).read_bytes()
+        try:
+            return Results.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the file"
+            raise DataError(f"{RESULTS}: {where}: {first['msg']}") from None
+
+    def passage_ids(self) -> set[str]:
+        return {line["id"] for line in _json_lines(self.artifact(PASSAGES))}
+
+    def trajectories(self, cell: CellResult) -> Iterator[Mapping[str, Any]]:
+        yield from _json_lines(self.artifact(TRAJECTORIES, cell.run_id))
+
+    def child_of(self, cell: CellResult) -> Run | None:
+        return next((run for run in self.children if run.info.run_id == cell.run_id), None)
+
+    def children_by_cell(self) -> dict[str, list[Run]]:
+        found: dict[str, list[Run]] = {}
+        for run in self.children:
+            found.setdefault(run.data.tags.get(CELL_ID, ""), []).append(run)
+        return found
+
+
+def _json_lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                value = json.loads(line)
+            except ValueError:
+                value = None
+            if not isinstance(value, dict):
+                raise DataError(f"{path.name}, line {number}: no JSON object")
+            yield value
+
+
+def cell_name(cell: CellResult) -> str:
+    return f"{cell.strategy} c_r={cell.retrieval_cost:g}"

@@ -1,0 +1,32 @@
+"""Language models: the contract, its backends, and the cache around them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from argo_ml.models.base import LanguageModel
+
+if TYPE_CHECKING:
+    from argo_ml.config import ExperimentSpec
+
+__all__ = ["LanguageModel", "load_model"]
+
+
+def load_model(spec: ExperimentSpec) -> LanguageModel:
+    """The model that ``spec.model`` names, ready to use.
+
+    Raises:
+        ConfigError: a name, folder or table that is none.
+        ModelError: a model that cannot be found, does not fit or cannot be loaded.
+    """
+    from argo_ml.models.presets import SourceKind, resolve
+
+    source = resolve(spec.model, spec.cache_path)
+    if source.kind is SourceKind.SCRIPTED:
+        from argo_ml.models.scripted import ScriptedModel
+
+        return ScriptedModel.read(Path(source.location))
+    from argo_ml.models.opening import open_transformers_model
+
+    return open_transformers_model(spec, source)

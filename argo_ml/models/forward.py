@@ -1,0 +1,64 @@
+"""A Transformers model behind one set of argument names."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from argo_ml.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Logits (rows, columns, vocabulary) and the key-value cache after all columns."""
+
+    logits: torch.Tensor
+    cache: Any
+
+
+class Forward:
+    """One forward pass, whatever the model's class and the library's version call its arguments.
+
+    Transformers renamed ``past_key_values`` to ``cache`` in 5.21, and not every architecture
+    takes positions or can leave out the logits of all columns but the last. Raises `ModelError`
+    for a model without a key-value cache.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        known = inspect.signature(model.forward).parameters
+        names = [name for name in ("cache", "past_key_values") if name in known]
+        if not names:
+            raise ModelError(
+                f"model class {type(model).__name__}: has no key-value cache; "
+                "use a decoder-only transformer"
+            )
+        self._cache_name = names[0]
+        self._takes_positions = "position_ids" in known
+        self._can_keep_last = "logits_to_keep" in known
+
+    @property
+    def device(self) -> torch.device:
+        """Where inputs go."""
+        device: torch.device = self._model.device
+        return device
+
+    def __call__(
+        self, ids: torch.Tensor, mask: torch.Tensor, cache: Any = None, last_only: bool = True
+    ) -> Output:
+        """Compute ``ids`` (rows, columns), the continuation of what ``cache`` holds.
+
+        ``mask`` (rows, cached + new columns) is 0 for padding; positions count its ones.
+        """
+        columns = ids.shape[1]
+        arguments: dict[str, Any] = {self._cache_name: cache}
+        if self._takes_positions:
+            arguments["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, -columns:]
+        if self._can_keep_last and last_only:
+            arguments["logits_to_keep"] = 1
+        found = self._model(input_ids=ids, attention_mask=mask, use_cache=True, **arguments)
+        logits = found.logits[:, -1:] if last_only else found.logits
+        return Output(logits, getattr(found, self._cache_name))

@@ -1,0 +1,204 @@
+"""A backend that answers from a table: for tests, dry runs and large simulated sweeps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from argo_ml.errors import ConfigError, ModelError
+from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring
+from argo_ml.models.chat import cut_at_stop
+
+PREFERRED, OTHER = -0.1, -2.0
+"""Log-likelihood per word of the choice that a rule prefers, and of the others."""
+
+
+class Rule(BaseModel):
+    """What to answer where the prompt's text contains a string or matches an expression.
+
+    ``choice`` is the text of a choice or its 0-based index; a rule that prefers a text applies
+    only where that text is among the choices.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    contains: str | None = None
+    regex: str | None = None
+    completion: str | None = None
+    choice: str | int | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Rule:
+        if (self.contains is None) == (self.regex is None):
+            raise ValueError("give either contains or regex")
+        if self.completion is None and self.choice is None:
+            raise ValueError("give completion, choice or both")
+        if self.regex is not None:
+            try:
+                re.compile(self.regex)
+            except re.error as error:
+                raise ValueError(f"regex={self.regex!r} is not one ({error})") from None
+        return self
+
+    def matches(self, text: str) -> bool:
+        if self.contains is not None:
+            return self.contains in text
+        return re.search(self.regex or "", text) is not None
+
+
+class Table(BaseModel):
+    """Rules, asked in order, and what answers a prompt that none of them matches.
+
+    ``echo`` completes with the last line of the user's text and prefers a choice that the
+    prompt mentions (of several, or of all where none is: the first by spelling); ``hash`` draws
+    both from a hash of the request.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rules: list[Rule] = Field(default_factory=list)
+    default: Literal["echo", "hash"] | None = None
+
+
+class ScriptedModel:
+    """Answers by `Table`; tokens are words, and a call takes no time."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        canonical = json.dumps(table.model_dump(), sort_keys=True)
+        self._identity = f"scripted {hashlib.sha256(canonical.encode()).hexdigest()}"
+
+    @classmethod
+    def read(cls, path: Path) -> ScriptedModel:
+        """A model from a JSON or YAML table. Raises `ConfigError` naming the file and the field."""
+        values = _read(path.expanduser())
+        try:
+            return cls(Table.model_validate(values))
+        except ValidationError as error:
+            raise ConfigError(f"scripted:{path}: {_explain(error)}") from None
+
+    @property
+    def identity(self) -> str:
+        return self._identity
+
+    def generate(self, requests: Sequence[Generation]) -> list[Completion]:
+        """Raises `ModelError` for a prompt that no rule matches, unless there is a default."""
+        return [self._complete(request) for request in requests]
+
+    def score(self, requests: Sequence[Scoring]) -> list[Scores]:
+        """Raises `ModelError` for a prompt that no rule matches, unless there is a default."""
+        return [self._score(request) for request in requests]
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+    def _complete(self, request: Generation) -> Completion:
+        text = _rendered(request.prompt)
+        found = next(
+            (
+                rule.completion
+                for rule in self._table.rules
+                if rule.completion is not None and rule.matches(text)
+            ),
+            None,
+        )
+        full = found if found is not None else self._default_completion(request)
+        words = cut_at_stop(full, request.stop)[0]
+        limited = _first_words(words, request.max_new_tokens)
+        return Completion(limited, len(text.split()), len(limited.split()), seconds=0.0)
+
+    def _score(self, request: Scoring) -> Scores:
+        text = _rendered(request.prompt)
+        lengths = tuple(max(1, len(choice.split())) for choice in request.choices)
+        per_word = self._per_word(request, text)
+        totals = tuple(a * length for a, length in zip(per_word, lengths, strict=True))
+        return Scores(totals, lengths, len(text.split()), seconds=0.0)
+
+    def _per_word(self, request: Scoring, text: str) -> list[float]:
+        if not request.choices:
+            return []
+        preferred = self._preferred(request.choices, text)
+        if preferred is None and self._table.default == "hash":
+            return [-8.0 * _share("score", text, choice) for choice in request.choices]
+        if preferred is None and self._table.default == "echo":
+            mentioned = [choice for choice in request.choices if choice in text]
+            # By spelling, since the order of choices is shuffled.
+            preferred = request.choices.index(min(mentioned or request.choices))
+        if preferred is None:
+            raise self._unmatched(request.prompt, "choice")
+        return [PREFERRED if i == preferred else OTHER for i in range(len(request.choices))]
+
+    def _preferred(self, choices: Sequence[str], text: str) -> int | None:
+        """Index of the choice that the first applicable rule names."""
+        for rule in self._table.rules:
+            if rule.choice is None or not rule.matches(text):
+                continue
+            if isinstance(rule.choice, str):
+                if rule.choice in choices:
+                    return choices.index(rule.choice)
+            elif 0 <= rule.choice < len(choices):
+                return rule.choice
+            else:
+                raise ModelError(
+                    f"scripted model: choice={rule.choice} is not among {len(choices)} choices, "
+                    "numbered from 0"
+                )
+        return None
+
+    def _default_completion(self, request: Generation) -> str:
+        if self._table.default == "echo":
+            lines = request.prompt.user.strip().splitlines()
+            return lines[-1] if lines else ""
+        if self._table.default == "hash":
+            return f"answer {_digest('completion', _rendered(request.prompt))[:8]}"
+        raise self._unmatched(request.prompt, "completion")
+
+    def _unmatched(self, prompt: Prompt, what: str) -> ModelError:
+        end = " ".join(_rendered(prompt).split())[-160:]
+        return ModelError(
+            f"scripted model: no rule with a {what} matches the prompt ending in {end!r}; "
+            "add one, or default: echo or hash"
+        )
+
+
+def _rendered(prompt: Prompt) -> str:
+    return "\n\n".join(part for part in (prompt.system, prompt.user, prompt.prefix) if part)
+
+
+def _first_words(text: str, n_words: int) -> str:
+    ends = [match.end() for match in re.finditer(r"\S+", text)]
+    return text if len(ends) <= n_words else text[: ends[n_words - 1]]
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _share(*parts: str) -> float:
+    """A number in [0, 1) that depends on ``parts`` alone."""
+    return int(_digest(*parts)[:13], 16) / 16**13
+
+
+def _read(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise ConfigError(f"scripted:{path}: cannot be read ({reason}); give a table") from None
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"scripted:{path}: not JSON or YAML ({reason})") from None
+
+
+def _explain(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    place = ".".join(map(str, problem["loc"])) or "table"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{place}: {message[0].lower()}{message[1:]}"

@@ -1,0 +1,206 @@
+"""The Transformers backend: a local folder, a hub id or a GGUF file, on the CPU or on GPUs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import transformers
+
+from argo_ml.errors import ModelError
+from argo_ml.models import decoding
+from argo_ml.models.base import Completion, Generation, Scores, Scoring
+from argo_ml.models.batching import Batcher, Size, out_of_memory_noticed
+from argo_ml.models.chat import ChatFormat, cut_at_stop
+from argo_ml.models.forward import Forward
+
+
+@dataclass(frozen=True, slots=True)
+class _ScoringIds:
+    """Token ids of a prompt and of each of its choices."""
+
+    prompt: list[int]
+    choices: list[list[int]]
+
+    @property
+    def size(self) -> Size:
+        longest = max(map(len, self.choices), default=0)
+        return Size(len(self.prompt), longest, copies=len(self.choices), shared=True)
+
+
+class TransformersModel:
+    """A causal language model that decodes greedily and scores choices.
+
+    ``model`` and ``tokenizer`` are loaded ones of Transformers, ``contents`` stands for their
+    files in the identity, ``batch_tokens`` is the largest batch with its padding; it shrinks for
+    good when memory runs out.
+    """
+
+    def __init__(
+        self, model: Any, tokenizer: Any, contents: str, precision: str, batch_tokens: int
+    ) -> None:
+        self._forward = Forward(model)
+        self._tokenizer = tokenizer
+        self._chat = ChatFormat(tokenizer)
+        self._end_ids = _end_ids(model, tokenizer)
+        self._context = getattr(model.config, "max_position_embeddings", None)
+        self._batcher = Batcher(batch_tokens, _release_gpu_memory)
+        self._identity = " ".join(
+            (
+                "transformers",
+                contents,
+                precision,
+                self._forward.device.type,
+                self._chat.name,
+                f"decoding={decoding.VERSION}",
+                f"transformers={_minor(transformers.__version__)}",
+                f"torch={_minor(torch.__version__)}",
+            )
+        )
+
+    @property
+    def identity(self) -> str:
+        """Contents, precision, kind of device, prompt format, decoding and library versions.
+
+        What differs by rounding alone is left out: the batch that a request ran in, the number of
+        threads, the model of the processor, and patch releases of the libraries.
+        """
+        return self._identity
+
+    def generate(self, requests: Sequence[Generation]) -> list[Completion]:
+        """Raises `ModelError` for a prompt that the model cannot take."""
+        prompts = self._encode(self._rendered(requests))
+        sizes = [
+            Size(len(ids), request.max_new_tokens)
+            for ids, request in zip(prompts, requests, strict=True)
+        ]
+        self._check_context(sizes)
+
+        def run(batch: list[int]) -> list[Completion]:
+            return self._complete([requests[i] for i in batch], [prompts[i] for i in batch])
+
+        return self._batcher.run(sizes, run)
+
+    def score(self, requests: Sequence[Scoring]) -> list[Scores]:
+        """Score each choice as the continuation of its prompt.
+
+        A space goes before a choice where the prompt's text does not end in white space. A
+        choice's tokens are those that it adds to the prompt's; where the tokenizer would merge
+        across the border, its text is tokenized on its own. The end of the turn is not scored.
+        Raises `ModelError` for a prompt or choice that the model cannot take.
+        """
+        ids = self._encode_scorings(requests)
+        sizes = [item.size for item in ids]
+        self._check_context(sizes)
+        return self._batcher.run(sizes, lambda batch: self._score([ids[i] for i in batch]))
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of plain texts, without special tokens."""
+        return [len(ids) for ids in self._plain_ids(texts)]
+
+    def _complete(
+        self, requests: Sequence[Generation], prompts: Sequence[list[int]]
+    ) -> list[Completion]:
+        def is_finished(row: int, new_ids: list[int]) -> bool:
+            return new_ids[-1] in self._end_ids or self._cut(requests[row], new_ids)[1]
+
+        started = time.perf_counter()
+        with out_of_memory_noticed():
+            limits = [request.max_new_tokens for request in requests]
+            outputs = decoding.greedy(self._forward, prompts, limits, is_finished)
+        seconds = (time.perf_counter() - started) / len(requests)
+        return [
+            Completion(self._cut(request, new_ids)[0], len(prompt), len(new_ids), seconds)
+            for request, prompt, new_ids in zip(requests, prompts, outputs, strict=True)
+        ]
+
+    def _cut(self, request: Generation, new_ids: list[int]) -> tuple[str, bool]:
+        text = self._tokenizer.decode(new_ids, skip_special_tokens=True)
+        return cut_at_stop(text, request.stop)
+
+    def _score(self, batch: Sequence[_ScoringIds]) -> list[Scores]:
+        started = time.perf_counter()
+        with out_of_memory_noticed():
+            totals = decoding.choice_log_likelihoods(
+                self._forward, [item.prompt for item in batch], [item.choices for item in batch]
+            )
+        seconds = (time.perf_counter() - started) / len(batch)
+        return [
+            Scores(tuple(values), tuple(map(len, item.choices)), len(item.prompt), seconds)
+            for item, values in zip(batch, totals, strict=True)
+        ]
+
+    def _rendered(self, requests: Sequence[Generation | Scoring]) -> list[str]:
+        return [self._chat.render(request.prompt) for request in requests]
+
+    def _encode(self, texts: list[str]) -> list[list[int]]:
+        encoded = self._chat.encode(texts)
+        if not all(encoded):
+            raise ModelError("a prompt has no text and the model no chat template; give it text")
+        return encoded
+
+    def _encode_scorings(self, requests: Sequence[Scoring]) -> list[_ScoringIds]:
+        texts = self._rendered(requests)
+        prompts = self._encode(texts)
+        whole = iter(
+            self._chat.encode(
+                [
+                    text + _continuation(text, choice)
+                    for text, request in zip(texts, requests, strict=True)
+                    for choice in request.choices
+                ]
+            )
+        )
+        return [
+            _ScoringIds(
+                ids, [self._added(ids, next(whole), text, choice) for choice in request.choices]
+            )
+            for ids, text, request in zip(prompts, texts, requests, strict=True)
+        ]
+
+    def _added(self, prompt: list[int], whole: list[int], text: str, choice: str) -> list[int]:
+        """Ids that ``choice`` adds to the prompt's."""
+        if whole[: len(prompt)] == prompt and len(whole) > len(prompt):
+            return whole[len(prompt) :]
+        [ids] = self._plain_ids([_continuation(text, choice)])
+        if not ids:
+            raise ModelError(f"choice={choice!r}: has no text to score; give it some")
+        return ids
+
+    def _plain_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        if not texts:
+            return []
+        encoded: list[list[int]] = self._tokenizer(list(texts), add_special_tokens=False).input_ids
+        return encoded
+
+    def _check_context(self, sizes: Sequence[Size]) -> None:
+        longest = max((size.prompt + size.new for size in sizes), default=0)
+        if self._context is not None and longest > self._context:
+            raise ModelError(
+                f"a prompt and its answer need {longest} tokens, the model takes {self._context}; "
+                "lower top_k, chunk_size or evidence_tokens"
+            )
+
+
+def _continuation(text: str, choice: str) -> str:
+    return choice if not text or text[-1].isspace() else f" {choice}"
+
+
+def _end_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Tokens that end a turn, by the model's generation settings and its tokenizer."""
+    settings = getattr(model, "generation_config", None)
+    configured = getattr(settings, "eos_token_id", None)
+    listed = configured if isinstance(configured, list) else [configured]
+    return frozenset(token for token in (*listed, tokenizer.eos_token_id) if token is not None)
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def _release_gpu_memory() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

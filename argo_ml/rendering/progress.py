@@ -1,0 +1,133 @@
+"""How far a sweep is: a bar on a terminal, occasional lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    GetTimeCallable,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from argo_ml.rendering.console import console
+
+LINE_EVERY_SHARE = 0.1
+LINE_EVERY_S = 30.0
+_SPEED_WINDOW_S = 120.0
+
+Report = Callable[[int, int], None]
+"""Told the episodes finished and the episodes in all."""
+
+
+@contextlib.contextmanager
+def episode_progress() -> Iterator[Report]:
+    """Shows episodes finished, of how many, and the time left, on stderr.
+
+    Nothing is shown before the first report, since loading a model shows progress of its own.
+    """
+    target = console(stderr=True)
+    if not target.is_terminal:
+        yield LineReport(target)
+        return
+    with contextlib.ExitStack() as until_the_end:
+        bar = _BarReport(target, until_the_end)
+        yield bar
+
+
+class LineReport:
+    """One line per tenth of the episodes or per half a minute, whichever comes first."""
+
+    def __init__(self, target: Console, clock: GetTimeCallable = time.monotonic) -> None:
+        self._console = target
+        self._clock = clock
+        self._estimate = _Estimate(target, clock)
+        self._shown = 0
+        self._shown_at = clock()
+
+    def __call__(self, n_finished: int, n_episodes: int) -> None:
+        time_left = self._estimate.update(n_finished, n_episodes)
+        is_due = (
+            n_finished - self._shown >= LINE_EVERY_SHARE * n_episodes
+            or self._clock() - self._shown_at >= LINE_EVERY_S
+        )
+        is_end = n_finished == n_episodes
+        if n_finished == self._shown or not (is_due or is_end):
+            return
+        self._shown, self._shown_at = n_finished, self._clock()
+        share = f"{n_finished / n_episodes:.0%}"
+        rest = "" if is_end or time_left is None else f", {_duration(time_left)} left"
+        self._console.print(f"episodes {n_finished}/{n_episodes} ({share}){rest}", soft_wrap=True)
+
+
+class _Estimate:
+    """Seconds left by the recent speed, as rich computes it for its bars."""
+
+    def __init__(self, target: Console, clock: GetTimeCallable) -> None:
+        self._progress = Progress(
+            console=target, disable=True, get_time=clock, speed_estimate_period=_SPEED_WINDOW_S
+        )
+        self._task = self._progress.add_task("episodes", total=None)
+
+    def update(self, n_finished: int, n_episodes: int) -> float | None:
+        self._progress.update(self._task, completed=n_finished, total=n_episodes)
+        return self._progress.tasks[0].time_remaining
+
+
+class _BarReport:
+    """A bar, drawn from the first report on."""
+
+    def __init__(self, target: Console, until_the_end: contextlib.ExitStack) -> None:
+        self._until_the_end = until_the_end
+        self._task: TaskID | None = None
+        self._progress = Progress(
+            TextColumn("episodes"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=target,
+            speed_estimate_period=_SPEED_WINDOW_S,
+        )
+
+    def __call__(self, n_finished: int, n_episodes: int) -> None:
+        if self._task is None:
+            self._task = self._progress.add_task("episodes", total=n_episodes)
+            self._until_the_end.enter_context(self._progress)
+            self._until_the_end.enter_context(_log_above_bar())
+        self._progress.update(self._task, completed=n_finished)
+
+
+@contextlib.contextmanager
+def _log_above_bar() -> Iterator[None]:
+    """The bar catches what is written to `sys.stderr`; loggers hold the stream from before."""
+    moved = [
+        (handler, handler.setStream(sys.stderr))
+        for handler in logging.getLogger().handlers
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.__stderr__
+    ]
+    try:
+        yield
+    finally:
+        for handler, stream in moved:
+            if stream is not None:
+                handler.setStream(stream)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -1,0 +1,73 @@
+"""What every `Retriever` must do.
+
+A test class inherits `RetrieverSuite` and defines a fixture ``retriever`` that holds `DOCUMENTS`.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from argo_ml.corpus.base import Document, Retriever
+
+DOCUMENTS = (
+    Document("france", "Paris is the capital of France.", "France", "atlas"),
+    Document("peru", "Lima is the capital of Peru.", "Peru", "atlas"),
+    Document("gold", "Gold is a dense yellow metal that does not rust.", "", "elements"),
+    Document("twin-b", "The same sentence stands in two documents.", "Twin", "twins"),
+    Document("twin-a", "The same sentence stands in two documents.", "Twin", "twins"),
+)
+QUERIES = ("Which metal is yellow?", "What is the capital of Peru?", "sentence in documents")
+
+
+class RetrieverSuite:
+    """Lists in, lists out: same length, same order, the same result in any company."""
+
+    def test_no_queries_give_no_evidence(self, retriever: Retriever) -> None:
+        assert retriever.retrieve([], 3) == []
+
+    def test_the_most_similar_come_first(self, retriever: Retriever) -> None:
+        for evidence in retriever.retrieve(QUERIES, len(DOCUMENTS)):
+            similarities = [hit.similarity for hit in evidence]
+            assert similarities == sorted(similarities, reverse=True)
+            assert all(-1 <= similarity <= 1 for similarity in similarities)
+
+    def test_evidence_keeps_the_order_of_queries(self, retriever: Retriever) -> None:
+        together = retriever.retrieve(QUERIES, 2)
+        alone = [retriever.retrieve([query], 2)[0] for query in QUERIES]
+        assert together == alone
+        assert [evidence[0].passage.id for evidence in together[:2]] == ["gold", "peru"]
+
+    def test_equal_queries_get_equal_evidence(self, retriever: Retriever) -> None:
+        first, _, last = retriever.retrieve([QUERIES[0], QUERIES[1], QUERIES[0]], 3)
+        assert first == last
+
+    def test_passages_come_as_they_went_in(self, retriever: Retriever) -> None:
+        [evidence] = retriever.retrieve(["anything"], len(DOCUMENTS))
+        found = {
+            (hit.passage.id, hit.passage.text, hit.passage.title, hit.passage.source)
+            for hit in evidence
+        }
+        assert found == {(doc.id, doc.text, doc.title, doc.source) for doc in DOCUMENTS}
+
+    def test_gives_all_passages_where_more_are_wanted(self, retriever: Retriever) -> None:
+        [evidence] = retriever.retrieve(["Paris"], 1000)
+        assert len(evidence) == len(DOCUMENTS)
+
+    def test_fewer_are_the_first_of_more(self, retriever: Retriever) -> None:
+        [three] = retriever.retrieve([QUERIES[1]], 3)
+        [one] = retriever.retrieve([QUERIES[1]], 1)
+        assert one == three[:1]
+
+    def test_equally_similar_passages_are_in_the_order_of_their_ids(
+        self, retriever: Retriever
+    ) -> None:
+        [evidence] = retriever.retrieve([QUERIES[2]], 2)
+        assert [hit.passage.id for hit in evidence] == ["twin-a", "twin-b"]
+        assert evidence[0].similarity == evidence[1].similarity
+
+    def test_text_of_any_script_is_taken(self, retriever: Retriever) -> None:
+        assert len(retriever.retrieve(["中国的首都是哪里?", "", "Größe"], 1)) == 3
+
+    def test_rejects_less_than_one_passage(self, retriever: Retriever) -> None:
+        with pytest.raises(ValueError, match="top_k=0"):
+            retriever.retrieve(["Paris"], 0)

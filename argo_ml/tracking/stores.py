@@ -1,0 +1,110 @@
+"""Tracking stores and servers: is it there, asked briefly before MLflow asks for minutes."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from argo_ml.errors import TrackingError
+
+TIMEOUT_S = 5
+_DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+
+
+def check_reachable(uri: str) -> None:
+    """Raises `TrackingError` within seconds where MLflow would retry for minutes."""
+    parts = _split(uri)
+    scheme = parts.scheme.partition("+")[0]
+    if scheme in ("http", "https"):
+        _check_server(uri)
+    elif scheme in _DATABASE_PORTS:
+        _check_port(uri, parts, _DATABASE_PORTS[scheme])
+    elif (path := sqlite_path(uri)) is not None:
+        _check_file(uri, path)
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The file of an SQLite store; None for every other kind."""
+    parts = _split(uri)
+    if parts.scheme.partition("+")[0] != "sqlite" or not parts.path.strip("/"):
+        return None
+    return Path(parts.path[1:])
+
+
+def without_password(uri: str) -> str:
+    """``uri`` as it may be shown."""
+    password = _split(uri).password
+    return uri.replace(f":{password}@", ":PASSWORD@", 1) if password else uri
+
+
+@contextlib.contextmanager
+def explained(uri: str) -> Iterator[None]:
+    """Turns what MLflow raises about a store into one `TrackingError` of one line."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
+        raise TrackingError(f"tracking_uri={without_password(uri)}: {first_line(error)}") from None
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _split(uri: str) -> SplitResult:
+    try:
+        return urlsplit(uri)
+    except ValueError as error:
+        raise TrackingError(f"tracking_uri={uri}: {error}") from None
+
+
+def _check_server(uri: str) -> None:
+    import requests
+
+    try:
+        response = requests.get(f"{uri.rstrip('/')}/health", timeout=TIMEOUT_S)
+    except requests.RequestException as error:
+        raise TrackingError(
+            f"tracking_uri={without_password(uri)} cannot be reached ({type(error).__name__}); "
+            "start it with `mlflow server` or leave tracking_uri empty for a local store"
+        ) from None
+    if response.status_code >= 500:
+        raise TrackingError(
+            f"tracking_uri={without_password(uri)} answers with HTTP {response.status_code}; "
+            "look into the server's log or leave tracking_uri empty for a local store"
+        )
+
+
+def _check_port(uri: str, parts: SplitResult, default_port: int) -> None:
+    if not parts.hostname:
+        return
+    try:
+        address = (parts.hostname, parts.port or default_port)
+        socket.create_connection(address, timeout=TIMEOUT_S).close()
+    except (OSError, ValueError) as error:
+        raise TrackingError(
+            f"tracking_uri={without_password(uri)} cannot be reached ({error}); start the "
+            "database or leave tracking_uri empty for a local store"
+        ) from None
+
+
+def _check_file(uri: str, path: Path) -> None:
+    """A database that can be read, or a folder in which one can be created."""
+    try:
+        if path.exists():
+            with contextlib.closing(sqlite3.connect(path, timeout=TIMEOUT_S)) as database:
+                database.execute("SELECT name FROM sqlite_master LIMIT 1")
+        else:
+            nearest = next(place for place in path.absolute().parents if place.exists())
+            tempfile.TemporaryFile(dir=nearest).close()
+    except (OSError, sqlite3.Error) as error:
+        raise TrackingError(
+            f"tracking_uri={uri}: {path} cannot be used ({error}); use sqlite:///FILE.db"
+        ) from None

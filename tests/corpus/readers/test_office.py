@@ -1,0 +1,109 @@
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from argo_ml.corpus.readers.base import Section, UnreadableError
+from argo_ml.corpus.readers.office import read_marked_up, read_pdf
+
+WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
+
+def write_docx(path: Path) -> None:
+    """A Word file with a heading and a paragraph."""
+    document = (
+        f'<w:document xmlns:w="{WORD}"><w:body>'
+        '<w:p><w:pPr><w:pStyle w:val="Heading1"/></w:pPr><w:r><w:t>Radio</w:t></w:r></w:p>'
+        "<w:p><w:r><w:t>The unit sends beams.</w:t></w:r></w:p></w:body></w:document>"
+    )
+    styles = (
+        f'<w:styles xmlns:w="{WORD}"><w:style w:type="paragraph" w:styleId="Heading1">'
+        '<w:name w:val="heading 1"/></w:style></w:styles>'
+    )
+    kinds = (
+        f'<Types xmlns="{PACKAGE}/content-types"><Default Extension="rels" ContentType='
+        '"application/vnd.openxmlformats-package.relationships+xml"/>'
+        '<Default Extension="xml" ContentType="application/xml"/></Types>'
+    )
+    root = (
+        f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="r1" '
+        f'Type="{OFFICE}/officeDocument" Target="word/document.xml"/></Relationships>'
+    )
+    inner = (
+        f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="r1" '
+        f'Type="{OFFICE}/styles" Target="styles.xml"/></Relationships>'
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("[Content_Types].xml", kinds)
+        archive.writestr("_rels/.rels", root)
+        archive.writestr("word/document.xml", document)
+        archive.writestr("word/styles.xml", styles)
+        archive.writestr("word/_rels/document.xml.rels", inner)
+
+
+def write_pdf(path: Path, text: str) -> None:
+    """A PDF of one page with one line of text."""
+    stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode()
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R"
+        b"/Resources<</Font<</F1 5 0 R>>>>>>",
+        b"<</Length %d>>stream\n%s\nendstream" % (len(stream), stream),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    content, offsets = b"%PDF-1.4\n", []
+    for number, body in enumerate(objects, 1):
+        offsets.append(len(content))
+        content += b"%d 0 obj%s endobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    content += b"xref\n0 6\n0000000000 65535 f \n%strailer<</Size 6/Root 1 0 R>>\n" % table
+    content += b"startxref\n%d\n%%%%EOF\n" % content.index(b"xref\n")
+    path.write_bytes(content)
+
+
+def test_reads_a_pdf(tmp_path: Path) -> None:
+    write_pdf(tmp_path / "a.pdf", "The unit sends beams.")
+    [section] = read_pdf(tmp_path / "a.pdf")
+    assert section.titles == ()
+    assert section.text.strip() == "The unit sends beams."
+
+
+def test_reads_a_word_file_by_its_headings(tmp_path: Path) -> None:
+    write_docx(tmp_path / "a.docx")
+    assert read_marked_up(tmp_path / "a.docx") == [Section(("Radio",), "The unit sends beams.")]
+
+
+def test_reads_a_page_by_its_title_and_headings(tmp_path: Path) -> None:
+    page = (
+        "<html><head><title>Manual</title><script>var x = 1</script></head><body>"
+        "<p>Größe.</p><h1>Radio</h1><p>The <a href='x.html'>unit</a> sends<br>beams.</p>"
+        "<img src='a.png' alt='figure'></body></html>"
+    )
+    (tmp_path / "a.html").write_text(page, encoding="utf-8")
+    first, second = read_marked_up(tmp_path / "a.html")
+    assert first == Section(("Manual",), "Größe.")
+    assert second.titles == ("Manual", "Radio")
+    assert second.text.split() == ["The", "unit", "sends", "beams."]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.pdf", b"this is no pdf"),
+        ("b.pdf", b"%PDF-1.4\n1 0 obj<<"),
+        ("a.docx", b"this is no zip"),
+        ("b.docx", b"PK\x03\x04 cut off"),
+    ],
+)
+def test_a_damaged_file_gives_the_reason_in_one_line(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    read = read_pdf if name.endswith("pdf") else read_marked_up
+    with pytest.raises(UnreadableError, match=f"not a.* {path.suffix[1:]} file") as error:
+        read(path)
+    assert "\n" not in str(error.value)

@@ -1,0 +1,145 @@
+import hashlib
+from pathlib import Path
+
+import chromadb
+import numpy as np
+import pytest
+from chromadb.config import Settings
+
+from argo_ml.config import ExperimentSpec
+from argo_ml.corpus import Corpus, open_corpus
+from argo_ml.corpus.base import Document
+from argo_ml.corpus.documents import DocumentSet, read_documents
+from argo_ml.corpus.embedded_store import EmbeddedStore
+from argo_ml.corpus.embedding import SentenceEmbedder
+from argo_ml.corpus.opening import corpus_digest, index_documents
+from argo_ml.corpus.splitting import SplitSettings, split
+from argo_ml.datasets.atlas import atlas_documents
+from argo_ml.errors import ConfigError, DataError
+from argo_ml.testing.embedders import WordEmbedder
+
+SETTINGS = SplitSettings(160, 20)
+
+
+@pytest.fixture(scope="module")
+def atlas(warm_cache: Path) -> Corpus:
+    return open_corpus(ExperimentSpec(cache_dir=warm_cache, device="cpu"))
+
+
+def test_without_documents_the_corpus_is_the_atlas(atlas: Corpus) -> None:
+    assert atlas.source == "argo_ml atlas"
+    assert atlas.n_passages == len(atlas_documents())
+    assert len(bytes.fromhex(atlas.digest)) == hashlib.sha256().digest_size
+    assert atlas.rejected == ()
+
+
+def test_passages_of_the_atlas_keep_the_ids_of_its_entities(atlas: Corpus) -> None:
+    [evidence] = atlas.retriever.retrieve(["anything"], 1000)
+    assert {hit.passage.id for hit in evidence} == {doc.id for doc in atlas_documents()}
+
+
+def test_search_in_the_atlas_finds_what_exact_search_finds(
+    atlas: Corpus, warm_cache: Path, sentence_embedder: SentenceEmbedder
+) -> None:
+    queries = [f"What is known about {document.title}?" for document in atlas_documents()[::3]]
+    assert recall(atlas, warm_cache / "indexes", queries, sentence_embedder) >= 0.99
+
+
+def test_search_in_real_documents_finds_what_exact_search_finds(
+    oran_documents: Path, sentence_embedder: SentenceEmbedder, tmp_path: Path
+) -> None:
+    some = DocumentSet(read_documents(str(oran_documents / "ric-plt-a1")).documents[:40])
+    store = EmbeddedStore(tmp_path)
+    corpus = index_documents(some, "", SETTINGS, sentence_embedder, store, tmp_path)
+    queries = [f"What about {document.title}?" for document in some.documents]
+    assert recall(corpus, tmp_path, queries, sentence_embedder) >= 0.99
+
+
+def recall(corpus: Corpus, indexes: Path, queries: list[str], embedder: SentenceEmbedder) -> float:
+    """Share of the evidence at 3 that is as similar as that of exact search."""
+    client = chromadb.PersistentClient(
+        str(indexes / corpus.collection), Settings(anonymized_telemetry=False)
+    )
+    stored = client.get_collection(corpus.collection, embedding_function=None)
+    vectors = np.asarray(stored.get(include=["embeddings"])["embeddings"])
+    assert len(vectors) == corpus.n_passages
+    cosines = embedder.embed_queries(queries) @ vectors.T
+    third_best = np.sort(cosines, axis=1)[:, -3]
+    found = corpus.retriever.retrieve(queries, 3)
+    n_right = sum(
+        hit.similarity >= float(least) - 1e-5
+        for evidence, least in zip(found, third_best, strict=True)
+        for hit in evidence
+    )
+    return n_right / (3 * len(queries))
+
+
+def test_real_documents_leave_no_markup_behind(oran_documents: Path) -> None:
+    found = read_documents(str(oran_documents / "nonrtric"))
+    texts = [f"{document.title}\n{document.text}" for document in found.documents]
+    for mark in (":ref:", ":doc:", "toctree", ".. image::", ":maxdepth:", "`_"):
+        assert [text for text in texts if mark in text] == []
+    assert all(document.title for document in found.documents)
+
+
+def test_a_folder_is_opened_by_its_spec(tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "peru.md").write_text("# Peru\n\nLima is the capital.\n", encoding="utf-8")
+    (folder / "bad.txt").write_bytes(b"\xff")
+    spec = ExperimentSpec(documents=str(folder), cache_dir=tmp_path / "cache", device="cpu")
+    seen: list[tuple[int, int]] = []
+    corpus = open_corpus(spec, lambda n_done, n_total: seen.append((n_done, n_total)))
+    [[hit]] = corpus.retriever.retrieve(["capital of Peru"], 3)
+    assert (hit.passage.id, hit.passage.title) == ("peru.md", "Peru")
+    assert (corpus.source, corpus.was_built) == (str(folder), True)
+    assert [rejected.name for rejected in corpus.rejected] == ["bad.txt"]
+    assert seen == [(1, 1)]
+    assert (tmp_path / "cache" / "indexes" / corpus.collection).is_dir()
+
+
+def test_missing_oran_documents_are_an_error_that_says_how_to_fetch_them(tmp_path: Path) -> None:
+    spec = ExperimentSpec(dataset="oran_bench", cache_dir=tmp_path)
+    with pytest.raises(DataError, match="argo-ml fetch --what oran, or give documents=FOLDER"):
+        open_corpus(spec)
+
+
+def test_passages_beyond_the_embedded_model_are_an_error(warm_cache: Path) -> None:
+    spec = ExperimentSpec(cache_dir=warm_cache, chunk_size=300, device="cpu")
+    with pytest.raises(ConfigError, match=r"chunk_size=300: .* at most 254 tokens"):
+        open_corpus(spec)
+
+
+@pytest.mark.parametrize(
+    ("documents", "settings", "dimension"),
+    [
+        ([Document("a", "other text", "Title")], SETTINGS, 64),
+        ([Document("a", "text", "Other")], SETTINGS, 64),
+        ([Document("b", "text", "Title")], SETTINGS, 64),
+        ([Document("a", "text", "Title"), Document("b", "more")], SETTINGS, 64),
+        ([Document("a", "text", "Title")], SplitSettings(161, 20), 64),
+        ([Document("a", "text", "Title")], SplitSettings(160, 21), 64),
+        ([Document("a", "text", "Title")], SETTINGS, 65),
+    ],
+)
+def test_the_digest_changes_with_passages_settings_and_embedder(
+    documents: list[Document], settings: SplitSettings, dimension: int
+) -> None:
+    def digest(given: list[Document], settings: SplitSettings, dimension: int) -> str:
+        embedder = WordEmbedder(dimension=dimension)
+        return corpus_digest(split(given, settings, embedder), settings, embedder)
+
+    before = digest([Document("a", "text", "Title")], SETTINGS, 64)
+    assert before == digest([Document("a", "text", "Title")], SETTINGS, 64)
+    assert before != digest(documents, settings, dimension)
+
+
+def test_the_digest_does_not_depend_on_files_that_were_rejected(tmp_path: Path) -> None:
+    documents = (Document("a", "text"),)
+    store, embedder = EmbeddedStore(tmp_path), WordEmbedder()
+    first = index_documents(DocumentSet(documents), "x", SETTINGS, embedder, store, tmp_path)
+    second = index_documents(
+        DocumentSet(documents, n_ignored=3), "y", SETTINGS, embedder, store, tmp_path
+    )
+    assert first.digest == second.digest
+    assert (second.n_ignored, second.was_built) == (3, False)

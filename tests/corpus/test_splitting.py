@@ -1,0 +1,82 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from argo_ml.corpus.base import Document
+from argo_ml.corpus.splitting import SplitSettings, split
+from argo_ml.errors import ConfigError, DataError
+from argo_ml.testing.embedders import WordEmbedder
+from argo_ml.types import Passage
+
+TEN_WORDS = "one two three four five. six seven eight nine ten."
+
+
+def test_a_document_that_fits_keeps_its_id(embedder: WordEmbedder) -> None:
+    document = Document("a.txt", TEN_WORDS, "Title", "a.txt")
+    assert split([document], SplitSettings(10, 2), embedder) == [
+        Passage("a.txt", TEN_WORDS, "Title", "a.txt")
+    ]
+
+
+def test_a_longer_one_is_cut_between_sentences(embedder: WordEmbedder) -> None:
+    document = Document("a.txt", TEN_WORDS, "Title", "a.txt")
+    assert split([document], SplitSettings(6, 0), embedder) == [
+        Passage("a.txt#1", "one two three four five.", "Title", "a.txt"),
+        Passage("a.txt#2", "six seven eight nine ten.", "Title", "a.txt"),
+    ]
+
+
+def test_neighbours_share_the_overlap(embedder: WordEmbedder) -> None:
+    document = Document("a", "one two three four five six seven eight")
+    texts = [passage.text for passage in split([document], SplitSettings(4, 2), embedder)]
+    assert texts == ["one two three four", "three four five six", "five six seven eight"]
+
+
+def test_a_long_title_leaves_less_room(embedder: WordEmbedder) -> None:
+    narrow = WordEmbedder(max_tokens=8)
+    document = Document("a", "one two three four five six", title="a b c")
+    texts = [passage.text for passage in split([document], SplitSettings(6, 0), narrow)]
+    assert texts == ["one two three four five", "six"]
+
+
+def test_a_title_that_fills_the_embedder_is_an_error() -> None:
+    document = Document("a", "one two three four five six", title="a b c d e f")
+    with pytest.raises(ConfigError, match=r"chunk_size=6: the title of 'a' takes 6 of the 8"):
+        split([document], SplitSettings(6, 0), WordEmbedder(max_tokens=8))
+
+
+def test_passages_larger_than_the_embedder_reads_are_an_error() -> None:
+    with pytest.raises(ConfigError, match=r"chunk_size=9: embedding_model=words .* at most 8"):
+        split([Document("a", "x")], SplitSettings(9, 0), WordEmbedder(max_tokens=8))
+
+
+def test_two_passages_of_one_id_are_an_error(embedder: WordEmbedder) -> None:
+    documents = [Document("a", TEN_WORDS), Document("a#1", "x")]
+    with pytest.raises(DataError, match="two passages have the id 'a#1'"):
+        split(documents, SplitSettings(6, 0), embedder)
+
+
+@given(
+    st.lists(st.integers(0, 99).map(str), min_size=1, max_size=80),
+    st.integers(2, 20),
+    st.data(),
+)
+def test_no_passage_is_too_long_and_no_word_is_lost(
+    words: list[str], size: int, data: st.DataObject
+) -> None:
+    overlap = data.draw(st.integers(0, size - 1))
+    embedder = WordEmbedder()
+    separators = data.draw(
+        st.lists(
+            st.sampled_from([" ", "\n", "\n\n", ". "]),
+            min_size=len(words),
+            max_size=len(words),
+        )
+    )
+    text = "".join(word + mark for word, mark in zip(words, separators, strict=True)).strip()
+    passages = split([Document("d", text)], SplitSettings(size, overlap), embedder)
+    assert max(embedder.count_tokens([passage.text for passage in passages])) <= size
+    found = [word.strip(".") for passage in passages for word in passage.text.split()]
+    assert set(words) == set(found)
+    if overlap == 0:
+        assert words == found

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from argo_ml.experiments.statistics import (
+    Interval,
+    bootstrap_mean,
+    mcnemar,
+    paired_difference,
+    wilson,
+)
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    # By Wilson's formula with z = 1.959964, computed by hand.
+    [(7, 10, 0.39678, 0.89221), (0, 10, 0.0, 0.27753), (1, 1, 0.20654, 1.0)],
+)
+def test_wilson_interval(successes: int, n: int, low: float, high: float) -> None:
+    found = wilson(successes, n)
+
+    assert found.low == pytest.approx(low, abs=1e-5)
+    assert found.high == pytest.approx(high, abs=1e-5)
+
+
+@given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_interval_holds_the_share_and_stays_in_range(pair: tuple[int, int]) -> None:
+    successes, n = pair
+    found = wilson(successes, n)
+
+    assert 0.0 <= found.low <= found.high <= 1.0
+    assert found.low - 1e-12 <= successes / n <= found.high + 1e-12
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 0), (3, 2), (-1, 5)])
+def test_wilson_refuses_what_is_no_share(successes: int, n: int) -> None:
+    with pytest.raises(ValueError, match=f"successes={successes}, n={n}"):
+        wilson(successes, n)
+
+
+def test_bootstrap_of_equal_values_has_no_width() -> None:
+    assert bootstrap_mean([0.25, 0.25, 0.25]) == Interval(0.25, 0.25)
+
+
+def test_bootstrap_of_no_values_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no values"):
+        bootstrap_mean([])
+
+
+def test_bootstrap_is_near_the_normal_interval_for_many_values() -> None:
+    # Mean 0.5, standard error 0.5 / sqrt(400) = 0.025.
+    found = bootstrap_mean([0.0, 1.0] * 200)
+
+    assert found.low == pytest.approx(0.5 - 1.96 * 0.025, abs=0.005)
+    assert found.high == pytest.approx(0.5 + 1.96 * 0.025, abs=0.005)
+
+
+def test_bootstrap_is_the_same_every_time() -> None:
+    values = [0.1, 0.9, 0.4, 0.4, 0.7]
+
+    assert bootstrap_mean(values) == bootstrap_mean(values)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.floats(-10, 10), min_size=1, max_size=30))
+def test_bootstrap_interval_lies_within_the_values(values: list[float]) -> None:
+    found = bootstrap_mean(values)
+
+    assert min(values) - 1e-9 <= found.low <= found.high <= max(values) + 1e-9
+
+
+def test_pairing_cancels_what_makes_questions_differ() -> None:
+    difficulty = [0.0, 10.0, 20.0, 30.0]
+
+    found = paired_difference([value + 0.5 for value in difficulty], difficulty)
+
+    assert found.mean == 0.5
+    assert found.interval == Interval(0.5, 0.5)
+    assert found.n == 4
+
+
+def test_values_of_other_questions_cannot_be_paired() -> None:
+    with pytest.raises(ValueError, match="3 values cannot be paired with 2"):
+        paired_difference([1.0, 2.0, 3.0], [1.0, 2.0])
+
+
+def test_interval_contains_its_ends() -> None:
+    interval = Interval(-0.1, 0.2)
+
+    assert -0.1 in interval and 0.2 in interval and 0 in interval
+    assert 0.21 not in interval
+    assert "text" not in interval
+
+
+def test_mcnemar_is_the_binomial_test_on_the_discordant_questions() -> None:
+    # 5 to 1: 2 * (1 + 6) / 2**6.
+    first = [True] * 5 + [False] + [True] * 4
+    second = [False] * 5 + [True] + [True] * 4
+
+    assert mcnemar(first, second) == pytest.approx(14 / 64)
+
+
+def test_mcnemar_without_discordant_questions_is_one() -> None:
+    assert mcnemar([True, False], [True, False]) == 1.0

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from argo_ml.errors import ModelError
+from argo_ml.models.batching import (
+    MAX_PADDING,
+    Batcher,
+    OutOfMemory,
+    Size,
+    out_of_memory_noticed,
+    padded_tokens,
+    padding_share,
+)
+
+SIZES = st.lists(
+    st.builds(Size, st.integers(1, 300), st.integers(0, 50), st.integers(1, 5), st.booleans()),
+    max_size=40,
+)
+
+
+class Recorder:
+    """Gives each request its index, and runs out of memory above ``capacity`` padded tokens."""
+
+    def __init__(self, sizes: Sequence[Size], capacity: int = 10**9) -> None:
+        self.sizes = sizes
+        self.batches: list[list[int]] = []
+        self.n_failures = 0
+        self._capacity = capacity
+
+    def __call__(self, batch: list[int]) -> list[int]:
+        if padded_tokens([self.sizes[index] for index in batch]) > self._capacity:
+            self.n_failures += 1
+            raise OutOfMemory
+        self.batches.append(batch)
+        return batch
+
+
+def test_padded_tokens_are_rows_of_the_longest_prompt_and_continuation() -> None:
+    assert padded_tokens([Size(10, 5), Size(20, 3)]) == 2 * (20 + 5)
+
+
+def test_padded_tokens_of_shared_prompts_count_the_prompt_once_more() -> None:
+    assert padded_tokens([Size(10, 2, copies=4, shared=True)]) == 4 * 12 + 10
+
+
+def test_padding_share_is_that_of_the_prompts() -> None:
+    assert padding_share([Size(100, 5), Size(50, 5)]) == 0.25
+
+
+def test_requests_of_similar_length_share_a_batch() -> None:
+    recorder = Recorder([Size(n, 8) for n in (10, 400, 12, 390, 11)])
+    assert Batcher(10_000).run(recorder.sizes, recorder) == [0, 1, 2, 3, 4]
+    assert recorder.batches == [[1, 3], [2, 4, 0]]
+
+
+def test_no_requests_make_no_batch() -> None:
+    recorder = Recorder([])
+    assert Batcher(100).run([], recorder) == []
+    assert recorder.batches == []
+
+
+def test_a_request_above_the_limit_runs_alone() -> None:
+    recorder = Recorder([Size(500, 10), Size(490, 10)])
+    Batcher(100).run(recorder.sizes, recorder)
+    assert recorder.batches == [[0], [1]]
+
+
+@given(SIZES, st.integers(1, 5000))
+def test_every_request_runs_once_within_the_limits(sizes: list[Size], limit: int) -> None:
+    recorder = Recorder(sizes)
+    assert Batcher(limit).run(sizes, recorder) == list(range(len(sizes)))
+    assert sorted(index for batch in recorder.batches for index in batch) == [*range(len(sizes))]
+    for batch in recorder.batches:
+        members = [sizes[index] for index in batch]
+        assert len(batch) == 1 or padded_tokens(members) <= limit
+        assert padding_share(members) <= MAX_PADDING
+
+
+def test_limit_halves_when_memory_runs_out_and_stays_so() -> None:
+    released: list[bool] = []
+    batcher = Batcher(1000, lambda: released.append(True))
+    first = Recorder([Size(90, 10)] * 10, capacity=300)
+    assert batcher.run(first.sizes, first) == list(range(10))
+    assert first.n_failures == len(released) == 2
+    assert batcher.limit == 250
+    second = Recorder([Size(90, 10)] * 10, capacity=300)
+    batcher.run(second.sizes, second)
+    assert second.n_failures == 0
+
+
+def test_finished_batches_are_not_repeated_after_memory_ran_out() -> None:
+    fails = iter([False, True, False, False])
+    seen: list[list[int]] = []
+
+    def run(batch: list[int]) -> list[int]:
+        if next(fails):
+            raise OutOfMemory
+        seen.append(batch)
+        return batch
+
+    Batcher(200).run([Size(90, 10)] * 4, run)
+    assert seen == [[0, 1], [2], [3]]
+
+
+def test_a_single_request_that_does_not_fit_is_an_error() -> None:
+    recorder = Recorder([Size(90, 10)] * 2, capacity=50)
+    with pytest.raises(ModelError, match="single request of 100 tokens"):
+        Batcher(1000).run(recorder.sizes, recorder)
+
+
+def test_other_errors_pass() -> None:
+    def run(batch: list[int]) -> list[int]:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Batcher(100).run([Size(1, 1)], run)
+
+
+def test_torch_running_out_of_memory_is_noticed() -> None:
+    import torch
+
+    with pytest.raises(OutOfMemory), out_of_memory_noticed():
+        torch.empty(10**15)
+    with pytest.raises(OutOfMemory), out_of_memory_noticed():
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    with pytest.raises(RuntimeError, match="shape"), out_of_memory_noticed():
+        torch.ones(3).view(2)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from argo_ml.models.base import Prompt
+from argo_ml.models.chat import ChatFormat, cut_at_stop
+
+PROMPT = Prompt("Be brief.", "Why?", prefix="Answer:")
+WITH_SYSTEM = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{% endfor %}<assistant>"
+REFUSING = (
+    "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system') }}"
+    "{% endif %}<{{ m['role'] }}>{{ m['content'] }}{% endfor %}<assistant>"
+)
+IGNORING = (
+    "{% for m in messages %}{% if m['role'] == 'user' %}<user>{{ m['content'] }}{% endif %}"
+    "{% endfor %}<assistant>"
+)
+
+
+def chat_format(template: str | None) -> ChatFormat:
+    words = Tokenizer(models.WordLevel({"?": 0, "a": 1, "b": 2, "<s>": 3}, unk_token="?"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, bos_token="<s>")
+    tokenizer.chat_template = template
+    return ChatFormat(tokenizer)
+
+
+def test_template_with_a_system_role() -> None:
+    found = chat_format(WITH_SYSTEM)
+    assert found.render(PROMPT) == "<system>Be brief.<user>Why?<assistant>Answer:"
+    assert found.name == "chat"
+
+
+@pytest.mark.parametrize("template", [REFUSING, IGNORING])
+def test_system_text_opens_the_users_turn_where_there_is_no_such_role(template: str) -> None:
+    found = chat_format(template)
+    assert found.render(PROMPT) == "<user>Be brief.\n\nWhy?<assistant>Answer:"
+    assert found.name == "chat-without-system"
+
+
+def test_without_a_template_the_parts_follow_one_another() -> None:
+    found = chat_format(None)
+    assert found.render(PROMPT) == "Be brief.\n\nWhy?\n\nAnswer:"
+    assert found.render(Prompt("", "Why?")) == "Why?"
+    assert found.name == "plain"
+
+
+def test_no_system_text_makes_no_system_turn() -> None:
+    assert chat_format(WITH_SYSTEM).render(Prompt("", "Why?")) == "<user>Why?<assistant>"
+
+
+def test_encoding_no_texts_gives_none() -> None:
+    assert chat_format(None).encode([]) == []
+    assert chat_format(None).encode(["a b", "b"]) == [[1, 2], [2]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Paris\nLima", ("Paris", True)),
+        ("\n\n Paris", ("Paris", False)),
+        (" Paris. Next###", ("Paris. Next", True)),
+        ("one ###\ntwo", ("one ", True)),
+        ("", ("", False)),
+        ("\n", ("", False)),
+    ],
+)
+def test_text_ends_at_the_first_stop_after_leading_space(
+    text: str, expected: tuple[str, bool]
+) -> None:
+    assert cut_at_stop(text, ("\n", "###")) == expected
+
+
+def test_without_stops_the_text_is_whole() -> None:
+    assert cut_at_stop("a\nb", ()) == ("a\nb", False)
+
+
+@given(st.text(alphabet="ab\n #"), st.lists(st.text("ab\n#", min_size=1), max_size=3))
+def test_what_is_left_holds_no_stop(text: str, stop: list[str]) -> None:
+    found, stopped = cut_at_stop(text, tuple(stop))
+    assert not any(string in found for string in stop)
+    assert text.lstrip().startswith(found)
+    assert stopped == (found != text.lstrip())

@@ -1,0 +1,186 @@
+"""The hub as a user meets it: reachable, refusing, and not there. A server on loopback plays it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from huggingface_hub import constants
+
+from argo_ml.errors import ModelError
+from argo_ml.models import hub
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+FILES = {
+    "config.json": b"{}",
+    "tokenizer.json": b"{}",
+    "README.md": b"read me",
+    "model.safetensors": b"weights",
+    "pytorch_model.bin": b"the same weights",
+    "onnx/model.safetensors": b"another format",
+}
+
+
+class Hub(ThreadingHTTPServer):
+    """Serves one model; ``error`` is a status and the code the hub names it by."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.files = dict(FILES)
+        self.error: tuple[int, str] | None = None
+        self.requested: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Hub
+
+    def do_HEAD(self) -> None:
+        self._serve()
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def _serve(self) -> None:
+        self.server.requested.append(self.path)
+        if self.server.error is not None:
+            status, code = self.server.error
+            self._send(status, b"", {"X-Error-Code": code})
+        elif "/tree/" in self.path:
+            tree = [
+                {"type": "file", "path": name, "size": len(body), "oid": name}
+                for name, body in self.server.files.items()
+            ]
+            self._send(200, json.dumps(tree).encode(), {})
+        elif self.path.startswith("/api/models/"):
+            siblings = [{"rfilename": name} for name in self.server.files]
+            content = {"id": "org/name", "sha": COMMIT, "siblings": siblings}
+            self._send(200, json.dumps(content).encode(), {})
+        else:
+            name = self.path.split(f"/resolve/{COMMIT}/")[1]
+            headers = {"ETag": f'"{name}"', "X-Repo-Commit": COMMIT}
+            self._send(200, self.server.files[name], headers)
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the tests look at what was requested."""
+
+
+@pytest.fixture
+def server() -> Iterator[Hub]:
+    with Hub() as found:
+        thread = threading.Thread(target=found.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield found
+        found.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty hub cache; the library reads its place from the environment once, on import."""
+    folder = tmp_path / "hub"
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    return folder
+
+
+def test_a_model_is_found_with_the_preferred_weights(server: Hub) -> None:
+    found = hub.find("org/name", endpoint=server.url)
+    assert found.small_files == ("config.json", "tokenizer.json")
+    assert found.weights == ("model.safetensors",)
+
+
+def test_bin_weights_are_taken_where_there_are_no_others(server: Hub) -> None:
+    del server.files["model.safetensors"]
+    assert hub.find("org/name", endpoint=server.url).weights == ("pytorch_model.bin",)
+
+
+def test_a_revision_is_asked_for(server: Hub) -> None:
+    hub.find("org/name", "v1", endpoint=server.url)
+    assert server.requested[0].startswith("/api/models/org/name/revision/v1")
+
+
+def test_small_files_come_without_the_weights(server: Hub) -> None:
+    found = hub.find("org/name", endpoint=server.url)
+    small = hub.fetch_small_files(found, server.url)
+    assert sorted(path.name for path in small.iterdir()) == ["config.json", "tokenizer.json"]
+    whole = hub.fetch_weights(found, server.url)
+    assert whole == small
+    assert whole.name == COMMIT
+    assert (whole / "model.safetensors").read_bytes() == b"weights"
+    assert not (whole / "pytorch_model.bin").exists()
+
+
+@pytest.mark.parametrize("revision", ["", "v1", COMMIT])
+def test_a_downloaded_model_is_used_while_the_hub_is_away(server: Hub, revision: str) -> None:
+    found = hub.find("org/name", revision, endpoint=server.url)
+    folder = hub.fetch_weights(found, server.url)
+    away = hub.find("org/name", revision, endpoint="http://127.0.0.1:1")
+    assert hub.fetch_small_files(away) == hub.fetch_weights(away) == folder
+
+
+def test_an_unreachable_hub_is_one_line_that_says_what_to_do() -> None:
+    with pytest.raises(ModelError) as caught:
+        hub.find("org/name", endpoint="http://127.0.0.1:1")
+    text = str(caught.value)
+    assert text.startswith("model=org/name: the hub cannot be reached (")
+    assert text.endswith("give a local folder, or fetch it while online")
+    assert "\n" not in text
+
+
+def test_offline_mode_asks_nothing(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelError, match="give a local folder, or fetch it while online"):
+        hub.find("org/name", endpoint=server.url)
+    assert server.requested == []
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "complaint"),
+    [
+        (403, "GatedRepo", "accept terms.*hf auth login or set HF_TOKEN"),
+        (404, "RepoNotFound", "no such model, or it is private"),
+        (404, "RevisionNotFound", "model=org/name@v1: the hub has no such revision"),
+        (400, "", "the hub refused it"),
+    ],
+)
+def test_refusals_are_one_line(server: Hub, status: int, code: str, complaint: str) -> None:
+    server.error = (status, code)
+    with pytest.raises(ModelError, match=complaint) as caught:
+        hub.find("org/name", "v1", endpoint=server.url)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_gated_models_files_are_refused_with_the_same_line(server: Hub) -> None:
+    found = hub.find("org/name", endpoint=server.url)
+    server.error = (403, "GatedRepo")
+    with pytest.raises(ModelError, match="accept terms"):
+        hub.fetch_small_files(found, server.url)
+
+
+def test_a_repository_without_usable_weights_is_refused(server: Hub) -> None:
+    server.files = {"config.json": b"{}", "model.gguf": b""}
+    with pytest.raises(ModelError, match=r"no config\.json with \.safetensors or \.bin weights"):
+        hub.find("org/name", endpoint=server.url)
+
+
+def test_a_name_that_is_no_hub_id_is_refused() -> None:
+    with pytest.raises(ModelError, match="not a hub id"):
+        hub.find("org/a--b", endpoint="http://127.0.0.1:1")

@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from argo_ml.config import ExperimentSpec
+from argo_ml.errors import ModelError
+from argo_ml.models import LanguageModel, load_model
+from argo_ml.models.base import Generation, Prompt, Scoring
+from argo_ml.models.transformers_model import TransformersModel
+from argo_ml.testing.models import LanguageModelSuite
+
+SYSTEM = "You answer a question from passages."
+PASSAGE = "Suva is the capital of Fiji. It lies on the island of Viti Levu."
+QUESTIONS = (
+    "What is the capital of France?",
+    f"Passages:\n{PASSAGE}\n\nQuestion: What is the capital of Fiji?",
+    "What is 2 + 2?",
+)
+CHOICES = ("Paris", " Suva", "the Federal Republic of Germany", "+972", "\u65e5\u672c")
+
+
+class TestModelOfAGgufFile(LanguageModelSuite):
+    @pytest.fixture
+    def model(self, tiny: LanguageModel) -> LanguageModel:
+        return tiny
+
+
+class TestModelWithoutChatTemplate(LanguageModelSuite):
+    @pytest.fixture
+    def model(self, plain: LanguageModel) -> LanguageModel:
+        return plain
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
+    return open_folder(tiny_gguf, tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def plain_folder(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose tokenizer has neither chat template nor padding token."""
+    folder = tmp_path_factory.mktemp("plain")
+    shutil.copytree(tiny_folder, folder, dirs_exist_ok=True)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    (folder / "chat_template.jinja").unlink()
+    tokenizer.chat_template = None
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plain(plain_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
+    return open_folder(plain_folder, tmp_path_factory.mktemp("cache"))
+
+
+def open_folder(folder: Path, cache: Path, **fields: Any) -> LanguageModel:
+    return load_model(ExperimentSpec(model=str(folder), cache_dir=cache, device="cpu", **fields))
+
+
+def prompts(prefix: str = "") -> list[Prompt]:
+    return [Prompt(SYSTEM, question, prefix) for question in QUESTIONS]
+
+
+def naive_log_likelihood(model: Any, prompt: Sequence[int], choice: Sequence[int]) -> float:
+    """One forward pass over prompt and choice, without padding or cache."""
+    with torch.inference_mode():
+        logits = model(torch.tensor([[*prompt, *choice]]), use_cache=False).logits[0]
+    rows = torch.log_softmax(logits.double(), dim=-1)[len(prompt) - 1 : -1]
+    return float(sum(row[token] for row, token in zip(rows, choice, strict=True)))
+
+
+@pytest.fixture
+def library_model(smollm: LanguageModel) -> tuple[Any, Any]:
+    """Model and tokenizer to use without any of this package."""
+    assert isinstance(smollm, TransformersModel)
+    return smollm._forward._model, smollm._tokenizer
+
+
+def test_scores_equal_a_plain_forward_pass(
+    smollm: LanguageModel, library_model: tuple[Any, Any]
+) -> None:
+    model, tokenizer = library_model
+    found = smollm.score([Scoring(prompt, CHOICES) for prompt in prompts("Answer:")])
+    for question, scores in zip(QUESTIONS, found, strict=True):
+        turns = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}]
+        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        ids = tokenizer(f"{text}Answer:").input_ids
+        assert scores.prompt_tokens == len(ids)
+        for choice, value, length in zip(
+            CHOICES, scores.log_likelihoods, scores.lengths, strict=True
+        ):
+            choice_ids = tokenizer(f" {choice}").input_ids
+            assert length == len(choice_ids)
+            assert value == pytest.approx(naive_log_likelihood(model, ids, choice_ids), abs=1e-3)
+
+
+def test_completions_equal_those_of_the_library(
+    smollm: LanguageModel, library_model: tuple[Any, Any]
+) -> None:
+    model, tokenizer = library_model
+    found = smollm.generate([Generation(prompt, 6) for prompt in prompts()])
+    for question, completion in zip(QUESTIONS, found, strict=True):
+        turns = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}]
+        ids = tokenizer.apply_chat_template(
+            turns, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
+        output = model.generate(**ids, do_sample=False, max_new_tokens=6)
+        new = output[0, ids["input_ids"].shape[1] :]
+        text = tokenizer.decode(new, skip_special_tokens=True)
+        assert completion.text == text.lstrip().split("\n")[0]
+
+
+def test_completions_are_the_same_alone_and_in_a_batch(smollm: LanguageModel) -> None:
+    requests = [Generation(prompt, limit) for prompt in prompts() for limit in (2, 6)]
+    together = [item.text for item in smollm.generate(requests)]
+    assert together == [smollm.generate([request])[0].text for request in requests]
+
+
+def test_the_model_reads_and_knows(smollm: LanguageModel) -> None:
+    known, read, _ = smollm.generate([Generation(prompt, 8) for prompt in prompts()])
+    assert "Paris" in known.text
+    assert "Suva" in read.text
+
+
+def test_a_choice_gets_a_space_unless_the_prompt_ends_in_one(tiny: LanguageModel) -> None:
+    [after_colon] = tiny.score([Scoring(Prompt(SYSTEM, "?", "Answer:"), ("Paris",))])
+    [after_space] = tiny.score([Scoring(Prompt(SYSTEM, "?", "Answer: "), ("Paris",))])
+    [without_prefix] = tiny.score([Scoring(Prompt(SYSTEM, "?"), ("Paris",))])
+    assert tiny.count_tokens([" Paris", "Paris"]) == [4, 5]
+    assert after_colon.lengths == (4,)
+    assert after_space.lengths == without_prefix.lengths == (5,)
+
+
+def test_a_choice_that_would_merge_into_the_prompt_is_tokenized_alone(
+    tiny: LanguageModel,
+) -> None:
+    [apart] = tiny.score([Scoring(Prompt(SYSTEM, "?", "Answer:"), ("Paris",))])
+    [merging] = tiny.score([Scoring(Prompt(SYSTEM, "?", "Answer: "), ("Paris", "x"))])
+    # " Pa" is one token, so the space of the prompt and "Pa" would merge.
+    assert tiny.count_tokens([" Pa", " ", "Pa"]) == [1, 1, 2]
+    assert merging.prompt_tokens == apart.prompt_tokens + 1
+    assert merging.lengths == (5, 1)
+
+
+def test_a_choice_without_text_is_refused(tiny: LanguageModel) -> None:
+    with pytest.raises(ModelError, match="choice='': has no text"):
+        tiny.score([Scoring(Prompt(SYSTEM, "?", "Answer:\n"), ("",))])
+
+
+def test_a_prompt_longer_than_the_context_is_refused(tiny: LanguageModel) -> None:
+    with pytest.raises(ModelError, match=r"need \d+ tokens, the model takes 4096"):
+        tiny.generate([Generation(Prompt(SYSTEM, "word " * 820), 8)])
+
+
+def test_an_empty_prompt_of_a_model_without_template_is_refused(
+    plain: LanguageModel,
+) -> None:
+    with pytest.raises(ModelError, match="a prompt has no text"):
+        plain.generate([Generation(Prompt("", ""), 8)])
+
+
+def test_batches_do_not_change_scores(plain_folder: Path, tmp_path: Path) -> None:
+    requests = [Scoring(prompt, CHOICES) for prompt in prompts("Answer:")]
+    large = open_folder(plain_folder, tmp_path).score(requests)
+    small = open_folder(plain_folder, tmp_path, batch_tokens=128).score(requests)
+    for a, b in zip(large, small, strict=True):
+        assert a.log_likelihoods == pytest.approx(b.log_likelihoods, abs=1e-4)
+
+
+def test_identity_depends_on_contents_and_precision_and_not_on_the_path(
+    plain_folder: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in plain_folder.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    first = open_folder(plain_folder, tmp_path).identity
+    assert open_folder(copy, tmp_path).identity == first
+    assert open_folder(copy, tmp_path, batch_tokens=200).identity == first
+    assert open_folder(copy, tmp_path, precision="bfloat16").identity != first
+    assert " plain " in first
+    settings = (copy / "generation_config.json").read_text()
+    (copy / "generation_config.json").write_text(settings + "\n")
+    assert open_folder(copy, tmp_path).identity != first
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_lower_precisions_run_on_the_cpu(
+    plain_folder: Path, tmp_path: Path, precision: str
+) -> None:
+    model = open_folder(plain_folder, tmp_path, precision=precision)
+    [scores] = model.score([Scoring(Prompt(SYSTEM, "Why?"), ("because", "of it"))])
+    assert all(value < 0 for value in scores.log_likelihoods)
+
+
+def test_memory_that_runs_out_halves_the_batches_for_good(
+    plain_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    library = AutoModelForCausalLM.from_pretrained(plain_folder, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(plain_folder)
+    rows: list[int] = []
+
+    def limited(module: Any, arguments: Any, named: dict[str, Any]) -> None:
+        rows.append(named["input_ids"].shape[0])
+        if rows[-1] > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    library.register_forward_pre_hook(limited, with_kwargs=True)
+    model = TransformersModel(library, tokenizer, "tiny", "float32", batch_tokens=4096)
+    requests = [Generation(Prompt(SYSTEM, f"Number {n}"), 2, stop=()) for n in range(8)]
+    with caplog.at_level(logging.WARNING):
+        assert len(model.generate(requests)) == 8
+        n_warnings = len(caplog.records)
+        assert len(model.generate(requests)) == 8
+    assert n_warnings == len(caplog.records) == 2
+
+
+def test_finished_rows_leave_the_batch(plain_folder: Path) -> None:
+    library = AutoModelForCausalLM.from_pretrained(plain_folder, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(plain_folder)
+    rows: list[int] = []
+
+    def record(module: Any, arguments: Any, named: dict[str, Any]) -> None:
+        rows.append(named["input_ids"].shape[0])
+
+    library.register_forward_pre_hook(record, with_kwargs=True)
+    model = TransformersModel(library, tokenizer, "tiny", "float32", batch_tokens=4096)
+    prompt = Prompt(SYSTEM, "What is the capital of France?")
+    model.generate([Generation(prompt, limit) for limit in (1, 2, 4)])
+    assert rows == [3, 2, 1, 1]
+
+
+def test_output_that_is_not_a_number_is_an_error(plain_folder: Path) -> None:
+    library = AutoModelForCausalLM.from_pretrained(plain_folder, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(plain_folder)
+    with torch.no_grad():
+        library.model.norm.weight.fill_(float("nan"))
+    model = TransformersModel(library, tokenizer, "tiny", "float32", 4096)
+    with pytest.raises(ModelError, match="not a number in float32"):
+        model.generate([Generation(Prompt(SYSTEM, "Why?"), 2)])
+    with pytest.raises(ModelError, match="not a number in float32"):
+        model.score([Scoring(Prompt(SYSTEM, "Why?"), ("a",))])

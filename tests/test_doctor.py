@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from argo_ml.command_specs import DoctorSpec
+from argo_ml.doctor import Status, checks
+from argo_ml.doctor.check import refused
+from argo_ml.doctor.machine import (
+    Gpu,
+    check_disk,
+    check_packages,
+    check_python,
+    judge_device,
+    read_gpus,
+)
+from argo_ml.doctor.parts import check_embedder, check_index_folder, check_model
+from argo_ml.doctor.services import check_chroma, check_tracking
+from argo_ml.errors import ArgoError
+from argo_ml.models import hub
+
+GB = 10**9
+RTX_3060 = Gpu("NVIDIA GeForce RTX 3060", 12 * GB, 11 * GB)
+
+
+@pytest.fixture(scope="module")
+def closed_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def spec(**values: Any) -> DoctorSpec:
+    return DoctorSpec(**values)
+
+
+def test_embedded_default_passes_on_this_machine(embedded_model: Path, tracking_uri: str) -> None:
+    found = list(checks(spec(tracking_uri=tracking_uri, quick=True)))
+
+    assert [check.name for check in found] == [
+        "Python",
+        "packages",
+        "disk",
+        "index folder",
+        "tracking",
+        "device",
+        "Chroma",
+        "embedder",
+        "model",
+    ]
+    assert [check for check in found if check.status is Status.ERROR] == []
+
+
+def test_old_python_is_an_error() -> None:
+    found = check_python((3, 9, 18))
+
+    assert found.status is Status.ERROR
+    assert found.fix == "use Python 3.10 or newer"
+
+
+def test_package_out_of_range_is_an_error_with_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_distribution(tmp_path, ["numpy<1", "nosuchpackage>=2", "other>1; extra == 'test'"])
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    numpy, missing = check_packages("toy")
+
+    assert numpy.status is Status.ERROR
+    assert numpy.name == "package numpy"
+    assert numpy.fix == "pip install 'numpy<1'"
+    assert missing.detail == "not installed"
+    assert missing.fix == "pip install 'nosuchpackage>=2'"
+
+
+def write_distribution(folder: Path, requirements: list[str]) -> None:
+    info = folder / "toy-1.0.dist-info"
+    info.mkdir()
+    lines = ["Metadata-Version: 2.1", "Name: toy", "Version: 1.0"]
+    lines += [f"Requires-Dist: {requirement}" for requirement in requirements]
+    (info / "METADATA").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def test_packages_of_what_is_not_installed_are_a_warning() -> None:
+    [found] = check_packages("nosuchdistribution")
+
+    assert found.status is Status.WARNING
+    assert "pip install -e ." in found.fix
+
+
+@pytest.mark.parametrize(
+    ("mode", "free_gb", "status"),
+    [
+        ("small", 0.9, Status.ERROR),
+        ("small", 1.5, Status.WARNING),
+        ("small", 2.5, Status.OK),
+        ("medium", 9.0, Status.WARNING),
+        ("full", 11.0, Status.OK),
+    ],
+)
+def test_disk_space_needed_depends_on_the_mode(mode: str, free_gb: float, status: Status) -> None:
+    found = check_disk(spec(mode=mode), int(free_gb * GB))
+
+    assert found.status is status
+    assert f"{free_gb:.1f} GB free" in found.detail
+
+
+def test_folder_that_does_not_exist_yet_has_the_space_of_its_parent(tmp_path: Path) -> None:
+    found = check_disk(spec(cache_dir=tmp_path / "a" / "b"))
+
+    assert str(tmp_path) in found.detail
+    assert not (tmp_path / "a").exists()
+
+
+def test_gpus_are_named_with_their_free_memory() -> None:
+    found = judge_device(spec(gpus="0,1"), [RTX_3060, RTX_3060], 2, 30 * GB, 8)
+
+    assert found.status is Status.OK
+    assert "GPU 0, 1" in found.detail
+    assert "NVIDIA GeForce RTX 3060, 11.0 GB free" in found.detail
+
+
+def test_gpu_that_pytorch_cannot_use_is_a_warning() -> None:
+    found = judge_device(spec(), [RTX_3060], 0, 30 * GB, 8)
+
+    assert found.status is Status.WARNING
+    assert "PyTorch with CUDA" in found.fix
+
+
+def test_gpu_that_is_not_there_is_an_error() -> None:
+    found = judge_device(spec(device="cuda"), [], 0, 30 * GB, 8)
+
+    assert found.status is Status.ERROR
+    assert "use device=cpu" in f"{found.detail} {found.fix}"
+
+
+def test_little_memory_is_a_warning() -> None:
+    found = judge_device(spec(), [], 0, int(1.2 * GB), 2)
+
+    assert found.status is Status.WARNING
+    assert "1.2 GB of memory available" in found.detail
+
+
+def test_readings_of_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pynvml
+
+    class Memory:
+        total, free = 12 * GB, 11 * GB
+
+    for name, value in (
+        ("nvmlInit", None),
+        ("nvmlShutdown", None),
+        ("nvmlDeviceGetCount", 1),
+        ("nvmlDeviceGetHandleByIndex", "handle"),
+        ("nvmlDeviceGetMemoryInfo", Memory()),
+        ("nvmlDeviceGetName", "NVIDIA GeForce RTX 3060"),
+    ):
+        monkeypatch.setattr(pynvml, name, lambda *_, value=value: value)
+
+    assert read_gpus() == (RTX_3060,)
+
+
+def test_model_that_was_not_fetched_is_an_error(tmp_path: Path) -> None:
+    found = check_model(spec(cache_dir=tmp_path))
+
+    assert found.status is Status.ERROR
+    assert found.fix == "run argo-ml fetch"
+
+
+def test_unknown_model_is_an_error(tmp_path: Path) -> None:
+    found = check_model(spec(model="gpt7", cache_dir=tmp_path))
+
+    assert found.status is Status.ERROR
+    assert "model='gpt7' is unknown" in found.detail
+
+
+def test_scripted_model_without_its_file_is_an_error(tmp_path: Path) -> None:
+    found = check_model(spec(model=f"scripted:{tmp_path / 'none.json'}"))
+
+    assert found.status is Status.ERROR
+    assert "no such file" in found.detail
+
+
+def test_hub_model_that_is_not_here_is_a_warning() -> None:
+    found = check_model(spec(model="nobody-has-this/model-of-a-test", quick=True))
+
+    assert found.status is Status.WARNING
+    assert "the first run downloads it" in found.fix
+
+
+def test_hub_model_whose_weights_are_not_here_is_not_downloaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found_there = hub.HubModel("org/model-of-a-test", "", weights=("model.safetensors",))
+    monkeypatch.setattr(hub, "find", lambda model_id, revision: found_there)
+
+    found = check_model(spec(model="org/model-of-a-test"))
+
+    assert found.status is Status.WARNING
+    assert "is on the hub, not on this machine" in found.detail
+
+
+def test_folder_that_is_no_model_is_an_error(tmp_path: Path) -> None:
+    found = check_model(spec(model=str(tmp_path)))
+
+    assert found.status is Status.ERROR
+    assert "no config.json" in found.detail
+
+
+def test_embedded_embedder_loads() -> None:
+    found = check_embedder(spec())
+
+    assert found.status is Status.OK
+    assert "384 dimensions" in found.detail
+
+
+def test_unknown_embedder_is_an_error() -> None:
+    found = check_embedder(spec(embedding_model="nosuchembedder"))
+
+    assert found.status is Status.ERROR
+    assert "nosuchembedder" in found.detail
+
+
+def test_hub_embedder_that_is_not_here_is_a_warning() -> None:
+    found = check_embedder(spec(embedding_model="nobody-has-this/embedder-of-a-test"))
+
+    assert found.status is Status.WARNING
+
+
+def test_cache_folder_below_a_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+
+    found = check_index_folder(spec(cache_dir=tmp_path / "file" / "cache"))
+
+    assert found.status is Status.ERROR
+    assert found.fix == "choose another cache_dir"
+
+
+def test_chroma_server_that_is_not_there_is_an_error(closed_port: int) -> None:
+    found = check_chroma(spec(chroma_url=f"http://127.0.0.1:{closed_port}"))
+
+    assert found.status is Status.ERROR
+    assert "chroma run --path" in found.fix
+
+
+def test_tracking_store_that_is_there_is_read(tracking_uri: str) -> None:
+    found = check_tracking(spec(tracking_uri=tracking_uri))
+
+    assert found.status is Status.OK
+    assert "1 experiments" in found.detail
+
+
+def test_tracking_store_that_is_not_there_yet_is_fine_and_not_created(tmp_path: Path) -> None:
+    found = check_tracking(spec(tracking_uri=f"sqlite:///{tmp_path / 'new.db'}"))
+
+    assert found.status is Status.OK
+    assert "will be created" in found.detail
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tracking_server_that_is_not_there_is_an_error(closed_port: int) -> None:
+    found = check_tracking(spec(tracking_uri=f"http://127.0.0.1:{closed_port}"))
+
+    assert found.status is Status.ERROR
+    assert "mlflow server" in found.fix
+
+
+def test_error_is_split_into_what_happened_and_what_to_do() -> None:
+    found = refused("model", ArgoError("model=x: missing; run argo-ml fetch"))
+
+    assert (found.detail, found.fix) == ("model=x: missing", "run argo-ml fetch")
+
+
+def test_error_of_one_part_stays_whole() -> None:
+    found = refused("model", ArgoError("model=x: missing"))
+
+    assert (found.detail, found.fix) == ("model=x: missing", "")

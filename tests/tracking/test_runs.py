@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import logging
+import socket
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from argo_ml.errors import ConfigError, TrackingError
+from argo_ml.tracking import runs
+from argo_ml.tracking.environment import DIRTY, packages, source_tags
+from argo_ml.tracking.location import RunLocation, locate
+from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking, connect
+from argo_ml.tracking.stores import check_reachable, sqlite_path, without_password
+from argo_ml.tracking.system import system_metrics
+
+
+@pytest.fixture
+def tracking(tracking_uri: str) -> Tracking:
+    return connect(tracking_uri, "an experiment")
+
+
+@pytest.fixture
+def run(tracking: Tracking) -> TrackedRun:
+    return tracking.create("a run", {runs.KIND: "sweep"})
+
+
+@pytest.fixture(scope="module")
+def closed_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def test_experiment_is_created_once(tracking: Tracking, tracking_uri: str) -> None:
+    assert connect(tracking_uri, "an experiment").experiment_id == tracking.experiment_id
+
+
+def test_deleted_experiment_is_an_error(tracking: Tracking, tracking_uri: str) -> None:
+    tracking.client.delete_experiment(tracking.experiment_id)
+
+    with pytest.raises(TrackingError, match="experiment='an experiment' was deleted"):
+        connect(tracking_uri, "an experiment")
+
+
+def test_run_has_name_tags_and_source(tracking: Tracking, run: TrackedRun) -> None:
+    stored = tracking.get(run.run_id)
+
+    assert stored.info.run_name == "a run"
+    assert stored.info.status == "RUNNING"
+    assert stored.data.tags[runs.KIND] == "sweep"
+    assert stored.data.tags["mlflow.source.name"] == "argo-ml"
+
+
+def test_everything_is_logged_at_once(tracking: Tracking, run: TrackedRun) -> None:
+    run.log(
+        params={"model": "m", "gpus": (0, 1), "n_questions": None},
+        metrics={"accuracy": 0.5},
+        tags={"color": "red"},
+        step=10,
+    )
+
+    data = tracking.get(run.run_id).data
+    assert data.params == {"model": "m", "gpus": "0,1", "n_questions": ""}
+    assert data.metrics == {"accuracy": 0.5}
+    assert data.tags["color"] == "red"
+    [point] = tracking.client.get_metric_history(run.run_id, "accuracy")
+    assert point.step == 10
+
+
+def test_later_step_is_the_metrics_value(tracking: Tracking, run: TrackedRun) -> None:
+    run.log(metrics={"accuracy": 0.9}, step=10)
+    run.log(metrics={"accuracy": 0.4}, step=20)
+
+    assert tracking.get(run.run_id).data.metrics == {"accuracy": 0.4}
+
+
+def test_param_logged_by_mlflow_stays_and_the_used_value_is_named(
+    tracking: Tracking, run: TrackedRun
+) -> None:
+    tracking.client.log_param(run.run_id, "mu", "1")
+    tracking.client.log_param(run.run_id, "seed", "42")
+
+    run.log(params={"mu": 1.0, "seed": 42, "gamma": 0.98})
+
+    params = tracking.get(run.run_id).data.params
+    assert params == {"mu": "1", "used.mu": "1.0", "seed": "42", "gamma": "0.98"}
+
+
+def test_logging_the_same_params_again_changes_nothing(tracking: Tracking, run: TrackedRun) -> None:
+    run.log(params={"mu": 1.0})
+    run.log(params={"mu": 1.0})
+
+    assert tracking.get(run.run_id).data.params == {"mu": "1.0"}
+
+
+def test_datasets_are_recorded_with_their_digests(tracking: Tracking, run: TrackedRun) -> None:
+    run.log_inputs(
+        [
+            InputDataset("atlas-hard-test", "d" * 64, "argo_ml atlas", "questions", 10),
+            InputDataset("corpus", "e1", "docs", "corpus", 300),
+        ]
+    )
+
+    inputs = tracking.get(run.run_id).inputs.dataset_inputs
+    found = {each.dataset.name: each for each in inputs}
+    assert found["atlas-hard-test"].dataset.digest == "d" * 36
+    assert found["corpus"].tags[0].value == "corpus"
+    assert found["corpus"].dataset.profile == '{"size": 300}'
+
+
+def test_folder_is_stored_and_fetched(tracking: Tracking, run: TrackedRun, tmp_path: Path) -> None:
+    folder = tmp_path / "upload" / "figures"
+    folder.mkdir(parents=True)
+    (folder / "a.txt").write_text("text", encoding="utf-8")
+
+    run.log_folder(tmp_path / "upload")
+
+    target = tmp_path / "download"
+    target.mkdir()
+    fetched = tracking.download(run.run_id, "figures/a.txt", target)
+    assert fetched.read_text(encoding="utf-8") == "text"
+
+
+def test_missing_artifact_is_an_error(tracking: Tracking, run: TrackedRun, tmp_path: Path) -> None:
+    with pytest.raises(TrackingError, match=r"has no artifact 'results\.json'"):
+        tracking.download(run.run_id, "results.json", tmp_path)
+
+
+def test_unknown_run_is_an_error(tracking: Tracking) -> None:
+    with pytest.raises(TrackingError, match="run 'nosuchrun' is not in sqlite"):
+        tracking.get("nosuchrun")
+
+
+def test_error_ends_the_run_as_failed_with_it(tracking: Tracking, run: TrackedRun) -> None:
+    with pytest.raises(ConfigError), run.recording_failure():
+        raise ConfigError("mu=-1: must be at least 0")
+
+    stored = tracking.get(run.run_id)
+    assert stored.info.status == "FAILED"
+    assert stored.data.tags[runs.ERROR] == "mu=-1: must be at least 0"
+
+
+def test_unexpected_error_is_named_by_its_type(tracking: Tracking, run: TrackedRun) -> None:
+    run.fail(KeyError("x"))
+
+    assert tracking.get(run.run_id).data.tags[runs.ERROR] == "KeyError: 'x'"
+
+
+def test_interruption_ends_the_run_as_killed(tracking: Tracking, run: TrackedRun) -> None:
+    with pytest.raises(KeyboardInterrupt), run.recording_failure():
+        raise KeyboardInterrupt
+
+    stored = tracking.get(run.run_id)
+    assert stored.info.status == "KILLED"
+    assert stored.data.tags[runs.ERROR] == "interrupted"
+
+
+def test_reopened_run_is_running_and_without_its_error(tracking: Tracking, run: TrackedRun) -> None:
+    run.fail(ConfigError("broken"))
+
+    run.reopen()
+
+    stored = tracking.get(run.run_id)
+    assert stored.info.status == "RUNNING"
+    assert runs.ERROR not in stored.data.tags
+
+
+def test_error_survives_a_store_that_is_gone(
+    run: TrackedRun, closed_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = TrackedRun(MlflowClient(f"http://127.0.0.1:{closed_port}"), run.run_id)
+
+    with caplog.at_level(logging.WARNING), pytest.raises(ConfigError), gone.recording_failure():
+        raise ConfigError("the first error")
+
+    assert f"run {run.run_id} could not be ended" in caplog.text
+
+
+def test_store_that_refuses_is_one_line(run: TrackedRun, tracking: Tracking) -> None:
+    tracking.client.delete_run(run.run_id)
+
+    with pytest.raises(TrackingError, match=r"^tracking_uri=sqlite.*deleted") as caught:
+        run.log(metrics={"accuracy": 1.0})
+
+    assert "\n" not in str(caught.value)
+
+
+def test_children_are_those_of_the_parent_alone(tracking: Tracking, run: TrackedRun) -> None:
+    child = tracking.create_child(run, "a cell", {runs.KIND: "cell"})
+    tracking.create("elsewhere", {})
+
+    assert [found.info.run_id for found in tracking.children(run.run_id)] == [child.run_id]
+
+
+def test_latest_finished_run_of_a_kind(tracking: Tracking, run: TrackedRun) -> None:
+    assert tracking.latest_finished("sweep") is None
+    run.end()
+    tracking.create("another kind", {runs.KIND: "cell"}).end()
+    tracking.create("unfinished", {runs.KIND: "sweep"})
+
+    latest = tracking.latest_finished("sweep")
+
+    assert latest is not None and latest.info.run_id == run.run_id
+
+
+def test_run_opened_by_mlflow_is_adopted_once_in_its_own_experiment(
+    tracking_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = MlflowClient(tracking_uri)
+    experiment_id = client.create_experiment("opened by mlflow run")
+    opened = client.create_run(experiment_id).info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", opened)
+
+    tracking = connect(tracking_uri, "another")
+    first = tracking.adopt_or_create("a sweep", {runs.KIND: "sweep"})
+    second = tracking.adopt_or_create("a second", {})
+
+    assert tracking.experiment_id == experiment_id
+    assert first.run_id == opened
+    assert second.run_id != opened
+    stored = tracking.get(opened)
+    assert stored.info.run_name == "a sweep"
+    assert stored.data.tags[runs.KIND] == "sweep"
+    assert stored.data.tags.get(DIRTY) == source_tags().get(DIRTY)
+
+
+def test_refused_server_is_an_error_within_seconds(closed_port: int) -> None:
+    with pytest.raises(TrackingError, match=r"cannot be reached .*start it with `mlflow server`"):
+        connect(f"http://127.0.0.1:{closed_port}", "x")
+
+
+def test_refused_database_server_is_an_error_that_hides_the_password(closed_port: int) -> None:
+    with pytest.raises(TrackingError, match="cannot be reached") as caught:
+        check_reachable(f"postgresql://me:secret@127.0.0.1:{closed_port}/runs")
+
+    assert "secret" not in str(caught.value)
+
+
+def test_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("This is not a database, whatever its name may say.", encoding="utf-8")
+
+    with pytest.raises(TrackingError, match="file is not a database"):
+        connect(f"sqlite:///{path}", "x")
+
+
+def test_folder_store_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(TrackingError, match="maintenance mode") as caught:
+        connect(str(tmp_path / "mlruns"), "x")
+
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("sqlite:///mlflow.db", Path("mlflow.db")),
+        ("sqlite:////data/mlflow.db", Path("/data/mlflow.db")),
+        ("postgresql://host/runs", None),
+        ("http://host:5000", None),
+    ],
+)
+def test_path_of_an_sqlite_store(uri: str, path: Path | None) -> None:
+    assert sqlite_path(uri) == path
+
+
+def test_password_is_not_shown() -> None:
+    assert without_password("mysql://me:pw@host/x") == "mysql://me:PASSWORD@host/x"
+    assert without_password("http://host:5000") == "http://host:5000"
+
+
+def test_run_is_located_in_its_experiment(tracking: Tracking, run: TrackedRun) -> None:
+    found = locate(run.run_id)
+
+    assert (found.experiment, found.experiment_id) == ("an experiment", tracking.experiment_id)
+    assert found.uri == tracking.uri
+
+
+def test_local_store_is_opened_with_mlflow_ui() -> None:
+    place = RunLocation("sqlite:////a b/mlflow.db", "3", "argo_ml", "r1")
+
+    assert place.command == "mlflow ui --backend-store-uri 'sqlite:////a b/mlflow.db'"
+    assert place.address == "http://127.0.0.1:5000/#/experiments/3/runs/r1"
+
+
+def test_server_needs_no_command() -> None:
+    place = RunLocation("http://host:5000/", "3", "argo_ml", "r1")
+
+    assert place.command == ""
+    assert place.address == "http://host:5000/#/experiments/3/runs/r1"
+
+
+def test_system_metrics_become_time_series_of_the_run(
+    tracking: Tracking, run: TrackedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.2")
+
+    with system_metrics(run):
+        for _ in range(300):
+            metrics = tracking.get(run.run_id).data.metrics
+            if "system/cpu_utilization_percentage" in metrics:
+                break
+
+    assert "system/cpu_utilization_percentage" in tracking.get(run.run_id).data.metrics
+
+
+def test_packages_are_listed_as_a_requirements_file() -> None:
+    lines = packages().splitlines()
+
+    assert lines[0].startswith("# Python 3.")
+    assert any(line.startswith("mlflow==3.") for line in lines)
