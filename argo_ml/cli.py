@@ -86,7 +86,9 @@ def index(spec: IndexSpec) -> None:
     from argo_ml import rendering
     from argo_ml.corpus import open_corpus
 
-    rendering.print_corpus(open_corpus(spec))
+    with rendering.passage_progress() as on_progress:
+        corpus = open_corpus(spec, on_progress)
+    rendering.print_corpus(corpus)
 
 
 @spec_command(cli, FetchSpec, "fetch")

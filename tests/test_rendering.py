@@ -49,7 +49,7 @@ def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def report_lines(clock: Clock) -> tuple[LineReport, io.StringIO]:
     out = io.StringIO()
-    return LineReport(Console(file=out, width=100), clock), out
+    return LineReport(Console(file=out, width=100), clock=clock), out
 
 
 def test_wide_sweep_is_shown_whole_in_a_pipe(capsys: Captured) -> None:

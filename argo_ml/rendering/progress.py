@@ -1,4 +1,4 @@
-"""How far a sweep is: a bar on a terminal, occasional lines elsewhere."""
+"""How far something long is: a bar on a terminal, occasional lines elsewhere."""
 
 from __future__ import annotations
 
@@ -27,29 +27,46 @@ LINE_EVERY_S = 30.0
 _SPEED_WINDOW_S = 120.0
 
 Report = Callable[[int, int], None]
-"""Told the episodes finished and the episodes in all."""
+"""Told how many are finished and how many there are in all."""
 
 
 @contextlib.contextmanager
 def episode_progress() -> Iterator[Report]:
-    """Shows episodes finished, of how many, and the time left, on stderr.
+    """Shows the episodes of a sweep or a cell."""
+    with _progress("episodes") as report:
+        yield report
+
+
+@contextlib.contextmanager
+def passage_progress() -> Iterator[Report]:
+    """Shows the passages that are embedded."""
+    with _progress("passages") as report:
+        yield report
+
+
+@contextlib.contextmanager
+def _progress(unit: str) -> Iterator[Report]:
+    """Shows what is finished, of how many, and the time left, on stderr.
 
     Nothing is shown before the first report, since loading a model shows progress of its own.
     """
     target = console(stderr=True)
     if not target.is_terminal:
-        yield LineReport(target)
+        yield LineReport(target, unit)
         return
     with contextlib.ExitStack() as until_the_end:
-        bar = _BarReport(target, until_the_end)
+        bar = _BarReport(target, unit, until_the_end)
         yield bar
 
 
 class LineReport:
-    """One line per tenth of the episodes or per half a minute, whichever comes first."""
+    """One line per tenth of all or per half a minute, whichever comes first."""
 
-    def __init__(self, target: Console, clock: GetTimeCallable = time.monotonic) -> None:
+    def __init__(
+        self, target: Console, unit: str = "episodes", clock: GetTimeCallable = time.monotonic
+    ) -> None:
         self._console = target
+        self._unit = unit
         self._clock = clock
         self._estimate = _Estimate(target, clock)
         self._shown = 0
@@ -67,7 +84,9 @@ class LineReport:
         self._shown, self._shown_at = n_finished, self._clock()
         share = f"{n_finished / n_episodes:.0%}"
         rest = "" if is_end or time_left is None else f", {_duration(time_left)} left"
-        self._console.print(f"episodes {n_finished}/{n_episodes} ({share}){rest}", soft_wrap=True)
+        self._console.print(
+            f"{self._unit} {n_finished}/{n_episodes} ({share}){rest}", soft_wrap=True
+        )
 
 
 class _Estimate:
@@ -77,7 +96,7 @@ class _Estimate:
         self._progress = Progress(
             console=target, disable=True, get_time=clock, speed_estimate_period=_SPEED_WINDOW_S
         )
-        self._task = self._progress.add_task("episodes", total=None)
+        self._task = self._progress.add_task("", total=None)
 
     def update(self, n_finished: int, n_episodes: int) -> float | None:
         self._progress.update(self._task, completed=n_finished, total=n_episodes)
@@ -87,11 +106,12 @@ class _Estimate:
 class _BarReport:
     """A bar, drawn from the first report on."""
 
-    def __init__(self, target: Console, until_the_end: contextlib.ExitStack) -> None:
+    def __init__(self, target: Console, unit: str, until_the_end: contextlib.ExitStack) -> None:
+        self._unit = unit
         self._until_the_end = until_the_end
         self._task: TaskID | None = None
         self._progress = Progress(
-            TextColumn("episodes"),
+            TextColumn(unit),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -103,7 +123,7 @@ class _BarReport:
 
     def __call__(self, n_finished: int, n_episodes: int) -> None:
         if self._task is None:
-            self._task = self._progress.add_task("episodes", total=n_episodes)
+            self._task = self._progress.add_task(self._unit, total=n_episodes)
             self._until_the_end.enter_context(self._progress)
             self._until_the_end.enter_context(_log_above_bar())
         self._progress.update(self._task, completed=n_finished)
