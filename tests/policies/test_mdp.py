@@ -3,7 +3,7 @@ from itertools import groupby
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from argo_ml.policies.mdp import MDPSpec, Solution, solve
@@ -32,13 +32,27 @@ def test_optimal_value_equals_value_iteration(spec: MDPSpec, brute_force: Any) -
 
 
 @settings(max_examples=40)
+@example(
+    spec=MDPSpec(
+        retrieval_cost=1.0,
+        reason_cost=0.1875,
+        delta_r=1.0,
+        delta_p=0.7929704597487753,
+        p_s=1.0,
+        gamma=1.0,
+        u_max=1.3,
+        quality="saturating",
+        alpha=1.0,
+    )
+)
 @given(spec=SPECS)
 def test_found_pair_is_the_best_of_all_and_has_its_stated_value(
     spec: MDPSpec, brute_force: Any
 ) -> None:
     solution, exact = solve(spec), brute_force(spec)
     best = max(exact.threshold_value(low, high) for low, high in exact.pairs())
-    found = exact.threshold_value(round(solution.theta_cont, 10), round(solution.theta_star, 10))
+    # Slightly below the states themselves: the two keep progress to different digits.
+    found = exact.threshold_value(solution.theta_cont - 1e-9, solution.theta_star - 1e-9)
     assert solution.threshold_value == pytest.approx(best, abs=1e-9)
     assert found == pytest.approx(best, abs=1e-9)
 
