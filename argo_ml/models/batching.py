@@ -13,8 +13,12 @@ from argo_ml.errors import ModelError
 ResultType = TypeVar("ResultType")
 logger = logging.getLogger(__name__)
 
-MAX_PADDING = 0.25
-"""Largest share of padding among a batch's prompt tokens."""
+MAX_PADDING = 0.1
+"""Largest share of padding among a batch's prompt tokens.
+
+A plausible default, not a proven one: paired timings on a busy machine favoured it over 0.25 more
+often than not, always in the same order, and neither won every pair.
+"""
 
 
 class OutOfMemory(Exception):
