@@ -11,7 +11,6 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import NoReturn
 
 import click
 
@@ -26,7 +25,7 @@ from argo_ml.command_specs import (
     VerifySpec,
 )
 from argo_ml.config import CellSpec, SweepSpec
-from argo_ml.errors import ArgoError, ConfigError
+from argo_ml.errors import ArgoError, ConfigError, TrackingError
 from argo_ml.options import spec_command
 
 logger = logging.getLogger(__name__)
@@ -167,12 +166,8 @@ def cache_prune(spec: CachePruneSpec) -> None:
 
 def main() -> None:
     # A polite kill ends like Ctrl-C: finished shards are kept and the runs end as KILLED.
-    signal.signal(signal.SIGTERM, lambda number, frame: _interrupt())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(execute(sys.argv[1:]))
-
-
-def _interrupt() -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def execute(arguments: Sequence[str]) -> int:
@@ -196,17 +191,14 @@ def record_failure(error: Exception) -> None:
     run_id = os.environ.pop(_RUN_ID, "")
     if not run_id:
         return
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
+    from argo_ml.tracking.runs import TrackedRun, open_client
 
     try:
-        client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI"))
-        client.set_tag(run_id, "argo.error", _message(error))
-        client.set_terminated(run_id, "KILLED" if isinstance(error, click.Abort) else "FAILED")
-    except MlflowException as unreachable:
-        logger.warning("the error could not be stored on run %s (%s)", run_id, unreachable)
+        run = TrackedRun(open_client("", create=False), run_id)
+    except TrackingError as gone:
+        logger.warning("the error could not be stored on run %s (%s)", run_id, gone)
+        return
+    run.end_with(_message(error), "KILLED" if isinstance(error, click.Abort) else "FAILED")
 
 
 def _report(error: Exception) -> int:

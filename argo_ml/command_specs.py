@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
@@ -72,10 +71,6 @@ class VerifySpec(Spec):
 
 class CacheSpec(CacheFields):
     """The cache of language-model calls."""
-
-    @property
-    def calls_path(self) -> Path:
-        return self.cache_path / "calls.sqlite"
 
 
 class CachePruneSpec(CacheSpec):

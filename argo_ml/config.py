@@ -72,6 +72,16 @@ class CacheFields(Spec):
     def cache_path(self) -> Path:
         return self.cache_dir.expanduser().resolve()
 
+    @property
+    def calls_path(self) -> Path:
+        """The database of language-model calls."""
+        return self.cache_path / "calls.sqlite"
+
+    @property
+    def indexes_path(self) -> Path:
+        """The folder of embedded indexes, and of the locks that guard building any index."""
+        return self.cache_path / "indexes"
+
 
 class QuestionFields(Spec):
     dataset: Literal["atlas", "oran_bench", "jsonl"] = Field(

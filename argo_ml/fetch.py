@@ -30,6 +30,7 @@ from types import MappingProxyType
 from filelock import FileLock
 
 from argo_ml.errors import ArgoError
+from argo_ml.models.digests import file_sha256
 
 logger = logging.getLogger(__name__)
 
@@ -107,11 +108,6 @@ def verify_embedded_model(cache_path: Path) -> Path:
         raise FetchError(f"{path}: missing; run argo-ml fetch")
     _check_digest(path, str(path), "delete it and run argo-ml fetch")
     return path
-
-
-def ensure_embedded(cache_path: Path, progress: Progress = logger.info) -> Path:
-    """The embedded model's file, fetched first if it is not there."""
-    return fetch_embedded_model(cache_path, progress=progress)
 
 
 def fetch_embedded_model(
@@ -233,7 +229,7 @@ def _adopt(target: Path) -> bool:
     """Take a file that is whole but was not marked, as after a kill between the two."""
     if embedded_model_is_present(target.parents[2]):
         return True
-    if not target.is_file() or _sha256(target) != EMBEDDED_SHA256:
+    if not target.is_file() or file_sha256(target) != EMBEDDED_SHA256:
         return False
     _write_marker(target)
     return True
@@ -333,19 +329,11 @@ def _attribution() -> str:
 
 
 def _check_digest(path: Path, name: str, remedy: str) -> None:
-    found = _sha256(path)
+    found = file_sha256(path)
     if found != EMBEDDED_SHA256:
         raise FetchError(
             f"{name}: SHA-256 of the model is {found}, expected {EMBEDDED_SHA256}; {remedy}"
         )
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _lock(folder: Path) -> FileLock:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from argo_ml.config import CellSpec, SweepSpec
+from argo_ml.experiments import grid
 from argo_ml.experiments.metrics import cell_metrics
 from argo_ml.experiments.results import CellResult, PolicyTable, QuestionResult, Results
 from argo_ml.policies.mdp import solve
@@ -71,19 +72,7 @@ def actions_of(strategy: str, table: PolicyTable, rng: random.Random) -> list[st
 
 
 def policy_table(spec: CellSpec) -> PolicyTable:
-    solution = solve(spec.mdp(spec.retrieval_cost))
-    return PolicyTable(
-        states=solution.states,
-        value=solution.value,
-        q_retrieve=solution.q_retrieve,
-        q_reason=solution.q_reason,
-        q_stop=solution.q_stop,
-        actions=tuple(action.value for action in solution.actions),
-        theta_cont=solution.theta_cont,
-        theta_star=solution.theta_star,
-        policy_value=solution.threshold_value,
-        policy_regret=solution.policy_regret,
-    )
+    return grid.policy_table(solve(spec.mdp(spec.retrieval_cost)))
 
 
 def cell(spec: CellSpec, cell_id: str, run_id: str = "") -> CellResult:

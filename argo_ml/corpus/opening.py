@@ -65,7 +65,7 @@ def open_corpus(spec: ExperimentSpec, on_progress: OnProgress = ignore_progress)
         SplitSettings(spec.chunk_size, spec.chunk_overlap),
         embedder,
         store,
-        spec.cache_path / "indexes",
+        spec.indexes_path,
         on_progress,
     )
 
@@ -138,7 +138,7 @@ def _store(spec: ExperimentSpec) -> IndexStore:
 
     if spec.chroma_url:
         return ServerStore(spec.chroma_url)
-    return EmbeddedStore(spec.cache_path / "indexes")
+    return EmbeddedStore(spec.indexes_path)
 
 
 def _log_unused(found: DocumentSet) -> None:

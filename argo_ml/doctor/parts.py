@@ -95,7 +95,7 @@ def _experiment(spec: DoctorSpec) -> ExperimentSpec:
 
 
 def check_index_folder(spec: DoctorSpec) -> Check:
-    folder = spec.cache_path / "indexes"
+    folder = spec.indexes_path
     try:
         tempfile.TemporaryFile(dir=nearest_place(folder)).close()
     except OSError as error:

@@ -30,7 +30,7 @@ def answer_question(spec: CellSpec, text: str, choices: tuple[str, ...] = ()) ->
     corpus = open_corpus(spec)
     solution = solve(spec.mdp(spec.retrieval_cost))
     policy = cell_policy(spec, solution)
-    cache = CallCache(spec.cache_path / "calls.sqlite")
+    cache = CallCache(spec.calls_path)
     engine = Engine(CachingModel(model, cache, payer="answer"), corpus.retriever)
     episode = run_episode(question, policy, build_pipeline(spec, model.count_tokens))
     [finished] = engine.run([episode])

@@ -25,6 +25,7 @@ from argo_ml.tracking.system import system_metrics
 
 RESULTS = "results.json"
 PASSAGES = "passages.jsonl"
+OWNER = "owner"
 
 Progress = Callable[[int, int], None]
 """Told the episodes finished and the episodes in all."""
@@ -53,11 +54,11 @@ def execute(
     ):
         _run_shards(spec, bench, owner, cell_runs, journal, on_progress)
         folder = Path(temporary)
-        _write_trajectories(journal, cell_runs, folder)
+        _write_records(journal, cell_runs, folder)
         for cell_run in cell_runs:
             cell_run.finish(folder / cell_run.cell.id)
         results = collect(spec, bench, owner, cell_runs)
-        _store_results(owner, results, journal, folder / "owner")
+        _store_results(owner, results, folder / OWNER)
     return results
 
 
@@ -118,26 +119,25 @@ def _beginning_at(n_before: int, n_episodes: int, on_progress: Progress) -> Call
     return lambda n_finished: on_progress(n_before + n_finished, n_episodes)
 
 
-def _write_trajectories(journal: Journal, cell_runs: Sequence[CellRun], folder: Path) -> None:
-    for cell_run in cell_runs:
-        (folder / cell_run.cell.id).mkdir()
+def _write_records(journal: Journal, cell_runs: Sequence[CellRun], folder: Path) -> None:
+    """Every cell's trajectories and the owner's passages, in one reading of the journal."""
+    for name in (OWNER, *(cell_run.cell.id for cell_run in cell_runs)):
+        (folder / name).mkdir()
+    passages: dict[str, dict[str, str]] = {}
     for record in journal.records():
+        passages.update(record.passages)
         for cell_run in cell_runs:
             lines = record.trajectories[cell_run.cell.id]
             with (folder / cell_run.cell.id / TRAJECTORIES).open("a", encoding="utf-8") as file:
                 file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-
-
-def _store_results(owner: TrackedRun, results: Results, journal: Journal, folder: Path) -> None:
-    folder.mkdir()
-    (folder / RESULTS).write_text(results.model_dump_json(indent=1), encoding="utf-8")
-    passages = {
-        key: value for record in journal.records() for key, value in record.passages.items()
-    }
-    with (folder / PASSAGES).open("w", encoding="utf-8") as file:
+    with (folder / OWNER / PASSAGES).open("w", encoding="utf-8") as file:
         file.writelines(
             json.dumps(passages[key], ensure_ascii=False) + "\n" for key in sorted(passages)
         )
+
+
+def _store_results(owner: TrackedRun, results: Results, folder: Path) -> None:
+    (folder / RESULTS).write_text(results.model_dump_json(indent=1), encoding="utf-8")
     owner.log_folder(folder)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from argo_ml.config import ExperimentSpec
@@ -12,6 +11,7 @@ from argo_ml.engine import Engine
 from argo_ml.models import load_model
 from argo_ml.models.base import LanguageModel
 from argo_ml.models.cache import CachingModel, CallCache
+from argo_ml.models.call_store import model_digest
 from argo_ml.pipeline import prompts
 from argo_ml.tracking.runs import InputDataset
 
@@ -29,14 +29,14 @@ class Workbench:
         questions = load_questions(spec)
         model = load_model(spec)
         corpus = open_corpus(spec)
-        return cls(questions, corpus, model, CallCache(spec.cache_path / "calls.sqlite"))
+        return cls(questions, corpus, model, CallCache(spec.calls_path))
 
     @property
     def digests(self) -> dict[str, str]:
         return {
             "questions_digest": self.questions.digest,
             "corpus_digest": self.corpus.digest,
-            "model_digest": hashlib.sha256(self.model.identity.encode()).hexdigest()[:16],
+            "model_digest": model_digest(self.model.identity),
             "prompts_digest": prompts.digest(),
         }
 

@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-import random
-from dataclasses import dataclass
-
-from argo_ml.policies.base import Decision, State
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.thresholds import STOP_AT_THRESHOLD
-from argo_ml.types import Action
+from argo_ml.policies.thresholds import ThresholdPolicy
 
 
-@dataclass(frozen=True, slots=True)
-class AlwaysReason:
+def always_reason(context: PolicyContext) -> ThresholdPolicy:
     """Reasons until U >= theta_star, ARGO's at the same price."""
-
-    theta_star: float
-
-    def decide(self, state: State, rng: random.Random) -> Decision:
-        if state.progress >= self.theta_star:
-            return STOP_AT_THRESHOLD
-        return Decision(Action.REASON)
-
-
-def always_reason(context: PolicyContext) -> AlwaysReason:
-    return AlwaysReason(context.solution.theta_star)
+    return ThresholdPolicy(0.0, context.solution.theta_star)

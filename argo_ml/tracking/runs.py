@@ -102,10 +102,6 @@ class TrackedRun:
         with self._explained():
             self._client.log_artifacts(self.run_id, str(folder))
 
-    def log_text(self, text: str, name: str) -> None:
-        with self._explained():
-            self._client.log_text(self.run_id, text, name)
-
     def rename(self, name: str) -> None:
         with self._explained():
             self._client.update_run(self.run_id, name=name)
@@ -122,17 +118,23 @@ class TrackedRun:
             self._client.set_terminated(self.run_id, status)
 
     def fail(self, error: BaseException) -> None:
-        """End as KILLED after an interruption, else as FAILED; the error is kept as a tag.
+        """End as KILLED after an interruption, else as FAILED; the error is kept as a tag."""
+        if isinstance(error, KeyboardInterrupt):
+            self.end_with("interrupted", "KILLED")
+            return
+        message = str(error) if isinstance(error, ArgoError) else f"{type(error).__name__}: {error}"
+        self.end_with(message, "FAILED")
 
-        A store that is gone is logged and nothing else: the error itself matters more than where
+    def end_with(self, message: str, status: str) -> None:
+        """End for the reason ``message``, which is kept as a tag.
+
+        A store that is gone is logged and nothing else: the reason itself matters more than where
         it is stored.
         """
-        interrupted = isinstance(error, KeyboardInterrupt)
-        message = str(error) if isinstance(error, ArgoError) else f"{type(error).__name__}: {error}"
         try:
             check_reachable(self._client.tracking_uri)
-            self.log(tags={ERROR: "interrupted" if interrupted else message[:_PARAM_LIMIT]})
-            self.end("KILLED" if interrupted else "FAILED")
+            self.log(tags={ERROR: message[:_PARAM_LIMIT]})
+            self.end(status)
         except TrackingError as gone:
             logger.warning("run %s could not be ended (%s)", self.run_id, gone)
 
