@@ -1,0 +1,316 @@
+"""Sweeps with the scripted model, the real embedder and real MLflow stores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from argo_ml.cli import execute
+from argo_ml.config import SweepSpec, build
+from argo_ml.engine import Engine
+from argo_ml.errors import ConfigError, TrackingError
+from argo_ml.experiments.results import Results
+from argo_ml.experiments.sweep import load_results, run_sweep
+from argo_ml.tracking.runs import CELL_ID, ERROR, KIND, PARENT, SWEEP_ID, connect
+
+FACTS = {
+    "Ardenia": ("Veltor", "crown"),
+    "Borland": ("Mirna", "dram"),
+    "Cassia": ("Ostrel", "florin"),
+    "Dravia": ("Penhold", "thaler"),
+}
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> dict[str, str]:
+    """Four documents, eight questions and a scripted model."""
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    lines = []
+    for name, (capital, currency) in FACTS.items():
+        text = f"{name} is a country. Its capital is {capital}. Its currency is the {currency}."
+        (documents / f"{name}.txt").write_text(text)
+        for kind, gold in (("capital", capital), ("currency", currency)):
+            choices = [row[kind == "currency"] for row in FACTS.values()]
+            question = {
+                "id": f"{name}-{kind}",
+                "question": f"What is the {kind} of {name}?",
+                "choices": choices,
+                "golden_answers": [choices.index(gold)],
+            }
+            lines.append(json.dumps(question))
+    (tmp_path / "questions.jsonl").write_text("\n".join(lines))
+    (tmp_path / "script.json").write_text(json.dumps({"default": "hash"}))
+    return {
+        "dataset": "jsonl",
+        "split": "all",
+        "questions": str(tmp_path / "questions.jsonl"),
+        "documents": str(documents),
+        "model": f"scripted:{tmp_path / 'script.json'}",
+        "n_questions": "8",
+        "n_prices": "2",
+        "shard_size": "3",
+        "max_steps": "3",
+        "max_new_tokens": "4",
+    }
+
+
+@pytest.fixture
+def spec(sources: dict[str, str], cache_dir: Path, tracking_uri: str) -> Callable[..., SweepSpec]:
+    def make(**values: Any) -> SweepSpec:
+        given = {**sources, "cache_dir": cache_dir, "tracking_uri": tracking_uri, **values}
+        return build(SweepSpec, given)
+
+    return make
+
+
+def sweep_run(client: MlflowClient, sweep_id: str) -> tuple[Run, list[Run]]:
+    sweep = client.get_run(sweep_id)
+    children = client.search_runs(
+        [sweep.info.experiment_id], f"tags.`{PARENT}` = '{sweep_id}'", max_results=1000
+    )
+    return sweep, list(children)
+
+
+def numbers(results: Results) -> list[dict[str, Any]]:
+    """Everything of a result but who paid, which a warm cache changes."""
+    return [
+        row.model_dump(exclude={"lm_calls_paid"})
+        for cell in results.cells
+        for row in cell.questions
+    ]
+
+
+def test_sweep_is_one_run_with_a_finished_child_per_cell(spec: Callable[..., SweepSpec]) -> None:
+    results = run_sweep(spec())
+
+    sweep, cells = sweep_run(MlflowClient(spec().tracking_uri), results.sweep_id)
+    assert sweep.info.status == "FINISHED"
+    assert len(cells) == 8
+    assert {cell.info.status for cell in cells} == {"FINISHED"}
+    assert {cell.data.tags[SWEEP_ID] for cell in cells} == {results.sweep_id}
+    assert {cell.data.tags[CELL_ID] for cell in cells} == {cell.cell_id for cell in results.cells}
+
+
+def test_cell_records_params_metrics_curves_inputs_and_artifacts(
+    spec: Callable[..., SweepSpec],
+) -> None:
+    results = run_sweep(spec())
+
+    client = MlflowClient(spec().tracking_uri)
+    cell = client.get_run(results.cells[0].run_id)
+    params = cell.data.params
+    assert (params["strategy"], params["retrieval_cost"], params["max_steps"]) == (
+        "argo",
+        "0.02",
+        "3",
+    )
+    assert float(params["theta_cont"]) <= float(params["theta_star"])
+    expected = results.cells[0].metrics
+    assert {key: cell.data.metrics[key] for key in expected} == pytest.approx(expected)
+    curve = client.get_metric_history(cell.info.run_id, "accuracy")
+    assert [point.step for point in curve] == [3, 6, 8]
+    assert {entry.dataset.name for entry in cell.inputs.dataset_inputs} == {
+        "jsonl-hard-all",
+        "corpus",
+    }
+    names = {item.path for item in client.list_artifacts(cell.info.run_id)}
+    assert {"trajectories.jsonl", "outcomes.json", "figures"} <= names
+
+
+def test_sweep_records_both_graphs_and_a_complete_json(
+    spec: Callable[..., SweepSpec], tmp_path: Path
+) -> None:
+    results = run_sweep(spec())
+
+    tracking = connect(spec().tracking_uri, "argo_ml")
+    assert load_results(tracking, results.sweep_id) == results
+    figures = tracking.download(results.sweep_id, "figures", tmp_path)
+    for name in ("graph_1a.png", "graph_1a.svg", "graph_1b.png", "graph_1b.svg"):
+        assert (figures / name).stat().st_size > 1000
+
+
+def test_paid_calls_add_up_to_the_calls_in_the_cache(spec: Callable[..., SweepSpec]) -> None:
+    from argo_ml.models.cache import CallCache
+
+    results = run_sweep(spec())
+
+    paid = sum(row.lm_calls_paid for cell in results.cells for row in cell.questions)
+    assert paid == sum(CallCache(spec().calls_path).stats().entries.values())
+    assert paid > 0
+
+
+def test_second_sweep_pays_nothing_and_gives_the_same_numbers(
+    spec: Callable[..., SweepSpec],
+) -> None:
+    first = run_sweep(spec())
+    second = run_sweep(spec())
+
+    assert numbers(second) == numbers(first)
+    assert sum(row.lm_calls_paid for cell in second.cells for row in cell.questions) == 0
+
+
+def test_shard_size_changes_no_number(spec: Callable[..., SweepSpec], tmp_path: Path) -> None:
+    first = run_sweep(spec(shard_size=1))
+    second = run_sweep(spec(shard_size=8))
+
+    assert numbers(second) == numbers(first)
+
+
+class Interruption(BaseException):
+    """Stands for whatever ends a process that can still clean up."""
+
+
+def interrupt_after(n_shards: int, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    run, calls = Engine.run, []
+
+    def run_or_raise(self: Engine, *arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) > n_shards:
+            raise error
+        return run(self, *arguments)
+
+    monkeypatch.setattr(Engine, "run", run_or_raise)
+
+
+def test_interrupted_sweep_goes_on_where_it_stopped(
+    spec: Callable[..., SweepSpec], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    expected = run_sweep(spec(cache_dir=copied_cache(spec().cache_path, tmp_path)))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_after(2, patch, KeyboardInterrupt())
+        run_sweep(spec())
+    client = MlflowClient(spec().tracking_uri)
+    [killed] = client.search_runs(
+        [client.get_experiment_by_name("argo_ml").experiment_id],
+        f"tags.`{KIND}` = 'sweep' and attributes.status = 'KILLED'",
+    )
+
+    resumed = run_sweep(spec(resume=killed.info.run_id))
+
+    sweep, cells = sweep_run(client, killed.info.run_id)
+    assert sweep.info.status == "FINISHED"
+    assert ERROR not in sweep.data.tags
+    assert [cell.info.status for cell in cells] == ["FINISHED"] * 8
+    assert [cell.questions for cell in resumed.cells] == [cell.questions for cell in expected.cells]
+
+
+def copied_cache(cache: Path, tmp_path: Path) -> Path:
+    """Another cache folder with the same models and indexes."""
+    folder = tmp_path / "other-cache"
+    folder.mkdir()
+    for name in ("models", "indexes"):
+        (folder / name).symlink_to(cache / name)
+    return folder
+
+
+def test_finished_sweep_is_shown_again_when_resumed(spec: Callable[..., SweepSpec]) -> None:
+    results = run_sweep(spec())
+
+    assert run_sweep(spec(resume=results.sweep_id)) == results
+
+
+def test_failed_cells_and_sweep_keep_the_error(
+    spec: Callable[..., SweepSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_after(1, monkeypatch, ZeroDivisionError("of luck"))
+
+    with pytest.raises(ZeroDivisionError):
+        run_sweep(spec())
+
+    client = MlflowClient(spec().tracking_uri)
+    experiment = client.get_experiment_by_name("argo_ml").experiment_id
+    runs = list(client.search_runs([experiment]))
+    assert len(runs) == 9
+    assert {run.info.status for run in runs} == {"FAILED"}
+    assert {run.data.tags[ERROR] for run in runs} == {"ZeroDivisionError: of luck"}
+
+
+def test_resuming_with_changed_questions_is_refused(
+    spec: Callable[..., SweepSpec],
+    monkeypatch: pytest.MonkeyPatch,
+    sources: dict[str, str],
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_after(1, patch, KeyboardInterrupt())
+        run_sweep(spec())
+    client = MlflowClient(spec().tracking_uri)
+    [sweep] = client.search_runs(
+        [client.get_experiment_by_name("argo_ml").experiment_id], f"tags.`{KIND}` = 'sweep'"
+    )
+    path = Path(sources["questions"])
+    path.write_text(path.read_text().replace("capital", "seat"))
+
+    with pytest.raises(ConfigError, match="questions_digest was"):
+        run_sweep(spec(resume=sweep.info.run_id))
+
+
+def test_run_of_another_kind_cannot_be_resumed(spec: Callable[..., SweepSpec]) -> None:
+    results = run_sweep(spec())
+
+    with pytest.raises(ConfigError, match="that run is not a sweep"):
+        run_sweep(spec(resume=results.cells[0].run_id))
+
+
+def test_unknown_run_cannot_be_resumed(spec: Callable[..., SweepSpec]) -> None:
+    with pytest.raises(TrackingError, match="'0123' is not in sqlite"):
+        run_sweep(spec(resume="0123"))
+
+
+def test_run_opened_by_mlflow_becomes_the_sweep(
+    spec: Callable[..., SweepSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = MlflowClient(spec().tracking_uri)
+    experiment = client.create_experiment("mine")
+    opened = client.create_run(experiment).info.run_id
+    client.log_param(opened, "n_prices", "")
+    monkeypatch.setenv("MLFLOW_RUN_ID", opened)
+
+    results = run_sweep(spec())
+
+    assert results.sweep_id == opened
+    sweep, cells = sweep_run(client, opened)
+    assert len(cells) == 8
+    assert (sweep.data.params["n_prices"], sweep.data.params["used.n_prices"]) == ("", "2")
+
+
+def test_run_opened_by_mlflow_points_to_the_sweep_it_resumes(
+    spec: Callable[..., SweepSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = run_sweep(spec())
+    client = MlflowClient(spec().tracking_uri)
+    opened = client.create_run(client.get_run(results.sweep_id).info.experiment_id).info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", opened)
+
+    run_sweep(spec(resume=results.sweep_id))
+
+    pointer = client.get_run(opened)
+    assert pointer.info.status == "FINISHED"
+    assert pointer.data.tags[SWEEP_ID] == results.sweep_id
+    assert pointer.data.tags[KIND] == "resume"
+
+
+def test_single_cell_is_a_run_of_its_own(
+    spec: Callable[..., SweepSpec], sources: dict[str, str]
+) -> None:
+    known = spec()
+    values = {**sources, "cache_dir": str(known.cache_dir), "tracking_uri": known.tracking_uri}
+    del values["n_prices"]
+
+    code = execute(
+        ["run", *(text for name, value in values.items() for text in (f"--{name}", value))]
+    )
+
+    client = MlflowClient(known.tracking_uri)
+    [run] = client.search_runs([client.get_experiment_by_name("argo_ml").experiment_id])
+    assert code == 0
+    assert run.info.status == "FINISHED"
+    assert run.data.tags[KIND] == "cell"
+    assert run.data.params["strategy"] == "argo"
+    assert 0.0 <= run.data.metrics["accuracy"] <= 1.0
