@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import partial
 
 import click
 
@@ -26,6 +27,7 @@ from argo_ml.command_specs import (
 )
 from argo_ml.config import CellSpec, SweepSpec
 from argo_ml.errors import ArgoError, ConfigError, TrackingError
+from argo_ml.observing import PASSAGES
 from argo_ml.options import spec_command
 
 logger = logging.getLogger(__name__)
@@ -63,8 +65,8 @@ def sweep(spec: SweepSpec) -> None:
     from argo_ml import rendering
     from argo_ml.experiments.sweep import run_sweep
 
-    with rendering.episode_progress() as on_progress:
-        results = run_sweep(spec, on_progress)
+    with rendering.progress() as report:
+        results = run_sweep(spec, report)
     rendering.print_results(results)
 
 
@@ -74,8 +76,8 @@ def run(spec: CellSpec) -> None:
     from argo_ml import rendering
     from argo_ml.experiments.sweep import run_cell
 
-    with rendering.episode_progress() as on_progress:
-        results = run_cell(spec, on_progress)
+    with rendering.progress() as report:
+        results = run_cell(spec, report)
     rendering.print_results(results)
 
 
@@ -85,8 +87,8 @@ def index(spec: IndexSpec) -> None:
     from argo_ml import rendering
     from argo_ml.corpus import open_corpus
 
-    with rendering.passage_progress() as on_progress:
-        corpus = open_corpus(spec, on_progress)
+    with rendering.progress() as report:
+        corpus = open_corpus(spec, partial(report, PASSAGES))
     rendering.print_corpus(corpus)
 
 
@@ -140,7 +142,9 @@ def answer(spec: AnswerSpec) -> None:
         raise ConfigError('question is empty; ask one: argo-ml answer "…"')
     from argo_ml.experiments.answer import answer_question
 
-    rendering.print_answered(answer_question(spec, spec.question, spec.choices))
+    with rendering.progress() as report:
+        answered = answer_question(spec, spec.question, spec.choices, report)
+    rendering.print_answered(answered)
 
 
 @cli.group()

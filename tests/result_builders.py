@@ -9,7 +9,7 @@ from argo_ml.config import CellSpec, SweepSpec
 from argo_ml.experiments import grid
 from argo_ml.experiments.metrics import cell_metrics
 from argo_ml.experiments.results import CellResult, PolicyTable, QuestionResult, Results
-from argo_ml.policies.mdp import solve
+from argo_ml.policies.mdp import Solution, solve
 from argo_ml.types import Action
 
 DIGESTS = {
@@ -54,16 +54,16 @@ def row(
     return QuestionResult(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def actions_of(strategy: str, table: PolicyTable, rng: random.Random) -> list[str]:
+def actions_of(strategy: str, solution: Solution, rng: random.Random) -> list[str]:
     """What a strategy does when every retrieval succeeds."""
     progress, taken = 0.0, []
-    while progress < table.theta_star - 1e-9 and len(taken) < 20:
+    while progress < solution.theta_star - 1e-9 and len(taken) < 20:
         if strategy == "always_retrieve":
             retrieves = True
         elif strategy == "always_reason":
             retrieves = False
         elif strategy.startswith("argo"):
-            retrieves = progress < table.theta_cont - 1e-9
+            retrieves = progress < solution.theta_cont - 1e-9
         else:
             retrieves = rng.random() < 0.5
         taken.append("retrieve" if retrieves else "reason")
@@ -72,16 +72,17 @@ def actions_of(strategy: str, table: PolicyTable, rng: random.Random) -> list[st
 
 
 def policy_table(spec: CellSpec) -> PolicyTable:
-    return grid.policy_table(solve(spec.mdp(spec.retrieval_cost)))
+    solution = solve(spec.mdp(spec.retrieval_cost))
+    return grid.policy_table(solution, grid.cell_policy(spec, solution))
 
 
 def cell(spec: CellSpec, cell_id: str, run_id: str = "") -> CellResult:
     """Correct more often the more was retrieved; the same actions give the same answer."""
-    table = policy_table(spec)
+    table, solution = policy_table(spec), solve(spec.mdp(spec.retrieval_cost))
     prices = {Action.RETRIEVE.value: spec.retrieval_cost, Action.REASON.value: spec.reason_cost}
     rows = []
     for index in range(spec.question_limit):
-        actions = actions_of(spec.strategy, table, random.Random(index))
+        actions = actions_of(spec.strategy, solution, random.Random(index))
         share = actions.count("retrieve") / max(len(actions), 1)
         correct = random.Random(f"{index} {actions}").random() < 0.35 + 0.5 * share
         rows.append(

@@ -121,7 +121,7 @@ def test_progress_without_a_terminal_is_at_most_a_line_per_tenth() -> None:
     report, out = report_lines(Clock())
 
     for n_finished in range(0, 201):
-        report(n_finished, 200)
+        report("episodes", n_finished, 200)
 
     lines = out.getvalue().splitlines()
     assert len(lines) == 10
@@ -135,7 +135,7 @@ def test_slow_progress_is_told_every_half_minute() -> None:
 
     for second in range(0, 100, 10):
         clock.now = float(second)
-        report(second // 10, 1000)
+        report("episodes", second // 10, 1000)
 
     assert [line.split()[1] for line in out.getvalue().splitlines()] == [
         "3/1000",
@@ -149,7 +149,7 @@ def test_time_left_follows_the_speed() -> None:
     report, out = report_lines(clock)
 
     for n_finished in (0, 10, 20, 30):
-        report(n_finished, 100)
+        report("episodes", n_finished, 100)
         clock.now += 10.0
 
     assert out.getvalue().splitlines()[-1] == "episodes 30/100 (30%), 1 min 10 s left"
@@ -158,15 +158,25 @@ def test_time_left_follows_the_speed() -> None:
 def test_nothing_is_told_twice() -> None:
     report, out = report_lines(Clock())
 
-    report(10, 10)
-    report(10, 10)
+    report("episodes", 10, 10)
+    report("episodes", 10, 10)
 
     assert out.getvalue() == "episodes 10/10 (100%)\n"
 
 
+def test_each_unit_has_lines_of_its_own() -> None:
+    report, out = report_lines(Clock())
+
+    report("passages", 8, 8)
+    report("episodes", 2, 4)
+
+    assert out.getvalue().splitlines()[0] == "passages 8/8 (100%)"
+    assert out.getvalue().splitlines()[1].startswith("episodes 2/4 (50%)")
+
+
 def test_progress_goes_to_stderr(capsys: Captured) -> None:
-    with rendering.episode_progress() as report:
-        report(5, 5)
+    with rendering.progress() as report:
+        report("episodes", 5, 5)
 
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -179,10 +189,10 @@ def test_bar_on_a_terminal_starts_at_the_first_report(
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
 
-    with rendering.episode_progress() as report:
+    with rendering.progress() as report:
         before = capsys.readouterr().err
-        report(1, 4)
-        report(4, 4)
+        report("episodes", 1, 4)
+        report("episodes", 4, 4)
 
     assert before == ""
     assert "4/4" in capsys.readouterr().err
@@ -192,8 +202,8 @@ def test_loggers_keep_their_stream_after_the_bar(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("FORCE_COLOR", "1")
     streams = [getattr(handler, "stream", None) for handler in logging.getLogger().handlers]
 
-    with rendering.episode_progress() as report:
-        report(1, 2)
+    with rendering.progress() as report:
+        report("episodes", 1, 2)
 
     after = [getattr(handler, "stream", None) for handler in logging.getLogger().handlers]
     assert after == streams
@@ -273,7 +283,7 @@ def answered(**changes: Any) -> Answered:
     }
     question = Question("asked", "What is the capital of Peru?", choices=("Lima", "Quito"))
     table = result_builders.policy_table(CellSpec(retrieval_cost=0.11))
-    return Answered(question, Outcome(**{**values, **changes}), table)
+    return Answered(question, "argo", Outcome(**{**values, **changes}), table)
 
 
 def test_trajectory_is_shown_step_by_step(capsys: Captured) -> None:

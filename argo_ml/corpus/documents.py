@@ -15,6 +15,9 @@ from argo_ml.errors import DataError
 JSONL = ".jsonl"
 WHAT_WORKS = f"give a folder of {' '.join(READERS)} files, or a FlashRAG corpus ({JSONL})"
 
+NOTICES = frozenset({"ATTRIBUTION", "COPYING", "LICENCE", "LICENSE", "NOTICE"})
+"""Names, in capitals, of files about the rights in a folder's documents: no documents."""
+
 NO_TEXT = "no text"
 """Why a page that only lists other pages is rejected."""
 
@@ -33,7 +36,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class DocumentSet:
-    """``n_ignored`` counts files of kinds that are not read."""
+    """``n_ignored`` counts files of kinds that are not read, and `NOTICES`."""
 
     documents: tuple[Document, ...]
     rejected: tuple[Rejected, ...] = ()
@@ -74,7 +77,7 @@ def _read_corpus(path: Path) -> DocumentSet:
 
 def _read_folder(folder: Path) -> DocumentSet:
     files = sorted(_visible_files(folder), key=lambda file: file.relative_to(folder).as_posix())
-    known = [file for file in files if file.suffix.lower() in READERS]
+    known = [file for file in files if file.suffix.lower() in READERS and file.stem not in NOTICES]
     found = _read_files(folder, known)
     return DocumentSet(found.documents, found.rejected, len(files) - len(known))
 

@@ -17,6 +17,7 @@ from argo_ml.corpus.index import HNSW, IndexContent, IndexStore, OnProgress, ope
 from argo_ml.corpus.splitting import SplitSettings, embedded_text, split
 from argo_ml.errors import DataError
 from argo_ml.fetch import ORAN_DOCS
+from argo_ml.observing import unobserved
 from argo_ml.types import Passage
 
 logger = logging.getLogger(__name__)
@@ -44,11 +45,7 @@ class Corpus:
     n_ignored: int = 0
 
 
-def ignore_progress(n_done: int, n_total: int) -> None:
-    """The observer of a caller who wants none."""
-
-
-def open_corpus(spec: ExperimentSpec, on_progress: OnProgress = ignore_progress) -> Corpus:
+def open_corpus(spec: ExperimentSpec, on_progress: OnProgress = unobserved) -> Corpus:
     """Find the index of the spec's documents, or build it.
 
     ``on_progress`` is told how many passages are embedded, and of how many. Raises `DataError`,
@@ -77,7 +74,7 @@ def index_documents(
     embedder: Embedder,
     store: IndexStore,
     locks: Path,
-    on_progress: OnProgress = ignore_progress,
+    on_progress: OnProgress = unobserved,
 ) -> Corpus:
     """Split, embed and store documents, unless ``store`` has their index."""
     from argo_ml.corpus.retriever import ChromaRetriever
@@ -143,7 +140,7 @@ def _store(spec: ExperimentSpec) -> IndexStore:
 
 def _log_unused(found: DocumentSet) -> None:
     if found.n_ignored:
-        logger.info("files of other kinds left out of the corpus: %d", found.n_ignored)
+        logger.info("files of other kinds, or about rights, left out: %d", found.n_ignored)
     unreadable = [rejected for rejected in found.rejected if rejected.reason != NO_TEXT]
     n_empty = len(found.rejected) - len(unreadable)
     if n_empty:

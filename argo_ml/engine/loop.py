@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from argo_ml.corpus.base import Retriever
 from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring
+from argo_ml.observing import unobserved
 from argo_ml.pipeline.requests import Request, Requesting, Response, Retrieval
 from argo_ml.types import Outcome
 
@@ -26,10 +27,6 @@ class Finished:
     paid_calls: int
 
 
-def ignore_progress(n_finished: int) -> None:
-    """The observer of a caller who wants none."""
-
-
 class Engine:
     """Runs episodes against one model and one retriever; identical requests run once."""
 
@@ -40,7 +37,7 @@ class Engine:
     def run(
         self,
         episodes: Sequence[Requesting[Outcome]],
-        on_progress: Callable[[int], None] = ignore_progress,
+        on_progress: Callable[[int], None] = unobserved,
     ) -> list[Finished]:
         """Outcomes in the order of ``episodes``.
 

@@ -20,19 +20,13 @@ from argo_ml.experiments.grid import run_shard
 from argo_ml.experiments.journal import Journal
 from argo_ml.experiments.results import Results
 from argo_ml.experiments.workbench import Workbench
+from argo_ml.observing import EPISODES, Report
 from argo_ml.tracking.runs import TrackedRun
 from argo_ml.tracking.system import system_metrics
 
 RESULTS = "results.json"
 PASSAGES = "passages.jsonl"
 OWNER = "owner"
-
-Progress = Callable[[int, int], None]
-"""Told the episodes finished and the episodes in all."""
-
-
-def no_progress(n_finished: int, n_episodes: int) -> None:
-    """The observer of a caller who wants none."""
 
 
 def execute(
@@ -41,7 +35,7 @@ def execute(
     owner: TrackedRun,
     cell_runs: Sequence[CellRun],
     journal: Journal,
-    on_progress: Progress,
+    report: Report,
 ) -> Results:
     """Run what is not done yet, end every cell's run, and store the results on ``owner``.
 
@@ -52,7 +46,7 @@ def execute(
         system_metrics(owner),
         tempfile.TemporaryDirectory() as temporary,
     ):
-        _run_shards(spec, bench, owner, cell_runs, journal, on_progress)
+        _run_shards(spec, bench, owner, cell_runs, journal, report)
         folder = Path(temporary)
         _write_records(journal, cell_runs, folder)
         for cell_run in cell_runs:
@@ -92,7 +86,7 @@ def _run_shards(
     owner: TrackedRun,
     cell_runs: Sequence[CellRun],
     journal: Journal,
-    on_progress: Progress,
+    report: Report,
 ) -> None:
     shards = make_shards(bench.questions.questions, spec.shard_size)
     cells = [cell_run.cell for cell_run in cell_runs]
@@ -102,7 +96,7 @@ def _run_shards(
         is_new = shard.index not in journal
         if is_new:
             engine = bench.engine(f"{owner.run_id}/{shard.index}")
-            record = run_shard(shard, cells, engine, _beginning_at(n_done, n_episodes, on_progress))
+            record = run_shard(shard, cells, engine, _beginning_at(n_done, n_episodes, report))
             journal.write(shard.index, record)
         else:
             record = journal.read(shard.index)
@@ -111,12 +105,12 @@ def _run_shards(
             cell_run.results.extend(record.results[cell_run.cell.id])
             if is_new or shard is shards[-1]:
                 cell_run.log_progress()
-        on_progress(n_done, n_episodes)
+        report(EPISODES, n_done, n_episodes)
 
 
-def _beginning_at(n_before: int, n_episodes: int, on_progress: Progress) -> Callable[[int], None]:
-    """Tells ``on_progress`` of a shard's episodes after those of earlier shards."""
-    return lambda n_finished: on_progress(n_before + n_finished, n_episodes)
+def _beginning_at(n_before: int, n_episodes: int, report: Report) -> Callable[[int], None]:
+    """Reports a shard's episodes after those of earlier shards."""
+    return lambda n_finished: report(EPISODES, n_before + n_finished, n_episodes)
 
 
 def _write_records(journal: Journal, cell_runs: Sequence[CellRun], folder: Path) -> None:

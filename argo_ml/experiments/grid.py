@@ -20,7 +20,9 @@ from argo_ml.experiments.workbench import Workbench
 from argo_ml.pipeline import Pipeline, build_pipeline, run_episode
 from argo_ml.policies import Policy, make_policy
 from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.evaluation import ProgressPolicy, policy_value
 from argo_ml.policies.mdp import MDPSpec, Solution, solve
+from argo_ml.policies.thresholds import ThresholdPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,14 @@ def prepare_cells(specs: Sequence[CellSpec], bench: Workbench) -> list[Cell]:
         mdp = spec.mdp(spec.retrieval_cost)
         if mdp not in solutions:
             solutions[mdp] = solve(mdp)
+        policy = cell_policy(spec, solutions[mdp])
         cells.append(
             Cell(
                 spec=spec,
                 id=spec.cell_id(bench.digests),
-                policy=cell_policy(spec, solutions[mdp]),
+                policy=policy,
                 pipeline=build_pipeline(spec, bench.model.count_tokens),
-                table=policy_table(solutions[mdp]),
+                table=policy_table(solutions[mdp], policy),
             )
         )
     return cells
@@ -61,7 +64,10 @@ def cell_policy(spec: CellSpec, solution: Solution) -> Policy:
     return make_policy(spec.strategy, context)
 
 
-def policy_table(solution: Solution) -> PolicyTable:
+def policy_table(solution: Solution, policy: Policy) -> PolicyTable:
+    """The solved process, and what acting by ``policy`` is worth in it."""
+    value = policy_value(solution.spec, policy) if isinstance(policy, ProgressPolicy) else None
+    thresholds = policy if isinstance(policy, ThresholdPolicy) else None
     return PolicyTable(
         states=solution.states,
         value=solution.value,
@@ -69,10 +75,10 @@ def policy_table(solution: Solution) -> PolicyTable:
         q_reason=solution.q_reason,
         q_stop=solution.q_stop,
         actions=tuple(action.value for action in solution.actions),
-        theta_cont=solution.theta_cont,
-        theta_star=solution.theta_star,
-        policy_value=solution.threshold_value,
-        policy_regret=solution.policy_regret,
+        theta_cont=thresholds and thresholds.theta_cont,
+        theta_star=thresholds and thresholds.theta_star,
+        policy_value=value,
+        policy_regret=None if value is None else solution.optimal_value - value,
     )
 
 

@@ -60,7 +60,8 @@ def cell_metrics(
 
     ``retrieval_success_rate`` is over the retrievals made and absent where none was made, and
     ``accuracy_per_cost`` is absent where nothing was spent: 0 would claim a failure and MLflow
-    takes no NaN for a number.
+    takes no NaN for a number. ``policy_value`` and ``policy_regret`` are those of the cell's own
+    policy in the MDP, absent where it decides by more than progress.
     """
     if not questions:
         raise ValueError("a cell without questions has no metrics")
@@ -69,8 +70,9 @@ def cell_metrics(
     metrics["accuracy_ci_low"] = interval.low
     metrics["accuracy_ci_high"] = interval.high
     metrics["utility"] = metrics["accuracy"] - mu * metrics["cost"]
-    metrics["policy_value"] = policy.policy_value
-    metrics["policy_regret"] = policy.policy_regret
+    if policy.policy_value is not None and policy.policy_regret is not None:
+        metrics["policy_value"] = policy.policy_value
+        metrics["policy_regret"] = policy.policy_regret
     metrics["lm_calls_total"] = float(sum(map(lm_calls, questions)))
     metrics["lm_calls_paid_total"] = float(sum(row.lm_calls_paid for row in questions))
     n_retrievals = sum(map(retrieval_calls, questions))

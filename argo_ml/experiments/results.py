@@ -40,7 +40,7 @@ class QuestionResult(Record):
 
 
 class PolicyTable(Record):
-    """The solved MDP of one price, one entry per state."""
+    """The solved MDP of one price, one entry per state, and the cell's own policy in it."""
 
     states: tuple[float, ...]
     value: tuple[float, ...]
@@ -48,11 +48,14 @@ class PolicyTable(Record):
     q_reason: tuple[float, ...]
     q_stop: tuple[float, ...]
     actions: tuple[str, ...]
-    theta_cont: float
-    theta_star: float
-    policy_value: float
-    """Exact value from U = 0 of acting by the two thresholds."""
-    policy_regret: float
+    theta_cont: float | None
+    theta_star: float | None
+    """The thresholds that the cell's strategy acts by; None where it has no such pair."""
+    policy_value: float | None
+    """Exact value from U = 0 of acting by the cell's policy; None where progress alone does not
+    decide what it does."""
+    policy_regret: float | None
+    """What that falls short of the best value."""
 
 
 class CellResult(Record):

@@ -13,12 +13,13 @@ import yaml
 from argo_ml.config import CellSpec, ExperimentSpec, SweepSpec, build
 from argo_ml.errors import ConfigError
 from argo_ml.experiments.cell_run import CellRun, cell_tags
-from argo_ml.experiments.execution import RESULTS, Progress, execute, no_progress, open_journal
+from argo_ml.experiments.execution import RESULTS, execute, open_journal
 from argo_ml.experiments.grid import Cell, prepare_cells
 from argo_ml.experiments.journal import Journal
 from argo_ml.experiments.metrics import sweep_metrics
 from argo_ml.experiments.results import Results
 from argo_ml.experiments.workbench import Workbench
+from argo_ml.observing import Report, unobserved
 from argo_ml.tracking import environment, runs
 from argo_ml.tracking.figures import redraw
 from argo_ml.tracking.runs import TrackedRun, Tracking, connect
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 SPEC = "spec.yaml"
 
 
-def run_sweep(spec: SweepSpec, on_progress: Progress = no_progress) -> Results:
+def run_sweep(spec: SweepSpec, report: Report = unobserved) -> Results:
     """Run a sweep, or continue the one that ``spec.resume`` names.
 
     Raises:
@@ -36,30 +37,30 @@ def run_sweep(spec: SweepSpec, on_progress: Progress = no_progress) -> Results:
     """
     tracking = connect(spec.tracking_uri, spec.experiment)
     if spec.resume:
-        return _resume(spec, tracking, on_progress)
+        return _resume(spec, tracking, report)
     name = f"sweep {spec.mode} {spec.difficulty} {spec.dataset} {Path(spec.model).name}"
     run = tracking.adopt_or_create(name, {runs.KIND: "sweep", runs.NOTE: _describe(spec)})
     with run.recording_failure(), open_journal(spec, run.run_id) as journal:
         _store_spec(run, spec)
-        bench = Workbench.open(spec)
+        bench = Workbench.open(spec, report)
         run.log(params={**spec.model_dump(mode="json"), **bench.digests})
         run.log_inputs(bench.inputs(spec))
-        return _run_cells(spec, bench, tracking, run, journal, on_progress)
+        return _run_cells(spec, bench, tracking, run, journal, report)
 
 
-def run_cell(spec: CellSpec, on_progress: Progress = no_progress) -> Results:
+def run_cell(spec: CellSpec, report: Report = unobserved) -> Results:
     """Run one cell as a run of its own, without a sweep."""
     tracking = connect(spec.tracking_uri, spec.experiment)
     name = f"{spec.strategy} c_r={spec.retrieval_cost:g}"
     run = tracking.adopt_or_create(name, {runs.KIND: "cell"})
     with run.recording_failure(), open_journal(spec, run.run_id) as journal:
         _store_spec(run, spec)
-        bench = Workbench.open(spec)
+        bench = Workbench.open(spec, report)
         [cell] = prepare_cells([spec], bench)
         run.log(tags=cell_tags(cell))
         cell_run = CellRun(cell, run)
         cell_run.start(bench.digests, bench.inputs(spec))
-        results = execute(spec, bench, run, [cell_run], journal, on_progress)
+        results = execute(spec, bench, run, [cell_run], journal, report)
         journal.remove()
         return results
 
@@ -77,12 +78,12 @@ def _run_cells(
     tracking: Tracking,
     run: TrackedRun,
     journal: Journal,
-    on_progress: Progress,
+    report: Report,
 ) -> Results:
     cells = prepare_cells(spec.cells(), bench)
     cell_runs = _open_cell_runs(cells, spec, bench, tracking, run)
     with _telling_how_to_resume(run.run_id):
-        results = execute(spec, bench, run, cell_runs, journal, on_progress)
+        results = execute(spec, bench, run, cell_runs, journal, report)
     with tempfile.TemporaryDirectory() as folder:
         redraw(results, Path(folder) / "figures")
         run.log_folder(Path(folder))
@@ -126,7 +127,7 @@ def _open_cell_runs(
     return cell_runs
 
 
-def _resume(spec: SweepSpec, tracking: Tracking, on_progress: Progress) -> Results:
+def _resume(spec: SweepSpec, tracking: Tracking, report: Report) -> Results:
     stored = tracking.get(spec.resume)
     if stored.data.tags.get(runs.KIND) != "sweep":
         raise ConfigError(f"resume={spec.resume}: that run is not a sweep")
@@ -139,9 +140,9 @@ def _resume(spec: SweepSpec, tracking: Tracking, on_progress: Progress) -> Resul
         full_spec = _stored_spec(spec, home)
         with open_journal(full_spec, spec.resume) as journal, run.recording_failure():
             run.reopen()
-            bench = Workbench.open(full_spec)
+            bench = Workbench.open(full_spec, report)
             _check_unchanged(spec.resume, stored.data.params, bench.digests)
-            return _run_cells(full_spec, bench, home, run, journal, on_progress)
+            return _run_cells(full_spec, bench, home, run, journal, report)
 
 
 @contextlib.contextmanager

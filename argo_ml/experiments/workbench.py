@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from argo_ml.config import ExperimentSpec
 from argo_ml.corpus import Corpus, open_corpus
@@ -12,6 +13,7 @@ from argo_ml.models import load_model
 from argo_ml.models.base import LanguageModel
 from argo_ml.models.cache import CachingModel, CallCache
 from argo_ml.models.call_store import model_digest
+from argo_ml.observing import PASSAGES, Report, unobserved
 from argo_ml.pipeline import prompts
 from argo_ml.tracking.runs import InputDataset
 
@@ -24,11 +26,11 @@ class Workbench:
     cache: CallCache
 
     @classmethod
-    def open(cls, spec: ExperimentSpec) -> Workbench:
+    def open(cls, spec: ExperimentSpec, report: Report = unobserved) -> Workbench:
         """Load questions first: they are the cheapest to be wrong."""
         questions = load_questions(spec)
         model = load_model(spec)
-        corpus = open_corpus(spec)
+        corpus = open_corpus(spec, partial(report, PASSAGES))
         return cls(questions, corpus, model, CallCache(spec.calls_path))
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from argo_ml.policies.base import Decision, State
@@ -19,8 +20,14 @@ class ArgoOptimal:
     actions: tuple[Action, ...]
 
     def decide(self, state: State, rng: random.Random) -> Decision:
-        action = self.actions[bisect_right(self.states, state.progress) - 1]
+        action = self._action(state.progress)
         return Decision(action, StopReason.POLICY if action is Action.STOP else None)
+
+    def probabilities(self, progress: float) -> Mapping[Action, float]:
+        return {self._action(progress): 1.0}
+
+    def _action(self, progress: float) -> Action:
+        return self.actions[bisect_right(self.states, progress) - 1]
 
 
 def argo_optimal(context: PolicyContext) -> ArgoOptimal:

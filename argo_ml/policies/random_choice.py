@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from argo_ml.policies.base import Decision, State
@@ -21,6 +22,11 @@ class RandomChoice:
         if state.progress >= self.theta_star:
             return STOP_AT_THRESHOLD
         return Decision(Action.RETRIEVE if rng.random() < 0.5 else Action.REASON)
+
+    def probabilities(self, progress: float) -> Mapping[Action, float]:
+        if progress >= self.theta_star:
+            return {Action.STOP: 1.0}
+        return {Action.RETRIEVE: 0.5, Action.REASON: 0.5}
 
 
 def random_choice(context: PolicyContext) -> RandomChoice:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from argo_ml.policies.base import Decision, State
@@ -25,6 +26,13 @@ class ThresholdPolicy:
             )
 
     def decide(self, state: State, rng: random.Random) -> Decision:
-        if state.progress >= self.theta_star:
-            return STOP_AT_THRESHOLD
-        return Decision(Action.RETRIEVE if state.progress < self.theta_cont else Action.REASON)
+        action = self._action(state.progress)
+        return STOP_AT_THRESHOLD if action is Action.STOP else Decision(action)
+
+    def probabilities(self, progress: float) -> Mapping[Action, float]:
+        return {self._action(progress): 1.0}
+
+    def _action(self, progress: float) -> Action:
+        if progress >= self.theta_star:
+            return Action.STOP
+        return Action.RETRIEVE if progress < self.theta_cont else Action.REASON

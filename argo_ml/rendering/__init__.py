@@ -1,16 +1,15 @@
 """What the command line shows: the only place beside the commands that writes to the terminal."""
 
 from argo_ml.rendering.checks import print_check, print_corpus, print_verdict
-from argo_ml.rendering.progress import episode_progress, passage_progress
+from argo_ml.rendering.progress import progress
 from argo_ml.rendering.results import print_results
 from argo_ml.rendering.trajectory import print_answered
 
 __all__ = [
-    "episode_progress",
-    "passage_progress",
     "print_answered",
     "print_check",
     "print_corpus",
     "print_results",
     "print_verdict",
+    "progress",
 ]

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.progress import (
@@ -20,51 +20,46 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from argo_ml.observing import Report
 from argo_ml.rendering.console import console
 
 LINE_EVERY_SHARE = 0.1
 LINE_EVERY_S = 30.0
 _SPEED_WINDOW_S = 120.0
 
-Report = Callable[[int, int], None]
-"""Told how many are finished and how many there are in all."""
-
 
 @contextlib.contextmanager
-def episode_progress() -> Iterator[Report]:
-    """Shows the episodes of a sweep or a cell."""
-    with _progress("episodes") as report:
-        yield report
-
-
-@contextlib.contextmanager
-def passage_progress() -> Iterator[Report]:
-    """Shows the passages that are embedded."""
-    with _progress("passages") as report:
-        yield report
-
-
-@contextlib.contextmanager
-def _progress(unit: str) -> Iterator[Report]:
+def progress() -> Iterator[Report]:
     """Shows what is finished, of how many, and the time left, on stderr.
 
     Nothing is shown before the first report, since loading a model shows progress of its own.
     """
     target = console(stderr=True)
     if not target.is_terminal:
-        yield LineReport(target, unit)
+        yield LineReport(target)
         return
     with contextlib.ExitStack() as until_the_end:
-        bar = _BarReport(target, unit, until_the_end)
-        yield bar
+        yield _BarReport(target, until_the_end)
 
 
 class LineReport:
     """One line per tenth of all or per half a minute, whichever comes first."""
 
-    def __init__(
-        self, target: Console, unit: str = "episodes", clock: GetTimeCallable = time.monotonic
-    ) -> None:
+    def __init__(self, target: Console, clock: GetTimeCallable = time.monotonic) -> None:
+        self._console = target
+        self._clock = clock
+        self._units: dict[str, _UnitLines] = {}
+
+    def __call__(self, unit: str, n_finished: int, n_total: int) -> None:
+        if unit not in self._units:
+            self._units[unit] = _UnitLines(self._console, unit, self._clock)
+        self._units[unit].update(n_finished, n_total)
+
+
+class _UnitLines:
+    """The lines of one thing that is counted."""
+
+    def __init__(self, target: Console, unit: str, clock: GetTimeCallable) -> None:
         self._console = target
         self._unit = unit
         self._clock = clock
@@ -72,21 +67,19 @@ class LineReport:
         self._shown = 0
         self._shown_at = clock()
 
-    def __call__(self, n_finished: int, n_episodes: int) -> None:
-        time_left = self._estimate.update(n_finished, n_episodes)
+    def update(self, n_finished: int, n_total: int) -> None:
+        time_left = self._estimate.update(n_finished, n_total)
         is_due = (
-            n_finished - self._shown >= LINE_EVERY_SHARE * n_episodes
+            n_finished - self._shown >= LINE_EVERY_SHARE * n_total
             or self._clock() - self._shown_at >= LINE_EVERY_S
         )
-        is_end = n_finished == n_episodes
+        is_end = n_finished == n_total
         if n_finished == self._shown or not (is_due or is_end):
             return
         self._shown, self._shown_at = n_finished, self._clock()
-        share = f"{n_finished / n_episodes:.0%}"
+        share = f"{n_finished / n_total:.0%}"
         rest = "" if is_end or time_left is None else f", {_duration(time_left)} left"
-        self._console.print(
-            f"{self._unit} {n_finished}/{n_episodes} ({share}){rest}", soft_wrap=True
-        )
+        self._console.print(f"{self._unit} {n_finished}/{n_total} ({share}){rest}", soft_wrap=True)
 
 
 class _Estimate:
@@ -98,20 +91,19 @@ class _Estimate:
         )
         self._task = self._progress.add_task("", total=None)
 
-    def update(self, n_finished: int, n_episodes: int) -> float | None:
-        self._progress.update(self._task, completed=n_finished, total=n_episodes)
+    def update(self, n_finished: int, n_total: int) -> float | None:
+        self._progress.update(self._task, completed=n_finished, total=n_total)
         return self._progress.tasks[0].time_remaining
 
 
 class _BarReport:
-    """A bar, drawn from the first report on."""
+    """A bar for each thing that is counted, drawn from its first report on."""
 
-    def __init__(self, target: Console, unit: str, until_the_end: contextlib.ExitStack) -> None:
-        self._unit = unit
+    def __init__(self, target: Console, until_the_end: contextlib.ExitStack) -> None:
         self._until_the_end = until_the_end
-        self._task: TaskID | None = None
+        self._tasks: dict[str, TaskID] = {}
         self._progress = Progress(
-            TextColumn(unit),
+            TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -121,12 +113,13 @@ class _BarReport:
             speed_estimate_period=_SPEED_WINDOW_S,
         )
 
-    def __call__(self, n_finished: int, n_episodes: int) -> None:
-        if self._task is None:
-            self._task = self._progress.add_task(self._unit, total=n_episodes)
+    def __call__(self, unit: str, n_finished: int, n_total: int) -> None:
+        if not self._tasks:
             self._until_the_end.enter_context(self._progress)
             self._until_the_end.enter_context(_log_above_bar())
-        self._progress.update(self._task, completed=n_finished)
+        if unit not in self._tasks:
+            self._tasks[unit] = self._progress.add_task(unit, total=n_total)
+        self._progress.update(self._tasks[unit], completed=n_finished)
 
 
 @contextlib.contextmanager

@@ -26,10 +26,11 @@ def print_answered(answered: Answered) -> None:
     out = console()
     question, outcome, table = answered.question, answered.outcome, answered.table
     out.print(Text.assemble(("Question  ", "bold"), question.text))
-    out.print(
-        f"The MDP's thresholds at this price: retrieve below U = {table.theta_cont:.3g}, "
-        f"stop at U = {table.theta_star:.3g}"
-    )
+    if table.theta_cont is not None and table.theta_star is not None:
+        out.print(
+            f"Thresholds of {answered.strategy}: retrieve below U = {table.theta_cont:.3g}, stop "
+            f"at U = {table.theta_star:.3g}"
+        )
     before = 0.0
     for number, step in enumerate(outcome.steps, 1):
         _print_step(out, number, step, before)

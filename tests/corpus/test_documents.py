@@ -65,10 +65,12 @@ def test_hidden_files_are_skipped_and_other_kinds_counted(tmp_path: Path) -> Non
         ".git/b.txt": "x",
         "c.csv": "x",
         "LICENSE": "x",
+        "ATTRIBUTION.md": "Who wrote it.",
+        "license.md": "A page about licences.",
     }
     found = read_documents(str(write(tmp_path, files)))
-    assert [document.id for document in found.documents] == ["a.txt"]
-    assert found.n_ignored == 2
+    assert [document.id for document in found.documents] == ["a.txt", "license.md"]
+    assert found.n_ignored == 3
 
 
 def test_line_ends_byte_order_marks_and_ruled_lines_go(tmp_path: Path) -> None:

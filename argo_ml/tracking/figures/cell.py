@@ -37,9 +37,9 @@ def _policy(result: CellResult) -> Figure:
     _mark_thresholds(axes, table)
     axes.set_xlabel("progress U")
     axes.set_ylabel("value (quality - price, discounted)")
+    own = "" if table.policy_value is None else f", by {result.strategy} {table.policy_value:.3f}"
     axes.set_title(
-        f"Policy at $c_r$ = {result.retrieval_cost:.4g}: V from U = 0 is {table.value[0]:.3f}, "
-        f"by thresholds {table.policy_value:.3f}"
+        f"Policy at $c_r$ = {result.retrieval_cost:.4g}: V from U = 0 is {table.value[0]:.3f}{own}"
     )
     legend_below(figure)
     return figure
@@ -50,6 +50,8 @@ def _mark_thresholds(axes: Axes, table: PolicyTable) -> None:
         (table.theta_cont, r"$\theta_{cont}$", 0.03, 0.95),
         (table.theta_star, r"$\theta^*$", 0.12, 0.87),
     ):
+        if threshold is None:
+            continue
         is_left = threshold < 0.5 * table.states[-1]
         axes.axvline(threshold, color="#555555", linewidth=0.9)
         axes.annotate(

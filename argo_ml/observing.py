@@ -1,0 +1,15 @@
+"""Who is told how far something long is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Report = Callable[[str, int, int], None]
+"""Told what is counted (`EPISODES`, `PASSAGES`), how many are finished, and of how many."""
+
+EPISODES = "episodes"
+PASSAGES = "passages"
+
+
+def unobserved(*counts: object) -> None:
+    """The observer of a caller who wants none."""
