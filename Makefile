@@ -13,7 +13,7 @@ export PATH := $(BIN):$(PATH)
 export GIT_PYTHON_REFRESH ?= quiet
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
-.PHONY: help small medium full test lint types unit env ui mlproject constraints clean
+.PHONY: help small medium full test lint types unit env ui mlproject docs constraints clean
 
 help:
 	@echo "make small        environment, embedded model, small sweep, result table"
@@ -45,6 +45,9 @@ ui: $(RUNTIME)
 
 mlproject: $(RUNTIME)
 	python -m argo_ml.entry_points
+
+docs: $(RUNTIME)
+	python -m argo_ml.parameter_tables
 
 constraints: $(DEVELOPMENT)
 	tools/write_constraints.sh

@@ -12,8 +12,12 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import result_builders
+from argo_ml.config import SweepSpec
 from argo_ml.entry_points import ENTRY_POINTS, project_text
+from argo_ml.experiments.metrics import sweep_metrics
 from argo_ml.options import SpecCommand
+from argo_ml.parameter_tables import parameters_text
 
 try:
     import tomllib
@@ -90,6 +94,31 @@ def test_mlproject_is_what_the_specs_say() -> None:
     written = (ROOT / "MLproject").read_text(encoding="utf-8")
 
     assert written == project_text(), "run make mlproject"
+
+
+def test_parameter_documentation_is_what_the_specs_say() -> None:
+    written = (ROOT / "docs/parameters.md").read_text(encoding="utf-8")
+
+    assert written == parameters_text(), "run make docs"
+
+
+@pytest.mark.parametrize("name", sorted(ENTRY_POINTS))
+def test_every_parameter_of_an_entry_point_is_documented(name: str) -> None:
+    _, spec_type = ENTRY_POINTS[name]
+
+    text = parameters_text()
+
+    assert [field for field in spec_type.model_fields if f"| `{field}`" not in text] == []
+
+
+def test_every_metric_is_documented() -> None:
+    results = result_builders.results(SweepSpec(n_questions=2, n_prices=1))
+    text = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
+
+    recorded = {*sweep_metrics(results), *(name for cell in results.cells for name in cell.metrics)}
+
+    generic = {re.sub(r"^((mean|best)_[a-z]+)_.*", r"\1_<strategy>", name) for name in recorded}
+    assert sorted(name for name in generic if f"`{name}`" not in text) == []
 
 
 @pytest.mark.parametrize("name", sorted(ENTRY_POINTS))

@@ -1,0 +1,132 @@
+"""The documentation of every parameter, generated from the specs.
+
+``python -m argo_ml.parameter_tables`` writes docs/parameters.md of the current folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le
+from pydantic.fields import FieldInfo
+
+from argo_ml.command_specs import AnswerSpec, CachePruneSpec, DoctorSpec, FetchSpec, VerifySpec
+from argo_ml.config import (
+    CacheFields,
+    CellSpec,
+    CorpusFields,
+    EpisodeFields,
+    ExperimentSpec,
+    MDPFields,
+    ModelFields,
+    QuestionFields,
+    Spec,
+    SweepSpec,
+    TrackingFields,
+    is_operational,
+)
+from argo_ml.options import default_text
+
+TARGET = Path("docs/parameters.md")
+
+HEAD = """\
+# Parameters
+
+Written by `make docs` from `argo_ml/config.py` and `argo_ml/command_specs.py`.
+
+`-P name=value` of `mlflow run` and `--name value` of `argo-ml` are the same parameters. A value
+comes from the command line, else from the environment (`ARGO_ML_<NAME>`), else from the file of
+`--params FILE` (YAML or JSON; commands of `argo-ml` only), else it is the default. An empty value
+means «not set». An unknown name or a bad value ends the command with one line that says what works.
+
+Parameters marked ○ cannot change a number of a result, and so do not count in a cell's identity:
+where files lie, how much runs at once. Questions, documents and models count by their contents.
+"""
+
+GROUPS: tuple[tuple[str, str, type[Spec], type[Spec] | None], ...] = (
+    ("Questions", "`main`, `run`, `index`, `answer`", QuestionFields, None),
+    ("Cache", "all but `verify`", CacheFields, None),
+    ("Corpus", "`main`, `run`, `index`, `answer`, `doctor`", CorpusFields, CacheFields),
+    ("Model", "`main`, `run`, `index`, `answer`, `doctor`", ModelFields, None),
+    ("Episode", "`main`, `run`, `index`, `answer`", EpisodeFields, None),
+    ("Decision process", "`main`, `run`, `index`, `answer`", MDPFields, None),
+    ("Tracking and execution", "`main`, `run`, `index`, `answer`", TrackingFields, None),
+    ("Sweep", "`main`", SweepSpec, ExperimentSpec),
+    ("Cell", "`run`, `answer`", CellSpec, ExperimentSpec),
+    ("Answer", "`answer`", AnswerSpec, CellSpec),
+    ("Fetch", "`fetch`", FetchSpec, CacheFields),
+    ("Doctor", "`doctor`, beside those of model and corpus", DoctorSpec, None),
+    ("Verify", "`verify`", VerifySpec, None),
+    ("Pruning the call cache", "`argo-ml cache prune`", CachePruneSpec, CacheFields),
+)
+"""Title, entry points, spec, and the spec whose fields another group shows."""
+
+_SHOWN_WITH_DOCTOR = {**ModelFields.model_fields, **CorpusFields.model_fields}
+
+
+def parameters_text() -> str:
+    return HEAD + "".join(_group(*group) for group in GROUPS)
+
+
+def _group(title: str, entry_points: str, spec: type[Spec], base: type[Spec] | None) -> str:
+    elsewhere = set(base.model_fields) if base else set()
+    if spec is DoctorSpec:
+        elsewhere |= set(_SHOWN_WITH_DOCTOR)
+    rows = [
+        _row(name, field) for name, field in spec.model_fields.items() if name not in elsewhere
+    ]
+    head = f"\n## {title}\n\nOf {entry_points}.\n\n| parameter | default | values | meaning |\n"
+    return head + "|---|---|---|---|\n" + "".join(rows)
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    mark = " ○" if is_operational(field) else ""
+    default = default_text(field)
+    shown = f"`{default}`" if default else "not set"
+    values = "; ".join(dict.fromkeys(_values(field))) or "text"
+    meaning = (field.description or "").replace("|", "\\|")
+    return f"| `{name}`{mark} | {shown} | {values} | {meaning} |\n"
+
+
+def _values(field: FieldInfo) -> Iterator[str]:
+    """What the field takes, in words."""
+    yield from _type_values(field.annotation)
+    yield from _bounds(field.metadata)
+
+
+def _type_values(annotation: Any) -> Iterator[str]:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        yield ", ".join(f"`{argument}`" for argument in arguments)
+    elif origin is Annotated:
+        yield from _type_values(arguments[0])
+        for extra in arguments[1:]:
+            yield from _bounds(getattr(extra, "metadata", ()))
+    elif origin in (Union, UnionType):
+        for argument in arguments:
+            if argument is not type(None):
+                yield from _type_values(argument)
+    elif origin is tuple:
+        yield "list"
+    elif annotation in _NAMES:
+        yield _NAMES[annotation]
+
+
+_NAMES = {int: "whole number", float: "number", bool: "`true`, `false`", Path: "path"}
+
+
+def _bounds(metadata: Any) -> Iterator[str]:
+    for bound in metadata:
+        if isinstance(bound, Gt):
+            yield f"> {bound.gt}"
+        elif isinstance(bound, Ge):
+            yield f"≥ {bound.ge}"
+        elif isinstance(bound, Le):
+            yield f"≤ {bound.le}"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(parameters_text(), encoding="utf-8")
