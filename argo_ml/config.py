@@ -140,6 +140,11 @@ class ModelFields(Spec):
     batch_tokens: int = Field(
         8192, ge=128, **operational("Most tokens (with padding) in one batch of the model.")
     )
+    prefix_cache_mb: int = Field(
+        1024,
+        ge=0,
+        **operational("MiB for prompts' beginnings that later prompts reuse; 0: none."),
+    )
 
 
 class EpisodeFields(Spec):

@@ -39,7 +39,8 @@ Written by `make docs` from `argo_ml/config.py` and `argo_ml/command_specs.py`.
 
 `-P name=value` of `mlflow run` and `--name value` of `argo-ml` are the same parameters. A value
 comes from the command line, else from the environment (`ARGO_ML_<NAME>`), else from the file of
-`--params FILE` (YAML or JSON; commands of `argo-ml` only), else it is the default. An empty value
+`--params FILE` (YAML or JSON), else it is the default. `mlflow run` passes every parameter on the
+command line, so environment and file are for the commands of `argo-ml`. An empty value
 means «not set». An unknown name or a bad value ends the command with one line that says what works.
 
 Parameters marked ○ cannot change a number of a result, and so do not count in a cell's identity:
@@ -75,9 +76,7 @@ def _group(title: str, entry_points: str, spec: type[Spec], base: type[Spec] | N
     elsewhere = set(base.model_fields) if base else set()
     if spec is DoctorSpec:
         elsewhere |= set(_SHOWN_WITH_DOCTOR)
-    rows = [
-        _row(name, field) for name, field in spec.model_fields.items() if name not in elsewhere
-    ]
+    rows = [_row(name, field) for name, field in spec.model_fields.items() if name not in elsewhere]
     head = f"\n## {title}\n\nOf {entry_points}.\n\n| parameter | default | values | meaning |\n"
     return head + "|---|---|---|---|\n" + "".join(rows)
 

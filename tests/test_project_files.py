@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import result_builders
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-import result_builders
 from argo_ml.config import SweepSpec
 from argo_ml.entry_points import ENTRY_POINTS, project_text
 from argo_ml.experiments.metrics import sweep_metrics

@@ -144,6 +144,17 @@ def test_slow_progress_is_told_every_half_minute() -> None:
     ]
 
 
+def test_a_long_beginning_is_told_as_well() -> None:
+    clock = Clock()
+    report, out = report_lines(clock)
+
+    for second in (0, 20, 40):
+        clock.now = float(second)
+        report("episodes", 0, 200)
+
+    assert out.getvalue() == "episodes 0/200 (0%)\n"
+
+
 def test_time_left_follows_the_speed() -> None:
     clock = Clock()
     report, out = report_lines(clock)

@@ -6,14 +6,19 @@ batched call per kind, hands the responses back, and retires the finished.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from argo_ml.corpus.base import Retriever
+from argo_ml.engine.stages import RETRIEVE, StageTimes
 from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring
 from argo_ml.observing import unobserved
 from argo_ml.pipeline.requests import Request, Requesting, Response, Retrieval
 from argo_ml.types import Outcome
+
+RequestType = TypeVar("RequestType", Generation, Scoring)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +35,12 @@ class Finished:
 class Engine:
     """Runs episodes against one model and one retriever; identical requests run once."""
 
-    def __init__(self, model: LanguageModel, retriever: Retriever) -> None:
+    def __init__(
+        self, model: LanguageModel, retriever: Retriever, times: StageTimes | None = None
+    ) -> None:
         self._model = model
         self._retriever = retriever
+        self._times = times or StageTimes()
 
     def run(
         self,
@@ -66,12 +74,25 @@ class Engine:
         retrievals = [request for request in pending if isinstance(request, Retrieval)]
         responses: dict[Request, Response] = {}
         if generations:
-            completions = self._model.generate(generations)
-            responses.update(zip(generations, completions, strict=True))
+            responses.update(self._ask(self._model.generate, generations))
         if scorings:
-            responses.update(zip(scorings, self._model.score(scorings), strict=True))
-        responses.update(self._retrieve(retrievals))
+            responses.update(self._ask(self._model.score, scorings))
+        if retrievals:
+            with self._times.timing(RETRIEVE):
+                responses.update(self._retrieve(retrievals))
         return responses
+
+    def _ask(
+        self,
+        execute: Callable[[Sequence[RequestType]], Sequence[Completion | Scores]],
+        requests: Sequence[RequestType],
+    ) -> dict[Request, Response]:
+        started = time.perf_counter()
+        responses = execute(requests)
+        self._times.share_out(time.perf_counter() - started, requests, responses)
+        answered: dict[Request, Response] = {}
+        answered.update(zip(requests, responses, strict=True))
+        return answered
 
     def _retrieve(self, requests: Sequence[Retrieval]) -> dict[Request, Response]:
         responses: dict[Request, Response] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,17 @@ class CellRun:
     def metrics(self) -> dict[str, float]:
         return cell_metrics(self.results, self.cell.spec.mu, self.cell.table)
 
-    def log_progress(self) -> None:
-        if not self.finished:
-            self.run.log(metrics=self.metrics(), step=len(self.results))
+    def progress_logger(self) -> Callable[[], None]:
+        """What logs the metrics of the results until now, also later and in another thread."""
+        if self.finished:
+            return lambda: None
+        results = tuple(self.results)
+
+        def log() -> None:
+            metrics = cell_metrics(results, self.cell.spec.mu, self.cell.table)
+            self.run.log(metrics=metrics, step=len(results))
+
+        return log
 
     def finish(self, folder: Path) -> None:
         """Store the artifacts, among them the trajectories already in ``folder``, and end."""

@@ -6,6 +6,7 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from argo_ml.config import ExperimentSpec
@@ -15,6 +16,7 @@ from argo_ml.datasets.answers import (
     random_share,
 )
 from argo_ml.engine.shards import make_shards
+from argo_ml.engine.stages import LOG, StageTimes
 from argo_ml.experiments.cell_run import TRAJECTORIES, CellRun
 from argo_ml.experiments.grid import run_shard
 from argo_ml.experiments.journal import Journal
@@ -41,18 +43,22 @@ def execute(
 
     After an error the unfinished cells end as FAILED with it; finished shards stay in the journal.
     """
+    times = StageTimes()
     with (
         _failing_with(cell_runs),
         system_metrics(owner),
         tempfile.TemporaryDirectory() as temporary,
     ):
-        _run_shards(spec, bench, owner, cell_runs, journal, report)
+        _run_shards(spec, bench, owner, cell_runs, journal, report, times)
         folder = Path(temporary)
-        _write_records(journal, cell_runs, folder)
-        for cell_run in cell_runs:
-            cell_run.finish(folder / cell_run.cell.id)
-        results = collect(spec, bench, owner, cell_runs)
-        _store_results(owner, results, folder / OWNER)
+        with times.timing(LOG):
+            _write_records(journal, cell_runs, folder)
+            for cell_run in cell_runs:
+                cell_run.finish(folder / cell_run.cell.id)
+            results = collect(spec, bench, owner, cell_runs)
+            _store_results(owner, results, folder / OWNER)
+    seconds = times.seconds()
+    owner.log(metrics={f"seconds_{stage}": value for stage, value in seconds.items()})
     return results
 
 
@@ -87,25 +93,60 @@ def _run_shards(
     cell_runs: Sequence[CellRun],
     journal: Journal,
     report: Report,
+    times: StageTimes,
 ) -> None:
     shards = make_shards(bench.questions.questions, spec.shard_size)
     cells = [cell_run.cell for cell_run in cell_runs]
     n_episodes = len(bench.questions.questions) * len(cells)
     n_done = 0
-    for shard in shards:
-        is_new = shard.index not in journal
-        if is_new:
-            engine = bench.engine(f"{owner.run_id}/{shard.index}")
-            record = run_shard(shard, cells, engine, _beginning_at(n_done, n_episodes, report))
-            journal.write(shard.index, record)
-        else:
-            record = journal.read(shard.index)
-        n_done += len(shard.questions) * len(cells)
-        for cell_run in cell_runs:
-            cell_run.results.extend(record.results[cell_run.cell.id])
+    with _Background() as background:
+        for shard in shards:
+            is_new = shard.index not in journal
+            if is_new:
+                engine = bench.engine(f"{owner.run_id}/{shard.index}", times)
+                told = _beginning_at(n_done, n_episodes, report)
+                record = run_shard(shard, cells, engine, told)
+                journal.write(shard.index, record)
+            else:
+                record = journal.read(shard.index)
+            n_done += len(shard.questions) * len(cells)
+            for cell_run in cell_runs:
+                cell_run.results.extend(record.results[cell_run.cell.id])
             if is_new or shard is shards[-1]:
-                cell_run.log_progress()
-        report(EPISODES, n_done, n_episodes)
+                with times.timing(LOG):
+                    background.start([cell_run.progress_logger() for cell_run in cell_runs])
+            report(EPISODES, n_done, n_episodes)
+        with times.timing(LOG):
+            background.wait()
+
+
+class _Background:
+    """Logs one shard while the next one runs; an error is raised when the next one ends."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="argo-log")
+        self._running: Future[None] | None = None
+
+    def __enter__(self) -> _Background:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._executor.shutdown()
+
+    def start(self, work: Sequence[Callable[[], None]]) -> None:
+        """Begin ``work`` once what was begun before has ended."""
+        self.wait()
+
+        def run_all() -> None:
+            for each in work:
+                each()
+
+        self._running = self._executor.submit(run_all)
+
+    def wait(self) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            running.result()
 
 
 def _beginning_at(n_before: int, n_episodes: int, report: Report) -> Callable[[int], None]:

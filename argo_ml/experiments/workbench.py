@@ -9,6 +9,7 @@ from argo_ml.config import ExperimentSpec
 from argo_ml.corpus import Corpus, open_corpus
 from argo_ml.datasets import QuestionSet, load_questions
 from argo_ml.engine import Engine
+from argo_ml.engine.stages import StageTimes
 from argo_ml.models import load_model
 from argo_ml.models.base import LanguageModel
 from argo_ml.models.cache import CachingModel, CallCache
@@ -55,6 +56,7 @@ class Workbench:
             InputDataset("corpus", corpus.digest, corpus.source, "corpus", corpus.n_passages),
         ]
 
-    def engine(self, payer: str) -> Engine:
+    def engine(self, payer: str, times: StageTimes | None = None) -> Engine:
         """An engine whose executed calls are remembered as paid by ``payer``."""
-        return Engine(CachingModel(self.model, self.cache, payer), self.corpus.retriever)
+        model = CachingModel(self.model, self.cache, payer)
+        return Engine(model, self.corpus.retriever, times)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from argo_ml.types import Component
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,20 +14,33 @@ class Prompt:
     """One chat turn: static ``system`` text first, what changes last.
 
     ``prefix`` is text the assistant's turn already begins with (for example ``"Answer:"``).
+    The user's turn is ``history`` and then ``user``; later prompts are likely to begin with
+    ``history`` as well, so that a backend may keep what it computed for it.
     """
 
     system: str
     user: str
     prefix: str = ""
+    history: str = ""
+
+    @property
+    def turn(self) -> str:
+        """The user's turn."""
+        return self.history + self.user
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A request for a greedy continuation that ends at the first of ``stop`` (not included)."""
+    """A request for a greedy continuation that ends at the first of ``stop`` (not included).
+
+    ``component`` says who asks, for the accounting of time; requests that differ in it alone are
+    the same.
+    """
 
     prompt: Prompt
     max_new_tokens: int
     stop: tuple[str, ...] = ("\n",)
+    component: Component | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +49,7 @@ class Scoring:
 
     prompt: Prompt
     choices: tuple[str, ...]
+    component: Component | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,18 +29,20 @@ class OutOfMemory(Exception):
 class Size:
     """Tokens of one request: a prompt held ``copies`` times, each followed by ``new`` more.
 
-    ``shared`` prompts are additionally computed once before they are copied.
+    ``prompt`` are its tokens to compute, after ``known`` ones that are only held. ``shared``
+    prompts are additionally computed once before they are copied.
     """
 
     prompt: int
     new: int
     copies: int = 1
     shared: bool = False
+    known: int = 0
 
 
 def padded_tokens(sizes: Sequence[Size]) -> int:
     """Tokens that a batch of these requests keeps at once, padding included."""
-    prompt = max(size.prompt for size in sizes)
+    prompt = max(size.prompt for size in sizes) + max(size.known for size in sizes)
     new = max(size.new for size in sizes)
     rows = sum(size.copies for size in sizes)
     shared = sum(size.shared for size in sizes)
@@ -48,7 +50,7 @@ def padded_tokens(sizes: Sequence[Size]) -> int:
 
 
 def padding_share(sizes: Sequence[Size]) -> float:
-    """Share of a batch's prompt columns that hold padding, in [0, 1)."""
+    """Share of a batch's computed prompt columns that hold padding, in [0, 1)."""
     widest = max(size.prompt for size in sizes)
     return 1 - sum(size.prompt for size in sizes) / (widest * len(sizes))
 

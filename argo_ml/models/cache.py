@@ -78,13 +78,14 @@ class CachingModel:
 
 def request_key(identity: str, request: Generation | Scoring) -> str:
     """Digest of everything that can change the output of a call."""
-    content = [identity, type(request).__name__, asdict(request)]
+    fields = {name: value for name, value in asdict(request).items() if name != "component"}
+    content = [identity, type(request).__name__, fields]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _length(request: Generation | Scoring) -> int:
     prompt = request.prompt
-    return len(prompt.system) + len(prompt.user) + len(prompt.prefix)
+    return len(prompt.system) + len(prompt.turn) + len(prompt.prefix)
 
 
 def _completion_entry(key: str, response: Completion, payer: str) -> Entry:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from argo_ml.models.base import Prompt
 
 _MARK = "argo-ml-system-text"
+
+
+@dataclass(frozen=True, slots=True)
+class PromptIds:
+    """Token ids of a prompt; the first ``n_reusable`` are likely to begin later prompts too."""
+
+    ids: list[int]
+    n_reusable: int = 0
 
 
 class ChatFormat:
@@ -32,9 +42,9 @@ class ChatFormat:
 
     def render(self, prompt: Prompt) -> str:
         if not self.has_template:
-            parts = [prompt.system, prompt.user, prompt.prefix]
+            parts = [prompt.system, prompt.turn, prompt.prefix]
             return "\n\n".join(part for part in parts if part)
-        return self._chat(prompt.system, prompt.user) + prompt.prefix
+        return self._chat(prompt.system, prompt.turn) + prompt.prefix
 
     def encode(self, texts: list[str]) -> list[list[int]]:
         """Token ids of rendered texts; templates write the special tokens themselves."""
@@ -42,6 +52,24 @@ class ChatFormat:
             return []
         encoded = self._tokenizer(texts, add_special_tokens=not self.has_template)
         return [list(ids) for ids in encoded.input_ids]
+
+    def encode_prompts(self, prompts: Sequence[Prompt]) -> list[PromptIds]:
+        """Token ids of prompts; what stands before the end of ``history`` is reusable."""
+        if not prompts:
+            return []
+        texts = [self.render(prompt) for prompt in prompts]
+        if not self._tokenizer.is_fast:
+            return [PromptIds(ids) for ids in self.encode(texts)]
+        encoded = self._tokenizer(
+            texts, add_special_tokens=not self.has_template, return_offsets_mapping=True
+        )
+        ends = [_history_end(text, prompt) for text, prompt in zip(texts, prompts, strict=True)]
+        return [
+            PromptIds(list(ids), sum(stop <= end for _, stop in offsets))
+            for ids, offsets, end in zip(
+                encoded.input_ids, encoded.offset_mapping, ends, strict=True
+            )
+        ]
 
     def _chat(self, system: str, user: str) -> str:
         messages = [{"role": "user", "content": user}]
@@ -65,6 +93,12 @@ class ChatFormat:
         except TemplateError:
             return False
         return _MARK in text
+
+
+def _history_end(text: str, prompt: Prompt) -> int:
+    """Characters of a rendered prompt up to the end of its history, 0 where it is not found."""
+    begin = text.find(prompt.turn)
+    return begin + len(prompt.history) if begin >= 0 else 0
 
 
 def cut_at_stop(text: str, stop: tuple[str, ...]) -> tuple[str, bool]:

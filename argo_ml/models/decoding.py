@@ -9,10 +9,17 @@ from typing import Any
 import torch
 
 from argo_ml.errors import ModelError
+from argo_ml.models.chat import PromptIds
 from argo_ml.models.forward import Forward
+from argo_ml.models.growing_cache import empty_cache, filled_cache, is_plain
+from argo_ml.models.prefix_cache import PrefixCache
 
-VERSION = 1
+VERSION = 2
 """Part of a model's identity: raise it with every change that can change an output."""
+
+LIVE_SHARE = 0.75
+"""Finished rows leave a batch when at most this share of its rows is live: leaving copies the
+key-value cache, staying computes tokens that nobody reads."""
 
 Ids = Sequence[int]
 
@@ -38,98 +45,125 @@ class _State:
         self.logits = self.logits[index]
 
 
-def greedy(
-    forward: Forward,
-    prompts: Sequence[Ids],
-    limits: Sequence[int],
-    is_finished: Callable[[int, list[int]], bool],
-) -> list[list[int]]:
-    """New token ids of each prompt, the ending one included.
+class Decoder:
+    """Computes batches with one model; beginnings of prompts are kept in ``prefixes``."""
 
-    ``is_finished(row, new_ids)`` is asked after each token. Finished rows leave the batch. The
-    plain arg max is taken: a model's own generation settings (such as a repetition penalty) are
-    not applied. Raises `ModelError` where the logits are not numbers.
-    """
-    outputs: list[list[int]] = [[] for _ in prompts]
-    rows = list(range(len(prompts)))
-    with torch.inference_mode():
-        state = _prefill(forward, prompts)
-        while True:
-            new_ids = state.logits.argmax(dim=-1).tolist()
-            for row, token in zip(rows, new_ids, strict=True):
-                outputs[row].append(token)
-            live = [
-                position
-                for position, row in enumerate(rows)
-                if len(outputs[row]) < limits[row] and not is_finished(row, outputs[row])
-            ]
-            if not live:
-                return outputs
-            if len(live) < len(rows):
-                state.select(live)
-                rows = [rows[position] for position in live]
-            _advance(forward, state, [[outputs[row][-1]] for row in rows])
+    def __init__(self, forward: Forward, prefixes: PrefixCache) -> None:
+        self._forward = forward
+        self._prefixes = prefixes
+
+    def greedy(
+        self,
+        prompts: Sequence[PromptIds],
+        limits: Sequence[int],
+        is_finished: Callable[[int, list[int]], bool],
+    ) -> list[list[int]]:
+        """New token ids of each prompt, the ending one included.
+
+        ``is_finished(row, new_ids)`` is asked after each token. The plain arg max is taken: a
+        model's own generation settings (such as a repetition penalty) are not applied. Raises
+        `ModelError` where the logits are not numbers.
+        """
+        outputs: list[list[int]] = [[] for _ in prompts]
+        rows = list(range(len(prompts)))
+        live = set(rows)
+        with torch.inference_mode():
+            state = self._prefill(prompts)
+            while True:
+                new_ids = state.logits.argmax(dim=-1).tolist()
+                for row, token in zip(rows, new_ids, strict=True):
+                    if row in live:
+                        outputs[row].append(token)
+                        if len(outputs[row]) >= limits[row] or is_finished(row, outputs[row]):
+                            live.remove(row)
+                if not live:
+                    return outputs
+                if len(live) <= LIVE_SHARE * len(rows):
+                    kept = [position for position, row in enumerate(rows) if row in live]
+                    state.select(kept)
+                    rows = [rows[position] for position in kept]
+                self._advance(state, [[outputs[row][-1]] for row in rows])
+
+    def choice_log_likelihoods(
+        self, prompts: Sequence[PromptIds], choices: Sequence[Sequence[Ids]]
+    ) -> list[list[float]]:
+        """Summed log-likelihood (nats) of each prompt's choices, each at least one token.
+
+        A prompt is computed once; its choices start from copies of its key-value cache. Raises
+        `ModelError` where the logits are not numbers.
+        """
+        with torch.inference_mode():
+            state = self._prefill(prompts)
+            owners = [row for row, texts in enumerate(choices) for _ in texts]
+            flat = [ids for texts in choices for ids in texts]
+            first = torch.log_softmax(state.logits.float(), dim=-1)
+            totals = [float(first[owner, ids[0]]) for owner, ids in zip(owners, flat, strict=True)]
+            longer = [index for index, ids in enumerate(flat) if len(ids) > 1]
+            if longer:
+                state.select([owners[index] for index in longer])
+                rest = self._continuations(state, [flat[index] for index in longer])
+                for index, value in zip(longer, rest, strict=True):
+                    totals[index] += value
+        split = iter(totals)
+        return [[next(split) for _ in texts] for texts in choices]
+
+    def _prefill(self, prompts: Sequence[PromptIds]) -> _State:
+        """Compute all prompts but the beginnings that are known.
+
+        Columns are the known tokens, padded on the left, then the computed ones, padded on the
+        left too, so that every prompt ends in the last column.
+        """
+        n_cached = [self._prefixes.cached_tokens(prompt.ids) for prompt in prompts]
+        fresh = [prompt.ids[n:] for prompt, n in zip(prompts, n_cached, strict=True)]
+        config = self._forward.config
+        if any(n_cached):
+            ids = [prompt.ids for prompt in prompts]
+            cache = filled_cache(config, self._prefixes.read(ids, n_cached))
+        else:
+            cache = empty_cache(config)
+        device = self._forward.device
+        known = torch.tensor([_right_aligned([1] * n, max(n_cached)) for n in n_cached])
+        width = max(map(len, fresh))
+        new = torch.tensor([_right_aligned([1] * len(row), width) for row in fresh])
+        mask = torch.cat([known.long(), new], dim=1).to(device)
+        inputs = torch.tensor([_right_aligned(row, width) for row in fresh], device=device)
+        output = self._forward(inputs, mask, cache)
+        logits = output.logits[:, -1]
+        if bool(torch.isnan(logits).any()):
+            raise ModelError(
+                f"the model's output is not a number in {logits.dtype}".replace("torch.", "")
+                + "; use precision=bfloat16 or float32, or check its weights"
+            )
+        if is_plain(output.cache):
+            for row, (prompt, n) in enumerate(zip(prompts, n_cached, strict=True)):
+                begin = mask.shape[1] - len(fresh[row])
+                kept = prompt.ids[: prompt.n_reusable]
+                self._prefixes.write(kept, n, output.cache.layers, row, begin)
+        return _State(output.cache, mask, logits)
+
+    def _advance(self, state: _State, new_ids: Sequence[Ids]) -> None:
+        """Append one token to every row."""
+        ids = torch.tensor(new_ids, device=self._forward.device)
+        state.mask = torch.cat([state.mask, torch.ones_like(ids)], dim=1)
+        state.logits = self._forward(ids, state.mask, state.cache).logits[:, -1]
+
+    def _continuations(self, state: _State, texts: Sequence[Ids]) -> list[float]:
+        """Log-likelihood of each text's second and later tokens after the state's rows."""
+        device = self._forward.device
+        width = max(map(len, texts)) - 1
+        inputs = torch.tensor([_left_aligned(ids[:-1], width) for ids in texts], device=device)
+        targets = torch.tensor([_left_aligned(ids[1:], width) for ids in texts], device=device)
+        real = torch.tensor([_left_aligned([1] * (len(ids) - 1), width) for ids in texts])
+        real = real.to(device)
+        mask = torch.cat([state.mask, real], dim=1)
+        logits = self._forward(inputs, mask, state.cache, last_only=False).logits
+        chosen = torch.log_softmax(logits.float(), dim=-1).gather(2, targets[:, :, None])[:, :, 0]
+        return [float(value) for value in (chosen * real).sum(dim=1)]
 
 
-def choice_log_likelihoods(
-    forward: Forward, prompts: Sequence[Ids], choices: Sequence[Sequence[Ids]]
-) -> list[list[float]]:
-    """Summed log-likelihood (nats) of each prompt's choices, each at least one token.
-
-    A prompt is computed once; its choices start from copies of its key-value cache. Raises
-    `ModelError` where the logits are not numbers.
-    """
-    with torch.inference_mode():
-        state = _prefill(forward, prompts)
-        owners = [row for row, texts in enumerate(choices) for _ in texts]
-        flat = [ids for texts in choices for ids in texts]
-        first = torch.log_softmax(state.logits.float(), dim=-1)
-        totals = [float(first[owner, ids[0]]) for owner, ids in zip(owners, flat, strict=True)]
-        longer = [index for index, ids in enumerate(flat) if len(ids) > 1]
-        if longer:
-            state.select([owners[index] for index in longer])
-            rest = _continuations(forward, state, [flat[index] for index in longer])
-            for index, value in zip(longer, rest, strict=True):
-                totals[index] += value
-    split = iter(totals)
-    return [[next(split) for _ in texts] for texts in choices]
-
-
-def _prefill(forward: Forward, prompts: Sequence[Ids]) -> _State:
-    """Compute all prompts, padded on the left so that each ends in the last column."""
-    width = max(map(len, prompts))
-    ids = torch.tensor([[0] * (width - len(row)) + list(row) for row in prompts])
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in prompts])
-    ids, mask = ids.to(forward.device), mask.to(forward.device)
-    output = forward(ids, mask)
-    logits = output.logits[:, -1]
-    if bool(torch.isnan(logits).any()):
-        raise ModelError(
-            f"the model's output is not a number in {logits.dtype}".replace("torch.", "")
-            + "; use precision=bfloat16 or float32, or check its weights"
-        )
-    return _State(output.cache, mask, logits)
-
-
-def _advance(forward: Forward, state: _State, new_ids: Sequence[Ids]) -> None:
-    """Append one token to every row."""
-    ids = torch.tensor(new_ids, device=forward.device)
-    state.mask = torch.cat([state.mask, torch.ones_like(ids)], dim=1)
-    state.logits = forward(ids, state.mask, state.cache).logits[:, -1]
-
-
-def _continuations(forward: Forward, state: _State, texts: Sequence[Ids]) -> list[float]:
-    """Log-likelihood of each text's second and later tokens after the state's rows."""
-    width = max(map(len, texts)) - 1
-    inputs = torch.tensor([_padded(ids[:-1], width) for ids in texts], device=forward.device)
-    targets = torch.tensor([_padded(ids[1:], width) for ids in texts], device=forward.device)
-    real = torch.tensor([_padded([1] * (len(ids) - 1), width) for ids in texts])
-    real = real.to(forward.device)
-    mask = torch.cat([state.mask, real], dim=1)
-    logits = forward(inputs, mask, state.cache, last_only=False).logits
-    chosen = torch.log_softmax(logits.float(), dim=-1).gather(2, targets[:, :, None])[:, :, 0]
-    return [float(value) for value in (chosen * real).sum(dim=1)]
-
-
-def _padded(ids: Ids, width: int) -> list[int]:
+def _left_aligned(ids: Ids, width: int) -> list[int]:
     return [*ids, *[0] * (width - len(ids))]
+
+
+def _right_aligned(ids: Ids, width: int) -> list[int]:
+    return [*[0] * (width - len(ids)), *ids]

@@ -41,6 +41,11 @@ class Forward:
         self._can_keep_last = "logits_to_keep" in known
 
     @property
+    def config(self) -> Any:
+        """The model's configuration."""
+        return self._model.config
+
+    @property
     def device(self) -> torch.device:
         """Where inputs go."""
         device: torch.device = self._model.device

@@ -60,7 +60,9 @@ def _load(
     model = loading.load_weights(files, config, precision, machine, needed)
     if files.gguf_file:
         keep_converted(model, tokenizer, contents, precision, spec.cache_path)
-    return TransformersModel(model, tokenizer, contents, precision, spec.batch_tokens)
+    return TransformersModel(
+        model, tokenizer, contents, precision, spec.batch_tokens, spec.prefix_cache_mb
+    )
 
 
 def _digest(files: Files, cache_path: Path) -> str:

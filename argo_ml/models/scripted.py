@@ -154,7 +154,7 @@ class ScriptedModel:
 
     def _default_completion(self, request: Generation) -> str:
         if self._table.default == "echo":
-            lines = request.prompt.user.strip().splitlines()
+            lines = request.prompt.turn.strip().splitlines()
             return lines[-1] if lines else ""
         if self._table.default == "hash":
             return f"answer {_digest('completion', _rendered(request.prompt))[:8]}"
@@ -169,7 +169,7 @@ class ScriptedModel:
 
 
 def _rendered(prompt: Prompt) -> str:
-    return "\n\n".join(part for part in (prompt.system, prompt.user, prompt.prefix) if part)
+    return "\n\n".join(part for part in (prompt.system, prompt.turn, prompt.prefix) if part)
 
 
 def _first_words(text: str, n_words: int) -> str:

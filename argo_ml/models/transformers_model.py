@@ -14,21 +14,17 @@ from argo_ml.errors import ModelError
 from argo_ml.models import decoding
 from argo_ml.models.base import Completion, Generation, Scores, Scoring
 from argo_ml.models.batching import Batcher, Size, out_of_memory_noticed
-from argo_ml.models.chat import ChatFormat, cut_at_stop
+from argo_ml.models.chat import ChatFormat, PromptIds, cut_at_stop
 from argo_ml.models.forward import Forward
+from argo_ml.models.prefix_cache import PrefixCache
 
 
 @dataclass(frozen=True, slots=True)
 class _ScoringIds:
-    """Token ids of a prompt and of each of its choices."""
+    """A prompt and the token ids of each of its choices."""
 
-    prompt: list[int]
+    prompt: PromptIds
     choices: list[list[int]]
-
-    @property
-    def size(self) -> Size:
-        longest = max(map(len, self.choices), default=0)
-        return Size(len(self.prompt), longest, copies=len(self.choices), shared=True)
 
 
 class TransformersModel:
@@ -36,18 +32,27 @@ class TransformersModel:
 
     ``model`` and ``tokenizer`` are loaded ones of Transformers, ``contents`` stands for their
     files in the identity, ``batch_tokens`` is the largest batch with its padding; it shrinks for
-    good when memory runs out.
+    good when memory runs out. ``prefix_cache_mb`` is the memory for prompts' beginnings that later
+    prompts repeat.
     """
 
     def __init__(
-        self, model: Any, tokenizer: Any, contents: str, precision: str, batch_tokens: int
+        self,
+        model: Any,
+        tokenizer: Any,
+        contents: str,
+        precision: str,
+        batch_tokens: int,
+        prefix_cache_mb: int = 0,
     ) -> None:
         self._forward = Forward(model)
+        self._prefixes = PrefixCache(prefix_cache_mb * 2**20)
+        self._decoder = decoding.Decoder(self._forward, self._prefixes)
         self._tokenizer = tokenizer
         self._chat = ChatFormat(tokenizer)
         self._end_ids = _end_ids(model, tokenizer)
         self._context = getattr(model.config, "max_position_embeddings", None)
-        self._batcher = Batcher(batch_tokens, _release_gpu_memory)
+        self._batcher = Batcher(batch_tokens, self._release_memory)
         self._identity = " ".join(
             (
                 "transformers",
@@ -72,10 +77,10 @@ class TransformersModel:
 
     def generate(self, requests: Sequence[Generation]) -> list[Completion]:
         """Raises `ModelError` for a prompt that the model cannot take."""
-        prompts = self._encode(self._rendered(requests))
+        prompts = self._encode(requests)
         sizes = [
-            Size(len(ids), request.max_new_tokens)
-            for ids, request in zip(prompts, requests, strict=True)
+            self._size(prompt, request.max_new_tokens)
+            for prompt, request in zip(prompts, requests, strict=True)
         ]
         self._check_context(sizes)
 
@@ -93,7 +98,15 @@ class TransformersModel:
         Raises `ModelError` for a prompt or choice that the model cannot take.
         """
         ids = self._encode_scorings(requests)
-        sizes = [item.size for item in ids]
+        sizes = [
+            self._size(
+                item.prompt,
+                max(map(len, item.choices), default=0),
+                copies=len(item.choices),
+                shared=True,
+            )
+            for item in ids
+        ]
         self._check_context(sizes)
         return self._batcher.run(sizes, lambda batch: self._score([ids[i] for i in batch]))
 
@@ -101,8 +114,12 @@ class TransformersModel:
         """Tokens of plain texts, without special tokens."""
         return [len(ids) for ids in self._plain_ids(texts)]
 
+    def _size(self, prompt: PromptIds, new: int, copies: int = 1, shared: bool = False) -> Size:
+        known = self._prefixes.cached_tokens(prompt.ids)
+        return Size(len(prompt.ids) - known, new, copies, shared, known)
+
     def _complete(
-        self, requests: Sequence[Generation], prompts: Sequence[list[int]]
+        self, requests: Sequence[Generation], prompts: Sequence[PromptIds]
     ) -> list[Completion]:
         def is_finished(row: int, new_ids: list[int]) -> bool:
             return new_ids[-1] in self._end_ids or self._cut(requests[row], new_ids)[1]
@@ -110,10 +127,10 @@ class TransformersModel:
         started = time.perf_counter()
         with out_of_memory_noticed():
             limits = [request.max_new_tokens for request in requests]
-            outputs = decoding.greedy(self._forward, prompts, limits, is_finished)
+            outputs = self._decoder.greedy(prompts, limits, is_finished)
         seconds = (time.perf_counter() - started) / len(requests)
         return [
-            Completion(self._cut(request, new_ids)[0], len(prompt), len(new_ids), seconds)
+            Completion(self._cut(request, new_ids)[0], len(prompt.ids), len(new_ids), seconds)
             for request, prompt, new_ids in zip(requests, prompts, outputs, strict=True)
         ]
 
@@ -124,27 +141,24 @@ class TransformersModel:
     def _score(self, batch: Sequence[_ScoringIds]) -> list[Scores]:
         started = time.perf_counter()
         with out_of_memory_noticed():
-            totals = decoding.choice_log_likelihoods(
-                self._forward, [item.prompt for item in batch], [item.choices for item in batch]
+            totals = self._decoder.choice_log_likelihoods(
+                [item.prompt for item in batch], [item.choices for item in batch]
             )
         seconds = (time.perf_counter() - started) / len(batch)
         return [
-            Scores(tuple(values), tuple(map(len, item.choices)), len(item.prompt), seconds)
+            Scores(tuple(values), tuple(map(len, item.choices)), len(item.prompt.ids), seconds)
             for item, values in zip(batch, totals, strict=True)
         ]
 
-    def _rendered(self, requests: Sequence[Generation | Scoring]) -> list[str]:
-        return [self._chat.render(request.prompt) for request in requests]
-
-    def _encode(self, texts: list[str]) -> list[list[int]]:
-        encoded = self._chat.encode(texts)
-        if not all(encoded):
+    def _encode(self, requests: Sequence[Generation | Scoring]) -> list[PromptIds]:
+        encoded = self._chat.encode_prompts([request.prompt for request in requests])
+        if not all(prompt.ids for prompt in encoded):
             raise ModelError("a prompt has no text and the model no chat template; give it text")
         return encoded
 
     def _encode_scorings(self, requests: Sequence[Scoring]) -> list[_ScoringIds]:
-        texts = self._rendered(requests)
-        prompts = self._encode(texts)
+        prompts = self._encode(requests)
+        texts = [self._chat.render(request.prompt) for request in requests]
         whole = iter(
             self._chat.encode(
                 [
@@ -156,9 +170,10 @@ class TransformersModel:
         )
         return [
             _ScoringIds(
-                ids, [self._added(ids, next(whole), text, choice) for choice in request.choices]
+                prompt,
+                [self._added(prompt.ids, next(whole), text, choice) for choice in request.choices],
             )
-            for ids, text, request in zip(prompts, texts, requests, strict=True)
+            for prompt, text, request in zip(prompts, texts, requests, strict=True)
         ]
 
     def _added(self, prompt: list[int], whole: list[int], text: str, choice: str) -> list[int]:
@@ -176,8 +191,13 @@ class TransformersModel:
         encoded: list[list[int]] = self._tokenizer(list(texts), add_special_tokens=False).input_ids
         return encoded
 
+    def _release_memory(self) -> None:
+        self._prefixes.clear()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
     def _check_context(self, sizes: Sequence[Size]) -> None:
-        longest = max((size.prompt + size.new for size in sizes), default=0)
+        longest = max((size.known + size.prompt + size.new for size in sizes), default=0)
         if self._context is not None and longest > self._context:
             raise ModelError(
                 f"a prompt and its answer need {longest} tokens, the model takes {self._context}; "
@@ -199,8 +219,3 @@ def _end_ids(model: Any, tokenizer: Any) -> frozenset[int]:
 
 def _minor(version: str) -> str:
     return ".".join(version.split(".")[:2])
-
-
-def _release_gpu_memory() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -49,7 +49,9 @@ class Decomposer:
         if not steps:
             return SubQuestion(question.text, fallback=False, usage=Usage())
         prompt = prompts.decomposer(question.text, steps)
-        completion = yield from generated(Generation(prompt, self.max_new_tokens))
+        completion = yield from generated(
+            Generation(prompt, self.max_new_tokens, component=Component.DECOMPOSER)
+        )
         text = completion.text.strip()
         asked = {_normalised(step.sub_question) for step in steps}
         fallback = not text or _normalised(text) in asked
@@ -77,7 +79,9 @@ class Reader:
         if not evidence or not delivered:
             return SubAnswer("", Usage(), succeeded=False)
         prompt = prompts.reader(sub_question, [hit.passage for hit in evidence])
-        completion = yield from generated(Generation(prompt, self.max_new_tokens))
+        completion = yield from generated(
+            Generation(prompt, self.max_new_tokens, component=Component.READER)
+        )
         usage = usage_of(Component.READER, completion)
         return SubAnswer(completion.text.strip(), usage, evidence=evidence)
 
@@ -92,7 +96,9 @@ class Reasoner:
         self, question: Question, steps: tuple[Step, ...], sub_question: str
     ) -> Requesting[SubAnswer]:
         prompt = prompts.reasoner(question.text, steps, sub_question)
-        completion = yield from generated(Generation(prompt, self.max_new_tokens))
+        completion = yield from generated(
+            Generation(prompt, self.max_new_tokens, component=Component.REASONER)
+        )
         return SubAnswer(completion.text.strip(), usage_of(Component.REASONER, completion))
 
 
@@ -142,7 +148,9 @@ class Synthesizer:
         self, question: Question, steps: tuple[Step, ...], passages: list[Passage]
     ) -> Requesting[FinalAnswer]:
         prompt = prompts.synthesizer(question.text, steps, passages)
-        scores = yield from scored(Scoring(prompt, question.choices))
+        scores = yield from scored(
+            Scoring(prompt, question.choices, component=Component.SYNTHESIZER)
+        )
         best = max(range(len(question.choices)), key=scores.normalised.__getitem__)
         answer = Answer(question.choices[best], choice=best, scores=scores.normalised)
         return FinalAnswer(answer, usage_of(Component.SYNTHESIZER, scores))
@@ -151,7 +159,9 @@ class Synthesizer:
         self, question: Question, steps: tuple[Step, ...], passages: list[Passage]
     ) -> Requesting[FinalAnswer]:
         prompt = prompts.synthesizer(question.text, steps, passages, question.choices)
-        completion = yield from generated(Generation(prompt, self.max_new_tokens))
+        completion = yield from generated(
+            Generation(prompt, self.max_new_tokens, component=Component.SYNTHESIZER)
+        )
         choice = read_number(completion.text, len(question.choices))
         answer = Answer(completion.text.strip(), choice, parsed=choice is not None)
         return FinalAnswer(answer, usage_of(Component.SYNTHESIZER, completion))
@@ -160,7 +170,9 @@ class Synthesizer:
         self, question: Question, steps: tuple[Step, ...], passages: list[Passage]
     ) -> Requesting[FinalAnswer]:
         prompt: Prompt = prompts.synthesizer(question.text, steps, passages)
-        completion = yield from generated(Generation(prompt, self.max_new_tokens))
+        completion = yield from generated(
+            Generation(prompt, self.max_new_tokens, component=Component.SYNTHESIZER)
+        )
         text = completion.text.strip()
         usage = usage_of(Component.SYNTHESIZER, completion)
         return FinalAnswer(Answer(text, parsed=bool(text)), usage)

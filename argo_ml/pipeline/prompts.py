@@ -30,8 +30,9 @@ NUMBER_INSTRUCTION = "Answer with the number of the right option only."
 
 
 def decomposer(question: str, steps: Sequence[Step]) -> Prompt:
-    user = f"Question: {question}\n\n{_facts(steps)}\n\nWhat should be asked next?"
-    return Prompt(DECOMPOSER_SYSTEM, user, prefix="Next question:")
+    history = f"Question: {question}\n\n{_facts(steps)}"
+    ask = "\n\nWhat should be asked next?"
+    return Prompt(DECOMPOSER_SYSTEM, ask, prefix="Next question:", history=history)
 
 
 def reader(sub_question: str, passages: Sequence[Passage]) -> Prompt:
@@ -42,8 +43,9 @@ def reasoner(question: str, steps: Sequence[Step], sub_question: str) -> Prompt:
     parts = [f"The larger question: {question}"] if sub_question != question else []
     if steps:
         parts.append(_facts(steps))
-    parts.append(f"Question: {sub_question}")
-    return Prompt(REASONER_SYSTEM, "\n\n".join(parts))
+    history = "\n\n".join(parts)
+    ask = f"Question: {sub_question}"
+    return Prompt(REASONER_SYSTEM, f"\n\n{ask}" if history else ask, history=history)
 
 
 def synthesizer(

@@ -69,12 +69,11 @@ class _UnitLines:
 
     def update(self, n_finished: int, n_total: int) -> None:
         time_left = self._estimate.update(n_finished, n_total)
-        is_due = (
-            n_finished - self._shown >= LINE_EVERY_SHARE * n_total
-            or self._clock() - self._shown_at >= LINE_EVERY_S
-        )
         is_end = n_finished == n_total
-        if n_finished == self._shown or not (is_due or is_end):
+        n_more = n_finished - self._shown
+        is_late = self._clock() - self._shown_at >= LINE_EVERY_S
+        is_worth_a_line = n_more >= LINE_EVERY_SHARE * n_total or (n_more > 0 and is_end)
+        if not (is_worth_a_line or (is_late and not is_end)):
             return
         self._shown, self._shown_at = n_finished, self._clock()
         share = f"{n_finished / n_total:.0%}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import small_study
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
@@ -19,55 +20,43 @@ from argo_ml.experiments.results import Results
 from argo_ml.experiments.sweep import load_results, run_sweep
 from argo_ml.tracking.runs import CELL_ID, ERROR, KIND, PARENT, SWEEP_ID, connect
 
-FACTS = {
-    "Ardenia": ("Veltor", "crown"),
-    "Borland": ("Mirna", "dram"),
-    "Cassia": ("Ostrel", "florin"),
-    "Dravia": ("Penhold", "thaler"),
-}
+MakeSpec = Callable[..., SweepSpec]
 
 
 @pytest.fixture
 def sources(tmp_path: Path) -> dict[str, str]:
-    """Four documents, eight questions and a scripted model."""
-    documents = tmp_path / "documents"
-    documents.mkdir()
-    lines = []
-    for name, (capital, currency) in FACTS.items():
-        text = f"{name} is a country. Its capital is {capital}. Its currency is the {currency}."
-        (documents / f"{name}.txt").write_text(text)
-        for kind, gold in (("capital", capital), ("currency", currency)):
-            choices = [row[kind == "currency"] for row in FACTS.values()]
-            question = {
-                "id": f"{name}-{kind}",
-                "question": f"What is the {kind} of {name}?",
-                "choices": choices,
-                "golden_answers": [choices.index(gold)],
-            }
-            lines.append(json.dumps(question))
-    (tmp_path / "questions.jsonl").write_text("\n".join(lines))
-    (tmp_path / "script.json").write_text(json.dumps({"default": "hash"}))
-    return {
-        "dataset": "jsonl",
-        "split": "all",
-        "questions": str(tmp_path / "questions.jsonl"),
-        "documents": str(documents),
-        "model": f"scripted:{tmp_path / 'script.json'}",
-        "n_questions": "8",
-        "n_prices": "2",
-        "shard_size": "3",
-        "max_steps": "3",
-        "max_new_tokens": "4",
-    }
+    return small_study.write(tmp_path)
 
 
 @pytest.fixture
-def spec(sources: dict[str, str], cache_dir: Path, tracking_uri: str) -> Callable[..., SweepSpec]:
+def spec(sources: dict[str, str], cache_dir: Path, tracking_uri: str) -> MakeSpec:
+    return spec_maker({**sources, "cache_dir": str(cache_dir), "tracking_uri": tracking_uri})
+
+
+def spec_maker(common: dict[str, str]) -> MakeSpec:
     def make(**values: Any) -> SweepSpec:
-        given = {**sources, "cache_dir": cache_dir, "tracking_uri": tracking_uri, **values}
-        return build(SweepSpec, given)
+        return build(SweepSpec, {**common, **values})
 
     return make
+
+
+@pytest.fixture(scope="module")
+def shared_spec(
+    warm_cache: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MakeSpec]:
+    """The sources, cache and store of tests that only read a finished sweep."""
+    folder = tmp_path_factory.mktemp("finished")
+    shutil.copyfile(empty_store, folder / "mlflow.db")
+    cache = copied_cache(warm_cache, folder)
+    common = {**small_study.write(folder), "cache_dir": str(cache)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield spec_maker({**common, "tracking_uri": f"sqlite:///{folder / 'mlflow.db'}"})
+
+
+@pytest.fixture(scope="module")
+def finished(shared_spec: MakeSpec) -> Results:
+    return run_sweep(shared_spec())
 
 
 def sweep_run(client: MlflowClient, sweep_id: str) -> tuple[Run, list[Run]]:
@@ -87,10 +76,12 @@ def numbers(results: Results) -> list[dict[str, Any]]:
     ]
 
 
-def test_sweep_is_one_run_with_a_finished_child_per_cell(spec: Callable[..., SweepSpec]) -> None:
-    results = run_sweep(spec())
+def test_sweep_is_one_run_with_a_finished_child_per_cell(
+    shared_spec: MakeSpec, finished: Results
+) -> None:
+    results = finished
 
-    sweep, cells = sweep_run(MlflowClient(spec().tracking_uri), results.sweep_id)
+    sweep, cells = sweep_run(MlflowClient(shared_spec().tracking_uri), results.sweep_id)
     assert sweep.info.status == "FINISHED"
     assert len(cells) == 8
     assert {cell.info.status for cell in cells} == {"FINISHED"}
@@ -99,11 +90,11 @@ def test_sweep_is_one_run_with_a_finished_child_per_cell(spec: Callable[..., Swe
 
 
 def test_cell_records_params_metrics_curves_inputs_and_artifacts(
-    spec: Callable[..., SweepSpec],
+    shared_spec: MakeSpec, finished: Results
 ) -> None:
-    results = run_sweep(spec())
+    results = finished
 
-    client = MlflowClient(spec().tracking_uri)
+    client = MlflowClient(shared_spec().tracking_uri)
     cell = client.get_run(results.cells[0].run_id)
     params = cell.data.params
     assert (params["strategy"], params["retrieval_cost"], params["max_steps"]) == (
@@ -125,42 +116,36 @@ def test_cell_records_params_metrics_curves_inputs_and_artifacts(
 
 
 def test_sweep_records_both_graphs_and_a_complete_json(
-    spec: Callable[..., SweepSpec], tmp_path: Path
+    shared_spec: MakeSpec, finished: Results, tmp_path: Path
 ) -> None:
-    results = run_sweep(spec())
-
-    tracking = connect(spec().tracking_uri, "argo_ml")
-    assert load_results(tracking, results.sweep_id) == results
-    figures = tracking.download(results.sweep_id, "figures", tmp_path)
+    tracking = connect(shared_spec().tracking_uri, "argo_ml")
+    assert load_results(tracking, finished.sweep_id) == finished
+    figures = tracking.download(finished.sweep_id, "figures", tmp_path)
     for name in ("graph_1a.png", "graph_1a.svg", "graph_1b.png", "graph_1b.svg"):
         assert (figures / name).stat().st_size > 1000
 
 
-def test_paid_calls_add_up_to_the_calls_in_the_cache(spec: Callable[..., SweepSpec]) -> None:
+def test_paid_calls_add_up_to_the_calls_in_the_cache(
+    shared_spec: MakeSpec, finished: Results
+) -> None:
     from argo_ml.models.cache import CallCache
 
-    results = run_sweep(spec())
-
-    paid = sum(row.lm_calls_paid for cell in results.cells for row in cell.questions)
-    assert paid == sum(CallCache(spec().calls_path).stats().entries.values())
+    paid = sum(row.lm_calls_paid for cell in finished.cells for row in cell.questions)
+    assert paid == sum(CallCache(shared_spec().calls_path).stats().entries.values())
     assert paid > 0
 
 
 def test_second_sweep_pays_nothing_and_gives_the_same_numbers(
-    spec: Callable[..., SweepSpec],
+    shared_spec: MakeSpec, finished: Results
 ) -> None:
-    first = run_sweep(spec())
-    second = run_sweep(spec())
+    second = run_sweep(shared_spec())
 
-    assert numbers(second) == numbers(first)
+    assert numbers(second) == numbers(finished)
     assert sum(row.lm_calls_paid for cell in second.cells for row in cell.questions) == 0
 
 
-def test_shard_size_changes_no_number(spec: Callable[..., SweepSpec], tmp_path: Path) -> None:
-    first = run_sweep(spec(shard_size=1))
-    second = run_sweep(spec(shard_size=8))
-
-    assert numbers(second) == numbers(first)
+def test_shard_size_changes_no_number(spec: MakeSpec, finished: Results) -> None:
+    assert numbers(run_sweep(spec(shard_size=1))) == numbers(finished)
 
 
 class Interruption(BaseException):
@@ -180,9 +165,8 @@ def interrupt_after(n_shards: int, monkeypatch: pytest.MonkeyPatch, error: BaseE
 
 
 def test_interrupted_sweep_goes_on_where_it_stopped(
-    spec: Callable[..., SweepSpec], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    spec: MakeSpec, finished: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = run_sweep(spec(cache_dir=copied_cache(spec().cache_path, tmp_path)))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         interrupt_after(2, patch, KeyboardInterrupt())
         run_sweep(spec())
@@ -198,7 +182,7 @@ def test_interrupted_sweep_goes_on_where_it_stopped(
     assert sweep.info.status == "FINISHED"
     assert ERROR not in sweep.data.tags
     assert [cell.info.status for cell in cells] == ["FINISHED"] * 8
-    assert [cell.questions for cell in resumed.cells] == [cell.questions for cell in expected.cells]
+    assert [cell.questions for cell in resumed.cells] == [cell.questions for cell in finished.cells]
 
 
 def copied_cache(cache: Path, tmp_path: Path) -> Path:
@@ -210,14 +194,14 @@ def copied_cache(cache: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def test_finished_sweep_is_shown_again_when_resumed(spec: Callable[..., SweepSpec]) -> None:
-    results = run_sweep(spec())
-
-    assert run_sweep(spec(resume=results.sweep_id)) == results
+def test_finished_sweep_is_shown_again_when_resumed(
+    shared_spec: MakeSpec, finished: Results
+) -> None:
+    assert run_sweep(shared_spec(resume=finished.sweep_id)) == finished
 
 
 def test_failed_cells_and_sweep_keep_the_error(
-    spec: Callable[..., SweepSpec], monkeypatch: pytest.MonkeyPatch
+    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interrupt_after(1, monkeypatch, ZeroDivisionError("of luck"))
 
@@ -233,7 +217,7 @@ def test_failed_cells_and_sweep_keep_the_error(
 
 
 def test_resuming_with_changed_questions_is_refused(
-    spec: Callable[..., SweepSpec],
+    spec: MakeSpec,
     monkeypatch: pytest.MonkeyPatch,
     sources: dict[str, str],
 ) -> None:
@@ -251,20 +235,18 @@ def test_resuming_with_changed_questions_is_refused(
         run_sweep(spec(resume=sweep.info.run_id))
 
 
-def test_run_of_another_kind_cannot_be_resumed(spec: Callable[..., SweepSpec]) -> None:
-    results = run_sweep(spec())
-
+def test_run_of_another_kind_cannot_be_resumed(shared_spec: MakeSpec, finished: Results) -> None:
     with pytest.raises(ConfigError, match="that run is not a sweep"):
-        run_sweep(spec(resume=results.cells[0].run_id))
+        run_sweep(shared_spec(resume=finished.cells[0].run_id))
 
 
-def test_unknown_run_cannot_be_resumed(spec: Callable[..., SweepSpec]) -> None:
+def test_unknown_run_cannot_be_resumed(spec: MakeSpec) -> None:
     with pytest.raises(TrackingError, match="'0123' is not in sqlite"):
         run_sweep(spec(resume="0123"))
 
 
 def test_run_opened_by_mlflow_becomes_the_sweep(
-    spec: Callable[..., SweepSpec], monkeypatch: pytest.MonkeyPatch
+    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = MlflowClient(spec().tracking_uri)
     experiment = client.create_experiment("mine")
@@ -281,24 +263,21 @@ def test_run_opened_by_mlflow_becomes_the_sweep(
 
 
 def test_run_opened_by_mlflow_points_to_the_sweep_it_resumes(
-    spec: Callable[..., SweepSpec], monkeypatch: pytest.MonkeyPatch
+    shared_spec: MakeSpec, finished: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    results = run_sweep(spec())
-    client = MlflowClient(spec().tracking_uri)
-    opened = client.create_run(client.get_run(results.sweep_id).info.experiment_id).info.run_id
+    client = MlflowClient(shared_spec().tracking_uri)
+    opened = client.create_run(client.get_run(finished.sweep_id).info.experiment_id).info.run_id
     monkeypatch.setenv("MLFLOW_RUN_ID", opened)
 
-    run_sweep(spec(resume=results.sweep_id))
+    run_sweep(shared_spec(resume=finished.sweep_id))
 
     pointer = client.get_run(opened)
     assert pointer.info.status == "FINISHED"
-    assert pointer.data.tags[SWEEP_ID] == results.sweep_id
+    assert pointer.data.tags[SWEEP_ID] == finished.sweep_id
     assert pointer.data.tags[KIND] == "resume"
 
 
-def test_single_cell_is_a_run_of_its_own(
-    spec: Callable[..., SweepSpec], sources: dict[str, str]
-) -> None:
+def test_single_cell_is_a_run_of_its_own(spec: MakeSpec, sources: dict[str, str]) -> None:
     known = spec()
     values = {**sources, "cache_dir": str(known.cache_dir), "tracking_uri": known.tracking_uri}
     del values["n_prices"]

@@ -31,7 +31,7 @@ class CountingModel(ScriptedModel):
     def generate(self, requests: Sequence[Generation]) -> list[Completion]:
         if len(self.executed) == self._n_calls:
             raise ModelError("the machine is gone")
-        self.executed.append([request.prompt.user for request in requests])
+        self.executed.append([request.prompt.turn for request in requests])
         return super().generate(requests)
 
 

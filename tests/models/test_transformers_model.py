@@ -66,6 +66,56 @@ def open_folder(folder: Path, cache: Path, **fields: Any) -> LanguageModel:
     return load_model(ExperimentSpec(model=str(folder), cache_dir=cache, device="cpu", **fields))
 
 
+HISTORY = "Question: What is the currency of Fiji?\n\nFacts found so far:"
+FACTS = tuple(f"\n- Fact number {n} is that the answer is not {n * 37}." for n in range(4))
+
+
+def growing_prompts() -> list[Prompt]:
+    """Each repeats the history of the one before and adds a fact."""
+    return [
+        Prompt(SYSTEM, "\n\nWhat next?", history=HISTORY + "".join(FACTS[:n])) for n in range(4)
+    ]
+
+
+def test_reused_beginnings_change_no_result(tiny_folder: Path, tmp_path: Path) -> None:
+    reusing = open_folder(tiny_folder, tmp_path, prefix_cache_mb=64)
+    plain = open_folder(tiny_folder, tmp_path, prefix_cache_mb=0)
+
+    for prompt in growing_prompts():
+        # Beside a prompt without a known beginning, and one that is known whole.
+        batch = [prompt, Prompt(SYSTEM, QUESTIONS[1]), growing_prompts()[0]]
+        requests = [Generation(each, 6, stop=()) for each in batch]
+        for found, expected in zip(
+            reusing.generate(requests), plain.generate(requests), strict=True
+        ):
+            assert found.text == expected.text
+            assert found.prompt_tokens == expected.prompt_tokens
+        [scores] = reusing.score([Scoring(prompt, CHOICES)])
+        [alone] = plain.score([Scoring(prompt, CHOICES)])
+        assert scores.log_likelihoods == pytest.approx(alone.log_likelihoods, rel=1e-5)
+
+
+def test_history_is_the_beginning_of_the_turn(tiny: LanguageModel) -> None:
+    split = Prompt(SYSTEM, "Tell me.", history="Facts:\n- One.\n\n")
+    whole = Prompt(SYSTEM, "Facts:\n- One.\n\nTell me.")
+
+    [a, b] = tiny.generate([Generation(prompt, 6, stop=()) for prompt in (split, whole)])
+
+    assert (a.text, a.prompt_tokens) == (b.text, b.prompt_tokens)
+
+
+def test_longer_history_computes_its_end_alone(tiny_folder: Path, tmp_path: Path) -> None:
+    model = open_folder(tiny_folder, tmp_path, prefix_cache_mb=64)
+    assert isinstance(model, TransformersModel)
+    first, second = growing_prompts()[2:]
+    model.generate([Generation(first, 1)])
+    [prompt] = model._encode([Generation(second, 1)])
+
+    known = model._prefixes.cached_tokens(prompt.ids)
+    assert prompt.n_reusable - 40 <= known <= prompt.n_reusable
+    assert known >= 32
+
+
 def prompts(prefix: str = "") -> list[Prompt]:
     return [Prompt(SYSTEM, question, prefix) for question in QUESTIONS]
 

@@ -62,14 +62,14 @@ class TestReader:
     def test_answers_from_the_evidence_it_found(self, world: Any) -> None:
         found = world.run(Reader(2, 0.3, 1.0, 24).answer("Which?", random.Random(0)))
         assert world.requests[0] == Retrieval("Which?", 2)
-        assert "text 0 of Which?" in world.generations[0].prompt.user
+        assert "text 0 of Which?" in world.generations[0].prompt.turn
         assert (found.text, found.succeeded, len(found.evidence)) == ("some text", True, 3)
         assert found.usage.reader_calls == found.usage.calls == 1
 
     def test_passages_below_the_similarity_are_neither_read_nor_kept(self, world: Any) -> None:
         found = world.run(Reader(3, 0.8, 1.0, 24).answer("Which?", random.Random(0)))
         assert [hit.passage.id for hit in found.evidence] == ["p0", "p1"]
-        assert "text 2" not in world.generations[0].prompt.user
+        assert "text 2" not in world.generations[0].prompt.turn
 
     def test_similarity_that_just_reaches_the_minimum_succeeds(self, world: Any) -> None:
         world.find = lambda request: (Evidence(Passage("p", "text"), 0.3),)
@@ -139,7 +139,7 @@ class TestSynthesizer:
         world.write = lambda request: "The answer is 2."
         answer = world.run(self.make("number").answer(CHOOSING, ())).answer
         assert (answer.text, answer.choice, answer.parsed) == ("The answer is 2.", 1, True)
-        assert "2. 44" in world.generations[0].prompt.user
+        assert "2. 44" in world.generations[0].prompt.turn
 
     def test_unreadable_number_is_no_choice(self, world: Any) -> None:
         world.write = lambda request: "I do not know"
@@ -149,7 +149,7 @@ class TestSynthesizer:
     def test_evidence_of_the_whole_history_reaches_the_prompt(self, world: Any) -> None:
         steps = (retrieval(("a", "first text", 0.9)), retrieval(("b", "second text", 0.8)))
         world.run(self.make().answer(OPEN, steps))
-        assert "first text\n\nsecond text" in world.generations[0].prompt.user
+        assert "first text\n\nsecond text" in world.generations[0].prompt.turn
 
     def test_best_passage_of_every_retrieval_comes_before_second_ones(self) -> None:
         steps = (
@@ -176,7 +176,7 @@ class TestSynthesizer:
 
     def test_budget_of_zero_leaves_no_passages(self, world: Any) -> None:
         world.run(self.make(evidence_tokens=0).answer(OPEN, (retrieval(("a", "one", 0.9)),)))
-        assert "Passages" not in world.generations[0].prompt.user
+        assert "Passages" not in world.generations[0].prompt.turn
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,79 @@
+"""A key-value cache that grows in place, where that of Transformers is copied at every token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
+
+SPARE_COLUMNS = 32
+"""Columns allocated beyond those in use: one copy per so many new tokens."""
+
+
+class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
+    """One layer; ``keys`` and ``values`` are views of the used columns of larger tensors."""
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        used = self.get_seq_length()
+        if not self.is_initialized:
+            self.dtype, self.device = key_states.dtype, key_states.device
+            self._room = [_room(key_states, 0), _room(value_states, 0)]
+            self.is_initialized = True
+        needed = used + key_states.shape[-2]
+        if needed > self._room[0].shape[-2]:
+            self._room = [
+                _grown(old[..., :used, :], new)
+                for old, new in zip(self._room, (key_states, value_states), strict=True)
+            ]
+        for room, new in zip(self._room, (key_states, value_states), strict=True):
+            room[..., used:needed, :] = new
+        self.keys, self.values = (room[..., :needed, :] for room in self._room)
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        used = self.get_seq_length()
+        if used == 0:
+            return
+        selected = indices.to(self._room[0].device)
+        self._room = [room.index_select(0, selected) for room in self._room]
+        self.keys, self.values = (room[..., :used, :] for room in self._room)
+
+
+def _room(states: torch.Tensor, n_columns: int) -> torch.Tensor:
+    rows, heads, _, width = states.shape
+    return states.new_empty((rows, heads, n_columns, width))
+
+
+def _grown(old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
+    used = old.shape[-2]
+    room = _room(new, used + new.shape[-2] + SPARE_COLUMNS)
+    room[..., :used, :] = old
+    return room
+
+
+def empty_cache(config: Any) -> Any:
+    """The cache that the model's configuration asks for, its plain layers growing in place."""
+    cache = DynamicCache(config=config)
+    cache.layers = [
+        GrowingLayer() if type(layer) is DynamicLayer else layer  # type: ignore[no-untyped-call]
+        for layer in cache.layers
+    ]
+    return cache
+
+
+def is_plain(cache: Any) -> bool:
+    """Whether every layer keeps the keys and values of every token, in order."""
+    return bool(cache.layers) and all(type(layer) is GrowingLayer for layer in cache.layers)
+
+
+def filled_cache(config: Any, layers: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> Any:
+    """A cache that begins with these keys and values, one pair per layer."""
+    cache = empty_cache(config)
+    for index, (keys, values) in enumerate(layers):
+        cache.update(keys, values, index)
+    return cache

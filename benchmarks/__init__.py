@@ -1,0 +1,1 @@
+"""Measurements of speed and cost; never part of the test command."""

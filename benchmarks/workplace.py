@@ -1,0 +1,51 @@
+"""What a benchmark runs in: a cache folder of its own that shares models and indexes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from argo_ml.config import CacheFields, SweepSpec
+from argo_ml.engine.shards import make_shards
+from argo_ml.experiments.grid import prepare_cells, run_shard
+from argo_ml.experiments.metrics import lm_calls
+from argo_ml.experiments.results import QuestionResult
+from argo_ml.experiments.workbench import Workbench
+from argo_ml.observing import unobserved
+
+
+@contextlib.contextmanager
+def workplace() -> Iterator[Path]:
+    """A cache folder without any model call in it."""
+    shared = CacheFields().cache_path
+    with tempfile.TemporaryDirectory(prefix="argo-benchmark-") as name:
+        folder = Path(name)
+        for part in ("models", "indexes", "data"):
+            (shared / part).mkdir(parents=True, exist_ok=True)
+            (folder / part).symlink_to(shared / part)
+        (folder / "script.json").write_text(json.dumps({"default": "hash"}))
+        yield folder
+
+
+def scripted(folder: Path) -> str:
+    """The model parameter of a script whose every answer is a hash of the request."""
+    return f"scripted:{folder / 'script.json'}"
+
+
+def run_grid(spec: SweepSpec, bench: Workbench) -> dict[str, list[QuestionResult]]:
+    """Every cell's rows by the engine, without any tracking."""
+    cells = prepare_cells(spec.cells(), bench)
+    rows: dict[str, list[QuestionResult]] = {cell.id: [] for cell in cells}
+    for shard in make_shards(bench.questions.questions, spec.shard_size):
+        record = run_shard(shard, cells, bench.engine("benchmark"), unobserved)
+        for cell_id, found in record.results.items():
+            rows[cell_id].extend(found)
+    return rows
+
+
+def needed_and_paid(rows: dict[str, list[QuestionResult]]) -> tuple[int, int]:
+    listed: Sequence[QuestionResult] = [row for found in rows.values() for row in found]
+    return sum(map(lm_calls, listed)), sum(row.lm_calls_paid for row in listed)

@@ -1,0 +1,130 @@
+"""What a user types, as processes: `mlflow run`, a tracking server, a kill, a second time."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from processes import command, environment, finish
+
+from argo_ml.experiments.sweep import load_results
+from argo_ml.tracking.runs import KIND, PARENT, SWEEP_ID, connect
+
+
+def runs_of(uri: str, kind: str) -> list[Run]:
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("end")
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id], f"tags.`{KIND}` = '{kind}'"))
+
+
+def test_small_model_on_a_real_server_twice(
+    server: str, cache_dir: Path, embedded_model: Path, tmp_path: Path
+) -> None:
+    """The embedded model on atlas; the second time pays nothing and finds the same."""
+    parameters = {
+        "n_questions": "2",
+        "n_prices": "1",
+        "max_steps": "2",
+        "strategies": "always_retrieve,always_reason",
+        "cache_dir": str(cache_dir),
+    }
+    environ = environment(server)
+
+    finish(command(parameters), environ, tmp_path)
+    finish(command(parameters), environ, tmp_path)
+    verified = finish(command({"experiment": "end"}, "-e", "verify"), environ, tmp_path)
+
+    second, first = runs_of(server, "sweep")
+    cells = runs_of(server, "cell")
+    tracking = connect(server, "end")
+    before, after = (load_results(tracking, run.info.run_id) for run in (first, second))
+    assert {run.info.status for run in (first, second, *cells)} == {"FINISHED"}
+    assert [cell.data.tags[PARENT] for cell in cells].count(second.info.run_id) == 2
+    assert first.data.metrics["lm_calls_paid_total"] > 0
+    assert second.data.metrics["lm_calls_paid_total"] == 0
+    for old, new in zip(before.cells, after.cells, strict=True):
+        unpaid = {"lm_calls_paid"}
+        assert [row.model_dump(exclude=unpaid) for row in old.questions] == [
+            row.model_dump(exclude=unpaid) for row in new.questions
+        ]
+    names = {
+        item.path for item in MlflowClient(server).list_artifacts(second.info.run_id, "figures")
+    }
+    assert {"figures/graph_1a.png", "figures/graph_1b.svg"} <= names
+    assert "calls add up" in verified.stdout
+
+
+def test_killed_run_goes_on_with_resume(
+    study: dict[str, str], tracking_uri: str, tmp_path: Path
+) -> None:
+    study = {**study, "shard_size": "1"}
+    environ = environment(tracking_uri)
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            command(study), env=environ, cwd=tmp_path, stdout=log, stderr=log
+        )
+        kill_after_first_shard(process, Path(study["cache_dir"]) / "sweeps")
+    assert process.wait() != 0
+    [killed] = runs_of(tracking_uri, "sweep")
+    before = {run.info.run_id for run in runs_of(tracking_uri, "cell")}
+
+    resume = {"resume": killed.info.run_id, "cache_dir": study["cache_dir"]}
+    finish(command(resume), environ, tmp_path)
+
+    [sweep] = runs_of(tracking_uri, "sweep")
+    [pointer] = runs_of(tracking_uri, "resume")
+    cells = runs_of(tracking_uri, "cell")
+    assert killed.info.status == "FAILED"
+    assert (sweep.info.run_id, sweep.info.status) == (killed.info.run_id, "FINISHED")
+    assert pointer.data.tags[SWEEP_ID] == sweep.info.run_id
+    assert {run.info.run_id for run in cells} == before
+    assert [run.info.status for run in cells] == ["FINISHED"] * 8
+
+
+def kill_after_first_shard(process: subprocess.Popen[bytes], sweeps: Path) -> None:
+    """Kill the program that `mlflow run` started, without a chance to clean up."""
+    while not list(sweeps.glob("*/shard-*.json")):
+        assert process.poll() is None, "ended before its first shard"
+        time.sleep(0.02)
+    for child in psutil.Process(process.pid).children(recursive=True):
+        child.kill()
+
+
+def test_uv_builds_the_environment_and_runs_in_it(
+    study: dict[str, str], tracking_uri: str, tmp_path: Path
+) -> None:
+    if shutil.which("uv") is None and not (Path(sys.executable).parent / "uv").exists():
+        pytest.skip("uv is not installed")
+    environ = environment(
+        tracking_uri,
+        MLFLOW_ENV_ROOT=str(tmp_path / "environments"),
+        UV_FIND_LINKS=pip_setting("find-links"),
+    )
+
+    finish(
+        command({**study, "n_prices": "1", "strategies": "argo"}, env_manager="uv"),
+        environ,
+        tmp_path,
+    )
+
+    [sweep] = runs_of(tracking_uri, "sweep")
+    assert sweep.info.status == "FINISHED"
+    assert len(runs_of(tracking_uri, "cell")) == 1
+    assert list((tmp_path / "environments").glob("**/bin/argo-ml"))
+
+
+def pip_setting(name: str) -> str:
+    """What pip is told by its configuration, which uv does not read; empty where nothing."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    )
+    found = [line.split("=", 1)[1].strip("'") for line in done.stdout.splitlines() if name in line]
+    return found[0] if found else ""

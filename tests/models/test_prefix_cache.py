@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from argo_ml.models.prefix_cache import BLOCK, PrefixCache
+
+N_LAYERS, HEADS, WIDTH = 3, 2, 4
+BLOCK_BYTES = N_LAYERS * 2 * HEADS * BLOCK * WIDTH * 4
+
+
+@dataclass
+class Layer:
+    keys: torch.Tensor
+    values: torch.Tensor
+
+
+def layers(rows: list[list[int]], n_columns: int) -> list[Layer]:
+    """Keys and values that name layer and token; rows stand at the right."""
+    made = []
+    for number in range(N_LAYERS):
+        keys = torch.zeros(len(rows), HEADS, n_columns, WIDTH)
+        for row, ids in enumerate(rows):
+            for offset, token in enumerate(ids):
+                keys[row, :, n_columns - len(ids) + offset] = token + number / 10
+        made.append(Layer(keys, -keys))
+    return made
+
+
+def written(ids: list[int], limit_bytes: int = 10**9) -> PrefixCache:
+    cache = PrefixCache(limit_bytes)
+    cache.write(ids, 0, layers([ids], len(ids)), 0, 0)
+    return cache
+
+
+def test_nothing_is_known_at_first() -> None:
+    assert PrefixCache(10**9).cached_tokens(list(range(100))) == 0
+
+
+def test_whole_blocks_of_a_beginning_are_known() -> None:
+    ids = list(range(2 * BLOCK + 5))
+    cache = written(ids)
+
+    assert cache.cached_tokens([*ids, 7, 7]) == 2 * BLOCK
+    assert cache.n_bytes == 2 * BLOCK_BYTES
+
+
+def test_one_token_is_always_left_to_compute() -> None:
+    ids = list(range(2 * BLOCK))
+
+    assert written(ids).cached_tokens(ids) == BLOCK
+
+
+def test_another_beginning_is_not_taken_for_it() -> None:
+    ids = list(range(2 * BLOCK))
+    other = [99, *ids[1:]]
+
+    assert written(ids).cached_tokens([*other, 1]) == 0
+
+
+def test_rows_are_read_as_they_were_written_with_padding_on_the_left() -> None:
+    long, short = list(range(1, 2 * BLOCK + 1)), list(range(1, BLOCK + 1))
+    cache = written(long)
+
+    read = cache.read([[*long, 1], [*short, 99]], [2 * BLOCK, BLOCK])
+
+    assert len(read) == N_LAYERS
+    expected = layers([long, short], 2 * BLOCK)
+    for (keys, values), layer in zip(read, expected, strict=True):
+        assert torch.equal(keys, layer.keys)
+        assert torch.equal(values, layer.values)
+
+
+def test_continued_row_is_written_from_its_own_column() -> None:
+    ids = list(range(1, 3 * BLOCK + 1))
+    cache = written(ids[:BLOCK])
+    padded = layers([ids], len(ids) + 4)
+
+    cache.write(ids, BLOCK, padded, 0, 4 + BLOCK)
+
+    [(keys, _), *_] = cache.read([[*ids, 1]], [3 * BLOCK])
+    assert torch.equal(keys, layers([ids], 3 * BLOCK)[0].keys)
+
+
+def test_what_was_not_asked_for_longest_goes_first() -> None:
+    first, second, third = ([start] * BLOCK for start in (1, 2, 3))
+    cache = written(first, limit_bytes=2 * BLOCK_BYTES)
+    for ids in (second, first, third):
+        cache.write(ids, 0, layers([ids], BLOCK), 0, 0)
+
+    known = [cache.cached_tokens([*ids, 0]) for ids in (first, second, third)]
+    assert known == [BLOCK, 0, BLOCK]
+
+
+def test_beginnings_outlive_what_hangs_on_them() -> None:
+    ids = list(range(4 * BLOCK))
+    cache = written(ids, limit_bytes=2 * BLOCK_BYTES)
+
+    assert cache.cached_tokens([*ids, 1]) == 2 * BLOCK
+
+
+def test_block_dropped_between_reading_and_writing_is_left_out() -> None:
+    ids = list(range(2 * BLOCK))
+    cache = written(ids[:BLOCK])
+    cache.clear()
+
+    cache.write(ids, BLOCK, layers([ids], 2 * BLOCK), 0, BLOCK)
+
+    assert cache.n_bytes == 0
+
+
+@pytest.mark.parametrize("limit_bytes", [0, BLOCK_BYTES - 1])
+def test_cache_without_room_keeps_nothing(limit_bytes: int) -> None:
+    cache = written(list(range(3 * BLOCK)), limit_bytes)
+
+    assert (cache.n_bytes, cache.cached_tokens(list(range(3 * BLOCK)))) == (0, 0)

@@ -1,0 +1,46 @@
+"""Four documents, eight questions about them and a scripted model: a study of seconds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+FACTS = {
+    "Ardenia": ("Veltor", "crown"),
+    "Borland": ("Mirna", "dram"),
+    "Cassia": ("Ostrel", "florin"),
+    "Dravia": ("Penhold", "thaler"),
+}
+
+
+def write(folder: Path) -> dict[str, str]:
+    """Write the sources into ``folder``; returns the parameters of a sweep over them."""
+    documents = folder / "documents"
+    documents.mkdir()
+    lines = []
+    for name, (capital, currency) in FACTS.items():
+        text = f"{name} is a country. Its capital is {capital}. Its currency is the {currency}."
+        (documents / f"{name}.txt").write_text(text)
+        for kind, gold in (("capital", capital), ("currency", currency)):
+            choices = [row[kind == "currency"] for row in FACTS.values()]
+            question = {
+                "id": f"{name}-{kind}",
+                "question": f"What is the {kind} of {name}?",
+                "choices": choices,
+                "golden_answers": [choices.index(gold)],
+            }
+            lines.append(json.dumps(question))
+    (folder / "questions.jsonl").write_text("\n".join(lines))
+    (folder / "script.json").write_text(json.dumps({"default": "hash"}))
+    return {
+        "dataset": "jsonl",
+        "split": "all",
+        "questions": str(folder / "questions.jsonl"),
+        "documents": str(documents),
+        "model": f"scripted:{folder / 'script.json'}",
+        "n_questions": "8",
+        "n_prices": "2",
+        "shard_size": "3",
+        "max_steps": "3",
+        "max_new_tokens": "4",
+    }
