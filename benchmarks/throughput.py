@@ -10,14 +10,17 @@ large square product, and the model's own shapes.
 from __future__ import annotations
 
 import argparse
+import statistics
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 
 from argo_ml.config import SweepSpec, build
 from argo_ml.models import load_model
 from argo_ml.models.chat import PromptIds
+from argo_ml.models.packed_linear import PackedLinear
 from argo_ml.models.transformers_model import TransformersModel
 from benchmarks.reporting import report
 
@@ -45,11 +48,8 @@ def measure(model: TransformersModel, n_rows: int, length: int, n_new: int) -> d
     decoder = model._decoder
     rate = square_rate()
 
-    def run(n_tokens: int) -> float:
-        return best(lambda: decoder.greedy(prompts, [n_tokens] * n_rows, lambda *_: False))
-
-    prefill = run(1)
-    decode = (run(n_new) - prefill) / (n_new - 1)
+    prefill = best(lambda: decoder.greedy(prompts, [1] * n_rows, lambda *_: False))
+    decode = decoding_step(model, prompts, n_new)
     operations = prefill_operations(model, n_rows, length)
     return {
         "rows": n_rows,
@@ -63,12 +63,28 @@ def measure(model: TransformersModel, n_rows: int, length: int, n_new: int) -> d
     }
 
 
+def decoding_step(model: TransformersModel, prompts: list[PromptIds], n_new: int) -> float:
+    """Median seconds between two tokens of every row."""
+    moments: list[float] = []
+
+    def note(row: int, _: list[int]) -> bool:
+        if row == 0:
+            moments.append(time.perf_counter())
+        return False
+
+    model._decoder.greedy(prompts, [n_new] * len(prompts), note)
+    return statistics.median(late - early for early, late in pairwise(moments))
+
+
 def prefill_operations(model: TransformersModel, n_rows: int, length: int) -> float:
     network, config = model._forward._model, model._forward.config
     embedding = network.get_input_embeddings().weight.numel()
-    linear = sum(p.numel() for p in network.parameters()) - embedding
-    if network.get_output_embeddings().weight is not network.get_input_embeddings().weight:
-        linear -= embedding
+    linear = sum(
+        layer.in_features * layer.out_features
+        for layer in network.modules()
+        if isinstance(layer, (torch.nn.Linear, PackedLinear))
+    )
+    linear -= embedding  # the output projection, which is computed once per prompt
     width = config.num_attention_heads * (config.hidden_size // config.num_attention_heads)
     attention = 4 * config.num_hidden_layers * width * length * (length + 1) / 2
     return float(n_rows * (2 * linear * length + 2 * embedding + attention))

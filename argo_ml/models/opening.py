@@ -11,6 +11,7 @@ from argo_ml.models import hub, loading
 from argo_ml.models.converted import converted_files, keep_converted
 from argo_ml.models.digests import files_digest, model_files
 from argo_ml.models.loading import Files, Machine
+from argo_ml.models.packed_linear import pack_linear_layers
 from argo_ml.models.placement import choose_precision
 from argo_ml.models.presets import ModelSource, SourceKind
 from argo_ml.models.transformers_model import TransformersModel
@@ -60,6 +61,7 @@ def _load(
     model = loading.load_weights(files, config, precision, machine, needed)
     if files.gguf_file:
         keep_converted(model, tokenizer, contents, precision, spec.cache_path)
+    pack_linear_layers(model)
     return TransformersModel(
         model, tokenizer, contents, precision, spec.batch_tokens, spec.prefix_cache_mb
     )
