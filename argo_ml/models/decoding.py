@@ -11,7 +11,13 @@ import torch
 from argo_ml.errors import ModelError
 from argo_ml.models.chat import PromptIds
 from argo_ml.models.forward import Forward
-from argo_ml.models.growing_cache import empty_cache, filled_cache, is_plain
+from argo_ml.models.growing_cache import (
+    SPARE_COLUMNS,
+    empty_cache,
+    filled_cache,
+    is_plain,
+    merged_cache,
+)
 from argo_ml.models.prefix_cache import PrefixCache
 
 VERSION = 2
@@ -20,6 +26,9 @@ VERSION = 2
 LIVE_SHARE = 0.75
 """Finished rows leave a batch when at most this share of its rows is live: leaving copies the
 key-value cache, staying computes tokens that nobody reads."""
+
+PASS_TOKENS = 64
+"""What a forward pass costs beside its tokens, in tokens: reading the weights once."""
 
 Ids = Sequence[int]
 
@@ -51,6 +60,12 @@ class Decoder:
     def __init__(self, forward: Forward, prefixes: PrefixCache) -> None:
         self._forward = forward
         self._prefixes = prefixes
+        self.n_fresh = 0
+        """Prompt tokens that had to be computed."""
+        self.n_computed = 0
+        """The same with the padding that was computed beside them."""
+        self.n_reused = 0
+        """Prompt tokens whose keys and values were known."""
 
     def greedy(
         self,
@@ -110,6 +125,25 @@ class Decoder:
     def _prefill(self, prompts: Sequence[PromptIds]) -> _State:
         """Compute all prompts but the beginnings that are known.
 
+        Prompts of different length are computed apart where that costs less than padding them,
+        and then go on together.
+        """
+        n_cached = [self._prefixes.cached_tokens(prompt.ids) for prompt in prompts]
+        lengths = [len(prompt.ids) - n for prompt, n in zip(prompts, n_cached, strict=True)]
+        config = self._forward.config
+        mergeable = is_plain(empty_cache(config))
+        groups = groups_by_length(lengths) if mergeable else []
+        if len(groups) < 2:
+            groups = [list(range(len(prompts)))]
+        states = [self._prefill_together([prompts[row] for row in group]) for group in groups]
+        self.n_computed += sum(max(lengths[row] for row in group) * len(group) for group in groups)
+        self.n_fresh += sum(lengths)
+        self.n_reused += sum(n_cached)
+        return states[0] if len(states) == 1 else _merged(config, groups, states)
+
+    def _prefill_together(self, prompts: Sequence[PromptIds]) -> _State:
+        """One forward pass over the prompts.
+
         Columns are the known tokens, padded on the left, then the computed ones, padded on the
         left too, so that every prompt ends in the last column.
         """
@@ -118,14 +152,16 @@ class Decoder:
         config = self._forward.config
         if any(n_cached):
             ids = [prompt.ids for prompt in prompts]
-            cache = filled_cache(config, self._prefixes.read(ids, n_cached))
+            n_spare = max(map(len, fresh)) + SPARE_COLUMNS
+            known = self._prefixes.read(ids, n_cached, n_spare)
+            cache = filled_cache(config, known, max(n_cached))
         else:
             cache = empty_cache(config)
         device = self._forward.device
-        known = torch.tensor([_right_aligned([1] * n, max(n_cached)) for n in n_cached])
+        old = torch.tensor([_right_aligned([1] * n, max(n_cached)) for n in n_cached])
         width = max(map(len, fresh))
         new = torch.tensor([_right_aligned([1] * len(row), width) for row in fresh])
-        mask = torch.cat([known.long(), new], dim=1).to(device)
+        mask = torch.cat([old.long(), new], dim=1).to(device)
         inputs = torch.tensor([_right_aligned(row, width) for row in fresh], device=device)
         output = self._forward(inputs, mask, cache)
         logits = output.logits[:, -1]
@@ -159,6 +195,45 @@ class Decoder:
         logits = self._forward(inputs, mask, state.cache, last_only=False).logits
         chosen = torch.log_softmax(logits.float(), dim=-1).gather(2, targets[:, :, None])[:, :, 0]
         return [float(value) for value in (chosen * real).sum(dim=1)]
+
+
+def groups_by_length(lengths: Sequence[int]) -> list[list[int]]:
+    """Rows to compute together so that padding and passes cost least.
+
+    A group of n rows costs n times its longest row, and `PASS_TOKENS`. Groups are neighbours in
+    order of length, so the best grouping of the k longest rows is found from those of fewer.
+    """
+    order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
+    best = [0]
+    begins = [0]
+    for end in range(1, len(order) + 1):
+        cost, begin = min(
+            (best[begin] + (end - begin) * lengths[order[begin]] + PASS_TOKENS, begin)
+            for begin in range(end)
+        )
+        best.append(cost)
+        begins.append(begin)
+    groups: list[list[int]] = []
+    end = len(order)
+    while end:
+        groups.insert(0, order[begins[end] : end])
+        end = begins[end]
+    return groups
+
+
+def _merged(config: Any, groups: Sequence[Sequence[int]], states: Sequence[_State]) -> _State:
+    """One state of all rows, in their order."""
+    cache = merged_cache(
+        config, [(rows, state.cache) for rows, state in zip(groups, states, strict=True)]
+    )
+    n_rows = sum(map(len, groups))
+    width = max(state.mask.shape[1] for state in states)
+    mask = states[0].mask.new_zeros((n_rows, width))
+    logits = states[0].logits.new_empty((n_rows, states[0].logits.shape[1]))
+    for rows, state in zip(groups, states, strict=True):
+        mask[list(rows), width - state.mask.shape[1] :] = state.mask
+        logits[list(rows)] = state.logits
+    return _State(cache, mask, logits)
 
 
 def _left_aligned(ids: Ids, width: int) -> list[int]:

@@ -43,6 +43,13 @@ class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         self._room = [room.index_select(0, selected) for room in self._room]
         self.keys, self.values = (room[..., :used, :] for room in self._room)
 
+    def begin_with(self, rooms: Sequence[torch.Tensor], used: int) -> None:
+        """Take over (rows, heads, columns, width) keys and values; ``used`` columns count."""
+        self._room = list(rooms)
+        self.dtype, self.device = rooms[0].dtype, rooms[0].device
+        self.keys, self.values = (room[..., :used, :] for room in self._room)
+        self.is_initialized = True
+
 
 def _room(states: torch.Tensor, n_columns: int) -> torch.Tensor:
     rows, heads, _, width = states.shape
@@ -71,9 +78,42 @@ def is_plain(cache: Any) -> bool:
     return bool(cache.layers) and all(type(layer) is GrowingLayer for layer in cache.layers)
 
 
-def filled_cache(config: Any, layers: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> Any:
-    """A cache that begins with these keys and values, one pair per layer."""
+def filled_cache(
+    config: Any, layers: Sequence[tuple[torch.Tensor, torch.Tensor]], n_used: int
+) -> Any:
+    """A plain cache that begins with these keys and values, one pair per layer.
+
+    They are (rows, heads, columns, width); columns from ``n_used`` on are room to grow.
+    """
     cache = empty_cache(config)
-    for index, (keys, values) in enumerate(layers):
-        cache.update(keys, values, index)
+    for layer, rooms in zip(cache.layers, layers, strict=True):
+        layer.begin_with(rooms, n_used)
     return cache
+
+
+def merged_cache(config: Any, parts: Sequence[tuple[Sequence[int], Any]]) -> Any:
+    """One cache of all rows: ``parts`` say which rows of it a plain cache holds.
+
+    Narrower parts are padded on the left.
+    """
+    n_rows = sum(len(rows) for rows, _ in parts)
+    width = max(cache.get_seq_length() for _, cache in parts)
+    merged = empty_cache(config)
+    for index, layer in enumerate(merged.layers):
+        layer.begin_with([_joined(parts, index, name, n_rows, width) for name in _PAIR], width)
+    return merged
+
+
+_PAIR = ("keys", "values")
+
+
+def _joined(
+    parts: Sequence[tuple[Sequence[int], Any]], index: int, name: str, n_rows: int, width: int
+) -> torch.Tensor:
+    first: torch.Tensor = getattr(parts[0][1].layers[index], name)
+    # Padding is masked, but what it holds is still multiplied by zero and must be a number.
+    room = first.new_zeros((n_rows, first.shape[1], width + SPARE_COLUMNS, first.shape[3]))
+    for rows, cache in parts:
+        states = getattr(cache.layers[index], name)
+        room[list(rows), :, width - states.shape[2] : width] = states
+    return room

@@ -49,11 +49,13 @@ class PrefixCache:
         """Leading tokens that need not be computed; at least one token always does."""
         return BLOCK * len(self._find(ids[: len(ids) - 1]))
 
-    def read(self, rows: Sequence[Sequence[int]], n_cached: Sequence[int]) -> list[Pair]:
+    def read(
+        self, rows: Sequence[Sequence[int]], n_cached: Sequence[int], n_spare: int = 0
+    ) -> list[Pair]:
         """Keys and values of the first ``n_cached`` tokens of each row, one pair per layer.
 
-        Shorter rows are padded on the left. ``n_cached`` are what `cached_tokens` says now, at
-        least one of them above 0.
+        Shorter rows are padded on the left; ``n_spare`` columns follow that hold nothing yet.
+        ``n_cached`` are what `cached_tokens` says now, at least one of them above 0.
         """
         found = [self._find(ids[:n]) for ids, n in zip(rows, n_cached, strict=True)]
         template = next(blocks[0] for blocks in found if blocks)
@@ -61,11 +63,14 @@ class PrefixCache:
         layers: list[Pair] = []
         for index, part in enumerate(template.parts):
             n_layers, _, heads, _, size = part.shape
-            room = part.new_zeros((n_layers, 2, len(rows), heads, width, size))
+            room = part.new_empty((n_layers, 2, len(rows), heads, width + n_spare, size))
             for row, blocks in enumerate(found):
-                if blocks:
-                    joined = torch.cat([block.parts[index] for block in blocks], dim=3)
-                    room[:, :, row, :, width - joined.shape[3] :] = joined
+                begin = width - BLOCK * len(blocks)
+                # Padding is masked, but it is still multiplied by zero and must be a number.
+                room[:, :, row, :, :begin] = 0
+                for block in blocks:
+                    room[:, :, row, :, begin : begin + BLOCK] = block.parts[index]
+                    begin += BLOCK
             layers += [(room[layer, 0], room[layer, 1]) for layer in range(n_layers)]
         return layers
 

@@ -197,7 +197,7 @@ class TransformersModel:
             torch.cuda.empty_cache()
 
     def _check_context(self, sizes: Sequence[Size]) -> None:
-        longest = max((size.known + size.prompt + size.new for size in sizes), default=0)
+        longest = max((size.length + size.new for size in sizes), default=0)
         if self._context is not None and longest > self._context:
             raise ModelError(
                 f"a prompt and its answer need {longest} tokens, the model takes {self._context}; "

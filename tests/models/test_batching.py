@@ -8,13 +8,11 @@ from hypothesis import strategies as st
 
 from argo_ml.errors import ModelError
 from argo_ml.models.batching import (
-    MAX_PADDING,
     Batcher,
     OutOfMemory,
     Size,
     out_of_memory_noticed,
     padded_tokens,
-    padding_share,
 )
 
 SIZES = st.lists(
@@ -48,13 +46,13 @@ def test_padded_tokens_of_shared_prompts_count_the_prompt_once_more() -> None:
     assert padded_tokens([Size(10, 2, copies=4, shared=True)]) == 4 * 12 + 10
 
 
-def test_padding_share_is_that_of_the_prompts() -> None:
-    assert padding_share([Size(100, 5), Size(50, 5)]) == 0.25
+def test_known_tokens_are_held_as_well() -> None:
+    assert padded_tokens([Size(10, 5, known=90), Size(60, 5)]) == 2 * (100 + 5)
 
 
-def test_requests_of_similar_length_share_a_batch() -> None:
+def test_longest_requests_come_first() -> None:
     recorder = Recorder([Size(n, 8) for n in (10, 400, 12, 390, 11)])
-    assert Batcher(10_000).run(recorder.sizes, recorder) == [0, 1, 2, 3, 4]
+    assert Batcher(820).run(recorder.sizes, recorder) == [0, 1, 2, 3, 4]
     assert recorder.batches == [[1, 3], [2, 4, 0]]
 
 
@@ -78,7 +76,6 @@ def test_every_request_runs_once_within_the_limits(sizes: list[Size], limit: int
     for batch in recorder.batches:
         members = [sizes[index] for index in batch]
         assert len(batch) == 1 or padded_tokens(members) <= limit
-        assert padding_share(members) <= MAX_PADDING
 
 
 def test_limit_halves_when_memory_runs_out_and_stays_so() -> None:
