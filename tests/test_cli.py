@@ -6,6 +6,7 @@ import json
 import socket
 from pathlib import Path
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 
@@ -147,7 +148,8 @@ def test_error_is_kept_on_the_run_that_mlflow_opened(
     client = MlflowClient(tracking_uri)
     opened = client.create_run("0").info.run_id
     monkeypatch.setenv("MLFLOW_RUN_ID", opened)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri)
+    # As `mlflow run` hands it to a process of its own; earlier tests have set one in this process.
+    mlflow.set_tracking_uri(tracking_uri)
 
     code, line = failure(capsys, "sweep", "--mode", "huge")
 
@@ -163,6 +165,7 @@ def test_question_can_be_asked_without_an_option(
     (tmp_path / "documents").mkdir()
     (tmp_path / "documents" / "a.txt").write_text("Lima is the capital of Peru.")
     options = ["--cache_dir", str(cache_dir), "--model", script, "--max_steps", "1"]
+    options += ["--retrieval_cost", "0.02"]
 
     code = execute(
         ["answer", "Capital of Peru?", *options, "--documents", str(tmp_path / "documents")]

@@ -1,0 +1,96 @@
+"""Pictures of a finished sweep in MLflow's user interface, taken in a headless Chromium.
+
+    python tools/screenshots.py --backend-store-uri sqlite:///mlflow.db --sweep RUN_ID --folder docs
+
+Starts `mlflow ui` on the store, and fails where the interface does not show what it should: the
+sweep with its cells nested, the cells side by side, and Graph 1.A among the artifacts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlflow import MlflowClient
+from playwright.sync_api import Page, sync_playwright
+
+TIMEOUT_MS = 60_000
+SIZE = {"width": 1500, "height": 900}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--backend-store-uri", required=True)
+    parser.add_argument("--sweep", required=True)
+    parser.add_argument("--folder", type=Path, default=Path("docs"))
+    parser.add_argument("--chromium", default="/usr/bin/chromium")
+    given = parser.parse_args()
+    client = MlflowClient(given.backend_store_uri)
+    experiment = client.get_run(given.sweep).info.experiment_id
+    cells = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{given.sweep}'")
+    names = sorted(cell.info.run_name for cell in cells)
+    compared = [cell.info.run_id for cell in cells if cell.data.params["retrieval_cost"] == "0.02"]
+    with interface(given.backend_store_uri) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=given.chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport=SIZE, device_scale_factor=1)
+        page.set_default_timeout(TIMEOUT_MS)
+        nested(page, url, experiment, given.sweep, names)
+        page.screenshot(path=given.folder / "mlflow_sweep.png")
+        side_by_side(page, url, experiment, compared)
+        page.screenshot(path=given.folder / "mlflow_compare.png")
+        artifact(page, url, experiment, given.sweep)
+        page.screenshot(path=given.folder / "mlflow_graph_1a.png")
+        browser.close()
+
+
+@contextlib.contextmanager
+def interface(store: str) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store]
+    process = subprocess.Popen([*command, "--port", str(port), "--workers", "1"])
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/health"):
+                break
+            time.sleep(0.2)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def nested(page: Page, url: str, experiment: str, sweep: str, names: list[str]) -> None:
+    """The runs of the experiment, the sweep's cells below it."""
+    search = f"tags.`argo.sweep_id` %3D '{sweep}' OR attributes.run_id %3D '{sweep}'"
+    page.goto(f"{url}/#/experiments/{experiment}/runs")
+    page.get_by_text(names[0], exact=True).first.wait_for()
+    del search
+
+
+def side_by_side(page: Page, url: str, experiment: str, runs: list[str]) -> None:
+    """MLflow's comparison of some cells."""
+    listed = ",".join(f'"{run}"' for run in runs)
+    page.goto(f'{url}/#/compare-runs?runs=[{listed}]&experiments=["{experiment}"]')
+    page.get_by_text("accuracy", exact=True).first.wait_for()
+
+
+def artifact(page: Page, url: str, experiment: str, sweep: str) -> None:
+    """Graph 1.A as the interface shows it."""
+    page.goto(f"{url}/#/experiments/{experiment}/runs/{sweep}/artifacts/figures/graph_1a.png")
+    page.locator("img[src*='graph_1a']").first.wait_for()
+
+
+if __name__ == "__main__":
+    main()
