@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 PYTEST_ARGS ?=
+# Processes that run the tests; each computes with one thread.
+WORKERS ?= 2
 
 BIN := $(abspath $(VENV))/bin
 RUNTIME := $(VENV)/.runtime
@@ -36,7 +38,7 @@ types: $(DEVELOPMENT)
 
 unit: $(DEVELOPMENT)
 	argo-ml fetch
-	python -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 env: $(RUNTIME)
 

@@ -34,6 +34,7 @@ def uncommitted_diff() -> str:
     return _git("diff", "HEAD")
 
 
+@cache
 def packages() -> str:
     """Python and every installed distribution, as a requirements file pins them."""
     pins = sorted(

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from argo_ml.experiments.results import CellResult, PolicyTable
-from argo_ml.tracking.figures.style import legend_below, new_figure, save, styled
+from argo_ml.tracking.figures.style import legend_below, plain_figure, save, styled
 from argo_ml.types import Action
 
 _FORMATS = ("png",)
@@ -25,7 +25,7 @@ def save_cell_figures(result: CellResult, folder: Path) -> None:
 
 def _policy(result: CellResult) -> Figure:
     table = result.policy
-    figure = new_figure()
+    figure = plain_figure()
     axes = figure.add_subplot()
     for values, label, line, color, width in (
         (table.value, "V (best)", "-", "#bbbbbb", 5.0),
@@ -65,7 +65,7 @@ def _mark_thresholds(axes: Axes, table: PolicyTable) -> None:
 
 
 def _actions(result: CellResult) -> Figure:
-    figure = new_figure()
+    figure = plain_figure()
     axes = figure.add_subplot()
     n_steps = max(len(row.actions) for row in result.questions)
     steps = list(range(1, n_steps + 1))
