@@ -22,7 +22,10 @@ from mlflow import MlflowClient
 from playwright.sync_api import Page, sync_playwright
 
 TIMEOUT_MS = 60_000
-SIZE = {"width": 1500, "height": 900}
+SETTLE_MS = 2_000
+SIZE = {"width": 1500, "height": 760}
+SHOWN = {"x": 0, "y": 0, "width": 1112, "height": 760}
+"""Without the assistant, a panel that some versions of MLflow open at the right."""
 
 
 def main() -> None:
@@ -44,11 +47,11 @@ def main() -> None:
         page = browser.new_page(viewport=SIZE, device_scale_factor=1)
         page.set_default_timeout(TIMEOUT_MS)
         nested(page, url, experiment, given.sweep, names)
-        page.screenshot(path=given.folder / "mlflow_sweep.png")
+        page.screenshot(path=given.folder / "mlflow_sweep.png", clip=SHOWN)
         side_by_side(page, url, experiment, compared)
-        page.screenshot(path=given.folder / "mlflow_compare.png")
+        page.screenshot(path=given.folder / "mlflow_compare.png", clip=SHOWN)
         artifact(page, url, experiment, given.sweep)
-        page.screenshot(path=given.folder / "mlflow_graph_1a.png")
+        page.screenshot(path=given.folder / "mlflow_graph_1a.png", clip=SHOWN)
         browser.close()
 
 
@@ -73,10 +76,11 @@ def interface(store: str) -> Iterator[str]:
 
 def nested(page: Page, url: str, experiment: str, sweep: str, names: list[str]) -> None:
     """The runs of the experiment, the sweep's cells below it."""
-    search = f"tags.`argo.sweep_id` %3D '{sweep}' OR attributes.run_id %3D '{sweep}'"
     page.goto(f"{url}/#/experiments/{experiment}/runs")
+    page.get_by_text("sweep small").first.wait_for()
+    page.locator("[role=row]", has_text="sweep small").last.locator("button, svg").first.click()
     page.get_by_text(names[0], exact=True).first.wait_for()
-    del search
+    page.wait_for_timeout(SETTLE_MS)
 
 
 def side_by_side(page: Page, url: str, experiment: str, runs: list[str]) -> None:
@@ -84,12 +88,15 @@ def side_by_side(page: Page, url: str, experiment: str, runs: list[str]) -> None
     listed = ",".join(f'"{run}"' for run in runs)
     page.goto(f'{url}/#/compare-runs?runs=[{listed}]&experiments=["{experiment}"]')
     page.get_by_text("accuracy", exact=True).first.wait_for()
+    page.locator("canvas, svg.main-svg").first.wait_for()
+    page.wait_for_timeout(SETTLE_MS)
 
 
 def artifact(page: Page, url: str, experiment: str, sweep: str) -> None:
     """Graph 1.A as the interface shows it."""
     page.goto(f"{url}/#/experiments/{experiment}/runs/{sweep}/artifacts/figures/graph_1a.png")
-    page.locator("img[src*='graph_1a']").first.wait_for()
+    page.wait_for_function("[...document.images].some(image => image.naturalWidth > 500)")
+    page.wait_for_timeout(SETTLE_MS)
 
 
 if __name__ == "__main__":

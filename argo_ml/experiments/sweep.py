@@ -43,8 +43,7 @@ def run_sweep(spec: SweepSpec, report: Report = unobserved) -> Results:
     with run.recording_failure(), open_journal(spec, run.run_id) as journal:
         _store_spec(run, spec)
         bench = Workbench.open(spec, report)
-        run.log(params={**spec.model_dump(mode="json"), **bench.digests})
-        run.log_inputs(bench.inputs(spec))
+        _log_inputs(run, spec, bench)
         return _run_cells(spec, bench, tracking, run, journal, report)
 
 
@@ -70,6 +69,11 @@ def load_results(tracking: Tracking, run_id: str) -> Results:
     with tempfile.TemporaryDirectory() as folder:
         path = tracking.download(run_id, RESULTS, Path(folder))
         return Results.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def _log_inputs(run: TrackedRun, spec: SweepSpec, bench: Workbench) -> None:
+    run.log(params={**spec.model_dump(mode="json"), **bench.digests})
+    run.log_inputs(bench.inputs(spec))
 
 
 def _run_cells(
@@ -142,6 +146,8 @@ def _resume(spec: SweepSpec, tracking: Tracking, report: Report) -> Results:
             run.reopen()
             bench = Workbench.open(full_spec, report)
             _check_unchanged(spec.resume, stored.data.params, bench.digests)
+            # It may have been killed before it came to this; what is there already is left alone.
+            _log_inputs(run, full_spec, bench)
             return _run_cells(full_spec, bench, home, run, journal, report)
 
 

@@ -18,6 +18,8 @@ from argo_ml.engine import Engine
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.experiments.results import Results
 from argo_ml.experiments.sweep import load_results, run_sweep
+from argo_ml.experiments.verify import verify_sweep
+from argo_ml.experiments.workbench import Workbench
 from argo_ml.tracking.runs import CELL_ID, ERROR, KIND, PARENT, SWEEP_ID, connect
 
 MakeSpec = Callable[..., SweepSpec]
@@ -192,6 +194,26 @@ def copied_cache(cache: Path, tmp_path: Path) -> Path:
     for name in ("models", "indexes"):
         (folder / name).symlink_to(cache / name)
     return folder
+
+
+def test_sweep_killed_before_its_first_cell_is_whole_once_resumed(
+    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Workbench, "open", raise_interrupt)
+        run_sweep(spec())
+    client = MlflowClient(spec().tracking_uri)
+    [killed] = client.search_runs([client.get_experiment_by_name("argo_ml").experiment_id])
+
+    run_sweep(spec(resume=killed.info.run_id))
+
+    found = verify_sweep(killed.info.run_id, spec().tracking_uri, "argo_ml")
+    assert [check.name for check in found if check.has_failed] == []
+    assert len(client.get_run(killed.info.run_id).inputs.dataset_inputs) == 2
+
+
+def raise_interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
 
 
 def test_finished_sweep_is_shown_again_when_resumed(
