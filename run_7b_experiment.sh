@@ -20,6 +20,12 @@ if [[ ${#positional[@]} -gt 3 ]]; then
 fi
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
+# The environment of `make small` and `make env`, where there is no other.
+command -v mlflow > /dev/null || PATH="$PWD/.venv/bin:$PATH"
+if ! command -v mlflow > /dev/null; then
+  echo "error: mlflow is not on the PATH; run make env, or activate your environment" >&2
+  exit 2
+fi
 exec mlflow run . \
   --env-manager "${ARGO_ML_ENV_MANAGER:-local}" \
   --experiment-name argo_ml_7b \
