@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 from pathlib import Path
 
@@ -25,10 +27,12 @@ def embedded_model() -> Path:
 
 @pytest.fixture(scope="session")
 def warm_cache(embedded_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder that tests share for models and indexes."""
-    folder = tmp_path_factory.mktemp("cache")
-    (folder / "models").symlink_to(embedded_model.parents[1])
-    (folder / "indexes").mkdir()
+    """A cache folder that tests share for models and indexes, also those of other processes."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "warm-cache"
+    (folder / "indexes").mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        (folder / "models").symlink_to(embedded_model.parents[1])
     return folder
 
 
