@@ -40,6 +40,7 @@ def write(folder: Path) -> dict[str, str]:
         "model": f"scripted:{folder / 'script.json'}",
         "n_questions": "8",
         "n_prices": "2",
+        "strategies": "argo,random",
         "shard_size": "3",
         "max_steps": "3",
         "max_new_tokens": "4",
