@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
 from pydantic.fields import FieldInfo
@@ -28,7 +27,7 @@ from argo_ml.config import (
     TrackingFields,
     is_operational,
 )
-from argo_ml.options import default_text
+from argo_ml.options import default_text, value_type
 
 TARGET = Path("docs/parameters.md")
 
@@ -92,7 +91,7 @@ def _row(name: str, field: FieldInfo) -> str:
 
 def _values(field: FieldInfo) -> Iterator[str]:
     """What the field takes, in words."""
-    yield from _type_values(field.annotation)
+    yield from _type_values(value_type(field))
     yield from _bounds(field.metadata)
 
 
@@ -104,10 +103,6 @@ def _type_values(annotation: Any) -> Iterator[str]:
         yield from _type_values(arguments[0])
         for extra in arguments[1:]:
             yield from _bounds(getattr(extra, "metadata", ()))
-    elif origin in (Union, UnionType):
-        for argument in arguments:
-            if argument is not type(None):
-                yield from _type_values(argument)
     elif origin is tuple:
         yield "list"
     elif annotation in _NAMES:

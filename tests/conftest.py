@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from places import linked_cache
 
 from argo_ml.config import CacheFields
 from argo_ml.fetch import FetchError, fetch_embedded_model
@@ -39,11 +40,7 @@ def warm_cache(embedded_model: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture
 def cache_dir(warm_cache: Path, tmp_path: Path) -> Path:
     """A cache folder of the test's own, but for models and indexes."""
-    folder = tmp_path / "cache"
-    folder.mkdir()
-    for name in ("models", "indexes"):
-        (folder / name).symlink_to(warm_cache / name)
-    return folder
+    return linked_cache(warm_cache, tmp_path / "cache")
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 
 import mlflow
 import pytest
 from mlflow import MlflowClient
+from places import free_port
 
 from argo_ml.cli import cli, execute
 from argo_ml.tracking.runs import ERROR
@@ -18,10 +18,7 @@ Captured = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def closed_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

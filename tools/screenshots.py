@@ -46,7 +46,7 @@ def main() -> None:
         )
         page = browser.new_page(viewport=SIZE, device_scale_factor=1)
         page.set_default_timeout(TIMEOUT_MS)
-        nested(page, url, experiment, given.sweep, names)
+        nested(page, url, experiment, names)
         page.screenshot(path=given.folder / "mlflow_sweep.png", clip=SHOWN)
         side_by_side(page, url, experiment, compared)
         page.screenshot(path=given.folder / "mlflow_compare.png", clip=SHOWN)
@@ -74,7 +74,7 @@ def interface(store: str) -> Iterator[str]:
         process.wait()
 
 
-def nested(page: Page, url: str, experiment: str, sweep: str, names: list[str]) -> None:
+def nested(page: Page, url: str, experiment: str, names: list[str]) -> None:
     """The runs of the experiment, the sweep's cells below it."""
     page.goto(f"{url}/#/experiments/{experiment}/runs")
     page.get_by_text("sweep small").first.wait_for()

@@ -37,8 +37,8 @@ class CellRun:
         self.run.log(params=params)
         self.run.log_inputs(inputs)
 
-    def metrics(self) -> dict[str, float]:
-        return cell_metrics(self.results, self.cell.spec.mu, self.cell.table)
+    def _metrics(self, results: Sequence[QuestionResult]) -> dict[str, float]:
+        return cell_metrics(results, self.cell.spec.mu, self.cell.table)
 
     def progress_logger(self) -> Callable[[], None]:
         """What logs the metrics of the results until now, also later and in another thread."""
@@ -47,8 +47,7 @@ class CellRun:
         results = tuple(self.results)
 
         def log() -> None:
-            metrics = cell_metrics(results, self.cell.spec.mu, self.cell.table)
-            self.run.log(metrics=metrics, step=len(results))
+            self.run.log(metrics=self._metrics(results), step=len(results))
 
         return log
 
@@ -77,7 +76,7 @@ class CellRun:
             run_id=self.run.run_id,
             strategy=self.cell.spec.strategy,
             retrieval_cost=self.cell.spec.retrieval_cost,
-            metrics=self.metrics(),
+            metrics=self._metrics(self.results),
             policy=self.cell.table,
             questions=tuple(self.results),
         )

@@ -60,12 +60,7 @@ class Decoder:
     def __init__(self, forward: Forward, prefixes: PrefixCache) -> None:
         self._forward = forward
         self._prefixes = prefixes
-        self.n_fresh = 0
-        """Prompt tokens that had to be computed."""
-        self.n_computed = 0
-        """The same with the padding that was computed beside them."""
-        self.n_reused = 0
-        """Prompt tokens whose keys and values were known."""
+        self._can_merge = is_plain(empty_cache(forward.config))
 
     def greedy(
         self,
@@ -130,16 +125,11 @@ class Decoder:
         """
         n_cached = [self._prefixes.cached_tokens(prompt.ids) for prompt in prompts]
         lengths = [len(prompt.ids) - n for prompt, n in zip(prompts, n_cached, strict=True)]
-        config = self._forward.config
-        mergeable = is_plain(empty_cache(config))
-        groups = groups_by_length(lengths) if mergeable else []
+        groups = groups_by_length(lengths) if self._can_merge else []
         if len(groups) < 2:
             groups = [list(range(len(prompts)))]
         states = [self._prefill_together([prompts[row] for row in group]) for group in groups]
-        self.n_computed += sum(max(lengths[row] for row in group) * len(group) for group in groups)
-        self.n_fresh += sum(lengths)
-        self.n_reused += sum(n_cached)
-        return states[0] if len(states) == 1 else _merged(config, groups, states)
+        return states[0] if len(states) == 1 else _merged(self._forward.config, groups, states)
 
     def _prefill_together(self, prompts: Sequence[PromptIds]) -> _State:
         """One forward pass over the prompts.

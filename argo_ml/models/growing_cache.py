@@ -16,14 +16,14 @@ SPARE_COLUMNS = 32
 class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """One layer; ``keys`` and ``values`` are views of the used columns of larger tensors."""
 
+    _room: list[torch.Tensor]
+
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         used = self.get_seq_length()
         if not self.is_initialized:
-            self.dtype, self.device = key_states.dtype, key_states.device
-            self._room = [_room(key_states, 0), _room(value_states, 0)]
-            self.is_initialized = True
+            self.begin_with([_room(key_states, 0), _room(value_states, 0)], 0)
         needed = used + key_states.shape[-2]
         if needed > self._room[0].shape[-2]:
             self._room = [
@@ -32,8 +32,7 @@ class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
             ]
         for room, new in zip(self._room, (key_states, value_states), strict=True):
             room[..., used:needed, :] = new
-        self.keys, self.values = (room[..., :needed, :] for room in self._room)
-        return self.keys, self.values
+        return self._use(needed)
 
     def batch_select_indices(self, indices: torch.Tensor) -> None:
         used = self.get_seq_length()
@@ -41,14 +40,19 @@ class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
             return
         selected = indices.to(self._room[0].device)
         self._room = [room.index_select(0, selected) for room in self._room]
-        self.keys, self.values = (room[..., :used, :] for room in self._room)
+        self._use(used)
 
     def begin_with(self, rooms: Sequence[torch.Tensor], used: int) -> None:
         """Take over (rows, heads, columns, width) keys and values; ``used`` columns count."""
         self._room = list(rooms)
         self.dtype, self.device = rooms[0].dtype, rooms[0].device
-        self.keys, self.values = (room[..., :used, :] for room in self._room)
         self.is_initialized = True
+        self._use(used)
+
+    def _use(self, n_columns: int) -> tuple[torch.Tensor, torch.Tensor]:
+        keys, values = (room[..., :n_columns, :] for room in self._room)
+        self.keys, self.values = keys, values
+        return keys, values
 
 
 def _room(states: torch.Tensor, n_columns: int) -> torch.Tensor:

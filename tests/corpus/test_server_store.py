@@ -10,6 +10,7 @@ import pytest
 import requests
 from chromadb.api import ClientAPI
 from chromadb.config import Settings
+from places import free_port
 
 from argo_ml.corpus.base import Document, Retriever
 from argo_ml.corpus.documents import DocumentSet
@@ -21,13 +22,6 @@ from argo_ml.errors import ConfigError, CorpusIndexError
 from argo_ml.testing.embedders import WordEmbedder
 from argo_ml.testing.retrievers import DOCUMENTS, RetrieverSuite
 from argo_ml.types import Passage
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import pytest
 import small_study
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from places import linked_cache
 
 from argo_ml.cli import execute
 from argo_ml.config import SweepSpec, build
@@ -49,7 +50,7 @@ def shared_spec(
     """The sources, cache and store of tests that only read a finished sweep."""
     folder = tmp_path_factory.mktemp("finished")
     shutil.copyfile(empty_store, folder / "mlflow.db")
-    cache = copied_cache(warm_cache, folder)
+    cache = linked_cache(warm_cache, folder / "cache")
     common = {**small_study.write(folder), "cache_dir": str(cache)}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -185,15 +186,6 @@ def test_interrupted_sweep_goes_on_where_it_stopped(
     assert ERROR not in sweep.data.tags
     assert [cell.info.status for cell in cells] == ["FINISHED"] * 4
     assert [cell.questions for cell in resumed.cells] == [cell.questions for cell in finished.cells]
-
-
-def copied_cache(cache: Path, tmp_path: Path) -> Path:
-    """Another cache folder with the same models and indexes."""
-    folder = tmp_path / "other-cache"
-    folder.mkdir()
-    for name in ("models", "indexes"):
-        (folder / name).symlink_to(cache / name)
-    return folder
 
 
 def test_sweep_killed_before_its_first_cell_is_whole_once_resumed(
