@@ -29,6 +29,7 @@ from argo_ml.config import CellSpec, SweepSpec
 from argo_ml.errors import ArgoError, ConfigError, TrackingError
 from argo_ml.observing import PASSAGES
 from argo_ml.options import spec_command
+from argo_ml.study_spec import StudySpec
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +82,17 @@ def run(spec: CellSpec) -> None:
     rendering.print_results(results)
 
 
+@spec_command(cli, StudySpec, "tune")
+def tune(spec: StudySpec) -> None:
+    """Search a strategy's settings with Optuna; every trial is a child of the study's run."""
+    from argo_ml import rendering
+    from argo_ml.experiments.study import run_study
+
+    with rendering.progress() as report:
+        found = run_study(spec, report)
+    rendering.print_study(found)
+
+
 @spec_command(cli, IndexSpec, "index")
 def index(spec: IndexSpec) -> None:
     """Build the index of the documents, or find it built."""
@@ -123,11 +135,11 @@ def doctor(spec: DoctorSpec) -> None:
 
 @spec_command(cli, VerifySpec, "verify")
 def verify(spec: VerifySpec) -> None:
-    """Check a finished sweep: complete, consistent, and what it says about ARGO."""
+    """Check a finished sweep or study: complete, consistent, and what it says about ARGO."""
     from argo_ml import rendering
-    from argo_ml.experiments.verify import verify_sweep
+    from argo_ml.experiments.verify import verify_run
 
-    found = verify_sweep(spec.sweep, spec.tracking_uri, spec.experiment)
+    found = verify_run(spec)
     for check in found:
         rendering.print_verdict(check)
     _raise_if_failed([check.name for check in found if check.has_failed])

@@ -13,7 +13,6 @@ from argo_ml.config import (
     ExperimentSpec,
     ModelFields,
     ModeName,
-    Spec,
     operational,
 )
 
@@ -59,10 +58,14 @@ class DoctorSpec(ModelFields, CorpusFields):
     quick: bool = Field(False, **operational("true: do not load the model and the embedder."))
 
 
-class VerifySpec(Spec):
-    """A finished sweep."""
+class VerifySpec(CacheFields):
+    """A finished sweep, or a study."""
 
-    sweep: str = Field("", description="Run id; empty for the experiment's latest finished sweep.")
+    sweep: str = Field(
+        "", description="Run id of a sweep; empty for the experiment's latest finished one."
+    )
+    study: str = Field("", description="Run id of a study, to check that instead of a sweep.")
+    storage: str = Field("", **operational("The study's Optuna storage; empty: in cache_dir."))
     experiment: str = Field("argo_ml", **operational("MLflow experiment."))
     tracking_uri: str = Field(
         "", **operational("MLflow tracking URI; empty for MLflow's own default.")

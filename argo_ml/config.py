@@ -137,8 +137,10 @@ class ModelFields(Spec):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="auto: float32 on CPU, bfloat16 on GPUs that have it, else float16."
     )
-    batch_tokens: int = Field(
-        8192, ge=128, **operational("Most tokens (with padding) in one batch of the model.")
+    batch_tokens: int | None = Field(
+        None,
+        ge=128,
+        **operational("Most tokens, with padding, in one batch; empty: what free memory allows."),
     )
     prefix_cache_mb: int = Field(
         1024,
@@ -173,6 +175,12 @@ class MDPFields(Spec):
     p_s: Probability = Field(0.8, description="Success probability of a retrieval in the MDP.")
     reason_cost: Positive = Field(0.02, description="Price c_p of a reasoning step.")
     mu: float = Field(1.0, ge=0, allow_inf_nan=False, description="Weight of cost in utility.")
+    policy_mu: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Weight of cost that policies decide by; empty: mu.",
+    )
     gamma: Probability = Field(0.98, description="Discount per step.")
     u_max: Positive = Field(1.0, description="Largest progress.")
     quality: Literal["linear", "sqrt", "saturating", "sigmoid"] = Field(
@@ -207,7 +215,7 @@ class MDPFields(Spec):
             delta_r=self.delta_r,
             delta_p=self.delta_p,
             p_s=self.p_s,
-            mu=self.mu,
+            mu=self.mu if self.policy_mu is None else self.policy_mu,
             gamma=self.gamma,
             u_max=self.u_max,
             quality=self.quality,

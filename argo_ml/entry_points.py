@@ -15,11 +15,13 @@ import yaml
 from argo_ml.command_specs import AnswerSpec, DoctorSpec, FetchSpec, IndexSpec, VerifySpec
 from argo_ml.config import CellSpec, Spec, SweepSpec
 from argo_ml.options import default_text, value_type
+from argo_ml.study_spec import StudySpec
 
 ENTRY_POINTS: Mapping[str, tuple[str, type[Spec]]] = MappingProxyType(
     {
         "main": ("sweep", SweepSpec),
         "run": ("run", CellSpec),
+        "tune": ("tune", StudySpec),
         "index": ("index", IndexSpec),
         "fetch": ("fetch", FetchSpec),
         "doctor": ("doctor", DoctorSpec),
@@ -30,7 +32,8 @@ ENTRY_POINTS: Mapping[str, tuple[str, type[Spec]]] = MappingProxyType(
 """Entry point -> (command, its spec)."""
 
 HEADER = (
-    "# Written by `make mlproject` from the specs in argo_ml/config.py and command_specs.py.\n"
+    "# Written by `make mlproject` from the specs in argo_ml/config.py, study_spec.py and\n"
+    "# command_specs.py.\n"
     "# An empty value means «not set»; every value is validated by the command itself.\n"
 )
 

@@ -25,3 +25,7 @@ class CorpusIndexError(ArgoError):
 
 class TrackingError(ArgoError):
     """A tracking server or run that cannot be used."""
+
+
+class StudyError(ArgoError):
+    """A study or its storage that cannot be used."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 Report = Callable[[str, int, int], None]
-"""Told what is counted (`EPISODES`, `PASSAGES`), how many are finished, and of how many."""
+"""Told what is counted (such as `EPISODES`), how many are finished, and of how many."""
 
 EPISODES = "episodes"
 PASSAGES = "passages"
+TRIALS = "trials"
 
 
 def unobserved(*counts: object) -> None:

@@ -28,6 +28,7 @@ from argo_ml.config import (
     is_operational,
 )
 from argo_ml.options import default_text, value_type
+from argo_ml.study_spec import StudySpec
 
 TARGET = Path("docs/parameters.md")
 
@@ -47,19 +48,20 @@ where files lie, how much runs at once. Questions, documents and models count by
 """
 
 GROUPS: tuple[tuple[str, str, type[Spec], type[Spec] | None], ...] = (
-    ("Questions", "`main`, `run`, `index`, `answer`", QuestionFields, None),
-    ("Cache", "all but `verify`", CacheFields, None),
-    ("Corpus", "`main`, `run`, `index`, `answer`, `doctor`", CorpusFields, CacheFields),
-    ("Model", "`main`, `run`, `index`, `answer`, `doctor`", ModelFields, None),
-    ("Episode", "`main`, `run`, `index`, `answer`", EpisodeFields, None),
-    ("Decision process", "`main`, `run`, `index`, `answer`", MDPFields, None),
-    ("Tracking and execution", "`main`, `run`, `index`, `answer`", TrackingFields, None),
+    ("Questions", "`main`, `run`, `tune`, `index`, `answer`", QuestionFields, None),
+    ("Cache", "all", CacheFields, None),
+    ("Corpus", "`main`, `run`, `tune`, `index`, `answer`, `doctor`", CorpusFields, CacheFields),
+    ("Model", "`main`, `run`, `tune`, `index`, `answer`, `doctor`", ModelFields, None),
+    ("Episode", "`main`, `run`, `tune`, `index`, `answer`", EpisodeFields, None),
+    ("Decision process", "`main`, `run`, `tune`, `index`, `answer`", MDPFields, None),
+    ("Tracking and execution", "`main`, `run`, `tune`, `index`, `answer`", TrackingFields, None),
     ("Sweep", "`main`", SweepSpec, ExperimentSpec),
     ("Cell", "`run`, `answer`", CellSpec, ExperimentSpec),
+    ("Study", "`tune`", StudySpec, ExperimentSpec),
     ("Answer", "`answer`", AnswerSpec, CellSpec),
     ("Fetch", "`fetch`", FetchSpec, CacheFields),
     ("Doctor", "`doctor`, beside those of model and corpus", DoctorSpec, None),
-    ("Verify", "`verify`", VerifySpec, None),
+    ("Verify", "`verify`", VerifySpec, CacheFields),
     ("Pruning the call cache", "`argo-ml cache prune`", CachePruneSpec, CacheFields),
 )
 """Title, entry points, spec, and the spec whose fields another group shows."""

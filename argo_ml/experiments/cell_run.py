@@ -55,18 +55,7 @@ class CellRun:
         """Store the artifacts, among them the trajectories already in ``folder``, and end."""
         if self.finished:
             return
-        result = self.result()
-        save_cell_figures(result, folder / "figures")
-        table = _outcomes_table(self.results)
-        (folder / runs.OUTCOMES_TABLE).write_text(json.dumps(table), encoding="utf-8")
-        self.run.log_folder(folder)
-        self.run.log(
-            tags={
-                "mlflow.loggedArtifacts": json.dumps(
-                    [{"path": runs.OUTCOMES_TABLE, "type": "table"}]
-                )
-            }
-        )
+        store_outcomes(self.run, self.result(), folder)
         self.run.end()
         self.finished = True
 
@@ -80,6 +69,16 @@ class CellRun:
             policy=self.cell.table,
             questions=tuple(self.results),
         )
+
+
+def store_outcomes(run: TrackedRun, result: CellResult, folder: Path) -> None:
+    """Log ``folder`` with the figures of a cell and its table of outcomes."""
+    save_cell_figures(result, folder / "figures")
+    table = _outcomes_table(result.questions)
+    (folder / runs.OUTCOMES_TABLE).write_text(json.dumps(table), encoding="utf-8")
+    run.log_folder(folder)
+    logged = [{"path": runs.OUTCOMES_TABLE, "type": "table"}]
+    run.log(tags={"mlflow.loggedArtifacts": json.dumps(logged)})
 
 
 def cell_tags(cell: Cell, sweep_id: str = "") -> dict[str, str]:

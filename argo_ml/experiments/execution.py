@@ -17,13 +17,15 @@ from argo_ml.datasets.answers import (
 )
 from argo_ml.engine.shards import make_shards
 from argo_ml.engine.stages import LOG, StageTimes
-from argo_ml.experiments.cell_run import TRAJECTORIES, CellRun
-from argo_ml.experiments.grid import run_shard
+from argo_ml.experiments.cell_run import TRAJECTORIES, CellRun, cell_tags
+from argo_ml.experiments.grid import Cell, run_shard
 from argo_ml.experiments.journal import Journal
 from argo_ml.experiments.results import Results
 from argo_ml.experiments.workbench import Workbench
+from argo_ml.models.base import CountsTokens, LanguageModel, TokenCounts
 from argo_ml.observing import EPISODES, Report
-from argo_ml.tracking.runs import TrackedRun
+from argo_ml.tracking import runs
+from argo_ml.tracking.runs import TrackedRun, Tracking
 from argo_ml.tracking.system import system_metrics
 
 RESULTS = "results.json"
@@ -38,12 +40,15 @@ def execute(
     cell_runs: Sequence[CellRun],
     journal: Journal,
     report: Report,
+    times: StageTimes | None = None,
 ) -> Results:
     """Run what is not done yet, end every cell's run, and store the results on ``owner``.
 
     After an error the unfinished cells end as FAILED with it; finished shards stay in the journal.
+    ``times`` is what the owner has spent already, where it has done more than this.
     """
-    times = StageTimes()
+    times = times or StageTimes()
+    tokens_before = _tokens(bench.model)
     with (
         _failing_with(cell_runs),
         system_metrics(owner),
@@ -59,7 +64,42 @@ def execute(
             _store_results(owner, results, folder / OWNER)
     seconds = times.seconds()
     owner.log(metrics={f"seconds_{stage}": value for stage, value in seconds.items()})
+    tokens = _tokens(bench.model) - tokens_before
+    if tokens.computed:
+        owner.log(
+            metrics={"tokens_computed": tokens.computed, "padding_share": tokens.wasted_share}
+        )
     return results
+
+
+def _tokens(model: LanguageModel) -> TokenCounts:
+    """No tokens for a backend that does not make up its batches itself."""
+    return model.tokens if isinstance(model, CountsTokens) else TokenCounts()
+
+
+def open_cell_runs(
+    cells: Sequence[Cell],
+    spec: ExperimentSpec,
+    bench: Workbench,
+    tracking: Tracking,
+    owner: TrackedRun,
+) -> list[CellRun]:
+    """One run per cell: those that a resumed owner has already, and new ones."""
+    present = {run.data.tags.get(runs.CELL_ID): run for run in tracking.children(owner.run_id)}
+    cell_runs = []
+    for cell in cells:
+        found = present.get(cell.id)
+        if found is None:
+            tracked = tracking.create_child(owner, cell.name, cell_tags(cell, owner.run_id))
+            cell_run = CellRun(cell, tracked)
+            cell_run.start(bench.digests, bench.inputs(spec))
+        else:
+            tracked = TrackedRun(tracking.client, found.info.run_id)
+            cell_run = CellRun(cell, tracked, finished=found.info.status == "FINISHED")
+            if not cell_run.finished:
+                tracked.reopen()
+        cell_runs.append(cell_run)
+    return cell_runs
 
 
 def open_journal(spec: ExperimentSpec, owner_id: str) -> Journal:

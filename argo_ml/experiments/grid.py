@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from argo_ml.config import CellSpec
@@ -17,7 +18,7 @@ from argo_ml.experiments.trajectories import (
     trajectory,
 )
 from argo_ml.experiments.workbench import Workbench
-from argo_ml.pipeline import Pipeline, build_pipeline, run_episode
+from argo_ml.pipeline import Known, Pipeline, build_pipeline, run_episode
 from argo_ml.policies import Policy, make_policy
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.evaluation import ProgressPolicy, policy_value
@@ -90,7 +91,13 @@ def run_shard(
 ) -> ShardRecord:
     """All cells for the shard's questions; ``on_progress`` is told the episodes finished so far."""
     pairs = [(cell, question) for cell in cells for question in shard.questions]
-    episodes = [run_episode(question, cell.policy, cell.pipeline) for cell, question in pairs]
+    known: defaultdict[Hashable, Known] = defaultdict(Known)
+    episodes = [
+        run_episode(
+            question, cell.policy, cell.pipeline, known[question.id, cell.pipeline.knowledge]
+        )
+        for cell, question in pairs
+    ]
     finished = engine.run(episodes, on_progress)
     record = ShardRecord(
         results={cell.id: [] for cell in cells},

@@ -5,28 +5,27 @@ from __future__ import annotations
 import contextlib
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import yaml
 
-from argo_ml.config import CellSpec, ExperimentSpec, SweepSpec, build
+from argo_ml.config import CellSpec, SweepSpec, build
 from argo_ml.errors import ConfigError
 from argo_ml.experiments.cell_run import CellRun, cell_tags
-from argo_ml.experiments.execution import RESULTS, execute, open_journal
-from argo_ml.experiments.grid import Cell, prepare_cells
+from argo_ml.experiments.execution import RESULTS, execute, open_cell_runs, open_journal
+from argo_ml.experiments.grid import prepare_cells
 from argo_ml.experiments.journal import Journal
 from argo_ml.experiments.metrics import sweep_metrics
+from argo_ml.experiments.owner import SPEC, pointing_at, recorded, store_spec
 from argo_ml.experiments.results import Results
 from argo_ml.experiments.workbench import Workbench
 from argo_ml.observing import Report, unobserved
-from argo_ml.tracking import environment, runs
+from argo_ml.tracking import runs
 from argo_ml.tracking.figures import redraw
 from argo_ml.tracking.runs import TrackedRun, Tracking, connect
 
 logger = logging.getLogger(__name__)
-
-SPEC = "spec.yaml"
 
 
 def run_sweep(spec: SweepSpec, report: Report = unobserved) -> Results:
@@ -41,7 +40,7 @@ def run_sweep(spec: SweepSpec, report: Report = unobserved) -> Results:
     name = f"sweep {spec.mode} {spec.difficulty} {spec.dataset} {Path(spec.model).name}"
     run = tracking.adopt_or_create(name, {runs.KIND: "sweep", runs.NOTE: _describe(spec)})
     with run.recording_failure(), open_journal(spec, run.run_id) as journal:
-        _store_spec(run, spec)
+        store_spec(run, spec)
         bench = Workbench.open(spec, report)
         _log_inputs(run, spec, bench)
         return _run_cells(spec, bench, tracking, run, journal, report)
@@ -53,7 +52,7 @@ def run_cell(spec: CellSpec, report: Report = unobserved) -> Results:
     name = f"{spec.strategy} c_r={spec.retrieval_cost:g}"
     run = tracking.adopt_or_create(name, {runs.KIND: "cell"})
     with run.recording_failure(), open_journal(spec, run.run_id) as journal:
-        _store_spec(run, spec)
+        store_spec(run, spec)
         bench = Workbench.open(spec, report)
         [cell] = prepare_cells([spec], bench)
         run.log(tags=cell_tags(cell))
@@ -72,7 +71,7 @@ def load_results(tracking: Tracking, run_id: str) -> Results:
 
 
 def _log_inputs(run: TrackedRun, spec: SweepSpec, bench: Workbench) -> None:
-    run.log(params={**spec.model_dump(mode="json"), **bench.digests})
+    run.log(params={**recorded(spec), **bench.digests})
     run.log_inputs(bench.inputs(spec))
 
 
@@ -85,7 +84,7 @@ def _run_cells(
     report: Report,
 ) -> Results:
     cells = prepare_cells(spec.cells(), bench)
-    cell_runs = _open_cell_runs(cells, spec, bench, tracking, run)
+    cell_runs = open_cell_runs(cells, spec, bench, tracking, run)
     with _telling_how_to_resume(run.run_id):
         results = execute(spec, bench, run, cell_runs, journal, report)
     with tempfile.TemporaryDirectory() as folder:
@@ -106,36 +105,11 @@ def _telling_how_to_resume(sweep_id: str) -> Iterator[None]:
         raise
 
 
-def _open_cell_runs(
-    cells: Sequence[Cell],
-    spec: SweepSpec,
-    bench: Workbench,
-    tracking: Tracking,
-    sweep: TrackedRun,
-) -> list[CellRun]:
-    """One run per cell: those a resumed sweep has already, and new ones."""
-    present = {run.data.tags.get(runs.CELL_ID): run for run in tracking.children(sweep.run_id)}
-    cell_runs = []
-    for cell in cells:
-        found = present.get(cell.id)
-        if found is None:
-            tracked = tracking.create_child(sweep, cell.name, cell_tags(cell, sweep.run_id))
-            cell_run = CellRun(cell, tracked)
-            cell_run.start(bench.digests, bench.inputs(spec))
-        else:
-            tracked = TrackedRun(tracking.client, found.info.run_id)
-            cell_run = CellRun(cell, tracked, finished=found.info.status == "FINISHED")
-            if not cell_run.finished:
-                tracked.reopen()
-        cell_runs.append(cell_run)
-    return cell_runs
-
-
 def _resume(spec: SweepSpec, tracking: Tracking, report: Report) -> Results:
     stored = tracking.get(spec.resume)
     if stored.data.tags.get(runs.KIND) != "sweep":
         raise ConfigError(f"resume={spec.resume}: that run is not a sweep")
-    with _pointing_at(spec.resume, tracking):
+    with pointing_at(spec.resume, "sweep", tracking):
         home = Tracking(tracking.client, stored.info.experiment_id, tracking.uri)
         if stored.info.status == "FINISHED":
             logger.info("sweep %s is finished; its results are shown as they are", spec.resume)
@@ -149,21 +123,6 @@ def _resume(spec: SweepSpec, tracking: Tracking, report: Report) -> Results:
             # It may have been killed before it came to this; what is there already is left alone.
             _log_inputs(run, full_spec, bench)
             return _run_cells(full_spec, bench, home, run, journal, report)
-
-
-@contextlib.contextmanager
-def _pointing_at(sweep_id: str, tracking: Tracking) -> Iterator[None]:
-    """The run that `mlflow run` opened for a resumption points to the sweep it continues."""
-    pointer = tracking.opened_run()
-    if pointer is None:
-        yield
-        return
-    note = f"Continues the sweep `{sweep_id}`; its results are there."
-    pointer.log(tags={runs.KIND: "resume", runs.SWEEP_ID: sweep_id, runs.NOTE: note})
-    pointer.rename(f"resume of {sweep_id[:8]}")
-    with pointer.recording_failure():
-        yield
-        pointer.end()
 
 
 def _stored_spec(spec: SweepSpec, home: Tracking) -> SweepSpec:
@@ -190,21 +149,6 @@ def _check_unchanged(sweep_id: str, params: Mapping[str, str], digests: Mapping[
                 f"resume={sweep_id}: {name} was {before} and is {digest} now; "
                 "start a new sweep instead"
             )
-
-
-def _store_spec(run: TrackedRun, spec: ExperimentSpec) -> None:
-    values = spec.model_dump(mode="json")
-    for name in ("questions", "documents"):
-        if values[name]:
-            values[name] = str(Path(values[name]).resolve())
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder)
-        (target / SPEC).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
-        (target / "environment.txt").write_text(environment.packages(), encoding="utf-8")
-        diff = environment.uncommitted_diff()
-        if diff:
-            (target / "uncommitted.diff").write_text(diff, encoding="utf-8")
-        run.log_folder(target)
 
 
 def _describe(spec: SweepSpec) -> str:

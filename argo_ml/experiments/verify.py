@@ -1,4 +1,4 @@
-"""Checks a finished sweep against what tracking has stored of it."""
+"""Checks a finished sweep or study against what tracking has stored of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlflow.entities import Run
 
+from argo_ml.command_specs import VerifySpec
 from argo_ml.errors import ArgoError, ConfigError
 from argo_ml.experiments.verification import SweepRecord, Verdict
 from argo_ml.experiments.verification.completeness import (
@@ -26,17 +27,29 @@ from argo_ml.experiments.verification.theory import graph_1b_verdicts, utility_f
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import Tracking, connect, open_client
 
-__all__ = ["Verdict", "open_record", "verify_record", "verify_sweep"]
+__all__ = ["Verdict", "open_record", "verify_record", "verify_run", "verify_sweep"]
+
+
+def verify_run(spec: VerifySpec) -> list[Verdict]:
+    """Every check and finding of a sweep or study; empty: the experiment's latest FINISHED sweep.
+
+    The run of a resumption stands for what it continued. Nothing is created.
+
+    Raises:
+        ArgoError: there is no such store, experiment, sweep or study.
+    """
+    if not spec.study:
+        return verify_sweep(spec.sweep, spec.tracking_uri, spec.experiment)
+    from argo_ml.experiments.verification.study import verify_study
+
+    tracking, run = _find(spec.study, "study", spec.tracking_uri, spec.experiment)
+    with tempfile.TemporaryDirectory() as folder:
+        where = Path(folder)
+        return list(verify_study(tracking, run, spec.storage, spec.cache_path, where))
 
 
 def verify_sweep(sweep: str, tracking_uri: str, experiment: str) -> list[Verdict]:
-    """Every check and finding of a sweep; empty ``sweep``: the experiment's latest FINISHED one.
-
-    The run of a resumption stands for the sweep that it continued. Nothing is created.
-
-    Raises:
-        ArgoError: there is no such store, experiment or sweep.
-    """
+    """Every check and finding of a sweep; empty ``sweep``: the experiment's latest FINISHED one."""
     with tempfile.TemporaryDirectory() as folder:
         record = open_record(sweep, tracking_uri, experiment, Path(folder))
         return list(verify_record(record))
@@ -44,7 +57,7 @@ def verify_sweep(sweep: str, tracking_uri: str, experiment: str) -> list[Verdict
 
 def open_record(sweep: str, tracking_uri: str, experiment: str, folder: Path) -> SweepRecord:
     """The sweep's record; its artifacts will be fetched into ``folder``."""
-    tracking, run = _find(sweep, tracking_uri, experiment)
+    tracking, run = _find(sweep, "sweep", tracking_uri, experiment)
     return SweepRecord(tracking, run, tuple(tracking.children(run.info.run_id)), folder)
 
 
@@ -68,19 +81,19 @@ def verify_record(record: SweepRecord) -> Iterator[Verdict]:
         yield from utility_findings(results)
 
 
-def _find(sweep: str, tracking_uri: str, experiment: str) -> tuple[Tracking, Run]:
-    if not sweep:
+def _find(run_id: str, kind: str, tracking_uri: str, experiment: str) -> tuple[Tracking, Run]:
+    if not run_id:
         tracking = connect(tracking_uri, experiment, create=False)
-        latest = tracking.latest_finished("sweep")
+        latest = tracking.latest_finished(kind)
         if latest is None:
-            raise ConfigError(f"experiment={experiment}: no finished sweep there; run one first")
+            raise ConfigError(f"experiment={experiment}: no finished {kind} there; run one first")
         return tracking, latest
     client = open_client(tracking_uri, create=False)
     anywhere = Tracking(client, "", str(client.tracking_uri))
-    run = anywhere.get(sweep)
+    run = anywhere.get(run_id)
     if run.data.tags.get(runs.KIND) == "resume":
         run = anywhere.get(run.data.tags.get(runs.SWEEP_ID, ""))
-    kind = run.data.tags.get(runs.KIND, "something else")
-    if kind != "sweep":
-        raise ConfigError(f"sweep={sweep}: that run is a {kind}, not a sweep")
+    found = run.data.tags.get(runs.KIND, "something else")
+    if found != kind:
+        raise ConfigError(f"{kind}={run_id}: that run is a {found}, not a {kind}")
     return Tracking(client, run.info.experiment_id, anywhere.uri), run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from argo_ml.types import Component
 
@@ -94,3 +94,33 @@ class LanguageModel(Protocol):
     def score(self, requests: Sequence[Scoring]) -> list[Scores]: ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCounts:
+    """Tokens that a backend has computed, and how many of them were for nothing.
+
+    ``wasted`` are padding, and tokens of rows that had finished before their batch did.
+    """
+
+    computed: int = 0
+    wasted: int = 0
+
+    def __add__(self, other: TokenCounts) -> TokenCounts:
+        return TokenCounts(self.computed + other.computed, self.wasted + other.wasted)
+
+    def __sub__(self, other: TokenCounts) -> TokenCounts:
+        return TokenCounts(self.computed - other.computed, self.wasted - other.wasted)
+
+    @property
+    def wasted_share(self) -> float:
+        return self.wasted / self.computed if self.computed else 0.0
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A backend that makes up batches itself and knows what they cost."""
+
+    @property
+    def tokens(self) -> TokenCounts:
+        """All until now."""

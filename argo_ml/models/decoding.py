@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from argo_ml.errors import ModelError
+from argo_ml.models.base import TokenCounts
 from argo_ml.models.chat import PromptIds
 from argo_ml.models.forward import Forward
 from argo_ml.models.growing_cache import (
@@ -61,6 +62,7 @@ class Decoder:
         self._forward = forward
         self._prefixes = prefixes
         self._can_merge = is_plain(empty_cache(forward.config))
+        self.tokens = TokenCounts()
 
     def greedy(
         self,
@@ -93,6 +95,7 @@ class Decoder:
                     state.select(kept)
                     rows = [rows[position] for position in kept]
                 self._advance(state, [[outputs[row][-1]] for row in rows])
+                self.tokens += TokenCounts(len(rows), len(rows) - len(live))
 
     def choice_log_likelihoods(
         self, prompts: Sequence[PromptIds], choices: Sequence[Sequence[Ids]]
@@ -153,6 +156,7 @@ class Decoder:
         new = torch.tensor([_right_aligned([1] * len(row), width) for row in fresh])
         mask = torch.cat([old.long(), new], dim=1).to(device)
         inputs = torch.tensor([_right_aligned(row, width) for row in fresh], device=device)
+        self.tokens += TokenCounts(inputs.numel(), inputs.numel() - sum(map(len, fresh)))
         output = self._forward(inputs, mask, cache)
         logits = output.logits[:, -1]
         if bool(torch.isnan(logits).any()):
@@ -180,6 +184,7 @@ class Decoder:
         inputs = torch.tensor([_left_aligned(ids[:-1], width) for ids in texts], device=device)
         targets = torch.tensor([_left_aligned(ids[1:], width) for ids in texts], device=device)
         real = torch.tensor([_left_aligned([1] * (len(ids) - 1), width) for ids in texts])
+        self.tokens += TokenCounts(real.numel(), int((1 - real).sum()))
         real = real.to(device)
         mask = torch.cat([state.mask, real], dim=1)
         logits = self._forward(inputs, mask, state.cache, last_only=False).logits

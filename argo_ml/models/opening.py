@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from argo_ml.config import ExperimentSpec
 from argo_ml.errors import ModelError
 from argo_ml.models import hub, loading
+from argo_ml.models.batch_memory import batch_limit
 from argo_ml.models.converted import converted_files, keep_converted
 from argo_ml.models.digests import files_digest, model_files
 from argo_ml.models.loading import Files, Machine
@@ -36,7 +38,8 @@ def open_transformers_model(spec: ExperimentSpec, source: ModelSource) -> Transf
     if kept is not files:
         return _load(spec, kept, digest, machine, precision)
     logger.info("expanding %s (once; may take a minute)", files.gguf_file)
-    return _load(spec, files, digest, machine, precision)
+    with loading.reading_gguf_once():
+        return _load(spec, files, digest, machine, precision)
 
 
 def _open_hub(
@@ -62,9 +65,15 @@ def _load(
     if files.gguf_file:
         keep_converted(model, tokenizer, contents, precision, spec.cache_path)
     pack_linear_layers(model)
-    return TransformersModel(
-        model, tokenizer, contents, precision, spec.batch_tokens, spec.prefix_cache_mb
-    )
+    limit = spec.batch_tokens or _batch_limit(spec, model)
+    return TransformersModel(model, tokenizer, contents, precision, limit, spec.prefix_cache_mb)
+
+
+def _batch_limit(spec: ExperimentSpec, model: Any) -> int:
+    """What the memory that the loaded model has left allows, its prefix cache set aside."""
+    machine = Machine.look(spec.device, spec.gpus)
+    free = machine.batch_bytes - spec.prefix_cache_mb * 2**20
+    return batch_limit(model.config, model.dtype.itemsize, free)
 
 
 def _digest(files: Files, cache_path: Path) -> str:

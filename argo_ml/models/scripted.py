@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring
+from argo_ml.models.cache import request_key
 from argo_ml.models.chat import cut_at_stop
 
 PREFERRED, OTHER = -0.1, -2.0
@@ -58,13 +59,15 @@ class Table(BaseModel):
 
     ``echo`` completes with the last line of the user's text and prefers a choice that the
     prompt mentions (of several, or of all where none is: the first by spelling); ``hash`` draws
-    both from a hash of the request.
+    both from a hash of the request. ``log`` is a file that gets the key of
+    every executed call, one a line, as the call cache knows it; it is no part of the identity.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rules: list[Rule] = Field(default_factory=list)
     default: Literal["echo", "hash"] | None = None
+    log: Path | None = Field(None, exclude=True)
 
 
 class ScriptedModel:
@@ -90,14 +93,21 @@ class ScriptedModel:
 
     def generate(self, requests: Sequence[Generation]) -> list[Completion]:
         """Raises `ModelError` for a prompt that no rule matches, unless there is a default."""
+        self._log(requests)
         return [self._complete(request) for request in requests]
 
     def score(self, requests: Sequence[Scoring]) -> list[Scores]:
         """Raises `ModelError` for a prompt that no rule matches, unless there is a default."""
+        self._log(requests)
         return [self._score(request) for request in requests]
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
+
+    def _log(self, requests: Sequence[Generation | Scoring]) -> None:
+        if self._table.log is not None:
+            with self._table.log.open("a", encoding="utf-8") as file:
+                file.writelines(f"{request_key(self.identity, each)}\n" for each in requests)
 
     def _complete(self, request: Generation) -> Completion:
         text = _rendered(request.prompt)

@@ -12,7 +12,7 @@ import transformers
 
 from argo_ml.errors import ModelError
 from argo_ml.models import decoding
-from argo_ml.models.base import Completion, Generation, Scores, Scoring
+from argo_ml.models.base import Completion, Generation, Scores, Scoring, TokenCounts
 from argo_ml.models.batching import Batcher, Size, out_of_memory_noticed
 from argo_ml.models.chat import ChatFormat, PromptIds, cut_at_stop
 from argo_ml.models.forward import Forward
@@ -74,6 +74,11 @@ class TransformersModel:
         threads, the model of the processor, and patch releases of the libraries.
         """
         return self._identity
+
+    @property
+    def tokens(self) -> TokenCounts:
+        """What was computed until now."""
+        return self._decoder.tokens
 
     def generate(self, requests: Sequence[Generation]) -> list[Completion]:
         """Raises `ModelError` for a prompt that the model cannot take."""

@@ -72,11 +72,18 @@ class Reader:
     channel_success_rate: float
     max_new_tokens: int
 
-    def answer(self, sub_question: str, channel: random.Random) -> Requesting[SubAnswer]:
-        found = yield from retrieved(Retrieval(sub_question, self.top_k))
+    def look_up(self, sub_question: str) -> Requesting[tuple[Evidence, ...]]:
+        return (yield from retrieved(Retrieval(sub_question, self.top_k)))
+
+    def delivered(
+        self, found: tuple[Evidence, ...], channel: random.Random
+    ) -> tuple[Evidence, ...]:
+        """The evidence of a retrieval that found these; none where it failed."""
         evidence = tuple(hit for hit in found if hit.similarity >= self.min_similarity)
-        delivered = channel.random() < self.channel_success_rate
-        if not evidence or not delivered:
+        return evidence if channel.random() < self.channel_success_rate else ()
+
+    def read(self, sub_question: str, evidence: tuple[Evidence, ...]) -> Requesting[SubAnswer]:
+        if not evidence:
             return SubAnswer("", Usage(), succeeded=False)
         prompt = prompts.reader(sub_question, [hit.passage for hit in evidence])
         completion = yield from generated(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argo_ml.errors import ConfigError
 from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.search import Settings, Suggester
 from argo_ml.policies.thresholds import ThresholdPolicy
 
 
@@ -14,3 +15,10 @@ def fixed_threshold(context: PolicyContext) -> ThresholdPolicy:
     if context.theta_star > u_max:
         raise ConfigError(f"theta_star={context.theta_star} must not exceed u_max={u_max}")
     return ThresholdPolicy(context.theta_cont, context.theta_star)
+
+
+def search_thresholds(suggester: Suggester) -> Settings:
+    """theta_cont <= theta_star by construction."""
+    theta_star = suggester.suggest("theta_star")
+    theta_cont = suggester.suggest("theta_cont", at_most=theta_star)
+    return {"theta_cont": theta_cont, "theta_star": theta_star}

@@ -3,6 +3,7 @@
 from argo_ml.rendering.checks import print_check, print_corpus, print_verdict
 from argo_ml.rendering.progress import progress
 from argo_ml.rendering.results import print_results
+from argo_ml.rendering.study import print_study
 from argo_ml.rendering.trajectory import print_answered
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "print_check",
     "print_corpus",
     "print_results",
+    "print_study",
     "print_verdict",
     "progress",
 ]

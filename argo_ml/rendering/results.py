@@ -29,7 +29,7 @@ def print_results(results: Results, location: RunLocation | None = None) -> None
     out = console()
     out.print(_heading(results), soft_wrap=True)
     out.print(results_table(results))
-    for line in (*_notes(results), *_whereabouts(location or locate(results.sweep_id))):
+    for line in (*_notes(results), *whereabouts(location or locate(results.sweep_id))):
         out.print(line, soft_wrap=True)
 
 
@@ -91,7 +91,8 @@ def _notes(results: Results) -> list[str]:
     return lines
 
 
-def _whereabouts(location: RunLocation) -> list[str]:
+def whereabouts(location: RunLocation) -> list[str]:
+    """Lines that say where a run is and how to look at it."""
     lines = [f"run {location.run_id} in experiment {location.experiment!r}"]
     if location.command:
         lines.append(f"to see it: {location.command}")

@@ -21,14 +21,25 @@ _DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 def check_reachable(uri: str) -> None:
     """Raises `TrackingError` within seconds where MLflow would retry for minutes."""
+    try:
+        check_database(uri)
+    except OSError as error:
+        raise TrackingError(
+            f"tracking_uri={without_password(uri)} {error}; or leave tracking_uri empty for a "
+            "local store"
+        ) from None
+
+
+def check_database(uri: str) -> None:
+    """Raises OSError that says, after the name of ``uri``, what is wrong and would work."""
     parts = _split(uri)
     scheme = parts.scheme.partition("+")[0]
     if scheme in ("http", "https"):
         _check_server(uri)
     elif scheme in _DATABASE_PORTS:
-        _check_port(uri, parts, _DATABASE_PORTS[scheme])
+        _check_port(parts, _DATABASE_PORTS[scheme])
     elif (path := sqlite_path(uri)) is not None:
-        _check_file(uri, path)
+        _check_file(path)
 
 
 def sqlite_path(uri: str) -> Path | None:
@@ -71,31 +82,24 @@ def _check_server(uri: str) -> None:
     try:
         response = requests.get(f"{uri.rstrip('/')}/health", timeout=TIMEOUT_S)
     except requests.RequestException as error:
-        raise TrackingError(
-            f"tracking_uri={without_password(uri)} cannot be reached ({type(error).__name__}); "
-            "start it with `mlflow server` or leave tracking_uri empty for a local store"
+        raise OSError(
+            f"cannot be reached ({type(error).__name__}); start it with `mlflow server`"
         ) from None
     if response.status_code >= 500:
-        raise TrackingError(
-            f"tracking_uri={without_password(uri)} answers with HTTP {response.status_code}; "
-            "look into the server's log or leave tracking_uri empty for a local store"
-        )
+        raise OSError(f"answers with HTTP {response.status_code}; look into the server's log")
 
 
-def _check_port(uri: str, parts: SplitResult, default_port: int) -> None:
+def _check_port(parts: SplitResult, default_port: int) -> None:
     if not parts.hostname:
         return
     try:
         address = (parts.hostname, parts.port or default_port)
         socket.create_connection(address, timeout=TIMEOUT_S).close()
     except (OSError, ValueError) as error:
-        raise TrackingError(
-            f"tracking_uri={without_password(uri)} cannot be reached ({error}); start the "
-            "database or leave tracking_uri empty for a local store"
-        ) from None
+        raise OSError(f"cannot be reached ({error}); start the database") from None
 
 
-def _check_file(uri: str, path: Path) -> None:
+def _check_file(path: Path) -> None:
     """A database that can be read, or a folder in which one can be created."""
     try:
         if path.exists():
@@ -105,6 +109,4 @@ def _check_file(uri: str, path: Path) -> None:
             nearest = next(place for place in path.absolute().parents if place.exists())
             tempfile.TemporaryFile(dir=nearest).close()
     except (OSError, sqlite3.Error) as error:
-        raise TrackingError(
-            f"tracking_uri={uri}: {path} cannot be used ({error}); use sqlite:///FILE.db"
-        ) from None
+        raise OSError(f"cannot be used ({error}); use sqlite:///FILE.db") from None

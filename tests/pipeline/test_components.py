@@ -12,11 +12,12 @@ from argo_ml.pipeline.components import (
     Decomposer,
     Reader,
     Reasoner,
+    SubAnswer,
     Synthesizer,
     read_number,
     usage_of,
 )
-from argo_ml.pipeline.requests import Retrieval
+from argo_ml.pipeline.requests import Requesting, Retrieval
 from argo_ml.types import Action, Component, Evidence, Passage, Question, Step, Usage
 
 OPEN = Question("q", "Which code has the capital of France?", answers=("33",))
@@ -58,29 +59,35 @@ class TestDecomposer:
         assert asked.usage.decomposer_calls == 1
 
 
+def answered(reader: Reader, question: str, channel: random.Random) -> Requesting[SubAnswer]:
+    """The parts of a retrieval, one after the other as an episode runs them."""
+    found = yield from reader.look_up(question)
+    return (yield from reader.read(question, reader.delivered(found, channel)))
+
+
 class TestReader:
     def test_answers_from_the_evidence_it_found(self, world: Any) -> None:
-        found = world.run(Reader(2, 0.3, 1.0, 24).answer("Which?", random.Random(0)))
+        found = world.run(answered(Reader(2, 0.3, 1.0, 24), "Which?", random.Random(0)))
         assert world.requests[0] == Retrieval("Which?", 2)
         assert "text 0 of Which?" in world.generations[0].prompt.turn
         assert (found.text, found.succeeded, len(found.evidence)) == ("some text", True, 3)
         assert found.usage.reader_calls == found.usage.calls == 1
 
     def test_passages_below_the_similarity_are_neither_read_nor_kept(self, world: Any) -> None:
-        found = world.run(Reader(3, 0.8, 1.0, 24).answer("Which?", random.Random(0)))
+        found = world.run(answered(Reader(3, 0.8, 1.0, 24), "Which?", random.Random(0)))
         assert [hit.passage.id for hit in found.evidence] == ["p0", "p1"]
         assert "text 2" not in world.generations[0].prompt.turn
 
     def test_similarity_that_just_reaches_the_minimum_succeeds(self, world: Any) -> None:
         world.find = lambda request: (Evidence(Passage("p", "text"), 0.3),)
-        assert world.run(Reader(1, 0.3, 1.0, 24).answer("Which?", random.Random(0))).succeeded
+        assert world.run(answered(Reader(1, 0.3, 1.0, 24), "Which?", random.Random(0))).succeeded
 
     @pytest.mark.parametrize("hits", [(), (Evidence(Passage("p", "text"), 0.29),)])
     def test_without_evidence_it_fails_and_calls_no_model(
         self, world: Any, hits: tuple[Evidence, ...]
     ) -> None:
         world.find = lambda request: hits
-        found = world.run(Reader(1, 0.3, 1.0, 24).answer("Which?", random.Random(0)))
+        found = world.run(answered(Reader(1, 0.3, 1.0, 24), "Which?", random.Random(0)))
         assert (found.text, found.succeeded, found.evidence) == ("", False, ())
         assert found.usage == Usage()
         assert world.generations == []
@@ -88,7 +95,8 @@ class TestReader:
     def test_channel_loses_its_share_of_retrievals(self, world: Any) -> None:
         reader = Reader(1, 0.3, 0.7, 24)
         delivered = [
-            world.run(reader.answer("Which?", random.Random(seed))).succeeded for seed in range(400)
+            world.run(answered(reader, "Which?", random.Random(seed))).succeeded
+            for seed in range(400)
         ]
         assert 250 <= sum(delivered) <= 310
 
@@ -96,7 +104,7 @@ class TestReader:
         generators = [random.Random(3) for _ in range(2)]
         for generator, question in zip(generators, ("Found?", "Not found?"), strict=True):
             world.find = lambda request: ()
-            world.run(Reader(1, 0.3, 0.7, 24).answer(question, generator))
+            world.run(answered(Reader(1, 0.3, 0.7, 24), question, generator))
         assert generators[0].getstate() == generators[1].getstate()
 
 

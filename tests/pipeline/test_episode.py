@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from argo_ml.config import CellSpec, build
-from argo_ml.pipeline import Pipeline, build_pipeline, run_episode
+from argo_ml.pipeline import Known, Pipeline, build_pipeline, run_episode
 from argo_ml.policies.base import Decision, State
 from argo_ml.policies.thresholds import ThresholdPolicy
 from argo_ml.types import Action, Outcome, Question, StopReason
@@ -182,3 +182,37 @@ def test_pipeline_takes_its_settings_from_the_spec() -> None:
     )
     assert pipeline.prices == {Action.RETRIEVE: 0.1, Action.REASON: 0.02}
     assert pipeline.progress.advance(1.9, Action.RETRIEVE, succeeded=True) == 2.0
+
+
+def test_what_one_episode_found_the_next_need_not_request(world: Any) -> None:
+    counted(world)
+    known = Known()
+    pipeline = make_pipeline()
+    first = world.run(run_episode(QUESTION, ALWAYS_RETRIEVE, pipeline, known))
+    n_requests = len(world.requests)
+    assert world.run(run_episode(QUESTION, ALWAYS_RETRIEVE, pipeline, known)) == first
+    assert len(world.requests) == n_requests
+    # Two retrievals are known; the reasoning after them and the answer are not.
+    world.run(run_episode(QUESTION, ThresholdPolicy(0.5, 0.58), pipeline, known))
+    kinds = [type(request).__name__ for request in world.requests[n_requests:]]
+    assert kinds == ["Generation", "Generation"]
+
+
+@pytest.mark.parametrize(
+    "policy", [ALWAYS_RETRIEVE, ALWAYS_REASON, ThresholdPolicy(0.5, 0.8), ThresholdPolicy(0.25, 1)]
+)
+def test_sharing_what_is_known_changes_no_outcome(world: Any, policy: Any) -> None:
+    """Over cells that differ in prices, gains, depth, top_k and the similarity they ask for."""
+    world.write = lambda request: f"text {hash(request) % 997}"
+    known = Known()
+    for values in (
+        {},
+        {"retrieval_cost": 0.9, "delta_r": 0.3},
+        {"max_steps": 3},
+        {"top_k": 1},
+        {"min_similarity": 0.75},
+        {"min_similarity": 0.95},
+    ):
+        pipeline = make_pipeline(**values)
+        shared = world.run(run_episode(QUESTION, policy, pipeline, known))
+        assert shared == world.run(run_episode(QUESTION, policy, pipeline))

@@ -1,0 +1,57 @@
+"""The run that owns cells or trials: its spec, and the run that points to it when it goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from argo_ml.config import ExperimentSpec
+from argo_ml.tracking import environment, runs
+from argo_ml.tracking.runs import TrackedRun, Tracking
+from argo_ml.tracking.stores import without_password
+
+SPEC = "spec.yaml"
+
+
+@contextlib.contextmanager
+def pointing_at(owner_id: str, kind: str, tracking: Tracking) -> Iterator[None]:
+    """The run that `mlflow run` opened for a resumption points to what it continues."""
+    pointer = tracking.opened_run()
+    if pointer is None:
+        yield
+        return
+    note = f"Continues the {kind} `{owner_id}`; its results are there."
+    pointer.log(tags={runs.KIND: "resume", runs.SWEEP_ID: owner_id, runs.NOTE: note})
+    pointer.rename(f"resume of {owner_id[:8]}")
+    with pointer.recording_failure():
+        yield
+        pointer.end()
+
+
+def recorded(spec: ExperimentSpec) -> dict[str, Any]:
+    """The spec's fields as a run keeps them: without the passwords of stores."""
+    values = spec.model_dump(mode="json")
+    for name in ("tracking_uri", "chroma_url", "storage"):
+        if values.get(name):
+            values[name] = without_password(values[name])
+    return values
+
+
+def store_spec(run: TrackedRun, spec: ExperimentSpec) -> None:
+    values = recorded(spec)
+    for name in ("questions", "documents"):
+        if values[name]:
+            values[name] = str(Path(values[name]).resolve())
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder)
+        (target / SPEC).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+        (target / "environment.txt").write_text(environment.packages(), encoding="utf-8")
+        diff = environment.uncommitted_diff()
+        if diff:
+            (target / "uncommitted.diff").write_text(diff, encoding="utf-8")
+        run.log_folder(target)

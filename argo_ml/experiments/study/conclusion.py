@@ -1,0 +1,303 @@
+"""The end of a study: its best settings judged on questions that no trial has seen."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from optuna.trial import FrozenTrial, TrialState
+
+from argo_ml.config import CellSpec, ExperimentSpec, build
+from argo_ml.datasets import load_questions
+from argo_ml.errors import DataError
+from argo_ml.experiments.cell_run import TRAJECTORIES, store_outcomes
+from argo_ml.experiments.execution import PASSAGES, execute, open_cell_runs, open_journal
+from argo_ml.experiments.grid import prepare_cells
+from argo_ml.experiments.metrics import utilities
+from argo_ml.experiments.results import CellResult, QuestionResult, Results
+from argo_ml.experiments.statistics import paired_difference
+from argo_ml.experiments.study import storage
+from argo_ml.experiments.study.evaluation import Block, cell_spec
+from argo_ml.experiments.study.objectives import knee, prices_at
+from argo_ml.experiments.study.report import Best, Difference, FrontPoint, Score, StudyReport
+from argo_ml.experiments.study.search import Search
+from argo_ml.experiments.trajectories import cited_passages, passage_record, trajectory
+from argo_ml.experiments.workbench import Workbench
+from argo_ml.observing import Report
+from argo_ml.study_spec import StudySpec
+from argo_ml.tracking.figures.study import draw_study
+from argo_ml.tracking.runs import TrackedRun
+
+REFERENCES = ("argo", "always_retrieve", "always_reason", "random")
+"""What the best settings are compared with: untuned ARGO first, then the baselines."""
+REPORT = "report.json"
+BEST = "best"
+STORAGE = "study.sqlite"
+N_TRAJECTORIES = 10
+"""Most trials of a front that keep their trajectories."""
+
+
+def test_bench(spec: StudySpec, bench: Workbench) -> Workbench:
+    """The same model and corpus with the questions of the test split.
+
+    Raises `DataError` where the two splits share a question.
+    """
+    n_questions = len(bench.questions.questions)
+    values = {**spec.shared(), "split": spec.test_split, "n_questions": n_questions}
+    questions = load_questions(build(ExperimentSpec, values))
+    seen = {question.id for question in bench.questions.questions}
+    shared = sorted(seen & {question.id for question in questions.questions})
+    if shared:
+        raise DataError(
+            f"test_split={spec.test_split} shares {len(shared)} questions with "
+            f"split={spec.split}, such as {shared[0]}"
+        )
+    return replace(bench, questions=questions)
+
+
+def conclude(
+    search: Search, tests: Workbench, trials_per_second: float | None, report: Report
+) -> StudyReport:
+    """Judge the best settings, store figures and files on the study's run, and end it."""
+    spec, run = search.spec, search.run
+    front = _front(search)
+    chosen = _chosen(search, front)
+    results = _judge(search, tests, {price: trial for price, (trial, _) in chosen.items()}, report)
+    summary = _summary(search, front, chosen, results, trials_per_second)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        (folder / REPORT).write_text(summary.model_dump_json(indent=1), encoding="utf-8")
+        (folder / BEST).mkdir()
+        for best in summary.best:
+            path = folder / BEST / f"c_r={best.retrieval_cost:g}.json"
+            path.write_text(json.dumps(sweep_parameters(spec, best), indent=1), encoding="utf-8")
+        storage.save_copy(search.study, folder / STORAGE)
+        draw_study(search.study, summary, folder / "figures")
+        run.log_folder(folder)
+    _store_best_trials(search, [*(trial for trial, _ in chosen.values()), *front])
+    run.log(metrics=_metrics(summary), tags={"mlflow.note.content": _note(summary)})
+    return summary
+
+
+def sweep_parameters(spec: StudySpec, best: Best) -> dict[str, object]:
+    """What `argo-ml sweep --params FILE` takes to run these settings beside the references."""
+    strategies = (*REFERENCES, spec.strategy)
+    return {
+        "strategies": ",".join(dict.fromkeys(strategies)),
+        "retrieval_costs": f"{best.retrieval_cost:g}",
+        **best.settings,
+    }
+
+
+def _front(search: Search) -> list[FrozenTrial]:
+    """Trials that no other dominates, by the first value; empty with one objective."""
+    if len(search.objective.directions) == 1:
+        return []
+    found = {tuple(trial.values): trial for trial in reversed(search.study.best_trials)}
+    return [found[point] for point in sorted(found)]
+
+
+def _chosen(
+    search: Search, front: Sequence[FrozenTrial]
+) -> dict[float, tuple[FrozenTrial, Sequence[QuestionResult]]]:
+    """The best trial at each price and its rows; with accuracy and cost it is the knee."""
+    spec = search.spec
+    complete = storage.in_states(search.study, TrialState.COMPLETE)
+    if spec.objective == "accuracy_cost":
+        trial = front[knee([trial.values for trial in front], search.objective)]
+        return {spec.retrieval_costs[0]: (trial, search.rows_of(trial))}
+    chosen = {}
+    for price in spec.retrieval_costs:
+        utility = prices_at(spec, price).mean_utility
+        # Of equals the first, which may be one of the known settings.
+        best = max(complete, key=lambda trial: (utility(search.rows_of(trial)), -trial.number))
+        chosen[price] = best, search.rows_of(best)
+    return chosen
+
+
+def _judge(
+    search: Search, tests: Workbench, chosen: Mapping[float, FrozenTrial], report: Report
+) -> Results:
+    """Run the best settings and the references on the test questions."""
+    spec = search.spec
+    test_spec = build(ExperimentSpec, {**spec.shared(), "split": spec.test_split})
+    specs: list[CellSpec] = []
+    for price, trial in chosen.items():
+        base = {**test_spec.model_dump(), "retrieval_cost": price}
+        specs += [build(CellSpec, {**base, "strategy": strategy}) for strategy in REFERENCES]
+        tuned = cell_spec(spec, trial.user_attrs[storage.SETTINGS], price)
+        specs.append(tuned.model_copy(update={"split": spec.test_split}))
+    # The best settings may be those of a reference.
+    cells = prepare_cells(list(dict.fromkeys(specs)), tests)
+    cell_runs = open_cell_runs(cells, test_spec, tests, search.tracking, search.run)
+    with open_journal(spec, search.run.run_id) as journal:
+        results = execute(
+            test_spec, tests, search.run, cell_runs, journal, report, search.evaluator.times
+        )
+        journal.remove()
+    return results
+
+
+def _summary(
+    search: Search,
+    front: Sequence[FrozenTrial],
+    chosen: Mapping[float, tuple[FrozenTrial, Sequence[QuestionResult]]],
+    results: Results,
+    trials_per_second: float | None,
+) -> StudyReport:
+    study = search.study
+    trials = study.get_trials(deepcopy=False)
+    counts = {state: sum(trial.state is state for trial in trials) for state in TrialState}
+    paid = sum(
+        int(child.data.metrics.get("lm_calls_paid_total", 0))
+        for child in search.tracking.children(search.run.run_id)
+        if child.data.tags.get("argo.kind") == "trial"
+    )
+    n_done = counts[TrialState.COMPLETE] + counts[TrialState.PRUNED]
+    knee_at = knee([trial.values for trial in front], search.objective) if front else -1
+    return StudyReport(
+        study_id=search.run.run_id,
+        study=study.study_name,
+        spec=search.spec.model_dump(mode="json", exclude={"storage"}),
+        n_questions=search.evaluator.n_questions,
+        n_complete=counts[TrialState.COMPLETE],
+        n_pruned=counts[TrialState.PRUNED],
+        n_failed=counts[TrialState.FAIL],
+        best=tuple(
+            _best(search, price, trial, rows, results) for price, (trial, rows) in chosen.items()
+        ),
+        front=tuple(
+            FrontPoint(
+                trial=trial.number,
+                values=dict(zip(search.objective.names, trial.values, strict=True)),
+                settings=trial.user_attrs[storage.SETTINGS],
+                is_knee=index == knee_at,
+            )
+            for index, trial in enumerate(front)
+        ),
+        trials_per_second=trials_per_second,
+        lm_calls_paid=paid,
+        lm_calls_paid_per_trial=paid / n_done,
+    )
+
+
+def _best(
+    search: Search,
+    price: float,
+    trial: FrozenTrial,
+    rows: Sequence[QuestionResult],
+    results: Results,
+) -> Best:
+    mu = search.spec.mu
+    at_price = [cell for cell in results.cells if cell.retrieval_cost == price]
+    references = at_price[: len(REFERENCES)]
+    tuned = [cell for cell in at_price if cell.strategy == search.spec.strategy][-1]
+    own = utilities(tuned, mu)
+    differences = []
+    for cell in references:
+        found = paired_difference(own, utilities(cell, mu))
+        differences.append(
+            Difference(
+                strategy=cell.strategy,
+                mean=found.mean,
+                low=found.interval.low,
+                high=found.interval.high,
+            )
+        )
+    tune = _score(search.spec, price, rows)
+    test = _score(search.spec, price, tuned.questions)
+    return Best(
+        retrieval_cost=price,
+        trial=trial.number,
+        run_id=trial.user_attrs[storage.RUN_ID],
+        settings=trial.user_attrs[storage.SETTINGS],
+        tune=tune,
+        test=test,
+        optimism=tune.utility - test.utility,
+        differences=tuple(differences),
+    )
+
+
+def _score(spec: StudySpec, price: float, rows: Sequence[QuestionResult]) -> Score:
+    prices = prices_at(spec, price)
+    return Score(
+        accuracy=sum(row.correct for row in rows) / len(rows),
+        cost=sum(map(prices.cost, rows)) / len(rows),
+        utility=prices.mean_utility(rows),
+    )
+
+
+def _metrics(summary: StudyReport) -> dict[str, float]:
+    found = {
+        "trials_complete": float(summary.n_complete),
+        "trials_pruned": float(summary.n_pruned),
+        "trials_failed": float(summary.n_failed),
+        "lm_calls_paid_total": float(summary.lm_calls_paid),
+        "lm_calls_paid_per_trial": summary.lm_calls_paid_per_trial,
+    }
+    if summary.trials_per_second is not None:
+        found["trials_per_second"] = summary.trials_per_second
+    for best in summary.best:
+        suffix = f"_c_r_{best.retrieval_cost:g}" if len(summary.best) > 1 else ""
+        against = best.differences[0]
+        found |= {
+            f"tune_utility{suffix}": best.tune.utility,
+            f"test_utility{suffix}": best.test.utility,
+            f"test_accuracy{suffix}": best.test.accuracy,
+            f"optimism{suffix}": best.optimism,
+            f"test_gain{suffix}": against.mean,
+            f"test_gain_ci_low{suffix}": against.low,
+            f"test_gain_ci_high{suffix}": against.high,
+        }
+    return found
+
+
+def _note(summary: StudyReport) -> str:
+    n_trials = summary.n_complete + summary.n_pruned
+    lines = [f"{n_trials} trials on {summary.n_questions} questions of `{summary.spec['split']}`."]
+    for best in summary.best:
+        settings = ", ".join(f"{name} {value:g}" for name, value in best.settings.items())
+        lines.append(
+            f"- c_r {best.retrieval_cost:g}: trial {best.trial} ({settings}); {best.verdict}."
+        )
+    return "\n".join(lines)
+
+
+def _store_best_trials(search: Search, trials: Sequence[FrozenTrial]) -> None:
+    """Trajectories and outcomes on the runs of the best trials."""
+    distinct = {trial.number: trial for trial in trials}
+    for trial in list(distinct.values())[:N_TRAJECTORIES]:
+        cell = search.evaluator.cell(trial.user_attrs[storage.SETTINGS])
+        run = TrackedRun(search.tracking.client, trial.user_attrs[storage.RUN_ID])
+        payer = f"{search.run.run_id}/{trial.number}"
+        blocks = list(search.evaluator.blocks(cell, payer))
+        rows = [row for block in blocks for row in block.rows]
+        result = CellResult(
+            cell_id=cell.id,
+            run_id=run.run_id,
+            strategy=cell.spec.strategy,
+            retrieval_cost=cell.spec.retrieval_cost,
+            metrics={},
+            policy=cell.table,
+            questions=tuple(rows),
+        )
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            _write_trajectories(blocks, folder)
+            store_outcomes(run, result, folder)
+
+
+def _write_trajectories(blocks: Sequence[Block], folder: Path) -> None:
+    lines = [
+        trajectory(question, finished.outcome)
+        for block in blocks
+        for question, finished in zip(block.questions, block.finished, strict=True)
+    ]
+    cited = cited_passages(done.outcome for block in blocks for done in block.finished)
+    passages = [passage_record(cited[key]) for key in sorted(cited)]
+    for name, records in ((TRAJECTORIES, lines), (PASSAGES, passages)):
+        text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+        (folder / name).write_text(text, encoding="utf-8")

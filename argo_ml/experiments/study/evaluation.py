@@ -1,0 +1,91 @@
+"""Trials run on questions; what one trial has found, every later one knows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+
+from argo_ml.config import CellSpec
+from argo_ml.engine import Finished
+from argo_ml.engine.shards import make_shards
+from argo_ml.engine.stages import StageTimes
+from argo_ml.experiments.grid import Cell, prepare_cells
+from argo_ml.experiments.results import QuestionResult
+from argo_ml.experiments.trajectories import question_result
+from argo_ml.experiments.workbench import Workbench
+from argo_ml.pipeline import Known, run_episode
+from argo_ml.policies.search import Settings
+from argo_ml.study_spec import StudySpec
+from argo_ml.types import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some consecutive questions of a trial."""
+
+    questions: tuple[Question, ...]
+    finished: tuple[Finished, ...]
+    rows: tuple[QuestionResult, ...]
+
+
+class Evaluator:
+    """Runs settings on the questions of one workbench, in their order, a shard at a time.
+
+    Episodes share what they know of a question, so that only histories which no earlier trial
+    came to make requests; `times` adds up where the time goes.
+    """
+
+    def __init__(self, spec: StudySpec, bench: Workbench, times: StageTimes) -> None:
+        self._spec = spec
+        self._bench = bench
+        self.times = times
+        self._known: defaultdict[Hashable, Known] = defaultdict(Known)
+        self._shards = make_shards(bench.questions.questions, spec.shard_size)
+        self._rows: dict[tuple[tuple[str, float], ...], list[QuestionResult]] = {}
+
+    @property
+    def n_questions(self) -> int:
+        return len(self._bench.questions.questions)
+
+    def cell(self, settings: Settings) -> Cell:
+        """The settings as a cell at the study's first price."""
+        [cell] = prepare_cells([cell_spec(self._spec, settings)], self._bench)
+        return cell
+
+    def blocks(self, cell: Cell, payer: str) -> Iterator[Block]:
+        for shard in self._shards:
+            engine = self._bench.engine(f"{payer}/{shard.index}", self.times)
+            knowledge = cell.pipeline.knowledge
+            finished = engine.run(
+                [
+                    run_episode(
+                        question, cell.policy, cell.pipeline, self._known[question.id, knowledge]
+                    )
+                    for question in shard.questions
+                ]
+            )
+            rows = tuple(map(question_result, shard.questions, finished))
+            yield Block(shard.questions, tuple(finished), rows)
+
+    def rows(self, settings: Settings, payer: str) -> Sequence[QuestionResult]:
+        """All questions under these settings, remembered."""
+        key = tuple(sorted(settings.items()))
+        if key not in self._rows:
+            cell = self.cell(settings)
+            self._rows[key] = [row for block in self.blocks(cell, payer) for row in block.rows]
+        return self._rows[key]
+
+    def remember(self, settings: Settings, rows: Sequence[QuestionResult]) -> None:
+        self._rows[tuple(sorted(settings.items()))] = list(rows)
+
+
+def cell_spec(spec: StudySpec, settings: Settings, retrieval_cost: float | None = None) -> CellSpec:
+    """The cell of some settings, at the study's first price where none is given."""
+    values = {
+        **spec.shared(),
+        "strategy": spec.strategy,
+        "retrieval_cost": retrieval_cost or spec.retrieval_costs[0],
+        **settings,
+    }
+    return CellSpec(**values)

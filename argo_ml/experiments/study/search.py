@@ -1,0 +1,163 @@
+"""The trials of one worker: taken from the queue, run, pruned or completed, told to Optuna."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import optuna
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from argo_ml.config import CellSpec
+from argo_ml.experiments.results import QuestionResult
+from argo_ml.experiments.study import storage, trial_run
+from argo_ml.experiments.study.evaluation import Evaluator
+from argo_ml.experiments.study.objectives import Objective, is_clearly_worse, values
+from argo_ml.experiments.study.space import SearchSpace
+from argo_ml.experiments.study.storage import StudyStore
+from argo_ml.observing import TRIALS, Report
+from argo_ml.policies.mdp import solve
+from argo_ml.study_spec import THRESHOLDS, StudySpec
+from argo_ml.tracking.runs import TrackedRun, Tracking
+
+WAIT_S = 1.0
+DEFAULT_PRICE = CellSpec().retrieval_cost
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a worker needs to run trials of a study."""
+
+    spec: StudySpec
+    store: StudyStore
+    study: optuna.Study
+    space: SearchSpace
+    objective: Objective
+    evaluator: Evaluator
+    tracking: Tracking
+    run: TrackedRun
+
+    def work(self, report: Report) -> int:
+        """Run queued trials until none is queued or running anywhere; returns how many it ran."""
+        n_run = 0
+        while True:
+            self._show(report)
+            if self._run_next():
+                n_run += 1
+            elif not storage.in_states(self.study, *storage.OPEN):
+                return n_run
+            else:
+                # Another worker's trial is running; if that worker has died, it is queued again.
+                time.sleep(WAIT_S)
+                storage.fail_stale(self.study)
+
+    def _run_next(self) -> bool:
+        """Take one trial from the queue and run it; False where the queue is empty.
+
+        Optuna makes up a trial where it finds none in the queue, so looking and taking happen
+        under the study's lock, which the trial gives back as soon as it has begun.
+        """
+        self.store.lock.acquire()
+        is_held = True
+
+        def begin(trial: Trial) -> float | Sequence[float]:
+            nonlocal is_held
+            self.store.lock.release()
+            is_held = False
+            return self._run(trial)
+
+        try:
+            if not storage.in_states(self.study, TrialState.WAITING):
+                return False
+            self.study.optimize(begin, n_trials=1)
+            return True
+        finally:
+            if is_held:
+                self.store.lock.release()
+
+    def _run(self, trial: Trial) -> float | Sequence[float]:
+        settings = self.space.settings(trial)
+        run = trial_run.start(self.tracking, self.run, trial.number)
+        # In this order: `reconcile` finds and ends a run whose trial does not know it.
+        trial.set_user_attr(storage.RUN_ID, run.run_id)
+        trial.set_user_attr(storage.SETTINGS, settings)
+        with run.recording_failure():
+            rows, is_pruned = self._evaluate(trial, run, settings)
+        if is_pruned:
+            raise optuna.TrialPruned(f"clearly worse after {len(rows)} questions")
+        found = values(self.objective, rows)
+        return found[0] if len(found) == 1 else found
+
+    def _evaluate(
+        self, trial: Trial, run: TrackedRun, settings: Mapping[str, float]
+    ) -> tuple[list[QuestionResult], bool]:
+        """The rows of all questions, or of the first ones and True."""
+        cell = self.evaluator.cell(settings)
+        leaders = self._leaders() if self.spec.pruning else []
+        rows: list[QuestionResult] = []
+        is_pruned = False
+        for block in self.evaluator.blocks(cell, self._payer(trial.number)):
+            rows.extend(block.rows)
+            is_last = len(rows) == self.evaluator.n_questions
+            is_pruned = not is_last and is_clearly_worse(self.objective, rows, leaders)
+            if is_pruned:
+                break
+        if len(self.objective.directions) == 1:
+            trial.report(values(self.objective, rows)[0], len(rows))
+        state = TrialState.PRUNED if is_pruned else TrialState.COMPLETE
+        if state is TrialState.COMPLETE:
+            self.evaluator.remember(settings, rows)
+        trial_run.store(run, self.spec, self.objective, cell, settings, rows, state)
+        return rows, is_pruned
+
+    def _leaders(self) -> list[Sequence[QuestionResult]]:
+        """Rows of the complete trials that no other dominates."""
+        complete = storage.in_states(self.study, TrialState.COMPLETE)
+        if not complete:
+            return []
+        best = (
+            [self.study.best_trial]
+            if len(self.objective.directions) == 1
+            else self.study.best_trials
+        )
+        return [self.rows_of(trial) for trial in best]
+
+    def rows_of(self, trial: FrozenTrial) -> Sequence[QuestionResult]:
+        """All questions of a complete trial, from what is known or the call cache."""
+        return self.evaluator.rows(trial.user_attrs[storage.SETTINGS], self._payer(trial.number))
+
+    def _payer(self, number: int) -> str:
+        return f"{self.run.run_id}/{number}"
+
+    def _show(self, report: Report) -> None:
+        n_done = len(storage.in_states(self.study, *storage.DONE))
+        report(TRIALS, n_done, max(self.spec.n_trials, n_done))
+
+
+def seeds(spec: StudySpec, space: SearchSpace) -> list[dict[str, float]]:
+    """Trials to begin with, as the space encodes them: settings that are known to be sensible.
+
+    The defaults with the solver's thresholds at each price, Always-Retrieve and Always-Reason up
+    to the same threshold, and the thresholds of the original study's middle price. What a range
+    excludes is left out.
+    """
+    defaults = {name: getattr(spec, name) for name in spec.ranges if name not in THRESHOLDS}
+    pairs: list[tuple[float, float]] = []
+    for price in (*spec.retrieval_costs, DEFAULT_PRICE):
+        solution = solve(spec.mdp(price))
+        pairs.append((solution.theta_cont, solution.theta_star))
+    # The corners: retrieving only, and reasoning only, up to the first pair's second threshold.
+    theta_star = pairs[0][1]
+    pairs += [(theta_star, theta_star), (0.0, theta_star)]
+    encoded = [
+        space.encode({**defaults, "theta_cont": theta_cont, "theta_star": theta_star})
+        for theta_cont, theta_star in dict.fromkeys(pairs)
+    ]
+    distinct = {tuple(sorted(point.items())): point for point in encoded if point is not None}
+    n_excluded = sum(point is None for point in encoded)
+    if n_excluded:
+        logger.info("%d of the known settings lie outside the ranges searched", n_excluded)
+    return list(distinct.values())

@@ -1,0 +1,131 @@
+"""A sweep killed with SIGKILL at random moments, and resumed."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import small_study
+import workers
+from mlflow import MlflowClient
+from places import linked_cache
+
+N_SWEEPS = 4
+KILLS_PER_SWEEP = 6
+MIN_KILLS = 20
+"""A sweep may end before the moment drawn for its kill."""
+SEED = 20
+
+
+@dataclass(frozen=True)
+class KilledSweep:
+    """A sweep of its own experiment and cache; every start of it is a process of its own."""
+
+    values: dict[str, str]
+    folder: Path
+
+    @property
+    def client(self) -> MlflowClient:
+        return MlflowClient(self.values["tracking_uri"])
+
+    @property
+    def sweep_id(self) -> str:
+        """Empty where it was killed before its run was there."""
+        experiment = self.client.get_experiment_by_name(self.values["experiment"])
+        if experiment is None:
+            return ""
+        found = self.client.search_runs([experiment.experiment_id], "tags.`argo.kind` = 'sweep'")
+        return str(found[0].info.run_id) if found else ""
+
+    @property
+    def stored_calls(self) -> set[str]:
+        path = self.folder / "cache" / "calls.sqlite"
+        if not path.exists():
+            return set()
+        with closing(sqlite3.connect(path)) as connection:
+            has_table = connection.execute("SELECT name FROM sqlite_master WHERE name = 'calls'")
+            if not has_table.fetchall():
+                return set()
+            return {key for (key,) in connection.execute("SELECT key FROM calls")}
+
+    def executed_calls(self) -> list[str]:
+        """Those since this was asked last."""
+        log = self.folder / "calls.log"
+        keys = log.read_text().split() if log.exists() else []
+        log.unlink(missing_ok=True)
+        return keys
+
+    def start(self) -> BaseProcess:
+        return workers.start_sweep({**self.values, "resume": self.sweep_id})
+
+    def results(self) -> dict[str, Any]:
+        """``results.json`` without what names runs and folders."""
+        path = self.client.download_artifacts(self.sweep_id, "results.json", str(self.folder))
+        found: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        for name in ("sweep_id", "spec"):
+            del found[name]
+        for cell in found["cells"]:
+            del cell["run_id"]
+        return found
+
+
+@pytest.fixture
+def sweeps(warm_cache: Path, tracking_uri: str, tmp_path: Path) -> list[KilledSweep]:
+    parameters = small_study.write(tmp_path)
+    made = []
+    for index in range(N_SWEEPS + 1):
+        folder = tmp_path / f"sweep-{index}"
+        folder.mkdir()
+        script = {"default": "hash", "log": str(folder / "calls.log")}
+        (folder / "script.json").write_text(json.dumps(script))
+        values = {
+            **parameters,
+            "cache_dir": str(linked_cache(warm_cache, folder / "cache")),
+            "experiment": folder.name,
+            "tracking_uri": tracking_uri,
+            "model": f"scripted:{folder / 'script.json'}",
+        }
+        made.append(KilledSweep(values, folder))
+    return made
+
+
+def test_kills_at_random_moments_change_no_number_and_repeat_no_stored_call(
+    sweeps: list[KilledSweep],
+) -> None:
+    [whole, *killed] = sweeps
+    started = time.monotonic()
+    finish(whole)
+    duration = time.monotonic() - started
+    expected = whole.results()
+    moments = random.Random(SEED)
+
+    n_kills = 0
+    for sweep in killed:
+        for _ in range(KILLS_PER_SWEEP):
+            known = sweep.stored_calls
+            process = sweep.start()
+            process.join(moments.uniform(0, duration))
+            n_kills += process.is_alive()
+            process.kill()
+            process.join()
+            assert known.isdisjoint(sweep.executed_calls())
+        known = sweep.stored_calls
+        finish(sweep)
+        assert known.isdisjoint(sweep.executed_calls())
+        assert sweep.results() == expected
+
+    assert n_kills >= MIN_KILLS
+
+
+def finish(sweep: KilledSweep) -> None:
+    process = sweep.start()
+    process.join()
+    assert process.exitcode == 0
