@@ -11,12 +11,14 @@ from pathlib import Path
 
 from argo_ml.config import ExperimentSpec
 from argo_ml.corpus.base import Retriever
+from argo_ml.corpus.cached_embedding import CachingEmbedder
 from argo_ml.corpus.documents import NO_TEXT, DocumentSet, Rejected, read_documents
 from argo_ml.corpus.embedding import Embedder, Vectors, load_embedder
 from argo_ml.corpus.index import HNSW, IndexContent, IndexStore, OnProgress, open_or_build
 from argo_ml.corpus.splitting import SplitSettings, embedded_text, split
 from argo_ml.errors import DataError
 from argo_ml.fetch import ORAN_DOCS
+from argo_ml.models.call_store import CallCache
 from argo_ml.observing import unobserved
 from argo_ml.types import Passage
 
@@ -55,7 +57,10 @@ def open_corpus(spec: ExperimentSpec, on_progress: OnProgress = unobserved) -> C
     _log_unused(found)
     # A server that does not answer is known sooner than a model is loaded.
     store = _store(spec)
-    embedder = load_embedder(spec.embedding_model, spec.cache_path, spec.device, spec.gpus)
+    embedder = CachingEmbedder(
+        load_embedder(spec.embedding_model, spec.cache_path, spec.device, spec.gpus),
+        CallCache(spec.calls_path),
+    )
     return index_documents(
         found,
         source,

@@ -7,6 +7,7 @@ import string
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from argo_ml.types import Answer, Question
 
@@ -70,6 +71,7 @@ def _token_f1(predicted: str, answer: str) -> float:
     return 2 * n_common / (len(predicted_tokens) + len(answer_tokens))
 
 
+@lru_cache(maxsize=100_000)
 def grade(question: Question, answer: Answer) -> Grade:
     """Compare an answer with the question's gold; one that could not be read is wrong.
 

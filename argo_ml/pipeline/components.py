@@ -79,8 +79,9 @@ class Reader:
         self, found: tuple[Evidence, ...], channel: random.Random
     ) -> tuple[Evidence, ...]:
         """The evidence of a retrieval that found these; none where it failed."""
-        evidence = tuple(hit for hit in found if hit.similarity >= self.min_similarity)
-        return evidence if channel.random() < self.channel_success_rate else ()
+        if self.channel_success_rate < 1 and channel.random() >= self.channel_success_rate:
+            return ()
+        return tuple(hit for hit in found if hit.similarity >= self.min_similarity)
 
     def read(self, sub_question: str, evidence: tuple[Evidence, ...]) -> Requesting[SubAnswer]:
         if not evidence:

@@ -11,7 +11,7 @@ from argo_ml.pipeline.known import Known
 from argo_ml.pipeline.requests import Requesting
 from argo_ml.policies.base import Decision, Policy, State
 from argo_ml.policies.progress import FixedGains, ProgressModel
-from argo_ml.randomness import derived_rng
+from argo_ml.randomness import deferred_rng
 from argo_ml.types import Action, Outcome, Question, Step, StopReason, Usage
 
 
@@ -99,7 +99,7 @@ def run_episode(
 
 
 def _decide(policy: Policy, state: State, pipeline: Pipeline) -> Decision:
-    rng = derived_rng(pipeline.seed, state.question.id, len(state.steps), "policy")
+    rng = deferred_rng(pipeline.seed, state.question.id, len(state.steps), "policy")
     decision = policy.decide(state, rng)
     if decision.stop_reason is None and len(state.steps) >= pipeline.max_steps:
         return Decision(Action.STOP, StopReason.LIMIT)
@@ -119,7 +119,7 @@ def _act(
         return reasoned, here.after_reasoning()
     if reader.top_k not in here.hits:
         here.hits[reader.top_k] = yield from reader.look_up(sub_question)
-    channel = derived_rng(pipeline.seed, question.id, len(steps), "channel")
+    channel = deferred_rng(pipeline.seed, question.id, len(steps), "channel")
     evidence = reader.delivered(here.hits[reader.top_k], channel)
     passage_ids = tuple(hit.passage.id for hit in evidence)
     if passage_ids not in here.read:

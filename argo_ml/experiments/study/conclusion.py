@@ -21,7 +21,7 @@ from argo_ml.experiments.results import CellResult, QuestionResult, Results
 from argo_ml.experiments.statistics import paired_difference
 from argo_ml.experiments.study import storage
 from argo_ml.experiments.study.evaluation import Block, cell_spec
-from argo_ml.experiments.study.objectives import knee, prices_at
+from argo_ml.experiments.study.objectives import front, knee, prices_at
 from argo_ml.experiments.study.report import Best, Difference, FrontPoint, Score, StudyReport
 from argo_ml.experiments.study.search import Search
 from argo_ml.experiments.trajectories import cited_passages, passage_record, trajectory
@@ -63,10 +63,11 @@ def conclude(
 ) -> StudyReport:
     """Judge the best settings, store figures and files on the study's run, and end it."""
     spec, run = search.spec, search.run
-    front = _front(search)
-    chosen = _chosen(search, front)
+    complete = storage.in_states(search.study, TrialState.COMPLETE)
+    points = front(search.objective, complete) if len(search.objective.directions) > 1 else []
+    chosen = _chosen(search, points)
     results = _judge(search, tests, {price: trial for price, (trial, _) in chosen.items()}, report)
-    summary = _summary(search, front, chosen, results, trials_per_second)
+    summary = _summary(search, points, chosen, results, trials_per_second)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / REPORT).write_text(summary.model_dump_json(indent=1), encoding="utf-8")
@@ -77,7 +78,7 @@ def conclude(
         storage.save_copy(search.study, folder / STORAGE)
         draw_study(search.study, summary, folder / "figures")
         run.log_folder(folder)
-    _store_best_trials(search, [*(trial for trial, _ in chosen.values()), *front])
+    _store_best_trials(search, [*(trial for trial, _ in chosen.values()), *points])
     run.log(metrics=_metrics(summary), tags={"mlflow.note.content": _note(summary)})
     return summary
 
@@ -92,22 +93,14 @@ def sweep_parameters(spec: StudySpec, best: Best) -> dict[str, object]:
     }
 
 
-def _front(search: Search) -> list[FrozenTrial]:
-    """Trials that no other dominates, by the first value; empty with one objective."""
-    if len(search.objective.directions) == 1:
-        return []
-    found = {tuple(trial.values): trial for trial in reversed(search.study.best_trials)}
-    return [found[point] for point in sorted(found)]
-
-
 def _chosen(
-    search: Search, front: Sequence[FrozenTrial]
+    search: Search, points: Sequence[FrozenTrial]
 ) -> dict[float, tuple[FrozenTrial, Sequence[QuestionResult]]]:
     """The best trial at each price and its rows; with accuracy and cost it is the knee."""
     spec = search.spec
     complete = storage.in_states(search.study, TrialState.COMPLETE)
     if spec.objective == "accuracy_cost":
-        trial = front[knee([trial.values for trial in front], search.objective)]
+        trial = points[knee([trial.values for trial in points], search.objective)]
         return {spec.retrieval_costs[0]: (trial, search.rows_of(trial))}
     chosen = {}
     for price in spec.retrieval_costs:
@@ -128,7 +121,7 @@ def _judge(
     for price, trial in chosen.items():
         base = {**test_spec.model_dump(), "retrieval_cost": price}
         specs += [build(CellSpec, {**base, "strategy": strategy}) for strategy in REFERENCES]
-        tuned = cell_spec(spec, trial.user_attrs[storage.SETTINGS], price)
+        tuned = cell_spec(spec, storage.settings_of(trial), price)
         specs.append(tuned.model_copy(update={"split": spec.test_split}))
     # The best settings may be those of a reference.
     cells = prepare_cells(list(dict.fromkeys(specs)), tests)
@@ -143,7 +136,7 @@ def _judge(
 
 def _summary(
     search: Search,
-    front: Sequence[FrozenTrial],
+    points: Sequence[FrozenTrial],
     chosen: Mapping[float, tuple[FrozenTrial, Sequence[QuestionResult]]],
     results: Results,
     trials_per_second: float | None,
@@ -157,7 +150,7 @@ def _summary(
         if child.data.tags.get("argo.kind") == "trial"
     )
     n_done = counts[TrialState.COMPLETE] + counts[TrialState.PRUNED]
-    knee_at = knee([trial.values for trial in front], search.objective) if front else -1
+    knee_at = knee([trial.values for trial in points], search.objective) if points else -1
     return StudyReport(
         study_id=search.run.run_id,
         study=study.study_name,
@@ -173,10 +166,10 @@ def _summary(
             FrontPoint(
                 trial=trial.number,
                 values=dict(zip(search.objective.names, trial.values, strict=True)),
-                settings=trial.user_attrs[storage.SETTINGS],
+                settings=storage.settings_of(trial),
                 is_knee=index == knee_at,
             )
-            for index, trial in enumerate(front)
+            for index, trial in enumerate(points)
         ),
         trials_per_second=trials_per_second,
         lm_calls_paid=paid,
@@ -212,8 +205,8 @@ def _best(
     return Best(
         retrieval_cost=price,
         trial=trial.number,
-        run_id=trial.user_attrs[storage.RUN_ID],
-        settings=trial.user_attrs[storage.SETTINGS],
+        run_id=storage.run_id_of(trial),
+        settings=storage.settings_of(trial),
         tune=tune,
         test=test,
         optimism=tune.utility - test.utility,
@@ -270,8 +263,8 @@ def _store_best_trials(search: Search, trials: Sequence[FrozenTrial]) -> None:
     """Trajectories and outcomes on the runs of the best trials."""
     distinct = {trial.number: trial for trial in trials}
     for trial in list(distinct.values())[:N_TRAJECTORIES]:
-        cell = search.evaluator.cell(trial.user_attrs[storage.SETTINGS])
-        run = TrackedRun(search.tracking.client, trial.user_attrs[storage.RUN_ID])
+        cell = search.evaluator.cell(storage.settings_of(trial))
+        run = TrackedRun(search.tracking.client, storage.run_id_of(trial))
         payer = f"{search.run.run_id}/{trial.number}"
         blocks = list(search.evaluator.blocks(cell, payer))
         rows = [row for block in blocks for row in block.rows]

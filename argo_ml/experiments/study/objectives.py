@@ -13,7 +13,7 @@ import numpy as np
 import optuna
 from optuna.pruners import WilcoxonPruner
 from optuna.study import StudyDirection
-from optuna.trial import TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 from scipy import stats  # type: ignore[import-untyped]
 
 from argo_ml.experiments.metrics import reason_calls, retrieval_calls
@@ -118,6 +118,30 @@ def values(objective: Objective, rows: Rows) -> list[float]:
     return [math.fsum(column) / len(rows) for column in columns]
 
 
+def front(objective: Objective, complete: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """The trials that no other dominates, best first value last; of equal ones the first.
+
+    With one value that is the best trial alone.
+    """
+    signs = _signs(objective)
+
+    def rank(trial: FrozenTrial) -> tuple[float, ...]:
+        return (*(-sign * value for sign, value in zip(signs, trial.values, strict=True)),)
+
+    found: list[FrozenTrial] = []
+    least_second = math.inf
+    for trial in sorted(complete, key=lambda trial: (rank(trial), trial.number)):
+        second = rank(trial)[-1] if len(signs) > 1 else 0.0
+        if second < least_second:
+            found.insert(0, trial)
+            least_second = second
+    return found if len(signs) > 1 else found[-1:]
+
+
+def _signs(objective: Objective) -> list[int]:
+    return [1 if way is StudyDirection.MAXIMIZE else -1 for way in objective.directions]
+
+
 def is_clearly_worse(objective: Objective, rows: Rows, best: Sequence[Rows]) -> bool:
     """Whether a trial with these first questions can be stopped.
 
@@ -163,7 +187,7 @@ def _dominates(objective: Objective, other: Rows, rows: Rows) -> bool:
             for a, b in zip(other, rows, strict=False)
         ]
     )
-    signs = [1 if way is StudyDirection.MAXIMIZE else -1 for way in objective.directions]
+    signs = _signs(objective)
     gains = differences * signs
     n = len(gains)
     quantile = stats.t.ppf(1 - P_THRESHOLD / len(signs), n - 1)
@@ -177,7 +201,7 @@ def knee(points: Sequence[Sequence[float]], objective: Objective) -> int:
     Values are scaled to the front's ranges (Das 1999, characterising the knee of a Pareto curve).
     A front that is a line or a point has its knee where the first value is best.
     """
-    signs = [1 if way is StudyDirection.MAXIMIZE else -1 for way in objective.directions]
+    signs = _signs(objective)
     scaled = np.array(points, dtype=float) * signs
     spans = np.ptp(scaled, axis=0)
     scaled = (scaled - scaled.min(axis=0)) / np.where(spans > 0, spans, 1)

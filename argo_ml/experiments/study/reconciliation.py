@@ -44,7 +44,7 @@ def disagreements(study: optuna.Study, tracking: Tracking, study_run_id: str) ->
         if trial is not None and trial.state is TrialState.COMPLETE and trial.values:
             yield from _differing_values(study, child, trial)
     for trial in trials.values():
-        if trial.state in storage.DONE and trial.user_attrs.get(storage.RUN_ID) not in known:
+        if trial.state in storage.DONE and storage.run_id_of(trial) not in known:
             yield f"trial {trial.number} is {trial.state.name} without a run in MLflow"
 
 
@@ -69,7 +69,7 @@ def _differing_values(study: optuna.Study, child: Run, trial: FrozenTrial) -> It
 def _own_trial(child: Run, trials: Mapping[int, FrozenTrial]) -> FrozenTrial | None:
     """The trial that knows this run as its own; a trial that was queued again has another."""
     trial = trials.get(int(child.data.tags[TRIAL]))
-    if trial is None or trial.user_attrs.get(storage.RUN_ID) != child.info.run_id:
+    if trial is None or storage.run_id_of(trial) != child.info.run_id:
         return None
     return None if trial.state is TrialState.WAITING else trial
 

@@ -60,7 +60,6 @@ def run_study(spec: StudySpec, report: Report = unobserved) -> StudyReport:
             run.reopen()
             run.log(params={**recorded(spec), **digests, "study": study.study_name})
             run.log_inputs([*bench.inputs(spec), *tests.inputs(spec)[:1]])
-            storage.plan(study, spec.n_trials, seeds(spec, space))
         evaluator = Evaluator(spec, bench, times)
         objective = make_objective(spec)
         search = Search(spec, store, study, space, objective, evaluator, home, run)
@@ -103,6 +102,8 @@ def _begin_or_join(
         study.set_user_attr(storage.SEARCH, spec.search_text)
         study.set_user_attr(storage.DIGESTS, dict(digests))
         study.set_user_attr(storage.OBJECTIVES, objective.names)
+        for point in seeds(spec, SearchSpace(spec))[: spec.n_trials]:
+            study.enqueue_trial(point)
         # Last: with it the study counts as begun.
         study.set_user_attr(storage.RUN_ID, run.run_id)
         home = tracking

@@ -14,7 +14,7 @@ from argo_ml.config import CellSpec
 from argo_ml.experiments.results import QuestionResult
 from argo_ml.experiments.study import storage, trial_run
 from argo_ml.experiments.study.evaluation import Evaluator
-from argo_ml.experiments.study.objectives import Objective, is_clearly_worse, values
+from argo_ml.experiments.study.objectives import Objective, front, is_clearly_worse, values
 from argo_ml.experiments.study.space import SearchSpace
 from argo_ml.experiments.study.storage import StudyStore
 from argo_ml.observing import TRIALS, Report
@@ -41,13 +41,15 @@ class Search:
     run: TrackedRun
 
     def work(self, report: Report) -> int:
-        """Run queued trials until none is queued or running anywhere; returns how many it ran."""
+        """Run trials until enough are finished anywhere; returns how many this worker ran."""
         n_run = 0
         while True:
-            self._show(report)
+            trials = self.study.get_trials(deepcopy=False)
+            n_done = sum(trial.state in storage.DONE for trial in trials)
+            report(TRIALS, n_done, max(self.spec.n_trials, n_done))
             if self._run_next():
                 n_run += 1
-            elif not storage.in_states(self.study, *storage.OPEN):
+            elif not storage.in_states(self.study, TrialState.RUNNING):
                 return n_run
             else:
                 # Another worker's trial is running; if that worker has died, it is queued again.
@@ -55,10 +57,10 @@ class Search:
                 storage.fail_stale(self.study)
 
     def _run_next(self) -> bool:
-        """Take one trial from the queue and run it; False where the queue is empty.
+        """Run one trial; False where as many as wanted are finished or running.
 
-        Optuna makes up a trial where it finds none in the queue, so looking and taking happen
-        under the study's lock, which the trial gives back as soon as it has begun.
+        Counting and taking happen under the study's lock, which the trial gives back as soon as
+        it has begun: so workers together run exactly as many.
         """
         self.store.lock.acquire()
         is_held = True
@@ -67,10 +69,12 @@ class Search:
             nonlocal is_held
             self.store.lock.release()
             is_held = False
-            return self._run(trial)
+            return self._run(trial, complete)
 
         try:
-            if not storage.in_states(self.study, TrialState.WAITING):
+            taken = storage.in_states(self.study, *storage.TAKEN)
+            complete = [trial for trial in taken if trial.state is TrialState.COMPLETE]
+            if len(taken) >= self.spec.n_trials:
                 return False
             self.study.optimize(begin, n_trials=1)
             return True
@@ -78,25 +82,28 @@ class Search:
             if is_held:
                 self.store.lock.release()
 
-    def _run(self, trial: Trial) -> float | Sequence[float]:
+    def _run(self, trial: Trial, complete: Sequence[FrozenTrial]) -> float | Sequence[float]:
         settings = self.space.settings(trial)
         run = trial_run.start(self.tracking, self.run, trial.number)
         # In this order: `reconcile` finds and ends a run whose trial does not know it.
-        trial.set_user_attr(storage.RUN_ID, run.run_id)
-        trial.set_user_attr(storage.SETTINGS, settings)
+        storage.begin_trial(trial, run.run_id, settings)
         with run.recording_failure():
-            rows, is_pruned = self._evaluate(trial, run, settings)
+            leaders = self._leaders(complete) if self.spec.pruning else []
+            rows, is_pruned = self._evaluate(trial, run, settings, leaders)
         if is_pruned:
             raise optuna.TrialPruned(f"clearly worse after {len(rows)} questions")
         found = values(self.objective, rows)
         return found[0] if len(found) == 1 else found
 
     def _evaluate(
-        self, trial: Trial, run: TrackedRun, settings: Mapping[str, float]
+        self,
+        trial: Trial,
+        run: TrackedRun,
+        settings: Mapping[str, float],
+        leaders: Sequence[Sequence[QuestionResult]],
     ) -> tuple[list[QuestionResult], bool]:
         """The rows of all questions, or of the first ones and True."""
         cell = self.evaluator.cell(settings)
-        leaders = self._leaders() if self.spec.pruning else []
         rows: list[QuestionResult] = []
         is_pruned = False
         for block in self.evaluator.blocks(cell, self._payer(trial.number)):
@@ -113,28 +120,16 @@ class Search:
         trial_run.store(run, self.spec, self.objective, cell, settings, rows, state)
         return rows, is_pruned
 
-    def _leaders(self) -> list[Sequence[QuestionResult]]:
-        """Rows of the complete trials that no other dominates."""
-        complete = storage.in_states(self.study, TrialState.COMPLETE)
-        if not complete:
-            return []
-        best = (
-            [self.study.best_trial]
-            if len(self.objective.directions) == 1
-            else self.study.best_trials
-        )
-        return [self.rows_of(trial) for trial in best]
+    def _leaders(self, complete: Sequence[FrozenTrial]) -> list[Sequence[QuestionResult]]:
+        """Rows of the complete trials that no other dominates; of equals the first."""
+        return [self.rows_of(trial) for trial in front(self.objective, complete)]
 
     def rows_of(self, trial: FrozenTrial) -> Sequence[QuestionResult]:
         """All questions of a complete trial, from what is known or the call cache."""
-        return self.evaluator.rows(trial.user_attrs[storage.SETTINGS], self._payer(trial.number))
+        return self.evaluator.rows(storage.settings_of(trial), self._payer(trial.number))
 
     def _payer(self, number: int) -> str:
         return f"{self.run.run_id}/{number}"
-
-    def _show(self, report: Report) -> None:
-        n_done = len(storage.in_states(self.study, *storage.DONE))
-        report(TRIALS, n_done, max(self.spec.n_trials, n_done))
 
 
 def seeds(spec: StudySpec, space: SearchSpace) -> list[dict[str, float]]:

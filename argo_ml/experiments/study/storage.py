@@ -17,7 +17,7 @@ import sqlalchemy
 from filelock import FileLock
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -26,8 +26,9 @@ from argo_ml.study_spec import StudySpec
 from argo_ml.tracking.stores import check_database, first_line, sqlite_path, without_password
 
 RUN_ID = "argo.run_id"
-"""User attribute of a study and of a trial: its MLflow run."""
-SETTINGS = "argo.settings"
+"""User attribute of a study: its MLflow run."""
+TRIAL = "argo.trial"
+"""User attribute of a trial: its MLflow run and its settings, written at once."""
 SEARCH = "argo.search"
 DIGESTS = "argo.digests"
 OBJECTIVES = "argo.objectives"
@@ -36,7 +37,7 @@ CONCLUDED = "argo.concluded"
 GRACE_BEATS = 4
 """Missed signs of life after which a trial's worker counts as dead."""
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
-OPEN = (TrialState.RUNNING, TrialState.WAITING)
+TAKEN = (*DONE, TrialState.RUNNING)
 
 logger = logging.getLogger(__name__)
 
@@ -146,17 +147,17 @@ def check_fresh(study: optuna.Study) -> None:
         )
 
 
-def plan(study: optuna.Study, n_trials: int, seeds: Sequence[Mapping[str, float]]) -> None:
-    """Queue trials until ``n_trials`` are finished, running or waiting; seeds come first.
+def begin_trial(trial: Trial, run_id: str, settings: Mapping[str, float]) -> None:
+    trial.set_user_attr(TRIAL, {"run_id": run_id, "settings": dict(settings)})
 
-    Workers take queued trials and create none, so that together they run exactly as many.
-    """
-    n_present = len(study.get_trials(deepcopy=False, states=(*DONE, *OPEN)))
-    for seed in seeds[: n_trials - n_present]:
-        study.enqueue_trial(dict(seed))
-    n_present = len(study.get_trials(deepcopy=False, states=(*DONE, *OPEN)))
-    for _ in range(n_trials - n_present):
-        study.enqueue_trial({})
+
+def run_id_of(trial: FrozenTrial) -> str:
+    """Empty before the trial has begun."""
+    return str(trial.user_attrs.get(TRIAL, {}).get("run_id", ""))
+
+
+def settings_of(trial: FrozenTrial) -> dict[str, float]:
+    return dict(trial.user_attrs[TRIAL]["settings"])
 
 
 def fail_stale(study: optuna.Study) -> None:
@@ -167,7 +168,7 @@ def fail_stale(study: optuna.Study) -> None:
 
 
 def in_states(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:
-    return study.get_trials(deepcopy=False, states=states)
+    return [trial for trial in study.get_trials(deepcopy=False) if trial.state in states]
 
 
 def save_copy(study: optuna.Study, path: Path) -> None:

@@ -83,10 +83,12 @@ def _counts(study: optuna.Study, report: StudyReport) -> Verdict:
         for name, (n_reported, state) in counted.items()
         if (n_there := len(storage.in_states(study, state))) != n_reported
     ]
-    n_open = len(storage.in_states(study, *storage.OPEN))
+    n_open = len(storage.in_states(study, TrialState.RUNNING))
     if n_open:
-        problems.append(f"{n_open} trials are waiting or running")
-    return judged("trials", problems, f"{report.n_complete + report.n_pruned} finished, none open")
+        problems.append(f"{n_open} trials are running")
+    return judged(
+        "trials", problems, f"{report.n_complete + report.n_pruned} finished, none running"
+    )
 
 
 def _best(study: optuna.Study, report: StudyReport, tracking: Tracking, folder: Path) -> Verdict:
@@ -100,7 +102,7 @@ def _best(study: optuna.Study, report: StudyReport, tracking: Tracking, folder: 
             problems.append(f"best tune utility {best.tune.utility}, largest of trials {top}")
     for best in report.best:
         trial = next(trial for trial in complete if trial.number == best.trial)
-        if trial.user_attrs[storage.SETTINGS] != dict(best.settings):
+        if storage.settings_of(trial) != dict(best.settings):
             problems.append(f"trial {best.trial} has other settings than the report")
         name = f"{BEST}/c_r={best.retrieval_cost:g}.json"
         path = tracking.download(report.study_id, name, folder)

@@ -17,11 +17,10 @@ from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization import matplotlib as plots
 
 from argo_ml.experiments.study.report import StudyReport
+from argo_ml.experiments.study.storage import OBJECTIVES, settings_of
 from argo_ml.study_spec import THRESHOLDS
 from argo_ml.tracking.figures.style import new_figure, save, styled
 
-SETTINGS = "argo.settings"
-OBJECTIVES = "argo.objectives"
 FEWEST = 3
 """Complete trials with different values that importances and contours need."""
 
@@ -93,7 +92,7 @@ def _has_area(points: Any) -> bool:
 
 
 def _pair(trial: FrozenTrial) -> tuple[float, ...] | None:
-    settings = trial.user_attrs[SETTINGS]
+    settings = settings_of(trial)
     if not all(name in settings for name in THRESHOLDS):
         return None
     return tuple(settings[name] for name in THRESHOLDS)

@@ -1,0 +1,65 @@
+"""An embedder that keeps the vectors of queries in the permanent cache of calls."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from argo_ml.corpus.embedding import Embedder, Vectors
+from argo_ml.models.call_store import CallCache, Entry
+
+KIND = "embed"
+
+
+class CachingEmbedder:
+    """Embeds only the queries that nobody has embedded before; passages go to the index anyway."""
+
+    def __init__(self, embedder: Embedder, cache: CallCache) -> None:
+        self._embedder = embedder
+        self._cache = cache
+
+    @property
+    def name(self) -> str:
+        return self._embedder.name
+
+    @property
+    def identity(self) -> str:
+        return self._embedder.identity
+
+    @property
+    def max_tokens(self) -> int | None:
+        return self._embedder.max_tokens
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self._embedder.count_tokens(texts)
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        return self._embedder.embed_passages(texts)
+
+    def embed_queries(self, texts: Sequence[str]) -> Vectors:
+        """Raises `ArgoError` from the cache."""
+        keys = [self._key(text) for text in texts]
+        found = self._cache.find(keys)
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        if missing:
+            vectors = self._embedder.embed_queries(list(missing.values()))
+            entries = [_entry(key, row) for key, row in zip(missing, vectors, strict=True)]
+            found.update(self._cache.add(self.identity, entries))
+        return np.stack([_vector(found[key]) for key in keys])
+
+    def _key(self, text: str) -> str:
+        content = json.dumps([self.identity, KIND, text])
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _entry(key: str, vector: Vectors) -> Entry:
+    encoded = base64.b64encode(np.asarray(vector, dtype="<f4").tobytes()).decode()
+    return Entry(key, KIND, json.dumps(encoded), 0, "0", 0.0, "")
+
+
+def _vector(entry: Entry) -> Vectors:
+    return np.frombuffer(base64.b64decode(json.loads(entry.output)), dtype="<f4")
