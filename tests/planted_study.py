@@ -60,7 +60,7 @@ def write(folder: Path) -> dict[str, str]:
         "questions": str(folder / "questions.jsonl"),
         "documents": str(documents),
         "model": f"scripted:{folder / 'script.json'}",
-        "n_questions": "100",
+        "n_questions": "40",
         "shard_size": "20",
         "max_new_tokens": "4",
     }

@@ -9,6 +9,7 @@ from mlflow.entities import Run
 from optuna.trial import FrozenTrial, TrialState
 
 from argo_ml.experiments.study import storage
+from argo_ml.experiments.study.storage import StudyStore
 from argo_ml.experiments.study.trial_run import STATUSES, TRIAL, TRIAL_STATE
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import TrackedRun, Tracking
@@ -16,9 +17,11 @@ from argo_ml.tracking.runs import TrackedRun, Tracking
 LOST = "its worker ended before the trial did; the trial was queued again"
 
 
-def reconcile(study: optuna.Study, tracking: Tracking, study_run_id: str) -> None:
+def reconcile(
+    study: optuna.Study, store: StudyStore, tracking: Tracking, study_run_id: str
+) -> None:
     """Fail trials of dead workers, and end every run as its trial has ended."""
-    storage.fail_stale(study)
+    storage.fail_stale(study, store)
     trials = _by_number(study)
     for child in _trial_runs(tracking, study_run_id):
         expected = expected_status(child, trials)

@@ -54,7 +54,7 @@ def run_study(spec: StudySpec, report: Report = unobserved) -> StudyReport:
             study, run, home = _begin_or_join(spec, store, tracking, digests)
             until_the_end.enter_context(pointing_at(run.run_id, "study", tracking))
             until_the_end.enter_context(run.recording_failure())
-            reconcile(study, home, run.run_id)
+            reconcile(study, store, home, run.run_id)
             if _is_concluded(study, spec):
                 return load_report(home, run.run_id)
             run.reopen()
@@ -68,7 +68,7 @@ def run_study(spec: StudySpec, report: Report = unobserved) -> StudyReport:
             n_run = search.work(report)
         seconds = time.monotonic() - started
         with store.lock:
-            reconcile(study, home, run.run_id)
+            reconcile(study, store, home, run.run_id)
             if not _is_concluded(study, spec):
                 conclude(search, tests, n_run / seconds if n_run else None, report)
                 run.end()

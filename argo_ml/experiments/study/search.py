@@ -54,7 +54,7 @@ class Search:
             else:
                 # Another worker's trial is running; if that worker has died, it is queued again.
                 time.sleep(WAIT_S)
-                storage.fail_stale(self.study)
+                storage.fail_stale(self.study, self.store)
 
     def _run_next(self) -> bool:
         """Run one trial; False where as many as wanted are finished or running.

@@ -8,6 +8,7 @@ import logging
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -91,6 +92,7 @@ class StudyStore:
     def __init__(self, spec: StudySpec, name: str) -> None:
         """Raises `StudyError` where the storage cannot be used."""
         self.name = name
+        self.grace_s = GRACE_BEATS * spec.heartbeat_s
         self.url = spec.storage or f"sqlite:///{spec.cache_path / 'studies' / name}.db"
         path = sqlite_path(self.url)
         if path is not None:
@@ -100,6 +102,12 @@ class StudyStore:
             # Two workers that create the tables of one storage collide.
             with self.lock:
                 self.storage = _open(self.url, spec.heartbeat_s)
+
+    def has_sign_of_life(self, trial: FrozenTrial) -> bool:
+        statement = "SELECT count(*) FROM trial_heartbeats WHERE trial_id = :id"
+        with self.storage.engine.connect() as connection:
+            found = connection.execute(sqlalchemy.text(statement), {"id": trial._trial_id})
+            return bool(found.scalar())
 
     @property
     def shown_url(self) -> str:
@@ -160,11 +168,23 @@ def settings_of(trial: FrozenTrial) -> dict[str, float]:
     return dict(trial.user_attrs[TRIAL]["settings"])
 
 
-def fail_stale(study: optuna.Study) -> None:
-    """Fail the trials of dead workers; each is queued again."""
+def fail_stale(study: optuna.Study, store: StudyStore, now: datetime | None = None) -> None:
+    """Fail the trials of dead workers; each is queued again.
+
+    Optuna knows a dead worker by its missing signs of life, but not one that died before it gave
+    the first.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         optuna.storages.fail_stale_trials(study)
+        latest = (now or datetime.now()) - timedelta(seconds=store.grace_s)
+        for trial in in_states(study, TrialState.RUNNING):
+            started = trial.datetime_start
+            if started and started < latest and not store.has_sign_of_life(trial):
+                with contextlib.suppress(ValueError):
+                    # Another worker may just have failed it.
+                    study.tell(trial.number, state=TrialState.FAIL)
+                    RetryHeartbeatStaleTrialCallback()(study, trial)
 
 
 def in_states(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:

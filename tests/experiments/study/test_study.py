@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import optuna
@@ -10,9 +11,11 @@ import postgresql
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from planted_study import Problem
 
+from argo_ml.command_specs import VerifySpec
 from argo_ml.config import SweepSpec, build, read_params
 from argo_ml.engine.stages import StageTimes
 from argo_ml.errors import StudyError
@@ -23,10 +26,12 @@ from argo_ml.experiments.study.reconciliation import disagreements
 from argo_ml.experiments.study.report import StudyReport
 from argo_ml.experiments.study.search import seeds
 from argo_ml.experiments.study.space import SearchSpace
-from argo_ml.experiments.study.storage import RUN_ID, StudyStore, settings_of
+from argo_ml.experiments.study.storage import RUN_ID, StudyStore, fail_stale, settings_of
+from argo_ml.experiments.verify import verify_run
 from argo_ml.experiments.workbench import Workbench
 from argo_ml.tracking.runs import Tracking, connect
 
+JOIN_S = 180
 TOLERANCE = 0.01
 """Utility that the best of 60 trials may fall short of the known optimum."""
 
@@ -48,14 +53,10 @@ def home(problem: Problem) -> Tracking:
     return connect(problem.values["tracking_uri"], "study")
 
 
-@pytest.fixture
-def report(problem: Problem) -> StudyReport:
-    return run_study(problem.spec(n_trials=12))
-
-
 def test_a_study_is_a_run_with_a_child_per_trial_and_test_cell(
-    problem: Problem, report: StudyReport
+    finished: tuple[Problem, StudyReport],
 ) -> None:
+    problem, report = finished
     trials = children(problem, report, "trial")
     assert report.n_complete + report.n_pruned == 12
     assert sorted(int(run.data.tags["argo.trial"]) for run in trials) == list(range(12))
@@ -68,8 +69,9 @@ def test_a_study_is_a_run_with_a_child_per_trial_and_test_cell(
 
 
 def test_the_best_settings_are_judged_on_questions_that_no_trial_saw(
-    problem: Problem, report: StudyReport
+    finished: tuple[Problem, StudyReport],
 ) -> None:
+    problem, report = finished
     [best] = report.best
     client = MlflowClient(problem.values["tracking_uri"])
     results = json.loads(client_text(client, report.study_id, "results.json"))
@@ -86,8 +88,9 @@ def test_the_best_settings_are_judged_on_questions_that_no_trial_saw(
 
 
 def test_a_sweep_takes_the_best_settings_as_its_parameters(
-    problem: Problem, report: StudyReport, tmp_path: Path
+    finished: tuple[Problem, StudyReport], tmp_path: Path
 ) -> None:
+    problem, report = finished
     client = MlflowClient(problem.values["tracking_uri"])
     path = tmp_path / "best.json"
     path.write_text(client_text(client, report.study_id, "best/c_r=0.1.json"))
@@ -97,16 +100,32 @@ def test_a_sweep_takes_the_best_settings_as_its_parameters(
     assert spec.theta_star == report.best[0].settings["theta_star"]
 
 
-def test_the_same_command_again_runs_nothing_and_a_larger_one_goes_on(
-    problem: Problem, report: StudyReport
-) -> None:
-    assert run_study(problem.spec(n_trials=12)) == report
-    longer = run_study(problem.spec(n_trials=15))
+def test_the_same_command_again_runs_nothing_and_a_larger_one_goes_on(problem: Problem) -> None:
+    report = run_study(problem.spec(n_trials=3))
+    assert run_study(problem.spec(n_trials=3)) == report
+    longer = run_study(problem.spec(n_trials=5))
     assert longer.study_id == report.study_id
-    assert longer.n_complete + longer.n_pruned == 15
+    assert longer.n_complete + longer.n_pruned == 5
 
 
-def test_the_study_begins_with_what_is_known(problem: Problem, report: StudyReport) -> None:
+def test_verify_proves_that_both_agree_and_finds_where_they_do_not(problem: Problem) -> None:
+    report = run_study(problem.spec(n_trials=3))
+    spec = build(VerifySpec, {**where(problem), "study": report.study_id})
+    assert [verdict.name for verdict in verify_run(spec) if verdict.has_failed] == []
+    client = MlflowClient(problem.values["tracking_uri"])
+    run = next(run for run in children(problem, report, "trial"))
+    client.set_terminated(run.info.run_id, "FAILED")
+    failed = [verdict for verdict in verify_run(spec) if verdict.has_failed]
+    assert [verdict.name for verdict in failed] == ["MLflow and Optuna agree"]
+    assert f"{run.info.run_name} is FAILED in MLflow, not FINISHED" in failed[0].detail
+
+
+def where(problem: Problem) -> dict[str, str]:
+    return {name: problem.values[name] for name in ("cache_dir", "tracking_uri", "experiment")}
+
+
+def test_the_study_begins_with_what_is_known(finished: tuple[Problem, StudyReport]) -> None:
+    problem, _ = finished
     spec = problem.spec()
     first = [settings_of(trial) for trial in stored(problem).trials[:2]]
     pairs = [(settings["theta_cont"], settings["theta_star"]) for settings in first]
@@ -158,24 +177,43 @@ def test_two_objectives_have_a_front_with_a_knee(problem: Problem) -> None:
 
 
 def test_two_workers_run_exactly_as_many_trials_and_a_kill_loses_none(problem: Problem) -> None:
-    first = problem.start(n_trials=24)
+    first = problem.start(n_trials=20)
     wait_for(lambda: n_in_storage(problem) >= 3)
-    second = problem.start(n_trials=24)
+    second = problem.start(n_trials=20)
     wait_for(lambda: n_in_storage(problem) >= 8)
     first.kill()
     first.join()
-    second.join()
+    second.join(JOIN_S)
     assert second.exitcode == 0
-    check_whole(problem, 24)
+    check_whole(problem, 20)
 
 
 def test_two_workers_share_one_postgresql_storage(problem: Problem) -> None:
     with postgresql.server() as url:
         workers = [problem.start(n_trials=16, storage=url, study="shared") for _ in range(2)]
         for worker in workers:
-            worker.join()
+            worker.join(JOIN_S)
         assert [worker.exitcode for worker in workers] == [0, 0]
         check_whole(problem, 16, url)
+
+
+def test_a_trial_whose_worker_died_before_its_first_sign_of_life_is_queued_again(
+    problem: Problem,
+) -> None:
+    store = StudyStore(problem.spec(), "mine")
+    study = store.create([StudyDirection.MAXIMIZE])
+    with pytest.warns(UserWarning, match="Heartbeat"):
+        trial = study.ask()
+    trial.suggest_float("x", 0, 1)
+    fail_stale(study, store)
+    assert states(study) == [TrialState.RUNNING]
+    fail_stale(study, store, now=datetime.now() + timedelta(minutes=1))
+    assert states(study) == [TrialState.FAIL, TrialState.WAITING]
+    assert study.trials[1].params == study.trials[0].params
+
+
+def states(study: optuna.Study) -> list[TrialState]:
+    return [trial.state for trial in study.get_trials()]
 
 
 def check_whole(problem: Problem, n_trials: int, url: str = "") -> None:
@@ -208,7 +246,7 @@ def wait_for(condition: object, timeout_s: float = 120) -> None:
 def test_sixty_trials_find_the_known_optimum(problem: Problem) -> None:
     """Of three seeds each; the optimum is that of the questions drawn."""
     prices = Prices(0.1, 0.02, 1.0)
-    spec = problem.spec()
+    spec = problem.spec(n_questions=100)
     bench = Workbench.open(spec)
     evaluator = Evaluator(spec, bench, StageTimes())
     space = SearchSpace(spec)
