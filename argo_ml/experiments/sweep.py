@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from argo_ml.config import CellSpec, SweepSpec, build
-from argo_ml.errors import ConfigError
+from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.experiments.cell_run import CellRun, cell_tags
 from argo_ml.experiments.execution import RESULTS, execute, open_cell_runs, open_journal
 from argo_ml.experiments.grid import prepare_cells
@@ -128,7 +128,13 @@ def _resume(spec: SweepSpec, tracking: Tracking, report: Report) -> Results:
 def _stored_spec(spec: SweepSpec, home: Tracking) -> SweepSpec:
     """The sweep's own spec; only where to track and cache is taken from the command."""
     with tempfile.TemporaryDirectory() as folder:
-        path = home.download(spec.resume, SPEC, Path(folder))
+        try:
+            path = home.download(spec.resume, SPEC, Path(folder))
+        except TrackingError as error:
+            raise TrackingError(
+                f"resume={spec.resume}: it ended before it stored its parameters, so nothing is "
+                f"lost; start it again without resume ({error})"
+            ) from None
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     return build(
         SweepSpec,

@@ -38,12 +38,16 @@ class KilledSweep:
 
     @property
     def sweep_id(self) -> str:
-        """Empty where it was killed before its run was there."""
+        """The sweep that can be resumed; empty where it was killed before it stored its spec."""
         experiment = self.client.get_experiment_by_name(self.values["experiment"])
         if experiment is None:
             return ""
         found = self.client.search_runs([experiment.experiment_id], "tags.`argo.kind` = 'sweep'")
-        return str(found[0].info.run_id) if found else ""
+        ids = [str(run.info.run_id) for run in found]
+        return next((run_id for run_id in ids if self._has_spec(run_id)), "")
+
+    def _has_spec(self, run_id: str) -> bool:
+        return any(file.path == "spec.yaml" for file in self.client.list_artifacts(run_id))
 
     @property
     def stored_calls(self) -> set[str]:
