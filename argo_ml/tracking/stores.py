@@ -25,7 +25,7 @@ def check_reachable(uri: str) -> None:
         check_database(uri)
     except OSError as error:
         raise TrackingError(
-            f"tracking_uri={without_password(uri)} {error}; or leave tracking_uri empty for a "
+            f"tracking_uri={without_password(uri)} {error} or leave tracking_uri empty for a "
             "local store"
         ) from None
 
