@@ -33,15 +33,16 @@ from argo_ml.models.transformers_model import TransformersModel
 from argo_ml.pipeline import prompts
 from benchmarks.reporting import report
 
-BATCH = 10
-"""Questions whose requests are made together, as in a small sweep."""
-
 Request = Generation | Scoring
+
+PATIENCE = 4
+"""A way that has not ended after so many times its limit is given up."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--n-questions", type=int, default=20)
+    parser.add_argument("--batch", type=int, default=10, help="questions answered together")
     parser.add_argument("--limit-s", type=float, default=120, help="seconds of each way")
     parser.add_argument("--ways", default=";".join(WAYS))
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
@@ -52,14 +53,17 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "requests.pickle"
-        path.write_bytes(pickle.dumps(requests(given.n_questions)))
-        found = {way: run(way, path, given.limit_s) for way in given.ways.split(";")}
+        path.write_bytes(pickle.dumps(requests(given.n_questions, given.batch)))
+        found = {}
+        for way in given.ways.split(";"):
+            found[way] = run(way, path, given.limit_s)
+            print(f"{way}: {found[way].get('failed', 'measured')}", file=sys.stderr, flush=True)
     reference = found[next(iter(found))]
     rows = [row(way, result, reference) for way, result in found.items()]
-    report("backends", rows, questions=given.n_questions, batch=BATCH)
+    report("backends", rows, questions=given.n_questions, batch=given.batch)
 
 
-def requests(n_questions: int) -> list[list[Request]]:
+def requests(n_questions: int, n_together: int) -> list[list[Request]]:
     """One list per batch: readings and reasonings, then scorings."""
     spec = build(SweepSpec, {"n_questions": n_questions, "difficulty": "all"})
     bench = Workbench.open(spec)
@@ -67,9 +71,9 @@ def requests(n_questions: int) -> list[list[Request]]:
     listed = bench.questions.questions
     evidence = bench.corpus.retriever.retrieve([question.text for question in listed], spec.top_k)
     batches: list[list[Request]] = []
-    for start in range(0, n_questions, BATCH):
+    for start in range(0, n_questions, n_together):
         batch: list[Request] = []
-        part = slice(start, start + BATCH)
+        part = slice(start, start + n_together)
         for question, hits in zip(listed[part], evidence[part], strict=True):
             passages = [hit.passage for hit in hits]
             batch += [
@@ -83,7 +87,13 @@ def requests(n_questions: int) -> list[list[Request]]:
 
 def run(way: str, path: Path, limit_s: float) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.backends", "--limit-s", str(limit_s)]
-    done = subprocess.run([*command, "--one", way, str(path)], capture_output=True, text=True)
+    command += ["--one", way, str(path)]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE * limit_s, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return {"failed": f"no batch within {PATIENCE * limit_s:.0f} s"}
     if done.returncode:
         return {"failed": (done.stderr.strip().splitlines() or ["killed"])[-1]}
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
