@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from argo_ml.randomness import derived_rng
+from argo_ml.randomness import deferred_rng, derived_rng
 
 
 def test_same_key_gives_the_same_draws() -> None:
@@ -27,3 +27,9 @@ def test_seed_question_step_and_purpose_all_matter() -> None:
 
 def test_parts_of_a_key_do_not_run_together() -> None:
     assert derived_rng(1, "a", "bc").random() != derived_rng(1, "ab", "c").random()
+
+
+def test_a_deferred_generator_draws_what_the_made_one_does() -> None:
+    deferred, made = deferred_rng(42, "q1", 3), derived_rng(42, "q1", 3)
+    assert [deferred.random() for _ in range(3)] == [made.random() for _ in range(3)]
+    assert deferred.choice("abc") == made.choice("abc")

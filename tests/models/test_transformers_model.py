@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from argo_ml.config import ExperimentSpec
 from argo_ml.errors import ModelError
 from argo_ml.models import LanguageModel, load_model
-from argo_ml.models.base import Generation, Prompt, Scoring
+from argo_ml.models.base import CountsTokens, Generation, Prompt, Scoring
 from argo_ml.models.transformers_model import TransformersModel
 from argo_ml.testing.models import LanguageModelSuite
 
@@ -225,6 +225,18 @@ def test_batches_do_not_change_scores(plain_folder: Path, tmp_path: Path) -> Non
     small = open_folder(plain_folder, tmp_path, batch_tokens=128).score(requests)
     for a, b in zip(large, small, strict=True):
         assert a.log_likelihoods == pytest.approx(b.log_likelihoods, abs=1e-4)
+
+
+def test_padding_and_finished_rows_are_counted(plain_folder: Path, tmp_path: Path) -> None:
+    model = open_folder(plain_folder, tmp_path, prefix_cache_mb=0)
+    assert isinstance(model, CountsTokens)
+    short, long = Prompt("", "one"), Prompt("", "one and some")
+    model.score([Scoring(short, ("x", "y"))])
+    alone = model.tokens
+    assert alone.computed > alone.wasted == 0
+    model.score([Scoring(short, ("x",)), Scoring(long, ("xyz",))])
+    together = model.tokens - alone
+    assert 0 < together.wasted < together.computed
 
 
 def test_identity_depends_on_contents_and_precision_and_not_on_the_path(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 import result_builders
+from optuna.trial import create_trial
 
 from argo_ml.experiments.results import QuestionResult
 from argo_ml.experiments.study.objectives import (
@@ -11,6 +12,7 @@ from argo_ml.experiments.study.objectives import (
     EveryPrice,
     Prices,
     Utility,
+    front,
     is_clearly_worse,
     knee,
     values,
@@ -84,3 +86,12 @@ def test_the_knee_is_where_the_front_bends() -> None:
 def test_the_knee_of_a_straight_front_is_its_most_accurate_end() -> None:
     assert knee([(0.0, 0.0), (0.5, 0.5), (1.0, 1.0)], AccuracyCost(PRICES)) == 2
     assert knee([(0.7, 0.1)], AccuracyCost(PRICES)) == 0
+
+
+def test_the_front_holds_what_nothing_dominates_and_the_first_of_equals() -> None:
+    points = [(0.5, 0.2), (0.9, 0.5), (0.9, 0.5), (0.4, 0.3), (0.3, 0.0)]
+    trials = [create_trial(values=list(point)) for point in points]
+    found = front(AccuracyCost(PRICES), trials)
+    assert [tuple(trial.values) for trial in found] == [(0.3, 0.0), (0.5, 0.2), (0.9, 0.5)]
+    [best] = front(Utility(PRICES), [create_trial(value=value) for value in (0.1, 0.4, 0.2)])
+    assert best.value == 0.4
