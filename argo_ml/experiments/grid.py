@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from argo_ml.config import CellSpec
@@ -19,11 +19,13 @@ from argo_ml.experiments.trajectories import (
 )
 from argo_ml.experiments.workbench import Workbench
 from argo_ml.pipeline import Known, Pipeline, build_pipeline, run_episode
+from argo_ml.pipeline.requests import Requesting
 from argo_ml.policies import Policy, make_policy
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.evaluation import ProgressPolicy, policy_value
 from argo_ml.policies.mdp import MDPSpec, Solution, solve
 from argo_ml.policies.thresholds import ThresholdPolicy
+from argo_ml.types import Outcome, Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,18 @@ def policy_table(solution: Solution, policy: Policy) -> PolicyTable:
     )
 
 
+def episodes(
+    pairs: Iterable[tuple[Cell, Question]], known: defaultdict[Hashable, Known]
+) -> list[Requesting[Outcome]]:
+    """An episode of each cell and question; those that may share what is known do."""
+    return [
+        run_episode(
+            question, cell.policy, cell.pipeline, known[question.id, cell.pipeline.knowledge]
+        )
+        for cell, question in pairs
+    ]
+
+
 def run_shard(
     shard: Shard,
     cells: Sequence[Cell],
@@ -92,13 +106,7 @@ def run_shard(
     """All cells for the shard's questions; ``on_progress`` is told the episodes finished so far."""
     pairs = [(cell, question) for cell in cells for question in shard.questions]
     known: defaultdict[Hashable, Known] = defaultdict(Known)
-    episodes = [
-        run_episode(
-            question, cell.policy, cell.pipeline, known[question.id, cell.pipeline.knowledge]
-        )
-        for cell, question in pairs
-    ]
-    finished = engine.run(episodes, on_progress)
+    finished = engine.run(episodes(pairs, known), on_progress)
     record = ShardRecord(
         results={cell.id: [] for cell in cells},
         trajectories={cell.id: [] for cell in cells},

@@ -6,16 +6,19 @@ import contextlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from argo_ml.config import ExperimentSpec
+from argo_ml.experiments.results import Record
 from argo_ml.tracking import environment, runs
 from argo_ml.tracking.runs import TrackedRun, Tracking
 from argo_ml.tracking.stores import without_password
 
 SPEC = "spec.yaml"
+
+RecordType = TypeVar("RecordType", bound=Record)
 
 
 @contextlib.contextmanager
@@ -31,6 +34,15 @@ def pointing_at(owner_id: str, kind: str, tracking: Tracking) -> Iterator[None]:
     with pointer.recording_failure():
         yield
         pointer.end()
+
+
+def load_record(
+    tracking: Tracking, run_id: str, artifact: str, record_type: type[RecordType]
+) -> RecordType:
+    """What a run keeps as JSON under ``artifact``."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = tracking.download(run_id, artifact, Path(folder))
+        return record_type.model_validate_json(path.read_text(encoding="utf-8"))
 
 
 def recorded(spec: ExperimentSpec) -> dict[str, Any]:

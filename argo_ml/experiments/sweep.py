@@ -17,7 +17,7 @@ from argo_ml.experiments.execution import RESULTS, execute, open_cell_runs, open
 from argo_ml.experiments.grid import prepare_cells
 from argo_ml.experiments.journal import Journal
 from argo_ml.experiments.metrics import sweep_metrics
-from argo_ml.experiments.owner import SPEC, pointing_at, recorded, store_spec
+from argo_ml.experiments.owner import SPEC, load_record, pointing_at, recorded, store_spec
 from argo_ml.experiments.results import Results
 from argo_ml.experiments.workbench import Workbench
 from argo_ml.observing import Report, unobserved
@@ -65,9 +65,7 @@ def run_cell(spec: CellSpec, report: Report = unobserved) -> Results:
 
 def load_results(tracking: Tracking, run_id: str) -> Results:
     """The results of a finished sweep or cell."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = tracking.download(run_id, RESULTS, Path(folder))
-        return Results.model_validate_json(path.read_text(encoding="utf-8"))
+    return load_record(tracking, run_id, RESULTS, Results)
 
 
 def _log_inputs(run: TrackedRun, spec: SweepSpec, bench: Workbench) -> None:

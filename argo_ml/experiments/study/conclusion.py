@@ -22,12 +22,14 @@ from argo_ml.experiments.statistics import paired_difference
 from argo_ml.experiments.study import storage
 from argo_ml.experiments.study.evaluation import Block, cell_spec
 from argo_ml.experiments.study.objectives import front, knee, prices_at
+from argo_ml.experiments.study.reconciliation import trial_runs
 from argo_ml.experiments.study.report import Best, Difference, FrontPoint, Score, StudyReport
 from argo_ml.experiments.study.search import Search
 from argo_ml.experiments.trajectories import cited_passages, passage_record, trajectory
 from argo_ml.experiments.workbench import Workbench
 from argo_ml.observing import Report
 from argo_ml.study_spec import StudySpec
+from argo_ml.tracking import runs
 from argo_ml.tracking.figures.study import draw_study
 from argo_ml.tracking.runs import TrackedRun
 
@@ -65,7 +67,7 @@ def conclude(
     spec, run = search.spec, search.run
     complete = storage.in_states(search.study, TrialState.COMPLETE)
     points = front(search.objective, complete) if len(search.objective.directions) > 1 else []
-    chosen = _chosen(search, points)
+    chosen = _chosen(search, complete, points)
     results = _judge(search, tests, {price: trial for price, (trial, _) in chosen.items()}, report)
     summary = _summary(search, points, chosen, results, trials_per_second)
     with tempfile.TemporaryDirectory() as temporary:
@@ -79,7 +81,7 @@ def conclude(
         draw_study(search.study, summary, folder / "figures")
         run.log_folder(folder)
     _store_best_trials(search, [*(trial for trial, _ in chosen.values()), *points])
-    run.log(metrics=_metrics(summary), tags={"mlflow.note.content": _note(summary)})
+    run.log(metrics=_metrics(summary), tags={runs.NOTE: _note(summary)})
     return summary
 
 
@@ -94,11 +96,10 @@ def sweep_parameters(spec: StudySpec, best: Best) -> dict[str, object]:
 
 
 def _chosen(
-    search: Search, points: Sequence[FrozenTrial]
+    search: Search, complete: Sequence[FrozenTrial], points: Sequence[FrozenTrial]
 ) -> dict[float, tuple[FrozenTrial, Sequence[QuestionResult]]]:
     """The best trial at each price and its rows; with accuracy and cost it is the knee."""
     spec = search.spec
-    complete = storage.in_states(search.study, TrialState.COMPLETE)
     if spec.objective == "accuracy_cost":
         trial = points[knee([trial.values for trial in points], search.objective)]
         return {spec.retrieval_costs[0]: (trial, search.rows_of(trial))}
@@ -146,8 +147,7 @@ def _summary(
     counts = {state: sum(trial.state is state for trial in trials) for state in TrialState}
     paid = sum(
         int(child.data.metrics.get("lm_calls_paid_total", 0))
-        for child in search.tracking.children(search.run.run_id)
-        if child.data.tags.get("argo.kind") == "trial"
+        for child in trial_runs(search.tracking, search.run.run_id)
     )
     n_done = counts[TrialState.COMPLETE] + counts[TrialState.PRUNED]
     knee_at = knee([trial.values for trial in points], search.objective) if points else -1
@@ -184,22 +184,7 @@ def _best(
     rows: Sequence[QuestionResult],
     results: Results,
 ) -> Best:
-    mu = search.spec.mu
-    at_price = [cell for cell in results.cells if cell.retrieval_cost == price]
-    references = at_price[: len(REFERENCES)]
-    tuned = [cell for cell in at_price if cell.strategy == search.spec.strategy][-1]
-    own = utilities(tuned, mu)
-    differences = []
-    for cell in references:
-        found = paired_difference(own, utilities(cell, mu))
-        differences.append(
-            Difference(
-                strategy=cell.strategy,
-                mean=found.mean,
-                low=found.interval.low,
-                high=found.interval.high,
-            )
-        )
+    tuned, references = judged_cells(results, price, search.spec.strategy)
     tune = _score(search.spec, price, rows)
     test = _score(search.spec, price, tuned.questions)
     return Best(
@@ -210,7 +195,29 @@ def _best(
         tune=tune,
         test=test,
         optimism=tune.utility - test.utility,
-        differences=tuple(differences),
+        differences=tuple(
+            utility_difference(tuned, reference, search.spec.mu) for reference in references
+        ),
+    )
+
+
+def judged_cells(
+    results: Results, price: float, strategy: str
+) -> tuple[CellResult, Sequence[CellResult]]:
+    """The cell of the best settings at a price, and those of `REFERENCES`."""
+    at_price = [cell for cell in results.cells if cell.retrieval_cost == price]
+    # The references come first; where the best settings are those of one, it is their cell too.
+    tuned = [cell for cell in at_price if cell.strategy == strategy][-1]
+    return tuned, at_price[: len(REFERENCES)]
+
+
+def utility_difference(tuned: CellResult, reference: CellResult, mu: float) -> Difference:
+    found = paired_difference(utilities(tuned, mu), utilities(reference, mu))
+    return Difference(
+        strategy=reference.strategy,
+        mean=found.mean,
+        low=found.interval.low,
+        high=found.interval.high,
     )
 
 
@@ -265,8 +272,7 @@ def _store_best_trials(search: Search, trials: Sequence[FrozenTrial]) -> None:
     for trial in list(distinct.values())[:N_TRAJECTORIES]:
         cell = search.evaluator.cell(storage.settings_of(trial))
         run = TrackedRun(search.tracking.client, storage.run_id_of(trial))
-        payer = f"{search.run.run_id}/{trial.number}"
-        blocks = list(search.evaluator.blocks(cell, payer))
+        blocks = list(search.evaluator.blocks(cell, search.payer(trial.number)))
         rows = [row for block in blocks for row in block.rows]
         result = CellResult(
             cell_id=cell.id,

@@ -10,11 +10,11 @@ from argo_ml.config import CellSpec
 from argo_ml.engine import Finished
 from argo_ml.engine.shards import make_shards
 from argo_ml.engine.stages import StageTimes
-from argo_ml.experiments.grid import Cell, prepare_cells
+from argo_ml.experiments.grid import Cell, episodes, prepare_cells
 from argo_ml.experiments.results import QuestionResult
 from argo_ml.experiments.trajectories import question_result
 from argo_ml.experiments.workbench import Workbench
-from argo_ml.pipeline import Known, run_episode
+from argo_ml.pipeline import Known
 from argo_ml.policies.search import Settings
 from argo_ml.study_spec import StudySpec
 from argo_ml.types import Question
@@ -56,28 +56,25 @@ class Evaluator:
     def blocks(self, cell: Cell, payer: str) -> Iterator[Block]:
         for shard in self._shards:
             engine = self._bench.engine(f"{payer}/{shard.index}", self.times)
-            knowledge = cell.pipeline.knowledge
-            finished = engine.run(
-                [
-                    run_episode(
-                        question, cell.policy, cell.pipeline, self._known[question.id, knowledge]
-                    )
-                    for question in shard.questions
-                ]
-            )
+            pairs = [(cell, question) for question in shard.questions]
+            finished = engine.run(episodes(pairs, self._known))
             rows = tuple(map(question_result, shard.questions, finished))
             yield Block(shard.questions, tuple(finished), rows)
 
     def rows(self, settings: Settings, payer: str) -> Sequence[QuestionResult]:
         """All questions under these settings, remembered."""
-        key = tuple(sorted(settings.items()))
+        key = _key(settings)
         if key not in self._rows:
             cell = self.cell(settings)
             self._rows[key] = [row for block in self.blocks(cell, payer) for row in block.rows]
         return self._rows[key]
 
     def remember(self, settings: Settings, rows: Sequence[QuestionResult]) -> None:
-        self._rows[tuple(sorted(settings.items()))] = list(rows)
+        self._rows[_key(settings)] = list(rows)
+
+
+def _key(settings: Settings) -> tuple[tuple[str, float], ...]:
+    return tuple(sorted(settings.items()))
 
 
 def cell_spec(spec: StudySpec, settings: Settings, retrieval_cost: float | None = None) -> CellSpec:

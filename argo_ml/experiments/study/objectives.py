@@ -119,14 +119,14 @@ def values(objective: Objective, rows: Rows) -> list[float]:
 
 
 def front(objective: Objective, complete: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """The trials that no other dominates, best first value last; of equal ones the first.
+    """The trials that no other dominates, by rising first value; of equal ones the first.
 
     With one value that is the best trial alone.
     """
     signs = _signs(objective)
 
     def rank(trial: FrozenTrial) -> tuple[float, ...]:
-        return (*(-sign * value for sign, value in zip(signs, trial.values, strict=True)),)
+        return tuple(-sign * value for sign, value in zip(signs, trial.values, strict=True))
 
     found: list[FrozenTrial] = []
     least_second = math.inf

@@ -23,7 +23,7 @@ def reconcile(
     """Fail trials of dead workers, and end every run as its trial has ended."""
     storage.fail_stale(study, store)
     trials = _by_number(study)
-    for child in _trial_runs(tracking, study_run_id):
+    for child in trial_runs(tracking, study_run_id):
         expected = expected_status(child, trials)
         if child.info.status == expected:
             continue
@@ -37,7 +37,7 @@ def disagreements(study: optuna.Study, tracking: Tracking, study_run_id: str) ->
     """Every difference between the two, in words."""
     trials = _by_number(study)
     known = set()
-    for child in _trial_runs(tracking, study_run_id):
+    for child in trial_runs(tracking, study_run_id):
         known.add(child.info.run_id)
         expected = expected_status(child, trials)
         allowed = {expected, "FAILED"} if expected == "KILLED" else {expected}
@@ -81,7 +81,8 @@ def _by_number(study: optuna.Study) -> dict[int, FrozenTrial]:
     return {trial.number: trial for trial in study.get_trials(deepcopy=False)}
 
 
-def _trial_runs(tracking: Tracking, study_run_id: str) -> list[Run]:
+def trial_runs(tracking: Tracking, study_run_id: str) -> list[Run]:
+    """The children that are trials."""
     return [
         child
         for child in tracking.children(study_run_id)

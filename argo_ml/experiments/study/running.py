@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import time
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 
 import optuna
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from argo_ml.engine.stages import StageTimes
-from argo_ml.experiments.owner import pointing_at, recorded, store_spec
+from argo_ml.experiments.owner import load_record, pointing_at, recorded, store_spec
 from argo_ml.experiments.study import storage
 from argo_ml.experiments.study.conclusion import REPORT, conclude, test_bench
 from argo_ml.experiments.study.evaluation import Evaluator
@@ -78,9 +76,7 @@ def run_study(spec: StudySpec, report: Report = unobserved) -> StudyReport:
 
 def load_report(tracking: Tracking, run_id: str) -> StudyReport:
     """What a finished study found."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = tracking.download(run_id, REPORT, Path(folder))
-        return StudyReport.model_validate_json(path.read_text(encoding="utf-8"))
+    return load_record(tracking, run_id, REPORT, StudyReport)
 
 
 def _begin_or_join(

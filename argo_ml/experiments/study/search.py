@@ -1,4 +1,4 @@
-"""The trials of one worker: taken from the queue, run, pruned or completed, told to Optuna."""
+"""The trials of one worker: begun under the study's lock, run, pruned or completed."""
 
 from __future__ import annotations
 
@@ -44,10 +44,7 @@ class Search:
         """Run trials until enough are finished anywhere; returns how many this worker ran."""
         n_run = 0
         while True:
-            trials = self.study.get_trials(deepcopy=False)
-            n_done = sum(trial.state in storage.DONE for trial in trials)
-            report(TRIALS, n_done, max(self.spec.n_trials, n_done))
-            if self._run_next():
+            if self._run_next(report):
                 n_run += 1
             elif not storage.in_states(self.study, TrialState.RUNNING):
                 return n_run
@@ -56,7 +53,7 @@ class Search:
                 time.sleep(WAIT_S)
                 storage.fail_stale(self.study, self.store)
 
-    def _run_next(self) -> bool:
+    def _run_next(self, report: Report) -> bool:
         """Run one trial; False where as many as wanted are finished or running.
 
         Counting and taking happen under the study's lock, which the trial gives back as soon as
@@ -74,6 +71,8 @@ class Search:
         try:
             taken = storage.in_states(self.study, *storage.TAKEN)
             complete = [trial for trial in taken if trial.state is TrialState.COMPLETE]
+            n_done = sum(trial.state in storage.DONE for trial in taken)
+            report(TRIALS, n_done, max(self.spec.n_trials, n_done))
             if len(taken) >= self.spec.n_trials:
                 return False
             self.study.optimize(begin, n_trials=1)
@@ -106,7 +105,7 @@ class Search:
         cell = self.evaluator.cell(settings)
         rows: list[QuestionResult] = []
         is_pruned = False
-        for block in self.evaluator.blocks(cell, self._payer(trial.number)):
+        for block in self.evaluator.blocks(cell, self.payer(trial.number)):
             rows.extend(block.rows)
             is_last = len(rows) == self.evaluator.n_questions
             is_pruned = not is_last and is_clearly_worse(self.objective, rows, leaders)
@@ -126,9 +125,10 @@ class Search:
 
     def rows_of(self, trial: FrozenTrial) -> Sequence[QuestionResult]:
         """All questions of a complete trial, from what is known or the call cache."""
-        return self.evaluator.rows(storage.settings_of(trial), self._payer(trial.number))
+        return self.evaluator.rows(storage.settings_of(trial), self.payer(trial.number))
 
-    def _payer(self, number: int) -> str:
+    def payer(self, number: int) -> str:
+        """Who pays for the calls of a trial."""
         return f"{self.run.run_id}/{number}"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,8 +39,6 @@ GRACE_BEATS = 4
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 TAKEN = (*DONE, TrialState.RUNNING)
 
-logger = logging.getLogger(__name__)
-
 
 class StudyLock:
     """Held by one worker of a study at a time, on whatever machine; freed if that worker dies.
@@ -52,17 +49,16 @@ class StudyLock:
     def __init__(self, url: str, name: str) -> None:
         path = sqlite_path(url)
         self._file = FileLock(f"{path}.lock") if path is not None else None
-        self._url = url
+        self._engine = sqlalchemy.create_engine(url, poolclass=NullPool) if path is None else None
         self._number = zlib.crc32(name.encode())
         self._connection: sqlalchemy.Connection | None = None
 
     def acquire(self) -> None:
         if self._file is not None:
             self._file.acquire()
-            return
-        engine = sqlalchemy.create_engine(self._url, poolclass=NullPool)
-        self._connection = engine.connect()
-        self._call("pg_advisory_lock(:number)", "GET_LOCK(:number, -1)")
+        elif self._engine is not None:
+            self._connection = self._engine.connect()
+            self._call("pg_advisory_lock(:number)", "GET_LOCK(:number, -1)")
 
     def release(self) -> None:
         if self._file is not None:

@@ -14,13 +14,12 @@ from argo_ml.config import build
 from argo_ml.errors import ArgoError
 from argo_ml.experiments.metrics import utilities
 from argo_ml.experiments.results import Results
-from argo_ml.experiments.statistics import paired_difference
 from argo_ml.experiments.study import load_report, storage
-from argo_ml.experiments.study.conclusion import BEST, REFERENCES
+from argo_ml.experiments.study.conclusion import BEST, judged_cells, utility_difference
 from argo_ml.experiments.study.reconciliation import disagreements
 from argo_ml.experiments.study.report import StudyReport
 from argo_ml.experiments.study.storage import StudyStore
-from argo_ml.experiments.verification.record import RESULTS
+from argo_ml.experiments.sweep import load_results
 from argo_ml.experiments.verification.verdict import Verdict, judged
 from argo_ml.study_spec import StudySpec
 from argo_ml.tracking.runs import Tracking
@@ -37,9 +36,7 @@ def verify_study(
     yield Verdict("finished", status == "FINISHED", f"the study's run is {status}")
     try:
         report = load_report(tracking, run_id)
-        results = Results.model_validate_json(
-            tracking.download(run_id, RESULTS, folder).read_text(encoding="utf-8")
-        )
+        results = load_results(tracking, run_id)
         study = _study(run, storage_url, cache_dir)
     except ArgoError as error:
         yield Verdict("report and storage", False, f"{error}; nothing more can be checked")
@@ -117,16 +114,14 @@ def _judgement(report: StudyReport, results: Results) -> Verdict:
     problems = []
     mu = float(report.spec["mu"])
     for best in report.best:
-        at_price = [cell for cell in results.cells if cell.retrieval_cost == best.retrieval_cost]
-        strategy = report.spec["strategy"]
-        tuned = [cell for cell in at_price if cell.strategy == strategy][-1]
+        tuned, references = judged_cells(results, best.retrieval_cost, report.spec["strategy"])
         own = utilities(tuned, mu)
         if abs(sum(own) / len(own) - best.test.utility) > NEAR:
             problems.append(f"c_r={best.retrieval_cost:g}: test utility is not that of its rows")
-        for cell, difference in zip(at_price[: len(REFERENCES)], best.differences, strict=True):
-            found = paired_difference(own, utilities(cell, mu))
+        for cell, difference in zip(references, best.differences, strict=True):
+            found = utility_difference(tuned, cell, mu)
             stored = (difference.mean, difference.low, difference.high)
-            again = (found.mean, found.interval.low, found.interval.high)
+            again = (found.mean, found.low, found.high)
             if any(abs(a - b) > NEAR for a, b in zip(stored, again, strict=True)):
                 problems.append(f"c_r={best.retrieval_cost:g}: difference to {cell.strategy}")
     return judged("judged on the test split", problems, "scores and intervals computed again")
