@@ -69,13 +69,22 @@ class TrackedRun:
         metrics: Mapping[str, float] | None = None,
         tags: Mapping[str, str] | None = None,
         step: int = 0,
+        earlier: Mapping[int, Mapping[str, float]] | None = None,
     ) -> None:
-        """Log everything in one request; ``step`` is the number of questions done."""
+        """Log everything in one request; ``step`` is the number of questions done.
+
+        ``earlier`` has the metrics of steps before it.
+        """
         now = int(time.time() * 1000)
+        steps = {**(earlier or {}), step: metrics or {}}
         with self._explained():
             self._client.log_batch(
                 self.run_id,
-                metrics=[Metric(key, value, now, step) for key, value in (metrics or {}).items()],
+                metrics=[
+                    Metric(key, value, now, at)
+                    for at, found in steps.items()
+                    for key, value in found.items()
+                ],
                 params=self._new_params(params or {}),
                 tags=[RunTag(key, value) for key, value in (tags or {}).items()],
             )

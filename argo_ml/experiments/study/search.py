@@ -104,19 +104,21 @@ class Search:
         """The rows of all questions, or of the first ones and True."""
         cell = self.evaluator.cell(settings)
         rows: list[QuestionResult] = []
+        curve: dict[int, Sequence[float]] = {}
         is_pruned = False
         for block in self.evaluator.blocks(cell, self.payer(trial.number)):
             rows.extend(block.rows)
+            curve[len(rows)] = values(self.objective, rows)
+            if len(self.objective.directions) == 1:
+                trial.report(curve[len(rows)][0], len(rows))
             is_last = len(rows) == self.evaluator.n_questions
             is_pruned = not is_last and is_clearly_worse(self.objective, rows, leaders)
             if is_pruned:
                 break
-        if len(self.objective.directions) == 1:
-            trial.report(values(self.objective, rows)[0], len(rows))
         state = TrialState.PRUNED if is_pruned else TrialState.COMPLETE
         if state is TrialState.COMPLETE:
             self.evaluator.remember(settings, rows)
-        trial_run.store(run, self.spec, self.objective, cell, settings, rows, state)
+        trial_run.store(run, self.spec, self.objective, cell, settings, rows, curve, state)
         return rows, is_pruned
 
     def _leaders(self, complete: Sequence[FrozenTrial]) -> list[Sequence[QuestionResult]]:

@@ -37,14 +37,22 @@ def store(
     cell: Cell,
     settings: Mapping[str, float],
     rows: Sequence[QuestionResult],
+    curve: Mapping[int, Sequence[float]],
     state: TrialState,
 ) -> None:
-    """Log what the trial has found in one request, and end its run."""
+    """Log what the trial has found in one request, and end its run.
+
+    ``curve`` has the objective's values by the number of questions they are of.
+    """
+    earlier = {
+        step: dict(zip(objective.names, found, strict=True)) for step, found in curve.items()
+    }
     run.log(
         params={"strategy": cell.spec.strategy, **settings},
         metrics=trial_metrics(spec, objective, cell, rows),
         tags={TRIAL_STATE: state.name},
         step=len(rows),
+        earlier=earlier,
     )
     run.end(STATUSES[state])
 
