@@ -23,7 +23,7 @@ from argo_ml.study_spec import StudySpec
 P_THRESHOLD = 0.02
 """Of one look; with ten looks at growing samples a trial that is as good as the best is pruned in
 about 10 % of cases (Pocock 1977, table 1)."""
-STARTUP_QUESTIONS = 20
+STARTUP_QUESTIONS = 10
 """Before so many questions no trial is stopped."""
 
 Rows = Sequence[QuestionResult]

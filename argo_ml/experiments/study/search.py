@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -139,7 +140,8 @@ def seeds(spec: StudySpec, space: SearchSpace) -> list[dict[str, float]]:
 
     The defaults with the solver's thresholds at each price, Always-Retrieve and Always-Reason up
     to the same threshold, and the thresholds of the original study's middle price. What a range
-    excludes is left out.
+    excludes is left out. Those with fewest steps come first: the first trial runs whole, and what
+    it finds lets dearer ones be pruned.
     """
     defaults = {name: getattr(spec, name) for name in spec.ranges if name not in THRESHOLDS}
     pairs: list[tuple[float, float]] = []
@@ -149,6 +151,7 @@ def seeds(spec: StudySpec, space: SearchSpace) -> list[dict[str, float]]:
     # The corners: retrieving only, and reasoning only, up to the first pair's second threshold.
     theta_star = pairs[0][1]
     pairs += [(theta_star, theta_star), (0.0, theta_star)]
+    pairs.sort(key=lambda pair: n_steps(spec, *pair))
     encoded = [
         space.encode({**defaults, "theta_cont": theta_cont, "theta_star": theta_star})
         for theta_cont, theta_star in dict.fromkeys(pairs)
@@ -158,3 +161,10 @@ def seeds(spec: StudySpec, space: SearchSpace) -> list[dict[str, float]]:
     if n_excluded:
         logger.info("%d of the known settings lie outside the ranges searched", n_excluded)
     return list(distinct.values())
+
+
+def n_steps(spec: StudySpec, theta_cont: float, theta_star: float) -> int:
+    """Steps of an episode under these thresholds where every retrieval succeeds."""
+    n_retrievals = math.ceil(round(theta_cont / spec.delta_r, 9))
+    missing = theta_star - n_retrievals * spec.delta_r
+    return n_retrievals + max(0, math.ceil(round(missing / spec.delta_p, 9)))
