@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from argo_ml.config import CellSpec
 from argo_ml.engine import Finished
-from argo_ml.engine.shards import make_shards
 from argo_ml.engine.stages import StageTimes
 from argo_ml.experiments.grid import Cell, episodes, prepare_cells
 from argo_ml.experiments.results import QuestionResult
@@ -30,7 +29,7 @@ class Block:
 
 
 class Evaluator:
-    """Runs settings on the questions of one workbench, in their order, a shard at a time.
+    """Runs settings on the questions of one workbench, in their order, a block at a time.
 
     Episodes share what they know of a question, so that only histories which no earlier trial
     came to make requests; `times` adds up where the time goes.
@@ -41,7 +40,7 @@ class Evaluator:
         self._bench = bench
         self.times = times
         self._known: defaultdict[Hashable, Known] = defaultdict(Known)
-        self._shards = make_shards(bench.questions.questions, spec.shard_size)
+        self._blocks = doubling_blocks(bench.questions.questions, spec.shard_size)
         self._rows: dict[tuple[tuple[str, float], ...], list[QuestionResult]] = {}
 
     @property
@@ -54,12 +53,12 @@ class Evaluator:
         return cell
 
     def blocks(self, cell: Cell, payer: str) -> Iterator[Block]:
-        for shard in self._shards:
-            engine = self._bench.engine(f"{payer}/{shard.index}", self.times)
-            pairs = [(cell, question) for question in shard.questions]
+        for index, questions in enumerate(self._blocks):
+            engine = self._bench.engine(f"{payer}/{index}", self.times)
+            pairs = [(cell, question) for question in questions]
             finished = engine.run(episodes(pairs, self._known))
-            rows = tuple(map(question_result, shard.questions, finished))
-            yield Block(shard.questions, tuple(finished), rows)
+            rows = tuple(map(question_result, questions, finished))
+            yield Block(questions, tuple(finished), rows)
 
     def rows(self, settings: Settings, payer: str) -> Sequence[QuestionResult]:
         """All questions under these settings, remembered."""
@@ -71,6 +70,20 @@ class Evaluator:
 
     def remember(self, settings: Settings, rows: Sequence[QuestionResult]) -> None:
         self._rows[_key(settings)] = list(rows)
+
+
+def doubling_blocks(questions: Sequence[Question], first: int) -> list[tuple[Question, ...]]:
+    """Consecutive blocks, of ``first`` questions and then as many as all before.
+
+    A bad trial is found out early, and a good one runs in few large blocks.
+    """
+    blocks: list[tuple[Question, ...]] = []
+    n_before = 0
+    while n_before < len(questions):
+        size = max(first, n_before)
+        blocks.append(tuple(questions[n_before : n_before + size]))
+        n_before += size
+    return blocks
 
 
 def _key(settings: Settings) -> tuple[tuple[str, float], ...]:

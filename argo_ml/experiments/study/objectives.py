@@ -20,9 +20,9 @@ from argo_ml.experiments.metrics import reason_calls, retrieval_calls
 from argo_ml.experiments.results import QuestionResult
 from argo_ml.study_spec import StudySpec
 
-P_THRESHOLD = 0.02
-"""Of one look; with ten looks at growing samples a trial that is as good as the best is pruned in
-about 10 % of cases (Pocock 1977, table 1)."""
+P_THRESHOLD = 0.05
+"""Of one look; with the four looks at 10, 20, 40 and 80 of 100 questions, one in eight trials that
+are as good as the best is stopped (Armitage, McPherson and Rowe 1969, table 2)."""
 STARTUP_QUESTIONS = 10
 """Before so many questions no trial is stopped."""
 
