@@ -12,30 +12,40 @@ FEWEST_TOKENS = 512
 """A single prompt of usual length; where not even this fits, running out of memory says so."""
 
 
-def batch_limit(config: Any, item_bytes: int, free_bytes: int) -> int:
-    """Tokens, with padding, that a batch may hold in ``free_bytes``.
+def within_bounds(tokens: int) -> int:
+    """The largest batch, in tokens with padding, where memory has room for ``tokens``."""
+    return max(FEWEST_TOKENS, min(MOST_TOKENS, tokens))
+
+
+def fitting_tokens(config: Any, item_bytes: int, free_bytes: int, n_layers: int) -> int:
+    """Tokens that a batch may hold in ``free_bytes`` of a device with ``n_layers`` of the layers.
 
     ``config`` is a Transformers configuration, ``item_bytes`` the size of one number of its
     precision.
     """
-    fitting = int(BATCH_SHARE * free_bytes) // bytes_per_token(config, item_bytes)
-    return max(FEWEST_TOKENS, min(MOST_TOKENS, fitting))
+    per_token = n_layers * bytes_per_layer(config, item_bytes) + activation_bytes(
+        config, item_bytes
+    )
+    return int(BATCH_SHARE * free_bytes) // per_token
 
 
-def bytes_per_token(config: Any, item_bytes: int) -> int:
-    """Memory of one token of a batch: keys and values, and one layer's intermediate results.
+def bytes_per_layer(config: Any, item_bytes: int) -> int:
+    """Memory of the keys and values of one token in one layer.
 
-    Keys and values count twice, since a cache that grows is copied. Kwon et al. 2023
-    (PagedAttention, section 3) give them as 2 x layers x hidden size x item size; with grouped
-    queries (Ainslie et al. 2023) only the heads of keys and values are kept.
+    They count twice, since a cache that grows is copied. Kwon et al. 2023 (PagedAttention,
+    section 3) give them as 2 x layers x hidden size x item size; with grouped queries (Ainslie et
+    al. 2023) only the heads of keys and values are kept.
     """
     text = config.get_text_config()
-    hidden = text.hidden_size
     heads = text.num_attention_heads
-    width = getattr(text, "head_dim", None) or hidden // heads
+    width = getattr(text, "head_dim", None) or text.hidden_size // heads
     kept_heads = getattr(text, "num_key_value_heads", None) or heads
-    inner = getattr(text, "intermediate_size", None) or 4 * hidden
-    keys_and_values = 2 * text.num_hidden_layers * kept_heads * width
+    return int(item_bytes * 2 * 2 * kept_heads * width)
+
+
+def activation_bytes(config: Any, item_bytes: int) -> int:
+    """Memory of the intermediate results of one token, of one layer at a time."""
+    text = config.get_text_config()
+    inner = getattr(text, "intermediate_size", None) or 4 * text.hidden_size
     # Residual stream, its norm, queries and attention output; gate, up and their product.
-    activations = 4 * hidden + 3 * inner
-    return int(item_bytes * (2 * keys_and_values + activations))
+    return int(item_bytes * (4 * text.hidden_size + 3 * inner))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from argo_ml.errors import ModelError
+from argo_ml.models.base import UnfinishedError
 
 ResultType = TypeVar("ResultType")
 logger = logging.getLogger(__name__)
@@ -16,6 +16,10 @@ logger = logging.getLogger(__name__)
 
 class OutOfMemory(Exception):
     """A batch did not fit; raised by what runs it."""
+
+
+class DoesNotFit(UnfinishedError):
+    """Not even a single request fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +56,25 @@ class Batcher:
 
     The longest requests come first, so that a batch that does not fit is met at once, and those
     of one batch are of similar length. When a batch raises `OutOfMemory`, ``release`` is called
-    and the limit is halved for good; finished batches are not repeated.
+    and the limit is halved for good, which ``tell`` is told; finished batches are not repeated.
     """
 
-    def __init__(self, limit: int, release: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        limit: int,
+        release: Callable[[], None] = lambda: None,
+        tell: Callable[[str], None] = logger.warning,
+    ) -> None:
         self.limit = limit
         self._release = release
+        self._tell = tell
 
     def run(
         self, sizes: Sequence[Size], run: Callable[[list[int]], Sequence[ResultType]]
     ) -> list[ResultType]:
         """Results of all requests, in their order; ``run`` takes the indices of one batch.
 
-        Raises `ModelError` if a single request does not fit.
+        Raises `DoesNotFit` if a single request does not fit.
         """
         waiting = sorted(range(len(sizes)), key=lambda index: -sizes[index].length)
         results: dict[int, ResultType] = {}
@@ -77,8 +87,8 @@ class Batcher:
                 # Recovery happens outside this block: the exception holds the batch's tensors.
                 failed = True
             if failed:
-                self._halve([sizes[index] for index in batch])
                 self._release()
+                self._halve([sizes[index] for index in batch], results)
             else:
                 waiting = waiting[len(batch) :]
         return [results[index] for index in range(len(sizes))]
@@ -93,15 +103,16 @@ class Batcher:
             batch.append(index)
         return batch
 
-    def _halve(self, batch: Sequence[Size]) -> None:
+    def _halve(self, batch: Sequence[Size], finished: Mapping[int, Any]) -> None:
         used = padded_tokens(batch)
         if len(batch) == 1:
-            raise ModelError(
+            raise DoesNotFit(
                 f"out of memory for a single request of {used} tokens; "
-                "use a smaller model, a lower precision or shorter prompts"
+                "use a smaller model, a lower precision or shorter prompts",
+                finished,
             )
         self.limit = used // 2
-        logger.warning("out of memory with batches of %d tokens; going on with half", used)
+        self._tell(f"out of memory with a batch of {used} tokens; going on with half")
 
 
 @contextmanager

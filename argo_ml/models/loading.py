@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,15 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    BitsAndBytesConfig,
     modeling_gguf_pytorch_utils,
 )
 from transformers.utils import logging as transformers_logging
 
 from argo_ml.errors import ModelError
 from argo_ml.models import placement
+from argo_ml.models.placement import Demand, Device, Plan
+from argo_ml.models.skeleton import Skeleton
 
 # Transformers annotates these in part only, and some of it wrongly.
 _models: Any = AutoModelForCausalLM
@@ -71,33 +76,39 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Free memory of the GPUs to use, by id, and whether they have bfloat16; empty: the CPU."""
+    """The GPUs that may be used, whether all of them must be, and whether they have bfloat16.
 
-    free_bytes: Mapping[int, int]
+    No GPUs: the CPU, with its free memory.
+    """
+
+    gpus: tuple[Device, ...]
+    may_choose: bool
     has_bfloat16: bool
+    cpu_free_bytes: int
 
     @classmethod
     def look(cls, device: str, gpus: tuple[int, ...]) -> Machine:
         """What is there now. Raises `ModelError` for a device or GPU that is not."""
         n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
         chosen = placement.choose_gpus(device, gpus, n_gpus)
-        free = {gpu: torch.cuda.mem_get_info(gpu)[0] for gpu in chosen}
-        return cls(free, bool(free) and torch.cuda.is_bf16_supported(including_emulation=False))
+        found = tuple(_device(index) for index in chosen)
+        has_bfloat16 = bool(found) and torch.cuda.is_bf16_supported(including_emulation=False)
+        return cls(found, not gpus, has_bfloat16, int(psutil.virtual_memory().available))
 
-    @property
-    def batch_bytes(self) -> int:
-        """Free memory for batches: layers that are spread take equal parts of every GPU."""
-        if self.free_bytes:
-            return len(self.free_bytes) * min(self.free_bytes.values())
-        return int(psutil.virtual_memory().available)
+    def plans(self, demand: Demand) -> Iterator[Plan]:
+        """Where the model goes, and where instead when memory runs out there."""
+        if not self.gpus:
+            cpu = placement.plan_cpu(demand, self.cpu_free_bytes)
+            return iter((cpu, cpu))
+        return chain(
+            [placement.plan(demand, self.gpus, self.may_choose)],
+            placement.fallbacks(demand, self.gpus, self.may_choose),
+        )
 
-    def check_fits(self, name: str, needed_bytes: int) -> None:
-        if self.free_bytes:
-            where = f"GPU {','.join(map(str, self.free_bytes))}"
-            placement.check_fits(name, needed_bytes, sum(self.free_bytes.values()), where)
-        else:
-            free = psutil.virtual_memory().available
-            placement.check_fits(name, needed_bytes, free, "this machine")
+
+def _device(index: int) -> Device:
+    free, total = torch.cuda.mem_get_info(index)
+    return Device(index, free, total, torch.cuda.get_device_name(index))
 
 
 def load_config(files: Files) -> Any:
@@ -112,39 +123,32 @@ def load_tokenizer(files: Files) -> Any:
         return AutoTokenizer.from_pretrained(files.folder, **files.arguments)
 
 
-def weight_bytes(files: Files, config: Any, precision: str) -> int:
-    """Memory that the weights will take, from the configuration alone.
-
-    Weights that are stored quantised stay so, except those of GGUF files, which Transformers
-    expands: they are counted by the size of their files. Raises `ModelError`.
-    """
-    if getattr(config, "quantization_config", None) and not files.gguf_file:
-        return sum(path.stat().st_size for path in files.folder.glob("*.safetensors"))
-    with _quiet(), _broken_files_named(files), torch.device("meta"):
-        skeleton = _models.from_config(config, dtype=getattr(torch, precision))
-    return int(skeleton.get_memory_footprint())
-
-
-def load_weights(files: Files, config: Any, precision: str, machine: Machine, needed: int) -> Any:
-    """The model in ``precision`` where `placement.place` puts it. Raises `ModelError`."""
-    where = placement.place(needed, machine.free_bytes)
-    options = {"max_memory": where.max_memory} if where.max_memory else {}
+def make_demand(
+    files: Files, config: Any, precision: str, quantization: str, prefix_bytes: int
+) -> Demand:
+    """What the model needs, from the configuration alone. Raises `ModelError`."""
+    stored = "none" if files.gguf_file else _stored_quantization(config)
     with _quiet(), _broken_files_named(files):
-        try:
-            model, report = _models.from_pretrained(
-                files.folder,
-                config=config,
-                dtype=getattr(torch, precision),
-                device_map=where.device_map,
-                output_loading_info=True,
-                **options,
-                **files.arguments,
-            )
-        except torch.OutOfMemoryError:
-            raise ModelError(
-                f"model={files.name}: GPU memory ran out while loading; "
-                "use a smaller model, a lower precision or more GPUs"
-            ) from None
+        skeleton = Skeleton(config, precision, quantization if stored == "none" else stored)
+    return Demand(skeleton, config, precision, prefix_bytes)
+
+
+def load_weights(files: Files, config: Any, precision: str, quantization: str, plan: Plan) -> Any:
+    """The model in ``precision`` where ``plan`` puts it.
+
+    Raises `ModelError`, and torch's `OutOfMemoryError` where the plan was too hopeful.
+    """
+    options = {} if quantization == "none" else _quantization_options(quantization, precision)
+    with _quiet(), _broken_files_named(files):
+        model, report = _models.from_pretrained(
+            files.folder,
+            config=config,
+            dtype=getattr(torch, precision),
+            device_map=dict(plan.device_map),
+            output_loading_info=True,
+            **options,
+            **files.arguments,
+        )
     missing = sorted(report["missing_keys"])
     if missing:
         raise ModelError(
@@ -152,6 +156,43 @@ def load_weights(files: Files, config: Any, precision: str, machine: Machine, ne
             f"{files.remedy}"
         )
     return model.eval()
+
+
+def check_quantization(quantization: str, on_gpu: bool) -> None:
+    """Raises `ModelError` where bitsandbytes is not installed, or has no GPU to work on."""
+    if quantization == "none":
+        return
+    if find_spec("bitsandbytes") is None:
+        raise ModelError(
+            f"quantization={quantization}: bitsandbytes is not installed; "
+            'pip install "argo_ml[quantization]"'
+        )
+    if not on_gpu:
+        raise ModelError(f"quantization={quantization}: needs a CUDA GPU; leave it out on the CPU")
+
+
+def _quantization_options(quantization: str, precision: str) -> dict[str, Any]:
+    """NF4 with double quantisation (Dettmers et al. 2023, QLoRA), or LLM.int8()."""
+    config: Any = BitsAndBytesConfig
+    if quantization == "8bit":
+        return {"quantization_config": config(load_in_8bit=True)}
+    four_bit = config(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=getattr(torch, precision),
+    )
+    return {"quantization_config": four_bit}
+
+
+def _stored_quantization(config: Any) -> str:
+    """8bit or 4bit for weights that are stored so, whatever the method."""
+    stored = getattr(config, "quantization_config", None)
+    if not stored:
+        return "none"
+    values: Mapping[str, Any] = stored if isinstance(stored, dict) else stored.to_dict()
+    bits = values.get("bits") or (4 if values.get("load_in_4bit") else 8)
+    return "4bit" if bits <= 4 else "8bit"
 
 
 @contextmanager

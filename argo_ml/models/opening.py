@@ -3,77 +3,97 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from argo_ml.config import ExperimentSpec
 from argo_ml.errors import ModelError
 from argo_ml.models import hub, loading
-from argo_ml.models.batch_memory import batch_limit
+from argo_ml.models.alternatives import does_not_fit
 from argo_ml.models.converted import converted_files, keep_converted
 from argo_ml.models.digests import files_digest, model_files
 from argo_ml.models.loading import Files, Machine
 from argo_ml.models.packed_linear import pack_linear_layers
-from argo_ml.models.placement import choose_precision
+from argo_ml.models.placement import Plan, choose_precision
 from argo_ml.models.presets import ModelSource, SourceKind
+from argo_ml.models.recovery import RecoveringModel
 from argo_ml.models.transformers_model import TransformersModel
 
 logger = logging.getLogger(__name__)
 
 
-def open_transformers_model(spec: ExperimentSpec, source: ModelSource) -> TransformersModel:
+def open_transformers_model(spec: ExperimentSpec, source: ModelSource) -> RecoveringModel:
     """Find, check and load a model.
 
     Devices and memory are checked before weights are downloaded or read. Raises `ModelError`.
     """
     machine = Machine.look(spec.device, spec.gpus)
-    precision = choose_precision(spec.precision, bool(machine.free_bytes), machine.has_bfloat16)
+    precision = choose_precision(spec.precision, bool(machine.gpus), machine.has_bfloat16)
+    loading.check_quantization(spec.quantization, bool(machine.gpus))
+    loader = _Loader(spec, machine, precision)
     if source.kind is SourceKind.HUB:
-        return _open_hub(spec, source, machine, precision)
+        return _open_hub(loader, source)
     files = Files(spec.model, Path(source.location), source.gguf_file)
     digest = _digest(files, spec.cache_path)
     if not files.gguf_file:
-        return _load(spec, files, digest, machine, precision)
+        return loader.open(files, digest)
     kept = converted_files(files, digest, precision, spec.cache_path)
     if kept is not files:
-        return _load(spec, kept, digest, machine, precision)
+        return loader.open(kept, digest)
     logger.info("expanding %s (once; may take a minute)", files.gguf_file)
     with loading.reading_gguf_once():
-        return _load(spec, files, digest, machine, precision)
+        return loader.open(files, digest)
 
 
-def _open_hub(
-    spec: ExperimentSpec, source: ModelSource, machine: Machine, precision: str
-) -> TransformersModel:
+def _open_hub(loader: _Loader, source: ModelSource) -> RecoveringModel:
     found = hub.find(source.location, source.revision)
-    small = Files(spec.model, hub.fetch_small_files(found))
-    needed = loading.weight_bytes(small, loading.load_config(small), precision)
-    machine.check_fits(spec.model, needed)
+    loader.plans(Files(loader.spec.model, hub.fetch_small_files(found)))
     folder = hub.fetch_weights(found)
-    contents = f"{found.model_id}@{folder.name}"
-    return _load(spec, Files(spec.model, folder), contents, machine, precision)
+    return loader.open(Files(loader.spec.model, folder), f"{found.model_id}@{folder.name}")
 
 
-def _load(
-    spec: ExperimentSpec, files: Files, contents: str, machine: Machine, precision: str
-) -> TransformersModel:
-    config = loading.load_config(files)
-    needed = loading.weight_bytes(files, config, precision)
-    machine.check_fits(files.name, needed)
-    tokenizer = loading.load_tokenizer(files)
-    model = loading.load_weights(files, config, precision, machine, needed)
-    if files.gguf_file:
-        keep_converted(model, tokenizer, contents, precision, spec.cache_path)
-    pack_linear_layers(model)
-    limit = spec.batch_tokens or _batch_limit(spec, model)
-    return TransformersModel(model, tokenizer, contents, precision, limit, spec.prefix_cache_mb)
+@dataclass(frozen=True, slots=True)
+class _Loader:
+    """From files to a model, on one machine in one precision."""
 
+    spec: ExperimentSpec
+    machine: Machine
+    precision: str
 
-def _batch_limit(spec: ExperimentSpec, model: Any) -> int:
-    """What the memory that the loaded model has left allows, its prefix cache set aside."""
-    machine = Machine.look(spec.device, spec.gpus)
-    free = machine.batch_bytes - spec.prefix_cache_mb * 2**20
-    return batch_limit(model.config, model.dtype.itemsize, free)
+    def plans(self, files: Files) -> Iterator[Plan]:
+        """Raises `ModelError`, with what would fit, where the model does not."""
+        config = loading.load_config(files)
+        prefix_bytes = self.spec.prefix_cache_mb * 2**20
+        demand = loading.make_demand(
+            files, config, self.precision, self.spec.quantization, prefix_bytes
+        )
+        first, *others = self.machine.plans(demand)
+        if not first.fits:
+            raise ModelError(does_not_fit(self.spec.model, demand, first, self.machine))
+        return iter((first, *others))
+
+    def open(self, files: Files, contents: str) -> RecoveringModel:
+        def load(plan: Plan, tell: Callable[[str], None]) -> TransformersModel:
+            return self._load(files, contents, plan, tell)
+
+        return RecoveringModel(files.name, load, self.plans(files))
+
+    def _load(
+        self, files: Files, contents: str, plan: Plan, tell: Callable[[str], None]
+    ) -> TransformersModel:
+        spec, quantization = self.spec, self.spec.quantization
+        config = loading.load_config(files)
+        tokenizer = loading.load_tokenizer(files)
+        model = loading.load_weights(files, config, self.precision, quantization, plan)
+        if files.gguf_file:
+            keep_converted(model, tokenizer, contents, self.precision, spec.cache_path)
+        pack_linear_layers(model)
+        numbers = self.precision if quantization == "none" else f"{self.precision}/{quantization}"
+        limit = spec.batch_tokens or plan.batch_tokens
+        return TransformersModel(
+            model, tokenizer, contents, numbers, limit, spec.prefix_cache_mb, tell
+        )
 
 
 def _digest(files: Files, cache_path: Path) -> str:

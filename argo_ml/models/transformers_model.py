@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from argo_ml.models.batching import Batcher, Size, out_of_memory_noticed
 from argo_ml.models.chat import ChatFormat, PromptIds, cut_at_stop
 from argo_ml.models.forward import Forward
 from argo_ml.models.prefix_cache import PrefixCache
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,8 @@ class TransformersModel:
 
     ``model`` and ``tokenizer`` are loaded ones of Transformers, ``contents`` stands for their
     files in the identity, ``batch_tokens`` is the largest batch with its padding; it shrinks for
-    good when memory runs out. ``prefix_cache_mb`` is the memory for prompts' beginnings that later
-    prompts repeat.
+    good when memory runs out, which ``tell`` is told. ``prefix_cache_mb`` is the memory for
+    prompts' beginnings that later prompts repeat.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class TransformersModel:
         precision: str,
         batch_tokens: int,
         prefix_cache_mb: int = 0,
+        tell: Callable[[str], None] = logger.warning,
     ) -> None:
         self._forward = Forward(model)
         self._prefixes = PrefixCache(prefix_cache_mb * 2**20)
@@ -52,7 +56,7 @@ class TransformersModel:
         self._chat = ChatFormat(tokenizer)
         self._end_ids = _end_ids(model, tokenizer)
         self._context = getattr(model.config, "max_position_embeddings", None)
-        self._batcher = Batcher(batch_tokens, self._release_memory)
+        self._batcher = Batcher(batch_tokens, self._release_memory, tell)
         self._identity = " ".join(
             (
                 "transformers",
@@ -81,7 +85,7 @@ class TransformersModel:
         return self._decoder.tokens
 
     def generate(self, requests: Sequence[Generation]) -> list[Completion]:
-        """Raises `ModelError` for a prompt that the model cannot take."""
+        """Raises `ModelError` for a prompt that the model cannot take, or that memory cannot."""
         prompts = self._encode(requests)
         sizes = [
             self._size(prompt, request.max_new_tokens)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argo_ml.errors import ModelError
 from argo_ml.models.batching import (
     Batcher,
+    DoesNotFit,
     OutOfMemory,
     Size,
     out_of_memory_noticed,
@@ -104,10 +104,17 @@ def test_finished_batches_are_not_repeated_after_memory_ran_out() -> None:
     assert seen == [[0, 1], [2], [3]]
 
 
-def test_a_single_request_that_does_not_fit_is_an_error() -> None:
-    recorder = Recorder([Size(90, 10)] * 2, capacity=50)
-    with pytest.raises(ModelError, match="single request of 100 tokens"):
-        Batcher(1000).run(recorder.sizes, recorder)
+def test_a_single_request_that_does_not_fit_is_an_error_that_keeps_the_finished_ones() -> None:
+    fits = iter((True, True, False))
+
+    def run(batch: list[int]) -> list[str]:
+        if not next(fits):
+            raise OutOfMemory
+        return [f"answer {index}" for index in batch]
+
+    with pytest.raises(DoesNotFit, match="single request of 100 tokens") as caught:
+        Batcher(100).run([Size(90, 10)] * 4, run)
+    assert caught.value.finished == {0: "answer 0", 1: "answer 1"}
 
 
 def test_other_errors_pass() -> None:

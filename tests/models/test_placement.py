@@ -3,15 +3,17 @@ from __future__ import annotations
 import pytest
 
 from argo_ml.errors import ModelError
+from argo_ml.models.alternatives import alternatives, demand_of_preset, does_not_fit
+from argo_ml.models.loading import Machine
 from argo_ml.models.placement import (
-    Placement,
-    check_fits,
+    Demand,
+    Device,
     choose_gpus,
     choose_precision,
-    place,
+    fallbacks,
+    plan,
+    plan_cpu,
 )
-
-GIB = 2**30
 
 
 def test_auto_takes_all_visible_gpus_or_the_cpu() -> None:
@@ -60,27 +62,164 @@ def test_precision(asked: str, on_gpu: bool, has_bfloat16: bool, expected: str) 
     assert choose_precision(asked, on_gpu, has_bfloat16) == expected
 
 
-def test_weights_that_do_not_fit_are_refused_with_both_sizes() -> None:
-    with pytest.raises(ModelError, match=r"model=big: needs 14.0 GiB .* GPU 0 has 12.0 GiB free"):
-        check_fits("big", 14 * GIB, 12 * GIB, "GPU 0")
+GB = 10**9
 
 
-def test_weights_that_fit_are_not() -> None:
-    check_fits("small", 12 * GIB, 12 * GIB, "GPU 0")
+@pytest.fixture(scope="module")
+def seven_billion() -> Demand:
+    """Qwen2.5-7B-Instruct by its configuration on the hub, with a prefix cache of 1 GiB."""
+    return demand_of_preset("qwen2.5-7b", "bfloat16", prefix_bytes=2**30)
 
 
-def test_without_gpus_a_model_goes_to_the_cpu() -> None:
-    assert place(GIB, {}) == Placement({"": "cpu"})
+def gpus(*free_gb: float) -> list[Device]:
+    return [Device(index, int(free * GB), int(free * GB)) for index, free in enumerate(free_gb)]
 
 
-def test_one_gpu_takes_it_all() -> None:
-    assert place(11 * GIB, {1: 12 * GIB}) == Placement({"": 1})
+@pytest.mark.parametrize(
+    ("preset", "n_parameters"),
+    [
+        ("qwen2.5-0.5b", 494_032_768),
+        ("qwen2.5-1.5b", 1_543_714_304),
+        ("qwen2.5-3b", 3_085_938_688),
+        ("qwen2.5-7b", 7_615_616_512),
+    ],
+)
+def test_weights_are_those_of_the_real_models(preset: str, n_parameters: int) -> None:
+    """Numbers of parameters as the hub counts them in the models' files."""
+    skeleton = demand_of_preset(preset, "bfloat16").skeleton
+    assert skeleton.n_parameters == n_parameters
+    assert skeleton.weight_bytes == pytest.approx(2 * n_parameters, rel=0.001)
 
 
-def test_a_small_model_stays_on_the_roomiest_gpu() -> None:
-    assert place(3 * GIB, {0: 10 * GIB, 1: 12 * GIB}) == Placement({"": 1})
+def test_two_cards_of_12_gb_get_the_original_limits(seven_billion: Demand) -> None:
+    found = plan(seven_billion, gpus(12, 12), may_choose=False)
+    assert found.fits
+    assert found.max_memory == {0: "10GB", 1: "11GB", "cpu": "30GB"}
+    assert [use.n_layers for use in found.uses] == [12, 16]
+    assert sum(use.weight_bytes for use in found.uses) == found.weight_bytes
+    assert all(use.weight_bytes <= use.limit_bytes for use in found.uses)
+    assert 4_000 < found.batch_tokens < 10_000
 
 
-def test_a_large_model_is_spread_within_each_gpus_memory() -> None:
-    found = place(15 * GIB, {0: 12 * GIB, 2: 10 * GIB})
-    assert found == Placement("balanced", {0: int(10.8 * GIB), 2: 9 * GIB})
+def test_what_a_3060_reports_as_free_gives_the_same_limits(seven_billion: Demand) -> None:
+    reported = [Device(index, 12_500_074_496, 12_630_753_280, "RTX 3060") for index in (0, 1)]
+    found = plan(seven_billion, reported, may_choose=True)
+    assert found.max_memory == {0: "10GB", 1: "11GB", "cpu": "30GB"}
+
+
+@pytest.mark.parametrize("free_gb", [24, 80])
+def test_one_large_card_takes_it_all(seven_billion: Demand, free_gb: int) -> None:
+    found = plan(seven_billion, gpus(free_gb), may_choose=True)
+    assert found.fits
+    assert set(found.device_map.values()) == {0}
+
+
+def test_three_cards_of_8_gb_share_it(seven_billion: Demand) -> None:
+    found = plan(seven_billion, gpus(8, 8, 8), may_choose=True)
+    assert found.fits
+    assert found.max_memory == {0: "6GB", 1: "7GB", 2: "7GB", "cpu": "30GB"}
+    assert sum(use.n_layers for use in found.uses) == 28
+    assert min(use.n_layers for use in found.uses) > 0
+
+
+def test_two_cards_of_8_gb_do_not_hold_it(seven_billion: Demand) -> None:
+    found = plan(seven_billion, gpus(8, 8), may_choose=True)
+    assert not found.fits
+    assert found.batch_tokens == 0
+
+
+def test_cards_of_different_size_share_by_what_they_can_take(seven_billion: Demand) -> None:
+    found = plan(seven_billion, gpus(24, 12), may_choose=False)
+    large, small = found.uses
+    assert found.fits
+    assert large.weight_bytes > 1.5 * small.weight_bytes
+
+
+def test_the_fewest_cards_that_do_are_chosen(seven_billion: Demand) -> None:
+    found = plan(seven_billion, gpus(12, 4, 12, 12), may_choose=True)
+    assert [use.device.index for use in found.uses] == [0, 2]
+
+
+def test_a_small_model_is_not_spread_over_the_cards_that_were_named() -> None:
+    small = demand_of_preset("qwen2.5-0.5b", "float16")
+    found = plan(small, gpus(10, 12), may_choose=False)
+    assert set(found.device_map.values()) == {1}
+
+
+def test_weights_without_room_for_a_batch_do_not_fit(seven_billion: Demand) -> None:
+    found = plan(seven_billion, gpus(17.9), may_choose=True)
+    assert sum(use.weight_bytes for use in found.uses) <= 16 * GB
+    assert not found.fits
+
+
+def test_quantised_layers_take_less() -> None:
+    sizes = [
+        demand_of_preset("qwen2.5-7b", "bfloat16", quantization).skeleton.weight_bytes / GB
+        for quantization in ("none", "8bit", "4bit")
+    ]
+    assert sizes == pytest.approx([15.23, 8.71, 5.44], abs=0.01)
+
+
+def test_after_running_out_of_memory_a_gb_is_left_free_then_another_card_is_taken(
+    seven_billion: Demand,
+) -> None:
+    found = list(fallbacks(seven_billion, gpus(12, 12, 12), may_choose=True))
+    assert [each.max_memory for each in found] == [
+        {0: "9GB", 1: "10GB", "cpu": "30GB"},
+        {0: "9GB", 1: "10GB", 2: "10GB", "cpu": "30GB"},
+    ]
+
+
+def test_cards_that_were_named_stay_the_only_ones(seven_billion: Demand) -> None:
+    found = list(fallbacks(seven_billion, gpus(12, 12), may_choose=False))
+    assert [sorted(each.max_memory, key=str) for each in found] == [[0, 1, "cpu"]]
+
+
+def test_without_room_for_less_there_is_no_fallback(seven_billion: Demand) -> None:
+    assert list(fallbacks(seven_billion, gpus(10, 10), may_choose=False)) == []
+
+
+def test_without_gpus_a_model_goes_to_the_cpu(seven_billion: Demand) -> None:
+    found = plan_cpu(seven_billion, 24 * GB)
+    assert (found.fits, found.uses, found.device_map) == (True, (), {"": "cpu"})
+    assert not plan_cpu(seven_billion, 15 * GB).fits
+
+
+def machine(*free_gb: float, cpu_gb: float = 64) -> Machine:
+    return Machine(tuple(gpus(*free_gb)), True, True, int(cpu_gb * GB))
+
+
+def test_what_would_fit_is_named(seven_billion: Demand) -> None:
+    near = list(alternatives(seven_billion, machine(8, 8)))
+    assert near == [
+        "quantization=8bit",
+        "quantization=4bit",
+        "3 GPUs with 8 GB",
+        "model=qwen2.5-3b",
+        "model=qwen2.5-1.5b",
+        "model=qwen2.5-0.5b",
+    ]
+
+
+def test_what_would_not_fit_either_is_left_out(seven_billion: Demand) -> None:
+    assert list(alternatives(seven_billion, machine(5)))[:2] == [
+        "5 GPUs with 5 GB",
+        "model=qwen2.5-1.5b",
+    ]
+
+
+def test_a_model_that_does_not_fit_says_so_in_one_line(seven_billion: Demand) -> None:
+    found = plan(seven_billion, gpus(8, 8), may_choose=True)
+    text = does_not_fit("qwen2.5-7b", seven_billion, found, machine(8, 8))
+    assert text == (
+        "model=qwen2.5-7b: needs 15.2 GB for its weights, GPU 0,1 with 16.0 GB free has no room "
+        "for them and a batch; quantization=8bit, or quantization=4bit, or 3 GPUs with 8 GB"
+    )
+
+
+def test_on_the_cpu_half_the_precision_is_named_first() -> None:
+    demand = demand_of_preset("qwen2.5-7b", "float32")
+    assert list(alternatives(demand, machine(cpu_gb=20)))[:2] == [
+        "precision=bfloat16",
+        "model=qwen2.5-3b",
+    ]

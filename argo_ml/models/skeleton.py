@@ -1,0 +1,121 @@
+"""A model as its configuration alone describes it: the size of every part, and no weights."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import torch
+from accelerate import infer_auto_device_map  # type: ignore[import-untyped]
+from accelerate.utils import CustomDtype, compute_module_sizes  # type: ignore[import-untyped]
+from transformers import AutoModelForCausalLM
+
+# Transformers annotates this in part only.
+_models: Any = AutoModelForCausalLM
+
+QUANTISED: Mapping[str, Any] = {"8bit": torch.int8, "4bit": CustomDtype.INT4}
+"""What a weight of a linear layer is stored as; constants of its blocks are left out, which with
+double quantisation are 0.13 bit a weight (Dettmers et al. 2023, QLoRA, section 3)."""
+
+# It warns of every GPU of a described machine that is not this one.
+logging.getLogger("accelerate.utils.modeling").setLevel(logging.ERROR)
+
+DeviceMap = Mapping[str, "int | str"]
+
+
+class Skeleton:
+    """A model on torch's meta device, as it would be loaded.
+
+    ``quantization`` is none, 8bit or 4bit, of the weights of linear layers.
+    """
+
+    def __init__(self, config: Any, precision: str, quantization: str = "none") -> None:
+        with torch.device("meta"):
+            self._module = _models.from_config(config, dtype=getattr(torch, precision))
+        self._module.tie_weights()
+        self._stored_as = {
+            f"{name}.weight": QUANTISED[quantization]
+            for name in self._quantised_layers(quantization)
+        }
+        self._sizes = compute_module_sizes(self._module, special_dtypes=self._stored_as)
+
+    @property
+    def n_parameters(self) -> int:
+        """Tied tensors count once."""
+        return sum(each.numel() for each in self._module.parameters())
+
+    @property
+    def weight_bytes(self) -> int:
+        """Parameters and buffers, tied tensors once."""
+        return int(self._sizes[""])
+
+    @property
+    def largest_part_bytes(self) -> int:
+        """Of the modules that one device must hold whole."""
+        tables = [
+            name
+            for name, module in self._module.named_modules()
+            if isinstance(module, torch.nn.Embedding) or name == "lm_head"
+        ]
+        return int(max(self._sizes[name] for name in (*self._layers, *tables)))
+
+    @property
+    def n_layers(self) -> int:
+        return len(self._layers)
+
+    def split(self, limits: Mapping[int, int]) -> dict[str, int | str]:
+        """Accelerate's device map within these bytes, filled from the first device on.
+
+        What is too much is mapped to ``disk``.
+        """
+        with_rest: list[tuple[int | str, int]] = [*limits.items(), ("cpu", 0)]
+        found = infer_auto_device_map(
+            self._module,
+            max_memory=dict(with_rest),
+            no_split_module_classes=self._whole,
+            special_dtypes=self._stored_as,
+        )
+        return dict(found)
+
+    def bytes_by_device(self, device_map: DeviceMap) -> dict[int | str, int]:
+        """Weights on every device of a map; a tied tensor counts where it comes first."""
+        found: dict[int | str, int] = {}
+        for name, device in device_map.items():
+            found[device] = found.get(device, 0) + int(self._sizes[name])
+        return found
+
+    def layers_by_device(self, device_map: DeviceMap) -> dict[int | str, int]:
+        """How many decoder layers every device of a map holds."""
+        found: dict[int | str, int] = {}
+        for layer in self._layers:
+            prefixes = (
+                name for name in device_map if not name or f"{layer}.".startswith(f"{name}.")
+            )
+            device = device_map[max(prefixes, key=len)]
+            found[device] = found.get(device, 0) + 1
+        return found
+
+    @cached_property
+    def _whole(self) -> list[str]:
+        """Classes of modules that are not split."""
+        return list(self._module._no_split_modules or ())
+
+    @cached_property
+    def _layers(self) -> list[str]:
+        return [
+            name
+            for name, module in self._module.named_modules()
+            if type(module).__name__ in self._whole
+        ]
+
+    def _quantised_layers(self, quantization: str) -> list[str]:
+        """bitsandbytes leaves the output layer as it is."""
+        if quantization == "none":
+            return []
+        return [
+            name
+            for name, module in self._module.named_modules()
+            if isinstance(module, torch.nn.Linear) and name.rpartition(".")[2] != "lm_head"
+        ]
