@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+from argo_ml.errors import ModelError
 from argo_ml.types import Component
 
 
@@ -124,3 +125,35 @@ class CountsTokens(Protocol):
     @property
     def tokens(self) -> TokenCounts:
         """All until now."""
+
+
+class UnfinishedError(ModelError):
+    """Some requests of a list failed; ``finished`` has the responses to others, by their index."""
+
+    def __init__(self, message: str, finished: Mapping[int, Any]) -> None:
+        super().__init__(message)
+        self.finished = finished
+
+    def __reduce__(self) -> tuple[type[UnfinishedError], tuple[str, Mapping[int, Any]]]:
+        return type(self), (str(self), self.finished)
+
+
+@runtime_checkable
+class MayNotScore(Protocol):
+    """A backend that may turn out to be unable to score choices."""
+
+    @property
+    def can_score(self) -> bool: ...
+
+
+def can_score(model: LanguageModel) -> bool:
+    return model.can_score if isinstance(model, MayNotScore) else True
+
+
+@runtime_checkable
+class TellsEvents(Protocol):
+    """A backend that changes how it runs when it must, and says so."""
+
+    @property
+    def events(self) -> Sequence[str]:
+        """What it did, one line each, in order."""

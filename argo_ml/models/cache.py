@@ -8,7 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TypeVar
 
-from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring
+from argo_ml.models.base import (
+    Completion,
+    Generation,
+    LanguageModel,
+    Scores,
+    Scoring,
+    UnfinishedError,
+)
 from argo_ml.models.call_store import CacheStats, CallCache, Entry, Pruned
 
 __all__ = ["CacheStats", "CachingModel", "CallCache", "Pruned"]
@@ -67,7 +74,12 @@ class CachingModel:
         missing.sort(key=lambda key: _length(by_key[key]), reverse=True)
         for start in range(0, len(missing), self._slice_size):
             part = missing[start : start + self._slice_size]
-            responses = execute([by_key[key] for key in part])
+            try:
+                responses = execute([by_key[key] for key in part])
+            except UnfinishedError as error:
+                kept = [store(part[at], each, self._payer) for at, each in error.finished.items()]
+                self._cache.add(self.identity, kept)
+                raise
             entries = [
                 store(key, response, self._payer)
                 for key, response in zip(part, responses, strict=True)

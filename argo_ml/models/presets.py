@@ -1,4 +1,4 @@
-"""What a model's name means: a preset, a local folder, a GGUF file, a hub id, or a script."""
+"""What a model's name means: preset, local folder, GGUF file, hub id, server's model or script."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ PRESETS: Mapping[str, str] = MappingProxyType(
 """Preset -> hub id; the embedded model has none, since it comes in a PyPI wheel."""
 
 SCRIPTED = "scripted:"
+SERVER = "server:"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 
 
@@ -33,14 +34,16 @@ class SourceKind(str, Enum):
     FOLDER = "folder"
     GGUF = "gguf"
     SCRIPTED = "scripted"
+    SERVER = "server"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
     """Where a model comes from.
 
-    ``location`` is a hub id, a folder, or a script's file; ``gguf_file`` the file's name inside
-    that folder; ``revision`` a hub revision where one was asked for (``org/name@revision``).
+    ``location`` is a hub id, a folder, a script's file, or the name that a server gives its model
+    (empty: the only one it has); ``gguf_file`` the file's name inside that folder; ``revision`` a
+    hub revision where one was asked for (``org/name@revision``).
     """
 
     kind: SourceKind
@@ -57,6 +60,8 @@ def resolve(model: str, cache_path: Path) -> ModelSource:
     """
     if model.startswith(SCRIPTED):
         return _scripted(model.removeprefix(SCRIPTED))
+    if model.startswith(SERVER):
+        return ModelSource(SourceKind.SERVER, model.removeprefix(SERVER))
     if model == EMBEDDED_MODEL:
         return _embedded(cache_path)
     if model in PRESETS:
@@ -71,7 +76,7 @@ def resolve(model: str, cache_path: Path) -> ModelSource:
         return ModelSource(SourceKind.HUB, location, revision=revision)
     raise ConfigError(
         f"model={model!r} is unknown{suggest(model, PRESETS)}; or a local folder, a .gguf file, "
-        "a hub id (org/name), scripted:FILE"
+        "a hub id (org/name), server:NAME, scripted:FILE"
     )
 
 

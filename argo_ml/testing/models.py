@@ -1,6 +1,7 @@
 """What every `LanguageModel` must do.
 
-A test class inherits `LanguageModelSuite` and defines a fixture ``model``.
+A test class inherits `LanguageModelSuite`, or `CompletionSuite` for a model that cannot score
+choices, and defines a fixture ``model``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ QUESTIONS = (
     "Name one ocean.",
 )
 CHOICES = ("Paris", "the city of Lima in Peru", "Berlin")
+ANY_SCRIPT = Prompt(SYSTEM, "Question: 中国的首都是哪里? Größe \U0001f600")
 
 
 def generation(question: str, max_new_tokens: int = 8) -> Generation:
@@ -27,7 +29,7 @@ def scoring(question: str, choices: tuple[str, ...] = CHOICES) -> Scoring:
     return Scoring(Prompt(SYSTEM, f"Question: {question}", prefix="Answer:"), choices)
 
 
-class LanguageModelSuite:
+class CompletionSuite:
     """Lists in, lists out: same length, same order, the same result in any company."""
 
     def test_no_requests_give_no_results(self, model: LanguageModel) -> None:
@@ -41,6 +43,55 @@ class LanguageModelSuite:
         alone = [model.generate([request])[0] for request in requests]
         assert [_outputs(item) for item in together] == [_outputs(item) for item in alone]
 
+    def test_equal_requests_get_equal_results(self, model: LanguageModel) -> None:
+        first, second = generation(QUESTIONS[0]), generation(QUESTIONS[1])
+        a, b, c = model.generate([first, second, first])
+        [alone] = model.generate([second])
+        assert _outputs(a) == _outputs(c)
+        assert _outputs(b) == _outputs(alone)
+
+    def test_a_completion_has_at_most_the_tokens_asked_for(self, model: LanguageModel) -> None:
+        [short, long] = model.generate([generation(QUESTIONS[1], n) for n in (1, 6)])
+        assert short.completion_tokens <= 1
+        assert long.completion_tokens <= 6
+        assert long.text.startswith(short.text)
+
+    def test_a_completion_ends_before_its_stop_string(self, model: LanguageModel) -> None:
+        [full] = model.generate([generation(QUESTIONS[0])])
+        stop = full.text.split()[-1]
+        prompt = generation(QUESTIONS[0]).prompt
+        [cut] = model.generate([Generation(prompt, 8, stop=("\n", stop))])
+        assert stop not in cut.text
+        assert full.text.startswith(cut.text)
+
+    def test_prompts_have_tokens_and_calls_take_time(self, model: LanguageModel) -> None:
+        [completion] = model.generate([generation(QUESTIONS[0])])
+        assert completion.prompt_tokens > 0
+        assert completion.seconds >= 0
+
+    def test_longer_prompts_have_more_tokens(self, model: LanguageModel) -> None:
+        short, long = model.generate([generation("Why?", 1), generation("Why? " * 50, 1)])
+        assert long.prompt_tokens > short.prompt_tokens + 45
+
+    def test_tokens_are_counted_per_text(self, model: LanguageModel) -> None:
+        assert model.count_tokens(["", "one", "one two three"])[0] == 0
+        counts = model.count_tokens(["one", "one two three", "one"])
+        assert counts[0] == counts[2] < counts[1]
+
+    def test_text_of_any_script_is_taken(self, model: LanguageModel) -> None:
+        [completion] = model.generate([Generation(ANY_SCRIPT, 4)])
+        assert completion.prompt_tokens > 0
+
+    def test_identity_is_one_stable_line(self, model: LanguageModel) -> None:
+        before = model.identity
+        model.generate([generation(QUESTIONS[0])])
+        assert before == model.identity
+        assert before.strip() and "\n" not in before
+
+
+class LanguageModelSuite(CompletionSuite):
+    """The same of scoring choices."""
+
     def test_scores_keep_the_order_of_requests(self, model: LanguageModel) -> None:
         requests = [scoring(question) for question in QUESTIONS]
         together = model.score(requests)
@@ -49,13 +100,6 @@ class LanguageModelSuite:
             assert found.lengths == expected.lengths
             assert found.prompt_tokens == expected.prompt_tokens
             assert _close(found, expected)
-
-    def test_equal_requests_get_equal_results(self, model: LanguageModel) -> None:
-        first, second = generation(QUESTIONS[0]), generation(QUESTIONS[1])
-        a, b, c = model.generate([first, second, first])
-        [alone] = model.generate([second])
-        assert _outputs(a) == _outputs(c)
-        assert _outputs(b) == _outputs(alone)
 
     def test_order_of_choices_does_not_change_their_scores(self, model: LanguageModel) -> None:
         forward, backward = CHOICES, CHOICES[::-1]
@@ -79,48 +123,14 @@ class LanguageModelSuite:
         assert all(math.isfinite(value) and value <= 0 for value in found.log_likelihoods)
         assert all(length >= 1 for length in found.lengths)
 
-    def test_a_completion_has_at_most_the_tokens_asked_for(self, model: LanguageModel) -> None:
-        [short, long] = model.generate([generation(QUESTIONS[1], n) for n in (1, 6)])
-        assert short.completion_tokens <= 1
-        assert long.completion_tokens <= 6
-        assert long.text.startswith(short.text)
-
-    def test_a_completion_ends_before_its_stop_string(self, model: LanguageModel) -> None:
-        [full] = model.generate([generation(QUESTIONS[0])])
-        stop = full.text.split()[-1]
-        prompt = generation(QUESTIONS[0]).prompt
-        [cut] = model.generate([Generation(prompt, 8, stop=("\n", stop))])
-        assert stop not in cut.text
-        assert full.text.startswith(cut.text)
-
-    def test_prompts_have_tokens_and_calls_take_time(self, model: LanguageModel) -> None:
-        [completion] = model.generate([generation(QUESTIONS[0])])
+    def test_scored_prompts_have_tokens_and_scoring_takes_time(self, model: LanguageModel) -> None:
         [scores] = model.score([scoring(QUESTIONS[0])])
-        for result in (completion, scores):
-            assert result.prompt_tokens > 0
-            assert result.seconds >= 0
+        assert scores.prompt_tokens > 0
+        assert scores.seconds >= 0
 
-    def test_longer_prompts_have_more_tokens(self, model: LanguageModel) -> None:
-        short, long = model.generate([generation("Why?", 1), generation("Why? " * 50, 1)])
-        assert long.prompt_tokens > short.prompt_tokens + 45
-
-    def test_tokens_are_counted_per_text(self, model: LanguageModel) -> None:
-        assert model.count_tokens(["", "one", "one two three"])[0] == 0
-        counts = model.count_tokens(["one", "one two three", "one"])
-        assert counts[0] == counts[2] < counts[1]
-
-    def test_text_of_any_script_is_taken(self, model: LanguageModel) -> None:
-        prompt = Prompt(SYSTEM, "Question: 中国的首都是哪里? Größe \U0001f600")
-        [completion] = model.generate([Generation(prompt, 4)])
-        [scores] = model.score([Scoring(prompt, ("北京", "Zürich"))])
-        assert completion.prompt_tokens > 0
+    def test_choices_of_any_script_are_taken(self, model: LanguageModel) -> None:
+        [scores] = model.score([Scoring(ANY_SCRIPT, ("北京", "Zürich"))])
         assert len(scores.log_likelihoods) == 2
-
-    def test_identity_is_one_stable_line(self, model: LanguageModel) -> None:
-        before = model.identity
-        model.generate([generation(QUESTIONS[0])])
-        assert before == model.identity
-        assert before.strip() and "\n" not in before
 
 
 def _outputs(completion: Completion) -> tuple[str, int, int]:

@@ -13,7 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from argo_ml.errors import ArgoError, ConfigError, ModelError
-from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring
+from argo_ml.models.base import (
+    Completion,
+    Generation,
+    Prompt,
+    Scores,
+    Scoring,
+    UnfinishedError,
+)
 from argo_ml.models.cache import CachingModel, CallCache, request_key
 from argo_ml.models.call_store import Entry, model_digest
 from argo_ml.models.scripted import Rule, ScriptedModel, Table
@@ -93,6 +100,20 @@ def test_finished_slices_survive_a_failure(path: Path) -> None:
     CachingModel(model, CallCache(path), "me", slice_size=2).generate(requests)
     assert broken.executed == [["aaaa", "bbb"]]
     assert model.executed == [["cc", "d"]]
+
+
+def test_what_had_finished_in_a_slice_survives_the_failure_of_the_rest(path: Path) -> None:
+    class Half(CountingModel):
+        def generate(self, requests: Sequence[Generation]) -> list[Completion]:
+            [first, _] = super().generate(requests)
+            raise UnfinishedError("the server is gone", {0: first})
+
+    requests = [asked("aa"), asked("b")]
+    with pytest.raises(UnfinishedError, match="the server is gone"):
+        CachingModel(Half(), CallCache(path), "me").generate(requests)
+    model = CountingModel()
+    CachingModel(model, CallCache(path), "me").generate(requests)
+    assert model.executed == [["b"]]
 
 
 def test_slices_hold_requests_of_similar_length(path: Path) -> None:

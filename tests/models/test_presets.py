@@ -24,6 +24,12 @@ def test_scripts_are_named_by_their_file(tmp_path: Path) -> None:
     assert found == ModelSource(SourceKind.SCRIPTED, "a/b.yaml")
 
 
+def test_models_of_servers_are_named_by_what_they_are_called_there(tmp_path: Path) -> None:
+    found = resolve("server:org/name", tmp_path)
+    assert found == ModelSource(SourceKind.SERVER, "org/name")
+    assert resolve("server:", tmp_path) == ModelSource(SourceKind.SERVER, "")
+
+
 def test_embedded_model_that_was_not_fetched(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="run argo-ml fetch"):
         resolve("smollm2-135m", tmp_path)

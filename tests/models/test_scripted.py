@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from argo_ml.config import ExperimentSpec
 from argo_ml.errors import ConfigError, ModelError
@@ -123,6 +124,18 @@ def test_identity_is_that_of_the_table_not_of_its_spelling(tmp_path: Path) -> No
     other = ScriptedModel(Table(rules=[Rule(contains="a", completion="c")]))
     assert ScriptedModel.read(yaml).identity == ScriptedModel.read(json).identity
     assert ScriptedModel.read(yaml).identity != other.identity
+
+
+def test_load_model_sets_the_threads_of_pytorch(tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    path = write(tmp_path, "default: echo\n")
+    try:
+        load_model(ExperimentSpec(model=f"scripted:{path}", threads=before + 1))
+        assert torch.get_num_threads() == before + 1
+        load_model(ExperimentSpec(model=f"scripted:{path}"))
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_load_model_opens_a_table(tmp_path: Path) -> None:

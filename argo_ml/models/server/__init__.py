@@ -1,0 +1,1 @@
+"""The backend for servers with OpenAI's interface: vLLM, llama.cpp, Ollama, TGI and others."""

@@ -1,0 +1,65 @@
+"""Several requests under way at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from typing import TypeVar
+
+from argo_ml.errors import ModelError
+from argo_ml.models.base import Completion, Scores, UnfinishedError
+
+RequestType = TypeVar("RequestType")
+ResultType = TypeVar("ResultType")
+ResponseType = TypeVar("ResponseType", Completion, Scores)
+
+
+class Crew:
+    """At most ``n_at_once`` threads that work on requests."""
+
+    def __init__(self, n_at_once: int) -> None:
+        self._pool = ThreadPoolExecutor(n_at_once, thread_name_prefix="argo-server")
+
+    def run(
+        self, work: Callable[[RequestType], ResultType], requests: Sequence[RequestType]
+    ) -> list[ResultType]:
+        """Results in the order of ``requests``.
+
+        Once one has failed no further ones are begun. Raises `UnfinishedError` for a `ModelError`,
+        with what the others have found, and any other error as it is.
+        """
+        futures = [self._pool.submit(work, request) for request in requests]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+        finally:
+            for future in futures:
+                future.cancel()
+        wait(futures)
+        finished = {index: future.result() for index, future in enumerate(futures) if _ok(future)}
+        if len(finished) < len(futures):
+            raise _failure(futures, finished)
+        return list(finished.values())
+
+
+def _ok(future: Future[ResultType]) -> bool:
+    return not future.cancelled() and future.exception() is None
+
+
+def _failure(
+    futures: Sequence[Future[ResultType]], finished: dict[int, ResultType]
+) -> BaseException:
+    errors = [future.exception() for future in futures if not future.cancelled()]
+    first = next(error for error in errors if error is not None)
+    return UnfinishedError(str(first), finished) if isinstance(first, ModelError) else first
+
+
+def share_time(responses: dict[int, ResponseType], started: float) -> dict[int, ResponseType]:
+    """``seconds`` of requests that ran at once made to add up to the time since ``started``."""
+    total = sum(response.seconds for response in responses.values())
+    factor = (time.perf_counter() - started) / total if total else 0.0
+    return {
+        index: replace(response, seconds=response.seconds * factor)
+        for index, response in responses.items()
+    }

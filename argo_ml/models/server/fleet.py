@@ -1,0 +1,168 @@
+"""Servers of one model that share its requests; what fails for a passing reason is tried again."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import tenacity
+
+from argo_ml.errors import ModelError
+from argo_ml.models.server import wire
+from argo_ml.models.server.addresses import Address, without_secrets
+from argo_ml.models.server.wire import AnswerType, PassingError
+
+_CONNECT_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for an answer, and how often and at what distance to ask again.
+
+    The n-th pause is drawn between 0 and ``first_pause_s`` x 2^n, at most ``longest_pause_s``.
+    """
+
+    timeout_s: float = 300.0
+    max_retries: int = 5
+    first_pause_s: float = 0.5
+    longest_pause_s: float = 30.0
+
+
+class Server:
+    """One address; ``rests_until`` is when it may be asked again after it has failed."""
+
+    def __init__(
+        self,
+        address: Address,
+        key: str,
+        timeout_s: float,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        self.address = address
+        self.rests_until = 0.0
+        self.n_running = 0
+        self.n_failures = 0
+        self.trouble = ""
+        self._secrets = (key, address.password)
+        self._client = httpx2.Client(
+            base_url=address.root,
+            auth=(address.user, address.password) if address.user else None,
+            headers={"Authorization": f"Bearer {key}"} if key and not address.user else {},
+            timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S)),
+            # How many requests run at once is up to the caller.
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None),
+            transport=transport,
+        )
+
+    def ask(
+        self, path: str, body: Mapping[str, Any] | None, expected: type[AnswerType]
+    ) -> AnswerType:
+        """One try. Raises `PassingError` or `RefusedError`, neither of which names a secret."""
+        try:
+            method = "GET" if body is None else "POST"
+            return wire.read(self._client.request(method, path, json=body), expected)
+        except httpx2.TimeoutException as error:
+            raise PassingError(self._shown(f"no answer in time ({type(error).__name__})")) from None
+        except httpx2.RequestError as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise PassingError(self._shown(f"cannot be reached ({reason})")) from None
+        except wire.RefusedError as error:
+            raise type(error)(self._shown(str(error))) from None
+        except PassingError as error:
+            raise type(error)(self._shown(str(error)), error.rest_s) from None
+
+    def _shown(self, trouble: str) -> str:
+        """A server may repeat what it was sent."""
+        return f"{self.address}: {without_secrets(trouble, self._secrets)}"
+
+
+class Fleet:
+    """Asks the server that has least to do, and another one where that fails."""
+
+    def __init__(self, servers: Sequence[Server], patience: Patience) -> None:
+        self._servers = tuple(servers)
+        self._patience = patience
+        self._backoff = tenacity.wait_random_exponential(
+            multiplier=patience.first_pause_s, max=patience.longest_pause_s
+        )
+        self._lock = threading.Lock()
+
+    def __str__(self) -> str:
+        return ", ".join(str(server.address) for server in self._servers)
+
+    def ask(
+        self, path: str, body: Mapping[str, Any] | None, expected: type[AnswerType]
+    ) -> AnswerType:
+        """POST ``body`` to ``path`` below the root, or GET it where there is none.
+
+        Every server has its first try beside ``max_retries`` further ones. Raises `RefusedError`
+        for what no further try would change, and `ModelError` once all tries are spent.
+        """
+        tries = self._patience.max_retries + len(self._servers)
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(tries),
+            wait=self._pause_s,
+            retry=tenacity.retry_if_exception_type(PassingError),
+        )
+        try:
+            answer: AnswerType = retrying(self._try, path, body, expected)
+            return answer
+        except tenacity.RetryError as error:
+            last = error.last_attempt.exception()
+            kind = wire.RefusedError if isinstance(last, wire.GarbageError) else ModelError
+            raise kind(f"{self._troubles() or last} ({tries} tries)") from None
+
+    def _try(
+        self, path: str, body: Mapping[str, Any] | None, expected: type[AnswerType]
+    ) -> AnswerType:
+        with self._least_busy() as server:
+            return server.ask(path, body, expected)
+
+    @contextlib.contextmanager
+    def _least_busy(self) -> Iterator[Server]:
+        server = self._take()
+        try:
+            yield server
+        except PassingError as error:
+            self._failed(server, error)
+            raise
+        else:
+            server.n_failures, server.trouble = 0, ""
+        finally:
+            with self._lock:
+                server.n_running -= 1
+
+    def _take(self) -> Server:
+        """Of servers that all rest, the one that rests least."""
+        with self._lock:
+            now = time.monotonic()
+            server = min(
+                self._servers, key=lambda each: (max(now, each.rests_until), each.n_running)
+            )
+            server.n_running += 1
+            return server
+
+    def _failed(self, server: Server, error: PassingError) -> None:
+        with self._lock:
+            server.n_failures += 1
+            patience = self._patience
+            own_s = min(patience.first_pause_s * 2**server.n_failures, patience.longest_pause_s)
+            server.rests_until = time.monotonic() + max(own_s, error.rest_s)
+            server.trouble = str(error)
+
+    def _pause_s(self, state: tenacity.RetryCallState) -> float:
+        """None where another server is ready, else at least what the server has asked for."""
+        now = time.monotonic()
+        if any(server.rests_until <= now for server in self._servers):
+            return 0.0
+        error = state.outcome.exception() if state.outcome else None
+        asked_s = error.rest_s if isinstance(error, PassingError) else 0.0
+        return max(self._backoff(state), asked_s)
+
+    def _troubles(self) -> str:
+        return "; ".join(server.trouble for server in self._servers if server.trouble)

@@ -1,0 +1,89 @@
+"""A model behind servers with OpenAI's interface."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from argo_ml.errors import ModelError
+from argo_ml.models.base import Completion, Generation, Scores, Scoring, UnfinishedError
+from argo_ml.models.chat import cut_at_stop
+from argo_ml.models.server.crew import Crew, RequestType, ResponseType, share_time
+from argo_ml.models.server.prompting import GREEDY, Prompting
+from argo_ml.models.server.scoring import EchoScoring
+
+
+class ServerModel:
+    """Completes greedily, and scores choices where ``scoring`` is given.
+
+    Requests run ``n_at_once`` at a time; their ``seconds`` add up to the time that a list took.
+    What had finished before a failure comes with the `UnfinishedError`.
+    """
+
+    def __init__(
+        self, identity: str, prompting: Prompting, scoring: EchoScoring | None, n_at_once: int
+    ) -> None:
+        self._identity = identity
+        self._prompting = prompting
+        self._scoring = scoring
+        self._crew = Crew(n_at_once)
+        self._counts: dict[str, int] = {}
+
+    @property
+    def identity(self) -> str:
+        """What the server tells of its model and software, and how it is asked.
+
+        Precision, quantisation and revision are in it where the server tells them. Addresses are
+        not: servers of the same identity stand for one another.
+        """
+        return self._identity
+
+    @property
+    def can_score(self) -> bool:
+        return self._scoring is not None
+
+    def generate(self, requests: Sequence[Generation]) -> list[Completion]:
+        """Raises `ModelError`."""
+        return self._timed(self._complete, requests)
+
+    def score(self, requests: Sequence[Scoring]) -> list[Scores]:
+        """Raises `ModelError`, always where the server gives no log-probabilities of prompts."""
+        if self._scoring is None and requests:
+            raise ModelError(
+                "the server gives no log-probabilities of prompts; use answering=number"
+            )
+        return self._timed(self._score, requests)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Of plain texts, as `Prompting` counts or estimates them; remembered."""
+        unknown = [text for text in dict.fromkeys(texts) if text not in self._counts]
+        counted = self._crew.run(self._prompting.count_tokens, unknown)
+        self._counts.update(zip(unknown, counted, strict=True))
+        return [self._counts[text] for text in texts]
+
+    def _timed(
+        self, work: Callable[[RequestType], ResponseType], requests: Sequence[RequestType]
+    ) -> list[ResponseType]:
+        started = time.perf_counter()
+        try:
+            found = dict(enumerate(self._crew.run(work, requests)))
+        except UnfinishedError as error:
+            raise UnfinishedError(str(error), share_time({**error.finished}, started)) from None
+        return list(share_time(found, started).values())
+
+    def _complete(self, request: Generation) -> Completion:
+        started = time.perf_counter()
+        settings: dict[str, Any] = {**GREEDY, "max_tokens": request.max_new_tokens}
+        stop = {"stop": list(request.stop)} if request.stop else {}
+        answer = self._prompting.complete(request.prompt, {**settings, **stop})
+        if stop and answer.stopped and not answer.text.strip():
+            # It may have opened its turn with white space, which does not count as a stop.
+            answer = self._prompting.complete(request.prompt, settings)
+        text = cut_at_stop(answer.text, request.stop)[0]
+        usage, seconds = answer.usage, time.perf_counter() - started
+        return Completion(text, usage.prompt_tokens, usage.completion_tokens, seconds)
+
+    def _score(self, request: Scoring) -> Scores:
+        assert self._scoring is not None
+        return self._scoring.score(request)

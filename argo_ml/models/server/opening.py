@@ -1,0 +1,116 @@
+"""From addresses to a `ServerModel`: is each there, what does it serve, what can it do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from argo_ml.config import ExperimentSpec
+from argo_ml.errors import ModelError
+from argo_ml.models.presets import ModelSource
+from argo_ml.models.server.addresses import Address, api_key
+from argo_ml.models.server.fleet import Fleet, Patience, Server
+from argo_ml.models.server.model import ServerModel
+from argo_ml.models.server.prompting import AnyPrompting, ByTokens, find_prompting
+from argo_ml.models.server.scoring import EchoScoring
+from argo_ml.models.server.wire import ModelCard, ModelList, NoAccessError, RefusedError, Version
+
+_RETRIES_WHILE_OPENING = 2
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one server turned out to be."""
+
+    identity: str
+    prompting: AnyPrompting
+    can_score: bool
+
+
+def open_server_model(spec: ExperimentSpec, source: ModelSource) -> ServerModel:
+    """Ask every server what it serves; all must serve the same.
+
+    Raises:
+        ConfigError: a key that cannot be sent.
+        ModelError: a server that cannot be reached, is none, or serves another model.
+    """
+    key = api_key()
+    patience = Patience(timeout_s=spec.request_timeout_s, max_retries=spec.max_retries)
+    addresses = [Address.parse(url) for url in spec.server_urls]
+    servers = [Server(address, key, patience.timeout_s) for address in addresses]
+    brief = replace(patience, max_retries=min(patience.max_retries, _RETRIES_WHILE_OPENING))
+    found = [_look(Fleet([server], brief), source.location) for server in servers]
+    _check_same(servers, found)
+    prompting = replace(found[0].prompting, fleet=Fleet(servers, patience))
+    scoring = None
+    if found[0].can_score and isinstance(prompting, ByTokens):
+        scoring = EchoScoring(prompting)
+    elif spec.answering == "likelihood":
+        logger.warning(
+            "%s gives no log-probabilities of prompts: choices are answered by their number "
+            "(answering=number) instead of by likelihood",
+            addresses[0],
+        )
+    return ServerModel(found[0].identity, prompting, scoring, spec.server_concurrency)
+
+
+def _look(fleet: Fleet, name: str) -> _Found:
+    card = _served(fleet, name)
+    prompting = find_prompting(fleet, card.id)
+    can_score = isinstance(prompting, ByTokens) and EchoScoring(prompting).works
+    identity = " ".join(
+        part
+        for part in (
+            "server",
+            card.id,
+            f"root={card.root}" if card.root and card.root != card.id else "",
+            f"weights={card.meta.n_params}/{card.meta.size}" if card.meta else "",
+            _software(fleet, card),
+            f"prompts={prompting.describe()}",
+            f"scores={'echo' if can_score else 'none'}",
+        )
+        if part
+    )
+    return _Found(identity, prompting, can_score)
+
+
+def _served(fleet: Fleet, name: str) -> ModelCard:
+    """The model that the server calls ``name``, or its only one where that is empty."""
+    try:
+        cards = fleet.ask("/v1/models", None, ModelList).data
+    except NoAccessError:
+        raise
+    except ModelError as error:
+        raise ModelError(
+            f"server_urls: {error}; start an OpenAI-compatible server there, or correct the address"
+        ) from None
+    names = ", ".join(card.id for card in cards) or "none"
+    if not name and len(cards) == 1:
+        return cards[0]
+    for card in cards:
+        if card.id == name:
+            return card
+    asked = f"model=server:{name}"
+    if name:
+        raise ModelError(f"{asked}: {fleet} serves no such model; it serves: {names}")
+    raise ModelError(f"{asked}: {fleet} serves {len(cards)} models; name one of: {names}")
+
+
+def _software(fleet: Fleet, card: ModelCard) -> str:
+    """Name and version without its patch level, as far as the server tells them."""
+    try:
+        version = ".".join(fleet.ask("/version", None, Version).version.split(".")[:2])
+    except RefusedError:
+        version = ""
+    return "=".join(part for part in (card.owned_by, version) if part)
+
+
+def _check_same(servers: Sequence[Server], found: Sequence[_Found]) -> None:
+    for server, other in zip(servers, found, strict=True):
+        if other.identity != found[0].identity:
+            raise ModelError(
+                f"server_urls: {servers[0].address} and {server.address} do not serve the same: "
+                f"{found[0].identity!r} and {other.identity!r}"
+            )

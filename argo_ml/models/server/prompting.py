@@ -1,0 +1,197 @@
+"""Ways to ask a server to continue a prompt.
+
+A prompt's assistant turn already begins with its prefix, which ``/v1/chat/completions`` cannot say
+in general. So where the server applies its chat template on request, it is asked for that, and what
+comes out is continued by ``/v1/completions``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from argo_ml.models.base import Prompt
+from argo_ml.models.server.fleet import Fleet
+from argo_ml.models.server.wire import (
+    ChatCompletions,
+    Completions,
+    RefusedError,
+    Template,
+    Tokens,
+    Usage,
+)
+
+COMPLETIONS = "/v1/completions"
+CHAT = "/v1/chat/completions"
+GREEDY: Mapping[str, Any] = {"temperature": 0, "top_p": 1, "seed": 0}
+_BYTES_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``stopped`` says whether the model or a stop string has ended it, not the limit."""
+
+    text: str
+    usage: Usage
+    stopped: bool
+
+
+class Prompting(Protocol):
+    """How prompts reach one served model."""
+
+    def describe(self) -> str:
+        """Part of the model's identity: how prompts become text, by which template."""
+
+    def complete(self, prompt: Prompt, settings: Mapping[str, Any]) -> Answer: ...
+
+    def count_tokens(self, text: str) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ByTokens:
+    """By token ids: vLLM's ``/tokenize`` applies the chat template and leaves its last turn open.
+
+    What vLLM would take from the model's own generation settings is set back.
+    """
+
+    fleet: Fleet
+    model: str
+    has_system_role: bool = True
+
+    def describe(self) -> str:
+        return _described("tokens", self.has_system_role, self.render(_probe()))
+
+    def render(self, prompt: Prompt, continuation: str = "") -> list[int]:
+        """Token ids of the prompt and of what the assistant's turn goes on with."""
+        turn = prompt.prefix + continuation
+        messages = _messages(prompt, self.has_system_role)
+        if turn:
+            messages.append({"role": "assistant", "content": turn})
+        ending = {"add_generation_prompt": not turn, "continue_final_message": bool(turn)}
+        return self._tokens({"messages": messages, **ending})
+
+    def plain(self, text: str) -> list[int]:
+        """Token ids of a text by itself."""
+        return self._tokens({"prompt": text, "add_special_tokens": False}) if text else []
+
+    def complete(self, prompt: Prompt, settings: Mapping[str, Any]) -> Answer:
+        body = {"prompt": self.render(prompt), "repetition_penalty": 1.0, **settings}
+        return _completed(self.fleet, self.model, body)
+
+    def count_tokens(self, text: str) -> int:
+        return len(self.plain(text))
+
+    def _tokens(self, body: Mapping[str, Any]) -> list[int]:
+        return self.fleet.ask("/tokenize", {"model": self.model, **body}, Tokens).tokens
+
+
+@dataclass(frozen=True, slots=True)
+class ByTemplate:
+    """By text: the llama.cpp server's ``/apply-template``, with the prefix after it."""
+
+    fleet: Fleet
+    model: str
+    has_system_role: bool = True
+
+    def describe(self) -> str:
+        return _described("template", self.has_system_role, self.render(_probe()))
+
+    def render(self, prompt: Prompt) -> str:
+        body = {"messages": _messages(prompt, self.has_system_role)}
+        return self.fleet.ask("/apply-template", body, Template).prompt + prompt.prefix
+
+    def complete(self, prompt: Prompt, settings: Mapping[str, Any]) -> Answer:
+        body = {"prompt": self.render(prompt), "repeat_penalty": 1.0, **settings}
+        return _completed(self.fleet, self.model, body)
+
+    def count_tokens(self, text: str) -> int:
+        return len(self.fleet.ask("/tokenize", {"content": text}, Tokens).tokens) if text else 0
+
+
+@dataclass(frozen=True, slots=True)
+class ByChat:
+    """By chat messages, which any server takes: the prefix becomes an instruction.
+
+    It is cut off an answer that begins with it. Tokens of plain texts are estimated: one for every
+    four bytes, and at least one for every word.
+    """
+
+    fleet: Fleet
+    model: str
+    has_system_role: bool = True
+
+    def describe(self) -> str:
+        return _described("chat", self.has_system_role)
+
+    def complete(self, prompt: Prompt, settings: Mapping[str, Any]) -> Answer:
+        messages = _messages(prompt, self.has_system_role)
+        if prompt.prefix:
+            messages[-1]["content"] += f'\n\nBegin your answer with "{prompt.prefix}"'
+        body = {"model": self.model, "messages": messages, **settings}
+        found = self.fleet.ask(CHAT, body, ChatCompletions)
+        choice = found.choices[0]
+        text = (choice.message.content or "").lstrip().removeprefix(prompt.prefix)
+        return Answer(text, found.usage, choice.finish_reason == "stop")
+
+    def count_tokens(self, text: str) -> int:
+        return max(len(text.split()), -(-len(text.encode()) // _BYTES_PER_TOKEN))
+
+
+AnyPrompting = ByTemplate | ByTokens | ByChat
+
+
+def find_prompting(fleet: Fleet, model: str) -> AnyPrompting:
+    """The most exact way that the server takes.
+
+    The llama.cpp server has a ``/tokenize`` as well, of another kind, so it is recognised first.
+    Raises `ModelError` where the server cannot be asked in any way.
+    """
+    reason = RefusedError("")
+    for way in (ByTemplate, ByTokens, ByChat):
+        for has_system_role in (True, False):
+            prompting: AnyPrompting = way(fleet, model, has_system_role)
+            try:
+                if has_system_role and not _keeps_system_text(prompting):
+                    continue
+                prompting.complete(_probe(), {**GREEDY, "max_tokens": 1})
+                return prompting
+            except RefusedError as error:
+                reason = error
+    raise reason
+
+
+def _keeps_system_text(prompting: AnyPrompting) -> bool:
+    """Some templates leave it out without a word; what a chat makes of it cannot be seen."""
+    if isinstance(prompting, ByChat):
+        return True
+    return prompting.render(_probe("Be brief.")) != prompting.render(_probe("Explain it."))
+
+
+def _completed(fleet: Fleet, model: str, body: Mapping[str, Any]) -> Answer:
+    found = fleet.ask(COMPLETIONS, {"model": model, **body}, Completions)
+    choice = found.choices[0]
+    return Answer(choice.text, found.usage, choice.finish_reason == "stop")
+
+
+def _messages(prompt: Prompt, has_system_role: bool) -> list[dict[str, str]]:
+    """Without the role the system text opens the user's turn."""
+    if not prompt.system:
+        return [{"role": "user", "content": prompt.turn}]
+    if not has_system_role:
+        return [{"role": "user", "content": f"{prompt.system}\n\n{prompt.turn}"}]
+    system = {"role": "system", "content": prompt.system}
+    return [system, {"role": "user", "content": prompt.turn}]
+
+
+def _probe(system: str = "Be brief.") -> Prompt:
+    """A prompt with all parts that a prompt can have."""
+    return Prompt(system, "What is the capital of France?", prefix="Answer:")
+
+
+def _described(way: str, has_system_role: bool, rendered: str | Sequence[int] = "") -> str:
+    name = way if has_system_role else f"{way}-without-system"
+    digest = hashlib.sha256(json.dumps(rendered).encode()).hexdigest()
+    return f"{name}:{digest[:12]}" if rendered else name

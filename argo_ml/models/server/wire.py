@@ -1,0 +1,197 @@
+"""What servers answer: the parts of it that are read, and the ways in which it can be wrong."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import httpx2
+from pydantic import BaseModel, Field, ValidationError
+
+from argo_ml.errors import ModelError
+from argo_ml.models.server.addresses import KEY_VARIABLES
+
+AnswerType = TypeVar("AnswerType", bound=BaseModel)
+
+_PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+"""HTTP statuses after which the same request may succeed."""
+_NO_ACCESS = frozenset({401, 403})
+_UNFIT = frozenset({400, 413, 422})
+_LONGEST_REST_S = 600.0
+_LONGEST_TEXT = 200
+
+
+class PassingError(ModelError):
+    """A failure after which the same request may succeed, not before ``rest_s`` seconds."""
+
+    def __init__(self, message: str, rest_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.rest_s = rest_s
+
+
+class GarbageError(PassingError):
+    """An answer that is none; a proxy may have given it."""
+
+
+class RefusedError(ModelError):
+    """An answer that stays the same however often the request is made."""
+
+
+class NoAccessError(RefusedError):
+    """The server does not take the key, or wants one."""
+
+
+class Usage(BaseModel):
+    prompt_tokens: int = Field(ge=0)
+    completion_tokens: int = Field(0, ge=0)
+
+
+class LogProbs(BaseModel):
+    """Of the tokens of a prompt and its continuation; the first has none."""
+
+    token_logprobs: list[float | None]
+
+
+class TextChoice(BaseModel):
+    index: int = 0
+    text: str
+    finish_reason: str | None = None
+    logprobs: LogProbs | None = None
+
+
+class Completions(BaseModel):
+    """Of ``/v1/completions``."""
+
+    choices: list[TextChoice] = Field(min_length=1)
+    usage: Usage
+
+
+class Message(BaseModel):
+    content: str | None = None
+
+
+class ChatChoice(BaseModel):
+    message: Message
+    finish_reason: str | None = None
+
+
+class ChatCompletions(BaseModel):
+    """Of ``/v1/chat/completions``."""
+
+    choices: list[ChatChoice] = Field(min_length=1)
+    usage: Usage
+
+
+class Weights(BaseModel):
+    """What the llama.cpp server tells of its model's file."""
+
+    n_params: int = 0
+    size: int = 0
+
+
+class ModelCard(BaseModel):
+    """``root`` is where vLLM has loaded the model from."""
+
+    id: str
+    root: str | None = None
+    owned_by: str | None = None
+    meta: Weights | None = None
+
+
+class ModelList(BaseModel):
+    """Of ``/v1/models``."""
+
+    data: list[ModelCard]
+
+
+class Version(BaseModel):
+    """Of vLLM's ``/version``."""
+
+    version: str
+
+
+class Template(BaseModel):
+    """Of the llama.cpp server's ``/apply-template``."""
+
+    prompt: str
+
+
+class Tokens(BaseModel):
+    """Of ``/tokenize``, as vLLM and the llama.cpp server both have it."""
+
+    tokens: list[int]
+
+
+def read(response: httpx2.Response, expected: type[AnswerType]) -> AnswerType:
+    """The body of ``response``.
+
+    Raises `PassingError` for what may pass, garbage among it, and `RefusedError` for the rest.
+    """
+    status = response.status_code
+    if status in _PASSING:
+        raise PassingError(_failure(response), rest_s(response.headers))
+    if status in _NO_ACCESS:
+        raise NoAccessError(f"{_failure(response)}; set {KEY_VARIABLES[0]} to a key that it takes")
+    if not response.is_success:
+        raise RefusedError(_failure(response) + _remedy(response))
+    try:
+        return expected.model_validate_json(response.content)
+    except ValidationError:
+        begin = _one_line(response.text)[:60]
+        raise GarbageError(
+            f"answers {begin!r}, which is no answer of an OpenAI-compatible server"
+        ) from None
+
+
+def rest_s(headers: Mapping[str, str]) -> float:
+    """Seconds that ``Retry-After`` asks for, given as a number or as a date; 0 without one."""
+    value = headers.get("retry-after", "")
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+        except ValueError:
+            seconds = 0.0
+    return min(max(0.0, seconds), _LONGEST_REST_S)
+
+
+def _failure(response: httpx2.Response) -> str:
+    status = response.status_code
+    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
+    said = _message(response)
+    return f"HTTP {status} {phrase}".rstrip() + (f" ({said})" if said else "")
+
+
+def _remedy(response: httpx2.Response) -> str:
+    """Servers say in many ways that a prompt is too long, and all of them name the context."""
+    is_too_long = response.status_code in _UNFIT and "context" in _message(response).lower()
+    return "; lower top_k, chunk_size or evidence_tokens" if is_too_long else ""
+
+
+def _message(response: httpx2.Response) -> str:
+    """What the server says went wrong, wherever in its answer it says so."""
+    try:
+        content = json.loads(response.content)
+    except ValueError:
+        content = None
+    found = _first_text(content) if isinstance(content, dict) else ""
+    return _one_line(found)[:_LONGEST_TEXT]
+
+
+def _first_text(content: Mapping[str, Any]) -> str:
+    for name in ("message", "error", "detail"):
+        value = content.get(name)
+        if isinstance(value, dict):
+            return _first_text(value)
+        if value:
+            return str(value)
+    return ""
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

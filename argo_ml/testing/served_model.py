@@ -1,0 +1,82 @@
+"""The part of a test server that computes: plain Transformers, one prompt at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from argo_ml.models.forward import Forward
+
+# Transformers annotates these in part only.
+_models: Any = AutoModelForCausalLM
+_tokenizers: Any = AutoTokenizer
+_logging: Any = transformers_logging
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """``stopped`` says whether the end of the turn or a stop string came before the limit."""
+
+    text: str
+    n_tokens: int
+    stopped: bool
+
+
+class ServedModel:
+    """A model of a Transformers folder in float32; threads take turns."""
+
+    def __init__(self, folder: Path) -> None:
+        _logging.disable_progress_bar()
+        self._tokenizer = _tokenizers.from_pretrained(folder, local_files_only=True)
+        model = _models.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+        self._forward = Forward(model.eval())
+        self._turn = threading.Lock()
+        self.context = int(model.config.max_position_embeddings)
+
+    def render(self, messages: Sequence[Mapping[str, str]], continued: bool = False) -> str:
+        """Text of a chat whose last turn is a new one of the assistant, or left open."""
+        return str(
+            self._tokenizer.apply_chat_template(
+                list(messages),
+                tokenize=False,
+                add_generation_prompt=not continued,
+                continue_final_message=continued,
+            )
+        )
+
+    def encode(self, text: str) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=False).input_ids)
+
+    def complete(self, ids: Sequence[int], limit: int, stop: Sequence[str]) -> Continuation:
+        """Greedy; as servers do, cut at a stop string even where nothing stands before it."""
+        new: list[int] = []
+        cache, columns = None, list(ids)
+        with self._turn, torch.inference_mode():
+            while len(new) < limit:
+                mask = torch.ones(1, len(ids) + len(new), dtype=torch.long)
+                found = self._forward(torch.tensor([columns]), mask, cache)
+                columns, cache = [int(found.logits[0, -1].argmax())], found.cache
+                new += columns
+                text = self._text(new)
+                cuts = [text.index(string) for string in stop if string in text]
+                if cuts or columns[0] == self._tokenizer.eos_token_id:
+                    return Continuation(text[: min(cuts)] if cuts else text, len(new), True)
+        return Continuation(self._text(new), len(new), False)
+
+    def log_likelihoods(self, ids: Sequence[int]) -> list[float | None]:
+        """Of each token after those before it; the first has none."""
+        mask = torch.ones(1, len(ids), dtype=torch.long)
+        with self._turn, torch.inference_mode():
+            logits = self._forward(torch.tensor([ids]), mask, last_only=False).logits[0]
+        rows = torch.log_softmax(logits.float(), dim=-1)[:-1]
+        return [None, *(float(row[token]) for row, token in zip(rows, ids[1:], strict=True))]
+
+    def _text(self, ids: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(ids, skip_special_tokens=True))

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import model_servers
+import pytest
+from model_servers import RunningServer, StartServer
+
+
+@pytest.fixture(autouse=True)
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ARGO_ML_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def served(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """The tiny model behind a server that nothing goes wrong with."""
+    log = tmp_path_factory.mktemp("served") / "log"
+    with model_servers.running(tiny_folder, log) as server:
+        yield server
+
+
+@pytest.fixture
+def start_server(tiny_folder: Path, tmp_path: Path) -> StartServer:
+    """A server of the test's own; takes the fields of `Settings`."""
+
+    def start(name: str = "log", **settings: Any) -> AbstractContextManager[RunningServer]:
+        return model_servers.running(tiny_folder, tmp_path / name, **settings)
+
+    return start

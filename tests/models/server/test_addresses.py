@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import pytest
+
+from argo_ml.config import ExperimentSpec, build
+from argo_ml.errors import ConfigError
+from argo_ml.models.server.addresses import Address, api_key, shown, without_secrets
+
+
+@pytest.mark.parametrize(
+    ("url", "root"),
+    [
+        ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000"),
+        ("http://127.0.0.1:8000/v1/", "http://127.0.0.1:8000"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("https://host/models/v1", "https://host/models"),
+        ("http://[::1]:8000/v1", "http://[::1]:8000"),
+    ],
+)
+def test_the_root_is_the_url_without_its_version(url: str, root: str) -> None:
+    assert Address.parse(url).root == root
+
+
+def test_user_and_password_stand_apart_and_are_not_shown() -> None:
+    address = Address.parse("http://me:p%40ss@host:8000/v1")
+
+    assert (address.root, address.user, address.password) == ("http://host:8000", "me", "p@ss")
+    assert "ss" not in repr(address).replace("Address", "") + str(address)
+
+
+@pytest.mark.parametrize(
+    ("urls", "complaint"),
+    [
+        ("", "model=server:tiny needs server_urls=http://127.0.0.1:8000/v1"),
+        ("host:8000", "host:8000 is no address such as"),
+        ("ftp://host/v1", "ftp://host/v1 is no address such as"),
+        ("http://host:99999/v1", "is no address such as"),
+        ("http://host/v1?key=s3cret", "http://host/v1 takes nothing after its path"),
+        ("http://host/v1,http://host", "names http://host twice"),
+    ],
+)
+def test_bad_addresses_are_one_line(urls: str, complaint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(ExperimentSpec, {"model": "server:tiny", "server_urls": urls})
+    assert complaint in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_address_in_the_place_of_a_name_is_refused() -> None:
+    with pytest.raises(ConfigError, match="the address goes into server_urls"):
+        build(ExperimentSpec, {"model": "server:http://host/v1"})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://me:s3cret@host/v1",
+        "me:s3cret@host",
+        "http://me:s3cret#x@host",
+        "http://me:s3cret?x@host",
+        "http://host/v1?key=s3cret",
+        "http://me:s3cret@host:99999/v1",
+        "http://me:x://s3cret@host",
+    ],
+)
+def test_no_spelling_of_a_url_shows_its_secret(url: str) -> None:
+    assert "s3cret" not in shown(url)
+    with pytest.raises(ConfigError) as caught:
+        build(ExperimentSpec, {"model": "server:tiny", "server_urls": ["http://host:x", url]})
+    assert "s3cret" not in str(caught.value)
+
+
+def test_the_first_variable_that_is_set_has_the_key() -> None:
+    assert api_key({}) == ""
+    assert api_key({"OPENAI_API_KEY": "b"}) == "b"
+    assert api_key({"ARGO_ML_API_KEY": " ", "OPENAI_API_KEY": "b"}) == "b"
+    assert api_key({"ARGO_ML_API_KEY": "a\n", "OPENAI_API_KEY": "b"}) == "a"
+
+
+@pytest.mark.parametrize("key", ["s3c ret", "s3c\nret", "schlüssel"])
+def test_a_key_that_no_header_takes_is_refused_without_showing_it(key: str) -> None:
+    with pytest.raises(ConfigError, match="ARGO_ML_API_KEY holds white space") as caught:
+        api_key({"ARGO_ML_API_KEY": key})
+    assert key not in str(caught.value)
+
+
+def test_secrets_are_taken_out_of_what_a_server_says() -> None:
+    assert without_secrets("wrong key k3y, not k3y", ("k3y", "")) == "wrong key ***, not ***"

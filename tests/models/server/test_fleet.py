@@ -1,0 +1,131 @@
+"""What is tried again, where and when; servers are functions, without a network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import httpx2
+import pytest
+
+from argo_ml.errors import ModelError
+from argo_ml.models.server.addresses import Address
+from argo_ml.models.server.fleet import Fleet, Patience, Server
+from argo_ml.models.server.wire import RefusedError, Version
+
+Answer = Callable[[httpx2.Request], httpx2.Response]
+QUICK = Patience(timeout_s=5, max_retries=3, first_pause_s=0.001, longest_pause_s=0.002)
+FINE = httpx2.Response(200, json={"version": "1"})
+DOWN = httpx2.Response(503)
+
+
+class Scripted:
+    """Answers one after the other, the last one for ever."""
+
+    def __init__(self, *answers: httpx2.Response | Exception) -> None:
+        self.answers = list(answers)
+        self.n_asked = 0
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        answer = self.answers[min(self.n_asked, len(self.answers) - 1)]
+        self.n_asked += 1
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def fleet(*answers: Answer, key: str = "", patience: Patience = QUICK) -> Fleet:
+    servers = [
+        Server(Address(f"http://host{number}"), key, 5, httpx2.MockTransport(answer))
+        for number, answer in enumerate(answers)
+    ]
+    return Fleet(servers, patience)
+
+
+def ask(asked: Fleet) -> str:
+    return asked.ask("/version", None, Version).version
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        DOWN,
+        httpx2.Response(429),
+        httpx2.Response(200, text="<html>"),
+        httpx2.ReadTimeout("slow"),
+        httpx2.ConnectError("refused"),
+        httpx2.RemoteProtocolError("gone"),
+    ],
+)
+def test_what_passes_is_tried_again(trouble: httpx2.Response | Exception) -> None:
+    server = Scripted(trouble, trouble, trouble, FINE)
+    assert ask(fleet(server)) == "1"
+    assert server.n_asked == 4
+
+
+def test_tries_end() -> None:
+    server = Scripted(httpx2.ConnectError("Connection refused"))
+    with pytest.raises(ModelError) as caught:
+        ask(fleet(server))
+    assert str(caught.value) == "http://host0: cannot be reached (Connection refused) (4 tries)"
+    assert server.n_asked == 4
+
+
+def test_a_refusal_is_not_tried_again() -> None:
+    server = Scripted(httpx2.Response(404))
+    with pytest.raises(RefusedError, match="http://host0: HTTP 404"):
+        ask(fleet(server))
+    assert server.n_asked == 1
+
+
+def test_garbage_that_stays_is_a_refusal() -> None:
+    with pytest.raises(RefusedError, match="answers '<html>'"):
+        ask(fleet(Scripted(httpx2.Response(200, text="<html>"))))
+
+
+def test_another_server_takes_over_at_once() -> None:
+    patience = Patience(first_pause_s=60, longest_pause_s=60)
+    dead, alive = Scripted(httpx2.ConnectError("refused")), Scripted(FINE)
+    both = fleet(dead, alive, patience=patience)
+    for _ in range(5):
+        assert ask(both) == "1"
+    assert (dead.n_asked, alive.n_asked) == (1, 5)
+
+
+def test_all_servers_are_named_when_all_are_gone() -> None:
+    with pytest.raises(ModelError, match=r"http://host0: .*one.*; http://host1: .*two") as caught:
+        ask(fleet(Scripted(httpx2.ConnectError("one")), Scripted(httpx2.ConnectError("two"))))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_server_that_asks_for_time_gets_it() -> None:
+    busy = Scripted(httpx2.Response(429, headers={"retry-after": "0.2"}), FINE)
+    started = time.monotonic()
+    ask(fleet(busy))
+    assert time.monotonic() - started >= 0.2
+
+
+def test_the_key_is_sent_and_never_shown() -> None:
+    seen = []
+
+    def repeat(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request.headers["authorization"])
+        return httpx2.Response(400, json={"error": seen[-1]})
+
+    with pytest.raises(RefusedError) as caught:
+        ask(fleet(repeat, key="k3y"))
+    assert seen == ["Bearer k3y"]
+    assert "k3y" not in str(caught.value)
+    assert "Bearer ***" in str(caught.value)
+
+
+def test_user_and_password_take_the_place_of_the_key() -> None:
+    seen = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append((request.headers["authorization"], str(request.url)))
+        return FINE
+
+    address = Address.parse("http://me:secret@host/v1")
+    ask(Fleet([Server(address, "k3y", 5, httpx2.MockTransport(answer))], QUICK))
+    assert seen == [("Basic bWU6c2VjcmV0", "http://host/version")]

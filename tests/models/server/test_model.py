@@ -1,0 +1,275 @@
+"""The backend against a real server process, and what happens when that goes wrong."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import model_servers
+import pytest
+from model_servers import RunningServer, StartServer, open_model
+from places import free_port
+
+from argo_ml.config import ExperimentSpec
+from argo_ml.errors import ConfigError, ModelError
+from argo_ml.models import LanguageModel, load_model
+from argo_ml.models.base import Generation, Prompt, Scoring, UnfinishedError, can_score
+from argo_ml.models.cache import CachingModel, CallCache
+from argo_ml.testing.model_server import TROUBLES
+from argo_ml.testing.models import (
+    CHOICES,
+    QUESTIONS,
+    SYSTEM,
+    CompletionSuite,
+    LanguageModelSuite,
+    generation,
+    scoring,
+)
+
+
+class TestOverTokens(LanguageModelSuite):
+    @pytest.fixture
+    def model(self, served: RunningServer) -> LanguageModel:
+        return open_model(f"{served.url}/vllm/v1")
+
+
+class TestOverTemplate(CompletionSuite):
+    @pytest.fixture
+    def model(self, served: RunningServer) -> LanguageModel:
+        return open_model(f"{served.url}/llamacpp/v1")
+
+
+class TestOverChat(CompletionSuite):
+    @pytest.fixture
+    def model(self, served: RunningServer) -> LanguageModel:
+        return open_model(f"{served.url}/chat/v1")
+
+
+@pytest.fixture(scope="module")
+def local(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
+    """The same model in this process."""
+    cache = tmp_path_factory.mktemp("cache")
+    return load_model(ExperimentSpec(model=str(tiny_folder), cache_dir=cache, device="cpu"))
+
+
+def generations(n_requests: int = 12) -> list[Generation]:
+    return [
+        Generation(Prompt(SYSTEM, f"Number {n}?", "Answer:", history="Facts: none.\n\n"), 5)
+        for n in range(n_requests)
+    ]
+
+
+def scorings(n_requests: int = 6) -> list[Scoring]:
+    return [Scoring(Prompt(SYSTEM, f"Number {n}?", "Answer:"), CHOICES) for n in range(n_requests)]
+
+
+@pytest.mark.parametrize("kind", ["vllm", "llamacpp"])
+def test_completions_equal_those_of_the_model_in_this_process(
+    served: RunningServer, local: LanguageModel, kind: str
+) -> None:
+    remote = open_model(f"{served.url}/{kind}/v1")
+    for found, expected in zip(
+        remote.generate(generations()), local.generate(generations()), strict=True
+    ):
+        assert (found.text, found.prompt_tokens) == (expected.text, expected.prompt_tokens)
+
+
+def test_scores_equal_those_of_the_model_in_this_process(
+    served: RunningServer, local: LanguageModel
+) -> None:
+    remote = open_model(f"{served.url}/vllm/v1")
+    for found, expected in zip(remote.score(scorings()), local.score(scorings()), strict=True):
+        assert found.lengths == expected.lengths
+        assert found.prompt_tokens == expected.prompt_tokens
+        assert found.log_likelihoods == pytest.approx(expected.log_likelihoods, abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["vllm", "llamacpp"])
+def test_tokens_are_counted_by_the_server(
+    served: RunningServer, local: LanguageModel, kind: str
+) -> None:
+    texts = ["", "one", "Suva is the capital of Fiji."]
+    assert open_model(f"{served.url}/{kind}/v1").count_tokens(texts) == local.count_tokens(texts)
+
+
+def test_seconds_add_up_to_the_time_that_passed(served: RunningServer) -> None:
+    model = open_model(f"{served.url}/vllm/v1")
+    started = time.perf_counter()
+    found = model.generate(generations())
+    passed = time.perf_counter() - started
+    assert 0.5 * passed < sum(item.seconds for item in found) <= passed
+
+
+@pytest.mark.parametrize("n_allowed", [1, 3])
+def test_as_many_requests_run_at_once_as_are_allowed(
+    start_server: StartServer, n_allowed: int
+) -> None:
+    with start_server(delay_s=0.1) as server:
+        model = open_model(f"{server.url}/vllm/v1", server_concurrency=n_allowed)
+        model.generate(generations(6))
+        assert max(line["most"] for line in server.completions()) == n_allowed
+
+
+def test_one_name_need_not_be_given(served: RunningServer) -> None:
+    model = open_model(f"{served.url}/vllm/v1", name="")
+    assert model.identity.startswith("server tiny test=1.2 prompts=tokens:")
+
+
+def test_identity_is_not_that_of_the_address(served: RunningServer) -> None:
+    with_version = open_model(f"{served.url}/vllm/v1").identity
+    assert open_model(f"{served.url}/vllm").identity == with_version
+    assert served.url not in with_version
+    assert open_model(f"{served.url}/chat").identity != with_version
+
+
+def test_a_server_that_cannot_score_says_so_once(
+    served: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "argo_ml"):
+        models = [open_model(f"{served.url}/{kind}/v1") for kind in ("llamacpp", "chat")]
+        open_model(f"{served.url}/vllm/v1")
+        open_model(f"{served.url}/chat/v1", answering="number")
+    notices = [record.message for record in caplog.records]
+    assert len(notices) == 2
+    assert all("answered by their number (answering=number)" in notice for notice in notices)
+    for model in models:
+        assert not can_score(model)
+        with pytest.raises(ModelError, match="use answering=number"):
+            model.score(scorings(1))
+
+
+@pytest.fixture(scope="module")
+def expected(served: RunningServer) -> list[object]:
+    return results(open_model(f"{served.url}/vllm/v1"))
+
+
+def results(model: LanguageModel) -> list[object]:
+    """Everything but seconds."""
+    completions = model.generate(generations())
+    scores = model.score(scorings())
+    counts = model.count_tokens([f"{'word ' * n}" for n in range(10)])
+    return [
+        *((item.text, item.prompt_tokens, item.completion_tokens) for item in completions),
+        *((item.log_likelihoods, item.lengths) for item in scores),
+        *counts,
+    ]
+
+
+def test_one_request_in_ten_failing_changes_no_number(
+    start_server: StartServer, expected: list[object]
+) -> None:
+    with start_server(fail_every=10, silence_s=1.2) as server:
+        url = f"{server.url}/vllm/v1"
+        model = open_model(url, request_timeout_s=1.0, server_concurrency=4)
+        assert results(model) == expected
+        assert server.troubles() == set(TROUBLES)
+
+
+def test_a_second_server_takes_over_from_one_that_dies(
+    start_server: StartServer, expected: list[object]
+) -> None:
+    with start_server("a", die_after=7) as first, start_server("b") as second:
+        urls = f"{first.url}/vllm/v1", f"{second.url}/vllm/v1"
+        assert results(open_model(*urls, server_concurrency=4)) == expected
+        assert not first.process.is_alive()
+        assert len(first.asked()) > 2
+        assert len(second.asked()) > 10
+
+
+def test_a_server_that_dies_alone_loses_nothing_that_was_finished(
+    start_server: StartServer, served: RunningServer, tmp_path: Path
+) -> None:
+    cache = CallCache(tmp_path / "calls.sqlite")
+    with start_server(die_after=6) as dying:
+        model = open_model(f"{dying.url}/vllm/v1", server_concurrency=2, max_retries=1)
+        with pytest.raises(UnfinishedError, match="cannot be reached") as caught:
+            CachingModel(model, cache, "me").generate(generations())
+        assert "\n" not in str(caught.value)
+        assert dying.url in str(caught.value)
+    kept = cache.stats().entries["generate"]
+    # Two completions were for finding out what the server can do.
+    assert 2 <= kept <= 4
+
+    again = open_model(f"{served.url}/vllm/v1")
+    n_before = len(served.asked())
+    found = CachingModel(again, cache, "me").generate(generations())
+
+    assert len(served.asked()) - n_before == 12 - kept
+    assert [item.text for item in found] == [item.text for item in again.generate(generations())]
+
+
+def test_no_server_there() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(ModelError, match="start an OpenAI-compatible server there") as caught:
+        open_model(f"{url}/v1")
+    assert str(caught.value).startswith(f"server_urls: {url}: cannot be reached")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("trouble", ["html", "json"])
+def test_garbage_in_the_place_of_a_server(start_server: StartServer, trouble: str) -> None:
+    with (
+        start_server(fail_every=1, troubles=(trouble,)) as server,
+        pytest.raises(ModelError, match="no answer of an OpenAI-compatible server"),
+    ):
+        open_model(f"{server.url}/chat/v1", max_retries=0)
+
+
+def test_something_else_listens_there(served: RunningServer) -> None:
+    with pytest.raises(ModelError, match=r"server_urls: http\S+/other: HTTP 404 Not Found"):
+        open_model(f"{served.url}/other/v1")
+
+
+def test_another_models_name_lists_what_is_served(served: RunningServer) -> None:
+    with pytest.raises(ModelError, match=r"model=server:big: .*serves no such model.*: tiny$"):
+        open_model(f"{served.url}/vllm/v1", name="big")
+
+
+def test_servers_of_different_models_do_not_share_a_load(served: RunningServer) -> None:
+    with pytest.raises(ModelError, match="do not serve the same"):
+        open_model(f"{served.url}/vllm/v1", f"{served.url}/chat/v1")
+
+
+def test_a_prompt_longer_than_the_context_is_refused(served: RunningServer) -> None:
+    model = open_model(f"{served.url}/vllm/v1")
+    with pytest.raises(ModelError, match="lower top_k, chunk_size or evidence_tokens"):
+        model.generate([Generation(Prompt(SYSTEM, "word " * 820), 8)])
+
+
+def test_a_choice_without_text_is_refused(served: RunningServer) -> None:
+    model = open_model(f"{served.url}/vllm/v1")
+    with pytest.raises(ModelError, match="choice='': has no text"):
+        model.score([Scoring(Prompt(SYSTEM, "?", "Answer: "), ("",))])
+
+
+@pytest.fixture(scope="module")
+def locked(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    log = tmp_path_factory.mktemp("locked") / "log"
+    with model_servers.running(tiny_folder, log, key="s3cret-k3y") as server:
+        yield server
+
+
+def test_a_key_opens_and_none_or_another_does_not(
+    locked: RunningServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"{locked.url}/vllm/v1"
+    with pytest.raises(ModelError, match=r"HTTP 401 Unauthorized.*set ARGO_ML_API_KEY"):
+        open_model(url)
+    monkeypatch.setenv("ARGO_ML_API_KEY", "wr0ng-k3y")
+    with pytest.raises(ModelError, match="wrong key: Bearer") as caught:
+        open_model(url)
+    assert "wr0ng-k3y" not in str(caught.value)
+    monkeypatch.setenv("ARGO_ML_API_KEY", "s3cret-k3y")
+    with caplog.at_level(logging.DEBUG):
+        model = open_model(url)
+        model.generate([generation(QUESTIONS[0])])
+        model.score([scoring(QUESTIONS[0])])
+    assert "s3cret" not in model.identity + repr(vars(model)) + caplog.text
+
+
+def test_a_key_that_cannot_be_sent(served: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "two words")
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY holds white space"):
+        open_model(f"{served.url}/vllm/v1")

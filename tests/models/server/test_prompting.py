@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx2
+
+from argo_ml.models.base import Prompt
+from argo_ml.models.server.addresses import Address
+from argo_ml.models.server.fleet import Fleet, Patience, Server
+from argo_ml.models.server.prompting import ByChat, ByTemplate, ByTokens, find_prompting
+
+PROMPT = Prompt("Be brief.", "Why?", prefix="Answer:", history="Facts.\n\n")
+
+
+class Fake:
+    """Answers by path, and keeps what it was asked."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = {f"/{path.replace('__', '/')}": value for path, value in answers.items()}
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        transport = httpx2.MockTransport(self._answer)
+        server = Server(Address("http://host"), "", 5, transport)
+        self.fleet = Fleet([server], Patience(max_retries=0))
+
+    def _answer(self, request: httpx2.Request) -> httpx2.Response:
+        path, body = request.url.path, json.loads(request.content)
+        self.asked.append((path, body))
+        answer = self.answers.get(path)
+        found = answer(body) if callable(answer) else answer
+        return httpx2.Response(404) if found is None else httpx2.Response(200, json=found)
+
+
+USAGE = {"prompt_tokens": 7, "completion_tokens": 2}
+TEXT = {"choices": [{"text": " Paris", "finish_reason": "stop"}], "usage": USAGE}
+
+
+def chat(text: str) -> dict[str, Any]:
+    return {"choices": [{"message": {"content": text}, "finish_reason": "length"}], "usage": USAGE}
+
+
+def contents(body: dict[str, Any]) -> str:
+    return "|".join(f"{each['role']}:{each['content']}" for each in body["messages"])
+
+
+def test_tokens_leave_the_assistants_turn_open() -> None:
+    fake = Fake(tokenize={"tokens": [1, 2]}, v1__completions=TEXT)
+
+    answer = ByTokens(fake.fleet, "m").complete(PROMPT, {"max_tokens": 3})
+
+    (_, rendering), (_, completing) = fake.asked
+    assert contents(rendering) == "system:Be brief.|user:Facts.\n\nWhy?|assistant:Answer:"
+    assert rendering["continue_final_message"] and not rendering["add_generation_prompt"]
+    assert (completing["prompt"], completing["max_tokens"]) == ([1, 2], 3)
+    assert completing["repetition_penalty"] == 1.0
+    assert (answer.text, answer.usage.prompt_tokens, answer.stopped) == (" Paris", 7, True)
+
+
+def test_tokens_open_a_turn_where_there_is_no_prefix() -> None:
+    fake = Fake(tokenize={"tokens": [1]})
+    ByTokens(fake.fleet, "m").render(Prompt("", "Why?"))
+    [(_, rendering)] = fake.asked
+    assert contents(rendering) == "user:Why?"
+    assert rendering["add_generation_prompt"] and not rendering["continue_final_message"]
+
+
+def test_a_template_is_followed_by_the_prefix() -> None:
+    fake = Fake(**{"apply-template": {"prompt": "<assistant>"}, "v1__completions": TEXT})
+    ByTemplate(fake.fleet, "m").complete(PROMPT, {})
+    assert fake.asked[1][1]["prompt"] == "<assistant>Answer:"
+
+
+def test_a_chat_is_told_the_prefix_and_its_answer_cut() -> None:
+    fake = Fake(v1__chat__completions=chat("Answer: Paris"))
+
+    answer = ByChat(fake.fleet, "m").complete(PROMPT, {})
+
+    asked = contents(fake.asked[0][1])
+    assert asked.endswith('user:Facts.\n\nWhy?\n\nBegin your answer with "Answer:"')
+    assert (answer.text, answer.stopped) == (" Paris", False)
+
+
+def test_system_text_opens_the_turn_where_there_is_no_such_role() -> None:
+    fake = Fake(v1__chat__completions=chat("no"))
+    ByChat(fake.fleet, "m", has_system_role=False).complete(Prompt("Be brief.", "Why?"), {})
+    assert contents(fake.asked[0][1]) == "user:Be brief.\n\nWhy?"
+
+
+def test_chats_estimate_tokens() -> None:
+    count = ByChat(Fake().fleet, "m").count_tokens
+    assert [count(""), count("one"), count("a b c"), count("word " * 8), count("日本語")] == [
+        0,
+        1,
+        3,
+        10,
+        3,
+    ]
+
+
+def ids_of(body: dict[str, Any]) -> dict[str, Any]:
+    return {"tokens": list(json.dumps(body["messages"]).encode())}
+
+
+def test_the_most_exact_way_is_found() -> None:
+    template = {"apply-template": lambda body: {"prompt": contents(body)}, "v1__completions": TEXT}
+    tokens = {"tokenize": ids_of, "v1__completions": TEXT}
+    chats = {"v1__chat__completions": chat("no")}
+    for answers, way in (
+        ({**template, **tokens, **chats}, ByTemplate),
+        ({**tokens, **chats}, ByTokens),
+        (chats, ByChat),
+        ({"tokenize": {"count": 3}, **chats}, ByChat),
+        ({"tokenize": ids_of, **chats}, ByChat),
+    ):
+        found = find_prompting(Fake(**answers).fleet, "m")
+        assert (type(found), found.has_system_role) == (way, True)
+
+
+def test_a_template_that_drops_or_refuses_system_text_is_noticed() -> None:
+    def drop(body: dict[str, Any]) -> dict[str, Any]:
+        return {"prompt": body["messages"][-1]["content"]}
+
+    def refuse(body: dict[str, Any]) -> dict[str, Any] | None:
+        return None if body["messages"][0]["role"] == "system" else chat("yes")
+
+    dropping = Fake(**{"apply-template": drop, "v1__completions": TEXT})
+    refusing = Fake(v1__chat__completions=refuse)
+    assert find_prompting(dropping.fleet, "m").describe().startswith("template-without-system:")
+    assert find_prompting(refusing.fleet, "m").describe() == "chat-without-system"
+
+
+def test_another_template_is_another_identity() -> None:
+    first, second = (
+        Fake(**{"apply-template": lambda body, mark=mark: {"prompt": mark + contents(body)}})
+        for mark in "<["
+    )
+    assert ByTemplate(first.fleet, "m").describe() == ByTemplate(first.fleet, "m").describe()
+    assert ByTemplate(first.fleet, "m").describe() != ByTemplate(second.fleet, "m").describe()

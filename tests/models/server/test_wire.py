@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import email.utils
+import time
+from typing import Any
+
+import httpx2
+import pytest
+
+from argo_ml.models.server.wire import (
+    Completions,
+    GarbageError,
+    ModelList,
+    NoAccessError,
+    PassingError,
+    RefusedError,
+    read,
+    rest_s,
+)
+
+
+def response(status: int, content: Any = None, **headers: str) -> httpx2.Response:
+    return httpx2.Response(status, json=content, headers=headers)
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_what_may_pass(status: int) -> None:
+    with pytest.raises(PassingError, match=f"HTTP {status}"):
+        read(response(status, {"detail": "busy"}), ModelList)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"error": {"message": "no such thing"}},
+        {"error": "no such thing"},
+        {"message": "no such thing"},
+        {"detail": "no such thing"},
+    ],
+)
+def test_a_refusal_says_what_the_server_says(content: dict[str, Any]) -> None:
+    with pytest.raises(RefusedError, match=r"^HTTP 404 Not Found \(no such thing\)$"):
+        read(response(404, content), ModelList)
+
+
+def test_a_refusal_without_words_has_its_status() -> None:
+    with pytest.raises(RefusedError, match=r"^HTTP 418 I'm a Teapot$"):
+        read(httpx2.Response(418, content=b"\xff"), ModelList)
+
+
+def test_a_prompt_that_is_too_long_says_what_to_lower() -> None:
+    vllm = {"error": {"message": "This model's maximum context length is 8 tokens"}}
+    llama = {"error": {"message": "the request exceeds the available context size"}}
+    for content in (vllm, llama):
+        with pytest.raises(RefusedError, match="lower top_k, chunk_size or evidence_tokens"):
+            read(response(400, content), Completions)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_no_access_names_the_variable_of_the_key(status: int) -> None:
+    with pytest.raises(NoAccessError, match="set ARGO_ML_API_KEY"):
+        read(response(status, {}), ModelList)
+
+
+@pytest.mark.parametrize("content", [b"<html>\n<body>", b"", b"{}", b'{"data": 3}', b"\xff\xfe"])
+def test_garbage_is_shown(content: bytes) -> None:
+    with pytest.raises(GarbageError, match="no answer of an OpenAI-compatible server") as caught:
+        read(httpx2.Response(200, content=content), ModelList)
+    assert "\n" not in str(caught.value)
+
+
+def test_retry_after_is_a_number_or_a_date() -> None:
+    date = email.utils.formatdate(time.time() + 30, usegmt=True)
+    assert rest_s({"retry-after": "2.5"}) == 2.5
+    assert 28 < rest_s({"retry-after": date}) <= 30
+    assert rest_s({}) == rest_s({"retry-after": "soon"}) == rest_s({"retry-after": "-3"}) == 0
+    assert rest_s({"retry-after": "86400"}) == 600
