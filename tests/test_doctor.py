@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -9,21 +10,16 @@ import pytest
 from argo_ml.command_specs import DoctorSpec
 from argo_ml.doctor import Status, checks
 from argo_ml.doctor.check import refused
-from argo_ml.doctor.machine import (
-    Gpu,
-    check_disk,
-    check_packages,
-    check_python,
-    judge_device,
-    read_gpus,
-)
+from argo_ml.doctor.gpus import check_gpus, list_gpus, process_name
+from argo_ml.doctor.machine import check_disk, check_packages, check_python, judge_device
 from argo_ml.doctor.parts import check_embedder, check_index_folder, check_model
 from argo_ml.doctor.services import check_chroma, check_tracking
 from argo_ml.errors import ArgoError
 from argo_ml.models import hub
+from argo_ml.tracking.readings import DeviceReading, DriverError, Gpu, Holder
 
 GB = 10**9
-RTX_3060 = Gpu("NVIDIA GeForce RTX 3060", 12 * GB, 11 * GB)
+RTX_3060 = Gpu(0, "GPU-6a", "NVIDIA GeForce RTX 3060", 12 * GB, 11 * GB)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +36,7 @@ def spec(**values: Any) -> DoctorSpec:
 def test_embedded_default_passes_on_this_machine(embedded_model: Path, tracking_uri: str) -> None:
     found = list(checks(spec(tracking_uri=tracking_uri, quick=True)))
 
-    assert [check.name for check in found] == [
+    assert [check.name for check in found if not check.name.startswith("GPU")] == [
         "Python",
         "packages",
         "disk",
@@ -97,7 +93,8 @@ def test_packages_of_what_is_not_installed_are_a_warning() -> None:
         ("small", 0.9, Status.ERROR),
         ("small", 1.5, Status.WARNING),
         ("small", 2.5, Status.OK),
-        ("medium", 9.0, Status.WARNING),
+        ("medium", 9.0, Status.ERROR),
+        ("full", 9.9, Status.ERROR),
         ("full", 11.0, Status.OK),
     ],
 )
@@ -144,23 +141,64 @@ def test_little_memory_is_a_warning() -> None:
     assert "1.2 GB of memory available" in found.detail
 
 
-def test_readings_of_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    import pynvml
+class RecordedDriver:
+    """One GPU and what was recorded of it; an error is raised instead of an answer."""
 
-    class Memory:
-        total, free = 12 * GB, 11 * GB
+    def __init__(self, *holders: Holder, error: DriverError | None = None) -> None:
+        self._holders = holders
+        self._error = error
 
-    for name, value in (
-        ("nvmlInit", None),
-        ("nvmlShutdown", None),
-        ("nvmlDeviceGetCount", 1),
-        ("nvmlDeviceGetHandleByIndex", "handle"),
-        ("nvmlDeviceGetMemoryInfo", Memory()),
-        ("nvmlDeviceGetName", "NVIDIA GeForce RTX 3060"),
-    ):
-        monkeypatch.setattr(pynvml, name, lambda *_, value=value: value)
+    def gpus(self) -> tuple[Gpu, ...]:
+        if self._error is not None:
+            raise self._error
+        return (RTX_3060,)
 
-    assert read_gpus() == (RTX_3060,)
+    def read(self, index: int) -> DeviceReading:
+        return DeviceReading(index)
+
+    def holders(self, index: int) -> tuple[Holder, ...]:
+        return self._holders
+
+
+def test_processes_that_hold_memory_of_a_gpu_are_listed() -> None:
+    names = {7: "python", 8: "Xorg", 9: "another user's process"}
+    driver = RecordedDriver(Holder(8, None), Holder(9, 100.4), Holder(7, 800))
+
+    [found] = check_gpus(driver, names.__getitem__)
+
+    assert (found.name, found.status) == ("GPU 0", Status.OK)
+    assert found.detail == (
+        "NVIDIA GeForce RTX 3060, 1.0 of 12.0 GB in use: python (pid 7) 800 MB, "
+        "another user's process (pid 9) 100 MB, Xorg (pid 8) memory unknown"
+    )
+
+
+def test_gpu_that_nobody_holds_says_so() -> None:
+    [found] = check_gpus(RecordedDriver())
+
+    assert "by no process that the driver shows" in found.detail
+
+
+def test_process_that_cannot_be_looked_at_is_anothers() -> None:
+    no_process = 2**22 + 1
+
+    assert process_name(no_process) == "another user's process"
+    assert process_name(os.getpid()) != "another user's process"
+
+
+def test_driver_that_does_not_answer_is_an_error() -> None:
+    driver = RecordedDriver(error=DriverError("GPU is lost"))
+
+    [found] = check_gpus(driver)
+
+    assert found.status is Status.ERROR
+    assert "GPU is lost" in found.detail
+    assert list_gpus(driver) == ()
+
+
+def test_without_a_driver_no_gpu_is_listed() -> None:
+    assert list(check_gpus(None)) == []
+    assert list_gpus(None) == ()
 
 
 def test_model_that_was_not_fetched_is_an_error(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from argo_ml.command_specs import DoctorSpec
 from argo_ml.doctor.check import Check, Status
+from argo_ml.doctor.gpus import check_gpus, list_gpus
 from argo_ml.doctor.machine import check_device, check_disk, check_packages, check_python
 from argo_ml.doctor.parts import check_embedder, check_index_folder, check_model
 from argo_ml.doctor.services import check_chroma, check_tracking
+from argo_ml.tracking.readings import open_driver
 
 __all__ = ["Check", "Status", "checks"]
 
@@ -20,7 +22,9 @@ def checks(spec: DoctorSpec) -> Iterator[Check]:
     yield check_disk(spec)
     yield check_index_folder(spec)
     yield check_tracking(spec)
-    yield check_device(spec)
+    with open_driver() as driver:
+        yield check_device(spec, list_gpus(driver))
+        yield from check_gpus(driver)
     yield check_chroma(spec)
     yield check_embedder(spec)
     yield check_model(spec)

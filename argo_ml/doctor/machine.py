@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 
 import psutil
 from packaging.requirements import Requirement
 
+from argo_ml import disk
 from argo_ml.command_specs import DoctorSpec
+from argo_ml.disk import GB, nearest_place
 from argo_ml.doctor.check import Check, Status, ok, refused, warning
 from argo_ml.errors import ModelError
 from argo_ml.models.placement import choose_gpus
+from argo_ml.tracking.readings import Gpu, torch_memory
 
 _OLDEST_PYTHON = (3, 10)
 _NAMED_PACKAGES = ("mlflow", "torch", "transformers", "sentence-transformers", "chromadb")
-_GB = 10**9
 _MIN_DISK_GB = 1
-_DISK_GB = {"small": 2, "medium": 10, "full": 10}
 _MEMORY_GB = 2
 """What the embedded model, the embedder and Python take together."""
 
@@ -64,39 +62,21 @@ def _unmet(requirement: Requirement) -> Check | None:
 
 
 def check_disk(spec: DoctorSpec, free_bytes: int | None = None) -> Check:
-    """Free space where models, indexes and calls are kept."""
-    place = nearest_place(spec.cache_path)
-    free = shutil.disk_usage(place).free if free_bytes is None else free_bytes
-    detail = f"{free / _GB:.1f} GB free at {place}"
-    fix = "free some space, or choose another cache_dir"
-    if free < _MIN_DISK_GB * _GB:
-        return Check("disk", Status.ERROR, detail, fix)
-    needed = _DISK_GB[spec.mode]
-    if free < needed * _GB:
-        return warning("disk", f"{detail}; mode={spec.mode} is safe with {needed} GB", fix)
-    return ok("disk", detail)
+    """Free space where models, indexes and calls are kept; medium and full need what they need."""
+    place = spec.cache_path
+    free = disk.free_bytes(place) if free_bytes is None else free_bytes
+    short = disk.shortage(spec.mode, place, free)
+    if not short:
+        return ok("disk", f"{free / GB:.1f} GB free at {nearest_place(place)}")
+    may_suffice = spec.mode == "small" and free >= _MIN_DISK_GB * GB
+    status = Status.WARNING if may_suffice else Status.ERROR
+    return Check("disk", status, short, "free some space, or choose another cache_dir")
 
 
-def nearest_place(path: Path) -> Path:
-    """``path`` or the nearest place above it that is there already."""
-    return next(place for place in (path, *path.parents) if place.exists())
-
-
-@dataclass(frozen=True, slots=True)
-class Gpu:
-    """One GPU as the driver reports it."""
-
-    name: str
-    total_bytes: int
-    free_bytes: int
-
-
-def check_device(spec: DoctorSpec) -> Check:
-    import torch
-
+def check_device(spec: DoctorSpec, gpus: Sequence[Gpu]) -> Check:
     memory = psutil.virtual_memory()
-    n_visible = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    return judge_device(spec, read_gpus(), n_visible, int(memory.available), os.cpu_count() or 1)
+    n_cores = os.cpu_count() or 1
+    return judge_device(spec, gpus, torch_memory.n_visible(), int(memory.available), n_cores)
 
 
 def judge_device(
@@ -107,8 +87,8 @@ def judge_device(
         chosen = choose_gpus(spec.device, spec.gpus, n_visible)
     except ModelError as error:
         return refused("device", error)
-    listed = [f"{gpu.name}, {gpu.free_bytes / _GB:.1f} GB free" for gpu in gpus]
-    processor = f"{n_cores} CPU cores, {available_bytes / _GB:.1f} GB of memory available"
+    listed = [_described(gpu) for gpu in gpus]
+    processor = f"{n_cores} CPU cores, {available_bytes / GB:.1f} GB of memory available"
     if chosen:
         shown = ", ".join(map(str, chosen))
         return ok("device", f"GPU {shown} of [{'; '.join(listed) or n_visible}]; {processor}")
@@ -116,30 +96,13 @@ def judge_device(
         fix = "install a PyTorch with CUDA (https://pytorch.org), or say device=cpu"
         seen = f"{'; '.join(listed)}, but PyTorch cannot use it"
         return warning("device", f"{seen}; {processor}", fix)
-    if available_bytes < _MEMORY_GB * _GB:
+    if available_bytes < _MEMORY_GB * GB:
         fix = f"close something: the embedded models need about {_MEMORY_GB} GB"
         return warning("device", processor, fix)
     return ok("device", f"no GPU in use; {processor}")
 
 
-def read_gpus() -> tuple[Gpu, ...]:
-    """GPUs by NVIDIA's driver; none where there is no driver."""
-    import pynvml  # type: ignore[import-untyped]
-
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return ()
-    try:
-        return tuple(_read_gpu(index) for index in range(pynvml.nvmlDeviceGetCount()))
-    finally:
-        pynvml.nvmlShutdown()
-
-
-def _read_gpu(index: int) -> Gpu:
-    import pynvml
-
-    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-    name = pynvml.nvmlDeviceGetName(handle)
-    return Gpu(str(name), int(memory.total), int(memory.free))
+def _described(gpu: Gpu) -> str:
+    if gpu.free_bytes is None:
+        return gpu.name
+    return f"{gpu.name}, {gpu.free_bytes / GB:.1f} GB free"

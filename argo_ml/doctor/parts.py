@@ -7,8 +7,8 @@ from pathlib import Path
 
 from argo_ml.command_specs import DoctorSpec
 from argo_ml.config import EMBEDDED_EMBEDDER, ExperimentSpec
+from argo_ml.disk import nearest_place
 from argo_ml.doctor.check import Check, Status, ok, refused, warning
-from argo_ml.doctor.machine import nearest_place
 from argo_ml.errors import ArgoError
 from argo_ml.models.presets import ModelSource, SourceKind, resolve
 
@@ -28,7 +28,7 @@ def check_model(spec: DoctorSpec) -> Check:
             )
         if source.kind is SourceKind.SCRIPTED and not Path(source.location).is_file():
             return Check(_MODEL, Status.ERROR, f"{source.location}: no such file")
-        if spec.quick:
+        if spec.quick and source.kind is not SourceKind.SERVER:
             return ok(_MODEL, f"{spec.model} is present (not loaded: quick)")
         from argo_ml.models import load_model
 

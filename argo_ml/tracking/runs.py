@@ -31,6 +31,7 @@ KIND = "argo.kind"
 CELL_ID = "argo.cell_id"
 SWEEP_ID = "argo.sweep_id"
 ERROR = "argo.error"
+WARNING = "argo.warning"
 OUTCOMES_TABLE = "outcomes.json"
 
 logger = logging.getLogger(__name__)
@@ -102,6 +103,21 @@ class TrackedRun:
             if present.get(key) != text
         }
         return [Param(key, text) for key, text in named.items() if key not in present]
+
+    def warn(self, message: str) -> None:
+        """Log a warning and keep it on the run."""
+        logger.warning("%s", message)
+        self.keep_warning(message)
+
+    def keep_warning(self, message: str) -> None:
+        """Keep a warning as a tag and in the description, once."""
+        with self._explained():
+            tags = self._client.get_run(self.run_id).data.tags
+        kept = tags.get(WARNING, "").splitlines()
+        if message not in kept:
+            text = "\n".join([*kept, message])[:_PARAM_LIMIT]
+            note = f"{tags.get(NOTE, '')}\n\n**Warning:** {message}".strip()
+            self.log(tags={WARNING: text, NOTE: note[:_PARAM_LIMIT]})
 
     def log_inputs(self, datasets: Sequence[InputDataset]) -> None:
         with self._explained():

@@ -95,6 +95,22 @@ def test_logging_the_same_params_again_changes_nothing(tracking: Tracking, run: 
     assert tracking.get(run.run_id).data.params == {"mu": "1.0"}
 
 
+def test_warnings_are_logged_tagged_and_described_once_each(
+    tracking: Tracking, run: TrackedRun, caplog: pytest.LogCaptureFixture
+) -> None:
+    run.log(tags={runs.NOTE: "A sweep."})
+
+    for message in ("GPU 0 is idle", "GPU 1 is warm", "GPU 0 is idle"):
+        run.warn(message)
+
+    tags = tracking.get(run.run_id).data.tags
+    assert tags[runs.WARNING] == "GPU 0 is idle\nGPU 1 is warm"
+    assert tags[runs.NOTE] == (
+        "A sweep.\n\n**Warning:** GPU 0 is idle\n\n**Warning:** GPU 1 is warm"
+    )
+    assert caplog.messages.count("GPU 0 is idle") == 2
+
+
 def test_datasets_are_recorded_with_their_digests(tracking: Tracking, run: TrackedRun) -> None:
     run.log_inputs(
         [

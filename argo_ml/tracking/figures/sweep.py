@@ -48,32 +48,42 @@ def redraw(results: Results, folder: Path) -> None:
 def _graph_1a(results: Results) -> Figure:
     figure = new_figure()
     axes = figure.add_subplot()
-    _draw_strategies(axes, results, lambda cell: cell.metrics["accuracy"], _accuracy_interval)
-    for name, (label, line) in _FLOORS.items():
-        if results.floors.get(name):
-            axes.axhline(
-                results.floors[name], color="#777777", linestyle=line, linewidth=1.1, label=label
-            )
+    draw_accuracy(axes, results)
     axes.set_ylabel("accuracy (share of questions)")
-    axes.set_ylim(-0.02, 1.02)
     price_axis(axes, results.prices)
     _title(axes, results, "Graph 1.A: accuracy", "bands: Wilson 95 %")
     legend_below(figure)
     return figure
 
 
+def draw_accuracy(axes: Axes, results: Results) -> None:
+    """Every strategy's accuracy by price, and what needs no model."""
+    _draw_strategies(axes, results, lambda cell: cell.metrics["accuracy"], _accuracy_interval)
+    for name, (label, line) in _FLOORS.items():
+        if results.floors.get(name):
+            axes.axhline(
+                results.floors[name], color="#777777", linestyle=line, linewidth=1.1, label=label
+            )
+    axes.set_ylim(-0.02, 1.02)
+
+
 def _graph_1b(results: Results) -> Figure:
     figure = new_figure()
     axes = figure.add_subplot()
-    _draw_strategies(
-        axes, results, lambda cell: cell.metrics["retrieval_calls"], _retrieval_interval
-    )
+    draw_retrievals(axes, results)
     axes.set_ylabel("retrievals per question")
-    axes.set_ylim(bottom=-0.04 * max(axes.get_ylim()[1], 1.0))
     price_axis(axes, results.prices)
     _title(axes, results, "Graph 1.B: retrieval calls", "bands: bootstrap 95 %")
     legend_below(figure)
     return figure
+
+
+def draw_retrievals(axes: Axes, results: Results) -> None:
+    """Every strategy's retrievals per question by price."""
+    _draw_strategies(
+        axes, results, lambda cell: cell.metrics["retrieval_calls"], _retrieval_interval
+    )
+    axes.set_ylim(bottom=-0.04 * max(axes.get_ylim()[1], 1.0))
 
 
 def _utility(results: Results) -> Figure:

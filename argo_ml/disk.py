@@ -1,0 +1,27 @@
+"""Free disk space, and how much an experiment wants."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+GB = 10**9
+NEEDED_GB = {"small": 2, "medium": 10, "full": 10}
+"""By mode, for models, indexes, the call cache and what tracking stores."""
+
+
+def nearest_place(path: Path) -> Path:
+    """``path`` or the nearest place above it that is there already."""
+    return next(place for place in (path, *path.parents) if place.exists())
+
+
+def free_bytes(path: Path) -> int:
+    return shutil.disk_usage(nearest_place(path)).free
+
+
+def shortage(mode: str, path: Path, free: int) -> str:
+    """One line where ``free`` bytes at ``path`` are less than the mode needs, else empty."""
+    if free >= NEEDED_GB[mode] * GB:
+        return ""
+    found = f"{free / GB:.1f} GB free at {nearest_place(path)}"
+    return f"{found}; mode={mode} needs {NEEDED_GB[mode]} GB"

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from argo_ml.disk import GB, free_bytes, nearest_place, shortage
+
+
+@pytest.mark.parametrize("mode", ["medium", "full"])
+def test_larger_modes_need_10_gb(mode: str, tmp_path: Path) -> None:
+    assert shortage(mode, tmp_path, 10 * GB) == ""
+    assert shortage(mode, tmp_path, 9 * GB) == (
+        f"9.0 GB free at {tmp_path}; mode={mode} needs 10 GB"
+    )
+
+
+def test_folder_that_is_not_there_yet_counts_as_the_one_above(tmp_path: Path) -> None:
+    assert nearest_place(tmp_path / "a" / "b") == tmp_path
+    assert free_bytes(tmp_path / "a" / "b") > 0
