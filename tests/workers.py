@@ -14,6 +14,7 @@ PRELOADED = [
     "argo_ml.experiments.study",
     "argo_ml.experiments.sweep",
     "argo_ml.models.scripted",
+    "argo_ml.testing.model_server",
     "sentence_transformers",
 ]
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from argo_ml.corpus.base import Retriever
 from argo_ml.engine.stages import RETRIEVE, StageTimes
 from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring
+from argo_ml.models.cache import request_key
 from argo_ml.observing import unobserved
 from argo_ml.pipeline.requests import Request, Requesting, Response, Retrieval
 from argo_ml.types import Outcome
@@ -23,13 +24,17 @@ RequestType = TypeVar("RequestType", Generation, Scoring)
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """An outcome and the language-model calls that its episode was the first to need.
+    """An outcome and the paid language-model calls that its episode was the first to need.
 
     Over all episodes ``paid_calls`` adds up to the calls that were executed.
     """
 
     outcome: Outcome
-    paid_calls: int
+    paid: tuple[Generation | Scoring, ...] = ()
+
+    @property
+    def paid_calls(self) -> int:
+        return len(self.paid)
 
 
 class Engine:
@@ -42,6 +47,10 @@ class Engine:
         self._retriever = retriever
         self._times = times or StageTimes()
 
+    def key(self, request: Generation | Scoring) -> str:
+        """The request's key in the cache of calls."""
+        return request_key(self._model.identity, request)
+
     def run(
         self,
         episodes: Sequence[Requesting[Outcome]],
@@ -52,7 +61,7 @@ class Engine:
         ``on_progress`` is told after each round how many episodes have finished.
         """
         live = _Live(episodes)
-        paid = [0] * len(episodes)
+        paid: list[list[Generation | Scoring]] = [[] for _ in episodes]
         answered: dict[Request, Response] = {}
         while live.requests:
             asker: dict[Request, int] = {}
@@ -60,13 +69,15 @@ class Engine:
                 asker.setdefault(request, index)
             fresh = self._execute([request for request in asker if request not in answered])
             for request, response in fresh.items():
-                if isinstance(response, (Completion, Scores)) and response.paid:
-                    paid[asker[request]] += 1
+                if _is_paid(request, response):
+                    paid[asker[request]].append(request)
             answered.update(fresh)
             for index, request in list(live.requests.items()):
                 live.advance(index, answered[request])
             on_progress(len(live.outcomes))
-        return [Finished(live.outcomes[index], paid[index]) for index in range(len(episodes))]
+        return [
+            Finished(live.outcomes[index], tuple(paid[index])) for index in range(len(episodes))
+        ]
 
     def _execute(self, pending: Sequence[Request]) -> dict[Request, Response]:
         generations = [request for request in pending if isinstance(request, Generation)]
@@ -102,6 +113,10 @@ class Engine:
             for query, found in zip(queries, evidence, strict=True):
                 responses[Retrieval(query, top_k)] = found
         return responses
+
+
+def _is_paid(request: Request, response: Response) -> TypeGuard[Generation | Scoring]:
+    return isinstance(response, (Completion, Scores)) and response.paid
 
 
 class _Live:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from argo_ml.models.base import Completion, Generation, Scores, Scoring
 from argo_ml.types import Component
@@ -49,6 +49,12 @@ class StageTimes:
             share = response.seconds / total if total else 1 / len(responses)
             stage = OF_COMPONENT[request.component] if request.component else IDLE
             self._seconds[stage] += share * seconds
+
+    def add(self, seconds: Mapping[str, float]) -> None:
+        """Time that stages took elsewhere; what was idle there is not idle here."""
+        for stage, value in seconds.items():
+            if stage != IDLE:
+                self._seconds[stage] += value
 
     def seconds(self) -> dict[str, float]:
         """Seconds of every stage until now; they add up to the time since this was made."""

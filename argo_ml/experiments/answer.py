@@ -11,6 +11,8 @@ from argo_ml.engine import Engine
 from argo_ml.experiments.grid import cell_policy, policy_table
 from argo_ml.experiments.results import PolicyTable
 from argo_ml.models import load_model
+from argo_ml.models.answering import settle_answering
+from argo_ml.models.base import can_score
 from argo_ml.models.cache import CachingModel, CallCache
 from argo_ml.observing import PASSAGES, Report, unobserved
 from argo_ml.pipeline import build_pipeline, run_episode
@@ -32,6 +34,7 @@ def answer_question(
     """Answer ``text``, by choosing among ``choices`` where there are any."""
     question = Question(id="asked", text=text, choices=choices)
     model = load_model(spec)
+    spec = settle_answering(spec, can_score(model))
     corpus = open_corpus(spec, partial(report, PASSAGES))
     solution = solve(spec.mdp(spec.retrieval_cost))
     policy = cell_policy(spec, solution)

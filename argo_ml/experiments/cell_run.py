@@ -51,11 +51,15 @@ class CellRun:
 
         return log
 
-    def finish(self, folder: Path) -> None:
-        """Store the artifacts, among them the trajectories already in ``folder``, and end."""
+    def finish(self, folder: Path, usage: Mapping[str, float]) -> None:
+        """Store the artifacts, among them the trajectories already in ``folder``, and end.
+
+        ``usage`` is the metrics of the devices; as they differ from run to run, they are kept with
+        the run alone and in no result.
+        """
         if self.finished:
             return
-        store_outcomes(self.run, self.result(), folder)
+        store_outcomes(self.run, self.result(), folder, usage)
         self.run.end()
         self.finished = True
 
@@ -71,14 +75,17 @@ class CellRun:
         )
 
 
-def store_outcomes(run: TrackedRun, result: CellResult, folder: Path) -> None:
-    """Log ``folder`` with the figures of a cell and its table of outcomes."""
+def store_outcomes(
+    run: TrackedRun, result: CellResult, folder: Path, usage: Mapping[str, float] | None = None
+) -> None:
+    """Log ``folder`` with the figures of a cell and its table of outcomes, and ``usage``."""
     save_cell_figures(result, folder / "figures")
     table = _outcomes_table(result.questions)
     (folder / runs.OUTCOMES_TABLE).write_text(json.dumps(table), encoding="utf-8")
     run.log_folder(folder)
     logged = [{"path": runs.OUTCOMES_TABLE, "type": "table"}]
-    run.log(tags={"mlflow.loggedArtifacts": json.dumps(logged)})
+    tags = {"mlflow.loggedArtifacts": json.dumps(logged)}
+    run.log(metrics=usage, tags=tags, step=len(result.questions))
 
 
 def cell_tags(cell: Cell, sweep_id: str = "") -> dict[str, str]:

@@ -17,12 +17,15 @@ from argo_ml.datasets.answers import (
 )
 from argo_ml.engine.shards import make_shards
 from argo_ml.engine.stages import LOG, StageTimes
+from argo_ml.errors import TrackingError
 from argo_ml.experiments.cell_run import TRAJECTORIES, CellRun, cell_tags
-from argo_ml.experiments.grid import Cell, run_shard
+from argo_ml.experiments.device_usage import observing_devices
+from argo_ml.experiments.gathering import Gathering
+from argo_ml.experiments.grid import Cell
 from argo_ml.experiments.journal import Journal
+from argo_ml.experiments.owner import recorded
 from argo_ml.experiments.results import Results
-from argo_ml.experiments.workbench import Workbench
-from argo_ml.models.base import CountsTokens, LanguageModel, TokenCounts
+from argo_ml.experiments.workbench import Bench
 from argo_ml.observing import EPISODES, Report
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import TrackedRun, Tracking
@@ -35,7 +38,7 @@ OWNER = "owner"
 
 def execute(
     spec: ExperimentSpec,
-    bench: Workbench,
+    bench: Bench,
     owner: TrackedRun,
     cell_runs: Sequence[CellRun],
     journal: Journal,
@@ -48,23 +51,27 @@ def execute(
     ``times`` is what the owner has spent already, where it has done more than this.
     """
     times = times or StageTimes()
-    tokens_before = _tokens(bench.model)
+    tokens_before = bench.tokens
     with (
         _failing_with(cell_runs),
         system_metrics(owner),
         tempfile.TemporaryDirectory() as temporary,
     ):
-        _run_shards(spec, bench, owner, cell_runs, journal, report, times)
+        with observing_devices(spec, times) as observed, _keeping_events(bench, owner):
+            _run_shards(spec, bench, owner, cell_runs, journal, report, times)
+        usage = observed.usage().metrics
+        for concern in observed.concerns():
+            owner.warn(concern)
         folder = Path(temporary)
         with times.timing(LOG):
             _write_records(journal, cell_runs, folder)
             for cell_run in cell_runs:
-                cell_run.finish(folder / cell_run.cell.id)
+                cell_run.finish(folder / cell_run.cell.id, usage)
             results = collect(spec, bench, owner, cell_runs)
             _store_results(owner, results, folder / OWNER)
     seconds = times.seconds()
-    owner.log(metrics={f"seconds_{stage}": value for stage, value in seconds.items()})
-    tokens = _tokens(bench.model) - tokens_before
+    owner.log(metrics={**{f"seconds_{stage}": value for stage, value in seconds.items()}, **usage})
+    tokens = bench.tokens - tokens_before
     if tokens.computed:
         owner.log(
             metrics={"tokens_computed": tokens.computed, "padding_share": tokens.wasted_share}
@@ -72,15 +79,10 @@ def execute(
     return results
 
 
-def _tokens(model: LanguageModel) -> TokenCounts:
-    """No tokens for a backend that does not make up its batches itself."""
-    return model.tokens if isinstance(model, CountsTokens) else TokenCounts()
-
-
 def open_cell_runs(
     cells: Sequence[Cell],
     spec: ExperimentSpec,
-    bench: Workbench,
+    bench: Bench,
     tracking: Tracking,
     owner: TrackedRun,
 ) -> list[CellRun]:
@@ -108,12 +110,12 @@ def open_journal(spec: ExperimentSpec, owner_id: str) -> Journal:
 
 
 def collect(
-    spec: ExperimentSpec, bench: Workbench, owner: TrackedRun, cell_runs: Sequence[CellRun]
+    spec: ExperimentSpec, bench: Bench, owner: TrackedRun, cell_runs: Sequence[CellRun]
 ) -> Results:
     questions = bench.questions.questions
     return Results(
         sweep_id=owner.run_id,
-        spec=spec.model_dump(mode="json"),
+        spec=recorded(spec),
         digests=bench.digests,
         floors={
             "majority_position": majority_position_share(questions),
@@ -128,36 +130,50 @@ def collect(
 
 def _run_shards(
     spec: ExperimentSpec,
-    bench: Workbench,
+    bench: Bench,
     owner: TrackedRun,
     cell_runs: Sequence[CellRun],
     journal: Journal,
     report: Report,
     times: StageTimes,
 ) -> None:
-    shards = make_shards(bench.questions.questions, spec.shard_size)
+    questions = bench.questions.questions
+    missing = [
+        shard for shard in make_shards(questions, spec.shard_size) if shard.index not in journal
+    ]
     cells = [cell_run.cell for cell_run in cell_runs]
-    n_episodes = len(bench.questions.questions) * len(cells)
-    n_done = 0
+    n_missing = sum(len(shard.questions) for shard in missing)
+    n_known = (len(questions) - n_missing) * len(cells)
+    told = _beginning_at(n_known, len(questions) * len(cells), report)
+    gathering = Gathering(journal, cell_runs)
+    executor = bench.executor(cells, owner.run_id, times)
     with _Background() as background:
-        for shard in shards:
-            is_new = shard.index not in journal
-            if is_new:
-                engine = bench.engine(f"{owner.run_id}/{shard.index}", times)
-                told = _beginning_at(n_done, n_episodes, report)
-                record = run_shard(shard, cells, engine, told)
-                journal.write(shard.index, record)
-            else:
-                record = journal.read(shard.index)
-            n_done += len(shard.questions) * len(cells)
-            for cell_run in cell_runs:
-                cell_run.results.extend(record.results[cell_run.cell.id])
-            if is_new or shard is shards[-1]:
-                with times.timing(LOG):
-                    background.start([cell_run.progress_logger() for cell_run in cell_runs])
-            report(EPISODES, n_done, n_episodes)
+
+        def log_progress() -> None:
+            with times.timing(LOG):
+                background.start([cell_run.progress_logger() for cell_run in cell_runs])
+
+        gathering.advance()
+        if not missing:
+            told(0)
+            log_progress()
+        for finished in executor.run(missing, told):
+            journal.write(finished.index, finished.record)
+            if gathering.advance():
+                log_progress()
         with times.timing(LOG):
             background.wait()
+
+
+@contextlib.contextmanager
+def _keeping_events(bench: Bench, owner: TrackedRun) -> Iterator[None]:
+    """What was done when memory ran out stays on the run, also where it did not help."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(TrackingError):
+            for event in bench.events:
+                owner.keep_warning(event)
 
 
 class _Background:
@@ -190,7 +206,7 @@ class _Background:
 
 
 def _beginning_at(n_before: int, n_episodes: int, report: Report) -> Callable[[int], None]:
-    """Reports a shard's episodes after those of earlier shards."""
+    """Reports episodes after those that were finished before."""
     return lambda n_finished: report(EPISODES, n_before + n_finished, n_episodes)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from argo_ml.config import CellSpec
 from argo_ml.engine import Engine
@@ -17,7 +18,6 @@ from argo_ml.experiments.trajectories import (
     question_result,
     trajectory,
 )
-from argo_ml.experiments.workbench import Workbench
 from argo_ml.pipeline import Known, Pipeline, build_pipeline, run_episode
 from argo_ml.pipeline.requests import Requesting
 from argo_ml.policies import Policy, make_policy
@@ -26,6 +26,9 @@ from argo_ml.policies.evaluation import ProgressPolicy, policy_value
 from argo_ml.policies.mdp import MDPSpec, Solution, solve
 from argo_ml.policies.thresholds import ThresholdPolicy
 from argo_ml.types import Outcome, Question
+
+if TYPE_CHECKING:
+    from argo_ml.experiments.workbench import Bench
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Cell:
         return f"{self.spec.strategy} c_r={self.spec.retrieval_cost:g}"
 
 
-def prepare_cells(specs: Sequence[CellSpec], bench: Workbench) -> list[Cell]:
+def prepare_cells(specs: Sequence[CellSpec], bench: Bench) -> list[Cell]:
     """Solve each price once and give every cell its policy."""
     solutions: dict[MDPSpec, Solution] = {}
     cells = []
@@ -55,7 +58,7 @@ def prepare_cells(specs: Sequence[CellSpec], bench: Workbench) -> list[Cell]:
                 spec=spec,
                 id=spec.cell_id(bench.digests),
                 policy=policy,
-                pipeline=build_pipeline(spec, bench.model.count_tokens),
+                pipeline=build_pipeline(spec, bench.count_tokens),
                 table=policy_table(solutions[mdp], policy),
             )
         )
@@ -114,8 +117,10 @@ def run_shard(
             key: passage_record(passage)
             for key, passage in cited_passages(done.outcome for done in finished).items()
         },
+        paid={cell.id: [] for cell in cells},
     )
     for (cell, question), done in zip(pairs, finished, strict=True):
         record.results[cell.id].append(question_result(question, done))
         record.trajectories[cell.id].append(trajectory(question, done.outcome))
+        record.paid[cell.id].append([engine.key(request) for request in done.paid])
     return record

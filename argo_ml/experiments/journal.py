@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,17 @@ from argo_ml.experiments.results import QuestionResult
 
 @dataclass(frozen=True, slots=True)
 class ShardRecord:
-    """One shard's results and trajectories by cell id, and the passages they cite by id."""
+    """One shard's results and trajectories by cell id, and the passages they cite by id.
+
+    ``paid`` are the keys of the calls that every result pays for, unless an earlier shard needs
+    them too; empty in a record of an argo_ml that ran shards in order alone, whose results are
+    settled.
+    """
 
     results: Mapping[str, list[QuestionResult]]
     trajectories: Mapping[str, list[dict[str, Any]]]
     passages: Mapping[str, dict[str, str]]
+    paid: Mapping[str, list[list[str]]] = field(default_factory=dict)
 
 
 class Journal:
@@ -60,6 +66,7 @@ class Journal:
             },
             "trajectories": record.trajectories,
             "passages": record.passages,
+            "paid": record.paid,
         }
         with partial.open("w", encoding="utf-8") as file:
             json.dump(content, file, ensure_ascii=False)
@@ -76,7 +83,8 @@ class Journal:
             cell: [QuestionResult(**row) for row in rows]
             for cell, rows in content["results"].items()
         }
-        return ShardRecord(results, content["trajectories"], content["passages"])
+        paid = content.get("paid", {})
+        return ShardRecord(results, content["trajectories"], content["passages"], paid)
 
     def records(self) -> Iterator[ShardRecord]:
         """All finished shards in order, one at a time."""

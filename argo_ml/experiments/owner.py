@@ -12,6 +12,7 @@ import yaml
 
 from argo_ml.config import ExperimentSpec
 from argo_ml.experiments.results import Record
+from argo_ml.models.server.addresses import shown
 from argo_ml.tracking import environment, runs
 from argo_ml.tracking.runs import TrackedRun, Tracking
 from argo_ml.tracking.stores import without_password
@@ -51,6 +52,7 @@ def recorded(spec: ExperimentSpec) -> dict[str, Any]:
     for name in ("tracking_uri", "chroma_url", "storage"):
         if values.get(name):
             values[name] = without_password(values[name])
+    values["server_urls"] = [shown(url) for url in values["server_urls"]]
     return values
 
 

@@ -5,26 +5,33 @@ from __future__ import annotations
 import contextlib
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 
-from argo_ml.config import CellSpec, SweepSpec, build
+from argo_ml import disk
+from argo_ml.config import CellSpec, ExecutorFields, ExperimentSpec, SweepSpec, build
+from argo_ml.engine.shards import make_shards
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.experiments.cell_run import CellRun, cell_tags
+from argo_ml.experiments.estimate import estimate
 from argo_ml.experiments.execution import RESULTS, execute, open_cell_runs, open_journal
-from argo_ml.experiments.grid import prepare_cells
+from argo_ml.experiments.executors.opening import open_bench
+from argo_ml.experiments.grid import Cell, prepare_cells
 from argo_ml.experiments.journal import Journal
 from argo_ml.experiments.metrics import sweep_metrics
 from argo_ml.experiments.owner import SPEC, load_record, pointing_at, recorded, store_spec
 from argo_ml.experiments.results import Results
-from argo_ml.experiments.workbench import Workbench
+from argo_ml.experiments.workbench import Bench, Workbench
+from argo_ml.models.answering import settle_answering
 from argo_ml.observing import Report, unobserved
 from argo_ml.tracking import runs
 from argo_ml.tracking.figures import redraw
 from argo_ml.tracking.runs import TrackedRun, Tracking, connect
 
+CommonSpec = TypeVar("CommonSpec", bound=ExperimentSpec)
 logger = logging.getLogger(__name__)
 
 
@@ -38,12 +45,22 @@ def run_sweep(spec: SweepSpec, report: Report = unobserved) -> Results:
     if spec.resume:
         return _resume(spec, tracking, report)
     name = f"sweep {spec.mode} {spec.difficulty} {spec.dataset} {Path(spec.model).name}"
-    run = tracking.adopt_or_create(name, {runs.KIND: "sweep", runs.NOTE: _describe(spec)})
+    run = tracking.adopt_or_create(name, {runs.KIND: "sweep"})
+    return sweep_into(run, spec, tracking, report)
+
+
+def sweep_into(
+    run: TrackedRun, spec: SweepSpec, tracking: Tracking, report: Report = unobserved
+) -> Results:
+    """Run a sweep as ``run``, which was made for it."""
     with run.recording_failure(), open_journal(spec, run.run_id) as journal:
+        run.log(tags={runs.NOTE: _describe(spec)})
         store_spec(run, spec)
-        bench = Workbench.open(spec, report)
-        _log_inputs(run, spec, bench)
-        return _run_cells(spec, bench, tracking, run, journal, report)
+        _warn_of_short_disk(spec)
+        with open_bench(spec, report) as bench:
+            spec = _settled(spec, bench, run)
+            _log_inputs(run, spec, bench)
+            return _run_cells(spec, bench, tracking, run, journal, report)
 
 
 def run_cell(spec: CellSpec, report: Report = unobserved) -> Results:
@@ -54,6 +71,7 @@ def run_cell(spec: CellSpec, report: Report = unobserved) -> Results:
     with run.recording_failure(), open_journal(spec, run.run_id) as journal:
         store_spec(run, spec)
         bench = Workbench.open(spec, report)
+        spec = _settled(spec, bench, run)
         [cell] = prepare_cells([spec], bench)
         run.log(tags=cell_tags(cell))
         cell_run = CellRun(cell, run)
@@ -68,14 +86,28 @@ def load_results(tracking: Tracking, run_id: str) -> Results:
     return load_record(tracking, run_id, RESULTS, Results)
 
 
-def _log_inputs(run: TrackedRun, spec: SweepSpec, bench: Workbench) -> None:
+def _log_inputs(run: TrackedRun, spec: SweepSpec, bench: Bench) -> None:
     run.log(params={**recorded(spec), **bench.digests})
     run.log_inputs(bench.inputs(spec))
 
 
+def _settled(spec: CommonSpec, bench: Bench, run: TrackedRun) -> CommonSpec:
+    """The spec that the model can carry out; where it is another one, it is stored instead."""
+    settled = settle_answering(spec, bench.can_score)
+    if settled != spec:
+        store_spec(run, settled)
+    return settled
+
+
+def _warn_of_short_disk(spec: SweepSpec) -> None:
+    short = disk.shortage(spec.mode, spec.cache_path, disk.free_bytes(spec.cache_path))
+    if short and spec.mode != "small":
+        logger.warning("%s; free some space, or choose another cache_dir", short)
+
+
 def _run_cells(
     spec: SweepSpec,
-    bench: Workbench,
+    bench: Bench,
     tracking: Tracking,
     run: TrackedRun,
     journal: Journal,
@@ -83,6 +115,7 @@ def _run_cells(
 ) -> Results:
     cells = prepare_cells(spec.cells(), bench)
     cell_runs = open_cell_runs(cells, spec, bench, tracking, run)
+    _tell_estimate(spec, bench, cells, journal, run)
     with _telling_how_to_resume(run.run_id):
         results = execute(spec, bench, run, cell_runs, journal, report)
     with tempfile.TemporaryDirectory() as folder:
@@ -92,6 +125,21 @@ def _run_cells(
     run.end()
     journal.remove()
     return results
+
+
+def _tell_estimate(
+    spec: SweepSpec, bench: Bench, cells: Sequence[Cell], journal: Journal, run: TrackedRun
+) -> None:
+    """Log what is ahead; workers elsewhere have their own models, which are not asked for it."""
+    shards = make_shards(bench.questions.questions, spec.shard_size)
+    left = [
+        question for shard in shards if shard.index not in journal for question in shard.questions
+    ]
+    if isinstance(bench, Workbench) and left:
+        found = estimate(spec, left, cells, bench, run.run_id)
+        for line in found.lines:
+            logger.info(line)
+        run.log(metrics=found.metrics)
 
 
 @contextlib.contextmanager
@@ -116,15 +164,17 @@ def _resume(spec: SweepSpec, tracking: Tracking, report: Report) -> Results:
         full_spec = _stored_spec(spec, home)
         with open_journal(full_spec, spec.resume) as journal, run.recording_failure():
             run.reopen()
-            bench = Workbench.open(full_spec, report)
-            _check_unchanged(spec.resume, stored.data.params, bench.digests)
-            # It may have been killed before it came to this; what is there already is left alone.
-            _log_inputs(run, full_spec, bench)
-            return _run_cells(full_spec, bench, home, run, journal, report)
+            _warn_of_short_disk(full_spec)
+            with open_bench(full_spec, report) as bench:
+                _check_unchanged(spec.resume, stored.data.params, bench.digests)
+                full_spec = _settled(full_spec, bench, run)
+                # It may have been killed before it came to this; what is there is left alone.
+                _log_inputs(run, full_spec, bench)
+                return _run_cells(full_spec, bench, home, run, journal, report)
 
 
 def _stored_spec(spec: SweepSpec, home: Tracking) -> SweepSpec:
-    """The sweep's own spec; only where to track and cache is taken from the command."""
+    """The sweep's own spec; where to track, cache and find servers or workers is the command's."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             path = home.download(spec.resume, SPEC, Path(folder))
@@ -140,9 +190,18 @@ def _stored_spec(spec: SweepSpec, home: Tracking) -> SweepSpec:
             **values,
             "tracking_uri": spec.tracking_uri,
             "cache_dir": spec.cache_dir,
+            "server_urls": spec.server_urls or values.get("server_urls", ()),
+            **_given_executor(spec),
             "resume": spec.resume,
         },
     )
+
+
+def _given_executor(spec: SweepSpec) -> dict[str, object]:
+    """What the command says of executors, if anything; else the sweep's own goes on."""
+    names = ExecutorFields.model_fields
+    given = not spec.model_fields_set.isdisjoint(names)
+    return {name: getattr(spec, name) for name in names} if given else {}
 
 
 def _check_unchanged(sweep_id: str, params: Mapping[str, str], digests: Mapping[str, str]) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from argo_ml.config import ExperimentSpec
 from argo_ml.corpus import Corpus, open_corpus
 from argo_ml.datasets import QuestionSet, load_questions
 from argo_ml.engine import Engine
 from argo_ml.engine.stages import StageTimes
+from argo_ml.experiments.executors import Executor, LocalExecutor
+from argo_ml.experiments.grid import Cell
 from argo_ml.models import load_model
-from argo_ml.models.base import LanguageModel
+from argo_ml.models.base import CountsTokens, LanguageModel, TellsEvents, TokenCounts, can_score
 from argo_ml.models.cache import CachingModel, CallCache
 from argo_ml.models.call_store import model_digest
 from argo_ml.observing import PASSAGES, Report, unobserved
@@ -19,17 +23,53 @@ from argo_ml.pipeline import prompts
 from argo_ml.tracking.runs import InputDataset
 
 
+class Bench(Protocol):
+    """What the cells of an experiment share, wherever it is."""
+
+    @property
+    def questions(self) -> QuestionSet: ...
+
+    @property
+    def digests(self) -> dict[str, str]: ...
+
+    @property
+    def tokens(self) -> TokenCounts:
+        """Those computed until now; none for a backend that does not make up its batches itself."""
+
+    @property
+    def can_score(self) -> bool:
+        """Whether the model can score choices."""
+
+    @property
+    def events(self) -> Sequence[str]:
+        """What the model did when memory ran out, as far as it is known here."""
+
+    def inputs(self, spec: ExperimentSpec) -> list[InputDataset]: ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]: ...
+
+    def executor(self, cells: Sequence[Cell], payer: str, times: StageTimes) -> Executor:
+        """What runs shards through ``cells``; executed calls are remembered as ``payer``'s."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workbench:
+    """A bench in this process."""
+
     questions: QuestionSet
     corpus: Corpus
     model: LanguageModel
     cache: CallCache
 
     @classmethod
-    def open(cls, spec: ExperimentSpec, report: Report = unobserved) -> Workbench:
-        """Load questions first: they are the cheapest to be wrong."""
-        questions = load_questions(spec)
+    def open(
+        cls,
+        spec: ExperimentSpec,
+        report: Report = unobserved,
+        questions: QuestionSet | None = None,
+    ) -> Workbench:
+        """Load questions, where none are given, first: they are the cheapest to be wrong."""
+        questions = questions or load_questions(spec)
         model = load_model(spec)
         corpus = open_corpus(spec, partial(report, PASSAGES))
         return cls(questions, corpus, model, CallCache(spec.calls_path))
@@ -43,6 +83,18 @@ class Workbench:
             "prompts_digest": prompts.digest(),
         }
 
+    @property
+    def tokens(self) -> TokenCounts:
+        return self.model.tokens if isinstance(self.model, CountsTokens) else TokenCounts()
+
+    @property
+    def can_score(self) -> bool:
+        return can_score(self.model)
+
+    @property
+    def events(self) -> Sequence[str]:
+        return self.model.events if isinstance(self.model, TellsEvents) else ()
+
     def inputs(self, spec: ExperimentSpec) -> list[InputDataset]:
         questions, corpus = self.questions, self.corpus
         return [
@@ -55,6 +107,12 @@ class Workbench:
             ),
             InputDataset("corpus", corpus.digest, corpus.source, "corpus", corpus.n_passages),
         ]
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self.model.count_tokens(texts)
+
+    def executor(self, cells: Sequence[Cell], payer: str, times: StageTimes) -> Executor:
+        return LocalExecutor(partial(self.engine, payer, times), cells)
 
     def engine(self, payer: str, times: StageTimes | None = None) -> Engine:
         """An engine whose executed calls are remembered as paid by ``payer``."""

@@ -211,4 +211,4 @@ def test_cached_run_executes_nothing_and_its_new_payer_pays_nothing(
     other = Engine(CachingModel(recorder, cache, "two"), recorder).run(sweep_episodes(recorder))
     assert recorder.n_executed == executed
     assert repeated == first
-    assert other == [replace(done, paid_calls=0) for done in first]
+    assert other == [replace(done, paid=()) for done in first]

@@ -22,6 +22,7 @@ from argo_ml.experiments.study.search import Search, seeds
 from argo_ml.experiments.study.space import SearchSpace
 from argo_ml.experiments.study.storage import StudyStore
 from argo_ml.experiments.workbench import Workbench
+from argo_ml.models.answering import settle_answering
 from argo_ml.observing import Report, unobserved
 from argo_ml.study_spec import StudySpec
 from argo_ml.tracking import runs
@@ -44,6 +45,7 @@ def run_study(spec: StudySpec, report: Report = unobserved) -> StudyReport:
         storage.check(spec.storage)
     times = StageTimes()
     bench = Workbench.open(spec, report)
+    spec = settle_answering(spec, bench.can_score)
     tests = test_bench(spec, bench)
     digests = {**bench.digests, "test_questions_digest": tests.questions.digest}
     store = StudyStore(spec, storage.study_name(spec, digests))
