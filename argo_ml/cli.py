@@ -20,13 +20,15 @@ from argo_ml.command_specs import (
     AnswerSpec,
     CachePruneSpec,
     CacheSpec,
+    CompareSpec,
     DoctorSpec,
     FetchSpec,
     IndexSpec,
+    PlanSpec,
     VerifySpec,
 )
 from argo_ml.config import CellSpec, SweepSpec
-from argo_ml.errors import ArgoError, ConfigError, TrackingError
+from argo_ml.errors import ArgoError, ConfigError, ModelError, TrackingError
 from argo_ml.observing import PASSAGES
 from argo_ml.options import spec_command
 from argo_ml.study_spec import StudySpec
@@ -69,6 +71,17 @@ def sweep(spec: SweepSpec) -> None:
     with rendering.progress() as report:
         results = run_sweep(spec, report)
     rendering.print_results(results)
+
+
+@spec_command(cli, CompareSpec, "compare")
+def compare(spec: CompareSpec) -> None:
+    """Run the same sweep for several models under one MLflow run, and compare them."""
+    from argo_ml import rendering
+    from argo_ml.experiments.model_comparison import run_comparison
+
+    with rendering.progress() as report:
+        found = run_comparison(spec, report)
+    rendering.print_comparison(found)
 
 
 @spec_command(cli, CellSpec, "run")
@@ -131,6 +144,30 @@ def doctor(spec: DoctorSpec) -> None:
         if check.status is Status.ERROR:
             failed.append(check.name)
     _raise_if_failed(failed)
+
+
+@spec_command(cli, PlanSpec, "plan")
+def plan(spec: PlanSpec) -> None:
+    """Show where a model's weights would go, and how large a batch could be."""
+    from argo_ml import rendering
+    from argo_ml.models.planning import plan_model
+
+    planned = plan_model(spec)
+    rendering.print_plan(planned)
+    if not planned.plan.fits:
+        raise ModelError(planned.complaint)
+
+
+@spec_command(cli, SweepSpec, "estimate")
+def estimate(spec: SweepSpec) -> None:
+    """Say what a sweep would need: calls, tokens, time and disk."""
+    from argo_ml import rendering
+    from argo_ml.experiments.estimate import run_estimate
+
+    with rendering.progress() as report:
+        found = run_estimate(spec, report)
+    for line in found.lines:
+        click.echo(line)
 
 
 @spec_command(cli, VerifySpec, "verify")

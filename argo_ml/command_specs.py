@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from argo_ml.config import (
     CacheFields,
@@ -13,14 +14,32 @@ from argo_ml.config import (
     ExperimentSpec,
     ModelFields,
     ModeName,
+    Names,
+    SweepSpec,
     operational,
 )
+
+_UNITS = {"gb": 10**9, "gib": 2**30, "mb": 10**6, "mib": 2**20}
 
 
 def _split_bars(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split("|") if part.strip())
     return value
+
+
+def _split_sizes(value: object) -> object:
+    """``12GB,11.5GiB`` in bytes."""
+    if not isinstance(value, str):
+        return value
+    return tuple(_bytes(part.strip()) for part in value.split(",") if part.strip())
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(GB|GiB|MB|MiB)", text, re.IGNORECASE)
+    if not found:
+        raise ValueError(f"{text} is no size; write 12GB or 11.5GiB")
+    return int(float(found[1]) * _UNITS[found[2].lower()])
 
 
 class AnswerSpec(CellSpec):
@@ -56,6 +75,33 @@ class DoctorSpec(ModelFields, CorpusFields):
         "", **operational("MLflow tracking URI; empty for MLflow's own default.")
     )
     quick: bool = Field(False, **operational("true: do not load the model and the embedder."))
+
+
+class PlanSpec(ModelFields, CacheFields):
+    """A model and the machine that it is to run on, this one or a described one."""
+
+    devices: Annotated[tuple[int, ...], BeforeValidator(_split_sizes)] = Field(
+        (),
+        **operational("Memory of a described machine's GPUs, such as 12GB,12GB; empty: this one."),
+    )
+
+
+class CompareSpec(SweepSpec):
+    """The same sweep for several models."""
+
+    models: Names = Field(
+        (), description="Models, comma-separated; the others are compared with the first."
+    )
+    resume: str = Field("", **operational("Run id of an unfinished comparison to continue."))
+
+    @model_validator(mode="after")
+    def _models_valid(self) -> CompareSpec:
+        given = ",".join(self.models)
+        if len(self.models) < 2:
+            raise ValueError(f"models={given}: name two or more, such as qwen2.5-3b,qwen2.5-7b")
+        if len(set(self.models)) != len(self.models):
+            raise ValueError(f"models={given} repeats a model")
+        return self
 
 
 class VerifySpec(CacheFields):

@@ -128,25 +128,68 @@ class CorpusFields(CacheFields):
 class ModelFields(Spec):
     model: str = Field(
         EMBEDDED_MODEL,
-        description="Preset, local folder, GGUF file, hub id, or scripted:FILE.",
+        description="Preset, folder, GGUF file, hub id, server:NAME, or scripted:FILE.",
     )
     device: str = Field("auto", **operational("auto, cpu, or cuda."))
     gpus: Annotated[tuple[int, ...], BeforeValidator(_split_commas)] = Field(
-        (), **operational("GPU ids to use, comma-separated; empty for all visible ones.")
+        (),
+        **operational("GPU ids to use, comma-separated; auto or empty: the fewest that do; none."),
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="auto: float32 on CPU, bfloat16 on GPUs that have it, else float16."
+    )
+    quantization: Literal["none", "8bit", "4bit"] = Field(
+        "none", description="Weights of linear layers by bitsandbytes, on GPUs: none, 8bit or 4bit."
     )
     batch_tokens: int | None = Field(
         None,
         ge=128,
         **operational("Most tokens, with padding, in one batch; empty: what free memory allows."),
     )
+    threads: int | None = Field(
+        None, ge=1, **operational("CPU threads of PyTorch; empty: PyTorch's own choice.")
+    )
     prefix_cache_mb: int = Field(
         1024,
         ge=0,
         **operational("MiB for prompts' beginnings that later prompts reuse; 0: none."),
     )
+    server_urls: Names = Field(
+        (),
+        **operational(
+            "URLs for model=server:NAME, comma-separated; several servers share the load."
+        ),
+    )
+    server_concurrency: int = Field(
+        16, ge=1, le=64, **operational("Requests to servers under way at once.")
+    )
+    request_timeout_s: Positive = Field(
+        300.0, **operational("Seconds to wait for a server's answer.")
+    )
+    max_retries: int = Field(
+        5, ge=0, **operational("Further tries of a request that failed for a passing reason.")
+    )
+
+    @model_validator(mode="after")
+    def _servers_named(self) -> ModelFields:
+        if self.model.startswith("server:"):
+            from argo_ml.models.server.addresses import check_names
+
+            check_names(self.model, self.server_urls)
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gpus_in_words(cls, values: object) -> object:
+        """auto is as if not given, and none is the CPU."""
+        if not isinstance(values, dict) or values.get("gpus") not in ("auto", "none"):
+            return values
+        others = {name: value for name, value in values.items() if name != "gpus"}
+        if values["gpus"] == "auto":
+            return others
+        if values.get("device", "auto") == "cuda":
+            raise ValueError("gpus=none: device=cuda needs one; leave one out")
+        return {**others, "device": "cpu"}
 
 
 class EpisodeFields(Spec):
@@ -281,7 +324,41 @@ class CellSpec(ExperimentSpec):
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-class SweepSpec(ExperimentSpec):
+class ExecutorFields(Spec):
+    """Who runs the shards of a sweep."""
+
+    executor: Literal["local", "ray"] | None = Field(
+        None, **operational("local or empty: this process; ray: workers with a model each.")
+    )
+    workers: int | None = Field(
+        None,
+        ge=1,
+        **operational("ray: workers; empty: as many as there are GPUs for, else one per machine."),
+    )
+    gpus_per_worker: int | None = Field(
+        None, ge=0, **operational("ray: GPUs of each worker; empty: 1 where there are GPUs.")
+    )
+    ray_address: str = Field(
+        "", **operational("ray: auto or HOST:PORT of a cluster; empty: start Ray here.")
+    )
+
+    @model_validator(mode="after")
+    def _ray_wanted(self) -> ExecutorFields:
+        for name in ("workers", "gpus_per_worker", "ray_address"):
+            value = getattr(self, name)
+            if self.executor != "ray" and value not in (None, ""):
+                raise ValueError(f"{name}={value} needs executor=ray")
+        return self
+
+    @model_validator(mode="after")
+    def _address_readable(self) -> ExecutorFields:
+        host, _, port = self.ray_address.rpartition(":")
+        if self.ray_address not in ("", "auto") and not (host and port.isdecimal()):
+            raise ValueError(f"ray_address={self.ray_address} must be auto or HOST:PORT")
+        return self
+
+
+class SweepSpec(ExecutorFields, ExperimentSpec):
     """A grid of cells: every strategy at every retrieval cost."""
 
     strategies: Names = Field(DEFAULT_STRATEGIES, description="Strategies, comma-separated.")
@@ -290,6 +367,16 @@ class SweepSpec(ExperimentSpec):
     )
     n_prices: int | None = Field(None, ge=1, description="Number of prices; empty for the mode's.")
     resume: str = Field("", **operational("Run id of an unfinished sweep to continue."))
+
+    @model_validator(mode="after")
+    def _worker_gpus_wanted(self) -> SweepSpec:
+        n_gpus = self.gpus_per_worker
+        refused = {"cpu": n_gpus, "cuda": n_gpus == 0}
+        if refused.get(self.device):
+            raise ValueError(
+                f"gpus_per_worker={n_gpus} does not go with device={self.device}; leave one out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _grid_valid(self) -> SweepSpec:

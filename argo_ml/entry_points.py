@@ -12,7 +12,15 @@ from typing import Any
 
 import yaml
 
-from argo_ml.command_specs import AnswerSpec, DoctorSpec, FetchSpec, IndexSpec, VerifySpec
+from argo_ml.command_specs import (
+    AnswerSpec,
+    CompareSpec,
+    DoctorSpec,
+    FetchSpec,
+    IndexSpec,
+    PlanSpec,
+    VerifySpec,
+)
 from argo_ml.config import CellSpec, Spec, SweepSpec
 from argo_ml.options import default_text, value_type
 from argo_ml.study_spec import StudySpec
@@ -22,9 +30,12 @@ ENTRY_POINTS: Mapping[str, tuple[str, type[Spec]]] = MappingProxyType(
         "main": ("sweep", SweepSpec),
         "run": ("run", CellSpec),
         "tune": ("tune", StudySpec),
+        "compare": ("compare", CompareSpec),
         "index": ("index", IndexSpec),
         "fetch": ("fetch", FetchSpec),
         "doctor": ("doctor", DoctorSpec),
+        "plan": ("plan", PlanSpec),
+        "estimate": ("estimate", SweepSpec),
         "verify": ("verify", VerifySpec),
         "answer": ("answer", AnswerSpec),
     }

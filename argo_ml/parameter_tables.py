@@ -12,7 +12,15 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from annotated_types import Ge, Gt, Le
 from pydantic.fields import FieldInfo
 
-from argo_ml.command_specs import AnswerSpec, CachePruneSpec, DoctorSpec, FetchSpec, VerifySpec
+from argo_ml.command_specs import (
+    AnswerSpec,
+    CachePruneSpec,
+    CompareSpec,
+    DoctorSpec,
+    FetchSpec,
+    PlanSpec,
+    VerifySpec,
+)
 from argo_ml.config import (
     CacheFields,
     CellSpec,
@@ -47,20 +55,24 @@ Parameters marked ○ cannot change a number of a result, and so do not count in
 where files lie, how much runs at once. Questions, documents and models count by their contents.
 """
 
+_EXPERIMENTS = "`main`, `compare`, `estimate`, `run`, `tune`, `index`, `answer`"
+
 GROUPS: tuple[tuple[str, str, type[Spec], type[Spec] | None], ...] = (
-    ("Questions", "`main`, `run`, `tune`, `index`, `answer`", QuestionFields, None),
+    ("Questions", _EXPERIMENTS, QuestionFields, None),
     ("Cache", "all", CacheFields, None),
-    ("Corpus", "`main`, `run`, `tune`, `index`, `answer`, `doctor`", CorpusFields, CacheFields),
-    ("Model", "`main`, `run`, `tune`, `index`, `answer`, `doctor`", ModelFields, None),
-    ("Episode", "`main`, `run`, `tune`, `index`, `answer`", EpisodeFields, None),
-    ("Decision process", "`main`, `run`, `tune`, `index`, `answer`", MDPFields, None),
-    ("Tracking and execution", "`main`, `run`, `tune`, `index`, `answer`", TrackingFields, None),
-    ("Sweep", "`main`", SweepSpec, ExperimentSpec),
+    ("Corpus", f"{_EXPERIMENTS}, `doctor`", CorpusFields, CacheFields),
+    ("Model", f"{_EXPERIMENTS}, `doctor`, `plan`", ModelFields, None),
+    ("Episode", _EXPERIMENTS, EpisodeFields, None),
+    ("Decision process", _EXPERIMENTS, MDPFields, None),
+    ("Tracking and execution", _EXPERIMENTS, TrackingFields, None),
+    ("Sweep", "`main`, `compare`, `estimate`", SweepSpec, ExperimentSpec),
+    ("Comparison", "`compare`", CompareSpec, SweepSpec),
     ("Cell", "`run`, `answer`", CellSpec, ExperimentSpec),
     ("Study", "`tune`", StudySpec, ExperimentSpec),
     ("Answer", "`answer`", AnswerSpec, CellSpec),
     ("Fetch", "`fetch`", FetchSpec, CacheFields),
     ("Doctor", "`doctor`, beside those of model and corpus", DoctorSpec, None),
+    ("Plan", "`plan`, beside those of the model", PlanSpec, DoctorSpec),
     ("Verify", "`verify`", VerifySpec, CacheFields),
     ("Pruning the call cache", "`argo-ml cache prune`", CachePruneSpec, CacheFields),
 )

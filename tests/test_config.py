@@ -64,6 +64,17 @@ def test_empty_strings_mean_not_set() -> None:
         ({"retrieval_costs": "0.1,0"}, "retrieval_costs=0: input should be greater than 0"),
         ({"retrieval_costs": "0.1,0.1"}, "retrieval_costs=0.1,0.1 repeats a value"),
         ({"retrieval_costs": "cheap"}, "retrieval_costs=cheap: input should be a valid number"),
+        ({"threads": "0"}, "threads=0: input should be greater than or equal to 1"),
+        ({"workers": "2"}, "workers=2 needs executor=ray"),
+        ({"ray_address": "auto"}, "ray_address=auto needs executor=ray"),
+        (
+            {"executor": "ray", "ray_address": "head"},
+            "ray_address=head must be auto or HOST:PORT",
+        ),
+        (
+            {"executor": "ray", "gpus_per_worker": "2", "device": "cpu"},
+            "gpus_per_worker=2 does not go with device=cpu",
+        ),
         ({"p_s": "0"}, "p_s=0: input should be greater than 0"),
         ({"p_s": "1.2"}, "p_s=1.2: input should be less than or equal to 1"),
         ({"mu": "nan"}, "mu=nan: input should be a finite number"),

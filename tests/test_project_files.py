@@ -18,6 +18,7 @@ from argo_ml.entry_points import ENTRY_POINTS, project_text
 from argo_ml.experiments.metrics import sweep_metrics
 from argo_ml.options import SpecCommand
 from argo_ml.parameter_tables import parameters_text
+from argo_ml.tracking.readings import DeviceUsage, ProcessUsage
 
 try:
     import tomllib
@@ -118,6 +119,17 @@ def test_every_metric_is_documented() -> None:
     recorded = {*sweep_metrics(results), *(name for cell in results.cells for name in cell.metrics)}
 
     generic = {re.sub(r"^((mean|best)_[a-z]+)_.*", r"\1_<strategy>", name) for name in recorded}
+    assert sorted(name for name in generic if f"`{name}`" not in text) == []
+
+
+def test_every_metric_of_devices_is_documented() -> None:
+    device = DeviceUsage(0, 1, 1, 1, 1, 1, 1)
+    text = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
+
+    recorded = {*device.metrics, *ProcessUsage(1, 1).metrics}
+
+    assert len(recorded) == 7
+    generic = {name.replace("gpu_0_", "gpu_<i>_") for name in recorded}
     assert sorted(name for name in generic if f"`{name}`" not in text) == []
 
 

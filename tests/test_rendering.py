@@ -15,7 +15,7 @@ from argo_ml.corpus import Corpus, Rejected
 from argo_ml.doctor import Check, Status
 from argo_ml.experiments.answer import Answered
 from argo_ml.experiments.verify import Verdict
-from argo_ml.rendering.progress import LineReport
+from argo_ml.rendering.progress import LineReport, TimeLeft
 from argo_ml.tracking.location import RunLocation
 from argo_ml.types import (
     Action,
@@ -164,6 +164,18 @@ def test_time_left_follows_the_speed() -> None:
         clock.now += 10.0
 
     assert out.getvalue().splitlines()[-1] == "episodes 30/100 (30%), 1 min 10 s left"
+
+
+def test_after_the_first_tenth_the_time_left_is_right_within_a_fifth() -> None:
+    seconds = [95.0, 118.0, 88.0, 105.0, 92.0, 101.0, 99.0, 108.0, 97.0, 90.0]
+    clock = Clock()
+    time_left = TimeLeft(clock)
+    time_left.update(40, 440)
+
+    for n_shards, taken in enumerate(seconds, start=1):
+        clock.now += taken
+        foretold = time_left.update(40 + 40 * n_shards, 440)
+        assert foretold == pytest.approx(sum(seconds[n_shards:]), rel=0.2)
 
 
 def test_nothing_is_told_twice() -> None:

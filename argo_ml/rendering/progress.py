@@ -17,15 +17,14 @@ from rich.progress import (
     TaskID,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 
+from argo_ml.durations import duration
 from argo_ml.observing import Report
 from argo_ml.rendering.console import console
 
 LINE_EVERY_SHARE = 0.1
 LINE_EVERY_S = 30.0
-_SPEED_WINDOW_S = 120.0
 
 
 @contextlib.contextmanager
@@ -63,12 +62,12 @@ class _UnitLines:
         self._console = target
         self._unit = unit
         self._clock = clock
-        self._estimate = _Estimate(target, clock)
+        self._time_left = TimeLeft(clock)
         self._shown = 0
         self._shown_at = clock()
 
     def update(self, n_finished: int, n_total: int) -> None:
-        time_left = self._estimate.update(n_finished, n_total)
+        time_left = self._time_left.update(n_finished, n_total)
         is_end = n_finished == n_total
         n_more = n_finished - self._shown
         is_late = self._clock() - self._shown_at >= LINE_EVERY_S
@@ -77,22 +76,29 @@ class _UnitLines:
             return
         self._shown, self._shown_at = n_finished, self._clock()
         share = f"{n_finished / n_total:.0%}"
-        rest = "" if is_end or time_left is None else f", {_duration(time_left)} left"
+        rest = "" if is_end or time_left is None else f", {duration(time_left)} left"
         self._console.print(f"{self._unit} {n_finished}/{n_total} ({share}){rest}", soft_wrap=True)
 
 
-class _Estimate:
-    """Seconds left by the recent speed, as rich computes it for its bars."""
+class TimeLeft:
+    """Seconds left by the mean speed since the first report, which tells what was done before.
 
-    def __init__(self, target: Console, clock: GetTimeCallable) -> None:
-        self._progress = Progress(
-            console=target, disable=True, get_time=clock, speed_estimate_period=_SPEED_WINDOW_S
-        )
-        self._task = self._progress.add_task("", total=None)
+    Shards are alike, so the mean over all of them foretells the rest better than the last one.
+    """
+
+    def __init__(self, clock: GetTimeCallable) -> None:
+        self._clock = clock
+        self._began_at: float | None = None
+        self._n_before = 0
 
     def update(self, n_finished: int, n_total: int) -> float | None:
-        self._progress.update(self._task, completed=n_finished, total=n_total)
-        return self._progress.tasks[0].time_remaining
+        """None as long as nothing has been finished."""
+        if self._began_at is None:
+            self._began_at, self._n_before = self._clock(), n_finished
+        n_done = n_finished - self._n_before
+        if n_done <= 0:
+            return None
+        return (self._clock() - self._began_at) / n_done * (n_total - n_finished)
 
 
 class _BarReport:
@@ -106,19 +112,21 @@ class _BarReport:
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             console=target,
-            speed_estimate_period=_SPEED_WINDOW_S,
         )
+        self._times_left: dict[str, TimeLeft] = {}
 
     def __call__(self, unit: str, n_finished: int, n_total: int) -> None:
         if not self._tasks:
             self._until_the_end.enter_context(self._progress)
             self._until_the_end.enter_context(_log_above_bar())
         if unit not in self._tasks:
-            self._tasks[unit] = self._progress.add_task(unit, total=n_total)
-        self._progress.update(self._tasks[unit], completed=n_finished)
+            self._tasks[unit] = self._progress.add_task(unit, total=n_total, left="")
+            self._times_left[unit] = TimeLeft(time.monotonic)
+        seconds = self._times_left[unit].update(n_finished, n_total)
+        left = "" if seconds is None else f"{duration(seconds)} left"
+        self._progress.update(self._tasks[unit], completed=n_finished, left=left)
 
 
 @contextlib.contextmanager
@@ -135,11 +143,3 @@ def _log_above_bar() -> Iterator[None]:
         for handler, stream in moved:
             if stream is not None:
                 handler.setStream(stream)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -13,10 +13,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from places import linked_cache
 
+from argo_ml import disk
 from argo_ml.cli import execute
 from argo_ml.config import SweepSpec, build
-from argo_ml.engine import Engine
 from argo_ml.errors import ConfigError, TrackingError
+from argo_ml.experiments.executors import local
 from argo_ml.experiments.results import Results
 from argo_ml.experiments.sweep import load_results, run_sweep
 from argo_ml.experiments.verify import verify_sweep
@@ -118,6 +119,28 @@ def test_cell_records_params_metrics_curves_inputs_and_artifacts(
     assert {"trajectories.jsonl", "outcomes.json", "figures"} <= names
 
 
+def test_readings_are_metrics_of_the_runs_and_not_of_the_results(
+    shared_spec: MakeSpec, finished: Results
+) -> None:
+    sweep, cells = sweep_run(MlflowClient(shared_spec().tracking_uri), finished.sweep_id)
+
+    [peak] = {cell.data.metrics["memory_peak_mb"] for cell in cells}
+    assert sweep.data.metrics["memory_peak_mb"] == peak > 0
+    assert all("cpu_utilization_mean" in run.data.metrics for run in (sweep, *cells))
+    assert not [cell for cell in finished.cells if "memory_peak_mb" in cell.metrics]
+
+
+def test_medium_sweep_on_a_full_disk_says_so_and_runs(
+    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(disk, "free_bytes", lambda path: 9 * disk.GB)
+
+    results = run_sweep(spec(mode="medium", n_prices=1))
+
+    assert results.cells
+    assert [text for text in caplog.messages if "9.0 GB free" in text and "needs 10 GB" in text]
+
+
 def test_sweep_records_both_graphs_and_a_complete_json(
     shared_spec: MakeSpec, finished: Results, tmp_path: Path
 ) -> None:
@@ -148,6 +171,15 @@ def test_second_sweep_pays_nothing_and_gives_the_same_numbers(
     assert sum(row.lm_calls_paid for cell in second.cells for row in cell.questions) == 0
 
 
+def test_other_prices_whose_trajectories_are_known_pay_nothing(
+    shared_spec: MakeSpec, finished: Results
+) -> None:
+    other = run_sweep(shared_spec(retrieval_costs="0.03,0.15"))
+
+    assert {cell.retrieval_cost for cell in other.cells}.isdisjoint(finished.prices)
+    assert sum(row.lm_calls_paid for cell in other.cells for row in cell.questions) == 0
+
+
 def test_shard_size_changes_no_number(spec: MakeSpec, finished: Results) -> None:
     assert numbers(run_sweep(spec(shard_size=1))) == numbers(finished)
 
@@ -157,15 +189,15 @@ class Interruption(BaseException):
 
 
 def interrupt_after(n_shards: int, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    run, calls = Engine.run, []
+    run, calls = local.run_shard, []
 
-    def run_or_raise(self: Engine, *arguments: Any) -> Any:
+    def run_or_raise(*arguments: Any) -> Any:
         calls.append(1)
         if len(calls) > n_shards:
             raise error
-        return run(self, *arguments)
+        return run(*arguments)
 
-    monkeypatch.setattr(Engine, "run", run_or_raise)
+    monkeypatch.setattr(local, "run_shard", run_or_raise)
 
 
 def test_interrupted_sweep_goes_on_where_it_stopped(
