@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TypeVar
 
+from argo_ml.interruption import checkpoint
 from argo_ml.models.base import (
     Completion,
     Generation,
@@ -73,6 +74,7 @@ class CachingModel:
         # Slices of similar length keep the padding of the model's batches low.
         missing.sort(key=lambda key: _length(by_key[key]), reverse=True)
         for start in range(0, len(missing), self._slice_size):
+            checkpoint()
             part = missing[start : start + self._slice_size]
             try:
                 responses = execute([by_key[key] for key in part])

@@ -8,6 +8,7 @@ from argo_ml.engine import Engine
 from argo_ml.engine.shards import Shard
 from argo_ml.experiments.executors.base import FinishedShard, OnProgress
 from argo_ml.experiments.grid import Cell, run_shard
+from argo_ml.interruption import checkpoint, finishing_batches
 
 
 class LocalExecutor:
@@ -21,10 +22,12 @@ class LocalExecutor:
         n_before = 0
         for shard in shards:
             told = _beginning_at(n_before, on_progress)
-            record = run_shard(shard, self._cells, self._make_engine(), told)
+            with finishing_batches():
+                record = run_shard(shard, self._cells, self._make_engine(), told)
             n_before += len(shard.questions) * len(self._cells)
             on_progress(n_before)
             yield FinishedShard(shard.index, record)
+            checkpoint()
 
 
 def _beginning_at(n_before: int, on_progress: OnProgress) -> OnProgress:

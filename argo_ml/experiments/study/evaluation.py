@@ -13,6 +13,7 @@ from argo_ml.experiments.grid import Cell, episodes, prepare_cells
 from argo_ml.experiments.results import QuestionResult
 from argo_ml.experiments.trajectories import question_result
 from argo_ml.experiments.workbench import Workbench
+from argo_ml.interruption import checkpoint, finishing_batches
 from argo_ml.pipeline import Known
 from argo_ml.policies.search import Settings
 from argo_ml.study_spec import StudySpec
@@ -56,9 +57,11 @@ class Evaluator:
         for index, questions in enumerate(self._blocks):
             engine = self._bench.engine(f"{payer}/{index}", self.times)
             pairs = [(cell, question) for question in questions]
-            finished = engine.run(episodes(pairs, self._known))
+            with finishing_batches():
+                finished = engine.run(episodes(pairs, self._known))
             rows = tuple(map(question_result, questions, finished))
             yield Block(questions, tuple(finished), rows)
+            checkpoint()
 
     def rows(self, settings: Settings, payer: str) -> Sequence[QuestionResult]:
         """All questions under these settings, remembered."""

@@ -1,0 +1,78 @@
+"""A polite stop, in this process and as a user sends it to a sweep."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from argo_ml.interruption import checkpoint, finishing_batches
+from argo_ml.models.base import Completion, Generation
+from argo_ml.models.cache import CachingModel, CallCache
+from argo_ml.models.scripted import ScriptedModel
+from argo_ml.testing.models import generation
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_first_signal_waits_for_the_checkpoint(
+    number: signal.Signals, caplog: pytest.LogCaptureFixture
+) -> None:
+    reached = False
+    with pytest.raises(KeyboardInterrupt), finishing_batches(), caplog.at_level(logging.WARNING):
+        os.kill(os.getpid(), number)
+        reached = True
+        checkpoint()
+    assert reached
+    assert "stopping when the present batch is finished" in caplog.text
+    checkpoint()
+
+
+def test_a_second_one_does_not() -> None:
+    with pytest.raises(KeyboardInterrupt), finishing_batches():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        pytest.fail("the second signal was not raised")
+    checkpoint()
+
+
+def test_handlers_are_as_before_afterwards() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with finishing_batches():
+        assert signal.getsignal(signal.SIGTERM) != before
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_other_threads_are_left_alone() -> None:
+    seen = []
+
+    def work() -> None:
+        with finishing_batches():
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [signal.getsignal(signal.SIGINT)]
+
+
+class Interrupted(ScriptedModel):
+    """Gets a signal while it answers."""
+
+    def generate(self, requests: Sequence[Generation]) -> list[Completion]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return super().generate(requests)
+
+
+def test_the_batch_under_way_is_stored_and_no_other_is_begun(tmp_path: Path) -> None:
+    (tmp_path / "script.json").write_text('{"default": "hash"}')
+    cache = CallCache(tmp_path / "calls.sqlite")
+    model = CachingModel(Interrupted.read(tmp_path / "script.json"), cache, "me", slice_size=2)
+    requests = [generation(f"question {n}") for n in range(6)]
+    with pytest.raises(KeyboardInterrupt), finishing_batches():
+        model.generate(requests)
+    assert cache.stats().entries["generate"] == 2
