@@ -8,15 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import small_study
 import torch
+from mlflow import MlflowClient
+from places import linked_cache
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from argo_ml.config import SweepSpec, build
 from argo_ml.errors import ModelError
+from argo_ml.experiments.sweep import run_sweep
+from argo_ml.models import loading
 from argo_ml.models.base import Generation, Prompt
 from argo_ml.models.placement import Plan
 from argo_ml.models.recovery import RecoveringModel
 from argo_ml.models.transformers_model import TransformersModel
 from argo_ml.testing.models import CHOICES, QUESTIONS, LanguageModelSuite, generation, scoring
+from argo_ml.tracking.runs import WARNING
 
 CPU = Plan((), {"": "cpu"}, 0, 4096, True)
 REQUESTS = [Generation(Prompt("", f"Number {n}"), 3, stop=()) for n in range(6)]
@@ -135,3 +142,66 @@ def test_each_step_is_logged(loader: Loader, caplog: pytest.LogCaptureFixture) -
     with caplog.at_level(logging.WARNING):
         model = open_with(loader)
     assert [record.getMessage() for record in caplog.records] == list(model.events)
+
+
+class Faults:
+    """Loads weights as the package does; the n-th load or forward pass runs out of memory."""
+
+    def __init__(self, load_weights: Callable[..., Any]) -> None:
+        self._load_weights = load_weights
+        self.n_loads = self.n_forwards = 0
+        self.fails_at_load = self.fails_at_forward = 0
+
+    def __call__(self, *arguments: Any) -> Any:
+        self.n_loads += 1
+        if self.n_loads == self.fails_at_load:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        model = self._load_weights(*arguments)
+        model.register_forward_pre_hook(self._count)
+        return model
+
+    def _count(self, module: Any, arguments: Any) -> None:
+        self.n_forwards += 1
+        if self.n_forwards == self.fails_at_forward:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+@pytest.fixture
+def sweep_values(tmp_path: Path, tiny_folder: Path, tracking_uri: str) -> dict[str, Any]:
+    return {
+        **small_study.write(tmp_path),
+        "model": str(tiny_folder),
+        "device": "cpu",
+        "n_questions": "3",
+        "tracking_uri": tracking_uri,
+        "prefix_cache_mb": "0",
+    }
+
+
+def sweep_rows(values: dict[str, Any], cache: Path) -> tuple[str, list[dict[str, Any]]]:
+    found = run_sweep(build(SweepSpec, {**values, "cache_dir": cache}))
+    rows = [
+        row.model_dump(exclude={"lm_seconds"}) for cell in found.cells for row in cell.questions
+    ]
+    return found.sweep_id, rows
+
+
+def test_a_sweep_ends_with_the_same_results_wherever_memory_ran_out(
+    sweep_values: dict[str, Any],
+    tmp_path: Path,
+    warm_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, expected = sweep_rows(sweep_values, linked_cache(warm_cache, tmp_path / "calm"))
+    client = MlflowClient(sweep_values["tracking_uri"])
+    load_weights = loading.load_weights
+    for stage, n in (("load", 1), ("forward", 1), ("forward", 10)):
+        faults = Faults(load_weights)
+        setattr(faults, f"fails_at_{stage}", n)
+        monkeypatch.setattr(loading, "load_weights", faults)
+        sweep_id, rows = sweep_rows(
+            sweep_values, linked_cache(warm_cache, tmp_path / f"{stage}{n}")
+        )
+        assert rows == expected
+        assert faults.n_loads == (2 if stage == "load" else 1)
+        assert client.get_run(sweep_id).data.tags[WARNING].startswith("out of memory")

@@ -163,7 +163,9 @@ class Crew:
 
     def _lose(self, job: Job, error: Exception) -> None:
         """Replace a worker and put its shard first in the queue, unless that was tried enough."""
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        # It may only be out of reach, and would keep its GPUs.
+        self._ray.kill(job.worker)
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         self._losses[job.name] += 1
         if self._losses[job.name] == MOST_LOSSES:
             raise ArgoError(

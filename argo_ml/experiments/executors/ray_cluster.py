@@ -19,7 +19,7 @@ from argo_ml.models.placement import choose_gpus
 OBJECT_STORE_BYTES = 256 * 2**20
 """Shared memory of a Ray that is started here: shards and their records, a few MB each."""
 QUIET: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
-"""Ray would print pages where a machine is lost; what workers warn of comes with their results."""
+"""Without everything that workers print; what they warn of comes with their results."""
 CONNECT_TIMEOUT_S = 5.0
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 

@@ -67,6 +67,7 @@ class Worker:
         self._bench: Workbench | None = None
         self._cells: tuple[tuple[CellSpec, ...], Sequence[Cell]] = ((), ())
         self._n_finished = 0
+        self._n_events = 0
         self._warnings = _Warnings()
         logging.getLogger("argo_ml").addHandler(self._warnings)
 
@@ -94,7 +95,7 @@ class Worker:
     def run(self, shard: Shard, specs: tuple[CellSpec, ...], payer: str) -> ShardWork:
         """The shard through the cells of ``specs``; executed calls are ``payer``'s."""
         bench, times = self.bench, StageTimes()
-        tokens_before, n_events = bench.tokens, len(bench.events)
+        tokens_before = bench.tokens
         self._n_finished = 0
         engine = bench.engine(payer, times)
         record = run_shard(shard, self._prepared(specs), engine, self._count)
@@ -102,7 +103,7 @@ class Worker:
             record=record,
             seconds=times.seconds(),
             tokens=bench.tokens - tokens_before,
-            events=tuple(bench.events[n_events:]),
+            events=self._new_events(),
             warnings=self._warnings.taken(),
         )
 
@@ -112,6 +113,12 @@ class Worker:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self.bench.count_tokens(texts)
+
+    def _new_events(self) -> tuple[str, ...]:
+        """Those since the last shard, or since the model was begun to be opened."""
+        found = tuple(self.bench.events[self._n_events :])
+        self._n_events += len(found)
+        return found
 
     def _count(self, n_finished: int) -> None:
         self._n_finished = n_finished

@@ -38,6 +38,9 @@ REFERENCES = ("argo", "always_retrieve", "always_reason", "random")
 REPORT = "report.json"
 BEST = "best"
 STORAGE = "study.sqlite"
+SHARD_SIZE = 50
+"""Least questions that run together on the test split: nothing is pruned there, and large batches
+are faster."""
 N_TRAJECTORIES = 10
 """Most trials of a front that keep their trajectories."""
 
@@ -117,13 +120,16 @@ def _judge(
 ) -> Results:
     """Run the best settings and the references on the test questions."""
     spec = search.spec
-    test_spec = build(ExperimentSpec, {**spec.shared(), "split": spec.test_split})
+    shard_size = max(spec.shard_size, SHARD_SIZE)
+    values = {**spec.shared(), "split": spec.test_split, "shard_size": shard_size}
+    test_spec = build(ExperimentSpec, values)
     specs: list[CellSpec] = []
     for price, trial in chosen.items():
         base = {**test_spec.model_dump(), "retrieval_cost": price}
         specs += [build(CellSpec, {**base, "strategy": strategy}) for strategy in REFERENCES]
         tuned = cell_spec(spec, storage.settings_of(trial), price)
-        specs.append(tuned.model_copy(update={"split": spec.test_split}))
+        here = {"split": spec.test_split, "shard_size": shard_size}
+        specs.append(tuned.model_copy(update=here))
     # The best settings may be those of a reference.
     cells = prepare_cells(list(dict.fromkeys(specs)), tests)
     cell_runs = open_cell_runs(cells, test_spec, tests, search.tracking, search.run)

@@ -139,9 +139,9 @@ def seeds(spec: StudySpec, space: SearchSpace) -> list[dict[str, float]]:
     """Trials to begin with, as the space encodes them: settings that are known to be sensible.
 
     The defaults with the solver's thresholds at each price, Always-Retrieve and Always-Reason up
-    to the same threshold, and the thresholds of the original study's middle price. What a range
-    excludes is left out. Those with fewest steps come first: the first trial runs whole, and what
-    it finds lets dearer ones be pruned.
+    to the same threshold, the thresholds of the original study's middle price, and answering at
+    once. What a range excludes is left out. Those with fewest steps come first: the first trial
+    runs whole, and what it finds lets dearer ones be pruned.
     """
     defaults = {name: getattr(spec, name) for name in spec.ranges if name not in THRESHOLDS}
     pairs: list[tuple[float, float]] = []
@@ -150,7 +150,7 @@ def seeds(spec: StudySpec, space: SearchSpace) -> list[dict[str, float]]:
         pairs.append((solution.theta_cont, solution.theta_star))
     # The corners: retrieving only, and reasoning only, up to the first pair's second threshold.
     theta_star = pairs[0][1]
-    pairs += [(theta_star, theta_star), (0.0, theta_star)]
+    pairs += [(theta_star, theta_star), (0.0, theta_star), (0.0, 0.0)]
     pairs.sort(key=lambda pair: n_steps(spec, *pair))
     encoded = [
         space.encode({**defaults, "theta_cont": theta_cont, "theta_star": theta_star})
