@@ -79,8 +79,11 @@ def test_every_model_has_a_sweep_below_one_run(
 
 
 def test_the_table_has_a_row_per_model_with_the_difference(
-    finished: ModelComparison, capsys: pytest.CaptureFixture[str]
+    finished: ModelComparison,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     print_comparison(finished)
     shown = capsys.readouterr().out
     assert shown.count("other.json") == 2 + 1

@@ -204,7 +204,7 @@ def test_what_would_fit_is_named(seven_billion: Demand) -> None:
 def test_what_would_not_fit_either_is_left_out(seven_billion: Demand) -> None:
     assert list(alternatives(seven_billion, machine(5)))[:2] == [
         "5 GPUs with 5 GB",
-        "model=qwen2.5-1.5b",
+        "model=qwen2.5-0.5b",
     ]
 
 

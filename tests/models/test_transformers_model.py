@@ -14,6 +14,7 @@ from argo_ml.config import ExperimentSpec
 from argo_ml.errors import ModelError
 from argo_ml.models import LanguageModel, load_model
 from argo_ml.models.base import CountsTokens, Generation, Prompt, Scoring
+from argo_ml.models.recovery import RecoveringModel
 from argo_ml.models.transformers_model import TransformersModel
 from argo_ml.testing.models import LanguageModelSuite
 
@@ -105,8 +106,7 @@ def test_history_is_the_beginning_of_the_turn(tiny: LanguageModel) -> None:
 
 
 def test_longer_history_computes_its_end_alone(tiny_folder: Path, tmp_path: Path) -> None:
-    model = open_folder(tiny_folder, tmp_path, prefix_cache_mb=64)
-    assert isinstance(model, TransformersModel)
+    model = loaded(open_folder(tiny_folder, tmp_path, prefix_cache_mb=64))
     first, second = growing_prompts()[2:]
     model.generate([Generation(first, 1)])
     [prompt] = model._encode([Generation(second, 1)])
@@ -132,8 +132,14 @@ def naive_log_likelihood(model: Any, prompt: Sequence[int], choice: Sequence[int
 @pytest.fixture
 def library_model(smollm: LanguageModel) -> tuple[Any, Any]:
     """Model and tokenizer to use without any of this package."""
-    assert isinstance(smollm, TransformersModel)
-    return smollm._forward._model, smollm._tokenizer
+    model = loaded(smollm)
+    return model._forward._model, model._tokenizer
+
+
+def loaded(model: LanguageModel) -> TransformersModel:
+    """What stands behind the recovery from running out of memory."""
+    assert isinstance(model, RecoveringModel)
+    return model._model
 
 
 def test_scores_equal_a_plain_forward_pass(

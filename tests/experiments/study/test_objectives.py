@@ -63,10 +63,11 @@ def test_a_trial_as_good_as_the_best_goes_on() -> None:
     assert not is_clearly_worse(Utility(PRICES), rows(mixed), [rows(mixed)])
 
 
-def test_no_trial_is_stopped_before_twenty_questions_or_without_a_best() -> None:
+def test_no_trial_is_stopped_before_ten_questions_or_without_a_best() -> None:
     best = rows([True] * 40)
-    assert not is_clearly_worse(Utility(PRICES), rows([False] * 19), [best])
-    assert not is_clearly_worse(Utility(PRICES), rows([False] * 20), [])
+    assert not is_clearly_worse(Utility(PRICES), rows([False] * 9), [best])
+    assert is_clearly_worse(Utility(PRICES), rows([False] * 10), [best])
+    assert not is_clearly_worse(Utility(PRICES), rows([False] * 10), [])
 
 
 def test_with_two_values_only_a_dominated_region_is_stopped() -> None:
