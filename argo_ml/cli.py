@@ -41,13 +41,15 @@ EXIT_INTERRUPTED = 130
 _DEBUG = "ARGO_ML_DEBUG"
 _RUN_ID = "MLFLOW_RUN_ID"
 
-QUIET_ENVIRONMENT = {
+ENVIRONMENT = {
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
     "GIT_PYTHON_REFRESH": "quiet",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "TOKENIZERS_PARALLELISM": "false",
 }
-"""Set where the user has not: silences what nobody can act on."""
+"""Set where the user has not: numbers GPUs as nvidia-smi does, and silences what nobody can act
+on."""
 
 
 @click.group(name="argo-ml", context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,7 +60,7 @@ def cli(debug: bool) -> None:
     if debug:
         os.environ[_DEBUG] = "1"
     _prepare_logging()
-    for name, value in QUIET_ENVIRONMENT.items():
+    for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
 
 

@@ -1,9 +1,11 @@
-"""Pictures of a finished sweep in MLflow's user interface, taken in a headless Chromium.
+"""Pictures of a finished sweep or study in MLflow's user interface, in a headless Chromium.
 
     python tools/screenshots.py --backend-store-uri sqlite:///mlflow.db --sweep RUN_ID --folder docs
+    python tools/screenshots.py --backend-store-uri sqlite:///mlflow.db --study RUN_ID --folder docs
 
 Starts `mlflow ui` on the store, and fails where the interface does not show what it should: the
-sweep with its cells nested, the cells side by side, and Graph 1.A among the artifacts.
+sweep with its cells nested, the cells side by side, and Graph 1.A among the artifacts; the study
+with its trials nested and sorted by utility, and their parallel coordinates.
 """
 
 from __future__ import annotations
@@ -19,8 +21,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlflow import MlflowClient
+from mlflow.entities import Run
 from playwright.sync_api import Page, sync_playwright
 
+KIND = "argo.kind"
 TIMEOUT_MS = 60_000
 SETTLE_MS = 2_000
 SIZE = {"width": 1500, "height": 760}
@@ -31,28 +35,55 @@ SHOWN = {"x": 0, "y": 0, "width": 1112, "height": 760}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backend-store-uri", required=True)
-    parser.add_argument("--sweep", required=True)
+    shown = parser.add_mutually_exclusive_group(required=True)
+    shown.add_argument("--sweep")
+    shown.add_argument("--study")
     parser.add_argument("--folder", type=Path, default=Path("docs"))
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     given = parser.parse_args()
     client = MlflowClient(given.backend_store_uri)
-    experiment = client.get_run(given.sweep).info.experiment_id
-    cells = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{given.sweep}'")
-    names = sorted(cell.info.run_name for cell in cells)
-    compared = [cell.info.run_id for cell in cells if cell.data.params["retrieval_cost"] == "0.02"]
     with interface(given.backend_store_uri) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=given.chromium, args=["--no-sandbox", "--disable-gpu"]
         )
         page = browser.new_page(viewport=SIZE, device_scale_factor=1)
         page.set_default_timeout(TIMEOUT_MS)
-        nested(page, url, experiment, names)
-        page.screenshot(path=given.folder / "mlflow_sweep.png", clip=SHOWN)
-        side_by_side(page, url, experiment, compared)
-        page.screenshot(path=given.folder / "mlflow_compare.png", clip=SHOWN)
-        artifact(page, url, experiment, given.sweep)
-        page.screenshot(path=given.folder / "mlflow_graph_1a.png", clip=SHOWN)
+        if given.sweep:
+            picture_sweep(page, url, client, given.sweep, given.folder)
+        else:
+            picture_study(page, url, client, given.study, given.folder)
         browser.close()
+
+
+def picture_sweep(page: Page, url: str, client: MlflowClient, sweep: str, folder: Path) -> None:
+    experiment = client.get_run(sweep).info.experiment_id
+    cells = children(client, experiment, sweep)
+    names = sorted(cell.info.run_name for cell in cells)
+    compared = [cell.info.run_id for cell in cells if cell.data.params["retrieval_cost"] == "0.02"]
+    nested(page, url, experiment, names)
+    page.screenshot(path=folder / "mlflow_sweep.png", clip=SHOWN)
+    side_by_side(page, url, experiment, compared)
+    page.screenshot(path=folder / "mlflow_compare.png", clip=SHOWN)
+    artifact(page, url, experiment, sweep)
+    page.screenshot(path=folder / "mlflow_graph_1a.png", clip=SHOWN)
+
+
+def picture_study(page: Page, url: str, client: MlflowClient, study: str, folder: Path) -> None:
+    experiment = client.get_run(study).info.experiment_id
+    trials = [run for run in children(client, experiment, study) if run.data.tags[KIND] == "trial"]
+    best = max(trials, key=lambda run: run.data.metrics.get("utility", float("-inf")))
+    page.goto(
+        f"{url}/#/experiments/{experiment}/runs?orderByKey=metrics.%60utility%60&orderByAsc=false"
+    )
+    page.get_by_text(best.info.run_name, exact=True).first.wait_for()
+    page.wait_for_timeout(SETTLE_MS)
+    page.screenshot(path=folder / "mlflow_study.png", clip=SHOWN)
+    side_by_side(page, url, experiment, [run.info.run_id for run in trials])
+    page.screenshot(path=folder / "mlflow_parallel.png", clip=SHOWN)
+
+
+def children(client: MlflowClient, experiment: str, parent: str) -> list[Run]:
+    return list(client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{parent}'"))
 
 
 @contextlib.contextmanager

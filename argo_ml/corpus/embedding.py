@@ -91,7 +91,8 @@ def load_embedder(
 ) -> SentenceEmbedder:
     """The embedded model, a model in a local folder, or one of the hub. Raises `ModelError`.
 
-    It goes to the first GPU that ``device`` and ``gpus`` allow, else to the CPU.
+    It goes to the first GPU that the language model is on, or that ``device`` and ``gpus`` allow,
+    else to the CPU.
     """
     from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer, __version__
@@ -118,7 +119,11 @@ def _torch_device(device: str, gpus: Sequence[int]) -> str:
     import torch
 
     chosen = choose_gpus(device, gpus, torch.cuda.device_count())
-    return f"cuda:{chosen[0]}" if chosen else "cpu"
+    if not chosen:
+        return "cpu"
+    # Beside the language model, where there is one: other GPUs are somebody else's.
+    used = [gpu for gpu in chosen if torch.cuda.memory_allocated(gpu)] or chosen[:1]
+    return f"cuda:{used[0]}"
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -29,6 +30,7 @@ from argo_ml.errors import ModelError
 from argo_ml.models import placement
 from argo_ml.models.placement import Demand, Device, Plan
 from argo_ml.models.skeleton import Skeleton
+from argo_ml.tracking.readings import DriverError, driver_indices, open_driver
 
 # Transformers annotates these in part only, and some of it wrongly.
 _models: Any = AutoModelForCausalLM
@@ -91,7 +93,7 @@ class Machine:
         """What is there now. Raises `ModelError` for a device or GPU that is not."""
         n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
         chosen = placement.choose_gpus(device, gpus, n_gpus)
-        found = tuple(_device(index) for index in chosen)
+        found = _devices(chosen)
         has_bfloat16 = bool(found) and torch.cuda.is_bf16_supported(including_emulation=False)
         return cls(found, not gpus, has_bfloat16, int(psutil.virtual_memory().available))
 
@@ -106,9 +108,33 @@ class Machine:
         )
 
 
-def _device(index: int) -> Device:
+def _devices(chosen: Sequence[int]) -> tuple[Device, ...]:
+    """By the driver where it can tell, since asking CUDA claims memory on every GPU asked about."""
+    told = _told_by_driver() if len(chosen) > 1 else {}
+    return tuple(told.get(index) or _told_by_cuda(index) for index in chosen)
+
+
+def _told_by_cuda(index: int) -> Device:
     free, total = torch.cuda.mem_get_info(index)
     return Device(index, free, total, torch.cuda.get_device_name(index))
+
+
+def _told_by_driver() -> dict[int, Device]:
+    """Nothing where the driver does not answer, or may count GPUs otherwise than PyTorch."""
+    if os.environ.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
+        return {}
+    with open_driver() as driver:
+        try:
+            gpus = {gpu.index: gpu for gpu in driver.gpus()} if driver else {}
+        except DriverError:
+            return {}
+    numbers = driver_indices(list(gpus.values()), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    known = [(number, gpus[index]) for number, index in numbers.items()]
+    return {
+        number: Device(number, gpu.free_bytes, gpu.total_bytes, gpu.name)
+        for number, gpu in known
+        if gpu.free_bytes and gpu.total_bytes
+    }
 
 
 def load_config(files: Files) -> Any:
