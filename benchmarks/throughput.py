@@ -21,6 +21,7 @@ from argo_ml.config import SweepSpec, build
 from argo_ml.models import load_model
 from argo_ml.models.chat import PromptIds
 from argo_ml.models.packed_linear import PackedLinear
+from argo_ml.models.recovery import RecoveringModel
 from argo_ml.models.transformers_model import TransformersModel
 from benchmarks.reporting import report
 
@@ -36,8 +37,8 @@ def main() -> None:
     parser.add_argument("--new-tokens", type=int, default=16)
     given = parser.parse_args()
     model = load_model(build(SweepSpec, {"model": given.model, "prefix_cache_mb": 0}))
-    assert isinstance(model, TransformersModel)
-    rows = [measure(model, *shape, given.new_tokens) for shape in SHAPES]
+    assert isinstance(model, RecoveringModel)
+    rows = [measure(model.loaded, *shape, given.new_tokens) for shape in SHAPES]
     report("throughput", rows, model=given.model, threads=torch.get_num_threads())
 
 

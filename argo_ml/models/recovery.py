@@ -49,6 +49,11 @@ class RecoveringModel:
         return self._model.identity
 
     @property
+    def loaded(self) -> TransformersModel:
+        """The model as it is loaded now."""
+        return self._model
+
+    @property
     def tokens(self) -> TokenCounts:
         return self._spent + self._model.tokens
 

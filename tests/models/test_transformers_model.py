@@ -139,7 +139,7 @@ def library_model(smollm: LanguageModel) -> tuple[Any, Any]:
 def loaded(model: LanguageModel) -> TransformersModel:
     """What stands behind the recovery from running out of memory."""
     assert isinstance(model, RecoveringModel)
-    return model._model
+    return model.loaded
 
 
 def test_scores_equal_a_plain_forward_pass(
