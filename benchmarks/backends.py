@@ -159,8 +159,10 @@ def network(precision: str) -> tuple[Any, Any]:
     digest = files_digest([files.folder / files.gguf_file], spec.cache_path / "model_digests.json")
     files = converted_files(files, f"sha256:{digest}", "float32", spec.cache_path)
     config = loading.load_config(files)
-    machine = Machine.look("cpu", ())
-    return loading.load_weights(files, config, precision, machine, 0), loading.load_tokenizer(files)
+    demand = loading.make_demand(files, config, precision, "none", prefix_bytes=0)
+    plan = next(Machine.look("cpu", ()).plans(demand))
+    model = loading.load_weights(files, config, precision, "none", plan)
+    return model, loading.load_tokenizer(files)
 
 
 def wrapped(model: Any, tokenizer: Any, precision: str, packed: bool = False) -> TransformersModel:
