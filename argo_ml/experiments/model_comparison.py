@@ -11,8 +11,7 @@ from pathlib import Path
 
 from argo_ml.command_specs import CompareSpec
 from argo_ml.config import SweepSpec, build
-from argo_ml.errors import ConfigError
-from argo_ml.experiments.owner import load_record, pointing_at, recorded
+from argo_ml.experiments.owner import find_resumed, load_record, pointing_at, recorded
 from argo_ml.experiments.results import CellResult, Record, Results
 from argo_ml.experiments.statistics import paired_difference
 from argo_ml.experiments.sweep import load_results, run_sweep, sweep_into
@@ -87,11 +86,8 @@ def run_comparison(spec: CompareSpec, report: Report = unobserved) -> ModelCompa
 
 
 def _resume(spec: CompareSpec, tracking: Tracking, report: Report) -> ModelComparison:
-    stored = tracking.get(spec.resume)
-    if stored.data.tags.get(runs.KIND) != "comparison":
-        raise ConfigError(f"resume={spec.resume}: that run is not a comparison")
+    stored, home = find_resumed(tracking, spec.resume, "comparison")
     with pointing_at(spec.resume, "comparison", tracking):
-        home = Tracking(tracking.client, stored.info.experiment_id, tracking.uri)
         if stored.info.status == "FINISHED":
             return load_record(home, spec.resume, COMPARISON, ModelComparison)
         run = TrackedRun(tracking.client, spec.resume)

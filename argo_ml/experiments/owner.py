@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+from mlflow.entities import Run
 
 from argo_ml.config import ExperimentSpec
+from argo_ml.errors import ConfigError
 from argo_ml.experiments.results import Record
 from argo_ml.models.server.addresses import shown
 from argo_ml.tracking import environment, runs
@@ -35,6 +37,17 @@ def pointing_at(owner_id: str, kind: str, tracking: Tracking) -> Iterator[None]:
     with pointer.recording_failure():
         yield
         pointer.end()
+
+
+def find_resumed(tracking: Tracking, run_id: str, kind: str) -> tuple[Run, Tracking]:
+    """The run to continue, and its own experiment.
+
+    Raises `ConfigError` for a run of another kind and `TrackingError` where there is none.
+    """
+    stored = tracking.get(run_id)
+    if stored.data.tags.get(runs.KIND) != kind:
+        raise ConfigError(f"resume={run_id}: that run is not a {kind}")
+    return stored, Tracking(tracking.client, stored.info.experiment_id, tracking.uri)
 
 
 def load_record(

@@ -22,7 +22,14 @@ from argo_ml.experiments.executors.opening import open_bench
 from argo_ml.experiments.grid import Cell, prepare_cells
 from argo_ml.experiments.journal import Journal
 from argo_ml.experiments.metrics import sweep_metrics
-from argo_ml.experiments.owner import SPEC, load_record, pointing_at, recorded, store_spec
+from argo_ml.experiments.owner import (
+    SPEC,
+    find_resumed,
+    load_record,
+    pointing_at,
+    recorded,
+    store_spec,
+)
 from argo_ml.experiments.results import Results
 from argo_ml.experiments.workbench import Bench, Workbench
 from argo_ml.models.answering import settle_answering
@@ -152,11 +159,8 @@ def _telling_how_to_resume(sweep_id: str) -> Iterator[None]:
 
 
 def _resume(spec: SweepSpec, tracking: Tracking, report: Report) -> Results:
-    stored = tracking.get(spec.resume)
-    if stored.data.tags.get(runs.KIND) != "sweep":
-        raise ConfigError(f"resume={spec.resume}: that run is not a sweep")
+    stored, home = find_resumed(tracking, spec.resume, "sweep")
     with pointing_at(spec.resume, "sweep", tracking):
-        home = Tracking(tracking.client, stored.info.experiment_id, tracking.uri)
         if stored.info.status == "FINISHED":
             logger.info("sweep %s is finished; its results are shown as they are", spec.resume)
             return load_results(home, spec.resume)
