@@ -86,10 +86,15 @@ def parameters_text() -> str:
 
 
 def _group(title: str, entry_points: str, spec: type[Spec], base: type[Spec] | None) -> str:
-    elsewhere = set(base.model_fields) if base else set()
+    elsewhere = base.model_fields if base else {}
     if spec is DoctorSpec:
-        elsewhere |= set(_SHOWN_WITH_DOCTOR)
-    rows = [_row(name, field) for name, field in spec.model_fields.items() if name not in elsewhere]
+        elsewhere = _SHOWN_WITH_DOCTOR
+    # What a spec declares anew, such as another default, is shown with it too.
+    rows = [
+        _row(name, field)
+        for name, field in spec.model_fields.items()
+        if name not in elsewhere or _row(name, field) != _row(name, elsewhere[name])
+    ]
     head = f"\n## {title}\n\nOf {entry_points}.\n\n| parameter | default | values | meaning |\n"
     return head + "|---|---|---|---|\n" + "".join(rows)
 
