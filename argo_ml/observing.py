@@ -10,6 +10,9 @@ Report = Callable[[str, int, int], None]
 EPISODES = "episodes"
 PASSAGES = "passages"
 TRIALS = "trials"
+MODEL_SECONDS = "model seconds"
+"""Of the model's foretold time; not shown, but a better measure of what is left than episodes,
+which end together."""
 
 
 def unobserved(*counts: object) -> None:

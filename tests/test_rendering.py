@@ -15,6 +15,7 @@ from argo_ml.corpus import Corpus, Rejected
 from argo_ml.doctor import Check, Status
 from argo_ml.experiments.answer import Answered
 from argo_ml.experiments.verify import Verdict
+from argo_ml.observing import MODEL_SECONDS
 from argo_ml.rendering.progress import LineReport, TimeLeft
 from argo_ml.tracking.location import RunLocation
 from argo_ml.types import (
@@ -176,6 +177,21 @@ def test_after_the_first_tenth_the_time_left_is_right_within_a_fifth() -> None:
         clock.now += taken
         foretold = time_left.update(40 + 40 * n_shards, 440)
         assert foretold == pytest.approx(sum(seconds[n_shards:]), rel=0.2)
+
+
+def test_episodes_that_end_together_are_timed_by_what_the_model_was_foretold_to_take() -> None:
+    clock = Clock()
+    report, out = report_lines(clock)
+
+    for second in range(0, 100, 10):
+        clock.now = float(second)
+        report(MODEL_SECONDS, second, 110)
+        report("episodes", 20 * (second >= 80), 200)
+
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "episodes 0/200 (0%), 1 min 20 s left"
+    assert lines[-1] == "episodes 20/200 (10%), 30 s left"
+    assert MODEL_SECONDS not in out.getvalue()
 
 
 def test_nothing_is_told_twice() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from argo_ml.models.base import Completion, Generation, Scores, Scoring
@@ -28,6 +28,8 @@ class StageTimes:
     def __init__(self) -> None:
         self._started = time.perf_counter()
         self._seconds: defaultdict[str, float] = defaultdict(float)
+        self.paid: Counter[Component] = Counter()
+        """Calls by component that were paid for since this was made."""
 
     @contextlib.contextmanager
     def timing(self, stage: str) -> Iterator[None]:
@@ -49,6 +51,8 @@ class StageTimes:
             share = response.seconds / total if total else 1 / len(responses)
             stage = OF_COMPONENT[request.component] if request.component else IDLE
             self._seconds[stage] += share * seconds
+            if request.component and response.paid:
+                self.paid[request.component] += 1
 
     def add(self, seconds: Mapping[str, float]) -> None:
         """Time that stages took elsewhere; what was idle there is not idle here."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 from argo_ml.config import ExperimentSpec
 from argo_ml.datasets.answers import (
@@ -26,10 +27,11 @@ from argo_ml.experiments.journal import Journal
 from argo_ml.experiments.owner import recorded
 from argo_ml.experiments.results import Results
 from argo_ml.experiments.workbench import Bench
-from argo_ml.observing import EPISODES, Report
+from argo_ml.observing import EPISODES, MODEL_SECONDS, Report
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import TrackedRun, Tracking
 from argo_ml.tracking.system import system_metrics
+from argo_ml.types import Component
 
 RESULTS = "results.json"
 PASSAGES = "passages.jsonl"
@@ -44,11 +46,13 @@ def execute(
     journal: Journal,
     report: Report,
     times: StageTimes | None = None,
+    foretold: Foretold | None = None,
 ) -> Results:
     """Run what is not done yet, end every cell's run, and store the results on ``owner``.
 
     After an error the unfinished cells end as FAILED with it; finished shards stay in the journal.
-    ``times`` is what the owner has spent already, where it has done more than this.
+    ``times`` is what the owner has spent already, where it has done more than this, and
+    ``foretold`` what the rest was estimated to take.
     """
     times = times or StageTimes()
     tokens_before = bench.tokens
@@ -58,7 +62,8 @@ def execute(
         tempfile.TemporaryDirectory() as temporary,
     ):
         with observing_devices(spec, times) as observed, _keeping_events(bench, owner):
-            _run_shards(spec, bench, owner, cell_runs, journal, report, times)
+            told = _reporting_time(report, times, foretold) if foretold else report
+            _run_shards(spec, bench, owner, cell_runs, journal, told, times)
         usage = observed.usage().metrics
         for concern in observed.concerns():
             owner.warn(concern)
@@ -203,6 +208,28 @@ class _Background:
         running, self._running = self._running, None
         if running is not None:
             running.result()
+
+
+class Foretold(Protocol):
+    """What the model was estimated to need."""
+
+    @property
+    def model_seconds(self) -> float: ...
+
+    def spent(self, paid: Mapping[Component, int]) -> float:
+        """Seconds that these calls were estimated to take."""
+
+
+def _reporting_time(report: Report, times: StageTimes, foretold: Foretold) -> Report:
+    """Tells of the model's foretold time as well, and first."""
+    total = round(foretold.model_seconds)
+
+    def told(unit: str, n_finished: int, n_total: int) -> None:
+        if total:
+            report(MODEL_SECONDS, min(round(foretold.spent(times.paid)), total), total)
+        report(unit, n_finished, n_total)
+
+    return told
 
 
 def _beginning_at(n_before: int, n_episodes: int, report: Report) -> Callable[[int], None]:

@@ -16,7 +16,7 @@ from argo_ml.config import CellSpec, ExecutorFields, ExperimentSpec, SweepSpec, 
 from argo_ml.engine.shards import make_shards
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.experiments.cell_run import CellRun, cell_tags
-from argo_ml.experiments.estimate import estimate
+from argo_ml.experiments.estimate import Estimate, estimate
 from argo_ml.experiments.execution import RESULTS, execute, open_cell_runs, open_journal
 from argo_ml.experiments.executors.opening import open_bench
 from argo_ml.experiments.grid import Cell, prepare_cells
@@ -122,9 +122,9 @@ def _run_cells(
 ) -> Results:
     cells = prepare_cells(spec.cells(), bench)
     cell_runs = open_cell_runs(cells, spec, bench, tracking, run)
-    _tell_estimate(spec, bench, cells, journal, run)
+    foretold = _tell_estimate(spec, bench, cells, journal, run)
     with _telling_how_to_resume(run.run_id):
-        results = execute(spec, bench, run, cell_runs, journal, report)
+        results = execute(spec, bench, run, cell_runs, journal, report, foretold=foretold)
     with tempfile.TemporaryDirectory() as folder:
         redraw(results, Path(folder) / "figures")
         run.log_folder(Path(folder))
@@ -136,17 +136,19 @@ def _run_cells(
 
 def _tell_estimate(
     spec: SweepSpec, bench: Bench, cells: Sequence[Cell], journal: Journal, run: TrackedRun
-) -> None:
+) -> Estimate | None:
     """Log what is ahead; workers elsewhere have their own models, which are not asked for it."""
     shards = make_shards(bench.questions.questions, spec.shard_size)
     left = [
         question for shard in shards if shard.index not in journal for question in shard.questions
     ]
-    if isinstance(bench, Workbench) and left:
-        found = estimate(spec, left, cells, bench, run.run_id)
-        for line in found.lines:
-            logger.info(line)
-        run.log(metrics=found.metrics)
+    if not isinstance(bench, Workbench) or not left:
+        return None
+    found = estimate(spec, left, cells, bench, run.run_id)
+    for line in found.lines:
+        logger.info(line)
+    run.log(metrics=found.metrics)
+    return found
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from rich.progress import (
 )
 
 from argo_ml.durations import duration
-from argo_ml.observing import Report
+from argo_ml.observing import EPISODES, MODEL_SECONDS, Report
 from argo_ml.rendering.console import console
 
 LINE_EVERY_SHARE = 0.1
@@ -48,11 +48,15 @@ class LineReport:
         self._console = target
         self._clock = clock
         self._units: dict[str, _UnitLines] = {}
+        self._forecast = Forecast(clock)
 
     def __call__(self, unit: str, n_finished: int, n_total: int) -> None:
+        time_left = self._forecast.update(unit, n_finished, n_total)
+        if unit == MODEL_SECONDS:
+            return
         if unit not in self._units:
             self._units[unit] = _UnitLines(self._console, unit, self._clock)
-        self._units[unit].update(n_finished, n_total)
+        self._units[unit].update(n_finished, n_total, time_left)
 
 
 class _UnitLines:
@@ -62,12 +66,10 @@ class _UnitLines:
         self._console = target
         self._unit = unit
         self._clock = clock
-        self._time_left = TimeLeft(clock)
         self._shown = 0
         self._shown_at = clock()
 
-    def update(self, n_finished: int, n_total: int) -> None:
-        time_left = self._time_left.update(n_finished, n_total)
+    def update(self, n_finished: int, n_total: int, time_left: float | None) -> None:
         is_end = n_finished == n_total
         n_more = n_finished - self._shown
         is_late = self._clock() - self._shown_at >= LINE_EVERY_S
@@ -101,6 +103,21 @@ class TimeLeft:
         return (self._clock() - self._began_at) / n_done * (n_total - n_finished)
 
 
+class Forecast:
+    """Seconds left of what is counted; of episodes by the model's foretold time, if any."""
+
+    def __init__(self, clock: GetTimeCallable) -> None:
+        self._clock = clock
+        self._units: dict[str, TimeLeft] = {}
+        self._model_time: float | None = None
+
+    def update(self, unit: str, n_finished: int, n_total: int) -> float | None:
+        found = self._units.setdefault(unit, TimeLeft(self._clock)).update(n_finished, n_total)
+        if unit == MODEL_SECONDS:
+            self._model_time = found
+        return self._model_time if unit == EPISODES and self._model_time is not None else found
+
+
 class _BarReport:
     """A bar for each thing that is counted, drawn from its first report on."""
 
@@ -115,16 +132,17 @@ class _BarReport:
             TextColumn("{task.fields[left]}"),
             console=target,
         )
-        self._times_left: dict[str, TimeLeft] = {}
+        self._forecast = Forecast(time.monotonic)
 
     def __call__(self, unit: str, n_finished: int, n_total: int) -> None:
+        seconds = self._forecast.update(unit, n_finished, n_total)
+        if unit == MODEL_SECONDS:
+            return
         if not self._tasks:
             self._until_the_end.enter_context(self._progress)
             self._until_the_end.enter_context(_log_above_bar())
         if unit not in self._tasks:
             self._tasks[unit] = self._progress.add_task(unit, total=n_total, left="")
-            self._times_left[unit] = TimeLeft(time.monotonic)
-        seconds = self._times_left[unit].update(n_finished, n_total)
         left = "" if seconds is None else f"{duration(seconds)} left"
         self._progress.update(self._tasks[unit], completed=n_finished, left=left)
 

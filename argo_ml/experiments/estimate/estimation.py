@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from argo_ml.config import SweepSpec
@@ -13,7 +13,7 @@ from argo_ml.experiments.grid import Cell, prepare_cells
 from argo_ml.experiments.workbench import Workbench
 from argo_ml.models.answering import settle_answering
 from argo_ml.observing import Report, unobserved
-from argo_ml.types import Question
+from argo_ml.types import Component, Question
 
 SAMPLE = 10
 """Questions that are simulated, evenly out of all."""
@@ -34,7 +34,11 @@ EPISODE_S = 0.003
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """``seconds`` is None where the model's speed is not known."""
+    """``seconds`` is None where the model's speed is not known.
+
+    ``call_seconds`` are those of a call by component, ``model_seconds`` those of all that are
+    missing.
+    """
 
     n_cells: int
     n_questions: int
@@ -44,11 +48,17 @@ class Estimate:
     completion_tokens: int
     seconds: float | None
     disk_bytes: int
+    call_seconds: Mapping[Component, float]
+    model_seconds: float
 
     @property
     def guide_seconds(self) -> float:
         """What the original guide would have given: every call alone, at 1.5 s."""
         return self.needed * GUIDE_CALL_S
+
+    def spent(self, paid: Mapping[Component, int]) -> float:
+        """Seconds of the model's that these calls were foretold to take."""
+        return sum(count * self.call_seconds[component] for component, count in paid.items())
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -125,6 +135,8 @@ def _scaled(
         disk_bytes=round(n_missing * factor) * CALL_BYTES
         + n_episodes * EPISODE_BYTES
         + n_cells * CELL_BYTES,
+        call_seconds={each: known.call_seconds(each) if known else 0.0 for each in Component},
+        model_seconds=(model_s or 0.0) * factor,
     )
 
 
