@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from argo_ml.models.base import Completion, Generation, Scores, Scoring
@@ -28,8 +28,9 @@ class StageTimes:
     def __init__(self) -> None:
         self._started = time.perf_counter()
         self._seconds: defaultdict[str, float] = defaultdict(float)
-        self.paid: Counter[Component] = Counter()
-        """Calls by component that were paid for since this was made."""
+        self.executed: defaultdict[Component, float] = defaultdict(float)
+        """Calls by component that were executed since this was made, by the time they took: of
+        those that a cache has served, none."""
 
     @contextlib.contextmanager
     def timing(self, stage: str) -> Iterator[None]:
@@ -51,8 +52,8 @@ class StageTimes:
             share = response.seconds / total if total else 1 / len(responses)
             stage = OF_COMPONENT[request.component] if request.component else IDLE
             self._seconds[stage] += share * seconds
-            if request.component and response.paid:
-                self.paid[request.component] += 1
+            if request.component:
+                self.executed[request.component] += min(1.0, seconds / total) if total else 1.0
 
     def add(self, seconds: Mapping[str, float]) -> None:
         """Time that stages took elsewhere; what was idle there is not idle here."""

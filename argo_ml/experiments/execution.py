@@ -216,7 +216,7 @@ class Foretold(Protocol):
     @property
     def model_seconds(self) -> float: ...
 
-    def spent(self, paid: Mapping[Component, int]) -> float:
+    def spent(self, executed: Mapping[Component, float]) -> float:
         """Seconds that these calls were estimated to take."""
 
 
@@ -226,7 +226,7 @@ def _reporting_time(report: Report, times: StageTimes, foretold: Foretold) -> Re
 
     def told(unit: str, n_finished: int, n_total: int) -> None:
         if total:
-            report(MODEL_SECONDS, min(round(foretold.spent(times.paid)), total), total)
+            report(MODEL_SECONDS, min(round(foretold.spent(times.executed)), total), total)
         report(unit, n_finished, n_total)
 
     return told

@@ -56,9 +56,9 @@ class Estimate:
         """What the original guide would have given: every call alone, at 1.5 s."""
         return self.needed * GUIDE_CALL_S
 
-    def spent(self, paid: Mapping[Component, int]) -> float:
-        """Seconds of the model's that these calls were foretold to take."""
-        return sum(count * self.call_seconds[component] for component, count in paid.items())
+    def spent(self, executed: Mapping[Component, float]) -> float:
+        """Seconds that these calls were foretold to take."""
+        return sum(count * self.call_seconds[component] for component, count in executed.items())
 
     @property
     def lines(self) -> tuple[str, ...]:
