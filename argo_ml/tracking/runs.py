@@ -299,6 +299,11 @@ def _experiment_id(client: MlflowClient, name: str, create: bool) -> str:
     return str(found.experiment_id)
 
 
+def param_in_use(params: Mapping[str, str], name: str) -> str:
+    """A run's param as it was used, which `mlflow run` may have logged as it was typed before."""
+    return params.get(f"used.{name}", params[name])
+
+
 def _param_text(value: object) -> str:
     if value is None:
         return ""

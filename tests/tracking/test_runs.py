@@ -11,7 +11,7 @@ from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.tracking import runs
 from argo_ml.tracking.environment import DIRTY, packages, source_tags
 from argo_ml.tracking.location import RunLocation, locate
-from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking, connect
+from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking, connect, param_in_use
 from argo_ml.tracking.stores import check_reachable, sqlite_path, without_password
 from argo_ml.tracking.system import system_metrics
 
@@ -86,6 +86,7 @@ def test_param_logged_by_mlflow_stays_and_the_used_value_is_named(
 
     params = tracking.get(run.run_id).data.params
     assert params == {"mu": "1", "used.mu": "1.0", "seed": "42", "gamma": "0.98"}
+    assert [param_in_use(params, name) for name in ("mu", "seed")] == ["1.0", "42"]
 
 
 def test_logging_the_same_params_again_changes_nothing(tracking: Tracking, run: TrackedRun) -> None:

@@ -22,7 +22,7 @@ from argo_ml.experiments.study.storage import StudyStore
 from argo_ml.experiments.sweep import load_results
 from argo_ml.experiments.verification.verdict import Verdict, judged
 from argo_ml.study_spec import StudySpec
-from argo_ml.tracking.runs import Tracking
+from argo_ml.tracking.runs import Tracking, param_in_use
 
 NEAR = 1e-9
 
@@ -53,7 +53,7 @@ def verify_study(
 
 
 def _study(run: Run, storage_url: str, cache_dir: Path) -> optuna.Study:
-    name = run.data.params["study"]
+    name = param_in_use(run.data.params, "study")
     values = {"storage": storage_url, "cache_dir": cache_dir}
     store = StudyStore(build(StudySpec, values), name)
     found = store.find()
