@@ -16,7 +16,7 @@ from argo_ml.datasets.answers import (
     majority_position_share,
     random_share,
 )
-from argo_ml.engine.shards import make_shards
+from argo_ml.engine.shards import Shard, make_shards
 from argo_ml.engine.stages import LOG, StageTimes
 from argo_ml.errors import TrackingError
 from argo_ml.experiments.cell_run import TRAJECTORIES, CellRun, cell_tags
@@ -109,6 +109,12 @@ def open_cell_runs(
     return cell_runs
 
 
+def missing_shards(spec: ExperimentSpec, bench: Bench, journal: Journal) -> list[Shard]:
+    """Those that the journal does not hold yet."""
+    shards = make_shards(bench.questions.questions, spec.shard_size)
+    return [shard for shard in shards if shard.index not in journal]
+
+
 def open_journal(spec: ExperimentSpec, owner_id: str) -> Journal:
     """The journal of a run; enter it before anything of the run is touched."""
     return Journal(spec.cache_path / "sweeps" / owner_id)
@@ -143,9 +149,7 @@ def _run_shards(
     times: StageTimes,
 ) -> None:
     questions = bench.questions.questions
-    missing = [
-        shard for shard in make_shards(questions, spec.shard_size) if shard.index not in journal
-    ]
+    missing = missing_shards(spec, bench, journal)
     cells = [cell_run.cell for cell_run in cell_runs]
     n_missing = sum(len(shard.questions) for shard in missing)
     n_known = (len(questions) - n_missing) * len(cells)
@@ -164,7 +168,7 @@ def _run_shards(
             log_progress()
         for finished in executor.run(missing, told):
             journal.write(finished.index, finished.record)
-            if gathering.advance():
+            if gathering.advance(finished):
                 log_progress()
         with times.timing(LOG):
             background.wait()

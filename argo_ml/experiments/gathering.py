@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from argo_ml.experiments.cell_run import CellRun
+from argo_ml.experiments.executors.base import FinishedShard
 from argo_ml.experiments.journal import Journal, ShardRecord
 from argo_ml.experiments.results import QuestionResult
 
@@ -23,11 +24,15 @@ class Gathering:
         self._next = 0
         self._paid: set[str] = set()
 
-    def advance(self) -> bool:
-        """Take what has become next in order; whether there was anything."""
+    def advance(self, finished: FinishedShard | None = None) -> bool:
+        """Take what has become next in order; whether there was anything.
+
+        ``finished`` was put into the journal just now, and need not be read again.
+        """
         first = self._next
         while self._next in self._journal:
-            record = self._journal.read(self._next)
+            is_here = finished is not None and finished.index == self._next
+            record = finished.record if finished and is_here else self._journal.read(self._next)
             results = settled(record, self._paid)
             for cell_run in self._cell_runs:
                 cell_run.results.extend(results[cell_run.cell.id])

@@ -13,11 +13,16 @@ import yaml
 
 from argo_ml import disk
 from argo_ml.config import CellSpec, ExecutorFields, ExperimentSpec, SweepSpec, build
-from argo_ml.engine.shards import make_shards
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.experiments.cell_run import CellRun, cell_tags
 from argo_ml.experiments.estimate import Estimate, estimate
-from argo_ml.experiments.execution import RESULTS, execute, open_cell_runs, open_journal
+from argo_ml.experiments.execution import (
+    RESULTS,
+    execute,
+    missing_shards,
+    open_cell_runs,
+    open_journal,
+)
 from argo_ml.experiments.executors.opening import open_bench
 from argo_ml.experiments.grid import Cell, prepare_cells
 from argo_ml.experiments.journal import Journal
@@ -138,9 +143,8 @@ def _tell_estimate(
     spec: SweepSpec, bench: Bench, cells: Sequence[Cell], journal: Journal, run: TrackedRun
 ) -> Estimate | None:
     """Log what is ahead; workers elsewhere have their own models, which are not asked for it."""
-    shards = make_shards(bench.questions.questions, spec.shard_size)
     left = [
-        question for shard in shards if shard.index not in journal for question in shard.questions
+        question for shard in missing_shards(spec, bench, journal) for question in shard.questions
     ]
     if not isinstance(bench, Workbench) or not left:
         return None

@@ -85,7 +85,7 @@ def _less_precise(demand: Demand, on_gpu: bool) -> Iterator[tuple[str, Demand]]:
 
 def _more_gpus(demand: Demand, machine: Machine) -> Iterator[str]:
     """The fewest GPUs like the roomiest one that would do."""
-    roomiest = max(machine.gpus, key=lambda gpu: gpu.free_bytes)
+    roomiest = placement.roomiest_first(machine.gpus)[0]
     for n_gpus in range(len(machine.gpus) + 1, MOST_GPUS + 1):
         more = [
             Device(index, roomiest.free_bytes, roomiest.total_bytes, roomiest.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from argo_ml.config import ExperimentSpec
@@ -68,10 +69,12 @@ class _Loader:
         demand = loading.make_demand(
             files, config, self.precision, self.spec.quantization, prefix_bytes
         )
-        first, *others = self.machine.plans(demand)
+        plans = self.machine.plans(demand)
+        first = next(plans)
         if not first.fits:
             raise ModelError(does_not_fit(self.spec.model, demand, first, self.machine))
-        return iter((first, *others))
+        # The others are planned when memory has run out.
+        return chain([first], plans)
 
     def open(self, files: Files, contents: str) -> RecoveringModel:
         def load(plan: Plan, tell: Callable[[str], None]) -> TransformersModel:

@@ -131,7 +131,7 @@ def plan(demand: Demand, devices: Sequence[Device], may_choose: bool, less_gb: i
     With ``may_choose`` the fewest GPUs that suffice are used, those with most free memory first;
     else all of them, unless one alone has plenty of room.
     """
-    roomiest = sorted(devices, key=lambda device: (-device.free_bytes, device.index))
+    roomiest = roomiest_first(devices)
     if may_choose:
         sizes: Sequence[int] = range(1, len(devices) + 1)
     else:
@@ -151,9 +151,13 @@ def fallbacks(demand: Demand, devices: Sequence[Device], may_choose: bool) -> It
         return
     yield first
     if may_choose:
-        roomiest = sorted(devices, key=lambda device: (-device.free_bytes, device.index))
         for size in range(len(first.uses) + 1, len(devices) + 1):
-            yield _on(demand, roomiest[:size], less_gb=1)
+            yield _on(demand, roomiest_first(devices)[:size], less_gb=1)
+
+
+def roomiest_first(devices: Sequence[Device]) -> list[Device]:
+    """By free memory, of equals the lowest id first."""
+    return sorted(devices, key=lambda device: (-device.free_bytes, device.index))
 
 
 def limits_gb(devices: Sequence[Device], less_gb: int = 0) -> dict[int, int]:

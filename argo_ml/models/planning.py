@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from argo_ml.command_specs import PlanSpec
 from argo_ml.errors import ConfigError
@@ -46,11 +47,8 @@ def _described(spec: PlanSpec) -> Machine:
     """A machine of which all is free; its GPUs are taken to have bfloat16."""
     chosen = choose_gpus(spec.device, spec.gpus, len(spec.devices))
     gpus = tuple(Device(index, spec.devices[index], spec.devices[index]) for index in chosen)
-    return Machine(gpus, not spec.gpus, has_bfloat16=True, cpu_free_bytes=_memory_bytes())
-
-
-def _memory_bytes() -> int:
-    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    memory = psutil.virtual_memory()
+    return Machine(gpus, not spec.gpus, has_bfloat16=True, cpu_free_bytes=memory.total)
 
 
 def _files_and_config(spec: PlanSpec) -> tuple[Files, Any]:

@@ -19,7 +19,7 @@ from argo_ml.models.base import (
     UnfinishedError,
 )
 from argo_ml.models.batching import DoesNotFit
-from argo_ml.models.placement import Plan
+from argo_ml.models.placement import GB, Plan
 from argo_ml.models.transformers_model import TransformersModel
 
 RequestType = TypeVar("RequestType", Generation, Scoring)
@@ -125,9 +125,7 @@ class RecoveringModel:
 def _described(plan: Plan) -> str:
     if not plan.uses:
         return "on the CPU"
-    limits = ", ".join(
-        f"{use.limit_bytes // 10**9} GB of GPU {use.device.index}" for use in plan.uses
-    )
+    limits = ", ".join(f"{use.limit_bytes // GB} GB of GPU {use.device.index}" for use in plan.uses)
     return f"with at most {limits}"
 
 

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from argo_ml.models.placement import GB
 from argo_ml.rendering.console import console
 
 if TYPE_CHECKING:
     from argo_ml.models.planning import Planned
-
-_GB = 10**9
 
 
 def print_plan(planned: Planned) -> None:
@@ -23,7 +22,7 @@ def print_plan(planned: Planned) -> None:
         numbers = f"{numbers}, linear layers in {planned.quantization}"
     out.print(
         f"{planned.model}: {demand.skeleton.n_parameters / 1e9:.2f} billion parameters, "
-        f"{demand.skeleton.n_layers} layers, {plan.weight_bytes / _GB:.2f} GB of weights in "
+        f"{demand.skeleton.n_layers} layers, {plan.weight_bytes / GB:.2f} GB of weights in "
         f"{numbers}",
         soft_wrap=True,
     )
@@ -32,7 +31,7 @@ def print_plan(planned: Planned) -> None:
         limits = ", ".join(f"{device}: {limit}" for device, limit in plan.max_memory.items())
         out.print(f"max_memory {{{limits}}}, low_cpu_mem_usage, use_cache", soft_wrap=True)
     else:
-        out.print(f"on the CPU, {planned.machine.cpu_free_bytes / _GB:.1f} GB free")
+        out.print(f"on the CPU, {planned.machine.cpu_free_bytes / GB:.1f} GB free")
     verdict = f"fits; largest batch {plan.batch_tokens} tokens" if plan.fits else "does not fit"
     out.print(verdict)
 
@@ -45,9 +44,9 @@ def _table(planned: Planned) -> Table:
         left = use.device.free_bytes - use.weight_bytes
         table.add_row(
             f"{use.device.index} {use.device.name}",
-            *(f"{size / _GB:.1f} GB" for size in (use.device.free_bytes, use.limit_bytes)),
-            f"{use.weight_bytes / _GB:.1f} GB",
+            *(f"{size / GB:.1f} GB" for size in (use.device.free_bytes, use.limit_bytes)),
+            f"{use.weight_bytes / GB:.1f} GB",
             str(use.n_layers),
-            f"{left / _GB:.1f} GB",
+            f"{left / GB:.1f} GB",
         )
     return table
