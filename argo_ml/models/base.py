@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -32,16 +33,25 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A request for a greedy continuation that ends at the first of ``stop`` (not included).
+    """A request for a continuation that ends at the first of ``stop`` (not included).
 
+    It is greedy at ``temperature`` 0; above that it is drawn from the model's distribution at that
+    temperature, and ``seed`` says which draw. With ``details`` the completion tells of its tokens.
     ``component`` says who asks, for the accounting of time; requests that differ in it alone are
-    the same.
+    the same. Raises ValueError for a temperature that is negative or not finite.
     """
 
     prompt: Prompt
     max_new_tokens: int
     stop: tuple[str, ...] = ("\n",)
     component: Component | None = field(default=None, compare=False)
+    temperature: float = 0.0
+    seed: int = 0
+    details: bool = False
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.temperature) or self.temperature < 0:
+            raise ValueError(f"temperature={self.temperature}: must be finite and at least 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +64,35 @@ class Scoring:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenDetail:
+    """A generated token under the model's own distribution, that of temperature 1.
+
+    ``log_probability`` is the token's (nats), ``entropy`` the distribution's (nats), and ``gap``
+    by how much the log-probability of its most probable token exceeds that of the second.
+    ``text`` is the token's part of a completion's text: empty for all but the last of several
+    tokens that make up one character.
+    """
+
+    text: str
+    log_probability: float
+    entropy: float
+    gap: float
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
-    """``paid`` says whether the current payer paid for the call (False: a cache served it)."""
+    """``paid`` says whether the current payer paid for the call (False: a cache served it).
+
+    ``tokens`` are empty unless the request asked for details. They are those that ``text`` is made
+    of: stop strings, the end of the turn and white space before any content have none.
+    """
 
     text: str
     prompt_tokens: int
     completion_tokens: int
     seconds: float
     paid: bool = True
+    tokens: tuple[TokenDetail, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

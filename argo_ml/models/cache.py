@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, astuple
+from typing import Any, TypeVar
 
 from argo_ml.interruption import checkpoint
 from argo_ml.models.base import (
@@ -15,6 +15,7 @@ from argo_ml.models.base import (
     LanguageModel,
     Scores,
     Scoring,
+    TokenDetail,
     UnfinishedError,
 )
 from argo_ml.models.call_store import CacheStats, CallCache, Entry, Pruned
@@ -92,9 +93,20 @@ class CachingModel:
 
 def request_key(identity: str, request: Generation | Scoring) -> str:
     """Digest of everything that can change the output of a call."""
-    fields = {name: value for name, value in asdict(request).items() if name != "component"}
+    fields = asdict(request)
+    for name in ("component", *_absent(request)):
+        del fields[name]
     content = [identity, type(request).__name__, fields]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _absent(request: Generation | Scoring) -> Iterator[str]:
+    """Fields that change nothing at their value: plain requests keep the key of older versions."""
+    if isinstance(request, Generation):
+        if not request.temperature:
+            yield from ("temperature", "seed")
+        if not request.details:
+            yield "details"
 
 
 def _length(request: Generation | Scoring) -> int:
@@ -106,7 +118,7 @@ def _completion_entry(key: str, response: Completion, payer: str) -> Entry:
     return Entry(
         key=key,
         kind="generate",
-        output=json.dumps(response.text),
+        output=json.dumps(_told(response)),
         prompt_tokens=response.prompt_tokens,
         output_tokens=json.dumps(response.completion_tokens),
         seconds=response.seconds,
@@ -114,13 +126,23 @@ def _completion_entry(key: str, response: Completion, payer: str) -> Entry:
     )
 
 
+def _told(response: Completion) -> str | dict[str, Any]:
+    """The text alone, as older versions know it, or with what is known of its tokens."""
+    if not response.tokens:
+        return response.text
+    return {"text": response.text, "tokens": [astuple(token) for token in response.tokens]}
+
+
 def _completion(entry: Entry, paid: bool) -> Completion:
+    told = json.loads(entry.output)
+    text, tokens = (told, []) if isinstance(told, str) else (told["text"], told["tokens"])
     return Completion(
-        text=json.loads(entry.output),
+        text=text,
         prompt_tokens=entry.prompt_tokens,
         completion_tokens=json.loads(entry.output_tokens),
         seconds=entry.seconds,
         paid=paid,
+        tokens=tuple(TokenDetail(*token) for token in tokens),
     )
 
 

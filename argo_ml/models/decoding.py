@@ -1,4 +1,4 @@
-"""Greedy decoding and choice scoring on batches of token ids."""
+"""Decoding and choice scoring on batches of token ids."""
 
 from __future__ import annotations
 
@@ -32,6 +32,19 @@ PASS_TOKENS = 64
 """What a forward pass costs beside its tokens, in tokens: reading the weights once."""
 
 Ids = Sequence[int]
+
+Choose = Callable[[Sequence[int], torch.Tensor], list[int]]
+"""The next token of each of some rows, from their logits (rows, vocabulary).
+
+Rows are told by their number in the whole batch. Finished ones may be among them: what is chosen
+for those is left out.
+"""
+
+
+def most_probable(rows: Sequence[int], logits: torch.Tensor) -> list[int]:
+    """The plain arg max of each row."""
+    found: list[int] = logits.argmax(dim=-1).tolist()
+    return found
 
 
 @dataclass
@@ -70,10 +83,20 @@ class Decoder:
         limits: Sequence[int],
         is_finished: Callable[[int, list[int]], bool],
     ) -> list[list[int]]:
+        """What `generate` finds by always taking the most probable token."""
+        return self.generate(prompts, limits, is_finished, most_probable)
+
+    def generate(
+        self,
+        prompts: Sequence[PromptIds],
+        limits: Sequence[int],
+        is_finished: Callable[[int, list[int]], bool],
+        choose: Choose,
+    ) -> list[list[int]]:
         """New token ids of each prompt, the ending one included.
 
-        ``is_finished(row, new_ids)`` is asked after each token. The plain arg max is taken: a
-        model's own generation settings (such as a repetition penalty) are not applied. Raises
+        ``is_finished(row, new_ids)`` is asked after each token. ``choose`` sees the plain logits:
+        a model's own generation settings (such as a repetition penalty) are not applied. Raises
         `ModelError` where the logits are not numbers.
         """
         outputs: list[list[int]] = [[] for _ in prompts]
@@ -82,7 +105,7 @@ class Decoder:
         with torch.inference_mode():
             state = self._prefill(prompts)
             while True:
-                new_ids = state.logits.argmax(dim=-1).tolist()
+                new_ids = choose(rows, state.logits)
                 for row, token in zip(rows, new_ids, strict=True):
                     if row in live:
                         outputs[row].append(token)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,19 +14,25 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from argo_ml.errors import ConfigError, ModelError
-from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring
+from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring, TokenDetail
 from argo_ml.models.cache import request_key
 from argo_ml.models.chat import cut_at_stop
 
 PREFERRED, OTHER = -0.1, -2.0
 """Log-likelihood per word of the choice that a rule prefers, and of the others."""
 
+TOKEN_PROBABILITY = 0.9
+"""Of a word of a completion, where a table gives none."""
+
 
 class Rule(BaseModel):
     """What to answer where the prompt's text contains a string or matches an expression.
 
     ``choice`` is the text of a choice or its 0-based index; a rule that prefers a text applies
-    only where that text is among the choices.
+    only where that text is among the choices. ``certainty`` is the preferred choice's share of
+    the softmax over log-likelihoods per token, of which the others have equal parts of the rest.
+    A sampled request gets the one of ``samples`` that its seed counts off, and ``completion``
+    where there are none. ``token_probability`` is that of every word.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -34,13 +41,21 @@ class Rule(BaseModel):
     regex: str | None = None
     completion: str | None = None
     choice: str | int | None = None
+    token_probability: float | None = Field(None, ge=0, le=1)
+    samples: list[str] | None = Field(None, min_length=1)
+    certainty: float | None = Field(None, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _complete(self) -> Rule:
         if (self.contains is None) == (self.regex is None):
             raise ValueError("give either contains or regex")
-        if self.completion is None and self.choice is None:
+        completes = self.completion is not None or self.samples is not None
+        if not completes and self.choice is None:
             raise ValueError("give completion, choice or both")
+        if self.token_probability is not None and not completes:
+            raise ValueError(f"token_probability={self.token_probability}: give completion as well")
+        if self.certainty is not None and self.choice is None:
+            raise ValueError(f"certainty={self.certainty}: give choice as well")
         if self.regex is not None:
             try:
                 re.compile(self.regex)
@@ -53,21 +68,45 @@ class Rule(BaseModel):
             return self.contains in text
         return re.search(self.regex or "", text) is not None
 
+    def answer(self, request: Generation) -> str | None:
+        """What completes the prompt of a request that the rule matches."""
+        if request.temperature and self.samples is not None:
+            return self.samples[request.seed % len(self.samples)]
+        return self.completion
+
 
 class Table(BaseModel):
     """Rules, asked in order, and what answers a prompt that none of them matches.
 
     ``echo`` completes with the last line of the user's text and prefers a choice that the
     prompt mentions (of several, or of all where none is: the first by spelling); ``hash`` draws
-    both from a hash of the request. ``log`` is a file that gets the key of
-    every executed call, one a line, as the call cache knows it; it is no part of the identity.
+    both from a hash of the request, and the probability of each word as well.
+    ``token_probability`` is that of all words that no rule and no hash gives one. ``log`` is a
+    file that gets the key of every executed call, one a line, as the call cache knows it; it is
+    no part of the identity.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rules: list[Rule] = Field(default_factory=list)
     default: Literal["echo", "hash"] | None = None
+    token_probability: float = Field(TOKEN_PROBABILITY, ge=0, le=1)
     log: Path | None = Field(None, exclude=True)
+
+    @property
+    def canonical(self) -> str:
+        """JSON of what tables of the same answers share, whatever the version that read them.
+
+        Fields that older versions did not have are left out where they are not used.
+        """
+        values = self.model_dump()
+        if self.token_probability == TOKEN_PROBABILITY:
+            del values["token_probability"]
+        for rule in values["rules"]:
+            for name in ("token_probability", "samples", "certainty"):
+                if rule[name] is None:
+                    del rule[name]
+        return json.dumps(values, sort_keys=True)
 
 
 class ScriptedModel:
@@ -75,8 +114,7 @@ class ScriptedModel:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        canonical = json.dumps(table.model_dump(), sort_keys=True)
-        self._identity = f"scripted {hashlib.sha256(canonical.encode()).hexdigest()}"
+        self._identity = f"scripted {hashlib.sha256(table.canonical.encode()).hexdigest()}"
 
     @classmethod
     def read(cls, path: Path) -> ScriptedModel:
@@ -111,18 +149,34 @@ class ScriptedModel:
 
     def _complete(self, request: Generation) -> Completion:
         text = _rendered(request.prompt)
-        found = next(
-            (
-                rule.completion
-                for rule in self._table.rules
-                if rule.completion is not None and rule.matches(text)
-            ),
-            None,
-        )
-        full = found if found is not None else self._default_completion(request)
+        rule, full = self._answered(request, text)
         words = cut_at_stop(full, request.stop)[0]
         limited = _first_words(words, request.max_new_tokens)
-        return Completion(limited, len(text.split()), len(limited.split()), seconds=0.0)
+        n_words = len(limited.split())
+        tokens = self._details(rule, text, limited) if request.details else ()
+        return Completion(limited, len(text.split()), n_words, seconds=0.0, tokens=tokens)
+
+    def _answered(self, request: Generation, text: str) -> tuple[Rule | None, str]:
+        """The first applicable rule and its answer; no rule for an answer by default."""
+        for rule in self._table.rules:
+            answer = rule.answer(request)
+            if answer is not None and rule.matches(text):
+                return rule, answer
+        return None, self._default_completion(request)
+
+    def _details(self, rule: Rule | None, prompt: str, text: str) -> tuple[TokenDetail, ...]:
+        """Of each word of ``text``, the space after it included."""
+        return tuple(
+            _token_detail(word, self._token_probability(rule, prompt, word.strip(), place))
+            for place, word in enumerate(re.findall(r"\S+\s*", text))
+        )
+
+    def _token_probability(self, rule: Rule | None, prompt: str, word: str, place: int) -> float:
+        if rule is None and self._table.default == "hash":
+            return 1.0 - _share("token", prompt, word, str(place))
+        if rule is None or rule.token_probability is None:
+            return self._table.token_probability
+        return rule.token_probability
 
     def _score(self, request: Scoring) -> Scores:
         text = _rendered(request.prompt)
@@ -134,7 +188,7 @@ class ScriptedModel:
     def _per_word(self, request: Scoring, text: str) -> list[float]:
         if not request.choices:
             return []
-        preferred = self._preferred(request.choices, text)
+        rule, preferred = self._preferred(request.choices, text)
         if preferred is None and self._table.default == "hash":
             return [-8.0 * _share("score", text, choice) for choice in request.choices]
         if preferred is None and self._table.default == "echo":
@@ -143,31 +197,33 @@ class ScriptedModel:
             preferred = request.choices.index(min(mentioned or request.choices))
         if preferred is None:
             raise self._unmatched(request.prompt, "choice")
-        return [PREFERRED if i == preferred else OTHER for i in range(len(request.choices))]
+        high, low = _preference(rule, len(request.choices))
+        return [high if i == preferred else low for i in range(len(request.choices))]
 
-    def _preferred(self, choices: Sequence[str], text: str) -> int | None:
-        """Index of the choice that the first applicable rule names."""
+    def _preferred(self, choices: Sequence[str], text: str) -> tuple[Rule, int] | tuple[None, None]:
+        """The first applicable rule, and the index of the choice that it names."""
         for rule in self._table.rules:
             if rule.choice is None or not rule.matches(text):
                 continue
             if isinstance(rule.choice, str):
                 if rule.choice in choices:
-                    return choices.index(rule.choice)
+                    return rule, choices.index(rule.choice)
             elif 0 <= rule.choice < len(choices):
-                return rule.choice
+                return rule, rule.choice
             else:
                 raise ModelError(
                     f"scripted model: choice={rule.choice} is not among {len(choices)} choices, "
                     "numbered from 0"
                 )
-        return None
+        return None, None
 
     def _default_completion(self, request: Generation) -> str:
         if self._table.default == "echo":
             lines = request.prompt.turn.strip().splitlines()
             return lines[-1] if lines else ""
         if self._table.default == "hash":
-            return f"answer {_digest('completion', _rendered(request.prompt))[:8]}"
+            draw = (str(request.seed),) if request.temperature else ()
+            return f"answer {_digest('completion', _rendered(request.prompt), *draw)[:8]}"
         raise self._unmatched(request.prompt, "completion")
 
     def _unmatched(self, prompt: Prompt, what: str) -> ModelError:
@@ -180,6 +236,21 @@ class ScriptedModel:
 
 def _rendered(prompt: Prompt) -> str:
     return "\n\n".join(part for part in (prompt.system, prompt.turn, prompt.prefix) if part)
+
+
+def _preference(rule: Rule | None, n_choices: int) -> tuple[float, float]:
+    """Log-likelihood per word of the preferred choice, and of each other one."""
+    if rule is None or rule.certainty is None:
+        return PREFERRED, OTHER
+    rest = (1 - rule.certainty) / max(1, n_choices - 1)
+    return math.log(rule.certainty), math.log(rest)
+
+
+def _token_detail(text: str, probability: float) -> TokenDetail:
+    """Of a token that comes with ``probability``, and another one with the rest."""
+    own, other = (math.log(p) if p > 0 else -math.inf for p in (probability, 1 - probability))
+    entropy = -sum(p * math.log(p) for p in (probability, 1 - probability) if p > 0)
+    return TokenDetail(text, own, abs(entropy), abs(own - other))
 
 
 def _first_words(text: str, n_words: int) -> str:

@@ -13,11 +13,20 @@ import transformers
 
 from argo_ml.errors import ModelError
 from argo_ml.models import decoding
-from argo_ml.models.base import Completion, Generation, Scores, Scoring, TokenCounts
+from argo_ml.models.base import (
+    Completion,
+    Generation,
+    Scores,
+    Scoring,
+    TokenCounts,
+    TokenDetail,
+)
 from argo_ml.models.batching import Batcher, Size, out_of_memory_noticed
 from argo_ml.models.chat import ChatFormat, PromptIds, cut_at_stop
 from argo_ml.models.forward import Forward
 from argo_ml.models.prefix_cache import PrefixCache
+from argo_ml.models.sampling import Chooser, Numbers, is_plain
+from argo_ml.models.token_details import added_texts, within
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +40,7 @@ class _ScoringIds:
 
 
 class TransformersModel:
-    """A causal language model that decodes greedily and scores choices.
+    """A causal language model that completes prompts and scores choices.
 
     ``model`` and ``tokenizer`` are loaded ones of Transformers, ``contents`` stands for their
     files in the identity, ``batch_tokens`` is the largest batch with its padding; it shrinks for
@@ -134,18 +143,49 @@ class TransformersModel:
             return new_ids[-1] in self._end_ids or self._cut(requests[row], new_ids)[1]
 
         started = time.perf_counter()
+        chooser = Chooser(requests)
         with out_of_memory_noticed():
             limits = [request.max_new_tokens for request in requests]
-            outputs = self._decoder.greedy(prompts, limits, is_finished)
+            if all(map(is_plain, requests)):
+                outputs = self._decoder.greedy(prompts, limits, is_finished)
+            else:
+                outputs = self._decoder.generate(prompts, limits, is_finished, chooser)
         seconds = (time.perf_counter() - started) / len(requests)
         return [
-            Completion(self._cut(request, new_ids)[0], len(prompt.ids), len(new_ids), seconds)
-            for request, prompt, new_ids in zip(requests, prompts, outputs, strict=True)
+            Completion(
+                self._cut(request, new_ids)[0],
+                len(prompt.ids),
+                len(new_ids),
+                seconds,
+                tokens=self._details(request, new_ids, numbers) if request.details else (),
+            )
+            for request, prompt, new_ids, numbers in zip(
+                requests, prompts, outputs, chooser.numbers, strict=True
+            )
         ]
 
     def _cut(self, request: Generation, new_ids: list[int]) -> tuple[str, bool]:
-        text = self._tokenizer.decode(new_ids, skip_special_tokens=True)
-        return cut_at_stop(text, request.stop)
+        return cut_at_stop(self._text(new_ids), request.stop)
+
+    def _text(self, new_ids: Sequence[int]) -> str:
+        text: str = self._tokenizer.decode(new_ids, skip_special_tokens=True)
+        return text
+
+    def _details(
+        self, request: Generation, new_ids: list[int], numbers: Sequence[Numbers]
+    ) -> tuple[TokenDetail, ...]:
+        """Of the tokens that the completion's text is made of."""
+        texts = added_texts([self._text(new_ids[:n]) for n in range(1, len(new_ids) + 1)])
+        # Special tokens have no text, neither by themselves nor among others.
+        tokens = [
+            TokenDetail(text, found.log_probability, found.entropy, found.gap)
+            for token, text, found in zip(new_ids, texts, numbers, strict=False)
+            if text or self._text([token])
+        ]
+        whole = self._text(new_ids)
+        text, is_cut = self._cut(request, new_ids)
+        begin = len(whole) - len(whole.lstrip())
+        return within(tokens, begin, begin + len(text) if is_cut else len(whole) + 1)
 
     def _score(self, batch: Sequence[_ScoringIds]) -> list[Scores]:
         started = time.perf_counter()

@@ -2,7 +2,8 @@
 
 ``python -m argo_ml.testing.model_server FOLDER`` serves a Transformers folder. The first part of a
 path says which server it plays: ``/vllm`` applies its chat template and gives log-probabilities of
-prompts, ``/llamacpp`` does the first alone, ``/chat`` neither.
+prompts, ``/llamacpp`` does the first alone, ``/chat`` neither. All give those of the tokens that
+they generate, each in its own shape.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from argo_ml.testing.served_model import ServedModel
+from argo_ml.testing.served_model import Drawing, ServedModel, ServedToken
 
 Body = dict[str, Any]
 TROUBLES = ("500", "429", "html", "json", "hangup", "silence")
@@ -34,7 +35,8 @@ class Settings:
     """Of every ``fail_every`` POST requests the last one fails, in turn by each of ``troubles``.
 
     A completion takes ``delay_s`` longer; the process ends at the one after ``die_after``. ``key``
-    is demanded where it is set. ``log`` gets a JSON line for every trouble, and for every
+    is demanded where it is set. At most ``most_top`` of the most probable tokens are told at each
+    place of an answer; more are refused. ``log`` gets a JSON line for every trouble, and for every
     completion that was sent: what was asked, and the most that were under way until then.
     """
 
@@ -46,6 +48,7 @@ class Settings:
     delay_s: float = 0.0
     die_after: int = 0
     key: str = ""
+    most_top: int = 20
     log: str = ""
 
 
@@ -214,29 +217,75 @@ def _echoed(server: ModelServer, ids: Sequence[int]) -> list[float | None]:
 
 
 def _complete(server: ModelServer, body: Body) -> Body:
+    """As vLLM does, and OpenAI did before it had chats."""
+    [ids] = _prompts(server, body)
+    return _continue(
+        server, body, ids, body.get("logprobs", 0), lambda text: {"text": text}, _listed_apart
+    )
+
+
+def _complete_without_echo(server: ModelServer, body: Body) -> Body:
+    """As the llama.cpp server does: log-probabilities in the shape of a chat's."""
     if body.get("echo"):
         raise Refusal(400, "Only no echo is supported")
     [ids] = _prompts(server, body)
-    return _continue(server, body, ids, lambda text: {"text": text})
+    return _continue(
+        server, body, ids, body.get("logprobs", 0), lambda text: {"text": text}, _listed
+    )
 
 
 def _chat(server: ModelServer, body: Body) -> Body:
     ids = server.model.encode(server.model.render(body["messages"]))
-    return _continue(server, body, ids, lambda text: {"message": {"content": text}})
+    n_top = body["top_logprobs"] if body.get("logprobs") else 0
+    return _continue(server, body, ids, n_top, lambda text: {"message": {"content": text}}, _listed)
 
 
 def _continue(
-    server: ModelServer, body: Body, ids: list[int], shape: Callable[[str], Body]
+    server: ModelServer,
+    body: Body,
+    ids: list[int],
+    n_top: int,
+    shape: Callable[[str], Body],
+    tell: Callable[[Sequence[ServedToken]], Body],
 ) -> Body:
     limit = body["max_tokens"]
     if len(ids) + limit > server.model.context:
         needed = len(ids) + limit
         raise Refusal(400, f"maximum context length is {server.model.context}, not {needed}")
+    if n_top > server.settings.most_top:
+        raise Refusal(400, f"logprobs={n_top}: at most {server.settings.most_top}")
+    drawing = Drawing(body.get("temperature", 0), body.get("seed", 0), n_top)
     with server.completing():
-        found = server.model.complete(ids, limit, body.get("stop", []))
-    choice = {**shape(found.text), "finish_reason": "stop" if found.stopped else "length"}
+        found = server.model.complete(ids, limit, body.get("stop", []), drawing)
+    choice = {
+        **shape(found.text),
+        "finish_reason": "stop" if found.stopped else "length",
+        "logprobs": tell(found.tokens) if n_top else None,
+    }
     usage = {"prompt_tokens": len(ids), "completion_tokens": found.n_tokens}
     return {"choices": [choice], "usage": usage}
+
+
+def _listed_apart(tokens: Sequence[ServedToken]) -> Body:
+    return {
+        "tokens": [token.text for token in tokens],
+        "token_logprobs": [token.log_probability for token in tokens],
+        "top_logprobs": [dict(token.top) for token in tokens],
+    }
+
+
+def _listed(tokens: Sequence[ServedToken]) -> Body:
+    return {
+        "content": [
+            {
+                "token": token.text,
+                "logprob": token.log_probability,
+                "bytes": list(token.text.encode()),
+                "top_logprobs": [{"token": text, "logprob": value} for text, value in token.top],
+            }
+            for token in tokens
+        ]
+    }
 
 
 def _prompts(server: ModelServer, body: Body) -> list[list[int]]:
@@ -259,7 +308,7 @@ _KINDS: dict[str, dict[str, Callable[[ModelServer, Body], Body]]] = {
         "v1/models": _models,
         "apply-template": _apply_template,
         "tokenize": _tokenize_content,
-        "v1/completions": _complete,
+        "v1/completions": _complete_without_echo,
         "v1/chat/completions": _chat,
     },
     "chat": {"v1/models": _models, "v1/chat/completions": _chat},

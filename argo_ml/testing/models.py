@@ -7,6 +7,8 @@ choices, and defines a fixture ``model``.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 from argo_ml.models.base import Completion, Generation, LanguageModel, Prompt, Scores, Scoring
 
@@ -23,6 +25,14 @@ ANY_SCRIPT = Prompt(SYSTEM, "Question: 中国的首都是哪里? Größe \U0001f
 
 def generation(question: str, max_new_tokens: int = 8) -> Generation:
     return Generation(Prompt(SYSTEM, f"Question: {question}"), max_new_tokens)
+
+
+def detailed(question: str, **changes: Any) -> Generation:
+    return replace(generation(question), details=True, **changes)
+
+
+def sampled(question: str, seed: int, **changes: Any) -> Generation:
+    return replace(generation(question), temperature=1.0, seed=seed, **changes)
 
 
 def scoring(question: str, choices: tuple[str, ...] = CHOICES) -> Scoring:
@@ -81,6 +91,51 @@ class CompletionSuite:
     def test_text_of_any_script_is_taken(self, model: LanguageModel) -> None:
         [completion] = model.generate([Generation(ANY_SCRIPT, 4)])
         assert completion.prompt_tokens > 0
+
+    def test_details_change_no_text_and_come_only_where_asked_for(
+        self, model: LanguageModel
+    ) -> None:
+        requests = [generation(question) for question in QUESTIONS]
+        told = [replace(request, details=True) for request in requests]
+        for pair in zip(requests, told, strict=True):
+            plain, found = model.generate(pair)
+            assert _outputs(plain) == _outputs(found)
+            assert plain.tokens == ()
+
+    def test_details_are_those_of_the_tokens_of_the_text(self, model: LanguageModel) -> None:
+        requests = [detailed(question, stop=()) for question in QUESTIONS]
+        for found in model.generate(requests):
+            assert "".join(token.text for token in found.tokens) == found.text
+            assert 0 < len(found.tokens) <= found.completion_tokens
+
+    def test_details_end_before_a_stop_string(self, model: LanguageModel) -> None:
+        [full] = model.generate([detailed(QUESTIONS[0], stop=())])
+        [cut] = model.generate([detailed(QUESTIONS[0], stop=(full.text[-1],))])
+        assert "".join(token.text for token in cut.tokens) == cut.text
+        assert len(cut.tokens) <= len(full.tokens)
+        assert full.text.startswith(cut.text)
+
+    def test_numbers_of_tokens_are_possible_ones(self, model: LanguageModel) -> None:
+        requests = [detailed(QUESTIONS[0]), sampled(QUESTIONS[1], 3, details=True)]
+        for token in (token for found in model.generate(requests) for token in found.tokens):
+            assert token.log_probability <= 0
+            assert 0 <= token.entropy < math.inf
+            assert token.gap >= 0
+
+    def test_a_seed_draws_the_same_text_in_any_company(self, model: LanguageModel) -> None:
+        requests = [sampled(question, seed) for question in QUESTIONS[:2] for seed in (1, 2)]
+        together = model.generate([*requests, generation(QUESTIONS[2]), detailed(QUESTIONS[3])])
+        alone = [model.generate([request])[0] for request in requests]
+        again = model.generate(requests[::-1])[::-1]
+        expected = [_outputs(item) for item in alone]
+        assert [_outputs(item) for item in together[: len(requests)]] == expected
+        assert [_outputs(item) for item in again] == expected
+
+    def test_without_temperature_a_seed_changes_nothing(self, model: LanguageModel) -> None:
+        greedy = generation(QUESTIONS[0])
+        [first] = model.generate([greedy])
+        [second] = model.generate([replace(greedy, seed=7)])
+        assert _outputs(first) == _outputs(second)
 
     def test_identity_is_one_stable_line(self, model: LanguageModel) -> None:
         before = model.identity

@@ -21,12 +21,37 @@ _logging: Any = transformers_logging
 
 
 @dataclass(frozen=True, slots=True)
+class Drawing:
+    """How tokens are chosen, greedily at temperature 0, and of how many at a place to tell."""
+
+    temperature: float = 0.0
+    seed: int = 0
+    n_top: int = 0
+
+
+GREEDY = Drawing()
+
+
+@dataclass(frozen=True, slots=True)
+class ServedToken:
+    """A token as servers show it, its log-probability, and the most probable ones with theirs."""
+
+    text: str
+    log_probability: float
+    top: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Continuation:
-    """``stopped`` says whether the end of the turn or a stop string came before the limit."""
+    """``stopped`` says whether the end of the turn or a stop string came before the limit.
+
+    ``tokens`` are all that were generated, where any were to be told of.
+    """
 
     text: str
     n_tokens: int
     stopped: bool
+    tokens: tuple[ServedToken, ...] = ()
 
 
 class ServedModel:
@@ -54,21 +79,41 @@ class ServedModel:
     def encode(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False).input_ids)
 
-    def complete(self, ids: Sequence[int], limit: int, stop: Sequence[str]) -> Continuation:
-        """Greedy; as servers do, cut at a stop string even where nothing stands before it."""
+    def complete(
+        self, ids: Sequence[int], limit: int, stop: Sequence[str], drawing: Drawing = GREEDY
+    ) -> Continuation:
+        """As servers do, cut at a stop string even where nothing stands before it."""
         new: list[int] = []
+        told: list[ServedToken] = []
+        generator = torch.Generator().manual_seed(drawing.seed)
         cache, columns = None, list(ids)
         with self._turn, torch.inference_mode():
             while len(new) < limit:
                 mask = torch.ones(1, len(ids) + len(new), dtype=torch.long)
                 found = self._forward(torch.tensor([columns]), mask, cache)
-                columns, cache = [int(found.logits[0, -1].argmax())], found.cache
+                logits, cache = found.logits[0, -1], found.cache
+                columns = [_drawn(logits, drawing.temperature, generator)]
                 new += columns
+                if drawing.n_top:
+                    told.append(self._told(logits, columns[0], drawing.n_top))
                 text = self._text(new)
                 cuts = [text.index(string) for string in stop if string in text]
                 if cuts or columns[0] == self._tokenizer.eos_token_id:
-                    return Continuation(text[: min(cuts)] if cuts else text, len(new), True)
-        return Continuation(self._text(new), len(new), False)
+                    cut = text[: min(cuts)] if cuts else text
+                    return Continuation(cut, len(new), True, tuple(told))
+        return Continuation(self._text(new), len(new), False, tuple(told))
+
+    def _told(self, logits: torch.Tensor, chosen: int, n_top: int) -> ServedToken:
+        log_p = torch.log_softmax(logits.float(), dim=-1)
+        best = log_p.topk(n_top)
+        top = [
+            (self._shown(token), value)
+            for token, value in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        ]
+        return ServedToken(self._shown(chosen), float(log_p[chosen]), tuple(top))
+
+    def _shown(self, token: int) -> str:
+        return str(self._tokenizer.decode([token]))
 
     def log_likelihoods(self, ids: Sequence[int]) -> list[float | None]:
         """Of each token after those before it; the first has none."""
@@ -80,3 +125,10 @@ class ServedModel:
 
     def _text(self, ids: Sequence[int]) -> str:
         return str(self._tokenizer.decode(ids, skip_special_tokens=True))
+
+
+def _drawn(logits: torch.Tensor, temperature: float, generator: torch.Generator) -> int:
+    if not temperature:
+        return int(logits.argmax())
+    shares = torch.softmax(logits.double() / temperature, dim=-1)
+    return int(torch.multinomial(shares, 1, generator=generator))

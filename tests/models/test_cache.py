@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 import logging
 import multiprocessing
 import resource
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from argo_ml.models.base import (
     Prompt,
     Scores,
     Scoring,
+    TokenDetail,
     UnfinishedError,
 )
 from argo_ml.models.cache import CachingModel, CallCache, request_key
@@ -130,6 +133,8 @@ def test_slices_hold_requests_of_similar_length(path: Path) -> None:
         Generation(Prompt("system", "user"), 6),
         Generation(Prompt("system", "user", prefix=" "), 5),
         Generation(Prompt("systemu", "ser"), 5),
+        Generation(Prompt("system", "user"), 5, temperature=0.5),
+        Generation(Prompt("system", "user"), 5, details=True),
         Scoring(Prompt("system", "user"), ("a", "b")),
     ],
 )
@@ -137,6 +142,58 @@ def test_everything_in_a_request_is_part_of_its_key(other: Generation | Scoring)
     request = Generation(Prompt("system", "user"), 5)
     assert request_key("model", other) != request_key("model", request)
     assert request_key("model", other) != request_key("model 2", other)
+
+
+@pytest.mark.parametrize(
+    ("request_", "key"),
+    [
+        (
+            Generation(Prompt("system", "user", "Answer:", "history "), 5),
+            "0c8845de0a53a7aacbf61a3e65348de8b1d5bd24a407a7b5464002ebb828f1f8",
+        ),
+        (
+            Generation(Prompt("system", "user", "Answer:", "history "), 24, ("\n", "Question:")),
+            "4158c6321803213899eb4f1153f14d2f55ee7301a8b645a8c1b7572dbb4badc7",
+        ),
+        (
+            Scoring(Prompt("system", "user", "Answer:", "history "), ("a", "b")),
+            "0c1c097141d386e875ef27e2579972ed02cedd821c5069d697a3a842f8aa67b1",
+        ),
+    ],
+)
+def test_plain_requests_keep_the_keys_of_old_caches(
+    request_: Generation | Scoring, key: str
+) -> None:
+    assert request_key("model", request_) == key
+
+
+def test_a_seed_is_part_of_the_key_of_a_sampled_request_alone() -> None:
+    greedy = [request_key("m", replace(asked("a"), seed=seed)) for seed in (0, 1)]
+    sampled = [request_key("m", replace(asked("a"), temperature=1.0, seed=seed)) for seed in (0, 1)]
+    assert greedy[0] == greedy[1]
+    assert len({*greedy, *sampled}) == 3
+
+
+def test_entries_of_plain_completions_are_texts_as_in_old_caches(path: Path) -> None:
+    cache = CallCache(path)
+    requests = [asked("a"), replace(asked("a"), details=True)]
+    CachingModel(CountingModel(), cache, "me").generate(requests)
+    keys = [request_key(CountingModel().identity, request) for request in requests]
+    found = cache.find(keys)
+    plain, told = (json.loads(found[key].output) for key in keys)
+    assert isinstance(plain, str)
+    assert told.keys() == {"text", "tokens"}
+    assert told["text"] == plain
+
+
+def test_samples_and_details_are_not_executed_again(path: Path) -> None:
+    model = CountingModel()
+    requests = [replace(asked("a"), temperature=1.0, seed=seed, details=True) for seed in range(3)]
+    first = CachingModel(model, CallCache(path), "me").generate(requests)
+    assert CachingModel(model, CallCache(path), "me").generate(requests) == first
+    assert len(model.executed) == 1
+    assert len({completion.text for completion in first}) == 3
+    assert all(completion.tokens for completion in first)
 
 
 def test_models_do_not_share_calls(path: Path) -> None:
@@ -152,11 +209,17 @@ def test_models_do_not_share_calls(path: Path) -> None:
     text=st.text(),
     values=st.lists(st.floats(allow_nan=False, max_value=0), min_size=1, max_size=4),
     seconds=st.floats(0, 1e6),
+    numbers=st.lists(st.tuples(st.text(), *[st.floats(allow_nan=False)] * 3), max_size=3),
 )
 def test_what_was_stored_comes_back(
-    tmp_path_factory: pytest.TempPathFactory, text: str, values: list[float], seconds: float
+    tmp_path_factory: pytest.TempPathFactory,
+    text: str,
+    values: list[float],
+    seconds: float,
+    numbers: list[tuple[str, float, float, float]],
 ) -> None:
-    completion = Completion(text, 7, 2, seconds)
+    tokens = tuple(TokenDetail(*each) for each in numbers)
+    completion = Completion(text, 7, 2, seconds, tokens=tokens)
     scores = Scores(tuple(values), tuple(range(1, len(values) + 1)), 9, seconds)
 
     class Fixed(ScriptedModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,22 @@ def test_with_single_requests_the_model_is_loaded_again_and_finished_ones_are_ke
     *_, last = model.events
     assert last.startswith("out of memory for a single request of ")
     assert last.endswith("; loading again on the CPU")
+
+
+def test_draws_and_details_are_the_same_after_loading_again(
+    loader: Loader, tiny_folder: Path
+) -> None:
+    requests = [replace(each, temperature=1.0, details=True) for each in REQUESTS]
+    expected = open_with(Loader(tiny_folder)).generate(requests)
+    loader.fails_at_forward = lambda n_forwards: (
+        loader.n_loads == 1 and (loader.rows[-1] > 1 or loader.rows.count(1) > 3)
+    )
+    found = open_with(loader).generate(requests)
+    assert loader.n_loads == 2
+    assert [each.text for each in found] == [each.text for each in expected]
+    assert (
+        [len(each.tokens) for each in found] == [len(each.tokens) for each in expected] == [3] * 6
+    )
 
 
 def test_scores_too(loader: Loader, tiny_folder: Path) -> None:

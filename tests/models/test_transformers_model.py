@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import logging
+import random
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from argo_ml.models import LanguageModel, load_model
 from argo_ml.models.base import CountsTokens, Generation, Prompt, Scoring
 from argo_ml.models.recovery import RecoveringModel
 from argo_ml.models.transformers_model import TransformersModel
+from argo_ml.randomness import derived_rng
 from argo_ml.testing.models import LanguageModelSuite
 
 SYSTEM = "You answer a question from passages."
@@ -186,6 +189,85 @@ def test_the_model_reads_and_knows(smollm: LanguageModel) -> None:
     known, read, _ = smollm.generate([Generation(prompt, 8) for prompt in prompts()])
     assert "Paris" in known.text
     assert "Suva" in read.text
+
+
+def naive_tokens(
+    library: Any, ids: list[int], n_tokens: int, temperature: float, draws: random.Random
+) -> list[tuple[int, float, float, float]]:
+    """Each token with its log-probability, entropy and gap, without padding or cache."""
+    found = []
+    for _ in range(n_tokens):
+        with torch.inference_mode():
+            logits = library(torch.tensor([ids]), use_cache=False).logits[0, -1].double()
+        log_p = torch.log_softmax(logits, dim=-1)
+        token = int(log_p.argmax())
+        if temperature:
+            shares = torch.softmax(logits / temperature, dim=-1).cumsum(dim=-1)
+            token = int((shares > draws.random()).nonzero()[0])
+        first, second = log_p.topk(2).values.tolist()
+        entropy = -float((log_p.exp() * log_p).sum())
+        found.append((token, float(log_p[token]), entropy, first - second))
+        ids = [*ids, token]
+    return found
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.7, 1.5])
+def test_details_and_draws_equal_a_plain_computation(
+    tiny: LanguageModel, temperature: float
+) -> None:
+    model = loaded(tiny)
+    requests = [
+        Generation(prompt, 6, stop=(), temperature=temperature, seed=5, details=True)
+        for prompt in prompts()
+    ]
+    # Beside rows that ask for other things and end at other times.
+    company = [Generation(prompt, 3) for prompt in prompts("Answer:")]
+    for request, found in zip(requests, tiny.generate([*requests, *company]), strict=False):
+        [prompt] = model._encode([request])
+        draws = derived_rng(5, request.prompt.system, request.prompt.turn, "", "sampling")
+        expected = naive_tokens(
+            model._forward._model, prompt.ids, found.completion_tokens, temperature, draws
+        )
+        assert found.text == model._tokenizer.decode([token for token, *_ in expected]).lstrip()
+        assert [
+            number
+            for token in found.tokens
+            for number in (token.log_probability, token.entropy, token.gap)
+        ] == pytest.approx([number for _, *numbers in expected for number in numbers], abs=1e-4)
+
+
+def test_every_token_of_the_text_is_told_of(tiny: LanguageModel) -> None:
+    # The model writes nothing but letters, one a token, and does not end its turn.
+    [found] = tiny.generate([Generation(Prompt(SYSTEM, "Why?"), 9, stop=(), details=True)])
+    assert [token.text for token in found.tokens] == list(found.text)
+    assert len(found.tokens) == found.completion_tokens == 9
+
+
+def test_the_token_that_is_the_stop_is_not_told_of(tiny: LanguageModel) -> None:
+    prompt = Prompt(SYSTEM, "Why?")
+    [full] = tiny.generate([Generation(prompt, 9, stop=())])
+    stop = full.text[4:6]
+    [cut] = tiny.generate([Generation(prompt, 9, stop=(stop,), details=True)])
+    assert full.text.startswith(cut.text + stop)
+    assert [token.text for token in cut.tokens] == list(cut.text)
+    assert cut.completion_tokens == len(cut.tokens) + 2
+
+
+def test_the_end_of_the_turn_is_not_told_of(smollm: LanguageModel) -> None:
+    prompt = Prompt("Answer in one word.", "What is the capital of France?")
+    [found] = smollm.generate([Generation(prompt, 24, stop=(), details=True)])
+    assert "".join(token.text for token in found.tokens) == found.text
+    assert len(found.tokens) < found.completion_tokens < 24
+
+
+def test_plain_requests_compute_nothing_more_beside_those_with_details(
+    tiny: LanguageModel,
+) -> None:
+    plain = [Generation(prompt, 6) for prompt in prompts()]
+    told = [replace(request, details=True) for request in plain]
+    mixed = tiny.generate([told[0], *plain, told[1]])
+    for found, expected in zip(mixed[1:-1], tiny.generate(plain), strict=True):
+        assert replace(found, seconds=0.0) == replace(expected, seconds=0.0)
 
 
 def test_a_choice_gets_a_space_unless_the_prompt_ends_in_one(tiny: LanguageModel) -> None:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from argo_ml.errors import ModelError
 from argo_ml.models.base import Completion, Generation, Scores, Scoring, UnfinishedError
 from argo_ml.models.chat import cut_at_stop
 from argo_ml.models.server.crew import Crew, RequestType, ResponseType, share_time
-from argo_ml.models.server.prompting import GREEDY, Prompting
+from argo_ml.models.server.prompting import GREEDY, Answer, Prompting
 from argo_ml.models.server.scoring import EchoScoring
+from argo_ml.models.server.wire import RefusedError
+from argo_ml.models.token_details import within
+
+N_TOP = (20, 5)
+"""Most probable tokens to be told of at each place: what vLLM allows, then what OpenAI does."""
+_LARGEST_SEED = 2**31 - 1
 
 
 class ServerModel:
-    """Completes greedily, and scores choices where ``scoring`` is given.
+    """Completes prompts, and scores choices where ``scoring`` is given.
 
     Requests run ``n_at_once`` at a time; their ``seconds`` add up to the time that a list took.
-    What had finished before a failure comes with the `UnfinishedError`.
+    What had finished before a failure comes with the `UnfinishedError`. The entropies of
+    `TokenDetail` are lower bounds: what a server does not tell of a distribution counts as one
+    further outcome.
     """
 
     def __init__(
@@ -29,6 +38,7 @@ class ServerModel:
         self._scoring = scoring
         self._crew = Crew(n_at_once)
         self._counts: dict[str, int] = {}
+        self._n_top: tuple[int, ...] = N_TOP
 
     @property
     def identity(self) -> str:
@@ -44,7 +54,7 @@ class ServerModel:
         return self._scoring is not None
 
     def generate(self, requests: Sequence[Generation]) -> list[Completion]:
-        """Raises `ModelError`."""
+        """Raises `ModelError`, also for details that the server does not give."""
         return self._timed(self._complete, requests)
 
     def score(self, requests: Sequence[Scoring]) -> list[Scores]:
@@ -74,16 +84,44 @@ class ServerModel:
 
     def _complete(self, request: Generation) -> Completion:
         started = time.perf_counter()
-        settings: dict[str, Any] = {**GREEDY, "max_tokens": request.max_new_tokens}
+        settings = {**_drawing(request), "max_tokens": request.max_new_tokens}
         stop = {"stop": list(request.stop)} if request.stop else {}
-        answer = self._prompting.complete(request.prompt, {**settings, **stop})
+        answer = self._answer(request, {**settings, **stop})
         if stop and answer.stopped and not answer.text.strip():
             # It may have opened its turn with white space, which does not count as a stop.
-            answer = self._prompting.complete(request.prompt, settings)
+            answer = self._answer(request, settings)
         text = cut_at_stop(answer.text, request.stop)[0]
+        begin = len(answer.text) - len(answer.text.lstrip())
+        tokens = within(answer.tokens, begin, begin + len(text))
         usage, seconds = answer.usage, time.perf_counter() - started
-        return Completion(text, usage.prompt_tokens, usage.completion_tokens, seconds)
+        return Completion(
+            text, usage.prompt_tokens, usage.completion_tokens, seconds, tokens=tokens
+        )
+
+    def _answer(self, request: Generation, settings: Mapping[str, Any]) -> Answer:
+        if not request.details:
+            return self._prompting.complete(request.prompt, settings)
+        for n_top in self._n_top:
+            with contextlib.suppress(RefusedError):
+                answer = self._prompting.complete(request.prompt, settings, n_top)
+                self._n_top = tuple(n for n in N_TOP if n <= n_top)
+                return answer
+        # A request that is refused without details as well has another fault, and says which.
+        self._prompting.complete(request.prompt, settings)
+        raise ModelError(
+            "the server gives no log-probabilities of the tokens that it generates; use a policy "
+            "that needs none, a server that gives them (vLLM, llama.cpp) or a model in this process"
+        )
 
     def _score(self, request: Scoring) -> Scores:
         assert self._scoring is not None
         return self._scoring.score(request)
+
+
+def _drawing(request: Generation) -> Mapping[str, Any]:
+    """How the server is to draw tokens."""
+    if not request.temperature:
+        return GREEDY
+    # Servers take seeds of different size, and some a negative one for none.
+    seed = request.seed % (_LARGEST_SEED + 1)
+    return {**GREEDY, "temperature": request.temperature, "seed": seed}

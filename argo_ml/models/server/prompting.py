@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from argo_ml.models.base import Prompt
+from argo_ml.models.base import Prompt, TokenDetail
+from argo_ml.models.server.details import details_of
 from argo_ml.models.server.fleet import Fleet
 from argo_ml.models.server.wire import (
     ChatCompletions,
@@ -21,31 +22,44 @@ from argo_ml.models.server.wire import (
     RefusedError,
     Template,
     Tokens,
+    ToldChatCompletions,
+    ToldCompletions,
     Usage,
 )
+from argo_ml.models.token_details import within
 
 COMPLETIONS = "/v1/completions"
 CHAT = "/v1/chat/completions"
 GREEDY: Mapping[str, Any] = {"temperature": 0, "top_p": 1, "seed": 0}
+WHOLE: Mapping[str, Any] = {"top_k": -1, "min_p": 0}
+"""Set back beside a temperature: vLLM and llama.cpp would draw from the most probable tokens alone,
+by a model's own settings or by their own."""
 _BYTES_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``stopped`` says whether the model or a stop string has ended it, not the limit."""
+    """``stopped`` says whether the model or a stop string has ended it, not the limit.
+
+    ``tokens`` are those of ``text``, where they were asked for and the server tells of them.
+    """
 
     text: str
     usage: Usage
     stopped: bool
+    tokens: tuple[TokenDetail, ...] = ()
 
 
 class Prompting(Protocol):
-    """How prompts reach one served model."""
+    """How prompts reach one served model.
+
+    ``n_top`` is the number of most probable tokens to be told of at each place, 0 for no details.
+    """
 
     def describe(self) -> str:
         """Part of the model's identity: how prompts become text, by which template."""
 
-    def complete(self, prompt: Prompt, settings: Mapping[str, Any]) -> Answer: ...
+    def complete(self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0) -> Answer: ...
 
     def count_tokens(self, text: str) -> int: ...
 
@@ -77,9 +91,9 @@ class ByTokens:
         """Token ids of a text by itself."""
         return self._tokens({"prompt": text, "add_special_tokens": False}) if text else []
 
-    def complete(self, prompt: Prompt, settings: Mapping[str, Any]) -> Answer:
+    def complete(self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0) -> Answer:
         body = {"prompt": self.render(prompt), "repetition_penalty": 1.0, **settings}
-        return _completed(self.fleet, self.model, body)
+        return _completed(self.fleet, self.model, body, n_top)
 
     def count_tokens(self, text: str) -> int:
         return len(self.plain(text))
@@ -103,9 +117,9 @@ class ByTemplate:
         body = {"messages": _messages(prompt, self.has_system_role)}
         return self.fleet.ask("/apply-template", body, Template).prompt + prompt.prefix
 
-    def complete(self, prompt: Prompt, settings: Mapping[str, Any]) -> Answer:
+    def complete(self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0) -> Answer:
         body = {"prompt": self.render(prompt), "repeat_penalty": 1.0, **settings}
-        return _completed(self.fleet, self.model, body)
+        return _completed(self.fleet, self.model, body, n_top)
 
     def count_tokens(self, text: str) -> int:
         return len(self.fleet.ask("/tokenize", {"content": text}, Tokens).tokens) if text else 0
@@ -126,15 +140,30 @@ class ByChat:
     def describe(self) -> str:
         return _described("chat", self.has_system_role)
 
-    def complete(self, prompt: Prompt, settings: Mapping[str, Any]) -> Answer:
+    def complete(self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0) -> Answer:
         messages = _messages(prompt, self.has_system_role)
         if prompt.prefix:
             messages[-1]["content"] += f'\n\nBegin your answer with "{prompt.prefix}"'
-        body = {"model": self.model, "messages": messages, **settings}
-        found = self.fleet.ask(CHAT, body, ChatCompletions)
-        choice = found.choices[0]
-        text = (choice.message.content or "").lstrip().removeprefix(prompt.prefix)
-        return Answer(text, found.usage, choice.finish_reason == "stop")
+        answer = self._answered({"model": self.model, "messages": messages, **settings}, n_top)
+        text = answer.text.lstrip().removeprefix(prompt.prefix)
+        n_left_out = len(answer.text) - len(text)
+        return replace(
+            answer, text=text, tokens=within(answer.tokens, n_left_out, len(answer.text))
+        )
+
+    def _answered(self, body: Mapping[str, Any], n_top: int) -> Answer:
+        """What the model has written, the prefix included."""
+        if not n_top:
+            plain = self.fleet.ask(CHAT, body, ChatCompletions)
+            choice = plain.choices[0]
+            return Answer(choice.message.content or "", plain.usage, choice.finish_reason == "stop")
+        told = self.fleet.ask(
+            CHAT, {**body, "logprobs": True, "top_logprobs": n_top}, ToldChatCompletions
+        )
+        first = told.choices[0]
+        text = first.message.content or ""
+        tokens = details_of(first.logprobs, text)
+        return Answer(text, told.usage, first.finish_reason == "stop", tokens)
 
     def count_tokens(self, text: str) -> int:
         return max(len(text.split()), -(-len(text.encode()) // _BYTES_PER_TOKEN))
@@ -170,10 +199,17 @@ def _keeps_system_text(prompting: AnyPrompting) -> bool:
     return prompting.render(_probe("Be brief.")) != prompting.render(_probe("Explain it."))
 
 
-def _completed(fleet: Fleet, model: str, body: Mapping[str, Any]) -> Answer:
-    found = fleet.ask(COMPLETIONS, {"model": model, **body}, Completions)
-    choice = found.choices[0]
-    return Answer(choice.text, found.usage, choice.finish_reason == "stop")
+def _completed(fleet: Fleet, model: str, settings: Mapping[str, Any], n_top: int) -> Answer:
+    whole = WHOLE if settings.get("temperature") else {}
+    body = {"model": model, **settings, **whole}
+    if not n_top:
+        plain = fleet.ask(COMPLETIONS, body, Completions)
+        choice = plain.choices[0]
+        return Answer(choice.text, plain.usage, choice.finish_reason == "stop")
+    told = fleet.ask(COMPLETIONS, {**body, "logprobs": n_top}, ToldCompletions)
+    first = told.choices[0]
+    tokens = details_of(first.logprobs, first.text)
+    return Answer(first.text, told.usage, first.finish_reason == "stop", tokens)
 
 
 def _messages(prompt: Prompt, has_system_role: bool) -> list[dict[str, str]]:

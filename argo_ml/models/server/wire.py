@@ -86,6 +86,56 @@ class ChatCompletions(BaseModel):
     usage: Usage
 
 
+class Alternative(BaseModel):
+    """A token that might have come at some place, and its log-probability (nats)."""
+
+    token: str
+    logprob: float
+
+
+class ToldToken(Alternative):
+    """A generated token, and the most probable ones at its place; ``bytes`` are its text's."""
+
+    bytes: list[int] | None = None
+    top_logprobs: list[Alternative] | None = None
+
+
+class ToldTokens(BaseModel):
+    """Of generated tokens: in ``content`` as chats have them, and llama.cpp everywhere, or apart.
+
+    ``token_logprobs`` and ``top_logprobs`` go with ``tokens``.
+    """
+
+    content: list[ToldToken] | None = None
+    tokens: list[str] | None = None
+    token_logprobs: list[float] | None = None
+    top_logprobs: list[dict[str, float] | None] | None = None
+
+
+class ToldTextChoice(BaseModel):
+    text: str
+    finish_reason: str | None = None
+    logprobs: ToldTokens | None = None
+
+
+class ToldCompletions(BaseModel):
+    """Of ``/v1/completions`` where log-probabilities were asked for."""
+
+    choices: list[ToldTextChoice] = Field(min_length=1)
+    usage: Usage
+
+
+class ToldChatChoice(ChatChoice):
+    logprobs: ToldTokens | None = None
+
+
+class ToldChatCompletions(BaseModel):
+    """Of ``/v1/chat/completions`` where log-probabilities were asked for."""
+
+    choices: list[ToldChatChoice] = Field(min_length=1)
+    usage: Usage
+
+
 class Weights(BaseModel):
     """What the llama.cpp server tells of its model's file."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import model_servers
@@ -24,6 +25,7 @@ from argo_ml.testing.models import (
     SYSTEM,
     CompletionSuite,
     LanguageModelSuite,
+    detailed,
     generation,
     scoring,
 )
@@ -74,6 +76,62 @@ def test_completions_equal_those_of_the_model_in_this_process(
         remote.generate(generations()), local.generate(generations()), strict=True
     ):
         assert (found.text, found.prompt_tokens) == (expected.text, expected.prompt_tokens)
+
+
+@pytest.mark.parametrize("kind", ["vllm", "llamacpp"])
+def test_details_equal_those_of_the_model_in_this_process(
+    served: RunningServer, local: LanguageModel, kind: str
+) -> None:
+    requests = [replace(each, details=True) for each in generations(4)]
+    remote = open_model(f"{served.url}/{kind}/v1").generate(requests)
+    for found, expected in zip(remote, local.generate(requests), strict=True):
+        assert found.text == expected.text
+        for token, other in zip(found.tokens, expected.tokens, strict=True):
+            assert token.text == other.text
+            assert token.log_probability == pytest.approx(other.log_probability, abs=1e-3)
+            assert token.gap == pytest.approx(other.gap, abs=1e-3)
+            assert 0 < token.entropy <= other.entropy + 1e-3
+
+
+@pytest.mark.parametrize("kind", ["vllm", "llamacpp", "chat"])
+def test_draws_differ_by_seed(served: RunningServer, kind: str) -> None:
+    [request] = generations(1)
+    requests = [replace(request, temperature=2.0, seed=seed) for seed in (-1, 1, 2**40)]
+    found = open_model(f"{served.url}/{kind}/v1").generate(requests)
+    assert len({completion.text for completion in found}) == 3
+
+
+@pytest.mark.parametrize("kind", ["vllm", "llamacpp", "chat"])
+def test_a_server_that_tells_of_fewer_tokens_is_asked_for_those(
+    start_server: StartServer, served: RunningServer, kind: str
+) -> None:
+    requests = [replace(each, details=True) for each in generations(3)]
+    expected = open_model(f"{served.url}/{kind}/v1").generate(requests)
+    with start_server(most_top=5) as server:
+        found = open_model(f"{server.url}/{kind}/v1").generate(requests)
+    for few, many in zip(found, expected, strict=True):
+        assert few.text == many.text
+        for token, other in zip(few.tokens, many.tokens, strict=True):
+            assert token.gap == pytest.approx(other.gap)
+            assert token.entropy < other.entropy
+
+
+@pytest.mark.parametrize("kind", ["vllm", "llamacpp", "chat"])
+def test_a_server_without_log_probabilities_says_what_works_instead(
+    start_server: StartServer, kind: str
+) -> None:
+    with start_server(most_top=0) as server:
+        model = open_model(f"{server.url}/{kind}/v1")
+        with pytest.raises(ModelError, match="use a policy that needs none") as caught:
+            model.generate([detailed(QUESTIONS[0])])
+        assert "\n" not in str(caught.value)
+        assert model.generate([generation(QUESTIONS[0])])[0].tokens == ()
+
+
+def test_a_prompt_that_is_too_long_is_no_lack_of_log_probabilities(served: RunningServer) -> None:
+    model = open_model(f"{served.url}/vllm/v1")
+    with pytest.raises(ModelError, match="lower top_k, chunk_size or evidence_tokens"):
+        model.generate([Generation(Prompt(SYSTEM, "word " * 820), 8, details=True)])
 
 
 def test_scores_equal_those_of_the_model_in_this_process(

@@ -8,7 +8,13 @@ import httpx2
 from argo_ml.models.base import Prompt
 from argo_ml.models.server.addresses import Address
 from argo_ml.models.server.fleet import Fleet, Patience, Server
-from argo_ml.models.server.prompting import ByChat, ByTemplate, ByTokens, find_prompting
+from argo_ml.models.server.prompting import (
+    GREEDY,
+    ByChat,
+    ByTemplate,
+    ByTokens,
+    find_prompting,
+)
 
 PROMPT = Prompt("Be brief.", "Why?", prefix="Answer:", history="Facts.\n\n")
 
@@ -95,6 +101,49 @@ def test_chats_estimate_tokens() -> None:
         10,
         3,
     ]
+
+
+def told(*texts: str) -> dict[str, Any]:
+    """Log-probabilities as a chat has them."""
+    top = [{"token": token, "logprob": -1.0} for token in "xy"]
+    return {"content": [{"token": text, "logprob": -2.0, "top_logprobs": top} for text in texts]}
+
+
+def test_plain_requests_ask_for_no_details_and_draw_nothing() -> None:
+    fake = Fake(**{"apply-template": {"prompt": "x"}, "v1__completions": TEXT})
+    fake.answers["/v1/chat/completions"] = chat("no")
+    ByTemplate(fake.fleet, "m").complete(PROMPT, {**GREEDY, "max_tokens": 3})
+    ByChat(fake.fleet, "m").complete(PROMPT, {**GREEDY, "max_tokens": 3})
+    settings = {"model", "temperature", "top_p", "seed", "max_tokens"}
+    assert fake.asked[1][1].keys() == settings | {"prompt", "repeat_penalty"}
+    assert fake.asked[2][1].keys() == settings | {"messages"}
+
+
+def test_draws_are_from_the_whole_distribution() -> None:
+    fake = Fake(tokenize={"tokens": [1]}, v1__completions=TEXT)
+    settings = {**GREEDY, "temperature": 0.7, "seed": 3}
+    ByTokens(fake.fleet, "m").complete(PROMPT, settings)
+    asked = fake.asked[1][1]
+    assert (asked["temperature"], asked["seed"], asked["top_p"]) == (0.7, 3, 1)
+    assert (asked["top_k"], asked["min_p"]) == (-1, 0)
+
+
+def test_details_are_asked_for_where_completions_have_them() -> None:
+    choice = {**TEXT["choices"][0], "logprobs": told(" Par", "is", "<end>")}
+    fake = Fake(tokenize={"tokens": [1]}, v1__completions={**TEXT, "choices": [choice]})
+    answer = ByTokens(fake.fleet, "m").complete(PROMPT, {}, n_top=20)
+    assert fake.asked[1][1]["logprobs"] == 20
+    assert [token.text for token in answer.tokens] == [" Par", "is"]
+
+
+def test_details_of_a_chat_begin_after_the_prefix() -> None:
+    choice = {**chat("\nAnswer: Paris")["choices"][0], "logprobs": told("\nAn", "swer: P", "aris")}
+    fake = Fake(v1__chat__completions={"choices": [choice], "usage": USAGE})
+    answer = ByChat(fake.fleet, "m").complete(PROMPT, {}, n_top=5)
+    asked = fake.asked[0][1]
+    assert (asked["logprobs"], asked["top_logprobs"]) == (True, 5)
+    assert answer.text == " Paris"
+    assert [token.text for token in answer.tokens] == [" P", "aris"]
 
 
 def ids_of(body: dict[str, Any]) -> dict[str, Any]:
