@@ -23,6 +23,7 @@ from argo_ml.policies.mdp import MDPSpec
 
 EMBEDDED_MODEL = "smollm2-135m"
 EMBEDDED_EMBEDDER = "all-minilm-l6-v2"
+CALIBRATION_DIGEST = "calibration_digest"
 DEFAULT_STRATEGIES = ("argo", "always_retrieve", "always_reason", "random")
 
 ModeName = Literal["small", "medium", "full"]
@@ -266,6 +267,49 @@ class MDPFields(Spec):
         )
 
 
+class AdaptiveFields(Spec):
+    """What strategies need that look at the question."""
+
+    calibration: str = Field(
+        "",
+        **operational(
+            "Run id of argo-ml calibrate, or its calibration.json; for strategies that need it."
+        ),
+    )
+    progress: Literal["fixed", "measured"] = Field(
+        "fixed",
+        description="fixed: gains per step (the original's); measured: u_max x probability that "
+        "the answer now is right.",
+    )
+    gains: Literal["given", "measured"] = Field(
+        "given", description="delta_r, delta_p and p_s: as given, or as the calibration measured."
+    )
+    probe_cost: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Price of a model call that only serves a decision.",
+    )
+    gate_budget: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Share of questions that gates may retrieve for; empty: what pays at the "
+        "price.",
+    )
+    abstain_below: float | None = Field(
+        None, ge=0, le=1, description="graded: abstain below this probability; empty: never."
+    )
+    oracle_steps: int = Field(
+        2, ge=0, le=6, description="oracle: tries every sequence of so many actions."
+    )
+
+    @property
+    def wants_calibration(self) -> bool:
+        """Whether its fields alone need one, whatever the strategy."""
+        return "measured" in (self.progress, self.gains)
+
+
 class TrackingFields(Spec):
     experiment: str = Field("argo_ml", **operational("MLflow experiment."))
     tracking_uri: str = Field(
@@ -278,7 +322,13 @@ class TrackingFields(Spec):
 
 # The last base comes first in help texts and in MLproject: this is pydantic's order of fields.
 class ExperimentSpec(
-    TrackingFields, MDPFields, EpisodeFields, ModelFields, CorpusFields, QuestionFields
+    TrackingFields,
+    AdaptiveFields,
+    MDPFields,
+    EpisodeFields,
+    ModelFields,
+    CorpusFields,
+    QuestionFields,
 ):
     """Everything that cells of one sweep share."""
 
@@ -313,13 +363,29 @@ class CellSpec(ExperimentSpec):
         _check_strategies((self.strategy,), self)
         return self
 
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the cell acts by a calibration."""
+        from argo_ml.policies import STRATEGIES
+
+        return self.wants_calibration or STRATEGIES[self.strategy].calibrated
+
     def cell_id(self, digests: Mapping[str, str]) -> str:
         """Hash of all that can change the cell's numbers.
 
-        ``digests`` stands for the contents of questions, corpus and model, whose paths do not
-        count.
+        ``digests`` stands for the contents of questions, corpus, model and calibration, whose paths
+        do not count; the calibration's counts only where the cell acts by it.
         """
-        content = {**identity_fields(self), **digests}
+        added = AdaptiveFields().model_dump(mode="json")
+        # Fields of later versions count where they are used, so that older cells keep their id.
+        fields = {
+            name: value
+            for name, value in identity_fields(self).items()
+            if name not in added or value != added[name]
+        }
+        content = {**fields, **digests}
+        if not self.is_calibrated:
+            content.pop(CALIBRATION_DIGEST, None)
         canonical = json.dumps(content, sort_keys=True, default=str)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
@@ -420,7 +486,7 @@ def is_operational(field: FieldInfo) -> bool:
     return isinstance(extra, dict) and bool(extra.get("operational"))
 
 
-def _check_strategies(names: tuple[str, ...], spec: MDPFields) -> None:
+def _check_strategies(names: tuple[str, ...], spec: ExperimentSpec) -> None:
     from argo_ml.policies import STRATEGIES
 
     if not names:
@@ -430,6 +496,22 @@ def _check_strategies(names: tuple[str, ...], spec: MDPFields) -> None:
             raise ValueError(f"strategy={name!r} is unknown{suggest(name, STRATEGIES)}")
     if "fixed_threshold" in names and (spec.theta_cont is None or spec.theta_star is None):
         raise ValueError("strategy fixed_threshold needs theta_cont and theta_star")
+    _check_calibrated(names, spec)
+
+
+def _check_calibrated(names: tuple[str, ...], spec: ExperimentSpec) -> None:
+    from argo_ml.policies import STRATEGIES
+
+    if spec.calibration:
+        return
+    if spec.wants_calibration:
+        name = "progress" if spec.progress == "measured" else "gains"
+        raise ValueError(f"{name}=measured needs calibration=RUN_ID; make one: argo-ml calibrate")
+    for name in names:
+        if STRATEGIES[name].calibrated:
+            raise ValueError(
+                f"strategy {name} needs calibration=RUN_ID; make one: argo-ml calibrate"
+            )
 
 
 def suggest(name: str, known: Mapping[str, object]) -> str:

@@ -121,6 +121,8 @@ class StudySpec(ExperimentSpec):
         if self.strategy not in STRATEGIES:
             known = suggest(self.strategy, STRATEGIES)
             raise ValueError(f"strategy={self.strategy!r} is unknown{known}")
+        if STRATEGIES[self.strategy].in_hindsight:
+            raise ValueError(f"strategy={self.strategy} knows the answers: nothing to tune")
         several = len(self.retrieval_costs) > 1
         if several and STRATEGIES[self.strategy].by_price:
             raise ValueError(

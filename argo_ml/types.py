@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argo_ml.state import Sights
 
 
 class Action(str, Enum):
@@ -21,6 +25,7 @@ class StopReason(str, Enum):
     THRESHOLD = "threshold"
     POLICY = "policy"
     LIMIT = "limit"
+    ABSTAIN = "abstain"
 
 
 class Difficulty(str, Enum):
@@ -36,6 +41,7 @@ class Component(str, Enum):
     READER = "reader"
     REASONER = "reasoner"
     SYNTHESIZER = "synthesizer"
+    PROBE = "probe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,9 @@ class Evidence:
 class Usage:
     """Language-model calls and what they took, whether or not a cache served them.
 
-    ``seconds`` is what the model took when the call was first executed (its share of the batch).
+    ``probe_calls`` only served a decision, ``sample_calls`` did so by drawing; a look at the answer
+    that became the final one is the synthesizer's call. ``seconds`` is what the model took when the
+    call was first executed (its share of the batch).
     """
 
     decomposer_calls: int = 0
@@ -106,12 +114,20 @@ class Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+    probe_calls: int = 0
+    sample_calls: int = 0
+
+    @property
+    def looks(self) -> int:
+        """Calls that served a decision alone."""
+        return self.probe_calls + self.sample_calls
 
     @property
     def calls(self) -> int:
-        return (
+        components = (
             self.decomposer_calls + self.reader_calls + self.reasoner_calls + self.synthesizer_calls
         )
+        return components + self.looks
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -122,7 +138,26 @@ class Usage:
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
             self.seconds + other.seconds,
+            self.probe_calls + other.probe_calls,
+            self.sample_calls + other.sample_calls,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a policy expected when it decided; None where it expects nothing of the kind.
+
+    ``confidence`` is the probability that the answer it would stop with is right, ``gain`` the
+    utility that it expected its action to add to stopping, ``score`` what a gate compared with its
+    threshold.
+    """
+
+    confidence: float | None = None
+    gain: float | None = None
+    score: float | None = None
+
+
+NOTHING_EXPECTED = Expectation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +166,9 @@ class Step:
 
     ``progress`` is U after the step, ``cost`` the price of the action (c_r or c_p), ``fallback``
     whether the decomposer's sub-question was unusable and the question itself was asked instead.
+    ``query`` is what was looked up where it is not the sub-question, ``top_k`` for how many
+    passages where that is not the cell's number. ``expected`` is what the policy expected when it
+    decided, ``before`` the answer that it saw it would stop with.
     """
 
     sub_question: str
@@ -141,6 +179,10 @@ class Step:
     succeeded: bool = True
     evidence: tuple[Evidence, ...] = ()
     fallback: bool = False
+    query: str | None = None
+    expected: Expectation = NOTHING_EXPECTED
+    before: Answer | None = None
+    top_k: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,18 +191,24 @@ class Answer:
 
     ``choice`` is None for open questions and when the text could not be read as a choice, in
     which case ``parsed`` is False and the answer counts as wrong. ``scores`` holds the
-    length-normalised log-likelihood of each choice where choices were scored.
+    length-normalised log-likelihood of each choice where choices were scored. One that was
+    ``withheld`` on purpose counts as wrong, and not as misread.
     """
 
     text: str
     choice: int | None = None
     parsed: bool = True
     scores: tuple[float, ...] = ()
+    withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One finished episode."""
+    """One finished episode.
+
+    ``expected`` is what the policy expected when it stopped, ``probe_price`` a look's price, and
+    ``sights`` all that the policy looked at.
+    """
 
     question_id: str
     answer: Answer
@@ -168,11 +216,15 @@ class Outcome:
     stop_reason: StopReason
     progress: float
     usage: Usage
+    expected: Expectation = NOTHING_EXPECTED
+    probe_price: float = 0.0
+    sights: Sights | None = field(default=None, compare=False)
 
     @property
     def cost(self) -> float:
-        """c_r * (retrieve actions) + c_p * (reason actions), whatever a cache served."""
-        return sum(step.cost for step in self.steps)
+        """c_r * (retrieve actions) + c_p * (reason actions) + probe_cost * (probe and sample
+        calls), whatever a cache served."""
+        return sum(step.cost for step in self.steps) + self.probe_price * self.usage.looks
 
     def count(self, action: Action) -> int:
         return sum(step.action is action for step in self.steps)

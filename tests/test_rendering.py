@@ -5,6 +5,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+import hand_made_sweep
 import pytest
 import result_builders
 from rich.console import Console
@@ -108,6 +109,54 @@ def test_best_utility_of_a_price_is_marked(capsys: Captured) -> None:
     assert best.strategy in marked[0]
 
 
+def test_strategy_that_knows_the_answers_is_never_marked_best(capsys: Captured) -> None:
+    cells = [
+        hand_made_sweep.cell("oracle", 0.1, "1111"),
+        hand_made_sweep.cell("never", 0.1, "1100"),
+        hand_made_sweep.cell("single", 0.1, "1110", ["retrieve"]),
+    ]
+
+    rendering.print_results(hand_made_sweep.results(*cells), PLACE)
+
+    shown = [line for line in capsys.readouterr().out.splitlines() if " [0." in line]
+    assert ["*" in line for line in shown] == [False, False, True]
+    assert "oracle" in shown[0] and "1.000" in shown[0]
+
+
+def test_oracle_beside_one_strategy_leaves_no_best(capsys: Captured) -> None:
+    cells = hand_made_sweep.cell("oracle", 0.1, "11"), hand_made_sweep.cell("never", 0.1, "10")
+
+    rendering.print_results(hand_made_sweep.results(*cells), PLACE)
+
+    shown = [line for line in capsys.readouterr().out.splitlines() if " [0." in line]
+    assert ["*" in line for line in shown] == [False, False]
+
+
+def test_degenerate_gate_is_marked(capsys: Captured) -> None:
+    cells = [
+        hand_made_sweep.cell("variance_gate", 0.123, "1100"),
+        hand_made_sweep.cell("entropy_gate", 0.123, "1100", [["retrieve"], [], [], []]),
+    ]
+
+    rendering.print_results(hand_made_sweep.results(*cells), PLACE)
+
+    lines = capsys.readouterr().out.splitlines()
+    [at] = [index for index, line in enumerate(lines) if line.strip() == "degenerate"]
+    assert "variance_gate" in lines[at - 1] and "[0.15, 0.85]" in lines[at - 1]
+    assert "entropy_gate" in lines[at + 1]
+
+
+def test_answer_of_the_evaluation_stands_under_the_table(capsys: Captured) -> None:
+    results = hand_made_sweep.results(hand_made_sweep.cell("never", 0.1, "10"))
+
+    rendering.print_results(results, PLACE, answer="Not shown: it is +0.001.")
+
+    lines = capsys.readouterr().out.splitlines()
+    at = lines.index("Not shown: it is +0.001.")
+    assert "never" in "".join(lines[:at])
+    assert lines[at + 1].startswith("accuracy without a model")
+
+
 def test_unparsed_answers_are_told(capsys: Captured) -> None:
     results = result_builders.results(SweepSpec(n_questions=2, n_prices=1, strategies="random"))
     rows = [row.model_copy(update={"parsed": False}) for row in results.cells[0].questions]
@@ -201,6 +250,19 @@ def test_nothing_is_told_twice() -> None:
     report("episodes", 10, 10)
 
     assert out.getvalue() == "episodes 10/10 (100%)\n"
+
+
+def test_a_count_that_begins_again_has_lines_and_a_time_left_of_its_own() -> None:
+    clock = Clock()
+    report, out = report_lines(clock)
+    for n_finished in (0, 50, 100):
+        report("episodes", n_finished, 100)
+        clock.now += 100.0
+    report("episodes", 0, 100)
+    clock.now += 10.0
+    report("episodes", 10, 100)
+    lines = out.getvalue().splitlines()
+    assert lines[-1] == "episodes 10/100 (10%), 1 min 30 s left"
 
 
 def test_each_unit_has_lines_of_its_own() -> None:

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from argo_ml.types import Evidence
+
+Vectors = NDArray[np.float32]
+"""Rows of unit length, one per text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +32,6 @@ class Retriever(Protocol):
     """Finds passages for queries, the most similar first."""
 
     def retrieve(self, queries: Sequence[str], top_k: int) -> list[tuple[Evidence, ...]]: ...
+
+    def embed(self, queries: Sequence[str]) -> Vectors:
+        """The vectors that the queries are looked up by."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from argo_ml.config import EMBEDDED_EMBEDDER
+from argo_ml.corpus.base import Vectors
 from argo_ml.corpus.embedder_files import find_folder, model_files
 from argo_ml.errors import ModelError
 from argo_ml.models.digests import files_digest
@@ -19,8 +19,7 @@ from argo_ml.models.placement import choose_gpus
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-Vectors = NDArray[np.float32]
-"""Rows of unit length, one per text."""
+__all__ = ["Embedder", "SentenceEmbedder", "Vectors", "load_embedder"]
 
 BATCH_SIZE = 32
 

@@ -75,6 +75,9 @@ class ChromaRetriever:
             ) from None
         return [_best(found, row, top_k) for row in range(len(queries))]
 
+    def embed(self, queries: Sequence[str]) -> Vectors:
+        return self._vectors(queries)
+
 
 def _best(found: QueryResult, row: int, top_k: int) -> tuple[Evidence, ...]:
     distances, texts, metadatas = found["distances"], found["documents"], found["metadatas"]

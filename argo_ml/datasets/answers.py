@@ -73,7 +73,7 @@ def _token_f1(predicted: str, answer: str) -> float:
 
 @lru_cache(maxsize=100_000)
 def grade(question: Question, answer: Answer) -> Grade:
-    """Compare an answer with the question's gold; one that could not be read is wrong.
+    """Compare an answer with the question's gold; one that was withheld or not read is wrong.
 
     With choices, correct means that a gold choice was chosen, and the other measures compare the
     chosen text with the gold ones. Without, correct means that the answer contains a gold one: the
@@ -82,7 +82,7 @@ def grade(question: Question, answer: Answer) -> Grade:
     """
     if not question.is_graded:
         raise ValueError(f"question {question.id!r} has no gold answer to grade by")
-    if not answer.parsed:
+    if answer.withheld or not answer.parsed:
         return _WRONG
     if not question.choices:
         return _graded(answer.text, question.answers)

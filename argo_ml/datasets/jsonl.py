@@ -53,6 +53,11 @@ class JsonLines:
 
 
 def _numbered_question(value: object, number: int) -> tuple[int, Question]:
+    return number, parse_question(value, number)
+
+
+def parse_question(value: object, number: int) -> Question:
+    """The question of a line's JSON value; raises `LineError` where it is none."""
     if not isinstance(value, dict):
         raise LineError("not a JSON object")
     choices = _choices(value.get("choices"))
@@ -64,7 +69,7 @@ def _numbered_question(value: object, number: int) -> tuple[int, Question]:
     metadata = value.get("metadata") or {}
     if not isinstance(metadata, dict):
         raise LineError("metadata is not an object")
-    question = Question(
+    return Question(
         id=_id(value.get("id"), number),
         text=required_text(value.get("question"), "question"),
         answers=tuple(choices[index] for index in gold) or tuple(map(_answer, listed)),
@@ -73,7 +78,6 @@ def _numbered_question(value: object, number: int) -> tuple[int, Question]:
         difficulty=_difficulty(metadata),
         metadata=metadata,
     )
-    return number, question
 
 
 def _id(value: object, number: int) -> str:

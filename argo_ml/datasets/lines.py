@@ -28,14 +28,17 @@ class ParsedLines(Generic[Value]):
         return len(self.values) + len(self.rejected)
 
 
-def parse_lines(path: Path, parse: Callable[[object, int], Value]) -> ParsedLines[Value]:
+def parse_lines(
+    path: Path, parse: Callable[[object, int], Value], parameter: str = "questions"
+) -> ParsedLines[Value]:
     """Give every line's JSON value and number to ``parse``, which raises `LineError` to reject it.
 
-    Raises `DataError` if the file cannot be read as UTF-8 text.
+    Raises `DataError`, naming the ``parameter`` that gave the path, if the file cannot be read as
+    UTF-8 text.
     """
     values: list[Value] = []
     rejected: list[Rejected] = []
-    for number, line in enumerate(_read(path), 1):
+    for number, line in enumerate(_read(path, f"{parameter}={path}"), 1):
         try:
             values.append(parse(_decode(line), number))
         except LineError as error:
@@ -53,19 +56,17 @@ def required_text(value: object, name: str) -> str:
     return text
 
 
-def _read(path: Path) -> list[str]:
+def _read(path: Path, given: str) -> list[str]:
     if path.is_dir():
-        raise DataError(f"questions={path}: is a folder; give a file")
+        raise DataError(f"{given}: is a folder; give a file")
     try:
         lines = path.read_bytes().decode("utf-8-sig").split("\n")
     except FileNotFoundError:
-        raise DataError(f"questions={path}: no such file") from None
+        raise DataError(f"{given}: no such file") from None
     except OSError as error:
-        raise DataError(f"questions={path}: cannot be read ({error.strerror})") from None
+        raise DataError(f"{given}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"questions={path}: not UTF-8 text (byte {error.start}); save it as UTF-8"
-        ) from None
+        raise DataError(f"{given}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     return lines if lines[-1] else lines[:-1]
 
 

@@ -16,7 +16,14 @@ from argo_ml.engine.stages import RETRIEVE, StageTimes
 from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring
 from argo_ml.models.cache import request_key
 from argo_ml.observing import unobserved
-from argo_ml.pipeline.requests import Request, Requesting, Response, Retrieval
+from argo_ml.pipeline.requests import (
+    Embedding,
+    Request,
+    Requesting,
+    Response,
+    Retrieval,
+    Vector,
+)
 from argo_ml.types import Outcome
 
 RequestType = TypeVar("RequestType", Generation, Scoring)
@@ -83,6 +90,7 @@ class Engine:
         generations = [request for request in pending if isinstance(request, Generation)]
         scorings = [request for request in pending if isinstance(request, Scoring)]
         retrievals = [request for request in pending if isinstance(request, Retrieval)]
+        embeddings = [request for request in pending if isinstance(request, Embedding)]
         responses: dict[Request, Response] = {}
         if generations:
             responses.update(self._ask(self._model.generate, generations))
@@ -91,6 +99,9 @@ class Engine:
         if retrievals:
             with self._times.timing(RETRIEVE):
                 responses.update(self._retrieve(retrievals))
+        if embeddings:
+            with self._times.timing(RETRIEVE):
+                responses.update(self._embed(embeddings))
         return responses
 
     def _ask(
@@ -113,6 +124,13 @@ class Engine:
             for query, found in zip(queries, evidence, strict=True):
                 responses[Retrieval(query, top_k)] = found
         return responses
+
+    def _embed(self, requests: Sequence[Embedding]) -> dict[Request, Response]:
+        rows = self._retriever.embed([request.text for request in requests])
+        vectors = [Vector(tuple(map(float, row))) for row in rows]
+        answered: dict[Request, Response] = {}
+        answered.update(zip(requests, vectors, strict=True))
+        return answered
 
 
 def _is_paid(request: Request, response: Response) -> TypeGuard[Generation | Scoring]:

@@ -18,6 +18,7 @@ OF_COMPONENT = {
     Component.READER: "read",
     Component.REASONER: "reason",
     Component.SYNTHESIZER: "synthesize",
+    Component.PROBE: "probe",
 }
 STAGES = (*OF_COMPONENT.values(), RETRIEVE, LOG, IDLE)
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring
+from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring, TokenDetail
 from argo_ml.pipeline import prompts
 from argo_ml.pipeline.requests import Requesting, Retrieval, generated, retrieved, scored
 from argo_ml.types import Answer, Component, Evidence, Passage, Question, Step, Usage
@@ -35,8 +35,11 @@ class SubAnswer:
 
 @dataclass(frozen=True, slots=True)
 class FinalAnswer:
+    """``tokens`` are those of an answer that was written, where they were asked for."""
+
     answer: Answer
     usage: Usage
+    tokens: tuple[TokenDetail, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,9 @@ class Reader:
     channel_success_rate: float
     max_new_tokens: int
 
-    def look_up(self, sub_question: str) -> Requesting[tuple[Evidence, ...]]:
-        return (yield from retrieved(Retrieval(sub_question, self.top_k)))
+    def look_up(self, query: str, top_k: int | None = None) -> Requesting[tuple[Evidence, ...]]:
+        """``top_k`` passages, or as many as the reader's own number."""
+        return (yield from retrieved(Retrieval(query, top_k or self.top_k)))
 
     def delivered(
         self, found: tuple[Evidence, ...], channel: random.Random
@@ -124,13 +128,20 @@ class Synthesizer:
     max_new_tokens: int
     count_tokens: Callable[[Sequence[str]], list[int]]
 
-    def answer(self, question: Question, steps: tuple[Step, ...]) -> Requesting[FinalAnswer]:
+    def scores(self, question: Question) -> bool:
+        """Whether the answer is the choice that scores best, so that every choice has a score."""
+        return bool(question.choices) and self.answering == "likelihood"
+
+    def answer(
+        self, question: Question, steps: tuple[Step, ...], details: bool = False
+    ) -> Requesting[FinalAnswer]:
+        """``details``: with the tokens of an answer that is written."""
         passages = self.select_passages(steps)
-        if not question.choices:
-            return (yield from self._write(question, steps, passages))
-        if self.answering == "number":
-            return (yield from self._name_number(question, steps, passages))
-        return (yield from self._score_choices(question, steps, passages))
+        if self.scores(question):
+            return (yield from self._score_choices(question, steps, passages))
+        if question.choices:
+            return (yield from self._name_number(question, steps, passages, details))
+        return (yield from self._write(question, steps, passages, details))
 
     def select_passages(self, steps: Sequence[Step]) -> list[Passage]:
         """Distinct passages within the token budget, the best of every retrieval first.
@@ -164,26 +175,35 @@ class Synthesizer:
         return FinalAnswer(answer, usage_of(Component.SYNTHESIZER, scores))
 
     def _name_number(
-        self, question: Question, steps: tuple[Step, ...], passages: list[Passage]
+        self,
+        question: Question,
+        steps: tuple[Step, ...],
+        passages: list[Passage],
+        details: bool,
     ) -> Requesting[FinalAnswer]:
         prompt = prompts.synthesizer(question.text, steps, passages, question.choices)
-        completion = yield from generated(
-            Generation(prompt, self.max_new_tokens, component=Component.SYNTHESIZER)
-        )
+        completion = yield from generated(self._generation(prompt, details))
         choice = read_number(completion.text, len(question.choices))
         answer = Answer(completion.text.strip(), choice, parsed=choice is not None)
-        return FinalAnswer(answer, usage_of(Component.SYNTHESIZER, completion))
+        usage = usage_of(Component.SYNTHESIZER, completion)
+        return FinalAnswer(answer, usage, completion.tokens)
 
     def _write(
-        self, question: Question, steps: tuple[Step, ...], passages: list[Passage]
+        self,
+        question: Question,
+        steps: tuple[Step, ...],
+        passages: list[Passage],
+        details: bool,
     ) -> Requesting[FinalAnswer]:
-        prompt: Prompt = prompts.synthesizer(question.text, steps, passages)
-        completion = yield from generated(
-            Generation(prompt, self.max_new_tokens, component=Component.SYNTHESIZER)
-        )
+        prompt = prompts.synthesizer(question.text, steps, passages)
+        completion = yield from generated(self._generation(prompt, details))
         text = completion.text.strip()
         usage = usage_of(Component.SYNTHESIZER, completion)
-        return FinalAnswer(Answer(text, parsed=bool(text)), usage)
+        return FinalAnswer(Answer(text, parsed=bool(text)), usage, completion.tokens)
+
+    def _generation(self, prompt: Prompt, details: bool) -> Generation:
+        component = Component.SYNTHESIZER
+        return Generation(prompt, self.max_new_tokens, details=details, component=component)
 
 
 def _normalised(text: str) -> str:
@@ -208,6 +228,7 @@ def usage_of(component: Component, result: Completion | Scores) -> Usage:
         reader_calls=int(component is Component.READER),
         reasoner_calls=int(component is Component.REASONER),
         synthesizer_calls=int(component is Component.SYNTHESIZER),
+        probe_calls=int(component is Component.PROBE),
         prompt_tokens=result.prompt_tokens,
         completion_tokens=generated_tokens,
         seconds=result.seconds,

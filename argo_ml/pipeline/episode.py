@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 
 from argo_ml.config import CellSpec
-from argo_ml.pipeline.components import Decomposer, Reader, Reasoner, SubAnswer, Synthesizer
+from argo_ml.pipeline.components import (
+    Decomposer,
+    Reader,
+    Reasoner,
+    SubAnswer,
+    SubQuestion,
+    Synthesizer,
+)
 from argo_ml.pipeline.known import Known
+from argo_ml.pipeline.looking import Looked, Observer, as_probe
 from argo_ml.pipeline.requests import Requesting
-from argo_ml.policies.base import Decision, Policy, State
+from argo_ml.policies.base import Decision, Look, Looks, Policy, State
 from argo_ml.policies.progress import FixedGains, ProgressModel
 from argo_ml.randomness import deferred_rng
-from argo_ml.types import Action, Outcome, Question, Step, StopReason, Usage
+from argo_ml.types import Action, Answer, Outcome, Question, Step, StopReason, Usage
+
+ABSTENTION = Answer("", withheld=True)
+"""What an episode answers that abstains."""
+MEASURING = frozenset({Look.ANSWER, Look.VECTOR})
+"""What progress is measured by."""
+NOTHING: frozenset[Look] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The components and settings that all episodes of a cell share."""
+    """The components and settings that all episodes of a cell share.
+
+    ``measure`` gives progress from what was looked at; without it ``progress`` advances it by what
+    a step achieved. ``probe_price`` is the price of each call that only served a decision.
+    """
 
     decomposer: Decomposer
     reader: Reader
@@ -27,6 +46,8 @@ class Pipeline:
     prices: dict[Action, float]
     max_steps: int
     seed: int
+    measure: Callable[[State], float] | None = None
+    probe_price: float = 0.0
 
     @property
     def knowledge(self) -> Hashable:
@@ -41,8 +62,16 @@ class Pipeline:
             self.seed,
         )
 
+    @property
+    def observer(self) -> Observer:
+        return Observer(self.synthesizer, self.reasoner, self.seed)
 
-def build_pipeline(spec: CellSpec, count_tokens: Callable[[Sequence[str]], list[int]]) -> Pipeline:
+
+def build_pipeline(
+    spec: CellSpec,
+    count_tokens: Callable[[Sequence[str]], list[int]],
+    measure: Callable[[State], float] | None = None,
+) -> Pipeline:
     limit = spec.generation_limit
     return Pipeline(
         decomposer=Decomposer(limit),
@@ -53,75 +82,141 @@ def build_pipeline(spec: CellSpec, count_tokens: Callable[[Sequence[str]], list[
         prices={Action.RETRIEVE: spec.retrieval_cost, Action.REASON: spec.reason_cost},
         max_steps=spec.max_steps,
         seed=spec.seed,
+        measure=measure,
+        probe_price=spec.probe_cost,
     )
 
 
 def run_episode(
     question: Question, policy: Policy, pipeline: Pipeline, known: Known | None = None
 ) -> Requesting[Outcome]:
-    """Decide, ask, retrieve or reason until the policy stops; then synthesize the answer.
+    """Look, decide, ask, retrieve or reason until the policy stops; then synthesize the answer.
 
     ``known`` is what earlier episodes of this question have found with the same components; this
     one requests the rest and adds it.
     """
     state, usage = State(question), Usage()
-    here = known or Known()
+    root = here = known or Known()
     while True:
+        wanted, asked = _wanted(policy, state, pipeline), None
+        if Look.TENTATIVE in wanted:
+            asked = yield from _ask(state, pipeline, here)
+            usage = usage + asked.usage
+        looked = yield from pipeline.observer.look(wanted, state, asked, here, root)
+        usage = usage + looked.usage
+        state = _measured(replace(state, sights=looked.sights), pipeline)
         decision = _decide(policy, state, pipeline)
         if decision.stop_reason is not None:
             break
-        asked = here.asked or (yield from pipeline.decomposer.ask(question, state.steps))
-        here.asked = asked
-        found, here = yield from _act(decision.action, state, asked.text, pipeline, here)
-        progress = pipeline.progress.advance(state.progress, decision.action, found.succeeded)
-        step = Step(
-            sub_question=asked.text,
-            action=decision.action,
-            sub_answer=found.text,
-            progress=progress,
-            cost=pipeline.prices[decision.action],
-            succeeded=found.succeeded,
-            evidence=found.evidence,
-            fallback=asked.fallback,
-        )
-        state = State(question, progress, (*state.steps, step))
-        usage = usage + asked.usage + found.usage
-    final = here.final or (yield from pipeline.synthesizer.answer(question, state.steps))
-    here.final = final
+        usage = usage + as_probe(looked.answer_usage)
+        if asked is None:
+            asked = yield from _ask(state, pipeline, here)
+            usage = usage + asked.usage
+        found, here = yield from _act(decision, state, asked.text, pipeline, here)
+        step = _step(decision, state, asked, found, pipeline)
+        state = State(question, step.progress, (*state.steps, step), state.sights)
+        usage = usage + found.usage
+    answer, spent = yield from _answer(decision.stop_reason, state, looked, pipeline, here)
     return Outcome(
         question_id=question.id,
-        answer=final.answer,
+        answer=answer,
         steps=state.steps,
         stop_reason=decision.stop_reason,
         progress=state.progress,
-        usage=usage + final.usage,
+        usage=usage + spent,
+        expected=decision.expected,
+        probe_price=pipeline.probe_price,
+        sights=state.sights,
     )
+
+
+def _wanted(policy: Policy, state: State, pipeline: Pipeline) -> AbstractSet[Look]:
+    """What to look at; at the step limit only the answer, which is then the final one."""
+    wanted = policy.looks(state) if isinstance(policy, Looks) else NOTHING
+    if pipeline.measure is not None:
+        wanted = wanted | MEASURING
+    return wanted & MEASURING if len(state.steps) >= pipeline.max_steps else wanted
+
+
+def _measured(state: State, pipeline: Pipeline) -> State:
+    """The state with its progress, and that of the step that led to it, where it is measured."""
+    if pipeline.measure is None:
+        return state
+    progress = pipeline.measure(state)
+    steps = state.steps
+    if steps:
+        steps = (*steps[:-1], replace(steps[-1], progress=progress))
+    return replace(state, progress=progress, steps=steps)
 
 
 def _decide(policy: Policy, state: State, pipeline: Pipeline) -> Decision:
     rng = deferred_rng(pipeline.seed, state.question.id, len(state.steps), "policy")
     decision = policy.decide(state, rng)
     if decision.stop_reason is None and len(state.steps) >= pipeline.max_steps:
-        return Decision(Action.STOP, StopReason.LIMIT)
+        return Decision(Action.STOP, StopReason.LIMIT, expected=decision.expected)
     return decision
 
 
+def _ask(state: State, pipeline: Pipeline, here: Known) -> Requesting[SubQuestion]:
+    if here.asked is None:
+        here.asked = yield from pipeline.decomposer.ask(state.question, state.steps)
+    return here.asked
+
+
 def _act(
-    action: Action, state: State, sub_question: str, pipeline: Pipeline, here: Known
+    decision: Decision, state: State, sub_question: str, pipeline: Pipeline, here: Known
 ) -> Requesting[tuple[SubAnswer, Known]]:
     """What the action finds, and the point of the history that it leads to."""
     question, steps, reader = state.question, state.steps, pipeline.reader
-    if action is Action.REASON:
+    if decision.action is Action.REASON:
         reasoned = here.reasoned or (
             yield from pipeline.reasoner.answer(question, steps, sub_question)
         )
         here.reasoned = reasoned
         return reasoned, here.after_reasoning()
-    if reader.top_k not in here.hits:
-        here.hits[reader.top_k] = yield from reader.look_up(sub_question)
+    query, top_k = decision.query or sub_question, decision.top_k or reader.top_k
+    if (query, top_k) not in here.hits:
+        here.hits[query, top_k] = yield from reader.look_up(query, top_k)
     channel = deferred_rng(pipeline.seed, question.id, len(steps), "channel")
-    evidence = reader.delivered(here.hits[reader.top_k], channel)
+    evidence = reader.delivered(here.hits[query, top_k], channel)
     passage_ids = tuple(hit.passage.id for hit in evidence)
     if passage_ids not in here.read:
         here.read[passage_ids] = yield from reader.read(sub_question, evidence)
-    return here.read[passage_ids], here.after_reading(passage_ids)
+    # The same passages may have been found by another query, at other similarities.
+    found = here.read[passage_ids]
+    found = found if found.evidence == evidence else replace(found, evidence=evidence)
+    return found, here.after_reading(passage_ids)
+
+
+def _step(
+    decision: Decision, state: State, asked: SubQuestion, found: SubAnswer, pipeline: Pipeline
+) -> Step:
+    seen = state.sights.answer
+    return Step(
+        sub_question=asked.text,
+        action=decision.action,
+        sub_answer=found.text,
+        progress=pipeline.progress.advance(state.progress, decision.action, found.succeeded),
+        cost=pipeline.prices[decision.action],
+        succeeded=found.succeeded,
+        evidence=found.evidence,
+        fallback=asked.fallback,
+        query=decision.query,
+        expected=decision.expected,
+        before=None if seen is None else seen.answer,
+        top_k=decision.top_k,
+    )
+
+
+def _answer(
+    reason: StopReason, state: State, looked: Looked, pipeline: Pipeline, here: Known
+) -> Requesting[tuple[Answer, Usage]]:
+    """The final answer and what it took: the one that was looked at, where there is one."""
+    seen = looked.sights.answer
+    if reason is StopReason.ABSTAIN:
+        return ABSTENTION, as_probe(looked.answer_usage)
+    if seen is not None:
+        return seen.answer, looked.answer_usage
+    if here.final is None:
+        here.final = yield from pipeline.synthesizer.answer(state.question, state.steps)
+    return here.final.answer, here.final.usage

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from argo_ml.models.base import Completion
 from argo_ml.pipeline.components import FinalAnswer, SubAnswer, SubQuestion
 from argo_ml.types import Evidence
 
@@ -14,15 +15,21 @@ class Known:
 
     Texts depend on the question, the components and the history alone, not on prices, progress or
     the policy, so that episodes which differ in those can share it: what is filled in need not be
-    requested again. ``hits`` are a retrieval's by ``top_k``; ``read`` and ``after_reading`` go by
-    the ids of the passages that were used.
+    requested again. ``hits`` are a retrieval's by query and ``top_k``; ``read`` and
+    ``after_reading`` go by the ids of the passages that were used. ``detailed`` is the final answer
+    with its tokens.
     """
 
     asked: SubQuestion | None = None
     reasoned: SubAnswer | None = None
-    hits: dict[int, tuple[Evidence, ...]] = field(default_factory=dict)
+    hits: dict[tuple[str, int], tuple[Evidence, ...]] = field(default_factory=dict)
     read: dict[tuple[str, ...], SubAnswer] = field(default_factory=dict)
     final: FinalAnswer | None = None
+    detailed: FinalAnswer | None = None
+    tentative: Completion | None = None
+    draft: Completion | None = None
+    samples: tuple[Completion, ...] = ()
+    vector: tuple[float, ...] | None = None
     _after_reasoning: Known | None = None
     _after_reading: dict[tuple[str, ...], Known] = field(default_factory=dict)
 

@@ -18,8 +18,22 @@ class Retrieval:
     top_k: int
 
 
-Request = Generation | Scoring | Retrieval
-Response = Completion | Scores | tuple[Evidence, ...]
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """A request for the vector of a text, embedded as queries are."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """Of unit length."""
+
+    values: tuple[float, ...]
+
+
+Request = Generation | Scoring | Retrieval | Embedding
+Response = Completion | Scores | Vector | tuple[Evidence, ...]
 
 ResultType = TypeVar("ResultType")
 Requesting = Generator[Request, Response, ResultType]
@@ -41,4 +55,10 @@ def scored(request: Scoring) -> Requesting[Scores]:
 def retrieved(request: Retrieval) -> Requesting[tuple[Evidence, ...]]:
     response = yield request
     assert isinstance(response, tuple)
+    return response
+
+
+def embedded(request: Embedding) -> Requesting[Vector]:
+    response = yield request
+    assert isinstance(response, Vector)
     return response

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from argo_ml.types import Action, Question, Step, StopReason
+from argo_ml.state import AnswerNow, Draft, Look, Sights, State
+from argo_ml.types import NOTHING_EXPECTED, Action, Expectation, StopReason
 
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What a policy may look at: the question, progress U, and the steps so far."""
-
-    question: Question
-    progress: float = 0.0
-    steps: tuple[Step, ...] = ()
+__all__ = ["AnswerNow", "Decision", "Draft", "Look", "Looks", "Policy", "Sights", "State"]
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An action; a stop carries its reason."""
+    """An action; a stop carries its reason.
+
+    ``query`` and ``top_k`` are of a retrieval that is to differ from the sub-question's own and
+    from the cell's number of passages.
+    """
 
     action: Action
     stop_reason: StopReason | None = None
+    query: str | None = None
+    top_k: int | None = None
+    expected: Expectation = NOTHING_EXPECTED
 
     def __post_init__(self) -> None:
         if (self.action is Action.STOP) != (self.stop_reason is not None):
             raise ValueError(f"action={self.action.value}, stop_reason={self.stop_reason}")
+        if self.action is not Action.RETRIEVE and (self.query, self.top_k) != (None, None):
+            raise ValueError(f"action={self.action.value} looks nothing up")
 
 
 class Policy(Protocol):
@@ -35,3 +39,11 @@ class Policy(Protocol):
 
     def decide(self, state: State, rng: random.Random) -> Decision:
         """``rng`` is derived from (seed, question, step), the same for every strategy."""
+
+
+@runtime_checkable
+class Looks(Protocol):
+    """A policy that looks before it decides."""
+
+    def looks(self, state: State) -> AbstractSet[Look]:
+        """What ``decide`` is to see in this state beyond what it has seen."""

@@ -3,14 +3,56 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from argo_ml.errors import ConfigError
 from argo_ml.policies.mdp import Solution
+from argo_ml.types import Action
+
+if TYPE_CHECKING:
+    from argo_ml.calibration.record import Calibration
+
+
+@dataclass(frozen=True, slots=True)
+class ActionPrices:
+    """Prices in units of accuracy: mu times what an action, or a look, costs."""
+
+    retrieve: float
+    reason: float
+    probe: float = 0.0
+
+    def of(self, action: Action) -> float:
+        """Of an action and of the look at what it has led to."""
+        return {Action.RETRIEVE: self.retrieve, Action.REASON: self.reason}[action] + self.probe
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyContext:
-    """The solved process at the cell's price, and the user's own thresholds where given."""
+    """The solved process at the cell's price, the user's own settings, and the calibration.
+
+    ``gate_budget`` is the share of questions that a gate may retrieve for, None where its threshold
+    is to follow from the price; ``max_steps`` the step limit.
+    """
 
     solution: Solution
     theta_cont: float | None = None
     theta_star: float | None = None
+    max_steps: int = 20
+    probe_cost: float = 0.0
+    gate_budget: float | None = None
+    abstain_below: float | None = None
+    oracle_steps: int = 2
+    calibration: Calibration | None = None
+
+    @property
+    def prices(self) -> ActionPrices:
+        spec = self.solution.spec
+        mu = spec.mu
+        return ActionPrices(mu * spec.retrieval_cost, mu * spec.reason_cost, mu * self.probe_cost)
+
+    @property
+    def calibrated(self) -> Calibration:
+        """The calibration. Raises `ConfigError` where there is none."""
+        if self.calibration is None:
+            raise ConfigError("calibration is empty; give the run id of argo-ml calibrate")
+        return self.calibration

@@ -70,6 +70,9 @@ class _UnitLines:
         self._shown_at = clock()
 
     def update(self, n_finished: int, n_total: int, time_left: float | None) -> None:
+        if n_finished < self._shown:
+            # Another count of the same kind has begun, such as the next model's.
+            self._shown = 0
         is_end = n_finished == n_total
         n_more = n_finished - self._shown
         is_late = self._clock() - self._shown_at >= LINE_EVERY_S
@@ -85,18 +88,21 @@ class _UnitLines:
 class TimeLeft:
     """Seconds left by the mean speed since the first report, which tells what was done before.
 
-    Shards are alike, so the mean over all of them foretells the rest better than the last one.
+    Shards are alike, so the mean over all of them foretells the rest better than the last one. A
+    count that falls is another one, which begins anew.
     """
 
     def __init__(self, clock: GetTimeCallable) -> None:
         self._clock = clock
         self._began_at: float | None = None
         self._n_before = 0
+        self._n_last = 0
 
     def update(self, n_finished: int, n_total: int) -> float | None:
         """None as long as nothing has been finished."""
-        if self._began_at is None:
+        if self._began_at is None or n_finished < self._n_last:
             self._began_at, self._n_before = self._clock(), n_finished
+        self._n_last = n_finished
         n_done = n_finished - self._n_before
         if n_done <= 0:
             return None
@@ -124,6 +130,7 @@ class _BarReport:
     def __init__(self, target: Console, until_the_end: contextlib.ExitStack) -> None:
         self._until_the_end = until_the_end
         self._tasks: dict[str, TaskID] = {}
+        self._finished: dict[str, int] = {}
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -144,6 +151,9 @@ class _BarReport:
         if unit not in self._tasks:
             self._tasks[unit] = self._progress.add_task(unit, total=n_total, left="")
         left = "" if seconds is None else f"{duration(seconds)} left"
+        if n_finished < self._finished.get(unit, 0):
+            self._progress.reset(self._tasks[unit], total=n_total)
+        self._finished[unit] = n_finished
         self._progress.update(self._tasks[unit], completed=n_finished, left=left)
 
 

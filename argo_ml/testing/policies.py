@@ -1,21 +1,94 @@
 """What every policy must satisfy: inherit `PolicyConformance` and say how to build yours.
 
 class TestMine(PolicyConformance):
-    def make(self, solution):
-        return Mine(solution.theta_star)
+    def make(self, context):
+        return Mine(context.solution.theta_star)
+
+A policy that decides by progress inherits `ProgressConformance`, which also says where it must end.
 """
 
 from __future__ import annotations
 
 import copy
 import random
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
-from argo_ml.policies.base import Decision, Policy, State
+from argo_ml.policies.base import Decision, Look, Looks, Policy, Sights, State
+from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.mdp import MDPSpec, Solution, solve
+from argo_ml.testing.calibrations import WORLDS, World
 from argo_ml.types import Action, Question, Step
 
 PRICES = (0.02, 0.075, 0.2, 50.0)
 QUESTION = Question(id="q", text="What is asked?")
+MAX_STEPS = 16
+RETRIEVE, REASON = Action.RETRIEVE, Action.REASON
+HISTORIES = ((), (RETRIEVE,), (REASON,), (RETRIEVE, RETRIEVE), (REASON, RETRIEVE, REASON))
+N_QUESTIONS = 4
+AT_THE_LIMIT = frozenset({Look.ANSWER, Look.VECTOR})
+"""What an episode still looks at where no further step is possible."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A policy, what it was built from, and the world that it is tried in."""
+
+    policy: Policy
+    context: PolicyContext
+    world: World
+
+    @property
+    def questions(self) -> Sequence[Question]:
+        return self.world.questions[:N_QUESTIONS]
+
+    def state(self, question: Question, actions: Sequence[Action]) -> State:
+        """After ``actions`` that all succeed, with everything looked at."""
+        gains, progress = self.context.solution.spec.gains, 0.0
+        found = self.world.state(question, tuple(actions))
+        steps = []
+        for step in found.steps:
+            progress = gains.advance(progress, step.action, succeeded=True)
+            steps.append(replace(step, progress=progress))
+        return replace(found, progress=progress, steps=tuple(steps))
+
+    def states(self) -> Iterator[State]:
+        for question in self.questions:
+            for actions in HISTORIES:
+                yield self.state(question, actions)
+
+    def seen(self, state: State) -> State:
+        """The state as an episode would show it: with what the policy asks to look at."""
+        shown, sights = state.sights, Sights()
+        for n_steps, answer in enumerate(shown.answers):
+            before = replace(sights, tentative=None)
+            wanted = self._wanted(replace(state, steps=state.steps[:n_steps], sights=before))
+            is_present = n_steps == len(state.steps)
+            sights = Sights(
+                answers=(*before.answers, answer if Look.ANSWER in wanted else None),
+                draft=shown.draft if Look.DRAFT in wanted else before.draft,
+                samples=shown.samples if Look.SAMPLES in wanted else before.samples,
+                tentative=shown.tentative if is_present and Look.TENTATIVE in wanted else None,
+                vector=shown.vector if Look.VECTOR in wanted else before.vector,
+            )
+        return replace(state, sights=sights)
+
+    def episode(self, question: Question) -> list[Action]:
+        """Actions until the policy stops, or one more than there may be steps."""
+        actions: list[Action] = []
+        while len(actions) <= MAX_STEPS:
+            state = self.seen(self.state(question, actions))
+            decision = self.policy.decide(state, random.Random(len(actions)))
+            if decision.action is Action.STOP:
+                break
+            actions.append(decision.action)
+        return actions
+
+    def _wanted(self, state: State) -> AbstractSet[Look]:
+        wanted = _looks(self.policy, state)
+        return wanted & AT_THE_LIMIT if len(state.steps) >= MAX_STEPS else wanted
 
 
 class PolicyConformance:
@@ -24,60 +97,108 @@ class PolicyConformance:
     Policies are compared by value: make yours a frozen dataclass.
     """
 
-    def make(self, solution: Solution) -> Policy:
-        """The policy at the price of ``solution``."""
+    _made: ClassVar[Sequence[Trial] | None] = None
+
+    def make(self, context: PolicyContext) -> Policy:
+        """The policy at the price and with the settings and the calibration of ``context``."""
         raise NotImplementedError
 
+    @property
+    def trials(self) -> Sequence[Trial]:
+        """At every price in every world; made once, since a policy may take its time to fit."""
+        suite = type(self)
+        made = suite.__dict__.get("_made") or [
+            Trial(self.make(context), context, world)
+            for world in WORLDS
+            for context in _contexts(world)
+        ]
+        suite._made = made
+        return made
+
     def test_equal_generators_give_equal_decisions(self) -> None:
-        for policy, state in self._situations():
+        for policy, state in self.situations():
             decisions = {policy.decide(state, random.Random(7)) for _ in range(5)}
             assert len(decisions) == 1
 
     def test_a_decision_depends_on_no_earlier_one(self) -> None:
-        situations = self._situations()
+        situations = self.situations()
         forward = [_decide(policy, state) for policy, state in situations]
         backward = [_decide(policy, state) for policy, state in reversed(situations)]
         assert forward == backward[::-1]
 
     def test_deciding_changes_neither_policy_nor_global_generator(self) -> None:
-        for policy, state in self._situations():
-            before, luck = copy.deepcopy(policy), random.getstate()
+        before, luck = copy.deepcopy(self.trials), random.getstate()
+        for policy, state in self.situations():
+            _looks(policy, state)
             _decide(policy, state)
-            assert policy == before
-            assert random.getstate() == luck
+        assert [trial.policy for trial in self.trials] == [each.policy for each in before]
+        assert random.getstate() == luck
 
     def test_a_stop_and_only_a_stop_carries_a_reason(self) -> None:
-        for policy, state in self._situations():
+        for policy, state in self.situations():
             decision = _decide(policy, state)
             assert (decision.stop_reason is not None) == (decision.action is Action.STOP)
 
+    def test_decides_from_what_it_asked_to_look_at(self) -> None:
+        for trial in self.trials:
+            for state in trial.states():
+                seen = trial.seen(state)
+                assert _decide(trial.policy, seen) == _decide(trial.policy, state)
+
+    def test_every_episode_ends_within_the_step_limit(self) -> None:
+        for trial in self.trials:
+            for question in trial.questions:
+                assert len(trial.episode(question)) <= MAX_STEPS
+
+    def situations(self) -> list[tuple[Policy, State]]:
+        return [(trial.policy, state) for trial in self.trials for state in trial.states()]
+
+
+class ProgressConformance(PolicyConformance):
+    """Of a policy that decides by progress: it has done its work where progress is full."""
+
     def test_stops_at_full_progress(self) -> None:
-        for solution in map(_solution, PRICES):
-            policy = self.make(solution)
-            state = State(QUESTION, progress=solution.spec.u_max)
-            assert _decide(policy, state).action is Action.STOP
+        for trial in self.trials:
+            state = State(QUESTION, progress=trial.context.solution.spec.u_max)
+            assert _decide(trial.policy, state).action is Action.STOP
 
     def test_every_episode_ends_when_its_actions_succeed(self) -> None:
-        for solution in map(_solution, PRICES):
-            assert len(_episode(self.make(solution), solution)) <= len(solution.states)
+        for trial in self.trials:
+            solution = trial.context.solution
+            assert len(_progress_episode(trial.policy, solution)) <= len(solution.states)
 
-    def _situations(self) -> list[tuple[Policy, State]]:
-        return [
-            (self.make(solution), State(QUESTION, progress))
-            for solution in map(_solution, PRICES)
-            for progress in solution.states
+    def situations(self) -> list[tuple[Policy, State]]:
+        return super().situations() + [
+            (trial.policy, State(QUESTION, progress))
+            for trial in self.trials
+            for progress in trial.context.solution.states
         ]
 
 
-def _solution(price: float) -> Solution:
-    return solve(MDPSpec(retrieval_cost=price))
+def _contexts(world: World) -> list[PolicyContext]:
+    """One for each price, and one for a budget of retrievals and answers withheld."""
+    by_price = [
+        PolicyContext(
+            solve(MDPSpec(retrieval_cost=price)),
+            theta_cont=0.3,
+            theta_star=0.6,
+            max_steps=MAX_STEPS,
+            calibration=world.calibration,
+        )
+        for price in PRICES
+    ]
+    return [*by_price, replace(by_price[0], gate_budget=0.3, abstain_below=0.4)]
+
+
+def _looks(policy: Policy, state: State) -> AbstractSet[Look]:
+    return policy.looks(state) if isinstance(policy, Looks) else frozenset()
 
 
 def _decide(policy: Policy, state: State) -> Decision:
     return policy.decide(state, random.Random(7))
 
 
-def _episode(policy: Policy, solution: Solution) -> list[Action]:
+def _progress_episode(policy: Policy, solution: Solution) -> list[Action]:
     """Actions until the policy stops, or one more than there are states."""
     state = State(QUESTION)
     actions: list[Action] = []

@@ -5,6 +5,7 @@ A test class inherits `RetrieverSuite` and defines a fixture ``retriever`` that 
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from argo_ml.corpus.base import Document, Retriever
@@ -67,6 +68,13 @@ class RetrieverSuite:
 
     def test_text_of_any_script_is_taken(self, retriever: Retriever) -> None:
         assert len(retriever.retrieve(["中国的首都是哪里?", "", "Größe"], 1)) == 3
+
+    def test_a_text_has_one_vector_of_unit_length(self, retriever: Retriever) -> None:
+        together = retriever.embed(QUERIES)
+        alone = retriever.embed([QUERIES[1]])
+        assert len(together) == len(QUERIES)
+        assert np.allclose(np.linalg.norm(together, axis=1), 1.0, atol=1e-5)
+        assert np.allclose(together[1], alone[0], atol=1e-5)
 
     def test_rejects_less_than_one_passage(self, retriever: Retriever) -> None:
         with pytest.raises(ValueError, match="top_k=0"):

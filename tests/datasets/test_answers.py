@@ -116,3 +116,8 @@ def test_shares_of_open_questions_are_zero() -> None:
     assert majority_position_share([OPEN]) == 0.0
     assert longest_choice_share([OPEN]) == 0.0
     assert random_share([OPEN]) == 0.0
+
+
+def test_an_answer_that_was_withheld_is_wrong_and_not_an_error() -> None:
+    question = Question("q", "Which?", choices=("a", "b"), gold=(0,))
+    assert grade(question, Answer("", withheld=True)).correct is False

@@ -3,8 +3,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 
+from argo_ml.corpus.base import Vectors
 from argo_ml.models.base import Completion, Generation, Scores, Scoring
 from argo_ml.models.scripted import ScriptedModel, Table
 from argo_ml.types import Evidence, Passage
@@ -40,6 +42,9 @@ class Recorder:
             tuple(Evidence(Passage(f"{query}/{rank}", query), 0.9) for rank in range(top_k))
             for query in queries
         ]
+
+    def embed(self, queries: Sequence[str]) -> Vectors:
+        return np.ones((len(queries), 1), dtype=np.float32)
 
     @property
     def n_executed(self) -> int:

@@ -5,8 +5,16 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from argo_ml.models.base import Completion, Generation, Scores, Scoring
-from argo_ml.pipeline.requests import Request, Requesting, Response, ResultType, Retrieval
+from argo_ml.models.base import Completion, Generation, Scores, Scoring, TokenDetail
+from argo_ml.pipeline.requests import (
+    Embedding,
+    Request,
+    Requesting,
+    Response,
+    ResultType,
+    Retrieval,
+    Vector,
+)
 from argo_ml.types import Evidence, Passage
 
 
@@ -36,7 +44,11 @@ class World:
 
     def respond(self, request: Request) -> Response:
         if isinstance(request, Generation):
-            return Completion(self.write(request), 10, 2, 0.5)
+            text = self.write(request)
+            tokens = (TokenDetail(text, -0.5, 0.7, 1.2),) if request.details else ()
+            return Completion(text, 10, 2, 0.5, tokens=tokens)
+        if isinstance(request, Embedding):
+            return Vector((0.6, 0.8))
         if isinstance(request, Scoring):
             return Scores(self.weigh(request), (1,) * len(request.choices), 20, 0.25)
         return self.find(request)

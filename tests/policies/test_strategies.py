@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from argo_ml.errors import ConfigError
 from argo_ml.policies import STRATEGIES, PolicyContext, make_policy
 from argo_ml.policies.base import Decision, Policy, State
-from argo_ml.policies.mdp import MDPSpec, Solution, solve
+from argo_ml.policies.mdp import MDPSpec, solve
 from argo_ml.policies.thresholds import ThresholdPolicy
-from argo_ml.testing.policies import PolicyConformance
+from argo_ml.testing.policies import PolicyConformance, ProgressConformance
 from argo_ml.types import Action, Question, StopReason
 
 QUESTION = Question(id="q", text="What is asked?")
@@ -20,32 +20,106 @@ CHEAP, DEAR = MDPSpec(retrieval_cost=0.02), MDPSpec(retrieval_cost=0.2)
 class StrategyConformance(PolicyConformance):
     strategy: str
 
-    def make(self, solution: Solution) -> Policy:
-        return make_policy(self.strategy, PolicyContext(solution, 0.3, 0.6))
+    def make(self, context: PolicyContext) -> Policy:
+        return make_policy(self.strategy, context)
 
 
-class TestArgo(StrategyConformance):
+class ProgressStrategyConformance(StrategyConformance, ProgressConformance):
+    pass
+
+
+class TestArgo(ProgressStrategyConformance):
     strategy = "argo"
 
 
-class TestArgoOptimal(StrategyConformance):
+class TestArgoOptimal(ProgressStrategyConformance):
     strategy = "argo_optimal"
 
 
-class TestAlwaysRetrieve(StrategyConformance):
+class TestAlwaysRetrieve(ProgressStrategyConformance):
     strategy = "always_retrieve"
 
 
-class TestAlwaysReason(StrategyConformance):
+class TestAlwaysReason(ProgressStrategyConformance):
     strategy = "always_reason"
 
 
-class TestRandom(StrategyConformance):
+class TestRandom(ProgressStrategyConformance):
     strategy = "random"
 
 
-class TestFixedThreshold(StrategyConformance):
+class TestFixedThreshold(ProgressStrategyConformance):
     strategy = "fixed_threshold"
+
+
+class TestNever(StrategyConformance):
+    strategy = "never"
+
+
+class TestSingle(StrategyConformance):
+    strategy = "single"
+
+
+class TestOracle(StrategyConformance):
+    strategy = "oracle"
+
+
+class TestArgoCalibrated(StrategyConformance):
+    strategy = "argo_calibrated"
+
+
+class TestArgoFitted(StrategyConformance):
+    strategy = "argo_fitted"
+
+
+class TestEntropyGate(StrategyConformance):
+    strategy = "entropy_gate"
+
+
+class TestMarginGate(StrategyConformance):
+    strategy = "margin_gate"
+
+
+class TestVarianceGate(StrategyConformance):
+    strategy = "variance_gate"
+
+
+class TestMaxProbGate(StrategyConformance):
+    strategy = "max_prob_gate"
+
+
+class TestGraded(StrategyConformance):
+    strategy = "graded"
+
+
+class TestBenefitGate(StrategyConformance):
+    strategy = "benefit_gate"
+
+
+class TestSkrKnn(StrategyConformance):
+    strategy = "skr_knn"
+
+
+class TestQuestionOnly(StrategyConformance):
+    strategy = "question_only"
+
+
+class TestFlare(StrategyConformance):
+    strategy = "flare"
+
+
+class TestAdaptiveRag(StrategyConformance):
+    strategy = "adaptive_rag"
+
+
+class TestTasr(StrategyConformance):
+    strategy = "tasr"
+
+
+def test_every_strategy_proves_the_contract() -> None:
+    suites = [*StrategyConformance.__subclasses__(), *ProgressStrategyConformance.__subclasses__()]
+    proven = {suite.strategy for suite in suites if suite is not ProgressStrategyConformance}
+    assert proven == set(STRATEGIES)
 
 
 def actions_of(name: str, spec: MDPSpec) -> list[Action]:
@@ -173,6 +247,22 @@ def test_every_named_strategy_can_be_built() -> None:
         "always_reason",
         "random",
         "fixed_threshold",
+        "never",
+        "single",
+        "argo_calibrated",
+        "argo_fitted",
+        "oracle",
+        "entropy_gate",
+        "margin_gate",
+        "variance_gate",
+        "max_prob_gate",
+        "graded",
+        "benefit_gate",
+        "skr_knn",
+        "question_only",
+        "flare",
+        "adaptive_rag",
+        "tasr",
     ]
 
 

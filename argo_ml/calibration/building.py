@@ -1,0 +1,181 @@
+"""From explored histories, or recorded outcomes, to a `Calibration`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from argo_ml.calibration.features import FEATURES, features
+from argo_ml.calibration.fitting import fit_probability
+from argo_ml.calibration.gains import estimate_gains
+from argo_ml.calibration.record import (
+    Calibration,
+    CalibrationQuestion,
+    Node,
+    Projection,
+    SeenAnswer,
+    SeenDraft,
+)
+from argo_ml.errors import DataError
+from argo_ml.experiments.statistics import wilson
+from argo_ml.models.base import TokenDetail
+from argo_ml.state import AnswerNow, Draft, State
+from argo_ml.types import Question
+
+FEWEST = 10
+"""Questions below which nothing can be fitted."""
+FEW = 50
+"""Questions below which everything is uncertain enough to say so."""
+N_COMPONENTS = 4
+"""Projections of the question's embedding."""
+ROOT: tuple[str, ...] = ()
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A state that was reached, and whether the answer there is right."""
+
+    state: State
+    correct: bool
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        return tuple(step.action.value for step in self.state.steps)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the last action found something."""
+        return self.state.steps[-1].succeeded if self.state.steps else True
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """One question's visits by actions, that before any step among them, and its outcomes."""
+
+    question: Question
+    visits: Mapping[tuple[str, ...], Visit]
+    outcomes: Mapping[str, bool] = field(default_factory=dict)
+
+
+def build_calibration(
+    explored: Sequence[Explored], spec: Mapping[str, Any], digests: Mapping[str, str], horizon: int
+) -> Calibration:
+    """Fit everything that is fitted.
+
+    Raises `DataError` for fewer than `FEWEST` questions; fewer than `FEW` are warned of.
+    """
+    check_size(len(explored))
+    _warn_of_few(len(explored), sum(each.visits[ROOT].correct for each in explored))
+    projection = _projection([each.visits[ROOT].state.sights.vector for each in explored])
+    visits = [
+        (index, visit) for index, each in enumerate(explored) for visit in each.visits.values()
+    ]
+    rows = [
+        (*features(visit.state), *projection.project(visit.state.sights.vector))
+        for _, visit in visits
+    ]
+    fitted = fit_probability(
+        rows, [visit.correct for _, visit in visits], [str(index) for index, _ in visits]
+    )
+    nodes = tuple(
+        Node(
+            question=index,
+            actions=visit.actions,
+            features=row,
+            correct=visit.correct,
+            succeeded=visit.succeeded,
+            confidence=float(confidence),
+        )
+        for (index, visit), row, confidence in zip(visits, rows, fitted.out_of_fold, strict=True)
+    )
+    n_projections = len(projection.components)
+    return Calibration(
+        spec=spec,
+        digests=digests,
+        horizon=horizon,
+        feature_names=(*FEATURES, *(f"projection_{number}" for number in range(n_projections))),
+        projection=projection,
+        probability=fitted.model,
+        gains=estimate_gains(nodes),
+        questions=tuple(map(_question, explored)),
+        nodes=nodes,
+    )
+
+
+def check_size(n_questions: int) -> None:
+    """Raises `DataError` where there are too few to fit anything."""
+    if n_questions < FEWEST:
+        raise DataError(
+            f"n_questions={n_questions}: a calibration needs at least {FEWEST}, better 300"
+        )
+
+
+def _warn_of_few(n_questions: int, n_correct: int) -> None:
+    if n_questions < FEW:
+        interval = wilson(n_correct, n_questions)
+        logger.warning(
+            "n_questions=%d: accuracy without any step is only known to lie between %.2f and %.2f "
+            "(%.2f wide), and what is fitted is no surer; use 300 questions",
+            n_questions,
+            interval.low,
+            interval.high,
+            interval.high - interval.low,
+        )
+
+
+def _projection(vectors: Sequence[Sequence[float]]) -> Projection:
+    """The first principal components; none where the questions have no vectors."""
+    if not all(vectors):
+        return Projection()
+    from sklearn.decomposition import PCA  # type: ignore[import-untyped]
+
+    rows = np.asarray(vectors, dtype=float)
+    n_components = min(N_COMPONENTS, *rows.shape)
+    fitted = PCA(n_components, svd_solver="full").fit(rows)
+    return Projection(
+        mean=tuple(map(float, fitted.mean_)),
+        components=tuple(tuple(map(float, row)) for row in fitted.components_),
+    )
+
+
+def _question(explored: Explored) -> CalibrationQuestion:
+    question, sights = explored.question, explored.visits[ROOT].state.sights
+    assert sights.answer is not None
+    return CalibrationQuestion(
+        id=question.id,
+        text=question.text,
+        choices=question.choices,
+        difficulty=question.difficulty and question.difficulty.value,
+        answer=_seen(sights.answer),
+        draft=sights.draft and _draft(sights.draft),
+        samples=sights.samples,
+        tentative=sights.tentative and _draft(sights.tentative),
+        vector=sights.vector,
+        outcomes=explored.outcomes,
+    )
+
+
+def _seen(now: AnswerNow) -> SeenAnswer:
+    answer = now.answer
+    return SeenAnswer(
+        text=answer.text,
+        choice=answer.choice,
+        parsed=answer.parsed,
+        scores=answer.scores,
+        probabilities=now.probabilities,
+        tokens=_tokens(now.tokens),
+    )
+
+
+def _draft(draft: Draft) -> SeenDraft:
+    return SeenDraft(text=draft.text, tokens=_tokens(draft.tokens))
+
+
+def _tokens(tokens: Sequence[TokenDetail]) -> tuple[tuple[str, float, float, float], ...]:
+    return tuple((token.text, token.log_probability, token.entropy, token.gap) for token in tokens)

@@ -1,0 +1,113 @@
+"""What p-hat is computed from: the answer now, the evidence, the trajectory, and the question.
+
+A feature is one function and one line in `FEATURES`. The projections of the question's embedding
+come after them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from statistics import fmean
+
+from argo_ml.calibration.signals import entropy, largest_probability, margin
+from argo_ml.state import AnswerNow, State
+from argo_ml.types import Action, Evidence
+
+
+def _seen(state: State) -> AnswerNow:
+    found = state.sights.answer
+    if found is None:
+        raise ValueError(f"question {state.question.id!r}: the answer was not looked at")
+    return found
+
+
+def _previous(state: State) -> AnswerNow | None:
+    answers = state.sights.answers
+    return answers[-2] if len(answers) > 1 else None
+
+
+def _same_answer(first: AnswerNow, second: AnswerNow) -> bool:
+    if first.answer.choice is not None or second.answer.choice is not None:
+        return first.answer.choice == second.answer.choice
+    texts = [" ".join(seen.answer.text.casefold().split()) for seen in (first, second)]
+    return texts[0] == texts[1]
+
+
+def agreement(state: State) -> float:
+    """1 where the step before left the answer as it was, 0 where it changed it or there is none."""
+    previous = _previous(state)
+    return float(previous is not None and _same_answer(previous, _seen(state)))
+
+
+def change(state: State) -> float:
+    """Total variation between p before and after the last step; of texts, that of their p(1)."""
+    previous, seen = _previous(state), _seen(state)
+    if previous is None:
+        return 0.0
+    pairs = (previous.probabilities, seen.probabilities)
+    if len(pairs[0]) == len(pairs[1]) > 0:
+        return 0.5 * sum(abs(a - b) for a, b in zip(*pairs, strict=True))
+    return abs(largest_probability(seen) - largest_probability(previous))
+
+
+def _evidence(state: State) -> tuple[Evidence, ...]:
+    return tuple(hit for step in state.steps for hit in step.evidence)
+
+
+def best_similarity(state: State) -> float:
+    return max((hit.similarity for hit in _evidence(state)), default=0.0)
+
+
+def mean_similarity(state: State) -> float:
+    found = _evidence(state)
+    return fmean(hit.similarity for hit in found) if found else 0.0
+
+
+def answer_in_evidence(state: State) -> float:
+    """1 where a passage found mentions the answer."""
+    text = _seen(state).answer.text.casefold().strip()
+    found = any(text in hit.passage.text.casefold() for hit in _evidence(state))
+    return float(bool(text) and found)
+
+
+def _last_action(action: Action) -> Callable[[State], float]:
+    return lambda state: float(bool(state.steps) and state.steps[-1].action is action)
+
+
+def _sureness_after(action: Action) -> Callable[[State], float]:
+    """The largest probability where the last step was ``action``: it may mean more, or less."""
+    is_last = _last_action(action)
+    return lambda state: is_last(state) * largest_probability(_seen(state))
+
+
+def n_failed(state: State) -> float:
+    return float(sum(not step.succeeded for step in state.steps))
+
+
+FEATURES: Mapping[str, Callable[[State], float]] = {
+    "largest_probability": lambda state: largest_probability(_seen(state)),
+    "margin": lambda state: margin(_seen(state)),
+    "entropy": lambda state: min(entropy(_seen(state)), 20.0),
+    "agreement": agreement,
+    "change": change,
+    "best_similarity": best_similarity,
+    "mean_similarity": mean_similarity,
+    "answer_in_evidence": answer_in_evidence,
+    "n_steps": lambda state: float(len(state.steps)),
+    "n_retrieve": lambda state: float(state.count(Action.RETRIEVE)),
+    "n_reason": lambda state: float(state.count(Action.REASON)),
+    "n_failed": n_failed,
+    "after_retrieve": _last_action(Action.RETRIEVE),
+    "after_reason": _last_action(Action.REASON),
+    "sureness_after_retrieve": _sureness_after(Action.RETRIEVE),
+    "sureness_after_reason": _sureness_after(Action.REASON),
+    "question_words": lambda state: math.log1p(len(state.question.text.split())),
+    "n_choices": lambda state: float(len(state.question.choices)),
+}
+"""Name -> its value in a state whose answer was looked at."""
+
+
+def features(state: State) -> tuple[float, ...]:
+    """In the order of `FEATURES`. Raises ValueError where the answer was not looked at."""
+    return tuple(compute(state) for compute in FEATURES.values())

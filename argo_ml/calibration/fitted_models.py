@@ -1,0 +1,64 @@
+"""What was fitted, as plain numbers: read without running anything of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+MappedBy = Literal["platt", "isotonic", "constant"]
+
+
+class LinearModel(BaseModel):
+    """intercept + weights . ((features - means) / scales)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    means: tuple[float, ...]
+    scales: tuple[float, ...]
+    weights: tuple[float, ...]
+    intercept: float
+
+    def value(self, features: Sequence[float]) -> float:
+        return self.intercept + math.fsum(
+            weight * (feature - mean) / scale
+            for weight, feature, mean, scale in zip(
+                self.weights, features, self.means, self.scales, strict=True
+            )
+        )
+
+
+class ProbabilityModel(BaseModel):
+    """``points`` are (score, probability) pairs of the isotonic map, ``platt`` Platt's (a, b).
+
+    ``brier`` is the out-of-fold Brier score of each way that was tried, ``constant`` (the mean of
+    the labels, whatever the features) among them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    linear: LinearModel
+    mapped_by: MappedBy
+    platt: tuple[float, float] = (1.0, 0.0)
+    points: tuple[tuple[float, float], ...] = ()
+    base_rate: float
+    brier: Mapping[str, float]
+
+    def probability(self, features: Sequence[float]) -> float:
+        """p-hat in [0, 1]."""
+        if self.mapped_by == "constant":
+            return self.base_rate
+        score = self.linear.value(features)
+        if self.mapped_by == "platt":
+            slope, offset = self.platt
+            return sigmoid(slope * score + offset)
+        scores, values = zip(*self.points, strict=True)
+        return float(np.interp(score, scores, values))
+
+
+def sigmoid(value: float) -> float:
+    """1 / (1 + exp(-value)), by tanh, which does not overflow."""
+    return 0.5 * (1.0 + math.tanh(0.5 * value))

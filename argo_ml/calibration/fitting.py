@@ -1,0 +1,200 @@
+"""Fitting p-hat: the calibrated probability that the answer now is right, by logistic regression.
+
+The regression's scores are mapped to probabilities by Platt's sigmoid or by isotonic regression,
+whichever has the lower Brier score on questions that it was not fitted on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.isotonic import IsotonicRegression  # type: ignore[import-untyped]
+from sklearn.linear_model import LogisticRegression, RidgeCV  # type: ignore[import-untyped]
+from sklearn.model_selection import GridSearchCV, GroupKFold  # type: ignore[import-untyped]
+from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
+
+from argo_ml.calibration.fitted_models import LinearModel, ProbabilityModel, sigmoid
+
+N_FOLDS = 5
+PENALTIES = (0.001, 0.01, 0.1, 1.0, 10.0)
+"""Inverse strengths of the L2 penalty to choose among."""
+RIDGE_PENALTIES = tuple(float(value) for value in np.logspace(0, 4, 9))
+MAX_ITERATIONS = 2000
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class FittedProbability:
+    """The model, and p-hat of every row by models that have not seen the row's question."""
+
+    model: ProbabilityModel
+    out_of_fold: Floats
+
+
+def fit_probability(
+    rows: Sequence[Sequence[float]], correct: Sequence[bool], groups: Sequence[str]
+) -> FittedProbability:
+    """Fit on (n, n_features) ``rows``; rows of one group (a question) are never split up.
+
+    Scores are out of fold; each way of mapping them is then judged on folds that it has not been
+    fitted on either. Where no way beats the mean of the labels, p-hat is that mean.
+    """
+    features = np.asarray(rows, dtype=float)
+    labels = np.asarray(correct, dtype=float)
+    base_rate = float(labels.mean())
+    if not 0 < base_rate < 1:
+        return _constant(features, base_rate)
+    folds = _folds(groups)
+    scores = _cross_fitted(
+        folds, lambda train: _linear_scores(features, labels, groups, train), features
+    )
+    mapped = {
+        name: _cross_fitted(folds, _mapping(fit, scores, labels), scores)
+        for name, fit in _MAPS.items()
+    }
+    mapped["constant"] = _cross_fitted(
+        folds, lambda train: lambda rows: np.full(len(rows), labels[train].mean()), scores
+    )
+    brier = {name: float(np.mean((values - labels) ** 2)) for name, values in mapped.items()}
+    best: Any = min(brier, key=brier.__getitem__)
+    model = ProbabilityModel(
+        linear=fit_logistic(features, labels, groups),
+        mapped_by=best,
+        platt=_fit_platt(scores, labels) if best == "platt" else (1.0, 0.0),
+        points=_fit_isotonic(scores, labels) if best == "isotonic" else (),
+        base_rate=base_rate,
+        brier=brier,
+    )
+    if best == "constant":
+        # Means of the folds differ by chance alone, which is no signal.
+        return FittedProbability(model, np.full(len(labels), base_rate))
+    return FittedProbability(model, mapped[best])
+
+
+def fit_logistic(features: Floats, labels: Floats, groups: Sequence[str]) -> LinearModel:
+    """With an L2 penalty chosen by the log-loss on groups left out, so that noise weighs little."""
+    scaler = StandardScaler().fit(features)
+    scaled = scaler.transform(features)
+    regression = _penalised(scaled, labels, groups)
+    return LinearModel(
+        means=tuple(map(float, scaler.mean_)),
+        scales=tuple(map(float, scaler.scale_)),
+        weights=tuple(map(float, regression.coef_[0])),
+        intercept=float(regression.intercept_[0]),
+    )
+
+
+def fit_ridge(rows: Sequence[Sequence[float]], targets: Sequence[float]) -> LinearModel:
+    """With the penalty of the smallest leave-one-out error, which ridge regression has in closed
+    form (Golub, Heath and Wahba 1979)."""
+    scaler = StandardScaler().fit(np.asarray(rows, dtype=float))
+    regression = RidgeCV(RIDGE_PENALTIES)
+    regression.fit(scaler.transform(rows), np.asarray(targets, dtype=float))
+    return LinearModel(
+        means=tuple(map(float, scaler.mean_)),
+        scales=tuple(map(float, scaler.scale_)),
+        weights=tuple(map(float, regression.coef_)),
+        intercept=float(regression.intercept_),
+    )
+
+
+def _penalised(features: Floats, labels: Floats, groups: Sequence[str]) -> Any:
+    folds = _folds(groups)
+    if any(len(set(labels[part])) < 2 for fold in folds for part in fold):
+        return LogisticRegression(C=PENALTIES[0], max_iter=MAX_ITERATIONS).fit(features, labels)
+    search = GridSearchCV(
+        LogisticRegression(max_iter=MAX_ITERATIONS),
+        {"C": PENALTIES},
+        scoring="neg_log_loss",
+        cv=folds,
+    )
+    return search.fit(features, labels).best_estimator_
+
+
+def _constant(features: Floats, base_rate: float) -> FittedProbability:
+    n_features = features.shape[1]
+    linear = LinearModel(
+        means=(0.0,) * n_features,
+        scales=(1.0,) * n_features,
+        weights=(0.0,) * n_features,
+        intercept=0.0,
+    )
+    model = ProbabilityModel(
+        linear=linear, mapped_by="constant", base_rate=base_rate, brier={"constant": 0.0}
+    )
+    return FittedProbability(model, np.full(len(features), base_rate))
+
+
+def _folds(groups: Sequence[str]) -> list[tuple[Any, Any]]:
+    n_folds = min(N_FOLDS, len(set(groups)))
+    if n_folds < 2:
+        raise ValueError("one question cannot be split into those fitted on and the others")
+    return list(GroupKFold(n_folds).split(np.zeros(len(groups)), groups=list(groups)))
+
+
+def _cross_fitted(
+    folds: Sequence[tuple[Any, Any]],
+    fit: Callable[[Any], Callable[[Floats], Floats]],
+    inputs: Floats,
+) -> Floats:
+    """For each fold what the function fitted on the others gives for it."""
+    values = np.empty(len(inputs))
+    for train, held_out in folds:
+        values[held_out] = fit(train)(inputs[held_out])
+    return values
+
+
+def _linear_scores(
+    features: Floats, labels: Floats, groups: Sequence[str], train: Any
+) -> Callable[[Floats], Floats]:
+    if len(set(labels[train])) < 2:
+        return lambda rows: np.zeros(len(rows))
+    linear = fit_logistic(features[train], labels[train], [groups[row] for row in train])
+    return lambda rows: np.array([linear.value(row) for row in rows])
+
+
+def _mapping(
+    fit: Callable[[Floats, Floats], Callable[[Floats], Floats]], scores: Floats, labels: Floats
+) -> Callable[[Any], Callable[[Floats], Floats]]:
+    return lambda train: fit(scores[train], labels[train])
+
+
+def _fit_platt(scores: Floats, labels: Floats) -> tuple[float, float]:
+    """a, b of 1 / (1 + exp(-(a score + b))) (Platt 1999)."""
+    if len(set(labels)) < 2:
+        return 0.0, _logit(float(labels.mean()))
+    # Without regularisation, as Platt fits it.
+    fitted = LogisticRegression(C=np.inf, max_iter=MAX_ITERATIONS).fit(scores[:, None], labels)
+    return float(fitted.coef_[0][0]), float(fitted.intercept_[0])
+
+
+def _fit_isotonic(scores: Floats, labels: Floats) -> tuple[tuple[float, float], ...]:
+    fitted = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(scores, labels)
+    pairs = zip(fitted.X_thresholds_, fitted.y_thresholds_, strict=True)
+    return tuple((float(score), float(value)) for score, value in pairs)
+
+
+def _platt(scores: Floats, labels: Floats) -> Callable[[Floats], Floats]:
+    slope, offset = _fit_platt(scores, labels)
+    return lambda rows: np.array([sigmoid(slope * row + offset) for row in rows])
+
+
+def _isotonic(scores: Floats, labels: Floats) -> Callable[[Floats], Floats]:
+    at, values = zip(*_fit_isotonic(scores, labels), strict=True)
+    return lambda rows: np.interp(rows, at, values)
+
+
+_MAPS: Mapping[str, Callable[[Floats, Floats], Callable[[Floats], Floats]]] = {
+    "platt": _platt,
+    "isotonic": _isotonic,
+}
+
+
+def _logit(share: float) -> float:
+    clipped = min(max(share, 1e-6), 1 - 1e-6)
+    return math.log(clipped / (1 - clipped))

@@ -1,0 +1,69 @@
+"""The gains of the original process as a calibration measured them, in p-hat."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from argo_ml.calibration.record import Calibration, GainEstimate, Node
+from argo_ml.types import Action
+
+GRID = 1000
+"""Usable gains are multiples of u_max / GRID, so that the process has few states."""
+
+
+def estimate_gains(nodes: Sequence[Node]) -> dict[str, GainEstimate]:
+    """delta_r and delta_p: mean change of p-hat by a retrieval that succeeded and by a reasoning
+    step; p_s: share of retrievals that succeeded.
+
+    Steps of one question are averaged first, and questions resampled for the interval.
+    """
+    by_place = {(node.question, node.actions): node for node in nodes}
+    changes: dict[str, defaultdict[int, list[float]]] = {
+        name: defaultdict(list) for name in ("delta_r", "delta_p", "p_s")
+    }
+    for node in nodes:
+        if not node.actions:
+            continue
+        change = node.confidence - by_place[node.question, node.actions[:-1]].confidence
+        if node.actions[-1] == Action.REASON.value:
+            changes["delta_p"][node.question].append(change)
+            continue
+        changes["p_s"][node.question].append(float(node.succeeded))
+        if node.succeeded:
+            changes["delta_r"][node.question].append(change)
+    return {name: _estimate(list(found.values())) for name, found in changes.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class UsableGains:
+    delta_r: float
+    delta_p: float
+    p_s: float
+
+
+def usable_gains(calibration: Calibration, u_max: float) -> UsableGains:
+    """The same as parameters of the process, which takes no gain that is not above 0.
+
+    A gain that was measured at or below the grid's smallest counts as that: the action is then
+    worth nothing but for its price.
+    """
+
+    def on_grid(name: str) -> float:
+        return max(1, round(calibration.gains[name].mean * GRID)) / GRID * u_max
+
+    p_s = max(calibration.gains["p_s"].mean, 1 / GRID)
+    return UsableGains(on_grid("delta_r"), on_grid("delta_p"), p_s)
+
+
+def _estimate(by_question: Sequence[Sequence[float]]) -> GainEstimate:
+    from argo_ml.experiments.statistics import bootstrap_mean
+
+    if not by_question:
+        return GainEstimate(mean=0.0, low=0.0, high=0.0, n=0)
+    means = [fmean(values) for values in by_question]
+    interval = bootstrap_mean(means)
+    n_steps = sum(map(len, by_question))
+    return GainEstimate(mean=fmean(means), low=interval.low, high=interval.high, n=n_steps)

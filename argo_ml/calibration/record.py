@@ -1,0 +1,159 @@
+"""The artifact of a calibration: what was explored, and what was fitted on it.
+
+Written as ``calibration.json``: plain values, read without running anything of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from argo_ml.calibration.features import features
+from argo_ml.calibration.fitted_models import ProbabilityModel
+from argo_ml.models.base import TokenDetail
+from argo_ml.state import AnswerNow, Draft, Sights, State
+from argo_ml.types import Answer, Question
+
+FILE = "calibration.json"
+RETRIEVE_ONCE = "retrieve"
+"""The outcome of one retrieval of the cell's own number of passages."""
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SeenAnswer(Part):
+    """An `AnswerNow`; tokens are (text, log-probability, entropy, gap)."""
+
+    text: str
+    choice: int | None
+    parsed: bool
+    scores: tuple[float, ...] = ()
+    probabilities: tuple[float, ...] = ()
+    tokens: tuple[tuple[str, float, float, float], ...] = ()
+
+
+class SeenDraft(Part):
+    text: str
+    tokens: tuple[tuple[str, float, float, float], ...]
+
+
+class CalibrationQuestion(Part):
+    """A question, what was seen before any step, and whether the answers of single plans are right.
+
+    ``outcomes`` are by plan: ``none``, ``retrieve`` (the cell's number of passages),
+    ``retrieve_1``, ``retrieve_5`` (so many passages), and ``multi`` (retrievals up to the horizon).
+    """
+
+    id: str
+    text: str
+    choices: tuple[str, ...]
+    difficulty: str | None
+    answer: SeenAnswer
+    draft: SeenDraft | None = None
+    samples: tuple[str, ...] = ()
+    tentative: SeenDraft | None = None
+    vector: tuple[float, ...] = ()
+    outcomes: Mapping[str, bool]
+
+    def state(self) -> State:
+        """As a policy meets the question, with everything looked at."""
+        seen = self.answer
+        answer = Answer(seen.text, seen.choice, seen.parsed, seen.scores)
+        now = AnswerNow(answer, seen.probabilities, _tokens(seen.tokens))
+        sights = Sights(
+            answers=(now,),
+            draft=_draft(self.draft),
+            samples=self.samples,
+            tentative=_draft(self.tentative),
+            vector=self.vector,
+        )
+        return State(Question(id=self.id, text=self.text, choices=self.choices), sights=sights)
+
+
+class Node(Part):
+    """A point of a question's explored history, reached by ``actions``.
+
+    ``features`` are those of `argo_ml.calibration.features`, ``confidence`` is p-hat by models that
+    have not seen the question, ``succeeded`` whether the last action found something.
+    """
+
+    question: int
+    """Index of its question."""
+    actions: tuple[str, ...]
+    features: tuple[float, ...]
+    correct: bool
+    succeeded: bool = True
+    confidence: float
+
+
+class Projection(Part):
+    """The first principal components of the questions' vectors."""
+
+    mean: tuple[float, ...] = ()
+    components: tuple[tuple[float, ...], ...] = ()
+
+    def project(self, vector: Sequence[float]) -> tuple[float, ...]:
+        """Nothing where no vectors were known when it was fitted."""
+        if not self.components:
+            return ()
+        centred = [value - mean for value, mean in zip(vector, self.mean, strict=True)]
+        return tuple(
+            sum(weight * value for weight, value in zip(row, centred, strict=True))
+            for row in self.components
+        )
+
+
+class GainEstimate(Part):
+    """A mean over questions with its 95 % bootstrap interval; ``n`` steps were seen."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+class Calibration(Part):
+    """``horizon`` is the number of steps explored, ``gains`` are delta_r, delta_p (in p-hat) and
+    p_s as measured. ``spec`` and ``digests`` say what it is valid for."""
+
+    schema_version: int = 1
+    spec: Mapping[str, Any]
+    digests: Mapping[str, str]
+    horizon: int
+    feature_names: tuple[str, ...]
+    projection: Projection
+    probability: ProbabilityModel
+    gains: Mapping[str, GainEstimate]
+    questions: tuple[CalibrationQuestion, ...]
+    nodes: tuple[Node, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """Of everything in it: two calibrations of one digest give the same policies."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+    def inputs(self, state: State) -> tuple[float, ...]:
+        """Features of a state whose answer was looked at, then the projections of its question."""
+        return (*features(state), *self.projection.project(state.sights.vector))
+
+    def confidence(self, state: State) -> float:
+        """p-hat of such a state."""
+        return self.probability.probability(self.inputs(state))
+
+    @property
+    def question_ids(self) -> frozenset[str]:
+        return frozenset(question.id for question in self.questions)
+
+
+def _tokens(rows: Sequence[tuple[str, float, float, float]]) -> tuple[TokenDetail, ...]:
+    return tuple(TokenDetail(*row) for row in rows)
+
+
+def _draft(seen: SeenDraft | None) -> Draft | None:
+    return None if seen is None else Draft(seen.text, _tokens(seen.tokens))

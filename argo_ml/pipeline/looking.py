@@ -1,0 +1,155 @@
+"""What a policy looks at before it decides, as requests."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+
+from argo_ml.models.base import Completion, Generation
+from argo_ml.pipeline import prompts
+from argo_ml.pipeline.components import (
+    FinalAnswer,
+    Reasoner,
+    SubQuestion,
+    Synthesizer,
+    usage_of,
+)
+from argo_ml.pipeline.known import Known
+from argo_ml.pipeline.requests import Embedding, Requesting, embedded, generated
+from argo_ml.state import AnswerNow, Draft, Look, Sights, State
+from argo_ml.types import Answer, Component, Question, Usage
+
+DRAFT_TOKENS = 20
+"""Tokens of a draft: TARG's k (arXiv 2511.09803, section 3)."""
+N_SAMPLES = 3
+"""Sampled drafts: TARG's N."""
+SAMPLE_TEMPERATURE = 0.7
+"""Of the sampled drafts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was seen, and the calls that it took, those of the answer apart.
+
+    The answer is the final one if the episode stops now, and a probe if it goes on.
+    """
+
+    sights: Sights
+    usage: Usage
+    answer_usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Observer:
+    """Looks with the components that the episode itself uses, so that it sees what they would do.
+
+    ``seed`` is of the sampled drafts.
+    """
+
+    synthesizer: Synthesizer
+    reasoner: Reasoner
+    seed: int
+
+    def look(
+        self,
+        wanted: AbstractSet[Look],
+        state: State,
+        asked: SubQuestion | None,
+        here: Known,
+        root: Known,
+    ) -> Requesting[Looked]:
+        """See what is ``wanted`` beyond what ``state`` has seen.
+
+        ``here`` is what is known at this point of the history and ``root`` at its beginning;
+        ``asked`` is the next sub-question, which a tentative sentence answers.
+        """
+        question, usage = state.question, Usage()
+        sights = replace(state.sights, tentative=None)
+        answer, spent = None, Usage()
+        if Look.ANSWER in wanted:
+            final = yield from self._answer(question, state, here)
+            answer, spent = answer_now(final), final.usage
+        if Look.DRAFT in wanted and sights.draft is None:
+            found = yield from self._draft(question, root)
+            sights = replace(sights, draft=Draft(found.text.strip(), found.tokens))
+            usage = usage + usage_of(Component.PROBE, found)
+        if Look.SAMPLES in wanted and not sights.samples:
+            drawn = yield from self._samples(question, root)
+            sights = replace(sights, samples=tuple(each.text.strip() for each in drawn))
+            for each in drawn:
+                usage = usage + as_samples(usage_of(Component.PROBE, each))
+        if Look.TENTATIVE in wanted and asked is not None:
+            found = yield from self._tentative(state, asked.text, here)
+            sights = replace(sights, tentative=Draft(found.text.strip(), found.tokens))
+            usage = usage + usage_of(Component.PROBE, found)
+        if Look.VECTOR in wanted and not sights.vector:
+            if root.vector is None:
+                root.vector = (yield from embedded(Embedding(question.text))).values
+            sights = replace(sights, vector=root.vector)
+        sights = replace(sights, answers=(*sights.answers, answer))
+        return Looked(sights, usage, spent)
+
+    def _answer(self, question: Question, state: State, here: Known) -> Requesting[FinalAnswer]:
+        if self.synthesizer.scores(question):
+            # Scored choices say all there is to see, so that this is the final answer's own call.
+            if here.final is None:
+                here.final = yield from self.synthesizer.answer(question, state.steps)
+            return here.final
+        if here.detailed is None:
+            here.detailed = yield from self.synthesizer.answer(question, state.steps, details=True)
+        return here.detailed
+
+    def _draft(self, question: Question, root: Known) -> Requesting[Completion]:
+        if root.draft is None:
+            root.draft = yield from generated(self._drafting(question))
+        return root.draft
+
+    def _samples(self, question: Question, root: Known) -> Requesting[tuple[Completion, ...]]:
+        if not root.samples:
+            drafting = self._drafting(question, SAMPLE_TEMPERATURE)
+            drawn = []
+            for number in range(N_SAMPLES):
+                request = replace(drafting, seed=self.seed * N_SAMPLES + number)
+                drawn.append((yield from generated(request)))
+            root.samples = tuple(drawn)
+        return root.samples
+
+    def _drafting(self, question: Question, temperature: float = 0.0) -> Generation:
+        return Generation(
+            prompts.synthesizer(question.text, (), ()),
+            DRAFT_TOKENS,
+            temperature=temperature,
+            details=not temperature,
+            component=Component.PROBE,
+        )
+
+    def _tentative(self, state: State, sub_question: str, here: Known) -> Requesting[Completion]:
+        if here.tentative is None:
+            prompt = prompts.reasoner(state.question.text, state.steps, sub_question)
+            request = Generation(
+                prompt, self.reasoner.max_new_tokens, details=True, component=Component.PROBE
+            )
+            here.tentative = yield from generated(request)
+        return here.tentative
+
+
+def answer_now(final: FinalAnswer) -> AnswerNow:
+    return AnswerNow(final.answer, choice_probabilities(final.answer), final.tokens)
+
+
+def choice_probabilities(answer: Answer) -> tuple[float, ...]:
+    """Softmax of the choices' length-normalised log-likelihoods; empty where none was scored."""
+    best = max(answer.scores, default=0.0)
+    weights = [math.exp(score - best) for score in answer.scores]
+    total = sum(weights)
+    return tuple(weight / total for weight in weights)
+
+
+def as_probe(usage: Usage) -> Usage:
+    """The calls of an answer that was looked at and did not become the final one."""
+    return replace(usage, synthesizer_calls=0, probe_calls=usage.synthesizer_calls)
+
+
+def as_samples(usage: Usage) -> Usage:
+    return replace(usage, probe_calls=0, sample_calls=usage.probe_calls)

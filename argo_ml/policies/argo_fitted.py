@@ -1,0 +1,121 @@
+"""ARGO by regression: the benefit of each action predicted from features, compared with its price.
+
+An action's benefit is u = correct after - correct now, in {-1, 0, 1}, and what acting on from
+there is worth, discounted. Fitted backwards from the horizon (fitted Q-iteration, Ernst, Geurts and
+Wehenkel 2005), for the cell's price, on what the calibration has explored.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from argo_ml.calibration.exploration import Edge, edges
+from argo_ml.calibration.fitted_models import LinearModel
+from argo_ml.calibration.record import Calibration
+from argo_ml.policies.argo_calibrated import ACTIONS, LOOKS
+from argo_ml.policies.base import Decision, Look, State
+from argo_ml.policies.context import ActionPrices, PolicyContext
+from argo_ml.types import Action, Expectation, StopReason
+
+NEVER = -1.0
+"""Benefit of an action that was never explored: no price makes it pay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gains:
+    """Predicted benefits of the actions at one number of steps taken."""
+
+    retrieve: LinearModel
+    reason: LinearModel
+
+    def net(self, inputs: Sequence[float], prices: ActionPrices) -> dict[Action, float]:
+        return {
+            Action.RETRIEVE: self.retrieve.value(inputs) - prices.of(Action.RETRIEVE),
+            Action.REASON: self.reason.value(inputs) - prices.of(Action.REASON),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ArgoFitted:
+    """Takes the action whose predicted benefit exceeds its price most; else it stops.
+
+    ``gains`` are by the number of steps taken; beyond them it stops.
+    """
+
+    calibration: Calibration
+    prices: ActionPrices
+    gains: tuple[Gains, ...]
+
+    def looks(self, state: State) -> frozenset[Look]:
+        return LOOKS
+
+    def decide(self, state: State, rng: random.Random) -> Decision:
+        inputs = self.calibration.inputs(state)
+        confidence = self.calibration.probability.probability(inputs)
+        if len(state.steps) >= len(self.gains):
+            return _stop(Expectation(confidence))
+        net = self.gains[len(state.steps)].net(inputs, self.prices)
+        best = max(net, key=net.__getitem__)
+        if net[best] <= 0:
+            return _stop(Expectation(confidence, 0.0))
+        return Decision(best, expected=Expectation(confidence, net[best]))
+
+
+def argo_fitted(context: PolicyContext) -> ArgoFitted:
+    """Fit the benefits at the cell's price; no model is asked."""
+    calibration, prices = context.calibrated, context.prices
+    horizon = min(calibration.horizon, context.max_steps)
+    gamma = context.solution.spec.gamma
+    return ArgoFitted(calibration, prices, fit_gains(calibration, prices, horizon, gamma))
+
+
+def fit_gains(
+    calibration: Calibration, prices: ActionPrices, horizon: int, gamma: float
+) -> tuple[Gains, ...]:
+    """Benefits at 0, 1, ... steps taken, fitted from the last to the first.
+
+    ``gamma`` discounts what is gained after the action itself.
+    """
+    by_step: dict[int, list[Edge]] = {n_steps: [] for n_steps in range(horizon)}
+    for edge in edges(calibration.nodes):
+        if len(edge.before.actions) < horizon:
+            by_step[len(edge.before.actions)].append(edge)
+    fitted: list[Gains] = []
+    for n_steps in reversed(range(horizon)):
+        onward = fitted[0] if fitted else None
+        models = {}
+        for action in ACTIONS:
+            taken = [edge for edge in by_step[n_steps] if edge.action is action]
+            targets = [_benefit(edge, onward, prices, gamma) for edge in taken]
+            models[action] = _fit(taken, targets, len(calibration.feature_names))
+        fitted.insert(0, Gains(models[Action.RETRIEVE], models[Action.REASON]))
+    return tuple(fitted)
+
+
+def _benefit(edge: Edge, onward: Gains | None, prices: ActionPrices, gamma: float) -> float:
+    own = float(edge.after.correct) - float(edge.before.correct)
+    if onward is None:
+        return own
+    return own + gamma * max(0.0, *onward.net(edge.after.features, prices).values())
+
+
+def _fit(taken: Sequence[Edge], targets: Sequence[float], n_features: int) -> LinearModel:
+    """Ridge regression; where there is nothing to tell apart, the mean of the targets."""
+    if len(taken) < 2 or np.ptp(targets) == 0.0:
+        return _constant(float(np.mean(targets)) if taken else NEVER, n_features)
+    from argo_ml.calibration.fitting import fit_ridge
+
+    return fit_ridge([edge.before.features for edge in taken], targets)
+
+
+def _constant(value: float, n_features: int) -> LinearModel:
+    zeros, ones = (0.0,) * n_features, (1.0,) * n_features
+    return LinearModel(means=zeros, scales=ones, weights=zeros, intercept=value)
+
+
+def _stop(expected: Expectation) -> Decision:
+    return Decision(Action.STOP, StopReason.POLICY, expected=expected)

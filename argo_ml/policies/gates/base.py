@@ -1,0 +1,153 @@
+"""A gate decides once, before the first step, whether to retrieve: a score against a threshold."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import TYPE_CHECKING, Protocol
+
+from argo_ml.errors import ConfigError
+from argo_ml.experiments.evaluation.frontiers import threshold_for_budget, threshold_for_price
+from argo_ml.policies.base import Decision, Look, State
+from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.planned import NO_LOOKS, PLAN_ENDED
+from argo_ml.types import Action, Expectation, Question, StopReason
+
+if TYPE_CHECKING:
+    from argo_ml.calibration.record import Calibration, CalibrationQuestion
+
+NONE, ONCE, MULTI = "none", "retrieve", "multi"
+"""Plans whose outcomes a calibration has: no retrieval, one, retrievals up to the horizon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a signal says of a question; the higher ``score``, the more it asks for a retrieval.
+
+    ``confidence`` is that of `Expectation`; ``gain`` is what a retrieval is predicted to add to
+    accuracy, before its price. None where the signal predicts nothing of the kind.
+    """
+
+    score: float
+    confidence: float | None = None
+    gain: float | None = None
+
+    def expected(self, price: float | None) -> Expectation:
+        """Of a retrieval at ``price``; of stopping, which adds nothing, where that is None."""
+        gain = self.gain
+        if gain is not None:
+            gain = 0.0 if price is None else gain - price
+        return Expectation(self.confidence, gain, self.score)
+
+
+class Signal(Protocol):
+    """Reads a question before the first step."""
+
+    def looks(self, question: Question) -> frozenset[Look]:
+        """What it reads."""
+
+    def read(self, state: State) -> Reading: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Retrieves once where the signal's score is at least ``threshold``, then answers.
+
+    ``calibration_scores`` are those that the threshold was chosen by, ``price`` is what a retrieval
+    costs, looks included, in units of accuracy.
+    """
+
+    signal: Signal
+    threshold: float
+    calibration_scores: tuple[float, ...] = field(default=(), compare=False)
+    price: float = field(default=0.0, compare=False)
+
+    def score(self, state: State) -> float:
+        """Of a state in which what the signal reads was looked at."""
+        return self.signal.read(state).score
+
+    def looks(self, state: State) -> frozenset[Look]:
+        return NO_LOOKS if state.steps else self.signal.looks(state.question)
+
+    def decide(self, state: State, rng: random.Random) -> Decision:
+        if state.steps:
+            return PLAN_ENDED
+        reading = self.signal.read(state)
+        if reading.score >= self.threshold:
+            return Decision(Action.RETRIEVE, expected=reading.expected(self.price))
+        return Decision(Action.STOP, StopReason.POLICY, expected=reading.expected(None))
+
+
+def make_gate(
+    context: PolicyContext, signal: Signal, scores: Sequence[float] | None = None
+) -> Gate:
+    """The gate with the threshold that suits the calibration's questions.
+
+    ``scores`` are theirs, from models that have not seen them; a signal that was not fitted reads
+    them itself.
+    """
+    if scores is None:
+        states = [question.state() for question in context.calibrated.questions]
+        scores = [signal.read(state).score for state in states]
+    extra = extra_looks(context, signal)
+    threshold = choose_threshold(context, scores, extra)
+    return Gate(signal, threshold, tuple(map(float, scores)), context.prices.retrieve + extra)
+
+
+def choose_threshold(context: PolicyContext, scores: Sequence[float], extra: float = 0.0) -> float:
+    """Within ``context.gate_budget``, else what pays best at the price on the calibration.
+
+    ``scores`` are of all its questions; ``extra`` is what a retrieval costs beside its price.
+    Raises `ConfigError` where no question has the outcomes that the price is to be weighed against.
+    """
+    if context.gate_budget is not None:
+        return threshold_for_budget(scores, context.gate_budget)
+    rows = [
+        (score, question.outcomes[NONE], question.outcomes[ONCE])
+        for score, question in zip(scores, context.calibrated.questions, strict=True)
+        if has_outcomes(question, NONE, ONCE)
+    ]
+    if not rows:
+        raise missing_outcomes(NONE, ONCE)
+    seen, without, with_ = zip(*rows, strict=True)
+    return threshold_for_price(seen, without, with_, context.prices.retrieve + extra).threshold
+
+
+def extra_looks(context: PolicyContext, signal: Signal) -> float:
+    """Price of the looks that a gate pays for only where it retrieves.
+
+    An answer that was looked at is the final one where the gate stops, and a probe where it
+    retrieves. Every other look costs the same either way.
+    """
+    questions = [question.state().question for question in context.calibrated.questions]
+    share = fmean(Look.ANSWER in signal.looks(question) for question in questions)
+    return share * context.prices.probe
+
+
+def has_outcomes(question: CalibrationQuestion, *plans: str) -> bool:
+    return all(plan in question.outcomes for plan in plans)
+
+
+def missing_outcomes(*plans: str) -> ConfigError:
+    return ConfigError(
+        f"calibration: no question has the outcomes of {', '.join(plans)}; "
+        "make one with argo-ml calibrate"
+    )
+
+
+def not_looked_at(question: Question, what: str) -> ConfigError:
+    return ConfigError(f"question {question.id!r}: its {what} was not looked at")
+
+
+def root_confidences(calibration: Calibration) -> list[float]:
+    """p-hat of each question before any step, by models that have not seen the question.
+
+    Where that is not on record, by the model of all.
+    """
+    found = {node.question: node.confidence for node in calibration.nodes if not node.actions}
+    return [
+        found[index] if index in found else calibration.confidence(question.state())
+        for index, question in enumerate(calibration.questions)
+    ]

@@ -1,0 +1,93 @@
+"""Know Before You Fetch (arXiv 2606.29959): no evidence, one passage, five, or no answer."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from argo_ml.experiments.evaluation.frontiers import threshold_for_budget
+from argo_ml.policies.base import Decision, Look, State
+from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.gates.base import (
+    NONE,
+    extra_looks,
+    has_outcomes,
+    missing_outcomes,
+    root_confidences,
+)
+from argo_ml.policies.gates.grades import Grades, Trials
+from argo_ml.policies.gates.max_prob_gate import LOOKS, Doubt
+from argo_ml.policies.planned import NO_LOOKS
+from argo_ml.types import NOTHING_EXPECTED, Action, Expectation, StopReason
+
+if TYPE_CHECKING:
+    from argo_ml.calibration.record import Calibration
+
+FEW, FULL = 1, 5
+"""Passages of the two kinds of retrieval, the paper's."""
+ONE, FIVE = "retrieve_1", "retrieve_5"
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """Retrieves at most once, the more the less it trusts the answer without evidence.
+
+    With ``abstain_below`` it gives no answer of a smaller p-hat: that of the answer that it would
+    give, after the retrieval where there is one.
+    """
+
+    calibration: Calibration
+    grades: Grades
+    abstain_below: float | None = None
+    calibration_scores: tuple[float, ...] = field(default=(), compare=False)
+
+    @property
+    def threshold(self) -> float:
+        """It retrieves where the score is at least this."""
+        return self.grades.few
+
+    def score(self, state: State) -> float:
+        return 1.0 - self.calibration.confidence(state)
+
+    def looks(self, state: State) -> frozenset[Look]:
+        return NO_LOOKS if state.steps and self.abstain_below is None else LOOKS
+
+    def decide(self, state: State, rng: random.Random) -> Decision:
+        if state.steps and self.abstain_below is None:
+            return self._stop(NOTHING_EXPECTED)
+        confidence = self.calibration.confidence(state)
+        if state.steps:
+            return self._stop(Expectation(confidence))
+        score = 1.0 - confidence
+        expected = Expectation(confidence, score=score)
+        if score < self.grades.few:
+            return self._stop(expected)
+        top_k = FULL if score >= self.grades.full else FEW
+        return Decision(Action.RETRIEVE, top_k=top_k, expected=expected)
+
+    def _stop(self, expected: Expectation) -> Decision:
+        confidence, least = expected.confidence, self.abstain_below
+        abstains = confidence is not None and least is not None and confidence < least
+        reason = StopReason.ABSTAIN if abstains else StopReason.POLICY
+        return Decision(Action.STOP, reason, expected=expected)
+
+
+def graded(context: PolicyContext) -> Graded:
+    """Raises `ConfigError` where no question was answered in all three ways."""
+    calibration = context.calibrated
+    scores = [1.0 - confidence for confidence in root_confidences(calibration)]
+    rows = [
+        (score, *(question.outcomes[plan] for plan in (NONE, ONE, FIVE)))
+        for score, question in zip(scores, calibration.questions, strict=True)
+        if has_outcomes(question, NONE, ONE, FIVE)
+    ]
+    if not rows:
+        raise missing_outcomes(NONE, ONE, FIVE)
+    trials = Trials.of(*zip(*rows, strict=True))
+    if context.gate_budget is not None:
+        grades = trials.within(threshold_for_budget(scores, context.gate_budget))
+    else:
+        price = context.prices.retrieve + extra_looks(context, Doubt(calibration))
+        grades = trials.best_at(price)
+    return Graded(calibration, grades, context.abstain_below, tuple(scores))

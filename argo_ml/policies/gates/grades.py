@@ -1,0 +1,97 @@
+"""From how often each kind of retrieval was right to when `graded` is to use it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, groupby
+
+EQUAL = 1e-9
+"""Utilities that differ by no more are equal."""
+
+Row = tuple[float, bool, bool, bool]
+"""A score, and whether the answer is right without a passage, with one, and with five."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grades:
+    """One passage from a score of ``few`` on, five from ``full`` on; the score is 1 - p-hat.
+
+    In the paper's terms tau_hi = 1 - few and tau_lo = 1 - full.
+    """
+
+    few: float
+    full: float
+
+    def __post_init__(self) -> None:
+        if self.few > self.full:
+            raise ValueError(f"few={self.few} must not exceed full={self.full}")
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """What each kind of retrieval gains for the questions of the highest scores.
+
+    ``scores`` are distinct and fall; the others are totals over the questions of the 0, 1, ...
+    highest of them: how many there are, how many more are right with one passage than with none,
+    and with five than with one.
+    """
+
+    scores: tuple[float, ...]
+    n_questions: tuple[int, ...]
+    few_gains: tuple[int, ...]
+    full_gains: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls,
+        scores: Sequence[float],
+        none: Sequence[bool],
+        one: Sequence[bool],
+        five: Sequence[bool],
+    ) -> Trials:
+        rows = sorted(zip(scores, none, one, five, strict=True), reverse=True)
+        ties = [list(tie) for _, tie in groupby(rows, lambda row: row[0])]
+
+        def totals(value: Callable[[Row], int]) -> tuple[int, ...]:
+            return tuple(accumulate((sum(map(value, tie)) for tie in ties), initial=0))
+
+        return cls(
+            tuple(tie[0][0] for tie in ties),
+            totals(lambda row: 1),
+            totals(lambda row: row[2] - row[1]),
+            totals(lambda row: row[3] - row[2]),
+        )
+
+    def best_at(self, price: float) -> Grades:
+        """Highest mean of correct - price where retrieved; both sizes cost one retrieval.
+
+        Of equally good ones the one that reads fewest passages.
+        """
+        utilities = [
+            gain + self.full_gains[self._n_full(n_few)] - price * self.n_questions[n_few]
+            for n_few, gain in enumerate(self.few_gains)
+        ]
+        least = max(utilities) - EQUAL
+        n_few = next(n for n, utility in enumerate(utilities) if utility >= least)
+        return Grades(self._threshold(n_few), self._threshold(self._n_full(n_few)))
+
+    def within(self, threshold: float) -> Grades:
+        """Retrieving from ``threshold`` on, five passages where that is right most often.
+
+        Of equally good ones the one that reads fewest passages.
+        """
+        n_few = sum(score >= threshold for score in self.scores)
+        return Grades(threshold, max(threshold, self._threshold(self._n_full(n_few))))
+
+    def _n_full(self, n_few: int) -> int:
+        """Of the ``n_few`` highest scores, how many should read five passages."""
+        gains = self.full_gains[: n_few + 1]
+        return gains.index(max(gains))
+
+    def _threshold(self, n: int) -> float:
+        """What the ``n`` highest scores reach, and no other; all also those yet unseen."""
+        if n == len(self.scores):
+            return -math.inf
+        return self.scores[n - 1] if n else math.inf

@@ -1,0 +1,94 @@
+"""Multinomial logistic regression, fitted by scikit-learn and kept as plain numbers."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from argo_ml.calibration.fitted_models import LinearModel
+
+N_FOLDS = 5
+FEWEST = 5
+"""Labels of a class below which there is nothing to tell it by."""
+
+Rows = Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassModel:
+    """P(class) is the softmax of one linear score per class."""
+
+    classes: tuple[int, ...] = ()
+    scores: tuple[LinearModel, ...] = ()
+
+    def probabilities(self, inputs: Sequence[float]) -> Mapping[int, float]:
+        """Of the classes that it was fitted on."""
+        values = [score.value(inputs) for score in self.scores]
+        weights = [math.exp(value - max(values)) for value in values]
+        total = math.fsum(weights)
+        return {each: weight / total for each, weight in zip(self.classes, weights, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class CrossFitted:
+    """The model of all labelled rows; P(class) of each row by a model that has not seen it."""
+
+    model: ClassModel
+    out_of_fold: tuple[Mapping[int, float], ...]
+
+
+def cross_fit(rows: Rows, labels: Sequence[int | None]) -> CrossFitted:
+    """Fit on the rows that have a label. Every fifth row is of one fold."""
+    model = _fit_labelled(rows, labels)
+    found: dict[int, Mapping[int, float]] = {}
+    for fold in range(N_FOLDS):
+        held_out = [None if at % N_FOLDS == fold else label for at, label in enumerate(labels)]
+        unseen = _fit_labelled(rows, held_out)
+        found |= {at: unseen.probabilities(rows[at]) for at in range(fold, len(rows), N_FOLDS)}
+    return CrossFitted(model, tuple(found[at] for at in range(len(rows))))
+
+
+def fit_classes(rows: Rows, labels: Sequence[int]) -> ClassModel:
+    """Where fewer than two classes have `FEWEST` labels, their shares whatever the inputs."""
+    counts = Counter(labels)
+    if sum(count >= FEWEST for count in counts.values()) < 2:
+        return _shares(counts, len(rows[0]) if rows else 0)
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+    from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
+
+    scaler = StandardScaler().fit(np.asarray(rows, dtype=float))
+    regression = LogisticRegression(max_iter=2000).fit(scaler.transform(rows), labels)
+    weights, intercepts = regression.coef_, regression.intercept_
+    if len(counts) == 2:
+        # Of two classes scikit-learn has the score of the second against the first.
+        weights = np.vstack([np.zeros_like(weights), weights])
+        intercepts = np.concatenate([[0.0], intercepts])
+    scores = tuple(
+        LinearModel(
+            means=tuple(map(float, scaler.mean_)),
+            scales=tuple(map(float, scaler.scale_)),
+            weights=tuple(map(float, row)),
+            intercept=float(intercept),
+        )
+        for row, intercept in zip(weights, intercepts, strict=True)
+    )
+    return ClassModel(tuple(map(int, regression.classes_)), scores)
+
+
+def _fit_labelled(rows: Rows, labels: Sequence[int | None]) -> ClassModel:
+    pairs = [(row, label) for row, label in zip(rows, labels, strict=True) if label is not None]
+    return fit_classes([row for row, _ in pairs], [label for _, label in pairs])
+
+
+def _shares(counts: Mapping[int, int], n_features: int) -> ClassModel:
+    zeros, ones = (0.0,) * n_features, (1.0,) * n_features
+    classes = tuple(sorted(counts))
+    scores = tuple(
+        LinearModel(means=zeros, scales=ones, weights=zeros, intercept=math.log(counts[each]))
+        for each in classes
+    )
+    return ClassModel(classes, scores)

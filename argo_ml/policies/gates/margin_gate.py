@@ -1,0 +1,37 @@
+"""TARG's margin gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from argo_ml.calibration.signals import mean_closeness
+from argo_ml.policies.base import Look, State
+from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.gates.base import Gate, Reading, make_gate
+from argo_ml.policies.gates.drafts import draft_tokens, looks_for, seen_answer
+from argo_ml.types import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Closeness:
+    """Mean over a greedy draft of exp(-(l1 - l2)), l1 and l2 the two largest logits.
+
+    TARG (arXiv 2511.09803) has exp(-(l1 - l2) / beta) and tunes beta; with beta = 1 a token counts
+    for p(2) / p(1). Of scored choices, the same of their distribution.
+    """
+
+    def looks(self, question: Question) -> frozenset[Look]:
+        return looks_for(question, Look.DRAFT)
+
+    def read(self, state: State) -> Reading:
+        if not state.question.choices:
+            return Reading(mean_closeness(draft_tokens(state)))
+        seen = seen_answer(state)
+        if not seen.probabilities:
+            return Reading(mean_closeness(seen.tokens))
+        first, second = sorted(seen.probabilities, reverse=True)[:2]
+        return Reading(second / first)
+
+
+def margin_gate(context: PolicyContext) -> Gate:
+    return make_gate(context, Closeness())

@@ -1,0 +1,37 @@
+"""The gate on the calibrated probability that the answer without evidence is right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from argo_ml.policies.base import Look, State
+from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.gates.base import Gate, Reading, make_gate, root_confidences
+from argo_ml.types import Question
+
+if TYPE_CHECKING:
+    from argo_ml.calibration.record import Calibration
+
+LOOKS = frozenset({Look.ANSWER, Look.VECTOR})
+"""What p-hat is computed from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """1 - p-hat (Know Before You Fetch, arXiv 2606.29959, binary gating)."""
+
+    calibration: Calibration
+
+    def looks(self, question: Question) -> frozenset[Look]:
+        return LOOKS
+
+    def read(self, state: State) -> Reading:
+        confidence = self.calibration.confidence(state)
+        return Reading(1.0 - confidence, confidence)
+
+
+def max_prob_gate(context: PolicyContext) -> Gate:
+    calibration = context.calibrated
+    scores = [1.0 - confidence for confidence in root_confidences(calibration)]
+    return make_gate(context, Doubt(calibration), scores)

@@ -1,0 +1,95 @@
+"""SKR by nearest neighbours: what retrieval did for similar questions (arXiv 2310.05002)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from argo_ml.policies.base import Look, State
+from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.gates.base import Gate, Reading, make_gate
+from argo_ml.policies.gates.benefit_gate import utility
+from argo_ml.types import Question
+
+N_NEIGHBORS = 5
+"""The smallest of the numbers that the authors' code tries, 5 to 10."""
+LOOKS = frozenset({Look.VECTOR})
+
+Vector = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbors:
+    """Share of the nearest questions for which retrieval made a wrong answer right (section 3.2).
+
+    ``vectors`` are of the questions that retrieval changed, ``helped`` says of each whether for the
+    better; the authors' code leaves out the others as well. Theirs is a majority vote that the
+    frequencies of both kinds shift; here the share is a score like that of any other gate.
+    """
+
+    vectors: tuple[Vector, ...]
+    helped: tuple[bool, ...]
+    n_neighbors: int = N_NEIGHBORS
+    _units: NDArray[np.float64] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_units", unit_rows(self.vectors))
+
+    def looks(self, question: Question) -> frozenset[Look]:
+        return LOOKS
+
+    def read(self, state: State) -> Reading:
+        if not self.vectors:
+            return Reading(0.0)
+        similarity = cosines([state.sights.vector], self._units)[0]
+        return Reading(self._share(similarity))
+
+    def leaving_out(self) -> list[float]:
+        """The score of each of its own questions by the others."""
+        if len(self.vectors) < 2:
+            return [0.0] * len(self.vectors)
+        similarities = cosines(self.vectors, self._units)
+        np.fill_diagonal(similarities, -np.inf)
+        return [self._share(row, len(self.vectors) - 1) for row in similarities]
+
+    def _share(self, similarity: NDArray[np.float64], at_most: int | None = None) -> float:
+        # Of equally near ones the first, so that the same are taken on every machine.
+        nearest = np.argsort(-similarity, kind="stable")[: self.n_neighbors][:at_most]
+        return fmean(self.helped[index] for index in nearest)
+
+
+def skr_knn(context: PolicyContext) -> Gate:
+    questions = context.calibrated.questions
+    changes = [utility(question) for question in questions]
+    labelled = [index for index, change in enumerate(changes) if change]
+    signal = Neighbors(
+        tuple(questions[index].vector for index in labelled),
+        tuple(changes[index] == 1 for index in labelled),
+    )
+    own = dict(zip(labelled, signal.leaving_out(), strict=True))
+    scores = [
+        own[index] if index in own else signal.read(question.state()).score
+        for index, question in enumerate(questions)
+    ]
+    return make_gate(context, signal, scores)
+
+
+def cosines(vectors: Sequence[Vector], units: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of every vector and row of unit length; 0 where a vector has no length."""
+    found: NDArray[np.float64] = unit_rows(vectors) @ units.T
+    return found
+
+
+def unit_rows(vectors: Sequence[Vector]) -> NDArray[np.float64]:
+    """Vectors at unit length; those without a length as they are."""
+    if not vectors:
+        return np.zeros((0, 0))
+    rows = np.asarray(vectors, dtype=float)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    scaled: NDArray[np.float64] = np.zeros_like(rows)
+    np.divide(rows, lengths, out=scaled, where=lengths > 0)
+    return scaled

@@ -1,0 +1,148 @@
+"""TASR: retrieve until the answer repeats itself and is sure enough (arXiv 2606.13814)."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from argo_ml.calibration.features import FEATURES, agreement
+from argo_ml.calibration.signals import margin
+from argo_ml.errors import ConfigError
+from argo_ml.policies.base import Decision, Look, State
+from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.gates.drafts import seen_answer
+from argo_ml.types import Action, Expectation, StopReason
+
+if TYPE_CHECKING:
+    from argo_ml.calibration.record import Calibration, Node
+
+LOOKS = frozenset({Look.ANSWER})
+EQUAL = 1e-9
+"""Utilities that differ by no more are equal."""
+AGREEMENT, MARGIN = (list(FEATURES).index(name) for name in ("agreement", "margin"))
+
+Points = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tasr:
+    """Stops where the answer is that before the last retrieval and m > ``threshold``.
+
+    m is the calibrated margin: in the paper isotonic regression of the gap between the two largest
+    logits of the answer's first token, stopping at m > 0.25. Here it is of `signals.margin`: p(1) -
+    p(2) of the choices, or of a text the mean over its tokens of 1 - p(2) / p(1); ``points`` are
+    (margin, share of right answers) of the isotonic map. The answer without evidence counts as the
+    round before the first retrieval.
+    """
+
+    points: Points
+    threshold: float
+    horizon: int
+
+    def looks(self, state: State) -> frozenset[Look]:
+        return LOOKS
+
+    def decide(self, state: State, rng: random.Random) -> Decision:
+        confidence = calibrated(self.points, margin(seen_answer(state)))
+        expected = Expectation(confidence)
+        settled = bool(agreement(state)) and confidence > self.threshold
+        if settled or len(state.steps) >= self.horizon:
+            return Decision(Action.STOP, StopReason.POLICY, expected=expected)
+        return Decision(Action.RETRIEVE, expected=expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The answer after so many retrievals, as the rule sees it; ``value`` is m."""
+
+    agrees: bool
+    value: float
+    correct: bool
+
+
+def tasr(context: PolicyContext) -> Tasr:
+    """The threshold of the highest utility on the explored histories that only retrieve.
+
+    A ``gate_budget`` is of single decisions and plays no part. Raises `ConfigError` where nothing
+    was explored.
+    """
+    paths = retrieving_paths(context.calibrated)
+    if not any(len(path) > 1 for path in paths):
+        raise ConfigError(
+            "strategy=tasr needs explored histories, and this calibration has none; "
+            "make one with argo-ml calibrate"
+        )
+    nodes = [node for path in paths for node in path]
+    points = fit_isotonic(
+        [node.features[MARGIN] for node in nodes], [node.correct for node in nodes]
+    )
+    rounds = [
+        [
+            Round(
+                bool(node.features[AGREEMENT]),
+                calibrated(points, node.features[MARGIN]),
+                node.correct,
+            )
+            for node in path
+        ]
+        for path in paths
+    ]
+    horizon = min(max(map(len, paths)) - 1, context.max_steps)
+    price = context.prices.of(Action.RETRIEVE)
+    return Tasr(points, best_threshold(rounds, horizon, price), horizon)
+
+
+def retrieving_paths(calibration: Calibration) -> list[list[Node]]:
+    """Of each question the nodes before any step and after 1, 2, ... retrievals alone."""
+    places = {(node.question, node.actions): node for node in calibration.nodes}
+    paths = []
+    for index in range(len(calibration.questions)):
+        path: list[Node] = []
+        while (node := places.get((index, (Action.RETRIEVE.value,) * len(path)))) is not None:
+            path.append(node)
+        paths.append(path)
+    return [path for path in paths if path]
+
+
+def best_threshold(rounds: Sequence[Sequence[Round]], horizon: int, price: float) -> float:
+    """Highest mean of correct - price * retrievals; of equally good ones the fewest retrievals."""
+    found = sorted({each.value for path in rounds for each in path})
+    candidates = [-math.inf, *found]
+
+    def utility(threshold: float) -> float:
+        stops = [stop_at(path, threshold, horizon) for path in rounds]
+        return sum(
+            path[n].correct - price * n for path, n in zip(rounds, stops, strict=True)
+        ) / len(rounds)
+
+    utilities = list(map(utility, candidates))
+    least = max(utilities) - EQUAL
+    # A lower threshold never stops later.
+    return next(each for each, value in zip(candidates, utilities, strict=True) if value >= least)
+
+
+def stop_at(path: Sequence[Round], threshold: float, horizon: int) -> int:
+    """After how many retrievals the rule stops."""
+    last = min(horizon, len(path) - 1)
+    settled = (
+        n for n, each in enumerate(path[: last + 1]) if each.agrees and each.value > threshold
+    )
+    return next(settled, last)
+
+
+def fit_isotonic(values: Sequence[float], correct: Sequence[bool]) -> Points:
+    from sklearn.isotonic import IsotonicRegression  # type: ignore[import-untyped]
+
+    fitted = IsotonicRegression(y_min=0.0, y_max=1.0).fit(values, np.asarray(correct, dtype=float))
+    pairs = zip(fitted.X_thresholds_, fitted.y_thresholds_, strict=True)
+    return tuple((float(value), float(share)) for value, share in pairs)
+
+
+def calibrated(points: Points, value: float) -> float:
+    values, shares = zip(*points, strict=True)
+    return float(np.interp(value, values, shares))

@@ -1,0 +1,44 @@
+"""TARG's variance gate."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from argo_ml.calibration.signals import disagreement, draw_disagreement
+from argo_ml.policies.base import AnswerNow, Look, State
+from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.gates.base import Gate, Reading, make_gate
+from argo_ml.policies.gates.drafts import looks_for, sampled_texts, seen_answer
+from argo_ml.types import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Share of pairs that differ among 3 sampled drafts (TARG's small-N variance, 2511.09803).
+
+    Of scored choices, the probability that two draws from their distribution differ; of a choice
+    answered by number, the probability that a draw would differ from that answer.
+    """
+
+    def looks(self, question: Question) -> frozenset[Look]:
+        return looks_for(question, Look.SAMPLES)
+
+    def read(self, state: State) -> Reading:
+        if not state.question.choices:
+            return Reading(disagreement(sampled_texts(state)))
+        seen = seen_answer(state)
+        if seen.probabilities:
+            return Reading(draw_disagreement(seen.probabilities))
+        return Reading(_doubt(seen))
+
+
+def _doubt(seen: AnswerNow) -> float:
+    """1 - p of the text; 1 of a text without tokens."""
+    if not seen.tokens:
+        return 1.0
+    return -math.expm1(math.fsum(token.log_probability for token in seen.tokens))
+
+
+def variance_gate(context: PolicyContext) -> Gate:
+    return make_gate(context, Disagreement())

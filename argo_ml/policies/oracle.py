@@ -1,0 +1,35 @@
+"""The ceiling: for each question the best sequence of actions, chosen knowing the gold answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.planned import Planned
+from argo_ml.types import Action
+
+ACTIONS = (Action.RETRIEVE, Action.REASON)
+
+
+@dataclass(frozen=True, slots=True)
+class Oracle(Planned):
+    """Tries every sequence of at most ``n_steps`` actions.
+
+    What runs it picks among their outcomes, and those of other strategies, in hindsight. As a
+    policy on its own it would answer at once.
+    """
+
+    n_steps: int = 0
+
+    @property
+    def plans(self) -> Iterator[Planned]:
+        """All of them, the shortest first; of equal length in a fixed order."""
+        for length in range(self.n_steps + 1):
+            for actions in product(ACTIONS, repeat=length):
+                yield Planned(actions)
+
+
+def oracle(context: PolicyContext) -> Oracle:
+    return Oracle(n_steps=min(context.oracle_steps, context.max_steps))

@@ -1,0 +1,75 @@
+"""What an episode has come to, and what a policy has looked at, as policies and features see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from argo_ml.models.base import TokenDetail
+from argo_ml.types import Action, Answer, Question, Step
+
+
+class Look(str, Enum):
+    """What a policy can look at before it decides, at the price of one call or more."""
+
+    ANSWER = "answer"
+    """The answer that the episode would give now: choices scored, or a text with its tokens."""
+    DRAFT = "draft"
+    """A short greedy draft without evidence."""
+    SAMPLES = "samples"
+    """Some sampled drafts without evidence."""
+    TENTATIVE = "tentative"
+    """The sentence that would answer the next sub-question without evidence."""
+    VECTOR = "vector"
+    """The embedding of the question, which needs no call of the language model."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerNow:
+    """The answer that an episode would give; ``probabilities`` are those of its choices.
+
+    They are the softmax of the length-normalised log-likelihoods. A text has ``tokens`` instead.
+    """
+
+    answer: Answer
+    probabilities: tuple[float, ...] = ()
+    tokens: tuple[TokenDetail, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    text: str
+    tokens: tuple[TokenDetail, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sights:
+    """What a policy has looked at until now.
+
+    ``answers`` has the answer before each step, the present one last; an answer that was not looked
+    at is None. ``tentative`` is of the present step; the others depend on the question alone.
+    """
+
+    answers: tuple[AnswerNow | None, ...] = ()
+    draft: Draft | None = None
+    samples: tuple[str, ...] = ()
+    tentative: Draft | None = None
+    vector: tuple[float, ...] = ()
+
+    @property
+    def answer(self) -> AnswerNow | None:
+        """The present one."""
+        return self.answers[-1] if self.answers else None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a policy may look at: the question, progress U, the steps so far, and `Sights`."""
+
+    question: Question
+    progress: float = 0.0
+    steps: tuple[Step, ...] = ()
+    sights: Sights = Sights()
+
+    def count(self, action: Action) -> int:
+        return sum(step.action is action for step in self.steps)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+
+from argo_ml.calibration.building import ROOT, Explored, Visit, build_calibration
+from argo_ml.calibration.features import FEATURES
+from argo_ml.calibration.record import Projection
+from argo_ml.errors import DataError
+from argo_ml.state import AnswerNow, Sights, State
+from argo_ml.types import Action, Answer, Question, Step
+
+STEP = Step("s", Action.RETRIEVE, "a", 0.25, 0.1)
+
+
+def explored(number: int, vector: tuple[float, ...] = ()) -> Explored:
+    """A question that one retrieval makes right, and that looks sure only then."""
+    question = Question(f"q{number}", f"What is {number}?", choices=("a", "b"), gold=(0,))
+    unsure, sure = AnswerNow(Answer("b", 1), (0.4, 0.6)), AnswerNow(Answer("a", 0), (0.9, 0.1))
+    before = State(question, sights=Sights((unsure,), vector=vector))
+    after = State(question, 0.25, (STEP,), Sights((unsure, sure), vector=vector))
+    visits = {ROOT: Visit(before, False), ("retrieve",): Visit(after, number % 10 > 0)}
+    return Explored(question, visits, {"none": False, "retrieve": number % 10 > 0})
+
+
+def test_a_node_per_visit_with_p_hat_out_of_fold() -> None:
+    found = build_calibration([explored(number) for number in range(60)], {}, {}, horizon=1)
+    assert len(found.nodes) == 120
+    by_depth = [
+        [node.confidence for node in found.nodes if len(node.actions) == depth] for depth in (0, 1)
+    ]
+    assert max(by_depth[0]) < 0.3
+    assert min(by_depth[1]) > 0.7
+
+
+def test_without_vectors_there_are_no_projections() -> None:
+    found = build_calibration([explored(number) for number in range(60)], {}, {}, horizon=1)
+    assert found.feature_names == tuple(FEATURES)
+    # A live question has a vector nevertheless.
+    state = explored(7, vector=(0.6, 0.8)).visits[ROOT].state
+    assert 0 <= found.confidence(state) <= 1
+
+
+def test_projections_are_of_the_centred_vector() -> None:
+    projection = Projection(mean=(1.0, 2.0), components=((1.0, 0.0), (0.6, 0.8)))
+    assert projection.project((2.0, 4.0)) == pytest.approx((1.0, 0.6 + 1.6))
+
+
+def test_vectors_give_projections() -> None:
+    vectors = [(float(number % 3), float(number % 2), 0.5) for number in range(60)]
+    pairs = enumerate(vectors)
+    found = build_calibration([explored(n, vector) for n, vector in pairs], {}, {}, horizon=1)
+    assert found.feature_names[len(FEATURES) :] == ("projection_0", "projection_1", "projection_2")
+    assert len(found.nodes[0].features) == len(found.feature_names)
+
+
+def test_few_questions_are_an_error_or_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(DataError, match="n_questions=9: a calibration needs at least 10"):
+        build_calibration([explored(number) for number in range(9)], {}, {}, horizon=1)
+    build_calibration([explored(number) for number in range(20)], {}, {}, horizon=1)
+    assert "between 0.00 and 0.16 (0.16 wide)" in caplog.text
+
+
+def test_a_question_comes_back_as_a_policy_would_meet_it() -> None:
+    source = explored(3, vector=(0.6, 0.8))
+    found = build_calibration([source, *map(explored, range(20, 40))], {}, {}, horizon=1)
+    state, before = found.questions[0].state(), source.visits[ROOT].state
+    assert state.sights == before.sights
+    assert state.question.choices == before.question.choices

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from argo_ml.calibration.features import FEATURES, features
+from argo_ml.state import AnswerNow, Sights, State
+from argo_ml.types import Action, Answer, Evidence, Passage, Question, Step
+
+QUESTION = Question("q", "What is the capital of Peru?", choices=("Lima", "Paris"), gold=(0,))
+PASSAGE = Passage("p", "The capital of Peru is lima, by the sea.")
+RETRIEVED = Step(
+    "s",
+    Action.RETRIEVE,
+    "Lima",
+    0.25,
+    0.1,
+    evidence=(Evidence(PASSAGE, 0.8), Evidence(PASSAGE, 0.6)),
+)
+FAILED = Step("s", Action.RETRIEVE, "", 0.25, 0.1, succeeded=False)
+REASONED = Step("s", Action.REASON, "Lima", 0.33, 0.02)
+UNSURE = AnswerNow(Answer("Paris", 1), (0.4, 0.6))
+SURE = AnswerNow(Answer("Lima", 0), (0.9, 0.1))
+
+
+def value(name: str, state: State) -> float:
+    return FEATURES[name](state)
+
+
+def state_of(*pairs: tuple[Step, AnswerNow]) -> State:
+    """The question after these steps, each with the answer that it led to."""
+    steps = tuple(step for step, _ in pairs)
+    answers = (UNSURE, *(seen for _, seen in pairs))
+    return State(QUESTION, 0.0, steps, Sights(answers))
+
+
+def test_before_any_step_there_is_neither_evidence_nor_change() -> None:
+    state = state_of()
+    for name in ("agreement", "change", "best_similarity", "answer_in_evidence", "n_steps"):
+        assert value(name, state) == 0.0
+    assert value("largest_probability", state) == 0.6
+
+
+def test_a_retrieval_that_changes_the_answer() -> None:
+    state = state_of((RETRIEVED, SURE))
+    assert value("agreement", state) == 0.0
+    assert value("change", state) == pytest.approx(0.5)
+    assert value("best_similarity", state) == 0.8
+    assert value("mean_similarity", state) == pytest.approx(0.7)
+    assert value("answer_in_evidence", state) == 1.0
+    assert (value("after_retrieve", state), value("after_reason", state)) == (1.0, 0.0)
+    assert value("sureness_after_retrieve", state) == 0.9
+    assert value("sureness_after_reason", state) == 0.0
+
+
+def test_a_step_that_leaves_the_answer_agrees_with_it() -> None:
+    assert value("agreement", state_of((REASONED, UNSURE))) == 1.0
+    assert value("change", state_of((REASONED, UNSURE))) == 0.0
+
+
+def test_counts_are_of_all_steps() -> None:
+    state = state_of((RETRIEVED, SURE), (REASONED, SURE), (FAILED, SURE))
+    names = ("n_steps", "n_retrieve", "n_reason", "n_failed")
+    assert [value(name, state) for name in names] == [3, 2, 1, 1]
+
+
+def test_texts_agree_but_for_case_and_white_space() -> None:
+    first, second = AnswerNow(Answer("Lima ")), AnswerNow(Answer("lima"))
+    state = State(QUESTION, 0.0, (REASONED,), Sights((first, second)))
+    assert value("agreement", state) == 1.0
+    changed = replace(state, sights=Sights((first, AnswerNow(Answer("Paris")))))
+    assert value("agreement", changed) == 0.0
+
+
+def test_all_features_are_numbers_in_a_fixed_order() -> None:
+    found = features(state_of((RETRIEVED, SURE)))
+    assert len(found) == len(FEATURES)
+    assert found[0] == 0.9
+    assert all(isinstance(each, float) for each in found)
+
+
+def test_without_a_look_there_are_no_features() -> None:
+    with pytest.raises(ValueError, match="question 'q': the answer was not looked at"):
+        features(State(QUESTION))

@@ -1,0 +1,151 @@
+import math
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from argo_ml.calibration.record import CalibrationQuestion
+from argo_ml.errors import ConfigError
+from argo_ml.policies import PolicyContext
+from argo_ml.policies.base import Decision, Look, State
+from argo_ml.policies.gates import graded
+from argo_ml.policies.gates.graded import Graded
+from argo_ml.policies.gates.grades import Grades, Trials
+from argo_ml.policies.mdp import MDPSpec, solve
+from argo_ml.testing.calibrations import recorded_calibration, seen_question
+from argo_ml.types import Action, Expectation, Step, StopReason
+
+RNG = random.Random(0)
+STEP = Step("sub-question", Action.RETRIEVE, "sub-answer", 0.25, cost=0.1)
+CALIBRATION = recorded_calibration([])
+
+
+def tried(confidence: float, none: bool, one: bool, five: bool) -> CalibrationQuestion:
+    outcomes = {"none": none, "retrieve_1": one, "retrieve_5": five}
+    return seen_question(outcomes, probabilities=(confidence, 1.0 - confidence))
+
+
+# The less sure the more it takes: nothing, one passage, five passages.
+QUESTIONS = (
+    tried(0.875, none=True, one=False, five=False),
+    tried(0.75, none=False, one=True, five=False),
+    tried(0.625, none=False, one=False, five=True),
+    tried(0.5, none=False, one=False, five=True),
+)
+
+
+def context(price: float = 0.1, **settings: Any) -> PolicyContext:
+    solution = solve(MDPSpec(retrieval_cost=price))
+    return PolicyContext(solution, calibration=recorded_calibration(QUESTIONS), **settings)
+
+
+def test_thresholds_separate_what_each_question_takes() -> None:
+    policy = graded(context())
+    assert policy.grades == Grades(few=0.25, full=0.375)
+    assert policy.threshold == 0.25
+    decisions = [policy.decide(question.state(), RNG) for question in QUESTIONS]
+    assert decisions[0] == Decision(
+        Action.STOP, StopReason.POLICY, expected=Expectation(confidence=0.875, score=0.125)
+    )
+    assert decisions[1] == Decision(
+        Action.RETRIEVE, top_k=1, expected=Expectation(confidence=0.75, score=0.25)
+    )
+    assert [decision.top_k for decision in decisions[2:]] == [5, 5]
+
+
+def test_a_retrieval_that_costs_more_than_an_answer_is_never_made() -> None:
+    assert graded(context(1.5)).grades == Grades(few=math.inf, full=math.inf)
+
+
+def test_both_sizes_cost_one_retrieval() -> None:
+    # Of 3 questions that retrieve, 3 are right; of 2, only 2: the third pays below a price of 1.
+    assert graded(context(0.99)).grades.few == 0.25
+
+
+def test_where_one_passage_does_as_well_it_reads_no_more() -> None:
+    alike = [tried(0.5, none=False, one=True, five=True)] * 3
+    calibration = recorded_calibration([*alike, tried(0.9, none=True, one=True, five=True)])
+    found = graded(replace(context(), calibration=calibration)).grades
+    assert found == Grades(few=0.5, full=math.inf)
+
+
+def test_within_a_budget_accuracy_decides_how_much_to_read() -> None:
+    # floor(0.8 * 4) = 3 retrieve, whatever that costs.
+    assert graded(context(1.5, gate_budget=0.8)).grades == Grades(few=0.25, full=0.375)
+    assert graded(context(1.5, gate_budget=0.5)).grades == Grades(few=0.375, full=0.375)
+    assert graded(context(1.5, gate_budget=0.1)).grades == Grades(few=math.inf, full=math.inf)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("price", [0.05, 0.3])
+def test_thresholds_are_the_best_of_all_pairs(seed: int, price: float) -> None:
+    draws = random.Random(seed)
+    columns = [[draws.random() < share for _ in range(20)] for share in (0.3, 0.5, 0.6)]
+    scores = [draws.randrange(5) / 8 for _ in range(20)]
+
+    def utility(grades: Grades) -> float:
+        rows = zip(scores, *columns, strict=True)
+        return math.fsum(
+            none if score < grades.few else (five if score >= grades.full else one) - price
+            for score, none, one, five in rows
+        )
+
+    cuts = [-math.inf, *sorted(set(scores)), math.inf]
+    pairs = [Grades(few, full) for few in cuts for full in cuts if few <= full]
+    best = Trials.of(scores, *columns).best_at(price)
+    assert utility(best) == pytest.approx(max(map(utility, pairs)))
+
+
+def test_questions_that_were_not_tried_count_for_the_budget_alone() -> None:
+    tried_ones = [tried(0.5, none=False, one=False, five=True)] * 2
+    others = [seen_question({}, probabilities=(0.875, 0.125))] * 2
+    half = replace(
+        context(gate_budget=0.5), calibration=recorded_calibration([*tried_ones, *others])
+    )
+    assert graded(half).grades == Grades(few=0.5, full=0.5)
+
+
+def test_stops_after_its_retrieval_without_looking_again() -> None:
+    policy = Graded(CALIBRATION, Grades(0.25, 0.375))
+    state = replace(QUESTIONS[3].state(), steps=(STEP,))
+    assert policy.looks(state) == set()
+    assert policy.decide(State(state.question, steps=(STEP,)), RNG) == Decision(
+        Action.STOP, StopReason.POLICY
+    )
+
+
+def test_abstains_from_an_answer_that_is_still_unsure() -> None:
+    policy = Graded(CALIBRATION, Grades(0.25, 0.375), abstain_below=0.6)
+    state = replace(QUESTIONS[3].state(), steps=(STEP,))
+    assert policy.looks(state) == {Look.ANSWER, Look.VECTOR}
+    assert policy.decide(state, RNG) == Decision(
+        Action.STOP, StopReason.ABSTAIN, expected=Expectation(confidence=0.5)
+    )
+
+
+def test_gives_the_answer_that_retrieval_made_sure() -> None:
+    policy = Graded(CALIBRATION, Grades(0.25, 0.375), abstain_below=0.6)
+    state = replace(QUESTIONS[0].state(), steps=(STEP,))
+    assert policy.decide(state, RNG).stop_reason is StopReason.POLICY
+
+
+def test_does_not_abstain_before_it_has_retrieved_what_it_would() -> None:
+    policy = Graded(CALIBRATION, Grades(0.25, 0.375), abstain_below=0.6)
+    assert policy.decide(QUESTIONS[3].state(), RNG).action is Action.RETRIEVE
+
+
+def test_abstains_at_once_where_no_retrieval_pays() -> None:
+    policy = Graded(CALIBRATION, Grades(math.inf, math.inf), abstain_below=0.6)
+    assert policy.decide(QUESTIONS[3].state(), RNG).stop_reason is StopReason.ABSTAIN
+
+
+def test_outcomes_that_no_question_has_are_named() -> None:
+    without = recorded_calibration([seen_question({"none": True}, probabilities=(0.9, 0.1))])
+    with pytest.raises(ConfigError, match="none, retrieve_1, retrieve_5"):
+        graded(replace(context(), calibration=without))
+
+
+def test_five_passages_from_a_lower_score_than_one_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"few=0\.5 must not exceed full=0\.2"):
+        Grades(0.5, 0.2)

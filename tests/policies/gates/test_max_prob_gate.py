@@ -1,0 +1,41 @@
+import random
+
+import pytest
+
+from argo_ml.calibration.record import Node
+from argo_ml.policies import PolicyContext
+from argo_ml.policies.base import Decision, Look, State
+from argo_ml.policies.gates import max_prob_gate
+from argo_ml.policies.mdp import MDPSpec, solve
+from argo_ml.testing.calibrations import recorded_calibration, seen_question
+from argo_ml.types import Action, Expectation
+
+SURE = seen_question({"none": True, "retrieve": True}, probabilities=(0.75, 0.25))
+UNSURE = seen_question({"none": False, "retrieve": True}, probabilities=(0.5, 0.5))
+CHEAP = solve(MDPSpec(retrieval_cost=0.1))
+
+
+def test_score_is_the_probability_that_the_answer_is_wrong() -> None:
+    gate = max_prob_gate(PolicyContext(CHEAP, calibration=recorded_calibration([SURE, UNSURE])))
+    assert gate.looks(UNSURE.state()) == {Look.ANSWER, Look.VECTOR}
+    assert gate.score(SURE.state()) == 0.25
+    decision = gate.decide(UNSURE.state(), random.Random(0))
+    assert decision == Decision(Action.RETRIEVE, expected=Expectation(confidence=0.5, score=0.5))
+
+
+def test_threshold_is_of_the_confidence_out_of_fold() -> None:
+    nodes = [
+        Node(question=index, actions=(), features=(), correct=True, confidence=confidence)
+        for index, confidence in enumerate((0.9, 0.3))
+    ]
+    calibration = recorded_calibration([SURE, UNSURE], nodes)
+    # Midway between 1 - 0.9 and 1 - 0.3.
+    assert max_prob_gate(PolicyContext(CHEAP, calibration=calibration)).threshold == pytest.approx(
+        0.4
+    )
+
+
+def test_answer_that_was_not_looked_at_is_refused() -> None:
+    gate = max_prob_gate(PolicyContext(CHEAP, calibration=recorded_calibration([SURE, UNSURE])))
+    with pytest.raises(ValueError, match="the answer was not looked at"):
+        gate.score(State(SURE.state().question))
