@@ -20,11 +20,14 @@ from argo_ml.command_specs import (
     AnswerSpec,
     CachePruneSpec,
     CacheSpec,
+    CalibrateSpec,
     CompareSpec,
     DoctorSpec,
     FetchSpec,
     IndexSpec,
     PlanSpec,
+    ReplaySpec,
+    ReportSpec,
     VerifySpec,
 )
 from argo_ml.config import CellSpec, SweepSpec
@@ -68,11 +71,12 @@ def cli(debug: bool) -> None:
 def sweep(spec: SweepSpec) -> None:
     """Run every strategy at every retrieval cost as one MLflow run with a child per cell."""
     from argo_ml import rendering
+    from argo_ml.experiments.evaluation.headline import answer_of
     from argo_ml.experiments.sweep import run_sweep
 
     with rendering.progress() as report:
         results = run_sweep(spec, report)
-    rendering.print_results(results)
+    rendering.print_results(results, answer=answer_of(results))
 
 
 @spec_command(cli, CompareSpec, "compare")
@@ -106,6 +110,17 @@ def tune(spec: StudySpec) -> None:
     with rendering.progress() as report:
         found = run_study(spec, report)
     rendering.print_study(found)
+
+
+@spec_command(cli, CalibrateSpec, "calibrate")
+def calibrate(spec: CalibrateSpec) -> None:
+    """Explore one split once: what policies need that look at the question, at any price."""
+    from argo_ml import rendering
+    from argo_ml.experiments.calibrate import run_calibration
+
+    with rendering.progress() as report:
+        found = run_calibration(spec, report)
+    rendering.print_calibration(found)
 
 
 @spec_command(cli, IndexSpec, "index")
@@ -182,6 +197,25 @@ def verify(spec: VerifySpec) -> None:
     for check in found:
         rendering.print_verdict(check)
     _raise_if_failed([check.name for check in found if check.has_failed])
+
+
+@spec_command(cli, ReportSpec, "report")
+def report(spec: ReportSpec) -> None:
+    """Draw the figures and write report.html of a finished sweep again, from what it stored."""
+    from argo_ml import rendering
+    from argo_ml.reporting.rebuilding import rebuild_report
+
+    rendering.print_report(rebuild_report(spec), spec.output)
+
+
+@spec_command(cli, ReplaySpec, "replay")
+def replay(spec: ReplaySpec) -> None:
+    """Judge policies that decide once on recorded outcomes, without a model."""
+    from argo_ml import rendering
+    from argo_ml.experiments.replay.storing import run_replay
+
+    found = run_replay(spec)
+    rendering.print_results(found.results, answer=found.evaluation.answer)
 
 
 @spec_command(cli, AnswerSpec, "answer", positional="question")

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from argo_ml.config import (
+    EMBEDDED_EMBEDDER,
     CacheFields,
     CellSpec,
     CorpusFields,
@@ -15,8 +16,11 @@ from argo_ml.config import (
     ModelFields,
     ModeName,
     Names,
+    Prices,
+    Spec,
     SweepSpec,
     operational,
+    suggest,
 )
 
 _UNITS = {"gb": 10**9, "gib": 2**30, "mb": 10**6, "mib": 2**20}
@@ -49,6 +53,14 @@ class AnswerSpec(CellSpec):
     choices: Annotated[tuple[str, ...], BeforeValidator(_split_bars)] = Field(
         (), **operational("Choices to pick from, separated by |; empty for an open question.")
     )
+
+    @model_validator(mode="after")
+    def _answerable(self) -> AnswerSpec:
+        from argo_ml.policies import STRATEGIES
+
+        if STRATEGIES[self.strategy].in_hindsight:
+            raise ValueError(f"strategy={self.strategy} needs the answer to find it; use another")
+        return self
 
 
 class IndexSpec(ExperimentSpec):
@@ -104,6 +116,35 @@ class CompareSpec(SweepSpec):
         return self
 
 
+class CalibrateSpec(ExperimentSpec):
+    """The exploration of one split, for strategies that look at the question."""
+
+    mode: ModeName = Field(
+        "medium", description="Size: small 10 questions, medium 100, full 1000; 300 are enough."
+    )
+    split: Literal["calibration", "tune", "test", "all"] = Field(
+        "calibration", description="Split to explore; what is tested on must be another."
+    )
+    difficulty: Literal["easy", "medium", "hard", "all"] = Field(
+        "all", description="Difficulty of the questions; all for a mixture."
+    )
+    max_steps: int = Field(
+        3, ge=1, le=8, description="Steps to explore: no policy fitted on it will go further."
+    )
+    explorations: int = Field(
+        1, ge=0, description="Random plans per question, beside retrieving and reasoning alone."
+    )
+
+    @model_validator(mode="after")
+    def _explores_by_itself(self) -> CalibrateSpec:
+        if self.calibration or self.wants_calibration:
+            raise ValueError(
+                f"calibration={self.calibration}, progress={self.progress}, gains={self.gains}: "
+                "a calibration does not build on another; leave them out"
+            )
+        return self
+
+
 class VerifySpec(CacheFields):
     """A finished sweep, or a study."""
 
@@ -112,6 +153,80 @@ class VerifySpec(CacheFields):
     )
     study: str = Field("", description="Run id of a study, to check that instead of a sweep.")
     storage: str = Field("", **operational("The study's Optuna storage; empty: in cache_dir."))
+    experiment: str = Field("argo_ml", **operational("MLflow experiment."))
+    tracking_uri: str = Field(
+        "", **operational("MLflow tracking URI; empty for MLflow's own default.")
+    )
+
+
+class ReplaySpec(CacheFields):
+    """Recorded outcomes, and the policies that are judged on them."""
+
+    outcomes: str = Field(
+        "", **operational("JSONL file of outcomes, one question a line: docs/replay.md.")
+    )
+    calibration_outcomes: str = Field(
+        "",
+        **operational(
+            "Another such file, to calibrate on; empty: the field split of outcomes, else "
+            "calibration_share of them."
+        ),
+    )
+    calibration_share: float = Field(
+        0.5, gt=0, lt=1, description="Share drawn to calibrate on where nothing else says which."
+    )
+    policies: Names = Field(
+        (),
+        description="Policies that decide once, comma-separated; empty: all that there is data "
+        "for.",
+    )
+    retrieval_costs: Prices = Field(
+        (0.02, 0.05, 0.1, 0.2, 0.4), description="Prices c_r of one retrieval, comma-separated."
+    )
+    mu: float = Field(1.0, ge=0, allow_inf_nan=False, description="Weight of cost in utility.")
+    gate_budget: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Share of questions that gates may retrieve for; empty: what pays at the "
+        "price.",
+    )
+    embedding_model: str = Field(
+        EMBEDDED_EMBEDDER,
+        description="Sentence Transformers model for questions: embedded, folder or hub id.",
+    )
+    model: str = Field("", **operational("Name of the model whose outcomes these are, for titles."))
+    seed: int = Field(42, description="Seed of the draw of questions to calibrate on.")
+    experiment: str = Field("argo_ml", **operational("MLflow experiment."))
+    tracking_uri: str = Field(
+        "", **operational("MLflow tracking URI; empty for MLflow's own default.")
+    )
+
+    @model_validator(mode="after")
+    def _replayable(self) -> ReplaySpec:
+        from argo_ml.experiments.replay.needs import NEEDS
+
+        for name in self.policies:
+            if name not in NEEDS:
+                raise ValueError(f"policy {name!r} is none that decides once{suggest(name, NEEDS)}")
+        for field in ("policies", "retrieval_costs"):
+            values = getattr(self, field)
+            if len(set(values)) != len(values):
+                raise ValueError(f"{field}={','.join(map(str, values))} repeats a value")
+        if not self.retrieval_costs:
+            raise ValueError("retrieval_costs is empty; give at least one price")
+        return self
+
+
+class ReportSpec(Spec):
+    """A finished sweep whose report is wanted."""
+
+    sweep: str = Field(
+        "", description="Run id of a sweep; empty for the experiment's latest finished one."
+    )
+    output: str = Field(
+        "", **operational("A file to write the report to as well; empty: only the artifact.")
+    )
     experiment: str = Field("argo_ml", **operational("MLflow experiment."))
     tracking_uri: str = Field(
         "", **operational("MLflow tracking URI; empty for MLflow's own default.")

@@ -14,11 +14,14 @@ import yaml
 
 from argo_ml.command_specs import (
     AnswerSpec,
+    CalibrateSpec,
     CompareSpec,
     DoctorSpec,
     FetchSpec,
     IndexSpec,
     PlanSpec,
+    ReplaySpec,
+    ReportSpec,
     VerifySpec,
 )
 from argo_ml.config import CellSpec, Spec, SweepSpec
@@ -30,6 +33,7 @@ ENTRY_POINTS: Mapping[str, tuple[str, type[Spec]]] = MappingProxyType(
         "main": ("sweep", SweepSpec),
         "run": ("run", CellSpec),
         "tune": ("tune", StudySpec),
+        "calibrate": ("calibrate", CalibrateSpec),
         "compare": ("compare", CompareSpec),
         "index": ("index", IndexSpec),
         "fetch": ("fetch", FetchSpec),
@@ -37,6 +41,8 @@ ENTRY_POINTS: Mapping[str, tuple[str, type[Spec]]] = MappingProxyType(
         "plan": ("plan", PlanSpec),
         "estimate": ("estimate", SweepSpec),
         "verify": ("verify", VerifySpec),
+        "report": ("report", ReportSpec),
+        "replay": ("replay", ReplaySpec),
         "answer": ("answer", AnswerSpec),
     }
 )

@@ -15,13 +15,17 @@ from pydantic.fields import FieldInfo
 from argo_ml.command_specs import (
     AnswerSpec,
     CachePruneSpec,
+    CalibrateSpec,
     CompareSpec,
     DoctorSpec,
     FetchSpec,
     PlanSpec,
+    ReplaySpec,
+    ReportSpec,
     VerifySpec,
 )
 from argo_ml.config import (
+    AdaptiveFields,
     CacheFields,
     CellSpec,
     CorpusFields,
@@ -55,17 +59,19 @@ Parameters marked ○ cannot change a number of a result, and so do not count in
 where files lie, how much runs at once. Questions, documents and models count by their contents.
 """
 
-_EXPERIMENTS = "`main`, `compare`, `estimate`, `run`, `tune`, `index`, `answer`"
+_EXPERIMENTS = "`main`, `calibrate`, `compare`, `estimate`, `run`, `tune`, `index`, `answer`"
 
 GROUPS: tuple[tuple[str, str, type[Spec], type[Spec] | None], ...] = (
     ("Questions", _EXPERIMENTS, QuestionFields, None),
-    ("Cache", "all", CacheFields, None),
+    ("Cache", "all but `report`", CacheFields, None),
     ("Corpus", f"{_EXPERIMENTS}, `doctor`", CorpusFields, CacheFields),
     ("Model", f"{_EXPERIMENTS}, `doctor`, `plan`", ModelFields, None),
     ("Episode", _EXPERIMENTS, EpisodeFields, None),
     ("Decision process", _EXPERIMENTS, MDPFields, None),
+    ("Looking at the question", _EXPERIMENTS, AdaptiveFields, None),
     ("Tracking and execution", _EXPERIMENTS, TrackingFields, None),
     ("Sweep", "`main`, `compare`, `estimate`", SweepSpec, ExperimentSpec),
+    ("Calibration", "`calibrate`", CalibrateSpec, ExperimentSpec),
     ("Comparison", "`compare`", CompareSpec, SweepSpec),
     ("Cell", "`run`, `answer`", CellSpec, ExperimentSpec),
     ("Study", "`tune`", StudySpec, ExperimentSpec),
@@ -74,6 +80,8 @@ GROUPS: tuple[tuple[str, str, type[Spec], type[Spec] | None], ...] = (
     ("Doctor", "`doctor`, beside those of model and corpus", DoctorSpec, None),
     ("Plan", "`plan`, beside those of the model", PlanSpec, DoctorSpec),
     ("Verify", "`verify`", VerifySpec, CacheFields),
+    ("Report", "`report`", ReportSpec, None),
+    ("Replay", "`replay`", ReplaySpec, CacheFields),
     ("Pruning the call cache", "`argo-ml cache prune`", CachePruneSpec, CacheFields),
 )
 """Title, entry points, spec, and the spec whose fields another group shows."""

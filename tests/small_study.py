@@ -13,22 +13,33 @@ FACTS = {
 }
 
 
-def write(folder: Path) -> dict[str, str]:
+def more_facts(n_countries: int) -> dict[str, tuple[str, str]]:
+    """Made-up ones beside `FACTS`."""
+    made = {f"Land{number}": (f"Port{number}", f"coin{number}") for number in range(n_countries)}
+    return {**FACTS, **made}
+
+
+def write(folder: Path, n_more_countries: int = 0, with_choices: bool = True) -> dict[str, str]:
     """Write the sources into ``folder``; returns the parameters of a sweep over them."""
     documents = folder / "documents"
     documents.mkdir()
     lines = []
-    for name, (capital, currency) in FACTS.items():
+    for name, (capital, currency) in more_facts(n_more_countries).items():
         text = f"{name} is a country. Its capital is {capital}. Its currency is the {currency}."
         (documents / f"{name}.txt").write_text(text)
         for kind, gold in (("capital", capital), ("currency", currency)):
             choices = [row[kind == "currency"] for row in FACTS.values()]
+            if gold not in choices:
+                choices[0] = gold
             question = {
                 "id": f"{name}-{kind}",
                 "question": f"What is the {kind} of {name}?",
                 "choices": choices,
                 "golden_answers": [choices.index(gold)],
             }
+            if not with_choices:
+                del question["choices"]
+                question["golden_answers"] = [gold]
             lines.append(json.dumps(question))
     (folder / "questions.jsonl").write_text("\n".join(lines))
     (folder / "script.json").write_text(json.dumps({"default": "hash"}))

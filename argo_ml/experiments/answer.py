@@ -7,9 +7,12 @@ from functools import partial
 
 from argo_ml.config import CellSpec
 from argo_ml.corpus import open_corpus
+from argo_ml.datasets import QuestionSet
 from argo_ml.engine import Engine
-from argo_ml.experiments.grid import cell_policy, policy_table
+from argo_ml.experiments.calibration_source import check_usable, open_calibration
+from argo_ml.experiments.grid import cell_policy, cell_process, measure, policy_table
 from argo_ml.experiments.results import PolicyTable
+from argo_ml.experiments.workbench import Workbench
 from argo_ml.models import load_model
 from argo_ml.models.answering import settle_answering
 from argo_ml.models.base import can_score
@@ -36,10 +39,15 @@ def answer_question(
     model = load_model(spec)
     spec = settle_answering(spec, can_score(model))
     corpus = open_corpus(spec, partial(report, PASSAGES))
-    solution = solve(spec.mdp(spec.retrieval_cost))
-    policy = cell_policy(spec, solution)
     cache = CallCache(spec.calls_path)
+    calibration = open_calibration(spec)
+    if calibration is not None:
+        bench = Workbench(QuestionSet((question,), "", ""), corpus, model, cache, calibration)
+        check_usable(calibration, spec, bench.digests, ())
+    solution = solve(cell_process(spec, calibration))
+    policy = cell_policy(spec, solution, calibration)
     engine = Engine(CachingModel(model, cache, payer="answer"), corpus.retriever)
-    episode = run_episode(question, policy, build_pipeline(spec, model.count_tokens))
+    pipeline = build_pipeline(spec, model.count_tokens, measure(spec, calibration))
+    episode = run_episode(question, policy, pipeline)
     [finished] = engine.run([episode])
     return Answered(question, spec.strategy, finished.outcome, policy_table(solution, policy))

@@ -101,11 +101,8 @@ def cell_tags(cell: Cell, sweep_id: str = "") -> dict[str, str]:
 def _outcomes_table(results: Sequence[QuestionResult]) -> dict[str, Any]:
     """MLflow's table format: what `mlflow.load_table` reads and the UI shows."""
     rows = [row.model_dump(mode="json") for row in results]
+    for row in rows:
+        row["actions"] = " ".join(row["actions"])
+        row["decisions"] = json.dumps(row["decisions"])
     columns = list(QuestionResult.model_fields)
-    return {
-        "columns": columns,
-        "data": [
-            [" ".join(value) if isinstance(value, list) else value for value in row.values()]
-            for row in rows
-        ],
-    }
+    return {"columns": columns, "data": [list(row.values()) for row in rows]}

@@ -9,10 +9,12 @@ from statistics import fmean
 from argo_ml.experiments.metrics import utilities
 from argo_ml.experiments.results import CellResult, Results
 from argo_ml.experiments.statistics import PairedDifference, paired_difference
+from argo_ml.policies import STRATEGIES
 from argo_ml.types import Action
 
 SUBJECT = "argo"
-NOT_BASELINES = (SUBJECT, "argo_optimal")
+KIN = (SUBJECT, "argo_optimal")
+"""What is no baseline although it looks at nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,17 @@ def compare_with_best_baseline(results: Results) -> tuple[Comparison, ...]:
     )
 
 
+def is_baseline(strategy: str) -> bool:
+    """Neither ARGO nor a policy that looks at the question, nor the ceiling."""
+    kind = STRATEGIES[strategy]
+    return strategy not in KIN and not kind.calibrated and not kind.in_hindsight
+
+
 def _baselines(results: Results, price: float) -> list[CellResult]:
     return [
         cell
         for cell in results.cells
-        if cell.retrieval_cost == price and cell.strategy not in NOT_BASELINES
+        if cell.retrieval_cost == price and is_baseline(cell.strategy)
     ]
 
 
@@ -54,8 +62,13 @@ def _compare(subject: CellResult, baselines: Sequence[CellResult], mu: float) ->
         retrieval_cost=subject.retrieval_cost,
         baseline=best.strategy,
         difference=paired_difference(utilities(subject, mu), utilities(best, mu)),
-        identical=_behavior(subject) == _behavior(best),
+        identical=is_identical(subject, best),
     )
+
+
+def is_identical(first: CellResult, second: CellResult) -> bool:
+    """Whether both took the same actions and gave the same answer on every question."""
+    return _behavior(first) == _behavior(second)
 
 
 def _behavior(cell: CellResult) -> list[tuple[str, tuple[str, ...], str]]:

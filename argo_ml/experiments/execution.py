@@ -25,6 +25,8 @@ from argo_ml.experiments.gathering import Gathering
 from argo_ml.experiments.grid import Cell
 from argo_ml.experiments.journal import Journal
 from argo_ml.experiments.owner import recorded
+from argo_ml.experiments.replay.writing import FILE as OUTCOMES
+from argo_ml.experiments.replay.writing import sweep_lines, write_lines
 from argo_ml.experiments.results import Results
 from argo_ml.experiments.workbench import Bench
 from argo_ml.observing import EPISODES, MODEL_SECONDS, Report
@@ -242,12 +244,15 @@ def _beginning_at(n_before: int, n_episodes: int, report: Report) -> Callable[[i
 
 
 def _write_records(journal: Journal, cell_runs: Sequence[CellRun], folder: Path) -> None:
-    """Every cell's trajectories and the owner's passages, in one reading of the journal."""
+    """Every cell's trajectories, the owner's passages and what is known of outcomes, in one reading
+    of the journal."""
     for name in (OWNER, *(cell_run.cell.id for cell_run in cell_runs)):
         (folder / name).mkdir()
+    cells = {cell_run.cell.id: cell_run.cell.spec for cell_run in cell_runs}
     passages: dict[str, dict[str, str]] = {}
     for record in journal.records():
         passages.update(record.passages)
+        write_lines(folder / OWNER / OUTCOMES, sweep_lines(record, cells))
         for cell_run in cell_runs:
             lines = record.trajectories[cell_run.cell.id]
             with (folder / cell_run.cell.id / TRAJECTORIES).open("a", encoding="utf-8") as file:

@@ -12,7 +12,10 @@ from argo_ml.types import Action, StopReason
 
 def lm_calls(row: QuestionResult) -> int:
     """Language-model calls that the question needed, whether or not a cache served them."""
-    return row.decomposer_calls + row.reader_calls + row.reasoner_calls + row.synthesizer_calls
+    components = (
+        row.decomposer_calls + row.reader_calls + row.reasoner_calls + row.synthesizer_calls
+    )
+    return components + row.probe_calls + row.sample_calls
 
 
 def retrieval_calls(row: QuestionResult) -> int:
@@ -37,6 +40,8 @@ _MEANS: Mapping[str, Callable[[QuestionResult], float]] = {
     "reader_calls": lambda row: row.reader_calls,
     "reasoner_calls": lambda row: row.reasoner_calls,
     "synthesizer_calls": lambda row: row.synthesizer_calls,
+    "probe_calls": lambda row: row.probe_calls,
+    "sample_calls": lambda row: row.sample_calls,
     "lm_calls_paid": lambda row: row.lm_calls_paid,
     "prompt_tokens": lambda row: row.prompt_tokens,
     "completion_tokens": lambda row: row.completion_tokens,
@@ -46,6 +51,7 @@ _MEANS: Mapping[str, Callable[[QuestionResult], float]] = {
     "stop_threshold": lambda row: row.stop_reason == StopReason.THRESHOLD.value,
     "stop_policy": lambda row: row.stop_reason == StopReason.POLICY.value,
     "stop_limit": lambda row: row.stop_reason == StopReason.LIMIT.value,
+    "stop_abstain": lambda row: row.stop_reason == StopReason.ABSTAIN.value,
 }
 """Metric -> its value for one question; the cell's value is the mean over questions."""
 

@@ -12,6 +12,21 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class DecisionResult(Record):
+    """One decision of a policy that looked or expected something, the last being to stop.
+
+    ``confidence`` is p-hat of the answer it would have stopped with, ``correct`` whether that was
+    right (None where it did not look), ``expected_gain`` the utility that it expected its action to
+    add to stopping, ``score`` what a gate compared with its threshold.
+    """
+
+    action: str
+    confidence: float | None = None
+    expected_gain: float | None = None
+    score: float | None = None
+    correct: bool | None = None
+
+
 class QuestionResult(Record):
     """One question under one cell; what metrics and paired comparisons are computed from."""
 
@@ -37,6 +52,13 @@ class QuestionResult(Record):
     prompt_tokens: int
     completion_tokens: int
     lm_seconds: float
+    probe_calls: int = 0
+    sample_calls: int = 0
+    confidence: float | None = None
+    """Of the answer given: p-hat where the policy has it, else the largest probability among the
+    choices; None where neither is known."""
+    decisions: tuple[DecisionResult, ...] = ()
+    difficulty: str | None = None
 
 
 class PolicyTable(Record):

@@ -36,9 +36,11 @@ from argo_ml.experiments.owner import (
     store_spec,
 )
 from argo_ml.experiments.results import Results
+from argo_ml.experiments.sweep_evaluation import evaluate_sweep, store_evaluation
 from argo_ml.experiments.workbench import Bench, Workbench
 from argo_ml.models.answering import settle_answering
 from argo_ml.observing import Report, unobserved
+from argo_ml.reporting import store_report
 from argo_ml.tracking import runs
 from argo_ml.tracking.figures import redraw
 from argo_ml.tracking.runs import TrackedRun, Tracking, connect
@@ -134,6 +136,9 @@ def _run_cells(
         redraw(results, Path(folder) / "figures")
         run.log_folder(Path(folder))
     run.log(metrics=sweep_metrics(results), step=len(bench.questions.questions))
+    evaluation = evaluate_sweep(spec, results, cells, bench.calibration)
+    store_evaluation(evaluation, run, cell_runs)
+    store_report(run, evaluation, results)
     run.end()
     journal.remove()
     return results

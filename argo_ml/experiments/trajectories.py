@@ -7,8 +7,21 @@ from typing import Any
 
 from argo_ml.datasets.answers import grade
 from argo_ml.engine.loop import Finished
-from argo_ml.experiments.results import QuestionResult
-from argo_ml.types import Action, Outcome, Passage, Question, Step
+from argo_ml.experiments.replay.text_signals import seen_first
+from argo_ml.experiments.results import DecisionResult, QuestionResult
+from argo_ml.pipeline.looking import choice_probabilities
+from argo_ml.types import (
+    NOTHING_EXPECTED,
+    Action,
+    Answer,
+    Expectation,
+    Outcome,
+    Passage,
+    Question,
+    Step,
+)
+
+CONFIDENCE_DECIMALS = 4
 
 
 def question_result(question: Question, finished: Finished) -> QuestionResult:
@@ -38,6 +51,41 @@ def question_result(question: Question, finished: Finished) -> QuestionResult:
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         lm_seconds=usage.seconds,
+        probe_calls=usage.probe_calls,
+        sample_calls=usage.sample_calls,
+        confidence=_confidence(outcome),
+        decisions=_decisions(question, outcome),
+        difficulty=question.difficulty and question.difficulty.value,
+    )
+
+
+def _confidence(outcome: Outcome) -> float | None:
+    """Without the digits that depend on the batch that the answer was scored in."""
+    found = outcome.expected.confidence
+    if found is None:
+        found = max(choice_probabilities(outcome.answer), default=None)
+    return None if found is None else round(found, CONFIDENCE_DECIMALS)
+
+
+def _decisions(question: Question, outcome: Outcome) -> tuple[DecisionResult, ...]:
+    """None of a policy that neither looked nor expected anything."""
+    taken = [(step.action, step.expected, step.before) for step in outcome.steps]
+    last = outcome.answer if any(seen for _, _, seen in taken) else None
+    taken.append((Action.STOP, outcome.expected, last))
+    if all(expected == NOTHING_EXPECTED and seen is None for _, expected, seen in taken):
+        return ()
+    return tuple(_decision(question, *each) for each in taken)
+
+
+def _decision(
+    question: Question, action: Action, expected: Expectation, seen: Answer | None
+) -> DecisionResult:
+    return DecisionResult(
+        action=action.value,
+        confidence=expected.confidence,
+        expected_gain=expected.gain,
+        score=expected.score,
+        correct=None if seen is None else grade(question, seen).correct,
     )
 
 
@@ -56,6 +104,8 @@ def trajectory(question: Question, outcome: Outcome) -> dict[str, Any]:
         "choice": outcome.answer.choice,
         "parsed": outcome.answer.parsed,
         "scores": list(outcome.answer.scores),
+        **({"expected": expected} if (expected := _expected(outcome.expected)) else {}),
+        **({"seen": seen} if (seen := seen_first(outcome.sights)) else {}),
     }
 
 
@@ -78,6 +128,28 @@ def passage_record(passage: Passage) -> dict[str, str]:
 
 
 def _step(step: Step) -> dict[str, Any]:
+    found = _plain_step(step)
+    if step.query is not None:
+        found["query"] = step.query
+    if step.top_k is not None:
+        found["top_k"] = step.top_k
+    if step.expected != NOTHING_EXPECTED:
+        found["expected"] = _expected(step.expected)
+    if step.before is not None:
+        found["answer_before"] = step.before.text
+    return found
+
+
+def _expected(expected: Expectation) -> dict[str, float]:
+    values = {
+        "confidence": expected.confidence,
+        "gain": expected.gain,
+        "score": expected.score,
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _plain_step(step: Step) -> dict[str, Any]:
     return {
         "action": step.action.value,
         "sub_question": step.sub_question,

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from argo_ml.config import ExperimentSpec
+from argo_ml.calibration.record import Calibration
+from argo_ml.config import CALIBRATION_DIGEST, ExperimentSpec
 from argo_ml.corpus import Corpus, open_corpus
 from argo_ml.datasets import QuestionSet, load_questions
 from argo_ml.engine import Engine
 from argo_ml.engine.stages import StageTimes
+from argo_ml.experiments.calibration_source import check_usable, open_calibration
 from argo_ml.experiments.executors import Executor, LocalExecutor
 from argo_ml.experiments.grid import Cell
 from argo_ml.models import load_model
+from argo_ml.models.answering import settle_answering
 from argo_ml.models.base import CountsTokens, LanguageModel, TellsEvents, TokenCounts, can_score
 from argo_ml.models.cache import CachingModel, CallCache
 from argo_ml.models.call_store import model_digest
@@ -31,6 +34,10 @@ class Bench(Protocol):
 
     @property
     def digests(self) -> dict[str, str]: ...
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The one that the spec names, checked against everything else here."""
 
     @property
     def tokens(self) -> TokenCounts:
@@ -60,6 +67,7 @@ class Workbench:
     corpus: Corpus
     model: LanguageModel
     cache: CallCache
+    calibration: Calibration | None = None
 
     @classmethod
     def open(
@@ -67,12 +75,20 @@ class Workbench:
         spec: ExperimentSpec,
         report: Report = unobserved,
         questions: QuestionSet | None = None,
+        calibration: Calibration | None = None,
     ) -> Workbench:
-        """Load questions, where none are given, first: they are the cheapest to be wrong."""
+        """Load questions and calibration, where they are not given, first: they are the cheapest to
+        be wrong."""
         questions = questions or load_questions(spec)
+        calibration = calibration or open_calibration(spec)
         model = load_model(spec)
         corpus = open_corpus(spec, partial(report, PASSAGES))
-        return cls(questions, corpus, model, CallCache(spec.calls_path))
+        bench = cls(questions, corpus, model, CallCache(spec.calls_path), calibration)
+        if calibration is not None:
+            settled = settle_answering(spec, bench.can_score)
+            asked = {question.id for question in questions.questions}
+            check_usable(calibration, settled, bench.digests, asked)
+        return bench
 
     @property
     def digests(self) -> dict[str, str]:
@@ -81,6 +97,7 @@ class Workbench:
             "corpus_digest": self.corpus.digest,
             "model_digest": model_digest(self.model.identity),
             "prompts_digest": prompts.digest(),
+            **({CALIBRATION_DIGEST: self.calibration.digest} if self.calibration else {}),
         }
 
     @property

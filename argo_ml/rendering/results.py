@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE
 from rich.table import Table
 
+from argo_ml.experiments.evaluation.firing import fire_share, is_degenerate
+from argo_ml.experiments.evaluation.roles import is_ceiling
 from argo_ml.experiments.results import CellResult, Results
 from argo_ml.rendering.console import console
 from argo_ml.tracking.location import RunLocation, locate
@@ -24,25 +26,32 @@ _COLUMNS: Mapping[str, str] = {
 }
 
 
-def print_results(results: Results, location: RunLocation | None = None) -> None:
-    """Table, floors, calls, and where the run is; ``location`` is looked up where not given."""
+def print_results(results: Results, location: RunLocation | None = None, answer: str = "") -> None:
+    """Table, the evaluation's answer where there is one, floors, calls, and where the run is.
+
+    ``location`` is looked up where not given.
+    """
     out = console()
     out.print(_heading(results), soft_wrap=True)
     out.print(results_table(results))
-    for line in (*_notes(results), *whereabouts(location or locate(results.sweep_id))):
+    notes = [*([answer] if answer else []), *_notes(results)]
+    for line in (*notes, *whereabouts(location or locate(results.sweep_id))):
         out.print(line, soft_wrap=True)
 
 
 def results_table(results: Results) -> Table:
-    """One row per cell, grouped by price; ``*`` marks the best utility at its price."""
+    """One row per cell, grouped by price.
+
+    ``*`` marks the best utility at its price among those that do not know the answers.
+    """
     table = Table(header_style="bold", box=SIMPLE, pad_edge=False)
     for name, justify in _COLUMNS.items():
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for price in results.prices:
         cells = [cell for cell in results.cells if cell.retrieval_cost == price]
-        best = max(cell.metrics["utility"] for cell in cells)
+        best = _best_utility(cells)
         for index, cell in enumerate(cells):
-            is_best = len(cells) > 1 and cell.metrics["utility"] == best
+            is_best = cell.metrics["utility"] == best and not is_ceiling(cell.strategy)
             table.add_row(
                 f"{price:.4g}" if index == 0 else "",
                 *_row(cell, is_best),
@@ -52,11 +61,17 @@ def results_table(results: Results) -> Table:
     return table
 
 
+def _best_utility(cells: Sequence[CellResult]) -> float | None:
+    """None where fewer than two compete."""
+    found = [cell.metrics["utility"] for cell in cells if not is_ceiling(cell.strategy)]
+    return max(found) if len(found) > 1 else None
+
+
 def _row(cell: CellResult, is_best: bool) -> tuple[str, ...]:
     values = cell.metrics
     low, high = values["accuracy_ci_low"], values["accuracy_ci_high"]
     return (
-        cell.strategy,
+        _name(cell),
         f"{values['accuracy']:.3f} [{low:.2f}, {high:.2f}]",
         f"{values['retrieval_calls']:.2f}",
         f"{values['reason_calls']:.2f}",
@@ -64,6 +79,11 @@ def _row(cell: CellResult, is_best: bool) -> tuple[str, ...]:
         f"{values['utility']:.3f}{'*' if is_best else ' '}",
         f"{values['lm_calls_paid_total']:.0f}/{values['lm_calls_total']:.0f}",
     )
+
+
+def _name(cell: CellResult) -> str:
+    """With a second line where the strategy decides nothing."""
+    return f"{cell.strategy}\n  degenerate" if is_degenerate(fire_share(cell)) else cell.strategy
 
 
 def _heading(results: Results) -> str:

@@ -32,6 +32,7 @@ CELL_ID = "argo.cell_id"
 SWEEP_ID = "argo.sweep_id"
 ERROR = "argo.error"
 WARNING = "argo.warning"
+DEGENERATE = "argo.degenerate"
 OUTCOMES_TABLE = "outcomes.json"
 
 logger = logging.getLogger(__name__)

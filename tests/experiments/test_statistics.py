@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from itertools import pairwise
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,6 +10,7 @@ from hypothesis import strategies as st
 from argo_ml.experiments.statistics import (
     Interval,
     bootstrap_mean,
+    holm,
     mcnemar,
     paired_difference,
     wilson,
@@ -81,6 +85,47 @@ def test_pairing_cancels_what_makes_questions_differ() -> None:
     assert found.n == 4
 
 
+@pytest.mark.parametrize(
+    ("differences", "p_value"),
+    # Two differences: a resample has the mean of the two with chance 1/2, of each with 1/4.
+    [([1.0, 0.0], 0.5), ([-1.0, 0.0], 0.5), ([0.1, -0.1], 1.0), ([0.0, 0.0], 1.0)],
+)
+def test_p_value_is_twice_the_smaller_share_of_resamples(
+    differences: list[float], p_value: float
+) -> None:
+    found = paired_difference(differences, [0.0, 0.0])
+
+    assert found.p_value == pytest.approx(p_value, abs=0.03)
+
+
+def test_p_value_is_at_least_one_in_the_number_of_resamples() -> None:
+    assert paired_difference([1.0] * 50, [0.0] * 50).p_value == 1e-4
+    assert paired_difference([1.0, 0.9] * 50, [0.0] * 100).p_value == 1e-4
+
+
+def test_differences_that_cancel_but_for_rounding_count_on_both_sides() -> None:
+    # 0.3 - 0.1 - 0.2 is -2.8e-17, so that most resampled means are just below 0.
+    assert paired_difference([0.3 - 0.1, 0.2], [0.2, 0.2]).p_value == 1.0
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=20))
+def test_p_value_does_not_depend_on_which_comes_first(values: list[float]) -> None:
+    zeros = [0.0] * len(values)
+
+    forward, backward = paired_difference(values, zeros), paired_difference(zeros, values)
+
+    assert forward.p_value == backward.p_value
+
+
+def test_p_value_and_interval_agree_on_whether_there_is_a_difference() -> None:
+    clear = paired_difference([1.0] * 15 + [-1.0] * 3 + [0.0] * 30, [0.0] * 48)
+    unclear = paired_difference([1.0] * 9 + [-1.0] * 5 + [0.0] * 30, [0.0] * 44)
+
+    assert clear.interval.low > 0.0 and clear.p_value < 0.05
+    assert unclear.interval.low < 0.0 and unclear.p_value > 0.05
+
+
 def test_values_of_other_questions_cannot_be_paired() -> None:
     with pytest.raises(ValueError, match="3 values cannot be paired with 2"):
         paired_difference([1.0, 2.0, 3.0], [1.0, 2.0])
@@ -104,3 +149,41 @@ def test_mcnemar_is_the_binomial_test_on_the_discordant_questions() -> None:
 
 def test_mcnemar_without_discordant_questions_is_one() -> None:
     assert mcnemar([True, False], [True, False]) == 1.0
+
+
+def test_holm_steps_down_and_never_falls() -> None:
+    # 4 * 0.005, 3 * 0.01, 2 * 0.03, then 1 * 0.04, which may not fall below the one before.
+    found = holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005})
+
+    assert found == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
+    assert list(found) == ["a", "b", "c", "d"]
+
+
+def test_holm_is_capped_at_one() -> None:
+    assert holm({"a": 0.6, "b": 0.7}) == {"a": 1.0, "b": 1.0}
+
+
+def test_holm_of_no_tests_and_of_one() -> None:
+    assert holm({}) == {}
+    assert holm({("argo", 0.1): 0.03}) == {("argo", 0.1): 0.03}
+
+
+@pytest.mark.parametrize("p_value", [-0.1, 1.1, float("nan")])
+def test_holm_refuses_what_is_no_p_value(p_value: float) -> None:
+    with pytest.raises(ValueError, match=f"argo: p_value={p_value}"):
+        holm({"argo": p_value})
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12), st.randoms(use_true_random=False))
+def test_holm_keeps_the_order_of_p_values_whatever_order_they_come_in(
+    p_values: list[float], random: Random
+) -> None:
+    family = dict(enumerate(p_values))
+    shuffled = random.sample(list(family), len(family))
+    found = holm(family)
+
+    assert found == holm({key: family[key] for key in shuffled})
+    by_raw = sorted(family, key=family.__getitem__)
+    assert all(found[low] <= found[high] for low, high in pairwise(by_raw))
+    assert all(family[key] <= found[key] <= min(1.0, len(family) * family[key]) for key in family)

@@ -7,14 +7,16 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from argo_ml.corpus.base import Retriever
+from argo_ml.corpus.base import Retriever, Vectors
 from argo_ml.engine import Engine
 from argo_ml.experiments.estimate.calibration import Calibration
-from argo_ml.experiments.grid import Cell, episodes
+from argo_ml.experiments.grid import Cell
+from argo_ml.experiments.hindsight import run_pairs
 from argo_ml.experiments.workbench import Workbench
 from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring
 from argo_ml.models.cache import CachingModel, CallCache
 from argo_ml.models.call_store import Entry
+from argo_ml.observing import unobserved
 from argo_ml.pipeline import Known
 from argo_ml.types import Component, Evidence, Question
 
@@ -52,7 +54,8 @@ def simulate(
     engine = Engine(model, _StandInRetriever(bench.corpus.retriever, calibration))
     known: defaultdict[Hashable, Known] = defaultdict(Known)
     pairs = [(cell, question) for cell in cells for question in questions]
-    outcomes = [done.outcome for done in engine.run(episodes(pairs, known))]
+    finished = run_pairs(pairs, engine, known, unobserved)
+    outcomes = [done.outcome for done in finished]
     return Calls(
         needed=sum(outcome.usage.calls for outcome in outcomes),
         missing=stand_in.missing,
@@ -140,6 +143,9 @@ class _StandInRetriever:
         self.found.extend(evidence)
         by_query = dict(zip(real, evidence, strict=True))
         return [by_query[query] if query in by_query else self._made_up(query) for query in queries]
+
+    def embed(self, queries: Sequence[str]) -> Vectors:
+        return self.retriever.embed(queries)
 
     def _made_up(self, query: str) -> tuple[Evidence, ...]:
         if not self.found or _share(query, "find") >= self.calibration.retrieval_success_rate:

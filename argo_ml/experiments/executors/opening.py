@@ -8,9 +8,11 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from argo_ml.calibration.record import Calibration
 from argo_ml.config import SweepSpec
 from argo_ml.datasets import QuestionSet, load_questions
 from argo_ml.engine.shards import make_shards
+from argo_ml.experiments.calibration_source import open_calibration
 from argo_ml.experiments.executors import ray_cluster
 from argo_ml.experiments.executors.capacity import CrewPlan, plan_crew
 from argo_ml.experiments.executors.crew import Crew
@@ -30,15 +32,18 @@ def open_bench(spec: SweepSpec, report: Report = unobserved) -> Iterator[Bench]:
         return
     ray_cluster.find_ray()
     questions = load_questions(spec)
+    calibration = open_calibration(spec)
     with ray_cluster.running_ray(spec) as ray:
-        crew = _hire(ray, spec, questions)
+        crew = _hire(ray, spec, questions, calibration)
         try:
-            yield RemoteBench(questions, crew.wait_for_facts(), crew)
+            yield RemoteBench(questions, crew.wait_for_facts(), crew, calibration)
         finally:
             crew.dismiss()
 
 
-def _hire(ray: Any, spec: SweepSpec, questions: QuestionSet) -> Crew:
+def _hire(
+    ray: Any, spec: SweepSpec, questions: QuestionSet, calibration: Calibration | None
+) -> Crew:
     n_shards = len(make_shards(questions.questions, spec.shard_size))
     n_gpus = 0 if spec.device == "cpu" else spec.gpus_per_worker
     plan = plan_crew(ray_cluster.nodes(ray), spec.workers, n_gpus, n_shards)
@@ -52,7 +57,8 @@ def _hire(ray: Any, spec: SweepSpec, questions: QuestionSet) -> Crew:
     # A second thread answers how far the first one is.
     options = {"num_gpus": plan.n_gpus, "num_cpus": plan.n_cpus, "max_concurrency": 2}
     actor = ray.remote(Worker).options(**options)
-    arguments = (worker_spec(spec, plan), ray.put(questions), os.getcwd())
+    shared = ray.put(questions), os.getcwd(), ray.put(calibration)
+    arguments = (worker_spec(spec, plan), *shared)
     return Crew(ray, lambda: actor.remote(*arguments), plan.n_workers)
 
 

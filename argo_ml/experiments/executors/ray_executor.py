@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from argo_ml.calibration.record import Calibration
 from argo_ml.config import ExperimentSpec
 from argo_ml.datasets import QuestionSet
 from argo_ml.engine.shards import Shard
@@ -45,6 +46,7 @@ class RemoteBench:
     questions: QuestionSet
     facts: Facts
     crew: Crew
+    calibration: Calibration | None = None
 
     @property
     def digests(self) -> dict[str, str]:

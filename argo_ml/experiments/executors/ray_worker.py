@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from argo_ml import __version__
+from argo_ml.calibration.record import Calibration
 from argo_ml.config import CellSpec, ExperimentSpec
 from argo_ml.datasets import QuestionSet
 from argo_ml.engine.shards import Shard
@@ -60,9 +61,16 @@ class Worker:
     ``folder`` is where relative paths begin, if that machine has it.
     """
 
-    def __init__(self, spec: ExperimentSpec, questions: QuestionSet, folder: str) -> None:
+    def __init__(
+        self,
+        spec: ExperimentSpec,
+        questions: QuestionSet,
+        folder: str,
+        calibration: Calibration | None = None,
+    ) -> None:
         self._spec = spec
         self._questions = questions
+        self._calibration = calibration
         self._folder = folder
         self._bench: Workbench | None = None
         self._cells: tuple[tuple[CellSpec, ...], Sequence[Cell]] = ((), ())
@@ -89,7 +97,9 @@ class Worker:
     @property
     def bench(self) -> Workbench:
         if self._bench is None:
-            self._bench = Workbench.open(self._spec, questions=self._questions)
+            self._bench = Workbench.open(
+                self._spec, questions=self._questions, calibration=self._calibration
+            )
         return self._bench
 
     def run(self, shard: Shard, specs: tuple[CellSpec, ...], payer: str) -> ShardWork:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -22,8 +22,8 @@ _COLORS = (
     "#b8860b",
     "#80cdc1",
 )
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-_LINES: tuple[Any, ...] = (
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+LINES: tuple[Any, ...] = (
     "-",
     (0, (5, 1.5)),
     (0, (5, 1.5, 1, 1.5)),
@@ -97,14 +97,47 @@ def line_styles(strategies: Sequence[str]) -> dict[str, LineStyle]:
     return {
         strategy: LineStyle(
             color=_COLORS[index % n_looks],
-            marker=_MARKERS[index % len(_MARKERS)],
-            line=_LINES[index % len(_LINES)],
+            marker=MARKERS[index % len(MARKERS)],
+            line=LINES[index % len(LINES)],
             width=1.4 + 0.5 * min(index, 3),
             marker_size=4.0 + 1.8 * min(index, 4),
             order=4.0 - index / max(len(strategies), 1),
         )
         for index, strategy in enumerate(strategies)
     }
+
+
+class Ends(Protocol):
+    """Of an interval."""
+
+    @property
+    def low(self) -> float: ...
+
+    @property
+    def high(self) -> float: ...
+
+
+def draw_band(
+    axes: Axes,
+    prices: Sequence[float],
+    intervals: Sequence[Ends],
+    look: LineStyle,
+    has_edges: bool = True,
+) -> None:
+    low = [interval.low for interval in intervals]
+    high = [interval.high for interval in intervals]
+    if len(prices) == 1:
+        # A band over one price would have no width.
+        axes.vlines(prices, low, high, color=look.color, linewidth=1.6, zorder=look.order)
+        return
+    axes.fill_between(prices, low, high, color=look.color, alpha=0.09, linewidth=0)
+    for edge in (low, high) if has_edges else ():
+        axes.plot(prices, edge, color=look.color, linestyle=look.line, linewidth=0.6, alpha=0.6)
+
+
+def side_by_side(prices: Sequence[float], index: int, n: int) -> float:
+    """What to add to a single price, so that ``n`` strategies do not stand on top of each other."""
+    return 0.0 if len(prices) > 1 else 0.05 * prices[0] * (index - (n - 1) / 2)
 
 
 def new_figure(width: float = 6.4, height: float = 4.6) -> Figure:

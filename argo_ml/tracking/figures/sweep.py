@@ -20,11 +20,13 @@ from argo_ml.experiments.statistics import Interval, bootstrap_mean
 from argo_ml.tracking.figures.front import draw_front
 from argo_ml.tracking.figures.style import (
     LineStyle,
+    draw_band,
     legend_below,
     line_styles,
     new_figure,
     price_axis,
     save,
+    side_by_side,
     styled,
 )
 from argo_ml.types import Action
@@ -135,30 +137,10 @@ def _draw_strategies(
 ) -> None:
     for index, (strategy, look) in enumerate(line_styles(results.strategies).items()):
         cells = results.row(strategy)
-        prices = [cell.retrieval_cost + _shift(results, index) for cell in cells]
+        shift = side_by_side(results.prices, index, len(results.strategies))
+        prices = [cell.retrieval_cost + shift for cell in cells]
         axes.plot(prices, [value(cell) for cell in cells], label=strategy, **look.line_options())
-        _draw_band(axes, prices, [interval(cell) for cell in cells], look)
-
-
-def _shift(results: Results, index: int) -> float:
-    """With a single price the strategies stand side by side instead of on top of each other."""
-    if len(results.prices) > 1:
-        return 0.0
-    return 0.05 * results.prices[0] * (index - (len(results.strategies) - 1) / 2)
-
-
-def _draw_band(
-    axes: Axes, prices: Sequence[float], intervals: Sequence[Interval], look: LineStyle
-) -> None:
-    low = [interval.low for interval in intervals]
-    high = [interval.high for interval in intervals]
-    if len(prices) == 1:
-        # A band over one price would have no width.
-        axes.vlines(prices, low, high, color=look.color, linewidth=1.6, zorder=look.order)
-        return
-    axes.fill_between(prices, low, high, color=look.color, alpha=0.09, linewidth=0)
-    for edge in (low, high):
-        axes.plot(prices, edge, color=look.color, linestyle=look.line, linewidth=0.6, alpha=0.6)
+        draw_band(axes, prices, [interval(cell) for cell in cells], look)
 
 
 def _draw_comparisons(

@@ -1,0 +1,101 @@
+"""A stored calibration, found and checked against what it is to be used for."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from argo_ml.calibration.features import FEATURES
+from argo_ml.calibration.record import FILE, Calibration
+from argo_ml.config import ExperimentSpec
+from argo_ml.errors import ConfigError
+from argo_ml.tracking.runs import connect
+
+VALID_FOR = (
+    "dataset",
+    "top_k",
+    "min_similarity",
+    "channel_success_rate",
+    "evidence_tokens",
+    "answering",
+)
+"""Fields that change what a step finds, beside the contents of model, corpus and prompts."""
+DIGESTS: Mapping[str, str] = {
+    "model_digest": "another model",
+    "corpus_digest": "another corpus",
+    "prompts_digest": "another version of the prompts",
+}
+logger = logging.getLogger(__name__)
+
+
+def open_calibration(spec: ExperimentSpec) -> Calibration | None:
+    """The calibration that the spec names by a run id or a file; None where it names none.
+
+    Raises `ConfigError` for what is none and `TrackingError` for a run that is not there.
+    """
+    if not spec.calibration:
+        return None
+    path = Path(spec.calibration).expanduser()
+    if path.is_dir():
+        path = path / FILE
+    if path.exists():
+        return _read(path, spec.calibration)
+    tracking = connect(spec.tracking_uri, spec.experiment, create=False)
+    with tempfile.TemporaryDirectory() as folder:
+        found = tracking.download(spec.calibration, FILE, Path(folder))
+        return _read(found, spec.calibration)
+
+
+def check_usable(
+    calibration: Calibration,
+    spec: ExperimentSpec,
+    digests: Mapping[str, str],
+    question_ids: Collection[str],
+) -> None:
+    """Raises `ConfigError` where it was made for something else, or on the same questions."""
+    name = f"calibration={spec.calibration}"
+    again = "make one for this: argo-ml calibrate"
+    for key, what in DIGESTS.items():
+        before = calibration.digests.get(key)
+        if before != digests[key]:
+            raise ConfigError(
+                f"{name}: was made with {what} ({key} {before}, here {digests[key]}); {again}"
+            )
+    here = {**spec.model_dump(mode="json"), "max_new_tokens": spec.generation_limit}
+    for key in (*VALID_FOR, "max_new_tokens"):
+        before = calibration.spec.get(key)
+        if before != here[key]:
+            raise ConfigError(f"{name}: was made with {key}={before}, here {here[key]}; {again}")
+    if calibration.feature_names[: len(FEATURES)] != tuple(FEATURES):
+        raise ConfigError(f"{name}: was made with other features than this argo_ml has; {again}")
+    shared = sorted(calibration.question_ids.intersection(question_ids))
+    if shared:
+        raise ConfigError(
+            f"split={spec.split} shares {len(shared)} questions with {name}, such as {shared[0]}; "
+            "use another split"
+        )
+    before = calibration.spec.get("difficulty")
+    if before != spec.difficulty:
+        logger.warning(
+            "%s: was made on difficulty=%s, this is difficulty=%s; p-hat may be off",
+            name,
+            before,
+            spec.difficulty,
+        )
+
+
+def _read(path: Path, given: str) -> Calibration:
+    try:
+        return Calibration.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"calibration={given}: cannot be read ({error})") from None
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(map(str, problem["loc"])) or "file"
+        raise ConfigError(
+            f"calibration={given}: {place}: {problem['msg']}; give the run id of argo-ml calibrate"
+        ) from None

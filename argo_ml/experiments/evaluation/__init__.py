@@ -1,0 +1,1 @@
+"""How retrieval gates are judged: their confidence, their frontiers and their effects."""

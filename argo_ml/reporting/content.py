@@ -1,0 +1,201 @@
+"""What the report says beyond the evaluation's own numbers: marks, sums and key numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from argo_ml.experiments.evaluation.record import ByDifficulty, Contrast, Evaluation, StrategyRow
+from argo_ml.experiments.results import Results
+from argo_ml.reporting.formatting import difference, number, percent, price
+from argo_ml.tracking.figures.difficulty import middle_price
+from argo_ml.tracking.figures.looks import Kind, kinds, of_kind
+
+LEVEL = 0.05
+"""Of Holm's adjusted p-values."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedRow:
+    """``marks`` are of best, best fixed, fixed, ceiling and degenerate."""
+
+    row: StrategyRow
+    marks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """One strategy over all prices; ``area`` is its mean utility over them.
+
+    ``n_better`` and ``n_worse`` count the prices at which it differs from the best fixed strategy
+    by Holm's adjusted p-value, None for what was not compared.
+    """
+
+    strategy: str
+    kind: str
+    area: float
+    n_best: int
+    n_better: int | None
+    n_worse: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DifficultyTable:
+    """``sizes``: questions of each difficulty; ``rows``: by strategy, then by difficulty."""
+
+    sizes: dict[str, int]
+    rows: dict[str, dict[str, ByDifficulty]]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNumber:
+    value: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What the template is filled with, beside the figures."""
+
+    title: str
+    evaluation: Evaluation
+    results: Results
+    middle_price: float
+    by_price: dict[float, list[MarkedRow]]
+    difficulty: dict[float, DifficultyTable]
+    overall: list[Overall]
+    key_numbers: list[KeyNumber]
+
+
+def content(evaluation: Evaluation, results: Results) -> Content:
+    spec = results.spec
+    overall = list(_overall(evaluation))
+    return Content(
+        title=" ".join([Path(str(spec["model"])).name, "on", *_questions(spec)]),
+        evaluation=evaluation,
+        results=results,
+        middle_price=middle_price(evaluation),
+        by_price={each: _marked(evaluation, each) for each in sorted(evaluation.prices)},
+        difficulty={each: _by_difficulty(evaluation, each) for each in evaluation.prices},
+        overall=sorted(overall, key=lambda each: -each.area),
+        key_numbers=list(_key_numbers(evaluation, overall)),
+    )
+
+
+def _questions(spec: Mapping[str, Any]) -> list[str]:
+    difficulty = str(spec["difficulty"])
+    kind = [] if difficulty == "all" else [difficulty]
+    return [*kind, str(spec["dataset"]), "questions"]
+
+
+def _marked(evaluation: Evaluation, at: float) -> list[MarkedRow]:
+    """The rows of one price, the most useful first."""
+    rows = [row for row in evaluation.rows if row.retrieval_cost == at]
+    best = _best([row for row in rows if not row.is_ceiling])
+    best_fixed = _best([row for row in rows if row.is_fixed])
+    marked = [MarkedRow(row, tuple(_marks(row, best, best_fixed))) for row in rows]
+    return sorted(marked, key=lambda each: -each.row.utility.mean)
+
+
+def _best(rows: Sequence[StrategyRow]) -> float | None:
+    return max((row.utility.mean for row in rows), default=None)
+
+
+def _marks(row: StrategyRow, best: float | None, best_fixed: float | None) -> Iterator[str]:
+    if row.is_ceiling:
+        yield "ceiling"
+    elif row.utility.mean == best:
+        yield "best"
+    if row.is_fixed:
+        yield "best fixed" if row.utility.mean == best_fixed else "fixed"
+    if row.is_degenerate:
+        yield "degenerate"
+
+
+def _by_difficulty(evaluation: Evaluation, at: float) -> DifficultyTable:
+    table = DifficultyTable({}, {})
+    for row in evaluation.by_difficulty:
+        if row.retrieval_cost == at:
+            table.sizes[row.difficulty] = row.n
+            table.rows.setdefault(row.strategy, {})[row.difficulty] = row
+    return table
+
+
+def _overall(evaluation: Evaluation) -> Iterator[Overall]:
+    found = kinds(evaluation)
+    tables = [_marked(evaluation, each) for each in evaluation.prices]
+    for strategy, area in evaluation.areas.items():
+        contrasts = [each for each in evaluation.contrasts if each.strategy == strategy]
+        yield Overall(
+            strategy=strategy,
+            kind=found[strategy].value if strategy in found else "",
+            area=area,
+            n_best=sum(
+                each.row.strategy == strategy and "best" in each.marks
+                for table in tables
+                for each in table
+            ),
+            n_better=sum(map(_is_better, contrasts)) if contrasts else None,
+            n_worse=sum(map(_is_worse, contrasts)) if contrasts else None,
+        )
+
+
+def _is_better(contrast: Contrast) -> bool:
+    return contrast.holm_utility < LEVEL and contrast.utility.mean > 0
+
+
+def _is_worse(contrast: Contrast) -> bool:
+    return contrast.holm_utility < LEVEL and contrast.utility.mean < 0
+
+
+def _key_numbers(evaluation: Evaluation, overall: Sequence[Overall]) -> Iterator[KeyNumber]:
+    found = evaluation.headline
+    if found is not None and not found.is_identical:
+        yield KeyNumber(
+            difference(found.gain),
+            f"utility of {found.strategy} minus that of the best fixed strategy, averaged over "
+            f"{found.n_prices} prices, and its 95 % interval",
+        )
+    n_strategies, n_prices = len(kinds(evaluation)), len(evaluation.prices)
+    yield KeyNumber(
+        str(evaluation.n_questions),
+        f"questions, each under {n_strategies} strategies at {n_prices} retrieval costs",
+    )
+    yield from _best_areas(evaluation, overall)
+    contrasts = evaluation.contrasts
+    if contrasts:
+        yield KeyNumber(
+            f"{sum(map(_is_better, contrasts))} of {len(contrasts)}",
+            "comparisons in which a strategy beats the best fixed one after Holm's correction; "
+            f"in {sum(map(_is_worse, contrasts))} it is worse",
+        )
+    if evaluation.effects:
+        yield KeyNumber(
+            f"{percent(evaluation.effects.benefit)} / {percent(evaluation.effects.harm)}",
+            "of the answers that one retrieval corrects / spoils",
+        )
+    saving = max((each.retrieval_reduction or 0.0 for each in evaluation.frontiers), default=0.0)
+    if saving > 0:
+        gate = next(each for each in evaluation.frontiers if each.retrieval_reduction == saving)
+        yield KeyNumber(
+            percent(saving),
+            f"of the retrievals that {gate.gate} could save at an accuracy within 1 point of "
+            "retrieving always, if it knew all questions beforehand",
+        )
+
+
+def _best_areas(evaluation: Evaluation, overall: Sequence[Overall]) -> Iterator[KeyNumber]:
+    """The highest mean utility over the prices of each kind."""
+    over = f"over the prices {price(min(evaluation.prices))} to {price(max(evaluation.prices))}"
+    wanted = {
+        "of the best fixed strategy": of_kind(evaluation, Kind.FIXED),
+        "of the best other strategy": of_kind(evaluation, Kind.STEPWISE, Kind.GATE),
+        "of the ceiling, which knows the answers": of_kind(evaluation, Kind.CEILING),
+    }
+    for whose, strategies in wanted.items():
+        found = [each for each in overall if each.strategy in strategies]
+        if found:
+            best = max(found, key=lambda each: each.area)
+            yield KeyNumber(number(best.area), f"mean utility {whose}, {best.strategy}, {over}")

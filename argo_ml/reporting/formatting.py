@@ -1,0 +1,82 @@
+"""Numbers as the report writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from argo_ml.experiments.evaluation.record import Estimate
+
+UNDEFINED = "n/a"
+FLOOR_P = 0.001
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    return UNDEFINED if value is None else f"{value:.{digits}f}"
+
+
+def interval(estimate: Estimate | None) -> str:
+    """``0.612 [0.556, 0.665]``"""
+    if estimate is None:
+        return UNDEFINED
+    return f"{estimate.mean:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+
+
+def difference(estimate: Estimate | None) -> str:
+    """As `interval`, with signs."""
+    if estimate is None:
+        return UNDEFINED
+    return f"{estimate.mean:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"
+
+
+def p_value(value: float) -> str:
+    return f"<{FLOOR_P}" if value < FLOOR_P else f"{value:.3f}"
+
+
+def percent(share: float | None) -> str:
+    return UNDEFINED if share is None else f"{100 * share:.1f} %"
+
+
+def yes_or_no(value: bool | None) -> str:
+    if value is None:
+        return UNDEFINED
+    return "yes" if value else "no"
+
+
+def price(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def unbroken(text: str) -> str:
+    """A percent sign stays with its number."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
+
+
+def setting(value: object) -> str:
+    """A field of a spec; empty ones were not set."""
+    if value is None or value in ("", [], ()):
+        return "not set"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def floors(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in values.items())
+
+
+FILTERS = {
+    each.__name__: each
+    for each in (
+        number,
+        interval,
+        difference,
+        p_value,
+        percent,
+        yes_or_no,
+        price,
+        unbroken,
+        setting,
+        floors,
+    )
+}
+"""Name in the template -> function."""

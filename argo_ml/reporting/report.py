@@ -1,0 +1,88 @@
+"""Writes the report of a sweep as one HTML file that needs nothing beside it."""
+
+from __future__ import annotations
+
+import base64
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from argo_ml import __version__
+from argo_ml.experiments.evaluation.record import Evaluation
+from argo_ml.experiments.results import Results
+from argo_ml.reporting.content import content
+from argo_ml.reporting.formatting import FILTERS
+from argo_ml.reporting.stories import STORIES
+from argo_ml.tracking.figures import EVALUATION_FIGURES, draw_evaluation
+from argo_ml.tracking.runs import TrackedRun
+
+FILE = "report.html"
+FIGURES = "figures"
+TEMPLATE = "report.html.j2"
+MOST_SVG_BYTES = 300_000
+"""What is larger is shown as PNG."""
+
+
+@dataclass(frozen=True, slots=True)
+class InlineFigure:
+    """``source`` is a data URI."""
+
+    name: str
+    source: str
+    caption: str
+    alternative: str
+
+
+def write_report(evaluation: Evaluation, results: Results, path: Path) -> None:
+    """Draw the figures of the evaluation and write the report with them into ``path``."""
+    with tempfile.TemporaryDirectory() as folder:
+        draw_evaluation(evaluation, results, Path(folder))
+        text = _rendered(evaluation, results, Path(folder))
+    path.write_text(text, encoding="utf-8")
+
+
+def store_report(run: TrackedRun, evaluation: Evaluation, results: Results) -> str:
+    """Log the figures of the evaluation and the report on ``run``; returns the report."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        draw_evaluation(evaluation, results, folder / FIGURES)
+        text = _rendered(evaluation, results, folder / FIGURES)
+        (folder / FILE).write_text(text, encoding="utf-8")
+        run.log_folder(folder)
+    return text
+
+
+def _rendered(evaluation: Evaluation, results: Results, figures: Path) -> str:
+    environment = Environment(
+        loader=PackageLoader("argo_ml.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(FILTERS)
+    return environment.get_template(TEMPLATE).render(
+        content=content(evaluation, results),
+        figures=list(_inlined(figures)),
+        version=__version__,
+    )
+
+
+def _inlined(folder: Path) -> Iterator[InlineFigure]:
+    """What was drawn, in the order of the figures."""
+    for name in EVALUATION_FIGURES:
+        path = folder / f"{name}.svg"
+        if path.exists():
+            story = STORIES[name]
+            yield InlineFigure(name, _data_uri(path), story.caption, story.alternative)
+
+
+def _data_uri(path: Path) -> str:
+    """As an image of its own: ids of several figures in one document would clash."""
+    kind = "svg+xml"
+    if path.stat().st_size > MOST_SVG_BYTES:
+        kind, path = "png", path.with_suffix(".png")
+    return f"data:image/{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"

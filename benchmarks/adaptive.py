@@ -1,0 +1,149 @@
+"""Does deciding by the question pay? Chosen on the tune split, judged on the test split.
+
+One calibration, one sweep of the tune split that chooses between `argo_calibrated` and
+`argo_fitted` at every price, one sweep of the test split that judges the chosen one against the
+best fixed strategy, and a sweep at other prices that must ask no model. All are MLflow runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from statistics import fmean
+
+from argo_ml.command_specs import CalibrateSpec
+from argo_ml.config import SweepSpec, build
+from argo_ml.experiments.calibrate import run_calibration
+from argo_ml.experiments.metrics import lm_calls, utilities
+from argo_ml.experiments.results import CellResult, Results
+from argo_ml.experiments.statistics import paired_difference
+from argo_ml.experiments.sweep import run_sweep
+from benchmarks.reporting import report
+
+FIXED = ("never", "single", "always_retrieve", "always_reason")
+CANDIDATES = ("argo_calibrated", "argo_fitted")
+ORIGINAL = ("argo", "always_retrieve", "always_reason", "random")
+GATES = (
+    "entropy_gate",
+    "margin_gate",
+    "variance_gate",
+    "max_prob_gate",
+    "graded",
+    "benefit_gate",
+    "flare",
+    "skr_knn",
+    "adaptive_rag",
+    "question_only",
+    "tasr",
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--n-calibration", type=int, default=300)
+    parser.add_argument("--n-tune", type=int, default=100)
+    parser.add_argument("--n-test", type=int, default=300)
+    parser.add_argument("--max-steps", type=int, default=3)
+    parser.add_argument("--difficulty", default="all")
+    parser.add_argument("--model", default="smollm2-135m")
+    parser.add_argument("--tracking-uri", default="")
+    parser.add_argument("--calibration", default="", help="run id of one that is there already")
+    given = parser.parse_args()
+    common = {
+        "difficulty": given.difficulty,
+        "model": given.model,
+        "max_steps": given.max_steps,
+        "tracking_uri": given.tracking_uri,
+        "shard_size": 50,
+    }
+    seconds: dict[str, float] = {}
+    calls: dict[str, float] = {}
+
+    started = time.perf_counter()
+    calibration = given.calibration
+    if not calibration:
+        spec = build(CalibrateSpec, {**common, "n_questions": given.n_calibration})
+        found = run_calibration(spec)
+        calibration = found.run_id
+        calls["calibration"] = found.metrics["lm_calls_paid_total"]
+    seconds["calibration"] = time.perf_counter() - started
+
+    def sweep(name: str, strategies: Sequence[str], **values: object) -> Results:
+        begun = time.perf_counter()
+        results = run_sweep(
+            build(
+                SweepSpec,
+                {
+                    **common,
+                    "n_prices": 10,
+                    "calibration": calibration,
+                    "strategies": ",".join(strategies),
+                    **values,
+                },
+            )
+        )
+        seconds[name] = time.perf_counter() - begun
+        calls[name] = sum(row.lm_calls_paid for cell in results.cells for row in cell.questions)
+        return results
+
+    original = sweep("original four", ORIGINAL, n_questions=given.n_test)
+    tune = sweep("tune", (*FIXED, *CANDIDATES), split="tune", n_questions=given.n_tune)
+    everything = (*ORIGINAL, "never", "single", *CANDIDATES, *GATES, "oracle")
+    test = sweep("test", everything, n_questions=given.n_test)
+    other = [round(0.013 + 0.021 * number, 3) for number in range(10)]
+    sweep(
+        "other prices",
+        (*FIXED, *CANDIDATES),
+        n_questions=given.n_test,
+        retrieval_costs=",".join(map(str, other)),
+    )
+    rows = [_judged(price, tune, test) for price in test.prices]
+    needed = sum(lm_calls(row) for cell in original.cells for row in cell.questions)
+    report(
+        "adaptive",
+        rows,
+        calibration=calibration,
+        test_sweep=test.sweep_id,
+        seconds=seconds,
+        calls_paid=calls,
+        calls_needed_by_the_original_four=needed,
+    )
+
+
+def _judged(price: float, tune: Results, test: Results) -> dict[str, object]:
+    """The candidate that was better on the tune split, against the best fixed strategy on test."""
+    mu = float(test.spec["mu"])
+    chosen = max(CANDIDATES, key=lambda name: _utility(_cell(tune, name, price), mu))
+    mine = _cell(test, chosen, price)
+    fixed = max((_cell(test, name, price) for name in FIXED), key=lambda cell: _utility(cell, mu))
+    difference = paired_difference(utilities(mine, mu), utilities(fixed, mu))
+    always = _cell(test, "always_retrieve", price)
+    return {
+        "c_r": price,
+        "chosen on tune": chosen,
+        "utility": _utility(mine, mu),
+        "best fixed": fixed.strategy,
+        "its utility": _utility(fixed, mu),
+        "difference": difference.mean,
+        "low": difference.interval.low,
+        "high": difference.interval.high,
+        "accuracy": mine.metrics["accuracy"],
+        "retrievals": mine.metrics["retrieval_calls"],
+        "Always-Retrieve accuracy": always.metrics["accuracy"],
+        "its retrievals": always.metrics["retrieval_calls"],
+        "oracle": _utility(_cell(test, "oracle", price), mu),
+    }
+
+
+def _cell(results: Results, strategy: str, price: float) -> CellResult:
+    [found] = [cell for cell in results.row(strategy) if cell.retrieval_cost == price]
+    return found
+
+
+def _utility(cell: CellResult, mu: float) -> float:
+    return fmean(utilities(cell, mu))
+
+
+if __name__ == "__main__":
+    main()

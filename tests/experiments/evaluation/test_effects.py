@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import math
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from argo_ml.experiments.evaluation.effects import (
+    EffectRates,
+    area_under_prices,
+    effect_rates,
+    is_non_inferior,
+    regret,
+    retrieval_reduction,
+)
+from argo_ml.experiments.evaluation.frontiers import FrontierPoint
+from argo_ml.experiments.statistics import Interval, paired_difference
+
+_POINTS = (
+    FrontierPoint(0.2, 0.2, 0.78),
+    FrontierPoint(0.4, 0.4, 0.79),
+    FrontierPoint(0.6, 0.6, 0.81),
+)
+
+
+def test_effects_of_retrieval() -> None:
+    without = [False, False, True, True, False]
+    with_ = [True, False, False, True, True]
+
+    assert effect_rates(without, with_) == EffectRates(benefit=0.4, harm=0.2, neutral=0.4)
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1),
+    st.randoms(use_true_random=False),
+)
+def test_effects_are_shares_in_any_order(rows: list[tuple[bool, bool]], random: Random) -> None:
+    shuffled = random.sample(rows, len(rows))
+    found = effect_rates([row[0] for row in rows], [row[1] for row in rows])
+
+    assert found.benefit + found.harm + found.neutral == pytest.approx(1.0)
+    assert found == effect_rates([row[0] for row in shuffled], [row[1] for row in shuffled])
+
+
+def test_effects_need_the_same_questions() -> None:
+    with pytest.raises(ValueError, match="2 outcomes cannot be paired with 1"):
+        effect_rates([True, False], [True])
+    with pytest.raises(ValueError, match="no outcomes"):
+        effect_rates([], [])
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "share", "margin", "reduction"),
+    [
+        (0.80, 0.8, 0.01, 0.5),
+        (0.80, 0.8, 0.0, 0.25),
+        (0.78, 0.8, 0.0, 0.75),
+        (0.81, 0.5, 0.0, -0.2),
+        (0.90, 0.8, 0.01, None),
+    ],
+)
+def test_retrievals_saved_at_the_reference_accuracy(
+    accuracy: float, share: float, margin: float, reduction: float | None
+) -> None:
+    assert retrieval_reduction(_POINTS, accuracy, share, margin) == pytest.approx(reduction)
+    assert retrieval_reduction(_POINTS[::-1], accuracy, share, margin) == pytest.approx(reduction)
+
+
+def test_the_margin_holds_despite_rounding() -> None:
+    # 0.57 - 0.01, for one, is a little off 0.56 in floating point.
+    for points in range(2, 100):
+        reached = (FrontierPoint(0.5, 0.5, (points - 1) / 100),)
+        assert retrieval_reduction(reached, points / 100, 1.0) == 0.5
+
+
+def test_no_points_save_nothing() -> None:
+    assert retrieval_reduction((), 0.5, 0.5) is None
+
+
+@pytest.mark.parametrize("share", [0.0, 1.5, math.nan])
+def test_a_reference_that_does_not_retrieve_cannot_be_reduced(share: float) -> None:
+    with pytest.raises(ValueError, match=f"reference_retrieval_share={share}"):
+        retrieval_reduction(_POINTS, 0.8, share)
+
+
+def test_equal_answers_are_non_inferior() -> None:
+    assert is_non_inferior([True, False] * 10, [True, False] * 10)
+
+
+def test_non_inferiority_needs_the_whole_interval_above_the_margin() -> None:
+    # 5 lost and 5 won of 100: mean 0, standard error sqrt(10) / 100 = 0.032.
+    first = [True] * 5 + [False] * 5 + [True] * 90
+    second = [False] * 5 + [True] * 5 + [True] * 90
+
+    assert not is_non_inferior(first, second)
+    assert not is_non_inferior(first, second, margin=0.04)
+    assert is_non_inferior(first, second, margin=0.08)
+
+
+def test_a_loss_of_every_answer_is_inferior() -> None:
+    assert not is_non_inferior([False] * 30, [True] * 30)
+
+
+@pytest.mark.parametrize("margin", [-0.01, math.nan])
+def test_a_margin_is_not_negative(margin: float) -> None:
+    with pytest.raises(ValueError, match=f"margin={margin}"):
+        is_non_inferior([True], [True], margin)
+    with pytest.raises(ValueError, match=f"margin={margin}"):
+        retrieval_reduction(_POINTS, 0.8, 0.5, margin)
+
+
+def test_regret_is_what_the_oracle_has_more() -> None:
+    found = regret([0.5, 0.0, 0.75], [0.75, 0.25, 1.0])
+
+    assert found.mean == 0.25
+    assert found.interval == Interval(0.25, 0.25)
+    assert found == paired_difference([0.75, 0.25, 1.0], [0.5, 0.0, 0.75])
+
+
+def test_area_under_prices_is_the_mean_utility_over_their_range() -> None:
+    # (1 + 0.5) / 2 * 1 + 0.5 * 2, over a range of 3.
+    assert area_under_prices([0.0, 1.0, 3.0], [1.0, 0.5, 0.5]) == pytest.approx(1.75 / 3)
+    assert area_under_prices([3.0, 0.0, 1.0], [0.5, 1.0, 0.5]) == pytest.approx(1.75 / 3)
+
+
+def test_area_under_one_price_is_its_utility() -> None:
+    assert area_under_prices([0.2], [0.7]) == 0.7
+
+
+@given(
+    st.lists(st.integers(0, 100), min_size=1, max_size=10, unique=True),
+    st.floats(-1, 1),
+)
+def test_area_under_a_constant_utility_is_it(prices: list[int], utility: float) -> None:
+    found = area_under_prices(prices, [utility] * len(prices))
+
+    assert found == pytest.approx(utility)
+
+
+def test_areas_need_each_price_once_with_its_utility() -> None:
+    with pytest.raises(ValueError, match=r"price=0\.1 is given twice"):
+        area_under_prices([0.1, 0.2, 0.1], [0.5, 0.4, 0.3])
+    with pytest.raises(ValueError, match="2 prices cannot be paired with 1 utilities"):
+        area_under_prices([0.1, 0.2], [0.5])
+    with pytest.raises(ValueError, match="no prices"):
+        area_under_prices([], [])

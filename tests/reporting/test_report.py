@@ -1,0 +1,237 @@
+"""The report as a reader gets it: one file, parsed as HTML."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import synthetic_evaluation
+
+from argo_ml.experiments.evaluation.record import Evaluation
+from argo_ml.reporting import write_report
+
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+MOST_BYTES = 3_000_000
+FLOORS = "majority position 0.310, longest choice 0.352, random 0.250"
+
+
+@dataclass
+class Table:
+    caption: str = ""
+    columns: list[str] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+
+    def row(self, strategy: str) -> dict[str, str]:
+        [found] = [row for row in self.rows if row[0] == strategy]
+        return dict(zip(self.columns, found, strict=True))
+
+
+class Page(HTMLParser):
+    """Refuses tags that are closed out of order or left open."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: Counter[str] = Counter()
+        self.tables: list[Table] = []
+        self.images: list[dict[str, str | None]] = []
+        self.references: list[str] = []
+        self.ids: list[str] = []
+        self.language: str | None = None
+        self.text = ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.tags[tag] += 1
+        self.references += [values[name] or "" for name in ("src", "href") if name in values]
+        self.ids += [each for each in [values.get("id")] if each]
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "html":
+            self.language = values.get("lang")
+        elif tag == "img":
+            self.images.append(values)
+        elif tag == "table":
+            self.tables.append(Table())
+        elif tag == "tr" and "tbody" in self.open:
+            self.tables[-1].rows.append([])
+        elif tag in ("th", "td") and "tbody" in self.open:
+            self.tables[-1].rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += data
+        if "caption" in self.open:
+            self.tables[-1].caption += data
+        elif "thead" in self.open and "th" in self.open:
+            self.tables[-1].columns.append(data.replace("\N{NO-BREAK SPACE}", " "))
+        elif "tbody" in self.open and self.open[-1] in ("th", "td", "span"):
+            self.tables[-1].rows[-1][-1] += f"{data} " if self.open[-1] == "span" else data
+
+    def table(self, caption: str) -> Table:
+        [found] = [table for table in self.tables if table.caption.startswith(caption)]
+        return found
+
+
+def written(evaluation: Evaluation, folder: Path) -> str:
+    path = folder / "report.html"
+    write_report(evaluation, synthetic_evaluation.results(), path)
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return written(synthetic_evaluation.full(), tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+def test_page_is_well_formed_and_says_its_language(page: Page) -> None:
+    assert page.language == "en"
+    assert page.tags["h1"] == 1
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_nothing_is_fetched(text: str, page: Page) -> None:
+    assert all(each.startswith(("#", "data:image/")) for each in page.references)
+    assert page.tags["script"] == page.tags["link"] == page.tags["iframe"] == 0
+    assert "@import" not in text
+    assert "url(" not in text
+
+
+def test_links_lead_to_sections_of_the_page(page: Page) -> None:
+    links = [each[1:] for each in page.references if each.startswith("#")]
+
+    assert len(links) == 12
+    assert set(links) <= set(page.ids)
+
+
+def test_file_is_small(text: str) -> None:
+    assert len(text.encode()) < MOST_BYTES
+
+
+def test_every_figure_is_inlined_with_a_text_in_its_place(page: Page) -> None:
+    assert len(page.images) == page.tags["figcaption"] == 5
+    assert all(len(image["alt"] or "") > 40 for image in page.images)
+
+
+def test_every_table_says_n_and_what_needs_no_model(page: Page) -> None:
+    assert len(page.tables) == page.tags["caption"] == 23
+    assert all("n = 300 questions" in table.caption for table in page.tables)
+    assert all(FLOORS in table.caption for table in page.tables)
+
+
+def test_every_cell_has_a_header(page: Page) -> None:
+    for table in page.tables:
+        assert table.rows
+        n_groups = sum(" n = " in name for name in table.columns)
+        assert {len(row) for row in table.rows} == {len(table.columns) - n_groups}
+
+
+def test_strategies_of_a_price_have_their_numbers_and_marks(page: Page) -> None:
+    table = page.table("At c_r = 0.1\n")
+    evaluation = synthetic_evaluation.full()
+    [row] = [each for each in evaluation.rows_of("argo") if each.retrieval_cost == 0.1]
+
+    found = table.row("argo")
+    assert len(table.rows) == 19
+    assert found["accuracy [95 %]"] == (
+        f"{row.accuracy.mean:.3f} [{row.accuracy.low:.3f}, {row.accuracy.high:.3f}]"
+    )
+    assert found["RC"] == f"{row.rc:.2f}"
+    assert found["retrieves for"] == "n/a"
+    assert table.row("oracle")["marks"] == "ceiling "
+    assert table.row("vote_gate")["marks"] == "degenerate "
+    marks = [each[1] for each in table.rows]
+    assert sum("best " in each.replace("best fixed ", "") for each in marks) == 1
+    assert sum("best fixed" in each for each in marks) == 1
+
+
+def test_rows_begin_with_the_most_useful(page: Page) -> None:
+    utilities = [float(row[3].split()[0]) for row in page.table("At c_r = 0.2\n").rows]
+
+    assert utilities == sorted(utilities, reverse=True)
+
+
+def test_comparisons_have_adjusted_p_values(page: Page) -> None:
+    found = page.table("Against the best fixed strategy at c_r = 0.05").row("argo")
+
+    assert found["utility difference [95 %]"].startswith(("+", "-"))
+    assert found["p, Holm"] in ("0.004", "0.080", "1.000")
+
+
+def test_over_all_prices_counts_what_was_compared(page: Page) -> None:
+    table = page.table("Over all prices")
+
+    assert table.row("never")["prices where better than best fixed"] == "n/a"
+    assert table.row("argo")["kind"] == "stepwise"
+    assert int(table.row("argo")["prices where better than best fixed"]) >= 0
+
+
+def test_question_answer_and_doubts_are_there_as_they_came(page: Page) -> None:
+    evaluation = synthetic_evaluation.full()
+
+    for sentence in (evaluation.question, evaluation.answer, *evaluation.doubts):
+        assert sentence in page.text
+
+
+def test_every_setting_and_digest_is_there(page: Page) -> None:
+    results = synthetic_evaluation.results()
+
+    assert [name for name in results.spec if f"\n{name}" not in page.text] == []
+    assert [value for value in results.digests.values() if value not in page.text] == []
+
+
+def test_it_says_how_to_make_it_again(page: Page) -> None:
+    assert "argo-ml report --sweep 0123456789abcdef0123456789abcdef" in page.text
+
+
+def test_what_data_says_is_no_markup(tmp_path: Path) -> None:
+    question = "<script>alert('x')</script> & \"more\""
+    evaluation = synthetic_evaluation.minimal().model_copy(
+        update={"question": question, "answer": question, "doubts": (question,)}
+    )
+
+    page = Page(written(evaluation, tmp_path))
+
+    assert page.tags["script"] == 0
+    assert page.text.count(question) == 3
+
+
+def test_least_evaluation_has_a_report(tmp_path: Path) -> None:
+    page = Page(written(synthetic_evaluation.minimal(), tmp_path))
+
+    assert [table.caption.splitlines()[0] for table in page.tables] == [
+        "Over all prices",
+        "At c_r = 0.05",
+    ]
+    assert len(page.images) == 2
+    assert "found nothing to warn of" in page.text
+
+
+def test_identical_strategies_have_no_difference(tmp_path: Path) -> None:
+    evaluation = synthetic_evaluation.full()
+    first, *_ = evaluation.contrasts
+    identical = first.model_copy(update={"is_identical": True})
+
+    page = Page(written(evaluation.model_copy(update={"contrasts": (identical,)}), tmp_path))
+
+    assert "the same actions and answers on every question" in page.text
+
+
+def test_same_evaluation_gives_the_same_file(tmp_path: Path) -> None:
+    evaluation = synthetic_evaluation.minimal()
+
+    assert written(evaluation, tmp_path) == written(evaluation, tmp_path)
