@@ -97,9 +97,11 @@ def test_a_calibration_leaves_its_calls_in_the_cache(
     cold = with_empty_cache(bench, tmp_path)
     cells = prepare_cells(spec.cells(), cold)
     found = calibrate(bench.questions.questions[:3], cells, cold, "somebody")
-    assert {component.value for component in Component} == set(found.seconds)
+    # None of these strategies looks before it decides.
+    asked = set(Component) - {Component.PROBE}
+    assert {component.value for component in asked} == set(found.seconds)
     assert found.retrieval_success_rate == 1.0
-    assert n_stored(cold) > 3 * len(Component)
+    assert n_stored(cold) > 3 * len(asked)
 
 
 def test_without_time_nothing_is_known(spec: SweepSpec, bench: Workbench, tmp_path: Path) -> None:

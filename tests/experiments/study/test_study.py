@@ -36,9 +36,13 @@ TOLERANCE = 0.01
 """Utility that the best of 60 trials may fall short of the known optimum."""
 
 
-def stored(problem: Problem) -> optuna.Study:
-    [path] = (Path(problem.values["cache_dir"]) / "studies").glob("*.db")
-    study = StudyStore(problem.spec(), path.stem).find()
+def stored(problem: Problem, url: str = "") -> optuna.Study:
+    """The only study in ``cache_dir``, or the one called shared in the storage at ``url``."""
+    name = "shared"
+    if not url:
+        [path] = (Path(problem.values["cache_dir"]) / "studies").glob("*.db")
+        name = path.stem
+    study = StudyStore(problem.spec(storage=url), name).find()
     assert study is not None
     return study
 
@@ -189,13 +193,20 @@ def test_two_workers_run_exactly_as_many_trials_and_a_kill_loses_none(problem: P
     check_whole(problem, 20)
 
 
-def test_two_workers_share_one_postgresql_storage(problem: Problem) -> None:
+def test_two_workers_share_one_postgresql_storage_and_a_kill_loses_none(problem: Problem) -> None:
     with postgresql.server() as url:
         workers = [problem.start(n_trials=16, storage=url, study="shared") for _ in range(2)]
         for worker in workers:
             worker.join(JOIN_S)
         assert [worker.exitcode for worker in workers] == [0, 0]
         check_whole(problem, 16, url)
+        first, second = (problem.start(n_trials=26, storage=url, study="shared") for _ in range(2))
+        wait_for(lambda: n_in_storage(problem, url) >= 19)
+        first.kill()
+        first.join()
+        second.join(JOIN_S)
+        assert second.exitcode == 0
+        check_whole(problem, 26, url)
 
 
 def test_a_trial_whose_worker_died_before_its_first_sign_of_life_is_queued_again(
@@ -219,20 +230,19 @@ def states(study: optuna.Study) -> list[TrialState]:
 
 def check_whole(problem: Problem, n_trials: int, url: str = "") -> None:
     """Exactly so many trials are finished, none is open, and MLflow says the same."""
-    study = StudyStore(problem.spec(storage=url), "shared").find() if url else stored(problem)
-    assert study is not None
+    study = stored(problem, url)
     done = study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
     assert len(done) == n_trials
     assert not study.get_trials(states=(TrialState.RUNNING, TrialState.WAITING))
     assert not list(disagreements(study, home(problem), study.user_attrs[RUN_ID]))
 
 
-def n_in_storage(problem: Problem) -> int:
-    if not list((Path(problem.values["cache_dir"]) / "studies").glob("*.db")):
+def n_in_storage(problem: Problem, url: str = "") -> int:
+    if not url and not list((Path(problem.values["cache_dir"]) / "studies").glob("*.db")):
         return 0
     try:
         states = (TrialState.COMPLETE, TrialState.PRUNED)
-        return len(stored(problem).get_trials(states=states))
+        return len(stored(problem, url).get_trials(states=states))
     except AssertionError:
         return 0
 

@@ -59,14 +59,14 @@ def context(price: float = 0.1, **settings: Any) -> PolicyContext:
 
 
 def test_retrieves_from_the_threshold_on_and_says_what_it_expects() -> None:
-    decision = Gate(Words(), 3.0).decide(State(QUESTION), RNG)
-    expected = Expectation(confidence=0.4, gain=0.1, score=3.0)
+    decision = Gate(Words(), 3.0, price=0.04).decide(State(QUESTION), RNG)
+    expected = Expectation(confidence=0.4, gain=0.1 - 0.04, score=3.0)
     assert decision == Decision(Action.RETRIEVE, expected=expected)
 
 
 def test_answers_below_the_threshold_and_says_what_it_expects() -> None:
-    decision = Gate(Words(), 3.1).decide(State(QUESTION), RNG)
-    expected = Expectation(confidence=0.4, gain=0.1, score=3.0)
+    decision = Gate(Words(), 3.1, price=0.04).decide(State(QUESTION), RNG)
+    expected = Expectation(confidence=0.4, gain=0.0, score=3.0)
     assert decision == Decision(Action.STOP, StopReason.POLICY, expected=expected)
 
 
