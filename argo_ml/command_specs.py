@@ -219,10 +219,12 @@ class ReplaySpec(CacheFields):
 
 
 class ReportSpec(Spec):
-    """A finished sweep whose report is wanted."""
+    """A finished sweep or replay whose report is wanted."""
 
     sweep: str = Field(
-        "", description="Run id of a sweep; empty for the experiment's latest finished one."
+        "",
+        description="Run id of a sweep or a replay; empty for the experiment's latest finished "
+        "sweep.",
     )
     output: str = Field(
         "", **operational("A file to write the report to as well; empty: only the artifact.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mlflow.entities import Run
@@ -42,7 +42,7 @@ def verify_run(spec: VerifySpec) -> list[Verdict]:
         return verify_sweep(spec.sweep, spec.tracking_uri, spec.experiment)
     from argo_ml.experiments.verification.study import verify_study
 
-    tracking, run = _find(spec.study, "study", spec.tracking_uri, spec.experiment)
+    tracking, run = _find(spec.study, ["study"], spec.tracking_uri, spec.experiment)
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder)
         return list(verify_study(tracking, run, spec.storage, spec.cache_path, where))
@@ -55,9 +55,16 @@ def verify_sweep(sweep: str, tracking_uri: str, experiment: str) -> list[Verdict
         return list(verify_record(record))
 
 
-def open_record(sweep: str, tracking_uri: str, experiment: str, folder: Path) -> SweepRecord:
-    """The sweep's record; its artifacts will be fetched into ``folder``."""
-    tracking, run = _find(sweep, "sweep", tracking_uri, experiment)
+def open_record(
+    sweep: str,
+    tracking_uri: str,
+    experiment: str,
+    folder: Path,
+    kinds: Sequence[str] = ("sweep",),
+) -> SweepRecord:
+    """The sweep's record, or that of another of ``kinds``; its artifacts will be fetched into
+    ``folder``."""
+    tracking, run = _find(sweep, kinds, tracking_uri, experiment)
     return SweepRecord(tracking, run, tuple(tracking.children(run.info.run_id)), folder)
 
 
@@ -81,7 +88,11 @@ def verify_record(record: SweepRecord) -> Iterator[Verdict]:
         yield from utility_findings(results)
 
 
-def _find(run_id: str, kind: str, tracking_uri: str, experiment: str) -> tuple[Tracking, Run]:
+def _find(
+    run_id: str, kinds: Sequence[str], tracking_uri: str, experiment: str
+) -> tuple[Tracking, Run]:
+    """The run, of one of ``kinds``; without an id the latest of the first."""
+    kind = kinds[0]
     if not run_id:
         tracking = connect(tracking_uri, experiment, create=False)
         latest = tracking.latest_finished(kind)
@@ -94,6 +105,6 @@ def _find(run_id: str, kind: str, tracking_uri: str, experiment: str) -> tuple[T
     if run.data.tags.get(runs.KIND) == "resume":
         run = anywhere.get(run.data.tags.get(runs.SWEEP_ID, ""))
     found = run.data.tags.get(runs.KIND, "something else")
-    if found != kind:
+    if found not in kinds:
         raise ConfigError(f"{kind}={run_id}: that run is a {found}, not a {kind}")
     return Tracking(client, run.info.experiment_id, anywhere.uri), run

@@ -1,4 +1,4 @@
-"""Makes the report of a finished sweep anew, from what its run has stored."""
+"""Makes the report of a finished sweep or replay anew, from what its run has stored."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from argo_ml.reporting.report import store_report
 from argo_ml.tracking.runs import TrackedRun
 from argo_ml.tracking.stores import explained
 
+REPORTED = ("sweep", "replay")
+"""Kinds of runs that have a report."""
+
 
 def rebuild_report(spec: ReportSpec) -> str:
     """Draw and write the report again and log it; returns the id of the sweep's run.
@@ -29,7 +32,8 @@ def rebuild_report(spec: ReportSpec) -> str:
         ArgoError: there is no such sweep, it is unfinished, or ``spec.output`` cannot be written.
     """
     with tempfile.TemporaryDirectory() as folder:
-        record = open_record(spec.sweep, spec.tracking_uri, spec.experiment, Path(folder))
+        where = spec.tracking_uri, spec.experiment, Path(folder)
+        record = open_record(spec.sweep, *where, kinds=REPORTED)
         _check_finished(record.run)
         results = record.results()
         run_id = str(record.run.info.run_id)

@@ -104,6 +104,14 @@ def test_drafts_and_samples_are_made_once_without_evidence(world: Any) -> None:
     assert all("Passages" not in each.prompt.turn for each in drafts)
 
 
+def test_what_was_looked_at_and_how_much_was_asked_for_stays_with_the_outcome(world: Any) -> None:
+    several = Decision(Action.RETRIEVE, top_k=5)
+    policy = Looking((RETRIEVE, several, STOP), frozenset({Look.ANSWER, Look.DRAFT}))
+    outcome = play(world, OPEN, policy)
+    assert outcome.sights == policy.shown[-1].sights
+    assert [step.top_k for step in outcome.steps] == [None, 5]
+
+
 def test_a_tentative_sentence_answers_the_sub_question_to_come(world: Any) -> None:
     policy = Looking((RETRIEVE, STOP), frozenset({Look.TENTATIVE}))
     usage = play(world, OPEN, policy).usage

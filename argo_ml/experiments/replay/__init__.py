@@ -1,0 +1,1 @@
+"""Policies that decide once, judged on recorded outcomes: no model is asked."""

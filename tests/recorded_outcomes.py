@@ -1,0 +1,74 @@
+"""Files of outcomes that no model has made: who knows what, and how well it shows, is drawn."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from argo_ml.randomness import derived_rng
+
+CHOICES = ["alpha", "beta", "gamma", "delta"]
+
+
+def open_line(number: int, **none: object) -> dict[str, Any]:
+    """A question without choices, everything recorded; ``none`` changes its closed-book answer."""
+    draws = derived_rng(7, number, "open")
+    ease = draws.gauss(0.3, 1.0)
+    knows = draws.random() < 1 / (1 + math.exp(-1.5 * ease))
+    reads = {plan: draws.random() < share for plan, share in SHARES.items()}
+    doubt = math.exp(-ease) * draws.uniform(0.5, 1.5)
+    closed_book = {
+        "answer": f"It is right-{number}." if knows else "I guess otherwise.",
+        "logprob": -doubt,
+        "entropy": 1.3 * doubt,
+        "margin": math.exp(-doubt),
+        "samples": [f"guess {draws.randrange(1 + int(3 * doubt))}" for _ in range(3)],
+        **none,
+    }
+    return {
+        "id": f"open-{number}",
+        "question": f"{draws.choice(ASKED)} is thing {number} {draws.choice(PLACES)}?",
+        "golden_answers": [f"right-{number}"],
+        "outcomes": {
+            "none": closed_book,
+            **{
+                plan: {"answer": f"right-{number}" if right else "nothing"}
+                for plan, right in reads.items()
+            },
+        },
+    }
+
+
+def choice_line(number: int, **none: object) -> dict[str, Any]:
+    """A question with choices, whose probabilities are recorded."""
+    draws = derived_rng(7, number, "choices")
+    gold = draws.randrange(len(CHOICES))
+    scores = [draws.gauss(0, 1) + draws.gauss(0.8, 1.0) * (at == gold) for at in range(4)]
+    weights = [math.exp(score) for score in scores]
+    probabilities = [weight / sum(weights) for weight in weights]
+    answer = probabilities.index(max(probabilities))
+    read = gold if draws.random() < SHARES["retrieve"] else (gold + 1) % len(CHOICES)
+    return {
+        "id": f"choice-{number}",
+        "question": f"{draws.choice(ASKED)} of the four is number {number} {draws.choice(PLACES)}?",
+        "choices": CHOICES,
+        "golden_answers": [gold],
+        "outcomes": {
+            "none": {"answer": answer, "probabilities": probabilities, **none},
+            "retrieve": {"answer": CHOICES[read]},
+        },
+    }
+
+
+SHARES: Mapping[str, float] = {"retrieve": 0.75, "retrieve_1": 0.65, "retrieve_5": 0.8}
+"""Of questions that are right after a retrieval."""
+ASKED = ("Who", "What", "When", "Where", "Which")
+PLACES = ("in the north", "by the sea", "after the war", "of the old town")
+
+
+def write(path: Path, lines: Iterable[Mapping[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
