@@ -278,6 +278,15 @@ def test_metric_in_results_that_differs_fails(fetched_sweep: Any) -> None:
     )
 
 
+def test_a_metric_that_earlier_versions_did_not_have_is_not_missed(fetched_sweep: Any) -> None:
+    def forget(content: dict[str, Any]) -> None:
+        for cell in content["cells"]:
+            del cell["metrics"]["probe_calls"]
+
+    fetched_sweep.edit_results(forget)
+    assert failed_in(fetched_sweep.record) == {}
+
+
 def test_metric_missing_from_the_sweep_fails(fetched_sweep: Any) -> None:
     fetched_sweep.edit_results(lambda content: content["floors"].update(fourth=0.5))
 
