@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -21,6 +21,24 @@ class LinearModel(BaseModel):
     scales: tuple[float, ...]
     weights: tuple[float, ...]
     intercept: float
+
+    @classmethod
+    def of(
+        cls,
+        means: Iterable[float],
+        scales: Iterable[float],
+        weights: Iterable[float],
+        intercept: float,
+    ) -> LinearModel:
+        """From the arrays of what was fitted."""
+        means, scales, weights = (tuple(map(float, each)) for each in (means, scales, weights))
+        return cls(means=means, scales=scales, weights=weights, intercept=float(intercept))
+
+    @classmethod
+    def constant(cls, value: float, n_features: int) -> LinearModel:
+        """``value``, whatever the features."""
+        zeros, ones = (0.0,) * n_features, (1.0,) * n_features
+        return cls(means=zeros, scales=ones, weights=zeros, intercept=value)
 
     def value(self, features: Sequence[float]) -> float:
         return self.intercept + math.fsum(
@@ -55,8 +73,13 @@ class ProbabilityModel(BaseModel):
         if self.mapped_by == "platt":
             slope, offset = self.platt
             return sigmoid(slope * score + offset)
-        scores, values = zip(*self.points, strict=True)
-        return float(np.interp(score, scores, values))
+        return interpolated(self.points, score)
+
+
+def interpolated(points: Sequence[tuple[float, float]], at: float) -> float:
+    """Between ``points`` (x, y), and beyond them as at the nearest."""
+    xs, ys = zip(*points, strict=True)
+    return float(np.interp(at, xs, ys))
 
 
 def sigmoid(value: float) -> float:

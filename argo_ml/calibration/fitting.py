@@ -66,7 +66,7 @@ def fit_probability(
         linear=fit_logistic(features, labels, groups),
         mapped_by=best,
         platt=_fit_platt(scores, labels) if best == "platt" else (1.0, 0.0),
-        points=_fit_isotonic(scores, labels) if best == "isotonic" else (),
+        points=fit_isotonic(scores, labels) if best == "isotonic" else (),
         base_rate=base_rate,
         brier=brier,
     )
@@ -81,12 +81,8 @@ def fit_logistic(features: Floats, labels: Floats, groups: Sequence[str]) -> Lin
     scaler = StandardScaler().fit(features)
     scaled = scaler.transform(features)
     regression = _penalised(scaled, labels, groups)
-    return LinearModel(
-        means=tuple(map(float, scaler.mean_)),
-        scales=tuple(map(float, scaler.scale_)),
-        weights=tuple(map(float, regression.coef_[0])),
-        intercept=float(regression.intercept_[0]),
-    )
+    [weights], [intercept] = regression.coef_, regression.intercept_
+    return LinearModel.of(scaler.mean_, scaler.scale_, weights, intercept)
 
 
 def fit_ridge(rows: Sequence[Sequence[float]], targets: Sequence[float]) -> LinearModel:
@@ -95,12 +91,7 @@ def fit_ridge(rows: Sequence[Sequence[float]], targets: Sequence[float]) -> Line
     scaler = StandardScaler().fit(np.asarray(rows, dtype=float))
     regression = RidgeCV(RIDGE_PENALTIES)
     regression.fit(scaler.transform(rows), np.asarray(targets, dtype=float))
-    return LinearModel(
-        means=tuple(map(float, scaler.mean_)),
-        scales=tuple(map(float, scaler.scale_)),
-        weights=tuple(map(float, regression.coef_)),
-        intercept=float(regression.intercept_),
-    )
+    return LinearModel.of(scaler.mean_, scaler.scale_, regression.coef_, regression.intercept_)
 
 
 def _penalised(features: Floats, labels: Floats, groups: Sequence[str]) -> Any:
@@ -117,13 +108,7 @@ def _penalised(features: Floats, labels: Floats, groups: Sequence[str]) -> Any:
 
 
 def _constant(features: Floats, base_rate: float) -> FittedProbability:
-    n_features = features.shape[1]
-    linear = LinearModel(
-        means=(0.0,) * n_features,
-        scales=(1.0,) * n_features,
-        weights=(0.0,) * n_features,
-        intercept=0.0,
-    )
+    linear = LinearModel.constant(0.0, features.shape[1])
     model = ProbabilityModel(
         linear=linear, mapped_by="constant", base_rate=base_rate, brier={"constant": 0.0}
     )
@@ -173,7 +158,8 @@ def _fit_platt(scores: Floats, labels: Floats) -> tuple[float, float]:
     return float(fitted.coef_[0][0]), float(fitted.intercept_[0])
 
 
-def _fit_isotonic(scores: Floats, labels: Floats) -> tuple[tuple[float, float], ...]:
+def fit_isotonic(scores: Floats, labels: Floats) -> tuple[tuple[float, float], ...]:
+    """(score, probability) pairs of a map that never falls."""
     fitted = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(scores, labels)
     pairs = zip(fitted.X_thresholds_, fitted.y_thresholds_, strict=True)
     return tuple((float(score), float(value)) for score, value in pairs)
@@ -185,7 +171,7 @@ def _platt(scores: Floats, labels: Floats) -> Callable[[Floats], Floats]:
 
 
 def _isotonic(scores: Floats, labels: Floats) -> Callable[[Floats], Floats]:
-    at, values = zip(*_fit_isotonic(scores, labels), strict=True)
+    at, values = zip(*fit_isotonic(scores, labels), strict=True)
     return lambda rows: np.interp(rows, at, values)
 
 

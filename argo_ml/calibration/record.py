@@ -19,8 +19,6 @@ from argo_ml.state import AnswerNow, Draft, Sights, State
 from argo_ml.types import Answer, Question
 
 FILE = "calibration.json"
-RETRIEVE_ONCE = "retrieve"
-"""The outcome of one retrieval of the cell's own number of passages."""
 
 
 class Part(BaseModel):

@@ -105,6 +105,15 @@ def _graded(text: str, gold: Sequence[str], correct: bool | None = None) -> Grad
     )
 
 
+def floors(questions: Sequence[Question]) -> dict[str, float]:
+    """Accuracies that need no model, by name."""
+    return {
+        "majority_position": majority_position_share(questions),
+        "longest_choice": longest_choice_share(questions),
+        "random": random_share(questions),
+    }
+
+
 def majority_position_share(questions: Sequence[Question]) -> float:
     """Accuracy of always choosing the same, best position; open questions count as wrong."""
     n_positions = max((len(question.choices) for question in questions), default=0)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from argo_ml.calibration.building import ROOT, Explored, Visit, build_calibration, check_size
-from argo_ml.calibration.record import FILE, RETRIEVE_ONCE, Calibration
+from argo_ml.calibration.plans import MULTI, NONE, ONCE, SIZES, sized
+from argo_ml.calibration.record import FILE, Calibration
 from argo_ml.command_specs import CalibrateSpec
 from argo_ml.config import CellSpec, ExperimentSpec
 from argo_ml.datasets.answers import grade
@@ -42,9 +43,6 @@ EVERY_STEP = frozenset({Look.ANSWER, Look.VECTOR})
 EVERYTHING = EVERY_STEP | {Look.TENTATIVE}
 WRITTEN = EVERYTHING | {Look.DRAFT, Look.SAMPLES}
 """Before the first step of a question without choices; of choices the scores say the same."""
-PASSAGES = (1, 5)
-"""Numbers of passages that `graded` chooses among."""
-MULTI = "multi"
 ACTIONS = (Action.RETRIEVE, Action.REASON)
 ROOT_RETRIEVED = (Action.RETRIEVE.value,)
 DIGEST = "argo.calibration_digest"
@@ -186,7 +184,7 @@ def _plans(question: Question, spec: CalibrateSpec) -> list[_Watched]:
 
     constant = [(action,) * spec.max_steps for action in ACTIONS]
     drawn = [_random_actions(question, spec, number) for number in range(spec.explorations)]
-    sizes = [size for size in PASSAGES if size != spec.top_k]
+    sizes = [size for size in SIZES if size != spec.top_k]
     return [
         *map(plan, [*constant, *drawn]),
         *(plan((Action.RETRIEVE,), size) for size in sizes),
@@ -210,10 +208,10 @@ def _explored(question: Question, plans: Sequence[_Watched], spec: CalibrateSpec
             if size is None:
                 visits.setdefault(visit.actions, visit)
             elif state.steps:
-                outcomes[f"{RETRIEVE_ONCE}_{size}"] = visit.correct
-    outcomes["none"] = visits[ROOT].correct
+                outcomes[sized(size)] = visit.correct
+    outcomes[NONE] = visits[ROOT].correct
     retrieved = visits[ROOT_RETRIEVED]
-    outcomes[RETRIEVE_ONCE] = outcomes[f"{RETRIEVE_ONCE}_{spec.top_k}"] = retrieved.correct
+    outcomes[ONCE] = outcomes[sized(spec.top_k)] = retrieved.correct
     outcomes[MULTI] = visits[ROOT_RETRIEVED * spec.max_steps].correct
     return Explored(question, visits, outcomes)
 

@@ -11,11 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from argo_ml.config import ExperimentSpec
-from argo_ml.datasets.answers import (
-    longest_choice_share,
-    majority_position_share,
-    random_share,
-)
+from argo_ml.datasets.answers import floors
 from argo_ml.engine.shards import Shard, make_shards
 from argo_ml.engine.stages import LOG, StageTimes
 from argo_ml.errors import TrackingError
@@ -130,11 +126,7 @@ def collect(
         sweep_id=owner.run_id,
         spec=recorded(spec),
         digests=bench.digests,
-        floors={
-            "majority_position": majority_position_share(questions),
-            "longest_choice": longest_choice_share(questions),
-            "random": random_share(questions),
-        },
+        floors=floors(questions),
         strategies=tuple(dict.fromkeys(run.cell.spec.strategy for run in cell_runs)),
         prices=tuple(sorted({run.cell.spec.retrieval_cost for run in cell_runs})),
         cells=tuple(run.result() for run in cell_runs),

@@ -18,7 +18,7 @@ from argo_ml.pipeline.components import (
 from argo_ml.pipeline.known import Known
 from argo_ml.pipeline.looking import Looked, Observer, as_probe
 from argo_ml.pipeline.requests import Requesting
-from argo_ml.policies.base import Decision, Look, Looks, Policy, State
+from argo_ml.policies.base import Decision, Look, Policy, State, looks_of
 from argo_ml.policies.progress import FixedGains, ProgressModel
 from argo_ml.randomness import deferred_rng
 from argo_ml.types import Action, Answer, Outcome, Question, Step, StopReason, Usage
@@ -27,7 +27,6 @@ ABSTENTION = Answer("", withheld=True)
 """What an episode answers that abstains."""
 MEASURING = frozenset({Look.ANSWER, Look.VECTOR})
 """What progress is measured by."""
-NOTHING: frozenset[Look] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +96,13 @@ def run_episode(
     """
     state, usage = State(question), Usage()
     root = here = known or Known()
+    looks, observer = looks_of(policy), pipeline.observer
     while True:
-        wanted, asked = _wanted(policy, state, pipeline), None
+        wanted, asked = _wanted(looks(state), state, pipeline), None
         if Look.TENTATIVE in wanted:
             asked = yield from _ask(state, pipeline, here)
             usage = usage + asked.usage
-        looked = yield from pipeline.observer.look(wanted, state, asked, here, root)
+        looked = yield from observer.look(wanted, state, asked, here, root)
         usage = usage + looked.usage
         state = _measured(replace(state, sights=looked.sights), pipeline)
         decision = _decide(policy, state, pipeline)
@@ -130,9 +130,8 @@ def run_episode(
     )
 
 
-def _wanted(policy: Policy, state: State, pipeline: Pipeline) -> AbstractSet[Look]:
+def _wanted(wanted: AbstractSet[Look], state: State, pipeline: Pipeline) -> AbstractSet[Look]:
     """What to look at; at the step limit only the answer, which is then the final one."""
-    wanted = policy.looks(state) if isinstance(policy, Looks) else NOTHING
     if pipeline.measure is not None:
         wanted = wanted | MEASURING
     return wanted & MEASURING if len(state.steps) >= pipeline.max_steps else wanted

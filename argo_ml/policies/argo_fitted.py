@@ -106,15 +106,10 @@ def _benefit(edge: Edge, onward: Gains | None, prices: ActionPrices, gamma: floa
 def _fit(taken: Sequence[Edge], targets: Sequence[float], n_features: int) -> LinearModel:
     """Ridge regression; where there is nothing to tell apart, the mean of the targets."""
     if len(taken) < 2 or np.ptp(targets) == 0.0:
-        return _constant(float(np.mean(targets)) if taken else NEVER, n_features)
+        return LinearModel.constant(float(np.mean(targets)) if taken else NEVER, n_features)
     from argo_ml.calibration.fitting import fit_ridge
 
     return fit_ridge([edge.before.features for edge in taken], targets)
-
-
-def _constant(value: float, n_features: int) -> LinearModel:
-    zeros, ones = (0.0,) * n_features, (1.0,) * n_features
-    return LinearModel(means=zeros, scales=ones, weights=zeros, intercept=value)
 
 
 def _stop(expected: Expectation) -> Decision:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -10,7 +11,17 @@ from typing import Protocol, runtime_checkable
 from argo_ml.state import AnswerNow, Draft, Look, Sights, State
 from argo_ml.types import NOTHING_EXPECTED, Action, Expectation, StopReason
 
-__all__ = ["AnswerNow", "Decision", "Draft", "Look", "Looks", "Policy", "Sights", "State"]
+__all__ = [
+    "AnswerNow",
+    "Decision",
+    "Draft",
+    "Look",
+    "Looks",
+    "Policy",
+    "Sights",
+    "State",
+    "looks_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +58,12 @@ class Looks(Protocol):
 
     def looks(self, state: State) -> AbstractSet[Look]:
         """What ``decide`` is to see in this state beyond what it has seen."""
+
+
+def looks_of(policy: Policy) -> Callable[[State], AbstractSet[Look]]:
+    """What any policy looks at: nothing, unless it says so."""
+    return policy.looks if isinstance(policy, Looks) else _look_at_nothing
+
+
+def _look_at_nothing(state: State) -> AbstractSet[Look]:
+    return frozenset()

@@ -16,7 +16,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from argo_ml.policies.base import Decision, Look, Looks, Policy, Sights, State
+from argo_ml.policies.base import Decision, Look, Policy, Sights, State, looks_of
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.mdp import MDPSpec, Solution, solve
 from argo_ml.testing.calibrations import WORLDS, World
@@ -87,7 +87,7 @@ class Trial:
         return actions
 
     def _wanted(self, state: State) -> AbstractSet[Look]:
-        wanted = _looks(self.policy, state)
+        wanted = looks_of(self.policy)(state)
         return wanted & AT_THE_LIMIT if len(state.steps) >= MAX_STEPS else wanted
 
 
@@ -129,7 +129,7 @@ class PolicyConformance:
     def test_deciding_changes_neither_policy_nor_global_generator(self) -> None:
         before, luck = copy.deepcopy(self.trials), random.getstate()
         for policy, state in self.situations():
-            _looks(policy, state)
+            looks_of(policy)(state)
             _decide(policy, state)
         assert [trial.policy for trial in self.trials] == [each.policy for each in before]
         assert random.getstate() == luck
@@ -188,10 +188,6 @@ def _contexts(world: World) -> list[PolicyContext]:
         for price in PRICES
     ]
     return [*by_price, replace(by_price[0], gate_budget=0.3, abstain_below=0.4)]
-
-
-def _looks(policy: Policy, state: State) -> AbstractSet[Look]:
-    return policy.looks(state) if isinstance(policy, Looks) else frozenset()
 
 
 def _decide(policy: Policy, state: State) -> Decision:

@@ -11,8 +11,9 @@ from typing import Any
 from pydantic import PrivateAttr
 
 from argo_ml.calibration.building import ROOT, Explored, Visit, build_calibration
+from argo_ml.calibration.plans import NONE
 from argo_ml.calibration.record import Calibration
-from argo_ml.experiments.replay.recorded import NONE, RecordedQuestion
+from argo_ml.experiments.replay.recorded import RecordedQuestion
 from argo_ml.experiments.replay.text_signals import MEANS
 from argo_ml.state import AnswerNow, Draft, Sights, State
 

@@ -5,33 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from argo_ml.calibration.plans import NONE, ONCE, SIZED, sized
 from argo_ml.calibration.record import Calibration
 from argo_ml.command_specs import ReplaySpec
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.experiments.grid import policy_table
 from argo_ml.experiments.replay.calibrating import HORIZON, Met
 from argo_ml.experiments.replay.needs import missing
-from argo_ml.experiments.replay.recorded import (
-    NONE,
-    RETRIEVE,
-    SIZED,
-    RecordedQuestion,
-    sized,
-)
+from argo_ml.experiments.replay.recorded import RecordedQuestion
 from argo_ml.experiments.replay.rows import Taken, question_row
 from argo_ml.experiments.results import PolicyTable, QuestionResult
 from argo_ml.policies import Policy, make_policy
-from argo_ml.policies.base import Decision, Look, Looks, State
+from argo_ml.policies.base import Decision, Look, State, looks_of
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates import Gate, Reading, Signal
 from argo_ml.policies.gates.base import make_gate
 from argo_ml.policies.mdp import MDPSpec, solve
 from argo_ml.policies.oracle import Oracle
-from argo_ml.policies.planned import NO_LOOKS
 from argo_ml.randomness import deferred_rng
 from argo_ml.types import Action, Question, StopReason
 
-SINGLE_PLANS = (NONE, RETRIEVE, *SIZED)
+SINGLE_PLANS = (NONE, ONCE, *SIZED)
 """What a policy that decides once can come to, the cheapest first."""
 
 KnownRows = dict[tuple[str, Taken], QuestionResult]
@@ -133,7 +127,7 @@ def take_all(policy: Policy, tested: Sequence[Met], seed: int, price: float) -> 
     """``price`` is what a retrieval costs in accuracy. Raises `ConfigError` for another action."""
     if isinstance(policy, Oracle):
         return tuple(Taken(best_plan(met.recorded, price)) for met in tested)
-    looks = policy.looks if isinstance(policy, Looks) else lambda state: NO_LOOKS
+    looks = looks_of(policy)
     taken = []
     for met in tested:
         state = met.state
@@ -148,7 +142,7 @@ def _plan(decision: Decision) -> str:
         return NONE
     if decision.action is not Action.RETRIEVE or decision.query is not None:
         raise ConfigError(f"action={decision.action.value}: no such outcome is recorded")
-    return RETRIEVE if decision.top_k is None else sized(decision.top_k)
+    return ONCE if decision.top_k is None else sized(decision.top_k)
 
 
 def best_plan(recorded: RecordedQuestion, price: float) -> str:

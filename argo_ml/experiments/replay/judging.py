@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from argo_ml.command_specs import ReplaySpec
-from argo_ml.datasets.answers import longest_choice_share, majority_position_share, random_share
+from argo_ml.datasets.answers import floors
 from argo_ml.datasets.sampling import digest
 from argo_ml.experiments.evaluation.calibration_metrics import calibration_metrics
 from argo_ml.experiments.evaluation.protocol import evaluate
@@ -47,11 +47,7 @@ def results(found: Replay, spec: ReplaySpec, run_id: str, child_ids: Sequence[st
         sweep_id=run_id,
         spec=described(spec),
         digests=digests,
-        floors={
-            "majority_position": majority_position_share(questions),
-            "longest_choice": longest_choice_share(questions),
-            "random": random_share(questions),
-        },
+        floors=floors(questions),
         strategies=tuple(dict.fromkeys(cell.strategy for cell in found.cells)),
         prices=tuple(sorted(spec.retrieval_costs)),
         cells=tuple(

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from argo_ml.calibration.plans import NONE, SIZED
 from argo_ml.errors import DataError
-from argo_ml.experiments.replay.recorded import NONE, SIZED, RecordedQuestion
+from argo_ml.experiments.replay.recorded import RecordedQuestion
 from argo_ml.experiments.replay.splitting import Parts
 
 Lack = Callable[[RecordedQuestion], str]

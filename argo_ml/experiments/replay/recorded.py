@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from argo_ml.calibration.plans import NONE
 from argo_ml.datasets.answers import Grade
 from argo_ml.experiments.replay.text_signals import TextSignals
 from argo_ml.types import Answer, Question
-
-NONE, RETRIEVE, MULTI = "none", "retrieve", "multi"
-"""Plans: the closed-book answer, one retrieval, retrievals up to a horizon."""
-
-
-def sized(top_k: int) -> str:
-    """The plan of one retrieval of so many passages."""
-    return f"{RETRIEVE}_{top_k}"
-
-
-SIZED = (sized(1), sized(5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +28,7 @@ class RecordedOutcome:
 class RecordedQuestion:
     """``place`` says where it stands, ``split`` is empty where none is recorded.
 
-    ``outcomes`` are by plan, `NONE` and `RETRIEVE` among them. The others are of the closed-book
+    ``outcomes`` are by plan, `NONE` and `ONCE` among them. The others are of the closed-book
     answer: ``signals`` of its text, ``draft`` of a shorter one (that of the answer where none is
     recorded), ``samples`` drawn, ``confidence`` the probability that it is right.
     """

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from argo_ml.calibration.plans import NONE
 from argo_ml.datasets.answers import Grade
-from argo_ml.experiments.replay.recorded import NONE, RecordedOutcome, RecordedQuestion
+from argo_ml.experiments.replay.recorded import RecordedOutcome, RecordedQuestion
 from argo_ml.experiments.results import DecisionResult, QuestionResult
 from argo_ml.experiments.trajectories import CONFIDENCE_DECIMALS
 from argo_ml.types import NOTHING_EXPECTED, Action, Answer, Expectation, StopReason

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from argo_ml.calibration.building import ROOT, Explored
+from argo_ml.calibration.plans import MULTI, NONE, ONCE, SIZED, sized
 from argo_ml.config import CellSpec
 from argo_ml.engine import Finished
 from argo_ml.experiments.journal import ShardRecord
-from argo_ml.experiments.replay.recorded import MULTI, NONE, RETRIEVE, SIZED, sized
 from argo_ml.experiments.replay.text_signals import seen_first
 from argo_ml.experiments.results import QuestionResult
 from argo_ml.pipeline.looking import choice_probabilities
@@ -68,7 +68,7 @@ def _sweep_line(episodes: Sequence[Episode], top_k: int, split: str) -> Line:
     retrieved = next(each for each in episodes if each.strategy == RETRIEVED)
     outcomes = {
         NONE: {**_outcome_of(closed_book), **_seen(episodes), **_estimate(episodes)},
-        RETRIEVE: _outcome_of(retrieved),
+        ONCE: _outcome_of(retrieved),
     }
     if sized(top_k) in SIZED:
         outcomes[sized(top_k)] = _outcome_of(retrieved)
@@ -165,13 +165,13 @@ def _explored_answers(explored: Explored, finished: Sequence[Finished]) -> dict[
     retrieve = Action.RETRIEVE.value
     constant = [actions for actions in explored.visits if set(actions) == {retrieve}]
     once, many = (explored.visits[length(constant, key=len)] for length in (min, max))
-    found = {RETRIEVE: _answered(once.state.sights.answer)}
+    found = {ONCE: _answered(once.state.sights.answer)}
     for done in finished:
         steps = done.outcome.steps
         if len(steps) == 1 and steps[0].top_k is not None:
             found[sized(steps[0].top_k)] = done.outcome.answer
     usual = [plan for plan in SIZED if plan not in found and plan in explored.outcomes]
-    found |= {plan: found[RETRIEVE] for plan in usual}
+    found |= {plan: found[ONCE] for plan in usual}
     return {**found, MULTI: _answered(many.state.sights.answer)}
 
 

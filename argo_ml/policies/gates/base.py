@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING, Protocol
 
+from argo_ml.calibration.plans import NONE, ONCE
 from argo_ml.errors import ConfigError
 from argo_ml.experiments.evaluation.frontiers import threshold_for_budget, threshold_for_price
 from argo_ml.policies.base import Decision, Look, State
@@ -17,9 +18,6 @@ from argo_ml.types import Action, Expectation, Question, StopReason
 
 if TYPE_CHECKING:
     from argo_ml.calibration.record import Calibration, CalibrationQuestion
-
-NONE, ONCE, MULTI = "none", "retrieve", "multi"
-"""Plans whose outcomes a calibration has: no retrieval, one, retrievals up to the horizon."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from argo_ml.calibration.plans import NONE, ONCE
 from argo_ml.policies.base import Look, State
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.gates.base import NONE, ONCE, Gate, Reading, has_outcomes, make_gate
+from argo_ml.policies.gates.base import Gate, Reading, has_outcomes, make_gate
 from argo_ml.policies.gates.learned import ClassModel, cross_fit
 from argo_ml.policies.gates.max_prob_gate import LOOKS
 from argo_ml.types import Question

@@ -6,11 +6,11 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from argo_ml.calibration.plans import NONE, SIZED, SIZES
 from argo_ml.experiments.evaluation.frontiers import threshold_for_budget
 from argo_ml.policies.base import Decision, Look, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.base import (
-    NONE,
     extra_looks,
     has_outcomes,
     missing_outcomes,
@@ -24,9 +24,9 @@ from argo_ml.types import NOTHING_EXPECTED, Action, Expectation, StopReason
 if TYPE_CHECKING:
     from argo_ml.calibration.record import Calibration
 
-FEW, FULL = 1, 5
+FEW, FULL = SIZES
 """Passages of the two kinds of retrieval, the paper's."""
-ONE, FIVE = "retrieve_1", "retrieve_5"
+ONE, FIVE = SIZED
 
 
 @dataclass(frozen=True, slots=True)

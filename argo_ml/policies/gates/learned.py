@@ -68,12 +68,7 @@ def fit_classes(rows: Rows, labels: Sequence[int]) -> ClassModel:
         weights = np.vstack([np.zeros_like(weights), weights])
         intercepts = np.concatenate([[0.0], intercepts])
     scores = tuple(
-        LinearModel(
-            means=tuple(map(float, scaler.mean_)),
-            scales=tuple(map(float, scaler.scale_)),
-            weights=tuple(map(float, row)),
-            intercept=float(intercept),
-        )
+        LinearModel.of(scaler.mean_, scaler.scale_, row, intercept)
         for row, intercept in zip(weights, intercepts, strict=True)
     )
     return ClassModel(tuple(map(int, regression.classes_)), scores)
@@ -85,10 +80,6 @@ def _fit_labelled(rows: Rows, labels: Sequence[int | None]) -> ClassModel:
 
 
 def _shares(counts: Mapping[int, int], n_features: int) -> ClassModel:
-    zeros, ones = (0.0,) * n_features, (1.0,) * n_features
     classes = tuple(sorted(counts))
-    scores = tuple(
-        LinearModel(means=zeros, scales=ones, weights=zeros, intercept=math.log(counts[each]))
-        for each in classes
-    )
+    scores = tuple(LinearModel.constant(math.log(counts[each]), n_features) for each in classes)
     return ClassModel(classes, scores)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from argo_ml.calibration.features import FEATURES, agreement
+from argo_ml.calibration.fitted_models import interpolated
 from argo_ml.calibration.signals import margin
 from argo_ml.errors import ConfigError
 from argo_ml.policies.base import Decision, Look, State
@@ -48,7 +49,7 @@ class Tasr:
         return LOOKS
 
     def decide(self, state: State, rng: random.Random) -> Decision:
-        confidence = calibrated(self.points, margin(seen_answer(state)))
+        confidence = interpolated(self.points, margin(seen_answer(state)))
         expected = Expectation(confidence)
         settled = bool(agreement(state)) and confidence > self.threshold
         if settled or len(state.steps) >= self.horizon:
@@ -78,14 +79,12 @@ def tasr(context: PolicyContext) -> Tasr:
             "make one with argo-ml calibrate"
         )
     nodes = [node for path in paths for node in path]
-    points = fit_isotonic(
-        [node.features[MARGIN] for node in nodes], [node.correct for node in nodes]
-    )
+    points = fit_points([node.features[MARGIN] for node in nodes], [node.correct for node in nodes])
     rounds = [
         [
             Round(
                 bool(node.features[AGREEMENT]),
-                calibrated(points, node.features[MARGIN]),
+                interpolated(points, node.features[MARGIN]),
                 node.correct,
             )
             for node in path
@@ -135,14 +134,7 @@ def stop_at(path: Sequence[Round], threshold: float, horizon: int) -> int:
     return next(settled, last)
 
 
-def fit_isotonic(values: Sequence[float], correct: Sequence[bool]) -> Points:
-    from sklearn.isotonic import IsotonicRegression  # type: ignore[import-untyped]
+def fit_points(values: Sequence[float], correct: Sequence[bool]) -> Points:
+    from argo_ml.calibration.fitting import fit_isotonic
 
-    fitted = IsotonicRegression(y_min=0.0, y_max=1.0).fit(values, np.asarray(correct, dtype=float))
-    pairs = zip(fitted.X_thresholds_, fitted.y_thresholds_, strict=True)
-    return tuple((float(value), float(share)) for value, share in pairs)
-
-
-def calibrated(points: Points, value: float) -> float:
-    values, shares = zip(*points, strict=True)
-    return float(np.interp(value, values, shares))
+    return fit_isotonic(np.asarray(values, dtype=float), np.asarray(correct, dtype=float))

@@ -14,8 +14,8 @@ from argo_ml.policies.gates.tasr import (
     Round,
     Tasr,
     best_threshold,
-    calibrated,
-    fit_isotonic,
+    fit_points,
+    interpolated,
     retrieving_paths,
     stop_at,
 )
@@ -96,9 +96,9 @@ def test_stops_where_nothing_further_was_explored() -> None:
 
 
 def test_margins_are_calibrated_by_isotonic_regression() -> None:
-    points = fit_isotonic([0.1, 0.2, 0.3, 0.4], [False, True, False, True])
+    points = fit_points([0.1, 0.2, 0.3, 0.4], [False, True, False, True])
     # The middle two are pooled.
-    values = [calibrated(points, margin) for margin in (0.0, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 1.0)]
+    values = [interpolated(points, margin) for margin in (0.0, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 1.0)]
     assert values == pytest.approx([0.0, 0.0, 0.5, 0.5, 0.5, 0.75, 1.0, 1.0])
 
 
