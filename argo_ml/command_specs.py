@@ -132,7 +132,9 @@ class CalibrateSpec(ExperimentSpec):
         3, ge=1, le=8, description="Steps to explore: no policy fitted on it will go further."
     )
     explorations: int = Field(
-        1, ge=0, description="Random plans per question, beside retrieving and reasoning alone."
+        1,
+        ge=0,
+        description="Different random plans per question, beside retrieving and reasoning alone.",
     )
 
     @model_validator(mode="after")

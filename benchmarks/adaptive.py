@@ -8,21 +8,29 @@ best fixed strategy, and a sweep at other prices that must ask no model. All are
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from argo_ml.command_specs import CalibrateSpec
 from argo_ml.config import SweepSpec, build
 from argo_ml.experiments.calibrate import run_calibration
-from argo_ml.experiments.metrics import lm_calls, utilities
+from argo_ml.experiments.evaluation.record import FILE as EVALUATION
+from argo_ml.experiments.evaluation.record import Evaluation
+from argo_ml.experiments.metrics import utilities
 from argo_ml.experiments.results import CellResult, Results
 from argo_ml.experiments.statistics import paired_difference
 from argo_ml.experiments.sweep import run_sweep
+from argo_ml.experiments.verify import open_record
 from benchmarks.reporting import report
 
 FIXED = ("never", "single", "always_retrieve", "always_reason")
 CANDIDATES = ("argo_calibrated", "argo_fitted")
+MARGIN = 0.01
+"""Of utility and accuracy: what counts as not below."""
 ORIGINAL = ("argo", "always_retrieve", "always_reason", "random")
 GATES = (
     "entropy_gate",
@@ -44,7 +52,8 @@ def main() -> None:
     parser.add_argument("--n-calibration", type=int, default=300)
     parser.add_argument("--n-tune", type=int, default=100)
     parser.add_argument("--n-test", type=int, default=300)
-    parser.add_argument("--max-steps", type=int, default=3)
+    parser.add_argument("--max-steps", type=int, default=2)
+    parser.add_argument("--explorations", type=int, default=2)
     parser.add_argument("--difficulty", default="all")
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--tracking-uri", default="")
@@ -63,52 +72,82 @@ def main() -> None:
     started = time.perf_counter()
     calibration = given.calibration
     if not calibration:
-        spec = build(CalibrateSpec, {**common, "n_questions": given.n_calibration})
-        found = run_calibration(spec)
+        wanted = {"n_questions": given.n_calibration, "explorations": given.explorations}
+        found = run_calibration(build(CalibrateSpec, {**common, **wanted}))
         calibration = found.run_id
         calls["calibration"] = found.metrics["lm_calls_paid_total"]
     seconds["calibration"] = time.perf_counter() - started
 
     def sweep(name: str, strategies: Sequence[str], **values: object) -> Results:
         begun = time.perf_counter()
-        results = run_sweep(
-            build(
-                SweepSpec,
-                {
-                    **common,
-                    "n_prices": 10,
-                    "calibration": calibration,
-                    "strategies": ",".join(strategies),
-                    **values,
-                },
-            )
-        )
+        wanted = {
+            "n_prices": 10,
+            "n_questions": given.n_test,
+            "calibration": calibration,
+            "oracle_steps": given.max_steps,
+            "strategies": ",".join(strategies),
+        }
+        results = run_sweep(build(SweepSpec, {**common, **wanted, **values}))
         seconds[name] = time.perf_counter() - begun
         calls[name] = sum(row.lm_calls_paid for cell in results.cells for row in cell.questions)
         return results
 
-    original = sweep("original four", ORIGINAL, n_questions=given.n_test)
-    tune = sweep("tune", (*FIXED, *CANDIDATES), split="tune", n_questions=given.n_tune)
+    sweep("original four", ORIGINAL)
+    sweep("oracle", ("oracle",))
     everything = (*ORIGINAL, "never", "single", *CANDIDATES, *GATES, "oracle")
-    test = sweep("test", everything, n_questions=given.n_test)
-    other = [round(0.013 + 0.021 * number, 3) for number in range(10)]
-    sweep(
-        "other prices",
-        (*FIXED, *CANDIDATES),
-        n_questions=given.n_test,
-        retrieval_costs=",".join(map(str, other)),
-    )
+    test = sweep("test", everything)
+    tune = sweep("tune", (*FIXED, *CANDIDATES), split="tune", n_questions=given.n_tune)
+    other = ",".join(f"{0.013 + 0.021 * number:.3f}" for number in range(10))
+    sweep("other prices", (*FIXED, *CANDIDATES), retrieval_costs=other)
     rows = [_judged(price, tune, test) for price in test.prices]
-    needed = sum(lm_calls(row) for cell in original.cells for row in cell.questions)
     report(
         "adaptive",
         rows,
         calibration=calibration,
         test_sweep=test.sweep_id,
+        tune_sweep=tune.sweep_id,
         seconds=seconds,
         calls_paid=calls,
-        calls_needed_by_the_original_four=needed,
+        **_claims(rows, calls),
+        **_evaluated(test.sweep_id, given.tracking_uri),
     )
+
+
+def _claims(rows: Sequence[Mapping[str, Any]], calls: Mapping[str, float]) -> dict[str, object]:
+    """What the table says at once, and calls against their bound."""
+    paid = sum(calls[name] for name in ("original four", "oracle", "test"))
+    return {
+        "prices_not_below": sum(row["low"] > -MARGIN for row in rows),
+        "prices_above": sum(row["low"] > 0 for row in rows),
+        "prices_of_matched_accuracy_at_half_the_retrievals": sum(
+            row["accuracy"] >= row["Always-Retrieve accuracy"] - MARGIN
+            and row["retrievals"] <= row["its retrievals"] / 2
+            for row in rows
+        ),
+        "calls_of_all_strategies": paid,
+        "twice_the_original_and_the_oracle": 2 * calls["original four"] + calls["oracle"],
+    }
+
+
+def _evaluated(sweep_id: str, tracking_uri: str) -> dict[str, object]:
+    """Of p-hat on the test split, and of the conservative thresholds, by the sweep's evaluation."""
+    with tempfile.TemporaryDirectory() as folder:
+        record = open_record(sweep_id, tracking_uri, "argo_ml", Path(folder))
+        text = record.artifact(EVALUATION).read_text(encoding="utf-8")
+    evaluation = Evaluation.model_validate_json(text)
+    exceeded = [
+        each.conservative_exceedance
+        for each in evaluation.frontiers
+        if each.conservative_exceedance is not None
+    ]
+    confidences = [row.confidence for row in evaluation.rows_of("argo_calibrated")]
+    return {
+        "answer": evaluation.answer,
+        "largest_conservative_exceedance": max(exceeded, default=None),
+        "ece_by_price": [round(each.ece, 4) for each in confidences if each],
+        "roc_auc_by_price": [each.roc_auc for each in confidences if each],
+        "areas": dict(evaluation.areas),
+    }
 
 
 def _judged(price: float, tune: Results, test: Results) -> dict[str, object]:

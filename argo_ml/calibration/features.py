@@ -7,6 +7,7 @@ come after them.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from statistics import fmean
 
@@ -66,9 +67,29 @@ def mean_similarity(state: State) -> float:
 
 def answer_in_evidence(state: State) -> float:
     """1 where a passage found mentions the answer."""
-    text = _seen(state).answer.text.casefold().strip()
-    found = any(text in hit.passage.text.casefold() for hit in _evidence(state))
-    return float(bool(text) and found)
+    return float(_mentioned(_seen(state).answer.text, state))
+
+
+def others_in_evidence(state: State) -> float:
+    """Share of the other choices that a passage found mentions: evidence that does not decide."""
+    taken = _seen(state).answer.choice
+    others = [text for number, text in enumerate(state.question.choices) if number != taken]
+    return fmean(_mentioned(text, state) for text in others) if others else 0.0
+
+
+def numeric_choices(state: State) -> float:
+    """Share of the choices with a digit: figures are read more often than known."""
+    choices = state.question.choices
+    return fmean(any(letter.isdigit() for letter in text) for text in choices) if choices else 0.0
+
+
+def _mentioned(text: str, state: State) -> bool:
+    """Whether ``text`` stands as words of its own in what was found: 4 does not in 1994."""
+    words = text.casefold().strip()
+    if not words:
+        return False
+    pattern = re.compile(rf"(?<!\w){re.escape(words)}(?!\w)")
+    return any(pattern.search(hit.passage.text.casefold()) for hit in _evidence(state))
 
 
 def _last_action(action: Action) -> Callable[[State], float]:
@@ -94,6 +115,7 @@ FEATURES: Mapping[str, Callable[[State], float]] = {
     "best_similarity": best_similarity,
     "mean_similarity": mean_similarity,
     "answer_in_evidence": answer_in_evidence,
+    "others_in_evidence": others_in_evidence,
     "n_steps": lambda state: float(len(state.steps)),
     "n_retrieve": lambda state: float(state.count(Action.RETRIEVE)),
     "n_reason": lambda state: float(state.count(Action.REASON)),
@@ -104,6 +126,7 @@ FEATURES: Mapping[str, Callable[[State], float]] = {
     "sureness_after_reason": _sureness_after(Action.REASON),
     "question_words": lambda state: math.log1p(len(state.question.text.split())),
     "n_choices": lambda state: float(len(state.question.choices)),
+    "numeric_choices": numeric_choices,
 }
 """Name -> its value in a state whose answer was looked at."""
 

@@ -44,6 +44,7 @@ EVERYTHING = EVERY_STEP | {Look.TENTATIVE}
 WRITTEN = EVERYTHING | {Look.DRAFT, Look.SAMPLES}
 """Before the first step of a question without choices; of choices the scores say the same."""
 ACTIONS = (Action.RETRIEVE, Action.REASON)
+Plan = tuple[Action, ...]
 ROOT_RETRIEVED = (Action.RETRIEVE.value,)
 DIGEST = "argo.calibration_digest"
 
@@ -179,11 +180,11 @@ def _plans(question: Question, spec: CalibrateSpec) -> list[_Watched]:
     """Retrieving alone, reasoning alone, random plans, and single retrievals of other sizes."""
     first_looks = EVERYTHING if question.choices else WRITTEN
 
-    def plan(actions: tuple[Action, ...], top_k: int | None = None) -> _Watched:
+    def plan(actions: Plan, top_k: int | None = None) -> _Watched:
         return _Watched(Planned(actions, top_k, first_looks, EVERY_STEP))
 
     constant = [(action,) * spec.max_steps for action in ACTIONS]
-    drawn = [_random_actions(question, spec, number) for number in range(spec.explorations)]
+    drawn = _random_plans(question, spec, constant)
     sizes = [size for size in SIZES if size != spec.top_k]
     return [
         *map(plan, [*constant, *drawn]),
@@ -191,9 +192,17 @@ def _plans(question: Question, spec: CalibrateSpec) -> list[_Watched]:
     ]
 
 
-def _random_actions(question: Question, spec: CalibrateSpec, number: int) -> tuple[Action, ...]:
-    rng = derived_rng(spec.seed, question.id, number, "explore")
-    return tuple(rng.choice(ACTIONS) for _ in range(spec.max_steps))
+def _random_plans(question: Question, spec: CalibrateSpec, known: Sequence[Plan]) -> list[Plan]:
+    """``explorations`` different plans beside those that are ``known``; fewer where there are not
+    so many, which is everything then."""
+    n_plans = min(len(known) + spec.explorations, len(ACTIONS) ** spec.max_steps)
+    rng = derived_rng(spec.seed, question.id, "explore")
+    plans = list(dict.fromkeys(known))
+    while len(plans) < n_plans:
+        drawn = tuple(rng.choice(ACTIONS) for _ in range(spec.max_steps))
+        if drawn not in plans:
+            plans.append(drawn)
+    return plans[len(known) :]
 
 
 def _explored(question: Question, plans: Sequence[_Watched], spec: CalibrateSpec) -> Explored:

@@ -2,7 +2,8 @@
 
 State: the bucket of p-hat, and how many retrievals and reasoning steps were taken. Reward of
 stopping: p-hat, as far as it came true in its bucket. Transitions: as often as the calibration has
-seen them, smoothed.
+seen them, smoothed. Where deciding so does not pay on questions left out, the best plan is followed
+(`argo_ml.policies.best_plan`).
 """
 
 from __future__ import annotations
@@ -16,9 +17,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from argo_ml.calibration.exploration import Edge, edges
-from argo_ml.calibration.record import Calibration
-from argo_ml.policies.base import Decision, Look, State
+from argo_ml.calibration.exploration import edges
+from argo_ml.calibration.record import Calibration, Node
+from argo_ml.policies.base import Decision, Look, Policy, State
+from argo_ml.policies.best_plan import (
+    LOOKS,
+    Deciding,
+    deciding_pays,
+    follow_best_plan,
+    within,
+)
 from argo_ml.policies.context import ActionPrices, PolicyContext
 from argo_ml.types import Action, Expectation, StopReason
 
@@ -29,7 +37,6 @@ FEWEST = 25
 SMOOTHING = 8.0
 """How many transitions a coarser state's distribution counts for (Dirichlet prior)."""
 ACTIONS = (Action.RETRIEVE, Action.REASON)
-LOOKS = frozenset({Look.ANSWER, Look.VECTOR})
 
 Counts = tuple[int, int]
 """Retrievals and reasoning steps so far."""
@@ -81,18 +88,31 @@ class ArgoCalibrated:
         if row is None:
             expected = Expectation(confidence)
             return Decision(Action.STOP, StopReason.POLICY, expected=expected)
-        values = row[bisect_right(self.bounds, confidence)]
+        values = row[_bucket(self.bounds, confidence)]
         expected = Expectation(confidence, values.gain)
         reason = StopReason.POLICY if values.best is Action.STOP else None
         return Decision(values.best, reason, expected=expected)
 
 
-def argo_calibrated(context: PolicyContext) -> ArgoCalibrated:
+def argo_calibrated(context: PolicyContext) -> Policy:
     """Solve the estimated process at the cell's price; no model is asked."""
-    calibration = context.calibrated
+    calibration, prices = context.calibrated, context.prices
     horizon = min(calibration.horizon, context.max_steps)
-    process = estimate_process(calibration)
-    return ArgoCalibrated(calibration, process.bounds, process.solve(context.prices, horizon))
+
+    def fit(nodes: Sequence[Node]) -> Deciding:
+        process = estimate_process(nodes)
+        table = process.solve(prices, horizon)
+
+        def decide(node: Node) -> Action:
+            row = table.get(_counts(node))
+            return row[_bucket(process.bounds, node.confidence)].best if row else Action.STOP
+
+        return decide
+
+    if not deciding_pays(within(calibration.nodes, horizon), fit, prices):
+        return follow_best_plan(calibration, prices, horizon)
+    process = estimate_process(calibration.nodes)
+    return ArgoCalibrated(calibration, process.bounds, process.solve(prices, horizon))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,17 +163,18 @@ class Process:
         return np.zeros((n_buckets, n_buckets))
 
 
-def estimate_process(calibration: Calibration) -> Process:
-    confidences = np.array([node.confidence for node in calibration.nodes])
+def estimate_process(nodes: Sequence[Node]) -> Process:
+    """From the explored histories of questions."""
+    confidences = np.array([node.confidence for node in nodes])
     bounds = bucket_bounds(confidences)
     buckets = np.searchsorted(bounds, confidences, side="right")
     n_buckets = len(bounds) + 1
     seen: dict[tuple[Action, Counts], Floats] = {}
-    for edge in edges(calibration.nodes):
-        key = edge.action, _counts(edge)
+    for edge in edges(nodes):
+        key = edge.action, _counts(edge.before)
         found = seen.setdefault(key, np.zeros((n_buckets, n_buckets)))
         found[_bucket(bounds, edge.before.confidence), _bucket(bounds, edge.after.confidence)] += 1
-    correct = np.array([node.correct for node in calibration.nodes], dtype=float)
+    correct = np.array([node.correct for node in nodes], dtype=float)
     rewards = np.array(
         [_reward(confidences[inside], correct[inside]) for inside in _insides(buckets, n_buckets)]
     )
@@ -193,9 +214,8 @@ def _bucket(bounds: Sequence[float], confidence: float) -> int:
     return bisect_right(bounds, confidence)
 
 
-def _counts(edge: Edge) -> Counts:
-    actions = edge.before.actions
-    return actions.count(Action.RETRIEVE.value), actions.count(Action.REASON.value)
+def _counts(node: Node) -> Counts:
+    return node.actions.count(Action.RETRIEVE.value), node.actions.count(Action.REASON.value)
 
 
 def _next(counts: Counts, action: Action) -> Counts:

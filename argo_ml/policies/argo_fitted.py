@@ -2,7 +2,8 @@
 
 An action's benefit is u = correct after - correct now, in {-1, 0, 1}, and what acting on from
 there is worth, discounted. Fitted backwards from the horizon (fitted Q-iteration, Ernst, Geurts and
-Wehenkel 2005), for the cell's price, on what the calibration has explored.
+Wehenkel 2005), for the cell's price, on what the calibration has explored. Where deciding so does
+not pay on questions left out, the best plan is followed (`argo_ml.policies.best_plan`).
 """
 
 from __future__ import annotations
@@ -15,9 +16,16 @@ import numpy as np
 
 from argo_ml.calibration.exploration import Edge, edges
 from argo_ml.calibration.fitted_models import LinearModel
-from argo_ml.calibration.record import Calibration
-from argo_ml.policies.argo_calibrated import ACTIONS, LOOKS
-from argo_ml.policies.base import Decision, Look, State
+from argo_ml.calibration.record import Calibration, Node
+from argo_ml.policies.argo_calibrated import ACTIONS
+from argo_ml.policies.base import Decision, Look, Policy, State
+from argo_ml.policies.best_plan import (
+    LOOKS,
+    Deciding,
+    deciding_pays,
+    follow_best_plan,
+    within,
+)
 from argo_ml.policies.context import ActionPrices, PolicyContext
 from argo_ml.types import Action, Expectation, StopReason
 
@@ -37,6 +45,12 @@ class Gains:
             Action.RETRIEVE: self.retrieve.value(inputs) - prices.of(Action.RETRIEVE),
             Action.REASON: self.reason.value(inputs) - prices.of(Action.REASON),
         }
+
+    def best(self, inputs: Sequence[float], prices: ActionPrices) -> tuple[Action, float]:
+        """The action that adds most to stopping, and how much; stopping, where none adds any."""
+        net = self.net(inputs, prices)
+        best = max(net, key=net.__getitem__)
+        return (best, net[best]) if net[best] > 0 else (Action.STOP, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +72,45 @@ class ArgoFitted:
         confidence = self.calibration.probability.probability(inputs)
         if len(state.steps) >= len(self.gains):
             return _stop(Expectation(confidence))
-        net = self.gains[len(state.steps)].net(inputs, self.prices)
-        best = max(net, key=net.__getitem__)
-        if net[best] <= 0:
-            return _stop(Expectation(confidence, 0.0))
-        return Decision(best, expected=Expectation(confidence, net[best]))
+        action, gain = self.gains[len(state.steps)].best(inputs, self.prices)
+        if action is Action.STOP:
+            return _stop(Expectation(confidence, gain))
+        return Decision(action, expected=Expectation(confidence, gain))
 
 
-def argo_fitted(context: PolicyContext) -> ArgoFitted:
+def argo_fitted(context: PolicyContext) -> Policy:
     """Fit the benefits at the cell's price; no model is asked."""
     calibration, prices = context.calibrated, context.prices
     horizon = min(calibration.horizon, context.max_steps)
     gamma = context.solution.spec.gamma
-    return ArgoFitted(calibration, prices, fit_gains(calibration, prices, horizon, gamma))
+
+    def fit(nodes: Sequence[Node]) -> Deciding:
+        gains = fit_gains(nodes, prices, horizon, gamma)
+
+        def decide(node: Node) -> Action:
+            n_steps = len(node.actions)
+            if n_steps >= len(gains):
+                return Action.STOP
+            action, _ = gains[n_steps].best(node.features, prices)
+            return action
+
+        return decide
+
+    if not deciding_pays(within(calibration.nodes, horizon), fit, prices):
+        return follow_best_plan(calibration, prices, horizon)
+    return ArgoFitted(calibration, prices, fit_gains(calibration.nodes, prices, horizon, gamma))
 
 
 def fit_gains(
-    calibration: Calibration, prices: ActionPrices, horizon: int, gamma: float
+    nodes: Sequence[Node], prices: ActionPrices, horizon: int, gamma: float
 ) -> tuple[Gains, ...]:
     """Benefits at 0, 1, ... steps taken, fitted from the last to the first.
 
     ``gamma`` discounts what is gained after the action itself.
     """
+    n_features = len(nodes[0].features)
     by_step: dict[int, list[Edge]] = {n_steps: [] for n_steps in range(horizon)}
-    for edge in edges(calibration.nodes):
+    for edge in edges(nodes):
         if len(edge.before.actions) < horizon:
             by_step[len(edge.before.actions)].append(edge)
     fitted: list[Gains] = []
@@ -91,7 +120,7 @@ def fit_gains(
         for action in ACTIONS:
             taken = [edge for edge in by_step[n_steps] if edge.action is action]
             targets = [_benefit(edge, onward, prices, gamma) for edge in taken]
-            models[action] = _fit(taken, targets, len(calibration.feature_names))
+            models[action] = _fit(taken, targets, n_features)
         fitted.insert(0, Gains(models[Action.RETRIEVE], models[Action.REASON]))
     return tuple(fitted)
 

@@ -59,6 +59,28 @@ def test_a_step_that_leaves_the_answer_agrees_with_it() -> None:
     assert value("change", state_of((REASONED, UNSURE))) == 0.0
 
 
+def test_evidence_mentions_a_choice_as_words_of_its_own() -> None:
+    question = replace(QUESTION, text="In which period?", choices=("4", "6", ".pe", "Lima"))
+    passage = Passage("p", "It was found in 1946, in period 6, by people of lima (.pe).")
+    step = replace(RETRIEVED, evidence=(Evidence(passage, 0.8),))
+
+    def seeing(choice: int) -> State:
+        answers = (UNSURE, AnswerNow(Answer(question.choices[choice], choice), (0.25,) * 4))
+        return State(question, 0.0, (step,), Sights(answers))
+
+    assert [value("answer_in_evidence", seeing(number)) for number in range(4)] == [0, 1, 1, 1]
+    assert value("others_in_evidence", seeing(0)) == 1.0
+    assert value("others_in_evidence", seeing(1)) == pytest.approx(2 / 3)
+    assert value("numeric_choices", seeing(0)) == 0.5
+
+
+def test_a_text_without_choices_has_no_others() -> None:
+    question = Question("q", "Who?", answers=("Lima",))
+    state = State(question, 0.0, (RETRIEVED,), Sights((None, AnswerNow(Answer("lima")))))
+    assert value("answer_in_evidence", state) == 1.0
+    assert (value("others_in_evidence", state), value("numeric_choices", state)) == (0.0, 0.0)
+
+
 def test_counts_are_of_all_steps() -> None:
     state = state_of((RETRIEVED, SURE), (REASONED, SURE), (FAILED, SURE))
     names = ("n_steps", "n_retrieve", "n_reason", "n_failed")

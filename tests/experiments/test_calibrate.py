@@ -92,6 +92,13 @@ def test_outcomes_are_those_of_the_states_that_the_plans_end_in(made: Made) -> N
         assert {"retrieve_1", "retrieve_5"} <= question.outcomes.keys()
 
 
+def test_random_plans_differ_until_everything_was_explored(made: Made) -> None:
+    spec = build(CalibrateSpec, {**made.common, "explorations": 9})
+    nodes = run_calibration(spec).calibration.nodes
+    # 1 + 2 + 4 histories of at most two steps, of each of 12 questions.
+    assert len(nodes) == len({(node.question, node.actions) for node in nodes}) == 12 * 7
+
+
 def test_the_run_keeps_everything(made: Made, tmp_path: Path) -> None:
     run = made.client.get_run(made.found.run_id)
     assert (run.info.status, run.data.tags["argo.kind"]) == ("FINISHED", "calibration")

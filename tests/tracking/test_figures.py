@@ -174,6 +174,17 @@ def test_cell_figures_are_drawn(results: Results, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"policy.png", "actions.png"}
 
 
+def test_a_cell_that_does_not_act_by_the_process_has_no_figure_of_it(
+    results: Results, tmp_path: Path
+) -> None:
+    cell = results.row("random")[1]
+    table = cell.policy.model_copy(update={"policy_value": None, "policy_regret": None})
+
+    save_cell_figures(cell.model_copy(update={"policy": table}), tmp_path)
+
+    assert {path.name for path in tmp_path.iterdir()} == {"actions.png"}
+
+
 def test_cell_whose_questions_took_no_step_is_drawn(results: Results, tmp_path: Path) -> None:
     cell = results.cells[0]
     rows = tuple(row.model_copy(update={"actions": ()}) for row in cell.questions)

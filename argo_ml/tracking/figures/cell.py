@@ -17,9 +17,10 @@ _DPI = 120
 
 
 def save_cell_figures(result: CellResult, folder: Path) -> None:
-    """Draw ``policy`` and ``actions`` into ``folder``."""
+    """Draw ``actions`` into ``folder``, and ``policy`` for a cell that acts by the process."""
     with styled():
-        save(_policy(result), folder, "policy", _FORMATS, _DPI)
+        if result.policy.policy_value is not None:
+            save(_policy(result), folder, "policy", _FORMATS, _DPI)
         save(_actions(result), folder, "actions", _FORMATS, _DPI)
 
 
@@ -37,9 +38,9 @@ def _policy(result: CellResult) -> Figure:
     _mark_thresholds(axes, table)
     axes.set_xlabel("progress U")
     axes.set_ylabel("value (quality - price, discounted)")
-    own = "" if table.policy_value is None else f", by {result.strategy} {table.policy_value:.3f}"
     axes.set_title(
-        f"Policy at $c_r$ = {result.retrieval_cost:.4g}: V from U = 0 is {table.value[0]:.3f}{own}"
+        f"Policy at $c_r$ = {result.retrieval_cost:.4g}: V from U = 0 is {table.value[0]:.3f}, "
+        f"by {result.strategy} {table.policy_value:.3f}"
     )
     legend_below(figure)
     return figure

@@ -1,0 +1,141 @@
+"""Whether deciding by the question pays on what a calibration explored, and what to do if not.
+
+What is fitted on few questions may follow chance. A policy is therefore judged on questions that it
+was not fitted on, against the best plan made without seeing the question; where it earns no more,
+the plan is followed: a choice by cross-validation (Stone 1974). Where nothing can be told from the
+question, the plan is the better fixed strategy.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from argo_ml.calibration.record import Calibration, Node
+from argo_ml.policies.base import Decision, Look, State
+from argo_ml.policies.context import ActionPrices
+from argo_ml.policies.planned import NO_LOOKS
+from argo_ml.types import Action, Expectation, StopReason
+
+N_FOLDS = 5
+ROUNDING = 1e-9
+"""Of utilities that are equal but for the order in which prices were added up."""
+LOOKS = frozenset({Look.ANSWER, Look.VECTOR})
+"""What is seen before every decision of a policy that decides by p-hat or its features."""
+
+Deciding = Callable[[Node], Action]
+Fit = Callable[[Sequence[Node]], Deciding]
+Plan = tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BestPlan:
+    """Takes the actions of ``plan`` whatever it sees, then stops.
+
+    ``gains`` is what the rest of the plan adds to stopping, by the number of steps taken. What it
+    would see is looked at only where looking costs nothing (``watching``), so that p-hat is on
+    record.
+    """
+
+    calibration: Calibration
+    plan: Plan
+    gains: tuple[float, ...]
+    watching: bool
+
+    def looks(self, state: State) -> frozenset[Look]:
+        return LOOKS if self.watching else NO_LOOKS
+
+    def decide(self, state: State, rng: random.Random) -> Decision:
+        n_steps = len(state.steps)
+        confidence = self.calibration.confidence(state) if self.watching else None
+        if n_steps >= len(self.plan):
+            return Decision(
+                Action.STOP, StopReason.POLICY, expected=Expectation(confidence, gain=0.0)
+            )
+        return Decision(self.plan[n_steps], expected=Expectation(confidence, self.gains[n_steps]))
+
+
+def follow_best_plan(calibration: Calibration, prices: ActionPrices, horizon: int) -> BestPlan:
+    nodes = within(calibration.nodes, horizon)
+    watching = prices.probe == 0.0
+    values = _plan_values(nodes, replace(prices, probe=0.0))
+    plan = best_plan(nodes, prices)
+    gains = []
+    for n_steps in range(len(plan)):
+        # What was paid until here is gone whether or not the plan goes on.
+        gains.append(values[plan] - values[plan[:n_steps]])
+    return BestPlan(calibration, plan, tuple(gains), watching)
+
+
+def deciding_pays(nodes: Sequence[Node], fit: Fit, prices: ActionPrices) -> bool:
+    """Whether what ``fit`` makes earns more than the best plan.
+
+    Both are made from four fifths of the questions, and judged on the others, in turn.
+    """
+    differences: list[float] = []
+    for fold in range(N_FOLDS):
+        fitted_on = [node for node in nodes if node.question % N_FOLDS != fold]
+        held_out = [node for node in nodes if node.question % N_FOLDS == fold]
+        if not fitted_on or not held_out:
+            continue
+        mine = earned(held_out, fit(fitted_on), prices)
+        plan = best_plan(fitted_on, prices)
+        plain = earned(held_out, _following(plan), replace(prices, probe=0.0))
+        differences += [mine[question] - plain[question] for question in mine]
+    return math.fsum(differences) > ROUNDING * len(differences)
+
+
+def earned(nodes: Sequence[Node], decide: Deciding, prices: ActionPrices) -> dict[int, float]:
+    """Right answer minus prices paid, by question, where ``decide`` decides at every node.
+
+    A walk ends where the exploration has not been; the action that leads there is not paid.
+    """
+    by_place = {(node.question, node.actions): node for node in nodes}
+    utilities = {}
+    for node in nodes:
+        if node.actions:
+            continue
+        here, paid = node, 0.0
+        while (action := decide(here)) is not Action.STOP:
+            after = by_place.get((here.question, (*here.actions, action.value)))
+            if after is None:
+                break
+            here, paid = after, paid + prices.of(action)
+        utilities[node.question] = here.correct - paid
+    return utilities
+
+
+def best_plan(nodes: Sequence[Node], prices: ActionPrices) -> Plan:
+    """Of the plans that were explored for every question, that which earned most; of equals the
+    shortest. It needs no look."""
+    values = _plan_values(nodes, replace(prices, probe=0.0))
+    return max(sorted(values, key=len), key=values.__getitem__)
+
+
+def within(nodes: Sequence[Node], horizon: int) -> list[Node]:
+    """Those that at most ``horizon`` steps lead to."""
+    return [node for node in nodes if len(node.actions) <= horizon]
+
+
+def _plan_values(nodes: Sequence[Node], prices: ActionPrices) -> dict[Plan, float]:
+    """Mean utility of the plans that were explored for every question."""
+    n_seen = Counter(node.actions for node in nodes)
+    n_correct = Counter(node.actions for node in nodes if node.correct)
+    n_questions = n_seen[()]
+    values = {}
+    for names, count in n_seen.items():
+        if count == n_questions:
+            plan = tuple(map(Action, names))
+            values[plan] = n_correct[names] / n_questions - sum(map(prices.of, plan))
+    return values
+
+
+def _following(plan: Plan) -> Deciding:
+    def decide(node: Node) -> Action:
+        n_steps = len(node.actions)
+        return plan[n_steps] if n_steps < len(plan) else Action.STOP
+
+    return decide

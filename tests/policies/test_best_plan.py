@@ -1,0 +1,166 @@
+"""Walking explored histories by hand, and when the question is worth looking at."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+
+from argo_ml.calibration import Calibration, LinearModel, Node, ProbabilityModel
+from argo_ml.calibration.record import Projection
+from argo_ml.policies.argo_calibrated import argo_calibrated
+from argo_ml.policies.argo_fitted import argo_fitted
+from argo_ml.policies.base import Policy, State, looks_of
+from argo_ml.policies.best_plan import (
+    LOOKS,
+    BestPlan,
+    Deciding,
+    best_plan,
+    deciding_pays,
+    earned,
+    follow_best_plan,
+    within,
+)
+from argo_ml.policies.context import ActionPrices, PolicyContext
+from argo_ml.policies.mdp import MDPSpec, solve
+from argo_ml.types import Action, Question
+
+PRICES = ActionPrices(retrieve=0.2, reason=0.02)
+NAMES = {"r": "retrieve", "p": "reason"}
+STATE = State(Question(id="q", text="Which?"))
+
+
+def node(question: int, letters: str, correct: bool, confidence: float = 0.5) -> Node:
+    return Node(
+        question=question,
+        actions=tuple(NAMES[letter] for letter in letters),
+        features=(confidence,),
+        correct=correct,
+        confidence=confidence,
+    )
+
+
+def nodes(questions: Sequence[dict[str, bool]]) -> list[Node]:
+    return [
+        node(number, letters, correct)
+        for number, steps in enumerate(questions)
+        for letters, correct in steps.items()
+    ]
+
+
+def retrieve_once(here: Node) -> Action:
+    return Action.STOP if here.actions else Action.RETRIEVE
+
+
+def always_retrieve(here: Node) -> Action:
+    return Action.RETRIEVE
+
+
+def test_a_walk_pays_for_what_it_takes_and_ends_where_nobody_has_been() -> None:
+    explored = nodes([{"": False, "r": True}, {"": True, "r": False, "rr": True}])
+    assert earned(explored, retrieve_once, PRICES) == pytest.approx({0: 1 - 0.2, 1: 0 - 0.2})
+    assert earned(explored, always_retrieve, PRICES) == pytest.approx({0: 1 - 0.2, 1: 1 - 0.4})
+    probed = ActionPrices(retrieve=0.2, reason=0.02, probe=0.05)
+    assert earned(explored, retrieve_once, probed) == pytest.approx({0: 0.75, 1: -0.25})
+
+
+def test_best_plan_is_of_those_that_every_question_was_explored_with() -> None:
+    explored = nodes(
+        [{"": False, "r": True, "p": False, "rr": True}, {"": False, "r": True, "p": True}]
+    )
+    assert best_plan(explored, PRICES) == (Action.RETRIEVE,)  # 1 - 0.2 against 0.5 - 0.02
+    assert best_plan(explored, ActionPrices(0.6, 0.02)) == (Action.REASON,)
+    assert best_plan(explored, ActionPrices(1.5, 0.6)) == ()
+
+
+def test_of_equal_plans_the_shortest_is_best() -> None:
+    explored = nodes([{"": True, "r": True}])
+    assert best_plan(explored, ActionPrices(0.0, 0.0)) == ()
+
+
+def known_and_unknown(honest: bool) -> Iterator[Node]:
+    """Half of 100 questions are known; p-hat tells which, or nothing. A retrieval always helps."""
+    for number in range(100):
+        known = number % 2 == 0
+        confidence = 0.5 if not honest else 0.9 if known else 0.1
+        yield node(number, "", known, confidence)
+        yield node(number, "r", True, 0.95)
+        yield node(number, "p", known, confidence)
+
+
+def by_confidence(fitted_on: Sequence[Node]) -> Deciding:
+    def decide(here: Node) -> Action:
+        unsure = here.confidence < 0.5 and not here.actions
+        return Action.RETRIEVE if unsure else Action.STOP
+
+    return decide
+
+
+def test_deciding_pays_where_the_signal_is_honest() -> None:
+    assert deciding_pays(list(known_and_unknown(honest=True)), by_confidence, PRICES)
+
+
+def test_deciding_does_not_pay_where_it_changes_nothing() -> None:
+    # Never unsure: it answers at once, while retrieving pays.
+    assert not deciding_pays(list(known_and_unknown(honest=False)), by_confidence, PRICES)
+    # The same as the best plan is not better.
+    explored = list(known_and_unknown(honest=False))
+    assert not deciding_pays(explored, lambda _: retrieve_once, PRICES)
+
+
+def calibration(explored: Sequence[Node]) -> Calibration:
+    linear = LinearModel(means=(0.0,), scales=(1.0,), weights=(1.0,), intercept=0.0)
+    probability = ProbabilityModel(linear=linear, mapped_by="platt", base_rate=0.5, brier={})
+    return Calibration(
+        spec={},
+        digests={},
+        horizon=2,
+        feature_names=("confidence",),
+        projection=Projection(),
+        probability=probability,
+        gains={},
+        questions=(),
+        nodes=tuple(explored),
+    )
+
+
+def context(explored: Sequence[Node], retrieval_cost: float, probe: float = 0.0) -> PolicyContext:
+    spec = MDPSpec(retrieval_cost=retrieval_cost, reason_cost=0.02)
+    return PolicyContext(solve(spec), probe_cost=probe, calibration=calibration(explored))
+
+
+@pytest.mark.parametrize("strategy", [argo_calibrated, argo_fitted])
+def test_without_a_signal_the_best_plan_is_followed(
+    strategy: Callable[[PolicyContext], Policy],
+) -> None:
+    explored = list(known_and_unknown(honest=False))
+    cheap = strategy(context(explored, 0.2))
+    assert isinstance(cheap, BestPlan)
+    assert (cheap.plan, cheap.gains) == ((Action.RETRIEVE,), (pytest.approx(0.5 - 0.2),))
+    dear = strategy(context(explored, 0.7))
+    assert isinstance(dear, BestPlan)
+    assert dear.plan == ()
+    assert not isinstance(strategy(context(list(known_and_unknown(honest=True)), 0.2)), BestPlan)
+
+
+def test_a_plan_is_followed_without_looks_where_they_cost() -> None:
+    explored = list(known_and_unknown(honest=False))
+    free = follow_best_plan(calibration(explored), PRICES, horizon=1)
+    assert looks_of(free)(STATE) == LOOKS
+    priced = follow_best_plan(calibration(explored), ActionPrices(0.2, 0.02, 0.01), horizon=1)
+    assert looks_of(priced)(STATE) == frozenset()
+    decision = priced.decide(STATE, random.Random(0))
+    assert decision.action is Action.RETRIEVE
+    assert decision.expected.confidence is None
+    assert decision.expected.gain == pytest.approx(0.5 - 0.2)
+
+
+def test_nodes_beyond_the_horizon_are_left_out() -> None:
+    explored = nodes([{"": False, "r": False, "rr": True}])
+    assert [each.actions for each in within(explored, 1)] == [(), ("retrieve",)]
+    assert follow_best_plan(calibration(explored), PRICES, horizon=1).plan == ()
+    assert follow_best_plan(calibration(explored), PRICES, horizon=2).plan == (
+        Action.RETRIEVE,
+        Action.RETRIEVE,
+    )
