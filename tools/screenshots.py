@@ -5,7 +5,7 @@
 
 Starts `mlflow ui` on the store, and fails where the interface does not show what it should: the
 sweep with its cells nested, the cells side by side, and Graph 1.A among the artifacts; the study
-with its trials nested and sorted by utility, and their parallel coordinates.
+with its trials nested, the trials sorted by utility, and their parallel coordinates.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -56,11 +57,11 @@ def main() -> None:
 
 
 def picture_sweep(page: Page, url: str, client: MlflowClient, sweep: str, folder: Path) -> None:
-    experiment = client.get_run(sweep).info.experiment_id
+    run = client.get_run(sweep)
+    experiment = run.info.experiment_id
     cells = children(client, experiment, sweep)
-    names = sorted(cell.info.run_name for cell in cells)
     compared = [cell.info.run_id for cell in cells if cell.data.params["retrieval_cost"] == "0.02"]
-    nested(page, url, experiment, names)
+    nested(page, url, run, cells)
     page.screenshot(path=folder / "mlflow_sweep.png", clip=SHOWN)
     side_by_side(page, url, experiment, compared)
     page.screenshot(path=folder / "mlflow_compare.png", clip=SHOWN)
@@ -69,16 +70,17 @@ def picture_sweep(page: Page, url: str, client: MlflowClient, sweep: str, folder
 
 
 def picture_study(page: Page, url: str, client: MlflowClient, study: str, folder: Path) -> None:
-    experiment = client.get_run(study).info.experiment_id
-    trials = [run for run in children(client, experiment, study) if run.data.tags[KIND] == "trial"]
-    best = max(trials, key=lambda run: run.data.metrics.get("utility", float("-inf")))
-    page.goto(
-        f"{url}/#/experiments/{experiment}/runs?orderByKey=metrics.%60utility%60&orderByAsc=false"
-    )
-    page.get_by_text(best.info.run_name, exact=True).first.wait_for()
-    page.wait_for_timeout(SETTLE_MS)
+    run = client.get_run(study)
+    experiment = run.info.experiment_id
+    found = children(client, experiment, study)
+    trials = [child for child in found if child.data.tags[KIND] == "trial"]
+    nested(page, url, run, found)
     page.screenshot(path=folder / "mlflow_study.png", clip=SHOWN)
-    side_by_side(page, url, experiment, [run.info.run_id for run in trials])
+    by_utility(page, url, experiment, study)
+    best = max(trials, key=lambda trial: trial.data.metrics.get("utility", float("-inf")))
+    page.get_by_text(best.info.run_name, exact=True).first.wait_for()
+    page.screenshot(path=folder / "mlflow_trials.png", clip=SHOWN)
+    side_by_side(page, url, experiment, [trial.info.run_id for trial in trials])
     page.screenshot(path=folder / "mlflow_parallel.png", clip=SHOWN)
 
 
@@ -105,12 +107,33 @@ def interface(store: str) -> Iterator[str]:
         process.wait()
 
 
-def nested(page: Page, url: str, experiment: str, names: list[str]) -> None:
-    """The runs of the experiment, the sweep's cells below it."""
-    page.goto(f"{url}/#/experiments/{experiment}/runs")
-    page.get_by_text("sweep small").first.wait_for()
-    page.locator("[role=row]", has_text="sweep small").last.locator("button, svg").first.click()
-    page.get_by_text(names[0], exact=True).first.wait_for()
+def nested(page: Page, url: str, parent: Run, below: list[Run]) -> None:
+    """The runs of the experiment, those ``below`` the ``parent`` under it."""
+    page.goto(f"{url}/#/experiments/{parent.info.experiment_id}/runs")
+    shown = parent.info.run_name
+    row = page.locator("[role=row]", has=page.locator(f"a[href*='{parent.info.run_id}']"))
+    page.get_by_text(shown).first.wait_for()
+    row.first.locator("button, svg").first.click()
+    newest = max(below, key=lambda run: run.info.start_time)
+    page.get_by_text(newest.info.run_name, exact=True).first.wait_for()
+    page.wait_for_timeout(SETTLE_MS)
+
+
+def by_utility(page: Page, url: str, experiment: str, parent: str) -> None:
+    """The runs below ``parent``, the best first, with their utility."""
+    wanted = quote(f"tags.`mlflow.parentRunId` = '{parent}' and tags.`{KIND}` = 'trial'")
+    order = "orderByKey=metrics.%60utility%60&orderByAsc=false"
+    page.goto(f"{url}/#/experiments/{experiment}/runs?searchFilter={wanted}&{order}")
+    page.get_by_role("button", name="Columns").click()
+    page.get_by_placeholder("Search columns").fill("utility")
+    page.get_by_text("Metrics (1)").wait_for()
+    page.locator("[class*=tree-checkbox]").first.click()
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(SETTLE_MS)
+    page.evaluate(
+        "document.querySelectorAll('.ag-center-cols-viewport, .ag-body-horizontal-scroll-viewport')"
+        ".forEach(part => part.scrollLeft = part.scrollWidth)"
+    )
     page.wait_for_timeout(SETTLE_MS)
 
 

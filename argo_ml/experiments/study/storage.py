@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sqlite3
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -188,13 +189,17 @@ def in_states(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:
 
 
 def save_copy(study: optuna.Study, path: Path) -> None:
-    """The study alone as an SQLite storage of its own, which optuna-dashboard opens."""
+    """The study alone as an SQLite storage of its own, which optuna-dashboard opens: one file."""
+    copied = _open(f"sqlite:///{path}", None)
     with _silently():
         optuna.copy_study(
-            from_study_name=study.study_name,
-            from_storage=study._storage,
-            to_storage=_open(f"sqlite:///{path}", None),
+            from_study_name=study.study_name, from_storage=study._storage, to_storage=copied
         )
+    copied.remove_session()
+    copied.engine.dispose()
+    # Until then the trials stand in the log beside the file.
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
 
 
 @contextlib.contextmanager

@@ -104,6 +104,21 @@ def test_a_sweep_takes_the_best_settings_as_its_parameters(
     assert spec.theta_star == report.best[0].settings["theta_star"]
 
 
+def test_the_copy_of_the_storage_is_one_file_that_optuna_opens(
+    finished: tuple[Problem, StudyReport], tmp_path: Path
+) -> None:
+    problem, report = finished
+    client = MlflowClient(problem.values["tracking_uri"])
+    names = [item.path for item in client.list_artifacts(report.study_id)]
+    assert [name for name in names if name.startswith("study.")] == ["study.sqlite"]
+    path = client.download_artifacts(report.study_id, "study.sqlite", str(tmp_path))
+    copied = optuna.load_study(study_name=None, storage=f"sqlite:///{path}")
+    assert [trial.values for trial in copied.trials] == [
+        trial.values for trial in stored(problem).trials
+    ]
+    assert len(copied.trials) == 12
+
+
 def test_the_same_command_again_runs_nothing_and_a_larger_one_goes_on(problem: Problem) -> None:
     report = run_study(problem.spec(n_trials=3))
     assert run_study(problem.spec(n_trials=3)) == report
