@@ -24,6 +24,10 @@ class Look(str, Enum):
     """The embedding of the question, which needs no call of the language model."""
 
 
+CONFIDENCE_LOOKS = frozenset({Look.ANSWER, Look.VECTOR})
+"""What p-hat is computed from."""
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerNow:
     """The answer that an episode would give; ``probabilities`` are those of its choices.

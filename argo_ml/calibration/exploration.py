@@ -18,9 +18,14 @@ class Edge:
     after: Node
 
 
+def by_place(nodes: Sequence[Node]) -> dict[tuple[int, tuple[str, ...]], Node]:
+    """By question and by the actions that led there."""
+    return {(node.question, node.actions): node for node in nodes}
+
+
 def edges(nodes: Sequence[Node]) -> Iterator[Edge]:
-    by_place = {(node.question, node.actions): node for node in nodes}
+    places = by_place(nodes)
     for node in nodes:
         if node.actions:
-            before = by_place[node.question, node.actions[:-1]]
+            before = places[node.question, node.actions[:-1]]
             yield Edge(before, Action(node.actions[-1]), node)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from argo_ml.calibration.exploration import edges
 from argo_ml.calibration.record import Calibration, GainEstimate, Node
 from argo_ml.types import Action
 
@@ -20,20 +21,18 @@ def estimate_gains(nodes: Sequence[Node]) -> dict[str, GainEstimate]:
 
     Steps of one question are averaged first, and questions resampled for the interval.
     """
-    by_place = {(node.question, node.actions): node for node in nodes}
     changes: dict[str, defaultdict[int, list[float]]] = {
         name: defaultdict(list) for name in ("delta_r", "delta_p", "p_s")
     }
-    for node in nodes:
-        if not node.actions:
+    for edge in edges(nodes):
+        question, succeeded = edge.after.question, edge.after.succeeded
+        change = edge.after.confidence - edge.before.confidence
+        if edge.action is Action.REASON:
+            changes["delta_p"][question].append(change)
             continue
-        change = node.confidence - by_place[node.question, node.actions[:-1]].confidence
-        if node.actions[-1] == Action.REASON.value:
-            changes["delta_p"][node.question].append(change)
-            continue
-        changes["p_s"][node.question].append(float(node.succeeded))
-        if node.succeeded:
-            changes["delta_r"][node.question].append(change)
+        changes["p_s"][question].append(float(succeeded))
+        if succeeded:
+            changes["delta_r"][question].append(change)
     return {name: _estimate(list(found.values())) for name, found in changes.items()}
 
 

@@ -33,14 +33,14 @@ from argo_ml.policies.base import Decision, Look, State
 from argo_ml.policies.gates.base import root_confidences
 from argo_ml.policies.planned import Planned
 from argo_ml.randomness import derived_rng
+from argo_ml.state import CONFIDENCE_LOOKS
 from argo_ml.tracking import runs
 from argo_ml.tracking.figures.calibration import save_calibration_figures
 from argo_ml.tracking.runs import TrackedRun, connect
 from argo_ml.types import Action, Question
 
 TRAJECTORIES = "trajectories.jsonl"
-EVERY_STEP = frozenset({Look.ANSWER, Look.VECTOR})
-EVERYTHING = EVERY_STEP | {Look.TENTATIVE}
+EVERYTHING = CONFIDENCE_LOOKS | {Look.TENTATIVE}
 WRITTEN = EVERYTHING | {Look.DRAFT, Look.SAMPLES}
 """Before the first step of a question without choices; of choices the scores say the same."""
 ACTIONS = (Action.RETRIEVE, Action.REASON)
@@ -181,7 +181,7 @@ def _plans(question: Question, spec: CalibrateSpec) -> list[_Watched]:
     first_looks = EVERYTHING if question.choices else WRITTEN
 
     def plan(actions: Plan, top_k: int | None = None) -> _Watched:
-        return _Watched(Planned(actions, top_k, first_looks, EVERY_STEP))
+        return _Watched(Planned(actions, top_k, first_looks, CONFIDENCE_LOOKS))
 
     constant = [(action,) * spec.max_steps for action in ACTIONS]
     drawn = _random_plans(question, spec, constant)
@@ -197,7 +197,7 @@ def _random_plans(question: Question, spec: CalibrateSpec, known: Sequence[Plan]
     so many, which is everything then."""
     n_plans = min(len(known) + spec.explorations, len(ACTIONS) ** spec.max_steps)
     rng = derived_rng(spec.seed, question.id, "explore")
-    plans = list(dict.fromkeys(known))
+    plans = [*known]
     while len(plans) < n_plans:
         drawn = tuple(rng.choice(ACTIONS) for _ in range(spec.max_steps))
         if drawn not in plans:

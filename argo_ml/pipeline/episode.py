@@ -21,12 +21,11 @@ from argo_ml.pipeline.requests import Requesting
 from argo_ml.policies.base import Decision, Look, Policy, State, looks_of
 from argo_ml.policies.progress import FixedGains, ProgressModel
 from argo_ml.randomness import deferred_rng
+from argo_ml.state import CONFIDENCE_LOOKS
 from argo_ml.types import Action, Answer, Outcome, Question, Step, StopReason, Usage
 
 ABSTENTION = Answer("", withheld=True)
 """What an episode answers that abstains."""
-MEASURING = frozenset({Look.ANSWER, Look.VECTOR})
-"""What progress is measured by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +132,8 @@ def run_episode(
 def _wanted(wanted: AbstractSet[Look], state: State, pipeline: Pipeline) -> AbstractSet[Look]:
     """What to look at; at the step limit only the answer, which is then the final one."""
     if pipeline.measure is not None:
-        wanted = wanted | MEASURING
-    return wanted & MEASURING if len(state.steps) >= pipeline.max_steps else wanted
+        wanted = wanted | CONFIDENCE_LOOKS
+    return wanted & CONFIDENCE_LOOKS if len(state.steps) >= pipeline.max_steps else wanted
 
 
 def _measured(state: State, pipeline: Pipeline) -> State:

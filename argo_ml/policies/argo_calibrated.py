@@ -20,14 +20,9 @@ from numpy.typing import NDArray
 from argo_ml.calibration.exploration import edges
 from argo_ml.calibration.record import Calibration, Node
 from argo_ml.policies.base import Decision, Look, Policy, State
-from argo_ml.policies.best_plan import (
-    LOOKS,
-    Deciding,
-    deciding_pays,
-    follow_best_plan,
-    within,
-)
+from argo_ml.policies.best_plan import fitted_where_it_pays
 from argo_ml.policies.context import ActionPrices, PolicyContext
+from argo_ml.state import CONFIDENCE_LOOKS
 from argo_ml.types import Action, Expectation, StopReason
 
 WIDTH = 0.1
@@ -79,19 +74,26 @@ class ArgoCalibrated:
     table: Mapping[Counts, tuple[Values, ...]]
 
     def looks(self, state: State) -> frozenset[Look]:
-        return LOOKS
+        return CONFIDENCE_LOOKS
 
     def decide(self, state: State, rng: random.Random) -> Decision:
         confidence = self.calibration.confidence(state)
         counts = state.count(Action.RETRIEVE), state.count(Action.REASON)
-        row = self.table.get(counts)
-        if row is None:
+        values = self._values(counts, confidence)
+        if values is None:
             expected = Expectation(confidence)
             return Decision(Action.STOP, StopReason.POLICY, expected=expected)
-        values = row[_bucket(self.bounds, confidence)]
         expected = Expectation(confidence, values.gain)
         reason = StopReason.POLICY if values.best is Action.STOP else None
         return Decision(values.best, reason, expected=expected)
+
+    def at(self, node: Node) -> Action:
+        values = self._values(_counts(node), node.confidence)
+        return Action.STOP if values is None else values.best
+
+    def _values(self, counts: Counts, confidence: float) -> Values | None:
+        row = self.table.get(counts)
+        return None if row is None else row[_bucket(self.bounds, confidence)]
 
 
 def argo_calibrated(context: PolicyContext) -> Policy:
@@ -99,20 +101,11 @@ def argo_calibrated(context: PolicyContext) -> Policy:
     calibration, prices = context.calibrated, context.prices
     horizon = min(calibration.horizon, context.max_steps)
 
-    def fit(nodes: Sequence[Node]) -> Deciding:
+    def fit(nodes: Sequence[Node]) -> ArgoCalibrated:
         process = estimate_process(nodes)
-        table = process.solve(prices, horizon)
+        return ArgoCalibrated(calibration, process.bounds, process.solve(prices, horizon))
 
-        def decide(node: Node) -> Action:
-            row = table.get(_counts(node))
-            return row[_bucket(process.bounds, node.confidence)].best if row else Action.STOP
-
-        return decide
-
-    if not deciding_pays(within(calibration.nodes, horizon), fit, prices):
-        return follow_best_plan(calibration, prices, horizon)
-    process = estimate_process(calibration.nodes)
-    return ArgoCalibrated(calibration, process.bounds, process.solve(prices, horizon))
+    return fitted_where_it_pays(calibration, prices, horizon, fit)
 
 
 @dataclass(frozen=True, slots=True)

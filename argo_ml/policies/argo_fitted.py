@@ -19,14 +19,9 @@ from argo_ml.calibration.fitted_models import LinearModel
 from argo_ml.calibration.record import Calibration, Node
 from argo_ml.policies.argo_calibrated import ACTIONS
 from argo_ml.policies.base import Decision, Look, Policy, State
-from argo_ml.policies.best_plan import (
-    LOOKS,
-    Deciding,
-    deciding_pays,
-    follow_best_plan,
-    within,
-)
+from argo_ml.policies.best_plan import fitted_where_it_pays
 from argo_ml.policies.context import ActionPrices, PolicyContext
+from argo_ml.state import CONFIDENCE_LOOKS
 from argo_ml.types import Action, Expectation, StopReason
 
 NEVER = -1.0
@@ -65,17 +60,23 @@ class ArgoFitted:
     gains: tuple[Gains, ...]
 
     def looks(self, state: State) -> frozenset[Look]:
-        return LOOKS
+        return CONFIDENCE_LOOKS
 
     def decide(self, state: State, rng: random.Random) -> Decision:
         inputs = self.calibration.inputs(state)
         confidence = self.calibration.probability.probability(inputs)
-        if len(state.steps) >= len(self.gains):
-            return _stop(Expectation(confidence))
-        action, gain = self.gains[len(state.steps)].best(inputs, self.prices)
-        if action is Action.STOP:
-            return _stop(Expectation(confidence, gain))
-        return Decision(action, expected=Expectation(confidence, gain))
+        action, gain = self._choice(len(state.steps), inputs)
+        reason = StopReason.POLICY if action is Action.STOP else None
+        return Decision(action, reason, expected=Expectation(confidence, gain))
+
+    def at(self, node: Node) -> Action:
+        action, _ = self._choice(len(node.actions), node.features)
+        return action
+
+    def _choice(self, n_steps: int, inputs: Sequence[float]) -> tuple[Action, float | None]:
+        if n_steps >= len(self.gains):
+            return Action.STOP, None
+        return self.gains[n_steps].best(inputs, self.prices)
 
 
 def argo_fitted(context: PolicyContext) -> Policy:
@@ -84,21 +85,10 @@ def argo_fitted(context: PolicyContext) -> Policy:
     horizon = min(calibration.horizon, context.max_steps)
     gamma = context.solution.spec.gamma
 
-    def fit(nodes: Sequence[Node]) -> Deciding:
-        gains = fit_gains(nodes, prices, horizon, gamma)
+    def fit(nodes: Sequence[Node]) -> ArgoFitted:
+        return ArgoFitted(calibration, prices, fit_gains(nodes, prices, horizon, gamma))
 
-        def decide(node: Node) -> Action:
-            n_steps = len(node.actions)
-            if n_steps >= len(gains):
-                return Action.STOP
-            action, _ = gains[n_steps].best(node.features, prices)
-            return action
-
-        return decide
-
-    if not deciding_pays(within(calibration.nodes, horizon), fit, prices):
-        return follow_best_plan(calibration, prices, horizon)
-    return ArgoFitted(calibration, prices, fit_gains(calibration.nodes, prices, horizon, gamma))
+    return fitted_where_it_pays(calibration, prices, horizon, fit)
 
 
 def fit_gains(
@@ -139,7 +129,3 @@ def _fit(taken: Sequence[Edge], targets: Sequence[float], n_features: int) -> Li
     from argo_ml.calibration.fitting import fit_ridge
 
     return fit_ridge([edge.before.features for edge in taken], targets)
-
-
-def _stop(expected: Expectation) -> Decision:
-    return Decision(Action.STOP, StopReason.POLICY, expected=expected)

@@ -11,24 +11,34 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
+from argo_ml.calibration.exploration import by_place
 from argo_ml.calibration.record import Calibration, Node
-from argo_ml.policies.base import Decision, Look, State
+from argo_ml.policies.base import Decision, Look, Policy, State
 from argo_ml.policies.context import ActionPrices
 from argo_ml.policies.planned import NO_LOOKS
+from argo_ml.state import CONFIDENCE_LOOKS
 from argo_ml.types import Action, Expectation, StopReason
 
 N_FOLDS = 5
 ROUNDING = 1e-9
 """Of utilities that are equal but for the order in which prices were added up."""
-LOOKS = frozenset({Look.ANSWER, Look.VECTOR})
-"""What is seen before every decision of a policy that decides by p-hat or its features."""
 
 Deciding = Callable[[Node], Action]
-Fit = Callable[[Sequence[Node]], Deciding]
 Plan = tuple[Action, ...]
+
+
+class Fitted(Policy, Protocol):
+    """A policy that was fitted on explored histories."""
+
+    def at(self, node: Node) -> Action:
+        """What it would do there."""
+
+
+Fit = Callable[[Sequence[Node]], Fitted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,7 @@ class BestPlan:
     watching: bool
 
     def looks(self, state: State) -> frozenset[Look]:
-        return LOOKS if self.watching else NO_LOOKS
+        return CONFIDENCE_LOOKS if self.watching else NO_LOOKS
 
     def decide(self, state: State, rng: random.Random) -> Decision:
         n_steps = len(state.steps)
@@ -59,18 +69,25 @@ class BestPlan:
 
 
 def follow_best_plan(calibration: Calibration, prices: ActionPrices, horizon: int) -> BestPlan:
-    nodes = within(calibration.nodes, horizon)
-    watching = prices.probe == 0.0
-    values = _plan_values(nodes, replace(prices, probe=0.0))
-    plan = best_plan(nodes, prices)
-    gains = []
-    for n_steps in range(len(plan)):
-        # What was paid until here is gone whether or not the plan goes on.
-        gains.append(values[plan] - values[plan[:n_steps]])
-    return BestPlan(calibration, plan, tuple(gains), watching)
+    values = _plan_values(within(calibration.nodes, horizon), prices)
+    plan = _best(values)
+    # What was paid until a step is gone whether or not the plan goes on.
+    gains = tuple(values[plan] - values[plan[:n_steps]] for n_steps in range(len(plan)))
+    return BestPlan(calibration, plan, gains, watching=prices.probe == 0.0)
 
 
-def deciding_pays(nodes: Sequence[Node], fit: Fit, prices: ActionPrices) -> bool:
+def fitted_where_it_pays(
+    calibration: Calibration, prices: ActionPrices, horizon: int, fit: Fit
+) -> Policy:
+    """What ``fit`` makes of the whole calibration, or the best plan."""
+    if deciding_pays(within(calibration.nodes, horizon), lambda nodes: fit(nodes).at, prices):
+        return fit(calibration.nodes)
+    return follow_best_plan(calibration, prices, horizon)
+
+
+def deciding_pays(
+    nodes: Sequence[Node], fit: Callable[[Sequence[Node]], Deciding], prices: ActionPrices
+) -> bool:
     """Whether what ``fit`` makes earns more than the best plan.
 
     Both are made from four fifths of the questions, and judged on the others, in turn.
@@ -93,14 +110,14 @@ def earned(nodes: Sequence[Node], decide: Deciding, prices: ActionPrices) -> dic
 
     A walk ends where the exploration has not been; the action that leads there is not paid.
     """
-    by_place = {(node.question, node.actions): node for node in nodes}
+    places = by_place(nodes)
     utilities = {}
     for node in nodes:
         if node.actions:
             continue
         here, paid = node, 0.0
         while (action := decide(here)) is not Action.STOP:
-            after = by_place.get((here.question, (*here.actions, action.value)))
+            after = places.get((here.question, (*here.actions, action.value)))
             if after is None:
                 break
             here, paid = after, paid + prices.of(action)
@@ -111,8 +128,7 @@ def earned(nodes: Sequence[Node], decide: Deciding, prices: ActionPrices) -> dic
 def best_plan(nodes: Sequence[Node], prices: ActionPrices) -> Plan:
     """Of the plans that were explored for every question, that which earned most; of equals the
     shortest. It needs no look."""
-    values = _plan_values(nodes, replace(prices, probe=0.0))
-    return max(sorted(values, key=len), key=values.__getitem__)
+    return _best(_plan_values(nodes, prices))
 
 
 def within(nodes: Sequence[Node], horizon: int) -> list[Node]:
@@ -121,7 +137,8 @@ def within(nodes: Sequence[Node], horizon: int) -> list[Node]:
 
 
 def _plan_values(nodes: Sequence[Node], prices: ActionPrices) -> dict[Plan, float]:
-    """Mean utility of the plans that were explored for every question."""
+    """Mean utility of the plans that were explored for every question, without looks."""
+    unprobed = replace(prices, probe=0.0)
     n_seen = Counter(node.actions for node in nodes)
     n_correct = Counter(node.actions for node in nodes if node.correct)
     n_questions = n_seen[()]
@@ -129,8 +146,12 @@ def _plan_values(nodes: Sequence[Node], prices: ActionPrices) -> dict[Plan, floa
     for names, count in n_seen.items():
         if count == n_questions:
             plan = tuple(map(Action, names))
-            values[plan] = n_correct[names] / n_questions - sum(map(prices.of, plan))
+            values[plan] = n_correct[names] / n_questions - sum(map(unprobed.of, plan))
     return values
+
+
+def _best(values: Mapping[Plan, float]) -> Plan:
+    return max(sorted(values, key=len), key=values.__getitem__)
 
 
 def _following(plan: Plan) -> Deciding:

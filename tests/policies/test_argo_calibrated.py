@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from explored_nodes import node
 
-from argo_ml.calibration import Calibration, LinearModel, Node, ProbabilityModel
-from argo_ml.calibration.record import Projection
+from argo_ml.calibration import Node
 from argo_ml.policies.argo_calibrated import (
     SMOOTHING,
     Process,
@@ -82,38 +82,18 @@ def test_buckets_are_wide_where_there_are_few_values() -> None:
     assert bucket_bounds(np.full(100, 0.3)) == ()
 
 
-def calibration(steps: dict[str, tuple[float, bool]], n_questions: int) -> Calibration:
+def nodes(steps: dict[str, tuple[float, bool]], n_questions: int) -> list[Node]:
     """Every question the same: confidence and correctness by actions such as ``rp``."""
-    names = {"r": "retrieve", "p": "reason"}
-    nodes = tuple(
-        Node(
-            question=question,
-            actions=tuple(names[letter] for letter in letters),
-            features=(confidence,),
-            correct=correct,
-            confidence=confidence,
-        )
+    return [
+        node(question, letters, correct, confidence)
         for question in range(n_questions)
         for letters, (confidence, correct) in steps.items()
-    )
-    linear = LinearModel(means=(0.0,), scales=(1.0,), weights=(1.0,), intercept=0.0)
-    probability = ProbabilityModel(linear=linear, mapped_by="platt", base_rate=0.5, brier={})
-    return Calibration(
-        spec={},
-        digests={},
-        horizon=2,
-        feature_names=("confidence",),
-        projection=Projection(),
-        probability=probability,
-        gains={},
-        questions=(),
-        nodes=nodes,
-    )
+    ]
 
 
 def test_transitions_are_counted_from_the_explored_histories() -> None:
     steps = {"": (0.2, False), "r": (0.8, True), "p": (0.2, False), "rr": (0.8, True)}
-    process = estimate_process(calibration(steps, n_questions=40).nodes)
+    process = estimate_process(nodes(steps, n_questions=40))
     low, high = 0, len(process.rewards) - 1
     # 80 states of p-hat 0.2 that are all wrong, 80 of 0.8 that are all right.
     assert process.rewards[low] == pytest.approx(SMOOTHING * 0.2 / (80 + SMOOTHING))
@@ -127,15 +107,15 @@ def test_a_fitted_benefit_is_what_the_step_adds_and_what_acting_on_is_worth() ->
     # The first retrieval alone changes nothing, the second one makes the answer right.
     steps = {"": (0.2, False), "r": (0.2, False), "rr": (0.9, True), "p": (0.2, False)}
     prices = ActionPrices(retrieve=0.1, reason=0.02)
-    first, second = fit_gains(calibration(steps, 20).nodes, prices, horizon=2, gamma=1.0)
+    first, second = fit_gains(nodes(steps, 20), prices, horizon=2, gamma=1.0)
     assert second.retrieve.value((0.2,)) == pytest.approx(1.0)
     assert first.retrieve.value((0.2,)) == pytest.approx(1.0 - 0.1)
     # Its features do not tell that reasoning was first, so that the second step is worth the same.
     assert first.reason.value((0.2,)) == pytest.approx(0.0 + 0.9)
-    discounted, _ = fit_gains(calibration(steps, 20).nodes, prices, horizon=2, gamma=0.5)
+    discounted, _ = fit_gains(nodes(steps, 20), prices, horizon=2, gamma=0.5)
     assert discounted.retrieve.value((0.2,)) == pytest.approx(0.5 * 0.9)
 
 
 def test_what_was_never_explored_is_never_taken() -> None:
-    gains = fit_gains(calibration({"": (0.2, False)}, 20).nodes, ActionPrices(0.1, 0.02), 1, 1.0)
+    gains = fit_gains(nodes({"": (0.2, False)}, 20), ActionPrices(0.1, 0.02), 1, 1.0)
     assert max(gains[0].net((0.2,), ActionPrices(0.001, 0.001)).values()) < 0

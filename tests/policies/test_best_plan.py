@@ -6,14 +6,13 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+from explored_nodes import calibration, node
 
-from argo_ml.calibration import Calibration, LinearModel, Node, ProbabilityModel
-from argo_ml.calibration.record import Projection
+from argo_ml.calibration import Node
 from argo_ml.policies.argo_calibrated import argo_calibrated
 from argo_ml.policies.argo_fitted import argo_fitted
 from argo_ml.policies.base import Policy, State, looks_of
 from argo_ml.policies.best_plan import (
-    LOOKS,
     BestPlan,
     Deciding,
     best_plan,
@@ -24,21 +23,11 @@ from argo_ml.policies.best_plan import (
 )
 from argo_ml.policies.context import ActionPrices, PolicyContext
 from argo_ml.policies.mdp import MDPSpec, solve
+from argo_ml.state import CONFIDENCE_LOOKS
 from argo_ml.types import Action, Question
 
 PRICES = ActionPrices(retrieve=0.2, reason=0.02)
-NAMES = {"r": "retrieve", "p": "reason"}
 STATE = State(Question(id="q", text="Which?"))
-
-
-def node(question: int, letters: str, correct: bool, confidence: float = 0.5) -> Node:
-    return Node(
-        question=question,
-        actions=tuple(NAMES[letter] for letter in letters),
-        features=(confidence,),
-        correct=correct,
-        confidence=confidence,
-    )
 
 
 def nodes(questions: Sequence[dict[str, bool]]) -> list[Node]:
@@ -109,22 +98,6 @@ def test_deciding_does_not_pay_where_it_changes_nothing() -> None:
     assert not deciding_pays(explored, lambda _: retrieve_once, PRICES)
 
 
-def calibration(explored: Sequence[Node]) -> Calibration:
-    linear = LinearModel(means=(0.0,), scales=(1.0,), weights=(1.0,), intercept=0.0)
-    probability = ProbabilityModel(linear=linear, mapped_by="platt", base_rate=0.5, brier={})
-    return Calibration(
-        spec={},
-        digests={},
-        horizon=2,
-        feature_names=("confidence",),
-        projection=Projection(),
-        probability=probability,
-        gains={},
-        questions=(),
-        nodes=tuple(explored),
-    )
-
-
 def context(explored: Sequence[Node], retrieval_cost: float, probe: float = 0.0) -> PolicyContext:
     spec = MDPSpec(retrieval_cost=retrieval_cost, reason_cost=0.02)
     return PolicyContext(solve(spec), probe_cost=probe, calibration=calibration(explored))
@@ -147,7 +120,7 @@ def test_without_a_signal_the_best_plan_is_followed(
 def test_a_plan_is_followed_without_looks_where_they_cost() -> None:
     explored = list(known_and_unknown(honest=False))
     free = follow_best_plan(calibration(explored), PRICES, horizon=1)
-    assert looks_of(free)(STATE) == LOOKS
+    assert looks_of(free)(STATE) == CONFIDENCE_LOOKS
     priced = follow_best_plan(calibration(explored), ActionPrices(0.2, 0.02, 0.01), horizon=1)
     assert looks_of(priced)(STATE) == frozenset()
     decision = priced.decide(STATE, random.Random(0))

@@ -11,7 +11,7 @@ from argo_ml.policies.base import Look, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.base import Gate, Reading, has_outcomes, make_gate
 from argo_ml.policies.gates.learned import ClassModel, cross_fit
-from argo_ml.policies.gates.max_prob_gate import LOOKS
+from argo_ml.state import CONFIDENCE_LOOKS
 from argo_ml.types import Question
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Benefit:
     model: ClassModel
 
     def looks(self, question: Question) -> frozenset[Look]:
-        return LOOKS
+        return CONFIDENCE_LOOKS
 
     def read(self, state: State) -> Reading:
         gain = expected_utility(self.model.probabilities(self.calibration.inputs(state)))

@@ -17,8 +17,9 @@ from argo_ml.policies.gates.base import (
     root_confidences,
 )
 from argo_ml.policies.gates.grades import Grades, Trials
-from argo_ml.policies.gates.max_prob_gate import LOOKS, Doubt
+from argo_ml.policies.gates.max_prob_gate import Doubt
 from argo_ml.policies.planned import NO_LOOKS
+from argo_ml.state import CONFIDENCE_LOOKS
 from argo_ml.types import NOTHING_EXPECTED, Action, Expectation, StopReason
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Graded:
         return 1.0 - self.calibration.confidence(state)
 
     def looks(self, state: State) -> frozenset[Look]:
-        return NO_LOOKS if state.steps and self.abstain_below is None else LOOKS
+        return NO_LOOKS if state.steps and self.abstain_below is None else CONFIDENCE_LOOKS
 
     def decide(self, state: State, rng: random.Random) -> Decision:
         if state.steps and self.abstain_below is None:

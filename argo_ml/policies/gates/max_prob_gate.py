@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from argo_ml.policies.base import Look, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.base import Gate, Reading, make_gate, root_confidences
+from argo_ml.state import CONFIDENCE_LOOKS
 from argo_ml.types import Question
 
 if TYPE_CHECKING:
     from argo_ml.calibration.record import Calibration
 
-LOOKS = frozenset({Look.ANSWER, Look.VECTOR})
 """What p-hat is computed from."""
 
 
@@ -24,7 +24,7 @@ class Doubt:
     calibration: Calibration
 
     def looks(self, question: Question) -> frozenset[Look]:
-        return LOOKS
+        return CONFIDENCE_LOOKS
 
     def read(self, state: State) -> Reading:
         confidence = self.calibration.confidence(state)
