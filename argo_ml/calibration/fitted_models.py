@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 MappedBy = Literal["platt", "isotonic", "constant"]
@@ -78,8 +79,13 @@ class ProbabilityModel(BaseModel):
 
 def interpolated(points: Sequence[tuple[float, float]], at: float) -> float:
     """Between ``points`` (x, y), and beyond them as at the nearest."""
-    xs, ys = zip(*points, strict=True)
-    return float(np.interp(at, xs, ys))
+    after = bisect_right(points, at, key=itemgetter(0))
+    if after == 0:
+        return points[0][1]
+    if after == len(points):
+        return points[-1][1]
+    (x0, y0), (x1, y1) = points[after - 1], points[after]
+    return y0 + (y1 - y0) * (at - x0) / (x1 - x0)
 
 
 def sigmoid(value: float) -> float:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from argo_ml.calibration.features import features
@@ -100,11 +102,14 @@ class Projection(Part):
         """Nothing where no vectors were known when it was fitted."""
         if not self.components:
             return ()
-        centred = [value - mean for value, mean in zip(vector, self.mean, strict=True)]
-        return tuple(
-            sum(weight * value for weight, value in zip(row, centred, strict=True))
-            for row in self.components
-        )
+        mean, components = self.arrays
+        projected: list[float] = (components @ (np.asarray(vector) - mean)).tolist()
+        return tuple(projected)
+
+    @cached_property
+    def arrays(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Mean (dimensions,) and components (n, dimensions)."""
+        return np.asarray(self.mean), np.asarray(self.components)
 
 
 class GainEstimate(Part):

@@ -40,14 +40,20 @@ class CellRun:
     def _metrics(self, results: Sequence[QuestionResult]) -> dict[str, float]:
         return cell_metrics(results, self.cell.spec.mu, self.cell.table)
 
-    def progress_logger(self) -> Callable[[], None]:
-        """What logs the metrics of the results until now, also later and in another thread."""
+    def progress_logger(self, steps: Sequence[int]) -> Callable[[], None]:
+        """What logs the metrics of the first so many results, for each of ``steps``, the numbers of
+        questions done; also later and in another thread."""
         if self.finished:
             return lambda: None
         results = tuple(self.results)
 
         def log() -> None:
-            self.run.log(metrics=self._metrics(results), step=len(results))
+            *earlier, last = steps
+            self.run.log(
+                metrics=self._metrics(results[:last]),
+                step=last,
+                earlier={step: self._metrics(results[:step]) for step in earlier},
+            )
 
         return log
 

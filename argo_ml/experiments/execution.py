@@ -150,22 +150,18 @@ def _run_shards(
     told = _beginning_at(n_known, len(questions) * len(cells), report)
     gathering = Gathering(journal, cell_runs)
     executor = bench.executor(cells, owner.run_id, times)
-    with _Background() as background:
-
-        def log_progress() -> None:
-            with times.timing(LOG):
-                background.start([cell_run.progress_logger() for cell_run in cell_runs])
-
+    with _ProgressLog(cell_runs) as progress:
         gathering.advance()
         if not missing:
             told(0)
-            log_progress()
+            progress.add()
         for finished in executor.run(missing, told):
             journal.write(finished.index, finished.record)
             if gathering.advance(finished):
-                log_progress()
+                with times.timing(LOG):
+                    progress.add()
         with times.timing(LOG):
-            background.wait()
+            progress.finish()
 
 
 @contextlib.contextmanager
@@ -179,22 +175,40 @@ def _keeping_events(bench: Bench, owner: TrackedRun) -> Iterator[None]:
                 owner.keep_warning(event)
 
 
-class _Background:
-    """Logs one shard while the next one runs; an error is raised when the next one ends."""
+class _ProgressLog:
+    """Logs shards while others run; those that end meanwhile are logged together after that.
 
-    def __init__(self) -> None:
+    An error of it is raised when another shard ends.
+    """
+
+    def __init__(self, cell_runs: Sequence[CellRun]) -> None:
+        self._cell_runs = cell_runs
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="argo-log")
         self._running: Future[None] | None = None
+        self._waiting: list[int] = []
 
-    def __enter__(self) -> _Background:
+    def __enter__(self) -> _ProgressLog:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._executor.shutdown()
 
-    def start(self, work: Sequence[Callable[[], None]]) -> None:
-        """Begin ``work`` once what was begun before has ended."""
-        self.wait()
+    def add(self) -> None:
+        """A shard has ended, and the cells have its results."""
+        self._waiting.append(len(self._cell_runs[0].results))
+        if self._running is None or self._running.done():
+            self._start()
+
+    def finish(self) -> None:
+        """Log what is left, and wait for it."""
+        if self._waiting:
+            self._start()
+        self._wait()
+
+    def _start(self) -> None:
+        self._wait()
+        work = [cell_run.progress_logger(self._waiting) for cell_run in self._cell_runs]
+        self._waiting = []
 
         def run_all() -> None:
             for each in work:
@@ -202,7 +216,7 @@ class _Background:
 
         self._running = self._executor.submit(run_all)
 
-    def wait(self) -> None:
+    def _wait(self) -> None:
         running, self._running = self._running, None
         if running is not None:
             running.result()

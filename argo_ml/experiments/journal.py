@@ -69,7 +69,8 @@ class Journal:
             "paid": record.paid,
         }
         with partial.open("w", encoding="utf-8") as file:
-            json.dump(content, file, ensure_ascii=False)
+            # In one piece: `json.dump` encodes in Python, several times slower.
+            file.write(json.dumps(content, ensure_ascii=False))
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

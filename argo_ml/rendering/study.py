@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.box import SIMPLE
 from rich.table import Table
 
-from argo_ml.experiments.study.report import Best, StudyReport
 from argo_ml.rendering.console import console
 from argo_ml.rendering.results import whereabouts
 from argo_ml.tracking.location import RunLocation, locate
+
+if TYPE_CHECKING:
+    from argo_ml.experiments.study.report import Best, StudyReport
 
 
 def print_study(report: StudyReport, location: RunLocation | None = None) -> None:

@@ -38,6 +38,8 @@ OUTCOMES_TABLE = "outcomes.json"
 logger = logging.getLogger(__name__)
 
 _PARAM_LIMIT = 6000
+_BATCH_LIMIT = 800
+"""Metrics in a request, of which MLflow takes 1,000 together with params and tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +75,25 @@ class TrackedRun:
         step: int = 0,
         earlier: Mapping[int, Mapping[str, float]] | None = None,
     ) -> None:
-        """Log everything in one request; ``step`` is the number of questions done.
+        """Log everything in one request, if MLflow takes so much; ``step`` is the number of
+        questions done.
 
         ``earlier`` has the metrics of steps before it.
         """
         now = int(time.time() * 1000)
         steps = {**(earlier or {}), step: metrics or {}}
+        points = [
+            Metric(key, value, now, at)
+            for at, found in steps.items()
+            for key, value in found.items()
+        ]
+        *before, last = _batches(points)
         with self._explained():
+            for batch in before:
+                self._client.log_batch(self.run_id, metrics=batch)
             self._client.log_batch(
                 self.run_id,
-                metrics=[
-                    Metric(key, value, now, at)
-                    for at, found in steps.items()
-                    for key, value in found.items()
-                ],
+                metrics=last,
                 params=self._new_params(params or {}),
                 tags=[RunTag(key, value) for key, value in (tags or {}).items()],
             )
@@ -303,6 +310,12 @@ def _experiment_id(client: MlflowClient, name: str, create: bool) -> str:
 def param_in_use(params: Mapping[str, str], name: str) -> str:
     """A run's param as it was used, which `mlflow run` may have logged as it was typed before."""
     return params.get(f"used.{name}", params[name])
+
+
+def _batches(points: Sequence[Metric]) -> list[Sequence[Metric]]:
+    """At least one, the last with room for params and tags."""
+    starts = range(0, max(len(points), 1), _BATCH_LIMIT)
+    return [points[start : start + _BATCH_LIMIT] for start in starts]
 
 
 def _param_text(value: object) -> str:

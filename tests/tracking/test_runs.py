@@ -69,6 +69,22 @@ def test_everything_is_logged_at_once(tracking: Tracking, run: TrackedRun) -> No
     assert point.step == 10
 
 
+def test_more_points_than_a_request_takes_are_all_logged(
+    tracking: Tracking, run: TrackedRun
+) -> None:
+    values = {f"metric_{number}": float(number) for number in range(90)}
+    earlier = {step: values for step in range(1, 25)}
+
+    run.log(params={"seed": 42}, metrics=values, tags={"color": "red"}, step=25, earlier=earlier)
+
+    data = tracking.get(run.run_id).data
+    assert (data.params, data.metrics) == ({"seed": "42"}, values)
+    assert data.tags["color"] == "red"
+    for name in ("metric_0", "metric_89"):
+        curve = tracking.client.get_metric_history(run.run_id, name)
+        assert sorted(point.step for point in curve) == list(range(1, 26))
+
+
 def test_later_step_is_the_metrics_value(tracking: Tracking, run: TrackedRun) -> None:
     run.log(metrics={"accuracy": 0.9}, step=10)
     run.log(metrics={"accuracy": 0.4}, step=20)
