@@ -30,8 +30,8 @@ FEWEST = 10
 """Questions below which nothing can be fitted."""
 FEW = 50
 """Questions below which everything is uncertain enough to say so."""
-N_COMPONENTS = 4
-"""Projections of the question's embedding."""
+N_COMPONENTS = 32
+"""Projections of the question's embedding; they are left out where they do not help."""
 ROOT: tuple[str, ...] = ()
 
 logger = logging.getLogger(__name__)
@@ -80,8 +80,12 @@ def build_calibration(
         (*features(visit.state), *projection.project(visit.state.sights.vector))
         for _, visit in visits
     ]
+    n_projections = len(projection.components)
     fitted = fit_probability(
-        rows, [visit.correct for _, visit in visits], [str(index) for index, _ in visits]
+        rows,
+        [visit.correct for _, visit in visits],
+        [str(index) for index, _ in visits],
+        n_optional=n_projections,
     )
     nodes = tuple(
         Node(
@@ -94,7 +98,6 @@ def build_calibration(
         )
         for (index, visit), row, confidence in zip(visits, rows, fitted.out_of_fold, strict=True)
     )
-    n_projections = len(projection.components)
     return Calibration(
         spec=spec,
         digests=digests,

@@ -41,6 +41,16 @@ class LinearModel(BaseModel):
         zeros, ones = (0.0,) * n_features, (1.0,) * n_features
         return cls(means=zeros, scales=ones, weights=zeros, intercept=value)
 
+    def padded(self, n_features: int) -> LinearModel:
+        """Of so many features, of which those beyond its own weigh nothing."""
+        n_more = n_features - len(self.weights)
+        return LinearModel(
+            means=(*self.means, *(0.0,) * n_more),
+            scales=(*self.scales, *(1.0,) * n_more),
+            weights=(*self.weights, *(0.0,) * n_more),
+            intercept=self.intercept,
+        )
+
     def value(self, features: Sequence[float]) -> float:
         return self.intercept + math.fsum(
             weight * (feature - mean) / scale

@@ -105,7 +105,7 @@ def argo_calibrated(context: PolicyContext) -> Policy:
         process = estimate_process(nodes)
         return ArgoCalibrated(calibration, process.bounds, process.solve(prices, horizon))
 
-    return fitted_where_it_pays(calibration, prices, horizon, fit)
+    return fitted_where_it_pays(calibration, prices, horizon, [fit])
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -85,18 +86,24 @@ def argo_fitted(context: PolicyContext) -> Policy:
     horizon = min(calibration.horizon, context.max_steps)
     gamma = context.solution.spec.gamma
 
-    def fit(nodes: Sequence[Node]) -> ArgoFitted:
-        return ArgoFitted(calibration, prices, fit_gains(nodes, prices, horizon, gamma))
+    n_optional = len(calibration.projection.components)
 
-    return fitted_where_it_pays(calibration, prices, horizon, fit)
+    def fit(ahead: int, nodes: Sequence[Node]) -> ArgoFitted:
+        return ArgoFitted(calibration, prices, fit_gains(nodes, prices, ahead, gamma, n_optional))
+
+    # What is to be gained after an action is the largest of several estimates, and so too large
+    # (van Hasselt 2010): a policy that looks less far ahead may do better.
+    fits = [partial(fit, ahead) for ahead in dict.fromkeys((1, horizon)) if ahead <= horizon]
+    return fitted_where_it_pays(calibration, prices, horizon, fits)
 
 
 def fit_gains(
-    nodes: Sequence[Node], prices: ActionPrices, horizon: int, gamma: float
+    nodes: Sequence[Node], prices: ActionPrices, horizon: int, gamma: float, n_optional: int = 0
 ) -> tuple[Gains, ...]:
     """Benefits at 0, 1, ... steps taken, fitted from the last to the first.
 
-    ``gamma`` discounts what is gained after the action itself.
+    ``gamma`` discounts what is gained after the action itself. The last ``n_optional`` features
+    are used where that predicts better.
     """
     n_features = len(nodes[0].features)
     by_step: dict[int, list[Edge]] = {n_steps: [] for n_steps in range(horizon)}
@@ -110,7 +117,7 @@ def fit_gains(
         for action in ACTIONS:
             taken = [edge for edge in by_step[n_steps] if edge.action is action]
             targets = [_benefit(edge, onward, prices, gamma) for edge in taken]
-            models[action] = _fit(taken, targets, n_features)
+            models[action] = _fit(taken, targets, n_features, n_optional)
         fitted.insert(0, Gains(models[Action.RETRIEVE], models[Action.REASON]))
     return tuple(fitted)
 
@@ -122,10 +129,12 @@ def _benefit(edge: Edge, onward: Gains | None, prices: ActionPrices, gamma: floa
     return own + gamma * max(0.0, *onward.net(edge.after.features, prices).values())
 
 
-def _fit(taken: Sequence[Edge], targets: Sequence[float], n_features: int) -> LinearModel:
+def _fit(
+    taken: Sequence[Edge], targets: Sequence[float], n_features: int, n_optional: int
+) -> LinearModel:
     """Ridge regression; where there is nothing to tell apart, the mean of the targets."""
     if len(taken) < 2 or np.ptp(targets) == 0.0:
         return LinearModel.constant(float(np.mean(targets)) if taken else NEVER, n_features)
     from argo_ml.calibration.fitting import fit_ridge
 
-    return fit_ridge([edge.before.features for edge in taken], targets)
+    return fit_ridge([edge.before.features for edge in taken], targets, n_optional)

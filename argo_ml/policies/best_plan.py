@@ -77,32 +77,44 @@ def follow_best_plan(calibration: Calibration, prices: ActionPrices, horizon: in
 
 
 def fitted_where_it_pays(
-    calibration: Calibration, prices: ActionPrices, horizon: int, fit: Fit
+    calibration: Calibration, prices: ActionPrices, horizon: int, fits: Sequence[Fit]
 ) -> Policy:
-    """What ``fit`` makes of the whole calibration, or the best plan."""
-    if deciding_pays(within(calibration.nodes, horizon), lambda nodes: fit(nodes).at, prices):
-        return fit(calibration.nodes)
-    return follow_best_plan(calibration, prices, horizon)
+    """What the best of ``fits`` makes of the whole calibration, or the best plan."""
+    judged = [_deciding(fit) for fit in fits]
+    best = best_paying(within(calibration.nodes, horizon), judged, prices)
+    if best is None:
+        return follow_best_plan(calibration, prices, horizon)
+    return fits[best](calibration.nodes)
 
 
-def deciding_pays(
-    nodes: Sequence[Node], fit: Callable[[Sequence[Node]], Deciding], prices: ActionPrices
-) -> bool:
-    """Whether what ``fit`` makes earns more than the best plan.
+def _deciding(fit: Fit) -> Callable[[Sequence[Node]], Deciding]:
+    return lambda nodes: fit(nodes).at
 
-    Both are made from four fifths of the questions, and judged on the others, in turn.
+
+def best_paying(
+    nodes: Sequence[Node],
+    fits: Sequence[Callable[[Sequence[Node]], Deciding]],
+    prices: ActionPrices,
+) -> int | None:
+    """Index of that whose decisions earn most, of equals the first; None where none earns more
+    than the best plan.
+
+    All are made from four fifths of the questions, and judged on the others, in turn.
     """
-    differences: list[float] = []
+    unprobed = replace(prices, probe=0.0)
+    differences: list[list[float]] = [[] for _ in fits]
     for fold in range(N_FOLDS):
         fitted_on = [node for node in nodes if node.question % N_FOLDS != fold]
         held_out = [node for node in nodes if node.question % N_FOLDS == fold]
         if not fitted_on or not held_out:
             continue
-        mine = earned(held_out, fit(fitted_on), prices)
-        plan = best_plan(fitted_on, prices)
-        plain = earned(held_out, _following(plan), replace(prices, probe=0.0))
-        differences += [mine[question] - plain[question] for question in mine]
-    return math.fsum(differences) > ROUNDING * len(differences)
+        plain = earned(held_out, _following(best_plan(fitted_on, prices)), unprobed)
+        for found, fit in zip(differences, fits, strict=True):
+            mine = earned(held_out, fit(fitted_on), prices)
+            found += [mine[question] - plain[question] for question in mine]
+    gains = [math.fsum(found) for found in differences]
+    best = max(range(len(fits)), key=gains.__getitem__)
+    return best if gains[best] > ROUNDING * len(differences[best]) else None
 
 
 def earned(nodes: Sequence[Node], decide: Deciding, prices: ActionPrices) -> dict[int, float]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from argo_ml.calibration.fitted_models import LinearModel, ProbabilityModel
-from argo_ml.calibration.fitting import fit_probability
+from argo_ml.calibration.fitting import fit_probability, fit_ridge
 
 
 def drawn(n_rows: int, signal: float, seed: int = 1) -> tuple[list[list[float]], list[bool]]:
@@ -86,3 +86,29 @@ def test_a_linear_model_by_hand() -> None:
 def test_one_question_cannot_be_fitted_on() -> None:
     with pytest.raises(ValueError, match="one question"):
         fit_probability([[0.0], [1.0]], [True, False], ["a", "a"])
+
+
+def test_optional_features_weigh_nothing_where_they_are_noise() -> None:
+    rng = np.random.default_rng(2)
+    rows, labels = drawn(300, signal=2.0)
+    wide = [[*row, *rng.normal(size=30)] for row in rows]
+
+    fitted = fit_probability(wide, labels, groups(300), n_optional=30).model.linear
+    benefits = fit_ridge(wide, [float(label) for label in labels], n_optional=30)
+
+    for model in (fitted, benefits):
+        assert len(model.weights) == 32
+        assert not any(model.weights[2:])
+    plain = fit_probability(rows, labels, groups(300)).model.linear
+    assert fitted.value(wide[0]) == pytest.approx(plain.value(rows[0]))
+
+
+def test_optional_features_are_used_where_they_tell_something() -> None:
+    rows, labels = drawn(300, signal=2.0)
+    turned = [row[::-1] for row in rows]
+
+    fitted = fit_probability(turned, labels, groups(300), n_optional=1).model.linear
+    benefits = fit_ridge(turned, [float(label) for label in labels], n_optional=1)
+
+    assert fitted.weights[1] > 0.5
+    assert benefits.weights[1] > 0.1

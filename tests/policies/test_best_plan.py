@@ -15,8 +15,8 @@ from argo_ml.policies.base import Policy, State, looks_of
 from argo_ml.policies.best_plan import (
     BestPlan,
     Deciding,
+    best_paying,
     best_plan,
-    deciding_pays,
     earned,
     follow_best_plan,
     within,
@@ -87,15 +87,28 @@ def by_confidence(fitted_on: Sequence[Node]) -> Deciding:
 
 
 def test_deciding_pays_where_the_signal_is_honest() -> None:
-    assert deciding_pays(list(known_and_unknown(honest=True)), by_confidence, PRICES)
+    found = best_paying(list(known_and_unknown(honest=True)), [by_confidence], PRICES)
+
+    assert found == 0
+
+
+def test_of_several_ways_of_deciding_the_one_that_earns_most_is_taken() -> None:
+    explored = list(known_and_unknown(honest=True))
+    ways: list[Callable[[Sequence[Node]], Deciding]] = [
+        lambda _: retrieve_once,
+        by_confidence,
+        by_confidence,
+    ]
+
+    assert best_paying(explored, ways, PRICES) == 1
 
 
 def test_deciding_does_not_pay_where_it_changes_nothing() -> None:
     # Never unsure: it answers at once, while retrieving pays.
-    assert not deciding_pays(list(known_and_unknown(honest=False)), by_confidence, PRICES)
+    assert best_paying(list(known_and_unknown(honest=False)), [by_confidence], PRICES) is None
     # The same as the best plan is not better.
     explored = list(known_and_unknown(honest=False))
-    assert not deciding_pays(explored, lambda _: retrieve_once, PRICES)
+    assert best_paying(explored, [lambda _: retrieve_once], PRICES) is None
 
 
 def context(explored: Sequence[Node], retrieval_cost: float, probe: float = 0.0) -> PolicyContext:
