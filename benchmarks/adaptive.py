@@ -17,14 +17,19 @@ from typing import Any
 
 from argo_ml.command_specs import CalibrateSpec
 from argo_ml.config import SweepSpec, build
+from argo_ml.engine.shards import make_shards
+from argo_ml.engine.stages import StageTimes
 from argo_ml.experiments.calibrate import run_calibration
 from argo_ml.experiments.evaluation.record import FILE as EVALUATION
 from argo_ml.experiments.evaluation.record import Evaluation
+from argo_ml.experiments.grid import prepare_cells
 from argo_ml.experiments.metrics import utilities
 from argo_ml.experiments.results import CellResult, Results
 from argo_ml.experiments.statistics import paired_difference
 from argo_ml.experiments.sweep import run_sweep
 from argo_ml.experiments.verify import open_record
+from argo_ml.experiments.workbench import Workbench
+from argo_ml.models.answering import settle_answering
 from benchmarks.reporting import report
 
 FIXED = ("never", "single", "always_retrieve", "always_reason")
@@ -78,8 +83,7 @@ def main() -> None:
         calls["calibration"] = found.metrics["lm_calls_paid_total"]
     seconds["calibration"] = time.perf_counter() - started
 
-    def sweep(name: str, strategies: Sequence[str], **values: object) -> Results:
-        begun = time.perf_counter()
+    def sweep_spec(strategies: Sequence[str], **values: object) -> SweepSpec:
         wanted = {
             "n_prices": 10,
             "n_questions": given.n_test,
@@ -87,7 +91,11 @@ def main() -> None:
             "oracle_steps": given.max_steps,
             "strategies": ",".join(strategies),
         }
-        results = run_sweep(build(SweepSpec, {**common, **wanted, **values}))
+        return build(SweepSpec, {**common, **wanted, **values})
+
+    def sweep(name: str, strategies: Sequence[str], **values: object) -> Results:
+        begun = time.perf_counter()
+        results = run_sweep(sweep_spec(strategies, **values))
         seconds[name] = time.perf_counter() - begun
         calls[name] = sum(row.lm_calls_paid for cell in results.cells for row in cell.questions)
         return results
@@ -97,8 +105,10 @@ def main() -> None:
     everything = (*ORIGINAL, "never", "single", *CANDIDATES, *GATES, "oracle")
     test = sweep("test", everything)
     tune = sweep("tune", (*FIXED, *CANDIDATES), split="tune", n_questions=given.n_tune)
-    other = ",".join(f"{0.013 + 0.021 * number:.3f}" for number in range(10))
-    sweep("other prices", (*FIXED, *CANDIDATES), retrieval_costs=other)
+    sweep("other prices", (*FIXED, *CANDIDATES), retrieval_costs=_other_prices(0.013))
+    sweep("other prices, both policies", CANDIDATES, retrieval_costs=_other_prices(0.011))
+    others = sweep_spec(CANDIDATES, retrieval_costs=_other_prices(0.009))
+    seconds["other prices, both policies, without records"] = _deciding_seconds(others)
     rows = [_judged(price, tune, test) for price in test.prices]
     report(
         "adaptive",
@@ -111,6 +121,27 @@ def main() -> None:
         **_claims(rows, calls),
         **_evaluated(test.sweep_id, given.tracking_uri),
     )
+
+
+def _other_prices(first: float) -> str:
+    return ",".join(f"{first + 0.021 * number:.3f}" for number in range(10))
+
+
+def _deciding_seconds(spec: SweepSpec) -> float:
+    """Of solving the policies and running them on the questions, everything being loaded."""
+    bench = Workbench.open(spec)
+    settled = settle_answering(spec, bench.can_score)
+    begun = time.perf_counter()
+    cells = prepare_cells(settled.cells(), bench)
+    shards = make_shards(bench.questions.questions, settled.shard_size)
+    executor = bench.executor(cells, "other prices", StageTimes())
+    n_episodes = sum(
+        len(rows)
+        for finished in executor.run(shards, lambda n_finished: None)
+        for rows in finished.record.results.values()
+    )
+    assert n_episodes == len(cells) * len(bench.questions.questions)
+    return time.perf_counter() - begun
 
 
 def _claims(rows: Sequence[Mapping[str, Any]], calls: Mapping[str, float]) -> dict[str, object]:
