@@ -31,7 +31,9 @@ FEWEST = 10
 FEW = 50
 """Questions below which everything is uncertain enough to say so."""
 N_COMPONENTS = 32
-"""Projections of the question's embedding; they are left out where they do not help."""
+"""Projections of the question's embedding; benefits use them where that predicts better."""
+N_OF_P_HAT = 4
+"""Projections that p-hat uses: with all of them it is worse out of fold."""
 ROOT: tuple[str, ...] = ()
 
 logger = logging.getLogger(__name__)
@@ -81,12 +83,13 @@ def build_calibration(
         for _, visit in visits
     ]
     n_projections = len(projection.components)
+    n_used = len(FEATURES) + min(N_OF_P_HAT, n_projections)
     fitted = fit_probability(
-        rows,
+        [row[:n_used] for row in rows],
         [visit.correct for _, visit in visits],
         [str(index) for index, _ in visits],
-        n_optional=n_projections,
     )
+    linear = fitted.model.linear.padded(len(FEATURES) + n_projections)
     nodes = tuple(
         Node(
             question=index,
@@ -104,7 +107,7 @@ def build_calibration(
         horizon=horizon,
         feature_names=(*FEATURES, *(f"projection_{number}" for number in range(n_projections))),
         projection=projection,
-        probability=fitted.model,
+        probability=fitted.model.model_copy(update={"linear": linear}),
         gains=estimate_gains(nodes),
         questions=tuple(map(_question, explored)),
         nodes=nodes,

@@ -37,14 +37,10 @@ class FittedProbability:
 
 
 def fit_probability(
-    rows: Sequence[Sequence[float]],
-    correct: Sequence[bool],
-    groups: Sequence[str],
-    n_optional: int = 0,
+    rows: Sequence[Sequence[float]], correct: Sequence[bool], groups: Sequence[str]
 ) -> FittedProbability:
     """Fit on (n, n_features) ``rows``; rows of one group (a question) are never split up.
 
-    The last ``n_optional`` features are left out where that is better on groups left out.
     Scores are out of fold; each way of mapping them is then judged on folds that it has not been
     fitted on either. Where no way beats the mean of the labels, p-hat is that mean.
     """
@@ -55,7 +51,7 @@ def fit_probability(
         return _constant(features, base_rate)
     folds = _folds(groups)
     scores = _cross_fitted(
-        folds, lambda train: _linear_scores(features, labels, groups, train, n_optional), features
+        folds, lambda train: _linear_scores(features, labels, groups, train), features
     )
     mapped = {
         name: _cross_fitted(folds, _mapping(fit, scores, labels), scores)
@@ -67,7 +63,7 @@ def fit_probability(
     brier = {name: float(np.mean((values - labels) ** 2)) for name, values in mapped.items()}
     best: Any = min(brier, key=brier.__getitem__)
     model = ProbabilityModel(
-        linear=fit_logistic(features, labels, groups, n_optional),
+        linear=fit_logistic(features, labels, groups),
         mapped_by=best,
         platt=_fit_platt(scores, labels) if best == "platt" else (1.0, 0.0),
         points=fit_isotonic(scores, labels) if best == "isotonic" else (),
@@ -80,18 +76,13 @@ def fit_probability(
     return FittedProbability(model, mapped[best])
 
 
-def fit_logistic(
-    features: Floats, labels: Floats, groups: Sequence[str], n_optional: int = 0
-) -> LinearModel:
-    """With an L2 penalty chosen by the log-loss on groups left out, so that noise weighs little.
-
-    So is whether the last ``n_optional`` features are used.
-    """
-    fits = [
-        _penalised(features[:, :n_used], labels, groups)
-        for n_used in _numbers_used(features.shape[1], n_optional)
-    ]
-    return _best(fits).padded(features.shape[1])
+def fit_logistic(features: Floats, labels: Floats, groups: Sequence[str]) -> LinearModel:
+    """With an L2 penalty chosen by the log-loss on groups left out, so that noise weighs little."""
+    scaler = StandardScaler().fit(features)
+    scaled = scaler.transform(features)
+    regression = _penalised(scaled, labels, groups)
+    [weights], [intercept] = regression.coef_, regression.intercept_
+    return LinearModel.of(scaler.mean_, scaler.scale_, weights, intercept)
 
 
 def fit_ridge(
@@ -133,24 +124,17 @@ def _ridge(features: Floats, targets: Floats) -> _Scored:
     return _Scored(model, float(regression.best_score_))
 
 
-def _penalised(features: Floats, labels: Floats, groups: Sequence[str]) -> _Scored:
-    scaler = StandardScaler().fit(features)
-    scaled = scaler.transform(features)
+def _penalised(features: Floats, labels: Floats, groups: Sequence[str]) -> Any:
     folds = _folds(groups)
-    score = 0.0
     if any(len(set(labels[part])) < 2 for fold in folds for part in fold):
-        fitted: Any = LogisticRegression(C=PENALTIES[0], max_iter=MAX_ITERATIONS)
-        fitted.fit(scaled, labels)
-    else:
-        search = GridSearchCV(
-            LogisticRegression(max_iter=MAX_ITERATIONS),
-            {"C": PENALTIES},
-            scoring="neg_log_loss",
-            cv=folds,
-        ).fit(scaled, labels)
-        fitted, score = search.best_estimator_, float(search.best_score_)
-    [weights], [intercept] = fitted.coef_, fitted.intercept_
-    return _Scored(LinearModel.of(scaler.mean_, scaler.scale_, weights, intercept), score)
+        return LogisticRegression(C=PENALTIES[0], max_iter=MAX_ITERATIONS).fit(features, labels)
+    search = GridSearchCV(
+        LogisticRegression(max_iter=MAX_ITERATIONS),
+        {"C": PENALTIES},
+        scoring="neg_log_loss",
+        cv=folds,
+    )
+    return search.fit(features, labels).best_estimator_
 
 
 def _constant(features: Floats, base_rate: float) -> FittedProbability:
@@ -181,12 +165,11 @@ def _cross_fitted(
 
 
 def _linear_scores(
-    features: Floats, labels: Floats, groups: Sequence[str], train: Any, n_optional: int
+    features: Floats, labels: Floats, groups: Sequence[str], train: Any
 ) -> Callable[[Floats], Floats]:
     if len(set(labels[train])) < 2:
         return lambda rows: np.zeros(len(rows))
-    known = [groups[row] for row in train]
-    linear = fit_logistic(features[train], labels[train], known, n_optional)
+    linear = fit_logistic(features[train], labels[train], [groups[row] for row in train])
     return lambda rows: np.array([linear.value(row) for row in rows])
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -92,6 +93,18 @@ class Node(Part):
     confidence: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ProjectionArrays:
+    """A `Projection` made ready: mean (dimensions,) and components (n, dimensions)."""
+
+    mean: npt.NDArray[np.float64]
+    components: npt.NDArray[np.float64]
+
+    def project(self, vector: Sequence[float]) -> tuple[float, ...]:
+        projected: list[float] = (self.components @ (np.asarray(vector) - self.mean)).tolist()
+        return tuple(projected)
+
+
 class Projection(Part):
     """The first principal components of the questions' vectors."""
 
@@ -102,14 +115,11 @@ class Projection(Part):
         """Nothing where no vectors were known when it was fitted."""
         if not self.components:
             return ()
-        mean, components = self.arrays
-        projected: list[float] = (components @ (np.asarray(vector) - mean)).tolist()
-        return tuple(projected)
+        return self.arrays.project(vector)
 
     @cached_property
-    def arrays(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Mean (dimensions,) and components (n, dimensions)."""
-        return np.asarray(self.mean), np.asarray(self.components)
+    def arrays(self) -> ProjectionArrays:
+        return ProjectionArrays(np.asarray(self.mean), np.asarray(self.components))
 
 
 class GainEstimate(Part):
