@@ -91,11 +91,11 @@ def fit_ridge(
     """With the penalty of the smallest leave-one-out error, which ridge regression has in closed
     form (Golub, Heath and Wahba 1979); so is whether the last ``n_optional`` features are used."""
     features, wanted = np.asarray(rows, dtype=float), np.asarray(targets, dtype=float)
-    fits = [
-        _ridge(features[:, :n_used], wanted)
-        for n_used in _numbers_used(features.shape[1], n_optional)
-    ]
-    return _best(fits).padded(features.shape[1])
+    n_features = features.shape[1]
+    # Of equal scores the first: with fewer features.
+    sizes = dict.fromkeys((n_features - n_optional, n_features))
+    fits = [_ridge(features[:, :n_used], wanted) for n_used in sizes]
+    return max(fits, key=lambda fit: fit.score).model.padded(n_features)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +104,6 @@ class _Scored:
 
     model: LinearModel
     score: float
-
-
-def _numbers_used(n_features: int, n_optional: int) -> tuple[int, ...]:
-    """All of the features, or those that are not optional: the fewer first."""
-    return (n_features - n_optional, n_features) if n_optional else (n_features,)
-
-
-def _best(fits: Sequence[_Scored]) -> LinearModel:
-    """Of equal scores the first."""
-    return max(fits, key=lambda fit: fit.score).model
 
 
 def _ridge(features: Floats, targets: Floats) -> _Scored:

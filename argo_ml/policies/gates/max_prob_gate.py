@@ -14,8 +14,6 @@ from argo_ml.types import Question
 if TYPE_CHECKING:
     from argo_ml.calibration.record import Calibration
 
-"""What p-hat is computed from."""
-
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
