@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.features import FEATURES, features
 from argo_ml.calibration.fitting import fit_probability
 from argo_ml.calibration.gains import estimate_gains
@@ -108,7 +109,7 @@ def build_calibration(
         feature_names=(*FEATURES, *(f"projection_{number}" for number in range(n_projections))),
         projection=projection,
         probability=fitted.model.model_copy(update={"linear": linear}),
-        gains=estimate_gains(nodes),
+        gains=estimate_gains(Exploration(nodes)),
         questions=tuple(map(_question, explored)),
         nodes=nodes,
     )

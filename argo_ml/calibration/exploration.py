@@ -1,12 +1,20 @@
-"""The explored histories of a calibration as edges from node to node."""
+"""The explored histories of a calibration, as edges from node to node, and what is made of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from argo_ml.calibration.record import Node
 from argo_ml.types import Action
+
+if TYPE_CHECKING:
+    from argo_ml.calibration.record import Node
+
+Given = ParamSpec("Given")
+Made = TypeVar("Made")
+N_FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +26,77 @@ class Edge:
     after: Node
 
 
-def by_place(nodes: Sequence[Node]) -> dict[tuple[int, tuple[str, ...]], Node]:
-    """By question and by the actions that led there."""
-    return {(node.question, node.actions): node for node in nodes}
+@dataclass(frozen=True, eq=False)
+class Exploration:
+    """Histories of some questions. What they teach whatever the price is worked out once (`once`).
+
+    ``nodes`` of a question are all those that lead to any of them.
+    """
+
+    nodes: tuple[Node, ...]
+    _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
+
+    @classmethod
+    def of(cls, nodes: Iterable[Node]) -> Exploration:
+        return cls(tuple(nodes))
+
+    @cached_property
+    def places(self) -> dict[tuple[int, tuple[str, ...]], Node]:
+        """By question and by the actions that led there."""
+        return {(node.question, node.actions): node for node in self.nodes}
+
+    @cached_property
+    def edges(self) -> tuple[Edge, ...]:
+        return tuple(
+            Edge(self.places[node.question, node.actions[:-1]], Action(node.actions[-1]), node)
+            for node in self.nodes
+            if node.actions
+        )
+
+    def after(self, node: Node, action: Action) -> Node | None:
+        """Where ``action`` leads; None where nobody has been."""
+        return self.places.get((node.question, (*node.actions, action.value)))
+
+    def within(self, horizon: int) -> Exploration:
+        """What at most ``horizon`` steps lead to."""
+        return self.once(_within, horizon)
+
+    @property
+    def folds(self) -> tuple[tuple[Exploration, Exploration], ...]:
+        """Four fifths of the questions, and the others, in turn; none where either is empty."""
+        return self.once(_folds)
+
+    def once(
+        self,
+        make: Callable[Concatenate[Exploration, Given], Made],
+        *given: Given.args,
+        **named: Given.kwargs,
+    ) -> Made:
+        """``make(self, ...)``, made the first time that it is asked for.
+
+        ``make`` is a function of a module, and what it returns is not to be changed.
+        """
+        key = (make, given, *sorted(named.items()))
+        if key not in self._made:
+            self._made[key] = make(self, *given, **named)
+        made: Made = self._made[key]
+        return made
+
+    def __reduce__(self) -> tuple[type[Exploration], tuple[tuple[Node, ...]]]:
+        """Without what can be made again."""
+        return Exploration, (self.nodes,)
 
 
-def edges(nodes: Sequence[Node]) -> Iterator[Edge]:
-    places = by_place(nodes)
-    for node in nodes:
-        if node.actions:
-            before = places[node.question, node.actions[:-1]]
-            yield Edge(before, Action(node.actions[-1]), node)
+def _within(explored: Exploration, horizon: int) -> Exploration:
+    return Exploration.of(node for node in explored.nodes if len(node.actions) <= horizon)
+
+
+def _folds(explored: Exploration) -> tuple[tuple[Exploration, Exploration], ...]:
+    pairs = (
+        (
+            Exploration.of(node for node in explored.nodes if node.question % N_FOLDS != fold),
+            Exploration.of(node for node in explored.nodes if node.question % N_FOLDS == fold),
+        )
+        for fold in range(N_FOLDS)
+    )
+    return tuple(pair for pair in pairs if all(part.nodes for part in pair))

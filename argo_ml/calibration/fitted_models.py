@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from operator import itemgetter
+from functools import cached_property
+from operator import itemgetter, mul
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -52,12 +53,21 @@ class LinearModel(BaseModel):
         )
 
     def value(self, features: Sequence[float]) -> float:
-        return self.intercept + math.fsum(
-            weight * (feature - mean) / scale
-            for weight, feature, mean, scale in zip(
-                self.weights, features, self.means, self.scales, strict=True
-            )
+        if len(features) != len(self.weights):
+            raise ValueError(f"{len(features)} features for {len(self.weights)} weights")
+        return self.offset + math.fsum(map(mul, self.slopes, features))
+
+    @cached_property
+    def slopes(self) -> tuple[float, ...]:
+        """Weights of the features as they are."""
+        return tuple(
+            weight / scale for weight, scale in zip(self.weights, self.scales, strict=True)
         )
+
+    @cached_property
+    def offset(self) -> float:
+        """The value where all features are 0."""
+        return self.intercept - math.fsum(map(mul, self.slopes, self.means))
 
 
 class ProbabilityModel(BaseModel):

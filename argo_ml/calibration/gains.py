@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from argo_ml.calibration.exploration import edges
-from argo_ml.calibration.record import Calibration, GainEstimate, Node
+from argo_ml.calibration.exploration import Exploration
+from argo_ml.calibration.record import Calibration, GainEstimate
 from argo_ml.types import Action
 
 GRID = 1000
 """Usable gains are multiples of u_max / GRID, so that the process has few states."""
 
 
-def estimate_gains(nodes: Sequence[Node]) -> dict[str, GainEstimate]:
+def estimate_gains(explored: Exploration) -> dict[str, GainEstimate]:
     """delta_r and delta_p: mean change of p-hat by a retrieval that succeeded and by a reasoning
     step; p_s: share of retrievals that succeeded.
 
@@ -24,7 +24,7 @@ def estimate_gains(nodes: Sequence[Node]) -> dict[str, GainEstimate]:
     changes: dict[str, defaultdict[int, list[float]]] = {
         name: defaultdict(list) for name in ("delta_r", "delta_p", "p_s")
     }
-    for edge in edges(nodes):
+    for edge in explored.edges:
         question, succeeded = edge.after.question, edge.after.succeeded
         change = edge.after.confidence - edge.before.confidence
         if edge.action is Action.REASON:

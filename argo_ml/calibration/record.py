@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.features import features
 from argo_ml.calibration.fitted_models import ProbabilityModel
 from argo_ml.models.base import TokenDetail
@@ -150,6 +151,11 @@ class Calibration(Part):
     def digest(self) -> str:
         """Of everything in it: two calibrations of one digest give the same policies."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+    @cached_property
+    def exploration(self) -> Exploration:
+        """Its nodes, and what the policies of all prices make of them."""
+        return Exploration(self.nodes)
 
     def inputs(self, state: State) -> tuple[float, ...]:
         """Features of a state whose answer was looked at, then the projections of its question."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from argo_ml.calibration.exploration import edges
+from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.record import Calibration, Node
 from argo_ml.policies.base import Decision, Look, Policy, State
 from argo_ml.policies.best_plan import fitted_where_it_pays
@@ -101,8 +101,8 @@ def argo_calibrated(context: PolicyContext) -> Policy:
     calibration, prices = context.calibrated, context.prices
     horizon = min(calibration.horizon, context.max_steps)
 
-    def fit(nodes: Sequence[Node]) -> ArgoCalibrated:
-        process = estimate_process(nodes)
+    def fit(explored: Exploration) -> ArgoCalibrated:
+        process = explored.once(estimate_process)
         return ArgoCalibrated(calibration, process.bounds, process.solve(prices, horizon))
 
     return fitted_where_it_pays(calibration, prices, horizon, [fit])
@@ -156,14 +156,15 @@ class Process:
         return np.zeros((n_buckets, n_buckets))
 
 
-def estimate_process(nodes: Sequence[Node]) -> Process:
+def estimate_process(explored: Exploration) -> Process:
     """From the explored histories of questions."""
+    nodes = explored.nodes
     confidences = np.array([node.confidence for node in nodes])
     bounds = bucket_bounds(confidences)
     buckets = np.searchsorted(bounds, confidences, side="right")
     n_buckets = len(bounds) + 1
     seen: dict[tuple[Action, Counts], Floats] = {}
-    for edge in edges(nodes):
+    for edge in explored.edges:
         key = edge.action, _counts(edge.before)
         found = seen.setdefault(key, np.zeros((n_buckets, n_buckets)))
         found[_bucket(bounds, edge.before.confidence), _bucket(bounds, edge.after.confidence)] += 1

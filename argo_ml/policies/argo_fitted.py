@@ -9,16 +9,15 @@ not pay on questions left out, the best plan is followed (`argo_ml.policies.best
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from argo_ml.calibration.exploration import Edge, edges
+from argo_ml.calibration.exploration import Edge, Exploration
 from argo_ml.calibration.fitted_models import LinearModel
 from argo_ml.calibration.record import Calibration, Node
-from argo_ml.policies.argo_calibrated import ACTIONS
 from argo_ml.policies.base import Decision, Look, Policy, State
 from argo_ml.policies.best_plan import fitted_where_it_pays
 from argo_ml.policies.context import ActionPrices, PolicyContext
@@ -88,8 +87,9 @@ def argo_fitted(context: PolicyContext) -> Policy:
 
     n_optional = len(calibration.projection.components)
 
-    def fit(ahead: int, nodes: Sequence[Node]) -> ArgoFitted:
-        return ArgoFitted(calibration, prices, fit_gains(nodes, prices, ahead, gamma, n_optional))
+    def fit(ahead: int, explored: Exploration) -> ArgoFitted:
+        gains = fit_gains(explored, prices, ahead, gamma, n_optional)
+        return ArgoFitted(calibration, prices, gains)
 
     # What is to be gained after an action is the largest of several estimates, and so too large
     # (van Hasselt 2010): a policy that looks less far ahead may do better.
@@ -98,35 +98,55 @@ def argo_fitted(context: PolicyContext) -> Policy:
 
 
 def fit_gains(
-    nodes: Sequence[Node], prices: ActionPrices, horizon: int, gamma: float, n_optional: int = 0
+    explored: Exploration, prices: ActionPrices, horizon: int, gamma: float, n_optional: int = 0
 ) -> tuple[Gains, ...]:
     """Benefits at 0, 1, ... steps taken, fitted from the last to the first.
 
     ``gamma`` discounts what is gained after the action itself. The last ``n_optional`` features
     are used where that predicts better.
     """
-    n_features = len(nodes[0].features)
-    by_step: dict[int, list[Edge]] = {n_steps: [] for n_steps in range(horizon)}
-    for edge in edges(nodes):
-        if len(edge.before.actions) < horizon:
-            by_step[len(edge.before.actions)].append(edge)
     fitted: list[Gains] = []
     for n_steps in reversed(range(horizon)):
-        onward = fitted[0] if fitted else None
-        models = {}
-        for action in ACTIONS:
-            taken = [edge for edge in by_step[n_steps] if edge.action is action]
-            targets = [_benefit(edge, onward, prices, gamma) for edge in taken]
-            models[action] = _fit(taken, targets, n_features, n_optional)
-        fitted.insert(0, Gains(models[Action.RETRIEVE], models[Action.REASON]))
+        if fitted:
+            benefit = partial(_benefit, fitted[0], prices, gamma)
+            fitted.insert(0, _fit_step(explored, n_steps, n_optional, benefit))
+        else:
+            fitted.append(explored.once(_own_gains, n_steps, n_optional))
     return tuple(fitted)
 
 
-def _benefit(edge: Edge, onward: Gains | None, prices: ActionPrices, gamma: float) -> float:
-    own = float(edge.after.correct) - float(edge.before.correct)
-    if onward is None:
-        return own
-    return own + gamma * max(0.0, *onward.net(edge.after.features, prices).values())
+def _own_gains(explored: Exploration, n_steps: int, n_optional: int) -> Gains:
+    """Those of one more step, which no price changes."""
+    return _fit_step(explored, n_steps, n_optional, _own_benefit)
+
+
+def _benefit(onward: Gains, prices: ActionPrices, gamma: float, edge: Edge) -> float:
+    _, gained_after = onward.best(edge.after.features, prices)
+    return _own_benefit(edge) + gamma * gained_after
+
+
+def _own_benefit(edge: Edge) -> float:
+    return float(edge.after.correct) - float(edge.before.correct)
+
+
+def _fit_step(
+    explored: Exploration, n_steps: int, n_optional: int, benefit: Callable[[Edge], float]
+) -> Gains:
+    n_features = len(explored.nodes[0].features)
+
+    def fit(action: Action) -> LinearModel:
+        taken = explored.once(_steps_taken, n_steps, action)
+        return _fit(taken, list(map(benefit, taken)), n_features, n_optional)
+
+    return Gains(fit(Action.RETRIEVE), fit(Action.REASON))
+
+
+def _steps_taken(explored: Exploration, n_steps: int, action: Action) -> tuple[Edge, ...]:
+    return tuple(
+        edge
+        for edge in explored.edges
+        if edge.action is action and len(edge.before.actions) == n_steps
+    )
 
 
 def _fit(

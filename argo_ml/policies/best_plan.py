@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from argo_ml.calibration.exploration import by_place
+from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.record import Calibration, Node
 from argo_ml.policies.base import Decision, Look, Policy, State
 from argo_ml.policies.context import ActionPrices
@@ -23,7 +23,6 @@ from argo_ml.policies.planned import NO_LOOKS
 from argo_ml.state import CONFIDENCE_LOOKS
 from argo_ml.types import Action, Expectation, StopReason
 
-N_FOLDS = 5
 ROUNDING = 1e-9
 """Of utilities that are equal but for the order in which prices were added up."""
 
@@ -38,7 +37,7 @@ class Fitted(Policy, Protocol):
         """What it would do there."""
 
 
-Fit = Callable[[Sequence[Node]], Fitted]
+Fit = Callable[[Exploration], Fitted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class BestPlan:
 
 
 def follow_best_plan(calibration: Calibration, prices: ActionPrices, horizon: int) -> BestPlan:
-    values = _plan_values(within(calibration.nodes, horizon), prices)
+    values = _plan_values(calibration.exploration.within(horizon), prices)
     plan = _best(values)
     # What was paid until a step is gone whether or not the plan goes on.
     gains = tuple(values[plan] - values[plan[:n_steps]] for n_steps in range(len(plan)))
@@ -81,19 +80,19 @@ def fitted_where_it_pays(
 ) -> Policy:
     """What the best of ``fits`` makes of the whole calibration, or the best plan."""
     judged = [_deciding(fit) for fit in fits]
-    best = best_paying(within(calibration.nodes, horizon), judged, prices)
+    best = best_paying(calibration.exploration.within(horizon), judged, prices)
     if best is None:
         return follow_best_plan(calibration, prices, horizon)
-    return fits[best](calibration.nodes)
+    return fits[best](calibration.exploration)
 
 
-def _deciding(fit: Fit) -> Callable[[Sequence[Node]], Deciding]:
-    return lambda nodes: fit(nodes).at
+def _deciding(fit: Fit) -> Callable[[Exploration], Deciding]:
+    return lambda explored: fit(explored).at
 
 
 def best_paying(
-    nodes: Sequence[Node],
-    fits: Sequence[Callable[[Sequence[Node]], Deciding]],
+    explored: Exploration,
+    fits: Sequence[Callable[[Exploration], Deciding]],
     prices: ActionPrices,
 ) -> int | None:
     """Index of that whose decisions earn most, of equals the first; None where none earns more
@@ -103,11 +102,7 @@ def best_paying(
     """
     unprobed = replace(prices, probe=0.0)
     differences: list[list[float]] = [[] for _ in fits]
-    for fold in range(N_FOLDS):
-        fitted_on = [node for node in nodes if node.question % N_FOLDS != fold]
-        held_out = [node for node in nodes if node.question % N_FOLDS == fold]
-        if not fitted_on or not held_out:
-            continue
+    for fitted_on, held_out in explored.folds:
         plain = earned(held_out, _following(best_plan(fitted_on, prices)), unprobed)
         for found, fit in zip(differences, fits, strict=True):
             mine = earned(held_out, fit(fitted_on), prices)
@@ -117,19 +112,18 @@ def best_paying(
     return best if gains[best] > ROUNDING * len(differences[best]) else None
 
 
-def earned(nodes: Sequence[Node], decide: Deciding, prices: ActionPrices) -> dict[int, float]:
+def earned(explored: Exploration, decide: Deciding, prices: ActionPrices) -> dict[int, float]:
     """Right answer minus prices paid, by question, where ``decide`` decides at every node.
 
     A walk ends where the exploration has not been; the action that leads there is not paid.
     """
-    places = by_place(nodes)
     utilities = {}
-    for node in nodes:
+    for node in explored.nodes:
         if node.actions:
             continue
         here, paid = node, 0.0
         while (action := decide(here)) is not Action.STOP:
-            after = places.get((here.question, (*here.actions, action.value)))
+            after = explored.after(here, action)
             if after is None:
                 break
             here, paid = after, paid + prices.of(action)
@@ -137,29 +131,28 @@ def earned(nodes: Sequence[Node], decide: Deciding, prices: ActionPrices) -> dic
     return utilities
 
 
-def best_plan(nodes: Sequence[Node], prices: ActionPrices) -> Plan:
+def best_plan(explored: Exploration, prices: ActionPrices) -> Plan:
     """Of the plans that were explored for every question, that which earned most; of equals the
     shortest. It needs no look."""
-    return _best(_plan_values(nodes, prices))
+    return _best(_plan_values(explored, prices))
 
 
-def within(nodes: Sequence[Node], horizon: int) -> list[Node]:
-    """Those that at most ``horizon`` steps lead to."""
-    return [node for node in nodes if len(node.actions) <= horizon]
-
-
-def _plan_values(nodes: Sequence[Node], prices: ActionPrices) -> dict[Plan, float]:
+def _plan_values(explored: Exploration, prices: ActionPrices) -> dict[Plan, float]:
     """Mean utility of the plans that were explored for every question, without looks."""
     unprobed = replace(prices, probe=0.0)
-    n_seen = Counter(node.actions for node in nodes)
-    n_correct = Counter(node.actions for node in nodes if node.correct)
+    accuracies = explored.once(_plan_accuracies)
+    return {plan: accuracy - sum(map(unprobed.of, plan)) for plan, accuracy in accuracies.items()}
+
+
+def _plan_accuracies(explored: Exploration) -> dict[Plan, float]:
+    n_seen = Counter(node.actions for node in explored.nodes)
+    n_correct = Counter(node.actions for node in explored.nodes if node.correct)
     n_questions = n_seen[()]
-    values = {}
-    for names, count in n_seen.items():
-        if count == n_questions:
-            plan = tuple(map(Action, names))
-            values[plan] = n_correct[names] / n_questions - sum(map(unprobed.of, plan))
-    return values
+    return {
+        tuple(map(Action, names)): n_correct[names] / n_questions
+        for names, count in n_seen.items()
+        if count == n_questions
+    }
 
 
 def _best(values: Mapping[Plan, float]) -> Plan:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.gains import estimate_gains
 from argo_ml.calibration.record import Node
 
@@ -30,7 +31,7 @@ NODES = (
 
 
 def test_gains_are_means_over_questions_of_means_over_their_steps() -> None:
-    gains = estimate_gains(NODES)
+    gains = estimate_gains(Exploration(NODES))
     # Question 0 gains 0.4 and 0.2; the failed retrieval of question 1 is none that succeeded.
     assert gains["delta_r"].mean == pytest.approx(0.3)
     assert gains["delta_p"].mean == pytest.approx((-0.1 + 0.1) / 2)
@@ -39,9 +40,9 @@ def test_gains_are_means_over_questions_of_means_over_their_steps() -> None:
 
 
 def test_intervals_hold_the_mean() -> None:
-    gain = estimate_gains(NODES)["delta_p"]
+    gain = estimate_gains(Exploration(NODES))["delta_p"]
     assert gain.low <= gain.mean <= gain.high
 
 
 def test_what_was_never_done_has_no_gain() -> None:
-    assert estimate_gains([node(0, "", 0.5)])["delta_r"].n == 0
+    assert estimate_gains(Exploration((node(0, "", 0.5),)))["delta_r"].n == 0

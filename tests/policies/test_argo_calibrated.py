@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from explored_nodes import node
 
-from argo_ml.calibration import Node
+from argo_ml.calibration.exploration import Exploration
 from argo_ml.policies.argo_calibrated import (
     SMOOTHING,
     Process,
@@ -82,18 +82,18 @@ def test_buckets_are_wide_where_there_are_few_values() -> None:
     assert bucket_bounds(np.full(100, 0.3)) == ()
 
 
-def nodes(steps: dict[str, tuple[float, bool]], n_questions: int) -> list[Node]:
+def explored(steps: dict[str, tuple[float, bool]], n_questions: int) -> Exploration:
     """Every question the same: confidence and correctness by actions such as ``rp``."""
-    return [
+    return Exploration.of(
         node(question, letters, correct, confidence)
         for question in range(n_questions)
         for letters, (confidence, correct) in steps.items()
-    ]
+    )
 
 
 def test_transitions_are_counted_from_the_explored_histories() -> None:
     steps = {"": (0.2, False), "r": (0.8, True), "p": (0.2, False), "rr": (0.8, True)}
-    process = estimate_process(nodes(steps, n_questions=40))
+    process = estimate_process(explored(steps, n_questions=40))
     low, high = 0, len(process.rewards) - 1
     # 80 states of p-hat 0.2 that are all wrong, 80 of 0.8 that are all right.
     assert process.rewards[low] == pytest.approx(SMOOTHING * 0.2 / (80 + SMOOTHING))
@@ -107,15 +107,15 @@ def test_a_fitted_benefit_is_what_the_step_adds_and_what_acting_on_is_worth() ->
     # The first retrieval alone changes nothing, the second one makes the answer right.
     steps = {"": (0.2, False), "r": (0.2, False), "rr": (0.9, True), "p": (0.2, False)}
     prices = ActionPrices(retrieve=0.1, reason=0.02)
-    first, second = fit_gains(nodes(steps, 20), prices, horizon=2, gamma=1.0)
+    first, second = fit_gains(explored(steps, 20), prices, horizon=2, gamma=1.0)
     assert second.retrieve.value((0.2,)) == pytest.approx(1.0)
     assert first.retrieve.value((0.2,)) == pytest.approx(1.0 - 0.1)
     # Its features do not tell that reasoning was first, so that the second step is worth the same.
     assert first.reason.value((0.2,)) == pytest.approx(0.0 + 0.9)
-    discounted, _ = fit_gains(nodes(steps, 20), prices, horizon=2, gamma=0.5)
+    discounted, _ = fit_gains(explored(steps, 20), prices, horizon=2, gamma=0.5)
     assert discounted.retrieve.value((0.2,)) == pytest.approx(0.5 * 0.9)
 
 
 def test_what_was_never_explored_is_never_taken() -> None:
-    gains = fit_gains(nodes({"": (0.2, False)}, 20), ActionPrices(0.1, 0.02), 1, 1.0)
+    gains = fit_gains(explored({"": (0.2, False)}, 20), ActionPrices(0.1, 0.02), 1, 1.0)
     assert max(gains[0].net((0.2,), ActionPrices(0.001, 0.001)).values()) < 0
