@@ -41,7 +41,8 @@ def print_calibration(found: Calibrated, location: RunLocation | None = None) ->
     auc = f"{metrics['roc_auc']:.3f}" if "roc_auc" in metrics else "undefined"
     out.print(
         f"p-hat by {calibration.probability.mapped_by}, out of fold: Brier {metrics['brier']:.3f} "
-        f"(constant {metrics['brier_constant']:.3f}), ECE {metrics['ece']:.3f}, ROC-AUC {auc}",
+        f"(constant {metrics['brier_constant']:.3f}), ECE {metrics['ece']:.3f} "
+        f"({metrics['ece_if_calibrated']:.3f} if perfect), ROC-AUC {auc}",
         soft_wrap=True,
     )
     out.print(_gains_table(found))

@@ -176,6 +176,13 @@ def _key_numbers(evaluation: Evaluation, overall: Sequence[Overall]) -> Iterator
             f"{percent(evaluation.effects.benefit)} / {percent(evaluation.effects.harm)}",
             "of the answers that one retrieval corrects / spoils",
         )
+    if evaluation.p_hat:
+        p_hat = evaluation.p_hat
+        yield KeyNumber(
+            number(p_hat.ece),
+            f"calibration error (ECE) of p-hat over all {p_hat.n} states that it was looked at in; "
+            f"a perfect p-hat would have {number(p_hat.ece_if_calibrated)} on as many",
+        )
     saving = max((each.retrieval_reduction or 0.0 for each in evaluation.frontiers), default=0.0)
     if saving > 0:
         gate = next(each for each in evaluation.frontiers if each.retrieval_reduction == saving)

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping
 from statistics import fmean
 
 from argo_ml.experiments.evaluation.confidence import reliability
-from argo_ml.experiments.evaluation.record import ByDifficulty, ReliabilityPoint
+from argo_ml.experiments.evaluation.record import ByDifficulty, Confidence, ReliabilityPoint
 from argo_ml.experiments.evaluation.roles import is_calibrated
-from argo_ml.experiments.evaluation.strategy_rows import answered
+from argo_ml.experiments.evaluation.strategy_rows import answered, confidence
 from argo_ml.experiments.metrics import reason_calls, retrieval_calls
 from argo_ml.experiments.results import CellResult, QuestionResult, Results
 from argo_ml.types import Difficulty
 
 N_BINS = 10
+SHOW_P_HAT = ("argo_calibrated", "argo_fitted")
+"""Strategies whose decisions tell p-hat of the answer so far."""
 
 
 def by_difficulty(results: Results) -> tuple[ByDifficulty, ...]:
@@ -33,6 +35,22 @@ def reliability_points(results: Results) -> Mapping[str, tuple[ReliabilityPoint,
         if rows and len(confidences) == len(rows):
             found[strategy] = _points(confidences, [row.correct for row in rows])
     return found
+
+
+def p_hat(results: Results) -> Confidence | None:
+    """Of every state in which it was looked at, once for all prices; None where it was not."""
+    seen: dict[tuple[str, tuple[str, ...]], tuple[float, bool]] = {}
+    for cell in results.cells:
+        if cell.strategy in SHOW_P_HAT:
+            for row in cell.questions:
+                for n_steps, decision in enumerate(row.decisions):
+                    if decision.confidence is not None and decision.correct is not None:
+                        place = row.question_id, row.actions[:n_steps]
+                        seen[place] = decision.confidence, decision.correct
+    if not seen:
+        return None
+    confidences, correct = zip(*seen.values(), strict=True)
+    return confidence(confidences, correct)
 
 
 def _of_cell(cell: CellResult) -> Iterator[ByDifficulty]:

@@ -13,7 +13,7 @@ def calibration_metrics(calibration: Calibration) -> dict[str, float]:
         [node.confidence for node in nodes], [node.correct for node in nodes]
     )
     metrics = {"n_questions": float(len(questions)), "n_states": float(len(nodes))}
-    for name in ("roc_auc", "brier", "ece", "aurc", "prr"):
+    for name in ("roc_auc", "brier", "ece", "ece_if_calibrated", "aurc", "prr"):
         value = getattr(judged, name)
         if value is not None:
             metrics[name] = value

@@ -13,8 +13,12 @@ from sklearn.metrics import brier_score_loss, roc_auc_score  # type: ignore[impo
 from argo_ml.experiments.evaluation.rows import Column, outcome_column, score_column, top_sums
 from argo_ml.experiments.statistics import Interval, wilson
 
+Rows = npt.NDArray[np.float64]
+"""(draws, answers)."""
+
 MAX_BINS = 15
 MIN_PER_BIN = 10
+N_DRAWS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class ConfidenceMetrics:
     roc_auc: float | None
     brier: float
     ece: float
+    ece_if_calibrated: float
     aurc: float
     prr: float | None
     n: int
@@ -48,6 +53,9 @@ def confidence_metrics(confidences: Sequence[float], correct: Sequence[bool]) ->
     - ``ece``: expected calibration error (Naeini et al. 2015) over equal-mass bins (Nixon et al.
       2019), 15 or as many fewer as leave each at least 10 answers, but at least one. Equal
       confidences share a bin, so ties can make bins larger or smaller than that.
+    - ``ece_if_calibrated``: what ``ece`` would be on average if answers were right exactly as often
+      as these confidences say (consistency resampling, Bröcker and Smith 2007): the error that few
+      answers make by themselves. 200 draws, the same ones every time.
     - ``aurc``: mean selective risk over the coverages 1/n to 1, the area under the risk-coverage
       curve of Geifman and El-Yaniv (2017); lower is better.
     - ``prr``: prediction rejection ratio (Malinin and Gales 2021). Answers are handed to an oracle
@@ -65,7 +73,8 @@ def confidence_metrics(confidences: Sequence[float], correct: Sequence[bool]) ->
     return ConfidenceMetrics(
         roc_auc=float(roc_auc_score(outcomes, column)) if is_mixed else None,
         brier=float(brier_score_loss(outcomes, column)),
-        ece=_calibration_error(column, outcomes),
+        ece=_calibration_error(column, outcomes[None, :]),
+        ece_if_calibrated=_error_if_calibrated(column),
         aurc=float(np.mean(errors_kept[1:] / np.arange(1, column.size + 1))),
         prr=_rejection_ratio(errors_kept) if is_mixed else None,
         n=column.size,
@@ -111,10 +120,19 @@ def _bin(column: Column, outcomes: Column) -> ReliabilityBin:
     )
 
 
-def _calibration_error(column: Column, outcomes: Column) -> float:
+def _calibration_error(column: Column, outcomes: Rows) -> float:
+    """Mean over rows of ``outcomes``, each of which has one for every confidence."""
     n_bins = min(MAX_BINS, max(1, column.size // MIN_PER_BIN))
-    gaps = np.bincount(equal_mass_bins(column, n_bins), weights=column - outcomes)
-    return float(np.abs(gaps).sum() / column.size)
+    is_inside = np.equal.outer(equal_mass_bins(column, n_bins), np.arange(n_bins))
+    gaps = (outcomes - column) @ is_inside.astype(float)
+    return float(np.abs(gaps).sum(axis=1).mean() / column.size)
+
+
+def _error_if_calibrated(column: Column) -> float:
+    # Sorted, so that the draws do not depend on the order of the answers.
+    ordered = np.sort(column)
+    drawn = np.random.default_rng(0).random((N_DRAWS, ordered.size)) < ordered
+    return _calibration_error(ordered, drawn.astype(float))
 
 
 def _rejection_ratio(errors_kept: Column) -> float:

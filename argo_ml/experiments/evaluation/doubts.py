@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from argo_ml.experiments.evaluation.gate_frontiers import WITH, WITHOUT, outcomes
-from argo_ml.experiments.evaluation.record import Evaluation, StrategyRow
+from argo_ml.experiments.evaluation.record import Confidence, Evaluation, StrategyRow
 from argo_ml.experiments.evaluation.roles import is_calibrated, is_gate
 from argo_ml.experiments.metrics import retrieval_calls
 from argo_ml.experiments.results import Results
@@ -80,13 +80,19 @@ def _degenerate_gates(judgement: Judgement) -> Iterator[str]:
 def _miscalibrated(judgement: Judgement) -> Iterator[str]:
     for strategy in judgement.results.strategies:
         rows = judgement.evaluation.rows_of(strategy)
-        errors = [row.confidence.ece for row in rows if row.confidence is not None]
-        if errors and max(errors) > LARGE_ECE and _has_estimate(judgement.results, strategy):
-            n = judgement.evaluation.n_questions
+        found = [row.confidence for row in rows if row.confidence is not None]
+        worst = max(found, key=lambda confidence: confidence.ece, default=None)
+        if worst and worst.ece > LARGE_ECE and _has_estimate(judgement.results, strategy):
             yield (
-                f"The p-hat of {strategy} is off by up to {max(errors):.2f} on these questions "
-                f"(ECE, which is above 0 on {n} questions even for a perfect p-hat)."
+                f"The p-hat of {strategy} is off by up to {worst.ece:.3f} on these answers (ECE"
+                f"{_of_a_perfect_one(worst)})."
             )
+
+
+def _of_a_perfect_one(found: Confidence) -> str:
+    if found.ece_if_calibrated is None:
+        return ""
+    return f"; {found.ece_if_calibrated:.3f} would be usual of a perfect p-hat on {found.n} answers"
 
 
 def _has_estimate(results: Results, strategy: str) -> bool:

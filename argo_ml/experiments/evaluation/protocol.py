@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from argo_ml.experiments.evaluation.breakdowns import by_difficulty, reliability_points
+from argo_ml.experiments.evaluation.breakdowns import by_difficulty, p_hat, reliability_points
 from argo_ml.experiments.evaluation.contrasts import contrasts
 from argo_ml.experiments.evaluation.doubts import Judgement, doubts
 from argo_ml.experiments.evaluation.gains import gain_bins
@@ -49,6 +49,7 @@ def evaluate(
         gains=gain_bins(results),
         by_difficulty=by_difficulty(results),
         reliability=reliability_points(results),
+        p_hat=p_hat(results),
         calibration_run=calibration_run,
         calibration=calibration_metrics,
         headline=found,

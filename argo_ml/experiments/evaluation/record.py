@@ -18,11 +18,15 @@ class Estimate(Record):
 
 
 class Confidence(Record):
-    """How good the confidence of the answers given is; None where it is undefined."""
+    """How good a confidence is (`argo_ml.experiments.evaluation.confidence`); None where undefined.
+
+    Evaluations of earlier versions lack ``ece_if_calibrated``.
+    """
 
     roc_auc: float | None
     brier: float
     ece: float
+    ece_if_calibrated: float | None = None
     aurc: float
     prr: float | None
     n: int
@@ -185,6 +189,9 @@ class Evaluation(Record):
     reliability: Mapping[str, tuple[ReliabilityPoint, ...]] = {}
     """By strategy, over all prices."""
     doubts: tuple[str, ...] = ()
+    p_hat: Confidence | None = None
+    """Of p-hat in every state that `argo_calibrated` or `argo_fitted` came to at any price, each
+    counted once; the answer there need not be the final one."""
     calibration_run: str = ""
     calibration: Mapping[str, float] = {}
     """Metrics of the calibration, such as its Brier score out of fold."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from argo_ml.experiments.evaluation.confidence import confidence_metrics
 from argo_ml.experiments.evaluation.firing import fire_share, is_degenerate
@@ -61,12 +62,8 @@ def _confidence(cell: CellResult) -> Confidence | None:
     confidences = [row.confidence for row in rows if row.confidence is not None]
     if not rows or len(confidences) < len(rows):
         return None
-    found = confidence_metrics(confidences, [row.correct for row in rows])
-    return Confidence(
-        roc_auc=found.roc_auc,
-        brier=found.brier,
-        ece=found.ece,
-        aurc=found.aurc,
-        prr=found.prr,
-        n=found.n,
-    )
+    return confidence(confidences, [row.correct for row in rows])
+
+
+def confidence(confidences: Sequence[float], correct: Sequence[bool]) -> Confidence:
+    return Confidence(**asdict(confidence_metrics(confidences, correct)))

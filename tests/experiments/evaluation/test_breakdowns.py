@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import hand_made_sweep as sweep
+import pytest
 
-from argo_ml.experiments.evaluation.breakdowns import by_difficulty, reliability_points
+from argo_ml.experiments.evaluation.breakdowns import by_difficulty, p_hat, reliability_points
+from argo_ml.experiments.results import DecisionResult
 
 
 def test_questions_are_told_apart_by_difficulty() -> None:
@@ -43,3 +45,26 @@ def test_only_calibrated_strategies_with_all_confidences_are_reliable_or_not() -
     found = reliability_points(sweep.results(*cells))
 
     assert [(name, points[0].n) for name, points in found.items()] == [("graded", 1)]
+
+
+def test_p_hat_is_judged_in_every_state_once() -> None:
+    at_first = DecisionResult(action="retrieve", confidence=0.2, correct=False)
+    stopped = DecisionResult(action="stop", confidence=0.2, correct=False)
+    after = DecisionResult(action="stop", confidence=0.9, correct=True)
+    unseen = DecisionResult(action="stop", confidence=None, correct=None)
+    cells = [
+        sweep.cell(
+            "argo_fitted", 0.1, "11", ["retrieve"], decisions=[(at_first, after), (at_first, after)]
+        ),
+        # The same first states again, and one that was not looked at.
+        sweep.cell("argo_calibrated", 0.2, "00", decisions=[(stopped,), (unseen,)]),
+        # What a gate is sure of need not be p-hat.
+        sweep.cell("tasr", 0.2, "00", decisions=[(stopped,)] * 2),
+    ]
+
+    found = p_hat(sweep.results(*cells))
+
+    assert found is not None
+    assert found.n == 4
+    assert found.brier == pytest.approx((0.2**2 + 0.1**2) / 2)
+    assert p_hat(sweep.results(cells[2])) is None

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy import stats  # type: ignore[import-untyped]
 from sklearn.calibration import calibration_curve  # type: ignore[import-untyped]
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
@@ -57,8 +58,26 @@ def test_answers_of_one_kind_cannot_be_told_apart(correct: bool, brier: float, a
 
 def test_a_single_answer() -> None:
     assert confidence_metrics([0.75], [True]) == ConfidenceMetrics(
-        roc_auc=None, brier=0.0625, ece=0.25, aurc=0.0, prr=None, n=1
+        roc_auc=None,
+        brier=0.0625,
+        ece=0.25,
+        # 0.75 * 0.25 + 0.25 * 0.75, but for the draws' own chance.
+        ece_if_calibrated=pytest.approx(0.375, abs=0.05),
+        aurc=0.0,
+        prr=None,
+        n=1,
     )
+
+
+def test_few_answers_have_a_calibration_error_even_of_perfect_confidences() -> None:
+    # The mean distance of the share of right answers among 20 from 1/2, as in each of 15 bins.
+    right = np.arange(21)
+    expected = float(stats.binom.pmf(right, 20, 0.5) @ np.abs(right / 20 - 0.5))
+    spread = np.linspace(0.49, 0.51, 300).tolist()
+    found = confidence_metrics(spread, [True, False] * 150)
+
+    assert found.ece_if_calibrated == pytest.approx(expected, rel=0.05)
+    assert confidence_metrics([0.0, 1.0], [True, False]).ece_if_calibrated == 0.0
 
 
 def test_calibration_error_is_taken_bin_by_bin() -> None:

@@ -82,8 +82,8 @@ def test_p_hat_that_is_off_on_these_questions() -> None:
     ]
 
     assert [each for each in doubts(*cells) if "p-hat" in each] == [
-        "The p-hat of argo_fitted is off by up to 0.50 on these questions (ECE, which is above 0 "
-        "on 200 questions even for a perfect p-hat)."
+        "The p-hat of argo_fitted is off by up to 0.500 on these answers (ECE; 0.028 would be "
+        "usual of a perfect p-hat on 200 answers)."
     ]
 
 
