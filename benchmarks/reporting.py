@@ -23,7 +23,7 @@ def report(name: str, rows: Sequence[Mapping[str, Any]], **facts: Any) -> None:
         table.add_column(column, justify="right" if _is_numeric(rows, column) else "left")
     for row in rows:
         table.add_row(*(_text(row.get(column, "")) for column in columns))
-    console = Console(width=140)
+    console = Console(width=240)
     console.print(table)
     for fact, value in facts.items():
         console.print(f"{fact}: {_text(value)}")

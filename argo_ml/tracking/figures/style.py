@@ -188,9 +188,18 @@ def save(
 ) -> None:
     """Write ``name`` in each format; no date and no random ids, so that reruns are identical."""
     folder.mkdir(parents=True, exist_ok=True)
+    _settle_layout(figure)
     for suffix in formats:
         metadata = {"Date": None} if suffix == "svg" else {}
         figure.savefig(folder / f"{name}.{suffix}", dpi=dpi, metadata=metadata)
+
+
+def _settle_layout(figure: Figure) -> None:
+    """Compute a constrained layout once for all formats, not anew for each."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
 
 
 def styled() -> Any:
