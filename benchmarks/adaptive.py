@@ -55,7 +55,7 @@ GATES = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--n-calibration", type=int, default=300)
-    parser.add_argument("--n-tune", type=int, default=100)
+    parser.add_argument("--n-tune", type=int, default=300)
     parser.add_argument("--n-test", type=int, default=300)
     parser.add_argument("--max-steps", type=int, default=2)
     parser.add_argument("--explorations", type=int, default=2)
