@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from statistics import fmean
 
 from argo_ml.calibration.signals import entropy, largest_probability, margin
@@ -62,7 +63,7 @@ def best_similarity(state: State) -> float:
 
 def mean_similarity(state: State) -> float:
     found = _evidence(state)
-    return fmean(hit.similarity for hit in found) if found else 0.0
+    return fmean([hit.similarity for hit in found]) if found else 0.0
 
 
 def answer_in_evidence(state: State) -> float:
@@ -74,22 +75,28 @@ def others_in_evidence(state: State) -> float:
     """Share of the other choices that a passage found mentions: evidence that does not decide."""
     taken = _seen(state).answer.choice
     others = [text for number, text in enumerate(state.question.choices) if number != taken]
-    return fmean(_mentioned(text, state) for text in others) if others else 0.0
+    return fmean([_mentioned(text, state) for text in others]) if others else 0.0
 
 
 def numeric_choices(state: State) -> float:
     """Share of the choices with a digit: figures are read more often than known."""
     choices = state.question.choices
-    return fmean(any(letter.isdigit() for letter in text) for text in choices) if choices else 0.0
+    return fmean([any(map(str.isdigit, text)) for text in choices]) if choices else 0.0
 
 
 def _mentioned(text: str, state: State) -> bool:
-    """Whether ``text`` stands as words of its own in what was found: 4 does not in 1994."""
+    return any(_mentions(hit.passage.text, text) for hit in _evidence(state))
+
+
+@lru_cache(maxsize=16384)
+def _mentions(passage: str, text: str) -> bool:
+    """Whether ``text`` stands there as words of its own: 4 does not in 1994.
+
+    Every cell that comes to a state asks the same.
+    """
     words = text.casefold().strip()
-    if not words:
-        return False
-    pattern = re.compile(rf"(?<!\w){re.escape(words)}(?!\w)")
-    return any(pattern.search(hit.passage.text.casefold()) for hit in _evidence(state))
+    pattern = rf"(?<!\w){re.escape(words)}(?!\w)"
+    return bool(words) and re.search(pattern, passage.casefold()) is not None
 
 
 def _last_action(action: Action) -> Callable[[State], float]:
