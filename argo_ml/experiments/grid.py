@@ -21,7 +21,6 @@ from argo_ml.experiments.trajectories import (
     question_result,
     trajectory,
 )
-from argo_ml.models.counting import counted_once
 from argo_ml.pipeline import Known, Pipeline, build_pipeline, run_episode
 from argo_ml.pipeline.requests import Requesting
 from argo_ml.policies import Policy, make_policy
@@ -52,7 +51,7 @@ class Cell:
 def prepare_cells(specs: Sequence[CellSpec], bench: Bench) -> list[Cell]:
     """Solve each price once and give every cell its policy."""
     solutions: dict[MDPSpec, Solution] = {}
-    calibration, count_tokens = bench.calibration, counted_once(bench.count_tokens)
+    calibration = bench.calibration
     cells = []
     for spec in specs:
         mdp = cell_process(spec, calibration)
@@ -64,7 +63,7 @@ def prepare_cells(specs: Sequence[CellSpec], bench: Bench) -> list[Cell]:
                 spec=spec,
                 id=spec.cell_id(bench.digests),
                 policy=policy,
-                pipeline=build_pipeline(spec, count_tokens, measure(spec, calibration)),
+                pipeline=build_pipeline(spec, bench.count_tokens, measure(spec, calibration)),
                 table=policy_table(solutions[mdp], policy),
             )
         )

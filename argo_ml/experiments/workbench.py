@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Protocol
 
 from argo_ml.calibration.record import Calibration
@@ -21,6 +21,7 @@ from argo_ml.models.answering import settle_answering
 from argo_ml.models.base import CountsTokens, LanguageModel, TellsEvents, TokenCounts, can_score
 from argo_ml.models.cache import CachingModel, CallCache
 from argo_ml.models.call_store import model_digest
+from argo_ml.models.counting import CountTokens, counted_once
 from argo_ml.observing import PASSAGES, Report, unobserved
 from argo_ml.pipeline import prompts
 from argo_ml.tracking.runs import InputDataset
@@ -59,7 +60,7 @@ class Bench(Protocol):
         """What runs shards through ``cells``; executed calls are remembered as ``payer``'s."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Workbench:
     """A bench in this process."""
 
@@ -126,7 +127,11 @@ class Workbench:
         ]
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return self.model.count_tokens(texts)
+        return self._counts(texts)
+
+    @cached_property
+    def _counts(self) -> CountTokens:
+        return counted_once(self.model.count_tokens)
 
     def executor(self, cells: Sequence[Cell], payer: str, times: StageTimes) -> Executor:
         return LocalExecutor(partial(self.engine, payer, times), cells)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring, TokenDetail
+from argo_ml.models.counting import CountTokens
 from argo_ml.pipeline import prompts
 from argo_ml.pipeline.requests import Requesting, Retrieval, generated, retrieved, scored
 from argo_ml.types import Answer, Component, Evidence, Passage, Question, Step, Usage
@@ -126,7 +127,7 @@ class Synthesizer:
     answering: str
     evidence_tokens: int
     max_new_tokens: int
-    count_tokens: Callable[[Sequence[str]], list[int]]
+    count_tokens: CountTokens
 
     def scores(self, question: Question) -> bool:
         """Whether the answer is the choice that scores best, so that every choice has a score."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from argo_ml.config import CellSpec
+from argo_ml.models.counting import CountTokens
 from argo_ml.pipeline.components import (
     Decomposer,
     Reader,
@@ -67,7 +68,7 @@ class Pipeline:
 
 def build_pipeline(
     spec: CellSpec,
-    count_tokens: Callable[[Sequence[str]], list[int]],
+    count_tokens: CountTokens,
     measure: Callable[[State], float] | None = None,
 ) -> Pipeline:
     limit = spec.generation_limit
