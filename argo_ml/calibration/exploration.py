@@ -61,10 +61,17 @@ class Exploration:
         """What at most ``horizon`` steps lead to."""
         return self.once(_within, horizon)
 
-    @property
+    @cached_property
     def folds(self) -> tuple[tuple[Exploration, Exploration], ...]:
         """Four fifths of the questions, and the others, in turn; none where either is empty."""
-        return self.once(_folds)
+        pairs = (
+            (
+                Exploration.of(node for node in self.nodes if node.question % N_FOLDS != fold),
+                Exploration.of(node for node in self.nodes if node.question % N_FOLDS == fold),
+            )
+            for fold in range(N_FOLDS)
+        )
+        return tuple(pair for pair in pairs if all(part.nodes for part in pair))
 
     def once(
         self,
@@ -89,14 +96,3 @@ class Exploration:
 
 def _within(explored: Exploration, horizon: int) -> Exploration:
     return Exploration.of(node for node in explored.nodes if len(node.actions) <= horizon)
-
-
-def _folds(explored: Exploration) -> tuple[tuple[Exploration, Exploration], ...]:
-    pairs = (
-        (
-            Exploration.of(node for node in explored.nodes if node.question % N_FOLDS != fold),
-            Exploration.of(node for node in explored.nodes if node.question % N_FOLDS == fold),
-        )
-        for fold in range(N_FOLDS)
-    )
-    return tuple(pair for pair in pairs if all(part.nodes for part in pair))

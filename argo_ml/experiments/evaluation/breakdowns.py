@@ -39,14 +39,14 @@ def reliability_points(results: Results) -> Mapping[str, tuple[ReliabilityPoint,
 
 def p_hat(results: Results) -> Confidence | None:
     """Of every state in which it was looked at, once for all prices; None where it was not."""
-    seen: dict[tuple[str, tuple[str, ...]], tuple[float, bool]] = {}
-    for cell in results.cells:
-        if cell.strategy in SHOW_P_HAT:
-            for row in cell.questions:
-                for n_steps, decision in enumerate(row.decisions):
-                    if decision.confidence is not None and decision.correct is not None:
-                        place = row.question_id, row.actions[:n_steps]
-                        seen[place] = decision.confidence, decision.correct
+    seen = {
+        (row.question_id, row.actions[:n_steps]): (decision.confidence, decision.correct)
+        for cell in results.cells
+        if cell.strategy in SHOW_P_HAT
+        for row in cell.questions
+        for n_steps, decision in enumerate(row.decisions)
+        if decision.confidence is not None and decision.correct is not None
+    }
     if not seen:
         return None
     confidences, correct = zip(*seen.values(), strict=True)

@@ -98,7 +98,7 @@ def tasr(context: PolicyContext) -> Tasr:
 
 def retrieving_paths(calibration: Calibration) -> list[list[Node]]:
     """Of each question the nodes before any step and after 1, 2, ... retrievals alone."""
-    places = {(node.question, node.actions): node for node in calibration.nodes}
+    places = calibration.exploration.places
     paths = []
     for index in range(len(calibration.questions)):
         path: list[Node] = []
