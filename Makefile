@@ -46,10 +46,10 @@ ui: $(RUNTIME)
 	mlflow ui
 
 mlproject: $(RUNTIME)
-	python -m argo_ml.entry_points
+	python -m argo_ml.cli.entry_points
 
 docs: $(RUNTIME)
-	python -m argo_ml.parameter_tables
+	python -m argo_ml.cli.parameter_tables
 
 constraints: $(DEVELOPMENT)
 	tools/write_constraints.sh

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
-from argo_ml.models.base import TokenDetail
-from argo_ml.types import Action, Answer, Question, Step
+from argo_ml.types import (
+    NOTHING_EXPECTED,
+    Action,
+    Answer,
+    Expectation,
+    Question,
+    Step,
+    StopReason,
+    TokenDetail,
+    Usage,
+)
 
 
 class Look(str, Enum):
@@ -74,6 +83,34 @@ class State:
     progress: float = 0.0
     steps: tuple[Step, ...] = ()
     sights: Sights = Sights()
+
+    def count(self, action: Action) -> int:
+        return sum(step.action is action for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One finished episode.
+
+    ``expected`` is what the policy expected when it stopped, ``probe_price`` a look's price, and
+    ``sights`` all that the policy looked at.
+    """
+
+    question_id: str
+    answer: Answer
+    steps: tuple[Step, ...]
+    stop_reason: StopReason
+    progress: float
+    usage: Usage
+    expected: Expectation = NOTHING_EXPECTED
+    probe_price: float = 0.0
+    sights: Sights | None = field(default=None, compare=False)
+
+    @property
+    def cost(self) -> float:
+        """c_r * (retrieve actions) + c_p * (reason actions) + probe_cost * (probe and sample
+        calls), whatever a cache served."""
+        return sum(step.cost for step in self.steps) + self.probe_price * self.usage.looks
 
     def count(self, action: Action) -> int:
         return sum(step.action is action for step in self.steps)

@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from argo_ml.state import Sights
 
 
 class Action(str, Enum):
@@ -81,6 +77,19 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """A text before it is split into passages; ``id`` is unique in its corpus.
+
+    ``title`` is the document's or section's title, ``source`` where a reader can find it.
+    """
+
+    id: str
+    text: str
+    title: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A chunk of a document; ``title`` is its document or section title."""
 
@@ -96,6 +105,22 @@ class Evidence:
 
     passage: Passage
     similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenDetail:
+    """A generated token under the model's own distribution, that of temperature 1.
+
+    ``log_probability`` is the token's (nats), ``entropy`` the distribution's (nats), and ``gap``
+    by how much the log-probability of its most probable token exceeds that of the second.
+    ``text`` is the token's part of a completion's text: empty for all but the last of several
+    tokens that make up one character.
+    """
+
+    text: str
+    log_probability: float
+    entropy: float
+    gap: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,31 +225,3 @@ class Answer:
     parsed: bool = True
     scores: tuple[float, ...] = ()
     withheld: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One finished episode.
-
-    ``expected`` is what the policy expected when it stopped, ``probe_price`` a look's price, and
-    ``sights`` all that the policy looked at.
-    """
-
-    question_id: str
-    answer: Answer
-    steps: tuple[Step, ...]
-    stop_reason: StopReason
-    progress: float
-    usage: Usage
-    expected: Expectation = NOTHING_EXPECTED
-    probe_price: float = 0.0
-    sights: Sights | None = field(default=None, compare=False)
-
-    @property
-    def cost(self) -> float:
-        """c_r * (retrieve actions) + c_p * (reason actions) + probe_cost * (probe and sample
-        calls), whatever a cache served."""
-        return sum(step.cost for step in self.steps) + self.probe_price * self.usage.looks
-
-    def count(self, action: Action) -> int:
-        return sum(step.action is action for step in self.steps)

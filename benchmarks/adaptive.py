@@ -15,21 +15,19 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from argo_ml.command_specs import CalibrateSpec
-from argo_ml.config import SweepSpec, build
+from argo_ml.config import CalibrateSpec, SweepSpec, build
 from argo_ml.engine.shards import make_shards
 from argo_ml.engine.stages import StageTimes
-from argo_ml.experiments.calibrate import run_calibration
-from argo_ml.experiments.evaluation.record import FILE as EVALUATION
-from argo_ml.experiments.evaluation.record import Evaluation
-from argo_ml.experiments.grid import prepare_cells
-from argo_ml.experiments.metrics import utilities
-from argo_ml.experiments.results import CellResult, Results
-from argo_ml.experiments.statistics import paired_difference
-from argo_ml.experiments.sweep import run_sweep
-from argo_ml.experiments.verify import open_record
-from argo_ml.experiments.workbench import Workbench
-from argo_ml.models.answering import settle_answering
+from argo_ml.evaluation.record import FILE as EVALUATION
+from argo_ml.evaluation.record import Evaluation
+from argo_ml.exploring.calibrate import run_calibration
+from argo_ml.results.metrics import utilities
+from argo_ml.results.records import CellResult, Results
+from argo_ml.statistics.intervals import paired_difference
+from argo_ml.sweep.answering_mode import settle_answering
+from argo_ml.sweep.context import Workbench, prepare_cells
+from argo_ml.sweep.record import open_record
+from argo_ml.sweep.running import run_sweep
 from benchmarks.reporting import report
 
 FIXED = ("never", "single", "always_retrieve", "always_reason")

@@ -21,16 +21,16 @@ from typing import Any
 import torch
 
 from argo_ml.config import SweepSpec, build
-from argo_ml.experiments.workbench import Workbench
-from argo_ml.models import loading
 from argo_ml.models.base import Generation, Scoring
-from argo_ml.models.converted import converted_files
 from argo_ml.models.digests import files_digest
-from argo_ml.models.loading import Files, Machine
-from argo_ml.models.packed_linear import pack_linear_layers
+from argo_ml.models.local import loading
+from argo_ml.models.local.converted import converted_files
+from argo_ml.models.local.loading import Files, Machine
+from argo_ml.models.local.packed_linear import pack_linear_layers
+from argo_ml.models.local.transformers_model import TransformersModel
 from argo_ml.models.presets import resolve
-from argo_ml.models.transformers_model import TransformersModel
 from argo_ml.pipeline import prompts
+from argo_ml.sweep.context import Workbench
 from benchmarks.reporting import report
 
 Request = Generation | Scoring

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 
 from argo_ml.config import SweepSpec, build
 from argo_ml.corpus.base import Retriever
-from argo_ml.experiments.grid import Cell, prepare_cells
-from argo_ml.experiments.workbench import Workbench
 from argo_ml.models import load_model
 from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring
 from argo_ml.pipeline import run_episode
 from argo_ml.pipeline.requests import Request, Requesting, Response
-from argo_ml.types import Outcome
+from argo_ml.state import Outcome
+from argo_ml.sweep.cells import Cell
+from argo_ml.sweep.context import Workbench, prepare_cells
 from benchmarks.reporting import report
 from benchmarks.workplace import needed_and_paid, run_grid, workplace
 

@@ -43,7 +43,7 @@ def main() -> None:
 def measure(values: dict[str, Any]) -> dict[str, Any]:
     from mlflow import MlflowClient
 
-    from argo_ml.experiments.sweep import run_sweep
+    from argo_ml.sweep.running import run_sweep
 
     with workplace() as folder, tempfile.TemporaryDirectory() as store:
         os.chdir(store)

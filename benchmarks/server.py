@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from argo_ml.config import EMBEDDED_MODEL, SweepSpec, build
-from argo_ml.experiments.workbench import Workbench
 from argo_ml.models import load_model
 from argo_ml.models.base import Generation, LanguageModel, Scores, Scoring, can_score
-from argo_ml.models.converted import converted_files
 from argo_ml.models.digests import files_digest
-from argo_ml.models.loading import Files
+from argo_ml.models.local.converted import converted_files
+from argo_ml.models.local.loading import Files
 from argo_ml.models.presets import resolve
 from argo_ml.pipeline import prompts
 from argo_ml.pipeline.components import read_number
+from argo_ml.sweep.context import Workbench
 from benchmarks.reporting import report
 from benchmarks.workplace import workplace
 

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from argo_ml.config import SweepSpec, build
-from argo_ml.experiments.workbench import Workbench
+from argo_ml.sweep.context import Workbench
 from benchmarks.reporting import report
 from benchmarks.workplace import needed_and_paid, run_grid, scripted, workplace
 

@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 
-from argo_ml.policies.mdp import MDPSpec, Solution, solve
-from argo_ml.policies.progress import transitions
+from argo_ml.mdp.process import MDPSpec, Solution, solve
+from argo_ml.mdp.progress import transitions
 from benchmarks.reporting import report
 
 PRICES = tuple(0.02 * step for step in range(1, 11))

@@ -14,13 +14,12 @@ from pathlib import Path
 
 import optuna
 
-from argo_ml.config import build
+from argo_ml.config import StudySpec, build
 from argo_ml.engine.stages import StageTimes
-from argo_ml.experiments.study import run_study
-from argo_ml.experiments.study.evaluation import Evaluator
-from argo_ml.experiments.study.space import SearchSpace
-from argo_ml.experiments.workbench import Workbench
-from argo_ml.study_spec import StudySpec
+from argo_ml.study import run_study
+from argo_ml.study.evaluation import Evaluator
+from argo_ml.study.space import SearchSpace
+from argo_ml.sweep.context import Workbench
 from benchmarks.reporting import report
 from benchmarks.workplace import scripted, workplace
 

@@ -20,9 +20,9 @@ import torch
 from argo_ml.config import SweepSpec, build
 from argo_ml.models import load_model
 from argo_ml.models.chat import PromptIds
-from argo_ml.models.packed_linear import PackedLinear
-from argo_ml.models.recovery import RecoveringModel
-from argo_ml.models.transformers_model import TransformersModel
+from argo_ml.models.local.packed_linear import PackedLinear
+from argo_ml.models.local.recovery import RecoveringModel
+from argo_ml.models.local.transformers_model import TransformersModel
 from benchmarks.reporting import report
 
 SHAPES = ((1, 250), (8, 250), (20, 150), (20, 300), (16, 500))

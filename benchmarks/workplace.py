@@ -10,11 +10,11 @@ from pathlib import Path
 
 from argo_ml.config import CacheFields, SweepSpec
 from argo_ml.engine.shards import make_shards
-from argo_ml.experiments.grid import prepare_cells, run_shard
-from argo_ml.experiments.metrics import lm_calls
-from argo_ml.experiments.results import QuestionResult
-from argo_ml.experiments.workbench import Workbench
-from argo_ml.observing import unobserved
+from argo_ml.progress import unobserved
+from argo_ml.results.metrics import lm_calls
+from argo_ml.results.records import QuestionResult
+from argo_ml.sweep.context import Workbench, prepare_cells
+from argo_ml.sweep.shards import run_shard
 
 
 @contextlib.contextmanager

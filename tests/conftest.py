@@ -11,7 +11,7 @@ import pytest
 from places import linked_cache
 
 from argo_ml.config import CacheFields
-from argo_ml.fetch import FetchError, fetch_embedded_model
+from argo_ml.models.fetching import FetchError, fetch_embedded_model
 
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"

@@ -7,8 +7,8 @@ from typing import Any
 
 import result_builders
 
-from argo_ml.experiments.metrics import cell_metrics
-from argo_ml.experiments.results import CellResult, DecisionResult, PolicyTable, Results
+from argo_ml.results.metrics import cell_metrics
+from argo_ml.results.records import CellResult, DecisionResult, PolicyTable, Results
 
 REASON_COST = 0.02
 NO_TABLE = PolicyTable(

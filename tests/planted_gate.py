@@ -16,16 +16,15 @@ import numpy as np
 
 from argo_ml.calibration import Calibration
 from argo_ml.calibration.building import build_calibration
-from argo_ml.command_specs import CalibrateSpec
-from argo_ml.config import SweepSpec, build
+from argo_ml.config import CalibrateSpec, SweepSpec, build
 from argo_ml.corpus import Corpus
 from argo_ml.corpus.base import Vectors
 from argo_ml.datasets import QuestionSet
-from argo_ml.experiments.calibrate import explore
-from argo_ml.experiments.workbench import Workbench
+from argo_ml.exploring.calibrate import explore
 from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring
-from argo_ml.models.cache import CallCache
+from argo_ml.models.cache.caching import CallCache
 from argo_ml.randomness import derived_rng
+from argo_ml.sweep.context import Workbench
 from argo_ml.types import Evidence, Passage, Question
 
 CHOICES = ("right", "wrong", "other", "last")

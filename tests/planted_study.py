@@ -12,10 +12,9 @@ from pathlib import Path
 
 import workers
 
-from argo_ml.config import build
+from argo_ml.config import StudySpec, build
 from argo_ml.datasets.sampling import split_of
-from argo_ml.experiments.study.objectives import Prices
-from argo_ml.study_spec import StudySpec
+from argo_ml.study.objectives import Prices
 
 NEEDS: dict[tuple[int, int], int] = {(0, 0): 2, (1, 0): 3, (2, 0): 3, (3, 0): 1, (0, 2): 1}
 """Readings and thoughts that a question takes, and how often in ten questions."""

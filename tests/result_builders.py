@@ -6,10 +6,11 @@ import random
 from collections.abc import Callable, Sequence
 
 from argo_ml.config import CellSpec, SweepSpec
-from argo_ml.experiments import grid
-from argo_ml.experiments.metrics import cell_metrics
-from argo_ml.experiments.results import CellResult, PolicyTable, QuestionResult, Results
-from argo_ml.policies.mdp import Solution, solve
+from argo_ml.mdp.process import Solution, solve
+from argo_ml.results.metrics import cell_metrics
+from argo_ml.results.records import CellResult, PolicyTable, QuestionResult, Results
+from argo_ml.sweep import cells as grid
+from argo_ml.sweep.cells import cell_id
 from argo_ml.types import Action
 
 DIGESTS = {
@@ -114,5 +115,5 @@ def results(spec: SweepSpec, sweep_id: str = "0123456789abcdef0123456789abcdef")
         floors=FLOORS,
         strategies=spec.strategies,
         prices=spec.prices,
-        cells=tuple(cell(each, each.cell_id(DIGESTS)) for each in spec.cells()),
+        cells=tuple(cell(each, cell_id(each, DIGESTS)) for each in spec.cells()),
     )

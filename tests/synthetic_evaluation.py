@@ -8,12 +8,11 @@ from collections.abc import Sequence
 import result_builders
 
 from argo_ml.config import SweepSpec
-from argo_ml.experiments.evaluation.record import (
+from argo_ml.evaluation.record import (
     ByDifficulty,
     Confidence,
     Contrast,
     Effects,
-    Estimate,
     Evaluation,
     GainBin,
     GateFrontiers,
@@ -22,7 +21,8 @@ from argo_ml.experiments.evaluation.record import (
     ReliabilityPoint,
     StrategyRow,
 )
-from argo_ml.experiments.results import Results
+from argo_ml.results.records import Results
+from argo_ml.statistics.intervals import Estimate
 
 N = 300
 FLOORS = {"majority_position": 0.31, "longest_choice": 0.352, "random": 0.25}

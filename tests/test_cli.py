@@ -10,7 +10,7 @@ import pytest
 from mlflow import MlflowClient
 from places import free_port
 
-from argo_ml.cli import cli, execute
+from argo_ml.cli.commands import cli, execute
 from argo_ml.tracking.runs import ERROR
 
 Captured = pytest.CaptureFixture[str]

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from argo_ml.command_specs import DoctorSpec
+from argo_ml.config import DoctorSpec
+from argo_ml.devices import DeviceReading, DriverError, Gpu, Holder
 from argo_ml.doctor import Status, checks
 from argo_ml.doctor.check import refused
 from argo_ml.doctor.gpus import check_gpus, list_gpus, process_name
@@ -15,8 +16,7 @@ from argo_ml.doctor.machine import check_disk, check_packages, check_python, jud
 from argo_ml.doctor.parts import check_embedder, check_index_folder, check_model
 from argo_ml.doctor.services import check_chroma, check_tracking
 from argo_ml.errors import ArgoError
-from argo_ml.models import hub
-from argo_ml.tracking.readings import DeviceReading, DriverError, Gpu, Holder
+from argo_ml.models.local import hub
 
 GB = 10**9
 RTX_3060 = Gpu(0, "GPU-6a", "NVIDIA GeForce RTX 3060", 12 * GB, 11 * GB)

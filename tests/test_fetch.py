@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from argo_ml.fetch import (
+from argo_ml.models.fetching import (
     EMBEDDED_FILE,
     FetchError,
     download_command,
@@ -178,7 +178,7 @@ def test_a_cache_that_cannot_be_written_is_named(source: Path, tmp_path: Path) -
 
 
 FETCH = (
-    "import sys; from pathlib import Path; from argo_ml.fetch import fetch_oran; import json; "
+    "import sys; from pathlib import Path; from argo_ml.models.fetching import fetch_oran; import json; "
     "fetch_oran(Path(sys.argv[1]), base_url=sys.argv[2], checksums=json.loads(sys.argv[3]))"
 )
 

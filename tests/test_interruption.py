@@ -13,7 +13,7 @@ import pytest
 
 from argo_ml.interruption import checkpoint, finishing_batches
 from argo_ml.models.base import Completion, Generation
-from argo_ml.models.cache import CachingModel, CallCache
+from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.models.scripted import ScriptedModel
 from argo_ml.testing.models import generation
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 import pytest
 
+from argo_ml.cli.options import SpecCommand, default_text
 from argo_ml.config import SweepSpec
 from argo_ml.errors import ConfigError
-from argo_ml.options import SpecCommand, default_text
 
 
 @pytest.fixture

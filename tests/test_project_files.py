@@ -13,12 +13,12 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from argo_ml.cli.entry_points import ENTRY_POINTS, project_text
+from argo_ml.cli.options import SpecCommand
+from argo_ml.cli.parameter_tables import parameters_text
 from argo_ml.config import SweepSpec
-from argo_ml.entry_points import ENTRY_POINTS, project_text
-from argo_ml.experiments.metrics import sweep_metrics
-from argo_ml.options import SpecCommand
-from argo_ml.parameter_tables import parameters_text
-from argo_ml.tracking.readings import DeviceUsage, ProcessUsage
+from argo_ml.devices import DeviceUsage, ProcessUsage
+from argo_ml.results.metrics import sweep_metrics
 
 try:
     import tomllib
@@ -135,7 +135,7 @@ def test_every_metric_of_devices_is_documented() -> None:
 
 @pytest.mark.parametrize("name", sorted(ENTRY_POINTS))
 def test_entry_point_passes_every_option_of_its_command(name: str) -> None:
-    from argo_ml.cli import cli
+    from argo_ml.cli.commands import cli
 
     project = yaml.safe_load((ROOT / "MLproject").read_text(encoding="utf-8"))
     command_name, _ = ENTRY_POINTS[name]

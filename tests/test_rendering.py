@@ -10,26 +10,17 @@ import pytest
 import result_builders
 from rich.console import Console
 
-from argo_ml import rendering
+from argo_ml.cli import rendering
+from argo_ml.cli.rendering.progress import LineReport, TimeLeft
 from argo_ml.config import CellSpec, SweepSpec
 from argo_ml.corpus import Corpus, Rejected
 from argo_ml.doctor import Check, Status
-from argo_ml.experiments.answer import Answered
-from argo_ml.experiments.verify import Verdict
-from argo_ml.observing import MODEL_SECONDS
-from argo_ml.rendering.progress import LineReport, TimeLeft
+from argo_ml.progress import MODEL_SECONDS
+from argo_ml.state import Outcome
+from argo_ml.sweep.answer import Answered
 from argo_ml.tracking.location import RunLocation
-from argo_ml.types import (
-    Action,
-    Answer,
-    Evidence,
-    Outcome,
-    Passage,
-    Question,
-    Step,
-    StopReason,
-    Usage,
-)
+from argo_ml.types import Action, Answer, Evidence, Passage, Question, Step, StopReason, Usage
+from argo_ml.verification.verify import Verdict
 
 PLACE = RunLocation("sqlite:///mlflow.db", "1", "argo_ml", "r1")
 Captured = pytest.CaptureFixture[str]

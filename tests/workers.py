@@ -11,8 +11,8 @@ from pathlib import Path
 
 PRELOADED = [
     "argo_ml.corpus.retriever",
-    "argo_ml.experiments.study",
-    "argo_ml.experiments.sweep",
+    "argo_ml.study",
+    "argo_ml.sweep.running",
     "argo_ml.models.scripted",
     "argo_ml.testing.model_server",
     "sentence_transformers",
@@ -42,16 +42,15 @@ def _start(target: object, values: Mapping[str, object]) -> BaseProcess:
 
 def _run_sweep(values: dict[str, object]) -> None:
     from argo_ml.config import SweepSpec, build
-    from argo_ml.experiments.sweep import run_sweep
+    from argo_ml.sweep.running import run_sweep
 
     os.chdir(Path(str(values["cache_dir"])).parent)
     run_sweep(build(SweepSpec, values))
 
 
 def _run_study(values: dict[str, object]) -> None:
-    from argo_ml.config import build
-    from argo_ml.experiments.study import run_study
-    from argo_ml.study_spec import StudySpec
+    from argo_ml.config import StudySpec, build
+    from argo_ml.study import run_study
 
     os.chdir(Path(str(values["cache_dir"])).parent)
     run_study(build(StudySpec, values))

@@ -2,7 +2,8 @@
 
 from argo_ml.calibration.features import FEATURES, features
 from argo_ml.calibration.fitted_models import LinearModel, ProbabilityModel
-from argo_ml.calibration.record import Calibration, CalibrationQuestion, Node
+from argo_ml.calibration.node import Node
+from argo_ml.calibration.record import Calibration, CalibrationQuestion
 
 __all__ = [
     "FEATURES",

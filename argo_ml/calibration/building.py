@@ -13,19 +13,18 @@ from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.features import FEATURES, features
 from argo_ml.calibration.fitting import fit_probability
 from argo_ml.calibration.gains import estimate_gains
+from argo_ml.calibration.node import Node
 from argo_ml.calibration.record import (
     Calibration,
     CalibrationQuestion,
-    Node,
     Projection,
     SeenAnswer,
     SeenDraft,
 )
 from argo_ml.errors import DataError
-from argo_ml.experiments.statistics import wilson
-from argo_ml.models.base import TokenDetail
 from argo_ml.state import AnswerNow, Draft, State
-from argo_ml.types import Question
+from argo_ml.statistics.intervals import wilson
+from argo_ml.types import Question, TokenDetail
 
 FEWEST = 10
 """Questions below which nothing can be fitted."""

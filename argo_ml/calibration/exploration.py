@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from argo_ml.calibration.node import Node
 from argo_ml.types import Action
-
-if TYPE_CHECKING:
-    from argo_ml.calibration.record import Node
 
 Given = ParamSpec("Given")
 Made = TypeVar("Made")

@@ -9,6 +9,7 @@ from statistics import fmean
 
 from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.record import Calibration, GainEstimate
+from argo_ml.statistics.intervals import bootstrap_mean
 from argo_ml.types import Action
 
 GRID = 1000
@@ -58,8 +59,6 @@ def usable_gains(calibration: Calibration, u_max: float) -> UsableGains:
 
 
 def _estimate(by_question: Sequence[Sequence[float]]) -> GainEstimate:
-    from argo_ml.experiments.statistics import bootstrap_mean
-
     if not by_question:
         return GainEstimate(mean=0.0, low=0.0, high=0.0, n=0)
     means = [fmean(values) for values in by_question]

@@ -13,20 +13,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
 
 from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.features import features
 from argo_ml.calibration.fitted_models import ProbabilityModel
-from argo_ml.models.base import TokenDetail
+from argo_ml.calibration.node import Node, Part
 from argo_ml.state import AnswerNow, Draft, Sights, State
-from argo_ml.types import Answer, Question
+from argo_ml.types import Answer, Question, TokenDetail
 
 FILE = "calibration.json"
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class SeenAnswer(Part):
@@ -76,22 +71,6 @@ class CalibrationQuestion(Part):
             vector=self.vector,
         )
         return State(Question(id=self.id, text=self.text, choices=self.choices), sights=sights)
-
-
-class Node(Part):
-    """A point of a question's explored history, reached by ``actions``.
-
-    ``features`` are those of `argo_ml.calibration.features`, ``confidence`` is p-hat by models that
-    have not seen the question, ``succeeded`` whether the last action found something.
-    """
-
-    question: int
-    """Index of its question."""
-    actions: tuple[str, ...]
-    features: tuple[float, ...]
-    correct: bool
-    succeeded: bool = True
-    confidence: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
-from argo_ml.models.base import TokenDetail
 from argo_ml.state import AnswerNow
+from argo_ml.types import TokenDetail
 
 
 def largest_probability(seen: AnswerNow) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from argo_ml.corpus.embedding import Embedder, Vectors
-from argo_ml.models.call_store import CallCache, Entry
+from argo_ml.models.cache.store import CallCache, Entry
 
 KIND = "embed"
 

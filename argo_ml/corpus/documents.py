@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from argo_ml.corpus.base import Document
 from argo_ml.corpus.flashrag import read_corpus_lines
 from argo_ml.corpus.readers import READERS, Section, UnreadableError
 from argo_ml.errors import DataError
+from argo_ml.types import Document
 
 JSONL = ".jsonl"
 WHAT_WORKS = f"give a folder of {' '.join(READERS)} files, or a FlashRAG corpus ({JSONL})"

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from sentence_transformers import SentenceTransformer
 
 from argo_ml.config import EMBEDDED_EMBEDDER
 from argo_ml.corpus.base import Vectors
 from argo_ml.corpus.embedder_files import find_folder, model_files
+from argo_ml.devices.choosing import choose_gpus
 from argo_ml.errors import ModelError
 from argo_ml.models.digests import files_digest
-from argo_ml.models.placement import choose_gpus
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
 
 __all__ = ["Embedder", "SentenceEmbedder", "Vectors", "load_embedder"]
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from argo_ml.corpus.base import Document
 from argo_ml.errors import DataError
+from argo_ml.types import Document
 
 LONGEST_TITLE = 200
 """Characters; a longer first line is text like the rest."""

@@ -7,17 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from chromadb import Collection
+from chromadb.config import Settings
 from filelock import FileLock, Timeout
 
 from argo_ml.corpus.embedding import Vectors
 from argo_ml.errors import CorpusIndexError
 from argo_ml.types import Passage
-
-if TYPE_CHECKING:
-    from chromadb import Collection
-    from chromadb.config import Settings
 
 logger = logging.getLogger(__name__)
 

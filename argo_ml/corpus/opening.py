@@ -16,10 +16,11 @@ from argo_ml.corpus.documents import NO_TEXT, DocumentSet, Rejected, read_docume
 from argo_ml.corpus.embedding import Embedder, Vectors, load_embedder
 from argo_ml.corpus.index import HNSW, IndexContent, IndexStore, OnProgress, open_or_build
 from argo_ml.corpus.splitting import SplitSettings, embedded_text, split
+from argo_ml.datasets.atlas import atlas_documents
 from argo_ml.errors import DataError
-from argo_ml.fetch import ORAN_DOCS
-from argo_ml.models.call_store import CallCache
-from argo_ml.observing import unobserved
+from argo_ml.models.cache.store import CallCache
+from argo_ml.models.fetching import ORAN_DOCS
+from argo_ml.progress import unobserved
 from argo_ml.types import Passage
 
 logger = logging.getLogger(__name__)
@@ -128,8 +129,6 @@ def _load_documents(spec: ExperimentSpec) -> tuple[str, DocumentSet]:
                 "give documents=FOLDER"
             )
         return str(folder), read_documents(str(folder))
-    from argo_ml.datasets.atlas import atlas_documents
-
     return ATLAS_SOURCE, DocumentSet(tuple(atlas_documents()))
 
 

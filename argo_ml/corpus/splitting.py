@@ -8,10 +8,9 @@ from functools import lru_cache
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
-from argo_ml.corpus.base import Document
 from argo_ml.corpus.embedding import Embedder
 from argo_ml.errors import ConfigError, DataError
-from argo_ml.types import Passage
+from argo_ml.types import Document, Passage
 
 SEPARATORS = ("\n\n", "\n", ". ", "; ", " ", "")
 """Tried in this order: a passage ends with a paragraph rather than within a sentence."""

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from argo_ml import fetch
 from argo_ml.config import ExperimentSpec
 from argo_ml.datasets.atlas import Atlas
 from argo_ml.datasets.base import Loaded, QuestionSet, QuestionSource
@@ -14,6 +13,7 @@ from argo_ml.datasets.jsonl import JsonLines
 from argo_ml.datasets.oran_bench import OranBench
 from argo_ml.datasets.sampling import digest, in_split, sample, shuffle_choices
 from argo_ml.errors import DataError
+from argo_ml.models import fetching as fetch
 from argo_ml.types import Question
 
 logger = logging.getLogger(__name__)

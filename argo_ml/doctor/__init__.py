@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from argo_ml.command_specs import DoctorSpec
+from argo_ml.config import DoctorSpec
+from argo_ml.devices import open_driver
 from argo_ml.doctor.check import Check, Status
 from argo_ml.doctor.gpus import check_gpus, list_gpus
 from argo_ml.doctor.machine import check_device, check_disk, check_packages, check_python
 from argo_ml.doctor.parts import check_embedder, check_index_folder, check_model
 from argo_ml.doctor.services import check_chroma, check_tracking
-from argo_ml.tracking.readings import open_driver
 
 __all__ = ["Check", "Status", "checks"]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import psutil
 
-from argo_ml.disk import GB
+from argo_ml.devices import Driver, DriverError, Gpu, Holder
+from argo_ml.devices.disk import GB
 from argo_ml.doctor.check import Check, Status, ok
-from argo_ml.tracking.readings import Driver, DriverError, Gpu, Holder
 
 _UNREADABLE = "another user's process"
 _FIX = "look at nvidia-smi; a restart of the machine may be due"

@@ -10,13 +10,12 @@ from importlib import metadata
 import psutil
 from packaging.requirements import Requirement
 
-from argo_ml import disk
-from argo_ml.command_specs import DoctorSpec
-from argo_ml.disk import GB, nearest_place
+from argo_ml.config import DoctorSpec
+from argo_ml.devices import Gpu, disk, torch_memory
+from argo_ml.devices.choosing import choose_gpus
+from argo_ml.devices.disk import GB, nearest_place
 from argo_ml.doctor.check import Check, Status, ok, refused, warning
 from argo_ml.errors import ModelError
-from argo_ml.models.placement import choose_gpus
-from argo_ml.tracking.readings import Gpu, torch_memory
 
 _OLDEST_PYTHON = (3, 10)
 _NAMED_PACKAGES = ("mlflow", "torch", "transformers", "sentence-transformers", "chromadb")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from argo_ml.command_specs import DoctorSpec
-from argo_ml.config import EMBEDDED_EMBEDDER, ExperimentSpec
-from argo_ml.disk import nearest_place
+from argo_ml.config import EMBEDDED_EMBEDDER, DoctorSpec, ExperimentSpec
+from argo_ml.devices.disk import nearest_place
 from argo_ml.doctor.check import Check, Status, ok, refused, warning
 from argo_ml.errors import ArgoError
 from argo_ml.models.presets import ModelSource, SourceKind, resolve
@@ -41,7 +40,7 @@ def _weights_are_here(source: ModelSource, quick: bool) -> bool:
     """Whether loading would download nothing; the hub is asked what there is unless ``quick``."""
     if quick:
         return _is_cached(source.location, "config.json", source.revision)
-    from argo_ml.models import hub
+    from argo_ml.models.local import hub
 
     found = hub.find(source.location, source.revision)
     if found.folder is not None:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import tempfile
 
-from argo_ml.command_specs import DoctorSpec
+from argo_ml.config import DoctorSpec
 from argo_ml.doctor.check import Check, Status, ok, refused
 from argo_ml.errors import ArgoError
-from argo_ml.tracking.stores import check_reachable, explained, sqlite_path, without_password
+from argo_ml.tracking.stores import (
+    check_reachable,
+    count_experiments,
+    default_uri,
+    sqlite_path,
+    without_password,
+)
 
 
 def check_chroma(spec: DoctorSpec) -> Check:
@@ -49,23 +55,14 @@ def _check_chroma_server(url: str) -> Check:
 
 def check_tracking(spec: DoctorSpec) -> Check:
     """Reads from the store; nothing is created."""
-    from mlflow import get_tracking_uri
-
-    uri = spec.tracking_uri or get_tracking_uri()
+    uri = spec.tracking_uri or default_uri()
     shown = without_password(uri)
     try:
         check_reachable(uri)
         path = sqlite_path(uri)
         if path is not None and not path.exists():
             return ok("tracking", f"{shown} will be created by the first run")
-        n_experiments = _count_experiments(uri)
+        n_experiments = count_experiments(uri)
     except ArgoError as error:
         return refused("tracking", error)
     return ok("tracking", f"{shown} answers, with {n_experiments} experiments")
-
-
-def _count_experiments(uri: str) -> int:
-    from mlflow import MlflowClient
-
-    with explained(uri):
-        return len(MlflowClient(uri).search_experiments())

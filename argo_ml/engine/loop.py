@@ -14,8 +14,7 @@ from typing import TypeGuard, TypeVar
 from argo_ml.corpus.base import Retriever
 from argo_ml.engine.stages import RETRIEVE, StageTimes
 from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring
-from argo_ml.models.cache import request_key
-from argo_ml.observing import unobserved
+from argo_ml.models.cache.caching import request_key
 from argo_ml.pipeline.requests import (
     Embedding,
     Request,
@@ -24,7 +23,8 @@ from argo_ml.pipeline.requests import (
     Retrieval,
     Vector,
 )
-from argo_ml.types import Outcome
+from argo_ml.progress import unobserved
+from argo_ml.state import Outcome
 
 RequestType = TypeVar("RequestType", Generation, Scoring)
 

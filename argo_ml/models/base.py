@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from argo_ml.errors import ModelError
-from argo_ml.types import Component
+from argo_ml.types import Component, TokenDetail
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +61,6 @@ class Scoring:
     prompt: Prompt
     choices: tuple[str, ...]
     component: Component | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class TokenDetail:
-    """A generated token under the model's own distribution, that of temperature 1.
-
-    ``log_probability`` is the token's (nats), ``entropy`` the distribution's (nats), and ``gap``
-    by how much the log-probability of its most probable token exceeds that of the second.
-    ``text`` is the token's part of a completion's text: empty for all but the last of several
-    tokens that make up one character.
-    """
-
-    text: str
-    log_probability: float
-    entropy: float
-    gap: float
 
 
 @dataclass(frozen=True, slots=True)

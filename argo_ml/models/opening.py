@@ -1,108 +1,34 @@
-"""From a model's source to a `TransformersModel`: find, check, load."""
+"""From a model's name to a model, by the prefix of the name."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import chain
-from pathlib import Path
+import pkgutil
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from argo_ml.config import ExperimentSpec
-from argo_ml.errors import ModelError
-from argo_ml.models import hub, loading
-from argo_ml.models.alternatives import does_not_fit
-from argo_ml.models.converted import converted_files, keep_converted
-from argo_ml.models.digests import files_digest, model_files
-from argo_ml.models.loading import Files, Machine
-from argo_ml.models.packed_linear import pack_linear_layers
-from argo_ml.models.placement import Plan, choose_precision
-from argo_ml.models.presets import ModelSource, SourceKind
-from argo_ml.models.recovery import RecoveringModel
-from argo_ml.models.transformers_model import TransformersModel
+from argo_ml.models.base import LanguageModel
 
-logger = logging.getLogger(__name__)
+OPENERS: Mapping[str, str] = MappingProxyType(
+    {
+        "scripted": "argo_ml.models.scripted:open_scripted",
+        "server": "argo_ml.models.server.opening:open_server_model",
+    }
+)
+"""Prefix of a model's name, before its colon -> what opens it, imported when it is needed."""
+
+LOCAL = "argo_ml.models.local.opening:open_local_model"
+"""Opens presets, hub ids, folders and GGUF files."""
 
 
-def open_transformers_model(spec: ExperimentSpec, source: ModelSource) -> RecoveringModel:
-    """Find, check and load a model.
+def load_model(spec: ExperimentSpec) -> LanguageModel:
+    """The model that ``spec.model`` names, ready to use.
 
-    Devices and memory are checked before weights are downloaded or read. Raises `ModelError`.
+    Raises:
+        ConfigError: a name, folder or table that is none.
+        ModelError: a model that cannot be found, reached or loaded, or does not fit.
     """
-    machine = Machine.look(spec.device, spec.gpus)
-    precision = choose_precision(spec.precision, bool(machine.gpus), machine.has_bfloat16)
-    loading.check_quantization(spec.quantization, bool(machine.gpus))
-    loader = _Loader(spec, machine, precision)
-    if source.kind is SourceKind.HUB:
-        return _open_hub(loader, source)
-    files = Files(spec.model, Path(source.location), source.gguf_file)
-    digest = _digest(files, spec.cache_path)
-    if not files.gguf_file:
-        return loader.open(files, digest)
-    kept = converted_files(files, digest, precision, spec.cache_path)
-    if kept is not files:
-        return loader.open(kept, digest)
-    logger.info("expanding %s (once; may take a minute)", files.gguf_file)
-    with loading.reading_gguf_once():
-        return loader.open(files, digest)
-
-
-def _open_hub(loader: _Loader, source: ModelSource) -> RecoveringModel:
-    found = hub.find(source.location, source.revision)
-    loader.plans(Files(loader.spec.model, hub.fetch_small_files(found)))
-    folder = hub.fetch_weights(found)
-    return loader.open(Files(loader.spec.model, folder), f"{found.model_id}@{folder.name}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Loader:
-    """From files to a model, on one machine in one precision."""
-
-    spec: ExperimentSpec
-    machine: Machine
-    precision: str
-
-    def plans(self, files: Files) -> Iterator[Plan]:
-        """Raises `ModelError`, with what would fit, where the model does not."""
-        config = loading.load_config(files)
-        prefix_bytes = self.spec.prefix_cache_mb * 2**20
-        demand = loading.make_demand(
-            files, config, self.precision, self.spec.quantization, prefix_bytes
-        )
-        plans = self.machine.plans(demand)
-        first = next(plans)
-        if not first.fits:
-            raise ModelError(does_not_fit(self.spec.model, demand, first, self.machine))
-        # The others are planned when memory has run out.
-        return chain([first], plans)
-
-    def open(self, files: Files, contents: str) -> RecoveringModel:
-        def load(plan: Plan, tell: Callable[[str], None]) -> TransformersModel:
-            return self._load(files, contents, plan, tell)
-
-        return RecoveringModel(files.name, load, self.plans(files))
-
-    def _load(
-        self, files: Files, contents: str, plan: Plan, tell: Callable[[str], None]
-    ) -> TransformersModel:
-        spec, quantization = self.spec, self.spec.quantization
-        config = loading.load_config(files)
-        tokenizer = loading.load_tokenizer(files)
-        model = loading.load_weights(files, config, self.precision, quantization, plan)
-        if files.gguf_file:
-            keep_converted(model, tokenizer, contents, self.precision, spec.cache_path)
-        pack_linear_layers(model)
-        numbers = self.precision if quantization == "none" else f"{self.precision}/{quantization}"
-        limit = spec.batch_tokens or plan.batch_tokens
-        return TransformersModel(
-            model, tokenizer, contents, numbers, limit, spec.prefix_cache_mb, tell
-        )
-
-
-def _digest(files: Files, cache_path: Path) -> str:
-    memo_path = cache_path / "model_digests.json"
-    try:
-        paths = [files.folder / files.gguf_file] if files.gguf_file else model_files(files.folder)
-        return f"sha256:{files_digest(paths, memo_path)}"
-    except OSError as error:
-        raise ModelError(f"model={files.name}: cannot be read ({error})") from None
+    prefix, colon, _ = spec.model.partition(":")
+    opener = OPENERS.get(prefix, LOCAL) if colon else LOCAL
+    model: LanguageModel = pkgutil.resolve_name(opener)(spec)
+    return model

@@ -13,10 +13,13 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from argo_ml.config import ExperimentSpec
 from argo_ml.errors import ConfigError, ModelError
-from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring, TokenDetail
-from argo_ml.models.cache import request_key
+from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring
+from argo_ml.models.cache.caching import request_key
 from argo_ml.models.chat import cut_at_stop
+from argo_ml.models.presets import resolve
+from argo_ml.types import TokenDetail
 
 PREFERRED, OTHER = -0.1, -2.0
 """Log-likelihood per word of the choice that a rule prefers, and of the others."""
@@ -283,3 +286,8 @@ def _explain(error: ValidationError) -> str:
     place = ".".join(map(str, problem["loc"])) or "table"
     message = problem["msg"].removeprefix("Value error, ")
     return f"{place}: {message[0].lower()}{message[1:]}"
+
+
+def open_scripted(spec: ExperimentSpec) -> ScriptedModel:
+    """The table that ``scripted:FILE`` names. Raises `ConfigError`."""
+    return ScriptedModel.read(Path(resolve(spec.model, spec.cache_path).location))

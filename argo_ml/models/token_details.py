@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from argo_ml.models.base import TokenDetail
+from argo_ml.types import TokenDetail
 
 
 def added_texts(beginnings: Sequence[str]) -> list[str]:

@@ -10,11 +10,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring, TokenDetail
+from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring
 from argo_ml.models.counting import CountTokens
 from argo_ml.pipeline import prompts
 from argo_ml.pipeline.requests import Requesting, Retrieval, generated, retrieved, scored
-from argo_ml.types import Answer, Component, Evidence, Passage, Question, Step, Usage
+from argo_ml.types import Answer, Component, Evidence, Passage, Question, Step, TokenDetail, Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from argo_ml.config import CellSpec
+from argo_ml.mdp.progress import FixedGains, ProgressModel
 from argo_ml.models.counting import CountTokens
 from argo_ml.pipeline.components import (
     Decomposer,
@@ -17,13 +18,12 @@ from argo_ml.pipeline.components import (
     Synthesizer,
 )
 from argo_ml.pipeline.known import Known
-from argo_ml.pipeline.looking import Looked, Observer, as_probe
+from argo_ml.pipeline.probing import Looked, Observer, as_probe
 from argo_ml.pipeline.requests import Requesting
 from argo_ml.policies.base import Decision, Look, Policy, State, looks_of
-from argo_ml.policies.progress import FixedGains, ProgressModel
 from argo_ml.randomness import deferred_rng
-from argo_ml.state import CONFIDENCE_LOOKS
-from argo_ml.types import Action, Answer, Outcome, Question, Step, StopReason, Usage
+from argo_ml.state import CONFIDENCE_LOOKS, Outcome
+from argo_ml.types import Action, Answer, Question, Step, StopReason, Usage
 
 ABSTENTION = Answer("", withheld=True)
 """What an episode answers that abstains."""

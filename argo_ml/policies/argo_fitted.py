@@ -17,7 +17,8 @@ import numpy as np
 
 from argo_ml.calibration.exploration import Edge, Exploration
 from argo_ml.calibration.fitted_models import LinearModel
-from argo_ml.calibration.record import Calibration, Node
+from argo_ml.calibration.node import Node
+from argo_ml.calibration.record import Calibration
 from argo_ml.policies.base import Decision, Look, Policy, State
 from argo_ml.policies.best_plan import fitted_where_it_pays
 from argo_ml.policies.context import ActionPrices, PolicyContext

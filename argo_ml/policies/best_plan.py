@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from argo_ml.calibration.exploration import Exploration
-from argo_ml.calibration.record import Calibration, Node
+from argo_ml.calibration.node import Node
+from argo_ml.calibration.record import Calibration
 from argo_ml.policies.base import Decision, Look, Policy, State
 from argo_ml.policies.context import ActionPrices
 from argo_ml.policies.planned import NO_LOOKS

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from argo_ml.calibration.record import Calibration
 from argo_ml.errors import ConfigError
-from argo_ml.policies.mdp import Solution
+from argo_ml.mdp.process import Solution
 from argo_ml.types import Action
-
-if TYPE_CHECKING:
-    from argo_ml.calibration.record import Calibration
 
 
 @dataclass(frozen=True, slots=True)

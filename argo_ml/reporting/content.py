@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from argo_ml.experiments.evaluation.record import ByDifficulty, Contrast, Evaluation, StrategyRow
-from argo_ml.experiments.results import Results
+from argo_ml.evaluation.record import ByDifficulty, Contrast, Evaluation, StrategyRow
+from argo_ml.reporting.figures.difficulty import middle_price
+from argo_ml.reporting.figures.strategy_styles import Kind, kinds, of_kind
 from argo_ml.reporting.formatting import difference, number, percent, price
-from argo_ml.tracking.figures.difficulty import middle_price
-from argo_ml.tracking.figures.looks import Kind, kinds, of_kind
+from argo_ml.results.records import Results
 
 LEVEL = 0.05
 """Of Holm's adjusted p-values."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from argo_ml.experiments.evaluation.record import Estimate
+from argo_ml.statistics.intervals import Estimate
 
 UNDEFINED = "n/a"
 FLOOR_P = 0.001

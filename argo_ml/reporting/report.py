@@ -11,12 +11,12 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from argo_ml import __version__
-from argo_ml.experiments.evaluation.record import Evaluation
-from argo_ml.experiments.results import Results
+from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting.content import content
+from argo_ml.reporting.figures import EVALUATION_FIGURES, draw_evaluation
 from argo_ml.reporting.formatting import FILTERS
 from argo_ml.reporting.stories import STORIES
-from argo_ml.tracking.figures import EVALUATION_FIGURES, draw_evaluation
+from argo_ml.results.records import Results
 from argo_ml.tracking.runs import TrackedRun
 
 FILE = "report.html"

@@ -12,19 +12,18 @@ from itertools import product
 from argo_ml.calibration.building import Explored, Visit, build_calibration
 from argo_ml.calibration.features import FEATURES
 from argo_ml.calibration.fitted_models import LinearModel, ProbabilityModel
+from argo_ml.calibration.node import Node
 from argo_ml.calibration.record import (
     Calibration,
     CalibrationQuestion,
-    Node,
     Projection,
     SeenAnswer,
     SeenDraft,
 )
 from argo_ml.datasets.answers import grade
-from argo_ml.models.base import TokenDetail
 from argo_ml.policies.base import AnswerNow, Draft, Sights, State
 from argo_ml.randomness import derived_rng
-from argo_ml.types import Action, Answer, Difficulty, Evidence, Passage, Question, Step
+from argo_ml.types import Action, Answer, Difficulty, Evidence, Passage, Question, Step, TokenDetail
 
 ACTIONS = (Action.RETRIEVE, Action.REASON)
 Actions = tuple[Action, ...]

@@ -16,9 +16,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from argo_ml.mdp.process import MDPSpec, Solution, solve
 from argo_ml.policies.base import Decision, Look, Policy, Sights, State, looks_of
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.mdp import MDPSpec, Solution, solve
 from argo_ml.testing.calibrations import WORLDS, World
 from argo_ml.types import Action, Question, Step
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from argo_ml.corpus.base import Document, Retriever
+from argo_ml.corpus.base import Retriever
+from argo_ml.types import Document
 
 DOCUMENTS = (
     Document("france", "Paris is the capital of France.", "France", "atlas"),

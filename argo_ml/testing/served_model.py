@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from argo_ml.models.forward import Forward
+from argo_ml.models.local.forward import Forward
 
 # Transformers annotates these in part only.
 _models: Any = AutoModelForCausalLM

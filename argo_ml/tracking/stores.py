@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from mlflow import MlflowClient, get_tracking_uri
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -110,3 +111,14 @@ def _check_file(path: Path) -> None:
             tempfile.TemporaryFile(dir=nearest).close()
     except (OSError, sqlite3.Error) as error:
         raise OSError(f"cannot be used ({error}); use sqlite:///FILE.db") from None
+
+
+def default_uri() -> str:
+    """Where MLflow tracks when nobody says."""
+    return str(get_tracking_uri())
+
+
+def count_experiments(uri: str) -> int:
+    """Active experiments of a store that is there. Raises `TrackingError`."""
+    with explained(uri):
+        return len(MlflowClient(uri).search_experiments())

@@ -4,7 +4,7 @@ import pytest
 
 from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.gains import estimate_gains
-from argo_ml.calibration.record import Node
+from argo_ml.calibration.node import Node
 
 
 def node(question: int, actions: str, confidence: float, succeeded: bool = True) -> Node:

@@ -14,9 +14,8 @@ from argo_ml.calibration.signals import (
     mean_closeness,
     mean_token_entropy,
 )
-from argo_ml.models.base import TokenDetail
 from argo_ml.state import AnswerNow
-from argo_ml.types import Answer
+from argo_ml.types import Answer, TokenDetail
 
 TOKENS = (
     TokenDetail("a", math.log(0.8), entropy=0.5, gap=math.log(4)),

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from argo_ml.corpus.cached_embedding import CachingEmbedder
-from argo_ml.models.call_store import CallCache
+from argo_ml.models.cache.store import CallCache
 from argo_ml.testing.embedders import WordEmbedder
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from argo_ml.corpus.base import Document
 from argo_ml.corpus.documents import Rejected, read_documents
 from argo_ml.errors import DataError
+from argo_ml.types import Document
 
 
 def write(folder: Path, files: dict[str, str | bytes]) -> Path:

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from argo_ml.corpus.base import Document
 from argo_ml.corpus.documents import DocumentSet
 from argo_ml.corpus.embedded_store import EmbeddedStore
 from argo_ml.corpus.index import IndexContent, open_or_build
@@ -20,7 +19,7 @@ from argo_ml.corpus.opening import Corpus, index_documents
 from argo_ml.corpus.splitting import SplitSettings
 from argo_ml.errors import CorpusIndexError
 from argo_ml.testing.embedders import WordEmbedder
-from argo_ml.types import Passage
+from argo_ml.types import Document, Passage
 
 DOCUMENTS = DocumentSet(tuple(Document(f"d{n}", f"document number {n}") for n in range(1200)))
 

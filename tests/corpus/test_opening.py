@@ -8,7 +8,6 @@ from chromadb.config import Settings
 
 from argo_ml.config import ExperimentSpec
 from argo_ml.corpus import Corpus, open_corpus
-from argo_ml.corpus.base import Document
 from argo_ml.corpus.documents import DocumentSet, read_documents
 from argo_ml.corpus.embedded_store import EmbeddedStore
 from argo_ml.corpus.embedding import SentenceEmbedder
@@ -17,6 +16,7 @@ from argo_ml.corpus.splitting import SplitSettings, split
 from argo_ml.datasets.atlas import atlas_documents
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.testing.embedders import WordEmbedder
+from argo_ml.types import Document
 
 SETTINGS = SplitSettings(160, 20)
 

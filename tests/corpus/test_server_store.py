@@ -12,7 +12,7 @@ from chromadb.api import ClientAPI
 from chromadb.config import Settings
 from places import free_port
 
-from argo_ml.corpus.base import Document, Retriever
+from argo_ml.corpus.base import Retriever
 from argo_ml.corpus.documents import DocumentSet
 from argo_ml.corpus.index import IndexContent
 from argo_ml.corpus.opening import Corpus, index_documents
@@ -21,7 +21,7 @@ from argo_ml.corpus.splitting import SplitSettings
 from argo_ml.errors import ConfigError, CorpusIndexError
 from argo_ml.testing.embedders import WordEmbedder
 from argo_ml.testing.retrievers import DOCUMENTS, RetrieverSuite
-from argo_ml.types import Passage
+from argo_ml.types import Document, Passage
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argo_ml.corpus.base import Document
 from argo_ml.corpus.splitting import SplitSettings, split
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.testing.embedders import WordEmbedder
-from argo_ml.types import Passage
+from argo_ml.types import Document, Passage
 
 TEN_WORDS = "one two three four five. six seven eight nine ten."
 

@@ -19,12 +19,11 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
-from argo_ml.corpus.base import Document
 from argo_ml.datasets.answers import normalize
 from argo_ml.datasets.atlas import Atlas, atlas_documents, atlas_tables
 from argo_ml.datasets.atlas.facts import Entity
 from argo_ml.datasets.sampling import digest, split_of
-from argo_ml.types import Difficulty, Question
+from argo_ml.types import Difficulty, Document, Question
 
 N_FACTS = {Difficulty.EASY: 1, Difficulty.MEDIUM: 2, Difficulty.HARD: 3}
 MEASURED = {"population", "area", "weight", "melting_point", "boiling_point"}

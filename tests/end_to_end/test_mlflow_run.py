@@ -15,9 +15,9 @@ from mlflow.entities import Run
 from processes import command, environment, finish
 
 from argo_ml.config import SweepSpec, build
-from argo_ml.experiments.sweep import load_results, run_sweep
-from argo_ml.experiments.verify import verify_sweep
+from argo_ml.sweep.running import load_results, run_sweep
 from argo_ml.tracking.runs import KIND, PARENT, SWEEP_ID, connect
+from argo_ml.verification.verify import verify_sweep
 
 
 def runs_of(uri: str, kind: str) -> list[Run]:

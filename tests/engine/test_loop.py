@@ -8,13 +8,14 @@ import pytest
 
 from argo_ml.config import CellSpec, SweepSpec, build
 from argo_ml.engine import Engine, Finished
+from argo_ml.mdp.process import solve
 from argo_ml.models.base import Generation, Prompt, Scoring
-from argo_ml.models.cache import CachingModel, CallCache
+from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.pipeline import build_pipeline, run_episode
 from argo_ml.pipeline.requests import Request, Requesting, Retrieval, generated, retrieved
 from argo_ml.policies import PolicyContext, make_policy
-from argo_ml.policies.mdp import solve
-from argo_ml.types import Answer, Outcome, Question, StopReason, Usage
+from argo_ml.state import Outcome
+from argo_ml.types import Answer, Question, StopReason, Usage
 
 
 def generation(text: str) -> Generation:

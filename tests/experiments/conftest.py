@@ -16,13 +16,14 @@ import yaml
 from mlflow import MlflowClient
 
 from argo_ml.config import SweepSpec
-from argo_ml.experiments.metrics import sweep_metrics
-from argo_ml.experiments.results import CellResult, QuestionResult, Results
-from argo_ml.experiments.verification import SweepRecord
-from argo_ml.experiments.verify import open_record, verify_record
+from argo_ml.reporting.figures import redraw
+from argo_ml.results.metrics import sweep_metrics
+from argo_ml.results.records import CellResult, QuestionResult, Results
+from argo_ml.sweep.record import open_record
 from argo_ml.tracking import runs
-from argo_ml.tracking.figures import redraw
 from argo_ml.tracking.runs import TrackedRun, Tracking
+from argo_ml.verification import SweepRecord
+from argo_ml.verification.verify import verify_record
 
 SPEC = SweepSpec(n_questions=6, retrieval_costs="0.02,0.2")
 EXPERIMENT = "stored"

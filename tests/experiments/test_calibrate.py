@@ -14,15 +14,14 @@ from mlflow import MlflowClient
 from places import linked_cache
 
 from argo_ml.calibration import Calibration
-from argo_ml.cli import execute
-from argo_ml.command_specs import CalibrateSpec
-from argo_ml.config import SweepSpec, build
+from argo_ml.cli.commands import execute
+from argo_ml.config import CalibrateSpec, SweepSpec, build
 from argo_ml.errors import ConfigError, DataError, TrackingError
-from argo_ml.experiments.calibrate import Calibrated, run_calibration
-from argo_ml.experiments.calibration_source import check_usable, open_calibration
-from argo_ml.experiments.sweep import run_sweep
-from argo_ml.experiments.verify import verify_sweep
+from argo_ml.exploring.calibrate import Calibrated, run_calibration
+from argo_ml.sweep.calibration_source import check_usable, open_calibration
+from argo_ml.sweep.running import run_sweep
 from argo_ml.types import Action
+from argo_ml.verification.verify import verify_sweep
 
 ADAPTIVE = "never,single,argo,argo_calibrated,argo_fitted,oracle"
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from result_builders import results
 
 from argo_ml.config import SweepSpec
-from argo_ml.experiments.comparison import compare_with_best_baseline, n_actions
-from argo_ml.experiments.results import Results
+from argo_ml.evaluation.comparison import compare_with_best_baseline, n_actions
+from argo_ml.results.records import Results
 from argo_ml.types import Action
 
 

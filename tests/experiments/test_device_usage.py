@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from argo_ml.config import ModelFields
+from argo_ml.devices import DeviceReading, DriverError, Gpu, Holder
+from argo_ml.devices.observing import gpus_in_use, observing_devices, readable
 from argo_ml.engine.stages import StageTimes
-from argo_ml.experiments.device_usage import gpus_in_use, observing_devices, readable
-from argo_ml.tracking.readings import DeviceReading, DriverError, Gpu, Holder
 
 
 @pytest.mark.parametrize(

@@ -13,21 +13,14 @@ import small_study
 from places import linked_cache
 
 from argo_ml.config import SweepSpec, build
-from argo_ml.durations import duration
-from argo_ml.experiments.estimate import Estimate, estimate, run_estimate
-from argo_ml.experiments.estimate.calibration import (
-    FILE,
-    Calibration,
-    calibrate,
-    remember,
-    remembered,
-)
-from argo_ml.experiments.estimate.simulation import simulate
-from argo_ml.experiments.grid import prepare_cells
-from argo_ml.experiments.metrics import lm_calls
-from argo_ml.experiments.sweep import run_sweep
-from argo_ml.experiments.workbench import Workbench
-from argo_ml.models.cache import CallCache
+from argo_ml.models.cache.caching import CallCache
+from argo_ml.progress import duration
+from argo_ml.results.metrics import lm_calls
+from argo_ml.sweep.context import Workbench, prepare_cells
+from argo_ml.sweep.estimate import Estimate, estimate, run_estimate
+from argo_ml.sweep.estimate.simulation import simulate
+from argo_ml.sweep.estimate.speed_profile import FILE, Calibration, calibrate, remember, remembered
+from argo_ml.sweep.running import run_sweep
 from argo_ml.types import Component
 
 

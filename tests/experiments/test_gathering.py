@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from argo_ml.experiments.gathering import Gathering
-from argo_ml.experiments.journal import Journal, ShardRecord
-from argo_ml.experiments.results import QuestionResult
+from argo_ml.results.records import QuestionResult
+from argo_ml.results.shard import ShardRecord
+from argo_ml.sweep.journal import Journal
+from argo_ml.sweep.merging import Gathering
 
 
 @pytest.fixture

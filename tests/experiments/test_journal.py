@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from argo_ml.errors import TrackingError
-from argo_ml.experiments.journal import Journal, ShardRecord
-from argo_ml.experiments.results import QuestionResult
+from argo_ml.results.records import QuestionResult
+from argo_ml.results.shard import ShardRecord
+from argo_ml.sweep.journal import Journal
 
 ROW = QuestionResult(
     question_id="q1",

@@ -4,8 +4,8 @@ import pytest
 from result_builders import policy_table, results, row
 
 from argo_ml.config import CellSpec, SweepSpec
-from argo_ml.experiments.metrics import cell_metrics, lm_calls, sweep_metrics, utilities
-from argo_ml.experiments.results import PolicyTable
+from argo_ml.results.metrics import cell_metrics, lm_calls, sweep_metrics, utilities
+from argo_ml.results.records import PolicyTable
 
 PRICES = {"retrieve": 0.1, "reason": 0.02}
 

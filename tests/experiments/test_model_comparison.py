@@ -13,11 +13,10 @@ import small_study
 from mlflow import MlflowClient
 from places import linked_cache
 
-from argo_ml.command_specs import CompareSpec
-from argo_ml.config import build
+from argo_ml.cli.rendering import print_comparison
+from argo_ml.comparison.model_comparison import COMPARISON, ModelComparison, run_comparison
+from argo_ml.config import CompareSpec, build
 from argo_ml.errors import ConfigError
-from argo_ml.experiments.model_comparison import COMPARISON, ModelComparison, run_comparison
-from argo_ml.rendering import print_comparison
 from argo_ml.tracking.runs import KIND, PARENT, connect
 
 

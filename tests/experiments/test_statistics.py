@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argo_ml.experiments.statistics import (
+from argo_ml.statistics.intervals import (
     Interval,
     bootstrap_mean,
     holm,

@@ -13,16 +13,16 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from places import linked_cache
 
-from argo_ml import disk
-from argo_ml.cli import execute
+from argo_ml.cli.commands import execute
 from argo_ml.config import SweepSpec, build
+from argo_ml.devices import disk
 from argo_ml.errors import ConfigError, TrackingError
-from argo_ml.experiments.executors import local
-from argo_ml.experiments.results import Results
-from argo_ml.experiments.sweep import load_results, run_sweep
-from argo_ml.experiments.verify import verify_sweep
-from argo_ml.experiments.workbench import Workbench
+from argo_ml.results.records import Results
+from argo_ml.sweep.context import Workbench
+from argo_ml.sweep.executors import local
+from argo_ml.sweep.running import load_results, run_sweep
 from argo_ml.tracking.runs import CELL_ID, ERROR, KIND, PARENT, SWEEP_ID, connect
+from argo_ml.verification.verify import verify_sweep
 
 MakeSpec = Callable[..., SweepSpec]
 
@@ -154,7 +154,7 @@ def test_sweep_records_both_graphs_and_a_complete_json(
 def test_paid_calls_add_up_to_the_calls_in_the_cache(
     shared_spec: MakeSpec, finished: Results
 ) -> None:
-    from argo_ml.models.cache import CallCache
+    from argo_ml.models.cache.caching import CallCache
 
     paid = sum(row.lm_calls_paid for cell in finished.cells for row in cell.questions)
     stored = CallCache(shared_spec().calls_path).stats().entries

@@ -13,17 +13,16 @@ import small_study
 from mlflow import MlflowClient
 from places import linked_cache
 
-from argo_ml.cli import execute
-from argo_ml.command_specs import CalibrateSpec
-from argo_ml.config import SweepSpec, build
-from argo_ml.experiments.calibrate import Calibrated, run_calibration
-from argo_ml.experiments.evaluation.protocol import evaluate
-from argo_ml.experiments.evaluation.record import FILE, Evaluation
-from argo_ml.experiments.owner import load_record
-from argo_ml.experiments.results import Results
-from argo_ml.experiments.sweep import run_sweep
-from argo_ml.experiments.verify import verify_sweep
+from argo_ml.cli.commands import execute
+from argo_ml.config import CalibrateSpec, SweepSpec, build
+from argo_ml.evaluation.protocol import evaluate
+from argo_ml.evaluation.record import FILE, Evaluation
+from argo_ml.exploring.calibrate import Calibrated, run_calibration
+from argo_ml.results.records import Results
+from argo_ml.sweep.parent_run import load_record
+from argo_ml.sweep.running import run_sweep
 from argo_ml.tracking.runs import DEGENERATE, connect
+from argo_ml.verification.verify import verify_sweep
 
 GATES = ("entropy_gate", "max_prob_gate")
 STRATEGIES = ("never", "single", *GATES, "argo_fitted", "oracle")

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from argo_ml.errors import ConfigError, TrackingError
-from argo_ml.experiments.verification import SweepRecord
-from argo_ml.experiments.verify import Verdict, verify_record, verify_sweep
 from argo_ml.tracking import runs
+from argo_ml.verification import SweepRecord
+from argo_ml.verification.verify import Verdict, verify_record, verify_sweep
 
 EXPERIMENT = "stored"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from planted_gate import PlantedModel, Problem, questions, sweep_spec, workbench
 
-from argo_ml.experiments.grid import prepare_cells
+from argo_ml.sweep.context import prepare_cells
 
 
 def test_cells_prepared_apart_share_what_they_know(tmp_path: Path) -> None:

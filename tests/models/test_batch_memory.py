@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from transformers import GPT2Config, LlamaConfig
 
-from argo_ml.models.batch_memory import (
+from argo_ml.models.placement.batch_memory import (
     FEWEST_TOKENS,
     MOST_TOKENS,
     activation_bytes,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argo_ml.models.batching import (
+from argo_ml.models.local.batching import (
     Batcher,
     DoesNotFit,
     OutOfMemory,

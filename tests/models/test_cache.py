@@ -15,19 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from argo_ml.errors import ArgoError, ConfigError, ModelError
-from argo_ml.models.base import (
-    Completion,
-    Generation,
-    Prompt,
-    Scores,
-    Scoring,
-    TokenDetail,
-    UnfinishedError,
-)
-from argo_ml.models.cache import CachingModel, CallCache, request_key
-from argo_ml.models.call_store import Entry, model_digest
+from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring, UnfinishedError
+from argo_ml.models.cache.caching import CachingModel, CallCache, request_key
+from argo_ml.models.cache.store import Entry, model_digest
 from argo_ml.models.scripted import Rule, ScriptedModel, Table
 from argo_ml.testing.models import LanguageModelSuite
+from argo_ml.types import TokenDetail
 
 
 class CountingModel(ScriptedModel):

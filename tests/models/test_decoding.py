@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argo_ml.models.decoding import PASS_TOKENS, groups_by_length
+from argo_ml.models.local.decoding import PASS_TOKENS, groups_by_length
 
 
 def cost(groups: list[list[int]], lengths: list[int]) -> int:

@@ -11,8 +11,8 @@ import torch
 from argo_ml.config import CacheFields, ExperimentSpec
 from argo_ml.models import LanguageModel, load_model
 from argo_ml.models.base import Generation, Prompt
-from argo_ml.models.loading import Machine
-from argo_ml.models.recovery import RecoveringModel
+from argo_ml.models.local.loading import Machine
+from argo_ml.models.local.recovery import RecoveringModel
 from argo_ml.testing.models import QUESTIONS, LanguageModelSuite, generation
 
 pytestmark = [

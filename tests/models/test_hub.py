@@ -12,7 +12,7 @@ import pytest
 from huggingface_hub import constants
 
 from argo_ml.errors import ModelError
-from argo_ml.models import hub
+from argo_ml.models.local import hub
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 FILES = {

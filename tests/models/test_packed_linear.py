@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from argo_ml.models import packed_linear
-from argo_ml.models.packed_linear import PackedLinear, pack_linear_layers
+from argo_ml.models.local import packed_linear
+from argo_ml.models.local.packed_linear import PackedLinear, pack_linear_layers
 
 
 def network(dtype: torch.dtype = torch.float32) -> torch.nn.Sequential:

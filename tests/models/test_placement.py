@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from argo_ml.devices.choosing import choose_gpus
 from argo_ml.errors import ModelError
-from argo_ml.models.alternatives import alternatives, demand_of_preset, does_not_fit
-from argo_ml.models.loading import Machine
-from argo_ml.models.placement import (
+from argo_ml.models.local.alternatives import alternatives, demand_of_preset, does_not_fit
+from argo_ml.models.local.loading import Machine
+from argo_ml.models.placement.plan import (
     Demand,
     Device,
-    choose_gpus,
     choose_precision,
     fallbacks,
     plan,

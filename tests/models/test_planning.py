@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from argo_ml.cli import execute
-from argo_ml.command_specs import PlanSpec
-from argo_ml.config import ModelFields, build
+from argo_ml.cli.commands import execute
+from argo_ml.config import ModelFields, PlanSpec, build
 from argo_ml.errors import ConfigError, ModelError
-from argo_ml.models.planning import plan_model
+from argo_ml.models.local.planning import plan_model
 
 GB = 10**9
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from argo_ml.models.prefix_cache import BLOCK, PrefixCache
+from argo_ml.models.local.prefix_cache import BLOCK, PrefixCache
 
 N_LAYERS, HEADS, WIDTH = 3, 2, 4
 BLOCK_BYTES = N_LAYERS * 2 * HEADS * BLOCK * WIDTH * 4

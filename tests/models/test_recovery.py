@@ -17,12 +17,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from argo_ml.config import SweepSpec, build
 from argo_ml.errors import ModelError
-from argo_ml.experiments.sweep import run_sweep
-from argo_ml.models import loading
 from argo_ml.models.base import Generation, Prompt
-from argo_ml.models.placement import Plan
-from argo_ml.models.recovery import RecoveringModel
-from argo_ml.models.transformers_model import TransformersModel
+from argo_ml.models.local import loading
+from argo_ml.models.local.recovery import RecoveringModel
+from argo_ml.models.local.transformers_model import TransformersModel
+from argo_ml.models.placement.plan import Plan
+from argo_ml.sweep.running import run_sweep
 from argo_ml.testing.models import CHOICES, QUESTIONS, LanguageModelSuite, generation, scoring
 from argo_ml.tracking.runs import WARNING
 

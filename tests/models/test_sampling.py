@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argo_ml.models.base import Generation, Prompt
-from argo_ml.models.sampling import Chooser, drawn, is_plain, token_numbers
+from argo_ml.models.local.sampling import Chooser, drawn, is_plain, token_numbers
 
 LOGITS = torch.tensor([0.5, 0.3, 0.2]).log()
 

@@ -10,9 +10,10 @@ import torch
 from argo_ml.config import ExperimentSpec
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models import load_model
-from argo_ml.models.base import Generation, Prompt, Scoring, TokenDetail
+from argo_ml.models.base import Generation, Prompt, Scoring
 from argo_ml.models.scripted import Rule, ScriptedModel, Table
 from argo_ml.testing.models import LanguageModelSuite
+from argo_ml.types import TokenDetail
 
 CHOICES = ("Lima", "Paris", "Rome")
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argo_ml.models.base import TokenDetail
 from argo_ml.models.token_details import added_texts, within
+from argo_ml.types import TokenDetail
 
 
 def tokens(*texts: str) -> list[TokenDetail]:

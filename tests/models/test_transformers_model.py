@@ -16,8 +16,8 @@ from argo_ml.config import ExperimentSpec
 from argo_ml.errors import ModelError
 from argo_ml.models import LanguageModel, load_model
 from argo_ml.models.base import CountsTokens, Generation, Prompt, Scoring
-from argo_ml.models.recovery import RecoveringModel
-from argo_ml.models.transformers_model import TransformersModel
+from argo_ml.models.local.recovery import RecoveringModel
+from argo_ml.models.local.transformers_model import TransformersModel
 from argo_ml.randomness import derived_rng
 from argo_ml.testing.models import LanguageModelSuite
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from argo_ml.models.base import Completion, Generation, Scores, Scoring, TokenDetail
+from argo_ml.models.base import Completion, Generation, Scores, Scoring
 from argo_ml.pipeline.requests import (
     Embedding,
     Request,
@@ -15,7 +15,7 @@ from argo_ml.pipeline.requests import (
     Retrieval,
     Vector,
 )
-from argo_ml.types import Evidence, Passage
+from argo_ml.types import Evidence, Passage, TokenDetail
 
 
 def numbered(request: Retrieval) -> tuple[Evidence, ...]:

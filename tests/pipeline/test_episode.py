@@ -11,7 +11,8 @@ from argo_ml.config import CellSpec, build
 from argo_ml.pipeline import Known, Pipeline, build_pipeline, run_episode
 from argo_ml.policies.base import Decision, State
 from argo_ml.policies.thresholds import ThresholdPolicy
-from argo_ml.types import Action, Outcome, Question, StopReason
+from argo_ml.state import Outcome
+from argo_ml.types import Action, Question, StopReason
 
 QUESTION = Question("q1", "Which code has the capital of France?", answers=("33",))
 ALWAYS_RETRIEVE, ALWAYS_REASON = ThresholdPolicy(1.0, 1.0), ThresholdPolicy(0.0, 1.0)

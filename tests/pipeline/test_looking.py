@@ -17,7 +17,8 @@ from argo_ml.pipeline import Known, Pipeline, build_pipeline, run_episode
 from argo_ml.pipeline.requests import Embedding
 from argo_ml.policies.base import Decision, Look, State
 from argo_ml.policies.thresholds import ThresholdPolicy
-from argo_ml.types import Action, Expectation, Outcome, Question, StopReason
+from argo_ml.state import Outcome
+from argo_ml.types import Action, Expectation, Question, StopReason
 
 OPEN = Question("open", "Which code has the capital of France?", answers=("33",))
 CHOICES = Question(

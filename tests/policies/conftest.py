@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import settings
 
-from argo_ml.policies.mdp import MDPSpec
+from argo_ml.mdp.process import MDPSpec
 
 # Machines differ in speed, and shared ones stall.
 settings.register_profile("unhurried", deadline=None, derandomize=True)

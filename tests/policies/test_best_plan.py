@@ -10,6 +10,7 @@ from explored_nodes import calibration, node
 
 from argo_ml.calibration import Node
 from argo_ml.calibration.exploration import Exploration
+from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies.argo_calibrated import argo_calibrated
 from argo_ml.policies.argo_fitted import argo_fitted
 from argo_ml.policies.base import Policy, State, looks_of
@@ -22,7 +23,6 @@ from argo_ml.policies.best_plan import (
     follow_best_plan,
 )
 from argo_ml.policies.context import ActionPrices, PolicyContext
-from argo_ml.policies.mdp import MDPSpec, solve
 from argo_ml.state import CONFIDENCE_LOOKS
 from argo_ml.types import Action, Question
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from argo_ml.mdp.policy_value import ProgressPolicy, policy_value
+from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext, make_policy
-from argo_ml.policies.evaluation import ProgressPolicy, policy_value
-from argo_ml.policies.mdp import MDPSpec, solve
 from argo_ml.policies.random_choice import RandomChoice
 from argo_ml.policies.thresholds import ThresholdPolicy
 from argo_ml.types import Action

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from argo_ml.policies.mdp import MDPSpec, Solution, solve
-from argo_ml.policies.quality import QUALITIES
+from argo_ml.mdp.process import MDPSpec, Solution, solve
+from argo_ml.mdp.quality import QUALITIES
 from argo_ml.types import Action
 
 PRICE = st.floats(0.001, 1.0)

@@ -10,9 +10,10 @@ import pytest
 from planted_gate import Problem, calibrate, questions, sweep_spec, workbench
 
 from argo_ml.engine.shards import Shard
-from argo_ml.experiments.grid import prepare_cells, run_shard
-from argo_ml.experiments.results import QuestionResult
-from argo_ml.observing import unobserved
+from argo_ml.progress import unobserved
+from argo_ml.results.records import QuestionResult
+from argo_ml.sweep.context import prepare_cells
+from argo_ml.sweep.shards import run_shard
 
 N_CALIBRATION, N_TEST = 300, 250
 PRICES = (0.05, 0.2, 0.4, 0.6)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argo_ml.policies.progress import MAX_STATES, FixedGains, transitions
+from argo_ml.mdp.progress import MAX_STATES, FixedGains, transitions
 from argo_ml.types import Action
 
 SUCCESSES = st.lists(st.sampled_from([Action.RETRIEVE, Action.REASON]), max_size=40)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from argo_ml.policies.quality import QUALITIES
+from argo_ml.mdp.quality import QUALITIES
 
 
 @pytest.mark.parametrize(

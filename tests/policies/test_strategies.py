@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from argo_ml.errors import ConfigError
+from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import STRATEGIES, PolicyContext, make_policy
 from argo_ml.policies.base import Decision, Policy, State
-from argo_ml.policies.mdp import MDPSpec, solve
 from argo_ml.policies.thresholds import ThresholdPolicy
 from argo_ml.testing.policies import PolicyConformance, ProgressConformance
 from argo_ml.types import Action, Question, StopReason

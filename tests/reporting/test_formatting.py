@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from argo_ml.experiments.evaluation.record import Estimate
 from argo_ml.reporting import formatting
+from argo_ml.statistics.intervals import Estimate
 
 
 def test_estimates_have_three_decimals_and_brackets() -> None:

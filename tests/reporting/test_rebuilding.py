@@ -12,10 +12,10 @@ import small_study
 from mlflow import MlflowClient
 from places import linked_cache
 
-from argo_ml.cli import execute
+from argo_ml.cli.commands import execute
 from argo_ml.config import SweepSpec, build
-from argo_ml.experiments.results import Results
-from argo_ml.experiments.sweep import run_sweep
+from argo_ml.results.records import Results
+from argo_ml.sweep.running import run_sweep
 from argo_ml.tracking import runs
 
 EXPERIMENT = "reported"

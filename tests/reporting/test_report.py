@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import synthetic_evaluation
 
-from argo_ml.experiments.evaluation.record import Evaluation
+from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting import write_report
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}

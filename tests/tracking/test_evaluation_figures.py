@@ -7,13 +7,13 @@ import pytest
 import synthetic_evaluation
 from PIL import Image
 
-from argo_ml.experiments.evaluation.record import Evaluation
-from argo_ml.experiments.results import Results
-from argo_ml.tracking.figures import EVALUATION_FIGURES, draw_evaluation
-from argo_ml.tracking.figures.accuracy_retrievals import MOST_GATES, best_gates
-from argo_ml.tracking.figures.difficulty import middle_price
-from argo_ml.tracking.figures.looks import Kind, kinds, looks, of_kind, spread
-from argo_ml.tracking.figures.style import styled
+from argo_ml.evaluation.record import Evaluation
+from argo_ml.reporting.figures import EVALUATION_FIGURES, draw_evaluation
+from argo_ml.reporting.figures.accuracy_retrievals import MOST_GATES, best_gates
+from argo_ml.reporting.figures.difficulty import middle_price
+from argo_ml.reporting.figures.strategy_styles import Kind, kinds, looks, of_kind, spread
+from argo_ml.reporting.figures.style import styled
+from argo_ml.results.records import Results
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from argo_ml.config import SweepSpec
-from argo_ml.experiments.results import Results
-from argo_ml.tracking.figures import SWEEP_FIGURES, redraw, save_cell_figures
-from argo_ml.tracking.figures.front import pareto_front
-from argo_ml.tracking.figures.style import line_styles, styled
+from argo_ml.reporting.figures import SWEEP_FIGURES, redraw, save_cell_figures
+from argo_ml.reporting.figures.front import pareto_front
+from argo_ml.reporting.figures.style import line_styles, styled
+from argo_ml.results.records import Results
 
 NAMES = ["graph_1a", "graph_1b", "front", "utility"]
 FILES = {f"{name}.{suffix}" for name in NAMES for suffix in ("png", "svg")}

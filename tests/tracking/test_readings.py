@@ -11,7 +11,7 @@ import psutil
 import pynvml
 import pytest
 
-from argo_ml.tracking.readings import (
+from argo_ml.devices import (
     DeviceReading,
     DeviceUsage,
     DriverError,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from argo_ml.corpus.base import Document
 from argo_ml.datasets.atlas.facts import Entity, FactTable, Kind
 from argo_ml.datasets.atlas.wording import join_words, region_phrase
+from argo_ml.types import Document
 
 _SOURCES = {Kind.COUNTRY: "countryinfo and pycountry", Kind.ELEMENT: "mendeleev"}
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from argo_ml.corpus.base import Document
 from argo_ml.datasets.atlas.countries import load_countries
 from argo_ml.datasets.atlas.documents import document
 from argo_ml.datasets.atlas.elements import load_elements
 from argo_ml.datasets.atlas.facts import FactTable, Kind
 from argo_ml.datasets.atlas.generation import generate
 from argo_ml.datasets.base import Loaded
-from argo_ml.types import Question
+from argo_ml.types import Document, Question
 
 
 @cache

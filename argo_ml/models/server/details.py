@@ -6,9 +6,9 @@ import codecs
 import math
 from collections.abc import Iterable, Sequence
 
-from argo_ml.models.base import TokenDetail
 from argo_ml.models.server.wire import Alternative, RefusedError, ToldToken, ToldTokens
 from argo_ml.models.token_details import within
+from argo_ml.types import TokenDetail
 
 
 def details_of(told: ToldTokens | None, text: str) -> tuple[TokenDetail, ...]:

@@ -12,9 +12,10 @@ from typing import Any
 import httpx2
 import tenacity
 
+from argo_ml.config.addresses import Address
 from argo_ml.errors import ModelError
 from argo_ml.models.server import wire
-from argo_ml.models.server.addresses import Address, without_secrets
+from argo_ml.models.server.secrets import without_secrets
 from argo_ml.models.server.wire import AnswerType, PassingError
 
 _CONNECT_TIMEOUT_S = 10.0

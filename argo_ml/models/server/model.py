@@ -10,8 +10,8 @@ from typing import Any
 from argo_ml.errors import ModelError
 from argo_ml.models.base import Completion, Generation, Scores, Scoring, UnfinishedError
 from argo_ml.models.chat import cut_at_stop
-from argo_ml.models.server.crew import Crew, RequestType, ResponseType, share_time
 from argo_ml.models.server.prompting import GREEDY, Answer, Prompting
+from argo_ml.models.server.request_pool import Crew, RequestType, ResponseType, share_time
 from argo_ml.models.server.scoring import EchoScoring
 from argo_ml.models.server.wire import RefusedError
 from argo_ml.models.token_details import within

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from argo_ml.config import ExperimentSpec
+from argo_ml.config.addresses import Address
 from argo_ml.errors import ModelError
-from argo_ml.models.presets import ModelSource
-from argo_ml.models.server.addresses import Address, api_key
+from argo_ml.models.presets import SERVER
 from argo_ml.models.server.fleet import Fleet, Patience, Server
 from argo_ml.models.server.model import ServerModel
 from argo_ml.models.server.prompting import AnyPrompting, ByTokens, find_prompting
 from argo_ml.models.server.scoring import EchoScoring
+from argo_ml.models.server.secrets import api_key
 from argo_ml.models.server.wire import ModelCard, ModelList, NoAccessError, RefusedError, Version
 
 _RETRIES_WHILE_OPENING = 2
@@ -29,19 +30,20 @@ class _Found:
     can_score: bool
 
 
-def open_server_model(spec: ExperimentSpec, source: ModelSource) -> ServerModel:
+def open_server_model(spec: ExperimentSpec) -> ServerModel:
     """Ask every server what it serves; all must serve the same.
 
     Raises:
         ConfigError: a key that cannot be sent.
         ModelError: a server that cannot be reached, is none, or serves another model.
     """
+    name = spec.model.removeprefix(SERVER)
     key = api_key()
     patience = Patience(timeout_s=spec.request_timeout_s, max_retries=spec.max_retries)
     addresses = [Address.parse(url) for url in spec.server_urls]
     servers = [Server(address, key, patience.timeout_s) for address in addresses]
     brief = replace(patience, max_retries=min(patience.max_retries, _RETRIES_WHILE_OPENING))
-    found = [_look(Fleet([server], brief), source.location) for server in servers]
+    found = [_look(Fleet([server], brief), name) for server in servers]
     _check_same(servers, found)
     prompting = replace(found[0].prompting, fleet=Fleet(servers, patience))
     scoring = None

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from argo_ml.models.base import Prompt, TokenDetail
+from argo_ml.models.base import Prompt
 from argo_ml.models.server.details import details_of
 from argo_ml.models.server.fleet import Fleet
 from argo_ml.models.server.wire import (
@@ -27,6 +27,7 @@ from argo_ml.models.server.wire import (
     Usage,
 )
 from argo_ml.models.token_details import within
+from argo_ml.types import TokenDetail
 
 COMPLETIONS = "/v1/completions"
 CHAT = "/v1/chat/completions"

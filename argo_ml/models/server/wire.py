@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import httpx2
 from pydantic import BaseModel, Field, ValidationError
 
+from argo_ml.config.addresses import KEY_VARIABLES
 from argo_ml.errors import ModelError
-from argo_ml.models.server.addresses import KEY_VARIABLES
 
 AnswerType = TypeVar("AnswerType", bound=BaseModel)
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from argo_ml.calibration.plans import MULTI, NONE, ONCE
+from argo_ml.calibration.record import CalibrationQuestion, Projection
 from argo_ml.policies.base import Decision, Look, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.learned import ClassModel, fit_classes
 from argo_ml.policies.gates.question_only import LOOKS, question_inputs
 from argo_ml.policies.planned import PLAN_ENDED
 from argo_ml.types import Action, Difficulty
-
-if TYPE_CHECKING:
-    from argo_ml.calibration.record import CalibrationQuestion, Projection
 
 
 class Complexity(IntEnum):

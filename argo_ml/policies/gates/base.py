@@ -6,18 +6,16 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from argo_ml.calibration.plans import NONE, ONCE
+from argo_ml.calibration.record import Calibration, CalibrationQuestion
 from argo_ml.errors import ConfigError
-from argo_ml.experiments.evaluation.frontiers import threshold_for_budget, threshold_for_price
 from argo_ml.policies.base import Decision, Look, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.planned import NO_LOOKS, PLAN_ENDED
+from argo_ml.statistics.frontiers import threshold_for_budget, threshold_for_price
 from argo_ml.types import Action, Expectation, Question, StopReason
-
-if TYPE_CHECKING:
-    from argo_ml.calibration.record import Calibration, CalibrationQuestion
 
 
 @dataclass(frozen=True, slots=True)

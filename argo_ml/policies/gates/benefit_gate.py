@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from argo_ml.calibration.plans import NONE, ONCE
+from argo_ml.calibration.record import Calibration, CalibrationQuestion
 from argo_ml.policies.base import Look, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.base import Gate, Reading, has_outcomes, make_gate
 from argo_ml.policies.gates.learned import ClassModel, cross_fit
 from argo_ml.state import CONFIDENCE_LOOKS
 from argo_ml.types import Question
-
-if TYPE_CHECKING:
-    from argo_ml.calibration.record import Calibration, CalibrationQuestion
 
 
 @dataclass(frozen=True, slots=True)

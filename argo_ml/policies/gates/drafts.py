@@ -7,10 +7,9 @@ answer take the draft's place.
 
 from __future__ import annotations
 
-from argo_ml.models.base import TokenDetail
 from argo_ml.policies.base import AnswerNow, Look, State
 from argo_ml.policies.gates.base import not_looked_at
-from argo_ml.types import Question
+from argo_ml.types import Question, TokenDetail
 
 
 def looks_for(question: Question, without_choices: Look) -> frozenset[Look]:

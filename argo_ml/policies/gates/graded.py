@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from argo_ml.calibration.plans import NONE, SIZED, SIZES
-from argo_ml.experiments.evaluation.frontiers import threshold_for_budget
+from argo_ml.calibration.record import Calibration
 from argo_ml.policies.base import Decision, Look, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.base import (
@@ -20,10 +19,8 @@ from argo_ml.policies.gates.grades import Grades, Trials
 from argo_ml.policies.gates.max_prob_gate import Doubt
 from argo_ml.policies.planned import NO_LOOKS
 from argo_ml.state import CONFIDENCE_LOOKS
+from argo_ml.statistics.frontiers import threshold_for_budget
 from argo_ml.types import NOTHING_EXPECTED, Action, Expectation, StopReason
-
-if TYPE_CHECKING:
-    from argo_ml.calibration.record import Calibration
 
 FEW, FULL = SIZES
 """Passages of the two kinds of retrieval, the paper's."""

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from argo_ml.calibration.record import Calibration
 from argo_ml.policies.base import Look, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.base import Gate, Reading, make_gate, root_confidences
 from argo_ml.state import CONFIDENCE_LOOKS
 from argo_ml.types import Question
-
-if TYPE_CHECKING:
-    from argo_ml.calibration.record import Calibration
 
 
 @dataclass(frozen=True, slots=True)

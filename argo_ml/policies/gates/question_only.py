@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from argo_ml.calibration.plans import NONE
+from argo_ml.calibration.record import Projection
 from argo_ml.policies.base import Look, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.base import Gate, Reading, has_outcomes, make_gate
 from argo_ml.policies.gates.learned import ClassModel, cross_fit
 from argo_ml.policies.gates.questions import question_features
 from argo_ml.types import Question
-
-if TYPE_CHECKING:
-    from argo_ml.calibration.record import Projection
 
 LOOKS = frozenset({Look.VECTOR})
 

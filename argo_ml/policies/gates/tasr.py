@@ -6,21 +6,19 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from argo_ml.calibration.features import FEATURES, agreement
 from argo_ml.calibration.fitted_models import interpolated
+from argo_ml.calibration.node import Node
+from argo_ml.calibration.record import Calibration
 from argo_ml.calibration.signals import margin
 from argo_ml.errors import ConfigError
 from argo_ml.policies.base import Decision, Look, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.drafts import seen_answer
 from argo_ml.types import Action, Expectation, StopReason
-
-if TYPE_CHECKING:
-    from argo_ml.calibration.record import Calibration, Node
 
 LOOKS = frozenset({Look.ANSWER})
 EQUAL = 1e-9

@@ -3,8 +3,8 @@ from __future__ import annotations
 import hand_made_sweep as sweep
 import pytest
 
-from argo_ml.experiments.evaluation.breakdowns import by_difficulty, p_hat, reliability_points
-from argo_ml.experiments.results import DecisionResult
+from argo_ml.evaluation.breakdowns import by_difficulty, p_hat, reliability_points
+from argo_ml.results.records import DecisionResult
 
 
 def test_questions_are_told_apart_by_difficulty() -> None:

@@ -13,13 +13,13 @@ from scipy import stats  # type: ignore[import-untyped]
 from sklearn.calibration import calibration_curve  # type: ignore[import-untyped]
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
-from argo_ml.experiments.evaluation.confidence import (
+from argo_ml.statistics.confidence import (
     ConfidenceMetrics,
     ReliabilityBin,
     confidence_metrics,
     reliability,
 )
-from argo_ml.experiments.statistics import wilson
+from argo_ml.statistics.intervals import wilson
 
 _ROWS = st.lists(
     # Few distinct confidences, so that ties are common.

@@ -3,11 +3,11 @@ from __future__ import annotations
 import hand_made_sweep as sweep
 import pytest
 
-from argo_ml.experiments.evaluation.contrasts import contrasts
-from argo_ml.experiments.evaluation.judged_cells import judge
-from argo_ml.experiments.evaluation.record import Contrast
-from argo_ml.experiments.results import CellResult
-from argo_ml.experiments.statistics import paired_difference
+from argo_ml.evaluation.contrasts import contrasts
+from argo_ml.evaluation.judged_cells import judge
+from argo_ml.evaluation.record import Contrast
+from argo_ml.results.records import CellResult
+from argo_ml.statistics.intervals import paired_difference
 
 
 def found(*cells: CellResult) -> tuple[Contrast, ...]:

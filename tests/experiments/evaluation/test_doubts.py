@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import hand_made_sweep as sweep
 
-from argo_ml.experiments.evaluation.protocol import evaluate
-from argo_ml.experiments.results import CellResult, DecisionResult
+from argo_ml.evaluation.protocol import evaluate
+from argo_ml.results.records import CellResult, DecisionResult
 
 MANY = 200
 BEST, GOOD, BAD = "1" * MANY, "11110" * 40, "10000" * 40

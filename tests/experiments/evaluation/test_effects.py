@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argo_ml.experiments.evaluation.effects import (
+from argo_ml.statistics.effects import (
     EffectRates,
     area_under_prices,
     effect_rates,
@@ -15,8 +15,8 @@ from argo_ml.experiments.evaluation.effects import (
     regret,
     retrieval_reduction,
 )
-from argo_ml.experiments.evaluation.frontiers import FrontierPoint
-from argo_ml.experiments.statistics import Interval, paired_difference
+from argo_ml.statistics.frontiers import FrontierPoint
+from argo_ml.statistics.intervals import Interval, paired_difference
 
 _POINTS = (
     FrontierPoint(0.2, 0.2, 0.78),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argo_ml.experiments.evaluation.frontiers import (
+from argo_ml.statistics.frontiers import (
     FrontierPoint,
     PriceThreshold,
     conservative_budget,

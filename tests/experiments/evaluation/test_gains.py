@@ -3,8 +3,8 @@ from __future__ import annotations
 import hand_made_sweep as sweep
 import pytest
 
-from argo_ml.experiments.evaluation.gains import decisions, gain_bins
-from argo_ml.experiments.results import CellResult, DecisionResult
+from argo_ml.evaluation.gains import decisions, gain_bins
+from argo_ml.results.records import CellResult, DecisionResult
 
 
 def acted(action: str, gain: float | None, correct: bool | None) -> DecisionResult:

@@ -3,9 +3,9 @@ from __future__ import annotations
 import hand_made_sweep as sweep
 import pytest
 
-from argo_ml.experiments.evaluation.gate_frontiers import effects, gate_frontiers
-from argo_ml.experiments.evaluation.record import Effects
-from argo_ml.experiments.results import CellResult
+from argo_ml.evaluation.gate_frontiers import effects, gate_frontiers
+from argo_ml.evaluation.record import Effects
+from argo_ml.results.records import CellResult
 
 NEVER = sweep.cell("never", 0.1, "1100000000")
 SINGLE = sweep.cell("single", 0.1, "1011100000", ["retrieve"])

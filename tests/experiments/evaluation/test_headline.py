@@ -3,9 +3,9 @@ from __future__ import annotations
 import hand_made_sweep as sweep
 import pytest
 
-from argo_ml.experiments.evaluation.headline import answer_of, headline, question
-from argo_ml.experiments.evaluation.judged_cells import judge
-from argo_ml.experiments.results import CellResult
+from argo_ml.evaluation.headline import answer_of, headline, question
+from argo_ml.evaluation.judged_cells import judge
+from argo_ml.results.records import CellResult
 
 HALF = "10" * 50
 BEST = "1" * 90 + "0" * 10

@@ -5,8 +5,8 @@ import pytest
 import result_builders
 
 from argo_ml.config import SweepSpec
-from argo_ml.experiments.evaluation.protocol import evaluate
-from argo_ml.experiments.evaluation.record import Evaluation
+from argo_ml.evaluation.protocol import evaluate
+from argo_ml.evaluation.record import Evaluation
 
 SCORES = [index / 10 for index in range(10)]
 

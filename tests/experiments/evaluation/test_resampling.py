@@ -5,8 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from argo_ml.experiments.evaluation.resampling import average, ratio, resample
-from argo_ml.experiments.statistics import bootstrap_mean, paired_difference
+from argo_ml.statistics.intervals import bootstrap_mean, paired_difference
+from argo_ml.statistics.resampling import average, ratio, resample
 
 
 def drawn(seed: int, n: int = 40) -> list[float]:
@@ -30,7 +30,7 @@ def test_columns_share_the_resamples_of_the_bootstrap_of_one() -> None:
 
 def test_batches_change_no_resample(monkeypatch: pytest.MonkeyPatch) -> None:
     [whole] = resample([np.array(drawn(1))])
-    monkeypatch.setattr("argo_ml.experiments.evaluation.resampling._BATCH_ELEMENTS", 12_345)
+    monkeypatch.setattr("argo_ml.statistics.resampling._BATCH_ELEMENTS", 12_345)
 
     [parts] = resample([np.array(drawn(1))])
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from argo_ml.experiments.evaluation.rows import outcome_column, score_column, top_sums
+from argo_ml.statistics.columns import outcome_column, score_column, top_sums
 
 
 def test_sums_over_the_top_scores() -> None:

@@ -3,10 +3,10 @@ from __future__ import annotations
 import hand_made_sweep as sweep
 import pytest
 
-from argo_ml.experiments.evaluation.judged_cells import areas, best_fixed, judge
-from argo_ml.experiments.evaluation.record import StrategyRow
-from argo_ml.experiments.evaluation.strategy_rows import strategy_rows
-from argo_ml.experiments.results import CellResult
+from argo_ml.evaluation.judged_cells import areas, best_fixed, judge
+from argo_ml.evaluation.record import StrategyRow
+from argo_ml.evaluation.strategy_rows import strategy_rows
+from argo_ml.results.records import CellResult
 
 
 def rows(*cells: CellResult) -> tuple[StrategyRow, ...]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from argo_ml.errors import ConfigError
-from argo_ml.experiments.executors.capacity import CrewPlan, Node, plan_crew
+from argo_ml.sweep.executors.capacity import CrewPlan, Node, plan_crew
 
 EIGHT_CARDS = [Node(n_cpus=32, n_gpus=8)]
 MIXED = [Node(n_cpus=4, n_gpus=0), Node(n_cpus=16, n_gpus=3), Node(n_cpus=6, n_gpus=4)]

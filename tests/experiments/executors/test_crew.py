@@ -11,10 +11,10 @@ import pytest
 
 from argo_ml.engine.shards import Shard
 from argo_ml.errors import ArgoError, ConfigError, ModelError
-from argo_ml.experiments.executors.crew import Crew
-from argo_ml.experiments.executors.ray_worker import Facts, ShardWork
-from argo_ml.experiments.journal import ShardRecord
 from argo_ml.models.base import TokenCounts, UnfinishedError
+from argo_ml.results.shard import ShardRecord
+from argo_ml.sweep.executors.ray_worker import Facts, ShardWork
+from argo_ml.sweep.executors.worker_pool import Crew
 
 SHARDS = [Shard(index, ()) for index in range(6)]
 Behave = Callable[[int], None]

@@ -5,9 +5,9 @@ import os
 import pytest
 
 from argo_ml.config import SweepSpec, build
-from argo_ml.experiments.executors.capacity import CrewPlan
-from argo_ml.experiments.executors.opening import worker_spec
-from argo_ml.experiments.executors.ray_cluster import showing_gpus
+from argo_ml.sweep.executors.capacity import CrewPlan
+from argo_ml.sweep.executors.opening import worker_spec
+from argo_ml.sweep.executors.ray_cluster import showing_gpus
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 

@@ -19,9 +19,9 @@ from places import linked_cache
 
 from argo_ml.config import ExecutorFields, SweepSpec, build
 from argo_ml.errors import ConfigError
-from argo_ml.experiments.results import Results
-from argo_ml.experiments.sweep import run_sweep
-from argo_ml.models.call_store import CallCache
+from argo_ml.models.cache.store import CallCache
+from argo_ml.results.records import Results
+from argo_ml.sweep.running import run_sweep
 from argo_ml.tracking.runs import ERROR, KIND
 
 MakeSpec = Callable[..., SweepSpec]

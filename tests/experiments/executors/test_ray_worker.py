@@ -14,9 +14,8 @@ from argo_ml.config import SweepSpec, build
 from argo_ml.datasets import load_questions
 from argo_ml.engine.shards import make_shards
 from argo_ml.engine.stages import StageTimes
-from argo_ml.experiments.executors.ray_worker import Worker
-from argo_ml.experiments.grid import prepare_cells
-from argo_ml.experiments.workbench import Workbench
+from argo_ml.sweep.context import Workbench, prepare_cells
+from argo_ml.sweep.executors.ray_worker import Worker
 
 
 @pytest.fixture

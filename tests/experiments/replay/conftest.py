@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 import recorded_outcomes
 
-from argo_ml.command_specs import ReplaySpec
-from argo_ml.config import build
+from argo_ml.config import ReplaySpec, build
 
 MakeSpec = Callable[..., ReplaySpec]
 

@@ -12,11 +12,11 @@ import pytest
 from recorded_outcomes import CHOICES, choice_line, open_line
 
 from argo_ml.calibration.signals import draw_disagreement, entropy, largest_probability
-from argo_ml.command_specs import ReplaySpec
-from argo_ml.experiments.replay.calibrating import Met, RecordedCalibration, calibrate, meet
-from argo_ml.experiments.replay.splitting import read_parts
-from argo_ml.experiments.replay.text_signals import MEANS
+from argo_ml.config import ReplaySpec
 from argo_ml.policies.gates.base import root_confidences
+from argo_ml.replay.calibrating import Met, RecordedCalibration, calibrate, meet
+from argo_ml.replay.splitting import read_parts
+from argo_ml.results.text_signals import MEANS
 from argo_ml.state import State
 from argo_ml.types import Action, Step
 

@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 from recorded_outcomes import choice_line, open_line
 
-from argo_ml.command_specs import ReplaySpec
+from argo_ml.config import ReplaySpec
 from argo_ml.errors import ConfigError, DataError
-from argo_ml.experiments.replay.calibrating import Met, meet
-from argo_ml.experiments.replay.deciding import best_plan, policy_at, take_all
-from argo_ml.experiments.replay.replaying import Replay, replay
-from argo_ml.experiments.replay.rows import Taken, question_row
-from argo_ml.experiments.replay.splitting import read_parts
+from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import make_policy
 from argo_ml.policies.base import Decision, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.graded import Graded
-from argo_ml.policies.mdp import MDPSpec, solve
+from argo_ml.replay.calibrating import Met, meet
+from argo_ml.replay.deciding import best_plan, policy_at, take_all
+from argo_ml.replay.replaying import Replay, replay
+from argo_ml.replay.rows import Taken, question_row
+from argo_ml.replay.splitting import read_parts
 from argo_ml.types import Action, Expectation, StopReason
 
 MakeSpec = Callable[..., ReplaySpec]

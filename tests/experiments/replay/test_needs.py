@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 from recorded_outcomes import choice_line, open_line
 
-from argo_ml.command_specs import ReplaySpec
-from argo_ml.config import build
+from argo_ml.config import ReplaySpec, build
 from argo_ml.errors import ConfigError, DataError
-from argo_ml.experiments.replay.needs import NEEDS, choose_policies
-from argo_ml.experiments.replay.splitting import read_parts
+from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import STRATEGIES
 from argo_ml.policies.base import Look
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.mdp import MDPSpec, solve
+from argo_ml.replay.needs import NEEDS, choose_policies
+from argo_ml.replay.splitting import read_parts
 from argo_ml.testing.calibrations import WORLDS
 
 MakeSpec = Callable[..., ReplaySpec]

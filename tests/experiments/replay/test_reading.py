@@ -11,13 +11,8 @@ import pytest
 import recorded_outcomes
 
 from argo_ml.errors import DataError
-from argo_ml.experiments.replay.needs import NEEDS
-from argo_ml.experiments.replay.reading import (
-    ClosedBookFields,
-    LineFields,
-    OutcomesFields,
-    read_outcomes,
-)
+from argo_ml.replay.needs import NEEDS
+from argo_ml.replay.reading import ClosedBookFields, LineFields, OutcomesFields, read_outcomes
 from argo_ml.types import Answer, Difficulty
 
 PAGE = Path(__file__).parents[3] / "docs" / "replay.md"

@@ -16,16 +16,15 @@ from mlflow import MlflowClient
 from places import linked_cache
 
 from argo_ml.calibration import Calibration
-from argo_ml.command_specs import CalibrateSpec, ReplaySpec
-from argo_ml.config import SweepSpec, build
-from argo_ml.experiments.calibrate import run_calibration
-from argo_ml.experiments.replay.deciding import DecidedCell
-from argo_ml.experiments.replay.replaying import Replay, replay
-from argo_ml.experiments.results import CellResult, Results
-from argo_ml.experiments.sweep import run_sweep
+from argo_ml.config import CalibrateSpec, ReplaySpec, SweepSpec, build
+from argo_ml.exploring.calibrate import run_calibration
+from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import STRATEGIES, make_policy
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.mdp import MDPSpec, solve
+from argo_ml.replay.deciding import DecidedCell
+from argo_ml.replay.replaying import Replay, replay
+from argo_ml.results.records import CellResult, Results
+from argo_ml.sweep.running import run_sweep
 
 GATES = tuple(name for name, strategy in STRATEGIES.items() if strategy.is_gate)
 TRIED = ("never", "single", *GATES)

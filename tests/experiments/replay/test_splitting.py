@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from recorded_outcomes import open_line
 
-from argo_ml.command_specs import ReplaySpec
+from argo_ml.config import ReplaySpec
 from argo_ml.errors import DataError
-from argo_ml.experiments.replay.splitting import Parts, read_parts
+from argo_ml.replay.splitting import Parts, read_parts
 
 MakeSpec = Callable[..., ReplaySpec]
 FEWEST = 10

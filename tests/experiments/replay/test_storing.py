@@ -12,15 +12,14 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from recorded_outcomes import choice_line, open_line, write
 
-from argo_ml.cli import execute
-from argo_ml.command_specs import ReplaySpec, ReportSpec
-from argo_ml.config import build
+from argo_ml.cli.commands import execute
+from argo_ml.config import ReplaySpec, ReportSpec, build
 from argo_ml.errors import ConfigError, DataError
-from argo_ml.experiments.evaluation.protocol import evaluate
-from argo_ml.experiments.evaluation.record import Evaluation
-from argo_ml.experiments.replay.storing import UNKNOWN, Replayed, run_replay
-from argo_ml.experiments.results import Results
-from argo_ml.reporting.rebuilding import rebuild_report
+from argo_ml.evaluation.protocol import evaluate
+from argo_ml.evaluation.record import Evaluation
+from argo_ml.replay.storing import UNKNOWN, Replayed, run_replay
+from argo_ml.results.records import Results
+from argo_ml.sweep.rebuilding import rebuild_report
 from argo_ml.tracking.runs import PARENT
 
 MakeSpec = Callable[..., ReplaySpec]

@@ -15,10 +15,9 @@ from argo_ml.calibration.signals import (
     mean_closeness,
     mean_token_entropy,
 )
-from argo_ml.experiments.replay.text_signals import MEANS, TextSignals, seen_first
-from argo_ml.models.base import TokenDetail
+from argo_ml.results.text_signals import MEANS, TextSignals, seen_first
 from argo_ml.state import AnswerNow, Draft, Sights
-from argo_ml.types import Answer
+from argo_ml.types import Answer, TokenDetail
 
 ALL = frozenset(MEANS)
 ROUNDING = 2**-52

@@ -10,10 +10,10 @@ import pytest
 import result_builders
 
 from argo_ml.config import CellSpec, build
-from argo_ml.experiments.journal import ShardRecord
-from argo_ml.experiments.replay.reading import read_outcomes
-from argo_ml.experiments.replay.writing import sweep_lines, write_lines
-from argo_ml.experiments.results import DecisionResult, QuestionResult
+from argo_ml.replay.reading import read_outcomes
+from argo_ml.results.outcomes_file import sweep_lines, write_lines
+from argo_ml.results.records import DecisionResult, QuestionResult
+from argo_ml.results.shard import ShardRecord
 from argo_ml.types import Answer
 
 PRICES = {"retrieve": 0.1, "reason": 0.02}

@@ -12,8 +12,8 @@ import pytest
 from places import linked_cache
 from planted_study import Problem
 
-from argo_ml.experiments.study import run_study
-from argo_ml.experiments.study.report import StudyReport
+from argo_ml.results.study import StudyReport
+from argo_ml.study import run_study
 
 N_TRIALS = 12
 

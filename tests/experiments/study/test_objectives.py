@@ -6,8 +6,8 @@ import pytest
 import result_builders
 from optuna.trial import create_trial
 
-from argo_ml.experiments.results import QuestionResult
-from argo_ml.experiments.study.objectives import (
+from argo_ml.results.records import QuestionResult
+from argo_ml.study.objectives import (
     AccuracyCost,
     EveryPrice,
     Prices,

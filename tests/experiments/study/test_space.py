@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argo_ml.config import build
+from argo_ml.config import StudySpec, build
 from argo_ml.errors import ConfigError
-from argo_ml.experiments.study.space import SearchSpace
-from argo_ml.study_spec import StudySpec
+from argo_ml.study.space import SearchSpace
 
 FIXED = {"max_steps_range": 20, "top_k_range": 3, "min_similarity_range": 0.3}
 unit = st.floats(0, 1, allow_nan=False)

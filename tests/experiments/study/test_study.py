@@ -15,21 +15,20 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from planted_study import Problem
 
-from argo_ml.command_specs import VerifySpec
-from argo_ml.config import SweepSpec, build, read_params
+from argo_ml.config import SweepSpec, VerifySpec, build, read_params
 from argo_ml.engine.stages import StageTimes
 from argo_ml.errors import StudyError
-from argo_ml.experiments.study import run_study
-from argo_ml.experiments.study.evaluation import Evaluator
-from argo_ml.experiments.study.objectives import Prices, Utility, values
-from argo_ml.experiments.study.reconciliation import disagreements
-from argo_ml.experiments.study.report import StudyReport
-from argo_ml.experiments.study.search import seeds
-from argo_ml.experiments.study.space import SearchSpace
-from argo_ml.experiments.study.storage import RUN_ID, StudyStore, fail_stale, settings_of
-from argo_ml.experiments.verify import verify_run
-from argo_ml.experiments.workbench import Workbench
+from argo_ml.results.study import StudyReport, settings_of
+from argo_ml.study import run_study
+from argo_ml.study.evaluation import Evaluator
+from argo_ml.study.objectives import Prices, Utility, values
+from argo_ml.study.reconciliation import disagreements
+from argo_ml.study.search import seeds
+from argo_ml.study.space import SearchSpace
+from argo_ml.study.storage import RUN_ID, StudyStore, fail_stale
+from argo_ml.sweep.context import Workbench
 from argo_ml.tracking.runs import Tracking, connect
+from argo_ml.verification.verify import verify_run
 
 JOIN_S = 180
 TOLERANCE = 0.01
@@ -146,7 +145,7 @@ def where(problem: Problem) -> dict[str, str]:
 def test_the_study_begins_with_what_is_known(finished: tuple[Problem, StudyReport]) -> None:
     problem, _ = finished
     spec = problem.spec()
-    first = [settings_of(trial) for trial in stored(problem).trials[:3]]
+    first = [settings_of(trial.user_attrs) for trial in stored(problem).trials[:3]]
     pairs = [(settings["theta_cont"], settings["theta_star"]) for settings in first]
     # At this price ARGO only reasons, as it does at the original study's middle price.
     assert len(seeds(spec, SearchSpace(spec))) == 3

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from argo_ml.config import ExperimentSpec, build
+from argo_ml.config.addresses import Address, shown
 from argo_ml.errors import ConfigError
-from argo_ml.models.server.addresses import Address, api_key, shown, without_secrets
+from argo_ml.models.server.secrets import api_key, without_secrets
 
 
 @pytest.mark.parametrize(

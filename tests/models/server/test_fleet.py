@@ -8,8 +8,8 @@ from collections.abc import Callable
 import httpx2
 import pytest
 
+from argo_ml.config.addresses import Address
 from argo_ml.errors import ModelError
-from argo_ml.models.server.addresses import Address
 from argo_ml.models.server.fleet import Fleet, Patience, Server
 from argo_ml.models.server.wire import RefusedError, Version
 

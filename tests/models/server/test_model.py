@@ -17,7 +17,7 @@ from argo_ml.config import ExperimentSpec
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models import LanguageModel, load_model
 from argo_ml.models.base import Generation, Prompt, Scoring, UnfinishedError, can_score
-from argo_ml.models.cache import CachingModel, CallCache
+from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.testing.model_server import TROUBLES
 from argo_ml.testing.models import (
     CHOICES,

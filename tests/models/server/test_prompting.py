@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx2
 
+from argo_ml.config.addresses import Address
 from argo_ml.models.base import Prompt
-from argo_ml.models.server.addresses import Address
 from argo_ml.models.server.fleet import Fleet, Patience, Server
 from argo_ml.models.server.prompting import (
     GREEDY,

@@ -14,10 +14,10 @@ from model_servers import RunningServer, StartServer
 
 from argo_ml.config import SweepSpec, build
 from argo_ml.errors import ModelError
-from argo_ml.experiments.results import Results
-from argo_ml.experiments.sweep import run_sweep
-from argo_ml.experiments.verify import verify_sweep
+from argo_ml.results.records import Results
+from argo_ml.sweep.running import run_sweep
 from argo_ml.tracking.runs import KIND
+from argo_ml.verification.verify import verify_sweep
 
 
 @pytest.fixture

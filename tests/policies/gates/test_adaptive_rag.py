@@ -5,13 +5,13 @@ import pytest
 
 from argo_ml.calibration.fitted_models import LinearModel
 from argo_ml.calibration.record import CalibrationQuestion, Projection
+from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
 from argo_ml.policies.base import Decision, Look, State
 from argo_ml.policies.gates import adaptive_rag
 from argo_ml.policies.gates.adaptive_rag import AdaptiveRag, Complexity, silver_label
 from argo_ml.policies.gates.learned import ClassModel
 from argo_ml.policies.gates.questions import QUESTION_FEATURES
-from argo_ml.policies.mdp import MDPSpec, solve
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
 from argo_ml.types import Action, Question, Step, StopReason
 

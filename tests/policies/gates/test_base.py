@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from argo_ml.calibration.record import CalibrationQuestion, Node
+from argo_ml.calibration.node import Node
+from argo_ml.calibration.record import CalibrationQuestion
 from argo_ml.errors import ConfigError
+from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
 from argo_ml.policies.base import Decision, Look, State
 from argo_ml.policies.gates.base import (
@@ -17,7 +19,6 @@ from argo_ml.policies.gates.base import (
     make_gate,
     root_confidences,
 )
-from argo_ml.policies.mdp import MDPSpec, solve
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
 from argo_ml.types import Action, Expectation, Question, Step, StopReason
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from argo_ml.config import CellSpec, build
-from argo_ml.models.base import Completion, Generation, Scores, Scoring, TokenDetail
+from argo_ml.models.base import Completion, Generation, Scores, Scoring
 from argo_ml.pipeline import build_pipeline, run_episode
 from argo_ml.pipeline.requests import Embedding, Request, Response, Retrieval, Vector
 from argo_ml.policies.base import Policy
@@ -14,8 +14,9 @@ from argo_ml.policies.gates.flare import Flare
 from argo_ml.policies.gates.graded import Graded
 from argo_ml.policies.gates.grades import Grades
 from argo_ml.policies.gates.variance_gate import Disagreement
+from argo_ml.state import Outcome
 from argo_ml.testing.calibrations import recorded_calibration
-from argo_ml.types import Evidence, Outcome, Passage, Question, StopReason
+from argo_ml.types import Evidence, Passage, Question, StopReason, TokenDetail
 
 OPEN = Question(id="open", text="What?", answers=("some text",))
 CHOICES = Question(id="choices", text="Which?", choices=("a", "b"), gold=(0,))

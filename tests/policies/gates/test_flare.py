@@ -5,14 +5,13 @@ from dataclasses import replace
 import pytest
 
 from argo_ml.errors import ConfigError
-from argo_ml.models.base import TokenDetail
+from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
 from argo_ml.policies.base import Decision, Draft, Look, Sights, State
 from argo_ml.policies.gates import flare
 from argo_ml.policies.gates.flare import Flare, masked
-from argo_ml.policies.mdp import MDPSpec, solve
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
-from argo_ml.types import Action, Question, Step, StopReason
+from argo_ml.types import Action, Question, Step, StopReason, TokenDetail
 
 RNG = random.Random(0)
 QUESTION = Question(id="q", text="Where is it?")

@@ -7,12 +7,12 @@ import pytest
 
 from argo_ml.calibration.record import CalibrationQuestion
 from argo_ml.errors import ConfigError
+from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
 from argo_ml.policies.base import Decision, Look, State
 from argo_ml.policies.gates import graded
 from argo_ml.policies.gates.graded import Graded
 from argo_ml.policies.gates.grades import Grades, Trials
-from argo_ml.policies.mdp import MDPSpec, solve
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
 from argo_ml.types import Action, Expectation, Step, StopReason
 

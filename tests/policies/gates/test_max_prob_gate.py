@@ -2,11 +2,11 @@ import random
 
 import pytest
 
-from argo_ml.calibration.record import Node
+from argo_ml.calibration.node import Node
+from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
 from argo_ml.policies.base import Decision, Look, State
 from argo_ml.policies.gates import max_prob_gate
-from argo_ml.policies.mdp import MDPSpec, solve
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
 from argo_ml.types import Action, Expectation
 

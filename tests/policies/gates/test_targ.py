@@ -5,6 +5,7 @@ import math
 import pytest
 
 from argo_ml.errors import ConfigError
+from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
 from argo_ml.policies.base import Look, State
 from argo_ml.policies.gates import entropy_gate, margin_gate, variance_gate
@@ -12,7 +13,6 @@ from argo_ml.policies.gates.base import Gate, Signal
 from argo_ml.policies.gates.entropy_gate import Entropy
 from argo_ml.policies.gates.margin_gate import Closeness
 from argo_ml.policies.gates.variance_gate import Disagreement
-from argo_ml.policies.mdp import MDPSpec, solve
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
 from argo_ml.types import Question
 

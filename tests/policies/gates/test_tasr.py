@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from argo_ml.calibration.features import FEATURES
-from argo_ml.calibration.record import Calibration, Node
+from argo_ml.calibration.node import Node
+from argo_ml.calibration.record import Calibration
 from argo_ml.errors import ConfigError
+from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
 from argo_ml.policies.base import AnswerNow, Decision, Look, Sights, State
 from argo_ml.policies.gates import tasr
@@ -19,7 +21,6 @@ from argo_ml.policies.gates.tasr import (
     retrieving_paths,
     stop_at,
 )
-from argo_ml.policies.mdp import MDPSpec, solve
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
 from argo_ml.types import Action, Answer, Expectation, Question, Step, StopReason
 

@@ -1,0 +1,320 @@
+"""One command per entry point, each a few lines that call the package.
+
+Imports of the package's heavier parts are inside the commands, so that ``--help`` stays fast.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from functools import partial
+
+import click
+
+from argo_ml import __version__
+from argo_ml.cli.options import spec_command
+from argo_ml.config import (
+    AnswerSpec,
+    CachePruneSpec,
+    CacheSpec,
+    CalibrateSpec,
+    CellSpec,
+    CompareSpec,
+    DoctorSpec,
+    FetchSpec,
+    IndexSpec,
+    PlanSpec,
+    ReplaySpec,
+    ReportSpec,
+    StudySpec,
+    SweepSpec,
+    VerifySpec,
+)
+from argo_ml.errors import ArgoError, ConfigError, ModelError, TrackingError
+from argo_ml.progress import PASSAGES
+
+logger = logging.getLogger(__name__)
+
+EXIT_ERROR = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+_DEBUG = "ARGO_ML_DEBUG"
+_RUN_ID = "MLFLOW_RUN_ID"
+
+ENVIRONMENT = {
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+"""Set where the user has not: numbers GPUs as nvidia-smi does, and silences what nobody can act
+on."""
+
+
+@click.group(name="argo-ml", context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.option("--debug", is_flag=True, help=f"Show tracebacks; or set {_DEBUG}=1.")
+def cli(debug: bool) -> None:
+    """When does it pay to retrieve? An MLflow-tracked experiment platform."""
+    if debug:
+        os.environ[_DEBUG] = "1"
+    _prepare_logging()
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+@spec_command(cli, SweepSpec, "sweep")
+def sweep(spec: SweepSpec) -> None:
+    """Run every strategy at every retrieval cost as one MLflow run with a child per cell."""
+    from argo_ml.cli import rendering
+    from argo_ml.evaluation.headline import answer_of
+    from argo_ml.sweep.running import run_sweep
+
+    with rendering.progress() as report:
+        results = run_sweep(spec, report)
+    rendering.print_results(results, answer=answer_of(results))
+
+
+@spec_command(cli, CompareSpec, "compare")
+def compare(spec: CompareSpec) -> None:
+    """Run the same sweep for several models under one MLflow run, and compare them."""
+    from argo_ml.cli import rendering
+    from argo_ml.comparison.model_comparison import run_comparison
+
+    with rendering.progress() as report:
+        found = run_comparison(spec, report)
+    rendering.print_comparison(found)
+
+
+@spec_command(cli, CellSpec, "run")
+def run(spec: CellSpec) -> None:
+    """Run one cell: one strategy at one retrieval cost."""
+    from argo_ml.cli import rendering
+    from argo_ml.sweep.running import run_cell
+
+    with rendering.progress() as report:
+        results = run_cell(spec, report)
+    rendering.print_results(results)
+
+
+@spec_command(cli, StudySpec, "tune")
+def tune(spec: StudySpec) -> None:
+    """Search a strategy's settings with Optuna; every trial is a child of the study's run."""
+    from argo_ml.cli import rendering
+    from argo_ml.study import run_study
+
+    with rendering.progress() as report:
+        found = run_study(spec, report)
+    rendering.print_study(found)
+
+
+@spec_command(cli, CalibrateSpec, "calibrate")
+def calibrate(spec: CalibrateSpec) -> None:
+    """Explore one split once: what policies need that look at the question, at any price."""
+    from argo_ml.cli import rendering
+    from argo_ml.exploring.calibrate import run_calibration
+
+    with rendering.progress() as report:
+        found = run_calibration(spec, report)
+    rendering.print_calibration(found)
+
+
+@spec_command(cli, IndexSpec, "index")
+def index(spec: IndexSpec) -> None:
+    """Build the index of the documents, or find it built."""
+    from argo_ml.cli import rendering
+    from argo_ml.corpus import open_corpus
+
+    with rendering.progress() as report:
+        corpus = open_corpus(spec, partial(report, PASSAGES))
+    rendering.print_corpus(corpus)
+
+
+@spec_command(cli, FetchSpec, "fetch")
+def fetch(spec: FetchSpec) -> None:
+    """Download the embedded model, the O-RAN questions and documents, or both."""
+    from argo_ml.models.fetching import fetch_embedded_model, fetch_oran
+
+    if spec.source and spec.what == "all":
+        raise ConfigError("source: name one of what=model or what=oran with it")
+    if spec.what in ("model", "all"):
+        click.echo(f"model: {fetch_embedded_model(spec.cache_path, spec.source)}")
+    if spec.what in ("oran", "all"):
+        data = fetch_oran(spec.cache_path, spec.source)
+        click.echo(f"questions: {data.questions or 'not in the source'}")
+        click.echo(f"documents: {data.documents or 'not in the source'}")
+
+
+@spec_command(cli, DoctorSpec, "doctor")
+def doctor(spec: DoctorSpec) -> None:
+    """Check that this machine can run an experiment of these parameters."""
+    from argo_ml.cli import rendering
+    from argo_ml.doctor import Status, checks
+
+    failed = []
+    for check in checks(spec):
+        rendering.print_check(check)
+        if check.status is Status.ERROR:
+            failed.append(check.name)
+    _raise_if_failed(failed)
+
+
+@spec_command(cli, PlanSpec, "plan")
+def plan(spec: PlanSpec) -> None:
+    """Show where a model's weights would go, and how large a batch could be."""
+    from argo_ml.cli import rendering
+    from argo_ml.models.local.planning import plan_model
+
+    planned = plan_model(spec)
+    rendering.print_plan(planned)
+    if not planned.plan.fits:
+        raise ModelError(planned.complaint)
+
+
+@spec_command(cli, SweepSpec, "estimate")
+def estimate(spec: SweepSpec) -> None:
+    """Say what a sweep would need: calls, tokens, time and disk."""
+    from argo_ml.cli import rendering
+    from argo_ml.sweep.estimate import run_estimate
+
+    with rendering.progress() as report:
+        found = run_estimate(spec, report)
+    for line in found.lines:
+        click.echo(line)
+
+
+@spec_command(cli, VerifySpec, "verify")
+def verify(spec: VerifySpec) -> None:
+    """Check a finished sweep or study: complete, consistent, and what it says about ARGO."""
+    from argo_ml.cli import rendering
+    from argo_ml.verification.verify import verify_run
+
+    found = verify_run(spec)
+    for check in found:
+        rendering.print_verdict(check)
+    _raise_if_failed([check.name for check in found if check.has_failed])
+
+
+@spec_command(cli, ReportSpec, "report")
+def report(spec: ReportSpec) -> None:
+    """Draw the figures and write report.html of a finished sweep again, from what it stored."""
+    from argo_ml.cli import rendering
+    from argo_ml.sweep.rebuilding import rebuild_report
+
+    rendering.print_report(rebuild_report(spec), spec.output)
+
+
+@spec_command(cli, ReplaySpec, "replay")
+def replay(spec: ReplaySpec) -> None:
+    """Judge policies that decide once on recorded outcomes, without a model."""
+    from argo_ml.cli import rendering
+    from argo_ml.replay.storing import run_replay
+
+    found = run_replay(spec)
+    rendering.print_results(found.results, answer=found.evaluation.answer)
+
+
+@spec_command(cli, AnswerSpec, "answer", positional="question")
+def answer(spec: AnswerSpec) -> None:
+    """Answer one question and show every step of it."""
+    from argo_ml.cli import rendering
+
+    if not spec.question:
+        raise ConfigError('question is empty; ask one: argo-ml answer "…"')
+    from argo_ml.sweep.answer import answer_question
+
+    with rendering.progress() as report:
+        answered = answer_question(spec, spec.question, spec.choices, report)
+    rendering.print_answered(answered)
+
+
+@cli.group()
+def cache() -> None:
+    """Look after the permanent cache of language-model calls."""
+
+
+@spec_command(cache, CacheSpec, "stats")
+def cache_stats(spec: CacheSpec) -> None:
+    """Show what the cache holds."""
+    from argo_ml.models.cache.caching import CallCache
+
+    click.echo(CallCache(spec.calls_path).stats())
+
+
+@spec_command(cache, CachePruneSpec, "prune")
+def cache_prune(spec: CachePruneSpec) -> None:
+    """Remove calls of one model, or calls that nothing has asked for in some time."""
+    from argo_ml.models.cache.caching import CallCache
+
+    click.echo(CallCache(spec.calls_path).prune(spec.older_than_days, spec.model_digest))
+
+
+def main() -> None:
+    # A polite kill ends like Ctrl-C: finished shards are kept and the runs end as KILLED.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(execute(sys.argv[1:]))
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; an unexpected error is raised as it is."""
+    try:
+        outcome = cli.main(list(arguments), prog_name="argo-ml", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return EXIT_USAGE
+    except Exception as error:
+        record_failure(error)
+        return _report(error)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def record_failure(error: Exception) -> None:
+    """Keep ``error`` on the run that `mlflow run` opened, if the command has not used it yet.
+
+    An unreachable tracking server is logged and nothing else: the error itself matters more.
+    """
+    run_id = os.environ.pop(_RUN_ID, "")
+    if not run_id:
+        return
+    from argo_ml.tracking.runs import TrackedRun, open_client
+
+    try:
+        run = TrackedRun(open_client("", create=False), run_id)
+    except TrackingError as gone:
+        logger.warning("the error could not be stored on run %s (%s)", run_id, gone)
+        return
+    run.end_with(_message(error), "KILLED" if isinstance(error, click.Abort) else "FAILED")
+
+
+def _report(error: Exception) -> int:
+    if os.environ.get(_DEBUG):
+        traceback.print_exception(error)
+    elif not isinstance(error, (ArgoError, click.ClickException, click.Abort)):
+        raise error
+    click.echo(f"error: {_message(error)}", err=True)
+    if isinstance(error, click.Abort):
+        return EXIT_INTERRUPTED
+    return EXIT_USAGE if isinstance(error, click.ClickException) else EXIT_ERROR
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, click.Abort):
+        return "interrupted"
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    return str(error) if isinstance(error, ArgoError) else f"{type(error).__name__}: {error}"
+
+
+def _raise_if_failed(names: Sequence[str]) -> None:
+    if names:
+        raise ArgoError(f"{len(names)} failed: {', '.join(names)}")
+
+
+def _prepare_logging() -> None:
+    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
+    logging.getLogger("argo_ml").setLevel(logging.INFO)

@@ -1,0 +1,60 @@
+"""What a calibration found, on the terminal."""
+
+from __future__ import annotations
+
+from rich.box import SIMPLE
+from rich.table import Table
+
+from argo_ml.cli.rendering.console import console
+from argo_ml.cli.rendering.results import whereabouts
+from argo_ml.exploring.calibrate import Calibrated
+from argo_ml.tracking.location import RunLocation, locate
+
+_GAINS = {
+    "delta_r": "p-hat gained by a retrieval that succeeds",
+    "delta_p": "p-hat gained by a reasoning step",
+    "p_s": "share of retrievals that succeed",
+}
+
+
+def print_calibration(found: Calibrated, location: RunLocation | None = None) -> None:
+    """Accuracy by plan, how good p-hat is, the measured gains, and how to use the run."""
+    out = console()
+    calibration, metrics = found.calibration, found.metrics
+    out.print(
+        f"calibration of {len(calibration.questions)} questions, {len(calibration.nodes)} states "
+        f"to {calibration.horizon} steps; {metrics['lm_calls_paid_total']:.0f} calls paid of "
+        f"{metrics['lm_calls_total']:.0f}",
+        soft_wrap=True,
+    )
+    plans = {
+        name.removeprefix("accuracy_"): value
+        for name, value in metrics.items()
+        if name.startswith("accuracy_")
+    }
+    listed = ", ".join(f"{plan} {value:.3f}" for plan, value in plans.items())
+    out.print(f"accuracy by plan: {listed}", soft_wrap=True)
+    auc = f"{metrics['roc_auc']:.3f}" if "roc_auc" in metrics else "undefined"
+    out.print(
+        f"p-hat by {calibration.probability.mapped_by}, out of fold: Brier {metrics['brier']:.3f} "
+        f"(constant {metrics['brier_constant']:.3f}), ECE {metrics['ece']:.3f} "
+        f"({metrics['ece_if_calibrated']:.3f} if perfect), ROC-AUC {auc}",
+        soft_wrap=True,
+    )
+    out.print(_gains_table(found))
+    out.print(f"use it: argo-ml sweep --calibration {found.run_id} ...", soft_wrap=True)
+    for line in whereabouts(location or locate(found.run_id)):
+        out.print(line, soft_wrap=True)
+
+
+def _gains_table(found: Calibrated) -> Table:
+    table = Table(header_style="bold", box=SIMPLE, pad_edge=False)
+    table.add_column("gain")
+    table.add_column("mean [95 % CI]")
+    table.add_column("steps", justify="right")
+    table.add_column("")
+    for name, meaning in _GAINS.items():
+        gain = found.calibration.gains[name]
+        interval = f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
+        table.add_row(name, interval, str(gain.n), meaning)
+    return table

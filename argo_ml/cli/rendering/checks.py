@@ -1,0 +1,47 @@
+"""Lines of the commands that look after things: doctor, verify, index."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from argo_ml.cli.rendering.console import console
+from argo_ml.corpus import Corpus
+from argo_ml.doctor import Check
+from argo_ml.verification.verify import Verdict
+
+_STYLES = {"ok": "green", "warning": "yellow", "error": "bold red", "failed": "bold red"}
+_N_REJECTED_SHOWN = 20
+
+
+def print_check(check: Check) -> None:
+    _print_line(check.status.value, check.name, check.detail)
+    if check.fix:
+        console().print(f"{'':9}-> {check.fix}", soft_wrap=True)
+
+
+def print_verdict(verdict: Verdict) -> None:
+    """``finding``: what the sweep says, true or not; only a check can fail."""
+    if verdict.is_finding:
+        label = "finding"
+        holds = "yes" if verdict.ok else "no"
+        _print_line(label, f"{verdict.name}: {holds}", verdict.detail)
+    else:
+        _print_line("ok" if verdict.ok else "failed", verdict.name, verdict.detail)
+
+
+def print_corpus(corpus: Corpus) -> None:
+    """What was indexed, and every file that could not be read."""
+    out = console()
+    what = "built" if corpus.was_built else "found"
+    out.print(f"index {what}: {corpus.n_passages} passages of {corpus.source}", soft_wrap=True)
+    out.print(f"collection {corpus.collection}, digest {corpus.digest}", soft_wrap=True)
+    for rejected in corpus.rejected[:_N_REJECTED_SHOWN]:
+        out.print(f"not read: {rejected.name}: {rejected.reason}", soft_wrap=True)
+    n_more = len(corpus.rejected) - _N_REJECTED_SHOWN
+    if n_more > 0:
+        out.print(f"and {n_more} more files that could not be read")
+
+
+def _print_line(label: str, name: str, detail: str) -> None:
+    status = Text(f"{label:8} ", style=_STYLES.get(label, "cyan"))
+    console().print(Text.assemble(status, f"{name}: {detail}"), soft_wrap=True)

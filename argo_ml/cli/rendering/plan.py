@@ -1,0 +1,48 @@
+"""The table of `argo-ml plan`."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from argo_ml.cli.rendering.console import console
+from argo_ml.models.local.planning import Planned
+from argo_ml.models.placement.plan import GB
+
+
+def print_plan(planned: Planned) -> None:
+    """Where the weights go, and what ``from_pretrained`` is told."""
+    plan, demand = planned.plan, planned.demand
+    out = console()
+    numbers = demand.precision
+    if planned.quantization != "none":
+        numbers = f"{numbers}, linear layers in {planned.quantization}"
+    out.print(
+        f"{planned.model}: {demand.skeleton.n_parameters / 1e9:.2f} billion parameters, "
+        f"{demand.skeleton.n_layers} layers, {plan.weight_bytes / GB:.2f} GB of weights in "
+        f"{numbers}",
+        soft_wrap=True,
+    )
+    if plan.uses:
+        out.print(_table(planned))
+        limits = ", ".join(f"{device}: {limit}" for device, limit in plan.max_memory.items())
+        out.print(f"max_memory {{{limits}}}, low_cpu_mem_usage, use_cache", soft_wrap=True)
+    else:
+        out.print(f"on the CPU, {planned.machine.cpu_free_bytes / GB:.1f} GB free")
+    verdict = f"fits; largest batch {plan.batch_tokens} tokens" if plan.fits else "does not fit"
+    out.print(verdict)
+
+
+def _table(planned: Planned) -> Table:
+    table = Table("GPU", box=None, pad_edge=False)
+    for heading in ("free", "limit", "weights", "layers", "left for batches"):
+        table.add_column(heading, justify="right")
+    for use in planned.plan.uses:
+        left = use.device.free_bytes - use.weight_bytes
+        table.add_row(
+            f"{use.device.index} {use.device.name}",
+            *(f"{size / GB:.1f} GB" for size in (use.device.free_bytes, use.limit_bytes)),
+            f"{use.weight_bytes / GB:.1f} GB",
+            str(use.n_layers),
+            f"{left / GB:.1f} GB",
+        )
+    return table

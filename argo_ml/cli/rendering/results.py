@@ -1,0 +1,120 @@
+"""The result table of a sweep or a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.box import SIMPLE
+from rich.table import Table
+
+from argo_ml.cli.rendering.console import console
+from argo_ml.evaluation.firing import fire_share, is_degenerate
+from argo_ml.evaluation.roles import is_ceiling
+from argo_ml.results.records import CellResult, Results
+from argo_ml.tracking.location import RunLocation, locate
+
+_COLUMNS: Mapping[str, str] = {
+    "c_r": "left",
+    "strategy": "left",
+    "accuracy [95 % CI]": "left",
+    "retrieve": "right",
+    "reason": "right",
+    "cost": "right",
+    "utility": "right",
+    "LM calls\npaid/needed": "right",
+}
+
+
+def print_results(results: Results, location: RunLocation | None = None, answer: str = "") -> None:
+    """Table, the evaluation's answer where there is one, floors, calls, and where the run is.
+
+    ``location`` is looked up where not given.
+    """
+    out = console()
+    out.print(_heading(results), soft_wrap=True)
+    out.print(results_table(results))
+    notes = [*([answer] if answer else []), *_notes(results)]
+    for line in (*notes, *whereabouts(location or locate(results.sweep_id))):
+        out.print(line, soft_wrap=True)
+
+
+def results_table(results: Results) -> Table:
+    """One row per cell, grouped by price.
+
+    ``*`` marks the best utility at its price among those that do not know the answers.
+    """
+    table = Table(header_style="bold", box=SIMPLE, pad_edge=False)
+    for name, justify in _COLUMNS.items():
+        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for price in results.prices:
+        cells = [cell for cell in results.cells if cell.retrieval_cost == price]
+        best = _best_utility(cells)
+        for index, cell in enumerate(cells):
+            is_best = cell.metrics["utility"] == best and not is_ceiling(cell.strategy)
+            table.add_row(
+                f"{price:.4g}" if index == 0 else "",
+                *_row(cell, is_best),
+                style="bold" if is_best else None,
+                end_section=index == len(cells) - 1,
+            )
+    return table
+
+
+def _best_utility(cells: Sequence[CellResult]) -> float | None:
+    """None where fewer than two compete."""
+    found = [cell.metrics["utility"] for cell in cells if not is_ceiling(cell.strategy)]
+    return max(found) if len(found) > 1 else None
+
+
+def _row(cell: CellResult, is_best: bool) -> tuple[str, ...]:
+    values = cell.metrics
+    low, high = values["accuracy_ci_low"], values["accuracy_ci_high"]
+    return (
+        _name(cell),
+        f"{values['accuracy']:.3f} [{low:.2f}, {high:.2f}]",
+        f"{values['retrieval_calls']:.2f}",
+        f"{values['reason_calls']:.2f}",
+        f"{values['cost']:.3f}",
+        f"{values['utility']:.3f}{'*' if is_best else ' '}",
+        f"{values['lm_calls_paid_total']:.0f}/{values['lm_calls_total']:.0f}",
+    )
+
+
+def _name(cell: CellResult) -> str:
+    """With a second line where the strategy decides nothing."""
+    return f"{cell.strategy}\n  degenerate" if is_degenerate(fire_share(cell)) else cell.strategy
+
+
+def _heading(results: Results) -> str:
+    spec = results.spec
+    n_questions = max(len(cell.questions) for cell in results.cells)
+    return (
+        f"{len(results.cells)} cells, {n_questions} {spec['difficulty']} {spec['dataset']} "
+        f"questions, {Path(spec['model']).name}, seed {spec['seed']}; per question; "
+        "* best utility at its price"
+    )
+
+
+def _notes(results: Results) -> list[str]:
+    rows = [row for cell in results.cells for row in cell.questions]
+    paid = sum(cell.metrics["lm_calls_paid_total"] for cell in results.cells)
+    needed = sum(cell.metrics["lm_calls_total"] for cell in results.cells)
+    floors = [f"{name.replace('_', ' ')} {value:.3f}" for name, value in results.floors.items()]
+    lines = [
+        f"accuracy without a model: {', '.join(floors)}",
+        f"language-model calls: {paid:.0f} paid of {needed:.0f} needed",
+    ]
+    n_unparsed = sum(not row.parsed for row in rows)
+    if n_unparsed:
+        lines.append(f"{n_unparsed} of {len(rows)} answers could not be read and count as wrong")
+    return lines
+
+
+def whereabouts(location: RunLocation) -> list[str]:
+    """Lines that say where a run is and how to look at it."""
+    lines = [f"run {location.run_id} in experiment {location.experiment!r}"]
+    if location.command:
+        lines.append(f"to see it: {location.command}")
+    lines.append(f"{'then open' if location.command else 'open'} {location.address}")
+    return lines

@@ -1,0 +1,1 @@
+"""The same sweep for several models."""

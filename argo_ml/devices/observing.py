@@ -1,0 +1,91 @@
+"""Reads the devices that an experiment uses while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import psutil
+
+from argo_ml.config import ModelFields
+from argo_ml.devices import (
+    Driver,
+    DriverError,
+    Recorder,
+    Usage,
+    concerns,
+    driver_indices,
+    open_driver,
+    summarize,
+    torch_memory,
+)
+from argo_ml.devices.choosing import choose_gpus
+from argo_ml.errors import ModelError
+
+logger = logging.getLogger(__name__)
+
+Seconds = Callable[[], Mapping[str, float]]
+"""Tells the seconds by stage."""
+
+
+class Observation:
+    """What was read so far; ``indices`` are the driver's, by PyTorch's numbers of the GPUs.
+
+    ``seconds`` tells what every stage has taken until it is called.
+    """
+
+    def __init__(self, recorder: Recorder, indices: Mapping[int, int], seconds: Seconds) -> None:
+        self._recorder = recorder
+        self._indices = indices
+        self._seconds = seconds
+        self._seconds_before = seconds()
+
+    def usage(self) -> Usage:
+        peaks = torch_memory.peaks_mb(self._indices)
+        by_index = {self._indices[gpu]: peak for gpu, peak in peaks.items()}
+        return summarize(self._recorder.readings, psutil.cpu_count() or 1, by_index)
+
+    def concerns(self) -> list[str]:
+        """One line for each thing about the GPUs that someone should look at."""
+        before = self._seconds_before
+        seconds = {stage: value - before[stage] for stage, value in self._seconds().items()}
+        return list(concerns(self.usage(), seconds))
+
+
+@contextlib.contextmanager
+def observing_devices(spec: ModelFields, seconds: Seconds) -> Iterator[Observation]:
+    """Take readings while the block runs; none of them can end it."""
+    with open_driver() as driver:
+        chosen = gpus_in_use(spec, torch_memory.n_visible())
+        indices = readable(driver, chosen)
+        torch_memory.reset_peaks(indices)
+        with Recorder(driver, indices.values()) as recorder:
+            yield Observation(recorder, indices, seconds)
+
+
+def gpus_in_use(spec: ModelFields, n_visible: int) -> tuple[int, ...]:
+    """GPUs of this machine that the spec may use; those of other machines are not here."""
+    if not n_visible:
+        return ()
+    try:
+        return choose_gpus(spec.device, spec.gpus, n_visible)
+    except ModelError:
+        return ()
+
+
+def readable(driver: Driver | None, chosen: Sequence[int]) -> dict[int, int]:
+    """The driver's indices of those of PyTorch's GPUs that can be read; why not is logged."""
+    if not chosen:
+        return {}
+    if driver is None:
+        logger.warning("no NVIDIA driver answers, so GPUs are not read")
+        return {}
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    try:
+        found = driver_indices(driver.gpus(), visible, torch_memory.uuids())
+    except DriverError as error:
+        logger.warning("the driver does not answer, so GPUs are not read (%s)", error)
+        return {}
+    return {gpu: found[gpu] for gpu in chosen if gpu in found}

@@ -1,0 +1,44 @@
+"""What PyTorch itself says of the GPUs that it sees, by its own numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from argo_ml.devices.base import MB
+
+
+def n_visible() -> int:
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def uuids() -> tuple[str, ...]:
+    """Empty where nothing here has used CUDA yet: asking would claim memory on a GPU."""
+    cuda = _cuda_in_use()
+    if cuda is None:
+        return ()
+    return tuple(str(cuda.get_device_properties(gpu).uuid) for gpu in range(cuda.device_count()))
+
+
+def reset_peaks(gpus: Iterable[int]) -> None:
+    """Count peaks from now on, beginning with what is held already."""
+    cuda = _cuda_in_use()
+    if cuda is not None:
+        for gpu in gpus:
+            cuda.reset_peak_memory_stats(gpu)
+
+
+def peaks_mb(gpus: Iterable[int]) -> Mapping[int, float]:
+    """Most memory of tensors at once; nothing where this process does not use CUDA."""
+    cuda = _cuda_in_use()
+    return {} if cuda is None else {gpu: cuda.max_memory_allocated(gpu) / MB for gpu in gpus}
+
+
+def _cuda_in_use() -> Any:
+    """PyTorch's module, which is annotated in part only; None before its first use here."""
+    import torch
+
+    cuda: Any = torch.cuda
+    return cuda if cuda.is_initialized() else None

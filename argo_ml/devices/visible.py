@@ -1,0 +1,55 @@
+"""Which of the driver's GPUs those are that PyTorch numbers 0, 1, …"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from argo_ml.devices.base import Gpu
+
+_PREFIX = "GPU-"
+
+
+def driver_indices(
+    gpus: Sequence[Gpu], visible: str | None, torch_uuids: Sequence[str] = ()
+) -> Mapping[int, int]:
+    """PyTorch's number of a GPU -> the driver's; a GPU that is not found has none.
+
+    ``torch_uuids`` are what PyTorch says itself and decide where they are known: without them
+    ``visible``, the value of CUDA_VISIBLE_DEVICES, is taken to count as the driver does, which CUDA
+    promises with CUDA_DEVICE_ORDER=PCI_BUS_ID and otherwise where all GPUs are alike.
+    """
+    if torch_uuids:
+        by_uuid = {_plain(gpu.uuid): gpu.index for gpu in gpus}
+        found = [by_uuid.get(_plain(uuid)) for uuid in torch_uuids]
+    elif visible is None:
+        found = [gpu.index for gpu in gpus]
+    else:
+        found = list(_listed(gpus, visible))
+    return {number: index for number, index in enumerate(found) if index is not None}
+
+
+def _listed(gpus: Sequence[Gpu], visible: str) -> list[int | None]:
+    """GPUs by number or by the beginning of a UUID; CUDA ignores all after one that is not there.
+
+    A part of a GPU (MIG) counts as PyTorch counts it, but has no readings of its own.
+    """
+    found: list[int | None] = []
+    for entry in (part.strip() for part in visible.split(",")):
+        if entry.startswith("MIG-"):
+            found.append(None)
+            continue
+        named = [gpu.index for gpu in gpus if _is_named(gpu, entry)]
+        if len(named) != 1:
+            break
+        found += named
+    return found
+
+
+def _is_named(gpu: Gpu, entry: str) -> bool:
+    if entry.startswith(_PREFIX):
+        return gpu.uuid.lower().startswith(entry.lower())
+    return entry.isdecimal() and gpu.index == int(entry)
+
+
+def _plain(uuid: str) -> str:
+    return uuid.removeprefix(_PREFIX).lower()

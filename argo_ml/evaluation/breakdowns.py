@@ -1,0 +1,85 @@
+"""Strategies by the difficulty of questions, and by how sure they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from statistics import fmean
+
+from argo_ml.evaluation.record import ByDifficulty, Confidence, ReliabilityPoint
+from argo_ml.evaluation.roles import is_calibrated
+from argo_ml.evaluation.strategy_rows import answered, confidence
+from argo_ml.results.metrics import reason_calls, retrieval_calls
+from argo_ml.results.records import CellResult, QuestionResult, Results
+from argo_ml.statistics.confidence import reliability
+from argo_ml.types import Difficulty
+
+N_BINS = 10
+SHOW_P_HAT = ("argo_calibrated", "argo_fitted")
+"""Strategies whose decisions tell p-hat of the answer so far."""
+
+
+def by_difficulty(results: Results) -> tuple[ByDifficulty, ...]:
+    """By cell, then from easy to hard; questions of no difficulty are left out."""
+    return tuple(row for cell in results.cells for row in _of_cell(cell))
+
+
+def reliability_points(results: Results) -> Mapping[str, tuple[ReliabilityPoint, ...]]:
+    """Of calibrated strategies whose answers all have a confidence, over all prices.
+
+    Wilson's intervals take a question for another one at every price, so that they are too narrow.
+    """
+    found = {}
+    for strategy in filter(is_calibrated, results.strategies):
+        rows = answered([row for cell in results.row(strategy) for row in cell.questions])
+        confidences = [row.confidence for row in rows if row.confidence is not None]
+        if rows and len(confidences) == len(rows):
+            found[strategy] = _points(confidences, [row.correct for row in rows])
+    return found
+
+
+def p_hat(results: Results) -> Confidence | None:
+    """Of every state in which it was looked at, once for all prices; None where it was not."""
+    seen = {
+        (row.question_id, row.actions[:n_steps]): (decision.confidence, decision.correct)
+        for cell in results.cells
+        if cell.strategy in SHOW_P_HAT
+        for row in cell.questions
+        for n_steps, decision in enumerate(row.decisions)
+        if decision.confidence is not None and decision.correct is not None
+    }
+    if not seen:
+        return None
+    confidences, correct = zip(*seen.values(), strict=True)
+    return confidence(confidences, correct)
+
+
+def _of_cell(cell: CellResult) -> Iterator[ByDifficulty]:
+    for difficulty in Difficulty:
+        rows = [row for row in cell.questions if row.difficulty == difficulty.value]
+        if rows:
+            yield _means(cell, difficulty, rows)
+
+
+def _means(cell: CellResult, difficulty: Difficulty, rows: list[QuestionResult]) -> ByDifficulty:
+    return ByDifficulty(
+        strategy=cell.strategy,
+        retrieval_cost=cell.retrieval_cost,
+        difficulty=difficulty.value,
+        n=len(rows),
+        accuracy=fmean(row.correct for row in rows),
+        retrieve=fmean(map(retrieval_calls, rows)),
+        reason=fmean(map(reason_calls, rows)),
+    )
+
+
+def _points(confidences: list[float], correct: list[bool]) -> tuple[ReliabilityPoint, ...]:
+    return tuple(
+        ReliabilityPoint(
+            confidence=one.mean_confidence,
+            accuracy=one.share_correct,
+            low=one.interval.low,
+            high=one.interval.high,
+            n=one.n,
+        )
+        for one in reliability(confidences, correct, N_BINS)
+    )

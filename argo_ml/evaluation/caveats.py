@@ -1,0 +1,233 @@
+"""What to distrust in an evaluation, one plain sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from argo_ml.evaluation.gate_frontiers import WITH, WITHOUT, outcomes
+from argo_ml.evaluation.record import Confidence, Evaluation, StrategyRow
+from argo_ml.evaluation.roles import is_calibrated, is_gate
+from argo_ml.results.metrics import retrieval_calls
+from argo_ml.results.records import Results
+
+FEW_QUESTIONS = 100
+LARGE_ECE = 0.05
+MANY_UNPARSED = 0.05
+LOW_SUCCESS = 0.5
+"""Share of retrievals that find evidence below which retrieving is hardly tried."""
+SIGNIFICANT = 0.05
+PROGRESS_STOPPED = ("always_retrieve", "always_reason")
+"""Fixed strategies that stop by progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """An evaluation but for its doubts, and what it is of."""
+
+    evaluation: Evaluation
+    results: Results
+    calibration_difficulty: str = ""
+    """Of the questions that the calibration was made on; empty where there is none."""
+
+    @property
+    def methods(self) -> list[StrategyRow]:
+        """Rows but those of ceilings."""
+        return [row for row in self.evaluation.rows if not row.is_ceiling]
+
+
+def doubts(judgement: Judgement) -> tuple[str, ...]:
+    return tuple(sentence for check in CHECKS for sentence in check(judgement))
+
+
+def _few_questions(judgement: Judgement) -> Iterator[str]:
+    n = judgement.evaluation.n_questions
+    if n < FEW_QUESTIONS:
+        rows = judgement.evaluation.rows
+        width = max(row.accuracy.high - row.accuracy.low for row in rows)
+        yield f"There are only {n} questions: intervals of accuracy are up to {width:.2f} wide."
+
+
+def _near_floor(judgement: Judgement) -> Iterator[str]:
+    floors, rows = judgement.evaluation.floors, judgement.methods
+    highest = max(floors, key=lambda name: floors[name], default="")
+    if not highest or floors[highest] <= 0.0:
+        return
+    near = _strategies(row for row in rows if row.accuracy.low <= floors[highest])
+    if near:
+        yield (
+            f"The accuracy of {_listed(near)} is not told from that without a model "
+            f"({highest.replace('_', ' ')}, {floors[highest]:.3f}) at one price or more."
+        )
+
+
+def _degenerate_gates(judgement: Judgement) -> Iterator[str]:
+    for gate in _strategies(row for row in judgement.methods if row.is_degenerate):
+        rows = judgement.evaluation.rows_of(gate)
+        n_never = sum(row.is_degenerate and (row.fire_share or 0.0) < 0.5 for row in rows)
+        n_always = sum(row.is_degenerate for row in rows) - n_never
+        ways = [
+            f"{how} at {n} of {len(rows)} prices"
+            for how, n in (
+                ("hardly ever retrieves", n_never),
+                ("nearly always retrieves", n_always),
+            )
+            if n
+        ]
+        yield f"{gate} is degenerate: it {' and '.join(ways)}, whatever the question."
+
+
+def _miscalibrated(judgement: Judgement) -> Iterator[str]:
+    for strategy in judgement.results.strategies:
+        rows = judgement.evaluation.rows_of(strategy)
+        found = [row.confidence for row in rows if row.confidence is not None]
+        worst = max(found, key=lambda confidence: confidence.ece, default=None)
+        if worst and worst.ece > LARGE_ECE and _has_estimate(judgement.results, strategy):
+            yield (
+                f"The p-hat of {strategy} is off by up to {worst.ece:.3f} on these answers (ECE"
+                f"{_of_a_perfect_one(worst)})."
+            )
+
+
+def _of_a_perfect_one(found: Confidence) -> str:
+    if found.ece_if_calibrated is None:
+        return ""
+    return f"; {found.ece_if_calibrated:.3f} would be usual of a perfect p-hat on {found.n} answers"
+
+
+def _has_estimate(results: Results, strategy: str) -> bool:
+    """Whether its confidence is p-hat rather than the model's own."""
+    return is_calibrated(strategy) and any(
+        decision.confidence is not None
+        for cell in results.row(strategy)
+        for row in cell.questions
+        for decision in row.decisions
+    )
+
+
+def _unparsed(judgement: Judgement) -> Iterator[str]:
+    bad = [row for row in judgement.methods if row.unparsed > MANY_UNPARSED]
+    if bad:
+        yield (
+            f"Up to {_percent(max(row.unparsed for row in bad))} of the answers of "
+            f"{_listed(_strategies(bad))} could not be read and count as wrong."
+        )
+
+
+def _retrievals_fail(judgement: Judgement) -> Iterator[str]:
+    methods = {row.strategy for row in judgement.methods}
+    rows = [
+        row
+        for cell in judgement.results.cells
+        if cell.strategy in methods
+        for row in cell.questions
+    ]
+    n_retrievals = sum(map(retrieval_calls, rows))
+    n_successes = sum(row.retrieval_successes for row in rows)
+    if n_retrievals and n_successes < LOW_SUCCESS * n_retrievals:
+        yield f"Only {_percent(n_successes / n_retrievals)} of the retrievals found evidence."
+
+
+def _adaptive_chosen_here(judgement: Judgement) -> Iterator[str]:
+    found = judgement.evaluation.headline
+    if found is not None and len(found.candidates) > 1:
+        yield (
+            f"{found.strategy} was chosen among {len(found.candidates)} strategies on the "
+            "questions that it is judged on, and not on a tune split, which favors it."
+        )
+
+
+def _fixed_chosen_here(judgement: Judgement) -> Iterator[str]:
+    n_fixed = len(_strategies(row for row in judgement.methods if row.is_fixed))
+    if judgement.evaluation.contrasts and n_fixed > 1:
+        yield (
+            f"The best of {n_fixed} fixed strategies was chosen at each price on the questions "
+            "that it is judged on, which favors it."
+        )
+
+
+def _nothing_significant(judgement: Judgement) -> Iterator[str]:
+    contrasts = judgement.evaluation.contrasts
+    if contrasts and all(one.holm_utility > SIGNIFICANT for one in contrasts):
+        yield (
+            f"No difference of utility, of {len(contrasts)}, is significant at 5 % after Holm's "
+            "correction."
+        )
+
+
+def _identical(judgement: Judgement) -> Iterator[str]:
+    contrasts = judgement.evaluation.contrasts
+    for strategy in dict.fromkeys(one.strategy for one in contrasts):
+        if all(one.is_identical for one in contrasts if one.strategy == strategy):
+            yield (
+                f"{strategy} acts and answers like the best fixed strategy on every question at "
+                "every price: it is no other method here."
+            )
+
+
+def _no_frontiers(judgement: Judgement) -> Iterator[str]:
+    gates = [name for name in judgement.results.strategies if is_gate(name)]
+    if gates and outcomes(judgement.results) is None:
+        yield (
+            f"The sweep lacks {WITHOUT} or {WITH}, so that there are no frontiers of "
+            f"{_listed(gates)}."
+        )
+
+
+def _looks_left_out(judgement: Judgement) -> Iterator[str]:
+    price = float(judgement.results.spec.get("probe_cost", 0.0))
+    if judgement.evaluation.gains and price > 0.0:
+        yield f"Realised gains leave out the price of looks (probe_cost={price:g})."
+
+
+def _fixed_measure(judgement: Judgement) -> Iterator[str]:
+    measured = judgement.results.spec.get("progress") == "measured"
+    ran = [name for name in PROGRESS_STOPPED if name in judgement.results.strategies]
+    if measured and ran:
+        yield (
+            f"With progress=measured the stop of {_listed(ran)} depends on how sure the model "
+            "looks, so that not all questions are treated alike."
+        )
+
+
+def _calibrated_elsewhere(judgement: Judgement) -> Iterator[str]:
+    there, here = judgement.calibration_difficulty, judgement.results.spec["difficulty"]
+    if there and there != here:
+        yield f"The calibration was made on difficulty={there}, this is difficulty={here}."
+
+
+def _small_calibration(judgement: Judgement) -> Iterator[str]:
+    n = judgement.evaluation.calibration.get("n_questions")
+    if n is not None and n < FEW_QUESTIONS:
+        yield f"The calibration was made on only {n:.0f} questions."
+
+
+CHECKS: Sequence[Callable[[Judgement], Iterator[str]]] = (
+    _few_questions,
+    _near_floor,
+    _unparsed,
+    _retrievals_fail,
+    _adaptive_chosen_here,
+    _fixed_chosen_here,
+    _fixed_measure,
+    _identical,
+    _nothing_significant,
+    _degenerate_gates,
+    _no_frontiers,
+    _miscalibrated,
+    _looks_left_out,
+    _calibrated_elsewhere,
+    _small_calibration,
+)
+
+
+def _strategies(rows: Iterable[StrategyRow]) -> list[str]:
+    return list(dict.fromkeys(row.strategy for row in rows))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

@@ -1,0 +1,23 @@
+"""How often a gate retrieves, and whether it decides anything."""
+
+from __future__ import annotations
+
+from argo_ml.evaluation.roles import is_gate
+from argo_ml.results.metrics import retrieval_calls
+from argo_ml.results.records import CellResult
+
+DEGENERATE_BELOW, DEGENERATE_ABOVE = 0.01, 0.99
+"""Shares of questions outside which a gate decides nothing: it hardly ever, or nearly always,
+retrieves."""
+
+
+def fire_share(cell: CellResult) -> float | None:
+    """Share of questions that a gate retrieved for; None for what is no gate."""
+    if not is_gate(cell.strategy):
+        return None
+    return sum(retrieval_calls(row) > 0 for row in cell.questions) / len(cell.questions)
+
+
+def is_degenerate(share: float | None) -> bool:
+    """Of a `fire_share`."""
+    return share is not None and not DEGENERATE_BELOW <= share <= DEGENERATE_ABOVE

@@ -1,0 +1,115 @@
+"""What the scores of a sweep's gates buy, and what one retrieval does to answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from argo_ml.evaluation.record import Effects, GateFrontiers, Point
+from argo_ml.evaluation.roles import is_gate
+from argo_ml.results.records import CellResult, Results
+from argo_ml.statistics.effects import effect_rates, retrieval_reduction
+from argo_ml.statistics.frontiers import (
+    FrontierPoint,
+    conservative_frontier,
+    deployable_frontier,
+    exact_frontier,
+    exceedances,
+)
+from argo_ml.statistics.intervals import SEED
+
+BUDGETS = tuple(tenth / 10 for tenth in range(11))
+WITHOUT, WITH = "never", "single"
+"""The strategies whose answers are those without and with one retrieval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Whether each question is answered right without retrieval and with one."""
+
+    without: tuple[bool, ...]
+    with_: tuple[bool, ...]
+
+
+def outcomes(results: Results) -> Outcomes | None:
+    """None where the sweep has not tried both."""
+    without, with_ = results.row(WITHOUT), results.row(WITH)
+    if not (without and with_):
+        return None
+    return Outcomes(_correct(without[0]), _correct(with_[0]))
+
+
+def effects(results: Results) -> Effects | None:
+    found = outcomes(results)
+    if found is None:
+        return None
+    rates = effect_rates(found.without, found.with_)
+    return Effects(benefit=rates.benefit, harm=rates.harm, neutral=rates.neutral)
+
+
+def gate_frontiers(
+    results: Results, calibration_scores: Mapping[str, Sequence[float]]
+) -> tuple[GateFrontiers, ...]:
+    """One per gate whose scores are on record; none without outcomes of both kinds.
+
+    A question's score is the same at all prices. Only a gate with ``calibration_scores`` has
+    frontiers that could be deployed.
+    """
+    seen = outcomes(results)
+    if seen is None:
+        return ()
+    return tuple(
+        _frontiers(gate, scores, seen, calibration_scores.get(gate, ()))
+        for gate in filter(is_gate, results.strategies)
+        if (scores := _first_scores(results.row(gate)[0]))
+    )
+
+
+def _first_scores(cell: CellResult) -> tuple[float, ...]:
+    """Of the first decision about each question; none where one has no score."""
+    scores = [row.decisions[0].score if row.decisions else None for row in cell.questions]
+    known = tuple(score for score in scores if score is not None)
+    return known if len(known) == len(scores) else ()
+
+
+def _frontiers(
+    gate: str, scores: Sequence[float], seen: Outcomes, calibration: Sequence[float]
+) -> GateFrontiers:
+    exact = exact_frontier(scores, seen.without, seen.with_, BUDGETS)
+    accuracy = sum(seen.with_) / len(seen.with_)
+    found = GateFrontiers(
+        gate=gate,
+        exact=_points(exact),
+        retrieval_reduction=retrieval_reduction(exact, accuracy, 1.0),
+    )
+    if not calibration:
+        return found
+    columns = calibration, scores, seen.without, seen.with_, BUDGETS
+    return found.model_copy(
+        update={
+            "deployable": _points(deployable_frontier(*columns)),
+            "conservative": _points(conservative_frontier(*columns)),
+            "deployable_exceedance": _exceedance(calibration, scores, conservative=False),
+            "conservative_exceedance": _exceedance(calibration, scores, conservative=True),
+        }
+    )
+
+
+def _exceedance(
+    calibration: Sequence[float], scores: Sequence[float], *, conservative: bool
+) -> float:
+    """The largest over the budgets between none and all."""
+    pooled, budgets = [*calibration, *scores], BUDGETS[1:-1]
+    found = exceedances(pooled, budgets, len(calibration), seed=SEED, conservative=conservative)
+    return max(found)
+
+
+def _points(points: Sequence[FrontierPoint]) -> tuple[Point, ...]:
+    return tuple(
+        Point(budget=point.budget, retrieval_share=point.retrieval_share, accuracy=point.accuracy)
+        for point in points
+    )
+
+
+def _correct(cell: CellResult) -> tuple[bool, ...]:
+    return tuple(row.correct for row in cell.questions)

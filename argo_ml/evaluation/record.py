@@ -1,0 +1,197 @@
+"""What the evaluation of a sweep says: written as ``evaluation.json``, read by the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from argo_ml.results.records import Record
+from argo_ml.statistics.intervals import Estimate
+
+FILE = "evaluation.json"
+
+
+class Confidence(Record):
+    """How good a confidence is (`argo_ml.statistics.confidence`); None where undefined.
+
+    Evaluations of earlier versions lack ``ece_if_calibrated``.
+    """
+
+    roc_auc: float | None
+    brier: float
+    ece: float
+    ece_if_calibrated: float | None = None
+    aurc: float
+    prr: float | None
+    n: int
+
+
+class StrategyRow(Record):
+    """One strategy at one price.
+
+    ``rc`` and ``lmc`` are retriever and language-model calls per question. ``fire_share`` is the
+    share of questions that a gate retrieved for (None for what is no gate), ``is_degenerate``
+    whether that is below 1 % or above 99 %. ``regret`` is the oracle's utility minus its own, None
+    without an oracle. ``is_fixed`` marks strategies that treat all questions alike, ``is_ceiling``
+    the oracle.
+    """
+
+    strategy: str
+    retrieval_cost: float
+    is_fixed: bool
+    is_ceiling: bool
+    n: int
+    accuracy: Estimate
+    """With Wilson's interval."""
+    utility: Estimate
+    cost: float
+    rc: float
+    reason_calls: float
+    lmc: float
+    probe_calls: float
+    sample_calls: float
+    tokens: float
+    unparsed: float
+    abstained: float
+    fire_share: float | None = None
+    is_degenerate: bool = False
+    regret: Estimate | None = None
+    confidence: Confidence | None = None
+
+
+class Contrast(Record):
+    """One strategy against the best fixed one at its price, on the same questions.
+
+    ``utility`` is the difference of utility with its paired bootstrap interval and ``p_utility``;
+    ``p_accuracy`` is the exact McNemar test's. The ``holm_*`` are adjusted over all contrasts of
+    the sweep (Holm 1979). The fixed strategy is chosen on these questions, which favors it.
+    ``retrieval_reduction`` is the relative saving of retrievals against Always-Retrieve, and
+    ``is_accuracy_matched`` whether accuracy is within 1 point of its, by the interval.
+    """
+
+    strategy: str
+    retrieval_cost: float
+    baseline: str
+    utility: Estimate
+    p_utility: float
+    holm_utility: float
+    p_accuracy: float
+    holm_accuracy: float
+    is_identical: bool
+    """Same actions and answers on every question: nothing to compare."""
+    accuracy_against_always_retrieve: Estimate | None = None
+    retrieval_reduction: float | None = None
+    is_accuracy_matched: bool | None = None
+
+
+class Point(Record):
+    budget: float
+    retrieval_share: float
+    accuracy: float
+
+
+class GateFrontiers(Record):
+    """What a gate's scores buy; ``*_exceedance`` is the largest share over budgets of random splits
+    on which the realised use exceeds the budget."""
+
+    gate: str
+    exact: tuple[Point, ...]
+    deployable: tuple[Point, ...] = ()
+    conservative: tuple[Point, ...] = ()
+    deployable_exceedance: float | None = None
+    conservative_exceedance: float | None = None
+    retrieval_reduction: float | None = None
+    """Largest saving of retrievals at an accuracy within 1 point of retrieving always (exact)."""
+
+
+class Effects(Record):
+    """What one retrieval does to answers: shares of questions."""
+
+    benefit: float
+    harm: float
+    neutral: float
+
+
+class GainBin(Record):
+    """Decisions of like expectation: what they expected to gain, and what was gained."""
+
+    strategy: str
+    expected: float
+    realised: Estimate
+    n: int
+
+
+class ByDifficulty(Record):
+    """Means over the questions of one difficulty under one strategy at one price."""
+
+    strategy: str
+    retrieval_cost: float
+    difficulty: str
+    n: int
+    accuracy: float
+    retrieve: float
+    reason: float
+
+
+class ReliabilityPoint(Record):
+    confidence: float
+    accuracy: float
+    low: float
+    high: float
+    n: int
+
+
+class Headline(Record):
+    """The adaptive strategy that ``answer`` is about, against the best fixed one at each price.
+
+    It is the one of ``candidates`` with the largest area, chosen on these questions where there are
+    several. ``gain`` is the difference of utility, averaged over ``n_prices`` prices. Its interval
+    at a single price lies above 0 at ``n_above`` of them and below 0 at ``n_below``.
+    """
+
+    strategy: str
+    candidates: tuple[str, ...]
+    gain: Estimate
+    n_prices: int
+    n_above: int
+    n_below: int
+    is_identical: bool
+    """Same actions and answers as the best fixed strategy on every question at every price."""
+
+
+class Evaluation(Record):
+    """``question`` is what was asked, ``answer`` what came out, in one sentence with its interval.
+
+    ``floors`` are accuracies without a model, ``areas`` the mean utility over the prices by
+    strategy, ``doubts`` what to distrust, one sentence each.
+    """
+
+    schema_version: int = 1
+    sweep_id: str
+    question: str
+    answer: str
+    n_questions: int
+    floors: Mapping[str, float]
+    prices: tuple[float, ...]
+    rows: tuple[StrategyRow, ...]
+    contrasts: tuple[Contrast, ...]
+    areas: Mapping[str, float]
+    effects: Effects | None = None
+    frontiers: tuple[GateFrontiers, ...] = ()
+    gains: tuple[GainBin, ...] = ()
+    by_difficulty: tuple[ByDifficulty, ...] = ()
+    reliability: Mapping[str, tuple[ReliabilityPoint, ...]] = {}
+    """By strategy, over all prices."""
+    doubts: tuple[str, ...] = ()
+    p_hat: Confidence | None = None
+    """Of p-hat in every state that `argo_calibrated` or `argo_fitted` came to at any price, each
+    counted once; the answer there need not be the final one."""
+    calibration_run: str = ""
+    calibration: Mapping[str, float] = {}
+    """Metrics of the calibration, such as its Brier score out of fold."""
+    headline: Headline | None = None
+    """None where no adaptive strategy or no fixed one ran."""
+
+    def rows_of(self, strategy: str) -> tuple[StrategyRow, ...]:
+        """By price ascending."""
+        found = [row for row in self.rows if row.strategy == strategy]
+        return tuple(sorted(found, key=lambda row: row.retrieval_cost))

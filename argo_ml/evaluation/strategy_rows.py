@@ -1,0 +1,70 @@
+"""What each strategy did at each price."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from argo_ml.evaluation.firing import fire_share, is_degenerate
+from argo_ml.evaluation.judged_cells import JudgedCell
+from argo_ml.evaluation.record import Confidence, StrategyRow
+from argo_ml.results.records import CellResult, QuestionResult
+from argo_ml.statistics.confidence import confidence_metrics
+from argo_ml.statistics.intervals import Estimate
+from argo_ml.types import StopReason
+
+
+def strategy_rows(judged: Sequence[JudgedCell]) -> tuple[StrategyRow, ...]:
+    """One row per cell, in the order given."""
+    ceilings = {one.price: one for one in judged if one.is_ceiling}
+    return tuple(_row(one, ceilings.get(one.price)) for one in judged)
+
+
+def answered(rows: Sequence[QuestionResult]) -> list[QuestionResult]:
+    """Those that were answered: an abstention has no confidence in anything."""
+    return [row for row in rows if row.stop_reason != StopReason.ABSTAIN.value]
+
+
+def _row(one: JudgedCell, ceiling: JudgedCell | None) -> StrategyRow:
+    # Sweeps of earlier versions knew neither looks nor abstentions.
+    metrics = {"probe_calls": 0.0, "sample_calls": 0.0, "stop_abstain": 0.0, **one.cell.metrics}
+    share = fire_share(one.cell)
+    return StrategyRow(
+        strategy=one.strategy,
+        retrieval_cost=one.price,
+        is_fixed=one.is_fixed,
+        is_ceiling=one.is_ceiling,
+        n=len(one.cell.questions),
+        accuracy=Estimate(
+            mean=metrics["accuracy"],
+            low=metrics["accuracy_ci_low"],
+            high=metrics["accuracy_ci_high"],
+        ),
+        utility=one.utility.estimate,
+        cost=metrics["cost"],
+        rc=metrics["retrieval_calls"],
+        reason_calls=metrics["reason_calls"],
+        lmc=metrics["lm_calls"],
+        probe_calls=metrics["probe_calls"],
+        sample_calls=metrics["sample_calls"],
+        tokens=metrics["prompt_tokens"] + metrics["completion_tokens"],
+        unparsed=metrics["unparsed"],
+        abstained=metrics["stop_abstain"],
+        fire_share=share,
+        is_degenerate=is_degenerate(share),
+        regret=ceiling and (ceiling.utility - one.utility).estimate,
+        confidence=None if one.is_ceiling else _confidence(one.cell),
+    )
+
+
+def _confidence(cell: CellResult) -> Confidence | None:
+    """None where an answer has none."""
+    rows = answered(cell.questions)
+    confidences = [row.confidence for row in rows if row.confidence is not None]
+    if not rows or len(confidences) < len(rows):
+        return None
+    return confidence(confidences, [row.correct for row in rows])
+
+
+def confidence(confidences: Sequence[float], correct: Sequence[bool]) -> Confidence:
+    return Confidence(**asdict(confidence_metrics(confidences, correct)))

@@ -1,1 +1,0 @@
-"""Sweeps, cells, metrics and verification."""

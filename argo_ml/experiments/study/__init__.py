@@ -1,5 +1,0 @@
-"""Hyper-parameter studies: Optuna over decomposition depth and retrieval thresholds."""
-
-from argo_ml.experiments.study.running import load_report, run_study
-
-__all__ = ["load_report", "run_study"]

@@ -1,6 +1,0 @@
-"""What a finished sweep is checked for, one small file per subject."""
-
-from argo_ml.experiments.verification.record import SweepRecord
-from argo_ml.experiments.verification.verdict import Verdict
-
-__all__ = ["SweepRecord", "Verdict"]

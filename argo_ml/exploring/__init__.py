@@ -1,0 +1,1 @@
+"""Calibration: one split explored to learn when retrieval pays."""

@@ -1,0 +1,248 @@
+"""Exploring a split of questions once, for policies that look at the question at any price."""
+
+from __future__ import annotations
+
+import json
+import random
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from argo_ml.calibration.building import ROOT, Explored, Visit, build_calibration, check_size
+from argo_ml.calibration.plans import MULTI, NONE, ONCE, SIZES, sized
+from argo_ml.calibration.record import FILE, Calibration
+from argo_ml.config import CalibrateSpec, CellSpec, ExperimentSpec
+from argo_ml.datasets.answers import grade
+from argo_ml.engine import Engine, Finished
+from argo_ml.engine.shards import make_shards
+from argo_ml.engine.stages import StageTimes
+from argo_ml.evaluation.calibration_metrics import calibration_metrics
+from argo_ml.pipeline import Known, Pipeline, build_pipeline, run_episode
+from argo_ml.policies.base import Decision, Look, State
+from argo_ml.policies.gates.base import root_confidences
+from argo_ml.policies.planned import Planned
+from argo_ml.progress import EPISODES, Report, unobserved
+from argo_ml.randomness import derived_rng
+from argo_ml.reporting.figures.calibration import save_calibration_figures
+from argo_ml.results.outcomes_file import FILE as OUTCOMES
+from argo_ml.results.outcomes_file import explored_line, write_lines
+from argo_ml.results.trajectories import trajectory
+from argo_ml.state import CONFIDENCE_LOOKS
+from argo_ml.sweep.answering_mode import settle_answering
+from argo_ml.sweep.context import Workbench
+from argo_ml.sweep.parent_run import recorded, store_spec
+from argo_ml.tracking import runs
+from argo_ml.tracking.runs import TrackedRun, connect
+from argo_ml.types import Action, Question
+
+TRAJECTORIES = "trajectories.jsonl"
+EVERYTHING = CONFIDENCE_LOOKS | {Look.TENTATIVE}
+WRITTEN = EVERYTHING | {Look.DRAFT, Look.SAMPLES}
+"""Before the first step of a question without choices; of choices the scores say the same."""
+ACTIONS = (Action.RETRIEVE, Action.REASON)
+Plan = tuple[Action, ...]
+ROOT_RETRIEVED = (Action.RETRIEVE.value,)
+DIGEST = "argo.calibration_digest"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """What a calibration found, and what its run has as metrics."""
+
+    run_id: str
+    calibration: Calibration
+    metrics: Mapping[str, float]
+
+
+def run_calibration(spec: CalibrateSpec, report: Report = unobserved) -> Calibrated:
+    """Explore, fit, and keep both as an MLflow run.
+
+    A calibration that was interrupted is run again: calls that were made are in the call cache.
+    Raises `ArgoError`; the run has then ended as FAILED with it.
+    """
+    tracking = connect(spec.tracking_uri, spec.experiment)
+    name = f"calibration {spec.difficulty} {spec.dataset} {Path(spec.model).name}"
+    run = tracking.adopt_or_create(name, {runs.KIND: "calibration"})
+    with run.recording_failure():
+        store_spec(run, spec)
+        bench = Workbench.open(spec, report)
+        settled = settle_answering(spec, bench.can_score)
+        if settled != spec:
+            store_spec(run, settled)
+        run.log(params={**recorded(settled), **bench.digests})
+        run.log_inputs(bench.inputs(settled))
+        found = _calibrate(settled, bench, run, report)
+        run.end()
+    return found
+
+
+def _calibrate(
+    spec: CalibrateSpec, bench: Workbench, run: TrackedRun, report: Report
+) -> Calibrated:
+    check_size(len(bench.questions.questions))
+    times = StageTimes()
+    explorations = explore(spec, bench, bench.engine(run.run_id, times), report)
+    described = {**recorded(spec), "max_new_tokens": spec.generation_limit}
+    calibration = build_calibration(
+        [each.explored for each in explorations], described, bench.digests, spec.max_steps
+    )
+    metrics = _metrics(calibration, explorations)
+    metrics |= {f"seconds_{stage}": value for stage, value in times.seconds().items()}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        (folder / FILE).write_text(calibration.model_dump_json(), encoding="utf-8")
+        with (folder / TRAJECTORIES).open("w", encoding="utf-8") as file:
+            for each in explorations:
+                for done in each.finished:
+                    line = trajectory(each.explored.question, done.outcome)
+                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        write_lines(folder / OUTCOMES, _outcome_lines(explorations, calibration))
+        save_calibration_figures(calibration, folder / "figures")
+        run.log_folder(folder)
+    run.log(metrics=metrics, tags={runs.NOTE: _note(spec, calibration), DIGEST: calibration.digest})
+    return Calibrated(run.run_id, calibration, metrics)
+
+
+def _outcome_lines(
+    explorations: Sequence[Exploration], calibration: Calibration
+) -> Iterator[dict[str, Any]]:
+    for each, confidence in zip(explorations, root_confidences(calibration), strict=True):
+        yield explored_line(each.explored, each.finished, confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    explored: Explored
+    finished: tuple[Finished, ...]
+
+
+def explore(
+    spec: CalibrateSpec, bench: Workbench, engine: Engine, report: Report = unobserved
+) -> list[Exploration]:
+    """Every question along its plans, looking at everything."""
+    pipeline = build_pipeline(_as_cell(spec), bench.count_tokens)
+    questions = bench.questions.questions
+    n_plans = len(_plans(questions[0], spec))
+    found: list[Exploration] = []
+    for shard in make_shards(questions, spec.shard_size):
+        n_before = len(found) * n_plans
+
+        def told(n_finished: int, n_before: int = n_before) -> None:
+            report(EPISODES, n_before + n_finished, len(questions) * n_plans)
+
+        found += _explore_shard(shard.questions, spec, pipeline, engine, told)
+    return found
+
+
+def _explore_shard(
+    questions: Sequence[Question],
+    spec: CalibrateSpec,
+    pipeline: Pipeline,
+    engine: Engine,
+    told: Callable[[int], None],
+) -> list[Exploration]:
+    watched = {question.id: _plans(question, spec) for question in questions}
+    known: defaultdict[Hashable, Known] = defaultdict(Known)
+    episodes = [
+        run_episode(question, each, pipeline, known[question.id])
+        for question in questions
+        for each in watched[question.id]
+    ]
+    finished = iter(engine.run(episodes, told))
+    found = []
+    for question in questions:
+        plans = watched[question.id]
+        done = tuple(next(finished) for _ in plans)
+        found.append(Exploration(_explored(question, plans, spec), done))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """A plan, and every state that it came to."""
+
+    plan: Planned
+    states: list[State] = field(default_factory=list)
+
+    def looks(self, state: State) -> frozenset[Look]:
+        return self.plan.looks(state)
+
+    def decide(self, state: State, rng: random.Random) -> Decision:
+        self.states.append(state)
+        return self.plan.decide(state, rng)
+
+
+def _plans(question: Question, spec: CalibrateSpec) -> list[_Watched]:
+    """Retrieving alone, reasoning alone, random plans, and single retrievals of other sizes."""
+    first_looks = EVERYTHING if question.choices else WRITTEN
+
+    def plan(actions: Plan, top_k: int | None = None) -> _Watched:
+        return _Watched(Planned(actions, top_k, first_looks, CONFIDENCE_LOOKS))
+
+    constant = [(action,) * spec.max_steps for action in ACTIONS]
+    drawn = _random_plans(question, spec, constant)
+    sizes = [size for size in SIZES if size != spec.top_k]
+    return [
+        *map(plan, [*constant, *drawn]),
+        *(plan((Action.RETRIEVE,), size) for size in sizes),
+    ]
+
+
+def _random_plans(question: Question, spec: CalibrateSpec, known: Sequence[Plan]) -> list[Plan]:
+    """``explorations`` different plans beside those that are ``known``; fewer where there are not
+    so many, which is everything then."""
+    n_plans = min(len(known) + spec.explorations, len(ACTIONS) ** spec.max_steps)
+    rng = derived_rng(spec.seed, question.id, "explore")
+    plans = [*known]
+    while len(plans) < n_plans:
+        drawn = tuple(rng.choice(ACTIONS) for _ in range(spec.max_steps))
+        if drawn not in plans:
+            plans.append(drawn)
+    return plans[len(known) :]
+
+
+def _explored(question: Question, plans: Sequence[_Watched], spec: CalibrateSpec) -> Explored:
+    visits: dict[tuple[str, ...], Visit] = {}
+    outcomes: dict[str, bool] = {}
+    for watched in plans:
+        for state in watched.states:
+            seen = state.sights.answer
+            assert seen is not None
+            visit = Visit(state, grade(question, seen.answer).correct)
+            size = watched.plan.top_k
+            if size is None:
+                visits.setdefault(visit.actions, visit)
+            elif state.steps:
+                outcomes[sized(size)] = visit.correct
+    outcomes[NONE] = visits[ROOT].correct
+    retrieved = visits[ROOT_RETRIEVED]
+    outcomes[ONCE] = outcomes[sized(spec.top_k)] = retrieved.correct
+    outcomes[MULTI] = visits[ROOT_RETRIEVED * spec.max_steps].correct
+    return Explored(question, visits, outcomes)
+
+
+def _as_cell(spec: CalibrateSpec) -> CellSpec:
+    """The cell whose pipeline explores; its strategy and price play no part."""
+    shared = {name: getattr(spec, name) for name in ExperimentSpec.model_fields}
+    return CellSpec(**shared, strategy="never")
+
+
+def _metrics(calibration: Calibration, explorations: Sequence[Exploration]) -> dict[str, float]:
+    """Calls, and what the calibration says of itself."""
+    finished = [done for each in explorations for done in each.finished]
+    return {
+        **calibration_metrics(calibration),
+        "lm_calls_total": float(sum(done.outcome.usage.calls for done in finished)),
+        "lm_calls_paid_total": float(sum(done.paid_calls for done in finished)),
+    }
+
+
+def _note(spec: CalibrateSpec, calibration: Calibration) -> str:
+    return (
+        f"{len(calibration.questions)} {spec.difficulty} {spec.dataset} questions of "
+        f"split={spec.split} explored to {calibration.horizon} steps with {spec.model}: "
+        f"{len(calibration.nodes)} states, p-hat by {calibration.probability.mapped_by}."
+    )

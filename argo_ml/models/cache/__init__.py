@@ -1,0 +1,1 @@
+"""Model calls kept for good."""

@@ -1,0 +1,168 @@
+"""A model that asks the permanent cache of finished calls first."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, astuple
+from typing import Any, TypeVar
+
+from argo_ml.interruption import checkpoint
+from argo_ml.models.base import (
+    Completion,
+    Generation,
+    LanguageModel,
+    Scores,
+    Scoring,
+    UnfinishedError,
+)
+from argo_ml.models.cache.store import CacheStats, CallCache, Entry, Pruned
+from argo_ml.types import TokenDetail
+
+__all__ = ["CacheStats", "CachingModel", "CallCache", "Pruned"]
+
+SLICE = 64
+"""Requests executed between two writes: what a kill can lose."""
+
+RequestType = TypeVar("RequestType", Generation, Scoring)
+ResponseType = TypeVar("ResponseType", Completion, Scores)
+
+
+class CachingModel:
+    """Executes only what the cache does not hold, and stores it at once.
+
+    A response is ``paid`` if and only if ``payer`` executed its call, now or earlier: work that
+    is repeated under the same payer after a kill reports the same calls as paid and executes
+    none. A request that occurs several times in a list is executed once. ``slice_size`` requests
+    are executed between two writes.
+    """
+
+    def __init__(
+        self, model: LanguageModel, cache: CallCache, payer: str, slice_size: int = SLICE
+    ) -> None:
+        self._model = model
+        self._cache = cache
+        self._payer = payer
+        self._slice_size = slice_size
+
+    @property
+    def identity(self) -> str:
+        return self._model.identity
+
+    def generate(self, requests: Sequence[Generation]) -> list[Completion]:
+        """Raises `ModelError` from the model and `ArgoError` from the cache."""
+        return self._serve(requests, self._model.generate, _completion_entry, _completion)
+
+    def score(self, requests: Sequence[Scoring]) -> list[Scores]:
+        """Raises `ModelError` from the model and `ArgoError` from the cache."""
+        return self._serve(requests, self._model.score, _scores_entry, _scores)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self._model.count_tokens(texts)
+
+    def _serve(
+        self,
+        requests: Sequence[RequestType],
+        execute: Callable[[Sequence[RequestType]], list[ResponseType]],
+        store: Callable[[str, ResponseType, str], Entry],
+        restore: Callable[[Entry, bool], ResponseType],
+    ) -> list[ResponseType]:
+        keys = [request_key(self.identity, request) for request in requests]
+        by_key = dict(zip(keys, requests, strict=True))
+        found = self._cache.find(keys)
+        missing = [key for key in by_key if key not in found]
+        # Slices of similar length keep the padding of the model's batches low.
+        missing.sort(key=lambda key: _length(by_key[key]), reverse=True)
+        for start in range(0, len(missing), self._slice_size):
+            checkpoint()
+            part = missing[start : start + self._slice_size]
+            try:
+                responses = execute([by_key[key] for key in part])
+            except UnfinishedError as error:
+                kept = [store(part[at], each, self._payer) for at, each in error.finished.items()]
+                self._cache.add(self.identity, kept)
+                raise
+            entries = [
+                store(key, response, self._payer)
+                for key, response in zip(part, responses, strict=True)
+            ]
+            found.update(self._cache.add(self.identity, entries))
+        return [restore(found[key], found[key].payer == self._payer) for key in keys]
+
+
+def request_key(identity: str, request: Generation | Scoring) -> str:
+    """Digest of everything that can change the output of a call."""
+    fields = asdict(request)
+    for name in ("component", *_absent(request)):
+        del fields[name]
+    content = [identity, type(request).__name__, fields]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _absent(request: Generation | Scoring) -> Iterator[str]:
+    """Fields that change nothing at their value: plain requests keep the key of older versions."""
+    if isinstance(request, Generation):
+        if not request.temperature:
+            yield from ("temperature", "seed")
+        if not request.details:
+            yield "details"
+
+
+def _length(request: Generation | Scoring) -> int:
+    prompt = request.prompt
+    return len(prompt.system) + len(prompt.turn) + len(prompt.prefix)
+
+
+def _completion_entry(key: str, response: Completion, payer: str) -> Entry:
+    return Entry(
+        key=key,
+        kind="generate",
+        output=json.dumps(_told(response)),
+        prompt_tokens=response.prompt_tokens,
+        output_tokens=json.dumps(response.completion_tokens),
+        seconds=response.seconds,
+        payer=payer,
+    )
+
+
+def _told(response: Completion) -> str | dict[str, Any]:
+    """The text alone, as older versions know it, or with what is known of its tokens."""
+    if not response.tokens:
+        return response.text
+    return {"text": response.text, "tokens": [astuple(token) for token in response.tokens]}
+
+
+def _completion(entry: Entry, paid: bool) -> Completion:
+    told = json.loads(entry.output)
+    text, tokens = (told, []) if isinstance(told, str) else (told["text"], told["tokens"])
+    return Completion(
+        text=text,
+        prompt_tokens=entry.prompt_tokens,
+        completion_tokens=json.loads(entry.output_tokens),
+        seconds=entry.seconds,
+        paid=paid,
+        tokens=tuple(TokenDetail(*token) for token in tokens),
+    )
+
+
+def _scores_entry(key: str, response: Scores, payer: str) -> Entry:
+    return Entry(
+        key=key,
+        kind="score",
+        output=json.dumps(response.log_likelihoods),
+        prompt_tokens=response.prompt_tokens,
+        output_tokens=json.dumps(response.lengths),
+        seconds=response.seconds,
+        payer=payer,
+    )
+
+
+def _scores(entry: Entry, paid: bool) -> Scores:
+    return Scores(
+        log_likelihoods=tuple(json.loads(entry.output)),
+        lengths=tuple(json.loads(entry.output_tokens)),
+        prompt_tokens=entry.prompt_tokens,
+        seconds=entry.seconds,
+        paid=paid,
+    )

@@ -1,0 +1,262 @@
+"""Decoding and choice scoring on batches of token ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from argo_ml.errors import ModelError
+from argo_ml.models.base import TokenCounts
+from argo_ml.models.chat import PromptIds
+from argo_ml.models.local.forward import Forward
+from argo_ml.models.local.growing_cache import (
+    SPARE_COLUMNS,
+    empty_cache,
+    filled_cache,
+    is_plain,
+    merged_cache,
+)
+from argo_ml.models.local.prefix_cache import PrefixCache
+
+VERSION = 2
+"""Part of a model's identity: raise it with every change that can change an output."""
+
+LIVE_SHARE = 0.75
+"""Finished rows leave a batch when at most this share of its rows is live: leaving copies the
+key-value cache, staying computes tokens that nobody reads."""
+
+PASS_TOKENS = 64
+"""What a forward pass costs beside its tokens, in tokens: reading the weights once."""
+
+Ids = Sequence[int]
+
+Choose = Callable[[Sequence[int], torch.Tensor], list[int]]
+"""The next token of each of some rows, from their logits (rows, vocabulary).
+
+Rows are told by their number in the whole batch. Finished ones may be among them: what is chosen
+for those is left out.
+"""
+
+
+def most_probable(rows: Sequence[int], logits: torch.Tensor) -> list[int]:
+    """The plain arg max of each row."""
+    found: list[int] = logits.argmax(dim=-1).tolist()
+    return found
+
+
+@dataclass
+class _State:
+    """The key-value cache after some tokens, and the next token's logits.
+
+    ``mask`` has a row per sequence and a column per cached token, 0 for padding; ``logits`` is
+    (rows, vocabulary).
+    """
+
+    cache: Any
+    mask: torch.Tensor
+    logits: torch.Tensor
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Keep these rows; a row named several times is copied."""
+        # On the CPU, since layers of one cache may lie on several devices.
+        index = torch.tensor(rows)
+        self.cache.batch_select_indices(index)
+        self.mask = self.mask[index]
+        self.logits = self.logits[index]
+
+
+class Decoder:
+    """Computes batches with one model; beginnings of prompts are kept in ``prefixes``."""
+
+    def __init__(self, forward: Forward, prefixes: PrefixCache) -> None:
+        self._forward = forward
+        self._prefixes = prefixes
+        self._can_merge = is_plain(empty_cache(forward.config))
+        self.tokens = TokenCounts()
+
+    def greedy(
+        self,
+        prompts: Sequence[PromptIds],
+        limits: Sequence[int],
+        is_finished: Callable[[int, list[int]], bool],
+    ) -> list[list[int]]:
+        """What `generate` finds by always taking the most probable token."""
+        return self.generate(prompts, limits, is_finished, most_probable)
+
+    def generate(
+        self,
+        prompts: Sequence[PromptIds],
+        limits: Sequence[int],
+        is_finished: Callable[[int, list[int]], bool],
+        choose: Choose,
+    ) -> list[list[int]]:
+        """New token ids of each prompt, the ending one included.
+
+        ``is_finished(row, new_ids)`` is asked after each token. ``choose`` sees the plain logits:
+        a model's own generation settings (such as a repetition penalty) are not applied. Raises
+        `ModelError` where the logits are not numbers.
+        """
+        outputs: list[list[int]] = [[] for _ in prompts]
+        rows = list(range(len(prompts)))
+        live = set(rows)
+        with torch.inference_mode():
+            state = self._prefill(prompts)
+            while True:
+                new_ids = choose(rows, state.logits)
+                for row, token in zip(rows, new_ids, strict=True):
+                    if row in live:
+                        outputs[row].append(token)
+                        if len(outputs[row]) >= limits[row] or is_finished(row, outputs[row]):
+                            live.remove(row)
+                if not live:
+                    return outputs
+                if len(live) <= LIVE_SHARE * len(rows):
+                    kept = [position for position, row in enumerate(rows) if row in live]
+                    state.select(kept)
+                    rows = [rows[position] for position in kept]
+                self._advance(state, [[outputs[row][-1]] for row in rows])
+                self.tokens += TokenCounts(len(rows), len(rows) - len(live))
+
+    def choice_log_likelihoods(
+        self, prompts: Sequence[PromptIds], choices: Sequence[Sequence[Ids]]
+    ) -> list[list[float]]:
+        """Summed log-likelihood (nats) of each prompt's choices, each at least one token.
+
+        A prompt is computed once; its choices start from copies of its key-value cache. Raises
+        `ModelError` where the logits are not numbers.
+        """
+        with torch.inference_mode():
+            state = self._prefill(prompts)
+            owners = [row for row, texts in enumerate(choices) for _ in texts]
+            flat = [ids for texts in choices for ids in texts]
+            first = torch.log_softmax(state.logits.float(), dim=-1)
+            totals = [float(first[owner, ids[0]]) for owner, ids in zip(owners, flat, strict=True)]
+            longer = [index for index, ids in enumerate(flat) if len(ids) > 1]
+            if longer:
+                state.select([owners[index] for index in longer])
+                rest = self._continuations(state, [flat[index] for index in longer])
+                for index, value in zip(longer, rest, strict=True):
+                    totals[index] += value
+        split = iter(totals)
+        return [[next(split) for _ in texts] for texts in choices]
+
+    def _prefill(self, prompts: Sequence[PromptIds]) -> _State:
+        """Compute all prompts but the beginnings that are known.
+
+        Prompts of different length are computed apart where that costs less than padding them,
+        and then go on together.
+        """
+        n_cached = [self._prefixes.cached_tokens(prompt.ids) for prompt in prompts]
+        lengths = [len(prompt.ids) - n for prompt, n in zip(prompts, n_cached, strict=True)]
+        groups = groups_by_length(lengths) if self._can_merge else []
+        if len(groups) < 2:
+            groups = [list(range(len(prompts)))]
+        states = [self._prefill_together([prompts[row] for row in group]) for group in groups]
+        return states[0] if len(states) == 1 else _merged(self._forward.config, groups, states)
+
+    def _prefill_together(self, prompts: Sequence[PromptIds]) -> _State:
+        """One forward pass over the prompts.
+
+        Columns are the known tokens, padded on the left, then the computed ones, padded on the
+        left too, so that every prompt ends in the last column.
+        """
+        n_cached = [self._prefixes.cached_tokens(prompt.ids) for prompt in prompts]
+        fresh = [prompt.ids[n:] for prompt, n in zip(prompts, n_cached, strict=True)]
+        config = self._forward.config
+        if any(n_cached):
+            ids = [prompt.ids for prompt in prompts]
+            n_spare = max(map(len, fresh)) + SPARE_COLUMNS
+            known = self._prefixes.read(ids, n_cached, n_spare)
+            cache = filled_cache(config, known, max(n_cached))
+        else:
+            cache = empty_cache(config)
+        device = self._forward.device
+        old = torch.tensor([_right_aligned([1] * n, max(n_cached)) for n in n_cached])
+        width = max(map(len, fresh))
+        new = torch.tensor([_right_aligned([1] * len(row), width) for row in fresh])
+        mask = torch.cat([old.long(), new], dim=1).to(device)
+        inputs = torch.tensor([_right_aligned(row, width) for row in fresh], device=device)
+        self.tokens += TokenCounts(inputs.numel(), inputs.numel() - sum(map(len, fresh)))
+        output = self._forward(inputs, mask, cache)
+        logits = output.logits[:, -1]
+        if bool(torch.isnan(logits).any()):
+            raise ModelError(
+                f"the model's output is not a number in {logits.dtype}".replace("torch.", "")
+                + "; use precision=bfloat16 or float32, or check its weights"
+            )
+        if is_plain(output.cache):
+            for row, (prompt, n) in enumerate(zip(prompts, n_cached, strict=True)):
+                begin = mask.shape[1] - len(fresh[row])
+                kept = prompt.ids[: prompt.n_reusable]
+                self._prefixes.write(kept, n, output.cache.layers, row, begin)
+        return _State(output.cache, mask, logits)
+
+    def _advance(self, state: _State, new_ids: Sequence[Ids]) -> None:
+        """Append one token to every row."""
+        ids = torch.tensor(new_ids, device=self._forward.device)
+        state.mask = torch.cat([state.mask, torch.ones_like(ids)], dim=1)
+        state.logits = self._forward(ids, state.mask, state.cache).logits[:, -1]
+
+    def _continuations(self, state: _State, texts: Sequence[Ids]) -> list[float]:
+        """Log-likelihood of each text's second and later tokens after the state's rows."""
+        device = self._forward.device
+        width = max(map(len, texts)) - 1
+        inputs = torch.tensor([_left_aligned(ids[:-1], width) for ids in texts], device=device)
+        targets = torch.tensor([_left_aligned(ids[1:], width) for ids in texts], device=device)
+        real = torch.tensor([_left_aligned([1] * (len(ids) - 1), width) for ids in texts])
+        self.tokens += TokenCounts(real.numel(), int((1 - real).sum()))
+        real = real.to(device)
+        mask = torch.cat([state.mask, real], dim=1)
+        logits = self._forward(inputs, mask, state.cache, last_only=False).logits
+        chosen = torch.log_softmax(logits.float(), dim=-1).gather(2, targets[:, :, None])[:, :, 0]
+        return [float(value) for value in (chosen * real).sum(dim=1)]
+
+
+def groups_by_length(lengths: Sequence[int]) -> list[list[int]]:
+    """Rows to compute together so that padding and passes cost least.
+
+    A group of n rows costs n times its longest row, and `PASS_TOKENS`. Groups are neighbours in
+    order of length, so the best grouping of the k longest rows is found from those of fewer.
+    """
+    order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
+    best = [0]
+    begins = [0]
+    for end in range(1, len(order) + 1):
+        cost, begin = min(
+            (best[begin] + (end - begin) * lengths[order[begin]] + PASS_TOKENS, begin)
+            for begin in range(end)
+        )
+        best.append(cost)
+        begins.append(begin)
+    groups: list[list[int]] = []
+    end = len(order)
+    while end:
+        groups.insert(0, order[begins[end] : end])
+        end = begins[end]
+    return groups
+
+
+def _merged(config: Any, groups: Sequence[Sequence[int]], states: Sequence[_State]) -> _State:
+    """One state of all rows, in their order."""
+    cache = merged_cache(
+        config, [(rows, state.cache) for rows, state in zip(groups, states, strict=True)]
+    )
+    n_rows = sum(map(len, groups))
+    width = max(state.mask.shape[1] for state in states)
+    mask = states[0].mask.new_zeros((n_rows, width))
+    logits = states[0].logits.new_empty((n_rows, states[0].logits.shape[1]))
+    for rows, state in zip(groups, states, strict=True):
+        mask[list(rows), width - state.mask.shape[1] :] = state.mask
+        logits[list(rows)] = state.logits
+    return _State(cache, mask, logits)
+
+
+def _left_aligned(ids: Ids, width: int) -> list[int]:
+    return [*ids, *[0] * (width - len(ids))]
+
+
+def _right_aligned(ids: Ids, width: int) -> list[int]:
+    return [*[0] * (width - len(ids)), *ids]

@@ -1,0 +1,151 @@
+"""A model of the hub as a local folder at one commit."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from huggingface_hub.hf_api import ModelInfo
+
+from argo_ml.errors import ModelError
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_S = 10
+SMALL_FILES = ("*.json", "*.model", "*.txt", "*.jinja")
+WEIGHTS = ("*.safetensors", "*.bin")
+"""Kinds of weight files, the preferred one first; files in sub-folders are other formats."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """A model that the hub has, or, with a ``folder``, a copy that was downloaded before."""
+
+    model_id: str
+    revision: str
+    small_files: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
+    folder: Path | None = None
+
+
+def find(model_id: str, revision: str = "", endpoint: str | None = None) -> HubModel:
+    """Ask the hub for the files of a model.
+
+    Where the hub cannot be reached, a copy downloaded earlier is used; ``HF_HUB_OFFLINE=1`` does
+    not ask at all. ``endpoint`` is the hub's address if not the usual one. Raises `ModelError`.
+    """
+    import httpx2
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    try:
+        with _explained(model_id, revision):
+            info = HfApi(endpoint=endpoint).model_info(
+                model_id, revision=revision or None, timeout=TIMEOUT_S
+            )
+    except (httpx2.RequestError, OfflineModeIsEnabled) as error:
+        return _downloaded_before(model_id, revision, str(error) or type(error).__name__)
+    return _found(model_id, revision, info)
+
+
+def fetch_small_files(model: HubModel, endpoint: str | None = None) -> Path:
+    """The folder with the model's configuration and tokenizer. Raises `ModelError`."""
+    return _fetch(model, model.small_files, endpoint)
+
+
+def fetch_weights(model: HubModel, endpoint: str | None = None) -> Path:
+    """The folder with everything that loading the model needs, named by its commit.
+
+    Raises `ModelError`.
+    """
+    return _fetch(model, (*model.small_files, *model.weights), endpoint)
+
+
+def _found(model_id: str, revision: str, info: ModelInfo) -> HubModel:
+    names = [file.rfilename for file in info.siblings or [] if "/" not in file.rfilename]
+    small = [name for name in names if any(fnmatch(name, kind) for kind in SMALL_FILES)]
+    kinds = [[name for name in names if fnmatch(name, kind)] for kind in WEIGHTS]
+    weights: list[str] = next((found for found in kinds if found), [])
+    if not weights or "config.json" not in small:
+        raise ModelError(
+            f"model={model_id}: the hub has no config.json with .safetensors or .bin weights "
+            "there; use the repository of the original weights"
+        )
+    return HubModel(model_id, revision, tuple(small), tuple(weights))
+
+
+def _fetch(model: HubModel, names: tuple[str, ...], endpoint: str | None) -> Path:
+    if model.folder is not None:
+        return model.folder
+    import httpx2
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        with _explained(model.model_id, model.revision):
+            folder = snapshot_download(
+                model.model_id,
+                revision=model.revision or None,
+                allow_patterns=list(names),
+                endpoint=endpoint,
+                etag_timeout=TIMEOUT_S,
+            )
+    except (httpx2.RequestError, LocalEntryNotFoundError) as error:
+        raise ModelError(
+            f"model={model.model_id}: the download broke off ({_one_line(str(error))}); "
+            "run it again to continue"
+        ) from None
+    return Path(folder)
+
+
+def _downloaded_before(model_id: str, revision: str, reason: str) -> HubModel:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(model_id, "config.json", revision=revision or None)
+    if not isinstance(found, str):
+        raise ModelError(
+            f"model={model_id}: the hub cannot be reached ({_one_line(reason)}) and no copy is "
+            "here; give a local folder, or fetch it while online"
+        )
+    folder = Path(found).parent
+    logger.info("model=%s: the hub cannot be reached, using the copy in %s", model_id, folder)
+    return HubModel(model_id, revision, folder=folder)
+
+
+@contextmanager
+def _explained(model_id: str, revision: str) -> Iterator[None]:
+    """Turn the hub's refusals into a `ModelError`."""
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except errors.GatedRepoError:
+        raise ModelError(
+            f"model={model_id}: its owner asks you to accept terms; do so at "
+            f"https://huggingface.co/{model_id}, then run hf auth login or set HF_TOKEN"
+        ) from None
+    except errors.RevisionNotFoundError:
+        raise ModelError(
+            f"model={model_id}@{revision}: the hub has no such revision; "
+            "use a branch, a tag or a commit of that model"
+        ) from None
+    except errors.RepositoryNotFoundError:
+        raise ModelError(
+            f"model={model_id}: the hub has no such model, or it is private; check the spelling, "
+            "or run hf auth login"
+        ) from None
+    except errors.HFValidationError:
+        raise ModelError(f"model={model_id}: not a hub id; it reads org/name") from None
+    except errors.HfHubHTTPError as error:
+        raise ModelError(
+            f"model={model_id}: the hub refused it ({_one_line(str(error))}); try again later, or "
+            "give a local folder"
+        ) from None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,269 @@
+"""Weights and tokenizer from a folder or a GGUF file, checked before they are loaded."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import gguf
+import psutil
+import torch
+from safetensors import SafetensorError
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    modeling_gguf_pytorch_utils,
+)
+from transformers.utils import logging as transformers_logging
+
+from argo_ml.devices import DriverError, driver_indices, open_driver
+from argo_ml.devices.choosing import choose_gpus
+from argo_ml.errors import ModelError
+from argo_ml.models.local.skeleton import Skeleton
+from argo_ml.models.placement import plan as placement
+from argo_ml.models.placement.plan import Demand, Device, Plan
+
+# Transformers annotates these in part only, and some of it wrongly.
+_models: Any = AutoModelForCausalLM
+_gguf_utils: Any = modeling_gguf_pytorch_utils
+_logging: Any = transformers_logging
+_gguf: Any = gguf
+
+_BROKEN = (
+    OSError,
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    ImportError,
+    RuntimeError,
+    EOFError,
+    struct.error,
+    SafetensorError,
+)
+"""What the libraries raise for files that are missing, damaged or of an unknown kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """A model on disk.
+
+    ``name`` is what the user called it and ``remedy`` what they can do if it is broken.
+    """
+
+    name: str
+    folder: Path
+    gguf_file: str = ""
+    remedy: str = "fetch it again or use another model"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """How Transformers' ``from_pretrained`` is told about them."""
+        options: dict[str, Any] = {"local_files_only": True}
+        if self.gguf_file:
+            options["gguf_file"] = self.gguf_file
+        return options
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The GPUs that may be used, whether all of them must be, and whether they have bfloat16.
+
+    No GPUs: the CPU, with its free memory.
+    """
+
+    gpus: tuple[Device, ...]
+    may_choose: bool
+    has_bfloat16: bool
+    cpu_free_bytes: int
+
+    @classmethod
+    def look(cls, device: str, gpus: tuple[int, ...]) -> Machine:
+        """What is there now. Raises `ModelError` for a device or GPU that is not."""
+        n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        chosen = choose_gpus(device, gpus, n_gpus)
+        found = _devices(chosen)
+        has_bfloat16 = bool(found) and torch.cuda.is_bf16_supported(including_emulation=False)
+        return cls(found, not gpus, has_bfloat16, int(psutil.virtual_memory().available))
+
+    def plans(self, demand: Demand) -> Iterator[Plan]:
+        """Where the model goes, and where instead when memory runs out there."""
+        if not self.gpus:
+            cpu = placement.plan_cpu(demand, self.cpu_free_bytes)
+            return iter((cpu, cpu))
+        return chain(
+            [placement.plan(demand, self.gpus, self.may_choose)],
+            placement.fallbacks(demand, self.gpus, self.may_choose),
+        )
+
+
+def _devices(chosen: Sequence[int]) -> tuple[Device, ...]:
+    """By the driver where it can tell, since asking CUDA claims memory on every GPU asked about."""
+    told = _told_by_driver() if len(chosen) > 1 else {}
+    return tuple(told.get(index) or _told_by_cuda(index) for index in chosen)
+
+
+def _told_by_cuda(index: int) -> Device:
+    free, total = torch.cuda.mem_get_info(index)
+    return Device(index, free, total, torch.cuda.get_device_name(index))
+
+
+def _told_by_driver() -> dict[int, Device]:
+    """Nothing where the driver does not answer, or may count GPUs otherwise than PyTorch."""
+    if os.environ.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
+        return {}
+    with open_driver() as driver:
+        try:
+            gpus = {gpu.index: gpu for gpu in driver.gpus()} if driver else {}
+        except DriverError:
+            return {}
+    numbers = driver_indices(list(gpus.values()), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    known = [(number, gpus[index]) for number, index in numbers.items()]
+    return {
+        number: Device(number, gpu.free_bytes, gpu.total_bytes, gpu.name)
+        for number, gpu in known
+        if gpu.free_bytes and gpu.total_bytes
+    }
+
+
+def load_config(files: Files) -> Any:
+    """The configuration alone, without weights. Raises `ModelError`."""
+    with _quiet(), _broken_files_named(files):
+        return AutoConfig.from_pretrained(files.folder, **files.arguments)
+
+
+def load_tokenizer(files: Files) -> Any:
+    """Raises `ModelError`."""
+    with _quiet(), _broken_files_named(files):
+        return AutoTokenizer.from_pretrained(files.folder, **files.arguments)
+
+
+def make_demand(
+    files: Files, config: Any, precision: str, quantization: str, prefix_bytes: int
+) -> Demand:
+    """What the model needs, from the configuration alone. Raises `ModelError`."""
+    stored = "none" if files.gguf_file else _stored_quantization(config)
+    with _quiet(), _broken_files_named(files):
+        skeleton = Skeleton(config, precision, quantization if stored == "none" else stored)
+    return Demand(skeleton, config, precision, prefix_bytes)
+
+
+def load_weights(files: Files, config: Any, precision: str, quantization: str, plan: Plan) -> Any:
+    """The model in ``precision`` where ``plan`` puts it.
+
+    Raises `ModelError`, and torch's `OutOfMemoryError` where the plan was too hopeful.
+    """
+    options = {} if quantization == "none" else _quantization_options(quantization, precision)
+    with _quiet(), _broken_files_named(files):
+        model, report = _models.from_pretrained(
+            files.folder,
+            config=config,
+            dtype=getattr(torch, precision),
+            device_map=dict(plan.device_map),
+            output_loading_info=True,
+            **options,
+            **files.arguments,
+        )
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise ModelError(
+            f"model={files.name}: its weights lack {len(missing)} tensors, such as {missing[0]}; "
+            f"{files.remedy}"
+        )
+    return model.eval()
+
+
+def check_quantization(quantization: str, on_gpu: bool) -> None:
+    """Raises `ModelError` where bitsandbytes is not installed, or has no GPU to work on."""
+    if quantization == "none":
+        return
+    if find_spec("bitsandbytes") is None:
+        raise ModelError(
+            f"quantization={quantization}: bitsandbytes is not installed; "
+            'pip install "argo_ml[quantization]"'
+        )
+    if not on_gpu:
+        raise ModelError(f"quantization={quantization}: needs a CUDA GPU; leave it out on the CPU")
+
+
+def _quantization_options(quantization: str, precision: str) -> dict[str, Any]:
+    """NF4 with double quantisation (Dettmers et al. 2023, QLoRA), or LLM.int8()."""
+    config: Any = BitsAndBytesConfig
+    if quantization == "8bit":
+        return {"quantization_config": config(load_in_8bit=True)}
+    four_bit = config(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=getattr(torch, precision),
+    )
+    return {"quantization_config": four_bit}
+
+
+def _stored_quantization(config: Any) -> str:
+    """8bit or 4bit for weights that are stored so, whatever the method."""
+    stored = getattr(config, "quantization_config", None)
+    if not stored:
+        return "none"
+    values: Mapping[str, Any] = stored if isinstance(stored, dict) else stored.to_dict()
+    bits = values.get("bits") or (4 if values.get("load_in_4bit") else 8)
+    return "4bit" if bits <= 4 else "8bit"
+
+
+@contextmanager
+def reading_gguf_once() -> Iterator[None]:
+    """Parse a GGUF file once, where Transformers does for configuration, tokenizer and weights.
+
+    Parsing takes ten seconds for a vocabulary of 50,000.
+    """
+    original = _gguf.GGUFReader
+    _gguf.GGUFReader = lru_cache(maxsize=1)(original)
+    try:
+        yield
+    finally:
+        _gguf.GGUFReader = original
+
+
+@contextmanager
+def _broken_files_named(files: Files) -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except _BROKEN as error:
+        place = files.folder / files.gguf_file if files.gguf_file else files.folder
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ModelError(
+            f"model={files.name}: {place} cannot be loaded ({reason[:300]}); {files.remedy}"
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without progress bars and notices; what goes wrong is raised or checked by the caller."""
+    level = _logging.get_verbosity()
+    had_bars = _logging.is_progress_bar_enabled()
+    bars = _gguf_utils.tqdm
+    _logging.set_verbosity_error()
+    _logging.disable_progress_bar()
+    # GGUF files have a bar of their own, which the library's switch does not reach.
+    _gguf_utils.tqdm = partial(bars, disable=True)
+    try:
+        yield
+    finally:
+        _gguf_utils.tqdm = bars
+        _logging.set_verbosity(level)
+        if had_bars:
+            _logging.enable_progress_bar()

@@ -1,0 +1,135 @@
+"""A model that is loaded anew, placed with more room, when memory runs out in spite of halving."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+import torch
+
+from argo_ml.errors import ModelError
+from argo_ml.models.base import (
+    Completion,
+    Generation,
+    Scores,
+    Scoring,
+    TokenCounts,
+    UnfinishedError,
+)
+from argo_ml.models.local.batching import DoesNotFit
+from argo_ml.models.local.transformers_model import TransformersModel
+from argo_ml.models.placement.plan import GB, Plan
+
+RequestType = TypeVar("RequestType", Generation, Scoring)
+ResponseType = TypeVar("ResponseType", Completion, Scores)
+Tell = Callable[[str], None]
+Load = Callable[[Plan, Tell], TransformersModel]
+logger = logging.getLogger(__name__)
+
+
+class RecoveringModel:
+    """Wraps what ``load`` makes of the first of ``plans`` that memory suffices for.
+
+    ``load`` raises torch's `OutOfMemoryError` where the weights do not fit. Requests that were
+    answered before memory ran out are not executed again. Raises `ModelError` once no plan is left.
+    """
+
+    def __init__(self, name: str, load: Load, plans: Iterator[Plan]) -> None:
+        self._name = name
+        self._load = load
+        self._plans = plans
+        self._events: list[str] = []
+        self._spent = TokenCounts()
+        self._model = self._loaded()
+
+    @property
+    def identity(self) -> str:
+        return self._model.identity
+
+    @property
+    def loaded(self) -> TransformersModel:
+        """The model as it is loaded now."""
+        return self._model
+
+    @property
+    def tokens(self) -> TokenCounts:
+        return self._spent + self._model.tokens
+
+    @property
+    def events(self) -> Sequence[str]:
+        """What was done when memory ran out, in order."""
+        return tuple(self._events)
+
+    def generate(self, requests: Sequence[Generation]) -> list[Completion]:
+        return self._recovering(lambda model, batch: model.generate(batch), requests)
+
+    def score(self, requests: Sequence[Scoring]) -> list[Scores]:
+        return self._recovering(lambda model, batch: model.score(batch), requests)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self._model.count_tokens(texts)
+
+    def _recovering(
+        self,
+        run: Callable[[TransformersModel, Sequence[RequestType]], list[ResponseType]],
+        requests: Sequence[RequestType],
+    ) -> list[ResponseType]:
+        answered: dict[int, ResponseType] = {}
+        waiting = list(range(len(requests)))
+        while waiting:
+            failure = None
+            try:
+                found = run(self._model, [requests[index] for index in waiting])
+                answered.update(zip(waiting, found, strict=True))
+            except DoesNotFit as error:
+                answered.update({waiting[at]: each for at, each in error.finished.items()})
+                failure = str(error)
+            if failure is not None:
+                self._reload(failure, answered)
+            waiting = [index for index in waiting if index not in answered]
+        return [answered[index] for index in range(len(requests))]
+
+    def _reload(self, failure: str, answered: Mapping[int, object]) -> None:
+        """Outside the handler of the error, which holds the tensors of the batch."""
+        self._spent += self._model.tokens
+        identity = self._model.identity
+        del self._model
+        try:
+            self._model = self._loaded(failure)
+        except ModelError as error:
+            raise UnfinishedError(str(error), answered) from None
+        # Calls of one model must not be taken for those of another.
+        assert self._model.identity == identity
+
+    def _loaded(self, failure: str = "") -> TransformersModel:
+        for plan in self._plans:
+            if failure:
+                self._tell(f"{failure.partition(';')[0]}; loading again {_described(plan)}")
+            _release_memory()
+            try:
+                return self._load(plan, self._tell)
+            except torch.OutOfMemoryError:
+                failure = "out of memory while loading"
+        raise ModelError(
+            f"model={self._name}: {failure or 'does not fit'}; use a smaller model, a lower "
+            "precision, quantization=4bit or more GPUs"
+        )
+
+    def _tell(self, event: str) -> None:
+        logger.warning(event)
+        self._events.append(event)
+
+
+def _described(plan: Plan) -> str:
+    if not plan.uses:
+        return "on the CPU"
+    limits = ", ".join(f"{use.limit_bytes // GB} GB of GPU {use.device.index}" for use in plan.uses)
+    return f"with at most {limits}"
+
+
+def _release_memory() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

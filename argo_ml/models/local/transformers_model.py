@@ -1,0 +1,264 @@
+"""The Transformers backend: a local folder, a hub id or a GGUF file, on the CPU or on GPUs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import transformers
+
+from argo_ml.errors import ModelError
+from argo_ml.models.base import Completion, Generation, Scores, Scoring, TokenCounts
+from argo_ml.models.chat import ChatFormat, PromptIds, cut_at_stop
+from argo_ml.models.local import decoding
+from argo_ml.models.local.batching import Batcher, Size, out_of_memory_noticed
+from argo_ml.models.local.forward import Forward
+from argo_ml.models.local.prefix_cache import PrefixCache
+from argo_ml.models.local.sampling import Chooser, Numbers, is_plain
+from argo_ml.models.token_details import added_texts, within
+from argo_ml.types import TokenDetail
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _ScoringIds:
+    """A prompt and the token ids of each of its choices."""
+
+    prompt: PromptIds
+    choices: list[list[int]]
+
+
+class TransformersModel:
+    """A causal language model that completes prompts and scores choices.
+
+    ``model`` and ``tokenizer`` are loaded ones of Transformers, ``contents`` stands for their
+    files in the identity, ``batch_tokens`` is the largest batch with its padding; it shrinks for
+    good when memory runs out, which ``tell`` is told. ``prefix_cache_mb`` is the memory for
+    prompts' beginnings that later prompts repeat.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        contents: str,
+        precision: str,
+        batch_tokens: int,
+        prefix_cache_mb: int = 0,
+        tell: Callable[[str], None] = logger.warning,
+    ) -> None:
+        self._forward = Forward(model)
+        self._prefixes = PrefixCache(prefix_cache_mb * 2**20)
+        self._decoder = decoding.Decoder(self._forward, self._prefixes)
+        self._tokenizer = tokenizer
+        self._chat = ChatFormat(tokenizer)
+        self._end_ids = _end_ids(model, tokenizer)
+        self._context = getattr(model.config, "max_position_embeddings", None)
+        self._batcher = Batcher(batch_tokens, self._release_memory, tell)
+        self._identity = " ".join(
+            (
+                "transformers",
+                contents,
+                precision,
+                self._forward.device.type,
+                self._chat.name,
+                f"decoding={decoding.VERSION}",
+                f"transformers={_minor(transformers.__version__)}",
+                f"torch={_minor(torch.__version__)}",
+            )
+        )
+
+    @property
+    def identity(self) -> str:
+        """Contents, precision, kind of device, prompt format, decoding and library versions.
+
+        What differs by rounding alone is left out: the batch that a request ran in, the number of
+        threads, the model of the processor, and patch releases of the libraries.
+        """
+        return self._identity
+
+    @property
+    def tokens(self) -> TokenCounts:
+        """What was computed until now."""
+        return self._decoder.tokens
+
+    def generate(self, requests: Sequence[Generation]) -> list[Completion]:
+        """Raises `ModelError` for a prompt that the model cannot take, or that memory cannot."""
+        prompts = self._encode(requests)
+        sizes = [
+            self._size(prompt, request.max_new_tokens)
+            for prompt, request in zip(prompts, requests, strict=True)
+        ]
+        self._check_context(sizes)
+
+        def run(batch: list[int]) -> list[Completion]:
+            return self._complete([requests[i] for i in batch], [prompts[i] for i in batch])
+
+        return self._batcher.run(sizes, run)
+
+    def score(self, requests: Sequence[Scoring]) -> list[Scores]:
+        """Score each choice as the continuation of its prompt.
+
+        A space goes before a choice where the prompt's text does not end in white space. A
+        choice's tokens are those that it adds to the prompt's; where the tokenizer would merge
+        across the border, its text is tokenized on its own. The end of the turn is not scored.
+        Raises `ModelError` for a prompt or choice that the model cannot take.
+        """
+        ids = self._encode_scorings(requests)
+        sizes = [
+            self._size(
+                item.prompt,
+                max(map(len, item.choices), default=0),
+                copies=len(item.choices),
+                shared=True,
+            )
+            for item in ids
+        ]
+        self._check_context(sizes)
+        return self._batcher.run(sizes, lambda batch: self._score([ids[i] for i in batch]))
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of plain texts, without special tokens."""
+        return [len(ids) for ids in self._plain_ids(texts)]
+
+    def _size(self, prompt: PromptIds, new: int, copies: int = 1, shared: bool = False) -> Size:
+        known = self._prefixes.cached_tokens(prompt.ids)
+        return Size(len(prompt.ids) - known, new, copies, shared, known)
+
+    def _complete(
+        self, requests: Sequence[Generation], prompts: Sequence[PromptIds]
+    ) -> list[Completion]:
+        def is_finished(row: int, new_ids: list[int]) -> bool:
+            return new_ids[-1] in self._end_ids or self._cut(requests[row], new_ids)[1]
+
+        started = time.perf_counter()
+        chooser = Chooser(requests)
+        with out_of_memory_noticed():
+            limits = [request.max_new_tokens for request in requests]
+            if all(map(is_plain, requests)):
+                outputs = self._decoder.greedy(prompts, limits, is_finished)
+            else:
+                outputs = self._decoder.generate(prompts, limits, is_finished, chooser)
+        seconds = (time.perf_counter() - started) / len(requests)
+        return [
+            Completion(
+                self._cut(request, new_ids)[0],
+                len(prompt.ids),
+                len(new_ids),
+                seconds,
+                tokens=self._details(request, new_ids, numbers) if request.details else (),
+            )
+            for request, prompt, new_ids, numbers in zip(
+                requests, prompts, outputs, chooser.numbers, strict=True
+            )
+        ]
+
+    def _cut(self, request: Generation, new_ids: list[int]) -> tuple[str, bool]:
+        return cut_at_stop(self._text(new_ids), request.stop)
+
+    def _text(self, new_ids: Sequence[int]) -> str:
+        text: str = self._tokenizer.decode(new_ids, skip_special_tokens=True)
+        return text
+
+    def _details(
+        self, request: Generation, new_ids: list[int], numbers: Sequence[Numbers]
+    ) -> tuple[TokenDetail, ...]:
+        """Of the tokens that the completion's text is made of."""
+        texts = added_texts([self._text(new_ids[:n]) for n in range(1, len(new_ids) + 1)])
+        # Special tokens have no text, neither by themselves nor among others.
+        tokens = [
+            TokenDetail(text, found.log_probability, found.entropy, found.gap)
+            for token, text, found in zip(new_ids, texts, numbers, strict=False)
+            if text or self._text([token])
+        ]
+        whole = self._text(new_ids)
+        text, is_cut = self._cut(request, new_ids)
+        begin = len(whole) - len(whole.lstrip())
+        return within(tokens, begin, begin + len(text) if is_cut else len(whole) + 1)
+
+    def _score(self, batch: Sequence[_ScoringIds]) -> list[Scores]:
+        started = time.perf_counter()
+        with out_of_memory_noticed():
+            totals = self._decoder.choice_log_likelihoods(
+                [item.prompt for item in batch], [item.choices for item in batch]
+            )
+        seconds = (time.perf_counter() - started) / len(batch)
+        return [
+            Scores(tuple(values), tuple(map(len, item.choices)), len(item.prompt.ids), seconds)
+            for item, values in zip(batch, totals, strict=True)
+        ]
+
+    def _encode(self, requests: Sequence[Generation | Scoring]) -> list[PromptIds]:
+        encoded = self._chat.encode_prompts([request.prompt for request in requests])
+        if not all(prompt.ids for prompt in encoded):
+            raise ModelError("a prompt has no text and the model no chat template; give it text")
+        return encoded
+
+    def _encode_scorings(self, requests: Sequence[Scoring]) -> list[_ScoringIds]:
+        prompts = self._encode(requests)
+        texts = [self._chat.render(request.prompt) for request in requests]
+        whole = iter(
+            self._chat.encode(
+                [
+                    text + _continuation(text, choice)
+                    for text, request in zip(texts, requests, strict=True)
+                    for choice in request.choices
+                ]
+            )
+        )
+        return [
+            _ScoringIds(
+                prompt,
+                [self._added(prompt.ids, next(whole), text, choice) for choice in request.choices],
+            )
+            for prompt, text, request in zip(prompts, texts, requests, strict=True)
+        ]
+
+    def _added(self, prompt: list[int], whole: list[int], text: str, choice: str) -> list[int]:
+        """Ids that ``choice`` adds to the prompt's."""
+        if whole[: len(prompt)] == prompt and len(whole) > len(prompt):
+            return whole[len(prompt) :]
+        [ids] = self._plain_ids([_continuation(text, choice)])
+        if not ids:
+            raise ModelError(f"choice={choice!r}: has no text to score; give it some")
+        return ids
+
+    def _plain_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        if not texts:
+            return []
+        encoded: list[list[int]] = self._tokenizer(list(texts), add_special_tokens=False).input_ids
+        return encoded
+
+    def _release_memory(self) -> None:
+        self._prefixes.clear()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _check_context(self, sizes: Sequence[Size]) -> None:
+        longest = max((size.length + size.new for size in sizes), default=0)
+        if self._context is not None and longest > self._context:
+            raise ModelError(
+                f"a prompt and its answer need {longest} tokens, the model takes {self._context}; "
+                "lower top_k, chunk_size or evidence_tokens"
+            )
+
+
+def _continuation(text: str, choice: str) -> str:
+    return choice if not text or text[-1].isspace() else f" {choice}"
+
+
+def _end_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Tokens that end a turn, by the model's generation settings and its tokenizer."""
+    settings = getattr(model, "generation_config", None)
+    configured = getattr(settings, "eos_token_id", None)
+    listed = configured if isinstance(configured, list) else [configured]
+    return frozenset(token for token in (*listed, tokenizer.eos_token_id) if token is not None)
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])

@@ -1,0 +1,1 @@
+"""Where a model's weights go, and how large a batch may be: pure functions."""

@@ -1,0 +1,219 @@
+"""Where a model goes: decisions as pure functions of what the machine has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from argo_ml.models.placement.batch_memory import FEWEST_TOKENS, fitting_tokens, within_bounds
+
+GB = 10**9
+BATCH_RESERVE_GB = 1
+"""Kept free on every GPU for batches."""
+EMBEDDER_RESERVE_GB = 1
+"""Kept free on the first GPU beside that, for the embedding model. With both, the original study's
+10 GB and 11 GB come out for two cards of 12 GB."""
+CPU_LIMIT_GB = 30
+"""Most memory of the CPU while weights are read, the original study's."""
+ALONE_SHARE = 0.5
+"""A model whose weights need at most this share of one GPU's free memory is not spread over the
+GPUs that were named, since the layers of a spread model wait for one another."""
+N_HALVINGS = 7
+"""Steps of the search for equal shares: to within a hundredth."""
+ITEM_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A GPU: its id, memory in bytes, and name."""
+
+    index: int
+    free_bytes: int
+    total_bytes: int
+    name: str = "GPU"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a plan puts on one GPU; ``limit_bytes`` is the most that weights may take of it."""
+
+    device: Device
+    limit_bytes: int
+    weight_bytes: int
+    n_layers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where the weights go and how much a batch may hold; no ``uses`` for the CPU.
+
+    ``device_map`` and ``max_memory`` are what ``from_pretrained`` takes; ``batch_tokens`` is 0
+    where not even a single prompt has room.
+    """
+
+    uses: tuple[Use, ...]
+    device_map: Mapping[str, int | str]
+    weight_bytes: int
+    batch_tokens: int
+    fits: bool
+
+    @property
+    def max_memory(self) -> dict[int | str, str]:
+        """Limits as Accelerate spells them, that of the CPU last."""
+        limits: dict[int | str, str] = {
+            use.device.index: f"{use.limit_bytes // GB}GB" for use in self.uses
+        }
+        return {**limits, "cpu": f"{CPU_LIMIT_GB}GB"}
+
+
+class Weights(Protocol):
+    """A model's weights, as far as placing them needs to know."""
+
+    @property
+    def n_parameters(self) -> int: ...
+
+    @property
+    def weight_bytes(self) -> int: ...
+
+    @property
+    def n_layers(self) -> int: ...
+
+    def split(self, limits: Mapping[int, int]) -> dict[str, int | str]:
+        """A device map within these bytes by GPU; what is too much is mapped to ``disk``."""
+
+    def bytes_by_device(self, device_map: Mapping[str, int | str]) -> dict[int | str, int]: ...
+
+    def layers_by_device(self, device_map: Mapping[str, int | str]) -> dict[int | str, int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What is to be placed: a model's skeleton, its configuration and precision.
+
+    ``prefix_bytes`` is the memory for prompts' beginnings, kept where their layers are.
+    """
+
+    skeleton: Weights
+    config: Any
+    precision: str
+    prefix_bytes: int = 0
+
+
+def choose_precision(precision: str, on_gpu: bool, has_bfloat16: bool) -> str:
+    """auto: float32 on the CPU, bfloat16 on GPUs that have it, else float16."""
+    if precision != "auto":
+        return precision
+    if not on_gpu:
+        return "float32"
+    return "bfloat16" if has_bfloat16 else "float16"
+
+
+def plan_cpu(demand: Demand, free_bytes: int) -> Plan:
+    """The plan without GPUs."""
+    weights = demand.skeleton.weight_bytes
+    left = free_bytes - weights - demand.prefix_bytes
+    item_bytes = ITEM_BYTES[demand.precision]
+    tokens = fitting_tokens(demand.config, item_bytes, left, demand.skeleton.n_layers)
+    return Plan((), {"": "cpu"}, weights, within_bounds(tokens), fits=weights <= free_bytes)
+
+
+def plan(demand: Demand, devices: Sequence[Device], may_choose: bool, less_gb: int = 0) -> Plan:
+    """Where a model goes on these GPUs, each with ``less_gb`` less than it could take.
+
+    With ``may_choose`` the fewest GPUs that suffice are used, those with most free memory first;
+    else all of them, unless one alone has plenty of room.
+    """
+    roomiest = roomiest_first(devices)
+    if may_choose:
+        sizes: Sequence[int] = range(1, len(devices) + 1)
+    else:
+        is_small = demand.skeleton.weight_bytes <= ALONE_SHARE * roomiest[0].free_bytes
+        sizes = (1, len(devices)) if is_small else (len(devices),)
+    found = [_on(demand, roomiest[:size], less_gb) for size in sizes]
+    return next((each for each in found if each.fits), found[-1])
+
+
+def fallbacks(demand: Demand, devices: Sequence[Device], may_choose: bool) -> Iterator[Plan]:
+    """Plans for the times when memory runs out in spite of the first one.
+
+    One GB less on every GPU, then with ``may_choose`` one more GPU each time.
+    """
+    first = plan(demand, devices, may_choose, less_gb=1)
+    if not first.fits:
+        return
+    yield first
+    if may_choose:
+        for size in range(len(first.uses) + 1, len(devices) + 1):
+            yield _on(demand, roomiest_first(devices)[:size], less_gb=1)
+
+
+def roomiest_first(devices: Sequence[Device]) -> list[Device]:
+    """By free memory, of equals the lowest id first."""
+    return sorted(devices, key=lambda device: (-device.free_bytes, device.index))
+
+
+def limits_gb(devices: Sequence[Device], less_gb: int = 0) -> dict[int, int]:
+    """Most GB of weights by GPU; the first one listed also holds the embedding model."""
+    first = devices[0].index
+    return {
+        device.index: max(
+            0,
+            device.free_bytes // GB
+            - BATCH_RESERVE_GB
+            - (EMBEDDER_RESERVE_GB if device.index == first else 0)
+            - less_gb,
+        )
+        for device in devices
+    }
+
+
+def _on(demand: Demand, chosen: Sequence[Device], less_gb: int) -> Plan:
+    devices = sorted(chosen, key=lambda device: device.index)
+    limits = {index: limit * GB for index, limit in limits_gb(devices, less_gb).items()}
+    device_map = _balanced(demand.skeleton, limits)
+    held = demand.skeleton.bytes_by_device(device_map)
+    layers = demand.skeleton.layers_by_device(device_map)
+    uses = tuple(
+        Use(device, limits[device.index], held.get(device.index, 0), layers.get(device.index, 0))
+        for device in devices
+    )
+    tokens = _batch_tokens(demand, uses) if set(held) <= set(limits) else 0
+    return Plan(
+        uses=uses,
+        device_map=device_map,
+        weight_bytes=demand.skeleton.weight_bytes,
+        batch_tokens=within_bounds(tokens) if tokens >= FEWEST_TOKENS else 0,
+        fits=tokens >= FEWEST_TOKENS,
+    )
+
+
+def _balanced(skeleton: Weights, limits: Mapping[int, int]) -> dict[str, int | str]:
+    """The smallest share of every GPU's limit that suffices, so that batches have room on all."""
+    found = skeleton.split(limits)
+    if not set(found.values()) <= set(limits):
+        return found
+    enough, too_little = 1.0, 0.0
+    for _ in range(N_HALVINGS):
+        share = (enough + too_little) / 2
+        tried = skeleton.split({index: int(limit * share) for index, limit in limits.items()})
+        if set(tried.values()) <= set(limits):
+            found, enough = tried, share
+        else:
+            too_little = share
+    return found
+
+
+def _batch_tokens(demand: Demand, uses: Sequence[Use]) -> int:
+    """What the GPU with the least room for its layers allows."""
+    found = []
+    for use in uses:
+        if not use.n_layers:
+            continue
+        is_first = use is uses[0]
+        prefixes = demand.prefix_bytes * use.n_layers // demand.skeleton.n_layers
+        reserved = EMBEDDER_RESERVE_GB * GB if is_first else 0
+        left = use.device.free_bytes - use.weight_bytes - reserved - prefixes
+        item_bytes = ITEM_BYTES[demand.precision]
+        found.append(fitting_tokens(demand.config, item_bytes, left, use.n_layers))
+    return min(found)

@@ -1,0 +1,30 @@
+"""Who is told how far something long is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Report = Callable[[str, int, int], None]
+"""Told what is counted (such as `EPISODES`), how many are finished, and of how many."""
+
+EPISODES = "episodes"
+PASSAGES = "passages"
+TRIALS = "trials"
+MODEL_SECONDS = "model seconds"
+"""Of the model's foretold time; not shown, but a better measure of what is left than episodes,
+which end together."""
+
+
+def unobserved(*counts: object) -> None:
+    """The observer of a caller who wants none."""
+
+
+def duration(seconds: float) -> str:
+    """Such as ``41 s``, ``5 min 06 s`` or ``2 h 10 min``; days from 48 hours on."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} days {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

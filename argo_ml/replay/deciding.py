@@ -1,0 +1,154 @@
+"""What policies decide about recorded questions, at every price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from argo_ml.calibration.plans import NONE, ONCE, SIZED, sized
+from argo_ml.calibration.record import Calibration
+from argo_ml.config import ReplaySpec
+from argo_ml.errors import ConfigError, DataError
+from argo_ml.mdp.process import MDPSpec, solve
+from argo_ml.policies import Policy, make_policy
+from argo_ml.policies.base import Decision, Look, State, looks_of
+from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.gates import Gate, Reading, Signal
+from argo_ml.policies.gates.base import make_gate
+from argo_ml.policies.oracle import Oracle
+from argo_ml.randomness import deferred_rng
+from argo_ml.replay.calibrating import HORIZON, Met
+from argo_ml.replay.needs import missing
+from argo_ml.replay.recorded import RecordedQuestion
+from argo_ml.replay.rows import Taken, question_row
+from argo_ml.results.records import PolicyTable, QuestionResult
+from argo_ml.sweep.cells import policy_table
+from argo_ml.types import Action, Question, StopReason
+
+SINGLE_PLANS = (NONE, ONCE, *SIZED)
+"""What a policy that decides once can come to, the cheapest first."""
+
+KnownRows = dict[tuple[str, Taken], QuestionResult]
+"""By question and what was taken, but for the price."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedCell:
+    """One policy at one price, and what it took and came to for every question."""
+
+    strategy: str
+    retrieval_cost: float
+    policy: Policy
+    table: PolicyTable
+    taken: tuple[Taken, ...]
+    rows: tuple[QuestionResult, ...]
+
+
+def decide_all(
+    policies: Sequence[str], spec: ReplaySpec, calibration: Calibration, tested: Sequence[Met]
+) -> list[DecidedCell]:
+    """By policy, then by price ascending. Raises `DataError` where a chosen outcome is missing."""
+    prices = sorted(spec.retrieval_costs)
+    return [
+        cell
+        for name in policies
+        for cell in _decide_policy(name, prices, spec, calibration, tested)
+    ]
+
+
+def _decide_policy(
+    name: str,
+    prices: Sequence[float],
+    spec: ReplaySpec,
+    calibration: Calibration,
+    tested: Sequence[Met],
+) -> Iterator[DecidedCell]:
+    policy: Policy | None = None
+    known: KnownRows = {}
+    for price in prices:
+        solution = solve(MDPSpec(retrieval_cost=price, mu=spec.mu))
+        context = PolicyContext(
+            solution, max_steps=HORIZON, gate_budget=spec.gate_budget, calibration=calibration
+        )
+        policy = policy_at(name, context, policy)
+        taken = take_all(policy, tested, spec.seed, spec.mu * price)
+        rows = []
+        for met, each in zip(tested, taken, strict=True):
+            _check_recorded(met.recorded, each, f"{name} chose at retrieval_cost={price:g}")
+            rows.append(_row(met.recorded, each, price, known))
+        table = policy_table(solution, policy)
+        yield DecidedCell(name, price, policy, table, taken, tuple(rows))
+
+
+def _check_recorded(recorded: RecordedQuestion, taken: Taken, who: str) -> None:
+    if taken.plan not in recorded.outcomes and not taken.abstains:
+        raise DataError(missing(recorded, taken.plan, who))
+
+
+def _row(
+    recorded: RecordedQuestion, taken: Taken, price: float, known: KnownRows
+) -> QuestionResult:
+    key = recorded.id, taken
+    if key not in known:
+        known[key] = question_row(recorded, taken)
+    row = known[key]
+    return row.model_copy(update={"cost": price}) if row.actions else row
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A signal that reads every question once."""
+
+    signal: Signal
+    readings: dict[str, Reading] = field(default_factory=dict, compare=False)
+
+    def looks(self, question: Question) -> frozenset[Look]:
+        return self.signal.looks(question)
+
+    def read(self, state: State) -> Reading:
+        key = state.question.id
+        if key not in self.readings:
+            self.readings[key] = self.signal.read(state)
+        return self.readings[key]
+
+
+def policy_at(name: str, context: PolicyContext, elsewhere: Policy | None) -> Policy:
+    """The policy at the price of ``context``; ``elsewhere`` is the same at another price.
+
+    What a gate reads does not depend on the price, so that only its threshold is chosen anew.
+    """
+    if isinstance(elsewhere, Gate):
+        return make_gate(context, elsewhere.signal, elsewhere.calibration_scores)
+    policy = make_policy(name, context)
+    return replace(policy, signal=Remembered(policy.signal)) if isinstance(policy, Gate) else policy
+
+
+def take_all(policy: Policy, tested: Sequence[Met], seed: int, price: float) -> tuple[Taken, ...]:
+    """``price`` is what a retrieval costs in accuracy. Raises `ConfigError` for another action."""
+    if isinstance(policy, Oracle):
+        return tuple(Taken(best_plan(met.recorded, price)) for met in tested)
+    looks = looks_of(policy)
+    taken = []
+    for met in tested:
+        state = met.state
+        decision = policy.decide(state, deferred_rng(seed, state.question.id, 0, "policy"))
+        looked, abstains = Look.ANSWER in looks(state), decision.stop_reason is StopReason.ABSTAIN
+        taken.append(Taken(_plan(decision), decision.expected, looked, abstains))
+    return tuple(taken)
+
+
+def _plan(decision: Decision) -> str:
+    if decision.action is Action.STOP:
+        return NONE
+    if decision.action is not Action.RETRIEVE or decision.query is not None:
+        raise ConfigError(f"action={decision.action.value}: no such outcome is recorded")
+    return ONCE if decision.top_k is None else sized(decision.top_k)
+
+
+def best_plan(recorded: RecordedQuestion, price: float) -> str:
+    """Of the largest utility among all that are recorded; of equals the cheapest."""
+
+    def utility(plan: str) -> float:
+        return recorded.outcomes[plan].correct - price * (plan != NONE)
+
+    return max((plan for plan in SINGLE_PLANS if plan in recorded.outcomes), key=utility)

@@ -1,0 +1,141 @@
+"""A replay as the results of a sweep, evaluated as a sweep is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from argo_ml.config import ReplaySpec
+from argo_ml.datasets.answers import floors
+from argo_ml.datasets.sampling import digest
+from argo_ml.evaluation.calibration_metrics import calibration_metrics
+from argo_ml.evaluation.protocol import evaluate
+from argo_ml.evaluation.record import Evaluation
+from argo_ml.mdp.process import MDPSpec
+from argo_ml.policies.gates import Gate
+from argo_ml.policies.gates.graded import Graded
+from argo_ml.replay.deciding import DecidedCell
+from argo_ml.replay.recorded import RecordedQuestion
+from argo_ml.replay.replaying import Replay
+from argo_ml.results.metrics import cell_metrics
+from argo_ml.results.records import CellResult, Results
+from argo_ml.tracking.stores import without_password
+
+UNNAMED = "an unnamed model"
+NOT_RECORDED = (
+    "Calls, tokens and failed retrievals are not recorded: in this replay calls and tokens count "
+    "as 0, and every retrieval as one that found something."
+)
+EXPLORED = ("delta_r", "delta_p", "p_s")
+"""What a calibration measures of further steps, which a replay knows nothing of."""
+
+
+def results(found: Replay, spec: ReplaySpec, run_id: str, child_ids: Sequence[str]) -> Results:
+    """``child_ids`` are the runs of the cells, in their order."""
+    questions = found.questions
+    digests = {
+        "questions_digest": digest(questions),
+        "outcomes_digest": _outcomes_digest(found),
+        "calibration_digest": found.calibration.digest,
+    }
+    return Results(
+        sweep_id=run_id,
+        spec=described(spec),
+        digests=digests,
+        floors=floors(questions),
+        strategies=tuple(dict.fromkeys(cell.strategy for cell in found.cells)),
+        prices=tuple(sorted(spec.retrieval_costs)),
+        cells=tuple(
+            _cell_result(cell, spec, digests, child_id)
+            for cell, child_id in zip(found.cells, child_ids, strict=True)
+        ),
+    )
+
+
+def described(spec: ReplaySpec) -> dict[str, Any]:
+    """The spec, and what an evaluation asks the spec of a sweep for."""
+    return {
+        **recorded(spec),
+        "dataset": Path(spec.outcomes).stem,
+        "difficulty": "all",
+        "model": spec.model or UNNAMED,
+        "reason_cost": MDPSpec(retrieval_cost=1.0).reason_cost,
+    }
+
+
+def recorded(spec: ReplaySpec) -> dict[str, Any]:
+    """The spec's fields as a run keeps them: without the password of the store."""
+    values = spec.model_dump(mode="json")
+    return {**values, "tracking_uri": without_password(spec.tracking_uri)}
+
+
+def _outcomes_digest(found: Replay) -> str:
+    """SHA-256 of all that is recorded of both parts, in order, wherever it stands."""
+    parts = [
+        [replace(met.recorded, place="") for met in part]
+        for part in (found.calibrating, found.tested)
+    ]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _cell_result(
+    cell: DecidedCell, spec: ReplaySpec, digests: Mapping[str, str], run_id: str
+) -> CellResult:
+    decided_by = [cell.strategy, cell.retrieval_cost, spec.mu, spec.gate_budget, spec.seed]
+    content = json.dumps([decided_by, digests], sort_keys=True)
+    return CellResult(
+        cell_id=hashlib.sha256(content.encode()).hexdigest()[:16],
+        run_id=run_id,
+        strategy=cell.strategy,
+        retrieval_cost=cell.retrieval_cost,
+        metrics=cell_metrics(cell.rows, spec.mu, cell.table),
+        policy=cell.table,
+        questions=cell.rows,
+    )
+
+
+def judge(found: Replay, made: Results) -> Evaluation:
+    scores = {
+        cell.strategy: cell.policy.calibration_scores
+        for cell in found.cells
+        if isinstance(cell.policy, (Gate, Graded))
+    }
+    metrics = {
+        name: value
+        for name, value in calibration_metrics(found.calibration).items()
+        if not name.startswith(EXPLORED)
+    }
+    evaluation = evaluate(made, gate_scores=scores, calibration_metrics=metrics)
+    return evaluation.model_copy(update={"doubts": (*evaluation.doubts, NOT_RECORDED)})
+
+
+def predictions(found: Replay) -> Iterator[dict[str, Any]]:
+    """One line per policy and question; what was decided and whether it is right are by price."""
+    for policy, group in groupby(found.cells, lambda cell: cell.strategy):
+        cells = list(group)
+        for index, met in enumerate(found.tested):
+            yield _prediction(policy, met.recorded, cells, index)
+
+
+def _prediction(
+    policy: str, recorded: RecordedQuestion, cells: Sequence[DecidedCell], index: int
+) -> dict[str, Any]:
+    """``score`` and ``confidence`` are of the closed-book answer, the same at all prices."""
+    expected = cells[0].taken[index].expected
+    confidence = expected.confidence
+    if confidence is None:
+        confidence = max(recorded.probabilities, default=None)
+    by_price = {f"{cell.retrieval_cost:g}": cell for cell in cells}
+    return {
+        "id": recorded.id,
+        "policy": policy,
+        "score": expected.score,
+        "confidence": confidence,
+        "decision": {price: cell.taken[index].decision for price, cell in by_price.items()},
+        "correct": {price: cell.rows[index].correct for price, cell in by_price.items()},
+    }

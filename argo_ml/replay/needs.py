@@ -1,0 +1,134 @@
+"""Which policies can be replayed, and which recorded fields each of them needs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from argo_ml.calibration.plans import NONE, SIZED
+from argo_ml.config import suggest
+from argo_ml.errors import ConfigError, DataError
+from argo_ml.replay.recorded import RecordedQuestion
+from argo_ml.replay.splitting import Parts
+
+Lack = Callable[[RecordedQuestion], str]
+"""The field of the closed-book answer that a policy needs of a question and lacks, else empty."""
+
+logger = logging.getLogger(__name__)
+
+
+def _nothing(recorded: RecordedQuestion) -> str:
+    return ""
+
+
+def _of_draft(mean: str) -> Lack:
+    """A mean over the tokens of the draft, or probabilities of the choices."""
+
+    def lack(recorded: RecordedQuestion) -> str:
+        signals = recorded.signals if recorded.question.choices else recorded.draft
+        is_known = bool(recorded.probabilities) or signals.has(mean)
+        return "" if is_known else _instead(recorded, mean)
+
+    return lack
+
+
+def _samples(recorded: RecordedQuestion) -> str:
+    if recorded.question.choices:
+        return _of_answer(recorded)
+    return "" if recorded.samples else "samples"
+
+
+def _of_answer(recorded: RecordedQuestion) -> str:
+    """What p-hat is fitted on."""
+    is_known = bool(recorded.probabilities) or recorded.signals.has("logprob")
+    return "" if is_known else _instead(recorded, "logprob")
+
+
+def _estimate(recorded: RecordedQuestion) -> str:
+    """p-hat itself, or what it is fitted on."""
+    return _of_answer(recorded) if recorded.confidence is None else ""
+
+
+def _instead(recorded: RecordedQuestion, mean: str) -> str:
+    """What to record: of choices their probabilities, which say more than a mean."""
+    return "probabilities" if recorded.question.choices else mean
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a policy needs beside the outcomes without and with a retrieval, which every line has.
+
+    ``plans`` are the further outcomes that it chooses among; ``embeds`` says whether it reads the
+    question's embedding.
+    """
+
+    lack: Lack = _nothing
+    plans: tuple[str, ...] = ()
+    embeds: bool = False
+
+
+NEEDS: Mapping[str, Need] = {
+    "never": Need(),
+    "single": Need(),
+    "oracle": Need(),
+    "entropy_gate": Need(_of_draft("entropy")),
+    "margin_gate": Need(_of_draft("margin")),
+    "variance_gate": Need(_samples),
+    "max_prob_gate": Need(_estimate, embeds=True),
+    "graded": Need(_estimate, SIZED, embeds=True),
+    "benefit_gate": Need(_of_answer, embeds=True),
+    "skr_knn": Need(embeds=True),
+    "question_only": Need(embeds=True),
+}
+"""The policies that decide once."""
+
+
+def check_replayable(policies: Sequence[str]) -> None:
+    """Raises `ConfigError` for a policy that does not decide once."""
+    for policy in policies:
+        if policy not in NEEDS:
+            raise ConfigError(
+                f"policy {policy!r} is none that decides once{suggest(policy, NEEDS)}"
+            )
+
+
+def choose_policies(wanted: Sequence[str], parts: Parts) -> tuple[str, ...]:
+    """Those that are wanted; without a wish all that the data has everything for.
+
+    Raises `DataError` naming line, field and policy where a wanted one lacks something. Of its
+    further outcomes it needs on the questions that are tested on only those that it chooses.
+    """
+    if not wanted:
+        return tuple(policy for policy in NEEDS if _is_possible(policy, parts))
+    for policy in wanted:
+        lack = next(chain(_fields(policy, parts.all), _plans(policy, parts.calibration)), "")
+        if lack:
+            raise DataError(lack)
+    return tuple(wanted)
+
+
+def _is_possible(policy: str, parts: Parts) -> bool:
+    lack = next(chain(_fields(policy, parts.all), _plans(policy, parts.all)), "")
+    if lack:
+        logger.info("%s is left out: %s", policy, lack)
+    return not lack
+
+
+def _fields(policy: str, questions: Sequence[RecordedQuestion]) -> Iterator[str]:
+    for recorded in questions:
+        lack = NEEDS[policy].lack(recorded)
+        if lack:
+            yield missing(recorded, f"{NONE}.{lack}", f"{policy} needs")
+
+
+def _plans(policy: str, questions: Sequence[RecordedQuestion]) -> Iterator[str]:
+    for recorded in questions:
+        for plan in NEEDS[policy].plans:
+            if plan not in recorded.outcomes:
+                yield missing(recorded, plan, f"{policy} needs")
+
+
+def missing(recorded: RecordedQuestion, name: str, why: str) -> str:
+    return f"{recorded.place}: outcomes.{name} is missing, which {why}"

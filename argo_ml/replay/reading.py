@@ -1,0 +1,163 @@
+"""Reads a file of outcomes: JSON Lines, one question a line (docs/replay.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from argo_ml.datasets.answers import grade
+from argo_ml.datasets.jsonl import parse_question
+from argo_ml.datasets.lines import LineError, parse_lines
+from argo_ml.errors import DataError
+from argo_ml.replay.recorded import RecordedOutcome, RecordedQuestion
+from argo_ml.results.text_signals import Fields, TextSignals
+from argo_ml.types import Answer, Question
+
+SUM_TOLERANCE = 0.01
+"""By how much probabilities may miss a sum of 1: what rounding to a few digits does."""
+SHOWN = 40
+"""Characters of a bad value that an error shows."""
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class OutcomeFields(Fields):
+    """An answer under some plan; ``correct`` says whether it is right where that is known."""
+
+    answer: Any
+    correct: bool | None = None
+    probabilities: list[Probability] | None = None
+
+
+class ClosedBookFields(OutcomeFields, TextSignals):
+    """The answer without retrieval, and how sure it looked."""
+
+    samples: list[str] | None = Field(None, min_length=2)
+    draft: TextSignals | None = None
+    confidence: Probability | None = None
+
+
+class OutcomesFields(Fields):
+    none: ClosedBookFields
+    retrieve: OutcomeFields
+    retrieve_1: OutcomeFields | None = None
+    retrieve_5: OutcomeFields | None = None
+    multi: OutcomeFields | None = None
+
+
+class LineFields(Fields):
+    """What a line has beside the question."""
+
+    outcomes: OutcomesFields
+    split: Literal["calibration", "tune", "test", "all"] | None = None
+
+
+def read_outcomes(path: Path, parameter: str) -> tuple[RecordedQuestion, ...]:
+    """All lines. Raises `DataError` naming the ``parameter``, file, line and field of a bad one."""
+    given = f"{parameter}={path}"
+    parsed = parse_lines(path, partial(_recorded, given=given), parameter)
+    if parsed.rejected:
+        first, *others = parsed.rejected
+        more = f"; and {len(others)} more" if others else ""
+        raise DataError(f"{given}: line {first.line}: {first.reason}{more}")
+    if not parsed.values:
+        raise DataError(f"{given}: is empty; give one question a line")
+    _check_ids(parsed.values)
+    return parsed.values
+
+
+def _check_ids(recorded: Sequence[RecordedQuestion]) -> None:
+    seen: set[str] = set()
+    for each in recorded:
+        if each.id in seen:
+            raise DataError(f"{each.place}: repeats id {each.id!r}")
+        seen.add(each.id)
+
+
+def _recorded(value: object, number: int, given: str) -> RecordedQuestion:
+    question = parse_question(value, number)
+    assert isinstance(value, dict)
+    if value.get("id") in (None, ""):
+        raise LineError("id is missing")
+    fields = _fields(value)
+    none = fields.outcomes.none
+    outcomes = {
+        plan: _outcome(question, plan, found)
+        for plan in OutcomesFields.model_fields
+        if (found := getattr(fields.outcomes, plan)) is not None
+    }
+    signals = TextSignals(**{name: getattr(none, name) for name in TextSignals.model_fields})
+    return RecordedQuestion(
+        place=f"{given}: line {number}",
+        question=question,
+        outcomes=outcomes,
+        signals=signals,
+        draft=none.draft or signals,
+        samples=tuple(none.samples or ()),
+        confidence=none.confidence,
+        split=fields.split or "",
+    )
+
+
+def _fields(value: dict[str, Any]) -> LineFields:
+    wanted = {name: value[name] for name in LineFields.model_fields if name in value}
+    try:
+        return LineFields.model_validate(wanted)
+    except ValidationError as error:
+        raise LineError(_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    name, message = ".".join(map(str, problem["loc"])), problem["msg"]
+    if problem["type"] == "missing":
+        return f"{name} is missing"
+    if problem["type"] == "extra_forbidden":
+        return f"{name} is unknown; the fields are in docs/replay.md"
+    if problem["type"] == "model_type":
+        return f"{name} is not an object"
+    return f"{name}={str(problem['input'])[:SHOWN]}: {message[0].lower()}{message[1:]}"
+
+
+def _outcome(question: Question, plan: str, fields: OutcomeFields) -> RecordedOutcome:
+    name = f"outcomes.{plan}"
+    probabilities = tuple(fields.probabilities or ())
+    _check_probabilities(question, probabilities, f"{name}.probabilities")
+    answer = _answer(question, fields.answer, f"{name}.answer")
+    graded = grade(question, answer)
+    if fields.correct is not None:
+        graded = replace(graded, correct=fields.correct)
+        # Who has called it right has read it.
+        answer = replace(answer, parsed=answer.parsed or fields.correct)
+    return RecordedOutcome(answer, graded, probabilities)
+
+
+def _check_probabilities(question: Question, found: Sequence[float], name: str) -> None:
+    if not found:
+        return
+    if len(found) != len(question.choices):
+        raise LineError(f"{name} has {len(found)} values for {len(question.choices)} choices")
+    if abs(sum(found) - 1.0) > SUM_TOLERANCE:
+        raise LineError(f"{name} add up to {sum(found):.3f}, not to 1")
+
+
+def _answer(question: Question, given: object, name: str) -> Answer:
+    """An answer to choices is the text of one or its index; another text could not be read."""
+    if isinstance(given, bool) or not isinstance(given, (str, int, float)):
+        raise LineError(f"{name} is neither a text nor a number")
+    if not question.choices:
+        text = str(given).strip()
+        return Answer(text, parsed=bool(text))
+    if isinstance(given, str):
+        text = given.strip()
+        if text not in question.choices:
+            return Answer(text, parsed=False)
+        return Answer(text, question.choices.index(text))
+    if given not in range(len(question.choices)):
+        raise LineError(f"{name}={given} is not an index of its {len(question.choices)} choices")
+    return Answer(question.choices[int(given)], int(given))

@@ -1,0 +1,71 @@
+"""Recorded outcomes in, what every policy would have decided out; no language model is asked."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from argo_ml.calibration.record import Calibration
+from argo_ml.config import ReplaySpec
+from argo_ml.corpus.cached_embedding import CachingEmbedder
+from argo_ml.corpus.embedding import load_embedder
+from argo_ml.models.cache.store import CallCache
+from argo_ml.replay.calibrating import Met, Vectors, calibrate, meet
+from argo_ml.replay.deciding import DecidedCell, decide_all
+from argo_ml.replay.needs import NEEDS, choose_policies
+from argo_ml.replay.splitting import Parts, read_parts
+from argo_ml.types import Question
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """``calibrating`` are the questions that ``calibration`` is of.
+
+    ``cells`` are by policy, then by price, each of all tested questions.
+    """
+
+    calibrating: tuple[Met, ...]
+    tested: tuple[Met, ...]
+    calibration: Calibration
+    cells: tuple[DecidedCell, ...]
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """Those tested on."""
+        return tuple(met.recorded.question for met in self.tested)
+
+
+def replay(spec: ReplaySpec) -> Replay:
+    """Calibrate on one part of the questions and decide about the other.
+
+    Raises `DataError` naming line and field of what cannot be used.
+    """
+    parts = read_parts(spec)
+    policies = choose_policies(spec.policies, parts)
+    logger.info(
+        "%d questions to calibrate on, %d to test on; policies: %s",
+        len(parts.calibration),
+        len(parts.test),
+        ", ".join(policies),
+    )
+    embeds = any(NEEDS[policy].embeds for policy in policies)
+    vectors, means = _vectors(spec, parts) if embeds else {}, parts.means
+    calibrating, tested = (
+        tuple(meet(recorded, means, vectors) for recorded in part)
+        for part in (parts.calibration, parts.test)
+    )
+    calibration = calibrate(calibrating, tested, {"embedding_model": spec.embedding_model})
+    cells = decide_all(policies, spec, calibration, tested)
+    return Replay(calibrating, tested, calibration, tuple(cells))
+
+
+def _vectors(spec: ReplaySpec, parts: Parts) -> Vectors:
+    """As a sweep embeds questions, and from its cache where it has."""
+    embedder = CachingEmbedder(
+        load_embedder(spec.embedding_model, spec.cache_path), CallCache(spec.calls_path)
+    )
+    texts = list(dict.fromkeys(recorded.question.text for recorded in parts.all))
+    rows = embedder.embed_queries(texts)
+    return {text: tuple(map(float, row)) for text, row in zip(texts, rows, strict=True)}

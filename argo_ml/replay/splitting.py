@@ -1,0 +1,106 @@
+"""Which of the recorded questions calibrate, and which are tested on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from argo_ml.calibration.building import check_size
+from argo_ml.config import ReplaySpec
+from argo_ml.errors import DataError
+from argo_ml.randomness import derived_rng
+from argo_ml.replay.reading import read_outcomes
+from argo_ml.replay.recorded import RecordedQuestion
+from argo_ml.results.text_signals import MEANS
+
+CALIBRATION = "calibration"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Questions to calibrate on, and others to test on."""
+
+    calibration: tuple[RecordedQuestion, ...]
+    test: tuple[RecordedQuestion, ...]
+
+    @property
+    def all(self) -> tuple[RecordedQuestion, ...]:
+        return (*self.calibration, *self.test)
+
+    @property
+    def means(self) -> frozenset[str]:
+        """The signals that every answer has, but for those whose choices have probabilities.
+
+        One that only some have would tell them apart by what was recorded.
+        """
+        texts = [each for each in self.all if not each.probabilities]
+        return frozenset(name for name in MEANS if all(each.signals.has(name) for each in texts))
+
+
+def read_parts(spec: ReplaySpec) -> Parts:
+    """The files decide, else the field ``split``, else a hash of each id and the seed.
+
+    Raises `DataError` for a bad line, an id of both parts, and too few questions.
+    """
+    outcomes = read_outcomes(Path(spec.outcomes).expanduser(), "outcomes")
+    if spec.calibration_outcomes:
+        path = Path(spec.calibration_outcomes).expanduser()
+        parts = Parts(read_outcomes(path, "calibration_outcomes"), outcomes)
+    else:
+        parts = _parted(spec, outcomes)
+    _check(parts)
+    return _with_whole_confidences(parts)
+
+
+def _parted(spec: ReplaySpec, outcomes: Sequence[RecordedQuestion]) -> Parts:
+    if any(each.split for each in outcomes):
+        for each in outcomes:
+            if not each.split:
+                raise DataError(f"{each.place}: split is missing, which other lines have")
+        chosen = [each.split == CALIBRATION for each in outcomes]
+    else:
+        chosen = [_draw(spec.seed, each.id) < spec.calibration_share for each in outcomes]
+    pairs = list(zip(outcomes, chosen, strict=True))
+    return Parts(
+        tuple(each for each, calibrates in pairs if calibrates),
+        tuple(each for each, calibrates in pairs if not calibrates),
+    )
+
+
+def _draw(seed: int, question_id: str) -> float:
+    return derived_rng(seed, question_id, "replay").random()
+
+
+def _check(parts: Parts) -> None:
+    check_size(len(parts.calibration))
+    if not parts.test:
+        raise DataError("all questions calibrate, so that none is left to test on")
+    calibrating = {each.id for each in parts.calibration}
+    shared = [each for each in parts.test if each.id in calibrating]
+    if shared:
+        raise DataError(
+            f"{shared[0].place}: id {shared[0].id!r} is among the calibration's, and so are "
+            f"{len(shared) - 1} others; test on other questions"
+        )
+
+
+def _with_whole_confidences(parts: Parts) -> Parts:
+    """Without recorded confidences unless every question has one."""
+    lacking = [each for each in parts.all if each.confidence is None]
+    if not lacking or len(lacking) == len(parts.all):
+        return parts
+    logger.warning(
+        "%s: outcomes.none.confidence is missing, so that those of the other lines are left out "
+        "and p-hat is fitted",
+        lacking[0].place,
+    )
+    return Parts(
+        *(
+            tuple(replace(each, confidence=None) for each in part)
+            for part in (parts.calibration, parts.test)
+        )
+    )

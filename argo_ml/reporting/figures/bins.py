@@ -1,0 +1,85 @@
+"""Was it as strategies believed: confidence against share right, expected against real gain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from argo_ml.evaluation.record import Evaluation, GainBin, ReliabilityPoint
+from argo_ml.reporting.figures.strategy_styles import looks
+from argo_ml.reporting.figures.style import new_figure
+from argo_ml.results.records import Results
+
+MOST_PANELS = 6
+COLUMNS = 3
+ELSEWHERE = "#17508f"
+"""Color of what is no strategy of the evaluation."""
+
+Bin = TypeVar("Bin", ReliabilityPoint, GainBin)
+
+
+def reliability(evaluation: Evaluation, results: Results) -> Figure | None:
+    """The first six strategies that have confidences."""
+    figure = _panels(evaluation, evaluation.reliability, _draw_reliability)
+    if figure is None:
+        return None
+    for axes in figure.axes:
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1)
+    figure.supxlabel("confidence in the answer given", fontsize=10)
+    figure.supylabel("share of right answers", fontsize=10)
+    return figure
+
+
+def gains(evaluation: Evaluation, results: Results) -> Figure | None:
+    """The first six strategies that expect gains."""
+    by_strategy: dict[str, list[GainBin]] = {}
+    for each in evaluation.gains:
+        by_strategy.setdefault(each.strategy, []).append(each)
+    figure = _panels(evaluation, by_strategy, _draw_gains)
+    if figure is None:
+        return None
+    figure.supxlabel("expected gain of the action over stopping", fontsize=10)
+    figure.supylabel("realised gain", fontsize=10)
+    return figure
+
+
+def _panels(
+    evaluation: Evaluation,
+    by_strategy: Mapping[str, Sequence[Bin]],
+    draw: Callable[[Axes, Sequence[Bin], str], None],
+) -> Figure | None:
+    """One panel per strategy that has bins, all with the same axes."""
+    shown = [name for name, found in by_strategy.items() if found][:MOST_PANELS]
+    if not shown:
+        return None
+    columns = min(COLUMNS, len(shown))
+    n_lines = -(-len(shown) // columns)
+    figure = new_figure(width=max(4.4, 3.3 * columns), height=0.5 + 3.1 * n_lines)
+    grid = figure.subplots(n_lines, columns, sharex=True, sharey=True, squeeze=False).flat
+    styles = looks(evaluation)
+    for axes, name in zip(grid, shown, strict=False):
+        bins = by_strategy[name]
+        axes.axline((0, 0), slope=1, color="#888888", linewidth=1.0, linestyle="--")
+        draw(axes, bins, styles[name].color if name in styles else ELSEWHERE)
+        axes.set_title(f"{name}, n = {sum(each.n for each in bins)}")
+    for unused in list(grid)[len(shown) :]:
+        unused.remove()
+    return figure
+
+
+def _draw_reliability(axes: Axes, bins: Sequence[ReliabilityPoint], color: str) -> None:
+    at = [each.confidence for each in bins]
+    axes.vlines(at, [each.low for each in bins], [each.high for each in bins], color=color)
+    axes.plot(at, [each.accuracy for each in bins], "o-", color=color, markersize=4, linewidth=0.9)
+
+
+def _draw_gains(axes: Axes, bins: Sequence[GainBin], color: str) -> None:
+    at = [each.expected for each in bins]
+    low, high = ([getattr(each.realised, end) for each in bins] for end in ("low", "high"))
+    axes.axhline(0, color="#aaaaaa", linewidth=0.8)
+    axes.vlines(at, low, high, color=color)
+    axes.plot(at, [each.realised.mean for each in bins], "o", color=color, markersize=4)

@@ -1,0 +1,74 @@
+"""What each strategy did for easy and for hard questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from argo_ml.evaluation.record import ByDifficulty, Evaluation
+from argo_ml.reporting.figures.style import legend_below, new_figure
+from argo_ml.results.records import Results
+
+
+def middle_price(evaluation: Evaluation) -> float:
+    """What stands for all prices where there is room for one; of an even number the higher."""
+    return sorted(evaluation.prices)[len(evaluation.prices) // 2]
+
+
+def actions_by_difficulty(evaluation: Evaluation, results: Results) -> Figure | None:
+    """Mean retrievals and reasoning steps at the middle price; a panel per difficulty."""
+    price = middle_price(evaluation)
+    rows = [row for row in evaluation.by_difficulty if row.retrieval_cost == price]
+    if not rows:
+        return None
+    difficulties = list(dict.fromkeys(row.difficulty for row in rows))
+    strategies = list(dict.fromkeys(row.strategy for row in rows))
+    figure = new_figure(
+        width=max(6.4, 2.0 + 2.8 * len(difficulties)), height=1.4 + 0.27 * len(strategies)
+    )
+    panels = figure.subplots(1, len(difficulties), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, difficulty in zip(panels, difficulties, strict=True):
+        found = [row for row in rows if row.difficulty == difficulty]
+        _draw(axes, found, strategies)
+        axes.set_title(f"{difficulty}, n = {max(row.n for row in found)}; numbers: accuracy")
+        axes.set_xlabel(f"actions per question at $c_r$ = {price:.4g}")
+    panels[0].set_yticks(range(len(strategies)), strategies)
+    panels[0].invert_yaxis()
+    legend_below(figure)
+    return figure
+
+
+def _draw(axes: Axes, rows: Sequence[ByDifficulty], strategies: Sequence[str]) -> None:
+    at = [strategies.index(row.strategy) for row in rows]
+    retrievals = [row.retrieve for row in rows]
+    axes.barh(
+        at,
+        retrievals,
+        label="retrievals",
+        color="#2166ac",
+        edgecolor="black",
+        linewidth=0.5,
+    )
+    axes.barh(
+        at,
+        [row.reason for row in rows],
+        left=retrievals,
+        label="reasoning steps",
+        color="#f4b183",
+        edgecolor="black",
+        linewidth=0.5,
+        hatch="///",
+    )
+    for height, row in zip(at, rows, strict=True):
+        axes.annotate(
+            f"{row.accuracy:.2f}",
+            (row.retrieve + row.reason, height),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7,
+        )
+    axes.grid(axis="y", visible=False)
+    axes.margins(x=0.12, y=0.02)

@@ -1,0 +1,1 @@
+"""What a question, a cell and a sweep came to."""

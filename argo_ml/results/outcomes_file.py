@@ -1,0 +1,191 @@
+"""Writes what a sweep or a calibration knows of outcomes, as `argo-ml replay` reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from argo_ml.calibration.building import ROOT, Explored
+from argo_ml.calibration.plans import MULTI, NONE, ONCE, SIZED, sized
+from argo_ml.config import CellSpec
+from argo_ml.engine import Finished
+from argo_ml.pipeline.probing import choice_probabilities
+from argo_ml.results.records import QuestionResult
+from argo_ml.results.shard import ShardRecord
+from argo_ml.results.text_signals import seen_first
+from argo_ml.state import AnswerNow
+from argo_ml.types import Action, Answer, Question, StopReason
+
+FILE = "outcomes.jsonl"
+CLOSED_BOOK, RETRIEVED = "never", "single"
+"""Strategies whose answers are those without retrieval and with one."""
+ESTIMATING = ("max_prob_gate", "graded", "benefit_gate", "argo_calibrated", "argo_fitted")
+"""Strategies whose confidence is p-hat."""
+Line = dict[str, Any]
+
+
+def write_lines(path: Path, lines: Iterable[Line]) -> None:
+    """Add them to the file; without any there is none."""
+    texts = [json.dumps(line, ensure_ascii=False) + "\n" for line in lines]
+    if texts:
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One question under one cell: its trajectory's line and its row."""
+
+    strategy: str
+    line: Mapping[str, Any]
+    row: QuestionResult
+
+
+def sweep_lines(record: ShardRecord, cells: Mapping[str, CellSpec]) -> Iterator[Line]:
+    """One line per question of a shard; none where either of the two plain strategies is missing.
+
+    ``cells`` are by id; they differ in strategy and price.
+    """
+    if not {CLOSED_BOOK, RETRIEVED} <= {cell.strategy for cell in cells.values()}:
+        return
+    by_cell = [
+        [
+            Episode(cell.strategy, line, row)
+            for line, row in zip(record.trajectories[name], record.results[name], strict=True)
+        ]
+        for name, cell in cells.items()
+    ]
+    shared = next(iter(cells.values()))
+    for episodes in zip(*by_cell, strict=True):
+        yield _sweep_line(episodes, shared.top_k, shared.split)
+
+
+def _sweep_line(episodes: Sequence[Episode], top_k: int, split: str) -> Line:
+    closed_book = next(each for each in episodes if each.strategy == CLOSED_BOOK)
+    retrieved = next(each for each in episodes if each.strategy == RETRIEVED)
+    outcomes = {
+        NONE: {**_outcome_of(closed_book), **_seen(episodes), **_estimate(episodes)},
+        ONCE: _outcome_of(retrieved),
+    }
+    if sized(top_k) in SIZED:
+        outcomes[sized(top_k)] = _outcome_of(retrieved)
+    outcomes |= {plan: _outcome_of(each) for each in episodes if (plan := _sized_plan(each))}
+    line = closed_book.line
+    return {
+        "id": line["question_id"],
+        "question": line["question"],
+        **({"choices": line["choices"]} if line["choices"] else {}),
+        "golden_answers": line["gold"],
+        **_difficulty(closed_book.row.difficulty),
+        "split": split,
+        "outcomes": outcomes,
+    }
+
+
+def _sized_plan(episode: Episode) -> str:
+    """The plan of a single retrieval of one of the sizes, else empty."""
+    steps = episode.line["steps"]
+    is_single = len(steps) == 1 and episode.line["stop_reason"] != StopReason.ABSTAIN.value
+    size = steps[0].get("top_k") if is_single else None
+    return sized(size) if size is not None and sized(size) in SIZED else ""
+
+
+def _outcome_of(episode: Episode) -> Line:
+    line = episode.line
+    answer = Answer(line["answer"], line["choice"], line["parsed"], tuple(line["scores"]))
+    return _outcome(answer, episode.row.correct)
+
+
+def _outcome(answer: Answer, correct: bool) -> Line:
+    probabilities = choice_probabilities(answer)
+    return {
+        "answer": answer.text if answer.choice is None else answer.choice,
+        "correct": correct,
+        **({"probabilities": list(probabilities)} if probabilities else {}),
+    }
+
+
+def _seen(episodes: Sequence[Episode]) -> Line:
+    """What any policy saw before its first step."""
+    found: Line = {}
+    for each in episodes:
+        found = {**each.line.get("seen", {}), **found}
+    return _flat(found)
+
+
+def _flat(seen: Mapping[str, Any]) -> Line:
+    """The signals of the answer stand beside it."""
+    return {
+        **seen.get("answer", {}),
+        **{name: seen[name] for name in ("draft", "samples") if name in seen},
+    }
+
+
+def _estimate(episodes: Sequence[Episode]) -> Line:
+    """p-hat of the answer without retrieval, where any policy computed it."""
+    for each in episodes:
+        if each.strategy in ESTIMATING and each.row.decisions:
+            confidence = each.row.decisions[0].confidence
+            if confidence is not None:
+                return {"confidence": confidence}
+    return {}
+
+
+def _difficulty(value: str | None) -> Line:
+    return {} if value is None else {"metadata": {"difficulty": value}}
+
+
+def explored_line(explored: Explored, finished: Sequence[Finished], confidence: float) -> Line:
+    """All outcomes that exploring a question has found.
+
+    ``finished`` are its episodes, among them single retrievals of other sizes than the usual, and
+    ``confidence`` is p-hat of the answer without retrieval by a model that has not seen the
+    question.
+    """
+    question, sights = explored.question, explored.visits[ROOT].state.sights
+    plans = {NONE: _answered(sights.answer), **_explored_answers(explored, finished)}
+    outcomes = {
+        plan: _outcome(answer, explored.outcomes[plan])
+        for plan, answer in plans.items()
+        if plan in explored.outcomes
+    }
+    outcomes[NONE] |= {**_flat(seen_first(sights)), "confidence": confidence}
+    return {
+        **_question(question),
+        "split": "calibration",
+        "outcomes": outcomes,
+    }
+
+
+def _explored_answers(explored: Explored, finished: Sequence[Finished]) -> dict[str, Answer]:
+    """By plan that retrieves."""
+    retrieve = Action.RETRIEVE.value
+    constant = [actions for actions in explored.visits if set(actions) == {retrieve}]
+    once, many = (explored.visits[length(constant, key=len)] for length in (min, max))
+    found = {ONCE: _answered(once.state.sights.answer)}
+    for done in finished:
+        steps = done.outcome.steps
+        if len(steps) == 1 and steps[0].top_k is not None:
+            found[sized(steps[0].top_k)] = done.outcome.answer
+    usual = [plan for plan in SIZED if plan not in found and plan in explored.outcomes]
+    found |= {plan: found[ONCE] for plan in usual}
+    return {**found, MULTI: _answered(many.state.sights.answer)}
+
+
+def _answered(now: AnswerNow | None) -> Answer:
+    assert now is not None
+    return now.answer
+
+
+def _question(question: Question) -> Line:
+    difficulty = None if question.difficulty is None else question.difficulty.value
+    return {
+        "id": question.id,
+        "question": question.text,
+        **({"choices": list(question.choices)} if question.choices else {}),
+        "golden_answers": list(question.gold if question.choices else question.answers),
+        **_difficulty(difficulty),
+    }

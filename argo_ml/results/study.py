@@ -1,0 +1,98 @@
+"""What a study found: written as ``report.json`` on its run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from argo_ml.results.records import Record
+
+UNTUNED = "argo"
+OBJECTIVES = "argo.objectives"
+"""Attribute of a study in Optuna: the names of what it optimises."""
+TRIAL = "argo.trial"
+"""Attribute of a trial in Optuna, {"run_id", "settings"}, and the tag of its run in MLflow."""
+
+
+def settings_of(attributes: Mapping[str, Any]) -> dict[str, float]:
+    """The settings of a trial by its attributes."""
+    return dict(attributes[TRIAL]["settings"])
+
+
+class Difference(Record):
+    """Utility of the best settings minus that of a strategy, paired by test question."""
+
+    strategy: str
+    mean: float
+    low: float
+    high: float
+    """Bootstrap 95 % interval."""
+
+    @property
+    def excludes_zero(self) -> bool:
+        return self.low > 0 or self.high < 0
+
+
+class Score(Record):
+    accuracy: float
+    cost: float
+    utility: float
+
+
+class Best(Record):
+    """The best settings at one price, chosen on the tune split and judged once on the test split.
+
+    ``optimism`` is the utility on the first minus that on the second.
+    """
+
+    retrieval_cost: float
+    trial: int
+    run_id: str
+    settings: Mapping[str, float]
+    tune: Score
+    test: Score
+    optimism: float
+    differences: tuple[Difference, ...]
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: did tuning help?"""
+        against = next(each for each in self.differences if each.strategy == UNTUNED)
+        interval = f"{against.mean:+.3f} [{against.low:+.3f}, {against.high:+.3f}]"
+        if against.low > 0:
+            return f"tuning helped: utility {interval} against untuned ARGO on the test split"
+        if against.high < 0:
+            return f"tuning did harm: utility {interval} against untuned ARGO on the test split"
+        return (
+            f"tuning did not help measurably: utility {interval} against untuned ARGO on the "
+            "test split, an interval that holds 0"
+        )
+
+
+class FrontPoint(Record):
+    """A trial that no other dominates, with the objective's values."""
+
+    trial: int
+    values: Mapping[str, float]
+    settings: Mapping[str, float]
+    is_knee: bool = False
+
+
+class StudyReport(Record):
+    """``front`` is empty where the study has one objective."""
+
+    schema_version: int = 1
+    study_id: str
+    """MLflow run id of the study."""
+    study: str
+    spec: Mapping[str, Any]
+    n_questions: int
+    n_complete: int
+    n_pruned: int
+    n_failed: int
+    best: tuple[Best, ...]
+    front: tuple[FrontPoint, ...] = ()
+    trials_per_second: float | None
+    """Of the worker that ended the study; None where it ran no trial."""
+    lm_calls_paid: int
+    lm_calls_paid_per_trial: float

@@ -1,0 +1,157 @@
+"""Outcomes as JSON values: trajectories, and the per-question results behind every metric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from argo_ml.datasets.answers import grade
+from argo_ml.engine.loop import Finished
+from argo_ml.pipeline.probing import choice_probabilities
+from argo_ml.results.records import DecisionResult, QuestionResult
+from argo_ml.results.text_signals import seen_first
+from argo_ml.state import Outcome
+from argo_ml.types import NOTHING_EXPECTED, Action, Answer, Expectation, Passage, Question, Step
+
+CONFIDENCE_DECIMALS = 4
+
+
+def question_result(question: Question, finished: Finished) -> QuestionResult:
+    outcome, usage = finished.outcome, finished.outcome.usage
+    graded = grade(question, outcome.answer)
+    return QuestionResult(
+        question_id=question.id,
+        answer=outcome.answer.text,
+        choice=outcome.answer.choice,
+        correct=graded.correct,
+        exact_match=graded.exact_match,
+        token_f1=graded.token_f1,
+        contains=graded.contains,
+        parsed=outcome.answer.parsed,
+        actions=tuple(step.action.value for step in outcome.steps),
+        retrieval_successes=sum(
+            step.succeeded for step in outcome.steps if step.action is Action.RETRIEVE
+        ),
+        fallbacks=sum(step.fallback for step in outcome.steps),
+        cost=outcome.cost,
+        stop_reason=outcome.stop_reason.value,
+        decomposer_calls=usage.decomposer_calls,
+        reader_calls=usage.reader_calls,
+        reasoner_calls=usage.reasoner_calls,
+        synthesizer_calls=usage.synthesizer_calls,
+        lm_calls_paid=finished.paid_calls,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        lm_seconds=usage.seconds,
+        probe_calls=usage.probe_calls,
+        sample_calls=usage.sample_calls,
+        confidence=_confidence(outcome),
+        decisions=_decisions(question, outcome),
+        difficulty=question.difficulty and question.difficulty.value,
+    )
+
+
+def _confidence(outcome: Outcome) -> float | None:
+    """Without the digits that depend on the batch that the answer was scored in."""
+    found = outcome.expected.confidence
+    if found is None:
+        found = max(choice_probabilities(outcome.answer), default=None)
+    return None if found is None else round(found, CONFIDENCE_DECIMALS)
+
+
+def _decisions(question: Question, outcome: Outcome) -> tuple[DecisionResult, ...]:
+    """None of a policy that neither looked nor expected anything."""
+    taken = [(step.action, step.expected, step.before) for step in outcome.steps]
+    last = outcome.answer if any(seen for _, _, seen in taken) else None
+    taken.append((Action.STOP, outcome.expected, last))
+    if all(expected == NOTHING_EXPECTED and seen is None for _, expected, seen in taken):
+        return ()
+    return tuple(_decision(question, *each) for each in taken)
+
+
+def _decision(
+    question: Question, action: Action, expected: Expectation, seen: Answer | None
+) -> DecisionResult:
+    return DecisionResult(
+        action=action.value,
+        confidence=expected.confidence,
+        expected_gain=expected.gain,
+        score=expected.score,
+        correct=None if seen is None else grade(question, seen).correct,
+    )
+
+
+def trajectory(question: Question, outcome: Outcome) -> dict[str, Any]:
+    """One line of ``trajectories.jsonl``; passages are named by id, their texts kept apart."""
+    return {
+        "question_id": question.id,
+        "question": question.text,
+        "choices": list(question.choices),
+        "gold": list(question.gold) if question.choices else list(question.answers),
+        "steps": [_step(step) for step in outcome.steps],
+        "stop_reason": outcome.stop_reason.value,
+        "progress": outcome.progress,
+        "cost": outcome.cost,
+        "answer": outcome.answer.text,
+        "choice": outcome.answer.choice,
+        "parsed": outcome.answer.parsed,
+        "scores": list(outcome.answer.scores),
+        **({"expected": expected} if (expected := _expected(outcome.expected)) else {}),
+        **({"seen": seen} if (seen := seen_first(outcome.sights)) else {}),
+    }
+
+
+def cited_passages(outcomes: Iterable[Outcome]) -> dict[str, Passage]:
+    return {
+        hit.passage.id: hit.passage
+        for outcome in outcomes
+        for step in outcome.steps
+        for hit in step.evidence
+    }
+
+
+def passage_record(passage: Passage) -> dict[str, str]:
+    return {
+        "id": passage.id,
+        "title": passage.title,
+        "text": passage.text,
+        "source": passage.source,
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    found = _plain_step(step)
+    if step.query is not None:
+        found["query"] = step.query
+    if step.top_k is not None:
+        found["top_k"] = step.top_k
+    if step.expected != NOTHING_EXPECTED:
+        found["expected"] = _expected(step.expected)
+    if step.before is not None:
+        found["answer_before"] = step.before.text
+    return found
+
+
+def _expected(expected: Expectation) -> dict[str, float]:
+    values = {
+        "confidence": expected.confidence,
+        "gain": expected.gain,
+        "score": expected.score,
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _plain_step(step: Step) -> dict[str, Any]:
+    return {
+        "action": step.action.value,
+        "sub_question": step.sub_question,
+        "sub_answer": step.sub_answer,
+        "succeeded": step.succeeded,
+        "fallback": step.fallback,
+        "evidence": [
+            {"passage_id": hit.passage.id, "similarity": round(hit.similarity, 6)}
+            for hit in step.evidence
+        ],
+        "progress": step.progress,
+        "cost": step.cost,
+    }

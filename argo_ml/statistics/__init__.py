@@ -1,0 +1,1 @@
+"""Intervals, resampling, paired tests, confidence measures, frontiers: numbers in, numbers out."""

@@ -1,0 +1,111 @@
+"""What retrieval does to answers, and what a gate saves, keeps and loses against a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import integrate  # type: ignore[import-untyped]
+
+from argo_ml.statistics.frontiers import FrontierPoint
+from argo_ml.statistics.intervals import PairedDifference, paired_difference
+
+NON_INFERIORITY_MARGIN = 0.01
+"""One point of accuracy."""
+
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRates:
+    """Shares of questions whose answer retrieval corrects, spoils and leaves as right or wrong."""
+
+    benefit: float
+    harm: float
+    neutral: float
+
+
+def effect_rates(without: Sequence[bool], with_: Sequence[bool]) -> EffectRates:
+    """Effects of retrieval on whether answers are right; raises ValueError for unpaired columns."""
+    if len(without) != len(with_):
+        raise ValueError(f"{len(without)} outcomes cannot be paired with {len(with_)}")
+    if not without:
+        raise ValueError("no outcomes, so retrieval has no effect to measure")
+    n = len(without)
+    n_benefit = sum(after and not before for before, after in zip(without, with_, strict=True))
+    n_harm = sum(before and not after for before, after in zip(without, with_, strict=True))
+    return EffectRates(n_benefit / n, n_harm / n, (n - n_benefit - n_harm) / n)
+
+
+def retrieval_reduction(
+    points: Sequence[FrontierPoint],
+    reference_accuracy: float,
+    reference_retrieval_share: float,
+    margin: float = NON_INFERIORITY_MARGIN,
+) -> float | None:
+    """Largest 1 - share / reference share among points within ``margin`` of the reference accuracy.
+
+    Negative where all of them retrieve more than the reference, None where no point is accurate
+    enough. Raises ValueError for a reference that does not retrieve and for a negative margin.
+    """
+    if not 0.0 < reference_retrieval_share <= 1.0:
+        raise ValueError(
+            f"reference_retrieval_share={reference_retrieval_share}: needs 0 < share <= 1"
+        )
+    _check_margin(margin)
+    lowest_accuracy = reference_accuracy - margin - _ROUNDING
+    return max(
+        (
+            1.0 - point.retrieval_share / reference_retrieval_share
+            for point in points
+            if point.accuracy >= lowest_accuracy
+        ),
+        default=None,
+    )
+
+
+def is_non_inferior(
+    first_correct: Sequence[bool],
+    second_correct: Sequence[bool],
+    margin: float = NON_INFERIORITY_MARGIN,
+) -> bool:
+    """Whether the interval of first minus second, by `paired_difference`, lies above -margin.
+
+    Raises ValueError for unpaired columns, without any question, and for a negative margin.
+    """
+    _check_margin(margin)
+    return paired_difference(first_correct, second_correct).interval.low > -margin
+
+
+def regret(utilities: Sequence[float], oracle_utilities: Sequence[float]) -> PairedDifference:
+    """Mean of oracle minus own utility over the same questions, with its bootstrap interval.
+
+    Raises ValueError for unpaired columns and without any question.
+    """
+    return paired_difference(oracle_utilities, utilities)
+
+
+def area_under_prices(prices: Sequence[float], utilities: Sequence[float]) -> float:
+    """Mean utility over the range of prices: trapezoidal area divided by the range.
+
+    For one price it is the utility itself. Prices may come in any order. Raises ValueError for
+    unpaired columns, for a price given twice and without any price.
+    """
+    if len(prices) != len(utilities):
+        raise ValueError(f"{len(prices)} prices cannot be paired with {len(utilities)} utilities")
+    if not prices:
+        raise ValueError("no prices, so there is no area under them")
+    if len(prices) == 1:
+        return float(utilities[0])
+    order = np.argsort(prices)
+    ascending = np.asarray(prices, dtype=float)[order]
+    for price in ascending[1:][np.diff(ascending) == 0.0]:
+        raise ValueError(f"price={price} is given twice")
+    area = integrate.trapezoid(np.asarray(utilities, dtype=float)[order], ascending)
+    return float(area / (ascending[-1] - ascending[0]))
+
+
+def _check_margin(margin: float) -> None:
+    if not margin >= 0.0:
+        raise ValueError(f"margin={margin}: needs at least 0")

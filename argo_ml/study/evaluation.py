@@ -1,0 +1,104 @@
+"""Trials run on questions; what one trial has found, every later one knows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+
+from argo_ml.config import CellSpec, StudySpec
+from argo_ml.engine import Finished
+from argo_ml.engine.stages import StageTimes
+from argo_ml.interruption import checkpoint, finishing_batches
+from argo_ml.pipeline import Known
+from argo_ml.policies.search import Settings
+from argo_ml.results.records import QuestionResult
+from argo_ml.results.trajectories import question_result
+from argo_ml.sweep.cells import Cell
+from argo_ml.sweep.context import Workbench, prepare_cells
+from argo_ml.sweep.shards import episodes
+from argo_ml.types import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some consecutive questions of a trial."""
+
+    questions: tuple[Question, ...]
+    finished: tuple[Finished, ...]
+    rows: tuple[QuestionResult, ...]
+
+
+class Evaluator:
+    """Runs settings on the questions of one workbench, in their order, a block at a time.
+
+    Episodes share what they know of a question, so that only histories which no earlier trial
+    came to make requests; `times` adds up where the time goes.
+    """
+
+    def __init__(self, spec: StudySpec, bench: Workbench, times: StageTimes) -> None:
+        self._spec = spec
+        self._bench = bench
+        self.times = times
+        self._known: defaultdict[Hashable, Known] = defaultdict(Known)
+        self._blocks = doubling_blocks(bench.questions.questions, spec.shard_size)
+        self._rows: dict[tuple[tuple[str, float], ...], list[QuestionResult]] = {}
+
+    @property
+    def n_questions(self) -> int:
+        return len(self._bench.questions.questions)
+
+    def cell(self, settings: Settings) -> Cell:
+        """The settings as a cell at the study's first price."""
+        [cell] = prepare_cells([cell_spec(self._spec, settings)], self._bench)
+        return cell
+
+    def blocks(self, cell: Cell, payer: str) -> Iterator[Block]:
+        for index, questions in enumerate(self._blocks):
+            engine = self._bench.engine(f"{payer}/{index}", self.times)
+            pairs = [(cell, question) for question in questions]
+            with finishing_batches():
+                finished = engine.run(episodes(pairs, self._known))
+            rows = tuple(map(question_result, questions, finished))
+            yield Block(questions, tuple(finished), rows)
+            checkpoint()
+
+    def rows(self, settings: Settings, payer: str) -> Sequence[QuestionResult]:
+        """All questions under these settings, remembered."""
+        key = _key(settings)
+        if key not in self._rows:
+            cell = self.cell(settings)
+            self._rows[key] = [row for block in self.blocks(cell, payer) for row in block.rows]
+        return self._rows[key]
+
+    def remember(self, settings: Settings, rows: Sequence[QuestionResult]) -> None:
+        self._rows[_key(settings)] = list(rows)
+
+
+def doubling_blocks(questions: Sequence[Question], first: int) -> list[tuple[Question, ...]]:
+    """Consecutive blocks, of ``first`` questions and then as many as all before.
+
+    A bad trial is found out early, and a good one runs in few large blocks.
+    """
+    blocks: list[tuple[Question, ...]] = []
+    n_before = 0
+    while n_before < len(questions):
+        size = max(first, n_before)
+        blocks.append(tuple(questions[n_before : n_before + size]))
+        n_before += size
+    return blocks
+
+
+def _key(settings: Settings) -> tuple[tuple[str, float], ...]:
+    return tuple(sorted(settings.items()))
+
+
+def cell_spec(spec: StudySpec, settings: Settings, retrieval_cost: float | None = None) -> CellSpec:
+    """The cell of some settings, at the study's first price where none is given."""
+    values = {
+        **spec.shared(),
+        "strategy": spec.strategy,
+        "retrieval_cost": retrieval_cost or spec.retrieval_costs[0],
+        **settings,
+    }
+    return CellSpec(**values)

@@ -1,0 +1,128 @@
+"""A study from the command to its report; every worker of it runs this."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import warnings
+from collections.abc import Mapping
+
+import optuna
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+
+from argo_ml.config import StudySpec
+from argo_ml.engine.stages import StageTimes
+from argo_ml.progress import Report, unobserved
+from argo_ml.results.study import OBJECTIVES, StudyReport
+from argo_ml.study import storage
+from argo_ml.study.conclusion import REPORT, conclude, test_bench
+from argo_ml.study.evaluation import Evaluator
+from argo_ml.study.objectives import make_objective
+from argo_ml.study.reconciliation import reconcile
+from argo_ml.study.search import Search, seeds
+from argo_ml.study.space import SearchSpace, check_searchable
+from argo_ml.study.storage import StudyStore
+from argo_ml.sweep.answering_mode import settle_answering
+from argo_ml.sweep.context import Workbench
+from argo_ml.sweep.parent_run import load_record, pointing_at, recorded, store_spec
+from argo_ml.tracking import runs
+from argo_ml.tracking.runs import TrackedRun, Tracking, connect
+from argo_ml.tracking.system import system_metrics
+
+N_RANDOM = 10
+"""Trials before TPE begins to learn, the known settings included; Optuna's own default."""
+
+
+def run_study(spec: StudySpec, report: Report = unobserved) -> StudyReport:
+    """Begin a study, join it, or continue it, whichever its storage asks for.
+
+    Raises:
+        ArgoError: something the user can act on; what was found stays in the storage.
+    """
+    check_searchable(spec)
+    space = SearchSpace(spec)
+    tracking = connect(spec.tracking_uri, spec.experiment)
+    if spec.storage:
+        storage.check(spec.storage)
+    times = StageTimes()
+    bench = Workbench.open(spec, report)
+    spec = settle_answering(spec, bench.can_score)
+    tests = test_bench(spec, bench)
+    digests = {**bench.digests, "test_questions_digest": tests.questions.digest}
+    store = StudyStore(spec, storage.study_name(spec, digests))
+    with storage.explained(store.url), contextlib.ExitStack() as until_the_end:
+        with store.lock:
+            study, run, home = _begin_or_join(spec, store, tracking, digests)
+            until_the_end.enter_context(pointing_at(run.run_id, "study", tracking))
+            until_the_end.enter_context(run.recording_failure())
+            reconcile(study, store, home, run.run_id)
+            if _is_concluded(study, spec):
+                return load_report(home, run.run_id)
+            run.reopen()
+            run.log(params={**recorded(spec), **digests, "study": study.study_name})
+            run.log_inputs([*bench.inputs(spec), *tests.inputs(spec)[:1]])
+        evaluator = Evaluator(spec, bench, times)
+        objective = make_objective(spec)
+        search = Search(spec, store, study, space, objective, evaluator, home, run)
+        started = time.monotonic()
+        with system_metrics(run):
+            n_run = search.work(report)
+        seconds = time.monotonic() - started
+        with store.lock:
+            reconcile(study, store, home, run.run_id)
+            if not _is_concluded(study, spec):
+                conclude(search, tests, n_run / seconds if n_run else None, report)
+                run.end()
+                study.set_user_attr(storage.CONCLUDED, spec.n_trials)
+        return load_report(home, run.run_id)
+
+
+def load_report(tracking: Tracking, run_id: str) -> StudyReport:
+    """What a finished study found."""
+    return load_record(tracking, run_id, REPORT, StudyReport)
+
+
+def _begin_or_join(
+    spec: StudySpec, store: StudyStore, tracking: Tracking, digests: Mapping[str, str]
+) -> tuple[optuna.Study, TrackedRun, Tracking]:
+    """The study, its run, and the experiment of that run; the study's lock must be held."""
+    objective = make_objective(spec)
+    study = store.find() or store.create(objective.directions)
+    attributes = study.user_attrs
+    if storage.RUN_ID in attributes:
+        storage.check_same_search(study, spec, digests)
+        run = TrackedRun(tracking.client, attributes[storage.RUN_ID])
+        experiment = tracking.get(run.run_id).info.experiment_id
+        home = Tracking(tracking.client, experiment, tracking.uri)
+    else:
+        storage.check_fresh(study)
+        run = tracking.adopt_or_create(f"study {study.study_name}", {runs.KIND: "study"})
+        store_spec(run, spec)
+        study.set_user_attr(storage.SEARCH, spec.search_text)
+        study.set_user_attr(storage.DIGESTS, dict(digests))
+        study.set_user_attr(OBJECTIVES, objective.names)
+        for point in seeds(spec, SearchSpace(spec))[: spec.n_trials]:
+            study.enqueue_trial(point)
+        # Last: with it the study counts as begun.
+        study.set_user_attr(storage.RUN_ID, run.run_id)
+        home = tracking
+    n_workers = attributes.get(storage.WORKERS, 0)
+    study.set_user_attr(storage.WORKERS, n_workers + 1)
+    study.sampler = _sampler(spec, n_workers)
+    return study, run, home
+
+
+def _sampler(spec: StudySpec, n_before: int) -> BaseSampler:
+    """Workers that drew alike would try the same settings: each has a seed of its own."""
+    first = spec.seed if spec.sampler_seed is None else spec.sampler_seed
+    seed = first + n_before
+    if spec.sampler == "random":
+        return RandomSampler(seed=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return TPESampler(seed=seed, multivariate=True, n_startup_trials=N_RANDOM)
+
+
+def _is_concluded(study: optuna.Study, spec: StudySpec) -> bool:
+    """Whether the best settings of as many trials, or more, were judged already."""
+    return bool(study.user_attrs.get(storage.CONCLUDED, 0) >= spec.n_trials)

@@ -1,0 +1,171 @@
+"""The trials of one worker: begun under the study's lock, run, pruned or completed."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import optuna
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from argo_ml.config import CellSpec, StudySpec
+from argo_ml.config.study import THRESHOLDS
+from argo_ml.mdp.process import solve
+from argo_ml.progress import TRIALS, Report
+from argo_ml.results.records import QuestionResult
+from argo_ml.results.study import settings_of
+from argo_ml.study import storage, trial_run
+from argo_ml.study.evaluation import Evaluator
+from argo_ml.study.objectives import Objective, front, is_clearly_worse, values
+from argo_ml.study.space import SearchSpace
+from argo_ml.study.storage import StudyStore
+from argo_ml.tracking.runs import TrackedRun, Tracking
+
+WAIT_S = 1.0
+DEFAULT_PRICE = CellSpec().retrieval_cost
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a worker needs to run trials of a study."""
+
+    spec: StudySpec
+    store: StudyStore
+    study: optuna.Study
+    space: SearchSpace
+    objective: Objective
+    evaluator: Evaluator
+    tracking: Tracking
+    run: TrackedRun
+
+    def work(self, report: Report) -> int:
+        """Run trials until enough are finished anywhere; returns how many this worker ran."""
+        n_run = 0
+        while True:
+            if self._run_next(report):
+                n_run += 1
+            elif not storage.in_states(self.study, TrialState.RUNNING):
+                return n_run
+            else:
+                # Another worker's trial is running; if that worker has died, it is queued again.
+                time.sleep(WAIT_S)
+                storage.fail_stale(self.study, self.store)
+
+    def _run_next(self, report: Report) -> bool:
+        """Run one trial; False where as many as wanted are finished or running.
+
+        Counting and taking happen under the study's lock, which the trial gives back as soon as
+        it has begun: so workers together run exactly as many.
+        """
+        self.store.lock.acquire()
+        is_held = True
+
+        def begin(trial: Trial) -> float | Sequence[float]:
+            nonlocal is_held
+            self.store.lock.release()
+            is_held = False
+            return self._run(trial, complete)
+
+        try:
+            taken = storage.in_states(self.study, *storage.TAKEN)
+            complete = [trial for trial in taken if trial.state is TrialState.COMPLETE]
+            n_done = sum(trial.state in storage.DONE for trial in taken)
+            report(TRIALS, n_done, max(self.spec.n_trials, n_done))
+            if len(taken) >= self.spec.n_trials:
+                return False
+            self.study.optimize(begin, n_trials=1)
+            return True
+        finally:
+            if is_held:
+                self.store.lock.release()
+
+    def _run(self, trial: Trial, complete: Sequence[FrozenTrial]) -> float | Sequence[float]:
+        settings = self.space.settings(trial)
+        run = trial_run.start(self.tracking, self.run, trial.number)
+        # In this order: `reconcile` finds and ends a run whose trial does not know it.
+        storage.begin_trial(trial, run.run_id, settings)
+        with run.recording_failure():
+            leaders = self._leaders(complete) if self.spec.pruning else []
+            rows, is_pruned = self._evaluate(trial, run, settings, leaders)
+        if is_pruned:
+            raise optuna.TrialPruned(f"clearly worse after {len(rows)} questions")
+        found = values(self.objective, rows)
+        return found[0] if len(found) == 1 else found
+
+    def _evaluate(
+        self,
+        trial: Trial,
+        run: TrackedRun,
+        settings: Mapping[str, float],
+        leaders: Sequence[Sequence[QuestionResult]],
+    ) -> tuple[list[QuestionResult], bool]:
+        """The rows of all questions, or of the first ones and True."""
+        cell = self.evaluator.cell(settings)
+        rows: list[QuestionResult] = []
+        curve: dict[int, Sequence[float]] = {}
+        is_pruned = False
+        for block in self.evaluator.blocks(cell, self.payer(trial.number)):
+            rows.extend(block.rows)
+            curve[len(rows)] = values(self.objective, rows)
+            if len(self.objective.directions) == 1:
+                trial.report(curve[len(rows)][0], len(rows))
+            is_last = len(rows) == self.evaluator.n_questions
+            is_pruned = not is_last and is_clearly_worse(self.objective, rows, leaders)
+            if is_pruned:
+                break
+        state = TrialState.PRUNED if is_pruned else TrialState.COMPLETE
+        if state is TrialState.COMPLETE:
+            self.evaluator.remember(settings, rows)
+        trial_run.store(run, self.spec, self.objective, cell, settings, rows, curve, state)
+        return rows, is_pruned
+
+    def _leaders(self, complete: Sequence[FrozenTrial]) -> list[Sequence[QuestionResult]]:
+        """Rows of the complete trials that no other dominates; of equals the first."""
+        return [self.rows_of(trial) for trial in front(self.objective, complete)]
+
+    def rows_of(self, trial: FrozenTrial) -> Sequence[QuestionResult]:
+        """All questions of a complete trial, from what is known or the call cache."""
+        return self.evaluator.rows(settings_of(trial.user_attrs), self.payer(trial.number))
+
+    def payer(self, number: int) -> str:
+        """Who pays for the calls of a trial."""
+        return f"{self.run.run_id}/{number}"
+
+
+def seeds(spec: StudySpec, space: SearchSpace) -> list[dict[str, float]]:
+    """Trials to begin with, as the space encodes them: settings that are known to be sensible.
+
+    The defaults with the solver's thresholds at each price, Always-Retrieve and Always-Reason up
+    to the same threshold, the thresholds of the original study's middle price, and answering at
+    once. What a range excludes is left out. Those with fewest steps come first: the first trial
+    runs whole, and what it finds lets dearer ones be pruned.
+    """
+    defaults = {name: getattr(spec, name) for name in spec.ranges if name not in THRESHOLDS}
+    pairs: list[tuple[float, float]] = []
+    for price in (*spec.retrieval_costs, DEFAULT_PRICE):
+        solution = solve(spec.mdp(price))
+        pairs.append((solution.theta_cont, solution.theta_star))
+    # The corners: retrieving only, and reasoning only, up to the first pair's second threshold.
+    theta_star = pairs[0][1]
+    pairs += [(theta_star, theta_star), (0.0, theta_star), (0.0, 0.0)]
+    pairs.sort(key=lambda pair: n_steps(spec, *pair))
+    encoded = [
+        space.encode({**defaults, "theta_cont": theta_cont, "theta_star": theta_star})
+        for theta_cont, theta_star in dict.fromkeys(pairs)
+    ]
+    distinct = {tuple(sorted(point.items())): point for point in encoded if point is not None}
+    n_excluded = sum(point is None for point in encoded)
+    if n_excluded:
+        logger.info("%d of the known settings lie outside the ranges searched", n_excluded)
+    return list(distinct.values())
+
+
+def n_steps(spec: StudySpec, theta_cont: float, theta_star: float) -> int:
+    """Steps of an episode under these thresholds where every retrieval succeeds."""
+    n_retrievals = math.ceil(round(theta_cont / spec.delta_r, 9))
+    missing = theta_star - n_retrievals * spec.delta_r
+    return n_retrievals + max(0, math.ceil(round(missing / spec.delta_p, 9)))

@@ -1,0 +1,266 @@
+"""The study in its Optuna storage: created once, shared by any number of workers, continued."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import warnings
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import optuna
+import sqlalchemy
+from filelock import FileLock
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from argo_ml.config import StudySpec
+from argo_ml.errors import StudyError
+from argo_ml.results.study import OBJECTIVES, TRIAL
+from argo_ml.tracking.stores import check_database, first_line, sqlite_path, without_password
+
+RUN_ID = "argo.run_id"
+"""User attribute of a study: its MLflow run."""
+"""User attribute of a trial: its MLflow run and its settings, written at once."""
+SEARCH = "argo.search"
+DIGESTS = "argo.digests"
+WORKERS = "argo.workers"
+CONCLUDED = "argo.concluded"
+GRACE_BEATS = 4
+"""Missed signs of life after which a trial's worker counts as dead."""
+DONE = (TrialState.COMPLETE, TrialState.PRUNED)
+TAKEN = (*DONE, TrialState.RUNNING)
+
+
+class StudyLock:
+    """Held by one worker of a study at a time, on whatever machine; freed if that worker dies.
+
+    A file lock beside an SQLite database, an advisory lock of a server.
+    """
+
+    def __init__(self, url: str, name: str) -> None:
+        path = sqlite_path(url)
+        self._file = FileLock(f"{path}.lock") if path is not None else None
+        self._engine = sqlalchemy.create_engine(url, poolclass=NullPool) if path is None else None
+        self._number = zlib.crc32(name.encode())
+        self._connection: sqlalchemy.Connection | None = None
+
+    def acquire(self) -> None:
+        if self._file is not None:
+            self._file.acquire()
+        elif self._engine is not None:
+            self._connection = self._engine.connect()
+            self._call("pg_advisory_lock(:number)", "GET_LOCK(:number, -1)")
+
+    def release(self) -> None:
+        if self._file is not None:
+            self._file.release()
+        elif self._connection is not None:
+            self._call("pg_advisory_unlock(:number)", "RELEASE_LOCK(:number)")
+            self._connection.close()
+            self._connection = None
+
+    def __enter__(self) -> StudyLock:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def _call(self, postgresql: str, mysql: str) -> None:
+        assert self._connection is not None
+        is_postgresql = self._connection.dialect.name == "postgresql"
+        statement = sqlalchemy.text(f"SELECT {postgresql if is_postgresql else mysql}")
+        self._connection.execute(statement, {"number": self._number})
+
+
+class StudyStore:
+    """One study by its name in one storage."""
+
+    def __init__(self, spec: StudySpec, name: str) -> None:
+        """Raises `StudyError` where the storage cannot be used."""
+        self.name = name
+        self.grace_s = GRACE_BEATS * spec.heartbeat_s
+        self.url = spec.storage or f"sqlite:///{spec.cache_path / 'studies' / name}.db"
+        path = sqlite_path(self.url)
+        if path is not None:
+            _make_folder(self.url, path.parent)
+        with explained(self.url):
+            self.lock = StudyLock(self.url, name)
+            # Two workers that create the tables of one storage collide.
+            with self.lock:
+                self.storage = _open(self.url, spec.heartbeat_s)
+
+    def has_sign_of_life(self, trial: FrozenTrial) -> bool:
+        statement = "SELECT count(*) FROM trial_heartbeats WHERE trial_id = :id"
+        with self.storage.engine.connect() as connection:
+            found = connection.execute(sqlalchemy.text(statement), {"id": trial._trial_id})
+            return bool(found.scalar())
+
+    @property
+    def shown_url(self) -> str:
+        return without_password(self.url)
+
+    def find(self) -> optuna.Study | None:
+        with explained(self.url), contextlib.suppress(KeyError):
+            return optuna.load_study(study_name=self.name, storage=self.storage)
+        return None
+
+    def create(self, directions: Sequence[StudyDirection]) -> optuna.Study:
+        with explained(self.url):
+            return optuna.create_study(
+                study_name=self.name, storage=self.storage, directions=directions
+            )
+
+
+def study_name(spec: StudySpec, digests: Mapping[str, str]) -> str:
+    """The user's name, or one that the same search on the same contents always gets."""
+    content = spec.search_text + json.dumps(digests, sort_keys=True)
+    return spec.study or f"argo-{zlib.crc32(content.encode()):08x}"
+
+
+def check_same_search(study: optuna.Study, spec: StudySpec, digests: Mapping[str, str]) -> None:
+    """Raises `StudyError` naming what the study was begun with otherwise."""
+    attributes = study.user_attrs
+    wanted = {**json.loads(spec.search_text), **digests}
+    stored = {**json.loads(attributes[SEARCH]), **attributes[DIGESTS]}
+    different = [name for name in {**wanted, **stored} if wanted.get(name) != stored.get(name)]
+    if different:
+        shown = "; ".join(
+            f"{name} was {stored.get(name)} and is {wanted.get(name)} now" for name in different[:3]
+        )
+        raise StudyError(
+            f"study={study.study_name}: searches otherwise ({shown}); give another study name"
+        )
+
+
+def check_fresh(study: optuna.Study) -> None:
+    """Raises `StudyError` where the study was begun by something else than this package."""
+    if study.get_trials(deepcopy=False) or set(study.user_attrs) - {SEARCH, DIGESTS, OBJECTIVES}:
+        raise StudyError(
+            f"study={study.study_name}: the storage has a study of that name by something else; "
+            "give another study name"
+        )
+
+
+def begin_trial(trial: Trial, run_id: str, settings: Mapping[str, float]) -> None:
+    trial.set_user_attr(TRIAL, {"run_id": run_id, "settings": dict(settings)})
+
+
+def run_id_of(trial: FrozenTrial) -> str:
+    """Empty before the trial has begun."""
+    return str(trial.user_attrs.get(TRIAL, {}).get("run_id", ""))
+
+
+def fail_stale(study: optuna.Study, store: StudyStore, now: datetime | None = None) -> None:
+    """Fail the trials of dead workers; each is queued again.
+
+    Optuna knows a dead worker by its missing signs of life, but not one that died before it gave
+    the first.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        optuna.storages.fail_stale_trials(study)
+        latest = (now or datetime.now()) - timedelta(seconds=store.grace_s)
+        for trial in in_states(study, TrialState.RUNNING):
+            started = trial.datetime_start
+            if started and started < latest and not store.has_sign_of_life(trial):
+                with contextlib.suppress(ValueError):
+                    # Another worker may just have failed it.
+                    study.tell(trial.number, state=TrialState.FAIL)
+                    RetryHeartbeatStaleTrialCallback()(study, trial)
+
+
+def in_states(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:
+    return [trial for trial in study.get_trials(deepcopy=False) if trial.state in states]
+
+
+def save_copy(study: optuna.Study, path: Path) -> None:
+    """The study alone as an SQLite storage of its own, which optuna-dashboard opens: one file."""
+    copied = _open(f"sqlite:///{path}", None)
+    with _silently():
+        optuna.copy_study(
+            from_study_name=study.study_name, from_storage=study._storage, to_storage=copied
+        )
+    copied.remove_session()
+    copied.engine.dispose()
+    # Until then the trials stand in the log beside the file.
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+
+
+@contextlib.contextmanager
+def explained(url: str) -> Iterator[None]:
+    """Turns what goes wrong with a storage into one `StudyError` of one line."""
+    try:
+        yield
+    except ImportError as error:
+        raise StudyError(
+            f"storage={without_password(url)}: its driver is not there ({error.name}); "
+            'pip install "argo_ml[postgresql]"'
+        ) from None
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        cause = error.__cause__ or error
+        raise StudyError(f"storage={without_password(url)}: {first_line(cause)}") from None
+
+
+def check(url: str) -> None:
+    """Raises `StudyError` for a URL of no storage, and where nothing answers there."""
+    if urlsplit(url).scheme.partition("+")[0] not in ("sqlite", "postgresql", "mysql"):
+        raise StudyError(
+            f"storage={without_password(url)}: give a URL such as sqlite:///study.db or "
+            "postgresql://user:password@host/database"
+        )
+    try:
+        check_database(url)
+    except OSError as error:
+        raise StudyError(f"storage={without_password(url)} {error}") from None
+
+
+def _open(url: str, heartbeat_s: int | None) -> RDBStorage:
+    check(url)
+    with _silently():
+        storage = RDBStorage(
+            url,
+            heartbeat_interval=heartbeat_s,
+            grace_period=heartbeat_s and GRACE_BEATS * heartbeat_s,
+            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
+        )
+    if sqlite_path(url) is not None:
+        _write_ahead(storage.engine)
+    return storage
+
+
+def _make_folder(url: str, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StudyError(f"storage={url}: {error}; give another storage") from None
+
+
+def _write_ahead(engine: sqlalchemy.Engine) -> None:
+    """A log that a killed process cannot damage, without waiting for the disk at every value."""
+
+    def set_pragmas(connection: Any, _: object) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    sqlalchemy.event.listen(engine, "connect", set_pragmas)
+    engine.dispose()
+
+
+@contextlib.contextmanager
+def _silently() -> Iterator[None]:
+    """Heartbeats are marked experimental; what Optuna logs, the study shows in its own way."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield

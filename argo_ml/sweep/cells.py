@@ -1,0 +1,112 @@
+"""Cells ready to run, and one shard of questions run through all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from argo_ml.calibration.gains import usable_gains
+from argo_ml.calibration.record import Calibration
+from argo_ml.config import AdaptiveFields, CellSpec, identity_fields
+from argo_ml.mdp.policy_value import ProgressPolicy, policy_value
+from argo_ml.mdp.process import MDPSpec, Solution
+from argo_ml.pipeline import Pipeline
+from argo_ml.policies import Policy, make_policy
+from argo_ml.policies.base import State
+from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.strategies import STRATEGIES
+from argo_ml.policies.thresholds import ThresholdPolicy
+from argo_ml.results.records import PolicyTable
+
+CALIBRATION_DIGEST = "calibration_digest"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    spec: CellSpec
+    id: str
+    policy: Policy
+    pipeline: Pipeline
+    table: PolicyTable
+
+    @property
+    def name(self) -> str:
+        return f"{self.spec.strategy} c_r={self.spec.retrieval_cost:g}"
+
+
+def cell_id(spec: CellSpec, digests: Mapping[str, str]) -> str:
+    """Hash of all that can change the cell's numbers.
+
+    ``digests`` stands for the contents of questions, corpus, model and calibration, whose paths
+    do not count; the calibration's counts only where the cell acts by it.
+    """
+    added = AdaptiveFields().model_dump(mode="json")
+    # Fields of later versions count where they are used, so that older cells keep their id.
+    fields = {
+        name: value
+        for name, value in identity_fields(spec).items()
+        if name not in added or value != added[name]
+    }
+    content = {**fields, **digests}
+    if not acts_by_calibration(spec):
+        content.pop(CALIBRATION_DIGEST, None)
+    canonical = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def acts_by_calibration(spec: CellSpec) -> bool:
+    return spec.wants_calibration or STRATEGIES[spec.strategy].calibrated
+
+
+def cell_process(spec: CellSpec, calibration: Calibration | None) -> MDPSpec:
+    """The process at the cell's price, with the gains that were measured where they are wanted."""
+    given = spec.mdp(spec.retrieval_cost)
+    if spec.gains == "given" or calibration is None:
+        return given
+    gains = usable_gains(calibration, given.u_max)
+    return replace(given, delta_r=gains.delta_r, delta_p=gains.delta_p, p_s=gains.p_s)
+
+
+def measure(spec: CellSpec, calibration: Calibration | None) -> Callable[[State], float] | None:
+    """Progress as u_max x p-hat, where it is to be measured."""
+    if spec.progress == "fixed" or calibration is None:
+        return None
+    confidence, u_max = calibration.confidence, spec.u_max
+    return lambda state: u_max * confidence(state)
+
+
+def cell_policy(
+    spec: CellSpec, solution: Solution, calibration: Calibration | None = None
+) -> Policy:
+    context = PolicyContext(
+        solution,
+        spec.theta_cont,
+        spec.theta_star,
+        max_steps=spec.max_steps,
+        probe_cost=spec.probe_cost,
+        gate_budget=spec.gate_budget,
+        abstain_below=spec.abstain_below,
+        oracle_steps=spec.oracle_steps,
+        calibration=calibration,
+    )
+    return make_policy(spec.strategy, context)
+
+
+def policy_table(solution: Solution, policy: Policy) -> PolicyTable:
+    """The solved process, and what acting by ``policy`` is worth in it."""
+    value = policy_value(solution.spec, policy) if isinstance(policy, ProgressPolicy) else None
+    thresholds = policy if isinstance(policy, ThresholdPolicy) else None
+    return PolicyTable(
+        states=solution.states,
+        value=solution.value,
+        q_retrieve=solution.q_retrieve,
+        q_reason=solution.q_reason,
+        q_stop=solution.q_stop,
+        actions=tuple(action.value for action in solution.actions),
+        theta_cont=thresholds and thresholds.theta_cont,
+        theta_star=thresholds and thresholds.theta_star,
+        policy_value=value,
+        policy_regret=None if value is None else solution.optimal_value - value,
+    )

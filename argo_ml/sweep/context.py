@@ -1,0 +1,174 @@
+"""Everything that the cells of an experiment share, opened once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Protocol
+
+from argo_ml.calibration.record import Calibration
+from argo_ml.config import CellSpec, ExperimentSpec
+from argo_ml.corpus import Corpus, open_corpus
+from argo_ml.datasets import QuestionSet, load_questions
+from argo_ml.engine import Engine
+from argo_ml.engine.stages import StageTimes
+from argo_ml.mdp.process import MDPSpec, Solution, solve
+from argo_ml.models import load_model
+from argo_ml.models.base import CountsTokens, LanguageModel, TellsEvents, TokenCounts, can_score
+from argo_ml.models.cache.caching import CachingModel, CallCache
+from argo_ml.models.cache.store import model_digest
+from argo_ml.models.counting import CountTokens, counted_once
+from argo_ml.pipeline import prompts
+from argo_ml.pipeline.episode import build_pipeline
+from argo_ml.progress import PASSAGES, Report, unobserved
+from argo_ml.sweep.answering_mode import settle_answering
+from argo_ml.sweep.calibration_source import check_usable, open_calibration
+from argo_ml.sweep.cells import (
+    CALIBRATION_DIGEST,
+    Cell,
+    cell_id,
+    cell_policy,
+    cell_process,
+    measure,
+    policy_table,
+)
+from argo_ml.sweep.executors import Executor, LocalExecutor
+from argo_ml.tracking.runs import InputDataset
+
+
+class Bench(Protocol):
+    """What the cells of an experiment share, wherever it is."""
+
+    @property
+    def questions(self) -> QuestionSet: ...
+
+    @property
+    def digests(self) -> dict[str, str]: ...
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The one that the spec names, checked against everything else here."""
+
+    @property
+    def tokens(self) -> TokenCounts:
+        """Those computed until now; none for a backend that does not make up its batches itself."""
+
+    @property
+    def can_score(self) -> bool:
+        """Whether the model can score choices."""
+
+    @property
+    def events(self) -> Sequence[str]:
+        """What the model did when memory ran out, as far as it is known here."""
+
+    def inputs(self, spec: ExperimentSpec) -> list[InputDataset]: ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]: ...
+
+    def executor(self, cells: Sequence[Cell], payer: str, times: StageTimes) -> Executor:
+        """What runs shards through ``cells``; executed calls are remembered as ``payer``'s."""
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """A bench in this process."""
+
+    questions: QuestionSet
+    corpus: Corpus
+    model: LanguageModel
+    cache: CallCache
+    calibration: Calibration | None = None
+
+    @classmethod
+    def open(
+        cls,
+        spec: ExperimentSpec,
+        report: Report = unobserved,
+        questions: QuestionSet | None = None,
+        calibration: Calibration | None = None,
+    ) -> Workbench:
+        """Load questions and calibration, where they are not given, first: they are the cheapest to
+        be wrong."""
+        questions = questions or load_questions(spec)
+        calibration = calibration or open_calibration(spec)
+        model = load_model(spec)
+        corpus = open_corpus(spec, partial(report, PASSAGES))
+        bench = cls(questions, corpus, model, CallCache(spec.calls_path), calibration)
+        if calibration is not None:
+            settled = settle_answering(spec, bench.can_score)
+            asked = {question.id for question in questions.questions}
+            check_usable(calibration, settled, bench.digests, asked)
+        return bench
+
+    @property
+    def digests(self) -> dict[str, str]:
+        return {
+            "questions_digest": self.questions.digest,
+            "corpus_digest": self.corpus.digest,
+            "model_digest": model_digest(self.model.identity),
+            "prompts_digest": prompts.digest(),
+            **({CALIBRATION_DIGEST: self.calibration.digest} if self.calibration else {}),
+        }
+
+    @property
+    def tokens(self) -> TokenCounts:
+        return self.model.tokens if isinstance(self.model, CountsTokens) else TokenCounts()
+
+    @property
+    def can_score(self) -> bool:
+        return can_score(self.model)
+
+    @property
+    def events(self) -> Sequence[str]:
+        return self.model.events if isinstance(self.model, TellsEvents) else ()
+
+    def inputs(self, spec: ExperimentSpec) -> list[InputDataset]:
+        questions, corpus = self.questions, self.corpus
+        return [
+            InputDataset(
+                f"{spec.dataset}-{spec.difficulty}-{spec.split}",
+                questions.digest,
+                questions.source,
+                "questions",
+                len(questions.questions),
+            ),
+            InputDataset("corpus", corpus.digest, corpus.source, "corpus", corpus.n_passages),
+        ]
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self._counts(texts)
+
+    @cached_property
+    def _counts(self) -> CountTokens:
+        return counted_once(self.model.count_tokens)
+
+    def executor(self, cells: Sequence[Cell], payer: str, times: StageTimes) -> Executor:
+        return LocalExecutor(partial(self.engine, payer, times), cells)
+
+    def engine(self, payer: str, times: StageTimes | None = None) -> Engine:
+        """An engine whose executed calls are remembered as paid by ``payer``."""
+        model = CachingModel(self.model, self.cache, payer)
+        return Engine(model, self.corpus.retriever, times)
+
+
+def prepare_cells(specs: Sequence[CellSpec], bench: Bench) -> list[Cell]:
+    """Solve each price once and give every cell its policy."""
+    solutions: dict[MDPSpec, Solution] = {}
+    calibration = bench.calibration
+    cells = []
+    for spec in specs:
+        mdp = cell_process(spec, calibration)
+        if mdp not in solutions:
+            solutions[mdp] = solve(mdp)
+        policy = cell_policy(spec, solutions[mdp], calibration)
+        cells.append(
+            Cell(
+                spec=spec,
+                id=cell_id(spec, bench.digests),
+                policy=policy,
+                pipeline=build_pipeline(spec, bench.count_tokens, measure(spec, calibration)),
+                table=policy_table(solutions[mdp], policy),
+            )
+        )
+    return cells

@@ -1,0 +1,147 @@
+"""Calls, tokens, time and disk of a sweep, from a simulation and a short calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from argo_ml.config import SweepSpec
+from argo_ml.policies.checking import check_strategies
+from argo_ml.progress import Report, duration, unobserved
+from argo_ml.sweep.answering_mode import settle_answering
+from argo_ml.sweep.cells import Cell
+from argo_ml.sweep.context import Workbench, prepare_cells
+from argo_ml.sweep.estimate.simulation import Calls, simulate
+from argo_ml.sweep.estimate.speed_profile import Calibration, calibrate, remember, remembered
+from argo_ml.types import Component, Question
+
+SAMPLE = 10
+"""Questions that are simulated, evenly out of all."""
+GUIDE_CALL_S = 1.5
+"""Seconds of a call in the original study's guide, which made every call on its own."""
+WORTH_CALIBRATING = 100
+"""Missing calls below which a sweep is not held up for a calibration."""
+CALL_BYTES = 600
+EPISODE_BYTES = 5_000
+CELL_BYTES = 150_000
+"""On disk: in the call cache; of trajectories, tables and results; of figures and the database.
+Seen with `make small`, as are these two."""
+CELL_S = 0.3
+"""Seconds to log a cell and draw its figures."""
+EPISODE_S = 0.003
+"""Seconds of the engine, the call cache and retrieval for an episode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """``seconds`` is None where the model's speed is not known.
+
+    ``call_seconds`` are those of a call by component, ``model_seconds`` those of all that are
+    missing.
+    """
+
+    n_cells: int
+    n_questions: int
+    needed: int
+    missing: int
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float | None
+    disk_bytes: int
+    call_seconds: Mapping[Component, float]
+    model_seconds: float
+
+    @property
+    def guide_seconds(self) -> float:
+        """What the original guide would have given: every call alone, at 1.5 s."""
+        return self.needed * GUIDE_CALL_S
+
+    def spent(self, executed: Mapping[Component, float]) -> float:
+        """Seconds that these calls were foretold to take."""
+        return sum(count * self.call_seconds[component] for component, count in executed.items())
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What a user is told."""
+        time_text = "unknown" if self.seconds is None else f"about {duration(self.seconds)}"
+        return (
+            f"estimate: {self.needed:,} calls needed by {self.n_cells} cells on "
+            f"{self.n_questions} questions, about {self.missing:,} to be made, with "
+            f"{self.prompt_tokens:,} prompt and {self.completion_tokens:,} new tokens",
+            f"estimate: time {time_text}, disk {self.disk_bytes / 1e6:,.0f} MB; one call at a "
+            f"time at {GUIDE_CALL_S} s each: {duration(self.guide_seconds)}",
+        )
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        found = {
+            "estimated_lm_calls": float(self.needed),
+            "estimated_lm_calls_paid": float(self.missing),
+        }
+        return found if self.seconds is None else {**found, "estimated_seconds": self.seconds}
+
+
+def run_estimate(spec: SweepSpec, report: Report = unobserved) -> Estimate:
+    """Raises `ArgoError` for whatever the sweep itself would not run with."""
+    check_strategies(spec.strategies, spec)
+    bench = Workbench.open(spec, report)
+    settled = settle_answering(spec, bench.can_score)
+    cells = prepare_cells(settled.cells(), bench)
+    questions = bench.questions.questions
+    return estimate(settled, questions, cells, bench, payer="estimate", always_calibrate=True)
+
+
+def estimate(
+    spec: SweepSpec,
+    questions: Sequence[Question],
+    cells: Sequence[Cell],
+    bench: Workbench,
+    payer: str,
+    always_calibrate: bool = False,
+) -> Estimate:
+    """What ``cells`` will take on ``questions``.
+
+    Where many calls are missing, a model that was not seen on this machine yet is calibrated on
+    the first shard, with ``always_calibrate`` any model; what that executes is paid by ``payer``.
+    """
+    identity = bench.model.identity
+    sample = questions[:: max(1, len(questions) // SAMPLE)][:SAMPLE]
+    known = remembered(spec.cache_path, identity)
+    calls = simulate(sample, cells, bench, known or Calibration())
+    factor = len(questions) / len(sample)
+    is_unknown = known is None and calls.missing.total() * factor >= WORTH_CALIBRATING
+    if calls.missing and (is_unknown or always_calibrate):
+        known = calibrate(questions[: spec.shard_size], cells, bench, payer)
+        if known.seconds:
+            remember(spec.cache_path, identity, known)
+        calls = simulate(sample, cells, bench, known)
+    return _scaled(calls, factor, len(questions), len(cells), known)
+
+
+def _scaled(
+    calls: Calls, factor: float, n_questions: int, n_cells: int, known: Calibration | None
+) -> Estimate:
+    n_missing = calls.missing.total()
+    n_episodes = n_questions * n_cells
+    model_s = 0.0 if not n_missing else _model_seconds(calls, known)
+    rest_s = n_cells * CELL_S + n_episodes * EPISODE_S
+    return Estimate(
+        n_cells=n_cells,
+        n_questions=n_questions,
+        needed=round(calls.needed * factor),
+        missing=round(n_missing * factor),
+        prompt_tokens=round(calls.prompt_tokens * factor),
+        completion_tokens=round(calls.completion_tokens * factor),
+        seconds=None if model_s is None else model_s * factor + rest_s,
+        disk_bytes=round(n_missing * factor) * CALL_BYTES
+        + n_episodes * EPISODE_BYTES
+        + n_cells * CELL_BYTES,
+        call_seconds={each: known.call_seconds(each) if known else 0.0 for each in Component},
+        model_seconds=(model_s or 0.0) * factor,
+    )
+
+
+def _model_seconds(calls: Calls, known: Calibration | None) -> float | None:
+    if known is None or not known.seconds:
+        return None
+    return sum(count * known.call_seconds(component) for component, count in calls.missing.items())

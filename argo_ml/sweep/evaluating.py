@@ -1,0 +1,81 @@
+"""The evaluation of a sweep whose cells are done, and what its runs keep of it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from argo_ml.calibration.record import Calibration
+from argo_ml.config import SweepSpec
+from argo_ml.evaluation.calibration_metrics import calibration_metrics
+from argo_ml.evaluation.protocol import evaluate
+from argo_ml.evaluation.record import FILE, Evaluation
+from argo_ml.results.records import Results
+from argo_ml.sweep.cell_run import CellRun
+from argo_ml.sweep.cells import Cell
+from argo_ml.tracking.runs import DEGENERATE, TrackedRun
+
+
+@runtime_checkable
+class Scores(Protocol):
+    """A policy that has scored the questions of its calibration, by models that had not seen
+    them."""
+
+    @property
+    def calibration_scores(self) -> tuple[float, ...]: ...
+
+
+def evaluate_sweep(
+    spec: SweepSpec, results: Results, cells: Sequence[Cell], calibration: Calibration | None
+) -> Evaluation:
+    if calibration is None:
+        return evaluate(results)
+    return evaluate(
+        results,
+        gate_scores=calibration_scores(cells),
+        calibration_metrics=calibration_metrics(calibration),
+        calibration_run=spec.calibration,
+        calibration_difficulty=str(calibration.spec.get("difficulty", "")),
+    )
+
+
+def calibration_scores(cells: Sequence[Cell]) -> dict[str, tuple[float, ...]]:
+    """By gate, its scores of the calibration's questions; they are the same at all prices."""
+    return {
+        cell.spec.strategy: cell.policy.calibration_scores
+        for cell in cells
+        if isinstance(cell.policy, Scores)
+    }
+
+
+def store_evaluation(evaluation: Evaluation, run: TrackedRun, cell_runs: Sequence[CellRun]) -> None:
+    """On the sweep's run the whole and its few metrics, on those of gates how often they fire."""
+    with tempfile.TemporaryDirectory() as folder:
+        text = evaluation.model_dump_json(indent=1)
+        (Path(folder) / FILE).write_text(text, encoding="utf-8")
+        run.log_folder(Path(folder))
+    n_questions = evaluation.n_questions
+    run.log(metrics=evaluation_metrics(evaluation), step=n_questions)
+    by_cell = {(one.cell.spec.strategy, one.cell.spec.retrieval_cost): one for one in cell_runs}
+    for row in evaluation.rows:
+        if row.fire_share is not None:
+            by_cell[row.strategy, row.retrieval_cost].run.log(
+                metrics={"fire_share": row.fire_share},
+                tags={DEGENERATE: "true"} if row.is_degenerate else {},
+                step=n_questions,
+            )
+
+
+def evaluation_metrics(evaluation: Evaluation) -> Mapping[str, float]:
+    """Of the sweep's run: areas, and the gain of deciding by the question where that was tried."""
+    metrics = {f"area_{name}": value for name, value in evaluation.areas.items()}
+    if evaluation.headline is not None:
+        gain = evaluation.headline.gain
+        metrics |= {
+            "adaptive_gain": gain.mean,
+            "adaptive_gain_ci_low": gain.low,
+            "adaptive_gain_ci_high": gain.high,
+        }
+    return metrics

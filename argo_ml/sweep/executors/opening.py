@@ -1,0 +1,69 @@
+"""The bench that a sweep asks for: in this process, or those of Ray workers."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from argo_ml.calibration.record import Calibration
+from argo_ml.config import SweepSpec
+from argo_ml.datasets import QuestionSet, load_questions
+from argo_ml.engine.shards import make_shards
+from argo_ml.progress import Report, unobserved
+from argo_ml.sweep.calibration_source import open_calibration
+from argo_ml.sweep.context import Bench, Workbench
+from argo_ml.sweep.executors import ray_cluster
+from argo_ml.sweep.executors.capacity import CrewPlan, plan_crew
+from argo_ml.sweep.executors.ray_executor import RemoteBench
+from argo_ml.sweep.executors.ray_worker import Worker
+from argo_ml.sweep.executors.worker_pool import Crew
+
+logger = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def open_bench(spec: SweepSpec, report: Report = unobserved) -> Iterator[Bench]:
+    """Raises `ArgoError` for what is missing, before any worker starts where that can be told."""
+    if spec.executor != "ray":
+        yield Workbench.open(spec, report)
+        return
+    ray_cluster.find_ray()
+    questions = load_questions(spec)
+    calibration = open_calibration(spec)
+    with ray_cluster.running_ray(spec) as ray:
+        crew = _hire(ray, spec, questions, calibration)
+        try:
+            yield RemoteBench(questions, crew.wait_for_facts(), crew, calibration)
+        finally:
+            crew.dismiss()
+
+
+def _hire(
+    ray: Any, spec: SweepSpec, questions: QuestionSet, calibration: Calibration | None
+) -> Crew:
+    n_shards = len(make_shards(questions.questions, spec.shard_size))
+    n_gpus = 0 if spec.device == "cpu" else spec.gpus_per_worker
+    plan = plan_crew(ray_cluster.nodes(ray), spec.workers, n_gpus, n_shards)
+    logger.info(
+        "%d Ray workers with %d GPUs and %d CPUs each, for %d shards",
+        plan.n_workers,
+        plan.n_gpus,
+        plan.n_cpus,
+        n_shards,
+    )
+    # A second thread answers how far the first one is.
+    options = {"num_gpus": plan.n_gpus, "num_cpus": plan.n_cpus, "max_concurrency": 2}
+    actor = ray.remote(Worker).options(**options)
+    shared = ray.put(questions), os.getcwd(), ray.put(calibration)
+    arguments = (worker_spec(spec, plan), *shared)
+    return Crew(ray, lambda: actor.remote(*arguments), plan.n_workers)
+
+
+def worker_spec(spec: SweepSpec, plan: CrewPlan) -> SweepSpec:
+    """What a worker opens: the GPUs that Ray shows to it are 0 and on, whichever they are."""
+    if not plan.n_gpus:
+        return spec.model_copy(update={"device": "cpu", "gpus": ()})
+    return spec.model_copy(update={"gpus": tuple(range(plan.n_gpus))})

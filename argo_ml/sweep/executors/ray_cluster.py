@@ -1,0 +1,124 @@
+"""Ray: found, started on this machine or joined elsewhere, and left again."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from argo_ml.config import SweepSpec
+from argo_ml.devices import torch_memory
+from argo_ml.devices.choosing import choose_gpus
+from argo_ml.errors import ConfigError
+from argo_ml.sweep.executors.capacity import Node
+
+OBJECT_STORE_BYTES = 256 * 2**20
+"""Shared memory of a Ray that is started here: shards and their records, a few MB each."""
+QUIET: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
+"""Without everything that workers print; what they warn of comes with their results."""
+CONNECT_TIMEOUT_S = 5.0
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+def find_ray() -> Any:
+    """The module, which is an optional dependency."""
+    try:
+        return importlib.import_module("ray")
+    except ImportError:
+        raise ConfigError(
+            'executor=ray: Ray is not installed; pip install "argo-ml[ray]"'
+        ) from None
+
+
+@contextlib.contextmanager
+def running_ray(spec: SweepSpec) -> Iterator[Any]:
+    """Ray as ``spec`` asks for it, left or stopped at the end.
+
+    Where this process uses Ray already, that is taken, and left as it is. Raises `ConfigError`.
+    """
+    ray = find_ray()
+    if spec.gpus and (spec.ray_address or ray.is_initialized()):
+        raise ConfigError(_not_ours(spec.gpus))
+    if ray.is_initialized():
+        yield ray
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    with _keeping_signal_handler(signal.SIGTERM):
+        if spec.ray_address:
+            _join(ray, spec.ray_address)
+        else:
+            _start(ray, spec)
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def nodes(ray: Any) -> list[Node]:
+    """The machines that are up."""
+    resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [Node(int(each.get("CPU", 0)), int(each.get("GPU", 0))) for each in resources]
+
+
+def _start(ray: Any, spec: SweepSpec) -> None:
+    gpus = choose_gpus(spec.device, spec.gpus, torch_memory.n_visible())
+    with showing_gpus(gpus):
+        ray.init(
+            address="local",
+            num_gpus=len(gpus),
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            **QUIET,
+        )
+
+
+def _join(ray: Any, address: str) -> None:
+    """Raises `ConfigError`; an address that does not answer is found out before Ray tries it."""
+    try:
+        if address != "auto":
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()
+        ray.init(address=address, **QUIET)
+    except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ConfigError(
+            f"ray_address={address}: no Ray cluster can be joined there ({reason}); start one with "
+            "ray start --head, set RAY_AUTH_MODE=token if it asks for one, or leave ray_address out"
+        ) from None
+
+
+def _not_ours(gpus: Sequence[int]) -> str:
+    named = ",".join(map(str, gpus))
+    return (
+        f"gpus={named}: a Ray that runs already hands out its GPUs itself; leave gpus out, and "
+        f"start Ray with {_VISIBLE}={named} where only these are to be used"
+    )
+
+
+@contextlib.contextmanager
+def showing_gpus(gpus: Sequence[int]) -> Iterator[None]:
+    """Let processes that are started meanwhile see these of the GPUs that this one sees."""
+    before = os.environ.get(_VISIBLE)
+    names = before.split(",") if before else [str(gpu) for gpu in range(max(gpus, default=0) + 1)]
+    os.environ[_VISIBLE] = ",".join(names[gpu] for gpu in gpus)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_VISIBLE]
+        else:
+            os.environ[_VISIBLE] = before
+
+
+@contextlib.contextmanager
+def _keeping_signal_handler(number: int) -> Iterator[None]:
+    """Ray puts one of its own in the place of what makes a polite kill end like Ctrl-C."""
+    handler = signal.getsignal(number)
+    yield
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(number, handler)

@@ -1,0 +1,74 @@
+"""Shards run by a crew of Ray workers; this process keeps the journal and the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from argo_ml.calibration.record import Calibration
+from argo_ml.config import ExperimentSpec
+from argo_ml.datasets import QuestionSet
+from argo_ml.engine.shards import Shard
+from argo_ml.engine.stages import StageTimes
+from argo_ml.models.base import TokenCounts
+from argo_ml.sweep.cells import Cell
+from argo_ml.sweep.executors.base import Executor, FinishedShard, OnProgress
+from argo_ml.sweep.executors.ray_worker import Facts
+from argo_ml.sweep.executors.worker_pool import Crew
+from argo_ml.tracking.runs import InputDataset
+
+
+class RayExecutor:
+    """``times`` gets the mean over the workers, so that stages still add up to wall-clock time."""
+
+    def __init__(self, crew: Crew, cells: Sequence[Cell], payer: str, times: StageTimes) -> None:
+        self._crew = crew
+        self._specs = tuple(cell.spec for cell in cells)
+        self._payer = payer
+        self._times = times
+
+    def run(self, shards: Sequence[Shard], on_progress: OnProgress) -> Iterator[FinishedShard]:
+        n_finished = 0
+        for finished in self._crew.run(shards, self._specs, self._payer):
+            n_finished += sum(len(shard.questions) for shard, _ in finished) * len(self._specs)
+            on_progress(n_finished + self._crew.n_in_progress())
+            for shard, work in finished:
+                self._times.add(
+                    {stage: s / self._crew.n_workers for stage, s in work.seconds.items()}
+                )
+                yield FinishedShard(shard.index, work.record)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteBench:
+    """The benches of a crew, of which all are alike; the questions are here too."""
+
+    questions: QuestionSet
+    facts: Facts
+    crew: Crew
+    calibration: Calibration | None = None
+
+    @property
+    def digests(self) -> dict[str, str]:
+        return self.facts.digests
+
+    @property
+    def tokens(self) -> TokenCounts:
+        return self.crew.tokens
+
+    @property
+    def can_score(self) -> bool:
+        return self.facts.can_score
+
+    @property
+    def events(self) -> Sequence[str]:
+        return self.crew.events
+
+    def inputs(self, spec: ExperimentSpec) -> list[InputDataset]:
+        return self.facts.inputs
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self.crew.count_tokens(texts)
+
+    def executor(self, cells: Sequence[Cell], payer: str, times: StageTimes) -> Executor:
+        return RayExecutor(self.crew, cells, payer, times)

@@ -1,0 +1,155 @@
+"""One worker: a workbench of its own, in a process of its own, and shards run on it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from argo_ml import __version__
+from argo_ml.calibration.record import Calibration
+from argo_ml.config import CellSpec, ExperimentSpec
+from argo_ml.datasets import QuestionSet
+from argo_ml.engine.shards import Shard
+from argo_ml.engine.stages import StageTimes
+from argo_ml.models.base import TokenCounts
+from argo_ml.results.shard import ShardRecord
+from argo_ml.sweep.cells import Cell
+from argo_ml.sweep.context import Workbench, prepare_cells
+from argo_ml.sweep.shards import run_shard
+from argo_ml.tracking.runs import InputDataset
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a worker has opened, where it is, and what it warned of meanwhile.
+
+    All workers must have opened the same.
+    """
+
+    place: str
+    version: str
+    digests: dict[str, str]
+    inputs: list[InputDataset]
+    can_score: bool
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> dict[str, str]:
+        return {"argo_ml": self.version, **self.digests}
+
+
+@dataclass(frozen=True, slots=True)
+class ShardWork:
+    """A shard's record, the seconds of every stage, and the tokens computed for it.
+
+    ``events`` are what the model did when memory ran out, ``warnings`` what the user should see.
+    """
+
+    record: ShardRecord
+    seconds: Mapping[str, float]
+    tokens: TokenCounts
+    events: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Worker:
+    """Opens what ``spec`` names on the machine where it runs.
+
+    ``folder`` is where relative paths begin, if that machine has it.
+    """
+
+    def __init__(
+        self,
+        spec: ExperimentSpec,
+        questions: QuestionSet,
+        folder: str,
+        calibration: Calibration | None = None,
+    ) -> None:
+        self._spec = spec
+        self._questions = questions
+        self._calibration = calibration
+        self._folder = folder
+        self._bench: Workbench | None = None
+        self._cells: tuple[tuple[CellSpec, ...], Sequence[Cell]] = ((), ())
+        self._n_finished = 0
+        self._n_events = 0
+        self._warnings = _Warnings()
+        logging.getLogger("argo_ml").addHandler(self._warnings)
+
+    def open(self) -> Facts:
+        """Raises `ArgoError`, as `Workbench.open` does."""
+        with contextlib.suppress(OSError):
+            os.chdir(self._folder)
+        place = f"process {os.getpid()} on {socket.gethostname()}"
+        bench = self.bench
+        return Facts(
+            place=place,
+            version=__version__,
+            digests=bench.digests,
+            inputs=bench.inputs(self._spec),
+            can_score=bench.can_score,
+            warnings=self._warnings.taken(),
+        )
+
+    @property
+    def bench(self) -> Workbench:
+        if self._bench is None:
+            self._bench = Workbench.open(
+                self._spec, questions=self._questions, calibration=self._calibration
+            )
+        return self._bench
+
+    def run(self, shard: Shard, specs: tuple[CellSpec, ...], payer: str) -> ShardWork:
+        """The shard through the cells of ``specs``; executed calls are ``payer``'s."""
+        bench, times = self.bench, StageTimes()
+        tokens_before = bench.tokens
+        self._n_finished = 0
+        engine = bench.engine(payer, times)
+        record = run_shard(shard, self._prepared(specs), engine, self._count)
+        return ShardWork(
+            record=record,
+            seconds=times.seconds(),
+            tokens=bench.tokens - tokens_before,
+            events=self._new_events(),
+            warnings=self._warnings.taken(),
+        )
+
+    def n_finished(self) -> int:
+        """Episodes of the shard in progress that have finished."""
+        return self._n_finished
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self.bench.count_tokens(texts)
+
+    def _new_events(self) -> tuple[str, ...]:
+        """Those since the last shard, or since the model was begun to be opened."""
+        found = tuple(self.bench.events[self._n_events :])
+        self._n_events += len(found)
+        return found
+
+    def _count(self, n_finished: int) -> None:
+        self._n_finished = n_finished
+
+    def _prepared(self, specs: tuple[CellSpec, ...]) -> Sequence[Cell]:
+        if self._cells[0] != specs:
+            self._cells = specs, prepare_cells(specs, self.bench)
+        return self._cells[1]
+
+
+class _Warnings(logging.Handler):
+    """Keeps what is logged until it is taken to where the user sees it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._texts.append(record.getMessage())
+
+    def taken(self) -> tuple[str, ...]:
+        texts, self._texts = tuple(self._texts), []
+        return texts

@@ -1,0 +1,83 @@
+"""The run that owns cells or trials: its spec, and the run that points to it when it goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from argo_ml.config import ExperimentSpec
+from argo_ml.config.addresses import shown
+from argo_ml.errors import ConfigError
+from argo_ml.results.records import Record
+from argo_ml.tracking import environment, runs
+from argo_ml.tracking.runs import Run, TrackedRun, Tracking
+from argo_ml.tracking.stores import without_password
+
+SPEC = "spec.yaml"
+
+RecordType = TypeVar("RecordType", bound=Record)
+
+
+@contextlib.contextmanager
+def pointing_at(owner_id: str, kind: str, tracking: Tracking) -> Iterator[None]:
+    """The run that `mlflow run` opened for a resumption points to what it continues."""
+    pointer = tracking.opened_run()
+    if pointer is None:
+        yield
+        return
+    note = f"Continues the {kind} `{owner_id}`; its results are there."
+    pointer.log(tags={runs.KIND: "resume", runs.SWEEP_ID: owner_id, runs.NOTE: note})
+    pointer.rename(f"resume of {owner_id[:8]}")
+    with pointer.recording_failure():
+        yield
+        pointer.end()
+
+
+def find_resumed(tracking: Tracking, run_id: str, kind: str) -> tuple[Run, Tracking]:
+    """The run to continue, and its own experiment.
+
+    Raises `ConfigError` for a run of another kind and `TrackingError` where there is none.
+    """
+    stored = tracking.get(run_id)
+    if stored.data.tags.get(runs.KIND) != kind:
+        raise ConfigError(f"resume={run_id}: that run is not a {kind}")
+    return stored, Tracking(tracking.client, stored.info.experiment_id, tracking.uri)
+
+
+def load_record(
+    tracking: Tracking, run_id: str, artifact: str, record_type: type[RecordType]
+) -> RecordType:
+    """What a run keeps as JSON under ``artifact``."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = tracking.download(run_id, artifact, Path(folder))
+        return record_type.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def recorded(spec: ExperimentSpec) -> dict[str, Any]:
+    """The spec's fields as a run keeps them: without the passwords of stores."""
+    values = spec.model_dump(mode="json")
+    for name in ("tracking_uri", "chroma_url", "storage"):
+        if values.get(name):
+            values[name] = without_password(values[name])
+    values["server_urls"] = [shown(url) for url in values["server_urls"]]
+    return values
+
+
+def store_spec(run: TrackedRun, spec: ExperimentSpec) -> None:
+    values = recorded(spec)
+    for name in ("questions", "documents"):
+        if values[name]:
+            values[name] = str(Path(values[name]).resolve())
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder)
+        (target / SPEC).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+        (target / "environment.txt").write_text(environment.packages(), encoding="utf-8")
+        diff = environment.uncommitted_diff()
+        if diff:
+            (target / "uncommitted.diff").write_text(diff, encoding="utf-8")
+        run.log_folder(target)

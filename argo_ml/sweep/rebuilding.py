@@ -1,0 +1,81 @@
+"""Makes the report of a finished sweep or replay anew, from what its run has stored."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from argo_ml.config import ReportSpec
+from argo_ml.errors import ConfigError, DataError
+from argo_ml.evaluation.protocol import evaluate
+from argo_ml.evaluation.record import FILE as EVALUATION
+from argo_ml.evaluation.record import Evaluation
+from argo_ml.reporting.report import store_report
+from argo_ml.results.records import Results
+from argo_ml.sweep.record import SweepRecord, open_record
+from argo_ml.tracking.runs import Run, TrackedRun
+from argo_ml.tracking.stores import explained
+
+REPORTED = ("sweep", "replay")
+"""Kinds of runs that have a report."""
+
+
+def rebuild_report(spec: ReportSpec) -> str:
+    """Draw and write the report again and log it; returns the id of the sweep's run.
+
+    Empty ``spec.sweep``: the experiment's latest finished one.
+
+    Raises:
+        ArgoError: there is no such sweep, it is unfinished, or ``spec.output`` cannot be written.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        where = spec.tracking_uri, spec.experiment, Path(folder)
+        record = open_record(spec.sweep, *where, kinds=REPORTED)
+        _check_finished(record.run)
+        results = record.results()
+        run_id = str(record.run.info.run_id)
+        run = TrackedRun(record.tracking.client, run_id)
+        text = store_report(run, _evaluation(record, results), results)
+    if spec.output:
+        _write(Path(spec.output).expanduser(), text)
+    return run_id
+
+
+def _check_finished(run: Run) -> None:
+    if run.info.status != "FINISHED":
+        run_id = run.info.run_id
+        raise ConfigError(
+            f"sweep={run_id}: it is {run.info.status}; finish it first: "
+            f"argo-ml sweep --resume {run_id}"
+        )
+
+
+def _evaluation(record: SweepRecord, results: Results) -> Evaluation:
+    """The stored one; sweeps of earlier versions have none."""
+    if not _has_evaluation(record):
+        return evaluate(results)
+    try:
+        return Evaluation.model_validate_json(record.artifact(EVALUATION).read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise DataError(f"{EVALUATION}: {where}: {first['msg']}") from None
+
+
+def _has_evaluation(record: SweepRecord) -> bool:
+    tracking = record.tracking
+    with explained(tracking.uri):
+        found = tracking.client.list_artifacts(record.run.info.run_id)
+    return any(each.path == EVALUATION for each in found)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"output={path}: cannot be written ({error.strerror}); name a file in a folder that "
+            "is there"
+        ) from None

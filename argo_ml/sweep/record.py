@@ -1,0 +1,134 @@
+"""What tracking has stored of a sweep."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from argo_ml.config import SweepSpec, build
+from argo_ml.errors import ConfigError, DataError
+from argo_ml.results.records import CellResult, Results
+from argo_ml.tracking import runs
+from argo_ml.tracking.runs import CELL_ID, Run, Tracking, connect, open_client
+
+RESULTS = "results.json"
+SPEC = "spec.yaml"
+PASSAGES = "passages.jsonl"
+TRAJECTORIES = "trajectories.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRecord:
+    """The sweep's run, its children, and its artifacts; files are fetched into ``folder``."""
+
+    tracking: Tracking
+    run: Run
+    children: tuple[Run, ...]
+    folder: Path
+
+    @property
+    def digests(self) -> dict[str, str]:
+        params = self.run.data.params
+        return {name: value for name, value in params.items() if name.endswith("_digest")}
+
+    def artifact(self, name: str, run_id: str = "") -> Path:
+        """A file, fetched the first time. Raises `TrackingError` for one that is not there."""
+        owner = run_id or str(self.run.info.run_id)
+        target = self.folder / owner / name
+        if target.is_file():
+            return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return self.tracking.download(owner, name, target.parent)
+
+    def spec(self) -> SweepSpec:
+        """Raises `ArgoError` where the stored spec is none of this version of the package."""
+        path = self.artifact(SPEC)
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise DataError(f"{SPEC} cannot be read ({error})") from None
+        if not isinstance(values, dict):
+            raise DataError(f"{SPEC} holds no parameters")
+        return build(SweepSpec, values)
+
+    def results(self) -> Results:
+        """Raises `ArgoError` where they are missing or incomplete."""
+        text = self.artifact(RESULTS).read_bytes()
+        try:
+            return Results.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the file"
+            raise DataError(f"{RESULTS}: {where}: {first['msg']}") from None
+
+    def passage_ids(self) -> set[str]:
+        return {line["id"] for line in _json_lines(self.artifact(PASSAGES))}
+
+    def trajectories(self, cell: CellResult) -> Iterator[Mapping[str, Any]]:
+        yield from _json_lines(self.artifact(TRAJECTORIES, cell.run_id))
+
+    def child_of(self, cell: CellResult) -> Run | None:
+        return next((run for run in self.children if run.info.run_id == cell.run_id), None)
+
+    def children_by_cell(self) -> dict[str, list[Run]]:
+        found: dict[str, list[Run]] = {}
+        for run in self.children:
+            found.setdefault(run.data.tags.get(CELL_ID, ""), []).append(run)
+        return found
+
+
+def open_record(
+    sweep: str,
+    tracking_uri: str,
+    experiment: str,
+    folder: Path,
+    kinds: Sequence[str] = ("sweep",),
+) -> SweepRecord:
+    """The sweep's record, or that of another of ``kinds``; its artifacts will be fetched into
+    ``folder``."""
+    tracking, run = find_run(sweep, kinds, tracking_uri, experiment)
+    return SweepRecord(tracking, run, tuple(tracking.children(run.info.run_id)), folder)
+
+
+def find_run(
+    run_id: str, kinds: Sequence[str], tracking_uri: str, experiment: str
+) -> tuple[Tracking, Run]:
+    """The run, of one of ``kinds``; without an id the latest of the first."""
+    kind = kinds[0]
+    if not run_id:
+        tracking = connect(tracking_uri, experiment, create=False)
+        latest = tracking.latest_finished(kind)
+        if latest is None:
+            raise ConfigError(f"experiment={experiment}: no finished {kind} there; run one first")
+        return tracking, latest
+    client = open_client(tracking_uri, create=False)
+    anywhere = Tracking(client, "", str(client.tracking_uri))
+    run = anywhere.get(run_id)
+    if run.data.tags.get(runs.KIND) == "resume":
+        run = anywhere.get(run.data.tags.get(runs.SWEEP_ID, ""))
+    found = run.data.tags.get(runs.KIND, "something else")
+    if found not in kinds:
+        raise ConfigError(f"{kind}={run_id}: that run is a {found}, not a {kind}")
+    return Tracking(client, run.info.experiment_id, anywhere.uri), run
+
+
+def _json_lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                value = json.loads(line)
+            except ValueError:
+                value = None
+            if not isinstance(value, dict):
+                raise DataError(f"{path.name}, line {number}: no JSON object")
+            yield value
+
+
+def cell_name(cell: CellResult) -> str:
+    return f"{cell.strategy} c_r={cell.retrieval_cost:g}"

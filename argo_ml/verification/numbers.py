@@ -1,0 +1,195 @@
+"""Do the numbers follow from the question rows, and the rows from the trajectories."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from argo_ml.config import SweepSpec
+from argo_ml.errors import ArgoError
+from argo_ml.policies import STRATEGIES
+from argo_ml.results.metrics import (
+    cell_metrics,
+    lm_calls,
+    reason_calls,
+    retrieval_calls,
+    sweep_metrics,
+)
+from argo_ml.results.records import CellResult, QuestionResult, Results
+from argo_ml.sweep.record import SweepRecord, cell_name
+from argo_ml.types import Action, StopReason
+from argo_ml.verification.verdict import Verdict, judged
+
+TOLERANCE = 1e-9
+_ABSENT = {"probe_calls": 0.0, "sample_calls": 0.0, "stop_abstain": 0.0}
+"""What metrics of later versions are in sweeps of earlier ones, which knew nothing of the kind."""
+
+
+def check_metrics(record: SweepRecord, spec: SweepSpec, results: Results) -> Verdict:
+    """The metrics recomputed from the rows are those in results.json and on each run."""
+    problems = []
+    for cell in results.cells:
+        if not cell.questions:
+            problems.append(f"{cell_name(cell)} has no questions")
+            continue
+        recomputed = cell_metrics(cell.questions, spec.mu, cell.policy)
+        child = record.child_of(cell)
+        logged = child.data.metrics if child is not None else {}
+        for where, values in (("results.json", cell.metrics), ("the run", logged)):
+            problems += _differences(f"{cell_name(cell)} in {where}", recomputed, values)
+    if not problems:
+        problems += _differences("the sweep", sweep_metrics(results), record.run.data.metrics)
+    return judged(
+        "metrics", problems, "recomputed from the question rows, equal to those on every run"
+    )
+
+
+def _differences(where: str, wanted: Mapping[str, float], found: Mapping[str, float]) -> list[str]:
+    return [
+        f"{where}: {name} is {found.get(name)}, recomputed {value}"
+        for name, value in wanted.items()
+        if not _equal(found.get(name, _ABSENT.get(name, math.nan)), value)
+    ]
+
+
+def check_calls(record: SweepRecord, results: Results) -> Verdict:
+    """Calls follow from the actions, paid ones are among those needed, and the sums agree."""
+    problems = [
+        f"{cell_name(cell)}, question {row.question_id}: {text}"
+        for cell in results.cells
+        for row in cell.questions
+        for text in _wrong_calls(row, STRATEGIES[cell.strategy].in_hindsight)
+    ]
+    paid = sum(row.lm_calls_paid for cell in results.cells for row in cell.questions)
+    needed = sum(lm_calls(row) for cell in results.cells for row in cell.questions)
+    for name, total in (("lm_calls_paid_total", paid), ("lm_calls_total", needed)):
+        logged = record.run.data.metrics.get(name)
+        if logged is None or not _equal(logged, total):
+            problems.append(f"{name} of the sweep is {logged}, the rows add up to {total}")
+    return judged("calls add up", problems, f"{paid} paid of {needed} needed")
+
+
+def _wrong_calls(row: QuestionResult, in_hindsight: bool) -> list[str]:
+    """Who calls the model: every later step's decomposer, every successful retrieval's reader,
+    every reasoning step, and the synthesizer once, unless it abstains.
+
+    A policy that looks at the sentence to come has asked for the next sub-question already. Who
+    chooses in hindsight pays for what it tried and did not choose.
+    """
+    problems = []
+    n_decomposed = max(len(row.actions) - 1, 0)
+    asked_ahead = len(row.actions) if row.probe_calls else n_decomposed
+    if row.decomposer_calls not in (n_decomposed, asked_ahead):
+        problems.append(f"{row.decomposer_calls} decomposer calls in {len(row.actions)} steps")
+    if row.reader_calls != row.retrieval_successes:
+        problems.append(f"{row.reader_calls} reader calls, {row.retrieval_successes} successes")
+    if row.retrieval_successes > retrieval_calls(row):
+        problems.append(f"{row.retrieval_successes} successes of {retrieval_calls(row)} retrievals")
+    if row.reasoner_calls != reason_calls(row):
+        problems.append(f"{row.reasoner_calls} reasoner calls in {reason_calls(row)} steps")
+    if row.synthesizer_calls != int(row.stop_reason != StopReason.ABSTAIN.value):
+        problems.append(f"{row.synthesizer_calls} synthesizer calls")
+    if row.lm_calls_paid < 0 or (row.lm_calls_paid > lm_calls(row) and not in_hindsight):
+        problems.append(f"{row.lm_calls_paid} calls paid of {lm_calls(row)} needed")
+    return problems
+
+
+def check_consistency(results: Results) -> Verdict:
+    """Graph 1.A against Graph 1.B: the same actions and successes give the same answer.
+
+    Strategies with queries of their own find other things by the same actions.
+    """
+    seen: dict[tuple[object, ...], tuple[QuestionResult, str]] = {}
+    problems, n_compared = [], 0
+    for cell in results.cells:
+        if STRATEGIES[cell.strategy].own_queries or STRATEGIES[cell.strategy].in_hindsight:
+            continue
+        for row in cell.questions:
+            key = (row.question_id, row.actions, row.retrieval_successes)
+            first, name = seen.setdefault(key, (row, cell_name(cell)))
+            n_compared += first is not row
+            if _answer(first) != _answer(row):
+                problems.append(
+                    f"question {row.question_id}: {name} and {cell_name(cell)} acted alike and "
+                    f"answered {first.answer!r} and {row.answer!r}"
+                )
+    return judged(
+        "Graph 1.A and 1.B agree",
+        problems,
+        f"{n_compared} times a question met the same actions again, each with the same answer",
+    )
+
+
+def _answer(row: QuestionResult) -> tuple[object, ...]:
+    return row.answer, row.choice, row.correct
+
+
+def check_trajectories(record: SweepRecord, spec: SweepSpec, results: Results) -> Verdict:
+    """Every step of every cell agrees with the rows, the prices, and the stored passages."""
+    problems: list[str] = []
+    n_steps = 0
+    try:
+        passages = record.passage_ids()
+        for cell in results.cells:
+            lines = list(record.trajectories(cell))
+            problems += _wrong_trajectories(cell, lines, spec, passages)
+            n_steps += sum(len(line.get("steps", ())) for line in lines)
+    except (ArgoError, KeyError, TypeError) as error:
+        problems.append(_unreadable(error))
+    return judged(
+        "trajectories", problems, f"{n_steps} steps agree with the rows, prices and passages"
+    )
+
+
+def _unreadable(error: Exception) -> str:
+    return str(error) if isinstance(error, ArgoError) else f"a line lacks {error}"
+
+
+def _wrong_trajectories(
+    cell: CellResult, lines: list[Mapping[str, Any]], spec: SweepSpec, passages: set[str]
+) -> list[str]:
+    if [line["question_id"] for line in lines] != [row.question_id for row in cell.questions]:
+        return [f"{cell_name(cell)}: trajectories are of other questions than the rows"]
+    prices = {Action.RETRIEVE.value: cell.retrieval_cost, Action.REASON.value: spec.reason_cost}
+    return [
+        f"{cell_name(cell)}, question {row.question_id}: {text}"
+        for line, row in zip(lines, cell.questions, strict=True)
+        for text in _wrong_trajectory(line, row, prices, spec.probe_cost, passages)
+    ]
+
+
+def _wrong_trajectory(
+    line: Mapping[str, Any],
+    row: QuestionResult,
+    prices: Mapping[str, float],
+    probe_cost: float,
+    passages: set[str],
+) -> list[str]:
+    steps = line["steps"]
+    actions = tuple(step["action"] for step in steps)
+    problems = []
+    if actions != row.actions:
+        problems.append("other actions than its row")
+    elif any(not _equal(step["cost"], prices[step["action"]]) for step in steps):
+        problems.append("a step at another price than the cell's")
+    if (line["answer"], line["choice"]) != (row.answer, row.choice):
+        problems.append("another answer than its row")
+    if line["stop_reason"] != row.stop_reason:
+        problems.append("another stop reason than its row")
+    n_successes = sum(
+        step["succeeded"] for step in steps if step["action"] == Action.RETRIEVE.value
+    )
+    if n_successes != row.retrieval_successes:
+        problems.append("other retrieval successes than its row")
+    cost = math.fsum(prices.get(action, math.nan) for action in row.actions)
+    cost += probe_cost * (row.probe_calls + row.sample_calls)
+    if not (_equal(row.cost, cost) and _equal(line["cost"], cost)):
+        problems.append(f"cost is {row.cost}, c_r x retrievals + c_p x reasons is {cost}")
+    cited = {hit["passage_id"] for step in steps for hit in step["evidence"]}
+    problems += [f"passage {name!r} is not stored" for name in sorted(cited - passages)]
+    return problems
+
+
+def _equal(first: float, second: float) -> bool:
+    return math.isclose(first, second, rel_tol=TOLERANCE, abs_tol=TOLERANCE)

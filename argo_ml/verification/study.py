@@ -1,0 +1,125 @@
+"""Checks of a study: MLflow and Optuna say the same, and the report follows from both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+from optuna.trial import TrialState
+
+from argo_ml.config import StudySpec, build
+from argo_ml.errors import ArgoError
+from argo_ml.results.metrics import utilities
+from argo_ml.results.records import Results
+from argo_ml.results.study import StudyReport, settings_of
+from argo_ml.study import load_report, storage
+from argo_ml.study.conclusion import BEST, judged_cells, utility_difference
+from argo_ml.study.reconciliation import disagreements
+from argo_ml.study.storage import StudyStore
+from argo_ml.sweep.running import load_results
+from argo_ml.tracking.runs import Run, Tracking, param_in_use
+from argo_ml.verification.verdict import Verdict, judged
+
+NEAR = 1e-9
+
+
+def verify_study(
+    tracking: Tracking, run: Run, storage_url: str, cache_dir: Path, folder: Path
+) -> Iterator[Verdict]:
+    """Every check; ``storage_url`` and ``cache_dir`` are where this machine has the storage."""
+    run_id = run.info.run_id
+    status = run.info.status
+    yield Verdict("finished", status == "FINISHED", f"the study's run is {status}")
+    try:
+        report = load_report(tracking, run_id)
+        results = load_results(tracking, run_id)
+        study = _study(run, storage_url, cache_dir)
+    except ArgoError as error:
+        yield Verdict("report and storage", False, f"{error}; nothing more can be checked")
+        return
+    yield _agreement(study, tracking, run_id)
+    yield _counts(study, report)
+    yield _best(study, report, tracking, folder)
+    yield _judgement(report, results)
+    for best in report.best:
+        helped = best.differences[0].low > 0
+        yield Verdict(
+            f"tuning helped at c_r={best.retrieval_cost:g}", helped, best.verdict, is_finding=True
+        )
+
+
+def _study(run: Run, storage_url: str, cache_dir: Path) -> optuna.Study:
+    name = param_in_use(run.data.params, "study")
+    values = {"storage": storage_url, "cache_dir": cache_dir}
+    store = StudyStore(build(StudySpec, values), name)
+    found = store.find()
+    if found is None:
+        raise ArgoError(f"storage={store.shown_url}: has no study {name}; give its storage")
+    return found
+
+
+def _agreement(study: optuna.Study, tracking: Tracking, run_id: str) -> Verdict:
+    problems = list(disagreements(study, tracking, run_id))
+    n_trials = len(study.get_trials(deepcopy=False))
+    fine = f"{n_trials} trials have the same state and values in both"
+    return judged("MLflow and Optuna agree", problems, fine)
+
+
+def _counts(study: optuna.Study, report: StudyReport) -> Verdict:
+    counted = {
+        "complete": (report.n_complete, TrialState.COMPLETE),
+        "pruned": (report.n_pruned, TrialState.PRUNED),
+        "failed": (report.n_failed, TrialState.FAIL),
+    }
+    problems = [
+        f"{n_reported} trials {name} in the report, {n_there} in the storage"
+        for name, (n_reported, state) in counted.items()
+        if (n_there := len(storage.in_states(study, state))) != n_reported
+    ]
+    n_open = len(storage.in_states(study, TrialState.RUNNING))
+    if n_open:
+        problems.append(f"{n_open} trials are running")
+    return judged(
+        "trials", problems, f"{report.n_complete + report.n_pruned} finished, none running"
+    )
+
+
+def _best(study: optuna.Study, report: StudyReport, tracking: Tracking, folder: Path) -> Verdict:
+    """The best is the best, and its files say its settings."""
+    problems = []
+    complete = storage.in_states(study, TrialState.COMPLETE)
+    if len(study.directions) == 1:
+        [best] = report.best
+        top = max(trial.value or 0.0 for trial in complete)
+        if abs(best.tune.utility - top) > NEAR:
+            problems.append(f"best tune utility {best.tune.utility}, largest of trials {top}")
+    for best in report.best:
+        trial = next(trial for trial in complete if trial.number == best.trial)
+        if settings_of(trial.user_attrs) != dict(best.settings):
+            problems.append(f"trial {best.trial} has other settings than the report")
+        name = f"{BEST}/c_r={best.retrieval_cost:g}.json"
+        path = tracking.download(report.study_id, name, folder)
+        written = json.loads(path.read_text(encoding="utf-8"))
+        if any(written.get(key) != value for key, value in best.settings.items()):
+            problems.append(f"{name} has other settings than the report")
+    return judged("best settings", problems, f"{len(report.best)} as the trials say")
+
+
+def _judgement(report: StudyReport, results: Results) -> Verdict:
+    """The test scores and their intervals follow from the outcomes of the test questions."""
+    problems = []
+    mu = float(report.spec["mu"])
+    for best in report.best:
+        tuned, references = judged_cells(results, best.retrieval_cost, report.spec["strategy"])
+        own = utilities(tuned, mu)
+        if abs(sum(own) / len(own) - best.test.utility) > NEAR:
+            problems.append(f"c_r={best.retrieval_cost:g}: test utility is not that of its rows")
+        for cell, difference in zip(references, best.differences, strict=True):
+            found = utility_difference(tuned, cell, mu)
+            stored = (difference.mean, difference.low, difference.high)
+            again = (found.mean, found.low, found.high)
+            if any(abs(a - b) > NEAR for a, b in zip(stored, again, strict=True)):
+                problems.append(f"c_r={best.retrieval_cost:g}: difference to {cell.strategy}")
+    return judged("judged on the test split", problems, "scores and intervals computed again")
