@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-Report = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 """Told what is counted (such as `EPISODES`), how many are finished, and of how many."""
 
 EPISODES = "episodes"
@@ -15,7 +15,7 @@ MODEL_SECONDS = "model seconds"
 which end together."""
 
 
-def unobserved(*counts: object) -> None:
+def ignore_progress(*counts: object) -> None:
     """The observer of a caller who wants none."""
 
 

@@ -18,7 +18,7 @@ from argo_ml.types import (
 )
 
 
-class Look(str, Enum):
+class Probe(str, Enum):
     """What a policy can look at before it decides, at the price of one call or more."""
 
     ANSWER = "answer"
@@ -33,7 +33,7 @@ class Look(str, Enum):
     """The embedding of the question, which needs no call of the language model."""
 
 
-CONFIDENCE_LOOKS = frozenset({Look.ANSWER, Look.VECTOR})
+CONFIDENCE_PROBES = frozenset({Probe.ANSWER, Probe.VECTOR})
 """What p-hat is computed from."""
 
 
@@ -56,7 +56,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Sights:
+class Observations:
     """What a policy has looked at until now.
 
     ``answers`` has the answer before each step, the present one last; an answer that was not looked
@@ -77,12 +77,12 @@ class Sights:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a policy may look at: the question, progress U, the steps so far, and `Sights`."""
+    """What a policy may look at: the question, progress U, the steps so far, and `Observations`."""
 
     question: Question
     progress: float = 0.0
     steps: tuple[Step, ...] = ()
-    sights: Sights = Sights()
+    observations: Observations = Observations()
 
     def count(self, action: Action) -> int:
         return sum(step.action is action for step in self.steps)
@@ -93,7 +93,7 @@ class Outcome:
     """One finished episode.
 
     ``expected`` is what the policy expected when it stopped, ``probe_price`` a look's price, and
-    ``sights`` all that the policy looked at.
+    ``observations`` all that the policy looked at.
     """
 
     question_id: str
@@ -104,13 +104,13 @@ class Outcome:
     usage: Usage
     expected: Expectation = NOTHING_EXPECTED
     probe_price: float = 0.0
-    sights: Sights | None = field(default=None, compare=False)
+    observations: Observations | None = field(default=None, compare=False)
 
     @property
     def cost(self) -> float:
         """c_r * (retrieve actions) + c_p * (reason actions) + probe_cost * (probe and sample
         calls), whatever a cache served."""
-        return sum(step.cost for step in self.steps) + self.probe_price * self.usage.looks
+        return sum(step.cost for step in self.steps) + self.probe_price * self.usage.probing_calls
 
     def count(self, action: Action) -> int:
         return sum(step.action is action for step in self.steps)

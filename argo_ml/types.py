@@ -143,7 +143,7 @@ class Usage:
     sample_calls: int = 0
 
     @property
-    def looks(self) -> int:
+    def probing_calls(self) -> int:
         """Calls that served a decision alone."""
         return self.probe_calls + self.sample_calls
 
@@ -152,7 +152,7 @@ class Usage:
         components = (
             self.decomposer_calls + self.reader_calls + self.reasoner_calls + self.synthesizer_calls
         )
-        return components + self.looks
+        return components + self.probing_calls
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(

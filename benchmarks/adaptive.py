@@ -24,8 +24,8 @@ from argo_ml.exploring.calibrate import run_calibration
 from argo_ml.results.metrics import utilities
 from argo_ml.results.records import CellResult, Results
 from argo_ml.statistics.intervals import paired_difference
-from argo_ml.sweep.answering_mode import settle_answering
-from argo_ml.sweep.context import Workbench, prepare_cells
+from argo_ml.sweep.answering_mode import resolve_answering
+from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.record import open_record
 from argo_ml.sweep.running import run_sweep
 from benchmarks.reporting import report
@@ -127,18 +127,18 @@ def _other_prices(first: float) -> str:
 
 def _deciding_seconds(spec: SweepSpec) -> float:
     """Of solving the policies and running them on the questions, everything being loaded."""
-    bench = Workbench.open(spec)
-    settled = settle_answering(spec, bench.can_score)
+    context = LocalContext.open(spec)
+    settled = resolve_answering(spec, context.can_score)
     begun = time.perf_counter()
-    cells = prepare_cells(settled.cells(), bench)
-    shards = make_shards(bench.questions.questions, settled.shard_size)
-    executor = bench.executor(cells, "other prices", StageTimes())
+    cells = prepare_cells(settled.cells(), context)
+    shards = make_shards(context.questions.questions, settled.shard_size)
+    executor = context.executor(cells, "other prices", StageTimes())
     n_episodes = sum(
         len(rows)
         for finished in executor.run(shards, lambda n_finished: None)
         for rows in finished.record.results.values()
     )
-    assert n_episodes == len(cells) * len(bench.questions.questions)
+    assert n_episodes == len(cells) * len(context.questions.questions)
     return time.perf_counter() - begun
 
 

@@ -30,7 +30,7 @@ from argo_ml.models.local.packed_linear import pack_linear_layers
 from argo_ml.models.local.transformers_model import TransformersModel
 from argo_ml.models.presets import resolve
 from argo_ml.pipeline import prompts
-from argo_ml.sweep.context import Workbench
+from argo_ml.sweep.context import LocalContext
 from benchmarks.reporting import report
 
 Request = Generation | Scoring
@@ -66,10 +66,10 @@ def main() -> None:
 def requests(n_questions: int, n_together: int) -> list[list[Request]]:
     """One list per batch: readings and reasonings, then scorings."""
     spec = build(SweepSpec, {"n_questions": n_questions, "difficulty": "all"})
-    bench = Workbench.open(spec)
+    context = LocalContext.open(spec)
     limit = spec.generation_limit
-    listed = bench.questions.questions
-    evidence = bench.corpus.retriever.retrieve([question.text for question in listed], spec.top_k)
+    listed = context.questions.questions
+    evidence = context.corpus.retriever.retrieve([question.text for question in listed], spec.top_k)
     batches: list[list[Request]] = []
     for start in range(0, n_questions, n_together):
         batch: list[Request] = []

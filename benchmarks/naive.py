@@ -19,7 +19,7 @@ from argo_ml.pipeline import run_episode
 from argo_ml.pipeline.requests import Request, Requesting, Response
 from argo_ml.state import Outcome
 from argo_ml.sweep.cells import Cell
-from argo_ml.sweep.context import Workbench, prepare_cells
+from argo_ml.sweep.context import LocalContext, prepare_cells
 from benchmarks.reporting import report
 from benchmarks.workplace import needed_and_paid, run_grid, workplace
 
@@ -40,18 +40,18 @@ def main() -> None:
                 "cache_dir": folder,
             },
         )
-        bench = Workbench.open(spec)
+        context = LocalContext.open(spec)
         plain = load_model(build(SweepSpec, {**spec.model_dump(), "prefix_cache_mb": 0}))
-        cells = prepare_cells(spec.cells(), bench)
+        cells = prepare_cells(spec.cells(), context)
         # The first pass through a model is slower than the others.
-        plain.generate(_warming(bench))
-        bench.model.generate(_warming(bench))
+        plain.generate(_warming(context))
+        context.model.generate(_warming(context))
 
         started = time.perf_counter()
-        rows = run_grid(spec, bench)
+        rows = run_grid(spec, context)
         engine_s = time.perf_counter() - started
         started = time.perf_counter()
-        outcomes, n_calls = run_naively(cells, bench, plain)
+        outcomes, n_calls = run_naively(cells, context, plain)
         naive_s = time.perf_counter() - started
 
     compared = [
@@ -79,15 +79,15 @@ def main() -> None:
 
 
 def run_naively(
-    cells: Sequence[Cell], bench: Workbench, model: LanguageModel
+    cells: Sequence[Cell], context: LocalContext, model: LanguageModel
 ) -> tuple[dict[str, list[Outcome]], int]:
     """Outcomes by cell id, and the calls made."""
     outcomes: dict[str, list[Outcome]] = {}
     n_calls = 0
     for cell in cells:
-        for question in bench.questions.questions:
+        for question in context.questions.questions:
             outcome = _follow(
-                run_episode(question, cell.policy, cell.pipeline), model, bench.corpus.retriever
+                run_episode(question, cell.policy, cell.pipeline), model, context.corpus.retriever
             )
             outcomes.setdefault(cell.id, []).append(outcome)
             n_calls += outcome.usage.calls
@@ -115,10 +115,10 @@ def _answer(
     return retriever.retrieve([request.query], request.top_k)[0]
 
 
-def _warming(bench: Workbench) -> list[Generation]:
+def _warming(context: LocalContext) -> list[Generation]:
     from argo_ml.pipeline import prompts
 
-    return [Generation(prompts.reasoner(bench.questions.questions[0].text, [], "Why?"), 4)]
+    return [Generation(prompts.reasoner(context.questions.questions[0].text, [], "Why?"), 4)]
 
 
 if __name__ == "__main__":

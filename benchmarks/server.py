@@ -26,7 +26,7 @@ from argo_ml.models.local.loading import Files
 from argo_ml.models.presets import resolve
 from argo_ml.pipeline import prompts
 from argo_ml.pipeline.components import read_number
-from argo_ml.sweep.context import Workbench
+from argo_ml.sweep.context import LocalContext
 from benchmarks.reporting import report
 from benchmarks.workplace import workplace
 
@@ -52,19 +52,19 @@ def main() -> None:
     with workplace() as folder:
         values = {"n_questions": given.n_questions, "difficulty": given.difficulty}
         spec = build(SweepSpec, {**values, "cache_dir": folder, "device": "cpu"})
-        bench = Workbench.open(spec)
-        asked = requests(bench, spec)
+        context = LocalContext.open(spec)
+        asked = requests(context, spec)
         with contextlib.ExitStack() as until_the_end:
             urls = given.urls or until_the_end.enter_context(own_server(spec))
             server = {"model": f"server:{given.name}", "server_urls": urls}
             remote = load_model(build(SweepSpec, {"cache_dir": folder, **server}))
-            rows = [row for way in WAYS if (row := way(asked, bench.model, remote))]
+            rows = [row for way in WAYS if (row := way(asked, context.model, remote))]
     report("server", rows, server=remote.identity, target=TARGET)
 
 
-def requests(bench: Workbench, spec: SweepSpec) -> list[Asked]:
-    questions, limit = bench.questions.questions, spec.generation_limit
-    found = bench.corpus.retriever.retrieve([question.text for question in questions], 1)
+def requests(context: LocalContext, spec: SweepSpec) -> list[Asked]:
+    questions, limit = context.questions.questions, spec.generation_limit
+    found = context.corpus.retriever.retrieve([question.text for question in questions], 1)
     asked = []
     for question, hits in zip(questions, found, strict=True):
         passages = [hit.passage for hit in hits]

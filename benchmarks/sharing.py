@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from argo_ml.config import SweepSpec, build
-from argo_ml.sweep.context import Workbench
+from argo_ml.sweep.context import LocalContext
 from benchmarks.reporting import report
 from benchmarks.workplace import needed_and_paid, run_grid, scripted, workplace
 
@@ -37,9 +37,9 @@ def main() -> None:
 def measure(values: dict[str, Any]) -> dict[str, Any]:
     with workplace() as folder:
         spec = build(SweepSpec, {**values, "cache_dir": folder, "model": scripted(folder)})
-        bench = Workbench.open(spec)
+        context = LocalContext.open(spec)
         started = time.perf_counter()
-        needed, paid = needed_and_paid(run_grid(spec, bench))
+        needed, paid = needed_and_paid(run_grid(spec, context))
         seconds = time.perf_counter() - started
     return {
         "dataset": spec.dataset,

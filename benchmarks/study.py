@@ -19,7 +19,7 @@ from argo_ml.engine.stages import StageTimes
 from argo_ml.study import run_study
 from argo_ml.study.evaluation import Evaluator
 from argo_ml.study.space import SearchSpace
-from argo_ml.sweep.context import Workbench
+from argo_ml.sweep.context import LocalContext
 from benchmarks.reporting import report
 from benchmarks.workplace import scripted, workplace
 
@@ -58,8 +58,8 @@ def main() -> None:
 
 def evaluation(spec: StudySpec, n_trials: int) -> dict[str, object]:
     """The same random settings twice: what the second time takes."""
-    bench = Workbench.open(spec)
-    evaluator, space = Evaluator(spec, bench, StageTimes()), SearchSpace(spec)
+    context = LocalContext.open(spec)
+    evaluator, space = Evaluator(spec, context, StageTimes()), SearchSpace(spec)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     settings = [space.settings(study.ask()) for _ in range(n_trials)]
     for _ in range(2):

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from argo_ml.config import CacheFields, SweepSpec
 from argo_ml.engine.shards import make_shards
-from argo_ml.progress import unobserved
+from argo_ml.progress import ignore_progress
 from argo_ml.results.metrics import lm_calls
 from argo_ml.results.records import QuestionResult
-from argo_ml.sweep.context import Workbench, prepare_cells
+from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.shards import run_shard
 
 
@@ -35,12 +35,12 @@ def scripted(folder: Path) -> str:
     return f"scripted:{folder / 'script.json'}"
 
 
-def run_grid(spec: SweepSpec, bench: Workbench) -> dict[str, list[QuestionResult]]:
+def run_grid(spec: SweepSpec, context: LocalContext) -> dict[str, list[QuestionResult]]:
     """Every cell's rows by the engine, without any tracking."""
-    cells = prepare_cells(spec.cells(), bench)
+    cells = prepare_cells(spec.cells(), context)
     rows: dict[str, list[QuestionResult]] = {cell.id: [] for cell in cells}
-    for shard in make_shards(bench.questions.questions, spec.shard_size):
-        record = run_shard(shard, cells, bench.engine("benchmark"), unobserved)
+    for shard in make_shards(context.questions.questions, spec.shard_size):
+        record = run_shard(shard, cells, context.engine("benchmark"), ignore_progress)
         for cell_id, found in record.results.items():
             rows[cell_id].extend(found)
     return rows

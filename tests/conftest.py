@@ -8,10 +8,17 @@ import shutil
 from pathlib import Path
 
 import pytest
-from places import linked_cache
+from builders.places import linked_cache
+from hypothesis import settings
 
 from argo_ml.config import CacheFields
 from argo_ml.models.fetching import FetchError, fetch_embedded_model
+
+# Machines differ in speed, and shared ones stall.
+settings.register_profile("unhurried", deadline=None, derandomize=True)
+settings.load_profile("unhurried")
+
+pytest_plugins = ["builders.stored_sweep"]
 
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"

@@ -12,7 +12,7 @@ import pytest
 from argo_ml.calibration import features
 from argo_ml.calibration.features import FEATURES
 from argo_ml.policies import STRATEGIES
-from argo_ml.state import AnswerNow, Sights, State
+from argo_ml.state import AnswerNow, Observations, State
 from argo_ml.testing.policies import PolicyConformance
 from argo_ml.types import Action, Answer, Evidence, Passage, Question, Step
 
@@ -57,6 +57,8 @@ def test_the_feature_counts_passages() -> None:
     hit = Evidence(Passage("p", "text"), 0.8)
     step = Step("s", Action.RETRIEVE, "a", 0.25, 0.1, evidence=(hit, hit))
     seen = AnswerNow(Answer("a", 0), (0.6, 0.4))
-    state = State(Question("q", "Which?", choices=("a", "b")), 0.0, (step,), Sights((seen, seen)))
+    state = State(
+        Question("q", "Which?", choices=("a", "b")), 0.0, (step,), Observations((seen, seen))
+    )
     assert len(FEATURES) == n_before + 1
     assert features(state)[-1] == 2.0

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import result_builders
 import yaml
+from builders import result_builders
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 

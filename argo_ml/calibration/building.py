@@ -74,12 +74,12 @@ def build_calibration(
     """
     check_size(len(explored))
     _warn_of_few(len(explored), sum(each.visits[ROOT].correct for each in explored))
-    projection = _projection([each.visits[ROOT].state.sights.vector for each in explored])
+    projection = _projection([each.visits[ROOT].state.observations.vector for each in explored])
     visits = [
         (index, visit) for index, each in enumerate(explored) for visit in each.visits.values()
     ]
     rows = [
-        (*features(visit.state), *projection.project(visit.state.sights.vector))
+        (*features(visit.state), *projection.project(visit.state.observations.vector))
         for _, visit in visits
     ]
     n_projections = len(projection.components)
@@ -151,18 +151,18 @@ def _projection(vectors: Sequence[Sequence[float]]) -> Projection:
 
 
 def _question(explored: Explored) -> CalibrationQuestion:
-    question, sights = explored.question, explored.visits[ROOT].state.sights
-    assert sights.answer is not None
+    question, observations = explored.question, explored.visits[ROOT].state.observations
+    assert observations.answer is not None
     return CalibrationQuestion(
         id=question.id,
         text=question.text,
         choices=question.choices,
         difficulty=question.difficulty and question.difficulty.value,
-        answer=_seen(sights.answer),
-        draft=sights.draft and _draft(sights.draft),
-        samples=sights.samples,
-        tentative=sights.tentative and _draft(sights.tentative),
-        vector=sights.vector,
+        answer=_seen(observations.answer),
+        draft=observations.draft and _draft(observations.draft),
+        samples=observations.samples,
+        tentative=observations.tentative and _draft(observations.tentative),
+        vector=observations.vector,
         outcomes=explored.outcomes,
     )
 

@@ -18,14 +18,14 @@ from argo_ml.types import Action, Evidence
 
 
 def _seen(state: State) -> AnswerNow:
-    found = state.sights.answer
+    found = state.observations.answer
     if found is None:
         raise ValueError(f"question {state.question.id!r}: the answer was not looked at")
     return found
 
 
 def _previous(state: State) -> AnswerNow | None:
-    answers = state.sights.answers
+    answers = state.observations.answers
     return answers[-2] if len(answers) > 1 else None
 
 

@@ -18,7 +18,7 @@ from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.features import features
 from argo_ml.calibration.fitted_models import ProbabilityModel
 from argo_ml.calibration.node import Node, Part
-from argo_ml.state import AnswerNow, Draft, Sights, State
+from argo_ml.state import AnswerNow, Draft, Observations, State
 from argo_ml.types import Answer, Question, TokenDetail
 
 FILE = "calibration.json"
@@ -63,14 +63,16 @@ class CalibrationQuestion(Part):
         seen = self.answer
         answer = Answer(seen.text, seen.choice, seen.parsed, seen.scores)
         now = AnswerNow(answer, seen.probabilities, _tokens(seen.tokens))
-        sights = Sights(
+        observations = Observations(
             answers=(now,),
             draft=_draft(self.draft),
             samples=self.samples,
             tentative=_draft(self.tentative),
             vector=self.vector,
         )
-        return State(Question(id=self.id, text=self.text, choices=self.choices), sights=sights)
+        return State(
+            Question(id=self.id, text=self.text, choices=self.choices), observations=observations
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,7 +140,7 @@ class Calibration(Part):
 
     def inputs(self, state: State) -> tuple[float, ...]:
         """Features of a state whose answer was looked at, then the projections of its question."""
-        return (*features(state), *self.projection.project(state.sights.vector))
+        return (*features(state), *self.projection.project(state.observations.vector))
 
     def confidence(self, state: State) -> float:
         """p-hat of such a state."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from argo_ml.config import CompareSpec, SweepSpec, build
 from argo_ml.policies.checking import check_strategies
-from argo_ml.progress import Report, unobserved
+from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.reporting.figures.models import draw_models
 from argo_ml.results.records import CellResult, Record, Results
 from argo_ml.statistics.intervals import paired_difference
@@ -69,7 +69,7 @@ class ModelComparison(Record):
         return tuple(cell for cell in self.cells if cell.model == model)
 
 
-def run_comparison(spec: CompareSpec, report: Report = unobserved) -> ModelComparison:
+def run_comparison(spec: CompareSpec, on_progress: OnProgress = ignore_progress) -> ModelComparison:
     """Run a sweep per model under one run, or continue the one that ``spec.resume`` names.
 
     Raises:
@@ -78,15 +78,15 @@ def run_comparison(spec: CompareSpec, report: Report = unobserved) -> ModelCompa
     check_strategies(spec.strategies, spec)
     tracking = connect(spec.tracking_uri, spec.experiment)
     if spec.resume:
-        return _resume(spec, tracking, report)
+        return _resume(spec, tracking, on_progress)
     names = ", ".join(Path(model).name for model in spec.models)
     run = tracking.adopt_or_create(f"compare {names}", {runs.KIND: "comparison"})
     with run.recording_failure():
         run.log(params=recorded(spec))
-        return _compare(spec, tracking, run, report)
+        return _compare(spec, tracking, run, on_progress)
 
 
-def _resume(spec: CompareSpec, tracking: Tracking, report: Report) -> ModelComparison:
+def _resume(spec: CompareSpec, tracking: Tracking, on_progress: OnProgress) -> ModelComparison:
     stored, home = find_resumed(tracking, spec.resume, "comparison")
     with pointing_at(spec.resume, "comparison", tracking):
         if stored.info.status == "FINISHED":
@@ -94,16 +94,16 @@ def _resume(spec: CompareSpec, tracking: Tracking, report: Report) -> ModelCompa
         run = TrackedRun(tracking.client, spec.resume)
         with run.recording_failure():
             run.reopen()
-            return _compare(spec, home, run, report)
+            return _compare(spec, home, run, on_progress)
 
 
 def _compare(
-    spec: CompareSpec, tracking: Tracking, run: TrackedRun, report: Report
+    spec: CompareSpec, tracking: Tracking, run: TrackedRun, on_progress: OnProgress
 ) -> ModelComparison:
     found = []
     for index, model in enumerate(spec.models):
         logger.info("model %d of %d: %s", index + 1, len(spec.models), model)
-        found.append(_sweep(spec, model, tracking, run, report))
+        found.append(_sweep(spec, model, tracking, run, on_progress))
         # The next model may need the memory of this one.
         gc.collect()
     comparison = compare_models(run.run_id, spec.models, found, tracking)
@@ -118,7 +118,7 @@ def _compare(
 
 
 def _sweep(
-    spec: CompareSpec, model: str, tracking: Tracking, run: TrackedRun, report: Report
+    spec: CompareSpec, model: str, tracking: Tracking, run: TrackedRun, on_progress: OnProgress
 ) -> Results:
     """The sweep of one model: begun, continued, or loaded where it is finished."""
     shared = {name: getattr(spec, name) for name in SweepSpec.model_fields}
@@ -129,11 +129,11 @@ def _sweep(
     if present is None:
         tags = {runs.KIND: "sweep", MODEL: model}
         child = tracking.create_child(run, f"sweep {Path(model).name}", tags)
-        return sweep_into(child, sweep_spec, tracking, report)
+        return sweep_into(child, sweep_spec, tracking, on_progress)
     if present.info.status == "FINISHED":
         return load_results(tracking, present.info.run_id)
     resumed = sweep_spec.model_copy(update={"resume": present.info.run_id})
-    return run_sweep(resumed, report)
+    return run_sweep(resumed, on_progress)
 
 
 def compare_models(

@@ -27,7 +27,7 @@ _WORD = re.compile(r"\w")
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedFile:
     """A file, or a line of one, that could not be used, and why."""
 
     name: str
@@ -39,7 +39,7 @@ class DocumentSet:
     """``n_ignored`` counts files of kinds that are not read, and `NOTICES`."""
 
     documents: tuple[Document, ...]
-    rejected: tuple[Rejected, ...] = ()
+    rejected: tuple[RejectedFile, ...] = ()
     n_ignored: int = 0
 
 
@@ -71,7 +71,7 @@ def _read_corpus(path: Path) -> DocumentSet:
         if isinstance(line, Document):
             documents.append(line)
         else:
-            rejected.append(Rejected(f"{path.name}:{line.number}", line.reason))
+            rejected.append(RejectedFile(f"{path.name}:{line.number}", line.reason))
     return DocumentSet(tuple(documents), tuple(rejected))
 
 
@@ -97,9 +97,9 @@ def _read_files(folder: Path, files: Sequence[Path]) -> DocumentSet:
         try:
             documents.extend(_file_documents(file, name))
         except UnreadableError as error:
-            rejected.append(Rejected(name, str(error)))
+            rejected.append(RejectedFile(name, str(error)))
         except OSError as error:
-            rejected.append(Rejected(name, error.strerror or str(error)))
+            rejected.append(RejectedFile(name, error.strerror or str(error)))
     return DocumentSet(tuple(documents), tuple(rejected))
 
 

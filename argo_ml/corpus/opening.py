@@ -12,7 +12,7 @@ from pathlib import Path
 from argo_ml.config import ExperimentSpec
 from argo_ml.corpus.base import Retriever
 from argo_ml.corpus.cached_embedding import CachingEmbedder
-from argo_ml.corpus.documents import NO_TEXT, DocumentSet, Rejected, read_documents
+from argo_ml.corpus.documents import NO_TEXT, DocumentSet, RejectedFile, read_documents
 from argo_ml.corpus.embedding import Embedder, Vectors, load_embedder
 from argo_ml.corpus.index import HNSW, IndexContent, IndexStore, OnProgress, open_or_build
 from argo_ml.corpus.splitting import SplitSettings, embedded_text, split
@@ -20,7 +20,7 @@ from argo_ml.datasets.atlas import atlas_documents
 from argo_ml.errors import DataError
 from argo_ml.models.cache.store import CallCache
 from argo_ml.models.fetching import ORAN_DOCS
-from argo_ml.progress import unobserved
+from argo_ml.progress import ignore_progress
 from argo_ml.types import Passage
 
 logger = logging.getLogger(__name__)
@@ -44,11 +44,11 @@ class Corpus:
     n_passages: int
     collection: str
     was_built: bool
-    rejected: tuple[Rejected, ...] = ()
+    rejected: tuple[RejectedFile, ...] = ()
     n_ignored: int = 0
 
 
-def open_corpus(spec: ExperimentSpec, on_progress: OnProgress = unobserved) -> Corpus:
+def open_corpus(spec: ExperimentSpec, on_progress: OnProgress = ignore_progress) -> Corpus:
     """Find the index of the spec's documents, or build it.
 
     ``on_progress`` is told how many passages are embedded, and of how many. Raises `DataError`,
@@ -80,7 +80,7 @@ def index_documents(
     embedder: Embedder,
     store: IndexStore,
     locks: Path,
-    on_progress: OnProgress = unobserved,
+    on_progress: OnProgress = ignore_progress,
 ) -> Corpus:
     """Split, embed and store documents, unless ``store`` has their index."""
     from argo_ml.corpus.retriever import ChromaRetriever

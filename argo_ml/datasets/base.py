@@ -9,7 +9,7 @@ from argo_ml.types import Question
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedLine:
     """A line that holds no usable question, set aside; ``line`` counts from 1."""
 
     file: str
@@ -30,7 +30,7 @@ class Loaded:
 
     questions: tuple[Question, ...]
     source: str
-    rejected: tuple[Rejected, ...] = ()
+    rejected: tuple[RejectedLine, ...] = ()
     n_repeated: int = 0
 
 
@@ -50,5 +50,5 @@ class QuestionSet:
     questions: tuple[Question, ...]
     digest: str
     source: str
-    rejected: tuple[Rejected, ...] = ()
+    rejected: tuple[RejectedLine, ...] = ()
     n_repeated: int = 0

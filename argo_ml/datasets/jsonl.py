@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from argo_ml.datasets.base import Loaded, Rejected
+from argo_ml.datasets.base import Loaded, RejectedLine
 from argo_ml.datasets.lines import LineError, parse_lines, required_text
 from argo_ml.errors import DataError
 from argo_ml.types import Difficulty, Question
@@ -38,7 +38,7 @@ class JsonLines:
                 continue
             contents.add(content)
             if question.id in by_id:
-                rejected.append(Rejected(self.path.name, number, f"repeats id {question.id!r}"))
+                rejected.append(RejectedLine(self.path.name, number, f"repeats id {question.id!r}"))
             else:
                 by_id[question.id] = question
         rejected.sort(key=lambda line: line.line)

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from argo_ml.datasets.base import Rejected
+from argo_ml.datasets.base import RejectedLine
 from argo_ml.errors import DataError
 
 Value = TypeVar("Value")
 
 
 class LineError(ValueError):
-    """Why a line is not a question; its message becomes the reason of a `Rejected`."""
+    """Why a line is not a question; its message becomes the reason of a `RejectedLine`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedLines(Generic[Value]):
     values: tuple[Value, ...]
-    rejected: tuple[Rejected, ...]
+    rejected: tuple[RejectedLine, ...]
 
     @property
     def n_lines(self) -> int:
@@ -37,12 +37,12 @@ def parse_lines(
     UTF-8 text.
     """
     values: list[Value] = []
-    rejected: list[Rejected] = []
+    rejected: list[RejectedLine] = []
     for number, line in enumerate(_read(path, f"{parameter}={path}"), 1):
         try:
             values.append(parse(_decode(line), number))
         except LineError as error:
-            rejected.append(Rejected(path.name, number, str(error)))
+            rejected.append(RejectedLine(path.name, number, str(error)))
     return ParsedLines(tuple(values), tuple(rejected))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from argo_ml.datasets.base import Loaded, Rejected
+from argo_ml.datasets.base import Loaded, RejectedLine
 from argo_ml.datasets.lines import LineError, parse_lines, required_text
 from argo_ml.errors import DataError
 from argo_ml.types import Difficulty, Question
@@ -32,7 +32,7 @@ class OranBench:
     def load(self) -> Loaded:
         self._check_files()
         questions: dict[str, Question] = {}
-        rejected: list[Rejected] = []
+        rejected: list[RejectedLine] = []
         n_usable = 0
         for name, difficulty in FILES.items():
             parsed = parse_lines(

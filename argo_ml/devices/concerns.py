@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from argo_ml.devices.usage import DeviceUsage, Usage
+from argo_ml.devices.usage import DeviceUsage, ResourceUsage
 
 LOWEST_UTILIZATION = 80
 HIGHEST_TEMPERATURE_C = 83
@@ -14,7 +14,7 @@ FEWEST_READINGS = 10
 _SHOWN_SHARE = 0.01
 
 
-def concerns(usage: Usage, seconds: Mapping[str, float]) -> Iterator[str]:
+def concerns(usage: ResourceUsage, seconds: Mapping[str, float]) -> Iterator[str]:
     """One line for every GPU that waited or became too warm.
 
     ``seconds`` is the time of each stage, which says what the GPU waited for.

@@ -14,7 +14,7 @@ from argo_ml.devices import (
     Driver,
     DriverError,
     Recorder,
-    Usage,
+    ResourceUsage,
     concerns,
     driver_indices,
     open_driver,
@@ -42,7 +42,7 @@ class Observation:
         self._seconds = seconds
         self._seconds_before = seconds()
 
-    def usage(self) -> Usage:
+    def usage(self) -> ResourceUsage:
         peaks = torch_memory.peaks_mb(self._indices)
         by_index = {self._indices[gpu]: peak for gpu, peak in peaks.items()}
         return summarize(self._recorder.readings, psutil.cpu_count() or 1, by_index)

@@ -51,7 +51,7 @@ class ProcessUsage:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class ResourceUsage:
     """``devices`` are the GPUs that were used and told anything."""
 
     process: ProcessUsage = ProcessUsage()
@@ -67,7 +67,7 @@ class Usage:
 
 def summarize(
     readings: Sequence[Reading], n_cores: int, torch_peaks_mb: Mapping[int, float] | None = None
-) -> Usage:
+) -> ResourceUsage:
     """Peaks and means over readings taken at even intervals.
 
     ``torch_peaks_mb`` is PyTorch's own peak by the driver's index. Where PyTorch holds memory on
@@ -79,7 +79,9 @@ def summarize(
         if not peaks or device.index in peaks:
             by_device.setdefault(device.index, []).append(device)
     found = (_device(index, each, peaks.get(index)) for index, each in sorted(by_device.items()))
-    return Usage(_process(readings, n_cores), tuple(usage for usage in found if usage.metrics))
+    return ResourceUsage(
+        _process(readings, n_cores), tuple(usage for usage in found if usage.metrics)
+    )
 
 
 def _device(

@@ -12,7 +12,24 @@ from argo_ml.doctor.machine import check_device, check_disk, check_packages, che
 from argo_ml.doctor.parts import check_embedder, check_index_folder, check_model
 from argo_ml.doctor.services import check_chroma, check_tracking
 
-__all__ = ["Check", "Status", "checks"]
+__all__ = [
+    "Check",
+    "DoctorSpec",
+    "Iterator",
+    "Status",
+    "check_chroma",
+    "check_device",
+    "check_disk",
+    "check_embedder",
+    "check_gpus",
+    "check_index_folder",
+    "check_model",
+    "check_packages",
+    "check_python",
+    "check_tracking",
+    "list_gpus",
+    "open_driver",
+]
 
 
 def checks(spec: DoctorSpec) -> Iterator[Check]:

@@ -23,7 +23,7 @@ from argo_ml.pipeline.requests import (
     Retrieval,
     Vector,
 )
-from argo_ml.progress import unobserved
+from argo_ml.progress import ignore_progress
 from argo_ml.state import Outcome
 
 RequestType = TypeVar("RequestType", Generation, Scoring)
@@ -61,7 +61,7 @@ class Engine:
     def run(
         self,
         episodes: Sequence[Requesting[Outcome]],
-        on_progress: Callable[[int], None] = unobserved,
+        on_progress: Callable[[int], None] = ignore_progress,
     ) -> list[Finished]:
         """Outcomes in the order of ``episodes``.
 

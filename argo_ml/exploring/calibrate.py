@@ -21,26 +21,26 @@ from argo_ml.engine.shards import make_shards
 from argo_ml.engine.stages import StageTimes
 from argo_ml.evaluation.calibration_metrics import calibration_metrics
 from argo_ml.pipeline import Known, Pipeline, build_pipeline, run_episode
-from argo_ml.policies.base import Decision, Look, State
+from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.gates.base import root_confidences
-from argo_ml.policies.planned import Planned
-from argo_ml.progress import EPISODES, Report, unobserved
+from argo_ml.policies.planned import FixedPlan
+from argo_ml.progress import EPISODES, OnProgress, ignore_progress
 from argo_ml.randomness import derived_rng
 from argo_ml.reporting.figures.calibration import save_calibration_figures
 from argo_ml.results.outcomes_file import FILE as OUTCOMES
 from argo_ml.results.outcomes_file import explored_line, write_lines
 from argo_ml.results.trajectories import trajectory
-from argo_ml.state import CONFIDENCE_LOOKS
-from argo_ml.sweep.answering_mode import settle_answering
-from argo_ml.sweep.context import Workbench
+from argo_ml.state import CONFIDENCE_PROBES
+from argo_ml.sweep.answering_mode import resolve_answering
+from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.parent_run import recorded, store_spec
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import TrackedRun, connect
 from argo_ml.types import Action, Question
 
 TRAJECTORIES = "trajectories.jsonl"
-EVERYTHING = CONFIDENCE_LOOKS | {Look.TENTATIVE}
-WRITTEN = EVERYTHING | {Look.DRAFT, Look.SAMPLES}
+EVERYTHING = CONFIDENCE_PROBES | {Probe.TENTATIVE}
+WRITTEN = EVERYTHING | {Probe.DRAFT, Probe.SAMPLES}
 """Before the first step of a question without choices; of choices the scores say the same."""
 ACTIONS = (Action.RETRIEVE, Action.REASON)
 Plan = tuple[Action, ...]
@@ -57,7 +57,7 @@ class Calibrated:
     metrics: Mapping[str, float]
 
 
-def run_calibration(spec: CalibrateSpec, report: Report = unobserved) -> Calibrated:
+def run_calibration(spec: CalibrateSpec, on_progress: OnProgress = ignore_progress) -> Calibrated:
     """Explore, fit, and keep both as an MLflow run.
 
     A calibration that was interrupted is run again: calls that were made are in the call cache.
@@ -68,26 +68,26 @@ def run_calibration(spec: CalibrateSpec, report: Report = unobserved) -> Calibra
     run = tracking.adopt_or_create(name, {runs.KIND: "calibration"})
     with run.recording_failure():
         store_spec(run, spec)
-        bench = Workbench.open(spec, report)
-        settled = settle_answering(spec, bench.can_score)
+        context = LocalContext.open(spec, on_progress)
+        settled = resolve_answering(spec, context.can_score)
         if settled != spec:
             store_spec(run, settled)
-        run.log(params={**recorded(settled), **bench.digests})
-        run.log_inputs(bench.inputs(settled))
-        found = _calibrate(settled, bench, run, report)
+        run.log(params={**recorded(settled), **context.digests})
+        run.log_inputs(context.inputs(settled))
+        found = _calibrate(settled, context, run, on_progress)
         run.end()
     return found
 
 
 def _calibrate(
-    spec: CalibrateSpec, bench: Workbench, run: TrackedRun, report: Report
+    spec: CalibrateSpec, context: LocalContext, run: TrackedRun, on_progress: OnProgress
 ) -> Calibrated:
-    check_size(len(bench.questions.questions))
+    check_size(len(context.questions.questions))
     times = StageTimes()
-    explorations = explore(spec, bench, bench.engine(run.run_id, times), report)
+    explorations = explore(spec, context, context.engine(run.run_id, times), on_progress)
     described = {**recorded(spec), "max_new_tokens": spec.generation_limit}
     calibration = build_calibration(
-        [each.explored for each in explorations], described, bench.digests, spec.max_steps
+        [each.explored for each in explorations], described, context.digests, spec.max_steps
     )
     metrics = _metrics(calibration, explorations)
     metrics |= {f"seconds_{stage}": value for stage, value in times.seconds().items()}
@@ -107,33 +107,36 @@ def _calibrate(
 
 
 def _outcome_lines(
-    explorations: Sequence[Exploration], calibration: Calibration
+    explorations: Sequence[ExploredQuestion], calibration: Calibration
 ) -> Iterator[dict[str, Any]]:
     for each, confidence in zip(explorations, root_confidences(calibration), strict=True):
         yield explored_line(each.explored, each.finished, confidence)
 
 
 @dataclass(frozen=True, slots=True)
-class Exploration:
+class ExploredQuestion:
     explored: Explored
     finished: tuple[Finished, ...]
 
 
 def explore(
-    spec: CalibrateSpec, bench: Workbench, engine: Engine, report: Report = unobserved
-) -> list[Exploration]:
+    spec: CalibrateSpec,
+    context: LocalContext,
+    engine: Engine,
+    on_progress: OnProgress = ignore_progress,
+) -> list[ExploredQuestion]:
     """Every question along its plans, looking at everything."""
-    pipeline = build_pipeline(_as_cell(spec), bench.count_tokens)
-    questions = bench.questions.questions
+    pipeline = build_pipeline(_as_cell(spec), context.count_tokens)
+    questions = context.questions.questions
     n_plans = len(_plans(questions[0], spec))
-    found: list[Exploration] = []
+    found: list[ExploredQuestion] = []
     for shard in make_shards(questions, spec.shard_size):
         n_before = len(found) * n_plans
 
-        def told(n_finished: int, n_before: int = n_before) -> None:
-            report(EPISODES, n_before + n_finished, len(questions) * n_plans)
+        def on_episodes(n_finished: int, n_before: int = n_before) -> None:
+            on_progress(EPISODES, n_before + n_finished, len(questions) * n_plans)
 
-        found += _explore_shard(shard.questions, spec, pipeline, engine, told)
+        found += _explore_shard(shard.questions, spec, pipeline, engine, on_episodes)
     return found
 
 
@@ -142,8 +145,8 @@ def _explore_shard(
     spec: CalibrateSpec,
     pipeline: Pipeline,
     engine: Engine,
-    told: Callable[[int], None],
-) -> list[Exploration]:
+    on_episodes: Callable[[int], None],
+) -> list[ExploredQuestion]:
     watched = {question.id: _plans(question, spec) for question in questions}
     known: defaultdict[Hashable, Known] = defaultdict(Known)
     episodes = [
@@ -151,12 +154,12 @@ def _explore_shard(
         for question in questions
         for each in watched[question.id]
     ]
-    finished = iter(engine.run(episodes, told))
+    finished = iter(engine.run(episodes, on_episodes))
     found = []
     for question in questions:
         plans = watched[question.id]
         done = tuple(next(finished) for _ in plans)
-        found.append(Exploration(_explored(question, plans, spec), done))
+        found.append(ExploredQuestion(_explored(question, plans, spec), done))
     return found
 
 
@@ -164,11 +167,11 @@ def _explore_shard(
 class _Watched:
     """A plan, and every state that it came to."""
 
-    plan: Planned
+    plan: FixedPlan
     states: list[State] = field(default_factory=list)
 
-    def looks(self, state: State) -> frozenset[Look]:
-        return self.plan.looks(state)
+    def required_probes(self, state: State) -> frozenset[Probe]:
+        return self.plan.required_probes(state)
 
     def decide(self, state: State, rng: random.Random) -> Decision:
         self.states.append(state)
@@ -177,10 +180,10 @@ class _Watched:
 
 def _plans(question: Question, spec: CalibrateSpec) -> list[_Watched]:
     """Retrieving alone, reasoning alone, random plans, and single retrievals of other sizes."""
-    first_looks = EVERYTHING if question.choices else WRITTEN
+    first_probes = EVERYTHING if question.choices else WRITTEN
 
     def plan(actions: Plan, top_k: int | None = None) -> _Watched:
-        return _Watched(Planned(actions, top_k, first_looks, CONFIDENCE_LOOKS))
+        return _Watched(FixedPlan(actions, top_k, first_probes, CONFIDENCE_PROBES))
 
     constant = [(action,) * spec.max_steps for action in ACTIONS]
     drawn = _random_plans(question, spec, constant)
@@ -209,7 +212,7 @@ def _explored(question: Question, plans: Sequence[_Watched], spec: CalibrateSpec
     outcomes: dict[str, bool] = {}
     for watched in plans:
         for state in watched.states:
-            seen = state.sights.answer
+            seen = state.observations.answer
             assert seen is not None
             visit = Visit(state, grade(question, seen.answer).correct)
             size = watched.plan.top_k
@@ -230,7 +233,9 @@ def _as_cell(spec: CalibrateSpec) -> CellSpec:
     return CellSpec(**shared, strategy="never")
 
 
-def _metrics(calibration: Calibration, explorations: Sequence[Exploration]) -> dict[str, float]:
+def _metrics(
+    calibration: Calibration, explorations: Sequence[ExploredQuestion]
+) -> dict[str, float]:
     """Calls, and what the calibration says of itself."""
     finished = [done for each in explorations for done in each.finished]
     return {

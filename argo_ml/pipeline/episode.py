@@ -18,11 +18,11 @@ from argo_ml.pipeline.components import (
     Synthesizer,
 )
 from argo_ml.pipeline.known import Known
-from argo_ml.pipeline.probing import Looked, Observer, as_probe
+from argo_ml.pipeline.probing import Observer, ProbeResult, as_probe
 from argo_ml.pipeline.requests import Requesting
-from argo_ml.policies.base import Decision, Look, Policy, State, looks_of
+from argo_ml.policies.base import Decision, Policy, Probe, State, required_probes_of
 from argo_ml.randomness import deferred_rng
-from argo_ml.state import CONFIDENCE_LOOKS, Outcome
+from argo_ml.state import CONFIDENCE_PROBES, Outcome
 from argo_ml.types import Action, Answer, Question, Step, StopReason, Usage
 
 ABSTENTION = Answer("", withheld=True)
@@ -33,7 +33,7 @@ ABSTENTION = Answer("", withheld=True)
 class Pipeline:
     """The components and settings that all episodes of a cell share.
 
-    ``measure`` gives progress from what was looked at; without it ``progress`` advances it by what
+    ``measure`` gives progress from what was probed at; without it ``progress`` advances it by what
     a step achieved. ``probe_price`` is the price of each call that only served a decision.
     """
 
@@ -96,27 +96,27 @@ def run_episode(
     """
     state, usage = State(question), Usage()
     root = here = known or Known()
-    looks, observer = looks_of(policy), pipeline.observer
+    required_probes, observer = required_probes_of(policy), pipeline.observer
     while True:
-        wanted, asked = _wanted(looks(state), state, pipeline), None
-        if Look.TENTATIVE in wanted:
+        wanted, asked = _wanted(required_probes(state), state, pipeline), None
+        if Probe.TENTATIVE in wanted:
             asked = yield from _ask(state, pipeline, here)
             usage = usage + asked.usage
-        looked = yield from observer.look(wanted, state, asked, here, root)
-        usage = usage + looked.usage
-        state = _measured(replace(state, sights=looked.sights), pipeline)
+        probed = yield from observer.probe(wanted, state, asked, here, root)
+        usage = usage + probed.usage
+        state = _measured(replace(state, observations=probed.observations), pipeline)
         decision = _decide(policy, state, pipeline)
         if decision.stop_reason is not None:
             break
-        usage = usage + as_probe(looked.answer_usage)
+        usage = usage + as_probe(probed.answer_usage)
         if asked is None:
             asked = yield from _ask(state, pipeline, here)
             usage = usage + asked.usage
         found, here = yield from _act(decision, state, asked.text, pipeline, here)
         step = _step(decision, state, asked, found, pipeline)
-        state = State(question, step.progress, (*state.steps, step), state.sights)
+        state = State(question, step.progress, (*state.steps, step), state.observations)
         usage = usage + found.usage
-    answer, spent = yield from _answer(decision.stop_reason, state, looked, pipeline, here)
+    answer, spent = yield from _answer(decision.stop_reason, state, probed, pipeline, here)
     return Outcome(
         question_id=question.id,
         answer=answer,
@@ -126,15 +126,15 @@ def run_episode(
         usage=usage + spent,
         expected=decision.expected,
         probe_price=pipeline.probe_price,
-        sights=state.sights,
+        observations=state.observations,
     )
 
 
-def _wanted(wanted: AbstractSet[Look], state: State, pipeline: Pipeline) -> AbstractSet[Look]:
+def _wanted(wanted: AbstractSet[Probe], state: State, pipeline: Pipeline) -> AbstractSet[Probe]:
     """What to look at; at the step limit only the answer, which is then the final one."""
     if pipeline.measure is not None:
-        wanted = wanted | CONFIDENCE_LOOKS
-    return wanted & CONFIDENCE_LOOKS if len(state.steps) >= pipeline.max_steps else wanted
+        wanted = wanted | CONFIDENCE_PROBES
+    return wanted & CONFIDENCE_PROBES if len(state.steps) >= pipeline.max_steps else wanted
 
 
 def _measured(state: State, pipeline: Pipeline) -> State:
@@ -190,7 +190,7 @@ def _act(
 def _step(
     decision: Decision, state: State, asked: SubQuestion, found: SubAnswer, pipeline: Pipeline
 ) -> Step:
-    seen = state.sights.answer
+    seen = state.observations.answer
     return Step(
         sub_question=asked.text,
         action=decision.action,
@@ -208,14 +208,14 @@ def _step(
 
 
 def _answer(
-    reason: StopReason, state: State, looked: Looked, pipeline: Pipeline, here: Known
+    reason: StopReason, state: State, probed: ProbeResult, pipeline: Pipeline, here: Known
 ) -> Requesting[tuple[Answer, Usage]]:
-    """The final answer and what it took: the one that was looked at, where there is one."""
-    seen = looked.sights.answer
+    """The final answer and what it took: the one that was probed at, where there is one."""
+    seen = probed.observations.answer
     if reason is StopReason.ABSTAIN:
-        return ABSTENTION, as_probe(looked.answer_usage)
+        return ABSTENTION, as_probe(probed.answer_usage)
     if seen is not None:
-        return seen.answer, looked.answer_usage
+        return seen.answer, probed.answer_usage
     if here.final is None:
         here.final = yield from pipeline.synthesizer.answer(state.question, state.steps)
     return here.final.answer, here.final.usage

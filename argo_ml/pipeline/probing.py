@@ -17,7 +17,7 @@ from argo_ml.pipeline.components import (
 )
 from argo_ml.pipeline.known import Known
 from argo_ml.pipeline.requests import Embedding, Requesting, embedded, generated
-from argo_ml.state import AnswerNow, Draft, Look, Sights, State
+from argo_ml.state import AnswerNow, Draft, Observations, Probe, State
 from argo_ml.types import Answer, Component, Question, Usage
 
 DRAFT_TOKENS = 20
@@ -29,13 +29,13 @@ SAMPLE_TEMPERATURE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class ProbeResult:
     """What was seen, and the calls that it took, those of the answer apart.
 
     The answer is the final one if the episode stops now, and a probe if it goes on.
     """
 
-    sights: Sights
+    observations: Observations
     usage: Usage
     answer_usage: Usage
 
@@ -51,44 +51,44 @@ class Observer:
     reasoner: Reasoner
     seed: int
 
-    def look(
+    def probe(
         self,
-        wanted: AbstractSet[Look],
+        wanted: AbstractSet[Probe],
         state: State,
         asked: SubQuestion | None,
         here: Known,
         root: Known,
-    ) -> Requesting[Looked]:
+    ) -> Requesting[ProbeResult]:
         """See what is ``wanted`` beyond what ``state`` has seen.
 
         ``here`` is what is known at this point of the history and ``root`` at its beginning;
         ``asked`` is the next sub-question, which a tentative sentence answers.
         """
         question, usage = state.question, Usage()
-        sights = replace(state.sights, tentative=None)
+        observations = replace(state.observations, tentative=None)
         answer, spent = None, Usage()
-        if Look.ANSWER in wanted:
+        if Probe.ANSWER in wanted:
             final = yield from self._answer(question, state, here)
             answer, spent = answer_now(final), final.usage
-        if Look.DRAFT in wanted and sights.draft is None:
+        if Probe.DRAFT in wanted and observations.draft is None:
             found = yield from self._draft(question, root)
-            sights = replace(sights, draft=Draft(found.text.strip(), found.tokens))
+            observations = replace(observations, draft=Draft(found.text.strip(), found.tokens))
             usage = usage + usage_of(Component.PROBE, found)
-        if Look.SAMPLES in wanted and not sights.samples:
+        if Probe.SAMPLES in wanted and not observations.samples:
             drawn = yield from self._samples(question, root)
-            sights = replace(sights, samples=tuple(each.text.strip() for each in drawn))
+            observations = replace(observations, samples=tuple(each.text.strip() for each in drawn))
             for each in drawn:
                 usage = usage + as_samples(usage_of(Component.PROBE, each))
-        if Look.TENTATIVE in wanted and asked is not None:
+        if Probe.TENTATIVE in wanted and asked is not None:
             found = yield from self._tentative(state, asked.text, here)
-            sights = replace(sights, tentative=Draft(found.text.strip(), found.tokens))
+            observations = replace(observations, tentative=Draft(found.text.strip(), found.tokens))
             usage = usage + usage_of(Component.PROBE, found)
-        if Look.VECTOR in wanted and not sights.vector:
+        if Probe.VECTOR in wanted and not observations.vector:
             if root.vector is None:
                 root.vector = (yield from embedded(Embedding(question.text))).values
-            sights = replace(sights, vector=root.vector)
-        sights = replace(sights, answers=(*sights.answers, answer))
-        return Looked(sights, usage, spent)
+            observations = replace(observations, vector=root.vector)
+        observations = replace(observations, answers=(*observations.answers, answer))
+        return ProbeResult(observations, usage, spent)
 
     def _answer(self, question: Question, state: State, here: Known) -> Requesting[FinalAnswer]:
         if self.synthesizer.scores(question):
@@ -147,7 +147,7 @@ def choice_probabilities(answer: Answer) -> tuple[float, ...]:
 
 
 def as_probe(usage: Usage) -> Usage:
-    """The calls of an answer that was looked at and did not become the final one."""
+    """The calls of an answer that was probed at and did not become the final one."""
     return replace(usage, synthesizer_calls=0, probe_calls=usage.synthesizer_calls)
 
 

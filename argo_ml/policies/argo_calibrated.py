@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.node import Node
 from argo_ml.calibration.record import Calibration
-from argo_ml.policies.base import Decision, Look, Policy, State
+from argo_ml.policies.base import Decision, Policy, Probe, State
 from argo_ml.policies.best_plan import fitted_where_it_pays
 from argo_ml.policies.context import ActionPrices, PolicyContext
-from argo_ml.state import CONFIDENCE_LOOKS
+from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.types import Action, Expectation, StopReason
 
 WIDTH = 0.1
@@ -74,8 +74,8 @@ class ArgoCalibrated:
     bounds: tuple[float, ...]
     table: Mapping[Counts, tuple[Values, ...]]
 
-    def looks(self, state: State) -> frozenset[Look]:
-        return CONFIDENCE_LOOKS
+    def required_probes(self, state: State) -> frozenset[Probe]:
+        return CONFIDENCE_PROBES
 
     def decide(self, state: State, rng: random.Random) -> Decision:
         confidence = self.calibration.confidence(state)

@@ -8,19 +8,19 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from argo_ml.state import AnswerNow, Draft, Look, Sights, State
+from argo_ml.state import AnswerNow, Draft, Observations, Probe, State
 from argo_ml.types import NOTHING_EXPECTED, Action, Expectation, StopReason
 
 __all__ = [
     "AnswerNow",
     "Decision",
     "Draft",
-    "Look",
-    "Looks",
+    "Observations",
     "Policy",
-    "Sights",
+    "Probe",
+    "ProbingPolicy",
     "State",
-    "looks_of",
+    "required_probes_of",
 ]
 
 
@@ -53,17 +53,17 @@ class Policy(Protocol):
 
 
 @runtime_checkable
-class Looks(Protocol):
+class ProbingPolicy(Protocol):
     """A policy that looks before it decides."""
 
-    def looks(self, state: State) -> AbstractSet[Look]:
+    def required_probes(self, state: State) -> AbstractSet[Probe]:
         """What ``decide`` is to see in this state beyond what it has seen."""
 
 
-def looks_of(policy: Policy) -> Callable[[State], AbstractSet[Look]]:
+def required_probes_of(policy: Policy) -> Callable[[State], AbstractSet[Probe]]:
     """What any policy looks at: nothing, unless it says so."""
-    return policy.looks if isinstance(policy, Looks) else _look_at_nothing
+    return policy.required_probes if isinstance(policy, ProbingPolicy) else _no_probes
 
 
-def _look_at_nothing(state: State) -> AbstractSet[Look]:
+def _no_probes(state: State) -> AbstractSet[Probe]:
     return frozenset()

@@ -18,10 +18,10 @@ from typing import Protocol
 from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.node import Node
 from argo_ml.calibration.record import Calibration
-from argo_ml.policies.base import Decision, Look, Policy, State
+from argo_ml.policies.base import Decision, Policy, Probe, State
 from argo_ml.policies.context import ActionPrices
-from argo_ml.policies.planned import NO_LOOKS
-from argo_ml.state import CONFIDENCE_LOOKS
+from argo_ml.policies.planned import NO_PROBES
+from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.types import Action, Expectation, StopReason
 
 ROUNDING = 1e-9
@@ -55,8 +55,8 @@ class BestPlan:
     gains: tuple[float, ...]
     watching: bool
 
-    def looks(self, state: State) -> frozenset[Look]:
-        return CONFIDENCE_LOOKS if self.watching else NO_LOOKS
+    def required_probes(self, state: State) -> frozenset[Probe]:
+        return CONFIDENCE_PROBES if self.watching else NO_PROBES
 
     def decide(self, state: State, rng: random.Random) -> Decision:
         n_steps = len(state.steps)

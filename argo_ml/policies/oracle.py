@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from itertools import product
 
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.planned import Planned
+from argo_ml.policies.planned import FixedPlan
 from argo_ml.types import Action
 
 ACTIONS = (Action.RETRIEVE, Action.REASON)
 
 
 @dataclass(frozen=True, slots=True)
-class Oracle(Planned):
+class Oracle(FixedPlan):
     """Tries every sequence of at most ``n_steps`` actions.
 
     What runs it picks among their outcomes, and those of other strategies, in hindsight. As a
@@ -24,11 +24,11 @@ class Oracle(Planned):
     n_steps: int = 0
 
     @property
-    def plans(self) -> Iterator[Planned]:
+    def plans(self) -> Iterator[FixedPlan]:
         """All of them, the shortest first; of equal length in a fixed order."""
         for length in range(self.n_steps + 1):
             for actions in product(ACTIONS, repeat=length):
-                yield Planned(actions)
+                yield FixedPlan(actions)
 
 
 def oracle(context: PolicyContext) -> Oracle:

@@ -5,34 +5,34 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from argo_ml.policies.base import Decision, Look, State
+from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.types import Action, StopReason
 
 PLAN_ENDED = Decision(Action.STOP, StopReason.POLICY)
-NO_LOOKS: frozenset[Look] = frozenset()
+NO_PROBES: frozenset[Probe] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class FixedPlan:
     """Takes ``actions`` one after the other, whatever they find, then stops.
 
-    ``top_k`` is the number of passages of its retrievals, None for the cell's own; ``first_looks``
-    is what it looks at before the first step, ``later_looks`` before every other decision. It
+    ``top_k`` is the number of passages of its retrievals, None for the cell's own; ``first_probes``
+    is what it looks at before the first step, ``later_probes`` before every other decision. It
     decides by none of it: exploring looks so that others can learn from it.
     """
 
     actions: tuple[Action, ...] = ()
     top_k: int | None = None
-    first_looks: frozenset[Look] = NO_LOOKS
-    later_looks: frozenset[Look] = NO_LOOKS
+    first_probes: frozenset[Probe] = NO_PROBES
+    later_probes: frozenset[Probe] = NO_PROBES
 
     def __post_init__(self) -> None:
         if Action.STOP in self.actions:
             raise ValueError("a plan stops after its actions, which are retrieve and reason")
 
-    def looks(self, state: State) -> frozenset[Look]:
-        return self.later_looks if state.steps else self.first_looks
+    def required_probes(self, state: State) -> frozenset[Probe]:
+        return self.later_probes if state.steps else self.first_probes
 
     def decide(self, state: State, rng: random.Random) -> Decision:
         if len(state.steps) >= len(self.actions):
@@ -41,11 +41,11 @@ class Planned:
         return Decision(action, top_k=self.top_k if action is Action.RETRIEVE else None)
 
 
-def never(context: PolicyContext) -> Planned:
+def never(context: PolicyContext) -> FixedPlan:
     """Answers at once, from what the model knows."""
-    return Planned()
+    return FixedPlan()
 
 
-def single(context: PolicyContext) -> Planned:
+def single(context: PolicyContext) -> FixedPlan:
     """Answers after one retrieval: plain retrieval-augmented generation."""
-    return Planned((Action.RETRIEVE,))
+    return FixedPlan((Action.RETRIEVE,))

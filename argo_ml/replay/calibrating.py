@@ -15,7 +15,7 @@ from argo_ml.calibration.plans import NONE
 from argo_ml.calibration.record import Calibration
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.results.text_signals import MEANS
-from argo_ml.state import AnswerNow, Draft, Sights, State
+from argo_ml.state import AnswerNow, Draft, Observations, State
 
 HORIZON = 1
 """Steps that recorded outcomes are of."""
@@ -25,7 +25,7 @@ Vectors = Mapping[str, tuple[float, ...]]
 
 
 @dataclass(frozen=True)
-class Met:
+class ReplayState:
     """A recorded question as a policy meets it, with everything looked at."""
 
     recorded: RecordedQuestion
@@ -38,19 +38,19 @@ class Met:
         return Explored(self.recorded.question, visits, outcomes)
 
 
-def meet(recorded: RecordedQuestion, means: AbstractSet[str], vectors: Vectors) -> Met:
+def meet(recorded: RecordedQuestion, means: AbstractSet[str], vectors: Vectors) -> ReplayState:
     """``means`` are the signals of the answer that are used."""
     question, none = recorded.question, recorded.outcomes[NONE]
     # Only of a choice that was written the number of tokens matters, to its whole probability.
     n_tokens = (recorded.signals.n_tokens or 1) if question.choices else 1
     tokens = () if none.probabilities else recorded.signals.tokens(means, n_tokens)
-    sights = Sights(
+    observations = Observations(
         answers=(AnswerNow(none.answer, none.probabilities, tokens),),
         draft=None if question.choices else Draft("", recorded.draft.tokens(frozenset(MEANS))),
         samples=recorded.samples,
         vector=vectors.get(question.text, ()),
     )
-    return Met(recorded, State(question, sights=sights))
+    return ReplayState(recorded, State(question, observations=observations))
 
 
 class RecordedCalibration(Calibration):
@@ -85,7 +85,7 @@ def _key(state: State) -> str:
 
 
 def calibrate(
-    calibrating: Sequence[Met], tested: Sequence[Met], spec: Mapping[str, Any]
+    calibrating: Sequence[ReplayState], tested: Sequence[ReplayState], spec: Mapping[str, Any]
 ) -> RecordedCalibration:
     """Fit what is fitted; p-hat is as recorded where every question has it.
 

@@ -11,16 +11,16 @@ from argo_ml.config import ReplaySpec
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import Policy, make_policy
-from argo_ml.policies.base import Decision, Look, State, looks_of
+from argo_ml.policies.base import Decision, Probe, State, required_probes_of
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.gates import Gate, Reading, Signal
+from argo_ml.policies.gates import Gate, Signal, SignalReading
 from argo_ml.policies.gates.base import make_gate
 from argo_ml.policies.oracle import Oracle
 from argo_ml.randomness import deferred_rng
-from argo_ml.replay.calibrating import HORIZON, Met
+from argo_ml.replay.calibrating import HORIZON, ReplayState
 from argo_ml.replay.needs import missing
 from argo_ml.replay.recorded import RecordedQuestion
-from argo_ml.replay.rows import Taken, question_row
+from argo_ml.replay.rows import ReplayDecision, question_row
 from argo_ml.results.records import PolicyTable, QuestionResult
 from argo_ml.sweep.cells import policy_table
 from argo_ml.types import Action, Question, StopReason
@@ -28,7 +28,7 @@ from argo_ml.types import Action, Question, StopReason
 SINGLE_PLANS = (NONE, ONCE, *SIZED)
 """What a policy that decides once can come to, the cheapest first."""
 
-KnownRows = dict[tuple[str, Taken], QuestionResult]
+KnownRows = dict[tuple[str, ReplayDecision], QuestionResult]
 """By question and what was taken, but for the price."""
 
 
@@ -40,12 +40,15 @@ class DecidedCell:
     retrieval_cost: float
     policy: Policy
     table: PolicyTable
-    taken: tuple[Taken, ...]
+    taken: tuple[ReplayDecision, ...]
     rows: tuple[QuestionResult, ...]
 
 
 def decide_all(
-    policies: Sequence[str], spec: ReplaySpec, calibration: Calibration, tested: Sequence[Met]
+    policies: Sequence[str],
+    spec: ReplaySpec,
+    calibration: Calibration,
+    tested: Sequence[ReplayState],
 ) -> list[DecidedCell]:
     """By policy, then by price ascending. Raises `DataError` where a chosen outcome is missing."""
     prices = sorted(spec.retrieval_costs)
@@ -61,7 +64,7 @@ def _decide_policy(
     prices: Sequence[float],
     spec: ReplaySpec,
     calibration: Calibration,
-    tested: Sequence[Met],
+    tested: Sequence[ReplayState],
 ) -> Iterator[DecidedCell]:
     policy: Policy | None = None
     known: KnownRows = {}
@@ -80,13 +83,13 @@ def _decide_policy(
         yield DecidedCell(name, price, policy, table, taken, tuple(rows))
 
 
-def _check_recorded(recorded: RecordedQuestion, taken: Taken, who: str) -> None:
+def _check_recorded(recorded: RecordedQuestion, taken: ReplayDecision, who: str) -> None:
     if taken.plan not in recorded.outcomes and not taken.abstains:
         raise DataError(missing(recorded, taken.plan, who))
 
 
 def _row(
-    recorded: RecordedQuestion, taken: Taken, price: float, known: KnownRows
+    recorded: RecordedQuestion, taken: ReplayDecision, price: float, known: KnownRows
 ) -> QuestionResult:
     key = recorded.id, taken
     if key not in known:
@@ -100,12 +103,12 @@ class Remembered:
     """A signal that reads every question once."""
 
     signal: Signal
-    readings: dict[str, Reading] = field(default_factory=dict, compare=False)
+    readings: dict[str, SignalReading] = field(default_factory=dict, compare=False)
 
-    def looks(self, question: Question) -> frozenset[Look]:
-        return self.signal.looks(question)
+    def required_probes(self, question: Question) -> frozenset[Probe]:
+        return self.signal.required_probes(question)
 
-    def read(self, state: State) -> Reading:
+    def read(self, state: State) -> SignalReading:
         key = state.question.id
         if key not in self.readings:
             self.readings[key] = self.signal.read(state)
@@ -123,17 +126,22 @@ def policy_at(name: str, context: PolicyContext, elsewhere: Policy | None) -> Po
     return replace(policy, signal=Remembered(policy.signal)) if isinstance(policy, Gate) else policy
 
 
-def take_all(policy: Policy, tested: Sequence[Met], seed: int, price: float) -> tuple[Taken, ...]:
+def take_all(
+    policy: Policy, tested: Sequence[ReplayState], seed: int, price: float
+) -> tuple[ReplayDecision, ...]:
     """``price`` is what a retrieval costs in accuracy. Raises `ConfigError` for another action."""
     if isinstance(policy, Oracle):
-        return tuple(Taken(best_plan(met.recorded, price)) for met in tested)
-    looks = looks_of(policy)
+        return tuple(ReplayDecision(best_plan(met.recorded, price)) for met in tested)
+    required_probes = required_probes_of(policy)
     taken = []
     for met in tested:
         state = met.state
         decision = policy.decide(state, deferred_rng(seed, state.question.id, 0, "policy"))
-        looked, abstains = Look.ANSWER in looks(state), decision.stop_reason is StopReason.ABSTAIN
-        taken.append(Taken(_plan(decision), decision.expected, looked, abstains))
+        looked, abstains = (
+            Probe.ANSWER in required_probes(state),
+            decision.stop_reason is StopReason.ABSTAIN,
+        )
+        taken.append(ReplayDecision(_plan(decision), decision.expected, looked, abstains))
     return tuple(taken)
 
 

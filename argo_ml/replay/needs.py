@@ -57,7 +57,7 @@ def _instead(recorded: RecordedQuestion, mean: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class ReplayNeed:
     """What a policy needs beside the outcomes without and with a retrieval, which every line has.
 
     ``plans`` are the further outcomes that it chooses among; ``embeds`` says whether it reads the
@@ -69,18 +69,18 @@ class Need:
     embeds: bool = False
 
 
-NEEDS: Mapping[str, Need] = {
-    "never": Need(),
-    "single": Need(),
-    "oracle": Need(),
-    "entropy_gate": Need(_of_draft("entropy")),
-    "margin_gate": Need(_of_draft("margin")),
-    "variance_gate": Need(_samples),
-    "max_prob_gate": Need(_estimate, embeds=True),
-    "graded": Need(_estimate, SIZED, embeds=True),
-    "benefit_gate": Need(_of_answer, embeds=True),
-    "skr_knn": Need(embeds=True),
-    "question_only": Need(embeds=True),
+NEEDS: Mapping[str, ReplayNeed] = {
+    "never": ReplayNeed(),
+    "single": ReplayNeed(),
+    "oracle": ReplayNeed(),
+    "entropy_gate": ReplayNeed(_of_draft("entropy")),
+    "margin_gate": ReplayNeed(_of_draft("margin")),
+    "variance_gate": ReplayNeed(_samples),
+    "max_prob_gate": ReplayNeed(_estimate, embeds=True),
+    "graded": ReplayNeed(_estimate, SIZED, embeds=True),
+    "benefit_gate": ReplayNeed(_of_answer, embeds=True),
+    "skr_knn": ReplayNeed(embeds=True),
+    "question_only": ReplayNeed(embeds=True),
 }
 """The policies that decide once."""
 

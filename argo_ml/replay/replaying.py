@@ -10,7 +10,7 @@ from argo_ml.config import ReplaySpec
 from argo_ml.corpus.cached_embedding import CachingEmbedder
 from argo_ml.corpus.embedding import load_embedder
 from argo_ml.models.cache.store import CallCache
-from argo_ml.replay.calibrating import Met, Vectors, calibrate, meet
+from argo_ml.replay.calibrating import ReplayState, Vectors, calibrate, meet
 from argo_ml.replay.deciding import DecidedCell, decide_all
 from argo_ml.replay.needs import NEEDS, choose_policies
 from argo_ml.replay.splitting import Parts, read_parts
@@ -26,8 +26,8 @@ class Replay:
     ``cells`` are by policy, then by price, each of all tested questions.
     """
 
-    calibrating: tuple[Met, ...]
-    tested: tuple[Met, ...]
+    calibrating: tuple[ReplayState, ...]
+    tested: tuple[ReplayState, ...]
     calibration: Calibration
     cells: tuple[DecidedCell, ...]
 

@@ -16,7 +16,7 @@ ABSTENTION = RecordedOutcome(Answer(""), Grade(False, 0.0, 0.0, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ReplayDecision:
     """The plan that a policy took, what it expected, and whether it had looked at the answer."""
 
     plan: str
@@ -34,7 +34,7 @@ class Taken:
         return () if self.plan == NONE else (Action.RETRIEVE.value,)
 
 
-def question_row(recorded: RecordedQuestion, taken: Taken) -> QuestionResult:
+def question_row(recorded: RecordedQuestion, taken: ReplayDecision) -> QuestionResult:
     """As a sweep's, but for its cost. Calls, tokens and seconds are not recorded and count as 0,
     and every retrieval counts as one that found something."""
     question = recorded.question
@@ -68,7 +68,7 @@ def question_row(recorded: RecordedQuestion, taken: Taken) -> QuestionResult:
     )
 
 
-def _confidence(taken: Taken, outcome: RecordedOutcome) -> float | None:
+def _confidence(taken: ReplayDecision, outcome: RecordedOutcome) -> float | None:
     """Of the answer given: what the policy expected of it, else its probability."""
     found = None if taken.actions else taken.expected.confidence
     if found is None:
@@ -77,7 +77,7 @@ def _confidence(taken: Taken, outcome: RecordedOutcome) -> float | None:
 
 
 def _decisions(
-    recorded: RecordedQuestion, taken: Taken, outcome: RecordedOutcome
+    recorded: RecordedQuestion, taken: ReplayDecision, outcome: RecordedOutcome
 ) -> tuple[DecisionResult, ...]:
     """None of a policy that neither looked nor expected anything; a retrieval ends in a stop."""
     if taken.expected == NOTHING_EXPECTED and not taken.looked:

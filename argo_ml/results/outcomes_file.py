@@ -145,14 +145,14 @@ def explored_line(explored: Explored, finished: Sequence[Finished], confidence: 
     ``confidence`` is p-hat of the answer without retrieval by a model that has not seen the
     question.
     """
-    question, sights = explored.question, explored.visits[ROOT].state.sights
-    plans = {NONE: _answered(sights.answer), **_explored_answers(explored, finished)}
+    question, observations = explored.question, explored.visits[ROOT].state.observations
+    plans = {NONE: _answered(observations.answer), **_explored_answers(explored, finished)}
     outcomes = {
         plan: _outcome(answer, explored.outcomes[plan])
         for plan, answer in plans.items()
         if plan in explored.outcomes
     }
-    outcomes[NONE] |= {**_flat(seen_first(sights)), "confidence": confidence}
+    outcomes[NONE] |= {**_flat(seen_first(observations)), "confidence": confidence}
     return {
         **_question(question),
         "split": "calibration",
@@ -165,14 +165,14 @@ def _explored_answers(explored: Explored, finished: Sequence[Finished]) -> dict[
     retrieve = Action.RETRIEVE.value
     constant = [actions for actions in explored.visits if set(actions) == {retrieve}]
     once, many = (explored.visits[length(constant, key=len)] for length in (min, max))
-    found = {ONCE: _answered(once.state.sights.answer)}
+    found = {ONCE: _answered(once.state.observations.answer)}
     for done in finished:
         steps = done.outcome.steps
         if len(steps) == 1 and steps[0].top_k is not None:
             found[sized(steps[0].top_k)] = done.outcome.answer
     usual = [plan for plan in SIZED if plan not in found and plan in explored.outcomes]
     found |= {plan: found[ONCE] for plan in usual}
-    return {**found, MULTI: _answered(many.state.sights.answer)}
+    return {**found, MULTI: _answered(many.state.observations.answer)}
 
 
 def _answered(now: AnswerNow | None) -> Answer:

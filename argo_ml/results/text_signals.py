@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from argo_ml.calibration.signals import mean_closeness, mean_token_entropy
-from argo_ml.state import Sights
+from argo_ml.state import Observations
 from argo_ml.types import TokenDetail
 
 MEANS = ("logprob", "entropy", "margin")
@@ -71,19 +71,19 @@ class TextSignals(Fields):
         return (TokenDetail("", logprob, entropy, gap),) * n_tokens
 
 
-def seen_first(sights: Sights | None) -> dict[str, Any]:
+def seen_first(observations: Observations | None) -> dict[str, Any]:
     """What was seen before the first step, as a line of trajectories has it.
 
     Nothing of choices that were scored: their scores say all.
     """
     found: dict[str, Any] = {}
-    if sights is None:
+    if observations is None:
         return found
-    answer = sights.answers[0] if sights.answers else None
+    answer = observations.answers[0] if observations.answers else None
     if answer is not None and not answer.probabilities:
         found["answer"] = TextSignals.of(answer.tokens).recorded
-    if sights.draft is not None:
-        found["draft"] = TextSignals.of(sights.draft.tokens).recorded
-    if sights.samples:
-        found["samples"] = list(sights.samples)
+    if observations.draft is not None:
+        found["draft"] = TextSignals.of(observations.draft.tokens).recorded
+    if observations.samples:
+        found["samples"] = list(observations.samples)
     return found

@@ -97,7 +97,7 @@ def trajectory(question: Question, outcome: Outcome) -> dict[str, Any]:
         "parsed": outcome.answer.parsed,
         "scores": list(outcome.answer.scores),
         **({"expected": expected} if (expected := _expected(outcome.expected)) else {}),
-        **({"seen": seen} if (seen := seen_first(outcome.sights)) else {}),
+        **({"seen": seen} if (seen := seen_first(outcome.observations)) else {}),
     }
 
 

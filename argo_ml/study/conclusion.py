@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from argo_ml.config import CellSpec, ExperimentSpec, StudySpec, build
 from argo_ml.datasets import load_questions
 from argo_ml.errors import DataError
-from argo_ml.progress import Report
+from argo_ml.progress import OnProgress
 from argo_ml.reporting.figures.study import draw_study
 from argo_ml.results.metrics import utilities
 from argo_ml.results.records import CellResult, QuestionResult, Results
@@ -26,7 +26,7 @@ from argo_ml.study.objectives import front, knee, prices_at
 from argo_ml.study.reconciliation import trial_runs
 from argo_ml.study.search import Search
 from argo_ml.sweep.cell_run import TRAJECTORIES, store_outcomes
-from argo_ml.sweep.context import Workbench, prepare_cells
+from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.execution import PASSAGES, execute, open_cell_runs, open_journal
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import TrackedRun
@@ -43,33 +43,35 @@ N_TRAJECTORIES = 10
 """Most trials of a front that keep their trajectories."""
 
 
-def test_bench(spec: StudySpec, bench: Workbench) -> Workbench:
+def open_test_context(spec: StudySpec, context: LocalContext) -> LocalContext:
     """The same model and corpus with the questions of the test split.
 
     Raises `DataError` where the two splits share a question.
     """
-    n_questions = len(bench.questions.questions)
+    n_questions = len(context.questions.questions)
     values = {**spec.shared(), "split": spec.test_split, "n_questions": n_questions}
     questions = load_questions(build(ExperimentSpec, values))
-    seen = {question.id for question in bench.questions.questions}
+    seen = {question.id for question in context.questions.questions}
     shared = sorted(seen & {question.id for question in questions.questions})
     if shared:
         raise DataError(
             f"test_split={spec.test_split} shares {len(shared)} questions with "
             f"split={spec.split}, such as {shared[0]}"
         )
-    return replace(bench, questions=questions)
+    return replace(context, questions=questions)
 
 
 def conclude(
-    search: Search, tests: Workbench, trials_per_second: float | None, report: Report
+    search: Search, tests: LocalContext, trials_per_second: float | None, on_progress: OnProgress
 ) -> StudyReport:
     """Judge the best settings, store figures and files on the study's run, and end it."""
     spec, run = search.spec, search.run
     complete = storage.in_states(search.study, TrialState.COMPLETE)
     points = front(search.objective, complete) if len(search.objective.directions) > 1 else []
     chosen = _chosen(search, complete, points)
-    results = _judge(search, tests, {price: trial for price, (trial, _) in chosen.items()}, report)
+    results = _judge(
+        search, tests, {price: trial for price, (trial, _) in chosen.items()}, on_progress
+    )
     summary = _summary(search, points, chosen, results, trials_per_second)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -114,7 +116,10 @@ def _chosen(
 
 
 def _judge(
-    search: Search, tests: Workbench, chosen: Mapping[float, FrozenTrial], report: Report
+    search: Search,
+    tests: LocalContext,
+    chosen: Mapping[float, FrozenTrial],
+    on_progress: OnProgress,
 ) -> Results:
     """Run the best settings and the references on the test questions."""
     spec = search.spec
@@ -133,7 +138,7 @@ def _judge(
     cell_runs = open_cell_runs(cells, test_spec, tests, search.tracking, search.run)
     with open_journal(spec, search.run.run_id) as journal:
         results = execute(
-            test_spec, tests, search.run, cell_runs, journal, report, search.evaluator.times
+            test_spec, tests, search.run, cell_runs, journal, on_progress, search.evaluator.times
         )
         journal.remove()
     return results
@@ -276,7 +281,7 @@ def _store_best_trials(search: Search, trials: Sequence[FrozenTrial]) -> None:
     for trial in list(distinct.values())[:N_TRAJECTORIES]:
         cell = search.evaluator.cell(settings_of(trial.user_attrs))
         run = TrackedRun(search.tracking.client, storage.run_id_of(trial))
-        blocks = list(search.evaluator.blocks(cell, search.payer(trial.number)))
+        blocks = list(search.evaluator.blocks(cell, search.billed_to(trial.number)))
         rows = [row for block in blocks for row in block.rows]
         result = CellResult(
             cell_id=cell.id,

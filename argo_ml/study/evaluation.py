@@ -15,7 +15,7 @@ from argo_ml.policies.search import Settings
 from argo_ml.results.records import QuestionResult
 from argo_ml.results.trajectories import question_result
 from argo_ml.sweep.cells import Cell
-from argo_ml.sweep.context import Workbench, prepare_cells
+from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.shards import episodes
 from argo_ml.types import Question
 
@@ -36,12 +36,12 @@ class Evaluator:
     came to make requests; `times` adds up where the time goes.
     """
 
-    def __init__(self, spec: StudySpec, bench: Workbench, times: StageTimes) -> None:
+    def __init__(self, spec: StudySpec, context: LocalContext, times: StageTimes) -> None:
         self._spec = spec
-        self._bench = bench
+        self._bench = context
         self.times = times
         self._known: defaultdict[Hashable, Known] = defaultdict(Known)
-        self._blocks = doubling_blocks(bench.questions.questions, spec.shard_size)
+        self._blocks = doubling_blocks(context.questions.questions, spec.shard_size)
         self._rows: dict[tuple[tuple[str, float], ...], list[QuestionResult]] = {}
 
     @property
@@ -53,9 +53,9 @@ class Evaluator:
         [cell] = prepare_cells([cell_spec(self._spec, settings)], self._bench)
         return cell
 
-    def blocks(self, cell: Cell, payer: str) -> Iterator[Block]:
+    def blocks(self, cell: Cell, billed_to: str) -> Iterator[Block]:
         for index, questions in enumerate(self._blocks):
-            engine = self._bench.engine(f"{payer}/{index}", self.times)
+            engine = self._bench.engine(f"{billed_to}/{index}", self.times)
             pairs = [(cell, question) for question in questions]
             with finishing_batches():
                 finished = engine.run(episodes(pairs, self._known))
@@ -63,12 +63,12 @@ class Evaluator:
             yield Block(questions, tuple(finished), rows)
             checkpoint()
 
-    def rows(self, settings: Settings, payer: str) -> Sequence[QuestionResult]:
+    def rows(self, settings: Settings, billed_to: str) -> Sequence[QuestionResult]:
         """All questions under these settings, remembered."""
         key = _key(settings)
         if key not in self._rows:
             cell = self.cell(settings)
-            self._rows[key] = [row for block in self.blocks(cell, payer) for row in block.rows]
+            self._rows[key] = [row for block in self.blocks(cell, billed_to) for row in block.rows]
         return self._rows[key]
 
     def remember(self, settings: Settings, rows: Sequence[QuestionResult]) -> None:

@@ -12,18 +12,18 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from argo_ml.config import StudySpec
 from argo_ml.engine.stages import StageTimes
-from argo_ml.progress import Report, unobserved
+from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.results.study import OBJECTIVES, StudyReport
 from argo_ml.study import storage
-from argo_ml.study.conclusion import REPORT, conclude, test_bench
+from argo_ml.study.conclusion import REPORT, conclude, open_test_context
 from argo_ml.study.evaluation import Evaluator
 from argo_ml.study.objectives import make_objective
 from argo_ml.study.reconciliation import reconcile
 from argo_ml.study.search import Search, seeds
 from argo_ml.study.space import SearchSpace, check_searchable
 from argo_ml.study.storage import StudyStore
-from argo_ml.sweep.answering_mode import settle_answering
-from argo_ml.sweep.context import Workbench
+from argo_ml.sweep.answering_mode import resolve_answering
+from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.parent_run import load_record, pointing_at, recorded, store_spec
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import TrackedRun, Tracking, connect
@@ -33,7 +33,7 @@ N_RANDOM = 10
 """Trials before TPE begins to learn, the known settings included; Optuna's own default."""
 
 
-def run_study(spec: StudySpec, report: Report = unobserved) -> StudyReport:
+def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> StudyReport:
     """Begin a study, join it, or continue it, whichever its storage asks for.
 
     Raises:
@@ -45,12 +45,12 @@ def run_study(spec: StudySpec, report: Report = unobserved) -> StudyReport:
     if spec.storage:
         storage.check(spec.storage)
     times = StageTimes()
-    bench = Workbench.open(spec, report)
-    spec = settle_answering(spec, bench.can_score)
-    tests = test_bench(spec, bench)
-    digests = {**bench.digests, "test_questions_digest": tests.questions.digest}
+    context = LocalContext.open(spec, on_progress)
+    spec = resolve_answering(spec, context.can_score)
+    tests = open_test_context(spec, context)
+    digests = {**context.digests, "test_questions_digest": tests.questions.digest}
     store = StudyStore(spec, storage.study_name(spec, digests))
-    with storage.explained(store.url), contextlib.ExitStack() as until_the_end:
+    with storage.explaining_storage(store.url), contextlib.ExitStack() as until_the_end:
         with store.lock:
             study, run, home = _begin_or_join(spec, store, tracking, digests)
             until_the_end.enter_context(pointing_at(run.run_id, "study", tracking))
@@ -60,18 +60,18 @@ def run_study(spec: StudySpec, report: Report = unobserved) -> StudyReport:
                 return load_report(home, run.run_id)
             run.reopen()
             run.log(params={**recorded(spec), **digests, "study": study.study_name})
-            run.log_inputs([*bench.inputs(spec), *tests.inputs(spec)[:1]])
-        evaluator = Evaluator(spec, bench, times)
+            run.log_inputs([*context.inputs(spec), *tests.inputs(spec)[:1]])
+        evaluator = Evaluator(spec, context, times)
         objective = make_objective(spec)
         search = Search(spec, store, study, space, objective, evaluator, home, run)
         started = time.monotonic()
         with system_metrics(run):
-            n_run = search.work(report)
+            n_run = search.work(on_progress)
         seconds = time.monotonic() - started
         with store.lock:
             reconcile(study, store, home, run.run_id)
             if not _is_concluded(study, spec):
-                conclude(search, tests, n_run / seconds if n_run else None, report)
+                conclude(search, tests, n_run / seconds if n_run else None, on_progress)
                 run.end()
                 study.set_user_attr(storage.CONCLUDED, spec.n_trials)
         return load_report(home, run.run_id)

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from argo_ml.config import CellSpec, StudySpec
 from argo_ml.config.study import THRESHOLDS
 from argo_ml.mdp.process import solve
-from argo_ml.progress import TRIALS, Report
+from argo_ml.progress import TRIALS, OnProgress
 from argo_ml.results.records import QuestionResult
 from argo_ml.results.study import settings_of
 from argo_ml.study import storage, trial_run
@@ -42,11 +42,11 @@ class Search:
     tracking: Tracking
     run: TrackedRun
 
-    def work(self, report: Report) -> int:
+    def work(self, on_progress: OnProgress) -> int:
         """Run trials until enough are finished anywhere; returns how many this worker ran."""
         n_run = 0
         while True:
-            if self._run_next(report):
+            if self._run_next(on_progress):
                 n_run += 1
             elif not storage.in_states(self.study, TrialState.RUNNING):
                 return n_run
@@ -55,7 +55,7 @@ class Search:
                 time.sleep(WAIT_S)
                 storage.fail_stale(self.study, self.store)
 
-    def _run_next(self, report: Report) -> bool:
+    def _run_next(self, on_progress: OnProgress) -> bool:
         """Run one trial; False where as many as wanted are finished or running.
 
         Counting and taking happen under the study's lock, which the trial gives back as soon as
@@ -74,7 +74,7 @@ class Search:
             taken = storage.in_states(self.study, *storage.TAKEN)
             complete = [trial for trial in taken if trial.state is TrialState.COMPLETE]
             n_done = sum(trial.state in storage.DONE for trial in taken)
-            report(TRIALS, n_done, max(self.spec.n_trials, n_done))
+            on_progress(TRIALS, n_done, max(self.spec.n_trials, n_done))
             if len(taken) >= self.spec.n_trials:
                 return False
             self.study.optimize(begin, n_trials=1)
@@ -108,7 +108,7 @@ class Search:
         rows: list[QuestionResult] = []
         curve: dict[int, Sequence[float]] = {}
         is_pruned = False
-        for block in self.evaluator.blocks(cell, self.payer(trial.number)):
+        for block in self.evaluator.blocks(cell, self.billed_to(trial.number)):
             rows.extend(block.rows)
             curve[len(rows)] = values(self.objective, rows)
             if len(self.objective.directions) == 1:
@@ -129,9 +129,9 @@ class Search:
 
     def rows_of(self, trial: FrozenTrial) -> Sequence[QuestionResult]:
         """All questions of a complete trial, from what is known or the call cache."""
-        return self.evaluator.rows(settings_of(trial.user_attrs), self.payer(trial.number))
+        return self.evaluator.rows(settings_of(trial.user_attrs), self.billed_to(trial.number))
 
-    def payer(self, number: int) -> str:
+    def billed_to(self, number: int) -> str:
         """Who pays for the calls of a trial."""
         return f"{self.run.run_id}/{number}"
 

@@ -93,7 +93,7 @@ class StudyStore:
         path = sqlite_path(self.url)
         if path is not None:
             _make_folder(self.url, path.parent)
-        with explained(self.url):
+        with explaining_storage(self.url):
             self.lock = StudyLock(self.url, name)
             # Two workers that create the tables of one storage collide.
             with self.lock:
@@ -110,12 +110,12 @@ class StudyStore:
         return without_password(self.url)
 
     def find(self) -> optuna.Study | None:
-        with explained(self.url), contextlib.suppress(KeyError):
+        with explaining_storage(self.url), contextlib.suppress(KeyError):
             return optuna.load_study(study_name=self.name, storage=self.storage)
         return None
 
     def create(self, directions: Sequence[StudyDirection]) -> optuna.Study:
-        with explained(self.url):
+        with explaining_storage(self.url):
             return optuna.create_study(
                 study_name=self.name, storage=self.storage, directions=directions
             )
@@ -198,7 +198,7 @@ def save_copy(study: optuna.Study, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def explained(url: str) -> Iterator[None]:
+def explaining_storage(url: str) -> Iterator[None]:
     """Turns what goes wrong with a storage into one `StudyError` of one line."""
     try:
         yield

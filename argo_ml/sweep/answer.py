@@ -17,13 +17,13 @@ from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.pipeline import build_pipeline, run_episode
 from argo_ml.policies.checking import check_strategies
 from argo_ml.policies.strategies import STRATEGIES
-from argo_ml.progress import PASSAGES, Report, unobserved
+from argo_ml.progress import PASSAGES, OnProgress, ignore_progress
 from argo_ml.results.records import PolicyTable
 from argo_ml.state import Outcome
-from argo_ml.sweep.answering_mode import settle_answering
+from argo_ml.sweep.answering_mode import resolve_answering
 from argo_ml.sweep.calibration_source import check_usable, open_calibration
 from argo_ml.sweep.cells import cell_policy, cell_process, measure, policy_table
-from argo_ml.sweep.context import Workbench
+from argo_ml.sweep.context import LocalContext
 from argo_ml.types import Question
 
 
@@ -36,22 +36,25 @@ class Answered:
 
 
 def answer_question(
-    spec: CellSpec, text: str, choices: tuple[str, ...] = (), report: Report = unobserved
+    spec: CellSpec,
+    text: str,
+    choices: tuple[str, ...] = (),
+    on_progress: OnProgress = ignore_progress,
 ) -> Answered:
     """Answer ``text``, by choosing among ``choices`` where there are any."""
     _check_answerable(spec)
     question = Question(id="asked", text=text, choices=choices)
     model = load_model(spec)
-    spec = settle_answering(spec, can_score(model))
-    corpus = open_corpus(spec, partial(report, PASSAGES))
+    spec = resolve_answering(spec, can_score(model))
+    corpus = open_corpus(spec, partial(on_progress, PASSAGES))
     cache = CallCache(spec.calls_path)
     calibration = open_calibration(spec)
     if calibration is not None:
-        bench = Workbench(QuestionSet((question,), "", ""), corpus, model, cache, calibration)
-        check_usable(calibration, spec, bench.digests, ())
+        context = LocalContext(QuestionSet((question,), "", ""), corpus, model, cache, calibration)
+        check_usable(calibration, spec, context.digests, ())
     solution = solve(cell_process(spec, calibration))
     policy = cell_policy(spec, solution, calibration)
-    engine = Engine(CachingModel(model, cache, payer="answer"), corpus.retriever)
+    engine = Engine(CachingModel(model, cache, billed_to="answer"), corpus.retriever)
     pipeline = build_pipeline(spec, model.count_tokens, measure(spec, calibration))
     episode = run_episode(question, policy, pipeline)
     [finished] = engine.run([episode])

@@ -9,7 +9,7 @@ from argo_ml.config import ExperimentSpec
 SpecType = TypeVar("SpecType", bound=ExperimentSpec)
 
 
-def settle_answering(spec: SpecType, can_score: bool) -> SpecType:
+def resolve_answering(spec: SpecType, can_score: bool) -> SpecType:
     """``spec`` as it can be carried out: by number where the model cannot score choices."""
     if spec.answering == "likelihood" and not can_score:
         return spec.model_copy(update={"answering": "number"})

@@ -21,8 +21,8 @@ from argo_ml.models.cache.store import model_digest
 from argo_ml.models.counting import CountTokens, counted_once
 from argo_ml.pipeline import prompts
 from argo_ml.pipeline.episode import build_pipeline
-from argo_ml.progress import PASSAGES, Report, unobserved
-from argo_ml.sweep.answering_mode import settle_answering
+from argo_ml.progress import PASSAGES, OnProgress, ignore_progress
+from argo_ml.sweep.answering_mode import resolve_answering
 from argo_ml.sweep.calibration_source import check_usable, open_calibration
 from argo_ml.sweep.cells import (
     CALIBRATION_DIGEST,
@@ -37,7 +37,7 @@ from argo_ml.sweep.executors import Executor, LocalExecutor
 from argo_ml.tracking.runs import InputDataset
 
 
-class Bench(Protocol):
+class ExperimentContext(Protocol):
     """What the cells of an experiment share, wherever it is."""
 
     @property
@@ -66,12 +66,12 @@ class Bench(Protocol):
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]: ...
 
-    def executor(self, cells: Sequence[Cell], payer: str, times: StageTimes) -> Executor:
-        """What runs shards through ``cells``; executed calls are remembered as ``payer``'s."""
+    def executor(self, cells: Sequence[Cell], billed_to: str, times: StageTimes) -> Executor:
+        """What runs shards through ``cells``; executed calls are remembered as ``billed_to``'s."""
 
 
 @dataclass(frozen=True)
-class Workbench:
+class LocalContext:
     """A bench in this process."""
 
     questions: QuestionSet
@@ -84,22 +84,22 @@ class Workbench:
     def open(
         cls,
         spec: ExperimentSpec,
-        report: Report = unobserved,
+        on_progress: OnProgress = ignore_progress,
         questions: QuestionSet | None = None,
         calibration: Calibration | None = None,
-    ) -> Workbench:
+    ) -> LocalContext:
         """Load questions and calibration, where they are not given, first: they are the cheapest to
         be wrong."""
         questions = questions or load_questions(spec)
         calibration = calibration or open_calibration(spec)
         model = load_model(spec)
-        corpus = open_corpus(spec, partial(report, PASSAGES))
-        bench = cls(questions, corpus, model, CallCache(spec.calls_path), calibration)
+        corpus = open_corpus(spec, partial(on_progress, PASSAGES))
+        context = cls(questions, corpus, model, CallCache(spec.calls_path), calibration)
         if calibration is not None:
-            settled = settle_answering(spec, bench.can_score)
+            settled = resolve_answering(spec, context.can_score)
             asked = {question.id for question in questions.questions}
-            check_usable(calibration, settled, bench.digests, asked)
-        return bench
+            check_usable(calibration, settled, context.digests, asked)
+        return context
 
     @property
     def digests(self) -> dict[str, str]:
@@ -143,19 +143,19 @@ class Workbench:
     def _counts(self) -> CountTokens:
         return counted_once(self.model.count_tokens)
 
-    def executor(self, cells: Sequence[Cell], payer: str, times: StageTimes) -> Executor:
-        return LocalExecutor(partial(self.engine, payer, times), cells)
+    def executor(self, cells: Sequence[Cell], billed_to: str, times: StageTimes) -> Executor:
+        return LocalExecutor(partial(self.engine, billed_to, times), cells)
 
-    def engine(self, payer: str, times: StageTimes | None = None) -> Engine:
-        """An engine whose executed calls are remembered as paid by ``payer``."""
-        model = CachingModel(self.model, self.cache, payer)
+    def engine(self, billed_to: str, times: StageTimes | None = None) -> Engine:
+        """An engine whose executed calls are remembered as paid by ``billed_to``."""
+        model = CachingModel(self.model, self.cache, billed_to)
         return Engine(model, self.corpus.retriever, times)
 
 
-def prepare_cells(specs: Sequence[CellSpec], bench: Bench) -> list[Cell]:
+def prepare_cells(specs: Sequence[CellSpec], context: ExperimentContext) -> list[Cell]:
     """Solve each price once and give every cell its policy."""
     solutions: dict[MDPSpec, Solution] = {}
-    calibration = bench.calibration
+    calibration = context.calibration
     cells = []
     for spec in specs:
         mdp = cell_process(spec, calibration)
@@ -165,9 +165,9 @@ def prepare_cells(specs: Sequence[CellSpec], bench: Bench) -> list[Cell]:
         cells.append(
             Cell(
                 spec=spec,
-                id=cell_id(spec, bench.digests),
+                id=cell_id(spec, context.digests),
                 policy=policy,
-                pipeline=build_pipeline(spec, bench.count_tokens, measure(spec, calibration)),
+                pipeline=build_pipeline(spec, context.count_tokens, measure(spec, calibration)),
                 table=policy_table(solutions[mdp], policy),
             )
         )

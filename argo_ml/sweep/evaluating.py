@@ -19,7 +19,7 @@ from argo_ml.tracking.runs import DEGENERATE, TrackedRun
 
 
 @runtime_checkable
-class Scores(Protocol):
+class ScoredPolicy(Protocol):
     """A policy that has scored the questions of its calibration, by models that had not seen
     them."""
 
@@ -46,7 +46,7 @@ def calibration_scores(cells: Sequence[Cell]) -> dict[str, tuple[float, ...]]:
     return {
         cell.spec.strategy: cell.policy.calibration_scores
         for cell in cells
-        if isinstance(cell.policy, Scores)
+        if isinstance(cell.policy, ScoredPolicy)
     }
 
 

@@ -16,15 +16,15 @@ from argo_ml.devices.observing import observing_devices
 from argo_ml.engine.shards import Shard, make_shards
 from argo_ml.engine.stages import LOG, StageTimes
 from argo_ml.errors import TrackingError
-from argo_ml.progress import EPISODES, MODEL_SECONDS, Report
+from argo_ml.progress import EPISODES, MODEL_SECONDS, OnProgress
 from argo_ml.results.outcomes_file import FILE as OUTCOMES
 from argo_ml.results.outcomes_file import sweep_lines, write_lines
 from argo_ml.results.records import Results
 from argo_ml.sweep.cell_run import TRAJECTORIES, CellRun, cell_tags
 from argo_ml.sweep.cells import Cell
-from argo_ml.sweep.context import Bench
+from argo_ml.sweep.context import ExperimentContext
 from argo_ml.sweep.journal import Journal
-from argo_ml.sweep.merging import Gathering
+from argo_ml.sweep.merging import ShardMerger
 from argo_ml.sweep.parent_run import recorded
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import TrackedRun, Tracking
@@ -38,45 +38,52 @@ OWNER = "owner"
 
 def execute(
     spec: ExperimentSpec,
-    bench: Bench,
-    owner: TrackedRun,
+    context: ExperimentContext,
+    parent_run: TrackedRun,
     cell_runs: Sequence[CellRun],
     journal: Journal,
-    report: Report,
+    on_progress: OnProgress,
     times: StageTimes | None = None,
-    foretold: Foretold | None = None,
+    time_estimate: TimeEstimate | None = None,
 ) -> Results:
-    """Run what is not done yet, end every cell's run, and store the results on ``owner``.
+    """Run what is not done yet, end every cell's run, and store the results on ``parent_run``.
 
     After an error the unfinished cells end as FAILED with it; finished shards stay in the journal.
     ``times`` is what the owner has spent already, where it has done more than this, and
-    ``foretold`` what the rest was estimated to take.
+    ``time_estimate`` what the rest was estimated to take.
     """
     times = times or StageTimes()
-    tokens_before = bench.tokens
+    tokens_before = context.tokens
     with (
         _failing_with(cell_runs),
-        system_metrics(owner),
+        system_metrics(parent_run),
         tempfile.TemporaryDirectory() as temporary,
     ):
-        with observing_devices(spec, times.seconds) as observed, _keeping_events(bench, owner):
-            told = _reporting_time(report, times, foretold) if foretold else report
-            _run_shards(spec, bench, owner, cell_runs, journal, told, times)
+        with (
+            observing_devices(spec, times.seconds) as observed,
+            _keeping_events(context, parent_run),
+        ):
+            on_episodes = (
+                _reporting_time(on_progress, times, time_estimate) if time_estimate else on_progress
+            )
+            _run_shards(spec, context, parent_run, cell_runs, journal, on_episodes, times)
         usage = observed.usage().metrics
         for concern in observed.concerns():
-            owner.warn(concern)
+            parent_run.warn(concern)
         folder = Path(temporary)
         with times.timing(LOG):
             _write_records(journal, cell_runs, folder)
             for cell_run in cell_runs:
                 cell_run.finish(folder / cell_run.cell.id, usage)
-            results = collect(spec, bench, owner, cell_runs)
-            _store_results(owner, results, folder / OWNER)
+            results = collect(spec, context, parent_run, cell_runs)
+            _store_results(parent_run, results, folder / OWNER)
     seconds = times.seconds()
-    owner.log(metrics={**{f"seconds_{stage}": value for stage, value in seconds.items()}, **usage})
-    tokens = bench.tokens - tokens_before
+    parent_run.log(
+        metrics={**{f"seconds_{stage}": value for stage, value in seconds.items()}, **usage}
+    )
+    tokens = context.tokens - tokens_before
     if tokens.computed:
-        owner.log(
+        parent_run.log(
             metrics={"tokens_computed": tokens.computed, "padding_share": tokens.wasted_share}
         )
     return results
@@ -85,19 +92,21 @@ def execute(
 def open_cell_runs(
     cells: Sequence[Cell],
     spec: ExperimentSpec,
-    bench: Bench,
+    context: ExperimentContext,
     tracking: Tracking,
-    owner: TrackedRun,
+    parent_run: TrackedRun,
 ) -> list[CellRun]:
     """One run per cell: those that a resumed owner has already, and new ones."""
-    present = {run.data.tags.get(runs.CELL_ID): run for run in tracking.children(owner.run_id)}
+    present = {run.data.tags.get(runs.CELL_ID): run for run in tracking.children(parent_run.run_id)}
     cell_runs = []
     for cell in cells:
         found = present.get(cell.id)
         if found is None:
-            tracked = tracking.create_child(owner, cell.name, cell_tags(cell, owner.run_id))
+            tracked = tracking.create_child(
+                parent_run, cell.name, cell_tags(cell, parent_run.run_id)
+            )
             cell_run = CellRun(cell, tracked)
-            cell_run.start(bench.digests, bench.inputs(spec))
+            cell_run.start(context.digests, context.inputs(spec))
         else:
             tracked = TrackedRun(tracking.client, found.info.run_id)
             cell_run = CellRun(cell, tracked, finished=found.info.status == "FINISHED")
@@ -107,9 +116,11 @@ def open_cell_runs(
     return cell_runs
 
 
-def missing_shards(spec: ExperimentSpec, bench: Bench, journal: Journal) -> list[Shard]:
+def missing_shards(
+    spec: ExperimentSpec, context: ExperimentContext, journal: Journal
+) -> list[Shard]:
     """Those that the journal does not hold yet."""
-    shards = make_shards(bench.questions.questions, spec.shard_size)
+    shards = make_shards(context.questions.questions, spec.shard_size)
     return [shard for shard in shards if shard.index not in journal]
 
 
@@ -119,13 +130,16 @@ def open_journal(spec: ExperimentSpec, owner_id: str) -> Journal:
 
 
 def collect(
-    spec: ExperimentSpec, bench: Bench, owner: TrackedRun, cell_runs: Sequence[CellRun]
+    spec: ExperimentSpec,
+    context: ExperimentContext,
+    parent_run: TrackedRun,
+    cell_runs: Sequence[CellRun],
 ) -> Results:
-    questions = bench.questions.questions
+    questions = context.questions.questions
     return Results(
-        sweep_id=owner.run_id,
+        sweep_id=parent_run.run_id,
         spec=recorded(spec),
-        digests=bench.digests,
+        digests=context.digests,
         floors=floors(questions),
         strategies=tuple(dict.fromkeys(run.cell.spec.strategy for run in cell_runs)),
         prices=tuple(sorted({run.cell.spec.retrieval_cost for run in cell_runs})),
@@ -135,29 +149,29 @@ def collect(
 
 def _run_shards(
     spec: ExperimentSpec,
-    bench: Bench,
-    owner: TrackedRun,
+    context: ExperimentContext,
+    parent_run: TrackedRun,
     cell_runs: Sequence[CellRun],
     journal: Journal,
-    report: Report,
+    on_progress: OnProgress,
     times: StageTimes,
 ) -> None:
-    questions = bench.questions.questions
-    missing = missing_shards(spec, bench, journal)
+    questions = context.questions.questions
+    missing = missing_shards(spec, context, journal)
     cells = [cell_run.cell for cell_run in cell_runs]
     n_missing = sum(len(shard.questions) for shard in missing)
     n_known = (len(questions) - n_missing) * len(cells)
-    told = _beginning_at(n_known, len(questions) * len(cells), report)
-    gathering = Gathering(journal, cell_runs)
-    executor = bench.executor(cells, owner.run_id, times)
+    on_episodes = _beginning_at(n_known, len(questions) * len(cells), on_progress)
+    merger = ShardMerger(journal, cell_runs)
+    executor = context.executor(cells, parent_run.run_id, times)
     with _ProgressLog(cell_runs) as progress:
-        gathering.advance()
+        merger.advance()
         if not missing:
-            told(0)
+            on_episodes(0)
             progress.add()
-        for finished in executor.run(missing, told):
+        for finished in executor.run(missing, on_episodes):
             journal.write(finished.index, finished.record)
-            if gathering.advance(finished):
+            if merger.advance(finished):
                 with times.timing(LOG):
                     progress.add()
         with times.timing(LOG):
@@ -165,14 +179,14 @@ def _run_shards(
 
 
 @contextlib.contextmanager
-def _keeping_events(bench: Bench, owner: TrackedRun) -> Iterator[None]:
+def _keeping_events(context: ExperimentContext, parent_run: TrackedRun) -> Iterator[None]:
     """What was done when memory ran out stays on the run, also where it did not help."""
     try:
         yield
     finally:
         with contextlib.suppress(TrackingError):
-            for event in bench.events:
-                owner.keep_warning(event)
+            for event in context.events:
+                parent_run.keep_warning(event)
 
 
 class _ProgressLog:
@@ -222,7 +236,7 @@ class _ProgressLog:
             running.result()
 
 
-class Foretold(Protocol):
+class TimeEstimate(Protocol):
     """What the model was estimated to need."""
 
     @property
@@ -232,21 +246,25 @@ class Foretold(Protocol):
         """Seconds that these calls were estimated to take."""
 
 
-def _reporting_time(report: Report, times: StageTimes, foretold: Foretold) -> Report:
+def _reporting_time(
+    on_progress: OnProgress, times: StageTimes, time_estimate: TimeEstimate
+) -> OnProgress:
     """Tells of the model's foretold time as well, and first."""
-    total = round(foretold.model_seconds)
+    total = round(time_estimate.model_seconds)
 
-    def told(unit: str, n_finished: int, n_total: int) -> None:
+    def on_episodes(unit: str, n_finished: int, n_total: int) -> None:
         if total:
-            report(MODEL_SECONDS, min(round(foretold.spent(times.executed)), total), total)
-        report(unit, n_finished, n_total)
+            on_progress(
+                MODEL_SECONDS, min(round(time_estimate.spent(times.executed)), total), total
+            )
+        on_progress(unit, n_finished, n_total)
 
-    return told
+    return on_episodes
 
 
-def _beginning_at(n_before: int, n_episodes: int, report: Report) -> Callable[[int], None]:
+def _beginning_at(n_before: int, n_episodes: int, on_progress: OnProgress) -> Callable[[int], None]:
     """Reports episodes after those that were finished before."""
-    return lambda n_finished: report(EPISODES, n_before + n_finished, n_episodes)
+    return lambda n_finished: on_progress(EPISODES, n_before + n_finished, n_episodes)
 
 
 def _write_records(journal: Journal, cell_runs: Sequence[CellRun], folder: Path) -> None:
@@ -269,9 +287,9 @@ def _write_records(journal: Journal, cell_runs: Sequence[CellRun], folder: Path)
         )
 
 
-def _store_results(owner: TrackedRun, results: Results, folder: Path) -> None:
+def _store_results(parent_run: TrackedRun, results: Results, folder: Path) -> None:
     (folder / RESULTS).write_text(results.model_dump_json(indent=1), encoding="utf-8")
-    owner.log_folder(folder)
+    parent_run.log_folder(folder)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from argo_ml.sweep.executors.base import FinishedShard
 from argo_ml.sweep.journal import Journal
 
 
-class Gathering:
+class ShardMerger:
     """Takes shards from the journal, each once it and all before it are finished.
 
     A call that several shards need is paid by the first of them in this order, as if they had run
@@ -34,7 +34,7 @@ class Gathering:
         while self._next in self._journal:
             is_here = finished is not None and finished.index == self._next
             record = finished.record if finished and is_here else self._journal.read(self._next)
-            results = settled(record, self._paid)
+            results = without_repeated_payments(record, self._paid)
             for cell_run in self._cell_runs:
                 cell_run.results.extend(results[cell_run.cell.id])
             for keys_by_question in record.paid.values():
@@ -43,7 +43,7 @@ class Gathering:
         return self._next > first
 
 
-def settled(
+def without_repeated_payments(
     record: ShardRecord, paid_before: AbstractSet[str]
 ) -> Mapping[str, Sequence[QuestionResult]]:
     """The record's results without the payments that earlier shards have made already."""

@@ -15,19 +15,19 @@ from argo_ml.config import CellSpec, ExecutorFields, ExperimentSpec, SweepSpec, 
 from argo_ml.devices import disk
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.policies.checking import check_strategies
-from argo_ml.progress import Report, unobserved
+from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.reporting import store_report
 from argo_ml.reporting.figures import redraw
 from argo_ml.results.metrics import sweep_metrics
 from argo_ml.results.records import Results
-from argo_ml.sweep.answering_mode import settle_answering
+from argo_ml.sweep.answering_mode import resolve_answering
 from argo_ml.sweep.cell_run import CellRun, cell_tags
 from argo_ml.sweep.cells import Cell
-from argo_ml.sweep.context import Bench, Workbench, prepare_cells
-from argo_ml.sweep.estimate import Estimate, estimate
+from argo_ml.sweep.context import ExperimentContext, LocalContext, prepare_cells
+from argo_ml.sweep.estimate import SweepEstimate, estimate
 from argo_ml.sweep.evaluating import evaluate_sweep, store_evaluation
 from argo_ml.sweep.execution import RESULTS, execute, missing_shards, open_cell_runs, open_journal
-from argo_ml.sweep.executors.opening import open_bench
+from argo_ml.sweep.executors.opening import open_context
 from argo_ml.sweep.journal import Journal
 from argo_ml.sweep.parent_run import (
     SPEC,
@@ -44,7 +44,7 @@ CommonSpec = TypeVar("CommonSpec", bound=ExperimentSpec)
 logger = logging.getLogger(__name__)
 
 
-def run_sweep(spec: SweepSpec, report: Report = unobserved) -> Results:
+def run_sweep(spec: SweepSpec, on_progress: OnProgress = ignore_progress) -> Results:
     """Run a sweep, or continue the one that ``spec.resume`` names.
 
     Raises:
@@ -53,27 +53,27 @@ def run_sweep(spec: SweepSpec, report: Report = unobserved) -> Results:
     check_strategies(spec.strategies, spec)
     tracking = connect(spec.tracking_uri, spec.experiment)
     if spec.resume:
-        return _resume(spec, tracking, report)
+        return _resume(spec, tracking, on_progress)
     name = f"sweep {spec.mode} {spec.difficulty} {spec.dataset} {Path(spec.model).name}"
     run = tracking.adopt_or_create(name, {runs.KIND: "sweep"})
-    return sweep_into(run, spec, tracking, report)
+    return sweep_into(run, spec, tracking, on_progress)
 
 
 def sweep_into(
-    run: TrackedRun, spec: SweepSpec, tracking: Tracking, report: Report = unobserved
+    run: TrackedRun, spec: SweepSpec, tracking: Tracking, on_progress: OnProgress = ignore_progress
 ) -> Results:
     """Run a sweep as ``run``, which was made for it."""
     with run.recording_failure(), open_journal(spec, run.run_id) as journal:
         run.log(tags={runs.NOTE: _describe(spec)})
         store_spec(run, spec)
         _warn_of_short_disk(spec)
-        with open_bench(spec, report) as bench:
-            spec = _settled(spec, bench, run)
-            _log_inputs(run, spec, bench)
-            return _run_cells(spec, bench, tracking, run, journal, report)
+        with open_context(spec, on_progress) as context:
+            spec = _settled(spec, context, run)
+            _log_inputs(run, spec, context)
+            return _run_cells(spec, context, tracking, run, journal, on_progress)
 
 
-def run_cell(spec: CellSpec, report: Report = unobserved) -> Results:
+def run_cell(spec: CellSpec, on_progress: OnProgress = ignore_progress) -> Results:
     """Run one cell as a run of its own, without a sweep."""
     check_strategies([spec.strategy], spec)
     tracking = connect(spec.tracking_uri, spec.experiment)
@@ -81,13 +81,13 @@ def run_cell(spec: CellSpec, report: Report = unobserved) -> Results:
     run = tracking.adopt_or_create(name, {runs.KIND: "cell"})
     with run.recording_failure(), open_journal(spec, run.run_id) as journal:
         store_spec(run, spec)
-        bench = Workbench.open(spec, report)
-        spec = _settled(spec, bench, run)
-        [cell] = prepare_cells([spec], bench)
+        context = LocalContext.open(spec, on_progress)
+        spec = _settled(spec, context, run)
+        [cell] = prepare_cells([spec], context)
         run.log(tags=cell_tags(cell))
         cell_run = CellRun(cell, run)
-        cell_run.start(bench.digests, bench.inputs(spec))
-        results = execute(spec, bench, run, [cell_run], journal, report)
+        cell_run.start(context.digests, context.inputs(spec))
+        results = execute(spec, context, run, [cell_run], journal, on_progress)
         journal.remove()
         return results
 
@@ -97,14 +97,14 @@ def load_results(tracking: Tracking, run_id: str) -> Results:
     return load_record(tracking, run_id, RESULTS, Results)
 
 
-def _log_inputs(run: TrackedRun, spec: SweepSpec, bench: Bench) -> None:
-    run.log(params={**recorded(spec), **bench.digests})
-    run.log_inputs(bench.inputs(spec))
+def _log_inputs(run: TrackedRun, spec: SweepSpec, context: ExperimentContext) -> None:
+    run.log(params={**recorded(spec), **context.digests})
+    run.log_inputs(context.inputs(spec))
 
 
-def _settled(spec: CommonSpec, bench: Bench, run: TrackedRun) -> CommonSpec:
+def _settled(spec: CommonSpec, context: ExperimentContext, run: TrackedRun) -> CommonSpec:
     """The spec that the model can carry out; where it is another one, it is stored instead."""
-    settled = settle_answering(spec, bench.can_score)
+    settled = resolve_answering(spec, context.can_score)
     if settled != spec:
         store_spec(run, settled)
     return settled
@@ -118,22 +118,24 @@ def _warn_of_short_disk(spec: SweepSpec) -> None:
 
 def _run_cells(
     spec: SweepSpec,
-    bench: Bench,
+    context: ExperimentContext,
     tracking: Tracking,
     run: TrackedRun,
     journal: Journal,
-    report: Report,
+    on_progress: OnProgress,
 ) -> Results:
-    cells = prepare_cells(spec.cells(), bench)
-    cell_runs = open_cell_runs(cells, spec, bench, tracking, run)
-    foretold = _tell_estimate(spec, bench, cells, journal, run)
+    cells = prepare_cells(spec.cells(), context)
+    cell_runs = open_cell_runs(cells, spec, context, tracking, run)
+    time_estimate = _tell_estimate(spec, context, cells, journal, run)
     with _telling_how_to_resume(run.run_id):
-        results = execute(spec, bench, run, cell_runs, journal, report, foretold=foretold)
+        results = execute(
+            spec, context, run, cell_runs, journal, on_progress, time_estimate=time_estimate
+        )
     with tempfile.TemporaryDirectory() as folder:
         redraw(results, Path(folder) / "figures")
         run.log_folder(Path(folder))
-    run.log(metrics=sweep_metrics(results), step=len(bench.questions.questions))
-    evaluation = evaluate_sweep(spec, results, cells, bench.calibration)
+    run.log(metrics=sweep_metrics(results), step=len(context.questions.questions))
+    evaluation = evaluate_sweep(spec, results, cells, context.calibration)
     store_evaluation(evaluation, run, cell_runs)
     store_report(run, evaluation, results)
     run.end()
@@ -142,15 +144,19 @@ def _run_cells(
 
 
 def _tell_estimate(
-    spec: SweepSpec, bench: Bench, cells: Sequence[Cell], journal: Journal, run: TrackedRun
-) -> Estimate | None:
+    spec: SweepSpec,
+    context: ExperimentContext,
+    cells: Sequence[Cell],
+    journal: Journal,
+    run: TrackedRun,
+) -> SweepEstimate | None:
     """Log what is ahead; workers elsewhere have their own models, which are not asked for it."""
     left = [
-        question for shard in missing_shards(spec, bench, journal) for question in shard.questions
+        question for shard in missing_shards(spec, context, journal) for question in shard.questions
     ]
-    if not isinstance(bench, Workbench) or not left:
+    if not isinstance(context, LocalContext) or not left:
         return None
-    found = estimate(spec, left, cells, bench, run.run_id)
+    found = estimate(spec, left, cells, context, run.run_id)
     for line in found.lines:
         logger.info(line)
     run.log(metrics=found.metrics)
@@ -166,7 +172,7 @@ def _telling_how_to_resume(sweep_id: str) -> Iterator[None]:
         raise
 
 
-def _resume(spec: SweepSpec, tracking: Tracking, report: Report) -> Results:
+def _resume(spec: SweepSpec, tracking: Tracking, on_progress: OnProgress) -> Results:
     stored, home = find_resumed(tracking, spec.resume, "sweep")
     with pointing_at(spec.resume, "sweep", tracking):
         if stored.info.status == "FINISHED":
@@ -178,12 +184,12 @@ def _resume(spec: SweepSpec, tracking: Tracking, report: Report) -> Results:
         with open_journal(full_spec, spec.resume) as journal, run.recording_failure():
             run.reopen()
             _warn_of_short_disk(full_spec)
-            with open_bench(full_spec, report) as bench:
-                _check_unchanged(spec.resume, stored.data.params, bench.digests)
-                full_spec = _settled(full_spec, bench, run)
+            with open_context(full_spec, on_progress) as context:
+                _check_unchanged(spec.resume, stored.data.params, context.digests)
+                full_spec = _settled(full_spec, context, run)
                 # It may have been killed before it came to this; what is there is left alone.
-                _log_inputs(run, full_spec, bench)
-                return _run_cells(full_spec, bench, home, run, journal, report)
+                _log_inputs(run, full_spec, context)
+                return _run_cells(full_spec, context, home, run, journal, on_progress)
 
 
 def _stored_spec(spec: SweepSpec, home: Tracking) -> SweepSpec:

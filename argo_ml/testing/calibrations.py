@@ -21,7 +21,7 @@ from argo_ml.calibration.record import (
     SeenDraft,
 )
 from argo_ml.datasets.answers import grade
-from argo_ml.policies.base import AnswerNow, Draft, Sights, State
+from argo_ml.policies.base import AnswerNow, Draft, Observations, State
 from argo_ml.randomness import derived_rng
 from argo_ml.types import Action, Answer, Difficulty, Evidence, Passage, Question, Step, TokenDetail
 
@@ -61,14 +61,14 @@ class World:
         """After ``actions``, with everything looked at before each of them."""
         steps = tuple(self._step(question, actions[: n + 1]) for n in range(len(actions)))
         draws = self._rng(question, "drafts")
-        sights = Sights(
+        observations = Observations(
             answers=tuple(self.answer(question, actions[:n]) for n in range(len(actions) + 1)),
             draft=self._draft(question, (), draws),
             samples=tuple(self._text(question, (), draws) for _ in range(3)),
             tentative=self._draft(question, actions, self._rng(question, actions, "tentative")),
             vector=self._vector(question),
         )
-        return State(question, 0.0, steps, sights)
+        return State(question, 0.0, steps, observations)
 
     def answer(self, question: Question, actions: Actions, noise: str = "") -> AnswerNow:
         """The answer that an episode would give after ``actions``."""
@@ -110,7 +110,7 @@ class World:
         visits = {}
         for actions in sequences:
             state = self.state(question, actions)
-            seen = state.sights.answers[-1]
+            seen = state.observations.answers[-1]
             assert seen is not None
             values = tuple(action.value for action in actions)
             visits[values] = Visit(state, self.is_right(question, seen))

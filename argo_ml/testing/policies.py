@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from argo_ml.mdp.process import MDPSpec, Solution, solve
-from argo_ml.policies.base import Decision, Look, Policy, Sights, State, looks_of
+from argo_ml.policies.base import Decision, Observations, Policy, Probe, State, required_probes_of
 from argo_ml.policies.context import PolicyContext
 from argo_ml.testing.calibrations import WORLDS, World
 from argo_ml.types import Action, Question, Step
@@ -28,7 +28,7 @@ MAX_STEPS = 16
 RETRIEVE, REASON = Action.RETRIEVE, Action.REASON
 HISTORIES = ((), (RETRIEVE,), (REASON,), (RETRIEVE, RETRIEVE), (REASON, RETRIEVE, REASON))
 N_QUESTIONS = 4
-AT_THE_LIMIT = frozenset({Look.ANSWER, Look.VECTOR})
+AT_THE_LIMIT = frozenset({Probe.ANSWER, Probe.VECTOR})
 """What an episode still looks at where no further step is possible."""
 
 
@@ -61,19 +61,19 @@ class Trial:
 
     def seen(self, state: State) -> State:
         """The state as an episode would show it: with what the policy asks to look at."""
-        shown, sights = state.sights, Sights()
+        shown, observations = state.observations, Observations()
         for n_steps, answer in enumerate(shown.answers):
-            before = replace(sights, tentative=None)
-            wanted = self._wanted(replace(state, steps=state.steps[:n_steps], sights=before))
+            before = replace(observations, tentative=None)
+            wanted = self._wanted(replace(state, steps=state.steps[:n_steps], observations=before))
             is_present = n_steps == len(state.steps)
-            sights = Sights(
-                answers=(*before.answers, answer if Look.ANSWER in wanted else None),
-                draft=shown.draft if Look.DRAFT in wanted else before.draft,
-                samples=shown.samples if Look.SAMPLES in wanted else before.samples,
-                tentative=shown.tentative if is_present and Look.TENTATIVE in wanted else None,
-                vector=shown.vector if Look.VECTOR in wanted else before.vector,
+            observations = Observations(
+                answers=(*before.answers, answer if Probe.ANSWER in wanted else None),
+                draft=shown.draft if Probe.DRAFT in wanted else before.draft,
+                samples=shown.samples if Probe.SAMPLES in wanted else before.samples,
+                tentative=shown.tentative if is_present and Probe.TENTATIVE in wanted else None,
+                vector=shown.vector if Probe.VECTOR in wanted else before.vector,
             )
-        return replace(state, sights=sights)
+        return replace(state, observations=observations)
 
     def episode(self, question: Question) -> list[Action]:
         """Actions until the policy stops, or one more than there may be steps."""
@@ -86,8 +86,8 @@ class Trial:
             actions.append(decision.action)
         return actions
 
-    def _wanted(self, state: State) -> AbstractSet[Look]:
-        wanted = looks_of(self.policy)(state)
+    def _wanted(self, state: State) -> AbstractSet[Probe]:
+        wanted = required_probes_of(self.policy)(state)
         return wanted & AT_THE_LIMIT if len(state.steps) >= MAX_STEPS else wanted
 
 
@@ -129,7 +129,7 @@ class PolicyConformance:
     def test_deciding_changes_neither_policy_nor_global_generator(self) -> None:
         before, luck = copy.deepcopy(self.trials), random.getstate()
         for policy, state in self.situations():
-            looks_of(policy)(state)
+            required_probes_of(policy)(state)
             _decide(policy, state)
         assert [trial.policy for trial in self.trials] == [each.policy for each in before]
         assert random.getstate() == luck

@@ -6,7 +6,7 @@ from argo_ml.calibration.building import ROOT, Explored, Visit, build_calibratio
 from argo_ml.calibration.features import FEATURES
 from argo_ml.calibration.record import Projection
 from argo_ml.errors import DataError
-from argo_ml.state import AnswerNow, Sights, State
+from argo_ml.state import AnswerNow, Observations, State
 from argo_ml.types import Action, Answer, Question, Step
 
 STEP = Step("s", Action.RETRIEVE, "a", 0.25, 0.1)
@@ -16,8 +16,8 @@ def explored(number: int, vector: tuple[float, ...] = ()) -> Explored:
     """A question that one retrieval makes right, and that looks sure only then."""
     question = Question(f"q{number}", f"What is {number}?", choices=("a", "b"), gold=(0,))
     unsure, sure = AnswerNow(Answer("b", 1), (0.4, 0.6)), AnswerNow(Answer("a", 0), (0.9, 0.1))
-    before = State(question, sights=Sights((unsure,), vector=vector))
-    after = State(question, 0.25, (STEP,), Sights((unsure, sure), vector=vector))
+    before = State(question, observations=Observations((unsure,), vector=vector))
+    after = State(question, 0.25, (STEP,), Observations((unsure, sure), vector=vector))
     visits = {ROOT: Visit(before, False), ("retrieve",): Visit(after, number % 10 > 0)}
     return Explored(question, visits, {"none": False, "retrieve": number % 10 > 0})
 
@@ -64,5 +64,5 @@ def test_a_question_comes_back_as_a_policy_would_meet_it() -> None:
     source = explored(3, vector=(0.6, 0.8))
     found = build_calibration([source, *map(explored, range(20, 40))], {}, {}, horizon=1)
     state, before = found.questions[0].state(), source.visits[ROOT].state
-    assert state.sights == before.sights
+    assert state.observations == before.observations
     assert state.question.choices == before.question.choices

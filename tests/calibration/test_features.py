@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from argo_ml.calibration.features import FEATURES, features
-from argo_ml.state import AnswerNow, Sights, State
+from argo_ml.state import AnswerNow, Observations, State
 from argo_ml.types import Action, Answer, Evidence, Passage, Question, Step
 
 QUESTION = Question("q", "What is the capital of Peru?", choices=("Lima", "Paris"), gold=(0,))
@@ -32,7 +32,7 @@ def state_of(*pairs: tuple[Step, AnswerNow]) -> State:
     """The question after these steps, each with the answer that it led to."""
     steps = tuple(step for step, _ in pairs)
     answers = (UNSURE, *(seen for _, seen in pairs))
-    return State(QUESTION, 0.0, steps, Sights(answers))
+    return State(QUESTION, 0.0, steps, Observations(answers))
 
 
 def test_before_any_step_there_is_neither_evidence_nor_change() -> None:
@@ -66,7 +66,7 @@ def test_evidence_mentions_a_choice_as_words_of_its_own() -> None:
 
     def seeing(choice: int) -> State:
         answers = (UNSURE, AnswerNow(Answer(question.choices[choice], choice), (0.25,) * 4))
-        return State(question, 0.0, (step,), Sights(answers))
+        return State(question, 0.0, (step,), Observations(answers))
 
     assert [value("answer_in_evidence", seeing(number)) for number in range(4)] == [0, 1, 1, 1]
     assert value("others_in_evidence", seeing(0)) == 1.0
@@ -76,7 +76,7 @@ def test_evidence_mentions_a_choice_as_words_of_its_own() -> None:
 
 def test_a_text_without_choices_has_no_others() -> None:
     question = Question("q", "Who?", answers=("Lima",))
-    state = State(question, 0.0, (RETRIEVED,), Sights((None, AnswerNow(Answer("lima")))))
+    state = State(question, 0.0, (RETRIEVED,), Observations((None, AnswerNow(Answer("lima")))))
     assert value("answer_in_evidence", state) == 1.0
     assert (value("others_in_evidence", state), value("numeric_choices", state)) == (0.0, 0.0)
 
@@ -89,9 +89,9 @@ def test_counts_are_of_all_steps() -> None:
 
 def test_texts_agree_but_for_case_and_white_space() -> None:
     first, second = AnswerNow(Answer("Lima ")), AnswerNow(Answer("lima"))
-    state = State(QUESTION, 0.0, (REASONED,), Sights((first, second)))
+    state = State(QUESTION, 0.0, (REASONED,), Observations((first, second)))
     assert value("agreement", state) == 1.0
-    changed = replace(state, sights=Sights((first, AnswerNow(Answer("Paris")))))
+    changed = replace(state, observations=Observations((first, AnswerNow(Answer("Paris")))))
     assert value("agreement", changed) == 0.0
 
 

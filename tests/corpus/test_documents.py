@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from argo_ml.corpus.documents import Rejected, read_documents
+from argo_ml.corpus.documents import RejectedFile, read_documents
 from argo_ml.errors import DataError
 from argo_ml.types import Document
 
@@ -50,9 +50,9 @@ def test_files_that_cannot_be_read_are_named_and_the_rest_is_kept(tmp_path: Path
     found = read_documents(str(tmp_path))
     assert [document.id for document in found.documents] == ["good.txt"]
     assert found.rejected[1:] == (
-        Rejected("empty.txt", "no text"),
-        Rejected("latin.txt", "not UTF-8: byte 0xf6 at 2"),
-        Rejected("only-links.rst", "no text"),
+        RejectedFile("empty.txt", "no text"),
+        RejectedFile("latin.txt", "not UTF-8: byte 0xf6 at 2"),
+        RejectedFile("only-links.rst", "no text"),
     )
     assert found.rejected[0].name == "bad.pdf"
     assert "not a" in found.rejected[0].reason

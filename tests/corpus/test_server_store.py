@@ -8,9 +8,9 @@ from pathlib import Path
 import chromadb
 import pytest
 import requests
+from builders.places import free_port
 from chromadb.api import ClientAPI
 from chromadb.config import Settings
-from places import free_port
 
 from argo_ml.corpus.base import Retriever
 from argo_ml.corpus.documents import DocumentSet

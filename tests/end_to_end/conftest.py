@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import small_study
-from places import free_port
+from builders import small_study
+from builders.places import free_port
 
 STARTUP_S = 120.0
 

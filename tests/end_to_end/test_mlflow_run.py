@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from builders.processes import command, environment, finish
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from processes import command, environment, finish
 
 from argo_ml.config import SweepSpec, build
 from argo_ml.sweep.running import load_results, run_sweep

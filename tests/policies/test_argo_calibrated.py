@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from explored_nodes import node
+from builders.explored_nodes import node
 
 from argo_ml.calibration.exploration import Exploration
 from argo_ml.policies.argo_calibrated import (

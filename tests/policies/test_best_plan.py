@@ -6,14 +6,14 @@ import random
 from collections.abc import Callable, Sequence
 
 import pytest
-from explored_nodes import calibration, node
+from builders.explored_nodes import calibration, node
 
 from argo_ml.calibration import Node
 from argo_ml.calibration.exploration import Exploration
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies.argo_calibrated import argo_calibrated
 from argo_ml.policies.argo_fitted import argo_fitted
-from argo_ml.policies.base import Policy, State, looks_of
+from argo_ml.policies.base import Policy, State, required_probes_of
 from argo_ml.policies.best_plan import (
     BestPlan,
     Deciding,
@@ -23,7 +23,7 @@ from argo_ml.policies.best_plan import (
     follow_best_plan,
 )
 from argo_ml.policies.context import ActionPrices, PolicyContext
-from argo_ml.state import CONFIDENCE_LOOKS
+from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.types import Action, Question
 
 PRICES = ActionPrices(retrieve=0.2, reason=0.02)
@@ -137,9 +137,9 @@ def test_without_a_signal_the_best_plan_is_followed(
 def test_a_plan_is_followed_without_looks_where_they_cost() -> None:
     explored = known_and_unknown(honest=False)
     free = follow_best_plan(calibration(explored.nodes), PRICES, horizon=1)
-    assert looks_of(free)(STATE) == CONFIDENCE_LOOKS
+    assert required_probes_of(free)(STATE) == CONFIDENCE_PROBES
     priced = follow_best_plan(calibration(explored.nodes), ActionPrices(0.2, 0.02, 0.01), horizon=1)
-    assert looks_of(priced)(STATE) == frozenset()
+    assert required_probes_of(priced)(STATE) == frozenset()
     decision = priced.decide(STATE, random.Random(0))
     assert decision.action is Action.RETRIEVE
     assert decision.expected.confidence is None

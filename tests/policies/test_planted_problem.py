@@ -7,10 +7,10 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
-from planted_gate import Problem, calibrate, questions, sweep_spec, workbench
+from builders.planted_gate import Problem, calibrate, questions, sweep_spec, workbench
 
 from argo_ml.engine.shards import Shard
-from argo_ml.progress import unobserved
+from argo_ml.progress import ignore_progress
 from argo_ml.results.records import QuestionResult
 from argo_ml.sweep.context import prepare_cells
 from argo_ml.sweep.shards import run_shard
@@ -44,7 +44,7 @@ def played(problem: Problem, folder: Path, **values: object) -> Rows:
     )
     cells = prepare_cells(spec.cells(), bench)
     record = run_shard(
-        Shard(0, asked.questions), cells, bench.engine("sweep"), partial(unobserved, "")
+        Shard(0, asked.questions), cells, bench.engine("sweep"), partial(ignore_progress, "")
     )
     return {
         (cell.spec.strategy, cell.spec.retrieval_cost): record.results[cell.id] for cell in cells

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-import synthetic_evaluation
+from builders import synthetic_evaluation
 
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting import write_report

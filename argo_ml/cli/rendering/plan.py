@@ -5,11 +5,11 @@ from __future__ import annotations
 from rich.table import Table
 
 from argo_ml.cli.rendering.console import console
-from argo_ml.models.local.planning import Planned
+from argo_ml.models.local.planning import PlannedModel
 from argo_ml.models.placement.plan import GB
 
 
-def print_plan(planned: Planned) -> None:
+def print_plan(planned: PlannedModel) -> None:
     """Where the weights go, and what ``from_pretrained`` is told."""
     plan, demand = planned.plan, planned.demand
     out = console()
@@ -32,7 +32,7 @@ def print_plan(planned: Planned) -> None:
     out.print(verdict)
 
 
-def _table(planned: Planned) -> Table:
+def _table(planned: PlannedModel) -> Table:
     table = Table("GPU", box=None, pad_edge=False)
     for heading in ("free", "limit", "weights", "layers", "left for batches"):
         table.add_column(heading, justify="right")

@@ -20,14 +20,14 @@ from rich.progress import (
 )
 
 from argo_ml.cli.rendering.console import console
-from argo_ml.progress import EPISODES, MODEL_SECONDS, Report, duration
+from argo_ml.progress import EPISODES, MODEL_SECONDS, OnProgress, duration
 
 LINE_EVERY_SHARE = 0.1
 LINE_EVERY_S = 30.0
 
 
 @contextlib.contextmanager
-def progress() -> Iterator[Report]:
+def progress() -> Iterator[OnProgress]:
     """Shows what is finished, of how many, and the time left, on stderr.
 
     Nothing is shown before the first report, since loading a model shows progress of its own.

@@ -21,4 +21,15 @@ READERS: Mapping[str, Reader] = MappingProxyType(
     }
 )
 
-__all__ = ["READERS", "Reader", "Section", "UnreadableError"]
+__all__ = [
+    "Mapping",
+    "MappingProxyType",
+    "Reader",
+    "Section",
+    "UnreadableError",
+    "read_markdown",
+    "read_marked_up",
+    "read_pdf",
+    "read_plain",
+    "read_rst",
+]

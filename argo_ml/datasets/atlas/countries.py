@@ -15,7 +15,7 @@ from typing import Any
 
 import pycountry
 
-from argo_ml.datasets.atlas.facts import Entity, Kind
+from argo_ml.datasets.atlas.facts import Entity, EntityKind
 
 _DEPENDENT_CODES = """
     AI AQ AS AW AX BL BM BQ BV CC CK CW CX EH FK FO GF GG GI GL GP GS GU HK HM IM IO JE KY MF MO
@@ -141,7 +141,7 @@ def _entity(
     doubtful = [attribute for attribute, codes in _UNRELIABLE.items() if code in codes]
     return Entity(
         id=f"country-{code}",
-        kind=Kind.COUNTRY,
+        kind=EntityKind.COUNTRY,
         name=names[code],
         phrase=_phrase(names[code]),
         family=record["region"],

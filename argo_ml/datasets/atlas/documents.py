@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from argo_ml.datasets.atlas.facts import Entity, FactTable, Kind
+from argo_ml.datasets.atlas.facts import Entity, EntityKind, FactTable
 from argo_ml.datasets.atlas.wording import join_words, region_phrase
 from argo_ml.types import Document
 
-_SOURCES = {Kind.COUNTRY: "countryinfo and pycountry", Kind.ELEMENT: "mendeleev"}
+_SOURCES = {EntityKind.COUNTRY: "countryinfo and pycountry", EntityKind.ELEMENT: "mendeleev"}
 
 
 def document(table: FactTable, entity: Entity) -> Document:
-    sentences = _country(table, entity) if table.kind is Kind.COUNTRY else _element(table, entity)
+    sentences = (
+        _country(table, entity) if table.kind is EntityKind.COUNTRY else _element(table, entity)
+    )
     text = " ".join(sentence for sentence in sentences if sentence)
     return Document(entity.id, text, title=entity.name, source=_SOURCES[entity.kind])
 

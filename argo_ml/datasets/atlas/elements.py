@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from argo_ml.datasets.atlas.facts import Entity, Kind
+from argo_ml.datasets.atlas.facts import Entity, EntityKind
 
 _CATEGORIES = {
     "Nonmetals": "nonmetal",
@@ -82,7 +82,7 @@ def _entity(row: sqlite3.Row, more: Mapping[str, tuple[str, ...]]) -> Entity:
         facts["discovery_year"] = (str(row["discovery_year"]),)
     return Entity(
         id=f"element-{row['symbol']}",
-        kind=Kind.ELEMENT,
+        kind=EntityKind.ELEMENT,
         name=row["name"],
         phrase=row["name"].lower(),
         family=category,

@@ -9,7 +9,7 @@ from enum import Enum
 from functools import cached_property
 
 
-class Kind(str, Enum):
+class EntityKind(str, Enum):
     COUNTRY = "country"
     ELEMENT = "element"
 
@@ -25,7 +25,7 @@ class Entity:
     """
 
     id: str
-    kind: Kind
+    kind: EntityKind
     name: str
     phrase: str
     family: str
@@ -73,7 +73,7 @@ _NO_FIT = Fit(frozenset(), frozenset())
 class FactTable:
     """All entities of one kind, with an index from constraints to the entities they fit."""
 
-    def __init__(self, kind: Kind, entities: Sequence[Entity]) -> None:
+    def __init__(self, kind: EntityKind, entities: Sequence[Entity]) -> None:
         self.kind = kind
         self.entities = tuple(entities)
 

@@ -8,13 +8,13 @@ from functools import lru_cache
 
 from argo_ml.datasets.answers import normalize
 from argo_ml.datasets.atlas.choices import N_DISTRACTORS, distractors
-from argo_ml.datasets.atlas.facts import Description, Entity, FactTable, Kind
+from argo_ml.datasets.atlas.facts import Description, Entity, EntityKind, FactTable
 from argo_ml.datasets.atlas.templates import TEMPLATES, Query, Template
 from argo_ml.datasets.atlas.wording import question_text
 from argo_ml.randomness import derived_rng
 from argo_ml.types import Difficulty, Question
 
-_MOST_PER_TEMPLATE = {Kind.COUNTRY: 1800, Kind.ELEMENT: 500}
+_MOST_PER_TEMPLATE = {EntityKind.COUNTRY: 1800, EntityKind.ELEMENT: 500}
 """Keeps one shape, and chemistry, from drowning the others."""
 
 _CHOICES_SEED = 0

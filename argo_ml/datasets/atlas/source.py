@@ -8,7 +8,7 @@ from functools import cache
 from argo_ml.datasets.atlas.countries import load_countries
 from argo_ml.datasets.atlas.documents import document
 from argo_ml.datasets.atlas.elements import load_elements
-from argo_ml.datasets.atlas.facts import FactTable, Kind
+from argo_ml.datasets.atlas.facts import EntityKind, FactTable
 from argo_ml.datasets.atlas.generation import generate
 from argo_ml.datasets.base import Loaded
 from argo_ml.types import Document, Question
@@ -17,8 +17,8 @@ from argo_ml.types import Document, Question
 @cache
 def atlas_tables() -> tuple[FactTable, ...]:
     return (
-        FactTable(Kind.COUNTRY, load_countries()),
-        FactTable(Kind.ELEMENT, load_elements()),
+        FactTable(EntityKind.COUNTRY, load_countries()),
+        FactTable(EntityKind.ELEMENT, load_elements()),
     )
 
 

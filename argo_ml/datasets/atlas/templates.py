@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from argo_ml.datasets.atlas.facts import Constraint, Description, Entity, FactTable, Kind
+from argo_ml.datasets.atlas.facts import Constraint, Description, Entity, EntityKind, FactTable
 from argo_ml.types import Difficulty
 
 
@@ -27,8 +27,8 @@ class Vocabulary:
     leading: tuple[str, ...]
 
 
-VOCABULARY: Mapping[Kind, Vocabulary] = {
-    Kind.COUNTRY: Vocabulary(
+VOCABULARY: Mapping[EntityKind, Vocabulary] = {
+    EntityKind.COUNTRY: Vocabulary(
         identifying=("capital", "calling_code", "domain", "code"),
         asked=(
             "capital",
@@ -42,7 +42,7 @@ VOCABULARY: Mapping[Kind, Vocabulary] = {
         ),
         leading=("borders",),
     ),
-    Kind.ELEMENT: Vocabulary(
+    EntityKind.ELEMENT: Vocabulary(
         identifying=("symbol", "atomic_number"),
         asked=(
             "symbol",
@@ -150,7 +150,7 @@ def name_by_three(table: FactTable, entity: Entity) -> Iterator[Query]:
 
 def _shared(table: FactTable) -> tuple[str, ...]:
     """Attributes that several entities share."""
-    return ("currency", "region") if table.kind is Kind.COUNTRY else ("period", "group")
+    return ("currency", "region") if table.kind is EntityKind.COUNTRY else ("period", "group")
 
 
 def _related(entity: Entity, attributes: tuple[str, ...]) -> Iterator[Description]:

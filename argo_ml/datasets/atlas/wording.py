@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from argo_ml.datasets.atlas.facts import Constraint, Description, FactTable, Kind
+from argo_ml.datasets.atlas.facts import Constraint, Description, EntityKind, FactTable
 
 RELATIONAL = frozenset({"borders", "after", "before", "below", "above"})
 """Attributes whose values are names of entities of the same kind."""
@@ -59,7 +59,7 @@ _RELATIVES = {
 _PLACES = {"region": "in {}", "period": "in period {}", "group": "and group {}"}
 """Put before what an entity does: «the country in Western Asia that uses the Euro»."""
 
-_NOUNS = {Kind.COUNTRY: "country", Kind.ELEMENT: "chemical element"}
+_NOUNS = {EntityKind.COUNTRY: "country", EntityKind.ELEMENT: "chemical element"}
 
 
 def question_text(table: FactTable, description: Description, asked: str) -> str:
@@ -73,7 +73,7 @@ def noun_phrase(table: FactTable, description: Description) -> str:
     first = description.constraints[0]
     if first.attribute == "name":
         return table.by_name[str(first.value)].phrase
-    noun = "the country" if table.kind is Kind.COUNTRY else "the element"
+    noun = "the country" if table.kind is EntityKind.COUNTRY else "the element"
     if len(description.constraints) == 1 and first.attribute in _RELATIVES:
         return f"{noun} {_RELATIVES[first.attribute].format(_value(table, first))}"
     places, actions = _parts(table, description)

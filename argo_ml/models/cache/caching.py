@@ -32,18 +32,18 @@ ResponseType = TypeVar("ResponseType", Completion, Scores)
 class CachingModel:
     """Executes only what the cache does not hold, and stores it at once.
 
-    A response is ``paid`` if and only if ``payer`` executed its call, now or earlier: work that
+    A response is ``paid`` if and only if ``billed_to`` executed its call, now or earlier: work that
     is repeated under the same payer after a kill reports the same calls as paid and executes
     none. A request that occurs several times in a list is executed once. ``slice_size`` requests
     are executed between two writes.
     """
 
     def __init__(
-        self, model: LanguageModel, cache: CallCache, payer: str, slice_size: int = SLICE
+        self, model: LanguageModel, cache: CallCache, billed_to: str, slice_size: int = SLICE
     ) -> None:
         self._model = model
         self._cache = cache
-        self._payer = payer
+        self._payer = billed_to
         self._slice_size = slice_size
 
     @property
@@ -88,7 +88,7 @@ class CachingModel:
                 for key, response in zip(part, responses, strict=True)
             ]
             found.update(self._cache.add(self.identity, entries))
-        return [restore(found[key], found[key].payer == self._payer) for key in keys]
+        return [restore(found[key], found[key].billed_to == self._payer) for key in keys]
 
 
 def request_key(identity: str, request: Generation | Scoring) -> str:
@@ -114,7 +114,7 @@ def _length(request: Generation | Scoring) -> int:
     return len(prompt.system) + len(prompt.turn) + len(prompt.prefix)
 
 
-def _completion_entry(key: str, response: Completion, payer: str) -> Entry:
+def _completion_entry(key: str, response: Completion, billed_to: str) -> Entry:
     return Entry(
         key=key,
         kind="generate",
@@ -122,7 +122,7 @@ def _completion_entry(key: str, response: Completion, payer: str) -> Entry:
         prompt_tokens=response.prompt_tokens,
         output_tokens=json.dumps(response.completion_tokens),
         seconds=response.seconds,
-        payer=payer,
+        billed_to=billed_to,
     )
 
 
@@ -146,7 +146,7 @@ def _completion(entry: Entry, paid: bool) -> Completion:
     )
 
 
-def _scores_entry(key: str, response: Scores, payer: str) -> Entry:
+def _scores_entry(key: str, response: Scores, billed_to: str) -> Entry:
     return Entry(
         key=key,
         kind="score",
@@ -154,7 +154,7 @@ def _scores_entry(key: str, response: Scores, payer: str) -> Entry:
         prompt_tokens=response.prompt_tokens,
         output_tokens=json.dumps(response.lengths),
         seconds=response.seconds,
-        payer=payer,
+        billed_to=billed_to,
     )
 
 

@@ -46,7 +46,7 @@ _ENTRY = "key, kind, output, prompt_tokens, output_tokens, seconds, payer"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A finished call: ``output`` and ``output_tokens`` are JSON, ``payer`` who executed it."""
+    """A finished call: ``output`` and ``output_tokens`` are JSON, ``billed_to`` who executed it."""
 
     key: str
     kind: str
@@ -54,7 +54,7 @@ class Entry:
     prompt_tokens: int
     output_tokens: str
     seconds: float
-    payer: str
+    billed_to: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ class CallCache:
                         entry.prompt_tokens,
                         entry.output_tokens,
                         entry.seconds,
-                        entry.payer,
+                        entry.billed_to,
                         model,
                         now,
                         now,

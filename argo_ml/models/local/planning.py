@@ -19,7 +19,7 @@ from argo_ml.models.presets import SourceKind, resolve
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedModel:
     """A plan and what it is of; ``complaint`` says what would fit where the plan does not."""
 
     model: str
@@ -33,7 +33,7 @@ class Planned:
         return does_not_fit(self.model, self.demand, self.plan, self.machine)
 
 
-def plan_model(spec: PlanSpec) -> Planned:
+def plan_model(spec: PlanSpec) -> PlannedModel:
     """Raises `ArgoError` for a model, device or GPU that is not there."""
     machine = _described(spec) if spec.devices else Machine.look(spec.device, spec.gpus)
     precision = choose_precision(spec.precision, bool(machine.gpus), machine.has_bfloat16)
@@ -41,7 +41,7 @@ def plan_model(spec: PlanSpec) -> Planned:
     prefix_bytes = spec.prefix_cache_mb * 2**20
     demand = loading.make_demand(files, config, precision, spec.quantization, prefix_bytes)
     first = next(machine.plans(demand))
-    return Planned(spec.model, demand, spec.quantization, machine, first)
+    return PlannedModel(spec.model, demand, spec.quantization, machine, first)
 
 
 def _described(spec: PlanSpec) -> Machine:

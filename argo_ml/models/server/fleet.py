@@ -22,7 +22,7 @@ _CONNECT_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long to wait for an answer, and how often and at what distance to ask again.
 
     The n-th pause is drawn between 0 and ``first_pause_s`` x 2^n, at most ``longest_pause_s``.
@@ -85,11 +85,11 @@ class Server:
 class Fleet:
     """Asks the server that has least to do, and another one where that fails."""
 
-    def __init__(self, servers: Sequence[Server], patience: Patience) -> None:
+    def __init__(self, servers: Sequence[Server], retry_policy: RetryPolicy) -> None:
         self._servers = tuple(servers)
-        self._patience = patience
+        self._patience = retry_policy
         self._backoff = tenacity.wait_random_exponential(
-            multiplier=patience.first_pause_s, max=patience.longest_pause_s
+            multiplier=retry_policy.first_pause_s, max=retry_policy.longest_pause_s
         )
         self._lock = threading.Lock()
 
@@ -151,8 +151,10 @@ class Fleet:
     def _failed(self, server: Server, error: PassingError) -> None:
         with self._lock:
             server.n_failures += 1
-            patience = self._patience
-            own_s = min(patience.first_pause_s * 2**server.n_failures, patience.longest_pause_s)
+            retry_policy = self._patience
+            own_s = min(
+                retry_policy.first_pause_s * 2**server.n_failures, retry_policy.longest_pause_s
+            )
             server.rests_until = time.monotonic() + max(own_s, error.rest_s)
             server.trouble = str(error)
 

@@ -10,8 +10,8 @@ from typing import Any
 from argo_ml.errors import ModelError
 from argo_ml.models.base import Completion, Generation, Scores, Scoring, UnfinishedError
 from argo_ml.models.chat import cut_at_stop
-from argo_ml.models.server.prompting import GREEDY, Answer, Prompting
-from argo_ml.models.server.request_pool import Crew, RequestType, ResponseType, share_time
+from argo_ml.models.server.prompting import GREEDY, Prompting, ServerReply
+from argo_ml.models.server.request_pool import RequestPool, RequestType, ResponseType, share_time
 from argo_ml.models.server.scoring import EchoScoring
 from argo_ml.models.server.wire import RefusedError
 from argo_ml.models.token_details import within
@@ -36,7 +36,7 @@ class ServerModel:
         self._identity = identity
         self._prompting = prompting
         self._scoring = scoring
-        self._crew = Crew(n_at_once)
+        self._crew = RequestPool(n_at_once)
         self._counts: dict[str, int] = {}
         self._n_top: tuple[int, ...] = N_TOP
 
@@ -98,7 +98,7 @@ class ServerModel:
             text, usage.prompt_tokens, usage.completion_tokens, seconds, tokens=tokens
         )
 
-    def _answer(self, request: Generation, settings: Mapping[str, Any]) -> Answer:
+    def _answer(self, request: Generation, settings: Mapping[str, Any]) -> ServerReply:
         if not request.details:
             return self._prompting.complete(request.prompt, settings)
         for n_top in self._n_top:

@@ -10,7 +10,7 @@ from argo_ml.config import ExperimentSpec
 from argo_ml.config.addresses import Address
 from argo_ml.errors import ModelError
 from argo_ml.models.presets import SERVER
-from argo_ml.models.server.fleet import Fleet, Patience, Server
+from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
 from argo_ml.models.server.model import ServerModel
 from argo_ml.models.server.prompting import AnyPrompting, ByTokens, find_prompting
 from argo_ml.models.server.scoring import EchoScoring
@@ -39,13 +39,13 @@ def open_server_model(spec: ExperimentSpec) -> ServerModel:
     """
     name = spec.model.removeprefix(SERVER)
     key = api_key()
-    patience = Patience(timeout_s=spec.request_timeout_s, max_retries=spec.max_retries)
+    retry_policy = RetryPolicy(timeout_s=spec.request_timeout_s, max_retries=spec.max_retries)
     addresses = [Address.parse(url) for url in spec.server_urls]
-    servers = [Server(address, key, patience.timeout_s) for address in addresses]
-    brief = replace(patience, max_retries=min(patience.max_retries, _RETRIES_WHILE_OPENING))
+    servers = [Server(address, key, retry_policy.timeout_s) for address in addresses]
+    brief = replace(retry_policy, max_retries=min(retry_policy.max_retries, _RETRIES_WHILE_OPENING))
     found = [_look(Fleet([server], brief), name) for server in servers]
     _check_same(servers, found)
-    prompting = replace(found[0].prompting, fleet=Fleet(servers, patience))
+    prompting = replace(found[0].prompting, fleet=Fleet(servers, retry_policy))
     scoring = None
     if found[0].can_score and isinstance(prompting, ByTokens):
         scoring = EchoScoring(prompting)

@@ -22,9 +22,9 @@ from argo_ml.models.server.wire import (
     RefusedError,
     Template,
     Tokens,
+    TokenUsage,
     ToldChatCompletions,
     ToldCompletions,
-    Usage,
 )
 from argo_ml.models.token_details import within
 from argo_ml.types import TokenDetail
@@ -39,14 +39,14 @@ _BYTES_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServerReply:
     """``stopped`` says whether the model or a stop string has ended it, not the limit.
 
     ``tokens`` are those of ``text``, where they were asked for and the server tells of them.
     """
 
     text: str
-    usage: Usage
+    usage: TokenUsage
     stopped: bool
     tokens: tuple[TokenDetail, ...] = ()
 
@@ -60,7 +60,9 @@ class Prompting(Protocol):
     def describe(self) -> str:
         """Part of the model's identity: how prompts become text, by which template."""
 
-    def complete(self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0) -> Answer: ...
+    def complete(
+        self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0
+    ) -> ServerReply: ...
 
     def count_tokens(self, text: str) -> int: ...
 
@@ -92,7 +94,7 @@ class ByTokens:
         """Token ids of a text by itself."""
         return self._tokens({"prompt": text, "add_special_tokens": False}) if text else []
 
-    def complete(self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0) -> Answer:
+    def complete(self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0) -> ServerReply:
         body = {"prompt": self.render(prompt), "repetition_penalty": 1.0, **settings}
         return _completed(self.fleet, self.model, body, n_top)
 
@@ -118,7 +120,7 @@ class ByTemplate:
         body = {"messages": _messages(prompt, self.has_system_role)}
         return self.fleet.ask("/apply-template", body, Template).prompt + prompt.prefix
 
-    def complete(self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0) -> Answer:
+    def complete(self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0) -> ServerReply:
         body = {"prompt": self.render(prompt), "repeat_penalty": 1.0, **settings}
         return _completed(self.fleet, self.model, body, n_top)
 
@@ -141,7 +143,7 @@ class ByChat:
     def describe(self) -> str:
         return _described("chat", self.has_system_role)
 
-    def complete(self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0) -> Answer:
+    def complete(self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0) -> ServerReply:
         messages = _messages(prompt, self.has_system_role)
         if prompt.prefix:
             messages[-1]["content"] += f'\n\nBegin your answer with "{prompt.prefix}"'
@@ -152,19 +154,21 @@ class ByChat:
             answer, text=text, tokens=within(answer.tokens, n_left_out, len(answer.text))
         )
 
-    def _answered(self, body: Mapping[str, Any], n_top: int) -> Answer:
+    def _answered(self, body: Mapping[str, Any], n_top: int) -> ServerReply:
         """What the model has written, the prefix included."""
         if not n_top:
             plain = self.fleet.ask(CHAT, body, ChatCompletions)
             choice = plain.choices[0]
-            return Answer(choice.message.content or "", plain.usage, choice.finish_reason == "stop")
+            return ServerReply(
+                choice.message.content or "", plain.usage, choice.finish_reason == "stop"
+            )
         told = self.fleet.ask(
             CHAT, {**body, "logprobs": True, "top_logprobs": n_top}, ToldChatCompletions
         )
         first = told.choices[0]
         text = first.message.content or ""
         tokens = details_of(first.logprobs, text)
-        return Answer(text, told.usage, first.finish_reason == "stop", tokens)
+        return ServerReply(text, told.usage, first.finish_reason == "stop", tokens)
 
     def count_tokens(self, text: str) -> int:
         return max(len(text.split()), -(-len(text.encode()) // _BYTES_PER_TOKEN))
@@ -200,17 +204,17 @@ def _keeps_system_text(prompting: AnyPrompting) -> bool:
     return prompting.render(_probe("Be brief.")) != prompting.render(_probe("Explain it."))
 
 
-def _completed(fleet: Fleet, model: str, settings: Mapping[str, Any], n_top: int) -> Answer:
+def _completed(fleet: Fleet, model: str, settings: Mapping[str, Any], n_top: int) -> ServerReply:
     whole = WHOLE if settings.get("temperature") else {}
     body = {"model": model, **settings, **whole}
     if not n_top:
         plain = fleet.ask(COMPLETIONS, body, Completions)
         choice = plain.choices[0]
-        return Answer(choice.text, plain.usage, choice.finish_reason == "stop")
+        return ServerReply(choice.text, plain.usage, choice.finish_reason == "stop")
     told = fleet.ask(COMPLETIONS, {**body, "logprobs": n_top}, ToldCompletions)
     first = told.choices[0]
     tokens = details_of(first.logprobs, first.text)
-    return Answer(first.text, told.usage, first.finish_reason == "stop", tokens)
+    return ServerReply(first.text, told.usage, first.finish_reason == "stop", tokens)
 
 
 def _messages(prompt: Prompt, has_system_role: bool) -> list[dict[str, str]]:

@@ -16,7 +16,7 @@ ResultType = TypeVar("ResultType")
 ResponseType = TypeVar("ResponseType", Completion, Scores)
 
 
-class Crew:
+class RequestPool:
     """At most ``n_at_once`` threads that work on requests."""
 
     def __init__(self, n_at_once: int) -> None:

@@ -45,7 +45,7 @@ class NoAccessError(RefusedError):
     """The server does not take the key, or wants one."""
 
 
-class Usage(BaseModel):
+class TokenUsage(BaseModel):
     prompt_tokens: int = Field(ge=0)
     completion_tokens: int = Field(0, ge=0)
 
@@ -67,7 +67,7 @@ class Completions(BaseModel):
     """Of ``/v1/completions``."""
 
     choices: list[TextChoice] = Field(min_length=1)
-    usage: Usage
+    usage: TokenUsage
 
 
 class Message(BaseModel):
@@ -83,7 +83,7 @@ class ChatCompletions(BaseModel):
     """Of ``/v1/chat/completions``."""
 
     choices: list[ChatChoice] = Field(min_length=1)
-    usage: Usage
+    usage: TokenUsage
 
 
 class Alternative(BaseModel):
@@ -122,7 +122,7 @@ class ToldCompletions(BaseModel):
     """Of ``/v1/completions`` where log-probabilities were asked for."""
 
     choices: list[ToldTextChoice] = Field(min_length=1)
-    usage: Usage
+    usage: TokenUsage
 
 
 class ToldChatChoice(ChatChoice):
@@ -133,10 +133,10 @@ class ToldChatCompletions(BaseModel):
     """Of ``/v1/chat/completions`` where log-probabilities were asked for."""
 
     choices: list[ToldChatChoice] = Field(min_length=1)
-    usage: Usage
+    usage: TokenUsage
 
 
-class Weights(BaseModel):
+class ModelSize(BaseModel):
     """What the llama.cpp server tells of its model's file."""
 
     n_params: int = 0
@@ -149,7 +149,7 @@ class ModelCard(BaseModel):
     id: str
     root: str | None = None
     owned_by: str | None = None
-    meta: Weights | None = None
+    meta: ModelSize | None = None
 
 
 class ModelList(BaseModel):

@@ -1,7 +1,7 @@
 """The field's published gates: policies that decide by a score whether to retrieve."""
 
 from argo_ml.policies.gates.adaptive_rag import adaptive_rag
-from argo_ml.policies.gates.base import Gate, Reading, Signal
+from argo_ml.policies.gates.base import Gate, Signal, SignalReading
 from argo_ml.policies.gates.benefit_gate import benefit_gate
 from argo_ml.policies.gates.entropy_gate import entropy_gate
 from argo_ml.policies.gates.flare import flare
@@ -15,8 +15,8 @@ from argo_ml.policies.gates.variance_gate import variance_gate
 
 __all__ = [
     "Gate",
-    "Reading",
     "Signal",
+    "SignalReading",
     "adaptive_rag",
     "benefit_gate",
     "entropy_gate",

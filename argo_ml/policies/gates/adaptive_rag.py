@@ -8,10 +8,10 @@ from enum import IntEnum
 
 from argo_ml.calibration.plans import MULTI, NONE, ONCE
 from argo_ml.calibration.record import CalibrationQuestion, Projection
-from argo_ml.policies.base import Decision, Look, State
+from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.learned import ClassModel, fit_classes
-from argo_ml.policies.gates.question_only import LOOKS, question_inputs
+from argo_ml.policies.gates.question_only import PROBES, question_inputs
 from argo_ml.policies.planned import PLAN_ENDED
 from argo_ml.types import Action, Difficulty
 
@@ -36,8 +36,8 @@ class AdaptiveRag:
     model: ClassModel
     horizon: int
 
-    def looks(self, state: State) -> frozenset[Look]:
-        return LOOKS
+    def required_probes(self, state: State) -> frozenset[Probe]:
+        return PROBES
 
     def decide(self, state: State, rng: random.Random) -> Decision:
         if len(state.steps) < self.n_retrievals(state):

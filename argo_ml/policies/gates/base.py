@@ -11,15 +11,15 @@ from typing import Protocol
 from argo_ml.calibration.plans import NONE, ONCE
 from argo_ml.calibration.record import Calibration, CalibrationQuestion
 from argo_ml.errors import ConfigError
-from argo_ml.policies.base import Decision, Look, State
+from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.planned import NO_LOOKS, PLAN_ENDED
+from argo_ml.policies.planned import NO_PROBES, PLAN_ENDED
 from argo_ml.statistics.frontiers import threshold_for_budget, threshold_for_price
 from argo_ml.types import Action, Expectation, Question, StopReason
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SignalReading:
     """What a signal says of a question; the higher ``score``, the more it asks for a retrieval.
 
     ``confidence`` is that of `Expectation`; ``gain`` is what a retrieval is predicted to add to
@@ -41,10 +41,10 @@ class Reading:
 class Signal(Protocol):
     """Reads a question before the first step."""
 
-    def looks(self, question: Question) -> frozenset[Look]:
+    def required_probes(self, question: Question) -> frozenset[Probe]:
         """What it reads."""
 
-    def read(self, state: State) -> Reading: ...
+    def read(self, state: State) -> SignalReading: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ class Gate:
         """Of a state in which what the signal reads was looked at."""
         return self.signal.read(state).score
 
-    def looks(self, state: State) -> frozenset[Look]:
-        return NO_LOOKS if state.steps else self.signal.looks(state.question)
+    def required_probes(self, state: State) -> frozenset[Probe]:
+        return NO_PROBES if state.steps else self.signal.required_probes(state.question)
 
     def decide(self, state: State, rng: random.Random) -> Decision:
         if state.steps:
@@ -87,7 +87,7 @@ def make_gate(
     if scores is None:
         states = [question.state() for question in context.calibrated.questions]
         scores = [signal.read(state).score for state in states]
-    extra = extra_looks(context, signal)
+    extra = extra_probes(context, signal)
     threshold = choose_threshold(context, scores, extra)
     return Gate(signal, threshold, tuple(map(float, scores)), context.prices.retrieve + extra)
 
@@ -111,14 +111,14 @@ def choose_threshold(context: PolicyContext, scores: Sequence[float], extra: flo
     return threshold_for_price(seen, without, with_, context.prices.retrieve + extra).threshold
 
 
-def extra_looks(context: PolicyContext, signal: Signal) -> float:
+def extra_probes(context: PolicyContext, signal: Signal) -> float:
     """Price of the looks that a gate pays for only where it retrieves.
 
     An answer that was looked at is the final one where the gate stops, and a probe where it
     retrieves. Every other look costs the same either way.
     """
     questions = [question.state().question for question in context.calibrated.questions]
-    share = fmean(Look.ANSWER in signal.looks(question) for question in questions)
+    share = fmean(Probe.ANSWER in signal.required_probes(question) for question in questions)
     return share * context.prices.probe
 
 
@@ -133,7 +133,7 @@ def missing_outcomes(*plans: str) -> ConfigError:
     )
 
 
-def not_looked_at(question: Question, what: str) -> ConfigError:
+def not_probed(question: Question, what: str) -> ConfigError:
     return ConfigError(f"question {question.id!r}: its {what} was not looked at")
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from argo_ml.calibration.plans import NONE, ONCE
 from argo_ml.calibration.record import Calibration, CalibrationQuestion
-from argo_ml.policies.base import Look, State
+from argo_ml.policies.base import Probe, State
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.gates.base import Gate, Reading, has_outcomes, make_gate
+from argo_ml.policies.gates.base import Gate, SignalReading, has_outcomes, make_gate
 from argo_ml.policies.gates.learned import ClassModel, cross_fit
-from argo_ml.state import CONFIDENCE_LOOKS
+from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.types import Question
 
 
@@ -25,12 +25,12 @@ class Benefit:
     calibration: Calibration
     model: ClassModel
 
-    def looks(self, question: Question) -> frozenset[Look]:
-        return CONFIDENCE_LOOKS
+    def required_probes(self, question: Question) -> frozenset[Probe]:
+        return CONFIDENCE_PROBES
 
-    def read(self, state: State) -> Reading:
+    def read(self, state: State) -> SignalReading:
         gain = expected_utility(self.model.probabilities(self.calibration.inputs(state)))
-        return Reading(gain, self.calibration.confidence(state), gain)
+        return SignalReading(gain, self.calibration.confidence(state), gain)
 
 
 def benefit_gate(context: PolicyContext) -> Gate:

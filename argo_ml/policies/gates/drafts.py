@@ -7,29 +7,29 @@ answer take the draft's place.
 
 from __future__ import annotations
 
-from argo_ml.policies.base import AnswerNow, Look, State
-from argo_ml.policies.gates.base import not_looked_at
+from argo_ml.policies.base import AnswerNow, Probe, State
+from argo_ml.policies.gates.base import not_probed
 from argo_ml.types import Question, TokenDetail
 
 
-def looks_for(question: Question, without_choices: Look) -> frozenset[Look]:
-    return frozenset({Look.ANSWER if question.choices else without_choices})
+def probes_for(question: Question, without_choices: Probe) -> frozenset[Probe]:
+    return frozenset({Probe.ANSWER if question.choices else without_choices})
 
 
 def seen_answer(state: State) -> AnswerNow:
     """Raises `ConfigError` where it was not looked at, as do the others here."""
-    if state.sights.answer is None:
-        raise not_looked_at(state.question, "answer")
-    return state.sights.answer
+    if state.observations.answer is None:
+        raise not_probed(state.question, "answer")
+    return state.observations.answer
 
 
 def draft_tokens(state: State) -> tuple[TokenDetail, ...]:
-    if state.sights.draft is None:
-        raise not_looked_at(state.question, "draft")
-    return state.sights.draft.tokens
+    if state.observations.draft is None:
+        raise not_probed(state.question, "draft")
+    return state.observations.draft.tokens
 
 
 def sampled_texts(state: State) -> tuple[str, ...]:
-    if not state.sights.samples:
-        raise not_looked_at(state.question, "sampled drafts")
-    return state.sights.samples
+    if not state.observations.samples:
+        raise not_probed(state.question, "sampled drafts")
+    return state.observations.samples

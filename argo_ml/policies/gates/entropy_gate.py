@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from argo_ml.calibration.signals import entropy, mean_token_entropy
-from argo_ml.policies.base import Look, State
+from argo_ml.policies.base import Probe, State
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.gates.base import Gate, Reading, make_gate
-from argo_ml.policies.gates.drafts import draft_tokens, looks_for, seen_answer
+from argo_ml.policies.gates.base import Gate, SignalReading, make_gate
+from argo_ml.policies.gates.drafts import draft_tokens, probes_for, seen_answer
 from argo_ml.types import Question
 
 MOST_NATS = 20.0
@@ -22,15 +22,15 @@ class Entropy:
     Of scored choices, the entropy of their distribution.
     """
 
-    def looks(self, question: Question) -> frozenset[Look]:
-        return looks_for(question, Look.DRAFT)
+    def required_probes(self, question: Question) -> frozenset[Probe]:
+        return probes_for(question, Probe.DRAFT)
 
-    def read(self, state: State) -> Reading:
+    def read(self, state: State) -> SignalReading:
         if state.question.choices:
             score = entropy(seen_answer(state))
         else:
             score = mean_token_entropy(draft_tokens(state))
-        return Reading(min(score, MOST_NATS))
+        return SignalReading(min(score, MOST_NATS))
 
 
 def entropy_gate(context: PolicyContext) -> Gate:

@@ -7,14 +7,14 @@ import random
 from dataclasses import dataclass
 
 from argo_ml.calibration.signals import least_probability
-from argo_ml.policies.base import Decision, Draft, Look, State
+from argo_ml.policies.base import Decision, Draft, Probe, State
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.gates.base import choose_threshold, not_looked_at
+from argo_ml.policies.gates.base import choose_threshold, not_probed
 from argo_ml.types import Action, Expectation, StopReason
 
 BETA = 0.4
 """The authors' beta for 2WikiMultihopQA (``look_ahead_mask_prob`` of their configuration)."""
-LOOKS = frozenset({Look.TENTATIVE})
+PROBES = frozenset({Probe.TENTATIVE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,15 @@ class Flare:
 
     def score(self, state: State) -> float:
         """Raises `ConfigError` where no tentative sentence was looked at."""
-        if state.sights.tentative is None:
-            raise not_looked_at(state.question, "tentative sentence")
-        return 1.0 - least_probability(state.sights.tentative.tokens)
+        if state.observations.tentative is None:
+            raise not_probed(state.question, "tentative sentence")
+        return 1.0 - least_probability(state.observations.tentative.tokens)
 
-    def looks(self, state: State) -> frozenset[Look]:
-        return LOOKS
+    def required_probes(self, state: State) -> frozenset[Probe]:
+        return PROBES
 
     def decide(self, state: State, rng: random.Random) -> Decision:
-        tentative = state.sights.tentative
+        tentative = state.observations.tentative
         if tentative is None:
             # At the step limit there is no next sub-question.
             return Decision(Action.STOP, StopReason.POLICY)

@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 
 from argo_ml.calibration.plans import NONE, SIZED, SIZES
 from argo_ml.calibration.record import Calibration
-from argo_ml.policies.base import Decision, Look, State
+from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.base import (
-    extra_looks,
+    extra_probes,
     has_outcomes,
     missing_outcomes,
     root_confidences,
 )
 from argo_ml.policies.gates.grades import Grades, Trials
 from argo_ml.policies.gates.max_prob_gate import Doubt
-from argo_ml.policies.planned import NO_LOOKS
-from argo_ml.state import CONFIDENCE_LOOKS
+from argo_ml.policies.planned import NO_PROBES
+from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.statistics.frontiers import threshold_for_budget
 from argo_ml.types import NOTHING_EXPECTED, Action, Expectation, StopReason
 
@@ -48,8 +48,8 @@ class Graded:
     def score(self, state: State) -> float:
         return 1.0 - self.calibration.confidence(state)
 
-    def looks(self, state: State) -> frozenset[Look]:
-        return NO_LOOKS if state.steps and self.abstain_below is None else CONFIDENCE_LOOKS
+    def required_probes(self, state: State) -> frozenset[Probe]:
+        return NO_PROBES if state.steps and self.abstain_below is None else CONFIDENCE_PROBES
 
     def decide(self, state: State, rng: random.Random) -> Decision:
         if state.steps and self.abstain_below is None:
@@ -86,6 +86,6 @@ def graded(context: PolicyContext) -> Graded:
     if context.gate_budget is not None:
         grades = trials.within(threshold_for_budget(scores, context.gate_budget))
     else:
-        price = context.prices.retrieve + extra_looks(context, Doubt(calibration))
+        price = context.prices.retrieve + extra_probes(context, Doubt(calibration))
         grades = trials.best_at(price)
     return Graded(calibration, grades, context.abstain_below, tuple(scores))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from argo_ml.calibration.signals import mean_closeness
-from argo_ml.policies.base import Look, State
+from argo_ml.policies.base import Probe, State
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.gates.base import Gate, Reading, make_gate
-from argo_ml.policies.gates.drafts import draft_tokens, looks_for, seen_answer
+from argo_ml.policies.gates.base import Gate, SignalReading, make_gate
+from argo_ml.policies.gates.drafts import draft_tokens, probes_for, seen_answer
 from argo_ml.types import Question
 
 
@@ -20,17 +20,17 @@ class Closeness:
     for p(2) / p(1). Of scored choices, the same of their distribution.
     """
 
-    def looks(self, question: Question) -> frozenset[Look]:
-        return looks_for(question, Look.DRAFT)
+    def required_probes(self, question: Question) -> frozenset[Probe]:
+        return probes_for(question, Probe.DRAFT)
 
-    def read(self, state: State) -> Reading:
+    def read(self, state: State) -> SignalReading:
         if not state.question.choices:
-            return Reading(mean_closeness(draft_tokens(state)))
+            return SignalReading(mean_closeness(draft_tokens(state)))
         seen = seen_answer(state)
         if not seen.probabilities:
-            return Reading(mean_closeness(seen.tokens))
+            return SignalReading(mean_closeness(seen.tokens))
         first, second = sorted(seen.probabilities, reverse=True)[:2]
-        return Reading(second / first)
+        return SignalReading(second / first)
 
 
 def margin_gate(context: PolicyContext) -> Gate:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from argo_ml.calibration.record import Calibration
-from argo_ml.policies.base import Look, State
+from argo_ml.policies.base import Probe, State
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.gates.base import Gate, Reading, make_gate, root_confidences
-from argo_ml.state import CONFIDENCE_LOOKS
+from argo_ml.policies.gates.base import Gate, SignalReading, make_gate, root_confidences
+from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.types import Question
 
 
@@ -18,12 +18,12 @@ class Doubt:
 
     calibration: Calibration
 
-    def looks(self, question: Question) -> frozenset[Look]:
-        return CONFIDENCE_LOOKS
+    def required_probes(self, question: Question) -> frozenset[Probe]:
+        return CONFIDENCE_PROBES
 
-    def read(self, state: State) -> Reading:
+    def read(self, state: State) -> SignalReading:
         confidence = self.calibration.confidence(state)
-        return Reading(1.0 - confidence, confidence)
+        return SignalReading(1.0 - confidence, confidence)
 
 
 def max_prob_gate(context: PolicyContext) -> Gate:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from argo_ml.calibration.plans import NONE
 from argo_ml.calibration.record import Projection
-from argo_ml.policies.base import Look, State
+from argo_ml.policies.base import Probe, State
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.gates.base import Gate, Reading, has_outcomes, make_gate
+from argo_ml.policies.gates.base import Gate, SignalReading, has_outcomes, make_gate
 from argo_ml.policies.gates.learned import ClassModel, cross_fit
 from argo_ml.policies.gates.questions import question_features
 from argo_ml.types import Question
 
-LOOKS = frozenset({Look.VECTOR})
+PROBES = frozenset({Probe.VECTOR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class Need:
     projection: Projection
     model: ClassModel
 
-    def looks(self, question: Question) -> frozenset[Look]:
-        return LOOKS
+    def required_probes(self, question: Question) -> frozenset[Probe]:
+        return PROBES
 
-    def read(self, state: State) -> Reading:
+    def read(self, state: State) -> SignalReading:
         inputs = question_inputs(state, self.projection)
-        return Reading(self.model.probabilities(inputs).get(1, 0.0))
+        return SignalReading(self.model.probabilities(inputs).get(1, 0.0))
 
 
 def question_only(context: PolicyContext) -> Gate:
@@ -53,4 +53,4 @@ def question_only(context: PolicyContext) -> Gate:
 
 def question_inputs(state: State, projection: Projection) -> tuple[float, ...]:
     """Features of the question, then the projections of its embedding."""
-    return (*question_features(state.question), *projection.project(state.sights.vector))
+    return (*question_features(state.question), *projection.project(state.observations.vector))

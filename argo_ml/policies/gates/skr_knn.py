@@ -9,15 +9,15 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from argo_ml.policies.base import Look, State
+from argo_ml.policies.base import Probe, State
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.gates.base import Gate, Reading, make_gate
+from argo_ml.policies.gates.base import Gate, SignalReading, make_gate
 from argo_ml.policies.gates.benefit_gate import utility
 from argo_ml.types import Question
 
 N_NEIGHBORS = 5
 """The smallest of the numbers that the authors' code tries, 5 to 10."""
-LOOKS = frozenset({Look.VECTOR})
+PROBES = frozenset({Probe.VECTOR})
 
 Vector = tuple[float, ...]
 
@@ -39,14 +39,14 @@ class Neighbors:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_units", unit_rows(self.vectors))
 
-    def looks(self, question: Question) -> frozenset[Look]:
-        return LOOKS
+    def required_probes(self, question: Question) -> frozenset[Probe]:
+        return PROBES
 
-    def read(self, state: State) -> Reading:
+    def read(self, state: State) -> SignalReading:
         if not self.vectors:
-            return Reading(0.0)
-        similarity = cosines([state.sights.vector], self._units)[0]
-        return Reading(self._share(similarity))
+            return SignalReading(0.0)
+        similarity = cosines([state.observations.vector], self._units)[0]
+        return SignalReading(self._share(similarity))
 
     def leaving_out(self) -> list[float]:
         """The score of each of its own questions by the others."""

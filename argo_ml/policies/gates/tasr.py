@@ -15,12 +15,12 @@ from argo_ml.calibration.node import Node
 from argo_ml.calibration.record import Calibration
 from argo_ml.calibration.signals import margin
 from argo_ml.errors import ConfigError
-from argo_ml.policies.base import Decision, Look, State
+from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.drafts import seen_answer
 from argo_ml.types import Action, Expectation, StopReason
 
-LOOKS = frozenset({Look.ANSWER})
+PROBES = frozenset({Probe.ANSWER})
 EQUAL = 1e-9
 """Utilities that differ by no more are equal."""
 AGREEMENT, MARGIN = (list(FEATURES).index(name) for name in ("agreement", "margin"))
@@ -43,8 +43,8 @@ class Tasr:
     threshold: float
     horizon: int
 
-    def looks(self, state: State) -> frozenset[Look]:
-        return LOOKS
+    def required_probes(self, state: State) -> frozenset[Probe]:
+        return PROBES
 
     def decide(self, state: State, rng: random.Random) -> Decision:
         confidence = interpolated(self.points, margin(seen_answer(state)))

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 from argo_ml.calibration.signals import disagreement, draw_disagreement
-from argo_ml.policies.base import AnswerNow, Look, State
+from argo_ml.policies.base import AnswerNow, Probe, State
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.gates.base import Gate, Reading, make_gate
-from argo_ml.policies.gates.drafts import looks_for, sampled_texts, seen_answer
+from argo_ml.policies.gates.base import Gate, SignalReading, make_gate
+from argo_ml.policies.gates.drafts import probes_for, sampled_texts, seen_answer
 from argo_ml.types import Question
 
 
@@ -21,16 +21,16 @@ class Disagreement:
     answered by number, the probability that a draw would differ from that answer.
     """
 
-    def looks(self, question: Question) -> frozenset[Look]:
-        return looks_for(question, Look.SAMPLES)
+    def required_probes(self, question: Question) -> frozenset[Probe]:
+        return probes_for(question, Probe.SAMPLES)
 
-    def read(self, state: State) -> Reading:
+    def read(self, state: State) -> SignalReading:
         if not state.question.choices:
-            return Reading(disagreement(sampled_texts(state)))
+            return SignalReading(disagreement(sampled_texts(state)))
         seen = seen_answer(state)
         if seen.probabilities:
-            return Reading(draw_disagreement(seen.probabilities))
-        return Reading(_doubt(seen))
+            return SignalReading(draw_disagreement(seen.probabilities))
+        return SignalReading(_doubt(seen))
 
 
 def _doubt(seen: AnswerNow) -> float:

@@ -4,10 +4,4 @@ from argo_ml.reporting.figures.cell import save_cell_figures
 from argo_ml.reporting.figures.evaluation import EVALUATION_FIGURES, draw_evaluation
 from argo_ml.reporting.figures.sweep import SWEEP_FIGURES, redraw
 
-__all__ = [
-    "EVALUATION_FIGURES",
-    "SWEEP_FIGURES",
-    "draw_evaluation",
-    "redraw",
-    "save_cell_figures",
-]
+__all__ = ["EVALUATION_FIGURES", "SWEEP_FIGURES", "draw_evaluation", "redraw", "save_cell_figures"]

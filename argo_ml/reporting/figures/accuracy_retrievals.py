@@ -15,8 +15,8 @@ from argo_ml.reporting.figures.strategy_styles import (
     LABEL_GAP,
     Kind,
     kinds,
-    looks,
     spread,
+    styles_of,
 )
 from argo_ml.reporting.figures.style import new_figure
 from argo_ml.results.records import Results
@@ -59,7 +59,7 @@ def _draw_strategies(axes: Axes, evaluation: Evaluation) -> None:
     """Fixed strategies are named where they stand, the others in the legend."""
     found = kinds(evaluation)
     fixed = {}
-    for strategy, look in looks(evaluation).items():
+    for strategy, style in styles_of(evaluation).items():
         rows = evaluation.rows_of(strategy)
         retrievals, accuracies = [row.rc for row in rows], [row.accuracy.mean for row in rows]
         is_fixed = found[strategy] is Kind.FIXED
@@ -67,7 +67,7 @@ def _draw_strategies(axes: Axes, evaluation: Evaluation) -> None:
             retrievals,
             accuracies,
             label=None if is_fixed else strategy,
-            **{**look.line_options(), "linewidth": 0.8},
+            **{**style.line_options(), "linewidth": 0.8},
         )
         if is_fixed:
             fixed[strategy] = (retrievals[-1], accuracies[-1])
@@ -101,8 +101,8 @@ def _name(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
 
 
 def _draw_gate(axes: Axes, evaluation: Evaluation, gate: GateFrontiers) -> None:
-    look = looks(evaluation).get(gate.gate)
-    color = look.color if look else "#17508f"
+    style = styles_of(evaluation).get(gate.gate)
+    color = style.color if style else "#17508f"
     ends = [point for point in gate.exact if point.retrieval_share in (0.0, 1.0)]
     _line(axes, ends, color="#888888", linestyle=":", label="retrieving at random")
     _line(axes, gate.exact, color=color, linewidth=1.8, label="exact: the ranking's worth")

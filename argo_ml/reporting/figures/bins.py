@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from argo_ml.evaluation.record import Evaluation, GainBin, ReliabilityPoint
-from argo_ml.reporting.figures.strategy_styles import looks
+from argo_ml.reporting.figures.strategy_styles import styles_of
 from argo_ml.reporting.figures.style import new_figure
 from argo_ml.results.records import Results
 
@@ -60,7 +60,7 @@ def _panels(
     n_lines = -(-len(shown) // columns)
     figure = new_figure(width=max(4.4, 3.3 * columns), height=0.5 + 3.1 * n_lines)
     grid = figure.subplots(n_lines, columns, sharex=True, sharey=True, squeeze=False).flat
-    styles = looks(evaluation)
+    styles = styles_of(evaluation)
     for axes, name in zip(grid, shown, strict=False):
         bins = by_strategy[name]
         axes.axline((0, 0), slope=1, color="#888888", linewidth=1.0, linestyle="--")

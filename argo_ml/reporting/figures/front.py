@@ -20,11 +20,11 @@ def pareto_front(cells: Sequence[CellResult]) -> list[CellResult]:
 
 
 def draw_front(axes: Axes, results: Results) -> None:
-    for strategy, look in line_styles(results.strategies).items():
+    for strategy, style in line_styles(results.strategies).items():
         axes.plot(
             *_points(results.row(strategy)),
             label=strategy,
-            **{**look.line_options(), "linewidth": 0.8},
+            **{**style.line_options(), "linewidth": 0.8},
         )
     front = pareto_front(results.cells)
     costs, accuracies = _points(front)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from argo_ml.evaluation.comparison import KIN
 from argo_ml.evaluation.record import Evaluation, StrategyRow
-from argo_ml.reporting.figures.strategy_styles import Kind, kinds, label_ends, looks, of_kind
+from argo_ml.reporting.figures.strategy_styles import Kind, kinds, label_ends, of_kind, styles_of
 from argo_ml.reporting.figures.style import (
     LineStyle,
     draw_band,
@@ -48,12 +48,12 @@ def _draw(axes: Axes, evaluation: Evaluation, strategies: Sequence[str]) -> None
     price_axis(axes, evaluation.prices)
     found = kinds(evaluation)
     for index, strategy in enumerate(strategies):
-        look, rows = looks(evaluation)[strategy], evaluation.rows_of(strategy)
+        style, rows = styles_of(evaluation)[strategy], evaluation.rows_of(strategy)
         shift = side_by_side(evaluation.prices, index, len(strategies))
         prices = [row.retrieval_cost + shift for row in rows]
-        axes.plot(prices, [row.utility.mean for row in rows], **look.line_options())
+        axes.plot(prices, [row.utility.mean for row in rows], **style.line_options())
         if found[strategy] is Kind.FIXED or strategy in OWN:
-            draw_band(axes, prices, [row.utility for row in rows], look, has_edges=False)
+            draw_band(axes, prices, [row.utility for row in rows], style, has_edges=False)
     _label(axes, evaluation, strategies)
 
 
@@ -76,4 +76,4 @@ def _label(axes: Axes, evaluation: Evaluation, strategies: Sequence[str]) -> Non
         last = evaluation.rows_of(strategy)[-1]
         shift = side_by_side(evaluation.prices, index, len(strategies))
         ends[strategy] = (last.retrieval_cost + shift, last.utility.mean)
-    label_ends(axes, ends, {name: look.color for name, look in looks(evaluation).items()})
+    label_ends(axes, ends, {name: style.color for name, style in styles_of(evaluation).items()})

@@ -62,7 +62,7 @@ def of_kind(evaluation: Evaluation, *wanted: Kind) -> list[str]:
     return [strategy for strategy, kind in kinds(evaluation).items() if kind in wanted]
 
 
-def looks(evaluation: Evaluation) -> dict[str, LineStyle]:
+def styles_of(evaluation: Evaluation) -> dict[str, LineStyle]:
     """Grey for fixed strategies, dashed black for the ceiling, color for all others."""
     stepwise, gates = of_kind(evaluation, Kind.STEPWISE), of_kind(evaluation, Kind.GATE)
     found = {name: _bright(at, name in gates) for at, name in enumerate((*stepwise, *gates))}

@@ -121,18 +121,18 @@ def draw_band(
     axes: Axes,
     prices: Sequence[float],
     intervals: Sequence[Ends],
-    look: LineStyle,
+    style: LineStyle,
     has_edges: bool = True,
 ) -> None:
     low = [interval.low for interval in intervals]
     high = [interval.high for interval in intervals]
     if len(prices) == 1:
         # A band over one price would have no width.
-        axes.vlines(prices, low, high, color=look.color, linewidth=1.6, zorder=look.order)
+        axes.vlines(prices, low, high, color=style.color, linewidth=1.6, zorder=style.order)
         return
-    axes.fill_between(prices, low, high, color=look.color, alpha=0.09, linewidth=0)
+    axes.fill_between(prices, low, high, color=style.color, alpha=0.09, linewidth=0)
     for edge in (low, high) if has_edges else ():
-        axes.plot(prices, edge, color=look.color, linestyle=look.line, linewidth=0.6, alpha=0.6)
+        axes.plot(prices, edge, color=style.color, linestyle=style.line, linewidth=0.6, alpha=0.6)
 
 
 def side_by_side(prices: Sequence[float], index: int, n: int) -> float:

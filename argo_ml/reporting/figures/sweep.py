@@ -130,23 +130,23 @@ def _draw_strategies(
     value: Callable[[CellResult], float],
     interval: Callable[[CellResult], Interval],
 ) -> None:
-    for index, (strategy, look) in enumerate(line_styles(results.strategies).items()):
+    for index, (strategy, style) in enumerate(line_styles(results.strategies).items()):
         cells = results.row(strategy)
         shift = side_by_side(results.prices, index, len(results.strategies))
         prices = [cell.retrieval_cost + shift for cell in cells]
-        axes.plot(prices, [value(cell) for cell in cells], label=strategy, **look.line_options())
-        draw_band(axes, prices, [interval(cell) for cell in cells], look)
+        axes.plot(prices, [value(cell) for cell in cells], label=strategy, **style.line_options())
+        draw_band(axes, prices, [interval(cell) for cell in cells], style)
 
 
 def _draw_comparisons(
-    axes: Axes, comparisons: Sequence[Comparison], looks: Mapping[str, LineStyle]
+    axes: Axes, comparisons: Sequence[Comparison], styles_of: Mapping[str, LineStyle]
 ) -> None:
     axes.axhline(0, color="black", linewidth=0.8)
     for comparison in comparisons:
-        look, interval = looks[comparison.baseline], comparison.difference.interval
+        style, interval = styles_of[comparison.baseline], comparison.difference.interval
         price = comparison.retrieval_cost
-        axes.vlines(price, interval.low, interval.high, color=look.color, linewidth=1.6)
-        axes.plot(price, comparison.difference.mean, linestyle="none", **look.marker_options())
+        axes.vlines(price, interval.low, interval.high, color=style.color, linewidth=1.6)
+        axes.plot(price, comparison.difference.mean, linestyle="none", **style.marker_options())
     axes.margins(y=0.1)
     axes.set_ylabel(f"utility: {SUBJECT} - baseline")
     axes.set_title(

@@ -1,5 +1,5 @@
 """What a sweep will need before it runs: calls, tokens, time and disk."""
 
-from argo_ml.sweep.estimate.estimation import Estimate, estimate, run_estimate
+from argo_ml.sweep.estimate.estimation import SweepEstimate, estimate, run_estimate
 
-__all__ = ["Estimate", "estimate", "run_estimate"]
+__all__ = ["SweepEstimate", "estimate", "run_estimate"]

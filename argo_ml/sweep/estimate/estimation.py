@@ -7,12 +7,17 @@ from dataclasses import dataclass
 
 from argo_ml.config import SweepSpec
 from argo_ml.policies.checking import check_strategies
-from argo_ml.progress import Report, duration, unobserved
-from argo_ml.sweep.answering_mode import settle_answering
+from argo_ml.progress import OnProgress, duration, ignore_progress
+from argo_ml.sweep.answering_mode import resolve_answering
 from argo_ml.sweep.cells import Cell
-from argo_ml.sweep.context import Workbench, prepare_cells
+from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.estimate.simulation import Calls, simulate
-from argo_ml.sweep.estimate.speed_profile import Calibration, calibrate, remember, remembered
+from argo_ml.sweep.estimate.speed_profile import (
+    SpeedProfile,
+    measure_speed,
+    store_profile,
+    stored_profile,
+)
 from argo_ml.types import Component, Question
 
 SAMPLE = 10
@@ -33,7 +38,7 @@ EPISODE_S = 0.003
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class SweepEstimate:
     """``seconds`` is None where the model's speed is not known.
 
     ``call_seconds`` are those of a call by component, ``model_seconds`` those of all that are
@@ -81,51 +86,51 @@ class Estimate:
         return found if self.seconds is None else {**found, "estimated_seconds": self.seconds}
 
 
-def run_estimate(spec: SweepSpec, report: Report = unobserved) -> Estimate:
+def run_estimate(spec: SweepSpec, on_progress: OnProgress = ignore_progress) -> SweepEstimate:
     """Raises `ArgoError` for whatever the sweep itself would not run with."""
     check_strategies(spec.strategies, spec)
-    bench = Workbench.open(spec, report)
-    settled = settle_answering(spec, bench.can_score)
-    cells = prepare_cells(settled.cells(), bench)
-    questions = bench.questions.questions
-    return estimate(settled, questions, cells, bench, payer="estimate", always_calibrate=True)
+    context = LocalContext.open(spec, on_progress)
+    settled = resolve_answering(spec, context.can_score)
+    cells = prepare_cells(settled.cells(), context)
+    questions = context.questions.questions
+    return estimate(settled, questions, cells, context, billed_to="estimate", always_calibrate=True)
 
 
 def estimate(
     spec: SweepSpec,
     questions: Sequence[Question],
     cells: Sequence[Cell],
-    bench: Workbench,
-    payer: str,
+    context: LocalContext,
+    billed_to: str,
     always_calibrate: bool = False,
-) -> Estimate:
+) -> SweepEstimate:
     """What ``cells`` will take on ``questions``.
 
     Where many calls are missing, a model that was not seen on this machine yet is calibrated on
-    the first shard, with ``always_calibrate`` any model; what that executes is paid by ``payer``.
+    the first shard, with ``always_calibrate`` any model; that is billed to ``billed_to``.
     """
-    identity = bench.model.identity
+    identity = context.model.identity
     sample = questions[:: max(1, len(questions) // SAMPLE)][:SAMPLE]
-    known = remembered(spec.cache_path, identity)
-    calls = simulate(sample, cells, bench, known or Calibration())
+    known = stored_profile(spec.cache_path, identity)
+    calls = simulate(sample, cells, context, known or SpeedProfile())
     factor = len(questions) / len(sample)
     is_unknown = known is None and calls.missing.total() * factor >= WORTH_CALIBRATING
     if calls.missing and (is_unknown or always_calibrate):
-        known = calibrate(questions[: spec.shard_size], cells, bench, payer)
+        known = measure_speed(questions[: spec.shard_size], cells, context, billed_to)
         if known.seconds:
-            remember(spec.cache_path, identity, known)
-        calls = simulate(sample, cells, bench, known)
+            store_profile(spec.cache_path, identity, known)
+        calls = simulate(sample, cells, context, known)
     return _scaled(calls, factor, len(questions), len(cells), known)
 
 
 def _scaled(
-    calls: Calls, factor: float, n_questions: int, n_cells: int, known: Calibration | None
-) -> Estimate:
+    calls: Calls, factor: float, n_questions: int, n_cells: int, known: SpeedProfile | None
+) -> SweepEstimate:
     n_missing = calls.missing.total()
     n_episodes = n_questions * n_cells
     model_s = 0.0 if not n_missing else _model_seconds(calls, known)
     rest_s = n_cells * CELL_S + n_episodes * EPISODE_S
-    return Estimate(
+    return SweepEstimate(
         n_cells=n_cells,
         n_questions=n_questions,
         needed=round(calls.needed * factor),
@@ -141,7 +146,7 @@ def _scaled(
     )
 
 
-def _model_seconds(calls: Calls, known: Calibration | None) -> float | None:
+def _model_seconds(calls: Calls, known: SpeedProfile | None) -> float | None:
     if known is None or not known.seconds:
         return None
     return sum(count * known.call_seconds(component) for component, count in calls.missing.items())

@@ -13,10 +13,10 @@ from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, S
 from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.models.cache.store import Entry
 from argo_ml.pipeline import Known
-from argo_ml.progress import unobserved
+from argo_ml.progress import ignore_progress
 from argo_ml.sweep.cells import Cell
-from argo_ml.sweep.context import Workbench
-from argo_ml.sweep.estimate.speed_profile import Calibration
+from argo_ml.sweep.context import LocalContext
+from argo_ml.sweep.estimate.speed_profile import SpeedProfile
 from argo_ml.sweep.oracle_episodes import run_pairs
 from argo_ml.types import Component, Evidence, Question
 
@@ -41,20 +41,20 @@ class Calls:
 def simulate(
     questions: Sequence[Question],
     cells: Sequence[Cell],
-    bench: Workbench,
-    calibration: Calibration,
+    context: LocalContext,
+    calibration: SpeedProfile,
 ) -> Calls:
     """Run the cells on ``questions`` without executing any call.
 
     What the cache holds is as it will be. A made-up sub-question is a repetition, and its
     retrieval finds something, as often as the calibration has seen it.
     """
-    stand_in = _StandIn(bench.model, calibration)
-    model = CachingModel(stand_in, _Overlay(bench.cache), payer="estimate")
-    engine = Engine(model, _StandInRetriever(bench.corpus.retriever, calibration))
+    stand_in = _StandIn(context.model, calibration)
+    model = CachingModel(stand_in, _Overlay(context.cache), billed_to="estimate")
+    engine = Engine(model, _StandInRetriever(context.corpus.retriever, calibration))
     known: defaultdict[Hashable, Known] = defaultdict(Known)
     pairs = [(cell, question) for cell in cells for question in questions]
-    finished = run_pairs(pairs, engine, known, unobserved)
+    finished = run_pairs(pairs, engine, known, ignore_progress)
     outcomes = [done.outcome for done in finished]
     return Calls(
         needed=sum(outcome.usage.calls for outcome in outcomes),
@@ -87,7 +87,7 @@ class _StandIn:
     """Answers every prompt with a text that no other gets."""
 
     model: LanguageModel
-    calibration: Calibration
+    calibration: SpeedProfile
     missing: Counter[Component] = field(default_factory=Counter)
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -134,7 +134,7 @@ class _StandInRetriever:
     """The real one for real queries; for made-up ones what a real one has found."""
 
     retriever: Retriever
-    calibration: Calibration
+    calibration: SpeedProfile
     found: list[tuple[Evidence, ...]] = field(default_factory=list)
 
     def retrieve(self, queries: Sequence[str], top_k: int) -> list[tuple[Evidence, ...]]:

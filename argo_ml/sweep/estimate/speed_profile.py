@@ -24,7 +24,7 @@ from argo_ml.pipeline import Known, run_episode
 from argo_ml.policies.base import Decision, State
 from argo_ml.results.records import Record
 from argo_ml.sweep.cells import Cell
-from argo_ml.sweep.context import Workbench
+from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.shards import episodes
 from argo_ml.types import Action, Component, Question, StopReason
 
@@ -40,7 +40,7 @@ ResponseType = TypeVar("ResponseType", Completion, Scores)
 logger = logging.getLogger(__name__)
 
 
-class Calibration(Record):
+class SpeedProfile(Record):
     """What was seen of one model on one machine.
 
     ``seconds`` are those of an executed call by component, in batches as a sweep makes them,
@@ -62,22 +62,22 @@ class Calibration(Record):
         return max(1, round(mean or DEFAULT_TOKENS))
 
 
-def calibrate(
+def measure_speed(
     questions: Sequence[Question],
     cells: Sequence[Cell],
-    bench: Workbench,
-    payer: str,
+    context: LocalContext,
+    billed_to: str,
     limit_s: float = LIMIT_S,
-) -> Calibration:
+) -> SpeedProfile:
     """Run the beginning of the cells' episodes for about ``limit_s`` seconds.
 
     First of all every question is answered once after a single retrieval, since the episodes
     themselves come to their answers only at their ends. What is executed is in the call cache, so
     that the sweep itself need not repeat it.
     """
-    watched = _Watched(bench.model, limit_s)
-    model = CachingModel(watched, bench.cache, payer, SLICE)
-    engine = Engine(model, bench.corpus.retriever)
+    watched = _TimedModel(context.model, limit_s)
+    model = CachingModel(watched, context.cache, billed_to, SLICE)
+    engine = Engine(model, context.corpus.retriever)
     known: defaultdict[Hashable, Known] = defaultdict(Known)
     pipeline = cells[0].pipeline
     single = [
@@ -92,7 +92,7 @@ def calibrate(
         engine.run(episodes(pairs, known))
     except _TimeIsUp:
         pass
-    return watched.calibration(sum(successes) / len(successes) if successes else 1.0)
+    return watched.speed_profile(sum(successes) / len(successes) if successes else 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class _TimeIsUp(Exception):
     pass
 
 
-class _Watched:
+class _TimedModel:
     """Counts and times what is executed, and stops before a slice once the time is up."""
 
     def __init__(self, model: LanguageModel, limit_s: float) -> None:
@@ -137,10 +137,10 @@ class _Watched:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self._model.count_tokens(texts)
 
-    def calibration(self, retrieval_success_rate: float) -> Calibration:
+    def speed_profile(self, retrieval_success_rate: float) -> SpeedProfile:
         seconds = self._times.seconds()
         n_asked = self._executed[Component.DECOMPOSER]
-        return Calibration(
+        return SpeedProfile(
             seconds={
                 component.value: seconds[OF_COMPONENT[component]] / count
                 for component, count in self._executed.items()
@@ -172,19 +172,19 @@ def _is_repeated(sub_question: str, prompt: str) -> bool:
     return " ".join(sub_question.casefold().split()) in " ".join(prompt.casefold().split())
 
 
-def remembered(cache_path: Path, identity: str) -> Calibration | None:
+def stored_profile(cache_path: Path, identity: str) -> SpeedProfile | None:
     """What was seen of a model on this machine earlier."""
     found = _read(cache_path / FILE).get(_key(identity))
     try:
-        return Calibration.model_validate(found) if found else None
+        return SpeedProfile.model_validate(found) if found else None
     except ValidationError:
         return None
 
 
-def remember(cache_path: Path, identity: str, calibration: Calibration) -> None:
+def store_profile(cache_path: Path, identity: str, speed_profile: SpeedProfile) -> None:
     """A disk that refuses is logged: nothing depends on what is kept."""
     path = cache_path / FILE
-    content = {**_read(path), _key(identity): calibration.model_dump(mode="json")}
+    content = {**_read(path), _key(identity): speed_profile.model_dump(mode="json")}
     try:
         path.write_text(json.dumps(content, indent=1), encoding="utf-8")
     except OSError as error:

@@ -9,7 +9,7 @@ from argo_ml.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class ClusterNode:
     """What one machine of a cluster gives to Ray, whether or not it is in use now."""
 
     n_cpus: int
@@ -17,7 +17,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class CrewPlan:
+class WorkerPlan:
     """``n_gpus`` and ``n_cpus`` are what each of the workers gets."""
 
     n_workers: int
@@ -25,9 +25,9 @@ class CrewPlan:
     n_cpus: int
 
 
-def plan_crew(
-    nodes: Sequence[Node], workers: int | None, gpus_per_worker: int | None, n_shards: int
-) -> CrewPlan:
+def plan_workers(
+    nodes: Sequence[ClusterNode], workers: int | None, gpus_per_worker: int | None, n_shards: int
+) -> WorkerPlan:
     """Workers that fit, with as many CPUs each as all of them can get.
 
     Where ``workers`` is None: as many as there are GPUs for, or one per machine without GPUs;
@@ -52,10 +52,10 @@ def plan_crew(
     n_workers = min(wanted, max(n_shards, 1))
     shares = range(1, max(node.n_cpus for node in nodes) + 1)
     n_cpus = max(share for share in shares if _room(nodes, n_gpus, share) >= n_workers)
-    return CrewPlan(n_workers, n_gpus, n_cpus)
+    return WorkerPlan(n_workers, n_gpus, n_cpus)
 
 
-def _room(nodes: Sequence[Node], n_gpus: int, n_cpus: int) -> int:
+def _room(nodes: Sequence[ClusterNode], n_gpus: int, n_cpus: int) -> int:
     """Workers that the machines have room for; none is spread over two."""
     return sum(
         min(node.n_cpus // n_cpus, node.n_gpus // n_gpus if n_gpus else node.n_cpus)
@@ -63,7 +63,7 @@ def _room(nodes: Sequence[Node], n_gpus: int, n_cpus: int) -> int:
     )
 
 
-def _said(nodes: Sequence[Node]) -> str:
+def _said(nodes: Sequence[ClusterNode]) -> str:
     each = [f"{node.n_cpus} CPUs and {node.n_gpus} GPUs" for node in nodes]
     counts = {text: each.count(text) for text in each}
     return "; ".join(

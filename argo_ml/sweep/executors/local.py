@@ -22,9 +22,9 @@ class LocalExecutor:
     def run(self, shards: Sequence[Shard], on_progress: OnProgress) -> Iterator[FinishedShard]:
         n_before = 0
         for shard in shards:
-            told = _beginning_at(n_before, on_progress)
+            on_episodes = _beginning_at(n_before, on_progress)
             with finishing_batches():
-                record = run_shard(shard, self._cells, self._make_engine(), told)
+                record = run_shard(shard, self._cells, self._make_engine(), on_episodes)
             n_before += len(shard.questions) * len(self._cells)
             on_progress(n_before)
             yield FinishedShard(shard.index, record)

@@ -12,41 +12,43 @@ from argo_ml.calibration.record import Calibration
 from argo_ml.config import SweepSpec
 from argo_ml.datasets import QuestionSet, load_questions
 from argo_ml.engine.shards import make_shards
-from argo_ml.progress import Report, unobserved
+from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.sweep.calibration_source import open_calibration
-from argo_ml.sweep.context import Bench, Workbench
+from argo_ml.sweep.context import ExperimentContext, LocalContext
 from argo_ml.sweep.executors import ray_cluster
-from argo_ml.sweep.executors.capacity import CrewPlan, plan_crew
-from argo_ml.sweep.executors.ray_executor import RemoteBench
+from argo_ml.sweep.executors.capacity import WorkerPlan, plan_workers
+from argo_ml.sweep.executors.ray_executor import RemoteContext
 from argo_ml.sweep.executors.ray_worker import Worker
-from argo_ml.sweep.executors.worker_pool import Crew
+from argo_ml.sweep.executors.worker_pool import WorkerPool
 
 logger = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def open_bench(spec: SweepSpec, report: Report = unobserved) -> Iterator[Bench]:
+def open_context(
+    spec: SweepSpec, on_progress: OnProgress = ignore_progress
+) -> Iterator[ExperimentContext]:
     """Raises `ArgoError` for what is missing, before any worker starts where that can be told."""
     if spec.executor != "ray":
-        yield Workbench.open(spec, report)
+        yield LocalContext.open(spec, on_progress)
         return
     ray_cluster.find_ray()
     questions = load_questions(spec)
     calibration = open_calibration(spec)
     with ray_cluster.running_ray(spec) as ray:
-        crew = _hire(ray, spec, questions, calibration)
+        pool = _hire(ray, spec, questions, calibration)
         try:
-            yield RemoteBench(questions, crew.wait_for_facts(), crew, calibration)
+            yield RemoteContext(questions, pool.wait_for_facts(), pool, calibration)
         finally:
-            crew.dismiss()
+            pool.dismiss()
 
 
 def _hire(
     ray: Any, spec: SweepSpec, questions: QuestionSet, calibration: Calibration | None
-) -> Crew:
+) -> WorkerPool:
     n_shards = len(make_shards(questions.questions, spec.shard_size))
     n_gpus = 0 if spec.device == "cpu" else spec.gpus_per_worker
-    plan = plan_crew(ray_cluster.nodes(ray), spec.workers, n_gpus, n_shards)
+    plan = plan_workers(ray_cluster.nodes(ray), spec.workers, n_gpus, n_shards)
     logger.info(
         "%d Ray workers with %d GPUs and %d CPUs each, for %d shards",
         plan.n_workers,
@@ -59,10 +61,10 @@ def _hire(
     actor = ray.remote(Worker).options(**options)
     shared = ray.put(questions), os.getcwd(), ray.put(calibration)
     arguments = (worker_spec(spec, plan), *shared)
-    return Crew(ray, lambda: actor.remote(*arguments), plan.n_workers)
+    return WorkerPool(ray, lambda: actor.remote(*arguments), plan.n_workers)
 
 
-def worker_spec(spec: SweepSpec, plan: CrewPlan) -> SweepSpec:
+def worker_spec(spec: SweepSpec, plan: WorkerPlan) -> SweepSpec:
     """What a worker opens: the GPUs that Ray shows to it are 0 and on, whichever they are."""
     if not plan.n_gpus:
         return spec.model_copy(update={"device": "cpu", "gpus": ()})

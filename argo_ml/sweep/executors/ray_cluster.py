@@ -15,7 +15,7 @@ from argo_ml.config import SweepSpec
 from argo_ml.devices import torch_memory
 from argo_ml.devices.choosing import choose_gpus
 from argo_ml.errors import ConfigError
-from argo_ml.sweep.executors.capacity import Node
+from argo_ml.sweep.executors.capacity import ClusterNode
 
 OBJECT_STORE_BYTES = 256 * 2**20
 """Shared memory of a Ray that is started here: shards and their records, a few MB each."""
@@ -59,10 +59,10 @@ def running_ray(spec: SweepSpec) -> Iterator[Any]:
         ray.shutdown()
 
 
-def nodes(ray: Any) -> list[Node]:
+def nodes(ray: Any) -> list[ClusterNode]:
     """The machines that are up."""
     resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return [Node(int(each.get("CPU", 0)), int(each.get("GPU", 0))) for each in resources]
+    return [ClusterNode(int(each.get("CPU", 0)), int(each.get("GPU", 0))) for each in resources]
 
 
 def _start(ray: Any, spec: SweepSpec) -> None:

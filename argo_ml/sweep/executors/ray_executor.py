@@ -14,17 +14,19 @@ from argo_ml.models.base import TokenCounts
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.executors.base import Executor, FinishedShard, OnProgress
 from argo_ml.sweep.executors.ray_worker import Facts
-from argo_ml.sweep.executors.worker_pool import Crew
+from argo_ml.sweep.executors.worker_pool import WorkerPool
 from argo_ml.tracking.runs import InputDataset
 
 
 class RayExecutor:
     """``times`` gets the mean over the workers, so that stages still add up to wall-clock time."""
 
-    def __init__(self, crew: Crew, cells: Sequence[Cell], payer: str, times: StageTimes) -> None:
-        self._crew = crew
+    def __init__(
+        self, pool: WorkerPool, cells: Sequence[Cell], billed_to: str, times: StageTimes
+    ) -> None:
+        self._crew = pool
         self._specs = tuple(cell.spec for cell in cells)
-        self._payer = payer
+        self._payer = billed_to
         self._times = times
 
     def run(self, shards: Sequence[Shard], on_progress: OnProgress) -> Iterator[FinishedShard]:
@@ -40,12 +42,12 @@ class RayExecutor:
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteBench:
+class RemoteContext:
     """The benches of a crew, of which all are alike; the questions are here too."""
 
     questions: QuestionSet
     facts: Facts
-    crew: Crew
+    pool: WorkerPool
     calibration: Calibration | None = None
 
     @property
@@ -54,7 +56,7 @@ class RemoteBench:
 
     @property
     def tokens(self) -> TokenCounts:
-        return self.crew.tokens
+        return self.pool.tokens
 
     @property
     def can_score(self) -> bool:
@@ -62,13 +64,13 @@ class RemoteBench:
 
     @property
     def events(self) -> Sequence[str]:
-        return self.crew.events
+        return self.pool.events
 
     def inputs(self, spec: ExperimentSpec) -> list[InputDataset]:
         return self.facts.inputs
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return self.crew.count_tokens(texts)
+        return self.pool.count_tokens(texts)
 
-    def executor(self, cells: Sequence[Cell], payer: str, times: StageTimes) -> Executor:
-        return RayExecutor(self.crew, cells, payer, times)
+    def executor(self, cells: Sequence[Cell], billed_to: str, times: StageTimes) -> Executor:
+        return RayExecutor(self.pool, cells, billed_to, times)

@@ -18,7 +18,7 @@ from argo_ml.engine.stages import StageTimes
 from argo_ml.models.base import TokenCounts
 from argo_ml.results.shard import ShardRecord
 from argo_ml.sweep.cells import Cell
-from argo_ml.sweep.context import Workbench, prepare_cells
+from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.shards import run_shard
 from argo_ml.tracking.runs import InputDataset
 
@@ -73,7 +73,7 @@ class Worker:
         self._questions = questions
         self._calibration = calibration
         self._folder = folder
-        self._bench: Workbench | None = None
+        self._bench: LocalContext | None = None
         self._cells: tuple[tuple[CellSpec, ...], Sequence[Cell]] = ((), ())
         self._n_finished = 0
         self._n_events = 0
@@ -81,39 +81,39 @@ class Worker:
         logging.getLogger("argo_ml").addHandler(self._warnings)
 
     def open(self) -> Facts:
-        """Raises `ArgoError`, as `Workbench.open` does."""
+        """Raises `ArgoError`, as `LocalContext.open` does."""
         with contextlib.suppress(OSError):
             os.chdir(self._folder)
         place = f"process {os.getpid()} on {socket.gethostname()}"
-        bench = self.bench
+        context = self.context
         return Facts(
             place=place,
             version=__version__,
-            digests=bench.digests,
-            inputs=bench.inputs(self._spec),
-            can_score=bench.can_score,
+            digests=context.digests,
+            inputs=context.inputs(self._spec),
+            can_score=context.can_score,
             warnings=self._warnings.taken(),
         )
 
     @property
-    def bench(self) -> Workbench:
+    def context(self) -> LocalContext:
         if self._bench is None:
-            self._bench = Workbench.open(
+            self._bench = LocalContext.open(
                 self._spec, questions=self._questions, calibration=self._calibration
             )
         return self._bench
 
-    def run(self, shard: Shard, specs: tuple[CellSpec, ...], payer: str) -> ShardWork:
-        """The shard through the cells of ``specs``; executed calls are ``payer``'s."""
-        bench, times = self.bench, StageTimes()
-        tokens_before = bench.tokens
+    def run(self, shard: Shard, specs: tuple[CellSpec, ...], billed_to: str) -> ShardWork:
+        """The shard through the cells of ``specs``; executed calls are ``billed_to``'s."""
+        context, times = self.context, StageTimes()
+        tokens_before = context.tokens
         self._n_finished = 0
-        engine = bench.engine(payer, times)
+        engine = context.engine(billed_to, times)
         record = run_shard(shard, self._prepared(specs), engine, self._count)
         return ShardWork(
             record=record,
             seconds=times.seconds(),
-            tokens=bench.tokens - tokens_before,
+            tokens=context.tokens - tokens_before,
             events=self._new_events(),
             warnings=self._warnings.taken(),
         )
@@ -123,11 +123,11 @@ class Worker:
         return self._n_finished
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return self.bench.count_tokens(texts)
+        return self.context.count_tokens(texts)
 
     def _new_events(self) -> tuple[str, ...]:
         """Those since the last shard, or since the model was begun to be opened."""
-        found = tuple(self.bench.events[self._n_events :])
+        found = tuple(self.context.events[self._n_events :])
         self._n_events += len(found)
         return found
 
@@ -136,7 +136,7 @@ class Worker:
 
     def _prepared(self, specs: tuple[CellSpec, ...]) -> Sequence[Cell]:
         if self._cells[0] != specs:
-            self._cells = specs, prepare_cells(specs, self.bench)
+            self._cells = specs, prepare_cells(specs, self.context)
         return self._cells[1]
 
 

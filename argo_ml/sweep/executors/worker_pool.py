@@ -35,7 +35,7 @@ class Job:
         return "opening" if self.shard is None else f"shard {self.shard.index}"
 
 
-class Crew:
+class WorkerPool:
     """``n_workers`` actors that ``hire`` makes; ``ray`` is the module, connected already.
 
     A worker that is lost is replaced, and its shard goes to the first that is free: the replacement

@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import model_servers
 import pytest
-from model_servers import RunningServer, StartServer
+from builders import model_servers
+from builders.model_servers import RunningServer, StartServer
 
 
 @pytest.fixture(autouse=True)

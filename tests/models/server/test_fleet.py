@@ -10,11 +10,11 @@ import pytest
 
 from argo_ml.config.addresses import Address
 from argo_ml.errors import ModelError
-from argo_ml.models.server.fleet import Fleet, Patience, Server
+from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
 from argo_ml.models.server.wire import RefusedError, Version
 
-Answer = Callable[[httpx2.Request], httpx2.Response]
-QUICK = Patience(timeout_s=5, max_retries=3, first_pause_s=0.001, longest_pause_s=0.002)
+ServerReply = Callable[[httpx2.Request], httpx2.Response]
+QUICK = RetryPolicy(timeout_s=5, max_retries=3, first_pause_s=0.001, longest_pause_s=0.002)
 FINE = httpx2.Response(200, json={"version": "1"})
 DOWN = httpx2.Response(503)
 
@@ -34,12 +34,12 @@ class Scripted:
         return answer
 
 
-def fleet(*answers: Answer, key: str = "", patience: Patience = QUICK) -> Fleet:
+def fleet(*answers: ServerReply, key: str = "", retry_policy: RetryPolicy = QUICK) -> Fleet:
     servers = [
         Server(Address(f"http://host{number}"), key, 5, httpx2.MockTransport(answer))
         for number, answer in enumerate(answers)
     ]
-    return Fleet(servers, patience)
+    return Fleet(servers, retry_policy)
 
 
 def ask(asked: Fleet) -> str:
@@ -84,9 +84,9 @@ def test_garbage_that_stays_is_a_refusal() -> None:
 
 
 def test_another_server_takes_over_at_once() -> None:
-    patience = Patience(first_pause_s=60, longest_pause_s=60)
+    retry_policy = RetryPolicy(first_pause_s=60, longest_pause_s=60)
     dead, alive = Scripted(httpx2.ConnectError("refused")), Scripted(FINE)
-    both = fleet(dead, alive, patience=patience)
+    both = fleet(dead, alive, retry_policy=retry_policy)
     for _ in range(5):
         assert ask(both) == "1"
     assert (dead.n_asked, alive.n_asked) == (1, 5)

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import model_servers
 import pytest
-from model_servers import RunningServer, StartServer, open_model
-from places import free_port
+from builders import model_servers
+from builders.model_servers import RunningServer, StartServer, open_model
+from builders.places import free_port
 
 from argo_ml.config import ExperimentSpec
 from argo_ml.errors import ConfigError, ModelError

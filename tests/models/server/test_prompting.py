@@ -7,7 +7,7 @@ import httpx2
 
 from argo_ml.config.addresses import Address
 from argo_ml.models.base import Prompt
-from argo_ml.models.server.fleet import Fleet, Patience, Server
+from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
 from argo_ml.models.server.prompting import (
     GREEDY,
     ByChat,
@@ -27,7 +27,7 @@ class Fake:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         transport = httpx2.MockTransport(self._answer)
         server = Server(Address("http://host"), "", 5, transport)
-        self.fleet = Fleet([server], Patience(max_retries=0))
+        self.fleet = Fleet([server], RetryPolicy(max_retries=0))
 
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
         path, body = request.url.path, json.loads(request.content)

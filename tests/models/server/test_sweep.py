@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import small_study
 import yaml
+from builders import small_study
+from builders.model_servers import RunningServer, StartServer
 from mlflow import MlflowClient
-from model_servers import RunningServer, StartServer
 
 from argo_ml.config import SweepSpec, build
 from argo_ml.errors import ModelError

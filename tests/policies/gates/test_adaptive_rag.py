@@ -7,7 +7,7 @@ from argo_ml.calibration.fitted_models import LinearModel
 from argo_ml.calibration.record import CalibrationQuestion, Projection
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
-from argo_ml.policies.base import Decision, Look, State
+from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.gates import adaptive_rag
 from argo_ml.policies.gates.adaptive_rag import AdaptiveRag, Complexity, silver_label
 from argo_ml.policies.gates.learned import ClassModel
@@ -75,7 +75,7 @@ def test_retrieves_as_often_as_its_class_asks_for() -> None:
 
 
 def test_looks_at_the_embedding_alone() -> None:
-    assert always(Complexity.MULTI).looks(STATE) == {Look.VECTOR}
+    assert always(Complexity.MULTI).required_probes(STATE) == {Probe.VECTOR}
 
 
 def test_many_retrievals_are_those_that_were_explored() -> None:

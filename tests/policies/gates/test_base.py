@@ -10,12 +10,12 @@ from argo_ml.calibration.record import CalibrationQuestion
 from argo_ml.errors import ConfigError
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
-from argo_ml.policies.base import Decision, Look, State
+from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.gates.base import (
     Gate,
-    Reading,
+    SignalReading,
     choose_threshold,
-    extra_looks,
+    extra_probes,
     make_gate,
     root_confidences,
 )
@@ -31,14 +31,14 @@ RETRIEVED = Step("sub-question", Action.RETRIEVE, "sub-answer", 0.25, cost=0.1)
 class Words:
     """Scores a question by the number of its words."""
 
-    look: Look = Look.DRAFT
+    look: Probe = Probe.DRAFT
 
-    def looks(self, question: Question) -> frozenset[Look]:
+    def required_probes(self, question: Question) -> frozenset[Probe]:
         return frozenset({self.look})
 
-    def read(self, state: State) -> Reading:
+    def read(self, state: State) -> SignalReading:
         n_words = len(state.question.text.split())
-        return Reading(float(n_words), confidence=0.4, gain=0.1)
+        return SignalReading(float(n_words), confidence=0.4, gain=0.1)
 
 
 def question(n_words: int, none: bool, retrieve: bool) -> CalibrationQuestion:
@@ -73,8 +73,8 @@ def test_answers_below_the_threshold_and_says_what_it_expects() -> None:
 
 def test_stops_after_its_retrieval_without_looking_again() -> None:
     gate, state = Gate(Words(), -math.inf), State(QUESTION, steps=(RETRIEVED,))
-    assert gate.looks(State(QUESTION)) == {Look.DRAFT}
-    assert gate.looks(state) == set()
+    assert gate.required_probes(State(QUESTION)) == {Probe.DRAFT}
+    assert gate.required_probes(state) == set()
     assert gate.decide(state, RNG) == Decision(Action.STOP, StopReason.POLICY)
 
 
@@ -99,10 +99,10 @@ def test_scores_of_models_that_have_not_seen_the_questions_take_the_place_of_its
 
 def test_an_answer_that_was_looked_at_costs_where_the_gate_retrieves() -> None:
     probing = context(0.7, probe_cost=0.4)
-    assert extra_looks(probing, Words(Look.ANSWER)) == 0.4
-    assert make_gate(probing, Words(Look.ANSWER)).threshold == math.inf
-    assert extra_looks(probing, Words(Look.DRAFT)) == 0.0
-    assert make_gate(probing, Words(Look.DRAFT)).threshold == 2.5
+    assert extra_probes(probing, Words(Probe.ANSWER)) == 0.4
+    assert make_gate(probing, Words(Probe.ANSWER)).threshold == math.inf
+    assert extra_probes(probing, Words(Probe.DRAFT)) == 0.0
+    assert make_gate(probing, Words(Probe.DRAFT)).threshold == 2.5
 
 
 def test_questions_without_the_outcomes_are_left_out() -> None:

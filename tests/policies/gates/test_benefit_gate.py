@@ -5,7 +5,7 @@ import pytest
 from argo_ml.calibration.record import CalibrationQuestion
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
-from argo_ml.policies.base import Look
+from argo_ml.policies.base import Probe
 from argo_ml.policies.gates import benefit_gate
 from argo_ml.policies.gates.benefit_gate import expected_utility, utility
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
@@ -35,7 +35,7 @@ def test_retrieves_where_it_has_learned_that_retrieval_helps() -> None:
     harmed = [question(0.9 + 0.005 * n, none=True, retrieve=False) for n in range(10)]
     calibration = recorded_calibration([*helped, *harmed])
     gate = benefit_gate(PolicyContext(SOLUTION, calibration=calibration))
-    assert gate.looks(helped[0].state()) == {Look.ANSWER, Look.VECTOR}
+    assert gate.required_probes(helped[0].state()) == {Probe.ANSWER, Probe.VECTOR}
     for each, action in [*((each, Action.RETRIEVE) for each in helped), (harmed[9], Action.STOP)]:
         decision = gate.decide(each.state(), random.Random(0))
         assert decision.action is action

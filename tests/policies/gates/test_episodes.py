@@ -60,7 +60,7 @@ def looked_up(requests: Sequence[Request]) -> list[Retrieval]:
 def test_an_answer_that_a_gate_looked_at_and_kept_costs_nothing_extra() -> None:
     outcome, requests = played(Gate(Entropy(), NEVER), CHOICES)
     assert [type(request) for request in requests] == [Scoring]
-    assert (outcome.usage.looks, outcome.usage.synthesizer_calls) == (0, 1)
+    assert (outcome.usage.probing_calls, outcome.usage.synthesizer_calls) == (0, 1)
 
 
 def test_an_answer_that_was_given_up_for_a_retrieval_is_a_probe() -> None:

@@ -7,7 +7,7 @@ import pytest
 from argo_ml.errors import ConfigError
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
-from argo_ml.policies.base import Decision, Draft, Look, Sights, State
+from argo_ml.policies.base import Decision, Draft, Observations, Probe, State
 from argo_ml.policies.gates import flare
 from argo_ml.policies.gates.flare import Flare, masked
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
@@ -25,7 +25,7 @@ def sentence(*tokens: tuple[str, float]) -> Draft:
 
 
 def tentative(*tokens: tuple[str, float]) -> State:
-    return State(QUESTION, sights=Sights(tentative=sentence(*tokens)))
+    return State(QUESTION, observations=Observations(tentative=sentence(*tokens)))
 
 
 IN_PARIS = (("It", 0.9), (" is", 0.75), (" in", 0.5), (" Par", 0.3), ("is", 0.99), (".", 0.8))
@@ -33,7 +33,7 @@ IN_PARIS = (("It", 0.9), (" is", 0.75), (" in", 0.5), (" Par", 0.3), ("is", 0.99
 
 def test_looks_at_the_next_sentence_before_every_step() -> None:
     for state in (State(QUESTION), State(QUESTION, steps=(STEP, STEP))):
-        assert Flare(0.5).looks(state) == {Look.TENTATIVE}
+        assert Flare(0.5).required_probes(state) == {Probe.TENTATIVE}
 
 
 def test_retrieves_where_the_least_probable_token_is_not_above_theta() -> None:

@@ -9,7 +9,7 @@ from argo_ml.calibration.record import CalibrationQuestion
 from argo_ml.errors import ConfigError
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
-from argo_ml.policies.base import Decision, Look, State
+from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.gates import graded
 from argo_ml.policies.gates.graded import Graded
 from argo_ml.policies.gates.grades import Grades, Trials
@@ -109,7 +109,7 @@ def test_questions_that_were_not_tried_count_for_the_budget_alone() -> None:
 def test_stops_after_its_retrieval_without_looking_again() -> None:
     policy = Graded(CALIBRATION, Grades(0.25, 0.375))
     state = replace(QUESTIONS[3].state(), steps=(STEP,))
-    assert policy.looks(state) == set()
+    assert policy.required_probes(state) == set()
     assert policy.decide(State(state.question, steps=(STEP,)), RNG) == Decision(
         Action.STOP, StopReason.POLICY
     )
@@ -118,7 +118,7 @@ def test_stops_after_its_retrieval_without_looking_again() -> None:
 def test_abstains_from_an_answer_that_is_still_unsure() -> None:
     policy = Graded(CALIBRATION, Grades(0.25, 0.375), abstain_below=0.6)
     state = replace(QUESTIONS[3].state(), steps=(STEP,))
-    assert policy.looks(state) == {Look.ANSWER, Look.VECTOR}
+    assert policy.required_probes(state) == {Probe.ANSWER, Probe.VECTOR}
     assert policy.decide(state, RNG) == Decision(
         Action.STOP, StopReason.ABSTAIN, expected=Expectation(confidence=0.5)
     )

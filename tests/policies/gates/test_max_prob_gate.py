@@ -5,7 +5,7 @@ import pytest
 from argo_ml.calibration.node import Node
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
-from argo_ml.policies.base import Decision, Look, State
+from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.gates import max_prob_gate
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
 from argo_ml.types import Action, Expectation
@@ -17,7 +17,7 @@ CHEAP = solve(MDPSpec(retrieval_cost=0.1))
 
 def test_score_is_the_probability_that_the_answer_is_wrong() -> None:
     gate = max_prob_gate(PolicyContext(CHEAP, calibration=recorded_calibration([SURE, UNSURE])))
-    assert gate.looks(UNSURE.state()) == {Look.ANSWER, Look.VECTOR}
+    assert gate.required_probes(UNSURE.state()) == {Probe.ANSWER, Probe.VECTOR}
     assert gate.score(SURE.state()) == 0.25
     decision = gate.decide(UNSURE.state(), random.Random(0))
     assert decision == Decision(Action.RETRIEVE, expected=Expectation(confidence=0.5, score=0.5))

@@ -5,7 +5,7 @@ import pytest
 
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
-from argo_ml.policies.base import Look, State
+from argo_ml.policies.base import Probe, State
 from argo_ml.policies.gates import question_only
 from argo_ml.policies.gates.questions import QUESTION_FEATURES, question_features
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
@@ -42,7 +42,7 @@ def test_needs_no_call_of_the_model() -> None:
         for n in range(10)
     ]
     gate = question_only(PolicyContext(SOLUTION, calibration=recorded_calibration([*easy, *hard])))
-    assert gate.looks(easy[0].state()) == {Look.VECTOR}
+    assert gate.required_probes(easy[0].state()) == {Probe.VECTOR}
     for question, action in ((easy[0], Action.STOP), (hard[0], Action.RETRIEVE)):
         alone = State(question.state().question)
         assert gate.decide(alone, random.Random(0)).action is action

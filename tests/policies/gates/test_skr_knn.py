@@ -3,7 +3,7 @@ import pytest
 from argo_ml.calibration.record import CalibrationQuestion
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
-from argo_ml.policies.base import Look, Sights, State
+from argo_ml.policies.base import Observations, Probe, State
 from argo_ml.policies.gates import skr_knn
 from argo_ml.policies.gates.skr_knn import Neighbors, cosines, unit_rows
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
@@ -17,7 +17,7 @@ EAST, NORTH, NORTH_EAST = (1.0, 0.0), (0.0, 3.0), (2.0, 2.0)
 
 
 def at(*vector: float) -> State:
-    return State(Question(id="q", text="What?"), sights=Sights(vector=vector))
+    return State(Question(id="q", text="What?"), observations=Observations(vector=vector))
 
 
 def question(outcomes: dict[str, bool], *vector: float) -> CalibrationQuestion:
@@ -32,7 +32,7 @@ def test_nearness_is_the_cosine_whatever_the_lengths() -> None:
 
 def test_score_is_the_share_of_the_nearest_that_retrieval_helped() -> None:
     signal = Neighbors((EAST, NORTH, NORTH_EAST), (True, False, True), n_neighbors=2)
-    assert signal.looks(Question(id="q", text="What?")) == {Look.VECTOR}
+    assert signal.required_probes(Question(id="q", text="What?")) == {Probe.VECTOR}
     assert signal.read(at(5.0, 1.0)).score == 1.0
     assert signal.read(at(1.0, 5.0)).score == 0.5
 

@@ -7,7 +7,7 @@ import pytest
 from argo_ml.errors import ConfigError
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
-from argo_ml.policies.base import Look, State
+from argo_ml.policies.base import Probe, State
 from argo_ml.policies.gates import entropy_gate, margin_gate, variance_gate
 from argo_ml.policies.gates.base import Gate, Signal
 from argo_ml.policies.gates.entropy_gate import Entropy
@@ -41,11 +41,11 @@ def drafted(*tokens: tuple[str, float, float, float]) -> State:
 
 @pytest.mark.parametrize(
     ("signal", "look"),
-    [(Entropy(), Look.DRAFT), (Closeness(), Look.DRAFT), (Disagreement(), Look.SAMPLES)],
+    [(Entropy(), Probe.DRAFT), (Closeness(), Probe.DRAFT), (Disagreement(), Probe.SAMPLES)],
 )
-def test_drafts_are_for_questions_without_choices_alone(signal: Signal, look: Look) -> None:
-    assert signal.looks(OPEN) == {look}
-    assert signal.looks(CHOICES) == {Look.ANSWER}
+def test_drafts_are_for_questions_without_choices_alone(signal: Signal, look: Probe) -> None:
+    assert signal.required_probes(OPEN) == {look}
+    assert signal.required_probes(CHOICES) == {Probe.ANSWER}
 
 
 def test_entropy_is_the_mean_over_the_draft_s_tokens() -> None:

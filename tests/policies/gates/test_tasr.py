@@ -10,7 +10,7 @@ from argo_ml.calibration.record import Calibration
 from argo_ml.errors import ConfigError
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
-from argo_ml.policies.base import AnswerNow, Decision, Look, Sights, State
+from argo_ml.policies.base import AnswerNow, Decision, Observations, Probe, State
 from argo_ml.policies.gates import tasr
 from argo_ml.policies.gates.tasr import (
     Round,
@@ -36,7 +36,7 @@ def answered(*firsts: float) -> State:
         AnswerNow(Answer("a" if p > 0.5 else "b", int(p <= 0.5)), (p, 1.0 - p)) for p in firsts
     )
     steps = (STEP,) * (len(firsts) - 1)
-    return State(QUESTION, steps=steps, sights=Sights(answers=answers))
+    return State(QUESTION, steps=steps, observations=Observations(answers=answers))
 
 
 def stops(policy: Tasr, *firsts: float) -> bool:
@@ -69,7 +69,7 @@ def explored() -> Calibration:
 
 
 def test_looks_at_the_answer_at_every_step() -> None:
-    assert Tasr(POINTS, 0.25, 5).looks(answered(0.9, 0.9)) == {Look.ANSWER}
+    assert Tasr(POINTS, 0.25, 5).required_probes(answered(0.9, 0.9)) == {Probe.ANSWER}
 
 
 def test_stops_where_the_answer_repeats_itself_and_is_sure_enough() -> None:

@@ -1,0 +1,198 @@
+"""The command line as a user meets it: what works, and what bad input gets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import mlflow
+import pytest
+from builders.places import free_port
+from mlflow import MlflowClient
+
+from argo_ml.cli.commands import cli, execute
+from argo_ml.tracking.runs import ERROR
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def closed_port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> str:
+    path = tmp_path / "script.json"
+    path.write_text(json.dumps({"default": "hash"}))
+    return f"scripted:{path}"
+
+
+def failure(capsys: Captured, *arguments: str) -> tuple[int, str]:
+    """Exit code and the one line that a failing command leaves on stderr."""
+    code = execute(arguments)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    assert len(lines) == 1, lines
+    return code, lines[0]
+
+
+def test_help_lists_every_command(capsys: Captured) -> None:
+    assert execute(["--help"]) == 0
+
+    out = capsys.readouterr().out
+    assert [name for name in cli.commands if name not in out] == []
+
+
+def test_every_option_has_a_help_text() -> None:
+    import click
+
+    commands = [*cli.commands.values(), *cli.commands["cache"].commands.values()]  # type: ignore[attr-defined]
+    options = [
+        option
+        for command in commands
+        for option in command.params
+        if isinstance(option, click.Option)
+    ]
+    assert len(options) > 100
+    assert [option.name for option in options if not option.help] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--strategies", "agro"], ["'agro'", "did you mean 'argo'"]),
+        (["--mode", "huge"], ["mode=huge", "small"]),
+        (["--dataset", "mmlu"], ["dataset=mmlu", "atlas"]),
+        (["--model", "qwen9"], ["qwen9", "smollm2-135m"]),
+        (["--sede", "3"], ["'sede'", "did you mean 'seed'"]),
+        (["--seed", "many"], ["seed=many", "integer"]),
+        (["--retrieval_costs", "0.1,-0.2"], ["retrieval_costs", "-0.2", "greater than 0"]),
+        (["--retrieval_costs", "0"], ["retrieval_costs", "greater than 0"]),
+        (["--p_s", "0"], ["p_s=0", "greater than 0"]),
+        (["--p_s", "1.2"], ["p_s=1.2", "less than or equal to 1"]),
+        (["--resume", "0123"], ["0123"]),
+    ],
+)
+def test_bad_value_is_named_with_what_would_work(
+    arguments: list[str], parts: list[str], capsys: Captured, tracking_uri: str, cache_dir: Path
+) -> None:
+    where = ["--tracking_uri", tracking_uri, "--cache_dir", str(cache_dir)]
+
+    code, line = failure(capsys, "sweep", *where, *arguments)
+
+    assert code == 1
+    assert [part for part in parts if part not in line] == []
+
+
+def test_folder_without_documents_is_refused(
+    capsys: Captured, tracking_uri: str, cache_dir: Path, tmp_path: Path, script: str
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    common = ["--tracking_uri", tracking_uri, "--cache_dir", str(cache_dir), "--model", script]
+
+    code, line = failure(capsys, "sweep", *common, "--documents", str(empty))
+
+    assert code == 1
+    assert f"documents={empty}: empty" in line
+    [run] = MlflowClient(tracking_uri).search_runs(["1"])
+    assert run.info.status == "FAILED"
+    assert f"documents={empty}: empty" in run.data.tags[ERROR]
+
+
+def test_questions_without_a_usable_line_are_refused(
+    capsys: Captured, tracking_uri: str, cache_dir: Path, tmp_path: Path, script: str
+) -> None:
+    questions, documents = tmp_path / "questions.jsonl", tmp_path / "documents"
+    questions.write_text('{"id": "1"}\nnot json\n')
+    documents.mkdir()
+    (documents / "a.txt").write_text("Lima is the capital of Peru.")
+    common = ["--tracking_uri", tracking_uri, "--cache_dir", str(cache_dir), "--model", script]
+    sources = ["--dataset", "jsonl", "--questions", str(questions), "--documents", str(documents)]
+
+    code, line = failure(capsys, "sweep", *common, *sources)
+
+    assert code == 1
+    assert str(questions) in line
+
+
+def test_unreachable_tracking_server_is_named(
+    capsys: Captured, closed_port: int, cache_dir: Path
+) -> None:
+    uri = f"http://127.0.0.1:{closed_port}"
+
+    code, line = failure(capsys, "sweep", "--tracking_uri", uri, "--cache_dir", str(cache_dir))
+
+    assert code == 1
+    assert uri in line
+
+
+def test_unreachable_chroma_server_is_named(
+    capsys: Captured, closed_port: int, tracking_uri: str, cache_dir: Path, script: str
+) -> None:
+    url = f"http://127.0.0.1:{closed_port}"
+    common = ["--tracking_uri", tracking_uri, "--cache_dir", str(cache_dir), "--model", script]
+
+    code, line = failure(capsys, "sweep", *common, "--chroma_url", url)
+
+    assert code == 1
+    assert url in line
+
+
+def test_error_is_kept_on_the_run_that_mlflow_opened(
+    capsys: Captured, tracking_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = MlflowClient(tracking_uri)
+    opened = client.create_run("0").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", opened)
+    # As `mlflow run` hands it to a process of its own; earlier tests have set one in this process.
+    mlflow.set_tracking_uri(tracking_uri)
+
+    code, line = failure(capsys, "sweep", "--mode", "huge")
+
+    run = client.get_run(opened)
+    assert code == 1
+    assert run.info.status == "FAILED"
+    assert line == f"error: {run.data.tags[ERROR]}"
+
+
+def test_question_can_be_asked_without_an_option(
+    capsys: Captured, cache_dir: Path, tmp_path: Path, script: str
+) -> None:
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "a.txt").write_text("Lima is the capital of Peru.")
+    options = ["--cache_dir", str(cache_dir), "--model", script, "--max_steps", "1"]
+    options += ["--retrieval_cost", "0.02"]
+
+    code = execute(
+        ["answer", "Capital of Peru?", *options, "--documents", str(tmp_path / "documents")]
+    )
+
+    out = capsys.readouterr().out
+    assert code == 0
+    assert "Question  Capital of Peru?" in out
+    assert "Step 1" in out
+    assert "Lima is the capital of Peru." in out
+
+
+def test_question_is_needed(capsys: Captured) -> None:
+    code, line = failure(capsys, "answer")
+
+    assert code == 1
+    assert "question is empty" in line
+
+
+def test_cache_of_nobody_is_empty(capsys: Captured, cache_dir: Path) -> None:
+    assert execute(["cache", "stats", "--cache_dir", str(cache_dir)]) == 0
+    assert "0 calls (empty)" in capsys.readouterr().out
+
+
+def test_traceback_is_shown_on_request(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARGO_ML_DEBUG", "1")
+
+    code = execute(["sweep", "--mode", "huge"])
+
+    err = capsys.readouterr().err
+    assert code == 1
+    assert "Traceback" in err
+    assert "error: mode=huge" in err

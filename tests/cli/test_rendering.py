@@ -1,0 +1,406 @@
+from __future__ import annotations
+
+import io
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from builders import hand_made_sweep, result_builders
+from rich.console import Console
+
+from argo_ml.cli import rendering
+from argo_ml.cli.rendering.progress import LineReport, TimeLeft
+from argo_ml.config import CellSpec, SweepSpec
+from argo_ml.corpus import Corpus, RejectedFile
+from argo_ml.doctor import Check, Status
+from argo_ml.progress import MODEL_SECONDS
+from argo_ml.state import Outcome
+from argo_ml.sweep.answer import Answered
+from argo_ml.tracking.location import RunLocation
+from argo_ml.types import Action, Answer, Evidence, Passage, Question, Step, StopReason, Usage
+from argo_ml.verification.verify import Verdict
+
+PLACE = RunLocation("sqlite:///mlflow.db", "1", "argo_ml", "r1")
+Captured = pytest.CaptureFixture[str]
+
+
+@dataclass
+class Clock:
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def report_lines(clock: Clock) -> tuple[LineReport, io.StringIO]:
+    out = io.StringIO()
+    return LineReport(Console(file=out, width=100), clock=clock), out
+
+
+def test_wide_sweep_is_shown_whole_in_a_pipe(capsys: Captured) -> None:
+    results = result_builders.results(SweepSpec(mode="full", n_questions=3))
+
+    rendering.print_results(results, PLACE)
+
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line for line in lines if " [0." in line or " [1." in line]
+    assert len(rows) == 40
+    assert max(len(line) for line in rows) <= 100
+    assert not any("…" in line for line in lines)
+    assert sum("always_retrieve" in line for line in rows) == 10
+
+
+def test_long_strategy_names_are_wrapped_not_cut(capsys: Captured) -> None:
+    results = result_builders.results(SweepSpec(n_questions=2, n_prices=1, strategies="random"))
+    name = "a_strategy_whose_name_goes_on_and_on_for_sixty_characters_xyz"
+    cell = results.cells[0].model_copy(update={"strategy": name})
+
+    rendering.print_results(results.model_copy(update={"cells": (cell,)}), PLACE)
+
+    shown = capsys.readouterr().out.replace("\n", "").replace(" ", "")
+    assert "…" not in shown
+    assert "xyz" in shown
+
+
+def test_result_table_holds_the_numbers(capsys: Captured) -> None:
+    spec = SweepSpec(n_questions=4, strategies="always_retrieve,always_reason", n_prices=1)
+    results = result_builders.results(spec)
+    accuracy = results.cells[0].metrics["accuracy"]
+
+    rendering.print_results(results, PLACE)
+
+    out = capsys.readouterr().out
+    first = next(line for line in out.splitlines() if "always_retrieve" in line).split()
+    assert first[:3] == ["0.02", "always_retrieve", f"{accuracy:.3f}"]
+    assert "4.00" in first and first[-1] == "4/32"
+    assert "accuracy without a model: majority position 0.300, longest choice 0.350" in out
+    assert "language-model calls: 8 paid of 136 needed" in out
+    assert "run r1 in experiment 'argo_ml'" in out
+    assert "mlflow ui --backend-store-uri sqlite:///mlflow.db" in out
+    assert "http://127.0.0.1:5000/#/experiments/1/runs/r1" in out
+
+
+def test_best_utility_of_a_price_is_marked(capsys: Captured) -> None:
+    spec = SweepSpec(n_questions=4, strategies="always_retrieve,always_reason", n_prices=1)
+    results = result_builders.results(spec)
+    best = max(results.cells, key=lambda cell: cell.metrics["utility"])
+
+    rendering.print_results(results, PLACE)
+
+    marked = [line for line in capsys.readouterr().out.splitlines() if "*" in line and "/" in line]
+    assert len(marked) == 1
+    assert best.strategy in marked[0]
+
+
+def test_strategy_that_knows_the_answers_is_never_marked_best(capsys: Captured) -> None:
+    cells = [
+        hand_made_sweep.cell("oracle", 0.1, "1111"),
+        hand_made_sweep.cell("never", 0.1, "1100"),
+        hand_made_sweep.cell("single", 0.1, "1110", ["retrieve"]),
+    ]
+
+    rendering.print_results(hand_made_sweep.results(*cells), PLACE)
+
+    shown = [line for line in capsys.readouterr().out.splitlines() if " [0." in line]
+    assert ["*" in line for line in shown] == [False, False, True]
+    assert "oracle" in shown[0] and "1.000" in shown[0]
+
+
+def test_oracle_beside_one_strategy_leaves_no_best(capsys: Captured) -> None:
+    cells = hand_made_sweep.cell("oracle", 0.1, "11"), hand_made_sweep.cell("never", 0.1, "10")
+
+    rendering.print_results(hand_made_sweep.results(*cells), PLACE)
+
+    shown = [line for line in capsys.readouterr().out.splitlines() if " [0." in line]
+    assert ["*" in line for line in shown] == [False, False]
+
+
+def test_degenerate_gate_is_marked(capsys: Captured) -> None:
+    cells = [
+        hand_made_sweep.cell("variance_gate", 0.123, "1100"),
+        hand_made_sweep.cell("entropy_gate", 0.123, "1100", [["retrieve"], [], [], []]),
+    ]
+
+    rendering.print_results(hand_made_sweep.results(*cells), PLACE)
+
+    lines = capsys.readouterr().out.splitlines()
+    [at] = [index for index, line in enumerate(lines) if line.strip() == "degenerate"]
+    assert "variance_gate" in lines[at - 1] and "[0.15, 0.85]" in lines[at - 1]
+    assert "entropy_gate" in lines[at + 1]
+
+
+def test_answer_of_the_evaluation_stands_under_the_table(capsys: Captured) -> None:
+    results = hand_made_sweep.results(hand_made_sweep.cell("never", 0.1, "10"))
+
+    rendering.print_results(results, PLACE, answer="Not shown: it is +0.001.")
+
+    lines = capsys.readouterr().out.splitlines()
+    at = lines.index("Not shown: it is +0.001.")
+    assert "never" in "".join(lines[:at])
+    assert lines[at + 1].startswith("accuracy without a model")
+
+
+def test_unparsed_answers_are_told(capsys: Captured) -> None:
+    results = result_builders.results(SweepSpec(n_questions=2, n_prices=1, strategies="random"))
+    rows = [row.model_copy(update={"parsed": False}) for row in results.cells[0].questions]
+    cell = results.cells[0].model_copy(update={"questions": tuple(rows)})
+
+    rendering.print_results(results.model_copy(update={"cells": (cell,)}), PLACE)
+
+    assert "2 of 2 answers could not be read and count as wrong" in capsys.readouterr().out
+
+
+def test_progress_without_a_terminal_is_at_most_a_line_per_tenth() -> None:
+    report, out = report_lines(Clock())
+
+    for n_finished in range(0, 201):
+        report("episodes", n_finished, 200)
+
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 10
+    assert lines[0].startswith("episodes 20/200 (10%)")
+    assert lines[-1] == "episodes 200/200 (100%)"
+
+
+def test_slow_progress_is_told_every_half_minute() -> None:
+    clock = Clock()
+    report, out = report_lines(clock)
+
+    for second in range(0, 100, 10):
+        clock.now = float(second)
+        report("episodes", second // 10, 1000)
+
+    assert [line.split()[1] for line in out.getvalue().splitlines()] == [
+        "3/1000",
+        "6/1000",
+        "9/1000",
+    ]
+
+
+def test_a_long_beginning_is_told_as_well() -> None:
+    clock = Clock()
+    report, out = report_lines(clock)
+
+    for second in (0, 20, 40):
+        clock.now = float(second)
+        report("episodes", 0, 200)
+
+    assert out.getvalue() == "episodes 0/200 (0%)\n"
+
+
+def test_time_left_follows_the_speed() -> None:
+    clock = Clock()
+    report, out = report_lines(clock)
+
+    for n_finished in (0, 10, 20, 30):
+        report("episodes", n_finished, 100)
+        clock.now += 10.0
+
+    assert out.getvalue().splitlines()[-1] == "episodes 30/100 (30%), 1 min 10 s left"
+
+
+def test_after_the_first_tenth_the_time_left_is_right_within_a_fifth() -> None:
+    seconds = [95.0, 118.0, 88.0, 105.0, 92.0, 101.0, 99.0, 108.0, 97.0, 90.0]
+    clock = Clock()
+    time_left = TimeLeft(clock)
+    time_left.update(40, 440)
+
+    for n_shards, taken in enumerate(seconds, start=1):
+        clock.now += taken
+        time_estimate = time_left.update(40 + 40 * n_shards, 440)
+        assert time_estimate == pytest.approx(sum(seconds[n_shards:]), rel=0.2)
+
+
+def test_episodes_that_end_together_are_timed_by_what_the_model_was_foretold_to_take() -> None:
+    clock = Clock()
+    report, out = report_lines(clock)
+
+    for second in range(0, 100, 10):
+        clock.now = float(second)
+        report(MODEL_SECONDS, second, 110)
+        report("episodes", 20 * (second >= 80), 200)
+
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "episodes 0/200 (0%), 1 min 20 s left"
+    assert lines[-1] == "episodes 20/200 (10%), 30 s left"
+    assert MODEL_SECONDS not in out.getvalue()
+
+
+def test_nothing_is_told_twice() -> None:
+    report, out = report_lines(Clock())
+
+    report("episodes", 10, 10)
+    report("episodes", 10, 10)
+
+    assert out.getvalue() == "episodes 10/10 (100%)\n"
+
+
+def test_a_count_that_begins_again_has_lines_and_a_time_left_of_its_own() -> None:
+    clock = Clock()
+    report, out = report_lines(clock)
+    for n_finished in (0, 50, 100):
+        report("episodes", n_finished, 100)
+        clock.now += 100.0
+    report("episodes", 0, 100)
+    clock.now += 10.0
+    report("episodes", 10, 100)
+    lines = out.getvalue().splitlines()
+    assert lines[-1] == "episodes 10/100 (10%), 1 min 30 s left"
+
+
+def test_each_unit_has_lines_of_its_own() -> None:
+    report, out = report_lines(Clock())
+
+    report("passages", 8, 8)
+    report("episodes", 2, 4)
+
+    assert out.getvalue().splitlines()[0] == "passages 8/8 (100%)"
+    assert out.getvalue().splitlines()[1].startswith("episodes 2/4 (50%)")
+
+
+def test_progress_goes_to_stderr(capsys: Captured) -> None:
+    with rendering.progress() as report:
+        report("episodes", 5, 5)
+
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "episodes 5/5 (100%)\n"
+
+
+def test_bar_on_a_terminal_starts_at_the_first_report(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+
+    with rendering.progress() as report:
+        before = capsys.readouterr().err
+        report("episodes", 1, 4)
+        report("episodes", 4, 4)
+
+    assert before == ""
+    assert "4/4" in capsys.readouterr().err
+
+
+def test_loggers_keep_their_stream_after_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    streams = [getattr(handler, "stream", None) for handler in logging.getLogger().handlers]
+
+    with rendering.progress() as report:
+        report("episodes", 1, 2)
+
+    after = [getattr(handler, "stream", None) for handler in logging.getLogger().handlers]
+    assert after == streams
+
+
+def test_check_says_what_to_do(capsys: Captured) -> None:
+    rendering.print_check(Check("disk", Status.WARNING, "1.5 GB free at /x", "free some space"))
+
+    assert capsys.readouterr().out == (
+        "warning  disk: 1.5 GB free at /x\n         -> free some space\n"
+    )
+
+
+def test_check_that_is_fine_is_one_line(capsys: Captured) -> None:
+    rendering.print_check(Check("Python", Status.OK, "3.11.7"))
+
+    assert capsys.readouterr().out == "ok       Python: 3.11.7\n"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "line"),
+    [
+        (Verdict("cells", True, "20 cells"), "ok       cells: 20 cells\n"),
+        (Verdict("cells", False, "[x] is FAILED"), "failed   cells: [x] is FAILED\n"),
+        (Verdict("argo best", False, "-0.1", True), "finding  argo best: no: -0.1\n"),
+        (Verdict("argo best", True, "+0.1", True), "finding  argo best: yes: +0.1\n"),
+    ],
+)
+def test_verdict_is_one_line(verdict: Verdict, line: str, capsys: Captured) -> None:
+    rendering.print_verdict(verdict)
+
+    assert capsys.readouterr().out == line
+
+
+def corpus(**changes: Any) -> Corpus:
+    values: dict[str, Any] = {
+        "retriever": None,
+        "digest": "d1",
+        "source": "docs",
+        "n_passages": 12,
+        "collection": "argo-d1",
+        "was_built": True,
+    }
+    return Corpus(**{**values, **changes})
+
+
+def test_corpus_names_what_could_not_be_read(capsys: Captured) -> None:
+    rendering.print_corpus(corpus(rejected=(RejectedFile("a.pdf", "encrypted"),)))
+
+    assert capsys.readouterr().out == (
+        "index built: 12 passages of docs\n"
+        "collection argo-d1, digest d1\n"
+        "not read: a.pdf: encrypted\n"
+    )
+
+
+def test_index_that_was_there_is_found(capsys: Captured) -> None:
+    rendering.print_corpus(corpus(was_built=False))
+
+    assert capsys.readouterr().out.startswith("index found: 12 passages of docs\n")
+
+
+def answered(**changes: Any) -> Answered:
+    peru = Passage("p1", "Lima is the capital of Peru. " * 20, "Peru [country]")
+    steps = (
+        Step("Capital?", Action.RETRIEVE, "Lima.", 0.25, 0.11, evidence=(Evidence(peru, 0.8123),)),
+        Step("Capital?", Action.RETRIEVE, "", 0.25, 0.11, succeeded=False, fallback=True),
+        Step("Why?", Action.REASON, "Because [of] it.", 0.33, 0.02),
+    )
+    values: dict[str, Any] = {
+        "question_id": "asked",
+        "answer": Answer("Lima", 0, scores=(-0.2, -1.5)),
+        "steps": steps,
+        "stop_reason": StopReason.LIMIT,
+        "progress": 0.33,
+        "usage": Usage(2, 1, 1, 1, 500, 60, 3.25),
+    }
+    question = Question("asked", "What is the capital of Peru?", choices=("Lima", "Quito"))
+    table = result_builders.policy_table(CellSpec(retrieval_cost=0.11))
+    return Answered(question, "argo", Outcome(**{**values, **changes}), table)
+
+
+def test_trajectory_is_shown_step_by_step(capsys: Captured) -> None:
+    rendering.print_answered(answered())
+
+    out = capsys.readouterr().out
+    assert "Step 1  retrieve  price 0.11, progress 0.00 -> 0.25" in out
+    assert "0.81  Peru [country]: Lima is the capital of Peru." in out
+    assert "Step 3  reason  price 0.02, progress 0.25 -> 0.33" in out
+    assert "answer: Because [of] it." in out
+    assert "nothing similar enough was found" in out
+    assert "(the question itself: the model's was empty or repeated)" in out
+    assert "*   -0.200  Lima" in out
+    assert "Answer  Lima" in out
+    assert "Stopped because the step limit was reached, at U = 0.33" in out
+    assert "Cost 0.24: 2 retrievals, 1 reasoning steps" in out
+    assert "Language-model calls 5: decomposer 2, reader 1, reasoner 1, synthesizer 1" in out
+
+
+def test_long_passages_show_their_first_words(capsys: Captured) -> None:
+    rendering.print_answered(answered())
+
+    assert capsys.readouterr().out.count("capital of Peru.") == 4
+
+
+def test_unreadable_answer_is_told(capsys: Captured) -> None:
+    rendering.print_answered(answered(answer=Answer("well", None, parsed=False)))
+
+    assert "Answer  well  (could not be read as an answer)" in capsys.readouterr().out

@@ -1,0 +1,157 @@
+"""The same sweep for several models, with scripted ones and real MLflow stores."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import small_study
+from builders.places import linked_cache
+from mlflow import MlflowClient
+
+from argo_ml.cli.rendering import print_comparison
+from argo_ml.comparison.model_comparison import COMPARISON, ModelComparison, run_comparison
+from argo_ml.config import CompareSpec, build
+from argo_ml.errors import ConfigError
+from argo_ml.tracking.runs import KIND, PARENT, connect
+
+
+def parameters(folder: Path) -> dict[str, str]:
+    """Of a comparison of two scripts, whose sources are written into ``folder``."""
+    sources = small_study.write(folder)
+    (folder / "other.json").write_text(json.dumps({"default": "echo"}))
+    models = f"{sources.pop('model')},scripted:{folder / 'other.json'}"
+    return {**sources, "models": models, "n_prices": "1", "strategies": "argo,random"}
+
+
+@pytest.fixture
+def values(tmp_path: Path, cache_dir: Path, tracking_uri: str) -> dict[str, str]:
+    return {
+        **parameters(tmp_path),
+        "cache_dir": str(cache_dir),
+        "tracking_uri": tracking_uri,
+    }
+
+
+@pytest.fixture(scope="module")
+def shared(
+    warm_cache: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    """The parameters of tests that only read a finished comparison."""
+    folder = tmp_path_factory.mktemp("compared")
+    shutil.copyfile(empty_store, folder / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield {
+            **parameters(folder),
+            "cache_dir": str(linked_cache(warm_cache, folder / "cache")),
+            "tracking_uri": f"sqlite:///{folder / 'mlflow.db'}",
+        }
+
+
+@pytest.fixture(scope="module")
+def finished(shared: dict[str, str]) -> ModelComparison:
+    return run_comparison(spec(shared))
+
+
+def spec(values: dict[str, str], **others: Any) -> CompareSpec:
+    return build(CompareSpec, {**values, **others})
+
+
+def test_every_model_has_a_sweep_below_one_run(
+    shared: dict[str, str], finished: ModelComparison
+) -> None:
+    client = MlflowClient(shared["tracking_uri"])
+    parent = client.get_run(finished.comparison_id)
+    assert (parent.info.status, parent.data.tags[KIND]) == ("FINISHED", "comparison")
+    for model in finished.models:
+        sweep = client.get_run(model.sweep_id)
+        assert sweep.data.tags[PARENT] == finished.comparison_id
+        assert (sweep.info.status, sweep.data.params["model"]) == ("FINISHED", model.model)
+        assert model.peaks
+    files = {item.path for item in client.list_artifacts(finished.comparison_id, "figures")}
+    assert {"figures/models_graph_1a.png", "figures/models_front.svg"} <= files
+
+
+def test_the_table_has_a_row_per_model_with_the_difference(
+    finished: ModelComparison,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    print_comparison(finished)
+    shown = capsys.readouterr().out
+    assert shown.count("other.json") == 2 + 1
+    assert f"{finished.of(finished.models[1].model)[0].difference:+.3f} [" in shown
+
+
+def test_cells_are_paired_with_those_of_the_first_model(finished: ModelComparison) -> None:
+    first, second = (finished.of(model.model) for model in finished.models)
+    assert [(cell.strategy, cell.retrieval_cost) for cell in first] == [
+        (cell.strategy, cell.retrieval_cost) for cell in second
+    ]
+    assert {cell.difference for cell in first} == {0.0}
+    for one, other in zip(first, second, strict=True):
+        assert other.difference == pytest.approx(other.accuracy - one.accuracy)
+        assert other.difference_ci_low <= other.difference <= other.difference_ci_high
+
+
+def test_a_finished_comparison_is_shown_again(
+    shared: dict[str, str], finished: ModelComparison
+) -> None:
+    assert run_comparison(spec(shared, resume=finished.comparison_id)) == finished
+
+
+def test_what_is_stored_is_what_was_found(
+    shared: dict[str, str], finished: ModelComparison, tmp_path: Path
+) -> None:
+    tracking = connect(shared["tracking_uri"], "argo_ml")
+    path = tracking.download(finished.comparison_id, COMPARISON, tmp_path)
+    assert json.loads(path.read_text()) == finished.model_dump(mode="json")
+
+
+def test_another_run_is_no_comparison(shared: dict[str, str], finished: ModelComparison) -> None:
+    sweep_id = finished.models[0].sweep_id
+    with pytest.raises(ConfigError, match="that run is not a comparison"):
+        run_comparison(spec(shared, resume=sweep_id))
+
+
+def test_a_comparison_whose_second_model_was_missing_goes_on(
+    values: dict[str, str], tmp_path: Path
+) -> None:
+    missing = tmp_path / "other.json"
+    text = missing.read_text()
+    missing.unlink()
+    with pytest.raises(ConfigError, match=r"other\.json"):
+        run_comparison(spec(values))
+    client = MlflowClient(values["tracking_uri"])
+    [experiment] = client.search_experiments(filter_string="name = 'argo_ml'")
+    [parent] = client.search_runs(
+        [experiment.experiment_id], f"tags.`{KIND}` = 'comparison' and status = 'FAILED'"
+    )
+    missing.write_text(text)
+
+    found = run_comparison(spec(values, resume=parent.info.run_id))
+
+    assert found.comparison_id == parent.info.run_id
+    sweeps = client.search_runs(
+        [experiment.experiment_id], f"tags.`{PARENT}` = '{parent.info.run_id}'"
+    )
+    assert sorted(run.info.status for run in sweeps) == ["FINISHED", "FINISHED"]
+
+
+@pytest.mark.parametrize(
+    ("models", "complaint"),
+    [
+        ("", "models=: name two or more"),
+        ("qwen2.5-3b", "models=qwen2.5-3b: name two or more"),
+        ("qwen2.5-3b,qwen2.5-3b", "models=qwen2.5-3b,qwen2.5-3b repeats a model"),
+    ],
+)
+def test_models_that_are_no_comparison(models: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        build(CompareSpec, {"models": models})

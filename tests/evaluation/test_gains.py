@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+from builders import hand_made_sweep as sweep
+
+from argo_ml.evaluation.gains import decisions, gain_bins
+from argo_ml.results.records import CellResult, DecisionResult
+
+
+def acted(action: str, gain: float | None, correct: bool | None) -> DecisionResult:
+    return DecisionResult(action=action, expected_gain=gain, correct=correct)
+
+
+def test_realised_gain_is_what_acting_added_to_stopping_there() -> None:
+    taken = (
+        acted("retrieve", 0.3, False),
+        acted("reason", 0.1, True),
+        acted("stop", 0.0, True),
+    )
+    cell = sweep.cell("argo_fitted", 0.1, "1", ["retrieve", "reason"], decisions=[taken])
+
+    second, first = decisions(cell, {"mu": 2.0, "reason_cost": 0.02})
+
+    assert (first.expected, second.expected) == (0.3, 0.1)
+    assert (first.realised, second.realised) == pytest.approx((1.0 - 2 * 0.12, -2 * 0.02))
+
+
+def test_decisions_that_did_not_look_or_expect_are_left_out() -> None:
+    taken = [
+        (acted("retrieve", None, True), acted("stop", None, True)),
+        (acted("retrieve", 0.2, None), acted("stop", 0.0, True)),
+        (acted("stop", 0.0, True),),
+    ]
+    actions = [["retrieve"], ["retrieve"], []]
+    cell = sweep.cell("argo_fitted", 0.1, "111", actions, decisions=taken)
+
+    assert list(decisions(cell, sweep.SPEC)) == []
+    assert gain_bins(sweep.results(cell)) == ()
+
+
+def test_bins_hold_equally_many_decisions_of_all_prices() -> None:
+    def cell(price: float, first: float) -> CellResult:
+        taken = [
+            (acted("retrieve", first + index / 100, False), acted("stop", 0.0, True))
+            for index in range(5)
+        ]
+        return sweep.cell("argo_fitted", price, "00111", ["retrieve"], decisions=taken)
+
+    bins = gain_bins(sweep.results(cell(0.1, 0.0), cell(0.2, 0.5)))
+
+    assert [each.n for each in bins] == [2, 2, 2, 2, 2]
+    assert [each.expected for each in bins] == pytest.approx([0.005, 0.025, 0.27, 0.515, 0.535])
+    realised = [each.realised.mean for each in bins]
+    assert realised == pytest.approx([-0.1, 0.9, 0.35, 0.3, 0.8])
+    assert bins[1].realised.low == pytest.approx(0.9)
+    assert bins[2].realised.low < 0.35 < bins[2].realised.high
+
+
+def test_equal_expectations_share_a_bin() -> None:
+    taken = [(acted("retrieve", 0.2, False), acted("stop", 0.0, True))] * 4
+    cell = sweep.cell("argo_calibrated", 0.1, "1110", ["retrieve"], decisions=taken)
+
+    [only] = gain_bins(sweep.results(cell))
+
+    assert (only.strategy, only.n) == ("argo_calibrated", 4)
+    assert (only.expected, only.realised.mean) == pytest.approx((0.2, 0.65))
+
+
+def test_oracle_takes_no_decisions_of_its_own() -> None:
+    taken = [(acted("retrieve", 0.2, False), acted("stop", 0.0, True))]
+
+    assert (
+        gain_bins(sweep.results(sweep.cell("oracle", 0.1, "1", ["retrieve"], decisions=taken)))
+        == ()
+    )

@@ -1,0 +1,260 @@
+"""Calibrations with the scripted model, the real embedder and real MLflow stores."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from builders import small_study
+from builders.places import linked_cache
+from mlflow import MlflowClient
+
+from argo_ml.calibration import Calibration
+from argo_ml.cli.commands import execute
+from argo_ml.config import CalibrateSpec, SweepSpec, build
+from argo_ml.errors import ConfigError, DataError, TrackingError
+from argo_ml.exploring.calibrate import Calibrated, run_calibration
+from argo_ml.sweep.calibration_source import check_usable, open_calibration
+from argo_ml.sweep.running import run_sweep
+from argo_ml.types import Action
+from argo_ml.verification.verify import verify_sweep
+
+ADAPTIVE = "never,single,argo,argo_calibrated,argo_fitted,oracle"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A calibration in a store of its own, and the parameters of a sweep beside it."""
+
+    common: dict[str, str]
+    found: Calibrated
+
+    @property
+    def client(self) -> MlflowClient:
+        return MlflowClient(self.common["tracking_uri"])
+
+    def sweep_spec(self, **values: object) -> SweepSpec:
+        base = {**self.common, "split": "test", "calibration": self.found.run_id}
+        return build(SweepSpec, {**base, "n_prices": 2, "strategies": ADAPTIVE, **values})
+
+
+@pytest.fixture(scope="module")
+def made(
+    warm_cache: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Made]:
+    folder = tmp_path_factory.mktemp("calibrated")
+    common = parameters(folder, warm_cache, empty_store)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield Made(common, run_calibration(build(CalibrateSpec, common)))
+
+
+def parameters(
+    folder: Path, warm_cache: Path, empty_store: Path, with_choices: bool = True
+) -> dict[str, str]:
+    """Of a calibration, and of a sweep beside it, with sources and a store in ``folder``."""
+    shutil.copyfile(empty_store, folder / "mlflow.db")
+    sources = small_study.write(folder, n_more_countries=60, with_choices=with_choices)
+    wanted = ("dataset", "questions", "documents", "model", "max_new_tokens")
+    return {
+        **{name: sources[name] for name in wanted},
+        "cache_dir": str(linked_cache(warm_cache, folder / "cache")),
+        "tracking_uri": f"sqlite:///{folder / 'mlflow.db'}",
+        "max_steps": "2",
+        "n_questions": "12",
+        "difficulty": "all",
+        "min_similarity": "-1",
+    }
+
+
+def test_every_question_is_explored_along_both_constant_plans(made: Made) -> None:
+    calibration = made.found.calibration
+    assert (len(calibration.questions), calibration.horizon) == (12, 2)
+    for index in range(12):
+        actions = {node.actions for node in calibration.nodes if node.question == index}
+        for action in (Action.RETRIEVE.value, Action.REASON.value):
+            assert {(), (action,), (action, action)} <= actions
+
+
+def test_outcomes_are_those_of_the_states_that_the_plans_end_in(made: Made) -> None:
+    calibration = made.found.calibration
+    correct = {(node.question, node.actions): node.correct for node in calibration.nodes}
+    for index, question in enumerate(calibration.questions):
+        assert question.outcomes["none"] == correct[index, ()]
+        assert question.outcomes["retrieve"] == correct[index, ("retrieve",)]
+        assert question.outcomes["retrieve_3"] == question.outcomes["retrieve"]
+        assert question.outcomes["multi"] == correct[index, ("retrieve",) * 2]
+        assert {"retrieve_1", "retrieve_5"} <= question.outcomes.keys()
+
+
+def test_random_plans_differ_until_everything_was_explored(made: Made) -> None:
+    spec = build(CalibrateSpec, {**made.common, "explorations": 9})
+    nodes = run_calibration(spec).calibration.nodes
+    # 1 + 2 + 4 histories of at most two steps, of each of 12 questions.
+    assert len(nodes) == len({(node.question, node.actions) for node in nodes}) == 12 * 7
+
+
+def test_the_run_keeps_everything(made: Made, tmp_path: Path) -> None:
+    run = made.client.get_run(made.found.run_id)
+    assert (run.info.status, run.data.tags["argo.kind"]) == ("FINISHED", "calibration")
+    assert run.data.metrics["n_questions"] == 12
+    assert run.data.metrics["lm_calls_paid_total"] > 0
+    assert run.data.metrics["p_s"] == 1.0
+    names = {item.path for item in made.client.list_artifacts(made.found.run_id)}
+    assert {"calibration.json", "trajectories.jsonl", "figures", "spec.yaml"} <= names
+    path = made.client.download_artifacts(made.found.run_id, "calibration.json", str(tmp_path))
+    stored = Calibration.model_validate_json(Path(path).read_text())
+    assert stored == made.found.calibration
+    assert stored.digest == made.found.calibration.digest
+
+
+def test_a_second_calibration_asks_no_model_and_finds_the_same(made: Made) -> None:
+    again = run_calibration(build(CalibrateSpec, made.common))
+    assert again.metrics["lm_calls_paid_total"] == 0
+    assert again.calibration.digest == made.found.calibration.digest
+
+
+def test_a_sweep_acts_by_it_and_agrees_with_itself(made: Made) -> None:
+    results = run_sweep(made.sweep_spec())
+    assert results.digests["calibration_digest"] == made.found.calibration.digest
+    for cell in results.row("argo_fitted"):
+        for row in cell.questions:
+            assert row.decisions[-1].action == "stop"
+            assert len(row.decisions) == len(row.actions) + 1
+            assert row.probe_calls == len(row.actions)
+    failed = [
+        verdict
+        for verdict in verify_sweep(results.sweep_id, made.common["tracking_uri"], "argo_ml")
+        if verdict.has_failed
+    ]
+    assert failed == []
+
+
+def test_other_prices_cost_no_call(made: Made) -> None:
+    """Every action sequence to the horizon is known once the oracle has tried it."""
+    run_sweep(made.sweep_spec(oracle_steps=2))
+    strategies = "argo_calibrated,argo_fitted,oracle"
+    prices = "0.003,0.07,0.31"
+    again = run_sweep(made.sweep_spec(strategies=strategies, retrieval_costs=prices))
+    assert sum(row.lm_calls_paid for cell in again.cells for row in cell.questions) == 0
+
+
+def test_measured_progress_and_gains_change_what_argo_does(made: Made) -> None:
+    by_count = run_sweep(made.sweep_spec(strategies="argo"))
+    measured = run_sweep(made.sweep_spec(strategies="argo", progress="measured", gains="measured"))
+    assert {cell.cell_id for cell in by_count.cells}.isdisjoint(
+        cell.cell_id for cell in measured.cells
+    )
+    gains = made.found.calibration.gains
+    for cell in measured.cells:
+        assert cell.policy.states != by_count.cells[0].policy.states
+        assert all(row.probe_calls == len(row.actions) for row in cell.questions)
+    assert gains["delta_r"].low <= gains["delta_r"].mean <= gains["delta_r"].high
+
+
+def test_cells_that_do_not_act_by_it_keep_their_identity(made: Made) -> None:
+    with_it = run_sweep(made.sweep_spec(strategies="argo"))
+    without = run_sweep(made.sweep_spec(strategies="argo", calibration=""))
+    assert [cell.cell_id for cell in with_it.cells] == [cell.cell_id for cell in without.cells]
+
+
+def test_open_questions_are_judged_by_the_tokens_of_their_answers(
+    tmp_path: Path, warm_cache: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    common = parameters(tmp_path, warm_cache, empty_store, with_choices=False)
+    made = Made(common, run_calibration(build(CalibrateSpec, common)))
+    for question in made.found.calibration.questions:
+        assert question.answer.tokens and not question.answer.probabilities
+        assert question.draft is not None and len(question.draft.tokens) > 0
+        assert len(question.samples) == 3
+    gates = "entropy_gate,variance_gate,flare,max_prob_gate,argo_fitted,never,single"
+    results = run_sweep(made.sweep_spec(strategies=gates))
+    samples = {cell.strategy: cell.metrics["sample_calls"] for cell in results.cells}
+    assert samples == {**dict.fromkeys(gates.split(","), 0.0), "variance_gate": 3.0}
+    verdicts = verify_sweep(results.sweep_id, common["tracking_uri"], "argo_ml")
+    assert [verdict for verdict in verdicts if verdict.has_failed] == []
+
+
+def test_a_calibration_file_does_as_well_as_its_run(made: Made, tmp_path: Path) -> None:
+    (tmp_path / "calibration.json").write_text(made.found.calibration.model_dump_json())
+    for given in (tmp_path, tmp_path / "calibration.json"):
+        spec = made.sweep_spec(calibration=str(given))
+        assert open_calibration(spec) == made.found.calibration
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("model_digest", "another model"),
+        ("corpus_digest", "another corpus"),
+        ("prompts_digest", "another version of the prompts"),
+    ],
+)
+def test_one_made_with_something_else_is_refused(made: Made, key: str, reason: str) -> None:
+    calibration = made.found.calibration
+    digests = {**calibration.digests, key: "else"}
+    with pytest.raises(ConfigError, match=f"was made with {reason}"):
+        check_usable(calibration, made.sweep_spec(), digests, [])
+
+
+def test_one_made_with_other_settings_is_refused(made: Made) -> None:
+    calibration = made.found.calibration
+    with pytest.raises(ConfigError, match="was made with top_k=3, here 4"):
+        check_usable(calibration, made.sweep_spec(top_k=4), calibration.digests, [])
+
+
+def test_one_made_on_the_same_questions_is_refused(made: Made) -> None:
+    with pytest.raises(ConfigError, match=r"split=calibration shares 12 questions .* such as"):
+        run_sweep(made.sweep_spec(split="calibration"))
+
+
+def test_one_made_with_other_features_is_refused(made: Made) -> None:
+    calibration = made.found.calibration.model_copy(update={"feature_names": ("other",)})
+    with pytest.raises(ConfigError, match="other features"):
+        check_usable(calibration, made.sweep_spec(), calibration.digests, [])
+
+
+def test_a_name_that_is_none_says_what_would_work(made: Made, tmp_path: Path) -> None:
+    with pytest.raises(TrackingError, match="nowhere"):
+        run_sweep(made.sweep_spec(calibration="nowhere"))
+    broken = tmp_path / "calibration.json"
+    broken.write_text(json.dumps({"schema_version": 1}))
+    with pytest.raises(ConfigError, match="give the run id of argo-ml calibrate"):
+        run_sweep(made.sweep_spec(calibration=str(broken)))
+
+
+def test_strategies_that_need_one_say_so() -> None:
+    with pytest.raises(ConfigError, match="strategy argo_fitted needs calibration=RUN_ID"):
+        build(SweepSpec, {"strategies": "argo,argo_fitted"})
+    with pytest.raises(ConfigError, match="progress=measured needs calibration"):
+        build(SweepSpec, {"progress": "measured"})
+
+
+def test_a_calibration_does_not_build_on_another() -> None:
+    with pytest.raises(ConfigError, match="does not build on another"):
+        build(CalibrateSpec, {"calibration": "run"})
+
+
+def test_fewer_than_ten_questions_are_an_error_and_fewer_than_fifty_a_warning(
+    made: Made, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(DataError, match="n_questions=9: a calibration needs at least 10"):
+        run_calibration(build(CalibrateSpec, {**made.common, "n_questions": "9"}))
+    run_calibration(build(CalibrateSpec, {**made.common, "n_questions": "10"}))
+    assert "n_questions=10: accuracy without any step is only known to lie between" in caplog.text
+
+
+def test_the_command_prints_how_to_use_it(
+    made: Made, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    options = [part for name, value in made.common.items() for part in (f"--{name}", value)]
+    assert execute(["calibrate", *options]) == 0
+    printed = capsys.readouterr().out
+    assert "calibration of 12 questions" in printed
+    assert "use it: argo-ml sweep --calibration" in printed

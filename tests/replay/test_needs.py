@@ -1,0 +1,166 @@
+"""What each policy needs, and how it is told where that is missing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from builders.recorded_outcomes import choice_line, open_line
+
+from argo_ml.config import ReplaySpec, build
+from argo_ml.errors import ConfigError, DataError
+from argo_ml.mdp.process import MDPSpec, solve
+from argo_ml.policies import STRATEGIES
+from argo_ml.policies.base import Probe
+from argo_ml.policies.context import PolicyContext
+from argo_ml.replay.needs import NEEDS, choose_policies
+from argo_ml.replay.splitting import read_parts
+from argo_ml.testing.calibrations import WORLDS
+
+MakeSpec = Callable[..., ReplaySpec]
+PLAIN = ("never", "single", "oracle")
+GATES = tuple(name for name in NEEDS if name not in PLAIN)
+READING = ("skr_knn", "question_only")
+"""Gates that read the question alone."""
+
+
+def lacking(name: str) -> list[dict[str, Any]]:
+    """Four open questions to test on, the third without a field of its closed-book answer."""
+    lines = [open_line(number) for number in range(10, 14)]
+    del lines[2]["outcomes"]["none"][name]
+    return lines
+
+
+def calibrating() -> list[dict[str, Any]]:
+    return [open_line(number) for number in range(10)]
+
+
+def test_every_gate_can_be_replayed() -> None:
+    assert tuple(name for name, strategy in STRATEGIES.items() if strategy.is_gate) == GATES
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_what_reads_the_embedding_is_said_to(name: str) -> None:
+    for world in WORLDS:
+        solution = solve(MDPSpec(retrieval_cost=0.1))
+        policy: Any = STRATEGIES[name].make(PolicyContext(solution, calibration=world.calibration))
+        required_probes = policy.required_probes(world.state(world.questions[0], ()))
+        assert (Probe.VECTOR in required_probes) == NEEDS[name].embeds
+
+
+@pytest.mark.parametrize(
+    ("field", "policy"),
+    [
+        ("entropy", "entropy_gate"),
+        ("margin", "margin_gate"),
+        ("samples", "variance_gate"),
+        ("logprob", "max_prob_gate"),
+        ("logprob", "graded"),
+        ("logprob", "benefit_gate"),
+    ],
+)
+def test_a_missing_field_is_told_with_line_and_policy(
+    make_spec: MakeSpec, field: str, policy: str
+) -> None:
+    parts = read_parts(make_spec(lacking(field), calibrating()))
+    message = f"line 3: outcomes.none.{field} is missing, which {policy} needs"
+    with pytest.raises(DataError, match=message):
+        choose_policies([policy], parts)
+    found = choose_policies([], parts)
+    assert policy not in found
+    assert {*PLAIN, *READING} <= set(found)
+
+
+def test_all_is_chosen_where_all_is_there(
+    make_spec: MakeSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = read_parts(make_spec([open_line(10), open_line(11)], calibrating()))
+    with caplog.at_level(logging.INFO):
+        assert choose_policies([], parts) == tuple(NEEDS)
+    assert caplog.text == ""
+
+
+def test_what_is_left_out_is_logged(make_spec: MakeSpec, caplog: pytest.LogCaptureFixture) -> None:
+    parts = read_parts(make_spec(lacking("samples"), calibrating()))
+    with caplog.at_level(logging.INFO):
+        choose_policies([], parts)
+    assert "variance_gate is left out: outcomes=" in caplog.text
+    assert "line 3: outcomes.none.samples is missing" in caplog.text
+
+
+def test_the_draft_counts_before_the_answer(make_spec: MakeSpec) -> None:
+    lines = lacking("entropy")
+    lines[2]["outcomes"]["none"]["draft"] = {"entropy": 1.0}
+    parts = read_parts(make_spec(lines, calibrating()))
+    assert choose_policies(["entropy_gate"], parts) == ("entropy_gate",)
+    with pytest.raises(DataError, match=r"none.margin is missing, which margin_gate needs"):
+        choose_policies(["margin_gate"], parts)
+
+
+def test_an_empty_answer_lacks_no_signal(make_spec: MakeSpec) -> None:
+    lines = lacking("entropy")
+    lines[2]["outcomes"]["none"] = {"answer": "", "n_tokens": 0, "samples": ["a", "b"]}
+    parts = read_parts(make_spec(lines, calibrating()))
+    assert choose_policies([], parts) == tuple(NEEDS)
+
+
+def test_choices_need_their_probabilities(make_spec: MakeSpec) -> None:
+    lines = [choice_line(number) for number in range(14)]
+    del lines[1]["outcomes"]["none"]["probabilities"]
+    parts = read_parts(make_spec(lines[:4], lines[4:]))
+    for policy in ("entropy_gate", "margin_gate", "variance_gate", "benefit_gate"):
+        message = f"line 2: outcomes.none.probabilities is missing, which {policy} needs"
+        with pytest.raises(DataError, match=message):
+            choose_policies([policy], parts)
+
+
+def test_a_choice_that_was_written_may_have_signals_instead(make_spec: MakeSpec) -> None:
+    lines = [choice_line(number, logprob=-0.5, entropy=1.0, margin=0.2) for number in range(14)]
+    for line in lines:
+        del line["outcomes"]["none"]["probabilities"]
+    parts = read_parts(make_spec(lines[:4], lines[4:]))
+    wanted = ("entropy_gate", "margin_gate", "variance_gate", "max_prob_gate", "benefit_gate")
+    assert choose_policies(wanted, parts) == wanted
+
+
+def test_a_recorded_confidence_takes_the_place_of_an_estimate(make_spec: MakeSpec) -> None:
+    lines = [open_line(number, confidence=0.5) for number in range(14)]
+    for line in lines:
+        del line["outcomes"]["none"]["logprob"]
+    parts = read_parts(make_spec(lines[:4], lines[4:]))
+    assert choose_policies(["max_prob_gate", "graded"], parts) == ("max_prob_gate", "graded")
+    with pytest.raises(DataError, match=r"none.logprob is missing, which benefit_gate needs"):
+        choose_policies(["benefit_gate"], parts)
+
+
+def test_sizes_are_needed_to_calibrate_and_else_where_they_are_chosen(
+    make_spec: MakeSpec,
+) -> None:
+    tested, others = lacking("samples"), calibrating()
+    del tested[0]["outcomes"]["retrieve_5"]
+    parts = read_parts(make_spec(tested, others))
+    assert choose_policies(["graded"], parts) == ("graded",)
+    assert "graded" not in choose_policies([], parts)
+    del others[1]["outcomes"]["retrieve_1"]
+    parts = read_parts(make_spec(tested, others))
+    message = r"calibration.jsonl: line 2: outcomes.retrieve_1 is missing, which graded needs"
+    with pytest.raises(DataError, match=message):
+        choose_policies(["graded"], parts)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"policies": "argo"}, "policy 'argo' is none that decides once; known: never"),
+        ({"policies": "entropy"}, "policy 'entropy' is none .*did you mean 'entropy_gate'"),
+        ({"policies": "never,never"}, "policies=never,never repeats a value"),
+        ({"retrieval_costs": "0.1,0.1"}, "retrieval_costs=0.1,0.1 repeats a value"),
+        ({"retrieval_costs": ","}, "retrieval_costs is empty"),
+        ({"calibration_share": 1.0}, "calibration_share=1.0: input should be less than 1"),
+    ],
+)
+def test_a_spec_that_cannot_be_replayed_is_refused(values: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        build(ReplaySpec, {"outcomes": "o.jsonl", **values})

@@ -1,0 +1,183 @@
+"""Files of outcomes: what a line says, and one-line errors that name file, line and field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import recorded_outcomes
+
+from argo_ml.errors import DataError
+from argo_ml.replay.needs import NEEDS
+from argo_ml.replay.reading import ClosedBookFields, LineFields, OutcomesFields, read_outcomes
+from argo_ml.types import Answer, Difficulty
+
+PAGE = Path(__file__).parents[2] / "docs" / "replay.md"
+CHOICES = {"choices": ["red", "blue", "7"], "golden_answers": [1]}
+
+
+def line(**fields: object) -> dict[str, Any]:
+    base = {"id": "q", "question": "Which?", "golden_answers": ["blue"]}
+    return {**base, "outcomes": outcomes(), **fields}
+
+
+def outcomes(none: object = "It is blue.", **fields: object) -> dict[str, Any]:
+    given = none if isinstance(none, dict) else {"answer": none}
+    return {"none": given, "retrieve": {"answer": "red"}, **fields}
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[..., Any]:
+    def read_lines(*lines: dict[str, Any]) -> Any:
+        return read_outcomes(recorded_outcomes.write(tmp_path / "o.jsonl", lines), "outcomes")
+
+    return read_lines
+
+
+def test_an_open_question_is_graded_as_elsewhere(read: Callable[..., Any]) -> None:
+    [found] = read(line(metadata={"difficulty": "hard"}))
+    assert found.question.answers == ("blue",)
+    assert found.question.difficulty is Difficulty.HARD
+    assert (found.outcomes["none"].correct, found.outcomes["retrieve"].correct) == (True, False)
+    assert found.outcomes["none"].grade.exact_match == 0.0
+    assert found.place.endswith("o.jsonl: line 1")
+
+
+def test_all_that_can_be_recorded_is_read(read: Callable[..., Any]) -> None:
+    none = {
+        "answer": 42,
+        "logprob": -0.5,
+        "entropy": 1,
+        "margin": 0.25,
+        "n_tokens": 4,
+        "samples": ["a", "b"],
+        "draft": {"entropy": 0.75},
+        "confidence": 0.6,
+    }
+    other = {"answer": "blue"}
+    given = outcomes(none, retrieve_1=other, retrieve_5=other, multi=other)
+    [found] = read(line(outcomes=given, split="calibration"))
+    assert list(found.outcomes) == ["none", "retrieve", "retrieve_1", "retrieve_5", "multi"]
+    assert found.outcomes["none"].answer == Answer("42")
+    assert (found.signals.logprob, found.signals.entropy, found.signals.n_tokens) == (-0.5, 1, 4)
+    assert (found.draft.entropy, found.draft.margin) == (0.75, None)
+    assert (found.samples, found.confidence, found.split) == (("a", "b"), 0.6, "calibration")
+
+
+def test_without_a_draft_the_answer_is_the_draft(read: Callable[..., Any]) -> None:
+    [found] = read(line(outcomes=outcomes({"answer": "blue", "entropy": 0.5})))
+    assert found.draft.entropy == 0.5
+
+
+@pytest.mark.parametrize(
+    ("answer", "choice", "correct"),
+    [
+        ("blue", 1, True),
+        (" blue ", 1, True),
+        (1, 1, True),
+        (0, 0, False),
+        ("7", 2, False),
+        ("Blue, I think", None, False),
+        ("", None, False),
+    ],
+)
+def test_an_answer_to_choices_is_a_text_or_an_index(
+    read: Callable[..., Any], answer: object, choice: int | None, correct: bool
+) -> None:
+    [found] = read(line(**CHOICES, outcomes=outcomes(answer)))
+    outcome = found.outcomes["none"]
+    assert (outcome.answer.choice, outcome.correct) == (choice, correct)
+    assert outcome.answer.parsed == (choice is not None)
+
+
+@pytest.mark.parametrize("correct", [True, False])
+def test_a_recorded_grade_wins(read: Callable[..., Any], correct: bool) -> None:
+    for fields in ({}, CHOICES):
+        for answer in ("blue", "something else"):
+            given = {"answer": answer, "correct": correct}
+            [found] = read(line(**fields, outcomes=outcomes(given)))
+            assert found.outcomes["none"].correct is correct
+
+
+def test_what_was_called_right_was_read(read: Callable[..., Any]) -> None:
+    [found] = read(line(**CHOICES, outcomes=outcomes({"answer": "the second", "correct": True})))
+    assert found.outcomes["none"].answer.parsed
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"id": None}, "id is missing"),
+        ({"question": " "}, "question is empty"),
+        ({"golden_answers": []}, "has no golden_answers"),
+        ({"outcomes": None}, "outcomes is not an object"),
+        ({"outcomes": {"none": {"answer": "a"}}}, "outcomes.retrieve is missing"),
+        ({"outcomes": {"retrieve": {"answer": "a"}}}, "outcomes.none is missing"),
+        ({"outcomes": outcomes({})}, "outcomes.none.answer is missing"),
+        ({"outcomes": outcomes({"answer": True})}, "outcomes.none.answer is neither a text nor"),
+        ({"outcomes": outcomes(retrieve_2={})}, "outcomes.retrieve_2 is unknown"),
+        ({"outcomes": outcomes({"answer": "a", "log_prob": -1})}, "none.log_prob is unknown"),
+        ({"outcomes": outcomes({"answer": "a", "logprob": 0.5})}, "none.logprob=0.5: input should"),
+        ({"outcomes": outcomes({"answer": "a", "entropy": "1"})}, "outcomes.none.entropy=1: input"),
+        ({"outcomes": outcomes({"answer": "a", "margin": 1.5})}, "outcomes.none.margin=1.5: input"),
+        ({"outcomes": outcomes({"answer": "a", "samples": ["b"]})}, "none.samples=['b']: list"),
+        ({"outcomes": outcomes({"answer": "a", "correct": 1})}, "outcomes.none.correct=1: input"),
+        ({"outcomes": outcomes({"answer": "a", "draft": {"x": 1}})}, "none.draft.x is unknown"),
+        (
+            {"outcomes": outcomes({"answer": "a", "probabilities": [0.5, 0.5]})},
+            "outcomes.none.probabilities has 2 values for 0 choices",
+        ),
+        (
+            {**CHOICES, "outcomes": outcomes({"answer": 0, "probabilities": [0.5, 0.2, 0.1]})},
+            "outcomes.none.probabilities add up to 0.800, not to 1",
+        ),
+        ({**CHOICES, "outcomes": outcomes(3)}, "outcomes.none.answer=3 is not an index of its 3"),
+        ({"split": "train"}, "split=train: input should be"),
+    ],
+)
+def test_a_bad_line_is_told_with_file_line_and_field(
+    read: Callable[..., Any], changes: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        read(line(id="sound"), line(**changes))
+    message = str(caught.value)
+    assert message.startswith("outcomes=")
+    assert "o.jsonl: line 2: " in message
+    assert reason in message
+    assert "\n" not in message
+
+
+def test_several_bad_lines_are_counted(read: Callable[..., Any]) -> None:
+    with pytest.raises(DataError, match=r"line 1: id is missing; and 1 more$"):
+        read(line(id=""), line(id="sound"), line(outcomes=None))
+
+
+def test_an_id_twice_is_refused(read: Callable[..., Any]) -> None:
+    with pytest.raises(DataError, match="line 2: repeats id 'q'"):
+        read(line(), line(question="Which other?"))
+
+
+def test_the_documented_lines_are_read(tmp_path: Path) -> None:
+    [example] = re.findall(r"```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    path = tmp_path / "o.jsonl"
+    path.write_text(example, encoding="utf-8")
+    writing, choosing = read_outcomes(path, "outcomes")
+    assert [each.correct for each in writing.outcomes.values()] == [False, True]
+    assert [each.correct for each in choosing.outcomes.values()] == [True, True]
+
+
+def test_every_field_and_policy_is_documented() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    fields = {*ClosedBookFields.model_fields, *LineFields.model_fields, *NEEDS}
+    assert [name for name in sorted(fields) if f"`{name}" not in text] == []
+    assert [name for name in OutcomesFields.model_fields if f"`outcomes.{name}`" not in text] == []
+
+
+def test_an_empty_or_missing_file_is_refused(tmp_path: Path, read: Callable[..., Any]) -> None:
+    with pytest.raises(DataError, match=r"outcomes=.*o.jsonl: is empty"):
+        read()
+    with pytest.raises(DataError, match=r"calibration_outcomes=.*none.jsonl: no such file"):
+        read_outcomes(tmp_path / "none.jsonl", "calibration_outcomes")

@@ -1,0 +1,97 @@
+"""Which questions calibrate: the files say, else the field, else a draw."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from builders.recorded_outcomes import open_line
+
+from argo_ml.config import ReplaySpec
+from argo_ml.errors import DataError
+from argo_ml.replay.splitting import Parts, read_parts
+
+MakeSpec = Callable[..., ReplaySpec]
+FEWEST = 10
+
+
+def lines(begin: int, end: int, **fields: object) -> list[dict[str, Any]]:
+    return [{**open_line(number), **fields} for number in range(begin, end)]
+
+
+def ids(parts: Parts) -> tuple[list[str], list[str]]:
+    return [each.id for each in parts.calibration], [each.id for each in parts.test]
+
+
+def test_a_second_file_calibrates_whatever_the_lines_say(make_spec: MakeSpec) -> None:
+    spec = make_spec(lines(0, 3, split="calibration"), lines(3, 13, split="test"))
+    calibration, test = ids(read_parts(spec))
+    assert calibration == [f"open-{number}" for number in range(3, 13)]
+    assert test == ["open-0", "open-1", "open-2"]
+
+
+def test_the_field_decides_in_one_file(make_spec: MakeSpec) -> None:
+    given = lines(0, 10, split="calibration") + lines(10, 12, split="tune")
+    calibration, test = ids(read_parts(make_spec(given + lines(12, 13, split="test"))))
+    assert len(calibration) == 10
+    assert test == ["open-10", "open-11", "open-12"]
+
+
+def test_a_line_without_the_field_that_others_have_is_refused(make_spec: MakeSpec) -> None:
+    spec = make_spec(lines(0, 10, split="calibration") + lines(10, 11))
+    with pytest.raises(DataError, match="line 11: split is missing, which other lines have"):
+        read_parts(spec)
+
+
+def test_else_a_share_is_drawn_by_id_and_seed(make_spec: MakeSpec) -> None:
+    given = lines(0, 200)
+    calibration, test = ids(read_parts(make_spec(given)))
+    assert 80 <= len(calibration) <= 120
+    assert sorted(calibration + test) == sorted(line["id"] for line in given)
+    # Neither order nor company of the others changes where a question belongs.
+    fewer, _ = ids(read_parts(make_spec(given[:120][::-1])))
+    assert set(fewer) == set(calibration) & {line["id"] for line in given[:120]}
+    other, _ = ids(read_parts(make_spec(given, seed=1)))
+    assert set(other) != set(calibration)
+    small, _ = ids(read_parts(make_spec(given, calibration_share=0.2)))
+    assert set(small) < set(calibration)
+
+
+def test_an_id_of_both_files_is_refused(make_spec: MakeSpec) -> None:
+    spec = make_spec(lines(8, 14), lines(0, 10))
+    with pytest.raises(DataError, match=r"line 1: id 'open-8' is among .*, and so are 1 others"):
+        read_parts(spec)
+
+
+def test_too_few_to_calibrate_on_are_refused(make_spec: MakeSpec) -> None:
+    spec = make_spec(lines(20, 30), lines(0, FEWEST - 1))
+    with pytest.raises(DataError, match="n_questions=9: a calibration needs at least 10"):
+        read_parts(spec)
+    assert len(read_parts(make_spec(lines(20, 30), lines(0, FEWEST))).calibration) == FEWEST
+
+
+def test_nothing_to_test_on_is_refused(make_spec: MakeSpec) -> None:
+    with pytest.raises(DataError, match="none is left to test on"):
+        read_parts(make_spec(lines(0, 12, split="calibration")))
+
+
+def test_confidences_count_where_every_question_has_one(
+    make_spec: MakeSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = [open_line(number, confidence=0.5) for number in range(12)]
+    parts = read_parts(make_spec(whole[:2], whole[2:]))
+    assert {each.confidence for each in parts.all} == {0.5}
+    assert caplog.text == ""
+    with caplog.at_level(logging.WARNING):
+        parts = read_parts(make_spec([*whole[:2], open_line(12)], whole[2:]))
+    assert {each.confidence for each in parts.all} == {None}
+    assert "line 3: outcomes.none.confidence is missing" in caplog.text
+
+
+def test_a_signal_that_only_some_answers_have_tells_nothing(make_spec: MakeSpec) -> None:
+    given = [open_line(number) for number in range(12)]
+    assert read_parts(make_spec(given[:2], given[2:])).means == {"logprob", "entropy", "margin"}
+    del given[5]["outcomes"]["none"]["margin"]
+    assert read_parts(make_spec(given[:2], given[2:])).means == {"logprob", "entropy"}

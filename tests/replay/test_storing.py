@@ -1,0 +1,196 @@
+"""A replay's runs, artifacts and command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders.recorded_outcomes import choice_line, open_line, write
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from argo_ml.cli.commands import execute
+from argo_ml.config import ReplaySpec, ReportSpec, build
+from argo_ml.errors import ConfigError, DataError
+from argo_ml.evaluation.protocol import evaluate
+from argo_ml.evaluation.record import Evaluation
+from argo_ml.replay.storing import UNKNOWN, Replayed, run_replay
+from argo_ml.results.records import Results
+from argo_ml.sweep.rebuilding import rebuild_report
+from argo_ml.tracking.runs import PARENT
+
+MakeSpec = Callable[..., ReplaySpec]
+POLICIES = ("never", "single", "oracle", "entropy_gate", "variance_gate")
+PRICES = ("0.05", "0.3")
+
+
+@pytest.fixture
+def client(tracking_uri: str) -> MlflowClient:
+    return MlflowClient(tracking_uri)
+
+
+@pytest.fixture
+def found(make_spec: MakeSpec, client: MlflowClient) -> Replayed:
+    lines = [open_line(number) for number in range(24)]
+    values = {"policies": ",".join(POLICIES), "retrieval_costs": ",".join(PRICES)}
+    given = {**values, "model": "a-large-one", "tracking_uri": client.tracking_uri}
+    return run_replay(make_spec(lines[:12], lines[12:], **given))
+
+
+def children(client: MlflowClient, run: Run) -> list[Run]:
+    where = f"tags.`{PARENT}` = '{run.info.run_id}'"
+    return list(client.search_runs([run.info.experiment_id], where))
+
+
+def artifact(client: MlflowClient, found: Replayed, name: str, folder: Path) -> str:
+    folder.mkdir(exist_ok=True)
+    path = client.download_artifacts(found.results.sweep_id, name, str(folder))
+    return Path(path).read_text(encoding="utf-8")
+
+
+def test_a_replay_is_kept_as_a_run_with_a_child_per_cell(
+    found: Replayed, client: MlflowClient, tmp_path: Path
+) -> None:
+    run = client.get_run(found.results.sweep_id)
+    assert (run.info.status, run.data.tags["argo.kind"]) == ("FINISHED", "replay")
+    assert run.info.run_name == "replay outcomes.jsonl"
+    assert run.data.params["policies"] == ",".join(POLICIES)
+    assert "calibrated on 12 others" in run.data.tags["mlflow.note.content"]
+    cells = children(client, run)
+    assert len(cells) == len(POLICIES) * len(PRICES)
+    assert {cell.info.status for cell in cells} == {"FINISHED"}
+    assert {cell.data.tags["argo.kind"] for cell in cells} == {"cell"}
+    by_id = {cell.run_id: cell for cell in found.results.cells}
+    for cell in cells:
+        result = by_id[cell.info.run_id]
+        assert cell.data.params["strategy"] == result.strategy
+        assert cell.data.metrics["utility"] == pytest.approx(result.metrics["utility"])
+        assert ("fire_share" in cell.data.metrics) == result.strategy.endswith("_gate")
+
+    text = artifact(client, found, "results.json", tmp_path / "a")
+    assert Results.model_validate_json(text) == found.results
+    text = artifact(client, found, "evaluation.json", tmp_path / "a")
+    assert Evaluation.model_validate_json(text) == found.evaluation
+    report = artifact(client, found, "report.html", tmp_path / "a")
+    assert "Report of a replay: a-large-one" in report and "entropy_gate" in report
+
+
+def test_its_report_can_be_made_again(
+    found: Replayed, client: MlflowClient, tmp_path: Path
+) -> None:
+    path, run_id = tmp_path / "again.html", found.results.sweep_id
+    values = {"sweep": run_id, "output": str(path), "tracking_uri": client.tracking_uri}
+    assert rebuild_report(build(ReportSpec, values)) == run_id
+    assert path.read_text() == artifact(client, found, "report.html", tmp_path / "a")
+
+
+def test_what_is_not_recorded_is_no_metric(found: Replayed, client: MlflowClient) -> None:
+    run = client.get_run(found.results.sweep_id)
+    logged = set(run.data.metrics).union(*(cell.data.metrics for cell in children(client, run)))
+    assert logged.isdisjoint(UNKNOWN)
+    assert {"accuracy", "cost", "retrieval_calls", "area_never", "floor_random"} <= logged
+    assert "calls and tokens count as 0" in found.evaluation.doubts[-1]
+
+
+def test_predictions_are_one_line_per_policy_and_question(
+    found: Replayed, client: MlflowClient, tmp_path: Path
+) -> None:
+    text = artifact(client, found, "predictions.jsonl", tmp_path / "a")
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert len(lines) == len(POLICIES) * 12
+    rows = {
+        (cell.strategy, f"{cell.retrieval_cost:g}", row.question_id): row
+        for cell in found.results.cells
+        for row in cell.questions
+    }
+    for line in lines:
+        assert list(line["decision"]) == list(line["correct"]) == list(PRICES)
+        for price in PRICES:
+            row = rows[line["policy"], price, line["id"]]
+            assert line["correct"][price] == row.correct
+            assert (line["decision"][price] == "none") == (row.actions == ())
+    scores = {line["policy"]: line["score"] for line in lines if line["id"] == "open-0"}
+    assert scores["never"] is scores["oracle"] is None
+    assert scores["entropy_gate"] == open_line(0)["outcomes"]["none"]["entropy"]
+
+
+def test_the_evaluation_is_that_of_a_sweep(found: Replayed) -> None:
+    plain = evaluate(found.results)
+    assert found.evaluation.rows == plain.rows
+    assert found.evaluation.contrasts == plain.contrasts
+    assert found.evaluation.effects is not None
+    assert [each.gate for each in found.evaluation.frontiers] == ["entropy_gate", "variance_gate"]
+    assert all(len(each.deployable) == 11 for each in found.evaluation.frontiers)
+    assert found.evaluation.calibration["n_questions"] == 12
+    assert not any(name.startswith(("delta_", "p_s")) for name in found.evaluation.calibration)
+    assert "12 outcomes questions with a-large-one" in found.evaluation.question
+
+
+def test_the_same_outcomes_give_the_same_numbers(
+    found: Replayed, make_spec: MakeSpec, client: MlflowClient
+) -> None:
+    lines = [open_line(number) for number in range(24)]
+    values = {"policies": ",".join(POLICIES), "retrieval_costs": ",".join(PRICES)}
+    spec = make_spec(lines[:12], lines[12:], **values, tracking_uri=client.tracking_uri)
+    again = run_replay(spec)
+    assert again.results.digests == found.results.digests
+    for one, other in zip(found.results.cells, again.results.cells, strict=True):
+        assert (one.cell_id, one.questions) == (other.cell_id, other.questions)
+    lines[3]["outcomes"]["none"]["entropy"] += 0.01
+    spec = make_spec(lines[:12], lines[12:], **values, tracking_uri=client.tracking_uri)
+    changed = run_replay(spec)
+    assert changed.results.digests["outcomes_digest"] != found.results.digests["outcomes_digest"]
+
+
+def test_a_failed_replay_is_kept_with_its_error(make_spec: MakeSpec, client: MlflowClient) -> None:
+    lines = [open_line(number) for number in range(40)]
+    del lines[16]["outcomes"]["none"]["entropy"]
+    spec = make_spec(lines, tracking_uri=client.tracking_uri, policies="entropy_gate")
+    with pytest.raises(DataError, match=r"line 17: outcomes.none.entropy is missing"):
+        run_replay(spec)
+    [experiment] = [each for each in client.search_experiments() if each.name == "argo_ml"]
+    [run] = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FAILED"
+    assert "which entropy_gate needs" in run.data.tags["argo.error"]
+    assert run.data.params["policies"] == "entropy_gate"
+
+
+def test_without_a_file_nothing_is_begun() -> None:
+    with pytest.raises(ConfigError, match="outcomes is empty; name a JSONL file"):
+        run_replay(ReplaySpec())
+
+
+def test_the_command_prints_table_and_answer(
+    tmp_path: Path, client: MlflowClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "mine.jsonl", [choice_line(number) for number in range(60)])
+    values: dict[str, Any] = {
+        "outcomes": path,
+        "policies": "never,single,margin_gate",
+        "retrieval_costs": "0.1",
+        "tracking_uri": client.tracking_uri,
+        "cache_dir": tmp_path / "cache",
+    }
+    code = execute(
+        ["replay", *(text for name, value in values.items() for text in (f"--{name}", str(value)))]
+    )
+    shown = capsys.readouterr().out
+    assert code == 0
+    assert "3 cells" in shown and "mine questions, an unnamed model" in shown
+    assert "margin_gate" in shown
+    assert "the utility of margin_gate minus that of the best fixed strategy" in shown
+
+
+def test_the_command_says_in_one_line_what_is_missing(
+    tmp_path: Path, client: MlflowClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [choice_line(number) for number in range(40)]
+    del lines[6]["outcomes"]["retrieve"]
+    path = write(tmp_path / "mine.jsonl", lines)
+    code = execute(["replay", "--outcomes", str(path), "--tracking_uri", client.tracking_uri])
+    assert code == 1
+    shown = capsys.readouterr().err
+    assert "mine.jsonl: line 7: outcomes.retrieve is missing\n" in shown

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+from builders.result_builders import policy_table, results, row
+
+from argo_ml.config import CellSpec, SweepSpec
+from argo_ml.results.metrics import cell_metrics, lm_calls, sweep_metrics, utilities
+from argo_ml.results.records import PolicyTable
+
+PRICES = {"retrieve": 0.1, "reason": 0.02}
+
+
+@pytest.fixture(scope="module")
+def table() -> PolicyTable:
+    return policy_table(CellSpec(retrieval_cost=0.1))
+
+
+def test_metrics_of_two_questions(table: PolicyTable) -> None:
+    rows = [
+        row("a", ["retrieve", "reason"], PRICES, correct=True, lm_calls_paid=3),
+        row("b", ["retrieve"], PRICES, correct=False, parsed=False, stop_reason="limit"),
+    ]
+
+    found = cell_metrics(rows, 2.0, table)
+
+    assert found["accuracy"] == 0.5
+    assert found["retrieval_calls"] == 1.0
+    assert found["reason_calls"] == 0.5
+    assert found["steps"] == 1.5
+    assert found["cost"] == pytest.approx((0.12 + 0.1) / 2)
+    assert found["utility"] == pytest.approx(0.5 - 2.0 * 0.11)
+    assert found["accuracy_per_cost"] == pytest.approx(0.5 / 0.11)
+    assert found["retrieval_success_rate"] == 1.0
+    assert found["lm_calls"] == 3.0
+    assert found["lm_calls_total"] == 6.0
+    assert found["lm_calls_paid_total"] == 4.0
+    assert found["unparsed"] == 0.5
+    assert (found["stop_threshold"], found["stop_policy"], found["stop_limit"]) == (0.5, 0.0, 0.5)
+    assert found["policy_value"] == table.policy_value
+
+
+def test_calls_are_the_sum_of_their_parts(table: PolicyTable) -> None:
+    rows = [row("a", ["retrieve", "reason", "reason"], PRICES), row("b", [], PRICES)]
+
+    found = cell_metrics(rows, 1.0, table)
+
+    parts = ("decomposer_calls", "reader_calls", "reasoner_calls", "synthesizer_calls")
+    assert found["lm_calls"] == pytest.approx(sum(found[part] for part in parts))
+    assert [lm_calls(each) for each in rows] == [6, 1]
+
+
+def test_failed_retrievals_count_as_calls_but_not_as_successes(table: PolicyTable) -> None:
+    rows = [row("a", ["retrieve"] * 4, PRICES, retrieval_successes=1)]
+
+    found = cell_metrics(rows, 1.0, table)
+
+    assert found["retrieval_calls"] == 4.0
+    assert found["retrieval_success_rate"] == 0.25
+
+
+def test_rates_that_nothing_can_be_said_about_are_absent(table: PolicyTable) -> None:
+    found = cell_metrics([row("a", [], PRICES)], 1.0, table)
+
+    assert "retrieval_success_rate" not in found
+    assert "accuracy_per_cost" not in found
+
+
+def test_cell_without_questions_is_an_error(table: PolicyTable) -> None:
+    with pytest.raises(ValueError, match="without questions"):
+        cell_metrics([], 1.0, table)
+
+
+def test_utility_of_a_cell_is_the_mean_over_its_questions() -> None:
+    found = results(SweepSpec(n_questions=7, retrieval_costs="0.05"))
+
+    for cell in found.cells:
+        assert sum(utilities(cell, 1.0)) / 7 == pytest.approx(cell.metrics["utility"])
+
+
+def test_metrics_of_a_sweep() -> None:
+    found = results(SweepSpec(n_questions=3, strategies="argo,random", retrieval_costs="0.02,0.2"))
+
+    metrics = sweep_metrics(found)
+
+    low, high = found.row("argo")
+    assert metrics["n_cells"] == 4.0
+    assert metrics["n_questions"] == 3.0
+    assert metrics["floor_majority_position"] == 0.3
+    assert metrics["lm_calls_paid_total"] == 12.0
+    assert metrics["cache_hit_rate"] == pytest.approx(1 - 12 / metrics["lm_calls_total"])
+    assert metrics["mean_accuracy_argo"] == pytest.approx(
+        (low.metrics["accuracy"] + high.metrics["accuracy"]) / 2
+    )
+    assert metrics["best_utility_argo"] == max(low.metrics["utility"], high.metrics["utility"])

@@ -1,0 +1,51 @@
+"""A planted problem, and a finished study of it that tests may read but not continue."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from builders import planted_study
+from builders.places import linked_cache
+from builders.planted_study import Problem
+
+from argo_ml.results.study import StudyReport
+from argo_ml.study import run_study
+
+N_TRIALS = 12
+
+
+@pytest.fixture
+def problem(cache_dir: Path, tracking_uri: str, tmp_path: Path) -> Problem:
+    return Problem(values(planted_study.write(tmp_path), cache_dir, tracking_uri))
+
+
+@pytest.fixture(scope="module")
+def finished(
+    warm_cache: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Problem, StudyReport]]:
+    folder = tmp_path_factory.mktemp("study")
+    shutil.copyfile(empty_store, folder / "mlflow.db")
+    cache = linked_cache(warm_cache, folder / "cache")
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    problem = Problem(values(planted_study.write(folder), cache, uri))
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield problem, run_study(problem.spec(n_trials=N_TRIALS))
+    finally:
+        os.chdir(before)
+
+
+def values(sources: dict[str, str], cache_dir: Path, tracking_uri: str) -> dict[str, str]:
+    return {
+        **sources,
+        "cache_dir": str(cache_dir),
+        "tracking_uri": tracking_uri,
+        "experiment": "study",
+        "retrieval_costs": "0.1",
+        "heartbeat_s": "1",
+    }

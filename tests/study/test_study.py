@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import optuna
+import pytest
+from builders import planted_study, postgresql
+from builders.planted_study import Problem
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from argo_ml.config import SweepSpec, VerifySpec, build, read_params
+from argo_ml.engine.stages import StageTimes
+from argo_ml.errors import StudyError
+from argo_ml.results.study import StudyReport, settings_of
+from argo_ml.study import run_study
+from argo_ml.study.evaluation import Evaluator
+from argo_ml.study.objectives import Prices, Utility, values
+from argo_ml.study.reconciliation import disagreements
+from argo_ml.study.search import seeds
+from argo_ml.study.space import SearchSpace
+from argo_ml.study.storage import RUN_ID, StudyStore, fail_stale
+from argo_ml.sweep.context import LocalContext
+from argo_ml.tracking.runs import Tracking, connect
+from argo_ml.verification.verify import verify_run
+
+JOIN_S = 180
+TOLERANCE = 0.01
+"""Utility that the best of 60 trials may fall short of the known optimum."""
+
+
+def stored(problem: Problem, url: str = "") -> optuna.Study:
+    """The only study in ``cache_dir``, or the one called shared in the storage at ``url``."""
+    name = "shared"
+    if not url:
+        [path] = (Path(problem.values["cache_dir"]) / "studies").glob("*.db")
+        name = path.stem
+    study = StudyStore(problem.spec(storage=url), name).find()
+    assert study is not None
+    return study
+
+
+def children(problem: Problem, report: StudyReport, kind: str) -> list[Run]:
+    tracking = connect(problem.values["tracking_uri"], "study")
+    found = tracking.children(report.study_id)
+    return [run for run in found if run.data.tags["argo.kind"] == kind]
+
+
+def home(problem: Problem) -> Tracking:
+    return connect(problem.values["tracking_uri"], "study")
+
+
+def test_a_study_is_a_run_with_a_child_per_trial_and_test_cell(
+    finished: tuple[Problem, StudyReport],
+) -> None:
+    problem, report = finished
+    trials = children(problem, report, "trial")
+    assert report.n_complete + report.n_pruned == 12
+    assert sorted(int(run.data.tags["argo.trial"]) for run in trials) == list(range(12))
+    assert {run.info.status for run in trials} == {"FINISHED"}
+    assert {run.data.params["strategy"] for run in trials} == {"fixed_threshold"}
+    cells = [run.data.params["strategy"] for run in children(problem, report, "cell")]
+    expected = ["always_reason", "always_retrieve", "argo", "fixed_threshold", "random"]
+    assert sorted(cells) == expected
+    assert not list(disagreements(stored(problem), home(problem), report.study_id))
+
+
+def test_the_best_settings_are_judged_on_questions_that_no_trial_saw(
+    finished: tuple[Problem, StudyReport],
+) -> None:
+    problem, report = finished
+    [best] = report.best
+    client = MlflowClient(problem.values["tracking_uri"])
+    results = json.loads(client_text(client, report.study_id, "results.json"))
+    tested = {row["question_id"] for cell in results["cells"] for row in cell["questions"]}
+    assert tested <= set(planted_study.ids_of("test"))
+    tuned = next(cell for cell in results["cells"] if cell["strategy"] == "fixed_threshold")
+    untuned = next(cell for cell in results["cells"] if cell["strategy"] == "argo")
+    gain = tuned["metrics"]["utility"] - untuned["metrics"]["utility"]
+    assert best.test.utility == pytest.approx(tuned["metrics"]["utility"])
+    assert best.optimism == pytest.approx(best.tune.utility - best.test.utility)
+    [against, *_] = best.differences
+    assert (against.strategy, against.mean) == ("argo", pytest.approx(gain))
+    assert against.low <= gain <= against.high
+
+
+def test_a_sweep_takes_the_best_settings_as_its_parameters(
+    finished: tuple[Problem, StudyReport], tmp_path: Path
+) -> None:
+    problem, report = finished
+    client = MlflowClient(problem.values["tracking_uri"])
+    path = tmp_path / "best.json"
+    path.write_text(client_text(client, report.study_id, "best/c_r=0.1.json"))
+    spec = build(SweepSpec, read_params(path))
+    assert "fixed_threshold" in spec.strategies
+    assert spec.prices == (0.1,)
+    assert spec.theta_star == report.best[0].settings["theta_star"]
+
+
+def test_the_copy_of_the_storage_is_one_file_that_optuna_opens(
+    finished: tuple[Problem, StudyReport], tmp_path: Path
+) -> None:
+    problem, report = finished
+    client = MlflowClient(problem.values["tracking_uri"])
+    names = [item.path for item in client.list_artifacts(report.study_id)]
+    assert [name for name in names if name.startswith("study.")] == ["study.sqlite"]
+    path = client.download_artifacts(report.study_id, "study.sqlite", str(tmp_path))
+    copied = optuna.load_study(study_name=None, storage=f"sqlite:///{path}")
+    assert [trial.values for trial in copied.trials] == [
+        trial.values for trial in stored(problem).trials
+    ]
+    assert len(copied.trials) == 12
+
+
+def test_the_same_command_again_runs_nothing_and_a_larger_one_goes_on(problem: Problem) -> None:
+    report = run_study(problem.spec(n_trials=3))
+    assert run_study(problem.spec(n_trials=3)) == report
+    longer = run_study(problem.spec(n_trials=5))
+    assert longer.study_id == report.study_id
+    assert longer.n_complete + longer.n_pruned == 5
+
+
+def test_verify_proves_that_both_agree_and_finds_where_they_do_not(problem: Problem) -> None:
+    report = run_study(problem.spec(n_trials=3))
+    spec = build(VerifySpec, {**where(problem), "study": report.study_id})
+    assert [verdict.name for verdict in verify_run(spec) if verdict.has_failed] == []
+    client = MlflowClient(problem.values["tracking_uri"])
+    run = next(run for run in children(problem, report, "trial"))
+    client.set_terminated(run.info.run_id, "FAILED")
+    failed = [verdict for verdict in verify_run(spec) if verdict.has_failed]
+    assert [verdict.name for verdict in failed] == ["MLflow and Optuna agree"]
+    assert f"{run.info.run_name} is FAILED in MLflow, not FINISHED" in failed[0].detail
+
+
+def where(problem: Problem) -> dict[str, str]:
+    return {name: problem.values[name] for name in ("cache_dir", "tracking_uri", "experiment")}
+
+
+def test_the_study_begins_with_what_is_known(finished: tuple[Problem, StudyReport]) -> None:
+    problem, _ = finished
+    spec = problem.spec()
+    first = [settings_of(trial.user_attrs) for trial in stored(problem).trials[:3]]
+    pairs = [(settings["theta_cont"], settings["theta_star"]) for settings in first]
+    # At this price ARGO only reasons, as it does at the original study's middle price.
+    assert len(seeds(spec, SearchSpace(spec))) == 3
+    # Fewest steps first.
+    assert pairs == [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
+    assert {settings["max_steps"] for settings in first} == {20}
+
+
+def test_another_search_under_the_same_name_is_refused(problem: Problem) -> None:
+    run_study(problem.spec(n_trials=2, study="mine"))
+    with pytest.raises(StudyError, match=r"study=mine: searches otherwise \(top_k_range was"):
+        run_study(problem.spec(n_trials=2, study="mine", top_k_range="1,2"))
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("redis://x", r"storage=redis://x: give a URL such as sqlite:///study.db"),
+        (
+            "postgresql://me:secret@127.0.0.1:1/db",
+            r"storage=postgresql://me:PASSWORD@127.0.0.1:1/db cannot be reached",
+        ),
+    ],
+)
+def test_a_storage_that_cannot_be_used_is_one_line(
+    problem: Problem, url: str, message: str
+) -> None:
+    with pytest.raises(StudyError, match=message):
+        run_study(problem.spec(storage=url))
+
+
+def test_several_prices_get_one_best_setting_each(problem: Problem) -> None:
+    found = run_study(problem.spec(n_trials=12, retrieval_costs="0.02,0.3"))
+    cheap, dear = found.best
+    assert (cheap.retrieval_cost, dear.retrieval_cost) == (0.02, 0.3)
+    assert cheap.tune.accuracy >= dear.tune.accuracy
+    assert {point.trial for point in found.front} >= {cheap.trial, dear.trial}
+
+
+def test_two_objectives_have_a_front_with_a_knee(problem: Problem) -> None:
+    found = run_study(problem.spec(n_trials=12, objective="accuracy_cost"))
+    costs = [point.values["cost"] for point in found.front]
+    accuracies = [point.values["accuracy"] for point in found.front]
+    assert costs == sorted(costs)
+    assert accuracies == sorted(set(accuracies))
+    [knee] = [point for point in found.front if point.is_knee]
+    assert found.best[0].trial == knee.trial
+
+
+def test_two_workers_run_exactly_as_many_trials_and_a_kill_loses_none(problem: Problem) -> None:
+    first = problem.start(n_trials=20)
+    wait_for(lambda: n_in_storage(problem) >= 3)
+    second = problem.start(n_trials=20)
+    wait_for(lambda: n_in_storage(problem) >= 8)
+    first.kill()
+    first.join()
+    second.join(JOIN_S)
+    assert second.exitcode == 0
+    check_whole(problem, 20)
+
+
+def test_two_workers_share_one_postgresql_storage_and_a_kill_loses_none(problem: Problem) -> None:
+    with postgresql.server() as url:
+        workers = [problem.start(n_trials=16, storage=url, study="shared") for _ in range(2)]
+        for worker in workers:
+            worker.join(JOIN_S)
+        assert [worker.exitcode for worker in workers] == [0, 0]
+        check_whole(problem, 16, url)
+        first, second = (problem.start(n_trials=26, storage=url, study="shared") for _ in range(2))
+        wait_for(lambda: n_in_storage(problem, url) >= 19)
+        first.kill()
+        first.join()
+        second.join(JOIN_S)
+        assert second.exitcode == 0
+        check_whole(problem, 26, url)
+
+
+def test_a_trial_whose_worker_died_before_its_first_sign_of_life_is_queued_again(
+    problem: Problem,
+) -> None:
+    store = StudyStore(problem.spec(), "mine")
+    study = store.create([StudyDirection.MAXIMIZE])
+    with pytest.warns(UserWarning, match="Heartbeat"):
+        trial = study.ask()
+    trial.suggest_float("x", 0, 1)
+    fail_stale(study, store)
+    assert states(study) == [TrialState.RUNNING]
+    fail_stale(study, store, now=datetime.now() + timedelta(minutes=1))
+    assert states(study) == [TrialState.FAIL, TrialState.WAITING]
+    assert study.trials[1].params == study.trials[0].params
+
+
+def states(study: optuna.Study) -> list[TrialState]:
+    return [trial.state for trial in study.get_trials()]
+
+
+def check_whole(problem: Problem, n_trials: int, url: str = "") -> None:
+    """Exactly so many trials are finished, none is open, and MLflow says the same."""
+    study = stored(problem, url)
+    done = study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
+    assert len(done) == n_trials
+    assert not study.get_trials(states=(TrialState.RUNNING, TrialState.WAITING))
+    assert not list(disagreements(study, home(problem), study.user_attrs[RUN_ID]))
+
+
+def n_in_storage(problem: Problem, url: str = "") -> int:
+    if not url and not list((Path(problem.values["cache_dir"]) / "studies").glob("*.db")):
+        return 0
+    try:
+        states = (TrialState.COMPLETE, TrialState.PRUNED)
+        return len(stored(problem, url).get_trials(states=states))
+    except AssertionError:
+        return 0
+
+
+def wait_for(condition: object, timeout_s: float = 120) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_sixty_trials_find_the_known_optimum(problem: Problem) -> None:
+    """Of three seeds each; the optimum is that of the questions drawn."""
+    prices = Prices(0.1, 0.02, 1.0)
+    spec = problem.spec(n_questions=100)
+    context = LocalContext.open(spec)
+    evaluator = Evaluator(spec, context, StageTimes())
+    space = SearchSpace(spec)
+    ids = {question.id for question in context.questions.questions}
+    needs = [
+        need for index, need in enumerate(planted_study.drawn_needs()) if f"item-{index}" in ids
+    ]
+    optimum = planted_study.best_utility(needs, prices)
+    for seed in (1, 2, 3):
+        sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True)
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+
+        def objective(trial: optuna.Trial) -> float:
+            rows = evaluator.rows(space.settings(trial), "test")
+            return values(Utility(prices), rows)[0]
+
+        study.optimize(objective, n_trials=60)
+        assert optimum - TOLERANCE <= study.best_value <= optimum + 1e-9
+
+
+def client_text(client: MlflowClient, run_id: str, artifact: str) -> str:
+    return Path(client.download_artifacts(run_id, artifact)).read_text(encoding="utf-8")

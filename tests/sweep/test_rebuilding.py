@@ -1,0 +1,147 @@
+"""The report of a scripted sweep in a real MLflow store, by the command."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from builders import small_study
+from builders.places import linked_cache
+from mlflow import MlflowClient
+
+from argo_ml.cli.commands import execute
+from argo_ml.config import SweepSpec, build
+from argo_ml.results.records import Results
+from argo_ml.sweep.running import run_sweep
+from argo_ml.tracking import runs
+
+EXPERIMENT = "reported"
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def store(
+    warm_cache: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    folder = tmp_path_factory.mktemp("reported")
+    shutil.copyfile(empty_store, folder / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield {
+            **small_study.write(folder),
+            "strategies": "argo,never,single",
+            "cache_dir": str(linked_cache(warm_cache, folder / "cache")),
+            "tracking_uri": f"sqlite:///{folder / 'mlflow.db'}",
+            "experiment": EXPERIMENT,
+        }
+
+
+@pytest.fixture(scope="module")
+def sweep(store: dict[str, str]) -> Results:
+    return run_sweep(build(SweepSpec, store))
+
+
+@pytest.fixture
+def client(store: dict[str, str]) -> MlflowClient:
+    return MlflowClient(store["tracking_uri"])
+
+
+def report(store: dict[str, str], *arguments: str) -> int:
+    where = ["--tracking_uri", store["tracking_uri"], "--experiment", EXPERIMENT]
+    return execute(["report", *where, *arguments])
+
+
+def stored(client: MlflowClient, run_id: str, name: str) -> Path:
+    """The artifact itself, not a copy."""
+    return Path(urlsplit(client.get_run(run_id).info.artifact_uri).path) / name
+
+
+@pytest.fixture
+def evaluation(sweep: Results, client: MlflowClient) -> Iterator[Path]:
+    """The stored one, to be changed at will."""
+    path = stored(client, sweep.sweep_id, "evaluation.json")
+    before = path.read_bytes()
+    yield path
+    path.write_bytes(before)
+
+
+def test_sweep_stores_its_report_and_figures(sweep: Results, client: MlflowClient) -> None:
+    text = stored(client, sweep.sweep_id, "report.html").read_text(encoding="utf-8")
+    figures = {path.name for path in stored(client, sweep.sweep_id, "figures").iterdir()}
+
+    assert "Does deciding by the question beat the best fixed strategy" in text
+    assert {"price_utility.png", "price_utility.svg", "graph_1a.png"} <= figures
+
+
+def test_latest_report_is_made_again_as_it_was(
+    sweep: Results, store: dict[str, str], client: MlflowClient, tmp_path: Path, capsys: Captured
+) -> None:
+    before = stored(client, sweep.sweep_id, "report.html").read_text(encoding="utf-8")
+    output = tmp_path / "copy.html"
+
+    assert report(store, "--output", str(output)) == 0
+
+    out = capsys.readouterr().out
+    assert f"among the artifacts of run {sweep.sweep_id}" in out
+    assert str(output) in out.replace("\n", "")
+    assert output.read_text(encoding="utf-8") == before
+    assert stored(client, sweep.sweep_id, "report.html").read_text(encoding="utf-8") == before
+
+
+def test_sweep_without_an_evaluation_is_evaluated(
+    sweep: Results, store: dict[str, str], evaluation: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "report.html"
+    evaluation.unlink()
+
+    assert report(store, "--sweep", sweep.sweep_id, "--output", str(output)) == 0
+
+    assert "Does deciding by the question" in output.read_text(encoding="utf-8")
+    assert not evaluation.exists()
+
+
+def test_run_that_is_no_sweep_is_an_error(
+    sweep: Results, store: dict[str, str], capsys: Captured
+) -> None:
+    run_id = sweep.cells[0].run_id
+
+    assert report(store, "--sweep", run_id) == 1
+
+    assert capsys.readouterr().err == (f"error: sweep={run_id}: that run is a cell, not a sweep\n")
+
+
+def test_unfinished_sweep_is_an_error(
+    sweep: Results, store: dict[str, str], client: MlflowClient, capsys: Captured
+) -> None:
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    run_id = client.create_run(experiment.experiment_id, tags={runs.KIND: "sweep"}).info.run_id
+
+    assert report(store, "--sweep", run_id) == 1
+
+    assert capsys.readouterr().err == (
+        f"error: sweep={run_id}: it is RUNNING; finish it first: argo-ml sweep --resume {run_id}\n"
+    )
+
+
+def test_unreadable_evaluation_is_an_error(
+    store: dict[str, str], evaluation: Path, capsys: Captured
+) -> None:
+    evaluation.write_text("{}", encoding="utf-8")
+
+    assert report(store) == 1
+
+    assert capsys.readouterr().err == "error: evaluation.json: sweep_id: Field required\n"
+
+
+def test_output_that_cannot_be_written_is_an_error(
+    sweep: Results, store: dict[str, str], tmp_path: Path, capsys: Captured
+) -> None:
+    output = tmp_path / "nowhere" / "report.html"
+
+    assert report(store, "--output", str(output)) == 1
+
+    assert f"output={output}: cannot be written" in capsys.readouterr().err

@@ -1,0 +1,342 @@
+"""Sweeps with the scripted model, the real embedder and real MLflow stores."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import small_study
+from builders.places import linked_cache
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from argo_ml.cli.commands import execute
+from argo_ml.config import SweepSpec, build
+from argo_ml.devices import disk
+from argo_ml.errors import ConfigError, TrackingError
+from argo_ml.results.records import Results
+from argo_ml.sweep.context import LocalContext
+from argo_ml.sweep.executors import local
+from argo_ml.sweep.running import load_results, run_sweep
+from argo_ml.tracking.runs import CELL_ID, ERROR, KIND, PARENT, SWEEP_ID, connect
+from argo_ml.verification.verify import verify_sweep
+
+MakeSpec = Callable[..., SweepSpec]
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> dict[str, str]:
+    return small_study.write(tmp_path)
+
+
+@pytest.fixture
+def spec(sources: dict[str, str], cache_dir: Path, tracking_uri: str) -> MakeSpec:
+    return spec_maker({**sources, "cache_dir": str(cache_dir), "tracking_uri": tracking_uri})
+
+
+def spec_maker(common: dict[str, str]) -> MakeSpec:
+    def make(**values: Any) -> SweepSpec:
+        return build(SweepSpec, {**common, **values})
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def shared_spec(
+    warm_cache: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MakeSpec]:
+    """The sources, cache and store of tests that only read a finished sweep."""
+    folder = tmp_path_factory.mktemp("finished")
+    shutil.copyfile(empty_store, folder / "mlflow.db")
+    cache = linked_cache(warm_cache, folder / "cache")
+    common = {**small_study.write(folder), "cache_dir": str(cache)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield spec_maker({**common, "tracking_uri": f"sqlite:///{folder / 'mlflow.db'}"})
+
+
+@pytest.fixture(scope="module")
+def finished(shared_spec: MakeSpec) -> Results:
+    return run_sweep(shared_spec())
+
+
+def sweep_run(client: MlflowClient, sweep_id: str) -> tuple[Run, list[Run]]:
+    sweep = client.get_run(sweep_id)
+    children = client.search_runs(
+        [sweep.info.experiment_id], f"tags.`{PARENT}` = '{sweep_id}'", max_results=1000
+    )
+    return sweep, list(children)
+
+
+def numbers(results: Results) -> list[dict[str, Any]]:
+    """Everything of a result but who paid, which a warm cache changes."""
+    return [
+        row.model_dump(exclude={"lm_calls_paid"})
+        for cell in results.cells
+        for row in cell.questions
+    ]
+
+
+def test_sweep_is_one_run_with_a_finished_child_per_cell(
+    shared_spec: MakeSpec, finished: Results
+) -> None:
+    results = finished
+
+    sweep, cells = sweep_run(MlflowClient(shared_spec().tracking_uri), results.sweep_id)
+    assert sweep.info.status == "FINISHED"
+    assert len(cells) == 4
+    assert {cell.info.status for cell in cells} == {"FINISHED"}
+    assert {cell.data.tags[SWEEP_ID] for cell in cells} == {results.sweep_id}
+    assert {cell.data.tags[CELL_ID] for cell in cells} == {cell.cell_id for cell in results.cells}
+
+
+def test_cell_records_params_metrics_curves_inputs_and_artifacts(
+    shared_spec: MakeSpec, finished: Results
+) -> None:
+    results = finished
+
+    client = MlflowClient(shared_spec().tracking_uri)
+    cell = client.get_run(results.cells[0].run_id)
+    params = cell.data.params
+    assert (params["strategy"], params["retrieval_cost"], params["max_steps"]) == (
+        "argo",
+        "0.02",
+        "3",
+    )
+    assert float(params["theta_cont"]) <= float(params["theta_star"])
+    expected = results.cells[0].metrics
+    assert {key: cell.data.metrics[key] for key in expected} == pytest.approx(expected)
+    curve = client.get_metric_history(cell.info.run_id, "accuracy")
+    assert [point.step for point in curve] == [3, 6, 8]
+    assert {entry.dataset.name for entry in cell.inputs.dataset_inputs} == {
+        "jsonl-hard-all",
+        "corpus",
+    }
+    names = {item.path for item in client.list_artifacts(cell.info.run_id)}
+    assert {"trajectories.jsonl", "outcomes.json", "figures"} <= names
+
+
+def test_readings_are_metrics_of_the_runs_and_not_of_the_results(
+    shared_spec: MakeSpec, finished: Results
+) -> None:
+    sweep, cells = sweep_run(MlflowClient(shared_spec().tracking_uri), finished.sweep_id)
+
+    [peak] = {cell.data.metrics["memory_peak_mb"] for cell in cells}
+    assert sweep.data.metrics["memory_peak_mb"] == peak > 0
+    assert all("cpu_utilization_mean" in run.data.metrics for run in (sweep, *cells))
+    assert not [cell for cell in finished.cells if "memory_peak_mb" in cell.metrics]
+
+
+def test_medium_sweep_on_a_full_disk_says_so_and_runs(
+    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(disk, "free_bytes", lambda path: 9 * disk.GB)
+
+    results = run_sweep(spec(mode="medium", n_prices=1))
+
+    assert results.cells
+    assert [text for text in caplog.messages if "9.0 GB free" in text and "needs 10 GB" in text]
+
+
+def test_sweep_records_both_graphs_and_a_complete_json(
+    shared_spec: MakeSpec, finished: Results, tmp_path: Path
+) -> None:
+    tracking = connect(shared_spec().tracking_uri, "argo_ml")
+    assert load_results(tracking, finished.sweep_id) == finished
+    figures = tracking.download(finished.sweep_id, "figures", tmp_path)
+    for name in ("graph_1a.png", "graph_1a.svg", "graph_1b.png", "graph_1b.svg"):
+        assert (figures / name).stat().st_size > 1000
+
+
+def test_paid_calls_add_up_to_the_calls_in_the_cache(
+    shared_spec: MakeSpec, finished: Results
+) -> None:
+    from argo_ml.models.cache.caching import CallCache
+
+    paid = sum(row.lm_calls_paid for cell in finished.cells for row in cell.questions)
+    stored = CallCache(shared_spec().calls_path).stats().entries
+    assert paid == stored["generate"] + stored["score"]
+    assert paid > 0
+
+
+def test_second_sweep_pays_nothing_and_gives_the_same_numbers(
+    shared_spec: MakeSpec, finished: Results
+) -> None:
+    second = run_sweep(shared_spec())
+
+    assert numbers(second) == numbers(finished)
+    assert sum(row.lm_calls_paid for cell in second.cells for row in cell.questions) == 0
+
+
+def test_other_prices_whose_trajectories_are_known_pay_nothing(
+    shared_spec: MakeSpec, finished: Results
+) -> None:
+    other = run_sweep(shared_spec(retrieval_costs="0.03,0.15"))
+
+    assert {cell.retrieval_cost for cell in other.cells}.isdisjoint(finished.prices)
+    assert sum(row.lm_calls_paid for cell in other.cells for row in cell.questions) == 0
+
+
+def test_shard_size_changes_no_number(spec: MakeSpec, finished: Results) -> None:
+    assert numbers(run_sweep(spec(shard_size=1))) == numbers(finished)
+
+
+class Interruption(BaseException):
+    """Stands for whatever ends a process that can still clean up."""
+
+
+def interrupt_after(n_shards: int, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    run, calls = local.run_shard, []
+
+    def run_or_raise(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) > n_shards:
+            raise error
+        return run(*arguments)
+
+    monkeypatch.setattr(local, "run_shard", run_or_raise)
+
+
+def test_interrupted_sweep_goes_on_where_it_stopped(
+    spec: MakeSpec, finished: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_after(2, patch, KeyboardInterrupt())
+        run_sweep(spec())
+    client = MlflowClient(spec().tracking_uri)
+    [killed] = client.search_runs(
+        [client.get_experiment_by_name("argo_ml").experiment_id],
+        f"tags.`{KIND}` = 'sweep' and attributes.status = 'KILLED'",
+    )
+
+    resumed = run_sweep(spec(resume=killed.info.run_id))
+
+    sweep, cells = sweep_run(client, killed.info.run_id)
+    assert sweep.info.status == "FINISHED"
+    assert ERROR not in sweep.data.tags
+    assert [cell.info.status for cell in cells] == ["FINISHED"] * 4
+    assert [cell.questions for cell in resumed.cells] == [cell.questions for cell in finished.cells]
+
+
+def test_sweep_killed_before_its_first_cell_is_whole_once_resumed(
+    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(LocalContext, "open", raise_interrupt)
+        run_sweep(spec())
+    client = MlflowClient(spec().tracking_uri)
+    [killed] = client.search_runs([client.get_experiment_by_name("argo_ml").experiment_id])
+
+    run_sweep(spec(resume=killed.info.run_id))
+
+    found = verify_sweep(killed.info.run_id, spec().tracking_uri, "argo_ml")
+    assert [check.name for check in found if check.has_failed] == []
+    assert len(client.get_run(killed.info.run_id).inputs.dataset_inputs) == 2
+
+
+def raise_interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_finished_sweep_is_shown_again_when_resumed(
+    shared_spec: MakeSpec, finished: Results
+) -> None:
+    assert run_sweep(shared_spec(resume=finished.sweep_id)) == finished
+
+
+def test_failed_cells_and_sweep_keep_the_error(
+    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_after(1, monkeypatch, ZeroDivisionError("of luck"))
+
+    with pytest.raises(ZeroDivisionError):
+        run_sweep(spec())
+
+    client = MlflowClient(spec().tracking_uri)
+    experiment = client.get_experiment_by_name("argo_ml").experiment_id
+    runs = list(client.search_runs([experiment]))
+    assert len(runs) == 5
+    assert {run.info.status for run in runs} == {"FAILED"}
+    assert {run.data.tags[ERROR] for run in runs} == {"ZeroDivisionError: of luck"}
+
+
+def test_resuming_with_changed_questions_is_refused(
+    spec: MakeSpec,
+    monkeypatch: pytest.MonkeyPatch,
+    sources: dict[str, str],
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_after(1, patch, KeyboardInterrupt())
+        run_sweep(spec())
+    client = MlflowClient(spec().tracking_uri)
+    [sweep] = client.search_runs(
+        [client.get_experiment_by_name("argo_ml").experiment_id], f"tags.`{KIND}` = 'sweep'"
+    )
+    path = Path(sources["questions"])
+    path.write_text(path.read_text().replace("capital", "seat"))
+
+    with pytest.raises(ConfigError, match="questions_digest was"):
+        run_sweep(spec(resume=sweep.info.run_id))
+
+
+def test_run_of_another_kind_cannot_be_resumed(shared_spec: MakeSpec, finished: Results) -> None:
+    with pytest.raises(ConfigError, match="that run is not a sweep"):
+        run_sweep(shared_spec(resume=finished.cells[0].run_id))
+
+
+def test_unknown_run_cannot_be_resumed(spec: MakeSpec) -> None:
+    with pytest.raises(TrackingError, match="'0123' is not in sqlite"):
+        run_sweep(spec(resume="0123"))
+
+
+def test_run_opened_by_mlflow_becomes_the_sweep(
+    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = MlflowClient(spec().tracking_uri)
+    experiment = client.create_experiment("mine")
+    opened = client.create_run(experiment).info.run_id
+    client.log_param(opened, "n_prices", "")
+    monkeypatch.setenv("MLFLOW_RUN_ID", opened)
+
+    results = run_sweep(spec())
+
+    assert results.sweep_id == opened
+    sweep, cells = sweep_run(client, opened)
+    assert len(cells) == 4
+    assert (sweep.data.params["n_prices"], sweep.data.params["used.n_prices"]) == ("", "2")
+
+
+def test_run_opened_by_mlflow_points_to_the_sweep_it_resumes(
+    shared_spec: MakeSpec, finished: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = MlflowClient(shared_spec().tracking_uri)
+    opened = client.create_run(client.get_run(finished.sweep_id).info.experiment_id).info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", opened)
+
+    run_sweep(shared_spec(resume=finished.sweep_id))
+
+    pointer = client.get_run(opened)
+    assert pointer.info.status == "FINISHED"
+    assert pointer.data.tags[SWEEP_ID] == finished.sweep_id
+    assert pointer.data.tags[KIND] == "resume"
+
+
+def test_single_cell_is_a_run_of_its_own(spec: MakeSpec, sources: dict[str, str]) -> None:
+    known = spec()
+    values = {**sources, "cache_dir": str(known.cache_dir), "tracking_uri": known.tracking_uri}
+    del values["n_prices"], values["strategies"]
+
+    code = execute(
+        ["run", *(text for name, value in values.items() for text in (f"--{name}", value))]
+    )
+
+    client = MlflowClient(known.tracking_uri)
+    [run] = client.search_runs([client.get_experiment_by_name("argo_ml").experiment_id])
+    assert code == 0
+    assert run.info.status == "FINISHED"
+    assert run.data.tags[KIND] == "cell"
+    assert run.data.params["strategy"] == "argo"
+    assert 0.0 <= run.data.metrics["accuracy"] <= 1.0
