@@ -59,7 +59,6 @@ def test_empty_strings_mean_not_set() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"strategies": "argo,agro"}, "strategy='agro' is unknown; did you mean 'argo'?"),
         ({"mode": "tiny"}, "mode=tiny: input should be 'small', 'medium' or 'full'"),
         ({"dataset": "squad"}, "dataset=squad: input should be 'atlas', 'oran_bench' or 'jsonl'"),
         ({"retrieval_costs": "0.1,0"}, "retrieval_costs=0: input should be greater than 0"),
@@ -82,7 +81,6 @@ def test_empty_strings_mean_not_set() -> None:
         ({"stratgies": "argo"}, "parameter 'stratgies' is unknown; did you mean 'strategies'?"),
         ({"chunk_overlap": "160"}, "chunk_overlap=160 must be below chunk_size=160"),
         ({"dataset": "jsonl"}, "dataset=jsonl needs questions=FILE.jsonl"),
-        ({"strategies": ","}, "strategies is empty"),
     ],
 )
 def test_bad_value_is_named_on_one_line(values: dict[str, str], message: str) -> None:
@@ -91,11 +89,6 @@ def test_bad_value_is_named_on_one_line(values: dict[str, str], message: str) ->
 
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
-
-
-def test_fixed_threshold_needs_its_thresholds() -> None:
-    with pytest.raises(ConfigError, match="needs theta_cont and theta_star"):
-        cell(strategy="fixed_threshold", theta_cont="0.2")
 
 
 def test_thresholds_out_of_order_are_refused() -> None:

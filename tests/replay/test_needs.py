@@ -15,7 +15,7 @@ from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import STRATEGIES
 from argo_ml.policies.base import Probe
 from argo_ml.policies.context import PolicyContext
-from argo_ml.replay.needs import NEEDS, choose_policies
+from argo_ml.replay.needs import NEEDS, check_replayable, choose_policies
 from argo_ml.replay.splitting import read_parts
 from argo_ml.testing.calibrations import WORLDS
 
@@ -163,4 +163,5 @@ def test_sizes_are_needed_to_calibrate_and_else_where_they_are_chosen(
 )
 def test_a_spec_that_cannot_be_replayed_is_refused(values: dict[str, Any], reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
-        build(ReplaySpec, {"outcomes": "o.jsonl", **values})
+        spec = build(ReplaySpec, {"outcomes": "o.jsonl", **values})
+        check_replayable(spec.policies)

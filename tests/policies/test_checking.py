@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from argo_ml.config import SweepSpec, build
+from argo_ml.errors import ConfigError
+from argo_ml.policies import check_strategies
+
+
+def check(**values: str) -> None:
+    spec = build(SweepSpec, values)
+    check_strategies(spec.strategies, spec)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"strategies": "argo,agro"}, r"strategy='agro' is unknown; did you mean 'argo'\?"),
+        ({"strategies": ","}, "strategies is empty; known: argo"),
+        (
+            {"strategies": "fixed_threshold", "theta_cont": "0.2"},
+            "strategy fixed_threshold needs theta_cont and theta_star",
+        ),
+        ({"strategies": "argo_fitted"}, "argo_fitted needs calibration=RUN_ID; make one"),
+        ({"progress": "measured"}, "progress=measured needs calibration=RUN_ID"),
+        ({"gains": "measured"}, "gains=measured needs calibration=RUN_ID"),
+    ],
+)
+def test_what_no_policy_can_be_made_of_is_refused(values: dict[str, str], reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        check(**values)
+
+
+def test_everything_else_is_accepted() -> None:
+    check()
+    check(strategies="never,fixed_threshold", theta_cont="0.2", theta_star="0.4")
+    check(strategies="argo_fitted", calibration="run", progress="measured")
