@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from statistics import fmean
 
 from argo_ml.evaluation.record import ByDifficulty, Confidence, ReliabilityPoint
-from argo_ml.evaluation.roles import is_calibrated
+from argo_ml.evaluation.roles import is_calibrated, reports_p_hat
 from argo_ml.evaluation.strategy_rows import answered, confidence
 from argo_ml.results.metrics import reason_calls, retrieval_calls
 from argo_ml.results.records import CellResult, QuestionResult, Results
@@ -14,8 +14,6 @@ from argo_ml.statistics.confidence import reliability
 from argo_ml.types import Difficulty
 
 N_BINS = 10
-SHOW_P_HAT = ("argo_calibrated", "argo_fitted")
-"""Strategies whose decisions tell p-hat of the answer so far."""
 
 
 def by_difficulty(results: Results) -> tuple[ByDifficulty, ...]:
@@ -42,7 +40,7 @@ def p_hat(results: Results) -> Confidence | None:
     seen = {
         (row.question_id, row.actions[:n_steps]): (decision.confidence, decision.correct)
         for cell in results.cells
-        if cell.strategy in SHOW_P_HAT
+        if reports_p_hat(cell.strategy)
         for row in cell.questions
         for n_steps, decision in enumerate(row.decisions)
         if decision.confidence is not None and decision.correct is not None

@@ -45,7 +45,7 @@ def compare_with_best_baseline(results: Results) -> tuple[Comparison, ...]:
 def is_baseline(strategy: str) -> bool:
     """Neither ARGO nor a policy that looks at the question, nor the ceiling."""
     kind = STRATEGIES[strategy]
-    return strategy not in KIN and not kind.calibrated and not kind.in_hindsight
+    return strategy not in KIN and not kind.calibrated and not kind.is_ceiling
 
 
 def _baselines(results: Results, price: float) -> list[CellResult]:

@@ -8,14 +8,15 @@ from pathlib import Path
 from argo_ml.evaluation.comparison import is_identical
 from argo_ml.evaluation.judged_cells import JudgedCell, areas, best_fixed, by_strategy, judge
 from argo_ml.evaluation.record import Headline
-from argo_ml.evaluation.roles import is_calibrated
+from argo_ml.evaluation.roles import contenders_of, is_calibrated
+from argo_ml.policies.description import Role
 from argo_ml.results.records import Results
 from argo_ml.statistics.intervals import Estimate
 from argo_ml.statistics.resampling import average
 
-PREFERRED = (("argo_calibrated", "argo_fitted"), ("argo",))
-"""Whom the answer is about: the first of these groups of which any ran, else all other strategies
-that are calibrated, which are the gates."""
+PREFERRED = (Role.ADAPTIVE, Role.ORIGINAL)
+"""Whom the answer is about: the contenders of the first of these roles of which any ran, else all
+other strategies that are calibrated, which are the gates."""
 
 
 def question(results: Results) -> str:
@@ -60,10 +61,10 @@ def headline(judged: Sequence[JudgedCell]) -> Headline | None:
 
 def _candidates(judged: Sequence[JudgedCell]) -> tuple[str, ...]:
     ran = by_strategy(judged)
-    for group in PREFERRED:
-        found = tuple(strategy for strategy in group if strategy in ran)
-        if found:
-            return found
+    for role in PREFERRED:
+        contenders = tuple(name for name in contenders_of(role) if name in ran)
+        if contenders:
+            return contenders
     return tuple(filter(is_calibrated, ran))
 
 

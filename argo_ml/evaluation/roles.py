@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from argo_ml.policies import STRATEGIES
+from argo_ml.policies.description import Role
 
 
 def is_fixed(strategy: str) -> bool:
     """Whether it treats all questions alike."""
-    return strategy in STRATEGIES and STRATEGIES[strategy].is_fixed
+    return strategy in STRATEGIES and STRATEGIES[strategy].treats_alike
 
 
 def is_ceiling(strategy: str) -> bool:
     """Whether it knows the gold answers, so that it is compared with nothing."""
-    return strategy in STRATEGIES and STRATEGIES[strategy].in_hindsight
+    return strategy in STRATEGIES and STRATEGIES[strategy].is_ceiling
 
 
 def is_gate(strategy: str) -> bool:
@@ -23,3 +24,15 @@ def is_gate(strategy: str) -> bool:
 def is_calibrated(strategy: str) -> bool:
     """Whether it acts by a calibration, and so by the question."""
     return strategy in STRATEGIES and STRATEGIES[strategy].calibrated
+
+
+def reports_p_hat(strategy: str) -> bool:
+    """Whether its decisions tell p-hat of the answer so far."""
+    return strategy in STRATEGIES and STRATEGIES[strategy].reports_p_hat
+
+
+def contenders_of(role: Role) -> tuple[str, ...]:
+    """The strategies of a role that the headline asks about, in the order of their table."""
+    return tuple(
+        name for name, kind in STRATEGIES.items() if kind.is_contender and kind.role is role
+    )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
-from argo_ml.calibration.plans import NONE, SIZED
+from argo_ml.calibration.plans import NONE
 from argo_ml.config import suggest
 from argo_ml.errors import ConfigError, DataError
+from argo_ml.policies.description import RecordedSignal, ReplayNeeds
+from argo_ml.policies.strategies import STRATEGIES
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.splitting import Parts
 
@@ -56,41 +57,31 @@ def _instead(recorded: RecordedQuestion, mean: str) -> str:
     return "probabilities" if recorded.question.choices else mean
 
 
-@dataclass(frozen=True, slots=True)
-class ReplayNeed:
-    """What a policy needs beside the outcomes without and with a retrieval, which every line has.
-
-    ``plans`` are the further outcomes that it chooses among; ``embeds`` says whether it reads the
-    question's embedding.
-    """
-
-    lack: Lack = _nothing
-    plans: tuple[str, ...] = ()
-    embeds: bool = False
-
-
-NEEDS: Mapping[str, ReplayNeed] = {
-    "never": ReplayNeed(),
-    "single": ReplayNeed(),
-    "oracle": ReplayNeed(),
-    "entropy_gate": ReplayNeed(_of_draft("entropy")),
-    "margin_gate": ReplayNeed(_of_draft("margin")),
-    "variance_gate": ReplayNeed(_samples),
-    "max_prob_gate": ReplayNeed(_estimate, embeds=True),
-    "graded": ReplayNeed(_estimate, SIZED, embeds=True),
-    "benefit_gate": ReplayNeed(_of_answer, embeds=True),
-    "skr_knn": ReplayNeed(embeds=True),
-    "question_only": ReplayNeed(embeds=True),
+LACKS: Mapping[RecordedSignal, Lack] = {
+    RecordedSignal.NOTHING: _nothing,
+    RecordedSignal.DRAFT_ENTROPY: _of_draft("entropy"),
+    RecordedSignal.DRAFT_MARGIN: _of_draft("margin"),
+    RecordedSignal.SAMPLES: _samples,
+    RecordedSignal.ANSWER: _of_answer,
+    RecordedSignal.CONFIDENCE: _estimate,
 }
-"""The policies that decide once."""
+
+
+def replay_needs() -> Mapping[str, ReplayNeeds]:
+    """By policy that decides once, what replaying it needs."""
+    return {
+        name: strategy.replay
+        for name, strategy in STRATEGIES.items()
+        if strategy.replay is not None
+    }
 
 
 def check_replayable(policies: Sequence[str]) -> None:
     """Raises `ConfigError` for a policy that does not decide once."""
     for policy in policies:
-        if policy not in NEEDS:
+        if policy not in replay_needs():
             raise ConfigError(
-                f"policy {policy!r} is none that decides once{suggest(policy, NEEDS)}"
+                f"policy {policy!r} is none that decides once{suggest(policy, replay_needs())}"
             )
 
 
@@ -101,7 +92,7 @@ def choose_policies(wanted: Sequence[str], parts: Parts) -> tuple[str, ...]:
     further outcomes it needs on the questions that are tested on only those that it chooses.
     """
     if not wanted:
-        return tuple(policy for policy in NEEDS if _is_possible(policy, parts))
+        return tuple(policy for policy in replay_needs() if _is_possible(policy, parts))
     for policy in wanted:
         lack = next(chain(_fields(policy, parts.all), _plans(policy, parts.calibration)), "")
         if lack:
@@ -117,15 +108,16 @@ def _is_possible(policy: str, parts: Parts) -> bool:
 
 
 def _fields(policy: str, questions: Sequence[RecordedQuestion]) -> Iterator[str]:
+    lack_of = LACKS[replay_needs()[policy].signal]
     for recorded in questions:
-        lack = NEEDS[policy].lack(recorded)
+        lack = lack_of(recorded)
         if lack:
             yield missing(recorded, f"{NONE}.{lack}", f"{policy} needs")
 
 
 def _plans(policy: str, questions: Sequence[RecordedQuestion]) -> Iterator[str]:
     for recorded in questions:
-        for plan in NEEDS[policy].plans:
+        for plan in replay_needs()[policy].plans:
             if plan not in recorded.outcomes:
                 yield missing(recorded, plan, f"{policy} needs")
 

@@ -12,7 +12,7 @@ from argo_ml.corpus.embedding import load_embedder
 from argo_ml.models.cache.store import CallCache
 from argo_ml.replay.calibrating import ReplayState, Vectors, calibrate, meet
 from argo_ml.replay.deciding import DecidedCell, decide_all
-from argo_ml.replay.needs import NEEDS, choose_policies
+from argo_ml.replay.needs import choose_policies, replay_needs
 from argo_ml.replay.splitting import Parts, read_parts
 from argo_ml.types import Question
 
@@ -50,7 +50,8 @@ def replay(spec: ReplaySpec) -> Replay:
         len(parts.test),
         ", ".join(policies),
     )
-    embeds = any(NEEDS[policy].embeds for policy in policies)
+    needs = replay_needs()
+    embeds = any(needs[policy].embeds for policy in policies)
     vectors, means = _vectors(spec, parts) if embeds else {}, parts.means
     calibrating, tested = (
         tuple(meet(recorded, means, vectors) for recorded in part)

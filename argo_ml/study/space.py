@@ -29,7 +29,7 @@ def check_searchable(spec: StudySpec) -> None:
         raise ConfigError(
             f"strategy={spec.strategy!r} is unknown{suggest(spec.strategy, STRATEGIES)}"
         )
-    if STRATEGIES[spec.strategy].in_hindsight:
+    if STRATEGIES[spec.strategy].is_ceiling:
         raise ConfigError(f"strategy={spec.strategy} knows the answers: nothing to tune")
     if len(spec.retrieval_costs) > 1 and STRATEGIES[spec.strategy].by_price:
         prices = ",".join(f"{price:g}" for price in spec.retrieval_costs)

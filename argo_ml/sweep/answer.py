@@ -63,5 +63,5 @@ def answer_question(
 
 def _check_answerable(spec: CellSpec) -> None:
     check_strategies([spec.strategy], spec)
-    if STRATEGIES[spec.strategy].in_hindsight:
+    if STRATEGIES[spec.strategy].is_ceiling:
         raise ConfigError(f"strategy={spec.strategy} needs the answer to find it; use another")

@@ -59,7 +59,7 @@ def check_calls(record: SweepRecord, results: Results) -> Verdict:
         f"{cell_name(cell)}, question {row.question_id}: {text}"
         for cell in results.cells
         for row in cell.questions
-        for text in _wrong_calls(row, STRATEGIES[cell.strategy].in_hindsight)
+        for text in _wrong_calls(row, STRATEGIES[cell.strategy].is_ceiling)
     ]
     paid = sum(row.lm_calls_paid for cell in results.cells for row in cell.questions)
     needed = sum(lm_calls(row) for cell in results.cells for row in cell.questions)
@@ -103,7 +103,7 @@ def check_consistency(results: Results) -> Verdict:
     seen: dict[tuple[object, ...], tuple[QuestionResult, str]] = {}
     problems, n_compared = [], 0
     for cell in results.cells:
-        if STRATEGIES[cell.strategy].own_queries or STRATEGIES[cell.strategy].in_hindsight:
+        if STRATEGIES[cell.strategy].own_queries or STRATEGIES[cell.strategy].is_ceiling:
             continue
         for row in cell.questions:
             key = (row.question_id, row.actions, row.retrieval_successes)

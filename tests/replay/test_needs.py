@@ -15,13 +15,13 @@ from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import STRATEGIES
 from argo_ml.policies.base import Probe
 from argo_ml.policies.context import PolicyContext
-from argo_ml.replay.needs import NEEDS, check_replayable, choose_policies
+from argo_ml.replay.needs import check_replayable, choose_policies, replay_needs
 from argo_ml.replay.splitting import read_parts
 from argo_ml.testing.calibrations import WORLDS
 
 MakeSpec = Callable[..., ReplaySpec]
 PLAIN = ("never", "single", "oracle")
-GATES = tuple(name for name in NEEDS if name not in PLAIN)
+GATES = tuple(name for name in replay_needs() if name not in PLAIN)
 READING = ("skr_knn", "question_only")
 """Gates that read the question alone."""
 
@@ -47,7 +47,7 @@ def test_what_reads_the_embedding_is_said_to(name: str) -> None:
         solution = solve(MDPSpec(retrieval_cost=0.1))
         policy: Any = STRATEGIES[name].make(PolicyContext(solution, calibration=world.calibration))
         required_probes = policy.required_probes(world.state(world.questions[0], ()))
-        assert (Probe.VECTOR in required_probes) == NEEDS[name].embeds
+        assert (Probe.VECTOR in required_probes) == replay_needs()[name].embeds
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_all_is_chosen_where_all_is_there(
 ) -> None:
     parts = read_parts(make_spec([open_line(10), open_line(11)], calibrating()))
     with caplog.at_level(logging.INFO):
-        assert choose_policies([], parts) == tuple(NEEDS)
+        assert choose_policies([], parts) == tuple(replay_needs())
     assert caplog.text == ""
 
 
@@ -103,7 +103,7 @@ def test_an_empty_answer_lacks_no_signal(make_spec: MakeSpec) -> None:
     lines = lacking("entropy")
     lines[2]["outcomes"]["none"] = {"answer": "", "n_tokens": 0, "samples": ["a", "b"]}
     parts = read_parts(make_spec(lines, calibrating()))
-    assert choose_policies([], parts) == tuple(NEEDS)
+    assert choose_policies([], parts) == tuple(replay_needs())
 
 
 def test_choices_need_their_probabilities(make_spec: MakeSpec) -> None:

@@ -1,0 +1,89 @@
+"""How a strategy describes itself: everything that others ask about it stands here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from argo_ml.policies.base import Policy
+from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.search import Search, search_nothing
+
+
+class Role(Enum):
+    """The part that a strategy plays in a comparison."""
+
+    ORIGINAL = "original"
+    """Acts by the decision process of the original study."""
+    BASELINE = "baseline"
+    """What the original study compares with."""
+    FIXED_PLAN = "fixed plan"
+    """Follows a plan that was made before the question was seen."""
+    ADAPTIVE = "adaptive"
+    """Decides by the question, with what a calibration taught."""
+    GATE = "gate"
+    """A published method, with a threshold or classes from a calibration."""
+    CEILING = "ceiling"
+    """Knows the gold answers: a bound, and no method."""
+
+
+class RecordedSignal(Enum):
+    """What of a recorded answer without retrieval a policy needs to be replayed."""
+
+    NOTHING = "nothing"
+    DRAFT_ENTROPY = "entropy"
+    DRAFT_MARGIN = "margin"
+    SAMPLES = "samples"
+    ANSWER = "answer"
+    """What p-hat is fitted on."""
+    CONFIDENCE = "confidence"
+    """p-hat itself, or what it is fitted on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayNeeds:
+    """What replaying a policy needs beside the answers without and with one retrieval.
+
+    ``plans`` are the further recorded outcomes that it chooses among; ``embeds`` says whether it
+    reads the question's embedding.
+    """
+
+    signal: RecordedSignal = RecordedSignal.NOTHING
+    plans: tuple[str, ...] = ()
+    embeds: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """How a strategy's policy is made, and what it is.
+
+    ``search`` is what a study may search of it. ``by_price`` says whether the policy depends on the
+    retrieval cost, ``calibrated`` whether it needs a calibration, ``treats_alike`` whether it
+    treats all questions alike, so that deciding by the question is compared with it, and
+    ``decides_once`` whether it decides before the first step alone. ``reports_p_hat`` says whether its decisions
+    tell p-hat of the answer so far, ``own_queries`` whether its retrievals differ from those of the
+    same actions under other strategies, and ``is_contender`` whether the headline asks about it.
+    ``replay`` is None for what cannot be replayed on recorded outcomes.
+    """
+
+    make: Callable[[PolicyContext], Policy]
+    role: Role
+    search: Search = search_nothing
+    by_price: bool = True
+    calibrated: bool = False
+    treats_alike: bool = False
+    decides_once: bool = False
+    reports_p_hat: bool = False
+    own_queries: bool = False
+    is_contender: bool = False
+    replay: ReplayNeeds | None = None
+
+    @property
+    def is_gate(self) -> bool:
+        """Whether it decides once, by a threshold, whether to retrieve."""
+        return self.role is Role.GATE and self.decides_once
+
+    @property
+    def is_ceiling(self) -> bool:
+        return self.role is Role.CEILING
