@@ -61,9 +61,10 @@ class Strategy:
     ``search`` is what a study may search of it. ``by_price`` says whether the policy depends on the
     retrieval cost, ``calibrated`` whether it needs a calibration, ``treats_alike`` whether it
     treats all questions alike, so that deciding by the question is compared with it, and
-    ``decides_once`` whether it decides before the first step alone. ``reports_p_hat`` says whether its decisions
-    tell p-hat of the answer so far, ``own_queries`` whether its retrievals differ from those of the
-    same actions under other strategies, and ``is_contender`` whether the headline asks about it.
+    ``decides_once`` whether it decides before the first step alone. ``reports_p_hat`` says whether
+    its decisions tell p-hat of the answer so far, ``own_queries`` whether its retrievals differ
+    from those of the same actions under other strategies, and ``is_contender`` whether the headline
+    asks about it.
     ``replay`` is None for what cannot be replayed on recorded outcomes.
     """
 

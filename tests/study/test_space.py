@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from argo_ml.config import StudySpec, build
 from argo_ml.errors import ConfigError
-from argo_ml.study.space import SearchSpace
+from argo_ml.study.space import SearchSpace, check_searchable
 
 FIXED = {"max_steps_range": 20, "top_k_range": 3, "min_similarity_range": 0.3}
 unit = st.floats(0, 1, allow_nan=False)
@@ -96,4 +96,4 @@ def test_settings_outside_a_range_have_no_parameters() -> None:
 )
 def test_what_cannot_be_searched_is_named(values: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        spec(**values)
+        check_searchable(spec(**values))
