@@ -25,6 +25,7 @@ from argo_ml.config import (
     CellSpec,
     CompareSpec,
     DoctorSpec,
+    EstimateSpec,
     FetchSpec,
     IndexSpec,
     PlanSpec,
@@ -176,8 +177,8 @@ def plan(spec: PlanSpec) -> None:
         raise ModelError(planned.complaint)
 
 
-@spec_command(cli, SweepSpec, "estimate")
-def estimate(spec: SweepSpec) -> None:
+@spec_command(cli, EstimateSpec, "estimate")
+def estimate(spec: EstimateSpec) -> None:
     """Say what a sweep would need: calls, tokens, time and disk."""
     from argo_ml.cli import rendering
     from argo_ml.sweep.estimate import run_estimate
@@ -229,7 +230,7 @@ def answer(spec: AnswerSpec) -> None:
     from argo_ml.sweep.answer import answer_question
 
     with rendering.progress() as report:
-        answered = answer_question(spec, spec.question, spec.choices, report)
+        answered = answer_question(spec.cell(), spec.question, spec.choices, report)
     rendering.print_answered(answered)
 
 

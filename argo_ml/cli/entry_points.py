@@ -13,12 +13,14 @@ from typing import Any
 import yaml
 
 from argo_ml.cli.options import default_text, value_type
+from argo_ml.cli.sections import ordered_names
 from argo_ml.config import (
     AnswerSpec,
     CalibrateSpec,
     CellSpec,
     CompareSpec,
     DoctorSpec,
+    EstimateSpec,
     FetchSpec,
     IndexSpec,
     PlanSpec,
@@ -41,7 +43,7 @@ ENTRY_POINTS: Mapping[str, tuple[str, type[Spec]]] = MappingProxyType(
         "fetch": ("fetch", FetchSpec),
         "doctor": ("doctor", DoctorSpec),
         "plan": ("plan", PlanSpec),
-        "estimate": ("estimate", SweepSpec),
+        "estimate": ("estimate", EstimateSpec),
         "verify": ("verify", VerifySpec),
         "report": ("report", ReportSpec),
         "replay": ("replay", ReplaySpec),
@@ -51,8 +53,7 @@ ENTRY_POINTS: Mapping[str, tuple[str, type[Spec]]] = MappingProxyType(
 """Entry point -> (command, its spec)."""
 
 HEADER = (
-    "# Written by `make mlproject` from the specs in argo_ml/config.py, study_spec.py and\n"
-    "# command_specs.py.\n"
+    "# Written by `make mlproject` from the specs in argo_ml/config.\n"
     "# An empty value means «not set»; every value is validated by the command itself.\n"
 )
 
@@ -76,17 +77,18 @@ def project_text() -> str:
 
 
 def _parameters(spec_type: type[Spec]) -> dict[str, dict[str, str]]:
+    fields = spec_type.model_fields
     return {
         name: {
-            "type": "float" if value_type(field) in (int, float) else "string",
-            "default": default_text(field),
+            "type": "float" if value_type(fields[name]) in (int, float) else "string",
+            "default": default_text(fields[name]),
         }
-        for name, field in spec_type.model_fields.items()
+        for name in ordered_names(spec_type)
     }
 
 
 def _command(command: str, spec_type: type[Spec]) -> str:
-    options = [f"--{name} {{{name}}}" for name in spec_type.model_fields]
+    options = [f"--{name} {{{name}}}" for name in ordered_names(spec_type)]
     return " ".join([f"python -m argo_ml {command}", *options])
 
 

@@ -17,10 +17,14 @@ import click
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from argo_ml.config import Spec, SpecType, build, read_params, suggest
+from argo_ml.cli.sections import sections
+from argo_ml.config import Spec, SpecType, build, read_params, unknown_parameter
 from argo_ml.errors import ConfigError
 
 PARAMS = "params"
+OTHER = "In general"
+"""Title of the options in help texts that are no parameters."""
+SPELLING = "Names may be spelled with - or _; ARGO_ML_<NAME> sets a parameter, too."
 
 
 class SpecCommand(click.Command):
@@ -51,15 +55,30 @@ class SpecCommand(click.Command):
             options.append(
                 click.Argument([_argument_name(positional)], required=False, metavar=positional)
             )
-        super().__init__(name, params=options, callback=callback, help=handler.__doc__)
+        super().__init__(
+            name, params=options, callback=callback, help=handler.__doc__, epilog=SPELLING
+        )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             name = error.option_name.lstrip("-").replace("-", "_")
-            known = self.spec_type.model_fields
-            raise ConfigError(f"parameter {name!r} is unknown{suggest(name, known)}") from None
+            raise ConfigError(unknown_parameter(name, self.spec_type)) from None
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One list per section, every option under its parameter's name alone."""
+        options = {
+            option.name: option
+            for option in self.get_params(ctx)
+            if isinstance(option, click.Option)
+        }
+        for section, names in sections(self.spec_type).items():
+            with formatter.section(section.value):
+                formatter.write_dl([_help_row(options.pop(name)) for name in names])
+        records = [option.get_help_record(ctx) for option in options.values()]
+        with formatter.section(OTHER):
+            formatter.write_dl([record for record in records if record is not None])
 
     def _collect(self, given: Mapping[str, str | None]) -> dict[str, object]:
         fields = self.spec_type.model_fields
@@ -120,6 +139,10 @@ def _option(name: str, field: FieldInfo) -> click.Option:
         metavar=_metavar(field),
         help=f"{field.description or ''}{shown}",
     )
+
+
+def _help_row(option: click.Option) -> tuple[str, str]:
+    return f"--{option.name} {option.metavar}", option.help or ""
 
 
 def _params_option() -> click.Option:

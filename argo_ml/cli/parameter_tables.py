@@ -5,47 +5,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
 from pydantic.fields import FieldInfo
 
+from argo_ml.cli.entry_points import ENTRY_POINTS
 from argo_ml.cli.options import default_text, value_type
-from argo_ml.config import (
-    AdaptiveFields,
-    AnswerSpec,
-    CacheFields,
-    CachePruneSpec,
-    CalibrateSpec,
-    CellSpec,
-    CompareSpec,
-    CorpusFields,
-    DoctorSpec,
-    EpisodeFields,
-    ExperimentSpec,
-    FetchSpec,
-    MDPFields,
-    ModelFields,
-    PlanSpec,
-    QuestionFields,
-    ReplaySpec,
-    ReportSpec,
-    Spec,
-    StudySpec,
-    SweepSpec,
-    TrackingFields,
-    VerifySpec,
-    is_operational,
-)
+from argo_ml.cli.sections import section_of
+from argo_ml.config import CachePruneSpec, CacheSpec, Section, Spec, is_operational
 
 TARGET = Path("docs/parameters.md")
 
 HEAD = """\
 # Parameters
 
-Written by `make docs` from `argo_ml/config.py` and `argo_ml/command_specs.py`.
+Written by `make docs` from the specs in `argo_ml/config`.
 
 `-P name=value` of `mlflow run` and `--name value` of `argo-ml` are the same parameters. A value
 comes from the command line, else from the environment (`ARGO_ML_<NAME>`), else from the file of
@@ -57,52 +35,51 @@ Parameters marked ○ cannot change a number of a result, and so do not count in
 where files lie, how much runs at once. Questions, documents and models count by their contents.
 """
 
-_EXPERIMENTS = "`main`, `calibrate`, `compare`, `estimate`, `run`, `tune`, `index`, `answer`"
+TITLES = {Section.COMMAND: "Of single commands"}
+"""Where a section's title in help texts does not say enough beside the others."""
 
-GROUPS: tuple[tuple[str, str, type[Spec], type[Spec] | None], ...] = (
-    ("Questions", _EXPERIMENTS, QuestionFields, None),
-    ("Cache", "all but `report`", CacheFields, None),
-    ("Corpus", f"{_EXPERIMENTS}, `doctor`", CorpusFields, CacheFields),
-    ("Model", f"{_EXPERIMENTS}, `doctor`, `plan`", ModelFields, None),
-    ("Episode", _EXPERIMENTS, EpisodeFields, None),
-    ("Decision process", _EXPERIMENTS, MDPFields, None),
-    ("Looking at the question", _EXPERIMENTS, AdaptiveFields, None),
-    ("Tracking and execution", _EXPERIMENTS, TrackingFields, None),
-    ("Sweep", "`main`, `compare`, `estimate`", SweepSpec, ExperimentSpec),
-    ("Calibration", "`calibrate`", CalibrateSpec, ExperimentSpec),
-    ("Comparison", "`compare`", CompareSpec, SweepSpec),
-    ("Cell", "`run`, `answer`", CellSpec, ExperimentSpec),
-    ("Study", "`tune`", StudySpec, ExperimentSpec),
-    ("Answer", "`answer`", AnswerSpec, CellSpec),
-    ("Fetch", "`fetch`", FetchSpec, CacheFields),
-    ("Doctor", "`doctor`, beside those of model and corpus", DoctorSpec, None),
-    ("Plan", "`plan`, beside those of the model", PlanSpec, DoctorSpec),
-    ("Verify", "`verify`", VerifySpec, CacheFields),
-    ("Report", "`report`", ReportSpec, None),
-    ("Replay", "`replay`", ReplaySpec, CacheFields),
-    ("Pruning the call cache", "`argo-ml cache prune`", CachePruneSpec, CacheFields),
+COMMANDS: Mapping[str, type[Spec]] = MappingProxyType(
+    {
+        **{name: spec_type for name, (_, spec_type) in ENTRY_POINTS.items()},
+        "cache stats": CacheSpec,
+        "cache prune": CachePruneSpec,
+    }
 )
-"""Title, entry points, spec, and the spec whose fields another group shows."""
-
-_SHOWN_WITH_DOCTOR = {**ModelFields.model_fields, **CorpusFields.model_fields}
+"""Entry points, and commands that are none."""
 
 
 def parameters_text() -> str:
-    return HEAD + "".join(_group(*group) for group in GROUPS)
+    return HEAD + _most_used() + "".join(_section(section) for section in Section)
 
 
-def _group(title: str, entry_points: str, spec: type[Spec], base: type[Spec] | None) -> str:
-    elsewhere = base.model_fields if base else {}
-    if spec is DoctorSpec:
-        elsewhere = _SHOWN_WITH_DOCTOR
-    # What a spec declares anew, such as another default, is shown with it too.
+def _most_used() -> str:
     rows = [
-        _row(name, field)
-        for name, field in spec.model_fields.items()
-        if name not in elsewhere or _row(name, field) != _row(name, elsewhere[name])
+        f"| {_listed([command])} | {_listed(spec_type.most_used)} |\n"
+        for command, spec_type in COMMANDS.items()
+        if spec_type.most_used
     ]
-    head = f"\n## {title}\n\nOf {entry_points}.\n\n| parameter | default | values | meaning |\n"
-    return head + "|---|---|---|---|\n" + "".join(rows)
+    head = f"\n## {Section.MOST_USED.value}\n\nFirst in `argo-ml COMMAND --help`.\n\n"
+    return head + "| of | parameters |\n|---|---|\n" + "".join(rows)
+
+
+def _section(section: Section) -> str:
+    """A table for every set of commands that take the same of the section's parameters."""
+    takers: dict[str, list[str]] = {}
+    for command, spec_type in COMMANDS.items():
+        for name, field in spec_type.model_fields.items():
+            if section_of(spec_type, name) is section:
+                takers.setdefault(_row(name, field), []).append(command)
+    tables: dict[str, str] = {}
+    for row, commands in takers.items():
+        tables[_listed(commands)] = tables.get(_listed(commands), "") + row
+    head = "| parameter | default | values | meaning |\n|---|---|---|---|\n"
+    texts = [f"\nOf {commands}.\n\n{head}{table}" for commands, table in tables.items()]
+    title = TITLES.get(section, section.value)
+    return f"\n## {title}\n" + "".join(texts) if texts else ""
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _row(name: str, field: FieldInfo) -> str:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from argo_ml.config import CompareSpec, SweepSpec, build
+from argo_ml.config import CompareSpec
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.reporting.figures.models import draw_models
@@ -121,8 +121,7 @@ def _sweep(
     spec: CompareSpec, model: str, tracking: Tracking, run: TrackedRun, on_progress: OnProgress
 ) -> Results:
     """The sweep of one model: begun, continued, or loaded where it is finished."""
-    shared = {name: getattr(spec, name) for name in SweepSpec.model_fields}
-    sweep_spec = build(SweepSpec, {**shared, "model": model, "resume": ""})
+    sweep_spec = spec.sweep(model)
     present = {child.data.tags.get(MODEL): child for child in tracking.children(run.run_id)}.get(
         model
     )

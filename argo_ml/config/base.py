@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -25,7 +27,7 @@ def split_commas(value: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
-Prices = Annotated[
+PriceList = Annotated[
     tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], BeforeValidator(split_commas)
 ]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -37,8 +39,37 @@ def operational(description: str) -> Any:
     return {"description": description, "json_schema_extra": {"operational": True}}
 
 
+class Section(Enum):
+    """Titles under which help texts and documentation show parameters, in their order."""
+
+    MOST_USED = "Most used"
+    COMMAND = "Options"
+    STRATEGIES = "Strategies and prices"
+    QUESTIONS = "Questions"
+    DOCUMENTS = "Documents"
+    MODEL = "Model"
+    SERVERS = "Model servers"
+    EPISODE = "Episode"
+    PROCESS = "Decision process"
+    CALIBRATION = "Looking at the question"
+    STRATEGY_SETTINGS = "Settings of single strategies"
+    SEARCH = "Search"
+    RANGES = "Ranges of the search"
+    TRACKING = "Tracking and cache"
+    EXECUTION = "Execution"
+
+
 class Spec(BaseModel):
-    """Base of all specs; an empty string means «not set», as MLflow passes it."""
+    """Base of all specs and groups; an empty string means «not set», as MLflow passes it.
+
+    ``section`` is where the fields that a class declares are shown, ``most_used`` are the fields of
+    a command that most people need, in their order, and ``refused`` says of a parameter that other
+    commands take what to do instead.
+    """
+
+    section: ClassVar[Section] = Section.COMMAND
+    most_used: ClassVar[tuple[str, ...]] = ()
+    refused: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
@@ -62,9 +93,23 @@ def identity_fields(spec: Spec) -> dict[str, Any]:
     }
 
 
+def shared_fields(spec: Spec, other: type[Spec]) -> dict[str, Any]:
+    """The values of those fields of ``spec`` that specs of type ``other`` have too."""
+    return {
+        name: getattr(spec, name) for name in type(spec).model_fields if name in other.model_fields
+    }
+
+
 def is_operational(field: FieldInfo) -> bool:
     extra = field.json_schema_extra
     return isinstance(extra, dict) and bool(extra.get("operational"))
+
+
+def unknown_parameter(name: str, spec_type: type[Spec]) -> str:
+    """The error message for a parameter that ``spec_type`` does not take."""
+    if name in spec_type.refused:
+        return f"parameter {name!r} is not taken here: {spec_type.refused[name]}"
+    return f"parameter {name!r} is unknown{suggest(name, spec_type.model_fields)}"
 
 
 def suggest(name: str, known: Mapping[str, object]) -> str:
@@ -86,7 +131,7 @@ def build(spec_type: type[SpecType], values: Mapping[str, object]) -> SpecType:
 def _explain(spec_type: type[Spec], problem: Any) -> str:
     name = str(problem["loc"][0]) if problem["loc"] else ""
     if problem["type"] == "extra_forbidden":
-        return f"parameter {name!r} is unknown{suggest(name, spec_type.model_fields)}"
+        return unknown_parameter(name, spec_type)
     message = problem["msg"].removeprefix("Value error, ")
     if not name:
         return str(message)

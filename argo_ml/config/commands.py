@@ -1,29 +1,28 @@
-"""Specs of the commands beside the sweep and the cell."""
+"""Specs of the commands that run no experiment."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from argo_ml.config.base import Names, Prices, Spec, operational
-from argo_ml.config.experiment import CellSpec, ExperimentSpec, SweepSpec
-from argo_ml.config.fields import (
+from argo_ml.config.base import Names, PriceList, Spec, operational
+from argo_ml.config.run_fields import StoreFields
+from argo_ml.config.source_fields import (
     EMBEDDED_EMBEDDER,
     CacheFields,
-    CorpusFields,
+    CorpusSpec,
+    DeviceFields,
+    EmbeddingFields,
     ModelFields,
+    ModelNameFields,
     ModeName,
+    PrecisionFields,
+    PrefixCacheFields,
 )
 
 _UNITS = {"gb": 10**9, "gib": 2**30, "mb": 10**6, "mib": 2**20}
-
-
-def _split_bars(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split("|") if part.strip())
-    return value
 
 
 def _split_sizes(value: object) -> object:
@@ -40,19 +39,6 @@ def _bytes(text: str) -> int:
     return int(float(found[1]) * _UNITS[found[2].lower()])
 
 
-class AnswerSpec(CellSpec):
-    """One question of the user's own."""
-
-    question: str = Field("", **operational("The question to answer."))
-    choices: Annotated[tuple[str, ...], BeforeValidator(_split_bars)] = Field(
-        (), **operational("Choices to pick from, separated by |; empty for an open question.")
-    )
-
-
-class IndexSpec(ExperimentSpec):
-    """The corpus of an experiment."""
-
-
 class FetchSpec(CacheFields):
     """What to download, and from where."""
 
@@ -65,8 +51,25 @@ class FetchSpec(CacheFields):
     )
 
 
-class DoctorSpec(ModelFields, CorpusFields):
+class IndexSpec(CorpusSpec):
+    """The documents that are to be indexed."""
+
+
+class DoctorSpec(EmbeddingFields, ModelFields, CacheFields):
     """What an experiment of these parameters would need."""
+
+    most_used: ClassVar[tuple[str, ...]] = (
+        "mode",
+        "model",
+        "device",
+        "gpus",
+        "quantization",
+        "server_urls",
+        "embedding_model",
+        "chroma_url",
+        "tracking_uri",
+        "quick",
+    )
 
     mode: ModeName = Field("small", description="Size of the experiment: how much disk it needs.")
     tracking_uri: str = Field(
@@ -75,7 +78,7 @@ class DoctorSpec(ModelFields, CorpusFields):
     quick: bool = Field(False, **operational("true: do not load the model and the embedder."))
 
 
-class PlanSpec(ModelFields, CacheFields):
+class PlanSpec(PrefixCacheFields, PrecisionFields, DeviceFields, ModelNameFields, CacheFields):
     """A model and the machine that it is to run on, this one or a described one."""
 
     devices: Annotated[tuple[int, ...], BeforeValidator(_split_sizes)] = Field(
@@ -84,56 +87,7 @@ class PlanSpec(ModelFields, CacheFields):
     )
 
 
-class CompareSpec(SweepSpec):
-    """The same sweep for several models."""
-
-    models: Names = Field(
-        (), description="Models, comma-separated; the others are compared with the first."
-    )
-    resume: str = Field("", **operational("Run id of an unfinished comparison to continue."))
-
-    @model_validator(mode="after")
-    def _models_valid(self) -> CompareSpec:
-        given = ",".join(self.models)
-        if len(self.models) < 2:
-            raise ValueError(f"models={given}: name two or more, such as qwen2.5-3b,qwen2.5-7b")
-        if len(set(self.models)) != len(self.models):
-            raise ValueError(f"models={given} repeats a model")
-        return self
-
-
-class CalibrateSpec(ExperimentSpec):
-    """The exploration of one split, for strategies that look at the question."""
-
-    mode: ModeName = Field(
-        "medium", description="Size: small 10 questions, medium 100, full 1000; 300 are enough."
-    )
-    split: Literal["calibration", "tune", "test", "all"] = Field(
-        "calibration", description="Split to explore; what is tested on must be another."
-    )
-    difficulty: Literal["easy", "medium", "hard", "all"] = Field(
-        "all", description="Difficulty of the questions; all for a mixture."
-    )
-    max_steps: int = Field(
-        3, ge=1, le=8, description="Steps to explore: no policy fitted on it will go further."
-    )
-    explorations: int = Field(
-        1,
-        ge=0,
-        description="Different random plans per question, beside retrieving and reasoning alone.",
-    )
-
-    @model_validator(mode="after")
-    def _explores_by_itself(self) -> CalibrateSpec:
-        if self.calibration or self.wants_calibration:
-            raise ValueError(
-                f"calibration={self.calibration}, progress={self.progress}, gains={self.gains}: "
-                "a calibration does not build on another; leave them out"
-            )
-        return self
-
-
-class VerifySpec(CacheFields):
+class VerifySpec(StoreFields, CacheFields):
     """A finished sweep, or a study."""
 
     sweep: str = Field(
@@ -141,13 +95,9 @@ class VerifySpec(CacheFields):
     )
     study: str = Field("", description="Run id of a study, to check that instead of a sweep.")
     storage: str = Field("", **operational("The study's Optuna storage; empty: in cache_dir."))
-    experiment: str = Field("argo_ml", **operational("MLflow experiment."))
-    tracking_uri: str = Field(
-        "", **operational("MLflow tracking URI; empty for MLflow's own default.")
-    )
 
 
-class ReplaySpec(CacheFields):
+class OutcomeFields(Spec):
     """Recorded outcomes, and the policies that are judged on them."""
 
     outcomes: str = Field(
@@ -168,7 +118,7 @@ class ReplaySpec(CacheFields):
         description="Policies that decide once, comma-separated; empty: all that there is data "
         "for.",
     )
-    retrieval_costs: Prices = Field(
+    retrieval_costs: PriceList = Field(
         (0.02, 0.05, 0.1, 0.2, 0.4), description="Prices c_r of one retrieval, comma-separated."
     )
     mu: float = Field(1.0, ge=0, allow_inf_nan=False, description="Weight of cost in utility.")
@@ -185,9 +135,22 @@ class ReplaySpec(CacheFields):
     )
     model: str = Field("", **operational("Name of the model whose outcomes these are, for titles."))
     seed: int = Field(42, description="Seed of the draw of questions to calibrate on.")
-    experiment: str = Field("argo_ml", **operational("MLflow experiment."))
-    tracking_uri: str = Field(
-        "", **operational("MLflow tracking URI; empty for MLflow's own default.")
+
+
+class ReplaySpec(StoreFields, OutcomeFields, CacheFields):
+    """A judgement of policies on recorded outcomes."""
+
+    most_used: ClassVar[tuple[str, ...]] = (
+        "outcomes",
+        "calibration_outcomes",
+        "calibration_share",
+        "policies",
+        "retrieval_costs",
+        "mu",
+        "gate_budget",
+        "model",
+        "experiment",
+        "tracking_uri",
     )
 
     @model_validator(mode="after")
@@ -201,7 +164,7 @@ class ReplaySpec(CacheFields):
         return self
 
 
-class ReportSpec(Spec):
+class ReportSpec(StoreFields):
     """A finished sweep or replay whose report is wanted."""
 
     sweep: str = Field(
@@ -211,10 +174,6 @@ class ReportSpec(Spec):
     )
     output: str = Field(
         "", **operational("A file to write the report to as well; empty: only the artifact.")
-    )
-    experiment: str = Field("argo_ml", **operational("MLflow experiment."))
-    tracking_uri: str = Field(
-        "", **operational("MLflow tracking URI; empty for MLflow's own default.")
     )
 
 

@@ -1,50 +1,72 @@
-"""Specs of an experiment, of one cell and of a sweep."""
+"""Specs of experiments: what opening one reads, one cell, a grid of cells, a sweep."""
 
 from __future__ import annotations
 
-import numpy as np
-from pydantic import Field, model_validator
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, ClassVar, Literal
 
-from argo_ml.config.base import Names, Positive, Prices, operational
-from argo_ml.config.fields import (
-    EMBEDDED_MODEL,
-    MODES,
+import numpy as np
+from pydantic import BeforeValidator, Field, model_validator
+
+from argo_ml.config.base import Names, Section, build, operational, shared_fields
+from argo_ml.config.run_fields import (
     AdaptiveFields,
-    CorpusFields,
+    AnsweringFields,
+    CalibrationFields,
+    CellFields,
+    DecisionFields,
     EpisodeFields,
     ExecutorFields,
+    GateFields,
+    GridFields,
     MDPFields,
-    ModelFields,
-    QuestionFields,
+    StepFields,
+    StoreFields,
+    ThresholdFields,
     TrackingFields,
+    WorkerFields,
+)
+from argo_ml.config.source_fields import (
+    EMBEDDED_MODEL,
+    MODES,
+    CacheFields,
+    CorpusFields,
+    CorpusSpec,
+    InferenceFields,
+    ModelFields,
+    ModelNameFields,
+    ModeName,
+    QuestionFields,
+    QuestionSpec,
+    SeedFields,
 )
 
-DEFAULT_STRATEGIES = ("argo", "always_retrieve", "always_reason", "random")
+SHARED_FIRST = ("mode", "dataset", "questions", "documents", "difficulty", "model", "gpus")
+"""Of the parameters that most experiments have, those that most people need."""
 
 
-# The last base comes first in help texts and in MLproject: this is pydantic's order of fields.
-class ExperimentSpec(
-    TrackingFields,
-    AdaptiveFields,
-    MDPFields,
+# The last base comes first in stored specs and in results: this is pydantic's order of fields, and
+# why groups are listed here that are in others already.
+class ModelSpec(AnsweringFields, ModelFields, CacheFields):
+    """What opening a model reads."""
+
+
+class ContextSpec(
+    QuestionSpec,
+    CorpusSpec,
+    ModelSpec,
+    StoreFields,
+    CalibrationFields,
     EpisodeFields,
+    AnsweringFields,
+    StepFields,
     ModelFields,
+    ModelNameFields,
     CorpusFields,
     QuestionFields,
 ):
-    """Everything that cells of one sweep share."""
-
-    @model_validator(mode="after")
-    def _sources_named(self) -> ExperimentSpec:
-        if self.dataset == "jsonl" and not self.questions:
-            raise ValueError("dataset=jsonl needs questions=FILE.jsonl")
-        if self.dataset == "jsonl" and not self.documents:
-            raise ValueError("dataset=jsonl needs documents=FOLDER or a corpus JSONL")
-        return self
-
-    @property
-    def question_limit(self) -> int:
-        return self.n_questions or MODES[self.mode][0]
+    """What opening an experiment reads: questions, documents, model and calibration."""
 
     @property
     def generation_limit(self) -> int:
@@ -54,42 +76,44 @@ class ExperimentSpec(
         return 24 if self.model == EMBEDDED_MODEL else 50
 
 
-class CellSpec(ExperimentSpec):
+class ExperimentSpec(
+    ContextSpec,
+    TrackingFields,
+    DecisionFields,
+    AdaptiveFields,
+    ThresholdFields,
+    MDPFields,
+    EpisodeFields,
+    AnsweringFields,
+    StepFields,
+    ModelFields,
+    ModelNameFields,
+    CorpusFields,
+    QuestionFields,
+):
+    """Everything that cells of one sweep share."""
+
+
+class CellSpec(CellFields, ExperimentSpec):
     """One cell: one strategy at one retrieval cost."""
 
-    strategy: str = Field("argo", description="Policy that decides each step.")
-    retrieval_cost: Positive = Field(0.11, description="Price c_r of one retrieval.")
+    most_used: ClassVar[tuple[str, ...]] = (
+        "strategy",
+        "retrieval_cost",
+        *SHARED_FIRST,
+        "calibration",
+    )
 
 
-class SweepSpec(ExecutorFields, ExperimentSpec):
+class EstimateSpec(GridFields, ExperimentSpec):
     """A grid of cells: every strategy at every retrieval cost."""
 
-    strategies: Names = Field(DEFAULT_STRATEGIES, description="Strategies, comma-separated.")
-    retrieval_costs: Prices = Field(
-        (), description="Prices c_r, comma-separated; empty: n_prices from 1 to 10 x reason_cost."
+    most_used: ClassVar[tuple[str, ...]] = (
+        *SHARED_FIRST,
+        "strategies",
+        "retrieval_costs",
+        "calibration",
     )
-    n_prices: int | None = Field(None, ge=1, description="Number of prices; empty for the mode's.")
-    resume: str = Field("", **operational("Run id of an unfinished sweep to continue."))
-
-    @model_validator(mode="after")
-    def _worker_gpus_wanted(self) -> SweepSpec:
-        n_gpus = self.gpus_per_worker
-        refused = {"cpu": n_gpus, "cuda": n_gpus == 0}
-        if refused.get(self.device):
-            raise ValueError(
-                f"gpus_per_worker={n_gpus} does not go with device={self.device}; leave one out"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _grid_valid(self) -> SweepSpec:
-        for name, values in (
-            ("strategies", self.strategies),
-            ("retrieval_costs", self.retrieval_costs),
-        ):
-            if len(set(values)) != len(values):
-                raise ValueError(f"{name}={','.join(map(str, values))} repeats a value")
-        return self
 
     @property
     def prices(self) -> tuple[float, ...]:
@@ -100,9 +124,138 @@ class SweepSpec(ExecutorFields, ExperimentSpec):
         return tuple(round(float(price), 10) for price in steps)
 
     def cells(self) -> list[CellSpec]:
-        shared = {name: getattr(self, name) for name in ExperimentSpec.model_fields}
+        shared = shared_fields(self, ExperimentSpec)
         return [
             CellSpec(**shared, strategy=strategy, retrieval_cost=price)
             for strategy in self.strategies
             for price in self.prices
         ]
+
+
+class SweepSpec(EstimateSpec, WorkerFields, ExecutorFields, ExperimentSpec):
+    """A grid of cells that is run, in this process or by workers."""
+
+    section: ClassVar[Section] = Section.EXECUTION
+
+    resume: str = Field("", **operational("Run id of an unfinished sweep to continue."))
+
+
+class CompareSpec(
+    GridFields,
+    WorkerFields,
+    TrackingFields,
+    DecisionFields,
+    EpisodeFields,
+    InferenceFields,
+    CorpusSpec,
+    QuestionFields,
+):
+    """The same sweep for several models."""
+
+    most_used: ClassVar[tuple[str, ...]] = (
+        "models",
+        *(name for name in SHARED_FIRST if name != "model"),
+        "strategies",
+        "retrieval_costs",
+        "calibration",
+    )
+    refused: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"model": "put every model into models=A,B; the others are compared with the first"}
+    )
+
+    models: Names = Field(
+        (), description="Models, comma-separated; the others are compared with the first."
+    )
+    resume: str = Field("", **operational("Run id of an unfinished comparison to continue."))
+
+    @model_validator(mode="after")
+    def _models_valid(self) -> CompareSpec:
+        given = ",".join(self.models)
+        if len(self.models) < 2:
+            raise ValueError(f"models={given}: name two or more, such as qwen2.5-3b,qwen2.5-7b")
+        if len(set(self.models)) != len(self.models):
+            raise ValueError(f"models={given} repeats a model")
+        return self
+
+    def sweep(self, model: str) -> SweepSpec:
+        """The sweep of one of the models; it is no continuation of another."""
+        shared = {**shared_fields(self, SweepSpec), "resume": ""}
+        return build(SweepSpec, {**shared, "model": model})
+
+
+class CalibrateSpec(TrackingFields, EpisodeFields, ModelFields, CorpusSpec, QuestionFields):
+    """The exploration of one split, for strategies that look at the question.
+
+    It holds at every price, so it takes none.
+    """
+
+    most_used: ClassVar[tuple[str, ...]] = (
+        *SHARED_FIRST,
+        "split",
+        "max_steps",
+        "explorations",
+    )
+
+    mode: ModeName = Field(
+        "medium", description="Size: small 10 questions, medium 100, full 1000; 300 are enough."
+    )
+    split: Literal["calibration", "tune", "test", "all"] = Field(
+        "calibration", description="Split to explore; what is tested on must be another."
+    )
+    difficulty: Literal["easy", "medium", "hard", "all"] = Field(
+        "all", description="Difficulty of the questions; all for a mixture."
+    )
+    max_steps: int = Field(
+        3, ge=1, le=8, description="Steps to explore: no policy fitted on it will go further."
+    )
+    explorations: int = Field(
+        1,
+        ge=0,
+        description="Different random plans per question, beside retrieving and reasoning alone.",
+    )
+
+    def cell(self) -> CellSpec:
+        """The cell whose pipeline explores; its strategy and prices play no part."""
+        return CellSpec(**shared_fields(self, CellSpec), strategy="never")
+
+
+def _split_bars(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split("|") if part.strip())
+    return value
+
+
+class AnswerSpec(
+    CellFields,
+    StoreFields,
+    GateFields,
+    CalibrationFields,
+    ThresholdFields,
+    EpisodeFields,
+    ModelFields,
+    CorpusSpec,
+    SeedFields,
+):
+    """One question of the user's own."""
+
+    most_used: ClassVar[tuple[str, ...]] = (
+        "question",
+        "choices",
+        "strategy",
+        "retrieval_cost",
+        "calibration",
+        "dataset",
+        "documents",
+        "model",
+        "gpus",
+        "max_steps",
+    )
+
+    question: str = Field("", **operational("The question to answer."))
+    choices: Annotated[tuple[str, ...], BeforeValidator(_split_bars)] = Field(
+        (), **operational("Choices to pick from, separated by |; empty for an open question.")
+    )
+
+    def cell(self) -> CellSpec:
+        """The cell that the question is answered in; it is the only source of questions there."""
+        return CellSpec(**shared_fields(self, CellSpec), questions=self.question)

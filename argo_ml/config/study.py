@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from argo_ml.config.base import Prices, identity_fields, operational
-from argo_ml.config.experiment import ExperimentSpec
-from argo_ml.config.fields import ModeName
+from argo_ml.config.base import (
+    PriceList,
+    Section,
+    Spec,
+    identity_fields,
+    operational,
+    shared_fields,
+)
+from argo_ml.config.experiment import SHARED_FIRST, ContextSpec, ExperimentSpec
+from argo_ml.config.run_fields import CalibrationFields, GateFields, MDPFields, TrackingFields
+from argo_ml.config.source_fields import ModeName
 
 RANGE_SUFFIX = "_range"
 DEPTH = ("max_steps", "top_k", "min_similarity")
@@ -39,21 +47,13 @@ def _as_range(value: object) -> object:
 Range = Annotated[tuple[float, float], BeforeValidator(_as_range)]
 
 
-class StudySpec(ExperimentSpec):
-    """A search of one strategy's settings on one split, judged on another."""
+class StudyFields(Spec):
+    """How a study searches and judges, and where it is stored."""
 
-    mode: ModeName = Field(
-        "medium", description="Size: small 10 questions, medium 100, full 1000, of each split."
-    )
-    split: Literal["test", "tune", "calibration", "all"] = Field(
-        "tune", description="Split that the settings are searched on."
-    )
+    section: ClassVar[Section] = Section.SEARCH
+
     test_split: Literal["test", "tune", "calibration"] = Field(
         "test", description="Split, disjoint from the other, that the best settings are judged on."
-    )
-    strategy: str = Field("fixed_threshold", description="Strategy whose settings are searched.")
-    retrieval_costs: Prices = Field(
-        (0.11,), description="Prices c_r, comma-separated; each gets its own best settings."
     )
     objective: Literal["utility", "accuracy_cost"] = Field(
         "utility",
@@ -81,6 +81,11 @@ class StudySpec(ExperimentSpec):
     heartbeat_s: int = Field(
         15, ge=1, **operational("Seconds between signs of life; four missed ones fail a trial.")
     )
+
+
+class RangeFields(Spec):
+    section: ClassVar[Section] = Section.RANGES
+
     max_steps_range: Range = Field((1, 20), description="Range of max_steps (low,high).")
     theta_cont_range: Range | None = Field(
         None, description="Range of theta_cont, never above theta_star; empty: 0 to u_max."
@@ -96,6 +101,31 @@ class StudySpec(ExperimentSpec):
     delta_p_range: Range | None = Field(None, description="Range of delta_p; empty: not searched.")
     policy_mu_range: Range | None = Field(
         None, description="Range of policy_mu; empty: not searched."
+    )
+
+
+class StudySpec(
+    RangeFields, StudyFields, ContextSpec, TrackingFields, GateFields, CalibrationFields, MDPFields
+):
+    """A search of one strategy's settings on one split, judged on another."""
+
+    section: ClassVar[Section] = Section.STRATEGIES
+    most_used: ClassVar[tuple[str, ...]] = (
+        "strategy",
+        "retrieval_costs",
+        "n_trials",
+        *SHARED_FIRST,
+    )
+
+    mode: ModeName = Field(
+        "medium", description="Size: small 10 questions, medium 100, full 1000, of each split."
+    )
+    split: Literal["test", "tune", "calibration", "all"] = Field(
+        "tune", description="Split that the settings are searched on."
+    )
+    strategy: str = Field("fixed_threshold", description="Strategy whose settings are searched.")
+    retrieval_costs: PriceList = Field(
+        (0.11,), description="Prices c_r, comma-separated; each gets its own best settings."
     )
 
     @model_validator(mode="after")
@@ -157,12 +187,16 @@ class StudySpec(ExperimentSpec):
 
     @property
     def search_text(self) -> str:
-        """Everything that the trials of one study must share, as canonical JSON."""
-        return json.dumps(identity_fields(self), sort_keys=True)
+        """Everything that the trials of one study must share, as canonical JSON.
+
+        What its cells have beside the study's own fields belongs to it.
+        """
+        cells = identity_fields(ExperimentSpec(**self.shared()))
+        return json.dumps({**cells, **identity_fields(self)}, sort_keys=True)
 
     def shared(self) -> dict[str, Any]:
         """The fields that its cells have too."""
-        return {name: getattr(self, name) for name in ExperimentSpec.model_fields}
+        return shared_fields(self, ExperimentSpec)
 
 
 def _joined(values: tuple[float, ...]) -> str:

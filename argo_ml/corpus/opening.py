@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from argo_ml.config import ExperimentSpec
+from argo_ml.config import CorpusSpec
 from argo_ml.corpus.base import Retriever
 from argo_ml.corpus.cached_embedding import CachingEmbedder
 from argo_ml.corpus.documents import NO_TEXT, DocumentSet, RejectedFile, read_documents
@@ -48,7 +48,7 @@ class Corpus:
     n_ignored: int = 0
 
 
-def open_corpus(spec: ExperimentSpec, on_progress: OnProgress = ignore_progress) -> Corpus:
+def open_corpus(spec: CorpusSpec, on_progress: OnProgress = ignore_progress) -> Corpus:
     """Find the index of the spec's documents, or build it.
 
     ``on_progress`` is told how many passages are embedded, and of how many. Raises `DataError`,
@@ -117,7 +117,7 @@ def corpus_digest(passages: Sequence[Passage], settings: SplitSettings, embedder
     return digest.hexdigest()
 
 
-def _load_documents(spec: ExperimentSpec) -> tuple[str, DocumentSet]:
+def _load_documents(spec: CorpusSpec) -> tuple[str, DocumentSet]:
     """Where the documents are from, in words, and the documents."""
     if spec.documents:
         return spec.documents, read_documents(spec.documents)
@@ -132,7 +132,7 @@ def _load_documents(spec: ExperimentSpec) -> tuple[str, DocumentSet]:
     return ATLAS_SOURCE, DocumentSet(tuple(atlas_documents()))
 
 
-def _store(spec: ExperimentSpec) -> IndexStore:
+def _store(spec: CorpusSpec) -> IndexStore:
     # Importing Chroma takes seconds, and what the corpus is made of is imported everywhere.
     from argo_ml.corpus.embedded_store import EmbeddedStore
     from argo_ml.corpus.server_store import ServerStore

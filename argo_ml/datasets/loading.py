@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from argo_ml.config import ExperimentSpec
+from argo_ml.config import QuestionSpec
 from argo_ml.datasets.atlas import Atlas
 from argo_ml.datasets.base import Loaded, QuestionSet, QuestionSource
 from argo_ml.datasets.jsonl import JsonLines
@@ -21,19 +21,19 @@ logger = logging.getLogger(__name__)
 _N_SHOWN = 3
 
 
-def _oran_bench(spec: ExperimentSpec) -> QuestionSource:
+def _oran_bench(spec: QuestionSpec) -> QuestionSource:
     fetched = spec.cache_path / "data" / fetch.ORAN_BENCH
     return OranBench(Path(spec.questions).expanduser() if spec.questions else fetched)
 
 
-SOURCES: Mapping[str, Callable[[ExperimentSpec], QuestionSource]] = {
+SOURCES: Mapping[str, Callable[[QuestionSpec], QuestionSource]] = {
     "atlas": lambda spec: Atlas(),
     "jsonl": lambda spec: JsonLines(Path(spec.questions).expanduser()),
     "oran_bench": _oran_bench,
 }
 
 
-def load_questions(spec: ExperimentSpec) -> QuestionSet:
+def load_questions(spec: QuestionSpec) -> QuestionSet:
     """Load, split, filter by difficulty, sample and shuffle, all decided by the spec alone.
 
     Raises `DataError` if the source cannot be read or holds too few questions.
@@ -59,7 +59,7 @@ def _report(loaded: Loaded) -> None:
         logger.info("%s: dropped %d repeated questions", loaded.source, loaded.n_repeated)
 
 
-def _of_difficulty(questions: list[Question], spec: ExperimentSpec) -> list[Question]:
+def _of_difficulty(questions: list[Question], spec: QuestionSpec) -> list[Question]:
     if spec.difficulty == "all":
         return questions
     if questions and all(question.difficulty is None for question in questions):
@@ -72,7 +72,7 @@ def _of_difficulty(questions: list[Question], spec: ExperimentSpec) -> list[Ques
     return [question for question in questions if question.difficulty == spec.difficulty]
 
 
-def _n_questions(spec: ExperimentSpec, n_eligible: int) -> int:
+def _n_questions(spec: QuestionSpec, n_eligible: int) -> int:
     """How many to sample: the mode's default shrinks to what there is, a wish does not."""
     what = f"dataset={spec.dataset} has {n_eligible:,} questions with split={spec.split}, "
     what += f"difficulty={spec.difficulty}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import psutil
 
-from argo_ml.config import ModelFields
+from argo_ml.config import DeviceFields
 from argo_ml.devices import (
     Driver,
     DriverError,
@@ -55,7 +55,7 @@ class Observation:
 
 
 @contextlib.contextmanager
-def observing_devices(spec: ModelFields, seconds: Seconds) -> Iterator[Observation]:
+def observing_devices(spec: DeviceFields, seconds: Seconds) -> Iterator[Observation]:
     """Take readings while the block runs; none of them can end it."""
     with open_driver() as driver:
         chosen = gpus_in_use(spec, torch_memory.n_visible())
@@ -65,7 +65,7 @@ def observing_devices(spec: ModelFields, seconds: Seconds) -> Iterator[Observati
             yield Observation(recorder, indices, seconds)
 
 
-def gpus_in_use(spec: ModelFields, n_visible: int) -> tuple[int, ...]:
+def gpus_in_use(spec: DeviceFields, n_visible: int) -> tuple[int, ...]:
     """GPUs of this machine that the spec may use; those of other machines are not here."""
     if not n_visible:
         return ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from argo_ml.config import EMBEDDED_EMBEDDER, DoctorSpec, ExperimentSpec
+from argo_ml.config import EMBEDDED_EMBEDDER, DoctorSpec, ModelSpec, shared_fields
 from argo_ml.devices.disk import nearest_place
 from argo_ml.doctor.check import Check, Status, ok, refused, warning
 from argo_ml.errors import ArgoError
@@ -31,7 +31,7 @@ def check_model(spec: DoctorSpec) -> Check:
             return ok(_MODEL, f"{spec.model} is present (not loaded: quick)")
         from argo_ml.models import load_model
 
-        return ok(_MODEL, f"{spec.model} loads: {load_model(_experiment(spec)).identity}")
+        return ok(_MODEL, f"{spec.model} loads: {load_model(_model_spec(spec)).identity}")
     except ArgoError as error:
         return refused(_MODEL, error)
 
@@ -88,9 +88,8 @@ def _is_cached(model_id: str, file: str, revision: str) -> bool:
     return isinstance(try_to_load_from_cache(model_id, file, revision=revision or None), str)
 
 
-def _experiment(spec: DoctorSpec) -> ExperimentSpec:
-    shared = set(DoctorSpec.model_fields) & set(ExperimentSpec.model_fields)
-    return ExperimentSpec(**{name: getattr(spec, name) for name in shared})
+def _model_spec(spec: DoctorSpec) -> ModelSpec:
+    return ModelSpec(**shared_fields(spec, ModelSpec))
 
 
 def check_index_folder(spec: DoctorSpec) -> Check:

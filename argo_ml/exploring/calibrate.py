@@ -14,7 +14,7 @@ from typing import Any
 from argo_ml.calibration.building import ROOT, Explored, Visit, build_calibration, check_size
 from argo_ml.calibration.plans import MULTI, NONE, ONCE, SIZES, sized
 from argo_ml.calibration.record import FILE, Calibration
-from argo_ml.config import CalibrateSpec, CellSpec, ExperimentSpec
+from argo_ml.config import CalibrateSpec, ExperimentSpec, shared_fields
 from argo_ml.datasets.answers import grade
 from argo_ml.engine import Engine, Finished
 from argo_ml.engine.shards import make_shards
@@ -68,7 +68,7 @@ def run_calibration(spec: CalibrateSpec, on_progress: OnProgress = ignore_progre
     run = tracking.adopt_or_create(name, {runs.KIND: "calibration"})
     with run.recording_failure():
         store_spec(run, spec)
-        context = LocalContext.open(spec, on_progress)
+        context = LocalContext.open(spec.cell(), on_progress)
         settled = resolve_answering(spec, context.can_score)
         if settled != spec:
             store_spec(run, settled)
@@ -85,9 +85,8 @@ def _calibrate(
     check_size(len(context.questions.questions))
     times = StageTimes()
     explorations = explore(spec, context, context.engine(run.run_id, times), on_progress)
-    described = {**recorded(spec), "max_new_tokens": spec.generation_limit}
     calibration = build_calibration(
-        [each.explored for each in explorations], described, context.digests, spec.max_steps
+        [each.explored for each in explorations], _described(spec), context.digests, spec.max_steps
     )
     metrics = _metrics(calibration, explorations)
     metrics |= {f"seconds_{stage}": value for stage, value in times.seconds().items()}
@@ -104,6 +103,14 @@ def _calibrate(
         run.log_folder(folder)
     run.log(metrics=metrics, tags={runs.NOTE: _note(spec, calibration), DIGEST: calibration.digest})
     return Calibrated(run.run_id, calibration, metrics)
+
+
+def _described(spec: CalibrateSpec) -> dict[str, Any]:
+    """What the calibration says it was made for: all that cells share, so that its digest, by which
+    cells are known, does not depend on what the command takes."""
+    shared = ExperimentSpec(**shared_fields(spec, ExperimentSpec))
+    own = {"explorations": spec.explorations, "max_new_tokens": shared.generation_limit}
+    return {**recorded(shared), **own}
 
 
 def _outcome_lines(
@@ -126,7 +133,7 @@ def explore(
     on_progress: OnProgress = ignore_progress,
 ) -> list[ExploredQuestion]:
     """Every question along its plans, looking at everything."""
-    pipeline = build_pipeline(_as_cell(spec), context.count_tokens)
+    pipeline = build_pipeline(spec.cell(), context.count_tokens)
     questions = context.questions.questions
     n_plans = len(_plans(questions[0], spec))
     found: list[ExploredQuestion] = []
@@ -225,12 +232,6 @@ def _explored(question: Question, plans: Sequence[_Watched], spec: CalibrateSpec
     outcomes[ONCE] = outcomes[sized(spec.top_k)] = retrieved.correct
     outcomes[MULTI] = visits[ROOT_RETRIEVED * spec.max_steps].correct
     return Explored(question, visits, outcomes)
-
-
-def _as_cell(spec: CalibrateSpec) -> CellSpec:
-    """The cell whose pipeline explores; its strategy and price play no part."""
-    shared = {name: getattr(spec, name) for name in ExperimentSpec.model_fields}
-    return CellSpec(**shared, strategy="never")
 
 
 def _metrics(

@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from argo_ml.config import ExperimentSpec
+from argo_ml.config import ModelSpec
 from argo_ml.models.base import LanguageModel
 
 OPENERS: Mapping[str, str] = MappingProxyType(
@@ -21,7 +21,7 @@ LOCAL = "argo_ml.models.local.opening:open_local_model"
 """Opens presets, hub ids, folders and GGUF files."""
 
 
-def load_model(spec: ExperimentSpec) -> LanguageModel:
+def load_model(spec: ModelSpec) -> LanguageModel:
     """The model that ``spec.model`` names, ready to use.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from argo_ml.config import ExperimentSpec
+from argo_ml.config import ModelSpec
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring
 from argo_ml.models.cache.caching import request_key
@@ -288,6 +288,6 @@ def _explain(error: ValidationError) -> str:
     return f"{place}: {message[0].lower()}{message[1:]}"
 
 
-def open_scripted(spec: ExperimentSpec) -> ScriptedModel:
+def open_scripted(spec: ModelSpec) -> ScriptedModel:
     """The table that ``scripted:FILE`` names. Raises `ConfigError`."""
     return ScriptedModel.read(Path(resolve(spec.model, spec.cache_path).location))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from argo_ml.config import ExperimentSpec, suggest
+from argo_ml.config import DecisionFields, suggest
 from argo_ml.errors import ConfigError
 from argo_ml.policies.strategies import STRATEGIES
 
 
-def check_strategies(names: Sequence[str], spec: ExperimentSpec) -> None:
+def check_strategies(names: Sequence[str], spec: DecisionFields) -> None:
     """Raises `ConfigError` for a strategy that is unknown or that ``spec`` lacks something for."""
     if not names:
         raise ConfigError(f"strategies is empty; known: {', '.join(STRATEGIES)}")
@@ -21,7 +21,7 @@ def check_strategies(names: Sequence[str], spec: ExperimentSpec) -> None:
     _check_calibrated(names, spec)
 
 
-def _check_calibrated(names: Sequence[str], spec: ExperimentSpec) -> None:
+def _check_calibrated(names: Sequence[str], spec: DecisionFields) -> None:
     if spec.calibration:
         return
     if spec.wants_calibration:

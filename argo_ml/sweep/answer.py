@@ -51,7 +51,7 @@ def answer_question(
     calibration = open_calibration(spec)
     if calibration is not None:
         context = LocalContext(QuestionSet((question,), "", ""), corpus, model, cache, calibration)
-        check_usable(calibration, spec, context.digests, ())
+        check_usable(calibration, spec, context.digests)
     solution = solve(cell_process(spec, calibration))
     policy = cell_policy(spec, solution, calibration)
     engine = Engine(CachingModel(model, cache, billed_to="answer"), corpus.retriever)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from argo_ml.config import ExperimentSpec
+from argo_ml.config import AnsweringFields
 
-SpecType = TypeVar("SpecType", bound=ExperimentSpec)
+SpecType = TypeVar("SpecType", bound=AnsweringFields)
 
 
 def resolve_answering(spec: SpecType, can_score: bool) -> SpecType:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from argo_ml.calibration.features import FEATURES
 from argo_ml.calibration.record import FILE, Calibration
-from argo_ml.config import ExperimentSpec
+from argo_ml.config import ContextSpec
 from argo_ml.errors import ConfigError
 from argo_ml.tracking.runs import connect
 
@@ -32,7 +32,7 @@ DIGESTS: Mapping[str, str] = {
 logger = logging.getLogger(__name__)
 
 
-def open_calibration(spec: ExperimentSpec) -> Calibration | None:
+def open_calibration(spec: ContextSpec) -> Calibration | None:
     """The calibration that the spec names by a run id or a file; None where it names none.
 
     Raises `ConfigError` for what is none and `TrackingError` for a run that is not there.
@@ -52,11 +52,10 @@ def open_calibration(spec: ExperimentSpec) -> Calibration | None:
 
 def check_usable(
     calibration: Calibration,
-    spec: ExperimentSpec,
+    spec: ContextSpec,
     digests: Mapping[str, str],
-    question_ids: Collection[str],
 ) -> None:
-    """Raises `ConfigError` where it was made for something else, or on the same questions."""
+    """Raises `ConfigError` where it was made for something else."""
     name = f"calibration={spec.calibration}"
     again = "make one for this: argo-ml calibrate"
     for key, what in DIGESTS.items():
@@ -72,6 +71,13 @@ def check_usable(
             raise ConfigError(f"{name}: was made with {key}={before}, here {here[key]}; {again}")
     if calibration.feature_names[: len(FEATURES)] != tuple(FEATURES):
         raise ConfigError(f"{name}: was made with other features than this argo_ml has; {again}")
+
+
+def check_other_questions(
+    calibration: Calibration, spec: ContextSpec, question_ids: Collection[str]
+) -> None:
+    """Raises `ConfigError` where the calibration was made on some of these questions."""
+    name = f"calibration={spec.calibration}"
     shared = sorted(calibration.question_ids.intersection(question_ids))
     if shared:
         raise ConfigError(

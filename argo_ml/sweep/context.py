@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from typing import Protocol
 
 from argo_ml.calibration.record import Calibration
-from argo_ml.config import CellSpec, ExperimentSpec
+from argo_ml.config import CellSpec, ContextSpec, QuestionFields
 from argo_ml.corpus import Corpus, open_corpus
 from argo_ml.datasets import QuestionSet, load_questions
 from argo_ml.engine import Engine
@@ -23,7 +23,11 @@ from argo_ml.pipeline import prompts
 from argo_ml.pipeline.episode import build_pipeline
 from argo_ml.progress import PASSAGES, OnProgress, ignore_progress
 from argo_ml.sweep.answering_mode import resolve_answering
-from argo_ml.sweep.calibration_source import check_usable, open_calibration
+from argo_ml.sweep.calibration_source import (
+    check_other_questions,
+    check_usable,
+    open_calibration,
+)
 from argo_ml.sweep.cells import (
     CALIBRATION_DIGEST,
     Cell,
@@ -62,7 +66,7 @@ class ExperimentContext(Protocol):
     def events(self) -> Sequence[str]:
         """What the model did when memory ran out, as far as it is known here."""
 
-    def inputs(self, spec: ExperimentSpec) -> list[InputDataset]: ...
+    def inputs(self, spec: QuestionFields) -> list[InputDataset]: ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]: ...
 
@@ -83,7 +87,7 @@ class LocalContext:
     @classmethod
     def open(
         cls,
-        spec: ExperimentSpec,
+        spec: ContextSpec,
         on_progress: OnProgress = ignore_progress,
         questions: QuestionSet | None = None,
         calibration: Calibration | None = None,
@@ -98,7 +102,8 @@ class LocalContext:
         if calibration is not None:
             settled = resolve_answering(spec, context.can_score)
             asked = {question.id for question in questions.questions}
-            check_usable(calibration, settled, context.digests, asked)
+            check_usable(calibration, settled, context.digests)
+            check_other_questions(calibration, settled, asked)
         return context
 
     @property
@@ -123,7 +128,7 @@ class LocalContext:
     def events(self) -> Sequence[str]:
         return self.model.events if isinstance(self.model, TellsEvents) else ()
 
-    def inputs(self, spec: ExperimentSpec) -> list[InputDataset]:
+    def inputs(self, spec: QuestionFields) -> list[InputDataset]:
         questions, corpus = self.questions, self.corpus
         return [
             InputDataset(

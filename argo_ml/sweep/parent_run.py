@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from argo_ml.config import ExperimentSpec
+from argo_ml.config import Spec
 from argo_ml.config.addresses import shown
 from argo_ml.errors import ConfigError
 from argo_ml.results.records import Record
@@ -58,7 +58,7 @@ def load_record(
         return record_type.model_validate_json(path.read_text(encoding="utf-8"))
 
 
-def recorded(spec: ExperimentSpec) -> dict[str, Any]:
+def recorded(spec: Spec) -> dict[str, Any]:
     """The spec's fields as a run keeps them: without the passwords of stores."""
     values = spec.model_dump(mode="json")
     for name in ("tracking_uri", "chroma_url", "storage"):
@@ -68,7 +68,7 @@ def recorded(spec: ExperimentSpec) -> dict[str, Any]:
     return values
 
 
-def store_spec(run: TrackedRun, spec: ExperimentSpec) -> None:
+def store_spec(run: TrackedRun, spec: Spec) -> None:
     values = recorded(spec)
     for name in ("questions", "documents"):
         if values[name]:

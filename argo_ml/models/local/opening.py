@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from argo_ml.config import ExperimentSpec
+from argo_ml.config import ModelSpec
 from argo_ml.errors import ModelError
 from argo_ml.models.digests import files_digest, model_files
 from argo_ml.models.local import hub, loading
@@ -26,7 +26,7 @@ from argo_ml.models.presets import ModelSource, SourceKind, resolve
 logger = logging.getLogger(__name__)
 
 
-def open_local_model(spec: ExperimentSpec) -> RecoveringModel:
+def open_local_model(spec: ModelSpec) -> RecoveringModel:
     """The model of a preset, hub id, folder or GGUF file, in this process."""
     source = resolve(spec.model, spec.cache_path)
     if spec.threads is not None:
@@ -34,7 +34,7 @@ def open_local_model(spec: ExperimentSpec) -> RecoveringModel:
     return open_transformers_model(spec, source)
 
 
-def open_transformers_model(spec: ExperimentSpec, source: ModelSource) -> RecoveringModel:
+def open_transformers_model(spec: ModelSpec, source: ModelSource) -> RecoveringModel:
     """Find, check and load a model.
 
     Devices and memory are checked before weights are downloaded or read. Raises `ModelError`.
@@ -68,7 +68,7 @@ def _open_hub(loader: _Loader, source: ModelSource) -> RecoveringModel:
 class _Loader:
     """From files to a model, on one machine in one precision."""
 
-    spec: ExperimentSpec
+    spec: ModelSpec
     machine: Machine
     precision: str
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from argo_ml.config import ExperimentSpec
+from argo_ml.config import ModelSpec
 from argo_ml.config.addresses import Address
 from argo_ml.errors import ModelError
 from argo_ml.models.presets import SERVER
@@ -30,7 +30,7 @@ class _Found:
     can_score: bool
 
 
-def open_server_model(spec: ExperimentSpec) -> ServerModel:
+def open_server_model(spec: ModelSpec) -> ServerModel:
     """Ask every server what it serves; all must serve the same.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from argo_ml.config import SweepSpec
+from argo_ml.config import EstimateSpec, ExperimentSpec
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import OnProgress, duration, ignore_progress
 from argo_ml.sweep.answering_mode import resolve_answering
@@ -86,7 +86,7 @@ class SweepEstimate:
         return found if self.seconds is None else {**found, "estimated_seconds": self.seconds}
 
 
-def run_estimate(spec: SweepSpec, on_progress: OnProgress = ignore_progress) -> SweepEstimate:
+def run_estimate(spec: EstimateSpec, on_progress: OnProgress = ignore_progress) -> SweepEstimate:
     """Raises `ArgoError` for whatever the sweep itself would not run with."""
     check_strategies(spec.strategies, spec)
     context = LocalContext.open(spec, on_progress)
@@ -97,7 +97,7 @@ def run_estimate(spec: SweepSpec, on_progress: OnProgress = ignore_progress) -> 
 
 
 def estimate(
-    spec: SweepSpec,
+    spec: ExperimentSpec,
     questions: Sequence[Question],
     cells: Sequence[Cell],
     context: LocalContext,

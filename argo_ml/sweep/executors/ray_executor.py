@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from argo_ml.calibration.record import Calibration
-from argo_ml.config import ExperimentSpec
+from argo_ml.config import QuestionFields
 from argo_ml.datasets import QuestionSet
 from argo_ml.engine.shards import Shard
 from argo_ml.engine.stages import StageTimes
@@ -66,7 +66,7 @@ class RemoteContext:
     def events(self) -> Sequence[str]:
         return self.pool.events
 
-    def inputs(self, spec: ExperimentSpec) -> list[InputDataset]:
+    def inputs(self, spec: QuestionFields) -> list[InputDataset]:
         return self.facts.inputs
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:

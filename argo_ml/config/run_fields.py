@@ -1,0 +1,268 @@
+"""Groups of fields about what is done: episodes, decisions, and how they are run and kept."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from argo_ml.config.base import Names, Positive, PriceList, Probability, Section, Spec, operational
+from argo_ml.config.source_fields import DeviceFields
+from argo_ml.mdp.process import MDPSpec
+
+DEFAULT_STRATEGIES = ("argo", "always_retrieve", "always_reason", "random")
+
+
+class StepFields(Spec):
+    section: ClassVar[Section] = Section.EPISODE
+
+    top_k: int = Field(3, ge=1, description="Passages per retrieval.")
+    min_similarity: float = Field(
+        0.3, ge=-1, le=1, description="A retrieval succeeds if its best similarity reaches this."
+    )
+    channel_success_rate: Probability = Field(
+        1.0, description="Share of successful retrievals kept (the original's channel loss)."
+    )
+    max_steps: int = Field(20, ge=1, description="Step limit (decomposition depth).")
+    max_new_tokens: int | None = Field(
+        None, ge=1, description="Tokens per generation; empty: 24 for the embedded model, else 50."
+    )
+    evidence_tokens: int = Field(
+        384, ge=0, description="Token budget of the evidence in the synthesizer's prompt."
+    )
+
+
+class AnsweringFields(Spec):
+    section: ClassVar[Section] = Section.EPISODE
+
+    answering: Literal["likelihood", "number"] = Field(
+        "likelihood", description="How choices are answered: scored by likelihood, or by number."
+    )
+
+
+class EpisodeFields(AnsweringFields, StepFields):
+    """How a question is answered step by step."""
+
+
+class MDPFields(Spec):
+    section: ClassVar[Section] = Section.PROCESS
+
+    delta_r: Positive = Field(0.25, description="Progress of a successful retrieval.")
+    delta_p: Positive = Field(0.08, description="Progress of a reasoning step.")
+    p_s: Probability = Field(0.8, description="Success probability of a retrieval in the MDP.")
+    reason_cost: Positive = Field(0.02, description="Price c_p of a reasoning step.")
+    mu: float = Field(1.0, ge=0, allow_inf_nan=False, description="Weight of cost in utility.")
+    policy_mu: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Weight of cost that policies decide by; empty: mu.",
+    )
+    gamma: Probability = Field(0.98, description="Discount per step.")
+    u_max: Positive = Field(1.0, description="Largest progress.")
+    quality: Literal["linear", "sqrt", "saturating", "sigmoid"] = Field(
+        "linear", description="Quality sigma(U / u_max) of stopping."
+    )
+    alpha: Positive = Field(3.0, description="Steepness of the saturating and sigmoid qualities.")
+
+    @model_validator(mode="after")
+    def _process_solvable(self) -> MDPFields:
+        self.mdp(self.reason_cost)
+        return self
+
+    def mdp(self, retrieval_cost: float) -> MDPSpec:
+        return MDPSpec(
+            retrieval_cost=retrieval_cost,
+            reason_cost=self.reason_cost,
+            delta_r=self.delta_r,
+            delta_p=self.delta_p,
+            p_s=self.p_s,
+            mu=self.mu if self.policy_mu is None else self.policy_mu,
+            gamma=self.gamma,
+            u_max=self.u_max,
+            quality=self.quality,
+            alpha=self.alpha,
+        )
+
+
+class ThresholdFields(MDPFields):
+    """The user's own thresholds, for fixed_threshold."""
+
+    section: ClassVar[Section] = Section.STRATEGY_SETTINGS
+
+    theta_cont: float | None = Field(
+        None, ge=0, description="fixed_threshold: retrieve below this progress."
+    )
+    theta_star: float | None = Field(
+        None, ge=0, description="fixed_threshold: stop at this progress."
+    )
+
+    @model_validator(mode="after")
+    def _thresholds_ordered(self) -> ThresholdFields:
+        low, high = self.theta_cont, self.theta_star
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"theta_cont={low} must not exceed theta_star={high}")
+        if high is not None and high > self.u_max:
+            raise ValueError(f"theta_star={high} must not exceed u_max={self.u_max}")
+        return self
+
+
+class CalibrationFields(Spec):
+    """What strategies need that look at the question."""
+
+    section: ClassVar[Section] = Section.CALIBRATION
+
+    calibration: str = Field(
+        "",
+        **operational(
+            "Run id of argo-ml calibrate, or its calibration.json; for strategies that need it."
+        ),
+    )
+    progress: Literal["fixed", "measured"] = Field(
+        "fixed",
+        description="fixed: gains per step (the original's); measured: u_max x probability that "
+        "the answer now is right.",
+    )
+    gains: Literal["given", "measured"] = Field(
+        "given", description="delta_r, delta_p and p_s: as given, or as the calibration measured."
+    )
+    probe_cost: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Price of a model call that only serves a decision.",
+    )
+
+    @property
+    def wants_calibration(self) -> bool:
+        """Whether its fields alone need one, whatever the strategy."""
+        return "measured" in (self.progress, self.gains)
+
+
+class GateFields(Spec):
+    section: ClassVar[Section] = Section.STRATEGY_SETTINGS
+
+    gate_budget: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Share of questions that gates may retrieve for; empty: what pays at the "
+        "price.",
+    )
+    abstain_below: float | None = Field(
+        None, ge=0, le=1, description="graded: abstain below this probability; empty: never."
+    )
+
+
+class OracleFields(Spec):
+    section: ClassVar[Section] = Section.STRATEGY_SETTINGS
+
+    oracle_steps: int = Field(
+        2, ge=0, le=6, description="oracle: tries every sequence of so many actions."
+    )
+
+
+class AdaptiveFields(OracleFields, GateFields, CalibrationFields):
+    """What was added for strategies that look at the question; cells of before have none of it."""
+
+
+class DecisionFields(AdaptiveFields, ThresholdFields):
+    """What strategies decide by."""
+
+
+class StoreFields(Spec):
+    section: ClassVar[Section] = Section.TRACKING
+
+    experiment: str = Field("argo_ml", **operational("MLflow experiment."))
+    tracking_uri: str = Field(
+        "", **operational("MLflow tracking URI; empty for MLflow's own default.")
+    )
+
+
+class ShardFields(Spec):
+    section: ClassVar[Section] = Section.EXECUTION
+
+    shard_size: int = Field(
+        10, ge=1, **operational("Questions per shard: what runs together and is logged together.")
+    )
+
+
+class TrackingFields(ShardFields, StoreFields):
+    """Where results are kept, and how many questions at a time."""
+
+
+class ExecutorFields(Spec):
+    """Who runs the shards of a sweep."""
+
+    section: ClassVar[Section] = Section.EXECUTION
+
+    executor: Literal["local", "ray"] | None = Field(
+        None, **operational("local or empty: this process; ray: workers with a model each.")
+    )
+    workers: int | None = Field(
+        None,
+        ge=1,
+        **operational("ray: workers; empty: as many as there are GPUs for, else one per machine."),
+    )
+    gpus_per_worker: int | None = Field(
+        None, ge=0, **operational("ray: GPUs of each worker; empty: 1 where there are GPUs.")
+    )
+    ray_address: str = Field(
+        "", **operational("ray: auto or HOST:PORT of a cluster; empty: start Ray here.")
+    )
+
+    @model_validator(mode="after")
+    def _ray_wanted(self) -> ExecutorFields:
+        for name in ("workers", "gpus_per_worker", "ray_address"):
+            value = getattr(self, name)
+            if self.executor != "ray" and value not in (None, ""):
+                raise ValueError(f"{name}={value} needs executor=ray")
+        return self
+
+    @model_validator(mode="after")
+    def _address_readable(self) -> ExecutorFields:
+        host, _, port = self.ray_address.rpartition(":")
+        if self.ray_address not in ("", "auto") and not (host and port.isdecimal()):
+            raise ValueError(f"ray_address={self.ray_address} must be auto or HOST:PORT")
+        return self
+
+
+class WorkerFields(ExecutorFields, DeviceFields):
+    """Who runs the shards of a sweep, on which devices."""
+
+    @model_validator(mode="after")
+    def _worker_gpus_wanted(self) -> WorkerFields:
+        n_gpus = self.gpus_per_worker
+        refused = {"cpu": n_gpus, "cuda": n_gpus == 0}
+        if refused.get(self.device):
+            raise ValueError(
+                f"gpus_per_worker={n_gpus} does not go with device={self.device}; leave one out"
+            )
+        return self
+
+
+class CellFields(Spec):
+    section: ClassVar[Section] = Section.STRATEGIES
+
+    strategy: str = Field("argo", description="Policy that decides each step.")
+    retrieval_cost: Positive = Field(0.11, description="Price c_r of one retrieval.")
+
+
+class GridFields(Spec):
+    section: ClassVar[Section] = Section.STRATEGIES
+
+    strategies: Names = Field(DEFAULT_STRATEGIES, description="Strategies, comma-separated.")
+    retrieval_costs: PriceList = Field(
+        (), description="Prices c_r, comma-separated; empty: n_prices from 1 to 10 x reason_cost."
+    )
+    n_prices: int | None = Field(None, ge=1, description="Number of prices; empty for the mode's.")
+
+    @model_validator(mode="after")
+    def _grid_valid(self) -> GridFields:
+        for name, values in (
+            ("strategies", self.strategies),
+            ("retrieval_costs", self.retrieval_costs),
+        ):
+            if len(set(values)) != len(values):
+                raise ValueError(f"{name}={','.join(map(str, values))} repeats a value")
+        return self

@@ -1,0 +1,242 @@
+"""Groups of fields about what is opened: the cache, questions, documents and models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from argo_ml.config.addresses import check_names
+from argo_ml.config.base import Names, Positive, Section, Spec, operational, split_commas
+
+EMBEDDED_MODEL = "smollm2-135m"
+EMBEDDED_EMBEDDER = "all-minilm-l6-v2"
+
+ModeName = Literal["small", "medium", "full"]
+MODES: Mapping[str, tuple[int, int]] = {"small": (10, 5), "medium": (100, 10), "full": (1000, 10)}
+"""Mode -> (questions, prices), the original study's sizes."""
+
+
+class CacheFields(Spec):
+    section: ClassVar[Section] = Section.TRACKING
+
+    cache_dir: Path = Field(
+        Path("~/.cache/argo_ml"),
+        **operational("Folder for models, indexes, the call cache and unfinished sweeps."),
+    )
+
+    @property
+    def cache_path(self) -> Path:
+        return self.cache_dir.expanduser().resolve()
+
+    @property
+    def calls_path(self) -> Path:
+        """The database of language-model calls."""
+        return self.cache_path / "calls.sqlite"
+
+    @property
+    def indexes_path(self) -> Path:
+        """The folder of embedded indexes, and of the locks that guard building any index."""
+        return self.cache_path / "indexes"
+
+
+class DatasetFields(Spec):
+    section: ClassVar[Section] = Section.QUESTIONS
+
+    dataset: Literal["atlas", "oran_bench", "jsonl"] = Field(
+        "atlas",
+        description="Source of questions, and of documents where none are named: atlas (embedded), "
+        "oran_bench, jsonl (FlashRAG).",
+    )
+
+
+class SampleFields(DatasetFields):
+    """Which of the data set's questions are asked."""
+
+    section: ClassVar[Section] = Section.QUESTIONS
+
+    questions: str = Field(
+        "",
+        **operational("Folder of ORAN-Bench-13K or JSONL file; empty for atlas or once fetched."),
+    )
+    split: Literal["test", "tune", "calibration", "all"] = Field(
+        "test", description="Named split; calibration, tune and test are disjoint."
+    )
+    difficulty: Literal["easy", "medium", "hard", "all"] = Field(
+        "hard", description="Difficulty of the questions; all for a mixture."
+    )
+    mode: ModeName = Field(
+        "small", description="Size: small 10 questions x 5 prices, medium 100 x 10, full 1000 x 10."
+    )
+    n_questions: int | None = Field(None, ge=1, description="Questions; empty for the mode's.")
+
+    @model_validator(mode="after")
+    def _questions_named(self) -> SampleFields:
+        if self.dataset == "jsonl" and not self.questions:
+            raise ValueError("dataset=jsonl needs questions=FILE.jsonl")
+        return self
+
+    @property
+    def question_limit(self) -> int:
+        return self.n_questions or MODES[self.mode][0]
+
+
+class SeedFields(Spec):
+    section: ClassVar[Section] = Section.QUESTIONS
+
+    seed: int = Field(42, description="Seed of sampling, shuffling and every random draw.")
+
+
+class QuestionFields(SeedFields, SampleFields):
+    """The questions of an experiment."""
+
+
+class DocumentFields(Spec):
+    section: ClassVar[Section] = Section.DOCUMENTS
+
+    documents: str = Field(
+        "",
+        **operational("Folder of documents or FlashRAG corpus JSONL; empty for atlas's own."),
+    )
+    chunk_size: int = Field(160, ge=16, le=4096, description="Passage size, embedder tokens.")
+    chunk_overlap: int = Field(20, ge=0, description="Overlap of neighbouring passages, tokens.")
+
+    @model_validator(mode="after")
+    def _overlap_below_size(self) -> DocumentFields:
+        if self.chunk_overlap >= self.chunk_size:
+            raise ValueError(
+                f"chunk_overlap={self.chunk_overlap} must be below chunk_size={self.chunk_size}"
+            )
+        return self
+
+
+class EmbeddingFields(Spec):
+    """How passages are embedded, and where their index is."""
+
+    section: ClassVar[Section] = Section.DOCUMENTS
+
+    embedding_model: str = Field(
+        EMBEDDED_EMBEDDER, description="Sentence Transformers model: embedded, folder or hub id."
+    )
+    chroma_url: str = Field("", **operational("URL of a Chroma server; empty for embedded."))
+
+
+class CorpusFields(EmbeddingFields, DocumentFields, CacheFields):
+    """The documents of an experiment, made ready to be retrieved from."""
+
+
+class ModelNameFields(Spec):
+    section: ClassVar[Section] = Section.MODEL
+
+    model: str = Field(
+        EMBEDDED_MODEL,
+        description="Preset, folder, GGUF file, hub id, server:NAME, or scripted:FILE.",
+    )
+
+
+class DeviceFields(Spec):
+    section: ClassVar[Section] = Section.MODEL
+
+    device: str = Field("auto", **operational("auto, cpu, or cuda."))
+    gpus: Annotated[tuple[int, ...], BeforeValidator(split_commas)] = Field(
+        (),
+        **operational("GPU ids to use, comma-separated; auto or empty: the fewest that do; none."),
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gpus_in_words(cls, values: object) -> object:
+        """auto is as if not given, and none is the CPU."""
+        if not isinstance(values, dict) or values.get("gpus") not in ("auto", "none"):
+            return values
+        others = {name: value for name, value in values.items() if name != "gpus"}
+        if values["gpus"] == "auto":
+            return others
+        if values.get("device", "auto") == "cuda":
+            raise ValueError("gpus=none: device=cuda needs one; leave one out")
+        return {**others, "device": "cpu"}
+
+
+class PrecisionFields(Spec):
+    section: ClassVar[Section] = Section.MODEL
+
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto: float32 on CPU, bfloat16 on GPUs that have it, else float16."
+    )
+    quantization: Literal["none", "8bit", "4bit"] = Field(
+        "none", description="Weights of linear layers by bitsandbytes, on GPUs: none, 8bit or 4bit."
+    )
+
+
+class BatchFields(Spec):
+    section: ClassVar[Section] = Section.MODEL
+
+    batch_tokens: int | None = Field(
+        None,
+        ge=128,
+        **operational("Most tokens, with padding, in one batch; empty: what free memory allows."),
+    )
+    threads: int | None = Field(
+        None, ge=1, **operational("CPU threads of PyTorch; empty: PyTorch's own choice.")
+    )
+
+
+class PrefixCacheFields(Spec):
+    section: ClassVar[Section] = Section.MODEL
+
+    prefix_cache_mb: int = Field(
+        1024,
+        ge=0,
+        **operational("MiB for prompts' beginnings that later prompts reuse; 0: none."),
+    )
+
+
+class ServerFields(Spec):
+    section: ClassVar[Section] = Section.SERVERS
+
+    server_urls: Names = Field(
+        (),
+        **operational(
+            "URLs for model=server:NAME, comma-separated; several servers share the load."
+        ),
+    )
+    server_concurrency: int = Field(
+        16, ge=1, le=64, **operational("Requests to servers under way at once.")
+    )
+    request_timeout_s: Positive = Field(
+        300.0, **operational("Seconds to wait for a server's answer.")
+    )
+    max_retries: int = Field(
+        5, ge=0, **operational("Further tries of a request that failed for a passing reason.")
+    )
+
+
+class InferenceFields(ServerFields, PrefixCacheFields, BatchFields, PrecisionFields, DeviceFields):
+    """How models run, whichever they are."""
+
+
+class ModelFields(InferenceFields, ModelNameFields):
+    """A model and how it runs."""
+
+    @model_validator(mode="after")
+    def _servers_named(self) -> ModelFields:
+        if self.model.startswith("server:"):
+            check_names(self.model, self.server_urls)
+        return self
+
+
+# What functions read that open one thing; the fields come in any command's spec that has them.
+class QuestionSpec(CacheFields, QuestionFields):
+    """What opening the questions reads."""
+
+
+class CorpusSpec(DeviceFields, CorpusFields, DatasetFields):
+    """What opening the corpus reads."""
+
+    @model_validator(mode="after")
+    def _documents_named(self) -> CorpusSpec:
+        if self.dataset == "jsonl" and not self.documents:
+            raise ValueError("dataset=jsonl needs documents=FOLDER or a corpus JSONL")
+        return self
