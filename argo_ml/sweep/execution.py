@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
-from argo_ml.config import ExperimentSpec
+from argo_ml.config import CacheFields, ExperimentSpec
 from argo_ml.datasets.answers import floors
 from argo_ml.devices.observing import observing_devices
 from argo_ml.engine.shards import Shard, make_shards
@@ -124,7 +124,7 @@ def missing_shards(
     return [shard for shard in shards if shard.index not in journal]
 
 
-def open_journal(spec: ExperimentSpec, owner_id: str) -> Journal:
+def open_journal(spec: CacheFields, owner_id: str) -> Journal:
     """The journal of a run; enter it before anything of the run is touched."""
     return Journal(spec.cache_path / "sweeps" / owner_id)
 

@@ -15,9 +15,10 @@ from mlflow import MlflowClient
 
 from argo_ml.calibration import Calibration
 from argo_ml.cli.commands import execute
-from argo_ml.config import CalibrateSpec, SweepSpec, build
+from argo_ml.config import AnswerSpec, CalibrateSpec, ExperimentSpec, SweepSpec, build
 from argo_ml.errors import ConfigError, DataError, TrackingError
 from argo_ml.exploring.calibrate import Calibrated, run_calibration
+from argo_ml.sweep.answer import answer_question
 from argo_ml.sweep.calibration_source import check_usable, open_calibration
 from argo_ml.sweep.running import run_sweep
 from argo_ml.types import Action
@@ -199,13 +200,13 @@ def test_one_made_with_something_else_is_refused(made: Made, key: str, reason: s
     calibration = made.found.calibration
     digests = {**calibration.digests, key: "else"}
     with pytest.raises(ConfigError, match=f"was made with {reason}"):
-        check_usable(calibration, made.sweep_spec(), digests, [])
+        check_usable(calibration, made.sweep_spec(), digests)
 
 
 def test_one_made_with_other_settings_is_refused(made: Made) -> None:
     calibration = made.found.calibration
     with pytest.raises(ConfigError, match="was made with top_k=3, here 4"):
-        check_usable(calibration, made.sweep_spec(top_k=4), calibration.digests, [])
+        check_usable(calibration, made.sweep_spec(top_k=4), calibration.digests)
 
 
 def test_one_made_on_the_same_questions_is_refused(made: Made) -> None:
@@ -216,7 +217,7 @@ def test_one_made_on_the_same_questions_is_refused(made: Made) -> None:
 def test_one_made_with_other_features_is_refused(made: Made) -> None:
     calibration = made.found.calibration.model_copy(update={"feature_names": ("other",)})
     with pytest.raises(ConfigError, match="other features"):
-        check_usable(calibration, made.sweep_spec(), calibration.digests, [])
+        check_usable(calibration, made.sweep_spec(), calibration.digests)
 
 
 def test_a_name_that_is_none_says_what_would_work(made: Made, tmp_path: Path) -> None:
@@ -236,8 +237,28 @@ def test_strategies_that_need_one_say_so() -> None:
 
 
 def test_a_calibration_does_not_build_on_another() -> None:
-    with pytest.raises(ConfigError, match="does not build on another"):
+    with pytest.raises(ConfigError, match="parameter 'calibration' is unknown"):
         build(CalibrateSpec, {"calibration": "run"})
+
+
+def test_a_calibration_says_of_everything_that_cells_share_what_it_was_made_for(made: Made) -> None:
+    stored = made.found.calibration.spec
+
+    assert list(stored) == [*ExperimentSpec.model_fields, "explorations"]
+    assert (stored["max_steps"], stored["max_new_tokens"], stored["theta_cont"]) == (2, 4, None)
+
+
+def test_a_question_of_the_users_own_has_no_difficulty_to_warn_of(
+    made: Made, caplog: pytest.LogCaptureFixture
+) -> None:
+    fields = AnswerSpec.model_fields
+    shared = {name: value for name, value in made.common.items() if name in fields}
+    asked = {**shared, "question": "What is it?", "calibration": made.found.run_id}
+
+    answered = answer_question(build(AnswerSpec, asked).cell(), "What is it?")
+
+    assert answered.strategy == "argo"
+    assert "difficulty" not in caplog.text
 
 
 def test_fewer_than_ten_questions_are_an_error_and_fewer_than_fifty_a_warning(
