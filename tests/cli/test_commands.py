@@ -84,6 +84,29 @@ def test_bad_value_is_named_with_what_would_work(
     assert [part for part in parts if part not in line] == []
 
 
+@pytest.mark.parametrize(
+    ("command", "option", "part"),
+    [
+        ("index", "--mode", "parameter 'mode' is unknown; known: dataset, "),
+        ("answer", "--n_questions", "parameter 'n_questions' is unknown; did you mean 'question'?"),
+        ("answer", "--shard-size", "parameter 'shard_size' is unknown"),
+        ("tune", "--theta_cont", "'theta_cont' is unknown; did you mean 'theta_cont_range'?"),
+        ("calibrate", "--progress", "parameter 'progress' is unknown"),
+        ("estimate", "--workers", "parameter 'workers' is unknown"),
+        ("plan", "--threads", "parameter 'threads' is unknown"),
+        ("doctor", "--documents", "parameter 'documents' is unknown"),
+        ("compare", "--model", "parameter 'model' is not taken here: put every model into models="),
+    ],
+)
+def test_option_that_would_do_nothing_is_refused(
+    command: str, option: str, part: str, capsys: Captured
+) -> None:
+    code, line = failure(capsys, command, option, "1")
+
+    assert code == 1
+    assert part in line
+
+
 def test_folder_without_documents_is_refused(
     capsys: Captured, tracking_uri: str, cache_dir: Path, tmp_path: Path, script: str
 ) -> None:

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import click
 import pytest
 
+from argo_ml.cli.commands import execute
 from argo_ml.cli.options import SpecCommand, default_text
-from argo_ml.config import SweepSpec
+from argo_ml.cli.parameter_tables import COMMANDS
+from argo_ml.cli.sections import ordered_names, sections
+from argo_ml.config import Section, SweepSpec
 from argo_ml.errors import ConfigError
 
 
@@ -68,3 +73,71 @@ def test_default_text_of_a_list_is_comma_separated() -> None:
     field = SweepSpec.model_fields["strategies"]
 
     assert default_text(field) == "argo,always_retrieve,always_reason,random"
+
+
+def help_lines(capsys: pytest.CaptureFixture[str], *command: str) -> list[str]:
+    assert execute([*command, "--help"]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_help_shows_the_ten_most_used_first_and_then_group_by_group(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = help_lines(capsys, "sweep")
+
+    titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    first = lines[lines.index("Most used:") : lines.index("Strategies and prices:")]
+    assert titles == [
+        "Most used:",
+        "Strategies and prices:",
+        "Questions:",
+        "Documents:",
+        "Model:",
+        "Model servers:",
+        "Episode:",
+        "Decision process:",
+        "Looking at the question:",
+        "Settings of single strategies:",
+        "Tracking and cache:",
+        "Execution:",
+        "In general:",
+    ]
+    assert [line.split()[0] for line in first if line.startswith("  --")] == [
+        *("--mode", "--dataset", "--questions", "--documents", "--difficulty", "--model"),
+        *("--gpus", "--strategies", "--retrieval_costs", "--calibration"),
+    ]
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_help_shows_every_parameter_once_within_eighty_columns(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = {"main": "sweep"}.get(name, name).split()
+
+    lines = help_lines(capsys, *command)
+
+    shown = [line.split()[0][2:] for line in lines if line.startswith("  --")]
+    assert sorted(shown) == sorted([*COMMANDS[name].model_fields, "params"])
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("name", [name for name, spec in COMMANDS.items() if spec.most_used])
+def test_ten_parameters_of_a_command_come_first(name: str) -> None:
+    spec_type = COMMANDS[name]
+
+    shown = sections(spec_type)[Section.MOST_USED]
+
+    assert len(set(shown)) == 10
+    assert ordered_names(spec_type)[:10] == shown
+    assert set(ordered_names(spec_type)) == set(spec_type.model_fields)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from argo_ml.cli.commands import execute; execute(['sweep', '--help']); "
+        "print('loaded:', *{'torch', 'mlflow', 'optuna', 'chromadb'} & set(sys.modules))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "loaded:"
