@@ -25,7 +25,8 @@ def section_of(spec_type: type[Spec], name: str) -> Section:
     group = next(
         group for group in reversed(spec_type.__mro__) if name in inspect.get_annotations(group)
     )
-    return vars(group).get("section", Section.COMMAND)
+    section: Section = vars(group).get("section", Section.COMMAND)
+    return section
 
 
 def ordered_names(spec_type: type[Spec]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from argo_ml.config import DecisionFields, suggest
+from argo_ml.config import CalibrationFields, DecisionFields, suggest
 from argo_ml.errors import ConfigError
 from argo_ml.policies.strategies import STRATEGIES
 
@@ -18,10 +18,11 @@ def check_strategies(names: Sequence[str], spec: DecisionFields) -> None:
             raise ConfigError(f"strategy={name!r} is unknown{suggest(name, STRATEGIES)}")
     if "fixed_threshold" in names and (spec.theta_cont is None or spec.theta_star is None):
         raise ConfigError("strategy fixed_threshold needs theta_cont and theta_star")
-    _check_calibrated(names, spec)
+    check_calibrated(names, spec)
 
 
-def _check_calibrated(names: Sequence[str], spec: DecisionFields) -> None:
+def check_calibrated(names: Sequence[str], spec: CalibrationFields) -> None:
+    """Raises `ConfigError` where a strategy or a field needs a calibration and none is named."""
     if spec.calibration:
         return
     if spec.wants_calibration:

@@ -12,6 +12,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from argo_ml.config import StudySpec
 from argo_ml.engine.stages import StageTimes
+from argo_ml.policies.checking import check_calibrated
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.results.study import OBJECTIVES, StudyReport
 from argo_ml.study import storage
@@ -40,6 +41,7 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
         ArgoError: something the user can act on; what was found stays in the storage.
     """
     check_searchable(spec)
+    check_calibrated([spec.strategy], spec)
     space = SearchSpace(spec)
     tracking = connect(spec.tracking_uri, spec.experiment)
     if spec.storage:

@@ -231,9 +231,9 @@ def test_a_name_that_is_none_says_what_would_work(made: Made, tmp_path: Path) ->
 
 def test_strategies_that_need_one_say_so() -> None:
     with pytest.raises(ConfigError, match="strategy argo_fitted needs calibration=RUN_ID"):
-        build(SweepSpec, {"strategies": "argo,argo_fitted"})
+        run_sweep(build(SweepSpec, {"strategies": "argo,argo_fitted"}))
     with pytest.raises(ConfigError, match="progress=measured needs calibration"):
-        build(SweepSpec, {"progress": "measured"})
+        run_sweep(build(SweepSpec, {"progress": "measured"}))
 
 
 def test_a_calibration_does_not_build_on_another() -> None:

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from argo_ml.config import SweepSpec, build
+from argo_ml.config import StudySpec, SweepSpec, build
 from argo_ml.errors import ConfigError
 from argo_ml.policies import check_strategies
+from argo_ml.policies.checking import check_calibrated
 
 
 def check(**values: str) -> None:
@@ -35,3 +36,11 @@ def test_everything_else_is_accepted() -> None:
     check()
     check(strategies="never,fixed_threshold", theta_cont="0.2", theta_star="0.4")
     check(strategies="argo_fitted", calibration="run", progress="measured")
+
+
+def test_a_study_that_lacks_its_calibration_is_refused() -> None:
+    with pytest.raises(ConfigError, match="progress=measured needs calibration=RUN_ID"):
+        check_calibrated(["argo"], build(StudySpec, {"progress": "measured"}))
+    with pytest.raises(ConfigError, match="strategy argo_fitted needs calibration=RUN_ID"):
+        check_calibrated(["argo_fitted"], build(StudySpec, {}))
+    check_calibrated(["argo_fitted"], build(StudySpec, {"calibration": "run"}))
