@@ -12,7 +12,8 @@ from builders.places import linked_cache
 from hypothesis import settings
 
 from argo_ml.config import CacheFields
-from argo_ml.models.fetching import FetchError, fetch_embedded_model
+from argo_ml.models.downloads import FetchError
+from argo_ml.models.embedded_model import fetch_embedded_model
 
 # Machines differ in speed, and shared ones stall.
 settings.register_profile("unhurried", deadline=None, derandomize=True)

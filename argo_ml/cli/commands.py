@@ -139,7 +139,8 @@ def index(spec: IndexSpec) -> None:
 @spec_command(cli, FetchSpec, "fetch")
 def fetch(spec: FetchSpec) -> None:
     """Download the embedded model, the O-RAN questions and documents, or both."""
-    from argo_ml.models.fetching import fetch_embedded_model, fetch_oran
+    from argo_ml.datasets.oran_files import fetch_oran
+    from argo_ml.models.embedded_model import fetch_embedded_model
 
     if spec.source and spec.what == "all":
         raise ConfigError("source: name one of what=model or what=oran with it")

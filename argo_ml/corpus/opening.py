@@ -17,9 +17,9 @@ from argo_ml.corpus.embedding import Embedder, Vectors, load_embedder
 from argo_ml.corpus.index import HNSW, IndexContent, IndexStore, OnProgress, open_or_build
 from argo_ml.corpus.splitting import SplitSettings, embedded_text, split
 from argo_ml.datasets.atlas import atlas_documents
+from argo_ml.datasets.oran_files import ORAN_DOCS
 from argo_ml.errors import DataError
 from argo_ml.models.cache.store import CallCache
-from argo_ml.models.fetching import ORAN_DOCS
 from argo_ml.progress import ignore_progress
 from argo_ml.types import Passage
 

@@ -11,9 +11,9 @@ from argo_ml.datasets.atlas import Atlas
 from argo_ml.datasets.base import Loaded, QuestionSet, QuestionSource
 from argo_ml.datasets.jsonl import JsonLines
 from argo_ml.datasets.oran_bench import OranBench
+from argo_ml.datasets.oran_files import ORAN_BENCH
 from argo_ml.datasets.sampling import digest, in_split, sample, shuffle_choices
 from argo_ml.errors import DataError
-from argo_ml.models import fetching as fetch
 from argo_ml.types import Question
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ _N_SHOWN = 3
 
 
 def _oran_bench(spec: QuestionSpec) -> QuestionSource:
-    fetched = spec.cache_path / "data" / fetch.ORAN_BENCH
+    fetched = spec.cache_path / "data" / ORAN_BENCH
     return OranBench(Path(spec.questions).expanduser() if spec.questions else fetched)
 
 

