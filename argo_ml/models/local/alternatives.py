@@ -63,7 +63,9 @@ def recorded_config(preset: str) -> Any:
     """The configuration that the hub has for a preset."""
     from transformers import AutoConfig
 
-    text = (resources.files("argo_ml.models") / "configs" / f"{preset}.json").read_text("utf-8")
+    text = (resources.files("argo_ml.models.local") / "configs" / f"{preset}.json").read_text(
+        "utf-8"
+    )
     values = json.loads(text)
     return AutoConfig.for_model(**values)
 
