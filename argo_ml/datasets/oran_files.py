@@ -89,11 +89,8 @@ def fetch_oran(
 
 def oran_checksums() -> dict[str, str]:
     """Path -> SHA-256 of every O-RAN file, as ``sha256sum`` writes them."""
-    text = (
-        importlib.resources.files("argo_ml.datasets")
-        .joinpath("oran_files.sha256")
-        .read_text("utf-8")
-    )
+    listed = importlib.resources.files("argo_ml.datasets") / "oran_files.sha256"
+    text = listed.read_text("utf-8")
     pairs = (line.split("  ", 1) for line in text.splitlines())
     return {path: digest for digest, path in pairs}
 

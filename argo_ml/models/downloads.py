@@ -1,4 +1,4 @@
-"""What downloads share: an error, one writer at a time, and a folder to write in before all is whole."""
+"""What downloads share: their error, one writer at a time, and a folder for what is unfinished."""
 
 from __future__ import annotations
 
