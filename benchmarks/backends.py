@@ -160,7 +160,7 @@ def network(precision: str) -> tuple[Any, Any]:
     files = converted_files(files, f"sha256:{digest}", "float32", spec.cache_path)
     config = loading.load_config(files)
     demand = loading.make_demand(files, config, precision, "none", prefix_bytes=0)
-    plan = next(Machine.look("cpu", ()).plans(demand))
+    plan = next(Machine.detect("cpu", ()).plans(demand))
     model = loading.load_weights(files, config, precision, "none", plan)
     return model, loading.load_tokenizer(files)
 

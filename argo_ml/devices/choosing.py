@@ -19,8 +19,8 @@ def choose_gpus(device: str, gpus: Sequence[int], n_gpus: int) -> tuple[int, ...
             raise ModelError(f"gpus={_joined(gpus)}: not used with device=cpu; leave one out")
         return ()
     if n_gpus == 0 and (device == "cuda" or gpus):
-        asked = f"gpus={_joined(gpus)}" if gpus else "device=cuda"
-        raise ModelError(f"{asked}: no CUDA GPU is visible here, only the CPU; use device=cpu")
+        wish = f"gpus={_joined(gpus)}" if gpus else "device=cuda"
+        raise ModelError(f"{wish}: no CUDA GPU is visible here, only the CPU; use device=cpu")
     if len(set(gpus)) < len(gpus):
         raise ModelError(f"gpus={_joined(gpus)}: names a GPU twice; name each once")
     absent = [gpu for gpu in gpus if not 0 <= gpu < n_gpus]

@@ -23,5 +23,5 @@ def shortage(mode: str, path: Path, free: int) -> str:
     """One line where ``free`` bytes at ``path`` are less than the mode needs, else empty."""
     if free >= NEEDED_GB[mode] * GB:
         return ""
-    found = f"{free / GB:.1f} GB free at {nearest_place(path)}"
-    return f"{found}; mode={mode} needs {NEEDED_GB[mode]} GB"
+    available = f"{free / GB:.1f} GB free at {nearest_place(path)}"
+    return f"{available}; mode={mode} needs {NEEDED_GB[mode]} GB"

@@ -21,19 +21,19 @@ class NvmlDriver:
         )
 
     def gpus(self) -> tuple[Gpu, ...]:
-        n_gpus = self._ask(self._nvml.nvmlDeviceGetCount) or 0
+        n_gpus = self._query(self._nvml.nvmlDeviceGetCount) or 0
         return tuple(self._gpu(index) for index in range(n_gpus))
 
     def read(self, index: int) -> DeviceReading:
         nvml, handle = self._nvml, self._handle(index)
-        memory = self._ask(nvml.nvmlDeviceGetMemoryInfo, handle)
-        rates = self._ask(nvml.nvmlDeviceGetUtilizationRates, handle)
-        power = self._ask(nvml.nvmlDeviceGetPowerUsage, handle)
+        memory = self._query(nvml.nvmlDeviceGetMemoryInfo, handle)
+        rates = self._query(nvml.nvmlDeviceGetUtilizationRates, handle)
+        power = self._query(nvml.nvmlDeviceGetPowerUsage, handle)
         return DeviceReading(
             index,
             memory_mb=None if memory is None else memory.used / MB,
             utilization=None if rates is None else rates.gpu,
-            temperature_c=self._ask(
+            temperature_c=self._query(
                 nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU
             ),
             power_w=None if power is None else power / 1000,
@@ -42,30 +42,30 @@ class NvmlDriver:
     def holders(self, index: int) -> tuple[Holder, ...]:
         """Processes that compute or draw; one that does both counts once."""
         nvml, handle = self._nvml, self._handle(index)
-        found = [
-            *(self._ask(nvml.nvmlDeviceGetComputeRunningProcesses, handle) or ()),
-            *(self._ask(nvml.nvmlDeviceGetGraphicsRunningProcesses, handle) or ()),
+        processes = [
+            *(self._query(nvml.nvmlDeviceGetComputeRunningProcesses, handle) or ()),
+            *(self._query(nvml.nvmlDeviceGetGraphicsRunningProcesses, handle) or ()),
         ]
-        memory = {each.pid: each.usedGpuMemory for each in found}
+        memory = {process.pid: process.usedGpuMemory for process in processes}
         return tuple(
             Holder(pid, None if used is None else used / MB) for pid, used in memory.items()
         )
 
     def _gpu(self, index: int) -> Gpu:
         nvml, handle = self._nvml, self._handle(index)
-        memory = self._ask(nvml.nvmlDeviceGetMemoryInfo, handle)
+        memory = self._query(nvml.nvmlDeviceGetMemoryInfo, handle)
         return Gpu(
             index,
-            uuid=str(self._ask(nvml.nvmlDeviceGetUUID, handle)),
-            name=str(self._ask(nvml.nvmlDeviceGetName, handle)),
+            uuid=str(self._query(nvml.nvmlDeviceGetUUID, handle)),
+            name=str(self._query(nvml.nvmlDeviceGetName, handle)),
             total_bytes=None if memory is None else int(memory.total),
             free_bytes=None if memory is None else int(memory.free),
         )
 
     def _handle(self, index: int) -> Any:
-        return self._ask(self._nvml.nvmlDeviceGetHandleByIndex, index)
+        return self._query(self._nvml.nvmlDeviceGetHandleByIndex, index)
 
-    def _ask(self, function: Callable[..., Any], *arguments: object) -> Any:
+    def _query(self, function: Callable[..., Any], *arguments: object) -> Any:
         """What the driver says; None for what a device does not tell, or not to this user."""
         try:
             return function(*arguments)

@@ -84,8 +84,8 @@ def readable(driver: Driver | None, chosen: Sequence[int]) -> dict[int, int]:
         return {}
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     try:
-        found = driver_indices(driver.gpus(), visible, torch_memory.uuids())
+        indices = driver_indices(driver.gpus(), visible, torch_memory.uuids())
     except DriverError as error:
         logger.warning("the driver does not answer, so GPUs are not read (%s)", error)
         return {}
-    return {gpu: found[gpu] for gpu in chosen if gpu in found}
+    return {gpu: indices[gpu] for gpu in chosen if gpu in indices}

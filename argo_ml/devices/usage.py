@@ -62,7 +62,7 @@ class ResourceUsage:
         """Those of the GPUs; without any, those of the process take their place."""
         if not self.devices:
             return self.process.metrics
-        return {name: value for each in self.devices for name, value in each.metrics.items()}
+        return {name: value for device in self.devices for name, value in device.metrics.items()}
 
 
 def summarize(
@@ -78,9 +78,12 @@ def summarize(
     for device in (device for reading in readings for device in reading.devices):
         if not peaks or device.index in peaks:
             by_device.setdefault(device.index, []).append(device)
-    found = (_device(index, each, peaks.get(index)) for index, each in sorted(by_device.items()))
+    usages = (
+        _device(index, of_device, peaks.get(index))
+        for index, of_device in sorted(by_device.items())
+    )
     return ResourceUsage(
-        _process(readings, n_cores), tuple(usage for usage in found if usage.metrics)
+        _process(readings, n_cores), tuple(usage for usage in usages if usage.metrics)
     )
 
 
@@ -92,10 +95,10 @@ def _device(
     return DeviceUsage(
         index=index,
         n_readings=len(readings),
-        memory_peak_mb=_highest(each.memory_mb for each in readings),
-        utilization_mean=_mean(each.utilization for each in during),
-        temperature_max=_highest(each.temperature_c for each in readings),
-        power_mean_w=_mean(each.power_w for each in readings),
+        memory_peak_mb=_highest(reading.memory_mb for reading in readings),
+        utilization_mean=_mean(reading.utilization for reading in during),
+        temperature_max=_highest(reading.temperature_c for reading in readings),
+        power_mean_w=_mean(reading.power_w for reading in readings),
         torch_memory_peak_mb=torch_peak_mb,
     )
 
@@ -108,7 +111,7 @@ def _process(readings: Sequence[Reading], n_cores: int) -> ProcessUsage:
     used = last.process.cpu_s - first.process.cpu_s
     return ProcessUsage(
         utilization_mean=100 * used / seconds if seconds > 0 else None,
-        memory_peak_mb=max(each.process.memory_mb for each in readings),
+        memory_peak_mb=max(reading.process.memory_mb for reading in readings),
     )
 
 
@@ -117,8 +120,8 @@ def _highest(values: Iterable[float | None]) -> float | None:
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
-    told = [value for value in values if value is not None]
-    return math.fsum(told) / len(told) if told else None
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if known else None
 
 
 def _known(values: Mapping[str, float | None]) -> dict[str, float]:

@@ -20,12 +20,12 @@ def driver_indices(
     """
     if torch_uuids:
         by_uuid = {_plain(gpu.uuid): gpu.index for gpu in gpus}
-        found = [by_uuid.get(_plain(uuid)) for uuid in torch_uuids]
+        indices = [by_uuid.get(_plain(uuid)) for uuid in torch_uuids]
     elif visible is None:
-        found = [gpu.index for gpu in gpus]
+        indices = [gpu.index for gpu in gpus]
     else:
-        found = list(_listed(gpus, visible))
-    return {number: index for number, index in enumerate(found) if index is not None}
+        indices = list(_listed(gpus, visible))
+    return {number: index for number, index in enumerate(indices) if index is not None}
 
 
 def _listed(gpus: Sequence[Gpu], visible: str) -> list[int | None]:
@@ -33,16 +33,16 @@ def _listed(gpus: Sequence[Gpu], visible: str) -> list[int | None]:
 
     A part of a GPU (MIG) counts as PyTorch counts it, but has no readings of its own.
     """
-    found: list[int | None] = []
+    indices: list[int | None] = []
     for entry in (part.strip() for part in visible.split(",")):
         if entry.startswith("MIG-"):
-            found.append(None)
+            indices.append(None)
             continue
-        named = [gpu.index for gpu in gpus if _is_named(gpu, entry)]
-        if len(named) != 1:
+        matches = [gpu.index for gpu in gpus if _is_named(gpu, entry)]
+        if len(matches) != 1:
             break
-        found += named
-    return found
+        indices += matches
+    return indices
 
 
 def _is_named(gpu: Gpu, entry: str) -> bool:

@@ -77,22 +77,22 @@ def transitions(gains: FixedGains) -> Mapping[float, Successors]:
     Raises:
         ValueError: more than `MAX_STATES`, which takes two small gains of five or more digits.
     """
-    found: dict[float, Successors] = {}
+    successors: dict[float, Successors] = {}
     waiting = [0.0]
     while waiting:
         progress = waiting.pop()
-        if progress in found:
+        if progress in successors:
             continue
         after = Successors(
             retrieve=gains.advance(progress, Action.RETRIEVE, succeeded=True),
             reason=gains.advance(progress, Action.REASON, succeeded=True),
         )
-        found[progress] = after
+        successors[progress] = after
         waiting += (after.retrieve, after.reason)
-        if len(found) > MAX_STATES:
+        if len(successors) > MAX_STATES:
             near = gains.coarser()
             raise ValueError(
                 f"delta_r={gains.delta_r}, delta_p={gains.delta_p}: more than {MAX_STATES} states "
                 f"up to u_max={gains.u_max}; delta_r={near.delta_r}, delta_p={near.delta_p} works"
             )
-    return MappingProxyType({progress: found[progress] for progress in sorted(found)})
+    return MappingProxyType({progress: successors[progress] for progress in sorted(successors)})

@@ -65,7 +65,7 @@ class Scoring:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """``paid`` says whether the current payer paid for the call (False: a cache served it).
+    """``paid`` says whether the run that is billed executed the call (False: a cache served it).
 
     ``tokens`` are empty unless the request asked for details. They are those that ``text`` is made
     of: stop strings, the end of the turn and white space before any content have none.

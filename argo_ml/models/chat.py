@@ -108,5 +108,5 @@ def cut_at_stop(text: str, stop: tuple[str, ...]) -> tuple[str, bool]:
     open a turn with a newline.
     """
     text = text.lstrip()
-    found = [position for string in stop if (position := text.find(string)) >= 0]
-    return (text[: min(found)], True) if found else (text, False)
+    positions = [position for string in stop if (position := text.find(string)) >= 0]
+    return (text[: min(positions)], True) if positions else (text, False)

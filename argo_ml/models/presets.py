@@ -100,8 +100,8 @@ def _local(model: str, path: Path) -> ModelSource:
         return ModelSource(SourceKind.GGUF, str(path.parent.resolve()), path.name)
     if (path / "config.json").is_file():
         return ModelSource(SourceKind.FOLDER, str(path.resolve()))
-    found = sorted(path.glob("*.gguf"))
-    if len(found) == 1:
-        return ModelSource(SourceKind.GGUF, str(path.resolve()), found[0].name)
-    names = ", ".join(file.name for file in found) or "none"
+    gguf_files = sorted(path.glob("*.gguf"))
+    if len(gguf_files) == 1:
+        return ModelSource(SourceKind.GGUF, str(path.resolve()), gguf_files[0].name)
+    names = ", ".join(file.name for file in gguf_files) or "none"
     raise ConfigError(f"model={model}: no config.json and not exactly one .gguf there ({names})")

@@ -148,7 +148,7 @@ class ScriptedModel:
     def _log(self, requests: Sequence[Generation | Scoring]) -> None:
         if self._table.log is not None:
             with self._table.log.open("a", encoding="utf-8") as file:
-                file.writelines(f"{request_key(self.identity, each)}\n" for each in requests)
+                file.writelines(f"{request_key(self.identity, request)}\n" for request in requests)
 
     def _complete(self, request: Generation) -> Completion:
         text = _rendered(request.prompt)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple
 from typing import Any, TypeVar
 
@@ -33,7 +33,7 @@ class CachingModel:
     """Executes only what the cache does not hold, and stores it at once.
 
     A response is ``paid`` if and only if ``billed_to`` executed its call, now or earlier: work that
-    is repeated under the same payer after a kill reports the same calls as paid and executes
+    is repeated billed to the same run after a kill reports the same calls as paid and executes
     none. A request that occurs several times in a list is executed once. ``slice_size`` requests
     are executed between two writes.
     """
@@ -43,7 +43,7 @@ class CachingModel:
     ) -> None:
         self._model = model
         self._cache = cache
-        self._payer = billed_to
+        self._billed_to = billed_to
         self._slice_size = slice_size
 
     @property
@@ -70,8 +70,8 @@ class CachingModel:
     ) -> list[ResponseType]:
         keys = [request_key(self.identity, request) for request in requests]
         by_key = dict(zip(keys, requests, strict=True))
-        found = self._cache.find(keys)
-        missing = [key for key in by_key if key not in found]
+        entries = self._cache.find(keys)
+        missing = [key for key in by_key if key not in entries]
         # Slices of similar length keep the padding of the model's batches low.
         missing.sort(key=lambda key: _length(by_key[key]), reverse=True)
         for start in range(0, len(missing), self._slice_size):
@@ -80,15 +80,18 @@ class CachingModel:
             try:
                 responses = execute([by_key[key] for key in part])
             except UnfinishedError as error:
-                kept = [store(part[at], each, self._payer) for at, each in error.finished.items()]
-                self._cache.add(self.identity, kept)
+                self._add({part[index]: error.finished[index] for index in error.finished}, store)
                 raise
-            entries = [
-                store(key, response, self._payer)
-                for key, response in zip(part, responses, strict=True)
-            ]
-            found.update(self._cache.add(self.identity, entries))
-        return [restore(found[key], found[key].billed_to == self._payer) for key in keys]
+            entries.update(self._add(dict(zip(part, responses, strict=True)), store))
+        return [restore(entries[key], entries[key].billed_to == self._billed_to) for key in keys]
+
+    def _add(
+        self,
+        responses: Mapping[str, ResponseType],
+        store: Callable[[str, ResponseType, str], Entry],
+    ) -> dict[str, Entry]:
+        entries = [store(key, response, self._billed_to) for key, response in responses.items()]
+        return self._cache.add(self.identity, entries)
 
 
 def request_key(identity: str, request: Generation | Scoring) -> str:
@@ -101,7 +104,7 @@ def request_key(identity: str, request: Generation | Scoring) -> str:
 
 
 def _absent(request: Generation | Scoring) -> Iterator[str]:
-    """Fields that change nothing at their value: plain requests keep the key of older versions."""
+    """Fields that change nothing at their value, left out so that a plain request has one key."""
     if isinstance(request, Generation):
         if not request.temperature:
             yield from ("temperature", "seed")
@@ -118,7 +121,7 @@ def _completion_entry(key: str, response: Completion, billed_to: str) -> Entry:
     return Entry(
         key=key,
         kind="generate",
-        output=json.dumps(_told(response)),
+        output=json.dumps(_completion_json(response)),
         prompt_tokens=response.prompt_tokens,
         output_tokens=json.dumps(response.completion_tokens),
         seconds=response.seconds,
@@ -126,16 +129,16 @@ def _completion_entry(key: str, response: Completion, billed_to: str) -> Entry:
     )
 
 
-def _told(response: Completion) -> str | dict[str, Any]:
-    """The text alone, as older versions know it, or with what is known of its tokens."""
+def _completion_json(response: Completion) -> str | dict[str, Any]:
+    """The text alone, or with what is known of its tokens."""
     if not response.tokens:
         return response.text
     return {"text": response.text, "tokens": [astuple(token) for token in response.tokens]}
 
 
 def _completion(entry: Entry, paid: bool) -> Completion:
-    told = json.loads(entry.output)
-    text, tokens = (told, []) if isinstance(told, str) else (told["text"], told["tokens"])
+    output = json.loads(entry.output)
+    text, tokens = (output, []) if isinstance(output, str) else (output["text"], output["tokens"])
     return Completion(
         text=text,
         prompt_tokens=entry.prompt_tokens,

@@ -119,8 +119,8 @@ class CallCache:
 
     def find(self, keys: Iterable[str]) -> dict[str, Entry]:
         """The entries that exist; keys without one are left out."""
-        wanted = list(dict.fromkeys(keys))
-        return self._do(lambda connection: self._find(connection, wanted)) if wanted else {}
+        distinct = list(dict.fromkeys(keys))
+        return self._do(lambda connection: self._find(connection, distinct)) if distinct else {}
 
     def add(self, identity: str, entries: Sequence[Entry]) -> dict[str, Entry]:
         """Store calls of one model and return what is stored under their keys.
@@ -145,20 +145,20 @@ class CallCache:
         return Pruned(n_entries, max(0, before - self._size()))
 
     def _find(self, connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, Entry]:
-        found: dict[str, Entry] = {}
+        entries: dict[str, Entry] = {}
         stale: list[str] = []
         now = self._clock()
         for chunk in _chunks(keys):
             query = f"SELECT {_ENTRY}, last_used FROM calls WHERE key IN ({_marks(chunk)})"
             for *values, last_used in connection.execute(query, chunk):
-                found[values[0]] = Entry(*values)
+                entries[values[0]] = Entry(*values)
                 # Written once a day at most, so that looking up stays cheap.
                 if now - last_used > DAY_S:
                     stale.append(values[0])
         for chunk in _chunks(stale):
             update = f"UPDATE calls SET last_used = ? WHERE key IN ({_marks(chunk)})"
             connection.execute(update, (now, *chunk))
-        return found
+        return entries
 
     def _add(
         self, connection: sqlite3.Connection, identity: str, entries: Sequence[Entry]

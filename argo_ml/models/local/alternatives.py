@@ -19,11 +19,11 @@ MOST_GPUS = 8
 """More than these are not suggested."""
 
 
-def does_not_fit(model: str, demand: Demand, found: Plan, machine: Machine) -> str:
+def does_not_fit(model: str, demand: Demand, plan: Plan, machine: Machine) -> str:
     """One line: what is missing, and the nearest things that would fit."""
     if machine.gpus:
-        ids = ",".join(str(use.device.index) for use in found.uses)
-        free = sum(use.device.free_bytes for use in found.uses)
+        ids = ",".join(str(use.device.index) for use in plan.uses)
+        free = sum(use.device.free_bytes for use in plan.uses)
         where = f"GPU {ids} with {free / GB:.1f} GB free has no room for them and a batch"
     else:
         where = f"this machine has {machine.cpu_free_bytes / GB:.1f} GB free"
@@ -63,10 +63,8 @@ def recorded_config(preset: str) -> Any:
     """The configuration that the hub has for a preset."""
     from transformers import AutoConfig
 
-    text = (resources.files("argo_ml.models.local") / "configs" / f"{preset}.json").read_text(
-        "utf-8"
-    )
-    values = json.loads(text)
+    configs = resources.files("argo_ml.models.local") / "configs"
+    values = json.loads((configs / f"{preset}.json").read_text("utf-8"))
     return AutoConfig.for_model(**values)
 
 

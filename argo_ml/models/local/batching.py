@@ -56,18 +56,19 @@ class Batcher:
 
     The longest requests come first, so that a batch that does not fit is met at once, and those
     of one batch are of similar length. When a batch raises `OutOfMemory`, ``release`` is called
-    and the limit is halved for good, which ``tell`` is told; finished batches are not repeated.
+    and the limit is halved for good, which ``on_event`` receives as a line; finished batches are
+    not repeated.
     """
 
     def __init__(
         self,
         limit: int,
         release: Callable[[], None] = lambda: None,
-        tell: Callable[[str], None] = logger.warning,
+        on_event: Callable[[str], None] = logger.warning,
     ) -> None:
         self.limit = limit
         self._release = release
-        self._tell = tell
+        self._on_event = on_event
 
     def run(
         self, sizes: Sequence[Size], run: Callable[[list[int]], Sequence[ResultType]]
@@ -112,7 +113,7 @@ class Batcher:
                 finished,
             )
         self.limit = used // 2
-        self._tell(f"out of memory with a batch of {used} tokens; going on with half")
+        self._on_event(f"out of memory with a batch of {used} tokens; going on with half")
 
 
 @contextmanager

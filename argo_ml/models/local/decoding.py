@@ -43,8 +43,8 @@ for those is left out.
 
 def most_probable(rows: Sequence[int], logits: torch.Tensor) -> list[int]:
     """The plain arg max of each row."""
-    found: list[int] = logits.argmax(dim=-1).tolist()
-    return found
+    tokens: list[int] = logits.argmax(dim=-1).tolist()
+    return tokens
 
 
 @dataclass

@@ -64,6 +64,6 @@ class Forward:
             arguments["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, -columns:]
         if self._can_keep_last and last_only:
             arguments["logits_to_keep"] = 1
-        found = self._model(input_ids=ids, attention_mask=mask, use_cache=True, **arguments)
-        logits = found.logits[:, -1:] if last_only else found.logits
-        return Output(logits, getattr(found, self._cache_name))
+        output = self._model(input_ids=ids, attention_mask=mask, use_cache=True, **arguments)
+        logits = output.logits[:, -1:] if last_only else output.logits
+        return Output(logits, getattr(output, self._cache_name))

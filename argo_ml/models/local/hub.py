@@ -49,7 +49,7 @@ def find(model_id: str, revision: str = "", endpoint: str | None = None) -> HubM
             )
     except (httpx2.RequestError, OfflineModeIsEnabled) as error:
         return _downloaded_before(model_id, revision, str(error) or type(error).__name__)
-    return _found(model_id, revision, info)
+    return _hub_model(model_id, revision, info)
 
 
 def fetch_small_files(model: HubModel, endpoint: str | None = None) -> Path:
@@ -65,11 +65,11 @@ def fetch_weights(model: HubModel, endpoint: str | None = None) -> Path:
     return _fetch(model, (*model.small_files, *model.weights), endpoint)
 
 
-def _found(model_id: str, revision: str, info: ModelInfo) -> HubModel:
+def _hub_model(model_id: str, revision: str, info: ModelInfo) -> HubModel:
     names = [file.rfilename for file in info.siblings or [] if "/" not in file.rfilename]
     small = [name for name in names if any(fnmatch(name, kind) for kind in SMALL_FILES)]
     kinds = [[name for name in names if fnmatch(name, kind)] for kind in WEIGHTS]
-    weights: list[str] = next((found for found in kinds if found), [])
+    weights: list[str] = next((files for files in kinds if files), [])
     if not weights or "config.json" not in small:
         raise ModelError(
             f"model={model_id}: the hub has no config.json with .safetensors or .bin weights "
@@ -105,13 +105,13 @@ def _fetch(model: HubModel, names: tuple[str, ...], endpoint: str | None) -> Pat
 def _downloaded_before(model_id: str, revision: str, reason: str) -> HubModel:
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(model_id, "config.json", revision=revision or None)
-    if not isinstance(found, str):
+    config_path = try_to_load_from_cache(model_id, "config.json", revision=revision or None)
+    if not isinstance(config_path, str):
         raise ModelError(
             f"model={model_id}: the hub cannot be reached ({_one_line(reason)}) and no copy is "
             "here; give a local folder, or fetch it while online"
         )
-    folder = Path(found).parent
+    folder = Path(config_path).parent
     logger.info("model=%s: the hub cannot be reached, using the copy in %s", model_id, folder)
     return HubModel(model_id, revision, folder=folder)
 

@@ -70,7 +70,7 @@ class Files:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """How Transformers' ``from_pretrained`` is told about them."""
+        """Keyword arguments that make Transformers' ``from_pretrained`` read them."""
         options: dict[str, Any] = {"local_files_only": True}
         if self.gguf_file:
             options["gguf_file"] = self.gguf_file
@@ -90,13 +90,13 @@ class Machine:
     cpu_free_bytes: int
 
     @classmethod
-    def look(cls, device: str, gpus: tuple[int, ...]) -> Machine:
+    def detect(cls, device: str, gpus: tuple[int, ...]) -> Machine:
         """What is there now. Raises `ModelError` for a device or GPU that is not."""
         n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
         chosen = choose_gpus(device, gpus, n_gpus)
-        found = _devices(chosen)
-        has_bfloat16 = bool(found) and torch.cuda.is_bf16_supported(including_emulation=False)
-        return cls(found, not gpus, has_bfloat16, int(psutil.virtual_memory().available))
+        devices = _devices(chosen)
+        has_bfloat16 = bool(devices) and torch.cuda.is_bf16_supported(including_emulation=False)
+        return cls(devices, not gpus, has_bfloat16, int(psutil.virtual_memory().available))
 
     def plans(self, demand: Demand) -> Iterator[Plan]:
         """Where the model goes, and where instead when memory runs out there."""
@@ -111,16 +111,16 @@ class Machine:
 
 def _devices(chosen: Sequence[int]) -> tuple[Device, ...]:
     """By the driver where it can tell, since asking CUDA claims memory on every GPU asked about."""
-    told = _told_by_driver() if len(chosen) > 1 else {}
-    return tuple(told.get(index) or _told_by_cuda(index) for index in chosen)
+    from_driver = _devices_from_driver() if len(chosen) > 1 else {}
+    return tuple(from_driver.get(index) or _device_from_cuda(index) for index in chosen)
 
 
-def _told_by_cuda(index: int) -> Device:
+def _device_from_cuda(index: int) -> Device:
     free, total = torch.cuda.mem_get_info(index)
     return Device(index, free, total, torch.cuda.get_device_name(index))
 
 
-def _told_by_driver() -> dict[int, Device]:
+def _devices_from_driver() -> dict[int, Device]:
     """Nothing where the driver does not answer, or may count GPUs otherwise than PyTorch."""
     if os.environ.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
         return {}

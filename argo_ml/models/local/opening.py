@@ -39,7 +39,7 @@ def open_transformers_model(spec: ModelSpec, source: ModelSource) -> RecoveringM
 
     Devices and memory are checked before weights are downloaded or read. Raises `ModelError`.
     """
-    machine = Machine.look(spec.device, spec.gpus)
+    machine = Machine.detect(spec.device, spec.gpus)
     precision = choose_precision(spec.precision, bool(machine.gpus), machine.has_bfloat16)
     loading.check_quantization(spec.quantization, bool(machine.gpus))
     loader = _Loader(spec, machine, precision)
@@ -58,10 +58,10 @@ def open_transformers_model(spec: ModelSpec, source: ModelSource) -> RecoveringM
 
 
 def _open_hub(loader: _Loader, source: ModelSource) -> RecoveringModel:
-    found = hub.find(source.location, source.revision)
-    loader.plans(Files(loader.spec.model, hub.fetch_small_files(found)))
-    folder = hub.fetch_weights(found)
-    return loader.open(Files(loader.spec.model, folder), f"{found.model_id}@{folder.name}")
+    model = hub.find(source.location, source.revision)
+    loader.plans(Files(loader.spec.model, hub.fetch_small_files(model)))
+    folder = hub.fetch_weights(model)
+    return loader.open(Files(loader.spec.model, folder), f"{model.model_id}@{folder.name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,13 @@ class _Loader:
         return chain([first], plans)
 
     def open(self, files: Files, contents: str) -> RecoveringModel:
-        def load(plan: Plan, tell: Callable[[str], None]) -> TransformersModel:
-            return self._load(files, contents, plan, tell)
+        def load(plan: Plan, on_event: Callable[[str], None]) -> TransformersModel:
+            return self._load(files, contents, plan, on_event)
 
         return RecoveringModel(files.name, load, self.plans(files))
 
     def _load(
-        self, files: Files, contents: str, plan: Plan, tell: Callable[[str], None]
+        self, files: Files, contents: str, plan: Plan, on_event: Callable[[str], None]
     ) -> TransformersModel:
         spec, quantization = self.spec, self.spec.quantization
         config = loading.load_config(files)
@@ -105,7 +105,7 @@ class _Loader:
         numbers = self.precision if quantization == "none" else f"{self.precision}/{quantization}"
         limit = spec.batch_tokens or plan.batch_tokens
         return TransformersModel(
-            model, tokenizer, contents, numbers, limit, spec.prefix_cache_mb, tell
+            model, tokenizer, contents, numbers, limit, spec.prefix_cache_mb, on_event
         )
 
 

@@ -42,7 +42,7 @@ def pack_linear_layers(model: Any) -> int:
 
     None where this build of PyTorch cannot, which costs speed and nothing else.
     """
-    found = [
+    layers = [
         (parent, name, child)
         for parent in list(model.modules())
         for name, child in parent.named_children()
@@ -50,12 +50,12 @@ def pack_linear_layers(model: Any) -> int:
         and child.weight.device.type == "cpu"
         and child.weight.dtype == torch.float32
     ]
-    if not found or not _works():
+    if not layers or not _works():
         return 0
     with torch.inference_mode():
-        for parent, name, linear in found:
+        for parent, name, linear in layers:
             setattr(parent, name, PackedLinear(linear))
-    return len(found)
+    return len(layers)
 
 
 def _works() -> bool:

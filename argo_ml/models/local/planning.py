@@ -35,7 +35,7 @@ class PlannedModel:
 
 def plan_model(spec: PlanSpec) -> PlannedModel:
     """Raises `ArgoError` for a model, device or GPU that is not there."""
-    machine = _described(spec) if spec.devices else Machine.look(spec.device, spec.gpus)
+    machine = _described(spec) if spec.devices else Machine.detect(spec.device, spec.gpus)
     precision = choose_precision(spec.precision, bool(machine.gpus), machine.has_bfloat16)
     files, config = _files_and_config(spec)
     prefix_bytes = spec.prefix_cache_mb * 2**20

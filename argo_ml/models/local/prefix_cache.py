@@ -57,18 +57,18 @@ class PrefixCache:
         Shorter rows are padded on the left; ``n_spare`` columns follow that hold nothing yet.
         ``n_cached`` are what `cached_tokens` says now, at least one of them above 0.
         """
-        found = [self._find(ids[:n]) for ids, n in zip(rows, n_cached, strict=True)]
-        template = next(blocks[0] for blocks in found if blocks)
+        blocks_by_row = [self._find(ids[:n]) for ids, n in zip(rows, n_cached, strict=True)]
+        template = next(row_blocks[0] for row_blocks in blocks_by_row if row_blocks)
         width = max(n_cached)
         layers: list[Pair] = []
         for index, part in enumerate(template.parts):
             n_layers, _, heads, _, size = part.shape
             room = part.new_empty((n_layers, 2, len(rows), heads, width + n_spare, size))
-            for row, blocks in enumerate(found):
-                begin = width - BLOCK * len(blocks)
+            for row, row_blocks in enumerate(blocks_by_row):
+                begin = width - BLOCK * len(row_blocks)
                 # Padding is masked, but it is still multiplied by zero and must be a number.
                 room[:, :, row, :, :begin] = 0
-                for block in blocks:
+                for block in row_blocks:
                     room[:, :, row, :, begin : begin + BLOCK] = block.parts[index]
                     begin += BLOCK
             layers += [(room[layer, 0], room[layer, 1]) for layer in range(n_layers)]
@@ -106,16 +106,16 @@ class PrefixCache:
     def _find(self, ids: Sequence[int]) -> list[_Block]:
         """The blocks that ``ids`` begin with."""
         path: list[_Key] = []
-        found: list[_Block] = []
+        blocks: list[_Block] = []
         for _, tokens in _cut_ids(ids):
-            key = (found[-1].number if found else 0, tokens)
+            key = (blocks[-1].number if blocks else 0, tokens)
             block = self._blocks.get(key)
             if block is None:
                 break
             path.append(key)
-            found.append(block)
+            blocks.append(block)
         self._touch(path)
-        return found
+        return blocks
 
     def _add(self, key: _Key, layers: Sequence[Any], row: int, column: int) -> _Block:
         self._last_number += 1

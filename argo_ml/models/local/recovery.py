@@ -24,8 +24,8 @@ from argo_ml.models.placement.plan import GB, Plan
 
 RequestType = TypeVar("RequestType", Generation, Scoring)
 ResponseType = TypeVar("ResponseType", Completion, Scores)
-Tell = Callable[[str], None]
-Load = Callable[[Plan, Tell], TransformersModel]
+OnEvent = Callable[[str], None]
+Load = Callable[[Plan, OnEvent], TransformersModel]
 logger = logging.getLogger(__name__)
 
 
@@ -81,10 +81,10 @@ class RecoveringModel:
         while waiting:
             failure = None
             try:
-                found = run(self._model, [requests[index] for index in waiting])
-                answered.update(zip(waiting, found, strict=True))
+                responses = run(self._model, [requests[index] for index in waiting])
+                answered.update(zip(waiting, responses, strict=True))
             except DoesNotFit as error:
-                answered.update({waiting[at]: each for at, each in error.finished.items()})
+                answered.update({waiting[at]: response for at, response in error.finished.items()})
                 failure = str(error)
             if failure is not None:
                 self._reload(failure, answered)
@@ -106,10 +106,10 @@ class RecoveringModel:
     def _loaded(self, failure: str = "") -> TransformersModel:
         for plan in self._plans:
             if failure:
-                self._tell(f"{failure.partition(';')[0]}; loading again {_described(plan)}")
+                self._record(f"{failure.partition(';')[0]}; loading again {_described(plan)}")
             _release_memory()
             try:
-                return self._load(plan, self._tell)
+                return self._load(plan, self._record)
             except torch.OutOfMemoryError:
                 failure = "out of memory while loading"
         raise ModelError(
@@ -117,7 +117,7 @@ class RecoveringModel:
             "precision, quantization=4bit or more GPUs"
         )
 
-    def _tell(self, event: str) -> None:
+    def _record(self, event: str) -> None:
         logger.warning(event)
         self._events.append(event)
 

@@ -54,11 +54,13 @@ class Chooser:
             temperature = self._requests[row].temperature
             if temperature:
                 chosen[position] = drawn(logits[position], temperature, self._draws[row].random())
-        told = [position for position, row in enumerate(rows) if self._requests[row].details]
-        if told:
-            found = token_numbers(logits[told], [chosen[position] for position in told])
-            for position, numbers in zip(told, found, strict=True):
-                self.numbers[rows[position]].append(numbers)
+        detailed = [position for position, row in enumerate(rows) if self._requests[row].details]
+        if detailed:
+            statistics_of_rows = token_numbers(
+                logits[detailed], [chosen[position] for position in detailed]
+            )
+            for position, statistics in zip(detailed, statistics_of_rows, strict=True):
+                self.numbers[rows[position]].append(statistics)
         return chosen
 
 

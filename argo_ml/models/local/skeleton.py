@@ -44,7 +44,7 @@ class Skeleton:
     @property
     def n_parameters(self) -> int:
         """Tied tensors count once."""
-        return sum(each.numel() for each in self._module.parameters())
+        return sum(parameter.numel() for parameter in self._module.parameters())
 
     @property
     def weight_bytes(self) -> int:
@@ -71,31 +71,31 @@ class Skeleton:
         What is too much is mapped to ``disk``.
         """
         with_rest: list[tuple[int | str, int]] = [*limits.items(), ("cpu", 0)]
-        found = infer_auto_device_map(
+        device_map = infer_auto_device_map(
             self._module,
             max_memory=dict(with_rest),
             no_split_module_classes=self._whole,
             special_dtypes=self._stored_as,
         )
-        return dict(found)
+        return dict(device_map)
 
     def bytes_by_device(self, device_map: DeviceMap) -> dict[int | str, int]:
         """Weights on every device of a map; a tied tensor counts where it comes first."""
-        found: dict[int | str, int] = {}
+        n_bytes: dict[int | str, int] = {}
         for name, device in device_map.items():
-            found[device] = found.get(device, 0) + int(self._sizes[name])
-        return found
+            n_bytes[device] = n_bytes.get(device, 0) + int(self._sizes[name])
+        return n_bytes
 
     def layers_by_device(self, device_map: DeviceMap) -> dict[int | str, int]:
         """How many decoder layers every device of a map holds."""
-        found: dict[int | str, int] = {}
+        n_layers: dict[int | str, int] = {}
         for layer in self._layers:
             prefixes = (
                 name for name in device_map if not name or f"{layer}.".startswith(f"{name}.")
             )
             device = device_map[max(prefixes, key=len)]
-            found[device] = found.get(device, 0) + 1
-        return found
+            n_layers[device] = n_layers.get(device, 0) + 1
+        return n_layers
 
     @cached_property
     def _whole(self) -> list[str]:

@@ -38,8 +38,8 @@ class TransformersModel:
 
     ``model`` and ``tokenizer`` are loaded ones of Transformers, ``contents`` stands for their
     files in the identity, ``batch_tokens`` is the largest batch with its padding; it shrinks for
-    good when memory runs out, which ``tell`` is told. ``prefix_cache_mb`` is the memory for
-    prompts' beginnings that later prompts repeat.
+    good when memory runs out, which ``on_event`` receives as a line. ``prefix_cache_mb`` is the
+    memory for prompts' beginnings that later prompts repeat.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class TransformersModel:
         precision: str,
         batch_tokens: int,
         prefix_cache_mb: int = 0,
-        tell: Callable[[str], None] = logger.warning,
+        on_event: Callable[[str], None] = logger.warning,
     ) -> None:
         self._forward = Forward(model)
         self._prefixes = PrefixCache(prefix_cache_mb * 2**20)
@@ -59,7 +59,7 @@ class TransformersModel:
         self._chat = ChatFormat(tokenizer)
         self._end_ids = _end_ids(model, tokenizer)
         self._context = getattr(model.config, "max_position_embeddings", None)
-        self._batcher = Batcher(batch_tokens, self._release_memory, tell)
+        self._batcher = Batcher(batch_tokens, self._release_memory, on_event)
         self._identity = " ".join(
             (
                 "transformers",

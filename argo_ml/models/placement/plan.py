@@ -130,8 +130,8 @@ def plan(demand: Demand, devices: Sequence[Device], may_choose: bool, less_gb: i
     else:
         is_small = demand.skeleton.weight_bytes <= ALONE_SHARE * roomiest[0].free_bytes
         sizes = (1, len(devices)) if is_small else (len(devices),)
-    found = [_on(demand, roomiest[:size], less_gb) for size in sizes]
-    return next((each for each in found if each.fits), found[-1])
+    plans = [_on(demand, roomiest[:size], less_gb) for size in sizes]
+    return next((plan for plan in plans if plan.fits), plans[-1])
 
 
 def fallbacks(demand: Demand, devices: Sequence[Device], may_choose: bool) -> Iterator[Plan]:
@@ -190,23 +190,23 @@ def _on(demand: Demand, chosen: Sequence[Device], less_gb: int) -> Plan:
 
 def _balanced(skeleton: Weights, limits: Mapping[int, int]) -> dict[str, int | str]:
     """The smallest share of every GPU's limit that suffices, so that batches have room on all."""
-    found = skeleton.split(limits)
-    if not set(found.values()) <= set(limits):
-        return found
+    device_map = skeleton.split(limits)
+    if not set(device_map.values()) <= set(limits):
+        return device_map
     enough, too_little = 1.0, 0.0
     for _ in range(N_HALVINGS):
         share = (enough + too_little) / 2
         tried = skeleton.split({index: int(limit * share) for index, limit in limits.items()})
         if set(tried.values()) <= set(limits):
-            found, enough = tried, share
+            device_map, enough = tried, share
         else:
             too_little = share
-    return found
+    return device_map
 
 
 def _batch_tokens(demand: Demand, uses: Sequence[Use]) -> int:
     """What the GPU with the least room for its layers allows."""
-    found = []
+    fitting = []
     for use in uses:
         if not use.n_layers:
             continue
@@ -215,5 +215,5 @@ def _batch_tokens(demand: Demand, uses: Sequence[Use]) -> int:
         reserved = EMBEDDER_RESERVE_GB * GB if is_first else 0
         left = use.device.free_bytes - use.weight_bytes - reserved - prefixes
         item_bytes = ITEM_BYTES[demand.precision]
-        found.append(fitting_tokens(demand.config, item_bytes, left, use.n_layers))
-    return min(found)
+        fitting.append(fitting_tokens(demand.config, item_bytes, left, use.n_layers))
+    return min(fitting)

@@ -6,18 +6,18 @@ import codecs
 import math
 from collections.abc import Iterable, Sequence
 
-from argo_ml.models.server.wire import Alternative, RefusedError, ToldToken, ToldTokens
+from argo_ml.models.server.wire import Alternative, RefusedError, ReportedToken, ReportedTokens
 from argo_ml.models.token_details import within
 from argo_ml.types import TokenDetail
 
 
-def details_of(told: ToldTokens | None, text: str) -> tuple[TokenDetail, ...]:
+def details_of(reported: ReportedTokens | None, text: str) -> tuple[TokenDetail, ...]:
     """Of the tokens of ``text``, an answer as the server has cut it.
 
     Raises `RefusedError` where an answer with text comes without log-probabilities, or without
     those of at least two tokens at each place.
     """
-    tokens = _listed(told) if told is not None else []
+    tokens = _listed(reported) if reported is not None else []
     if not tokens:
         if text.strip():
             raise RefusedError("an answer came without log-probabilities of its tokens")
@@ -39,29 +39,29 @@ def lower_entropy(log_probabilities: Iterable[float]) -> float:
     return max(0.0, -sum(share * math.log(share) for share in (*known, rest) if share > 0))
 
 
-def _detail(text: str, token: ToldToken) -> TokenDetail:
+def _detail(text: str, token: ReportedToken) -> TokenDetail:
     """``top_logprobs`` may or may not have the token itself."""
     listed = token.top_logprobs or []
-    top = sorted((each.logprob for each in listed), reverse=True)
+    top = sorted((alternative.logprob for alternative in listed), reverse=True)
     if len(top) < 2:
         raise RefusedError("an answer came without log-probabilities of other tokens than its own")
-    is_known = any(each.token == token.token for each in listed)
+    is_known = any(alternative.token == token.token for alternative in listed)
     known = top if is_known else [*top, token.logprob]
     return TokenDetail(text, token.logprob, lower_entropy(known), top[0] - top[1])
 
 
-def _listed(told: ToldTokens) -> Sequence[ToldToken]:
+def _listed(reported: ReportedTokens) -> Sequence[ReportedToken]:
     """The same whichever way the server has listed them."""
-    if told.content is not None:
-        return told.content
-    tokens, values = told.tokens or [], told.token_logprobs or []
-    tops = told.top_logprobs or [None] * len(tokens)
+    if reported.content is not None:
+        return reported.content
+    tokens, values = reported.tokens or [], reported.token_logprobs or []
+    tops = reported.top_logprobs or [None] * len(tokens)
     if not len(values) == len(tops) == len(tokens):
         raise RefusedError(
             f"log-probabilities of {len(values)} and {len(tops)} tokens came for {len(tokens)}"
         )
     return [
-        ToldToken(token=token, logprob=value, top_logprobs=_alternatives(top or {}))
+        ReportedToken(token=token, logprob=value, top_logprobs=_alternatives(top or {}))
         for token, value, top in zip(tokens, values, tops, strict=True)
     ]
 
@@ -70,7 +70,7 @@ def _alternatives(top: dict[str, float]) -> list[Alternative]:
     return [Alternative(token=token, logprob=value) for token, value in top.items()]
 
 
-def _pieces(tokens: Sequence[ToldToken]) -> list[str]:
+def _pieces(tokens: Sequence[ReportedToken]) -> list[str]:
     """Text that each token adds; of several tokens of one character the last one has it."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     return [

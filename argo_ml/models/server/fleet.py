@@ -60,7 +60,7 @@ class Server:
             transport=transport,
         )
 
-    def ask(
+    def request(
         self, path: str, body: Mapping[str, Any] | None, expected: type[AnswerType]
     ) -> AnswerType:
         """One try. Raises `PassingError` or `RefusedError`, neither of which names a secret."""
@@ -87,7 +87,7 @@ class Fleet:
 
     def __init__(self, servers: Sequence[Server], retry_policy: RetryPolicy) -> None:
         self._servers = tuple(servers)
-        self._patience = retry_policy
+        self._retry_policy = retry_policy
         self._backoff = tenacity.wait_random_exponential(
             multiplier=retry_policy.first_pause_s, max=retry_policy.longest_pause_s
         )
@@ -96,7 +96,7 @@ class Fleet:
     def __str__(self) -> str:
         return ", ".join(str(server.address) for server in self._servers)
 
-    def ask(
+    def request(
         self, path: str, body: Mapping[str, Any] | None, expected: type[AnswerType]
     ) -> AnswerType:
         """POST ``body`` to ``path`` below the root, or GET it where there is none.
@@ -104,7 +104,7 @@ class Fleet:
         Every server has its first try beside ``max_retries`` further ones. Raises `RefusedError`
         for what no further try would change, and `ModelError` once all tries are spent.
         """
-        tries = self._patience.max_retries + len(self._servers)
+        tries = self._retry_policy.max_retries + len(self._servers)
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(tries),
             wait=self._pause_s,
@@ -122,7 +122,7 @@ class Fleet:
         self, path: str, body: Mapping[str, Any] | None, expected: type[AnswerType]
     ) -> AnswerType:
         with self._least_busy() as server:
-            return server.ask(path, body, expected)
+            return server.request(path, body, expected)
 
     @contextlib.contextmanager
     def _least_busy(self) -> Iterator[Server]:
@@ -139,11 +139,12 @@ class Fleet:
                 server.n_running -= 1
 
     def _take(self) -> Server:
-        """Of servers that all rest, the one that rests least."""
+        """The least busy server that is ready; where all rest, the one that rests least."""
         with self._lock:
             now = time.monotonic()
             server = min(
-                self._servers, key=lambda each: (max(now, each.rests_until), each.n_running)
+                self._servers,
+                key=lambda candidate: (max(now, candidate.rests_until), candidate.n_running),
             )
             server.n_running += 1
             return server
@@ -151,10 +152,8 @@ class Fleet:
     def _failed(self, server: Server, error: PassingError) -> None:
         with self._lock:
             server.n_failures += 1
-            retry_policy = self._patience
-            own_s = min(
-                retry_policy.first_pause_s * 2**server.n_failures, retry_policy.longest_pause_s
-            )
+            policy = self._retry_policy
+            own_s = min(policy.first_pause_s * 2**server.n_failures, policy.longest_pause_s)
             server.rests_until = time.monotonic() + max(own_s, error.rest_s)
             server.trouble = str(error)
 
@@ -164,8 +163,8 @@ class Fleet:
         if any(server.rests_until <= now for server in self._servers):
             return 0.0
         error = state.outcome.exception() if state.outcome else None
-        asked_s = error.rest_s if isinstance(error, PassingError) else 0.0
-        return max(self._backoff(state), asked_s)
+        requested_s = error.rest_s if isinstance(error, PassingError) else 0.0
+        return max(self._backoff(state), requested_s)
 
     def _troubles(self) -> str:
         return "; ".join(server.trouble for server in self._servers if server.trouble)

@@ -36,7 +36,7 @@ class ServerModel:
         self._identity = identity
         self._prompting = prompting
         self._scoring = scoring
-        self._crew = RequestPool(n_at_once)
+        self._pool = RequestPool(n_at_once)
         self._counts: dict[str, int] = {}
         self._n_top: tuple[int, ...] = N_TOP
 
@@ -68,7 +68,7 @@ class ServerModel:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Of plain texts, as `Prompting` counts or estimates them; remembered."""
         unknown = [text for text in dict.fromkeys(texts) if text not in self._counts]
-        counted = self._crew.run(self._prompting.count_tokens, unknown)
+        counted = self._pool.run(self._prompting.count_tokens, unknown)
         self._counts.update(zip(unknown, counted, strict=True))
         return [self._counts[text] for text in texts]
 
@@ -77,10 +77,10 @@ class ServerModel:
     ) -> list[ResponseType]:
         started = time.perf_counter()
         try:
-            found = dict(enumerate(self._crew.run(work, requests)))
+            responses = dict(enumerate(self._pool.run(work, requests)))
         except UnfinishedError as error:
             raise UnfinishedError(str(error), share_time({**error.finished}, started)) from None
-        return list(share_time(found, started).values())
+        return list(share_time(responses, started).values())
 
     def _complete(self, request: Generation) -> Completion:
         started = time.perf_counter()

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _ServerDescription:
     """What one server turned out to be."""
 
     identity: str
@@ -43,11 +43,11 @@ def open_server_model(spec: ModelSpec) -> ServerModel:
     addresses = [Address.parse(url) for url in spec.server_urls]
     servers = [Server(address, key, retry_policy.timeout_s) for address in addresses]
     brief = replace(retry_policy, max_retries=min(retry_policy.max_retries, _RETRIES_WHILE_OPENING))
-    found = [_look(Fleet([server], brief), name) for server in servers]
-    _check_same(servers, found)
-    prompting = replace(found[0].prompting, fleet=Fleet(servers, retry_policy))
+    descriptions = [_describe(Fleet([server], brief), name) for server in servers]
+    _check_same(servers, descriptions)
+    prompting = replace(descriptions[0].prompting, fleet=Fleet(servers, retry_policy))
     scoring = None
-    if found[0].can_score and isinstance(prompting, ByTokens):
+    if descriptions[0].can_score and isinstance(prompting, ByTokens):
         scoring = EchoScoring(prompting)
     elif spec.answering == "likelihood":
         logger.warning(
@@ -55,10 +55,10 @@ def open_server_model(spec: ModelSpec) -> ServerModel:
             "(answering=number) instead of by likelihood",
             addresses[0],
         )
-    return ServerModel(found[0].identity, prompting, scoring, spec.server_concurrency)
+    return ServerModel(descriptions[0].identity, prompting, scoring, spec.server_concurrency)
 
 
-def _look(fleet: Fleet, name: str) -> _Found:
+def _describe(fleet: Fleet, name: str) -> _ServerDescription:
     card = _served(fleet, name)
     prompting = find_prompting(fleet, card.id)
     can_score = isinstance(prompting, ByTokens) and EchoScoring(prompting).works
@@ -75,13 +75,13 @@ def _look(fleet: Fleet, name: str) -> _Found:
         )
         if part
     )
-    return _Found(identity, prompting, can_score)
+    return _ServerDescription(identity, prompting, can_score)
 
 
 def _served(fleet: Fleet, name: str) -> ModelCard:
     """The model that the server calls ``name``, or its only one where that is empty."""
     try:
-        cards = fleet.ask("/v1/models", None, ModelList).data
+        cards = fleet.request("/v1/models", None, ModelList).data
     except NoAccessError:
         raise
     except ModelError as error:
@@ -94,25 +94,25 @@ def _served(fleet: Fleet, name: str) -> ModelCard:
     for card in cards:
         if card.id == name:
             return card
-    asked = f"model=server:{name}"
+    wish = f"model=server:{name}"
     if name:
-        raise ModelError(f"{asked}: {fleet} serves no such model; it serves: {names}")
-    raise ModelError(f"{asked}: {fleet} serves {len(cards)} models; name one of: {names}")
+        raise ModelError(f"{wish}: {fleet} serves no such model; it serves: {names}")
+    raise ModelError(f"{wish}: {fleet} serves {len(cards)} models; name one of: {names}")
 
 
 def _software(fleet: Fleet, card: ModelCard) -> str:
     """Name and version without its patch level, as far as the server tells them."""
     try:
-        version = ".".join(fleet.ask("/version", None, Version).version.split(".")[:2])
+        version = ".".join(fleet.request("/version", None, Version).version.split(".")[:2])
     except RefusedError:
         version = ""
     return "=".join(part for part in (card.owned_by, version) if part)
 
 
-def _check_same(servers: Sequence[Server], found: Sequence[_Found]) -> None:
-    for server, other in zip(servers, found, strict=True):
-        if other.identity != found[0].identity:
+def _check_same(servers: Sequence[Server], descriptions: Sequence[_ServerDescription]) -> None:
+    for server, other in zip(servers, descriptions, strict=True):
+        if other.identity != descriptions[0].identity:
             raise ModelError(
                 f"server_urls: {servers[0].address} and {server.address} do not serve the same: "
-                f"{found[0].identity!r} and {other.identity!r}"
+                f"{descriptions[0].identity!r} and {other.identity!r}"
             )

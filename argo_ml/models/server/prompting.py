@@ -19,12 +19,12 @@ from argo_ml.models.server.fleet import Fleet
 from argo_ml.models.server.wire import (
     ChatCompletions,
     Completions,
+    DetailedChatCompletions,
+    DetailedCompletions,
     RefusedError,
     Template,
     Tokens,
     TokenUsage,
-    ToldChatCompletions,
-    ToldCompletions,
 )
 from argo_ml.models.token_details import within
 from argo_ml.types import TokenDetail
@@ -102,7 +102,7 @@ class ByTokens:
         return len(self.plain(text))
 
     def _tokens(self, body: Mapping[str, Any]) -> list[int]:
-        return self.fleet.ask("/tokenize", {"model": self.model, **body}, Tokens).tokens
+        return self.fleet.request("/tokenize", {"model": self.model, **body}, Tokens).tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +118,14 @@ class ByTemplate:
 
     def render(self, prompt: Prompt) -> str:
         body = {"messages": _messages(prompt, self.has_system_role)}
-        return self.fleet.ask("/apply-template", body, Template).prompt + prompt.prefix
+        return self.fleet.request("/apply-template", body, Template).prompt + prompt.prefix
 
     def complete(self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0) -> ServerReply:
         body = {"prompt": self.render(prompt), "repeat_penalty": 1.0, **settings}
         return _completed(self.fleet, self.model, body, n_top)
 
     def count_tokens(self, text: str) -> int:
-        return len(self.fleet.ask("/tokenize", {"content": text}, Tokens).tokens) if text else 0
+        return len(self.fleet.request("/tokenize", {"content": text}, Tokens).tokens) if text else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,18 +157,18 @@ class ByChat:
     def _answered(self, body: Mapping[str, Any], n_top: int) -> ServerReply:
         """What the model has written, the prefix included."""
         if not n_top:
-            plain = self.fleet.ask(CHAT, body, ChatCompletions)
+            plain = self.fleet.request(CHAT, body, ChatCompletions)
             choice = plain.choices[0]
             return ServerReply(
                 choice.message.content or "", plain.usage, choice.finish_reason == "stop"
             )
-        told = self.fleet.ask(
-            CHAT, {**body, "logprobs": True, "top_logprobs": n_top}, ToldChatCompletions
+        response = self.fleet.request(
+            CHAT, {**body, "logprobs": True, "top_logprobs": n_top}, DetailedChatCompletions
         )
-        first = told.choices[0]
+        first = response.choices[0]
         text = first.message.content or ""
         tokens = details_of(first.logprobs, text)
-        return ServerReply(text, told.usage, first.finish_reason == "stop", tokens)
+        return ServerReply(text, response.usage, first.finish_reason == "stop", tokens)
 
     def count_tokens(self, text: str) -> int:
         return max(len(text.split()), -(-len(text.encode()) // _BYTES_PER_TOKEN))
@@ -208,13 +208,13 @@ def _completed(fleet: Fleet, model: str, settings: Mapping[str, Any], n_top: int
     whole = WHOLE if settings.get("temperature") else {}
     body = {"model": model, **settings, **whole}
     if not n_top:
-        plain = fleet.ask(COMPLETIONS, body, Completions)
+        plain = fleet.request(COMPLETIONS, body, Completions)
         choice = plain.choices[0]
         return ServerReply(choice.text, plain.usage, choice.finish_reason == "stop")
-    told = fleet.ask(COMPLETIONS, {**body, "logprobs": n_top}, ToldCompletions)
-    first = told.choices[0]
+    response = fleet.request(COMPLETIONS, {**body, "logprobs": n_top}, DetailedCompletions)
+    first = response.choices[0]
     tokens = details_of(first.logprobs, first.text)
-    return ServerReply(first.text, told.usage, first.finish_reason == "stop", tokens)
+    return ServerReply(first.text, response.usage, first.finish_reason == "stop", tokens)
 
 
 def _messages(prompt: Prompt, has_system_role: bool) -> list[dict[str, str]]:

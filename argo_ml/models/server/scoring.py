@@ -66,10 +66,12 @@ class EchoScoring:
             "max_tokens": 1,
             **GREEDY,
         }
-        found = self.prompting.fleet.ask(COMPLETIONS, body, Completions).choices
-        by_index = {choice.index: choice for choice in found}
+        completions = self.prompting.fleet.request(COMPLETIONS, body, Completions).choices
+        by_index = {choice.index: choice for choice in completions}
         if by_index.keys() != set(range(len(choices))):
-            raise RefusedError(f"{len(found)} completions came back for {len(choices)} prompts")
+            raise RefusedError(
+                f"{len(completions)} completions came back for {len(choices)} prompts"
+            )
         return [
             _log_likelihood(by_index[index], len(prompt), len(prompt) + len(choice))
             for index, choice in enumerate(choices)

@@ -93,46 +93,46 @@ class Alternative(BaseModel):
     logprob: float
 
 
-class ToldToken(Alternative):
+class ReportedToken(Alternative):
     """A generated token, and the most probable ones at its place; ``bytes`` are its text's."""
 
     bytes: list[int] | None = None
     top_logprobs: list[Alternative] | None = None
 
 
-class ToldTokens(BaseModel):
+class ReportedTokens(BaseModel):
     """Of generated tokens: in ``content`` as chats have them, and llama.cpp everywhere, or apart.
 
     ``token_logprobs`` and ``top_logprobs`` go with ``tokens``.
     """
 
-    content: list[ToldToken] | None = None
+    content: list[ReportedToken] | None = None
     tokens: list[str] | None = None
     token_logprobs: list[float] | None = None
     top_logprobs: list[dict[str, float] | None] | None = None
 
 
-class ToldTextChoice(BaseModel):
+class DetailedTextChoice(BaseModel):
     text: str
     finish_reason: str | None = None
-    logprobs: ToldTokens | None = None
+    logprobs: ReportedTokens | None = None
 
 
-class ToldCompletions(BaseModel):
+class DetailedCompletions(BaseModel):
     """Of ``/v1/completions`` where log-probabilities were asked for."""
 
-    choices: list[ToldTextChoice] = Field(min_length=1)
+    choices: list[DetailedTextChoice] = Field(min_length=1)
     usage: TokenUsage
 
 
-class ToldChatChoice(ChatChoice):
-    logprobs: ToldTokens | None = None
+class DetailedChatChoice(ChatChoice):
+    logprobs: ReportedTokens | None = None
 
 
-class ToldChatCompletions(BaseModel):
+class DetailedChatCompletions(BaseModel):
     """Of ``/v1/chat/completions`` where log-probabilities were asked for."""
 
-    choices: list[ToldChatChoice] = Field(min_length=1)
+    choices: list[DetailedChatChoice] = Field(min_length=1)
     usage: TokenUsage
 
 
@@ -229,8 +229,8 @@ def _message(response: httpx2.Response) -> str:
         content = json.loads(response.content)
     except ValueError:
         content = None
-    found = _first_text(content) if isinstance(content, dict) else ""
-    return _one_line(found)[:_LONGEST_TEXT]
+    text = _first_text(content) if isinstance(content, dict) else ""
+    return _one_line(text)[:_LONGEST_TEXT]
 
 
 def _first_text(content: Mapping[str, Any]) -> str:

@@ -62,7 +62,7 @@ def test_in_float32_the_answers_are_those_of_the_cpu(tiny_folder: Path, tmp_path
 
 
 def test_the_machine_is_what_the_driver_says() -> None:
-    machine = Machine.look("cuda", (0,))
+    machine = Machine.detect("cuda", (0,))
     [gpu] = machine.gpus
     assert 0 < gpu.free_bytes <= gpu.total_bytes
     assert gpu.name == torch.cuda.get_device_name(0)

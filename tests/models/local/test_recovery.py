@@ -40,7 +40,7 @@ class Loader:
         self.fails_at_load = 0
         self.fails_at_forward: Callable[[int], bool] = lambda n_forwards: False
 
-    def __call__(self, plan: Plan, tell: Callable[[str], None]) -> TransformersModel:
+    def __call__(self, plan: Plan, on_event: Callable[[str], None]) -> TransformersModel:
         self.n_loads += 1
         if self.n_loads <= self.fails_at_load:
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -53,7 +53,7 @@ class Loader:
 
         library.register_forward_pre_hook(count, with_kwargs=True)
         tokenizer = AutoTokenizer.from_pretrained(self._folder)
-        return TransformersModel(library, tokenizer, "tiny", "float32", 4096, tell=tell)
+        return TransformersModel(library, tokenizer, "tiny", "float32", 4096, on_event=on_event)
 
 
 @pytest.fixture

@@ -6,22 +6,22 @@ from typing import Any
 import pytest
 
 from argo_ml.models.server.details import details_of, lower_entropy
-from argo_ml.models.server.wire import RefusedError, ToldTokens
+from argo_ml.models.server.wire import RefusedError, ReportedTokens
 
 LOG = {share: math.log(share) for share in (0.1, 0.2, 0.25, 0.5, 0.6)}
 
 
-def apart(*texts: str, **changes: Any) -> ToldTokens:
+def apart(*texts: str, **changes: Any) -> ReportedTokens:
     """As ``/v1/completions`` tells it: each token has half of the probability."""
     told = {
         "tokens": list(texts),
         "token_logprobs": [LOG[0.5]] * len(texts),
         "top_logprobs": [{text: LOG[0.5], "other": LOG[0.25]} for text in texts],
     }
-    return ToldTokens.model_validate({**told, **changes})
+    return ReportedTokens.model_validate({**told, **changes})
 
 
-def listed(*texts: str, **changes: Any) -> ToldTokens:
+def listed(*texts: str, **changes: Any) -> ReportedTokens:
     """As chats tell it."""
     top = [{"token": "x", "logprob": LOG[0.6]}, {"token": "y", "logprob": LOG[0.2]}]
     content = [
@@ -34,7 +34,7 @@ def listed(*texts: str, **changes: Any) -> ToldTokens:
         }
         for text in texts
     ]
-    return ToldTokens.model_validate({"content": content})
+    return ReportedTokens.model_validate({"content": content})
 
 
 def test_what_is_not_listed_counts_as_one_outcome() -> None:
@@ -82,7 +82,7 @@ def test_bytes_of_one_character_are_one_text() -> None:
         }
         for each in ([first], others)
     ]
-    found = details_of(ToldTokens.model_validate({"content": content}), "\u65e5")
+    found = details_of(ReportedTokens.model_validate({"content": content}), "\u65e5")
     assert [token.text for token in found] == ["", "\u65e5"]
 
 
@@ -90,8 +90,8 @@ def test_bytes_of_one_character_are_one_text() -> None:
     "told",
     [
         None,
-        ToldTokens(),
-        ToldTokens(content=[]),
+        ReportedTokens(),
+        ReportedTokens(content=[]),
         apart("Suva", top_logprobs=None),
         apart("Suva", top_logprobs=[None]),
         apart("Suva", top_logprobs=[{"Suva": -0.5}]),
@@ -100,7 +100,7 @@ def test_bytes_of_one_character_are_one_text() -> None:
         listed("Suva", top_logprobs=None),
     ],
 )
-def test_an_answer_that_tells_too_little_is_refused(told: ToldTokens | None) -> None:
+def test_an_answer_that_tells_too_little_is_refused(told: ReportedTokens | None) -> None:
     with pytest.raises(RefusedError, match="log-probabilities of"):
         details_of(told, "Suva")
 

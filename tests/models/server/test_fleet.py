@@ -42,8 +42,8 @@ def fleet(*answers: ServerReply, key: str = "", retry_policy: RetryPolicy = QUIC
     return Fleet(servers, retry_policy)
 
 
-def ask(asked: Fleet) -> str:
-    return asked.ask("/version", None, Version).version
+def version(servers: Fleet) -> str:
+    return servers.request("/version", None, Version).version
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def ask(asked: Fleet) -> str:
 )
 def test_what_passes_is_tried_again(trouble: httpx2.Response | Exception) -> None:
     server = Scripted(trouble, trouble, trouble, FINE)
-    assert ask(fleet(server)) == "1"
+    assert version(fleet(server)) == "1"
     assert server.n_asked == 4
 
 
 def test_tries_end() -> None:
     server = Scripted(httpx2.ConnectError("Connection refused"))
     with pytest.raises(ModelError) as caught:
-        ask(fleet(server))
+        version(fleet(server))
     assert str(caught.value) == "http://host0: cannot be reached (Connection refused) (4 tries)"
     assert server.n_asked == 4
 
@@ -74,13 +74,13 @@ def test_tries_end() -> None:
 def test_a_refusal_is_not_tried_again() -> None:
     server = Scripted(httpx2.Response(404))
     with pytest.raises(RefusedError, match="http://host0: HTTP 404"):
-        ask(fleet(server))
+        version(fleet(server))
     assert server.n_asked == 1
 
 
 def test_garbage_that_stays_is_a_refusal() -> None:
     with pytest.raises(RefusedError, match="answers '<html>'"):
-        ask(fleet(Scripted(httpx2.Response(200, text="<html>"))))
+        version(fleet(Scripted(httpx2.Response(200, text="<html>"))))
 
 
 def test_another_server_takes_over_at_once() -> None:
@@ -88,20 +88,20 @@ def test_another_server_takes_over_at_once() -> None:
     dead, alive = Scripted(httpx2.ConnectError("refused")), Scripted(FINE)
     both = fleet(dead, alive, retry_policy=retry_policy)
     for _ in range(5):
-        assert ask(both) == "1"
+        assert version(both) == "1"
     assert (dead.n_asked, alive.n_asked) == (1, 5)
 
 
 def test_all_servers_are_named_when_all_are_gone() -> None:
     with pytest.raises(ModelError, match=r"http://host0: .*one.*; http://host1: .*two") as caught:
-        ask(fleet(Scripted(httpx2.ConnectError("one")), Scripted(httpx2.ConnectError("two"))))
+        version(fleet(Scripted(httpx2.ConnectError("one")), Scripted(httpx2.ConnectError("two"))))
     assert "\n" not in str(caught.value)
 
 
 def test_a_server_that_asks_for_time_gets_it() -> None:
     busy = Scripted(httpx2.Response(429, headers={"retry-after": "0.2"}), FINE)
     started = time.monotonic()
-    ask(fleet(busy))
+    version(fleet(busy))
     assert time.monotonic() - started >= 0.2
 
 
@@ -113,7 +113,7 @@ def test_the_key_is_sent_and_never_shown() -> None:
         return httpx2.Response(400, json={"error": seen[-1]})
 
     with pytest.raises(RefusedError) as caught:
-        ask(fleet(repeat, key="k3y"))
+        version(fleet(repeat, key="k3y"))
     assert seen == ["Bearer k3y"]
     assert "k3y" not in str(caught.value)
     assert "Bearer ***" in str(caught.value)
@@ -127,5 +127,5 @@ def test_user_and_password_take_the_place_of_the_key() -> None:
         return FINE
 
     address = Address.parse("http://me:secret@host/v1")
-    ask(Fleet([Server(address, "k3y", 5, httpx2.MockTransport(answer))], QUICK))
+    version(Fleet([Server(address, "k3y", 5, httpx2.MockTransport(answer))], QUICK))
     assert seen == [("Basic bWU6c2VjcmV0", "http://host/version")]
