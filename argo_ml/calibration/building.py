@@ -26,9 +26,9 @@ from argo_ml.state import AnswerNow, Draft, State
 from argo_ml.statistics.intervals import wilson
 from argo_ml.types import Question, TokenDetail
 
-FEWEST = 10
+FEWEST_QUESTIONS = 10
 """Questions below which nothing can be fitted."""
-FEW = 50
+FEW_QUESTIONS = 50
 """Questions below which everything is uncertain enough to say so."""
 N_COMPONENTS = 32
 """Projections of the question's embedding; benefits use them where that predicts better."""
@@ -70,13 +70,18 @@ def build_calibration(
 ) -> Calibration:
     """Fit everything that is fitted.
 
-    Raises `DataError` for fewer than `FEWEST` questions; fewer than `FEW` are warned of.
+    Raises `DataError` for fewer questions than `FEWEST_QUESTIONS`; fewer than `FEW_QUESTIONS`
+    are warned of.
     """
     check_size(len(explored))
-    _warn_of_few(len(explored), sum(each.visits[ROOT].correct for each in explored))
-    projection = _projection([each.visits[ROOT].state.observations.vector for each in explored])
+    _warn_of_few(len(explored), sum(history.visits[ROOT].correct for history in explored))
+    projection = _projection(
+        [history.visits[ROOT].state.observations.vector for history in explored]
+    )
     visits = [
-        (index, visit) for index, each in enumerate(explored) for visit in each.visits.values()
+        (index, visit)
+        for index, history in enumerate(explored)
+        for visit in history.visits.values()
     ]
     rows = [
         (*features(visit.state), *projection.project(visit.state.observations.vector))
@@ -116,14 +121,15 @@ def build_calibration(
 
 def check_size(n_questions: int) -> None:
     """Raises `DataError` where there are too few to fit anything."""
-    if n_questions < FEWEST:
+    if n_questions < FEWEST_QUESTIONS:
         raise DataError(
-            f"n_questions={n_questions}: a calibration needs at least {FEWEST}, better 300"
+            f"n_questions={n_questions}: a calibration needs at least {FEWEST_QUESTIONS}, "
+            "better 300"
         )
 
 
 def _warn_of_few(n_questions: int, n_correct: int) -> None:
-    if n_questions < FEW:
+    if n_questions < FEW_QUESTIONS:
         interval = wilson(n_correct, n_questions)
         logger.warning(
             "n_questions=%d: accuracy without any step is only known to lie between %.2f and %.2f "
@@ -158,7 +164,7 @@ def _question(explored: Explored) -> CalibrationQuestion:
         text=question.text,
         choices=question.choices,
         difficulty=question.difficulty and question.difficulty.value,
-        answer=_seen(observations.answer),
+        answer=_seen_answer(observations.answer),
         draft=observations.draft and _draft(observations.draft),
         samples=observations.samples,
         tentative=observations.tentative and _draft(observations.tentative),
@@ -167,7 +173,7 @@ def _question(explored: Explored) -> CalibrationQuestion:
     )
 
 
-def _seen(now: AnswerNow) -> SeenAnswer:
+def _seen_answer(now: AnswerNow) -> SeenAnswer:
     answer = now.answer
     return SeenAnswer(
         text=answer.text,

@@ -12,7 +12,7 @@ from argo_ml.types import Action
 
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
-N_FOLDS = 5
+N_EXPLORATION_FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,14 @@ class Exploration:
         """Four fifths of the questions, and the others, in turn; none where either is empty."""
         pairs = (
             (
-                Exploration.of(node for node in self.nodes if node.question % N_FOLDS != fold),
-                Exploration.of(node for node in self.nodes if node.question % N_FOLDS == fold),
+                Exploration.of(
+                    node for node in self.nodes if node.question % N_EXPLORATION_FOLDS != fold
+                ),
+                Exploration.of(
+                    node for node in self.nodes if node.question % N_EXPLORATION_FOLDS == fold
+                ),
             )
-            for fold in range(N_FOLDS)
+            for fold in range(N_EXPLORATION_FOLDS)
         )
         return tuple(pair for pair in pairs if all(part.nodes for part in pair))
 

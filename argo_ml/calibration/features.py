@@ -17,11 +17,11 @@ from argo_ml.state import AnswerNow, State
 from argo_ml.types import Action, Evidence
 
 
-def _seen(state: State) -> AnswerNow:
-    found = state.observations.answer
-    if found is None:
+def _present_answer(state: State) -> AnswerNow:
+    answer = state.observations.answer
+    if answer is None:
         raise ValueError(f"question {state.question.id!r}: the answer was not looked at")
-    return found
+    return answer
 
 
 def _previous(state: State) -> AnswerNow | None:
@@ -32,25 +32,25 @@ def _previous(state: State) -> AnswerNow | None:
 def _same_answer(first: AnswerNow, second: AnswerNow) -> bool:
     if first.answer.choice is not None or second.answer.choice is not None:
         return first.answer.choice == second.answer.choice
-    texts = [" ".join(seen.answer.text.casefold().split()) for seen in (first, second)]
+    texts = [" ".join(now.answer.text.casefold().split()) for now in (first, second)]
     return texts[0] == texts[1]
 
 
 def agreement(state: State) -> float:
     """1 where the step before left the answer as it was, 0 where it changed it or there is none."""
     previous = _previous(state)
-    return float(previous is not None and _same_answer(previous, _seen(state)))
+    return float(previous is not None and _same_answer(previous, _present_answer(state)))
 
 
 def change(state: State) -> float:
     """Total variation between p before and after the last step; of texts, that of their p(1)."""
-    previous, seen = _previous(state), _seen(state)
+    previous, present = _previous(state), _present_answer(state)
     if previous is None:
         return 0.0
-    pairs = (previous.probabilities, seen.probabilities)
+    pairs = (previous.probabilities, present.probabilities)
     if len(pairs[0]) == len(pairs[1]) > 0:
         return 0.5 * sum(abs(a - b) for a, b in zip(*pairs, strict=True))
-    return abs(largest_probability(seen) - largest_probability(previous))
+    return abs(largest_probability(present) - largest_probability(previous))
 
 
 def _evidence(state: State) -> tuple[Evidence, ...]:
@@ -62,19 +62,19 @@ def best_similarity(state: State) -> float:
 
 
 def mean_similarity(state: State) -> float:
-    found = _evidence(state)
-    return fmean([hit.similarity for hit in found]) if found else 0.0
+    evidence = _evidence(state)
+    return fmean([hit.similarity for hit in evidence]) if evidence else 0.0
 
 
 def answer_in_evidence(state: State) -> float:
     """1 where a passage found mentions the answer."""
-    return float(_mentioned(_seen(state).answer.text, state))
+    return float(_mentioned(_present_answer(state).answer.text, state))
 
 
 def others_in_evidence(state: State) -> float:
     """Share of the other choices that a passage found mentions: evidence that does not decide."""
-    taken = _seen(state).answer.choice
-    others = [text for number, text in enumerate(state.question.choices) if number != taken]
+    chosen = _present_answer(state).answer.choice
+    others = [text for number, text in enumerate(state.question.choices) if number != chosen]
     return fmean([_mentioned(text, state) for text in others]) if others else 0.0
 
 
@@ -106,7 +106,7 @@ def _last_action(action: Action) -> Callable[[State], float]:
 def _sureness_after(action: Action) -> Callable[[State], float]:
     """The largest probability where the last step was ``action``: it may mean more, or less."""
     is_last = _last_action(action)
-    return lambda state: is_last(state) * largest_probability(_seen(state))
+    return lambda state: is_last(state) * largest_probability(_present_answer(state))
 
 
 def n_failed(state: State) -> float:
@@ -114,9 +114,9 @@ def n_failed(state: State) -> float:
 
 
 FEATURES: Mapping[str, Callable[[State], float]] = {
-    "largest_probability": lambda state: largest_probability(_seen(state)),
-    "margin": lambda state: margin(_seen(state)),
-    "entropy": lambda state: min(entropy(_seen(state)), 20.0),
+    "largest_probability": lambda state: largest_probability(_present_answer(state)),
+    "margin": lambda state: margin(_present_answer(state)),
+    "entropy": lambda state: min(entropy(_present_answer(state)), 20.0),
     "agreement": agreement,
     "change": change,
     "best_similarity": best_similarity,

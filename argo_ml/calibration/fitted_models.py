@@ -33,7 +33,7 @@ class LinearModel(BaseModel):
         intercept: float,
     ) -> LinearModel:
         """From the arrays of what was fitted."""
-        means, scales, weights = (tuple(map(float, each)) for each in (means, scales, weights))
+        means, scales, weights = (tuple(map(float, values)) for values in (means, scales, weights))
         return cls(means=means, scales=scales, weights=weights, intercept=float(intercept))
 
     @classmethod
@@ -93,7 +93,7 @@ class ProbabilityModel(BaseModel):
         score = self.linear.value(features)
         if self.mapped_by == "platt":
             slope, offset = self.platt
-            return sigmoid(slope * score + offset)
+            return logistic(slope * score + offset)
         return interpolated(self.points, score)
 
 
@@ -108,6 +108,6 @@ def interpolated(points: Sequence[tuple[float, float]], at: float) -> float:
     return y0 + (y1 - y0) * (at - x0) / (x1 - x0)
 
 
-def sigmoid(value: float) -> float:
+def logistic(value: float) -> float:
     """1 / (1 + exp(-value)), by tanh, which does not overflow."""
     return 0.5 * (1.0 + math.tanh(0.5 * value))

@@ -18,9 +18,9 @@ from sklearn.linear_model import LogisticRegression, RidgeCV  # type: ignore[imp
 from sklearn.model_selection import GridSearchCV, GroupKFold  # type: ignore[import-untyped]
 from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 
-from argo_ml.calibration.fitted_models import LinearModel, ProbabilityModel, sigmoid
+from argo_ml.calibration.fitted_models import LinearModel, ProbabilityModel, logistic
 
-N_FOLDS = 5
+N_FITTING_FOLDS = 5
 PENALTIES = (0.001, 0.01, 0.1, 1.0, 10.0)
 """Inverse strengths of the L2 penalty to choose among."""
 RIDGE_PENALTIES = tuple(float(value) for value in np.logspace(0, 4, 9))
@@ -90,11 +90,11 @@ def fit_ridge(
 ) -> LinearModel:
     """With the penalty of the smallest leave-one-out error, which ridge regression has in closed
     form (Golub, Heath and Wahba 1979); so is whether the last ``n_optional`` features are used."""
-    features, wanted = np.asarray(rows, dtype=float), np.asarray(targets, dtype=float)
+    features, target_values = np.asarray(rows, dtype=float), np.asarray(targets, dtype=float)
     n_features = features.shape[1]
     # Of equal scores the first: with fewer features.
     sizes = dict.fromkeys((n_features - n_optional, n_features))
-    fits = [_ridge(features[:, :n_used], wanted) for n_used in sizes]
+    fits = [_ridge(features[:, :n_used], target_values) for n_used in sizes]
     return max(fits, key=lambda fit: fit.score).model.padded(n_features)
 
 
@@ -136,7 +136,7 @@ def _constant(features: Floats, base_rate: float) -> FittedProbability:
 
 
 def _folds(groups: Sequence[str]) -> list[tuple[Any, Any]]:
-    n_folds = min(N_FOLDS, len(set(groups)))
+    n_folds = min(N_FITTING_FOLDS, len(set(groups)))
     if n_folds < 2:
         raise ValueError("one question cannot be split into those fitted on and the others")
     return list(GroupKFold(n_folds).split(np.zeros(len(groups)), groups=list(groups)))
@@ -187,7 +187,7 @@ def fit_isotonic(scores: Floats, labels: Floats) -> tuple[tuple[float, float], .
 
 def _platt(scores: Floats, labels: Floats) -> Callable[[Floats], Floats]:
     slope, offset = _fit_platt(scores, labels)
-    return lambda rows: np.array([sigmoid(slope * row + offset) for row in rows])
+    return lambda rows: np.array([logistic(slope * row + offset) for row in rows])
 
 
 def _isotonic(scores: Floats, labels: Floats) -> Callable[[Floats], Floats]:

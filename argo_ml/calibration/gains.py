@@ -34,7 +34,7 @@ def estimate_gains(explored: Exploration) -> dict[str, GainEstimate]:
         changes["p_s"][question].append(float(succeeded))
         if succeeded:
             changes["delta_r"][question].append(change)
-    return {name: _estimate(list(found.values())) for name, found in changes.items()}
+    return {name: _estimate(list(by_question.values())) for name, by_question in changes.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from argo_ml.calibration.node import Node, Part
 from argo_ml.state import AnswerNow, Draft, Observations, State
 from argo_ml.types import Answer, Question, TokenDetail
 
-FILE = "calibration.json"
+CALIBRATION_FILE = "calibration.json"
 
 
 class SeenAnswer(Part):
@@ -60,9 +60,9 @@ class CalibrationQuestion(Part):
 
     def state(self) -> State:
         """As a policy meets the question, with everything looked at."""
-        seen = self.answer
-        answer = Answer(seen.text, seen.choice, seen.parsed, seen.scores)
-        now = AnswerNow(answer, seen.probabilities, _tokens(seen.tokens))
+        answer = self.answer
+        final = Answer(answer.text, answer.choice, answer.parsed, answer.scores)
+        now = AnswerNow(final, answer.probabilities, _tokens(answer.tokens))
         observations = Observations(
             answers=(now,),
             draft=_draft(self.draft),
@@ -155,5 +155,5 @@ def _tokens(rows: Sequence[tuple[str, float, float, float]]) -> tuple[TokenDetai
     return tuple(TokenDetail(*row) for row in rows)
 
 
-def _draft(seen: SeenDraft | None) -> Draft | None:
-    return None if seen is None else Draft(seen.text, _tokens(seen.tokens))
+def _draft(draft: SeenDraft | None) -> Draft | None:
+    return None if draft is None else Draft(draft.text, _tokens(draft.tokens))

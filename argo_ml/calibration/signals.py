@@ -11,29 +11,31 @@ from argo_ml.state import AnswerNow
 from argo_ml.types import TokenDetail
 
 
-def largest_probability(seen: AnswerNow) -> float:
+def largest_probability(answer: AnswerNow) -> float:
     """Of the choice taken; of a text, the geometric mean of its tokens' probabilities."""
-    if seen.probabilities:
-        return max(seen.probabilities)
-    return math.exp(fmean(token.log_probability for token in seen.tokens)) if seen.tokens else 0.0
+    if answer.probabilities:
+        return max(answer.probabilities)
+    return (
+        math.exp(fmean(token.log_probability for token in answer.tokens)) if answer.tokens else 0.0
+    )
 
 
-def margin(seen: AnswerNow) -> float:
+def margin(answer: AnswerNow) -> float:
     """p(1) - p(2) of choices; of a text, the mean over tokens of 1 - exp(-(l1 - l2)).
 
     The latter is the same measure relative to p(1): a token's p(2) / p(1) is exp(-(l1 - l2)).
     """
-    if seen.probabilities:
-        first, second = sorted(seen.probabilities, reverse=True)[:2]
+    if answer.probabilities:
+        first, second = sorted(answer.probabilities, reverse=True)[:2]
         return first - second
-    return 1.0 - mean_closeness(seen.tokens) if seen.tokens else 0.0
+    return 1.0 - mean_closeness(answer.tokens) if answer.tokens else 0.0
 
 
-def entropy(seen: AnswerNow) -> float:
+def entropy(answer: AnswerNow) -> float:
     """In nats: of the distribution over choices; of a text, the mean over its tokens."""
-    if seen.probabilities:
-        return -sum(p * math.log(p) for p in seen.probabilities if p > 0)
-    return mean_token_entropy(seen.tokens)
+    if answer.probabilities:
+        return -sum(p * math.log(p) for p in answer.probabilities if p > 0)
+    return mean_token_entropy(answer.tokens)
 
 
 def mean_token_entropy(tokens: Sequence[TokenDetail]) -> float:

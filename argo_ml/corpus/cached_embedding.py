@@ -12,7 +12,7 @@ import numpy as np
 from argo_ml.corpus.embedding import Embedder, Vectors
 from argo_ml.models.cache.store import CallCache, Entry
 
-KIND = "embed"
+EMBED_KIND = "embed"
 
 
 class CachingEmbedder:
@@ -43,22 +43,22 @@ class CachingEmbedder:
     def embed_queries(self, texts: Sequence[str]) -> Vectors:
         """Raises `ArgoError` from the cache."""
         keys = [self._key(text) for text in texts]
-        found = self._cache.find(keys)
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        cached = self._cache.find(keys)
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in cached}
         if missing:
             vectors = self._embedder.embed_queries(list(missing.values()))
             entries = [_entry(key, row) for key, row in zip(missing, vectors, strict=True)]
-            found.update(self._cache.add(self.identity, entries))
-        return np.stack([_vector(found[key]) for key in keys])
+            cached.update(self._cache.add(self.identity, entries))
+        return np.stack([_vector(cached[key]) for key in keys])
 
     def _key(self, text: str) -> str:
-        content = json.dumps([self.identity, KIND, text])
+        content = json.dumps([self.identity, EMBED_KIND, text])
         return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _entry(key: str, vector: Vectors) -> Entry:
     encoded = base64.b64encode(np.asarray(vector, dtype="<f4").tobytes()).decode()
-    return Entry(key, KIND, json.dumps(encoded), 0, "0", 0.0, "")
+    return Entry(key, EMBED_KIND, json.dumps(encoded), 0, "0", 0.0, "")
 
 
 def _vector(entry: Entry) -> Vectors:

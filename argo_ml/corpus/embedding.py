@@ -12,7 +12,7 @@ from sentence_transformers import SentenceTransformer
 
 from argo_ml.config import EMBEDDED_EMBEDDER
 from argo_ml.corpus.base import Vectors
-from argo_ml.corpus.embedder_files import find_folder, model_files
+from argo_ml.corpus.embedder_files import embedder_files, find_embedder
 from argo_ml.devices.choosing import choose_gpus
 from argo_ml.errors import ModelError
 from argo_ml.models.digests import files_digest
@@ -95,9 +95,9 @@ def load_embedder(
     from sentence_transformers import SentenceTransformer, __version__
 
     with _without_progress_bars():
-        folder = find_folder(embedding_model)
+        folder = find_embedder(embedding_model)
         try:
-            digest = files_digest(model_files(folder), cache_path / "embedder_digests.json")
+            digest = files_digest(embedder_files(folder), cache_path / "embedder_digests.json")
             model = SentenceTransformer(
                 str(folder), device=_torch_device(device, gpus), local_files_only=True
             )

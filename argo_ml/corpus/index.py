@@ -19,7 +19,7 @@ from argo_ml.types import Passage
 
 logger = logging.getLogger(__name__)
 
-OnProgress = Callable[[int, int], None]
+OnEmbedded = Callable[[int, int], None]
 """Told how many passages are embedded, and of how many."""
 
 HNSW: dict[str, Any] = {
@@ -30,7 +30,7 @@ HNSW: dict[str, Any] = {
 }
 """Chosen for a recall of at least 0.99 at 3 against exact search."""
 
-BLOCK = 1024
+PASSAGES_PER_BLOCK = 1024
 """Passages embedded and added together; fewer where Chroma takes fewer."""
 
 PROBED = 1000
@@ -51,7 +51,7 @@ class IndexStore(Protocol):
     def find(self, name: str, n_passages: int) -> Collection | None:
         """Raises `CorpusIndexError` for one that is damaged."""
 
-    def build(self, name: str, content: IndexContent, on_progress: OnProgress) -> Collection: ...
+    def build(self, name: str, content: IndexContent, on_progress: OnEmbedded) -> Collection: ...
 
 
 def open_or_build(
@@ -59,18 +59,18 @@ def open_or_build(
     name: str,
     content: IndexContent,
     locks: Path,
-    on_progress: OnProgress,
+    on_progress: OnEmbedded,
 ) -> tuple[Collection, bool]:
     """The collection, and whether it was built now. Raises `CorpusIndexError`."""
     n_passages = len(content.passages)
-    found = store.find(name, n_passages)
-    if found is not None:
-        return found, False
+    collection = store.find(name, n_passages)
+    if collection is not None:
+        return collection, False
     with only_writer(locks, name):
         # Another process may have built it while this one waited.
-        found = store.find(name, n_passages)
-        if found is not None:
-            return found, False
+        collection = store.find(name, n_passages)
+        if collection is not None:
+            return collection, False
         logger.info("embedding %d passages", n_passages)
         return store.build(name, content, on_progress), True
 
@@ -117,11 +117,11 @@ def create(client: Any, name: str, metadata: dict[str, Any]) -> Collection:
 
 
 def fill(
-    collection: Collection, content: IndexContent, largest_batch: int, on_progress: OnProgress
+    collection: Collection, content: IndexContent, largest_batch: int, on_progress: OnEmbedded
 ) -> None:
     """Add all passages; raises `CorpusIndexError` if they are not all there afterwards."""
     n_passages = len(content.passages)
-    size = min(BLOCK, largest_batch)
+    size = min(PASSAGES_PER_BLOCK, largest_batch)
     for start in range(0, n_passages, size):
         block = content.passages[start : start + size]
         collection.add(
@@ -141,9 +141,9 @@ def incompleteness(collection: Collection, n_passages: int) -> str:
 
     The count alone does not tell: Chroma counts passages whose index files are gone.
     """
-    n_found = collection.count()
-    if n_found != n_passages:
-        return f"holds {n_found} passages instead of {n_passages}"
+    n_present = collection.count()
+    if n_present != n_passages:
+        return f"holds {n_present} passages instead of {n_passages}"
     n_probed = min(n_passages, PROBED)
     [vectors] = [collection.get(limit=1, include=["embeddings"])["embeddings"]]
     if vectors is None or len(vectors) == 0:

@@ -14,7 +14,7 @@ from argo_ml.corpus.base import Retriever
 from argo_ml.corpus.cached_embedding import CachingEmbedder
 from argo_ml.corpus.documents import NO_TEXT, DocumentSet, RejectedFile, read_documents
 from argo_ml.corpus.embedding import Embedder, Vectors, load_embedder
-from argo_ml.corpus.index import HNSW, IndexContent, IndexStore, OnProgress, open_or_build
+from argo_ml.corpus.index import HNSW, IndexContent, IndexStore, OnEmbedded, open_or_build
 from argo_ml.corpus.splitting import SplitSettings, embedded_text, split
 from argo_ml.datasets.atlas import atlas_documents
 from argo_ml.datasets.oran_files import ORAN_DOCS
@@ -48,14 +48,14 @@ class Corpus:
     n_ignored: int = 0
 
 
-def open_corpus(spec: CorpusSpec, on_progress: OnProgress = ignore_progress) -> Corpus:
+def open_corpus(spec: CorpusSpec, on_progress: OnEmbedded = ignore_progress) -> Corpus:
     """Find the index of the spec's documents, or build it.
 
     ``on_progress`` is told how many passages are embedded, and of how many. Raises `DataError`,
     `ConfigError`, `ModelError` and `CorpusIndexError`.
     """
-    source, found = _load_documents(spec)
-    _log_unused(found)
+    source, document_set = _load_documents(spec)
+    _log_unused(document_set)
     # A server that does not answer is known sooner than a model is loaded.
     store = _store(spec)
     embedder = CachingEmbedder(
@@ -63,7 +63,7 @@ def open_corpus(spec: CorpusSpec, on_progress: OnProgress = ignore_progress) -> 
         CallCache(spec.calls_path),
     )
     return index_documents(
-        found,
+        document_set,
         source,
         SplitSettings(spec.chunk_size, spec.chunk_overlap),
         embedder,
@@ -74,18 +74,18 @@ def open_corpus(spec: CorpusSpec, on_progress: OnProgress = ignore_progress) -> 
 
 
 def index_documents(
-    found: DocumentSet,
+    document_set: DocumentSet,
     source: str,
     settings: SplitSettings,
     embedder: Embedder,
     store: IndexStore,
     locks: Path,
-    on_progress: OnProgress = ignore_progress,
+    on_progress: OnEmbedded = ignore_progress,
 ) -> Corpus:
     """Split, embed and store documents, unless ``store`` has their index."""
     from argo_ml.corpus.retriever import ChromaRetriever
 
-    passages = split(found.documents, settings, embedder)
+    passages = split(document_set.documents, settings, embedder)
     digest = corpus_digest(passages, settings, embedder)
     name = f"argo-{digest[:40]}"
 
@@ -101,8 +101,8 @@ def index_documents(
         n_passages=len(passages),
         collection=name,
         was_built=was_built,
-        rejected=found.rejected,
-        n_ignored=found.n_ignored,
+        rejected=document_set.rejected,
+        n_ignored=document_set.n_ignored,
     )
 
 
@@ -142,11 +142,11 @@ def _store(spec: CorpusSpec) -> IndexStore:
     return EmbeddedStore(spec.indexes_path)
 
 
-def _log_unused(found: DocumentSet) -> None:
-    if found.n_ignored:
-        logger.info("files of other kinds, or about rights, left out: %d", found.n_ignored)
-    unreadable = [rejected for rejected in found.rejected if rejected.reason != NO_TEXT]
-    n_empty = len(found.rejected) - len(unreadable)
+def _log_unused(document_set: DocumentSet) -> None:
+    if document_set.n_ignored:
+        logger.info("files of other kinds, or about rights, left out: %d", document_set.n_ignored)
+    unreadable = [rejected for rejected in document_set.rejected if rejected.reason != NO_TEXT]
+    n_empty = len(document_set.rejected) - len(unreadable)
     if n_empty:
         logger.info("files without text left out of the corpus: %d", n_empty)
     for rejected in unreadable[:SHOWN_REJECTED]:

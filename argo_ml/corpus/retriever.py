@@ -62,7 +62,7 @@ class ChromaRetriever:
         if not queries:
             return []
         try:
-            found = self._collection.query(
+            result = self._collection.query(
                 query_embeddings=self._vectors(queries),
                 n_results=min(top_k + MARGIN, self._n_passages),
                 include=["distances", "documents", "metadatas"],
@@ -73,14 +73,14 @@ class ChromaRetriever:
                 f"{self._collection.name}: the index cannot be searched ({reason}); "
                 "run argo-ml index with the same parameters to check it"
             ) from None
-        return [_best(found, row, top_k) for row in range(len(queries))]
+        return [_best(result, row, top_k) for row in range(len(queries))]
 
     def embed(self, queries: Sequence[str]) -> Vectors:
         return self._vectors(queries)
 
 
-def _best(found: QueryResult, row: int, top_k: int) -> tuple[Evidence, ...]:
-    distances, texts, metadatas = found["distances"], found["documents"], found["metadatas"]
+def _best(result: QueryResult, row: int, top_k: int) -> tuple[Evidence, ...]:
+    distances, texts, metadatas = result["distances"], result["documents"], result["metadatas"]
     if distances is None or texts is None or metadatas is None:
         raise TypeError("Chroma left out what was asked for")
     hits = [
@@ -89,7 +89,7 @@ def _best(found: QueryResult, row: int, top_k: int) -> tuple[Evidence, ...]:
             round(1.0 - float(distance), SIMILARITY_DECIMALS),
         )
         for key, distance, text, metadata in zip(
-            found["ids"][row], distances[row], texts[row], metadatas[row], strict=True
+            result["ids"][row], distances[row], texts[row], metadatas[row], strict=True
         )
     ]
     hits.sort(key=lambda hit: (-hit.similarity, hit.passage.id))

@@ -16,7 +16,7 @@ from chromadb.errors import ChromaError, NotFoundError
 
 from argo_ml.corpus.index import (
     IndexContent,
-    OnProgress,
+    OnEmbedded,
     chroma_settings,
     create,
     fill,
@@ -24,11 +24,11 @@ from argo_ml.corpus.index import (
 )
 from argo_ml.errors import ConfigError, CorpusIndexError
 
-BUILDING = "-building-"
+BUILDING_INFIX = "-building-"
 SCHEMES = {"http": 8000, "https": 443}
 """Scheme -> port where the address names none."""
 
-TIMEOUT_S = 5.0
+HEARTBEAT_TIMEOUT_S = 5.0
 ABANDONED_S = 24 * 3600.0
 """An unfinished collection of this age belongs to a builder that was killed."""
 
@@ -65,11 +65,11 @@ class ServerStore:
             )
         return collection
 
-    def build(self, name: str, content: IndexContent, on_progress: OnProgress) -> Collection:
+    def build(self, name: str, content: IndexContent, on_progress: OnEmbedded) -> Collection:
         with self._explained():
             self._delete_abandoned(name)
             metadata = {"n_passages": len(content.passages), "started": time.time()}
-            temporary = f"{name}{BUILDING}{uuid.uuid4().hex[:12]}"
+            temporary = f"{name}{BUILDING_INFIX}{uuid.uuid4().hex[:12]}"
             collection = create(self._client, temporary, metadata)
             try:
                 fill(collection, content, self._client.get_max_batch_size(), on_progress)
@@ -90,7 +90,7 @@ class ServerStore:
                 raise
 
     def _has(self, name: str) -> bool:
-        return any(found.name == name for found in self._client.list_collections())
+        return any(collection.name == name for collection in self._client.list_collections())
 
     def _delete_if_there(self, name: str) -> None:
         if self._has(name):
@@ -100,7 +100,7 @@ class ServerStore:
         for collection in self._client.list_collections():
             started = (collection.metadata or {}).get("started")
             if (
-                collection.name.startswith(f"{name}{BUILDING}")
+                collection.name.startswith(f"{name}{BUILDING_INFIX}")
                 and isinstance(started, float)
                 and time.time() - started > ABANDONED_S
             ):
@@ -109,7 +109,7 @@ class ServerStore:
     def _check_alive(self, address: str) -> None:
         """Chroma's own client waits for ever where nothing answers."""
         try:
-            answer = requests.get(f"{address}/api/v2/heartbeat", timeout=TIMEOUT_S)
+            answer = requests.get(f"{address}/api/v2/heartbeat", timeout=HEARTBEAT_TIMEOUT_S)
             answer.raise_for_status()
         except requests.RequestException as error:
             raise self._unreachable(type(error).__name__) from None

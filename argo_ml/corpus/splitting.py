@@ -61,11 +61,11 @@ def _check_fits(settings: SplitSettings, embedder: Embedder) -> None:
 
 
 def _check_unique(passages: Sequence[Passage]) -> None:
-    seen: set[str] = set()
+    ids: set[str] = set()
     for passage in passages:
-        if passage.id in seen:
+        if passage.id in ids:
             raise DataError(f"documents: two passages have the id {passage.id!r}; rename one")
-        seen.add(passage.id)
+        ids.add(passage.id)
 
 
 class _Cutter:

@@ -105,7 +105,7 @@ def _graded(text: str, gold: Sequence[str], correct: bool | None = None) -> Grad
     )
 
 
-def floors(questions: Sequence[Question]) -> dict[str, float]:
+def accuracy_floors(questions: Sequence[Question]) -> dict[str, float]:
     """Accuracies that need no model, by name."""
     return {
         "majority_position": majority_position_share(questions),

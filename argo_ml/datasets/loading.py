@@ -12,7 +12,7 @@ from argo_ml.datasets.base import Loaded, QuestionSet, QuestionSource
 from argo_ml.datasets.jsonl import JsonLines
 from argo_ml.datasets.oran_bench import OranBench
 from argo_ml.datasets.oran_files import ORAN_BENCH
-from argo_ml.datasets.sampling import digest, in_split, sample, shuffle_choices
+from argo_ml.datasets.sampling import in_split, questions_digest, sample, shuffle_choices
 from argo_ml.errors import DataError
 from argo_ml.types import Question
 
@@ -44,7 +44,7 @@ def load_questions(spec: QuestionSpec) -> QuestionSet:
     sampled = sample(eligible, _n_questions(spec, len(eligible)), spec.seed)
     questions = tuple(shuffle_choices(question, spec.seed) for question in sampled)
     return QuestionSet(
-        questions, digest(questions), loaded.source, loaded.rejected, loaded.n_repeated
+        questions, questions_digest(questions), loaded.source, loaded.rejected, loaded.n_repeated
     )
 
 

@@ -95,12 +95,12 @@ def oran_checksums() -> dict[str, str]:
     return {path: digest for digest, path in pairs}
 
 
-Reader = Callable[[str], bytes]
+ReadFile = Callable[[str], bytes]
 """Gives the content of an O-RAN file by its path in the checksum list."""
 
 
 def _fetch_folder(
-    target: Path, checksums: Mapping[str, str], read: Reader, on_status: OnStatus
+    target: Path, checksums: Mapping[str, str], read: ReadFile, on_status: OnStatus
 ) -> Path:
     expected = {
         path: digest for path, digest in checksums.items() if path.startswith(f"{target.name}/")
@@ -119,7 +119,7 @@ def _fetch_folder(
     return target
 
 
-def _fill(folder: Path, expected: Mapping[str, str], read: Reader) -> None:
+def _fill(folder: Path, expected: Mapping[str, str], read: ReadFile) -> None:
     def write_file(path: str) -> None:
         content = read(path)
         sha256 = hashlib.sha256(content).hexdigest()
@@ -137,7 +137,7 @@ def _fill(folder: Path, expected: Mapping[str, str], read: Reader) -> None:
             pool.shutdown(cancel_futures=True)
 
 
-def _local_reader(source: str, folder: Path) -> Reader:
+def _local_reader(source: str, folder: Path) -> ReadFile:
     if not folder.is_dir():
         raise FetchError(f"source={source}: no such folder")
 
@@ -150,7 +150,7 @@ def _local_reader(source: str, folder: Path) -> Reader:
     return read
 
 
-def _github_reader(base_url: str) -> Reader:
+def _github_reader(base_url: str) -> ReadFile:
     def read(path: str) -> bytes:
         url = f"{base_url}/{oran_source(path)}"
         try:

@@ -51,7 +51,7 @@ def shuffle_choices(question: Question, seed: int) -> Question:
     )
 
 
-def digest(questions: Sequence[Question]) -> str:
+def questions_digest(questions: Sequence[Question]) -> str:
     """SHA-256 of what a model or a grader sees of the questions, in order."""
     content = [
         [

@@ -55,7 +55,9 @@ def _listed(holders: Sequence[Holder], name_of: Callable[[int], str]) -> str:
     if not holders:
         return "by no process that the driver shows"
     most_first = sorted(holders, key=lambda holder: -(holder.memory_mb or 0))
-    return ", ".join(f"{name_of(each.pid)} (pid {each.pid}) {_memory(each)}" for each in most_first)
+    return ", ".join(
+        f"{name_of(holder.pid)} (pid {holder.pid}) {_memory(holder)}" for holder in most_first
+    )
 
 
 def _memory(holder: Holder) -> str:

@@ -35,13 +35,17 @@ def check_python(version: tuple[int, ...] = tuple(sys.version_info[:3])) -> Chec
 def check_packages(distribution: str = "argo_ml") -> Iterator[Check]:
     """The installed versions against what the distribution itself requires."""
     try:
-        wanted = [Requirement(text) for text in metadata.requires(distribution) or ()]
+        requirements = [Requirement(text) for text in metadata.requires(distribution) or ()]
     except metadata.PackageNotFoundError:
         fix = "pip install -e . in the folder of pyproject.toml"
         yield warning("packages", f"{distribution} is not installed, only imported", fix)
         return
-    needed = [each for each in wanted if each.marker is None or each.marker.evaluate({"extra": ""})]
-    problems = [problem for each in needed if (problem := _unmet(each))]
+    needed = [
+        requirement
+        for requirement in requirements
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    ]
+    problems = [problem for requirement in needed if (problem := _unmet(requirement))]
     yield from problems
     if not problems:
         named = [f"{name} {metadata.version(name)}" for name in _NAMED_PACKAGES]
@@ -93,8 +97,8 @@ def judge_device(
         return ok("device", f"GPU {shown} of [{'; '.join(listed) or n_visible}]; {processor}")
     if listed and spec.device != "cpu":
         fix = "install a PyTorch with CUDA (https://pytorch.org), or say device=cpu"
-        seen = f"{'; '.join(listed)}, but PyTorch cannot use it"
-        return warning("device", f"{seen}; {processor}", fix)
+        unusable = f"{'; '.join(listed)}, but PyTorch cannot use it"
+        return warning("device", f"{unusable}; {processor}", fix)
     if available_bytes < _MEMORY_GB * GB:
         fix = f"close something: the embedded models need about {_MEMORY_GB} GB"
         return warning("device", processor, fix)

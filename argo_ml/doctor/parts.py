@@ -42,10 +42,10 @@ def _weights_are_here(source: ModelSource, quick: bool) -> bool:
         return _is_cached(source.location, "config.json", source.revision)
     from argo_ml.models.local import hub
 
-    found = hub.find(source.location, source.revision)
-    if found.folder is not None:
+    model = hub.find(source.location, source.revision)
+    if model.folder is not None:
         return True
-    return all(_is_cached(found.model_id, name, found.revision) for name in found.weights)
+    return all(_is_cached(model.model_id, name, model.revision) for name in model.weights)
 
 
 def check_embedder(spec: DoctorSpec) -> Check:
@@ -58,9 +58,9 @@ def check_embedder(spec: DoctorSpec) -> Check:
                 "nothing: the first run downloads it",
             )
         if spec.quick:
-            from argo_ml.corpus.embedder_files import find_folder
+            from argo_ml.corpus.embedder_files import find_embedder
 
-            where = "present" if _is_hub_id(name) else f"in {find_folder(name)}"
+            where = "present" if _is_hub_id(name) else f"in {find_embedder(name)}"
             return ok(_EMBEDDER, f"{name} is {where} (not loaded: quick)")
         from argo_ml.corpus.embedding import load_embedder
 

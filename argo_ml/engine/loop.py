@@ -71,13 +71,13 @@ class Engine:
         paid: list[list[Generation | Scoring]] = [[] for _ in episodes]
         answered: dict[Request, Response] = {}
         while live.requests:
-            asker: dict[Request, int] = {}
+            first_needing: dict[Request, int] = {}
             for index, request in live.requests.items():
-                asker.setdefault(request, index)
-            fresh = self._execute([request for request in asker if request not in answered])
+                first_needing.setdefault(request, index)
+            fresh = self._execute([request for request in first_needing if request not in answered])
             for request, response in fresh.items():
                 if _is_paid(request, response):
-                    paid[asker[request]].append(request)
+                    paid[first_needing[request]].append(request)
             answered.update(fresh)
             for index, request in list(live.requests.items()):
                 live.advance(index, answered[request])
@@ -93,9 +93,9 @@ class Engine:
         embeddings = [request for request in pending if isinstance(request, Embedding)]
         responses: dict[Request, Response] = {}
         if generations:
-            responses.update(self._ask(self._model.generate, generations))
+            responses.update(self._call_model(self._model.generate, generations))
         if scorings:
-            responses.update(self._ask(self._model.score, scorings))
+            responses.update(self._call_model(self._model.score, scorings))
         if retrievals:
             with self._times.timing(RETRIEVE):
                 responses.update(self._retrieve(retrievals))
@@ -104,7 +104,7 @@ class Engine:
                 responses.update(self._embed(embeddings))
         return responses
 
-    def _ask(
+    def _call_model(
         self,
         execute: Callable[[Sequence[RequestType]], Sequence[Completion | Scores]],
         requests: Sequence[RequestType],
@@ -121,8 +121,8 @@ class Engine:
         for top_k in sorted({request.top_k for request in requests}):
             queries = [request.query for request in requests if request.top_k == top_k]
             evidence = self._retriever.retrieve(queries, top_k)
-            for query, found in zip(queries, evidence, strict=True):
-                responses[Retrieval(query, top_k)] = found
+            for query, hits in zip(queries, evidence, strict=True):
+                responses[Retrieval(query, top_k)] = hits
         return responses
 
     def _embed(self, requests: Sequence[Embedding]) -> dict[Request, Response]:

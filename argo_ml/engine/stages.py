@@ -64,6 +64,6 @@ class StageTimes:
 
     def seconds(self) -> dict[str, float]:
         """Seconds of every stage until now; they add up to the time since this was made."""
-        found = {stage: self._seconds[stage] for stage in STAGES}
-        found[IDLE] = max(0.0, time.perf_counter() - self._started - sum(found.values()))
-        return found
+        seconds = {stage: self._seconds[stage] for stage in STAGES}
+        seconds[IDLE] = max(0.0, time.perf_counter() - self._started - sum(seconds.values()))
+        return seconds

@@ -13,7 +13,7 @@ from typing import Any
 
 from argo_ml.calibration.building import ROOT, Explored, Visit, build_calibration, check_size
 from argo_ml.calibration.plans import MULTI, NONE, ONCE, SIZES, sized
-from argo_ml.calibration.record import FILE, Calibration
+from argo_ml.calibration.record import CALIBRATION_FILE, Calibration
 from argo_ml.config import CalibrateSpec, ExperimentSpec, shared_fields
 from argo_ml.datasets.answers import grade
 from argo_ml.engine import Engine, Finished
@@ -92,7 +92,7 @@ def _calibrate(
     metrics |= {f"seconds_{stage}": value for stage, value in times.seconds().items()}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        (folder / FILE).write_text(calibration.model_dump_json(), encoding="utf-8")
+        (folder / CALIBRATION_FILE).write_text(calibration.model_dump_json(), encoding="utf-8")
         with (folder / TRAJECTORIES).open("w", encoding="utf-8") as file:
             for each in explorations:
                 for done in each.finished:

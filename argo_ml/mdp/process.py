@@ -18,7 +18,7 @@ from argo_ml.mdp.progress import FixedGains, Successors, transitions
 from argo_ml.mdp.quality import QUALITIES
 from argo_ml.types import Action
 
-TOLERANCE = 1e-12
+VALUE_TOLERANCE = 1e-12
 """Values that differ by no more are equal; rewards are at most 1."""
 
 
@@ -95,8 +95,8 @@ class Solution:
 def solve(spec: MDPSpec) -> Solution:
     """Solve by one backward pass over the states reachable from 0.
 
-    Of equal values (to `TOLERANCE`), reason comes before retrieve and stop comes last. Ties are
-    common: with the default gains the thirteenth reasoning step is worth exactly its price.
+    Of equal values (to `VALUE_TOLERANCE`), reason comes before retrieve and stop comes last. Ties
+    are common: with the default gains the thirteenth reasoning step is worth exactly its price.
     """
     successors = transitions(spec.gains)
     states = tuple(successors)
@@ -143,9 +143,9 @@ def _solve_state(
     q_reason = _reason(spec, after_reason)
     q_persist = _retrieve_until_success(spec, after_retrieve)
     value = max(q_reason, q_persist, q_stop)
-    if q_reason >= value - TOLERANCE:
+    if q_reason >= value - VALUE_TOLERANCE:
         action = Action.REASON
-    elif q_persist >= value - TOLERANCE:
+    elif q_persist >= value - VALUE_TOLERANCE:
         action = Action.RETRIEVE
     else:
         action = Action.STOP
@@ -177,12 +177,12 @@ def _best_thresholds(spec: MDPSpec, successors: Mapping[float, Successors]) -> _
             continue
         after = reasoning[successors[progress].reason]
         reason = _Pair(_reason(spec, after.value), progress, after.theta_star)
-        best = reason if reason.value >= stop.value - TOLERANCE else stop
+        best = reason if reason.value >= stop.value - VALUE_TOLERANCE else stop
         reasoning[progress] = best
         after = retrieving[successors[progress].retrieve]
         value = _retrieve_until_success(spec, after.value)
         retrieve = _Pair(value, after.theta_cont, after.theta_star)
-        retrieving[progress] = retrieve if value > best.value + TOLERANCE else best
+        retrieving[progress] = retrieve if value > best.value + VALUE_TOLERANCE else best
     return retrieving[0.0]
 
 

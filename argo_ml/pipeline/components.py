@@ -57,8 +57,8 @@ class Decomposer:
             Generation(prompt, self.max_new_tokens, component=Component.DECOMPOSER)
         )
         text = completion.text.strip()
-        asked = {_normalised(step.sub_question) for step in steps}
-        fallback = not text or _normalised(text) in asked
+        earlier = {_normalised(step.sub_question) for step in steps}
+        fallback = not text or _normalised(text) in earlier
         usage = usage_of(Component.DECOMPOSER, completion)
         return SubQuestion(question.text if fallback else text, fallback, usage)
 
@@ -76,17 +76,15 @@ class Reader:
     channel_success_rate: float
     max_new_tokens: int
 
-    def look_up(self, query: str, top_k: int | None = None) -> Requesting[tuple[Evidence, ...]]:
+    def search(self, query: str, top_k: int | None = None) -> Requesting[tuple[Evidence, ...]]:
         """``top_k`` passages, or as many as the reader's own number."""
         return (yield from retrieved(Retrieval(query, top_k or self.top_k)))
 
-    def delivered(
-        self, found: tuple[Evidence, ...], channel: random.Random
-    ) -> tuple[Evidence, ...]:
+    def delivered(self, hits: tuple[Evidence, ...], channel: random.Random) -> tuple[Evidence, ...]:
         """The evidence of a retrieval that found these; none where it failed."""
         if self.channel_success_rate < 1 and channel.random() >= self.channel_success_rate:
             return ()
-        return tuple(hit for hit in found if hit.similarity >= self.min_similarity)
+        return tuple(hit for hit in hits if hit.similarity >= self.min_similarity)
 
     def read(self, sub_question: str, evidence: tuple[Evidence, ...]) -> Requesting[SubAnswer]:
         if not evidence:

@@ -98,24 +98,24 @@ def run_episode(
     root = here = known or Known()
     required_probes, observer = required_probes_of(policy), pipeline.observer
     while True:
-        wanted, asked = _wanted(required_probes(state), state, pipeline), None
-        if Probe.TENTATIVE in wanted:
-            asked = yield from _ask(state, pipeline, here)
-            usage = usage + asked.usage
-        probed = yield from observer.probe(wanted, state, asked, here, root)
+        probes, sub_question = _probes_to_make(required_probes(state), state, pipeline), None
+        if Probe.TENTATIVE in probes:
+            sub_question = yield from _next_sub_question(state, pipeline, here)
+            usage = usage + sub_question.usage
+        probed = yield from observer.probe(probes, state, sub_question, here, root)
         usage = usage + probed.usage
         state = _measured(replace(state, observations=probed.observations), pipeline)
         decision = _decide(policy, state, pipeline)
         if decision.stop_reason is not None:
             break
         usage = usage + as_probe(probed.answer_usage)
-        if asked is None:
-            asked = yield from _ask(state, pipeline, here)
-            usage = usage + asked.usage
-        found, here = yield from _act(decision, state, asked.text, pipeline, here)
-        step = _step(decision, state, asked, found, pipeline)
+        if sub_question is None:
+            sub_question = yield from _next_sub_question(state, pipeline, here)
+            usage = usage + sub_question.usage
+        sub_answer, here = yield from _act(decision, state, sub_question.text, pipeline, here)
+        step = _step(decision, state, sub_question, sub_answer, pipeline)
         state = State(question, step.progress, (*state.steps, step), state.observations)
-        usage = usage + found.usage
+        usage = usage + sub_answer.usage
     answer, spent = yield from _answer(decision.stop_reason, state, probed, pipeline, here)
     return Outcome(
         question_id=question.id,
@@ -130,11 +130,13 @@ def run_episode(
     )
 
 
-def _wanted(wanted: AbstractSet[Probe], state: State, pipeline: Pipeline) -> AbstractSet[Probe]:
+def _probes_to_make(
+    required: AbstractSet[Probe], state: State, pipeline: Pipeline
+) -> AbstractSet[Probe]:
     """What to look at; at the step limit only the answer, which is then the final one."""
     if pipeline.measure is not None:
-        wanted = wanted | CONFIDENCE_PROBES
-    return wanted & CONFIDENCE_PROBES if len(state.steps) >= pipeline.max_steps else wanted
+        required = required | CONFIDENCE_PROBES
+    return required & CONFIDENCE_PROBES if len(state.steps) >= pipeline.max_steps else required
 
 
 def _measured(state: State, pipeline: Pipeline) -> State:
@@ -156,10 +158,10 @@ def _decide(policy: Policy, state: State, pipeline: Pipeline) -> Decision:
     return decision
 
 
-def _ask(state: State, pipeline: Pipeline, here: Known) -> Requesting[SubQuestion]:
-    if here.asked is None:
-        here.asked = yield from pipeline.decomposer.ask(state.question, state.steps)
-    return here.asked
+def _next_sub_question(state: State, pipeline: Pipeline, here: Known) -> Requesting[SubQuestion]:
+    if here.sub_question is None:
+        here.sub_question = yield from pipeline.decomposer.ask(state.question, state.steps)
+    return here.sub_question
 
 
 def _act(
@@ -175,34 +177,39 @@ def _act(
         return reasoned, here.after_reasoning()
     query, top_k = decision.query or sub_question, decision.top_k or reader.top_k
     if (query, top_k) not in here.hits:
-        here.hits[query, top_k] = yield from reader.look_up(query, top_k)
+        here.hits[query, top_k] = yield from reader.search(query, top_k)
     channel = deferred_rng(pipeline.seed, question.id, len(steps), "channel")
     evidence = reader.delivered(here.hits[query, top_k], channel)
     passage_ids = tuple(hit.passage.id for hit in evidence)
     if passage_ids not in here.read:
         here.read[passage_ids] = yield from reader.read(sub_question, evidence)
     # The same passages may have been found by another query, at other similarities.
-    found = here.read[passage_ids]
-    found = found if found.evidence == evidence else replace(found, evidence=evidence)
-    return found, here.after_reading(passage_ids)
+    sub_answer = here.read[passage_ids]
+    if sub_answer.evidence != evidence:
+        sub_answer = replace(sub_answer, evidence=evidence)
+    return sub_answer, here.after_reading(passage_ids)
 
 
 def _step(
-    decision: Decision, state: State, asked: SubQuestion, found: SubAnswer, pipeline: Pipeline
+    decision: Decision,
+    state: State,
+    sub_question: SubQuestion,
+    sub_answer: SubAnswer,
+    pipeline: Pipeline,
 ) -> Step:
-    seen = state.observations.answer
+    present = state.observations.answer
     return Step(
-        sub_question=asked.text,
+        sub_question=sub_question.text,
         action=decision.action,
-        sub_answer=found.text,
-        progress=pipeline.progress.advance(state.progress, decision.action, found.succeeded),
+        sub_answer=sub_answer.text,
+        progress=pipeline.progress.advance(state.progress, decision.action, sub_answer.succeeded),
         cost=pipeline.prices[decision.action],
-        succeeded=found.succeeded,
-        evidence=found.evidence,
-        fallback=asked.fallback,
+        succeeded=sub_answer.succeeded,
+        evidence=sub_answer.evidence,
+        fallback=sub_question.fallback,
         query=decision.query,
         expected=decision.expected,
-        before=None if seen is None else seen.answer,
+        before=None if present is None else present.answer,
         top_k=decision.top_k,
     )
 
@@ -211,11 +218,11 @@ def _answer(
     reason: StopReason, state: State, probed: ProbeResult, pipeline: Pipeline, here: Known
 ) -> Requesting[tuple[Answer, Usage]]:
     """The final answer and what it took: the one that was probed at, where there is one."""
-    seen = probed.observations.answer
+    answer_now = probed.observations.answer
     if reason is StopReason.ABSTAIN:
         return ABSTENTION, as_probe(probed.answer_usage)
-    if seen is not None:
-        return seen.answer, probed.answer_usage
+    if answer_now is not None:
+        return answer_now.answer, probed.answer_usage
     if here.final is None:
         here.final = yield from pipeline.synthesizer.answer(state.question, state.steps)
     return here.final.answer, here.final.usage

@@ -20,7 +20,7 @@ class Known:
     with its tokens.
     """
 
-    asked: SubQuestion | None = None
+    sub_question: SubQuestion | None = None
     reasoned: SubAnswer | None = None
     hits: dict[tuple[str, int], tuple[Evidence, ...]] = field(default_factory=dict)
     read: dict[tuple[str, ...], SubAnswer] = field(default_factory=dict)

@@ -53,37 +53,39 @@ class Observer:
 
     def probe(
         self,
-        wanted: AbstractSet[Probe],
+        required: AbstractSet[Probe],
         state: State,
-        asked: SubQuestion | None,
+        sub_question: SubQuestion | None,
         here: Known,
         root: Known,
     ) -> Requesting[ProbeResult]:
-        """See what is ``wanted`` beyond what ``state`` has seen.
+        """Observe what is ``required`` beyond what ``state`` holds.
 
         ``here`` is what is known at this point of the history and ``root`` at its beginning;
-        ``asked`` is the next sub-question, which a tentative sentence answers.
+        ``sub_question`` is the next one, which a tentative sentence answers.
         """
         question, usage = state.question, Usage()
         observations = replace(state.observations, tentative=None)
         answer, spent = None, Usage()
-        if Probe.ANSWER in wanted:
+        if Probe.ANSWER in required:
             final = yield from self._answer(question, state, here)
             answer, spent = answer_now(final), final.usage
-        if Probe.DRAFT in wanted and observations.draft is None:
+        if Probe.DRAFT in required and observations.draft is None:
             found = yield from self._draft(question, root)
             observations = replace(observations, draft=Draft(found.text.strip(), found.tokens))
             usage = usage + usage_of(Component.PROBE, found)
-        if Probe.SAMPLES in wanted and not observations.samples:
-            drawn = yield from self._samples(question, root)
-            observations = replace(observations, samples=tuple(each.text.strip() for each in drawn))
-            for each in drawn:
-                usage = usage + as_samples(usage_of(Component.PROBE, each))
-        if Probe.TENTATIVE in wanted and asked is not None:
-            found = yield from self._tentative(state, asked.text, here)
+        if Probe.SAMPLES in required and not observations.samples:
+            samples = yield from self._samples(question, root)
+            observations = replace(
+                observations, samples=tuple(sample.text.strip() for sample in samples)
+            )
+            for sample in samples:
+                usage = usage + as_samples(usage_of(Component.PROBE, sample))
+        if Probe.TENTATIVE in required and sub_question is not None:
+            found = yield from self._tentative(state, sub_question.text, here)
             observations = replace(observations, tentative=Draft(found.text.strip(), found.tokens))
             usage = usage + usage_of(Component.PROBE, found)
-        if Probe.VECTOR in wanted and not observations.vector:
+        if Probe.VECTOR in required and not observations.vector:
             if root.vector is None:
                 root.vector = (yield from embedded(Embedding(question.text))).values
             observations = replace(observations, vector=root.vector)

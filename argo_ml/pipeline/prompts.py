@@ -31,8 +31,8 @@ NUMBER_INSTRUCTION = "Answer with the number of the right option only."
 
 def decomposer(question: str, steps: Sequence[Step]) -> Prompt:
     history = f"Question: {question}\n\n{_facts(steps)}"
-    ask = "\n\nWhat should be asked next?"
-    return Prompt(DECOMPOSER_SYSTEM, ask, prefix="Next question:", history=history)
+    request = "\n\nWhat should be asked next?"
+    return Prompt(DECOMPOSER_SYSTEM, request, prefix="Next question:", history=history)
 
 
 def reader(sub_question: str, passages: Sequence[Passage]) -> Prompt:
@@ -44,8 +44,8 @@ def reasoner(question: str, steps: Sequence[Step], sub_question: str) -> Prompt:
     if steps:
         parts.append(_facts(steps))
     history = "\n\n".join(parts)
-    ask = f"Question: {sub_question}"
-    return Prompt(REASONER_SYSTEM, f"\n\n{ask}" if history else ask, history=history)
+    request = f"Question: {sub_question}"
+    return Prompt(REASONER_SYSTEM, f"\n\n{request}" if history else request, history=history)
 
 
 def synthesizer(
@@ -62,7 +62,7 @@ def synthesizer(
     return Prompt(SYNTHESIZER_SYSTEM, "\n\n".join(parts), prefix="Answer:")
 
 
-def digest() -> str:
+def prompts_digest() -> str:
     """Digest of all prompts as they render: part of a cell's identity."""
     step = Step("<sub-question>", Action.REASON, "<sub-answer>", 0.0, 0.0)
     passage = Passage("<id>", "<text>", "<title>")

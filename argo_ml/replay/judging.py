@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from argo_ml.config import ReplaySpec
-from argo_ml.datasets.answers import floors
-from argo_ml.datasets.sampling import digest
+from argo_ml.datasets.answers import accuracy_floors
+from argo_ml.datasets.sampling import questions_digest
 from argo_ml.evaluation.calibration_metrics import calibration_metrics
 from argo_ml.evaluation.protocol import evaluate
 from argo_ml.evaluation.record import Evaluation
@@ -39,7 +39,7 @@ def results(found: Replay, spec: ReplaySpec, run_id: str, child_ids: Sequence[st
     """``child_ids`` are the runs of the cells, in their order."""
     questions = found.questions
     digests = {
-        "questions_digest": digest(questions),
+        "questions_digest": questions_digest(questions),
         "outcomes_digest": _outcomes_digest(found),
         "calibration_digest": found.calibration.digest,
     }
@@ -47,7 +47,7 @@ def results(found: Replay, spec: ReplaySpec, run_id: str, child_ids: Sequence[st
         sweep_id=run_id,
         spec=described(spec),
         digests=digests,
-        floors=floors(questions),
+        floors=accuracy_floors(questions),
         strategies=tuple(dict.fromkeys(cell.strategy for cell in found.cells)),
         prices=tuple(sorted(spec.retrieval_costs)),
         cells=tuple(

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from argo_ml.calibration.features import FEATURES
-from argo_ml.calibration.record import FILE, Calibration
+from argo_ml.calibration.record import CALIBRATION_FILE, Calibration
 from argo_ml.config import ContextSpec
 from argo_ml.errors import ConfigError
 from argo_ml.tracking.runs import connect
@@ -41,12 +41,12 @@ def open_calibration(spec: ContextSpec) -> Calibration | None:
         return None
     path = Path(spec.calibration).expanduser()
     if path.is_dir():
-        path = path / FILE
+        path = path / CALIBRATION_FILE
     if path.exists():
         return _read(path, spec.calibration)
     tracking = connect(spec.tracking_uri, spec.experiment, create=False)
     with tempfile.TemporaryDirectory() as folder:
-        found = tracking.download(spec.calibration, FILE, Path(folder))
+        found = tracking.download(spec.calibration, CALIBRATION_FILE, Path(folder))
         return _read(found, spec.calibration)
 
 

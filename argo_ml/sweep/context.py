@@ -112,7 +112,7 @@ class LocalContext:
             "questions_digest": self.questions.digest,
             "corpus_digest": self.corpus.digest,
             "model_digest": model_digest(self.model.identity),
-            "prompts_digest": prompts.digest(),
+            "prompts_digest": prompts.prompts_digest(),
             **({CALIBRATION_DIGEST: self.calibration.digest} if self.calibration else {}),
         }
 

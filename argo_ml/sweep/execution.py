@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from argo_ml.config import CacheFields, ExperimentSpec
-from argo_ml.datasets.answers import floors
+from argo_ml.datasets.answers import accuracy_floors
 from argo_ml.devices.observing import observing_devices
 from argo_ml.engine.shards import Shard, make_shards
 from argo_ml.engine.stages import LOG, StageTimes
@@ -140,7 +140,7 @@ def collect(
         sweep_id=parent_run.run_id,
         spec=recorded(spec),
         digests=context.digests,
-        floors=floors(questions),
+        floors=accuracy_floors(questions),
         strategies=tuple(dict.fromkeys(run.cell.spec.strategy for run in cell_runs)),
         prices=tuple(sorted({run.cell.spec.retrieval_cost for run in cell_runs})),
         cells=tuple(run.result() for run in cell_runs),

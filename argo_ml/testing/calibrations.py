@@ -28,7 +28,7 @@ from argo_ml.types import Action, Answer, Difficulty, Evidence, Passage, Questio
 ACTIONS = (Action.RETRIEVE, Action.REASON)
 Actions = tuple[Action, ...]
 RIGHT = "the right text"
-CHOICES = ("alpha", "beta", "gamma", "delta")
+WORLD_CHOICES = ("alpha", "beta", "gamma", "delta")
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ class World:
         answer = Answer(question.choices[choice], choice, scores=tuple(scores))
         return AnswerNow(answer, tuple(weight / sum(weights) for weight in weights))
 
-    def is_right(self, question: Question, seen: AnswerNow) -> bool:
-        return grade(question, seen.answer).correct
+    def is_right(self, question: Question, answer: AnswerNow) -> bool:
+        return grade(question, answer.answer).correct
 
     def _question(self, number: int) -> Question:
         draws = derived_rng(self.seed, "question", number)
@@ -98,7 +98,9 @@ class World:
             difficulty=difficulty,
         )
         if self.has_choices:
-            return replace(question, choices=CHOICES, gold=(draws.randrange(len(CHOICES)),))
+            return replace(
+                question, choices=WORLD_CHOICES, gold=(draws.randrange(len(WORLD_CHOICES)),)
+            )
         return replace(question, answers=(RIGHT,))
 
     def _explored(self, question: Question) -> Explored:
@@ -110,10 +112,10 @@ class World:
         visits = {}
         for actions in sequences:
             state = self.state(question, actions)
-            seen = state.observations.answers[-1]
-            assert seen is not None
+            answer = state.observations.answers[-1]
+            assert answer is not None
             values = tuple(action.value for action in actions)
-            visits[values] = Visit(state, self.is_right(question, seen))
+            visits[values] = Visit(state, self.is_right(question, answer))
         retrieve = Action.RETRIEVE.value
         few, full = (self.answer(question, (Action.RETRIEVE,), noise) for noise in ("few", "full"))
         outcomes = {
@@ -128,8 +130,10 @@ class World:
     def _step(self, question: Question, actions: Actions) -> Step:
         draws, action = self._rng(question, actions, "step"), actions[-1]
         passage = Passage(f"{question.id}-{len(actions)}", f"Of {question.id}: {RIGHT}.")
-        found = (Evidence(passage, draws.uniform(0.2, 0.9)),) if action is Action.RETRIEVE else ()
-        return Step("sub-question", action, "sub-answer", 0.0, cost=0.0, evidence=found)
+        evidence = (
+            (Evidence(passage, draws.uniform(0.2, 0.9)),) if action is Action.RETRIEVE else ()
+        )
+        return Step("sub-question", action, "sub-answer", 0.0, cost=0.0, evidence=evidence)
 
     def _draft(self, question: Question, actions: Actions, draws: random.Random) -> Draft:
         text = self._text(question, actions, draws)
@@ -171,7 +175,7 @@ class World:
 CHOICE_WORLD, OPEN_WORLD = World(has_choices=True), World(has_choices=False)
 WORLDS: Sequence[World] = (CHOICE_WORLD, OPEN_WORLD)
 
-Tokens = Sequence[tuple[str, float, float, float]]
+TokenRows = Sequence[tuple[str, float, float, float]]
 """Text, log-probability, entropy and gap of each."""
 
 
@@ -180,10 +184,10 @@ def seen_question(
     *,
     choices: tuple[str, ...] = (),
     probabilities: tuple[float, ...] = (),
-    tokens: Tokens = (),
-    draft: Tokens | None = None,
+    tokens: TokenRows = (),
+    draft: TokenRows | None = None,
     samples: tuple[str, ...] = (),
-    tentative: Tokens | None = None,
+    tentative: TokenRows | None = None,
     vector: tuple[float, ...] = (),
     text: str = "What is asked?",
     difficulty: str | None = None,

@@ -31,7 +31,7 @@ TROUBLES = ("500", "429", "html", "json", "hangup", "silence")
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ServerSettings:
     """Of every ``fail_every`` POST requests the last one fails, in turn by each of ``troubles``.
 
     A completion takes ``delay_s`` longer; the process ends at the one after ``die_after``. ``key``
@@ -66,7 +66,7 @@ class ModelServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, settings: Settings, port: int = 0) -> None:
+    def __init__(self, settings: ServerSettings, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.settings = settings
         self.model = ServedModel(Path(settings.folder))
@@ -99,8 +99,8 @@ class ModelServer(ThreadingHTTPServer):
                 self.n_running -= 1
 
     def note_completion(self, body: Body) -> None:
-        asked = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-        self.note({"asked": asked, "most": self.n_most})
+        body_digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        self.note({"asked": body_digest, "most": self.n_most})
 
     def note(self, event: Body) -> None:
         if self.settings.log:
@@ -167,12 +167,12 @@ def _dispatch(handler: _Handler, body: Body) -> Body:
     if server.settings.key and sent != f"Bearer {server.settings.key}":
         raise Refusal(401, f"wrong key: {sent}")
     _, kind, path = handler.path.split("/", 2)
-    found = _KINDS.get(kind, {}).get(path)
-    if found is None:
+    handle = _KINDS.get(kind, {}).get(path)
+    if handle is None:
         raise Refusal(404, f"{handler.path} is not here")
     if body.get("model", server.settings.name) != server.settings.name:
         raise Refusal(404, f"The model `{body['model']}` does not exist.")
-    return found(server, body)
+    return handle(server, body)
 
 
 def _models(server: ModelServer, body: Body) -> Body:
@@ -246,7 +246,7 @@ def _continue(
     ids: list[int],
     n_top: int,
     shape: Callable[[str], Body],
-    tell: Callable[[Sequence[ServedToken]], Body],
+    list_tokens: Callable[[Sequence[ServedToken]], Body],
 ) -> Body:
     limit = body["max_tokens"]
     if len(ids) + limit > server.model.context:
@@ -256,13 +256,13 @@ def _continue(
         raise Refusal(400, f"logprobs={n_top}: at most {server.settings.most_top}")
     drawing = Drawing(body.get("temperature", 0), body.get("seed", 0), n_top)
     with server.completing():
-        found = server.model.complete(ids, limit, body.get("stop", []), drawing)
+        continuation = server.model.complete(ids, limit, body.get("stop", []), drawing)
     choice = {
-        **shape(found.text),
-        "finish_reason": "stop" if found.stopped else "length",
-        "logprobs": tell(found.tokens) if n_top else None,
+        **shape(continuation.text),
+        "finish_reason": "stop" if continuation.stopped else "length",
+        "logprobs": list_tokens(continuation.tokens) if n_top else None,
     }
-    usage = {"prompt_tokens": len(ids), "completion_tokens": found.n_tokens}
+    usage = {"prompt_tokens": len(ids), "completion_tokens": continuation.n_tokens}
     return {"choices": [choice], "usage": usage}
 
 
@@ -315,7 +315,7 @@ _KINDS: dict[str, dict[str, Callable[[ModelServer, Body], Body]]] = {
 }
 
 
-def serve_to(connection: Connection, settings: Settings) -> None:
+def serve_to(connection: Connection, settings: ServerSettings) -> None:
     """Serve for good, once ``connection`` has been sent the server's URL."""
     server = ModelServer(settings)
     connection.send(server.url)
@@ -323,16 +323,16 @@ def serve_to(connection: Connection, settings: Settings) -> None:
     server.serve_forever()
 
 
-def main() -> None:
+def serve() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder")
     parser.add_argument("--name", default="tiny")
     parser.add_argument("--port", type=int, default=0)
     given = parser.parse_args()
-    server = ModelServer(Settings(given.folder, given.name), given.port)
+    server = ModelServer(ServerSettings(given.folder, given.name), given.port)
     print(server.url, flush=True)
     server.serve_forever()
 
 
 if __name__ == "__main__":
-    main()
+    serve()

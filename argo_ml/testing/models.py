@@ -96,17 +96,17 @@ class CompletionSuite:
         self, model: LanguageModel
     ) -> None:
         requests = [generation(question) for question in QUESTIONS]
-        told = [replace(request, details=True) for request in requests]
-        for pair in zip(requests, told, strict=True):
-            plain, found = model.generate(pair)
-            assert _outputs(plain) == _outputs(found)
+        detailed_requests = [replace(request, details=True) for request in requests]
+        for pair in zip(requests, detailed_requests, strict=True):
+            plain, with_details = model.generate(pair)
+            assert _outputs(plain) == _outputs(with_details)
             assert plain.tokens == ()
 
     def test_details_are_those_of_the_tokens_of_the_text(self, model: LanguageModel) -> None:
         requests = [detailed(question, stop=()) for question in QUESTIONS]
-        for found in model.generate(requests):
-            assert "".join(token.text for token in found.tokens) == found.text
-            assert 0 < len(found.tokens) <= found.completion_tokens
+        for completion in model.generate(requests):
+            assert "".join(token.text for token in completion.tokens) == completion.text
+            assert 0 < len(completion.tokens) <= completion.completion_tokens
 
     def test_details_end_before_a_stop_string(self, model: LanguageModel) -> None:
         [full] = model.generate([detailed(QUESTIONS[0], stop=())])
@@ -117,7 +117,9 @@ class CompletionSuite:
 
     def test_numbers_of_tokens_are_possible_ones(self, model: LanguageModel) -> None:
         requests = [detailed(QUESTIONS[0]), sampled(QUESTIONS[1], 3, details=True)]
-        for token in (token for found in model.generate(requests) for token in found.tokens):
+        for token in (
+            token for completion in model.generate(requests) for token in completion.tokens
+        ):
             assert token.log_probability <= 0
             assert 0 <= token.entropy < math.inf
             assert token.gap >= 0
@@ -151,10 +153,10 @@ class LanguageModelSuite(CompletionSuite):
         requests = [scoring(question) for question in QUESTIONS]
         together = model.score(requests)
         alone = [model.score([request])[0] for request in requests]
-        for found, expected in zip(together, alone, strict=True):
-            assert found.lengths == expected.lengths
-            assert found.prompt_tokens == expected.prompt_tokens
-            assert _close(found, expected)
+        for scores, expected in zip(together, alone, strict=True):
+            assert scores.lengths == expected.lengths
+            assert scores.prompt_tokens == expected.prompt_tokens
+            assert _close(scores, expected)
 
     def test_order_of_choices_does_not_change_their_scores(self, model: LanguageModel) -> None:
         forward, backward = CHOICES, CHOICES[::-1]
@@ -164,19 +166,19 @@ class LanguageModelSuite(CompletionSuite):
         assert _close(a, turned)
 
     def test_requests_may_differ_in_their_number_of_choices(self, model: LanguageModel) -> None:
-        found = model.score([scoring(QUESTIONS[0], CHOICES[:n]) for n in (1, 3, 2)])
-        assert [len(item.log_likelihoods) for item in found] == [1, 3, 2]
-        assert [len(item.lengths) for item in found] == [1, 3, 2]
+        scores = model.score([scoring(QUESTIONS[0], CHOICES[:n]) for n in (1, 3, 2)])
+        assert [len(item.log_likelihoods) for item in scores] == [1, 3, 2]
+        assert [len(item.lengths) for item in scores] == [1, 3, 2]
 
     def test_no_choices_have_no_scores(self, model: LanguageModel) -> None:
-        [found, other] = model.score([scoring(QUESTIONS[0], ()), scoring(QUESTIONS[0])])
-        assert found.log_likelihoods == found.lengths == ()
+        [without_choices, other] = model.score([scoring(QUESTIONS[0], ()), scoring(QUESTIONS[0])])
+        assert without_choices.log_likelihoods == without_choices.lengths == ()
         assert len(other.log_likelihoods) == 3
 
     def test_log_likelihoods_are_finite_and_not_positive(self, model: LanguageModel) -> None:
-        [found] = model.score([scoring(QUESTIONS[2])])
-        assert all(math.isfinite(value) and value <= 0 for value in found.log_likelihoods)
-        assert all(length >= 1 for length in found.lengths)
+        [scores] = model.score([scoring(QUESTIONS[2])])
+        assert all(math.isfinite(value) and value <= 0 for value in scores.log_likelihoods)
+        assert all(length >= 1 for length in scores.lengths)
 
     def test_scored_prompts_have_tokens_and_scoring_takes_time(self, model: LanguageModel) -> None:
         [scores] = model.score([scoring(QUESTIONS[0])])
@@ -192,7 +194,7 @@ def _outputs(completion: Completion) -> tuple[str, int, int]:
     return completion.text, completion.prompt_tokens, completion.completion_tokens
 
 
-def _close(found: Scores, expected: Scores) -> bool:
+def _close(scores: Scores, expected: Scores) -> bool:
     """Equal but for the rounding of another batch."""
-    pairs = zip(found.log_likelihoods, expected.log_likelihoods, strict=True)
+    pairs = zip(scores.log_likelihoods, expected.log_likelihoods, strict=True)
     return all(math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-3) for a, b in pairs)

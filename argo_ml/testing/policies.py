@@ -47,31 +47,33 @@ class Trial:
     def state(self, question: Question, actions: Sequence[Action]) -> State:
         """After ``actions`` that all succeed, with everything looked at."""
         gains, progress = self.context.solution.spec.gains, 0.0
-        found = self.world.state(question, tuple(actions))
+        state = self.world.state(question, tuple(actions))
         steps = []
-        for step in found.steps:
+        for step in state.steps:
             progress = gains.advance(progress, step.action, succeeded=True)
             steps.append(replace(step, progress=progress))
-        return replace(found, progress=progress, steps=tuple(steps))
+        return replace(state, progress=progress, steps=tuple(steps))
 
     def states(self) -> Iterator[State]:
         for question in self.questions:
             for actions in HISTORIES:
                 yield self.state(question, actions)
 
-    def seen(self, state: State) -> State:
+    def observed(self, state: State) -> State:
         """The state as an episode would show it: with what the policy asks to look at."""
         shown, observations = state.observations, Observations()
         for n_steps, answer in enumerate(shown.answers):
             before = replace(observations, tentative=None)
-            wanted = self._wanted(replace(state, steps=state.steps[:n_steps], observations=before))
+            required = self._required_probes(
+                replace(state, steps=state.steps[:n_steps], observations=before)
+            )
             is_present = n_steps == len(state.steps)
             observations = Observations(
-                answers=(*before.answers, answer if Probe.ANSWER in wanted else None),
-                draft=shown.draft if Probe.DRAFT in wanted else before.draft,
-                samples=shown.samples if Probe.SAMPLES in wanted else before.samples,
-                tentative=shown.tentative if is_present and Probe.TENTATIVE in wanted else None,
-                vector=shown.vector if Probe.VECTOR in wanted else before.vector,
+                answers=(*before.answers, answer if Probe.ANSWER in required else None),
+                draft=shown.draft if Probe.DRAFT in required else before.draft,
+                samples=shown.samples if Probe.SAMPLES in required else before.samples,
+                tentative=shown.tentative if is_present and Probe.TENTATIVE in required else None,
+                vector=shown.vector if Probe.VECTOR in required else before.vector,
             )
         return replace(state, observations=observations)
 
@@ -79,16 +81,16 @@ class Trial:
         """Actions until the policy stops, or one more than there may be steps."""
         actions: list[Action] = []
         while len(actions) <= MAX_STEPS:
-            state = self.seen(self.state(question, actions))
+            state = self.observed(self.state(question, actions))
             decision = self.policy.decide(state, random.Random(len(actions)))
             if decision.action is Action.STOP:
                 break
             actions.append(decision.action)
         return actions
 
-    def _wanted(self, state: State) -> AbstractSet[Probe]:
-        wanted = required_probes_of(self.policy)(state)
-        return wanted & AT_THE_LIMIT if len(state.steps) >= MAX_STEPS else wanted
+    def _required_probes(self, state: State) -> AbstractSet[Probe]:
+        required = required_probes_of(self.policy)(state)
+        return required & AT_THE_LIMIT if len(state.steps) >= MAX_STEPS else required
 
 
 class PolicyConformance:
@@ -131,7 +133,7 @@ class PolicyConformance:
         for policy, state in self.situations():
             required_probes_of(policy)(state)
             _decide(policy, state)
-        assert [trial.policy for trial in self.trials] == [each.policy for each in before]
+        assert [trial.policy for trial in self.trials] == [trial.policy for trial in before]
         assert random.getstate() == luck
 
     def test_a_stop_and_only_a_stop_carries_a_reason(self) -> None:
@@ -142,8 +144,8 @@ class PolicyConformance:
     def test_decides_from_what_it_asked_to_look_at(self) -> None:
         for trial in self.trials:
             for state in trial.states():
-                seen = trial.seen(state)
-                assert _decide(trial.policy, seen) == _decide(trial.policy, state)
+                observed = trial.observed(state)
+                assert _decide(trial.policy, observed) == _decide(trial.policy, state)
 
     def test_every_episode_ends_within_the_step_limit(self) -> None:
         for trial in self.trials:

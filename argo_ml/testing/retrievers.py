@@ -45,11 +45,11 @@ class RetrieverSuite:
 
     def test_passages_come_as_they_went_in(self, retriever: Retriever) -> None:
         [evidence] = retriever.retrieve(["anything"], len(DOCUMENTS))
-        found = {
+        passages = {
             (hit.passage.id, hit.passage.text, hit.passage.title, hit.passage.source)
             for hit in evidence
         }
-        assert found == {(doc.id, doc.text, doc.title, doc.source) for doc in DOCUMENTS}
+        assert passages == {(doc.id, doc.text, doc.title, doc.source) for doc in DOCUMENTS}
 
     def test_gives_all_passages_where_more_are_wanted(self, retriever: Retriever) -> None:
         [evidence] = retriever.retrieve(["Paris"], 1000)
@@ -57,8 +57,8 @@ class RetrieverSuite:
 
     def test_fewer_are_the_first_of_more(self, retriever: Retriever) -> None:
         [three] = retriever.retrieve([QUERIES[1]], 3)
-        [one] = retriever.retrieve([QUERIES[1]], 1)
-        assert one == three[:1]
+        [first] = retriever.retrieve([QUERIES[1]], 1)
+        assert first == three[:1]
 
     def test_equally_similar_passages_are_in_the_order_of_their_ids(
         self, retriever: Retriever

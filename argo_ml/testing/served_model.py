@@ -29,7 +29,7 @@ class Drawing:
     n_top: int = 0
 
 
-GREEDY = Drawing()
+GREEDY_DRAWING = Drawing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +80,30 @@ class ServedModel:
         return list(self._tokenizer(text, add_special_tokens=False).input_ids)
 
     def complete(
-        self, ids: Sequence[int], limit: int, stop: Sequence[str], drawing: Drawing = GREEDY
+        self, ids: Sequence[int], limit: int, stop: Sequence[str], drawing: Drawing = GREEDY_DRAWING
     ) -> Continuation:
         """As servers do, cut at a stop string even where nothing stands before it."""
         new: list[int] = []
-        told: list[ServedToken] = []
+        served_tokens: list[ServedToken] = []
         generator = torch.Generator().manual_seed(drawing.seed)
         cache, columns = None, list(ids)
         with self._turn, torch.inference_mode():
             while len(new) < limit:
                 mask = torch.ones(1, len(ids) + len(new), dtype=torch.long)
-                found = self._forward(torch.tensor([columns]), mask, cache)
-                logits, cache = found.logits[0, -1], found.cache
+                output = self._forward(torch.tensor([columns]), mask, cache)
+                logits, cache = output.logits[0, -1], output.cache
                 columns = [_drawn(logits, drawing.temperature, generator)]
                 new += columns
                 if drawing.n_top:
-                    told.append(self._told(logits, columns[0], drawing.n_top))
+                    served_tokens.append(self._served_token(logits, columns[0], drawing.n_top))
                 text = self._text(new)
                 cuts = [text.index(string) for string in stop if string in text]
                 if cuts or columns[0] == self._tokenizer.eos_token_id:
                     cut = text[: min(cuts)] if cuts else text
-                    return Continuation(cut, len(new), True, tuple(told))
-        return Continuation(self._text(new), len(new), False, tuple(told))
+                    return Continuation(cut, len(new), True, tuple(served_tokens))
+        return Continuation(self._text(new), len(new), False, tuple(served_tokens))
 
-    def _told(self, logits: torch.Tensor, chosen: int, n_top: int) -> ServedToken:
+    def _served_token(self, logits: torch.Tensor, chosen: int, n_top: int) -> ServedToken:
         log_p = torch.log_softmax(logits.float(), dim=-1)
         best = log_p.topk(n_top)
         top = [

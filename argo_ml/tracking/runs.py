@@ -85,8 +85,8 @@ class TrackedRun:
         steps = {**(earlier or {}), step: metrics or {}}
         points = [
             Metric(key, value, now, at)
-            for at, found in steps.items()
-            for key, value in found.items()
+            for at, values in steps.items()
+            for key, value in values.items()
         ]
         *before, last = _batches(points)
         with self._explained():
@@ -105,10 +105,10 @@ class TrackedRun:
         Where the value in use is spelled otherwise, it goes under ``used.<name>``.
         """
         present = self._client.get_run(self.run_id).data.params if params else {}
-        wanted = {key: _param_text(value) for key, value in params.items()}
+        texts = {key: _param_text(value) for key, value in params.items()}
         named = {
             key if key not in present else f"used.{key}": text
-            for key, text in wanted.items()
+            for key, text in texts.items()
             if present.get(key) != text
         }
         return [Param(key, text) for key, text in named.items() if key not in present]
@@ -218,7 +218,7 @@ class Tracking:
         return run
 
     def children(self, parent_id: str) -> list[Run]:
-        found: list[Run] = []
+        runs: list[Run] = []
         token = None
         while True:
             with explained(self.uri):
@@ -228,21 +228,21 @@ class Tracking:
                     max_results=1000,
                     page_token=token,
                 )
-            found.extend(page)
+            runs.extend(page)
             token = page.token
             if not token:
-                return found
+                return runs
 
     def latest_finished(self, kind: str) -> Run | None:
         """The run of this kind that ended last."""
         with explained(self.uri):
-            found = self.client.search_runs(
+            runs = self.client.search_runs(
                 [self.experiment_id],
                 f"tags.`{KIND}` = '{kind}' and attributes.status = 'FINISHED'",
                 max_results=1,
                 order_by=["attributes.end_time DESC"],
             )
-        return found[0] if found else None
+        return runs[0] if runs else None
 
     def get(self, run_id: str) -> Run:
         try:
@@ -294,18 +294,18 @@ def open_client(tracking_uri: str, create: bool) -> MlflowClient:
 
 
 def _experiment_id(client: MlflowClient, name: str, create: bool) -> str:
-    found = client.get_experiment_by_name(name)
-    if found is None and create:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None and create:
         return str(client.create_experiment(name))
-    if found is None:
-        known = ", ".join(sorted(each.name for each in client.search_experiments()))
+    if experiment is None:
+        known = ", ".join(sorted(experiment.name for experiment in client.search_experiments()))
         where = without_password(client.tracking_uri)
         raise TrackingError(f"experiment={name!r} is not in {where}; known: {known}")
-    if found.lifecycle_stage != "active":
+    if experiment.lifecycle_stage != "active":
         raise TrackingError(
             f"experiment={name!r} was deleted; restore it in MLflow or choose another name"
         )
-    return str(found.experiment_id)
+    return str(experiment.experiment_id)
 
 
 def param_in_use(params: Mapping[str, str], name: str) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from argo_ml.errors import TrackingError
 
-TIMEOUT_S = 5
+REACH_TIMEOUT_S = 5
 _DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
@@ -81,7 +81,7 @@ def _check_server(uri: str) -> None:
     import requests
 
     try:
-        response = requests.get(f"{uri.rstrip('/')}/health", timeout=TIMEOUT_S)
+        response = requests.get(f"{uri.rstrip('/')}/health", timeout=REACH_TIMEOUT_S)
     except requests.RequestException as error:
         raise OSError(
             f"cannot be reached ({type(error).__name__}); start it with `mlflow server`"
@@ -95,7 +95,7 @@ def _check_port(parts: SplitResult, default_port: int) -> None:
         return
     try:
         address = (parts.hostname, parts.port or default_port)
-        socket.create_connection(address, timeout=TIMEOUT_S).close()
+        socket.create_connection(address, timeout=REACH_TIMEOUT_S).close()
     except (OSError, ValueError) as error:
         raise OSError(f"cannot be reached ({error}); start the database") from None
 
@@ -104,7 +104,7 @@ def _check_file(path: Path) -> None:
     """A database that can be read, or a folder in which one can be created."""
     try:
         if path.exists():
-            with contextlib.closing(sqlite3.connect(path, timeout=TIMEOUT_S)) as database:
+            with contextlib.closing(sqlite3.connect(path, timeout=REACH_TIMEOUT_S)) as database:
                 database.execute("SELECT name FROM sqlite_master LIMIT 1")
         else:
             nearest = next(place for place in path.absolute().parents if place.exists())

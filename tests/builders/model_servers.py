@@ -13,7 +13,7 @@ from typing import Any
 
 from argo_ml.config import ExperimentSpec
 from argo_ml.models import LanguageModel, load_model
-from argo_ml.testing.model_server import Settings, serve_to
+from argo_ml.testing.model_server import ServerSettings, serve_to
 from builders import workers
 
 START_S = 120
@@ -51,7 +51,7 @@ def running(folder: Path, log: Path, **settings: Any) -> Iterator[RunningServer]
     """A server of the model in ``folder``; ``settings`` are those of `Settings`."""
     context = workers.context()
     receiver, sender = context.Pipe(duplex=False)
-    given = Settings(str(folder), log=str(log), **settings)
+    given = ServerSettings(str(folder), log=str(log), **settings)
     process = context.Process(target=serve_to, args=(sender, given), daemon=True)
     process.start()
     try:

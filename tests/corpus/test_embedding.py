@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from argo_ml.corpus.embedder_files import find_folder, model_files
+from argo_ml.corpus.embedder_files import embedder_files, find_embedder
 from argo_ml.corpus.embedding import SentenceEmbedder, load_embedder
 from argo_ml.errors import ModelError
 
@@ -45,8 +45,8 @@ def test_identity_depends_on_files_and_not_on_their_place(tmp_path: Path) -> Non
     first = load_embedder("all-minilm-l6-v2", tmp_path, device="cpu")
     folder = tmp_path / "copy"
     folder.mkdir()
-    source = find_folder("all-minilm-l6-v2")
-    for path in model_files(source):
+    source = find_embedder("all-minilm-l6-v2")
+    for path in embedder_files(source):
         target = folder / path.relative_to(source)
         target.parent.mkdir(exist_ok=True)
         target.symlink_to(path)
@@ -60,7 +60,7 @@ def test_copies_of_the_weights_for_other_libraries_do_not_count(tmp_path: Path) 
     for name in ("model.safetensors", "1_Pooling/config.json", "onnx/config.json", "README.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x", encoding="utf-8")
-    found = {path.relative_to(tmp_path).as_posix() for path in model_files(tmp_path)}
+    found = {path.relative_to(tmp_path).as_posix() for path in embedder_files(tmp_path)}
     assert found == {"model.safetensors", "1_Pooling/config.json"}
 
 

@@ -22,7 +22,7 @@ from tokenizers import Tokenizer
 from argo_ml.datasets.answers import normalize
 from argo_ml.datasets.atlas import Atlas, atlas_documents, atlas_tables
 from argo_ml.datasets.atlas.facts import Entity
-from argo_ml.datasets.sampling import digest, split_of
+from argo_ml.datasets.sampling import questions_digest, split_of
 from argo_ml.types import Difficulty, Document, Question
 
 N_FACTS = {Difficulty.EASY: 1, Difficulty.MEDIUM: 2, Difficulty.HARD: 3}
@@ -138,15 +138,15 @@ def test_gold_is_right_and_every_distractor_wrong(
     questions: tuple[Question, ...], meant: Mapping[str, Entity]
 ) -> None:
     for question in questions:
-        entity, asked = meant[question.id], str(question.metadata["asked"])
+        entity, attribute = meant[question.id], str(question.metadata["asked"])
         gold, *distractors = question.choices
         assert question.gold == (0,)
-        assert question.answers == (gold,) == entity.facts[asked]
-        assert not entity.uncertain.get(asked)
+        assert question.answers == (gold,) == entity.facts[attribute]
+        assert not entity.uncertain.get(attribute)
         assert len(distractors) == 3
         for distractor in distractors:
-            assert _holds(entity, asked, distractor) is False, question
-            assert distractor in _values(_kind(question), asked)
+            assert _holds(entity, attribute, distractor) is False, question
+            assert distractor in _values(_kind(question), attribute)
 
 
 def test_choices_cannot_be_taken_for_each_other(questions: tuple[Question, ...]) -> None:
@@ -247,11 +247,12 @@ def test_contradictory_facts_are_uncertain() -> None:
 
 def test_questions_are_the_same_in_every_process(questions: tuple[Question, ...]) -> None:
     code = (
-        "from argo_ml.datasets.atlas import Atlas; from argo_ml.datasets.sampling import digest;"
-        "print(digest(Atlas().load().questions))"
+        "from argo_ml.datasets.atlas import Atlas; "
+        "from argo_ml.datasets.sampling import questions_digest; "
+        "print(questions_digest(Atlas().load().questions))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "7"}
     found = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
-    assert found.stdout.strip() == digest(questions)
+    assert found.stdout.strip() == questions_digest(questions)

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argo_ml.datasets.sampling import digest, in_split, sample, shuffle_choices, split_of
+from argo_ml.datasets.sampling import in_split, questions_digest, sample, shuffle_choices, split_of
 from argo_ml.types import Question
 
 QUESTIONS = [Question(id=f"q{n}", text=f"Question {n}?", answers=("a",)) for n in range(1000)]
@@ -62,7 +62,7 @@ def test_digest_sees_order_choices_and_gold() -> None:
         Question(id="q", text="?", choices=("a", "b"), gold=(1,)),
         Question(id="q", text="??", choices=("a", "b"), gold=(0,)),
     ]
-    digests = {digest([question]), *(digest([other]) for other in others)}
+    digests = {questions_digest([question]), *(questions_digest([other]) for other in others)}
     assert len(digests) == 4
-    assert digest(QUESTIONS) != digest(QUESTIONS[::-1])
-    assert len(digest([])) == 64
+    assert questions_digest(QUESTIONS) != questions_digest(QUESTIONS[::-1])
+    assert len(questions_digest([])) == 64

@@ -61,7 +61,7 @@ class TestDecomposer:
 
 def answered(reader: Reader, question: str, channel: random.Random) -> Requesting[SubAnswer]:
     """The parts of a retrieval, one after the other as an episode runs them."""
-    found = yield from reader.look_up(question)
+    found = yield from reader.search(question)
     return (yield from reader.read(question, reader.delivered(found, channel)))
 
 

@@ -69,7 +69,7 @@ def test_synthesizer_lists_choices_from_one_with_the_instruction_last() -> None:
 
 
 def test_digest_follows_the_wording(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = prompts.digest()
-    assert before == prompts.digest()
+    before = prompts.prompts_digest()
+    assert before == prompts.prompts_digest()
     monkeypatch.setattr(prompts, "READER_SYSTEM", "Other words.")
-    assert prompts.digest() != before
+    assert prompts.prompts_digest() != before

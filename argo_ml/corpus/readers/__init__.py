@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from argo_ml.corpus.readers.base import Reader, Section, UnreadableError
+from argo_ml.corpus.readers.base import ReadSections, Section, UnreadableError
 from argo_ml.corpus.readers.markdown import read_markdown
 from argo_ml.corpus.readers.office import read_marked_up, read_pdf
 from argo_ml.corpus.readers.plain import read_plain
 from argo_ml.corpus.readers.rst import read_rst
 
-READERS: Mapping[str, Reader] = MappingProxyType(
+READERS: Mapping[str, ReadSections] = MappingProxyType(
     {
         ".docx": read_marked_up,
         ".htm": read_marked_up,

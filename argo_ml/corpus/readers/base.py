@@ -19,7 +19,7 @@ class UnreadableError(Exception):
     """Why a file cannot be read, in a few words."""
 
 
-Reader = Callable[[Path], list[Section]]
+ReadSections = Callable[[Path], list[Section]]
 
 
 def read_utf8(path: Path) -> str:

@@ -28,14 +28,14 @@ def distractors(
     table: FactTable, query: Query, answer: Entity, rng: random.Random
 ) -> tuple[str, ...]:
     """Three texts, or fewer where the facts do not give three; in the order drawn."""
-    gold = answer.value(query.asked) or ""
+    gold = answer.value(query.attribute) or ""
     chosen: list[str] = []
-    told = {c.value for c in query.description.constraints} if query.asked == "name" else set()
+    given = {c.value for c in query.description.constraints} if query.attribute == "name" else set()
     for entity in _candidates(table, query, answer, rng):
-        value = entity.value(query.asked)
-        if value is None or value in told or answer.holds(query.asked, value) is not False:
+        value = entity.value(query.attribute)
+        if value is None or value in given or answer.holds(query.attribute, value) is not False:
             continue
-        if all(_differ(query.asked, value, other) for other in (gold, *chosen)):
+        if all(_differ(query.attribute, value, other) for other in (gold, *chosen)):
             chosen.append(value)
         if len(chosen) == N_DISTRACTORS:
             break
@@ -47,7 +47,7 @@ def _candidates(
 ) -> Iterator[Entity]:
     """Entities that fit part of the description, then the answer's family, then all others."""
     constraints = query.description.constraints
-    near = frozenset[str]().union(*(table.fit(c).certain for c in constraints)) - {answer.name}
+    near = frozenset[str]().union(*(table.match(c).certain for c in constraints)) - {answer.name}
     if len(near) < len(table.entities) // 2:
         yield from _shuffled([table.by_name[name] for name in sorted(near)], rng)
     yield from _shuffled(table.families[answer.family], rng)

@@ -82,9 +82,9 @@ def load_countries() -> list[Entity]:
 
 
 def _records() -> dict[str, Mapping[str, Any]]:
-    found = [record for record in _files() if _is_usable(record)]
-    n_entries = Counter(record["ISO"]["alpha2"] for record in found)
-    usable = {record["ISO"]["alpha2"]: record for record in found}
+    records = [record for record in _files() if _is_usable(record)]
+    n_entries = Counter(record["ISO"]["alpha2"] for record in records)
+    usable = {record["ISO"]["alpha2"]: record for record in records}
     return {code: usable[code] for code in sorted(usable) if n_entries[code] == 1}
 
 

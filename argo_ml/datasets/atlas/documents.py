@@ -23,13 +23,13 @@ def _country(table: FactTable, entity: Entity) -> list[str]:
     phrase = entity.phrase
     region = entity.value("region") or entity.family
     codes = [
-        *_each(entity, "calling_code", "the international calling code {}"),
-        *_each(entity, "domain", "the internet domain {}"),
-        *_each(entity, "code", "the three-letter ISO code {}"),
+        *_formatted_values(entity, "calling_code", "the international calling code {}"),
+        *_formatted_values(entity, "domain", "the internet domain {}"),
+        *_formatted_values(entity, "code", "the three-letter ISO code {}"),
     ]
     figures = [
-        *_each(entity, "population", "a population of about {}"),
-        *_each(entity, "area", "an area of about {}"),
+        *_formatted_values(entity, "population", "a population of about {}"),
+        *_formatted_values(entity, "area", "an area of about {}"),
     ]
     return [
         f"{_capitalized(phrase)} is a country in {region_phrase(region)}.",
@@ -64,8 +64,8 @@ def _element(table: FactTable, entity: Entity) -> list[str]:
     )
     place = f"period {period} and group {group}" if group else f"period {period}"
     temperatures = [
-        *_each(entity, "melting_point", "melts at {}"),
-        *_each(entity, "boiling_point", "boils at {}"),
+        *_formatted_values(entity, "melting_point", "melts at {}"),
+        *_formatted_values(entity, "boiling_point", "boils at {}"),
     ]
     return [
         f"{entity.name} is {what} with the symbol {symbol} and the atomic number {number}.",
@@ -92,7 +92,7 @@ def _related(table: FactTable, entity: Entity, words: Mapping[str, str]) -> list
     ]
 
 
-def _each(entity: Entity, attribute: str, words: str) -> list[str]:
+def _formatted_values(entity: Entity, attribute: str, words: str) -> list[str]:
     return [words.format(value) for value in entity.facts.get(attribute, ())]
 
 

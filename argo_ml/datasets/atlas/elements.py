@@ -125,7 +125,7 @@ def _relations(rows: Sequence[sqlite3.Row]) -> dict[str, dict[str, tuple[str, ..
         for row in rows
         if row["group_id"] and row["symbol"] not in _DISPUTED_PLACE
     }
-    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    relations_by_name: dict[str, dict[str, tuple[str, ...]]] = {}
     for index, row in enumerate(rows):
         relations = {"after": tuple(ordered[max(index - 1, 0) : index])}
         relations["before"] = tuple(ordered[index + 1 : index + 2])
@@ -133,5 +133,5 @@ def _relations(rows: Sequence[sqlite3.Row]) -> dict[str, dict[str, tuple[str, ..
             for name, period in (("below", row["period"] - 1), ("above", row["period"] + 1)):
                 neighbour = by_place.get((row["group_id"], period))
                 relations[name] = (neighbour,) if neighbour else ()
-        found[row["name"]] = relations
-    return found
+        relations_by_name[row["name"]] = relations
+    return relations_by_name

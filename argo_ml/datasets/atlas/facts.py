@@ -60,14 +60,14 @@ class Description:
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class ConstraintMatch:
     """Names of the entities that a constraint fits for certain, and of all that it may fit."""
 
     certain: frozenset[str]
     possible: frozenset[str]
 
 
-_NO_FIT = Fit(frozenset(), frozenset())
+_NO_MATCH = ConstraintMatch(frozenset(), frozenset())
 
 
 class FactTable:
@@ -83,13 +83,13 @@ class FactTable:
 
     @cached_property
     def families(self) -> Mapping[str, Sequence[Entity]]:
-        found: dict[str, list[Entity]] = {}
+        families: dict[str, list[Entity]] = {}
         for entity in self.entities:
-            found.setdefault(entity.family, []).append(entity)
-        return found
+            families.setdefault(entity.family, []).append(entity)
+        return families
 
     @cached_property
-    def _index(self) -> Mapping[tuple[str, str], Fit]:
+    def _index(self) -> Mapping[tuple[str, str], ConstraintMatch]:
         certain: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         doubtful: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         for entity in self.entities:
@@ -100,7 +100,7 @@ class FactTable:
                 for value in uncertain:
                     doubtful[attribute, value].add(entity.name)
         return {
-            pair: Fit(
+            pair: ConstraintMatch(
                 frozenset(names - doubtful[pair]),
                 frozenset(names | doubtful[pair] | self._unknown(pair[0])),
             )
@@ -110,21 +110,23 @@ class FactTable:
     def _unknown(self, attribute: str) -> set[str]:
         return {entity.name for entity in self.entities if attribute not in entity.facts}
 
-    def fit(self, constraint: Constraint) -> Fit:
+    def match(self, constraint: Constraint) -> ConstraintMatch:
         """The entities that a constraint singles out; none where a bridge is not unique."""
         value = constraint.value
         if isinstance(value, Description):
             bridge = self.resolve(value)
             if bridge is None:
-                return _NO_FIT
+                return _NO_MATCH
             value = bridge.name
-        return self._index.get((constraint.attribute, value), _NO_FIT)
+        return self._index.get((constraint.attribute, value), _NO_MATCH)
 
     def resolve(self, description: Description) -> Entity | None:
         """The entity that the description certainly fits while it can fit no other."""
-        fits = [self.fit(constraint) for constraint in description.constraints]
-        certain = frozenset.intersection(*(fit.certain for fit in fits))
-        if len(certain) != 1 or certain != frozenset.intersection(*(fit.possible for fit in fits)):
+        matches = [self.match(constraint) for constraint in description.constraints]
+        certain = frozenset.intersection(*(match.certain for match in matches))
+        if len(certain) != 1 or certain != frozenset.intersection(
+            *(match.possible for match in matches)
+        ):
             return None
         [name] = certain
         return self.by_name[name]
@@ -140,8 +142,8 @@ class FactTable:
 
     def is_minimal(self, description: Description) -> bool:
         """Whether every constraint is needed: without it, several entities certainly fit."""
-        fits = [self.fit(constraint).certain for constraint in description.constraints]
-        return len(fits) == 1 or all(
-            len(frozenset.intersection(*fits[:index], *fits[index + 1 :])) > 1
-            for index in range(len(fits))
+        matches = [self.match(constraint).certain for constraint in description.constraints]
+        return len(matches) == 1 or all(
+            len(frozenset.intersection(*matches[:index], *matches[index + 1 :])) > 1
+            for index in range(len(matches))
         )

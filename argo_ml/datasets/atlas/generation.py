@@ -9,7 +9,7 @@ from functools import lru_cache
 from argo_ml.datasets.answers import normalize
 from argo_ml.datasets.atlas.choices import N_DISTRACTORS, distractors
 from argo_ml.datasets.atlas.facts import Description, Entity, EntityKind, FactTable
-from argo_ml.datasets.atlas.templates import TEMPLATES, Query, Template
+from argo_ml.datasets.atlas.templates import TEMPLATES, Query, QueryTemplate
 from argo_ml.datasets.atlas.wording import question_text
 from argo_ml.randomness import derived_rng
 from argo_ml.types import Difficulty, Question
@@ -23,13 +23,13 @@ _CHOICES_SEED = 0
 
 def generate(table: FactTable) -> list[Question]:
     """All questions about one kind of entity, the gold choice first, ordered by id."""
-    found = {
+    questions = {
         question.id: question
         for difficulty, templates in TEMPLATES.items()
         for template in templates
         for question in _of_template(table, difficulty, template)
     }
-    return [found[question_id] for question_id in sorted(found)]
+    return [questions[question_id] for question_id in sorted(questions)]
 
 
 def structure(description: Description) -> list[list[object]]:
@@ -46,7 +46,7 @@ def structure(description: Description) -> list[list[object]]:
 
 
 def _of_template(
-    table: FactTable, difficulty: Difficulty, template: Template
+    table: FactTable, difficulty: Difficulty, template: QueryTemplate
 ) -> Iterator[Question]:
     queries: dict[str, tuple[Query, Entity]] = {}
     for entity in table.entities:
@@ -64,7 +64,9 @@ def _of_template(
 
 
 def _is_sound(table: FactTable, query: Query, entity: Entity) -> bool:
-    return entity.value(query.asked) is not None and _described(table, query.description) is entity
+    return (
+        entity.value(query.attribute) is not None and _described(table, query.description) is entity
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -83,7 +85,7 @@ def _returns(table: FactTable, description: Description, entity: Entity) -> bool
 
 
 def _query_id(table: FactTable, query: Query, difficulty: Difficulty) -> str:
-    content = f"{table.kind.value}/{query.asked}/{_key(query.description)}"
+    content = f"{table.kind.value}/{query.attribute}/{_key(query.description)}"
     digest = hashlib.sha256(content.encode()).hexdigest()[:12]
     return f"atlas-{difficulty.value}-{digest}"
 
@@ -101,8 +103,8 @@ def _question(
     table: FactTable, difficulty: Difficulty, question_id: str, query: Query, answer: Entity
 ) -> Question | None:
     """None where the text gives the answer away or the facts give too few distractors."""
-    gold = answer.value(query.asked)
-    text = question_text(table, query.description, query.asked)
+    gold = answer.value(query.attribute)
+    text = question_text(table, query.description, query.attribute)
     if gold is None or _occurs(gold, text) or _names_answer(query, answer, gold):
         return None
     rng = derived_rng(_CHOICES_SEED, question_id, "distractors")
@@ -113,7 +115,7 @@ def _question(
     metadata: Mapping[str, object] = {
         "kind": table.kind.value,
         "where": structure(query.description),
-        "asked": query.asked,
+        "asked": query.attribute,
     }
     return Question(
         id=question_id,

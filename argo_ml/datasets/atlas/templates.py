@@ -12,10 +12,10 @@ from argo_ml.types import Difficulty
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked (an attribute, or ``name``) of the entity that a description singles out."""
+    """A question for an attribute, or ``name``, of the entity that a description singles out."""
 
     description: Description
-    asked: str
+    attribute: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,14 @@ class Vocabulary:
     """Attributes that identify an entity, that can be asked, and that lead to another entity."""
 
     identifying: tuple[str, ...]
-    asked: tuple[str, ...]
+    askable: tuple[str, ...]
     leading: tuple[str, ...]
 
 
 VOCABULARY: Mapping[EntityKind, Vocabulary] = {
     EntityKind.COUNTRY: Vocabulary(
         identifying=("capital", "calling_code", "domain", "code"),
-        asked=(
+        askable=(
             "capital",
             "currency",
             "calling_code",
@@ -44,7 +44,7 @@ VOCABULARY: Mapping[EntityKind, Vocabulary] = {
     ),
     EntityKind.ELEMENT: Vocabulary(
         identifying=("symbol", "atomic_number"),
-        asked=(
+        askable=(
             "symbol",
             "atomic_number",
             "period",
@@ -59,7 +59,7 @@ VOCABULARY: Mapping[EntityKind, Vocabulary] = {
     ),
 }
 
-Template = Callable[[FactTable, Entity], Iterator[Query]]
+QueryTemplate = Callable[[FactTable, Entity], Iterator[Query]]
 
 
 def _all(*constraints: Constraint) -> Description:
@@ -78,9 +78,9 @@ def _asking(table: FactTable, description: Description) -> Iterator[Query]:
         given |= {"domain", "code"}
     if given & {"after", "before"}:
         given |= {"atomic_number"}
-    for asked in VOCABULARY[table.kind].asked:
-        if asked not in given:
-            yield Query(description, asked)
+    for attribute in VOCABULARY[table.kind].askable:
+        if attribute not in given:
+            yield Query(description, attribute)
 
 
 def _attributes(description: Description) -> set[str]:
@@ -92,7 +92,7 @@ def by_name(table: FactTable, entity: Entity) -> Iterator[Query]:
     return _asking(table, _all(Constraint("name", entity.name)))
 
 
-def name_by_one(table: FactTable, entity: Entity) -> Iterator[Query]:
+def name_by_one_fact(table: FactTable, entity: Entity) -> Iterator[Query]:
     words = VOCABULARY[table.kind]
     for attribute in (*words.identifying, *words.leading, *_shared(table)[:1]):
         for constraint in _known(entity, attribute):
@@ -130,7 +130,7 @@ def by_bridge(table: FactTable, entity: Entity) -> Iterator[Query]:
         yield from _asking(table, _all(bridge))
 
 
-def name_by_bridge_and_one(table: FactTable, entity: Entity) -> Iterator[Query]:
+def name_by_bridge_and_fact(table: FactTable, entity: Entity) -> Iterator[Query]:
     others = [
         constraint
         for attribute in ("borders", *_shared(table))
@@ -179,10 +179,10 @@ def _bridged(table: FactTable, entity: Entity) -> Iterator[Constraint]:
                     yield Constraint(attribute, _all(constraint))
 
 
-TEMPLATES: Mapping[Difficulty, tuple[Template, ...]] = {
-    Difficulty.EASY: (by_name, name_by_one),
+TEMPLATES: Mapping[Difficulty, tuple[QueryTemplate, ...]] = {
+    Difficulty.EASY: (by_name, name_by_one_fact),
     Difficulty.MEDIUM: (by_identifier, by_relation, name_by_two, name_by_bridge),
-    Difficulty.HARD: (by_two, by_bridge, name_by_bridge_and_one, name_by_three),
+    Difficulty.HARD: (by_two, by_bridge, name_by_bridge_and_fact, name_by_three),
 }
 """Difficulty -> shapes. Easy questions take one fact, medium two, hard three: each constraint but a
 name is one, and so is what is asked unless it is the name."""

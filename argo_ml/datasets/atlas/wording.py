@@ -9,7 +9,7 @@ from argo_ml.datasets.atlas.facts import Constraint, Description, EntityKind, Fa
 RELATIONAL = frozenset({"borders", "after", "before", "below", "above"})
 """Attributes whose values are names of entities of the same kind."""
 
-_ASKED = {
+_QUESTIONS = {
     "capital": "What is the capital of {}?",
     "currency": "What is the currency of {}?",
     "calling_code": "What is the international calling code of {}?",
@@ -62,10 +62,10 @@ _PLACES = {"region": "in {}", "period": "in period {}", "group": "and group {}"}
 _NOUNS = {EntityKind.COUNTRY: "country", EntityKind.ELEMENT: "chemical element"}
 
 
-def question_text(table: FactTable, description: Description, asked: str) -> str:
-    if asked == "name":
+def question_text(table: FactTable, description: Description, attribute: str) -> str:
+    if attribute == "name":
         return f"Which {_NOUNS[table.kind]} {_doing(table, description)}?"
-    return _ASKED[asked].format(noun_phrase(table, description))
+    return _QUESTIONS[attribute].format(noun_phrase(table, description))
 
 
 def noun_phrase(table: FactTable, description: Description) -> str:

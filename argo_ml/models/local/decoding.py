@@ -16,7 +16,7 @@ from argo_ml.models.local.growing_cache import (
     SPARE_COLUMNS,
     empty_cache,
     filled_cache,
-    is_plain,
+    keeps_every_token,
     merged_cache,
 )
 from argo_ml.models.local.prefix_cache import PrefixCache
@@ -74,7 +74,7 @@ class Decoder:
     def __init__(self, forward: Forward, prefixes: PrefixCache) -> None:
         self._forward = forward
         self._prefixes = prefixes
-        self._can_merge = is_plain(empty_cache(forward.config))
+        self._can_merge = keeps_every_token(empty_cache(forward.config))
         self.tokens = TokenCounts()
 
     def greedy(
@@ -187,7 +187,7 @@ class Decoder:
                 f"the model's output is not a number in {logits.dtype}".replace("torch.", "")
                 + "; use precision=bfloat16 or float32, or check its weights"
             )
-        if is_plain(output.cache):
+        if keeps_every_token(output.cache):
             for row, (prompt, n) in enumerate(zip(prompts, n_cached, strict=True)):
                 begin = mask.shape[1] - len(fresh[row])
                 kept = prompt.ids[: prompt.n_reusable]

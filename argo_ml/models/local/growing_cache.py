@@ -77,7 +77,7 @@ def empty_cache(config: Any) -> Any:
     return cache
 
 
-def is_plain(cache: Any) -> bool:
+def keeps_every_token(cache: Any) -> bool:
     """Whether every layer keeps the keys and values of every token, in order."""
     return bool(cache.layers) and all(type(layer) is GrowingLayer for layer in cache.layers)
 

@@ -15,7 +15,7 @@ from argo_ml.errors import ModelError
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT_S = 10
+METADATA_TIMEOUT_S = 10
 SMALL_FILES = ("*.json", "*.model", "*.txt", "*.jinja")
 WEIGHTS = ("*.safetensors", "*.bin")
 """Kinds of weight files, the preferred one first; files in sub-folders are other formats."""
@@ -45,7 +45,7 @@ def find(model_id: str, revision: str = "", endpoint: str | None = None) -> HubM
     try:
         with _explained(model_id, revision):
             info = HfApi(endpoint=endpoint).model_info(
-                model_id, revision=revision or None, timeout=TIMEOUT_S
+                model_id, revision=revision or None, timeout=METADATA_TIMEOUT_S
             )
     except (httpx2.RequestError, OfflineModeIsEnabled) as error:
         return _downloaded_before(model_id, revision, str(error) or type(error).__name__)
@@ -92,7 +92,7 @@ def _fetch(model: HubModel, names: tuple[str, ...], endpoint: str | None) -> Pat
                 revision=model.revision or None,
                 allow_patterns=list(names),
                 endpoint=endpoint,
-                etag_timeout=TIMEOUT_S,
+                etag_timeout=METADATA_TIMEOUT_S,
             )
     except (httpx2.RequestError, LocalEntryNotFoundError) as error:
         raise ModelError(

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-BLOCK = 16
+BLOCK_TOKENS = 16
 """Tokens per block: what a beginning that is reused is rounded down to."""
 
 Pair = tuple[torch.Tensor, torch.Tensor]
@@ -47,7 +47,7 @@ class PrefixCache:
 
     def cached_tokens(self, ids: Sequence[int]) -> int:
         """Leading tokens that need not be computed; at least one token always does."""
-        return BLOCK * len(self._find(ids[: len(ids) - 1]))
+        return BLOCK_TOKENS * len(self._find(ids[: len(ids) - 1]))
 
     def read(
         self, rows: Sequence[Sequence[int]], n_cached: Sequence[int], n_spare: int = 0
@@ -65,12 +65,12 @@ class PrefixCache:
             n_layers, _, heads, _, size = part.shape
             room = part.new_empty((n_layers, 2, len(rows), heads, width + n_spare, size))
             for row, row_blocks in enumerate(blocks_by_row):
-                begin = width - BLOCK * len(row_blocks)
+                begin = width - BLOCK_TOKENS * len(row_blocks)
                 # Padding is masked, but it is still multiplied by zero and must be a number.
                 room[:, :, row, :, :begin] = 0
                 for block in row_blocks:
-                    room[:, :, row, :, begin : begin + BLOCK] = block.parts[index]
-                    begin += BLOCK
+                    room[:, :, row, :, begin : begin + BLOCK_TOKENS] = block.parts[index]
+                    begin += BLOCK_TOKENS
             layers += [(room[layer, 0], room[layer, 1]) for layer in range(n_layers)]
         return layers
 
@@ -119,7 +119,7 @@ class PrefixCache:
 
     def _add(self, key: _Key, layers: Sequence[Any], row: int, column: int) -> _Block:
         self._last_number += 1
-        block = _Block(self._last_number, _cut_layers(layers, row, column, column + BLOCK))
+        block = _Block(self._last_number, _cut_layers(layers, row, column, column + BLOCK_TOKENS))
         self._blocks[key] = block
         self.n_bytes += block.n_bytes
         return block
@@ -132,8 +132,8 @@ class PrefixCache:
 
 def _cut_ids(ids: Sequence[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
     """Where each whole block begins, and its tokens."""
-    for begin in range(0, len(ids) - BLOCK + 1, BLOCK):
-        yield begin, tuple(ids[begin : begin + BLOCK])
+    for begin in range(0, len(ids) - BLOCK_TOKENS + 1, BLOCK_TOKENS):
+        yield begin, tuple(ids[begin : begin + BLOCK_TOKENS])
 
 
 def _cut_layers(layers: Sequence[Any], row: int, begin: int, end: int) -> tuple[torch.Tensor, ...]:

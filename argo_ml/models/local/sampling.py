@@ -13,7 +13,7 @@ from argo_ml.randomness import deferred_rng
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class TokenStatistics:
     """What `TokenDetail` tells of a token, but for its text."""
 
     log_probability: float
@@ -21,7 +21,7 @@ class Numbers:
     gap: float
 
 
-def is_plain(request: Generation) -> bool:
+def needs_only_the_most_probable(request: Generation) -> bool:
     """Whether the most probable tokens are all that is asked for."""
     return not request.temperature and not request.details
 
@@ -45,7 +45,7 @@ class Chooser:
             )
             for request in requests
         ]
-        self.numbers: list[list[Numbers]] = [[] for _ in requests]
+        self.statistics: list[list[TokenStatistics]] = [[] for _ in requests]
 
     def __call__(self, rows: Sequence[int], logits: torch.Tensor) -> list[int]:
         """Token ids of ``rows`` from their ``logits`` (rows, vocabulary)."""
@@ -56,11 +56,11 @@ class Chooser:
                 chosen[position] = drawn(logits[position], temperature, self._draws[row].random())
         detailed = [position for position, row in enumerate(rows) if self._requests[row].details]
         if detailed:
-            statistics_of_rows = token_numbers(
+            statistics_of_rows = token_statistics(
                 logits[detailed], [chosen[position] for position in detailed]
             )
             for position, statistics in zip(detailed, statistics_of_rows, strict=True):
-                self.numbers[rows[position]].append(statistics)
+                self.statistics[rows[position]].append(statistics)
         return chosen
 
 
@@ -77,7 +77,7 @@ def drawn(logits: torch.Tensor, temperature: float, uniform: float) -> int:
     return min(index, len(shares) - 1)
 
 
-def token_numbers(logits: torch.Tensor, chosen: Sequence[int]) -> list[Numbers]:
+def token_statistics(logits: torch.Tensor, chosen: Sequence[int]) -> list[TokenStatistics]:
     """Of each row's chosen token, from ``logits`` (rows, vocabulary), computed in float32."""
     log_p = torch.log_softmax(logits.float(), dim=-1)
     ids = torch.tensor(chosen, device=log_p.device)
@@ -85,4 +85,4 @@ def token_numbers(logits: torch.Tensor, chosen: Sequence[int]) -> list[Numbers]:
     entropies = torch.special.entr(log_p.exp()).sum(dim=-1).tolist()
     first, second = log_p.topk(2, dim=-1).values.unbind(dim=-1)
     gaps = (first - second).tolist()
-    return [Numbers(*numbers) for numbers in zip(own, entropies, gaps, strict=True)]
+    return [TokenStatistics(*statistics) for statistics in zip(own, entropies, gaps, strict=True)]

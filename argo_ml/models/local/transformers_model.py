@@ -18,7 +18,7 @@ from argo_ml.models.local import decoding
 from argo_ml.models.local.batching import Batcher, Size, out_of_memory_noticed
 from argo_ml.models.local.forward import Forward
 from argo_ml.models.local.prefix_cache import PrefixCache
-from argo_ml.models.local.sampling import Chooser, Numbers, is_plain
+from argo_ml.models.local.sampling import Chooser, TokenStatistics, needs_only_the_most_probable
 from argo_ml.models.token_details import added_texts, within
 from argo_ml.types import TokenDetail
 
@@ -140,7 +140,7 @@ class TransformersModel:
         chooser = Chooser(requests)
         with out_of_memory_noticed():
             limits = [request.max_new_tokens for request in requests]
-            if all(map(is_plain, requests)):
+            if all(map(needs_only_the_most_probable, requests)):
                 outputs = self._decoder.greedy(prompts, limits, is_finished)
             else:
                 outputs = self._decoder.generate(prompts, limits, is_finished, chooser)
@@ -151,10 +151,10 @@ class TransformersModel:
                 len(prompt.ids),
                 len(new_ids),
                 seconds,
-                tokens=self._details(request, new_ids, numbers) if request.details else (),
+                tokens=self._details(request, new_ids, statistics) if request.details else (),
             )
-            for request, prompt, new_ids, numbers in zip(
-                requests, prompts, outputs, chooser.numbers, strict=True
+            for request, prompt, new_ids, statistics in zip(
+                requests, prompts, outputs, chooser.statistics, strict=True
             )
         ]
 
@@ -166,14 +166,19 @@ class TransformersModel:
         return text
 
     def _details(
-        self, request: Generation, new_ids: list[int], numbers: Sequence[Numbers]
+        self, request: Generation, new_ids: list[int], statistics: Sequence[TokenStatistics]
     ) -> tuple[TokenDetail, ...]:
         """Of the tokens that the completion's text is made of."""
         texts = added_texts([self._text(new_ids[:n]) for n in range(1, len(new_ids) + 1)])
         # Special tokens have no text, neither by themselves nor among others.
         tokens = [
-            TokenDetail(text, found.log_probability, found.entropy, found.gap)
-            for token, text, found in zip(new_ids, texts, numbers, strict=False)
+            TokenDetail(
+                text,
+                of_token.log_probability,
+                of_token.entropy,
+                of_token.gap,
+            )
+            for token, text, of_token in zip(new_ids, texts, statistics, strict=False)
             if text or self._text([token])
         ]
         whole = self._text(new_ids)

@@ -10,7 +10,7 @@ from typing import Any
 from argo_ml.errors import ModelError
 from argo_ml.models.base import Completion, Generation, Scores, Scoring, UnfinishedError
 from argo_ml.models.chat import cut_at_stop
-from argo_ml.models.server.prompting import GREEDY, Prompting, ServerReply
+from argo_ml.models.server.prompting import GREEDY_SETTINGS, Prompting, ServerReply
 from argo_ml.models.server.request_pool import RequestPool, RequestType, ResponseType, share_time
 from argo_ml.models.server.scoring import EchoScoring
 from argo_ml.models.server.wire import RefusedError
@@ -121,7 +121,7 @@ class ServerModel:
 def _drawing(request: Generation) -> Mapping[str, Any]:
     """How the server is to draw tokens."""
     if not request.temperature:
-        return GREEDY
+        return GREEDY_SETTINGS
     # Servers take seeds of different size, and some a negative one for none.
     seed = request.seed % (_LARGEST_SEED + 1)
-    return {**GREEDY, "temperature": request.temperature, "seed": seed}
+    return {**GREEDY_SETTINGS, "temperature": request.temperature, "seed": seed}

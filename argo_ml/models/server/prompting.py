@@ -17,13 +17,13 @@ from argo_ml.models.base import Prompt
 from argo_ml.models.server.details import details_of
 from argo_ml.models.server.fleet import Fleet
 from argo_ml.models.server.wire import (
+    AppliedTemplate,
     ChatCompletions,
     Completions,
     DetailedChatCompletions,
     DetailedCompletions,
     RefusedError,
-    Template,
-    Tokens,
+    TokenizedText,
     TokenUsage,
 )
 from argo_ml.models.token_details import within
@@ -31,8 +31,8 @@ from argo_ml.types import TokenDetail
 
 COMPLETIONS = "/v1/completions"
 CHAT = "/v1/chat/completions"
-GREEDY: Mapping[str, Any] = {"temperature": 0, "top_p": 1, "seed": 0}
-WHOLE: Mapping[str, Any] = {"top_k": -1, "min_p": 0}
+GREEDY_SETTINGS: Mapping[str, Any] = {"temperature": 0, "top_p": 1, "seed": 0}
+WHOLE_DISTRIBUTION: Mapping[str, Any] = {"top_k": -1, "min_p": 0}
 """Set back beside a temperature: vLLM and llama.cpp would draw from the most probable tokens alone,
 by a model's own settings or by their own."""
 _BYTES_PER_TOKEN = 4
@@ -102,7 +102,7 @@ class ByTokens:
         return len(self.plain(text))
 
     def _tokens(self, body: Mapping[str, Any]) -> list[int]:
-        return self.fleet.request("/tokenize", {"model": self.model, **body}, Tokens).tokens
+        return self.fleet.request("/tokenize", {"model": self.model, **body}, TokenizedText).tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +118,18 @@ class ByTemplate:
 
     def render(self, prompt: Prompt) -> str:
         body = {"messages": _messages(prompt, self.has_system_role)}
-        return self.fleet.request("/apply-template", body, Template).prompt + prompt.prefix
+        return self.fleet.request("/apply-template", body, AppliedTemplate).prompt + prompt.prefix
 
     def complete(self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0) -> ServerReply:
         body = {"prompt": self.render(prompt), "repeat_penalty": 1.0, **settings}
         return _completed(self.fleet, self.model, body, n_top)
 
     def count_tokens(self, text: str) -> int:
-        return len(self.fleet.request("/tokenize", {"content": text}, Tokens).tokens) if text else 0
+        return (
+            len(self.fleet.request("/tokenize", {"content": text}, TokenizedText).tokens)
+            if text
+            else 0
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +194,7 @@ def find_prompting(fleet: Fleet, model: str) -> AnyPrompting:
             try:
                 if has_system_role and not _keeps_system_text(prompting):
                     continue
-                prompting.complete(_probe(), {**GREEDY, "max_tokens": 1})
+                prompting.complete(_probe(), {**GREEDY_SETTINGS, "max_tokens": 1})
                 return prompting
             except RefusedError as error:
                 reason = error
@@ -205,7 +209,7 @@ def _keeps_system_text(prompting: AnyPrompting) -> bool:
 
 
 def _completed(fleet: Fleet, model: str, settings: Mapping[str, Any], n_top: int) -> ServerReply:
-    whole = WHOLE if settings.get("temperature") else {}
+    whole = WHOLE_DISTRIBUTION if settings.get("temperature") else {}
     body = {"model": model, **settings, **whole}
     if not n_top:
         plain = fleet.request(COMPLETIONS, body, Completions)

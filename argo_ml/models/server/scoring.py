@@ -10,7 +10,7 @@ from typing import Any
 
 from argo_ml.errors import ModelError
 from argo_ml.models.base import Prompt, Scores, Scoring
-from argo_ml.models.server.prompting import COMPLETIONS, GREEDY, ByTokens
+from argo_ml.models.server.prompting import COMPLETIONS, GREEDY_SETTINGS, ByTokens
 from argo_ml.models.server.wire import Completions, RefusedError, TextChoice
 
 Ids = list[int]
@@ -64,7 +64,7 @@ class EchoScoring:
             "echo": True,
             "logprobs": 1,
             "max_tokens": 1,
-            **GREEDY,
+            **GREEDY_SETTINGS,
         }
         completions = self.prompting.fleet.request(COMPLETIONS, body, Completions).choices
         by_index = {choice.index: choice for choice in completions}

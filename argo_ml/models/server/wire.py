@@ -164,13 +164,13 @@ class Version(BaseModel):
     version: str
 
 
-class Template(BaseModel):
+class AppliedTemplate(BaseModel):
     """Of the llama.cpp server's ``/apply-template``."""
 
     prompt: str
 
 
-class Tokens(BaseModel):
+class TokenizedText(BaseModel):
     """Of ``/tokenize``, as vLLM and the llama.cpp server both have it."""
 
     tokens: list[int]

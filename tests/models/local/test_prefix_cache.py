@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from argo_ml.models.local.prefix_cache import BLOCK, PrefixCache
+from argo_ml.models.local.prefix_cache import BLOCK_TOKENS, PrefixCache
 
 N_LAYERS, HEADS, WIDTH = 3, 2, 4
-BLOCK_BYTES = N_LAYERS * 2 * HEADS * BLOCK * WIDTH * 4
+BLOCK_BYTES = N_LAYERS * 2 * HEADS * BLOCK_TOKENS * WIDTH * 4
 
 
 @dataclass
@@ -40,79 +40,79 @@ def test_nothing_is_known_at_first() -> None:
 
 
 def test_whole_blocks_of_a_beginning_are_known() -> None:
-    ids = list(range(2 * BLOCK + 5))
+    ids = list(range(2 * BLOCK_TOKENS + 5))
     cache = written(ids)
 
-    assert cache.cached_tokens([*ids, 7, 7]) == 2 * BLOCK
+    assert cache.cached_tokens([*ids, 7, 7]) == 2 * BLOCK_TOKENS
     assert cache.n_bytes == 2 * BLOCK_BYTES
 
 
 def test_one_token_is_always_left_to_compute() -> None:
-    ids = list(range(2 * BLOCK))
+    ids = list(range(2 * BLOCK_TOKENS))
 
-    assert written(ids).cached_tokens(ids) == BLOCK
+    assert written(ids).cached_tokens(ids) == BLOCK_TOKENS
 
 
 def test_another_beginning_is_not_taken_for_it() -> None:
-    ids = list(range(2 * BLOCK))
+    ids = list(range(2 * BLOCK_TOKENS))
     other = [99, *ids[1:]]
 
     assert written(ids).cached_tokens([*other, 1]) == 0
 
 
 def test_rows_are_read_as_they_were_written_with_padding_on_the_left() -> None:
-    long, short = list(range(1, 2 * BLOCK + 1)), list(range(1, BLOCK + 1))
+    long, short = list(range(1, 2 * BLOCK_TOKENS + 1)), list(range(1, BLOCK_TOKENS + 1))
     cache = written(long)
 
-    read = cache.read([[*long, 1], [*short, 99]], [2 * BLOCK, BLOCK])
+    read = cache.read([[*long, 1], [*short, 99]], [2 * BLOCK_TOKENS, BLOCK_TOKENS])
 
     assert len(read) == N_LAYERS
-    expected = layers([long, short], 2 * BLOCK)
+    expected = layers([long, short], 2 * BLOCK_TOKENS)
     for (keys, values), layer in zip(read, expected, strict=True):
         assert torch.equal(keys, layer.keys)
         assert torch.equal(values, layer.values)
 
 
 def test_continued_row_is_written_from_its_own_column() -> None:
-    ids = list(range(1, 3 * BLOCK + 1))
-    cache = written(ids[:BLOCK])
+    ids = list(range(1, 3 * BLOCK_TOKENS + 1))
+    cache = written(ids[:BLOCK_TOKENS])
     padded = layers([ids], len(ids) + 4)
 
-    cache.write(ids, BLOCK, padded, 0, 4 + BLOCK)
+    cache.write(ids, BLOCK_TOKENS, padded, 0, 4 + BLOCK_TOKENS)
 
-    [(keys, _), *_] = cache.read([[*ids, 1]], [3 * BLOCK])
-    assert torch.equal(keys, layers([ids], 3 * BLOCK)[0].keys)
+    [(keys, _), *_] = cache.read([[*ids, 1]], [3 * BLOCK_TOKENS])
+    assert torch.equal(keys, layers([ids], 3 * BLOCK_TOKENS)[0].keys)
 
 
 def test_what_was_not_asked_for_longest_goes_first() -> None:
-    first, second, third = ([start] * BLOCK for start in (1, 2, 3))
+    first, second, third = ([start] * BLOCK_TOKENS for start in (1, 2, 3))
     cache = written(first, limit_bytes=2 * BLOCK_BYTES)
     for ids in (second, first, third):
-        cache.write(ids, 0, layers([ids], BLOCK), 0, 0)
+        cache.write(ids, 0, layers([ids], BLOCK_TOKENS), 0, 0)
 
     known = [cache.cached_tokens([*ids, 0]) for ids in (first, second, third)]
-    assert known == [BLOCK, 0, BLOCK]
+    assert known == [BLOCK_TOKENS, 0, BLOCK_TOKENS]
 
 
 def test_beginnings_outlive_what_hangs_on_them() -> None:
-    ids = list(range(4 * BLOCK))
+    ids = list(range(4 * BLOCK_TOKENS))
     cache = written(ids, limit_bytes=2 * BLOCK_BYTES)
 
-    assert cache.cached_tokens([*ids, 1]) == 2 * BLOCK
+    assert cache.cached_tokens([*ids, 1]) == 2 * BLOCK_TOKENS
 
 
 def test_block_dropped_between_reading_and_writing_is_left_out() -> None:
-    ids = list(range(2 * BLOCK))
-    cache = written(ids[:BLOCK])
+    ids = list(range(2 * BLOCK_TOKENS))
+    cache = written(ids[:BLOCK_TOKENS])
     cache.clear()
 
-    cache.write(ids, BLOCK, layers([ids], 2 * BLOCK), 0, BLOCK)
+    cache.write(ids, BLOCK_TOKENS, layers([ids], 2 * BLOCK_TOKENS), 0, BLOCK_TOKENS)
 
     assert cache.n_bytes == 0
 
 
 @pytest.mark.parametrize("limit_bytes", [0, BLOCK_BYTES - 1])
 def test_cache_without_room_keeps_nothing(limit_bytes: int) -> None:
-    cache = written(list(range(3 * BLOCK)), limit_bytes)
+    cache = written(list(range(3 * BLOCK_TOKENS)), limit_bytes)
 
-    assert (cache.n_bytes, cache.cached_tokens(list(range(3 * BLOCK)))) == (0, 0)
+    assert (cache.n_bytes, cache.cached_tokens(list(range(3 * BLOCK_TOKENS)))) == (0, 0)

@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argo_ml.models.base import Generation, Prompt
-from argo_ml.models.local.sampling import Chooser, drawn, is_plain, token_numbers
+from argo_ml.models.local.sampling import (
+    Chooser,
+    drawn,
+    needs_only_the_most_probable,
+    token_statistics,
+)
 
 LOGITS = torch.tensor([0.5, 0.3, 0.2]).log()
 
@@ -46,7 +51,7 @@ def test_every_draw_is_a_token(uniform: float, temperature: float) -> None:
 
 
 def test_numbers_of_tokens() -> None:
-    [first, second] = token_numbers(torch.stack([LOGITS, LOGITS.flip(0)]), [0, 0])
+    [first, second] = token_statistics(torch.stack([LOGITS, LOGITS.flip(0)]), [0, 0])
     assert first.log_probability == pytest.approx(-0.6931, abs=1e-4)
     assert second.log_probability == pytest.approx(-1.6094, abs=1e-4)
     assert first.entropy == second.entropy == pytest.approx(1.0297, abs=1e-4)
@@ -55,7 +60,7 @@ def test_numbers_of_tokens() -> None:
 
 def test_tokens_without_probability_add_nothing_to_the_entropy() -> None:
     logits = torch.tensor([[0.0, 0.0, -torch.inf]])
-    [found] = token_numbers(logits, [1])
+    [found] = token_statistics(logits, [1])
     assert found.entropy == pytest.approx(0.6931, abs=1e-4)
     assert found.gap == 0
 
@@ -81,6 +86,6 @@ def test_batches_may_mix() -> None:
     chooser = Chooser(requests)
     found = chooser([0, 1, 3], LOGITS.expand(3, -1))
     assert found[:2] == [0, 0]
-    assert [len(numbers) for numbers in chooser.numbers] == [0, 1, 0, 1]
-    assert [is_plain(each) for each in requests] == [True, False, False, False]
-    assert chooser.numbers[3][0].log_probability == pytest.approx(float(LOGITS[found[2]]))
+    assert [len(statistics) for statistics in chooser.statistics] == [0, 1, 0, 1]
+    assert [needs_only_the_most_probable(each) for each in requests] == [True, False, False, False]
+    assert chooser.statistics[3][0].log_probability == pytest.approx(float(LOGITS[found[2]]))
