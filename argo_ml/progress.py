@@ -1,18 +1,18 @@
-"""Who is told how far something long is."""
+"""How far something long is, and who receives it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 OnProgress = Callable[[str, int, int], None]
-"""Told what is counted (such as `EPISODES`), how many are finished, and of how many."""
+"""Receives what is counted (such as `EPISODES`), how many are finished, and of how many."""
 
 EPISODES = "episodes"
 PASSAGES = "passages"
 TRIALS = "trials"
 MODEL_SECONDS = "model seconds"
-"""Of the model's foretold time; not shown, but a better measure of what is left than episodes,
-which end together."""
+"""Seconds of the model's estimated time that have passed: not shown, but a better measure of what
+is left than episodes, which end together."""
 
 
 def ignore_progress(*counts: object) -> None:
@@ -20,7 +20,7 @@ def ignore_progress(*counts: object) -> None:
 
 
 def duration(seconds: float) -> str:
-    """Such as ``41 s``, ``5 min 06 s`` or ``2 h 10 min``; days from 48 hours on."""
+    """``seconds`` as ``41 s``, ``5 min 06 s`` or ``2 h 10 min``; in days from 48 hours on."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours >= 48:

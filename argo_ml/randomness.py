@@ -18,7 +18,7 @@ def derived_rng(seed: int, *key: object) -> random.Random:
 
 
 def deferred_rng(seed: int, *key: object) -> random.Random:
-    """The same generator, made when something is first drawn: most policies draw nothing."""
+    """`derived_rng`, made when something is first drawn: most policies draw nothing."""
     return cast(random.Random, _Deferred((seed, *key)))
 
 

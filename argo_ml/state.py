@@ -71,7 +71,7 @@ class Observations:
 
     @property
     def answer(self) -> AnswerNow | None:
-        """The present one."""
+        """The answer that the episode would give now; None where it was not looked at."""
         return self.answers[-1] if self.answers else None
 
 

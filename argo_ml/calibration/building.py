@@ -58,7 +58,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """One question's visits by actions, that before any step among them, and its outcomes."""
+    """A question's visits by the actions that led there, from none on, and outcomes by plan."""
 
     question: Question
     visits: Mapping[tuple[str, ...], Visit]
@@ -68,7 +68,7 @@ class Explored:
 def build_calibration(
     explored: Sequence[Explored], spec: Mapping[str, Any], digests: Mapping[str, str], horizon: int
 ) -> Calibration:
-    """Fit everything that is fitted.
+    """Fit p-hat, its projections and the gains to explored questions.
 
     Raises `DataError` for fewer questions than `FEWEST_QUESTIONS`; fewer than `FEW_QUESTIONS`
     are warned of.

@@ -17,7 +17,7 @@ N_EXPLORATION_FOLDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One step that a calibration has seen, each once however often it was explored."""
+    """A step that a calibration has seen, listed once however often it was explored."""
 
     before: Node
     action: Action
@@ -40,7 +40,7 @@ class Exploration:
 
     @cached_property
     def places(self) -> dict[tuple[int, tuple[str, ...]], Node]:
-        """By question and by the actions that led there."""
+        """The nodes by question and by the actions that led there."""
         return {(node.question, node.actions): node for node in self.nodes}
 
     @cached_property
@@ -52,11 +52,11 @@ class Exploration:
         )
 
     def after(self, node: Node, action: Action) -> Node | None:
-        """Where ``action`` leads; None where nobody has been."""
+        """The node that ``action`` leads to; None where nobody has been."""
         return self.places.get((node.question, (*node.actions, action.value)))
 
     def within(self, horizon: int) -> Exploration:
-        """What at most ``horizon`` steps lead to."""
+        """The nodes that at most ``horizon`` steps lead to."""
         return self.once(_within, horizon)
 
     @cached_property
@@ -81,7 +81,7 @@ class Exploration:
         *given: Given.args,
         **named: Given.kwargs,
     ) -> Made:
-        """``make(self, ...)``, made the first time that it is asked for.
+        """The result of ``make(self, ...)``, computed the first time that it is asked for.
 
         ``make`` is a function of a module, and what it returns is not to be changed.
         """
@@ -92,7 +92,7 @@ class Exploration:
         return made
 
     def __reduce__(self) -> tuple[type[Exploration], tuple[tuple[Node, ...]]]:
-        """Without what can be made again."""
+        """Pickle the nodes alone: everything else can be made again."""
         return Exploration, (self.nodes,)
 
 

@@ -139,5 +139,5 @@ FEATURES: Mapping[str, Callable[[State], float]] = {
 
 
 def features(state: State) -> tuple[float, ...]:
-    """In the order of `FEATURES`. Raises ValueError where the answer was not looked at."""
+    """Features of a state, ordered as `FEATURES`. Raises ValueError without a present answer."""
     return tuple(compute(state) for compute in FEATURES.values())

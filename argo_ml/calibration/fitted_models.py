@@ -15,7 +15,7 @@ MappedBy = Literal["platt", "isotonic", "constant"]
 
 
 class LinearModel(BaseModel):
-    """intercept + weights . ((features - means) / scales)."""
+    """A linear function of features: intercept + weights . ((features - means) / scales)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,18 +32,18 @@ class LinearModel(BaseModel):
         weights: Iterable[float],
         intercept: float,
     ) -> LinearModel:
-        """From the arrays of what was fitted."""
+        """The model of fitted arrays, such as those of NumPy."""
         means, scales, weights = (tuple(map(float, values)) for values in (means, scales, weights))
         return cls(means=means, scales=scales, weights=weights, intercept=float(intercept))
 
     @classmethod
     def constant(cls, value: float, n_features: int) -> LinearModel:
-        """``value``, whatever the features."""
+        """The model that gives ``value`` whatever the features."""
         zeros, ones = (0.0,) * n_features, (1.0,) * n_features
         return cls(means=zeros, scales=ones, weights=zeros, intercept=value)
 
     def padded(self, n_features: int) -> LinearModel:
-        """Of so many features, of which those beyond its own weigh nothing."""
+        """The model of ``n_features`` features, of which those beyond its own weigh nothing."""
         n_more = n_features - len(self.weights)
         return LinearModel(
             means=(*self.means, *(0.0,) * n_more),
@@ -71,7 +71,9 @@ class LinearModel(BaseModel):
 
 
 class ProbabilityModel(BaseModel):
-    """``points`` are (score, probability) pairs of the isotonic map, ``platt`` Platt's (a, b).
+    """The calibrated probability that an answer is right, as a function of features.
+
+    ``points`` are (score, probability) pairs of the isotonic map, ``platt`` Platt's (a, b).
 
     ``brier`` is the out-of-fold Brier score of each way that was tried, ``constant`` (the mean of
     the labels, whatever the features) among them.
@@ -98,7 +100,7 @@ class ProbabilityModel(BaseModel):
 
 
 def interpolated(points: Sequence[tuple[float, float]], at: float) -> float:
-    """Between ``points`` (x, y), and beyond them as at the nearest."""
+    """The value at ``at``: linear between ``points`` (x, y), beyond them that of the nearest."""
     after = bisect_right(points, at, key=itemgetter(0))
     if after == 0:
         return points[0][1]

@@ -77,7 +77,7 @@ def fit_probability(
 
 
 def fit_logistic(features: Floats, labels: Floats, groups: Sequence[str]) -> LinearModel:
-    """With an L2 penalty chosen by the log-loss on groups left out, so that noise weighs little."""
+    """Fit with the L2 penalty of the lowest log-loss on groups left out: noise weighs little."""
     scaler = StandardScaler().fit(features)
     scaled = scaler.transform(features)
     regression = _penalised(scaled, labels, groups)
@@ -88,8 +88,9 @@ def fit_logistic(features: Floats, labels: Floats, groups: Sequence[str]) -> Lin
 def fit_ridge(
     rows: Sequence[Sequence[float]], targets: Sequence[float], n_optional: int = 0
 ) -> LinearModel:
-    """With the penalty of the smallest leave-one-out error, which ridge regression has in closed
-    form (Golub, Heath and Wahba 1979); so is whether the last ``n_optional`` features are used."""
+    """Fit with the penalty of the smallest leave-one-out error, which ridge regression has in
+    closed form (Golub, Heath and Wahba 1979); it also decides whether the last ``n_optional``
+    features are used."""
     features, target_values = np.asarray(rows, dtype=float), np.asarray(targets, dtype=float)
     n_features = features.shape[1]
     # Of equal scores the first: with fewer features.
@@ -147,7 +148,7 @@ def _cross_fitted(
     fit: Callable[[Any], Callable[[Floats], Floats]],
     inputs: Floats,
 ) -> Floats:
-    """For each fold what the function fitted on the others gives for it."""
+    """Values of each fold by the function that was fitted on the other folds."""
     values = np.empty(len(inputs))
     for train, held_out in folds:
         values[held_out] = fit(train)(inputs[held_out])

@@ -45,7 +45,7 @@ class UsableGains:
 
 
 def usable_gains(calibration: Calibration, u_max: float) -> UsableGains:
-    """The same as parameters of the process, which takes no gain that is not above 0.
+    """The measured gains as parameters of the process, which takes none that is not above 0.
 
     A gain that was measured at or below the grid's smallest counts as that: the action is then
     worth nothing but for its price.

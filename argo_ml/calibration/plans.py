@@ -11,7 +11,7 @@ MULTI = "multi"
 
 
 def sized(top_k: int) -> str:
-    """One retrieval of so many passages."""
+    """The name of the plan of one retrieval of ``top_k`` passages."""
     return f"{ONCE}_{top_k}"
 
 

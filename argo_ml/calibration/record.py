@@ -59,7 +59,7 @@ class CalibrationQuestion(Part):
     outcomes: Mapping[str, bool]
 
     def state(self) -> State:
-        """As a policy meets the question, with everything looked at."""
+        """The state in which a policy meets the question, with everything looked at."""
         answer = self.answer
         final = Answer(answer.text, answer.choice, answer.parsed, answer.scores)
         now = AnswerNow(final, answer.probabilities, _tokens(answer.tokens))
@@ -94,7 +94,7 @@ class Projection(Part):
     components: tuple[tuple[float, ...], ...] = ()
 
     def project(self, vector: Sequence[float]) -> tuple[float, ...]:
-        """Nothing where no vectors were known when it was fitted."""
+        """The vector's projections; empty where no vectors were known when it was fitted."""
         if not self.components:
             return ()
         return self.arrays.project(vector)
@@ -114,7 +114,9 @@ class GainEstimate(Part):
 
 
 class Calibration(Part):
-    """``horizon`` is the number of steps explored, ``gains`` are delta_r, delta_p (in p-hat) and
+    """What exploring one split taught, and the models fitted on it.
+
+    ``horizon`` is the number of steps explored, ``gains`` are delta_r, delta_p (in p-hat) and
     p_s as measured. ``spec`` and ``digests`` say what it is valid for."""
 
     schema_version: int = 1
@@ -130,12 +132,12 @@ class Calibration(Part):
 
     @cached_property
     def digest(self) -> str:
-        """Of everything in it: two calibrations of one digest give the same policies."""
+        """Digest of everything in it: two calibrations of one digest give the same policies."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
     @cached_property
     def exploration(self) -> Exploration:
-        """Its nodes, and what the policies of all prices make of them."""
+        """The explored nodes, and what the policies of all prices make of them."""
         return Exploration(self.nodes)
 
     def inputs(self, state: State) -> tuple[float, ...]:
@@ -143,7 +145,7 @@ class Calibration(Part):
         return (*features(state), *self.projection.project(state.observations.vector))
 
     def confidence(self, state: State) -> float:
-        """p-hat of such a state."""
+        """p-hat of a state whose answer was looked at."""
         return self.probability.probability(self.inputs(state))
 
     @property

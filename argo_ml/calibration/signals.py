@@ -12,7 +12,7 @@ from argo_ml.types import TokenDetail
 
 
 def largest_probability(answer: AnswerNow) -> float:
-    """Of the choice taken; of a text, the geometric mean of its tokens' probabilities."""
+    """Probability of the choice taken; of a text, the geometric mean over its tokens."""
     if answer.probabilities:
         return max(answer.probabilities)
     return (
@@ -32,7 +32,7 @@ def margin(answer: AnswerNow) -> float:
 
 
 def entropy(answer: AnswerNow) -> float:
-    """In nats: of the distribution over choices; of a text, the mean over its tokens."""
+    """Entropy (nats) of the distribution over choices; of a text, the mean over its tokens."""
     if answer.probabilities:
         return -sum(p * math.log(p) for p in answer.probabilities if p > 0)
     return mean_token_entropy(answer.tokens)
@@ -49,7 +49,7 @@ def mean_closeness(tokens: Sequence[TokenDetail]) -> float:
 
 
 def least_probability(tokens: Sequence[TokenDetail]) -> float:
-    """Of the least probable token; 0 without any."""
+    """Probability of the least probable token; 0 without any."""
     return min((math.exp(token.log_probability) for token in tokens), default=0.0)
 
 

@@ -20,4 +20,4 @@ class Retriever(Protocol):
     def retrieve(self, queries: Sequence[str], top_k: int) -> list[tuple[Evidence, ...]]: ...
 
     def embed(self, queries: Sequence[str]) -> Vectors:
-        """The vectors that the queries are looked up by."""
+        """Vectors (queries, dimensions) that the queries are searched by."""

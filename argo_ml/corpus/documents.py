@@ -36,7 +36,7 @@ class RejectedFile:
 
 @dataclass(frozen=True, slots=True)
 class DocumentSet:
-    """``n_ignored`` counts files of kinds that are not read, and `NOTICES`."""
+    """Documents that were read; ``n_ignored`` counts files of kinds that are not, and `NOTICES`."""
 
     documents: tuple[Document, ...]
     rejected: tuple[RejectedFile, ...] = ()
@@ -125,7 +125,7 @@ def _file_documents(file: Path, name: str) -> list[Document]:
 
 
 def _clean(text: str) -> str:
-    """Without ruled lines and runs of blank lines; empty if there is no word in it."""
+    """The text without ruled lines and runs of blank lines; empty if there is no word in it."""
     text = _BLANK_LINES.sub("\n\n", _RULE_LINE.sub("", text)).strip()
     return text if _WORD.search(text) else ""
 

@@ -20,7 +20,7 @@ from argo_ml.types import Passage
 logger = logging.getLogger(__name__)
 
 OnEmbedded = Callable[[int, int], None]
-"""Told how many passages are embedded, and of how many."""
+"""Receives how many passages are embedded, and of how many."""
 
 HNSW: dict[str, Any] = {
     "space": "cosine",

@@ -51,7 +51,7 @@ class Corpus:
 def open_corpus(spec: CorpusSpec, on_progress: OnEmbedded = ignore_progress) -> Corpus:
     """Find the index of the spec's documents, or build it.
 
-    ``on_progress`` is told how many passages are embedded, and of how many. Raises `DataError`,
+    ``on_progress`` receives how many passages are embedded, and of how many. Raises `DataError`,
     `ConfigError`, `ModelError` and `CorpusIndexError`.
     """
     source, document_set = _load_documents(spec)

@@ -32,7 +32,7 @@ def embedded_text(title: str, text: str) -> str:
 def split(
     documents: Sequence[Document], settings: SplitSettings, embedder: Embedder
 ) -> list[Passage]:
-    """Passages in order.
+    """Passages of the documents, in order.
 
     A document that fits keeps its id; of others the passages are ``id#1``, ``id#2`` and so on. A
     passage is embedded with its title, so a long title leaves less room for text. Raises

@@ -18,7 +18,7 @@ _CLOSED_ANSWERS = frozenset({"yes", "no", "noanswer"})
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """``exact_match``, ``token_f1`` and ``contains`` are in [0, 1], the best over gold answers."""
+    """How an answer compares with the gold ones; each measure in [0, 1] is the best over them."""
 
     correct: bool
     exact_match: float

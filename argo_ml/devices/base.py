@@ -42,7 +42,7 @@ class DeviceReading:
 
 @dataclass(frozen=True, slots=True)
 class ProcessReading:
-    """This process: seconds of all cores that it has used so far, and its resident memory."""
+    """What this process has used: seconds of all cores until now, and its resident memory."""
 
     cpu_s: float
     memory_mb: float
@@ -50,7 +50,7 @@ class ProcessReading:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """``at_s`` is on a clock that only moves forward."""
+    """This process and the GPUs in use at a moment ``at_s`` of a clock that only moves forward."""
 
     at_s: float
     process: ProcessReading

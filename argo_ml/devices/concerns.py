@@ -10,7 +10,7 @@ LOWEST_UTILIZATION = 80
 HIGHEST_TEMPERATURE_C = 83
 """Where the GeForce cards of the original study begin to lower their clocks."""
 FEWEST_READINGS = 10
-"""Fewer make no mean."""
+"""A mean of fewer readings says nothing."""
 _SHOWN_SHARE = 0.01
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 GB = 10**9
 NEEDED_GB = {"small": 2, "medium": 10, "full": 10}
-"""By mode, for models, indexes, the call cache and what tracking stores."""
+"""Mode -> GB for models, indexes, the call cache and what tracking stores."""
 
 
 def nearest_place(path: Path) -> Path:
-    """``path`` or the nearest place above it that is there already."""
+    """The nearest place that exists: ``path`` or a folder above it."""
     return next(place for place in (path, *path.parents) if place.exists())
 
 

@@ -10,7 +10,7 @@ from argo_ml.devices.base import MB, DeviceReading, DriverError, Gpu, Holder
 
 
 class NvmlDriver:
-    """``nvml`` is the module `pynvml`, initialised, or what stands in for it."""
+    """Reads GPUs through ``nvml``: the module `pynvml`, initialised, or what stands in for it."""
 
     def __init__(self, nvml: Any) -> None:
         self._nvml = nvml
@@ -66,7 +66,7 @@ class NvmlDriver:
         return self._query(self._nvml.nvmlDeviceGetHandleByIndex, index)
 
     def _query(self, function: Callable[..., Any], *arguments: object) -> Any:
-        """What the driver says; None for what a device does not tell, or not to this user."""
+        """The driver's answer; None for what a device does not report, or not to this user."""
         try:
             return function(*arguments)
         except self._left_out:

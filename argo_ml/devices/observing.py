@@ -27,13 +27,13 @@ from argo_ml.errors import ModelError
 logger = logging.getLogger(__name__)
 
 Seconds = Callable[[], Mapping[str, float]]
-"""Tells the seconds by stage."""
+"""Gives the seconds of every stage until now."""
 
 
 class Observation:
     """What was read so far; ``indices`` are the driver's, by PyTorch's numbers of the GPUs.
 
-    ``seconds`` tells what every stage has taken until it is called.
+    ``seconds`` gives what every stage has taken until it is called.
     """
 
     def __init__(self, recorder: Recorder, indices: Mapping[int, int], seconds: Seconds) -> None:

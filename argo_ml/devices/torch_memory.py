@@ -15,7 +15,10 @@ def n_visible() -> int:
 
 
 def uuids() -> tuple[str, ...]:
-    """Empty where nothing here has used CUDA yet: asking would claim memory on a GPU."""
+    """UUIDs of the visible GPUs by PyTorch's numbers.
+
+    Empty where nothing here has used CUDA yet: asking would claim memory on a GPU.
+    """
     cuda = _cuda_in_use()
     if cuda is None:
         return ()
@@ -31,7 +34,7 @@ def reset_peaks(gpus: Iterable[int]) -> None:
 
 
 def peaks_mb(gpus: Iterable[int]) -> Mapping[int, float]:
-    """Most memory of tensors at once; nothing where this process does not use CUDA."""
+    """Most MB of tensors at once by GPU; empty where this process does not use CUDA."""
     cuda = _cuda_in_use()
     return {} if cuda is None else {gpu: cuda.max_memory_allocated(gpu) / MB for gpu in gpus}
 

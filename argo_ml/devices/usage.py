@@ -11,7 +11,7 @@ from argo_ml.devices.base import DeviceReading, Reading
 
 @dataclass(frozen=True, slots=True)
 class DeviceUsage:
-    """One GPU over a time; what it never told is None. Percent, °C, W."""
+    """What one GPU used over a time in MB, percent, °C and W; None for what it never reported."""
 
     index: int
     n_readings: int
@@ -35,7 +35,7 @@ class DeviceUsage:
 
 @dataclass(frozen=True, slots=True)
 class ProcessUsage:
-    """This process over a time; utilisation is in percent of all cores."""
+    """What this process used over a time; utilisation is in percent of all cores."""
 
     utilization_mean: float | None = None
     memory_peak_mb: float | None = None
@@ -52,14 +52,14 @@ class ProcessUsage:
 
 @dataclass(frozen=True, slots=True)
 class ResourceUsage:
-    """``devices`` are the GPUs that were used and told anything."""
+    """What an experiment used over a time; ``devices`` are the GPUs that reported anything."""
 
     process: ProcessUsage = ProcessUsage()
     devices: tuple[DeviceUsage, ...] = ()
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Those of the GPUs; without any, those of the process take their place."""
+        """Metrics of the GPUs; without any, those of the process take their place."""
         if not self.devices:
             return self.process.metrics
         return {name: value for device in self.devices for name, value in device.metrics.items()}

@@ -16,7 +16,10 @@ class Status(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """``fix`` is what to do, empty where nothing is to be done or ``detail`` says it."""
+    """The result of one check.
+
+    ``fix`` is what to do, empty where nothing is to be done or ``detail`` says it.
+    """
 
     name: str
     status: Status

@@ -65,7 +65,9 @@ class Scoring:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """``paid`` says whether the run that is billed executed the call (False: a cache served it).
+    """The text that continues a prompt, and what it took.
+
+    ``paid`` says whether the run that is billed executed the call (False: a cache served it).
 
     ``tokens`` are empty unless the request asked for details. They are those that ``text`` is made
     of: stop strings, the end of the turn and white space before any content have none.
@@ -139,11 +141,14 @@ class CountsTokens(Protocol):
 
     @property
     def tokens(self) -> TokenCounts:
-        """All until now."""
+        """All tokens until now."""
 
 
 class UnfinishedError(ModelError):
-    """Some requests of a list failed; ``finished`` has the responses to others, by their index."""
+    """Raised where some requests of a list failed.
+
+    ``finished`` has the responses to others, by their index in the list.
+    """
 
     def __init__(self, message: str, finished: Mapping[int, Any]) -> None:
         super().__init__(message)

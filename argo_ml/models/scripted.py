@@ -25,7 +25,7 @@ PREFERRED, OTHER = -0.1, -2.0
 """Log-likelihood per word of the choice that a rule prefers, and of the others."""
 
 TOKEN_PROBABILITY = 0.9
-"""Of a word of a completion, where a table gives none."""
+"""Probability of a word of a completion, where a table gives none."""
 
 
 class Rule(BaseModel):
@@ -168,7 +168,7 @@ class ScriptedModel:
         return None, self._default_completion(request)
 
     def _details(self, rule: Rule | None, prompt: str, text: str) -> tuple[TokenDetail, ...]:
-        """Of each word of ``text``, the space after it included."""
+        """Details of each word of ``text``, the space after it included."""
         return tuple(
             _token_detail(word, self._token_probability(rule, prompt, word.strip(), place))
             for place, word in enumerate(re.findall(r"\S+\s*", text))
@@ -250,7 +250,7 @@ def _preference(rule: Rule | None, n_choices: int) -> tuple[float, float]:
 
 
 def _token_detail(text: str, probability: float) -> TokenDetail:
-    """Of a token that comes with ``probability``, and another one with the rest."""
+    """Details of a token that comes with ``probability``, and another one with the rest."""
     own, other = (math.log(p) if p > 0 else -math.inf for p in (probability, 1 - probability))
     entropy = -sum(p * math.log(p) for p in (probability, 1 - probability) if p > 0)
     return TokenDetail(text, own, abs(entropy), abs(own - other))

@@ -19,7 +19,7 @@ from argo_ml.types import Answer, Component, Evidence, Passage, Question, Step, 
 
 @dataclass(frozen=True, slots=True)
 class SubQuestion:
-    """``fallback``: the model's was empty or repeated, so the question itself is asked."""
+    """The next sub-question; with ``fallback`` the question itself: the model's was unusable."""
 
     text: str
     fallback: bool
@@ -36,7 +36,7 @@ class SubAnswer:
 
 @dataclass(frozen=True, slots=True)
 class FinalAnswer:
-    """``tokens`` are those of an answer that was written, where they were asked for."""
+    """The final answer and its calls; ``tokens`` are those of a written one where asked for."""
 
     answer: Answer
     usage: Usage
@@ -77,7 +77,7 @@ class Reader:
     max_new_tokens: int
 
     def search(self, query: str, top_k: int | None = None) -> Requesting[tuple[Evidence, ...]]:
-        """``top_k`` passages, or as many as the reader's own number."""
+        """Search for ``top_k`` passages, or for as many as the reader's own number."""
         return (yield from retrieved(Retrieval(query, top_k or self.top_k)))
 
     def delivered(self, hits: tuple[Evidence, ...], channel: random.Random) -> tuple[Evidence, ...]:
@@ -134,7 +134,7 @@ class Synthesizer:
     def answer(
         self, question: Question, steps: tuple[Step, ...], details: bool = False
     ) -> Requesting[FinalAnswer]:
-        """``details``: with the tokens of an answer that is written."""
+        """Answer from the history; with ``details`` a written answer has its tokens."""
         passages = self.select_passages(steps)
         if self.scores(question):
             return (yield from self._score_choices(question, steps, passages))

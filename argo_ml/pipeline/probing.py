@@ -25,12 +25,12 @@ DRAFT_TOKENS = 20
 N_SAMPLES = 3
 """Sampled drafts: TARG's N."""
 SAMPLE_TEMPERATURE = 0.7
-"""Of the sampled drafts."""
+"""Temperature of the sampled drafts."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What was seen, and the calls that it took, those of the answer apart.
+    """What was observed, and the calls that it took, those of the answer apart.
 
     The answer is the final one if the episode stops now, and a probe if it goes on.
     """

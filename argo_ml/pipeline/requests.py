@@ -27,7 +27,7 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """Of unit length."""
+    """The vector of a text, of unit length."""
 
     values: tuple[float, ...]
 

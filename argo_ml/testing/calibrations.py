@@ -44,7 +44,7 @@ class World:
     depth: int = 2
     """Steps explored."""
     n_dimensions: int = 8
-    """Of a question's vector."""
+    """Dimensions of a question's vector."""
     seed: int = 0
 
     @cached_property
@@ -53,7 +53,7 @@ class World:
 
     @cached_property
     def calibration(self) -> Calibration:
-        """As `argo_ml calibrate` makes it, every sequence of actions explored."""
+        """The calibration that exploring every sequence of actions makes."""
         explored = [self._explored(question) for question in self.questions]
         return build_calibration(explored, {"made_up": True}, {}, self.depth)
 
@@ -176,7 +176,7 @@ CHOICE_WORLD, OPEN_WORLD = World(has_choices=True), World(has_choices=False)
 WORLDS: Sequence[World] = (CHOICE_WORLD, OPEN_WORLD)
 
 TokenRows = Sequence[tuple[str, float, float, float]]
-"""Text, log-probability, entropy and gap of each."""
+"""Text, log-probability, entropy and gap of each token."""
 
 
 def seen_question(
@@ -218,7 +218,7 @@ def seen_question(
 def recorded_calibration(
     questions: Sequence[CalibrationQuestion], nodes: Sequence[Node] = (), horizon: int = 1
 ) -> Calibration:
-    """As a replay makes it: outcomes without explored histories, but for ``nodes``.
+    """A calibration as a replay makes it: outcomes without explored histories, but for ``nodes``.
 
     p-hat is the largest probability of the answer, whatever else was seen.
     """

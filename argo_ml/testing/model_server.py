@@ -32,7 +32,9 @@ TROUBLES = ("500", "429", "html", "json", "hangup", "silence")
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """Of every ``fail_every`` POST requests the last one fails, in turn by each of ``troubles``.
+    """How a server behaves.
+
+    Of every ``fail_every`` POST requests the last one fails, in turn by each of ``troubles``.
 
     A completion takes ``delay_s`` longer; the process ends at the one after ``die_after``. ``key``
     is demanded where it is set. At most ``most_top`` of the most probable tokens are told at each

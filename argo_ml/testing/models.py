@@ -147,7 +147,7 @@ class CompletionSuite:
 
 
 class LanguageModelSuite(CompletionSuite):
-    """The same of scoring choices."""
+    """The completion suite, and the same properties of scoring choices."""
 
     def test_scores_keep_the_order_of_requests(self, model: LanguageModel) -> None:
         requests = [scoring(question) for question in QUESTIONS]

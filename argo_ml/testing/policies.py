@@ -107,7 +107,7 @@ class PolicyConformance:
 
     @property
     def trials(self) -> Sequence[Trial]:
-        """At every price in every world; made once, since a policy may take its time to fit."""
+        """The policy at every price in every world; made once, since fitting may take its time."""
         suite = type(self)
         made = suite.__dict__.get("_made") or [
             Trial(self.make(context), context, world)
@@ -157,7 +157,7 @@ class PolicyConformance:
 
 
 class ProgressConformance(PolicyConformance):
-    """Of a policy that decides by progress: it has done its work where progress is full."""
+    """The suite of a policy that decides by progress: its work is done where progress is full."""
 
     def test_stops_at_full_progress(self) -> None:
         for trial in self.trials:

@@ -43,7 +43,7 @@ class ServedToken:
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """``stopped`` says whether the end of the turn or a stop string came before the limit.
+    """Generated text; ``stopped``: by the end of the turn or a stop string before the limit.
 
     ``tokens`` are all that were generated, where any were to be told of.
     """
@@ -82,7 +82,7 @@ class ServedModel:
     def complete(
         self, ids: Sequence[int], limit: int, stop: Sequence[str], drawing: Drawing = GREEDY_DRAWING
     ) -> Continuation:
-        """As servers do, cut at a stop string even where nothing stands before it."""
+        """Complete as servers do: cut at a stop string even where nothing stands before it."""
         new: list[int] = []
         served_tokens: list[ServedToken] = []
         generator = torch.Generator().manual_seed(drawing.seed)
@@ -116,7 +116,7 @@ class ServedModel:
         return str(self._tokenizer.decode([token]))
 
     def log_likelihoods(self, ids: Sequence[int]) -> list[float | None]:
-        """Of each token after those before it; the first has none."""
+        """Log-likelihood of each token after those before it; the first has none."""
         mask = torch.ones(1, len(ids), dtype=torch.long)
         with self._turn, torch.inference_mode():
             logits = self._forward(torch.tensor([ids]), mask, last_only=False).logits[0]

@@ -314,7 +314,7 @@ def param_in_use(params: Mapping[str, str], name: str) -> str:
 
 
 def _batches(points: Sequence[Metric]) -> list[Sequence[Metric]]:
-    """At least one, the last with room for params and tags."""
+    """Batches of points: at least one, the last with room for params and tags."""
     starts = range(0, max(len(points), 1), _BATCH_LIMIT)
     return [points[start : start + _BATCH_LIMIT] for start in starts]
 

@@ -52,7 +52,7 @@ def sqlite_path(uri: str) -> Path | None:
 
 
 def without_password(uri: str) -> str:
-    """``uri`` as it may be shown."""
+    """The URI with its password blotted out, as it may be shown."""
     password = _split(uri).password
     return uri.replace(f":{password}@", ":PASSWORD@", 1) if password else uri
 

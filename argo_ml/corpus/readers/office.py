@@ -16,7 +16,7 @@ _PARSERS = ("pdfminer", "pdfplumber", "mammoth")
 
 
 def read_pdf(path: Path) -> list[Section]:
-    """One section: the text of a PDF does not tell its headings."""
+    """A PDF as one section, since its text does not show its headings."""
     text, _ = _convert(path)
     return [Section((), _HYPHENATED.sub(r"\1\2", text).replace("\f", "\n\n"))]
 

@@ -51,7 +51,7 @@ class _Kept(Directive):
 
 
 class _ContentOnly(_Kept):
-    """For directives whose argument is a condition or a setting."""
+    """Keeps the content of directives whose argument is a condition or a setting."""
 
     def argument_nodes(self) -> list[nodes.Node]:
         return []
@@ -66,7 +66,7 @@ class _Code(_Kept):
 
 
 class _Dropped(_Kept):
-    """For directives without text of their own."""
+    """Drops directives without text of their own."""
 
     def run(self) -> list[nodes.Node]:
         return []

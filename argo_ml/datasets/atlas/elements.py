@@ -91,7 +91,7 @@ def _entity(row: sqlite3.Row, more: Mapping[str, tuple[str, ...]]) -> Entity:
 
 
 def _has_one_discovery(row: sqlite3.Row) -> bool:
-    """A year, and one place rather than several claims to be first."""
+    """Whether the year is known, with one place rather than several claims to be first."""
     return (
         row["discovery_year"] is not None
         and "/" not in (row["discovery_location"] or "/")

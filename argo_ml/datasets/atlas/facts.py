@@ -54,7 +54,7 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """All constraints hold."""
+    """What singles an entity out: all of the constraints hold."""
 
     constraints: tuple[Constraint, ...]
 

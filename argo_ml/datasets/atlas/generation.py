@@ -91,7 +91,7 @@ def _query_id(table: FactTable, query: Query, difficulty: Difficulty) -> str:
 
 
 def _key(description: Description) -> str:
-    """The same for the same constraints in any order."""
+    """A text that is the same for the same constraints in any order."""
     parts = [
         f"{c.attribute}={_key(c.value) if isinstance(c.value, Description) else c.value}"
         for c in description.constraints
@@ -102,7 +102,7 @@ def _key(description: Description) -> str:
 def _question(
     table: FactTable, difficulty: Difficulty, question_id: str, query: Query, answer: Entity
 ) -> Question | None:
-    """None where the text gives the answer away or the facts give too few distractors."""
+    """The question; None where its text gives the answer away or there are too few distractors."""
     gold = answer.value(query.attribute)
     text = question_text(table, query.description, query.attribute)
     if gold is None or _occurs(gold, text) or _names_answer(query, answer, gold):

@@ -59,7 +59,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class ModelEntries:
-    """``digest`` is what runs record as ``model_digest``."""
+    """How many calls of one model are stored; runs record its ``digest`` as ``model_digest``."""
 
     identity: str
     n_entries: int
@@ -71,7 +71,7 @@ class ModelEntries:
 
 @dataclass(frozen=True, slots=True)
 class CacheStats:
-    """``seconds`` is the model time that the stored calls took when they were executed."""
+    """What a cache file holds; ``seconds`` is what its calls took when they were executed."""
 
     path: Path
     entries: dict[str, int]

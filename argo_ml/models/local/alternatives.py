@@ -16,7 +16,7 @@ from argo_ml.models.presets import PRESETS
 
 N_SHOWN = 3
 MOST_GPUS = 8
-"""More than these are not suggested."""
+"""Most GPUs that are suggested."""
 
 
 def does_not_fit(model: str, demand: Demand, plan: Plan, machine: Machine) -> str:

@@ -19,7 +19,7 @@ class OutOfMemory(Exception):
 
 
 class DoesNotFit(UnfinishedError):
-    """Not even a single request fits."""
+    """Raised where not even a single request fits into memory."""
 
 
 @dataclass(frozen=True, slots=True)

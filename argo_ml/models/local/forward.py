@@ -47,7 +47,7 @@ class Forward:
 
     @property
     def device(self) -> torch.device:
-        """Where inputs go."""
+        """The device that inputs go to."""
         device: torch.device = self._model.device
         return device
 

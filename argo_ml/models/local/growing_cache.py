@@ -14,7 +14,7 @@ SPARE_COLUMNS = 32
 
 
 class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
-    """One layer; ``keys`` and ``values`` are views of the used columns of larger tensors."""
+    """A layer whose ``keys`` and ``values`` are views of the used columns of larger tensors."""
 
     _room: list[torch.Tensor]
 

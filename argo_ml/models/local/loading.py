@@ -91,7 +91,7 @@ class Machine:
 
     @classmethod
     def detect(cls, device: str, gpus: tuple[int, ...]) -> Machine:
-        """What is there now. Raises `ModelError` for a device or GPU that is not."""
+        """What this machine has now. Raises `ModelError` for a device or GPU that it lacks."""
         n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
         chosen = choose_gpus(device, gpus, n_gpus)
         devices = _devices(chosen)
@@ -110,7 +110,7 @@ class Machine:
 
 
 def _devices(chosen: Sequence[int]) -> tuple[Device, ...]:
-    """By the driver where it can tell, since asking CUDA claims memory on every GPU asked about."""
+    """The chosen GPUs, by the driver where it can: CUDA claims memory on every GPU it reads."""
     from_driver = _devices_from_driver() if len(chosen) > 1 else {}
     return tuple(from_driver.get(index) or _device_from_cuda(index) for index in chosen)
 
@@ -121,7 +121,7 @@ def _device_from_cuda(index: int) -> Device:
 
 
 def _devices_from_driver() -> dict[int, Device]:
-    """Nothing where the driver does not answer, or may count GPUs otherwise than PyTorch."""
+    """PyTorch's number -> GPU; empty where the driver does not answer or may count otherwise."""
     if os.environ.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
         return {}
     with open_driver() as driver:
@@ -252,7 +252,7 @@ def _broken_files_named(files: Files) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without progress bars and notices; what goes wrong is raised or checked by the caller."""
+    """Silence progress bars and notices; what goes wrong is raised or checked by the caller."""
     level = _logging.get_verbosity()
     had_bars = _logging.is_progress_bar_enabled()
     bars = _gguf_utils.tqdm

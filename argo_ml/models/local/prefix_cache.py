@@ -37,7 +37,7 @@ class _Block:
 
 
 class PrefixCache:
-    """At most ``limit_bytes`` of blocks; those that nothing asked for longest go first."""
+    """Keeps at most ``limit_bytes`` of blocks; those that nothing asked for longest go first."""
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes

@@ -14,7 +14,7 @@ from argo_ml.randomness import deferred_rng
 
 @dataclass(frozen=True, slots=True)
 class TokenStatistics:
-    """What `TokenDetail` tells of a token, but for its text."""
+    """The numbers of a `TokenDetail`: log-probability, entropy (nats) and gap."""
 
     log_probability: float
     entropy: float
@@ -78,7 +78,7 @@ def drawn(logits: torch.Tensor, temperature: float, uniform: float) -> int:
 
 
 def token_statistics(logits: torch.Tensor, chosen: Sequence[int]) -> list[TokenStatistics]:
-    """Of each row's chosen token, from ``logits`` (rows, vocabulary), computed in float32."""
+    """Statistics of each row's chosen token, from ``logits`` (rows, vocabulary), in float32."""
     log_p = torch.log_softmax(logits.float(), dim=-1)
     ids = torch.tensor(chosen, device=log_p.device)
     own = log_p.gather(1, ids[:, None])[:, 0].tolist()

@@ -43,23 +43,13 @@ class Skeleton:
 
     @property
     def n_parameters(self) -> int:
-        """Tied tensors count once."""
+        """Number of parameters; tied tensors count once."""
         return sum(parameter.numel() for parameter in self._module.parameters())
 
     @property
     def weight_bytes(self) -> int:
         """Parameters and buffers, tied tensors once."""
         return int(self._sizes[""])
-
-    @property
-    def largest_part_bytes(self) -> int:
-        """Of the modules that one device must hold whole."""
-        tables = [
-            name
-            for name, module in self._module.named_modules()
-            if isinstance(module, torch.nn.Embedding) or name == "lm_head"
-        ]
-        return int(max(self._sizes[name] for name in (*self._layers, *tables)))
 
     @property
     def n_layers(self) -> int:

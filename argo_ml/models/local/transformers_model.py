@@ -168,7 +168,7 @@ class TransformersModel:
     def _details(
         self, request: Generation, new_ids: list[int], statistics: Sequence[TokenStatistics]
     ) -> tuple[TokenDetail, ...]:
-        """Of the tokens that the completion's text is made of."""
+        """Details of the tokens that the completion's text is made of."""
         texts = added_texts([self._text(new_ids[:n]) for n in range(1, len(new_ids) + 1)])
         # Special tokens have no text, neither by themselves nor among others.
         tokens = [

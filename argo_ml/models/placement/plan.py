@@ -149,7 +149,7 @@ def fallbacks(demand: Demand, devices: Sequence[Device], may_choose: bool) -> It
 
 
 def roomiest_first(devices: Sequence[Device]) -> list[Device]:
-    """By free memory, of equals the lowest id first."""
+    """GPUs by falling free memory, of equals the lowest id first."""
     return sorted(devices, key=lambda device: (-device.free_bytes, device.index))
 
 

@@ -1,4 +1,4 @@
-"""What servers tell of the tokens that they generate."""
+"""What servers report of the tokens that they generate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from argo_ml.types import TokenDetail
 
 
 def details_of(reported: ReportedTokens | None, text: str) -> tuple[TokenDetail, ...]:
-    """Of the tokens of ``text``, an answer as the server has cut it.
+    """Details of the tokens of ``text``, an answer as the server has cut it.
 
     Raises `RefusedError` where an answer with text comes without log-probabilities, or without
     those of at least two tokens at each place.
@@ -40,7 +40,7 @@ def lower_entropy(log_probabilities: Iterable[float]) -> float:
 
 
 def _detail(text: str, token: ReportedToken) -> TokenDetail:
-    """``top_logprobs`` may or may not have the token itself."""
+    """Details of one token; its ``top_logprobs`` may or may not have the token itself."""
     listed = token.top_logprobs or []
     top = sorted((alternative.logprob for alternative in listed), reverse=True)
     if len(top) < 2:
@@ -51,7 +51,7 @@ def _detail(text: str, token: ReportedToken) -> TokenDetail:
 
 
 def _listed(reported: ReportedTokens) -> Sequence[ReportedToken]:
-    """The same whichever way the server has listed them."""
+    """The reported tokens, whichever way the server has listed them."""
     if reported.content is not None:
         return reported.content
     tokens, values = reported.tokens or [], reported.token_logprobs or []

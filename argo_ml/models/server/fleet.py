@@ -35,7 +35,7 @@ class RetryPolicy:
 
 
 class Server:
-    """One address; ``rests_until`` is when it may be asked again after it has failed."""
+    """A server at one address; after a failure it is left alone until ``rests_until``."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Server:
     def request(
         self, path: str, body: Mapping[str, Any] | None, expected: type[AnswerType]
     ) -> AnswerType:
-        """One try. Raises `PassingError` or `RefusedError`, neither of which names a secret."""
+        """Make one try. Raises `PassingError` or `RefusedError` that name no secret."""
         try:
             method = "GET" if body is None else "POST"
             return wire.read(self._client.request(method, path, json=body), expected)

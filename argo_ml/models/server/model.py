@@ -17,7 +17,7 @@ from argo_ml.models.server.wire import RefusedError
 from argo_ml.models.token_details import within
 
 N_TOP = (20, 5)
-"""Most probable tokens to be told of at each place: what vLLM allows, then what OpenAI does."""
+"""Most probable tokens to ask for at each place: what vLLM allows, then what OpenAI does."""
 _LARGEST_SEED = 2**31 - 1
 
 
@@ -26,7 +26,7 @@ class ServerModel:
 
     Requests run ``n_at_once`` at a time; their ``seconds`` add up to the time that a list took.
     What had finished before a failure comes with the `UnfinishedError`. The entropies of
-    `TokenDetail` are lower bounds: what a server does not tell of a distribution counts as one
+    `TokenDetail` are lower bounds: what a server does not report of a distribution counts as one
     further outcome.
     """
 
@@ -42,9 +42,9 @@ class ServerModel:
 
     @property
     def identity(self) -> str:
-        """What the server tells of its model and software, and how it is asked.
+        """What the server reports of its model and software, and how it is asked.
 
-        Precision, quantisation and revision are in it where the server tells them. Addresses are
+        Precision, quantisation and revision are in it where the server reports them. Addresses are
         not: servers of the same identity stand for one another.
         """
         return self._identity
@@ -66,7 +66,7 @@ class ServerModel:
         return self._timed(self._score, requests)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Of plain texts, as `Prompting` counts or estimates them; remembered."""
+        """Tokens of plain texts, as `Prompting` counts or estimates them; remembered."""
         unknown = [text for text in dict.fromkeys(texts) if text not in self._counts]
         counted = self._pool.run(self._prompting.count_tokens, unknown)
         self._counts.update(zip(unknown, counted, strict=True))

@@ -40,9 +40,9 @@ _BYTES_PER_TOKEN = 4
 
 @dataclass(frozen=True, slots=True)
 class ServerReply:
-    """``stopped`` says whether the model or a stop string has ended it, not the limit.
+    """What a server has answered; ``stopped``: by the model or a stop string, not the limit.
 
-    ``tokens`` are those of ``text``, where they were asked for and the server tells of them.
+    ``tokens`` are those of ``text``, where they were asked for and the server reports them.
     """
 
     text: str
@@ -54,7 +54,7 @@ class ServerReply:
 class Prompting(Protocol):
     """How prompts reach one served model.
 
-    ``n_top`` is the number of most probable tokens to be told of at each place, 0 for no details.
+    ``n_top`` is the number of most probable tokens to report at each place, 0 for no details.
     """
 
     def describe(self) -> str:
@@ -69,7 +69,7 @@ class Prompting(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ByTokens:
-    """By token ids: vLLM's ``/tokenize`` applies the chat template and leaves its last turn open.
+    """Prompts by token ids: vLLM's ``/tokenize`` applies the template and leaves the turn open.
 
     What vLLM would take from the model's own generation settings is set back.
     """
@@ -107,7 +107,7 @@ class ByTokens:
 
 @dataclass(frozen=True, slots=True)
 class ByTemplate:
-    """By text: the llama.cpp server's ``/apply-template``, with the prefix after it."""
+    """Prompts by text: the llama.cpp server's ``/apply-template``, with the prefix after it."""
 
     fleet: Fleet
     model: str
@@ -134,7 +134,7 @@ class ByTemplate:
 
 @dataclass(frozen=True, slots=True)
 class ByChat:
-    """By chat messages, which any server takes: the prefix becomes an instruction.
+    """Prompts by chat messages, which any server takes: the prefix becomes an instruction.
 
     It is cut off an answer that begins with it. Tokens of plain texts are estimated: one for every
     four bytes, and at least one for every word.
@@ -222,7 +222,7 @@ def _completed(fleet: Fleet, model: str, settings: Mapping[str, Any], n_top: int
 
 
 def _messages(prompt: Prompt, has_system_role: bool) -> list[dict[str, str]]:
-    """Without the role the system text opens the user's turn."""
+    """Chat messages of a prompt; without the role the system text opens the user's turn."""
     if not prompt.system:
         return [{"role": "user", "content": prompt.turn}]
     if not has_system_role:

@@ -17,7 +17,7 @@ ResponseType = TypeVar("ResponseType", Completion, Scores)
 
 
 class RequestPool:
-    """At most ``n_at_once`` threads that work on requests."""
+    """Works on several requests at once, in at most ``n_at_once`` threads."""
 
     def __init__(self, n_at_once: int) -> None:
         self._pool = ThreadPoolExecutor(n_at_once, thread_name_prefix="argo-server")

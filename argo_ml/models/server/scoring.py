@@ -79,7 +79,7 @@ class EchoScoring:
 
 
 def _log_likelihood(choice: TextChoice, start: int, end: int) -> float:
-    """Of the tokens from ``start`` to ``end``."""
+    """Summed log-likelihood of the tokens from ``start`` to ``end``."""
     given = choice.logprobs.token_logprobs if choice.logprobs else []
     values = [value for value in given[start:end] if value is not None and math.isfinite(value)]
     if len(values) != end - start:

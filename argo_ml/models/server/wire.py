@@ -51,7 +51,7 @@ class TokenUsage(BaseModel):
 
 
 class LogProbs(BaseModel):
-    """Of the tokens of a prompt and its continuation; the first has none."""
+    """Log-probabilities of the tokens of a prompt and its continuation; the first has none."""
 
     token_logprobs: list[float | None]
 
@@ -64,7 +64,7 @@ class TextChoice(BaseModel):
 
 
 class Completions(BaseModel):
-    """Of ``/v1/completions``."""
+    """The answer of ``/v1/completions``."""
 
     choices: list[TextChoice] = Field(min_length=1)
     usage: TokenUsage
@@ -80,7 +80,7 @@ class ChatChoice(BaseModel):
 
 
 class ChatCompletions(BaseModel):
-    """Of ``/v1/chat/completions``."""
+    """The answer of ``/v1/chat/completions``."""
 
     choices: list[ChatChoice] = Field(min_length=1)
     usage: TokenUsage
@@ -101,7 +101,7 @@ class ReportedToken(Alternative):
 
 
 class ReportedTokens(BaseModel):
-    """Of generated tokens: in ``content`` as chats have them, and llama.cpp everywhere, or apart.
+    """Generated tokens: in ``content`` as chats have them, and llama.cpp everywhere, or apart.
 
     ``token_logprobs`` and ``top_logprobs`` go with ``tokens``.
     """
@@ -119,7 +119,7 @@ class DetailedTextChoice(BaseModel):
 
 
 class DetailedCompletions(BaseModel):
-    """Of ``/v1/completions`` where log-probabilities were asked for."""
+    """The answer of ``/v1/completions`` where log-probabilities were asked for."""
 
     choices: list[DetailedTextChoice] = Field(min_length=1)
     usage: TokenUsage
@@ -130,21 +130,21 @@ class DetailedChatChoice(ChatChoice):
 
 
 class DetailedChatCompletions(BaseModel):
-    """Of ``/v1/chat/completions`` where log-probabilities were asked for."""
+    """The answer of ``/v1/chat/completions`` where log-probabilities were asked for."""
 
     choices: list[DetailedChatChoice] = Field(min_length=1)
     usage: TokenUsage
 
 
 class ModelSize(BaseModel):
-    """What the llama.cpp server tells of its model's file."""
+    """What the llama.cpp server reports of its model's file."""
 
     n_params: int = 0
     size: int = 0
 
 
 class ModelCard(BaseModel):
-    """``root`` is where vLLM has loaded the model from."""
+    """A served model; ``root`` is where vLLM has loaded it from."""
 
     id: str
     root: str | None = None
@@ -153,25 +153,25 @@ class ModelCard(BaseModel):
 
 
 class ModelList(BaseModel):
-    """Of ``/v1/models``."""
+    """The answer of ``/v1/models``."""
 
     data: list[ModelCard]
 
 
 class Version(BaseModel):
-    """Of vLLM's ``/version``."""
+    """The answer of vLLM's ``/version``."""
 
     version: str
 
 
 class AppliedTemplate(BaseModel):
-    """Of the llama.cpp server's ``/apply-template``."""
+    """The answer of the llama.cpp server's ``/apply-template``."""
 
     prompt: str
 
 
 class TokenizedText(BaseModel):
-    """Of ``/tokenize``, as vLLM and the llama.cpp server both have it."""
+    """The answer of ``/tokenize``, as vLLM and the llama.cpp server both have it."""
 
     tokens: list[int]
 
