@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from argo_ml.config import ModelSpec
+from argo_ml.devices.threads import set_threads
 from argo_ml.models.base import LanguageModel
 
 OPENERS: Mapping[str, str] = MappingProxyType(
@@ -28,6 +29,9 @@ def load_model(spec: ModelSpec) -> LanguageModel:
         ConfigError: a name, folder or table that is none.
         ModelError: a model that cannot be found, reached or loaded, or does not fit.
     """
+    if spec.threads is not None:
+        # Whatever the model: the embedder computes with PyTorch as well.
+        set_threads(spec.threads)
     prefix, colon, _ = spec.model.partition(":")
     opener = OPENERS.get(prefix, LOCAL) if colon else LOCAL
     model: LanguageModel = pkgutil.resolve_name(opener)(spec)
