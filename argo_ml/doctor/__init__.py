@@ -1,47 +1,6 @@
 """Can this machine run an experiment: every part looked at, with what to do where it cannot."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from argo_ml.config import DoctorSpec
-from argo_ml.devices import open_driver
 from argo_ml.doctor.check import Check, Status
-from argo_ml.doctor.gpus import check_gpus, list_gpus
-from argo_ml.doctor.machine import check_device, check_disk, check_packages, check_python
-from argo_ml.doctor.parts import check_embedder, check_index_folder, check_model
-from argo_ml.doctor.services import check_chroma, check_tracking
+from argo_ml.doctor.checks import checks
 
-__all__ = [
-    "Check",
-    "DoctorSpec",
-    "Iterator",
-    "Status",
-    "check_chroma",
-    "check_device",
-    "check_disk",
-    "check_embedder",
-    "check_gpus",
-    "check_index_folder",
-    "check_model",
-    "check_packages",
-    "check_python",
-    "check_tracking",
-    "list_gpus",
-    "open_driver",
-]
-
-
-def checks(spec: DoctorSpec) -> Iterator[Check]:
-    """One check after the other, the cheap ones first; none raises for what it looks at."""
-    yield check_python()
-    yield from check_packages()
-    yield check_disk(spec)
-    yield check_index_folder(spec)
-    yield check_tracking(spec)
-    with open_driver() as driver:
-        yield check_device(spec, list_gpus(driver))
-        yield from check_gpus(driver)
-    yield check_chroma(spec)
-    yield check_embedder(spec)
-    yield check_model(spec)
+__all__ = ["Check", "Status", "checks"]

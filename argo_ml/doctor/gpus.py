@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import psutil
 
 from argo_ml.devices import Driver, DriverError, Gpu, Holder
-from argo_ml.devices.disk import GB
+from argo_ml.devices.base import GB
 from argo_ml.doctor.check import Check, Status, ok
 
 _UNREADABLE = "another user's process"

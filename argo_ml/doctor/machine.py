@@ -12,8 +12,9 @@ from packaging.requirements import Requirement
 
 from argo_ml.config import DoctorSpec
 from argo_ml.devices import Gpu, disk, torch_memory
+from argo_ml.devices.base import GB
 from argo_ml.devices.choosing import choose_gpus
-from argo_ml.devices.disk import GB, nearest_place
+from argo_ml.devices.disk import nearest_place
 from argo_ml.doctor.check import Check, Status, ok, refused, warning
 from argo_ml.errors import ModelError
 

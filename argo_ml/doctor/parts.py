@@ -6,9 +6,11 @@ import tempfile
 from pathlib import Path
 
 from argo_ml.config import EMBEDDED_EMBEDDER, DoctorSpec, ModelSpec, shared_fields
+from argo_ml.corpus.embedder_files import find_embedder
 from argo_ml.devices.disk import nearest_place
 from argo_ml.doctor.check import Check, Status, ok, refused, warning
 from argo_ml.errors import ArgoError
+from argo_ml.models import load_model
 from argo_ml.models.presets import ModelSource, SourceKind, resolve
 
 _MODEL = "model"
@@ -29,8 +31,6 @@ def check_model(spec: DoctorSpec) -> Check:
             return Check(_MODEL, Status.ERROR, f"{source.location}: no such file")
         if spec.quick and source.kind is not SourceKind.SERVER:
             return ok(_MODEL, f"{spec.model} is present (not loaded: quick)")
-        from argo_ml.models import load_model
-
         return ok(_MODEL, f"{spec.model} loads: {load_model(_model_spec(spec)).identity}")
     except ArgoError as error:
         return refused(_MODEL, error)
@@ -58,8 +58,6 @@ def check_embedder(spec: DoctorSpec) -> Check:
                 "nothing: the first run downloads it",
             )
         if spec.quick:
-            from argo_ml.corpus.embedder_files import find_embedder
-
             where = "present" if _is_hub_id(name) else f"in {find_embedder(name)}"
             return ok(_EMBEDDER, f"{name} is {where} (not loaded: quick)")
         from argo_ml.corpus.embedding import load_embedder

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from argo_ml.corpus.readers.base import ReadSections, Section, UnreadableError
+from argo_ml.corpus.readers.base import ReadSections, Section, UnreadableError, read_plain
 from argo_ml.corpus.readers.markdown import read_markdown
 from argo_ml.corpus.readers.office import read_marked_up, read_pdf
-from argo_ml.corpus.readers.plain import read_plain
 from argo_ml.corpus.readers.rst import read_rst
 
 READERS: Mapping[str, ReadSections] = MappingProxyType(
@@ -21,15 +20,4 @@ READERS: Mapping[str, ReadSections] = MappingProxyType(
     }
 )
 
-__all__ = [
-    "Mapping",
-    "MappingProxyType",
-    "Reader",
-    "Section",
-    "UnreadableError",
-    "read_markdown",
-    "read_marked_up",
-    "read_pdf",
-    "read_plain",
-    "read_rst",
-]
+__all__ = ["READERS", "ReadSections", "Section", "UnreadableError"]

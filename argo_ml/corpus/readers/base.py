@@ -22,6 +22,11 @@ class UnreadableError(Exception):
 ReadSections = Callable[[Path], list[Section]]
 
 
+def read_plain(path: Path) -> list[Section]:
+    """Plain text as one section without a heading."""
+    return [Section((), read_utf8(path))]
+
+
 def read_utf8(path: Path) -> str:
     """Raises `UnreadableError` for another encoding."""
     content = path.read_bytes()

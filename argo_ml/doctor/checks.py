@@ -1,0 +1,28 @@
+"""All checks of a machine, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from argo_ml.config import DoctorSpec
+from argo_ml.devices import open_driver
+from argo_ml.doctor.check import Check
+from argo_ml.doctor.gpus import check_gpus, list_gpus
+from argo_ml.doctor.machine import check_device, check_disk, check_packages, check_python
+from argo_ml.doctor.parts import check_embedder, check_index_folder, check_model
+from argo_ml.doctor.services import check_chroma, check_tracking
+
+
+def checks(spec: DoctorSpec) -> Iterator[Check]:
+    """One check after the other, the cheap ones first; none raises for what it looks at."""
+    yield check_python()
+    yield from check_packages()
+    yield check_disk(spec)
+    yield check_index_folder(spec)
+    yield check_tracking(spec)
+    with open_driver() as driver:
+        yield check_device(spec, list_gpus(driver))
+        yield from check_gpus(driver)
+    yield check_chroma(spec)
+    yield check_embedder(spec)
+    yield check_model(spec)
