@@ -25,7 +25,7 @@ from argo_ml.models.base import Generation, Scoring
 from argo_ml.models.digests import files_digest
 from argo_ml.models.local import loading
 from argo_ml.models.local.converted import converted_files
-from argo_ml.models.local.loading import Files, Machine
+from argo_ml.models.local.loading import Machine, ModelFiles
 from argo_ml.models.local.packed_linear import pack_linear_layers
 from argo_ml.models.local.transformers_model import TransformersModel
 from argo_ml.models.presets import resolve
@@ -155,7 +155,7 @@ def network(precision: str) -> tuple[Any, Any]:
     """The embedded model and its tokenizer as Transformers loads them."""
     spec = build(SweepSpec, {})
     source = resolve(spec.model, spec.cache_path)
-    files = Files(spec.model, Path(source.location), source.gguf_file)
+    files = ModelFiles(spec.model, Path(source.location), source.gguf_file)
     digest = files_digest([files.folder / files.gguf_file], spec.cache_path / "model_digests.json")
     files = converted_files(files, f"sha256:{digest}", "float32", spec.cache_path)
     config = loading.load_config(files)

@@ -22,7 +22,7 @@ from argo_ml.models import load_model
 from argo_ml.models.base import Generation, LanguageModel, Scores, Scoring, can_score
 from argo_ml.models.digests import files_digest
 from argo_ml.models.local.converted import converted_files
-from argo_ml.models.local.loading import Files
+from argo_ml.models.local.loading import ModelFiles
 from argo_ml.models.presets import resolve
 from argo_ml.pipeline import prompts
 from argo_ml.pipeline.components import read_number
@@ -84,7 +84,7 @@ def requests(context: LocalContext, spec: SweepSpec) -> list[Asked]:
 def own_server(spec: SweepSpec) -> Iterator[str]:
     """The URL of a server of the embedded model, which this process has loaded before."""
     source = resolve(spec.model, spec.cache_path)
-    files = Files(spec.model, Path(source.location), source.gguf_file)
+    files = ModelFiles(spec.model, Path(source.location), source.gguf_file)
     digest = files_digest([files.folder / files.gguf_file], spec.cache_path / "model_digests.json")
     kept = converted_files(files, f"sha256:{digest}", "float32", spec.cache_path)
     module = "argo_ml.testing.model_server"

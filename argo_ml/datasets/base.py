@@ -21,7 +21,7 @@ class RejectedLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedQuestions:
     """Everything a source holds, in its own order.
 
     ``n_repeated`` questions were dropped because an earlier one is the same; ``source`` says in a
@@ -37,7 +37,7 @@ class Loaded:
 class QuestionSource(Protocol):
     """Gives all its questions, choices in their original order; raises `DataError`."""
 
-    def load(self) -> Loaded: ...
+    def load(self) -> LoadedQuestions: ...
 
 
 @dataclass(frozen=True, slots=True)

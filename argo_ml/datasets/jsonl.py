@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from argo_ml.datasets.base import Loaded, RejectedLine
+from argo_ml.datasets.base import LoadedQuestions, RejectedLine
 from argo_ml.datasets.lines import LineError, parse_lines, required_text
 from argo_ml.errors import DataError
 from argo_ml.types import Difficulty, Question
@@ -27,7 +27,7 @@ class JsonLines:
 
     path: Path
 
-    def load(self) -> Loaded:
+    def load(self) -> LoadedQuestions:
         parsed = parse_lines(self.path, _numbered_question)
         by_id: dict[str, Question] = {}
         contents: set[tuple[object, ...]] = set()
@@ -49,7 +49,7 @@ class JsonLines:
                 f"golden_answers{first}"
             )
         n_repeated = len(parsed.values) - len(contents)
-        return Loaded(tuple(by_id.values()), str(self.path), tuple(rejected), n_repeated)
+        return LoadedQuestions(tuple(by_id.values()), str(self.path), tuple(rejected), n_repeated)
 
 
 def _numbered_question(value: object, number: int) -> tuple[int, Question]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from argo_ml.config import QuestionSpec
 from argo_ml.datasets.atlas import Atlas
-from argo_ml.datasets.base import Loaded, QuestionSet, QuestionSource
+from argo_ml.datasets.base import LoadedQuestions, QuestionSet, QuestionSource
 from argo_ml.datasets.jsonl import JsonLines
 from argo_ml.datasets.oran_bench import OranBench
 from argo_ml.datasets.oran_files import ORAN_BENCH
@@ -48,7 +48,7 @@ def load_questions(spec: QuestionSpec) -> QuestionSet:
     )
 
 
-def _report(loaded: Loaded) -> None:
+def _report(loaded: LoadedQuestions) -> None:
     if loaded.rejected:
         shown = "; ".join(map(str, loaded.rejected[:_N_SHOWN]))
         more = "; ..." if len(loaded.rejected) > _N_SHOWN else ""

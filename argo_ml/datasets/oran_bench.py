@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from argo_ml.datasets.base import Loaded, RejectedLine
+from argo_ml.datasets.base import LoadedQuestions, RejectedLine
 from argo_ml.datasets.lines import LineError, parse_lines, required_text
 from argo_ml.errors import DataError
 from argo_ml.types import Difficulty, Question
@@ -29,7 +29,7 @@ class OranBench:
 
     folder: Path
 
-    def load(self) -> Loaded:
+    def load(self) -> LoadedQuestions:
         self._check_files()
         questions: dict[str, Question] = {}
         rejected: list[RejectedLine] = []
@@ -48,7 +48,9 @@ class OranBench:
                 + (f"; {rejected[0]}" if rejected else "")
             )
         n_repeated = n_usable - len(questions)
-        return Loaded(tuple(questions.values()), str(self.folder), tuple(rejected), n_repeated)
+        return LoadedQuestions(
+            tuple(questions.values()), str(self.folder), tuple(rejected), n_repeated
+        )
 
     def _check_files(self) -> None:
         missing = [name for name in FILES if not (self.folder / name).is_file()]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 MB = 10**6
+GB = 10**9
 
 
 class DriverError(Exception):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-GB = 10**9
+from argo_ml.devices.base import GB
+
 NEEDED_GB = {"small": 2, "medium": 10, "full": 10}
 """Mode -> GB for models, indexes, the call cache and what tracking stores."""
 

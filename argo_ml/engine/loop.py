@@ -9,11 +9,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeGuard, TypeVar
+from typing import TypeGuard
 
 from argo_ml.corpus.base import Retriever
 from argo_ml.engine.stages import RETRIEVE, StageTimes
-from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring
+from argo_ml.models.base import (
+    Completion,
+    Generation,
+    LanguageModel,
+    RequestType,
+    Scores,
+    Scoring,
+)
 from argo_ml.models.cache.caching import request_key
 from argo_ml.pipeline.requests import (
     Embedding,
@@ -25,8 +32,6 @@ from argo_ml.pipeline.requests import (
 )
 from argo_ml.progress import ignore_progress
 from argo_ml.state import Outcome
-
-RequestType = TypeVar("RequestType", Generation, Scoring)
 
 
 @dataclass(frozen=True, slots=True)

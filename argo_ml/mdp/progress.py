@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Protocol
 
 from argo_ml.types import Action
 
@@ -15,12 +14,6 @@ DIGITS = 12
 """Decimal digits of u_max to which progress is kept."""
 MAX_STATES = 10_001
 """Most values of progress: enough for every pair of gains that has four digits of u_max."""
-
-
-class ProgressModel(Protocol):
-    """Moves progress by what a step achieved."""
-
-    def advance(self, progress: float, action: Action, succeeded: bool) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from argo_ml.errors import ModelError
 from argo_ml.types import Component, TokenDetail
@@ -100,6 +100,10 @@ class Scores:
         )
 
 
+RequestType = TypeVar("RequestType", Generation, Scoring)
+ResponseType = TypeVar("ResponseType", Completion, Scores)
+
+
 class LanguageModel(Protocol):
     """Completes and scores prompts in batches."""
 
@@ -171,8 +175,8 @@ def can_score(model: LanguageModel) -> bool:
 
 
 @runtime_checkable
-class TellsEvents(Protocol):
-    """A backend that changes how it runs when it must, and says so."""
+class ReportsEvents(Protocol):
+    """A backend that changes how it runs when it must, and reports that."""
 
     @property
     def events(self) -> Sequence[str]:

@@ -98,9 +98,9 @@ class Table(BaseModel):
 
     @property
     def canonical(self) -> str:
-        """JSON of what tables of the same answers share, whatever the version that read them.
+        """JSON that all tables of the same answers share.
 
-        Fields that older versions did not have are left out where they are not used.
+        Fields that are not used are left out, so that a further field changes no identity.
         """
         values = self.model_dump()
         if self.token_probability == TOKEN_PROBABILITY:

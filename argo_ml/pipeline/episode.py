@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from argo_ml.config import CellSpec
-from argo_ml.mdp.progress import FixedGains, ProgressModel
+from argo_ml.mdp.progress import FixedGains
 from argo_ml.models.counting import CountTokens
 from argo_ml.pipeline.components import (
     Decomposer,
@@ -41,7 +41,7 @@ class Pipeline:
     reader: Reader
     reasoner: Reasoner
     synthesizer: Synthesizer
-    progress: ProgressModel
+    progress: FixedGains
     prices: dict[Action, float]
     max_steps: int
     seed: int

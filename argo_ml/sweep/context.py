@@ -15,7 +15,7 @@ from argo_ml.engine import Engine
 from argo_ml.engine.stages import StageTimes
 from argo_ml.mdp.process import MDPSpec, Solution, solve
 from argo_ml.models import load_model
-from argo_ml.models.base import CountsTokens, LanguageModel, TellsEvents, TokenCounts, can_score
+from argo_ml.models.base import CountsTokens, LanguageModel, ReportsEvents, TokenCounts, can_score
 from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.models.cache.store import model_digest
 from argo_ml.models.counting import CountTokens, counted_once
@@ -126,7 +126,7 @@ class LocalContext:
 
     @property
     def events(self) -> Sequence[str]:
-        return self.model.events if isinstance(self.model, TellsEvents) else ()
+        return self.model.events if isinstance(self.model, ReportsEvents) else ()
 
     def inputs(self, spec: QuestionFields) -> list[InputDataset]:
         questions, corpus = self.questions, self.corpus

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from argo_ml.devices.disk import GB, free_bytes, nearest_place, shortage
+from argo_ml.devices.base import GB
+from argo_ml.devices.disk import free_bytes, nearest_place, shortage
 
 
 @pytest.mark.parametrize("mode", ["medium", "full"])

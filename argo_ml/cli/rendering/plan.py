@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.table import Table
 
 from argo_ml.cli.rendering.console import console
+from argo_ml.devices.base import GB
 from argo_ml.models.local.planning import PlannedModel
-from argo_ml.models.placement.plan import GB
 
 
 def print_plan(planned: PlannedModel) -> None:

@@ -10,7 +10,7 @@ from argo_ml.datasets.atlas.documents import document
 from argo_ml.datasets.atlas.elements import load_elements
 from argo_ml.datasets.atlas.facts import EntityKind, FactTable
 from argo_ml.datasets.atlas.generation import generate
-from argo_ml.datasets.base import Loaded
+from argo_ml.datasets.base import LoadedQuestions
 from argo_ml.types import Document, Question
 
 
@@ -31,8 +31,8 @@ def atlas_documents() -> list[Document]:
 class Atlas:
     """Questions that take one fact (easy), two (medium) or three (hard) of `atlas_documents`."""
 
-    def load(self) -> Loaded:
-        return Loaded(_questions(), "argo_ml atlas")
+    def load(self) -> LoadedQuestions:
+        return LoadedQuestions(_questions(), "argo_ml atlas")
 
 
 @cache

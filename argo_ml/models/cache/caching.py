@@ -6,13 +6,15 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple
-from typing import Any, TypeVar
+from typing import Any
 
 from argo_ml.interruption import checkpoint
 from argo_ml.models.base import (
     Completion,
     Generation,
     LanguageModel,
+    RequestType,
+    ResponseType,
     Scores,
     Scoring,
     UnfinishedError,
@@ -24,9 +26,6 @@ __all__ = ["CacheStats", "CachingModel", "CallCache", "Pruned"]
 
 SLICE = 64
 """Requests executed between two writes: what a kill can lose."""
-
-RequestType = TypeVar("RequestType", Generation, Scoring)
-ResponseType = TypeVar("ResponseType", Completion, Scores)
 
 
 class CachingModel:

@@ -23,7 +23,7 @@ class DoesNotFit(UnfinishedError):
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class RequestSize:
     """Tokens of one request: a prompt held ``copies`` times, each followed by ``new`` more.
 
     ``prompt`` are its tokens to compute, after ``known`` ones that are only held. ``shared``
@@ -42,7 +42,7 @@ class Size:
         return self.known + self.prompt
 
 
-def padded_tokens(sizes: Sequence[Size]) -> int:
+def padded_tokens(sizes: Sequence[RequestSize]) -> int:
     """Tokens that a batch of these requests keeps at once, padding included."""
     prompt = max(size.length for size in sizes)
     new = max(size.new for size in sizes)
@@ -71,7 +71,7 @@ class Batcher:
         self._on_event = on_event
 
     def run(
-        self, sizes: Sequence[Size], run: Callable[[list[int]], Sequence[ResultType]]
+        self, sizes: Sequence[RequestSize], run: Callable[[list[int]], Sequence[ResultType]]
     ) -> list[ResultType]:
         """Results of all requests, in their order; ``run`` takes the indices of one batch.
 
@@ -94,7 +94,7 @@ class Batcher:
                 waiting = waiting[len(batch) :]
         return [results[index] for index in range(len(sizes))]
 
-    def _next_batch(self, waiting: Sequence[int], sizes: Sequence[Size]) -> list[int]:
+    def _next_batch(self, waiting: Sequence[int], sizes: Sequence[RequestSize]) -> list[int]:
         """The longest prefix within the limits, and at least one request."""
         batch, members = [waiting[0]], [sizes[waiting[0]]]
         for index in waiting[1:]:
@@ -104,7 +104,7 @@ class Batcher:
             batch.append(index)
         return batch
 
-    def _halve(self, batch: Sequence[Size], finished: Mapping[int, Any]) -> None:
+    def _halve(self, batch: Sequence[RequestSize], finished: Mapping[int, Any]) -> None:
         used = padded_tokens(batch)
         if len(batch) == 1:
             raise DoesNotFit(

@@ -14,7 +14,7 @@ import transformers
 from safetensors import SafetensorError
 from safetensors.torch import save_model
 
-from argo_ml.models.local.loading import Files
+from argo_ml.models.local.loading import ModelFiles
 
 logger = logging.getLogger(__name__)
 
@@ -22,12 +22,12 @@ LIMIT_BYTES = 2 * 2**30
 """Larger expanded weights are not kept: their disk space costs more than the time they save."""
 
 
-def converted_files(files: Files, digest: str, precision: str, cache_path: Path) -> Files:
+def converted_files(files: ModelFiles, digest: str, precision: str, cache_path: Path) -> ModelFiles:
     """The folder that stands for a GGUF file, or ``files`` themselves where there is none yet."""
     folder = _folder(digest, precision, cache_path)
     if not folder.is_dir():
         return files
-    return Files(files.name, folder, remedy=f"delete {folder} and try again")
+    return ModelFiles(files.name, folder, remedy=f"delete {folder} and try again")
 
 
 def keep_converted(

@@ -12,7 +12,7 @@ from argo_ml.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class ForwardOutput:
     """Logits (rows, columns, vocabulary) and the key-value cache after all columns."""
 
     logits: torch.Tensor
@@ -53,7 +53,7 @@ class Forward:
 
     def __call__(
         self, ids: torch.Tensor, mask: torch.Tensor, cache: Any = None, last_only: bool = True
-    ) -> Output:
+    ) -> ForwardOutput:
         """Compute ``ids`` (rows, columns), the continuation of what ``cache`` holds.
 
         ``mask`` (rows, cached + new columns) is 0 for padding; positions count its ones.
@@ -66,4 +66,4 @@ class Forward:
             arguments["logits_to_keep"] = 1
         output = self._model(input_ids=ids, attention_mask=mask, use_cache=True, **arguments)
         logits = output.logits[:, -1:] if last_only else output.logits
-        return Output(logits, getattr(output, self._cache_name))
+        return ForwardOutput(logits, getattr(output, self._cache_name))

@@ -31,7 +31,7 @@ from argo_ml.devices.choosing import choose_gpus
 from argo_ml.errors import ModelError
 from argo_ml.models.local.skeleton import Skeleton
 from argo_ml.models.placement import plan as placement
-from argo_ml.models.placement.plan import Demand, Device, Plan
+from argo_ml.models.placement.plan import Demand, Device, PlacementPlan
 
 # Transformers annotates these in part only, and some of it wrongly.
 _models: Any = AutoModelForCausalLM
@@ -57,7 +57,7 @@ _BROKEN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class ModelFiles:
     """A model on disk.
 
     ``name`` is what the user called it and ``remedy`` what they can do if it is broken.
@@ -98,13 +98,13 @@ class Machine:
         has_bfloat16 = bool(devices) and torch.cuda.is_bf16_supported(including_emulation=False)
         return cls(devices, not gpus, has_bfloat16, int(psutil.virtual_memory().available))
 
-    def plans(self, demand: Demand) -> Iterator[Plan]:
+    def plans(self, demand: Demand) -> Iterator[PlacementPlan]:
         """Where the model goes, and where instead when memory runs out there."""
         if not self.gpus:
             cpu = placement.plan_cpu(demand, self.cpu_free_bytes)
             return iter((cpu, cpu))
         return chain(
-            [placement.plan(demand, self.gpus, self.may_choose)],
+            [placement.plan_gpus(demand, self.gpus, self.may_choose)],
             placement.fallbacks(demand, self.gpus, self.may_choose),
         )
 
@@ -138,20 +138,20 @@ def _devices_from_driver() -> dict[int, Device]:
     }
 
 
-def load_config(files: Files) -> Any:
+def load_config(files: ModelFiles) -> Any:
     """The configuration alone, without weights. Raises `ModelError`."""
     with _quiet(), _broken_files_named(files):
         return AutoConfig.from_pretrained(files.folder, **files.arguments)
 
 
-def load_tokenizer(files: Files) -> Any:
+def load_tokenizer(files: ModelFiles) -> Any:
     """Raises `ModelError`."""
     with _quiet(), _broken_files_named(files):
         return AutoTokenizer.from_pretrained(files.folder, **files.arguments)
 
 
 def make_demand(
-    files: Files, config: Any, precision: str, quantization: str, prefix_bytes: int
+    files: ModelFiles, config: Any, precision: str, quantization: str, prefix_bytes: int
 ) -> Demand:
     """What the model needs, from the configuration alone. Raises `ModelError`."""
     stored = "none" if files.gguf_file else _stored_quantization(config)
@@ -160,7 +160,9 @@ def make_demand(
     return Demand(skeleton, config, precision, prefix_bytes)
 
 
-def load_weights(files: Files, config: Any, precision: str, quantization: str, plan: Plan) -> Any:
+def load_weights(
+    files: ModelFiles, config: Any, precision: str, quantization: str, plan: PlacementPlan
+) -> Any:
     """The model in ``precision`` where ``plan`` puts it.
 
     Raises `ModelError`, and torch's `OutOfMemoryError` where the plan was too hopeful.
@@ -237,7 +239,7 @@ def reading_gguf_once() -> Iterator[None]:
 
 
 @contextmanager
-def _broken_files_named(files: Files) -> Iterator[None]:
+def _broken_files_named(files: ModelFiles) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError:

@@ -8,19 +8,17 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-import torch
-
 from argo_ml.config import ModelSpec
 from argo_ml.errors import ModelError
 from argo_ml.models.digests import files_digest, model_files
 from argo_ml.models.local import hub, loading
-from argo_ml.models.local.alternatives import does_not_fit
 from argo_ml.models.local.converted import converted_files, keep_converted
-from argo_ml.models.local.loading import Files, Machine
+from argo_ml.models.local.loading import Machine, ModelFiles
 from argo_ml.models.local.packed_linear import pack_linear_layers
+from argo_ml.models.local.planning import does_not_fit
 from argo_ml.models.local.recovery import RecoveringModel
 from argo_ml.models.local.transformers_model import TransformersModel
-from argo_ml.models.placement.plan import Plan, choose_precision
+from argo_ml.models.placement.plan import PlacementPlan, choose_precision
 from argo_ml.models.presets import ModelSource, SourceKind, resolve
 
 logger = logging.getLogger(__name__)
@@ -29,8 +27,6 @@ logger = logging.getLogger(__name__)
 def open_local_model(spec: ModelSpec) -> RecoveringModel:
     """The model of a preset, hub id, folder or GGUF file, in this process."""
     source = resolve(spec.model, spec.cache_path)
-    if spec.threads is not None:
-        torch.set_num_threads(spec.threads)
     return open_transformers_model(spec, source)
 
 
@@ -45,7 +41,7 @@ def open_transformers_model(spec: ModelSpec, source: ModelSource) -> RecoveringM
     loader = _Loader(spec, machine, precision)
     if source.kind is SourceKind.HUB:
         return _open_hub(loader, source)
-    files = Files(spec.model, Path(source.location), source.gguf_file)
+    files = ModelFiles(spec.model, Path(source.location), source.gguf_file)
     digest = _digest(files, spec.cache_path)
     if not files.gguf_file:
         return loader.open(files, digest)
@@ -59,9 +55,9 @@ def open_transformers_model(spec: ModelSpec, source: ModelSource) -> RecoveringM
 
 def _open_hub(loader: _Loader, source: ModelSource) -> RecoveringModel:
     model = hub.find(source.location, source.revision)
-    loader.plans(Files(loader.spec.model, hub.fetch_small_files(model)))
+    loader.plans(ModelFiles(loader.spec.model, hub.fetch_small_files(model)))
     folder = hub.fetch_weights(model)
-    return loader.open(Files(loader.spec.model, folder), f"{model.model_id}@{folder.name}")
+    return loader.open(ModelFiles(loader.spec.model, folder), f"{model.model_id}@{folder.name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +68,7 @@ class _Loader:
     machine: Machine
     precision: str
 
-    def plans(self, files: Files) -> Iterator[Plan]:
+    def plans(self, files: ModelFiles) -> Iterator[PlacementPlan]:
         """Raises `ModelError`, with what would fit, where the model does not."""
         config = loading.load_config(files)
         prefix_bytes = self.spec.prefix_cache_mb * 2**20
@@ -86,14 +82,14 @@ class _Loader:
         # The others are planned when memory has run out.
         return chain([first], plans)
 
-    def open(self, files: Files, contents: str) -> RecoveringModel:
-        def load(plan: Plan, on_event: Callable[[str], None]) -> TransformersModel:
+    def open(self, files: ModelFiles, contents: str) -> RecoveringModel:
+        def load(plan: PlacementPlan, on_event: Callable[[str], None]) -> TransformersModel:
             return self._load(files, contents, plan, on_event)
 
         return RecoveringModel(files.name, load, self.plans(files))
 
     def _load(
-        self, files: Files, contents: str, plan: Plan, on_event: Callable[[str], None]
+        self, files: ModelFiles, contents: str, plan: PlacementPlan, on_event: Callable[[str], None]
     ) -> TransformersModel:
         spec, quantization = self.spec, self.spec.quantization
         config = loading.load_config(files)
@@ -109,7 +105,7 @@ class _Loader:
         )
 
 
-def _digest(files: Files, cache_path: Path) -> str:
+def _digest(files: ModelFiles, cache_path: Path) -> str:
     memo_path = cache_path / "model_digests.json"
     try:
         paths = [files.folder / files.gguf_file] if files.gguf_file else model_files(files.folder)

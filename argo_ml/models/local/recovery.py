@@ -5,14 +5,16 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
 
 import torch
 
+from argo_ml.devices.base import GB
 from argo_ml.errors import ModelError
 from argo_ml.models.base import (
     Completion,
     Generation,
+    RequestType,
+    ResponseType,
     Scores,
     Scoring,
     TokenCounts,
@@ -20,12 +22,10 @@ from argo_ml.models.base import (
 )
 from argo_ml.models.local.batching import DoesNotFit
 from argo_ml.models.local.transformers_model import TransformersModel
-from argo_ml.models.placement.plan import GB, Plan
+from argo_ml.models.placement.plan import PlacementPlan
 
-RequestType = TypeVar("RequestType", Generation, Scoring)
-ResponseType = TypeVar("ResponseType", Completion, Scores)
 OnEvent = Callable[[str], None]
-Load = Callable[[Plan, OnEvent], TransformersModel]
+Load = Callable[[PlacementPlan, OnEvent], TransformersModel]
 logger = logging.getLogger(__name__)
 
 
@@ -36,7 +36,7 @@ class RecoveringModel:
     answered before memory ran out are not executed again. Raises `ModelError` once no plan is left.
     """
 
-    def __init__(self, name: str, load: Load, plans: Iterator[Plan]) -> None:
+    def __init__(self, name: str, load: Load, plans: Iterator[PlacementPlan]) -> None:
         self._name = name
         self._load = load
         self._plans = plans
@@ -122,7 +122,7 @@ class RecoveringModel:
         self._events.append(event)
 
 
-def _described(plan: Plan) -> str:
+def _described(plan: PlacementPlan) -> str:
     if not plan.uses:
         return "on the CPU"
     limits = ", ".join(f"{use.limit_bytes // GB} GB of GPU {use.device.index}" for use in plan.uses)

@@ -15,7 +15,7 @@ from argo_ml.errors import ModelError
 from argo_ml.models.base import Completion, Generation, Scores, Scoring, TokenCounts
 from argo_ml.models.chat import ChatFormat, PromptIds, cut_at_stop
 from argo_ml.models.local import decoding
-from argo_ml.models.local.batching import Batcher, Size, out_of_memory_noticed
+from argo_ml.models.local.batching import Batcher, RequestSize, out_of_memory_noticed
 from argo_ml.models.local.forward import Forward
 from argo_ml.models.local.prefix_cache import PrefixCache
 from argo_ml.models.local.sampling import Chooser, TokenStatistics, needs_only_the_most_probable
@@ -126,9 +126,11 @@ class TransformersModel:
         """Tokens of plain texts, without special tokens."""
         return [len(ids) for ids in self._plain_ids(texts)]
 
-    def _size(self, prompt: PromptIds, new: int, copies: int = 1, shared: bool = False) -> Size:
+    def _size(
+        self, prompt: PromptIds, new: int, copies: int = 1, shared: bool = False
+    ) -> RequestSize:
         known = self._prefixes.cached_tokens(prompt.ids)
-        return Size(len(prompt.ids) - known, new, copies, shared, known)
+        return RequestSize(len(prompt.ids) - known, new, copies, shared, known)
 
     def _complete(
         self, requests: Sequence[Generation], prompts: Sequence[PromptIds]
@@ -244,7 +246,7 @@ class TransformersModel:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _check_context(self, sizes: Sequence[Size]) -> None:
+    def _check_context(self, sizes: Sequence[RequestSize]) -> None:
         longest = max((size.length + size.new for size in sizes), default=0)
         if self._context is not None and longest > self._context:
             raise ModelError(

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from argo_ml.devices.base import GB
 from argo_ml.models.placement.batch_memory import FEWEST_TOKENS, fitting_tokens, within_bounds
 
-GB = 10**9
 BATCH_RESERVE_GB = 1
 """Kept free on every GPU for batches."""
 EMBEDDER_RESERVE_GB = 1
@@ -35,7 +35,7 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class GpuShare:
     """What a plan puts on one GPU; ``limit_bytes`` is the most that weights may take of it."""
 
     device: Device
@@ -45,14 +45,14 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PlacementPlan:
     """Where the weights go and how much a batch may hold; no ``uses`` for the CPU.
 
     ``device_map`` and ``max_memory`` are what ``from_pretrained`` takes; ``batch_tokens`` is 0
     where not even a single prompt has room.
     """
 
-    uses: tuple[Use, ...]
+    uses: tuple[GpuShare, ...]
     device_map: Mapping[str, int | str]
     weight_bytes: int
     batch_tokens: int
@@ -109,16 +109,20 @@ def choose_precision(precision: str, on_gpu: bool, has_bfloat16: bool) -> str:
     return "bfloat16" if has_bfloat16 else "float16"
 
 
-def plan_cpu(demand: Demand, free_bytes: int) -> Plan:
+def plan_cpu(demand: Demand, free_bytes: int) -> PlacementPlan:
     """The plan without GPUs."""
     weights = demand.skeleton.weight_bytes
     left = free_bytes - weights - demand.prefix_bytes
     item_bytes = ITEM_BYTES[demand.precision]
     tokens = fitting_tokens(demand.config, item_bytes, left, demand.skeleton.n_layers)
-    return Plan((), {"": "cpu"}, weights, within_bounds(tokens), fits=weights <= free_bytes)
+    return PlacementPlan(
+        (), {"": "cpu"}, weights, within_bounds(tokens), fits=weights <= free_bytes
+    )
 
 
-def plan(demand: Demand, devices: Sequence[Device], may_choose: bool, less_gb: int = 0) -> Plan:
+def plan_gpus(
+    demand: Demand, devices: Sequence[Device], may_choose: bool, less_gb: int = 0
+) -> PlacementPlan:
     """Where a model goes on these GPUs, each with ``less_gb`` less than it could take.
 
     With ``may_choose`` the fewest GPUs that suffice are used, those with most free memory first;
@@ -134,12 +138,14 @@ def plan(demand: Demand, devices: Sequence[Device], may_choose: bool, less_gb: i
     return next((plan for plan in plans if plan.fits), plans[-1])
 
 
-def fallbacks(demand: Demand, devices: Sequence[Device], may_choose: bool) -> Iterator[Plan]:
+def fallbacks(
+    demand: Demand, devices: Sequence[Device], may_choose: bool
+) -> Iterator[PlacementPlan]:
     """Plans for the times when memory runs out in spite of the first one.
 
     One GB less on every GPU, then with ``may_choose`` one more GPU each time.
     """
-    first = plan(demand, devices, may_choose, less_gb=1)
+    first = plan_gpus(demand, devices, may_choose, less_gb=1)
     if not first.fits:
         return
     yield first
@@ -168,18 +174,20 @@ def limits_gb(devices: Sequence[Device], less_gb: int = 0) -> dict[int, int]:
     }
 
 
-def _on(demand: Demand, chosen: Sequence[Device], less_gb: int) -> Plan:
+def _on(demand: Demand, chosen: Sequence[Device], less_gb: int) -> PlacementPlan:
     devices = sorted(chosen, key=lambda device: device.index)
     limits = {index: limit * GB for index, limit in limits_gb(devices, less_gb).items()}
     device_map = _balanced(demand.skeleton, limits)
     held = demand.skeleton.bytes_by_device(device_map)
     layers = demand.skeleton.layers_by_device(device_map)
     uses = tuple(
-        Use(device, limits[device.index], held.get(device.index, 0), layers.get(device.index, 0))
+        GpuShare(
+            device, limits[device.index], held.get(device.index, 0), layers.get(device.index, 0)
+        )
         for device in devices
     )
     tokens = _batch_tokens(demand, uses) if set(held) <= set(limits) else 0
-    return Plan(
+    return PlacementPlan(
         uses=uses,
         device_map=device_map,
         weight_bytes=demand.skeleton.weight_bytes,
@@ -204,7 +212,7 @@ def _balanced(skeleton: Weights, limits: Mapping[int, int]) -> dict[str, int | s
     return device_map
 
 
-def _batch_tokens(demand: Demand, uses: Sequence[Use]) -> int:
+def _batch_tokens(demand: Demand, uses: Sequence[GpuShare]) -> int:
     """What the GPU with the least room for its layers allows."""
     fitting = []
     for use in uses:

@@ -8,10 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from argo_ml.errors import ModelError
-from argo_ml.models.base import Completion, Generation, Scores, Scoring, UnfinishedError
+from argo_ml.models.base import (
+    Completion,
+    Generation,
+    RequestType,
+    ResponseType,
+    Scores,
+    Scoring,
+    UnfinishedError,
+)
 from argo_ml.models.chat import cut_at_stop
 from argo_ml.models.server.prompting import GREEDY_SETTINGS, Prompting, ServerReply
-from argo_ml.models.server.request_pool import RequestPool, RequestType, ResponseType, share_time
+from argo_ml.models.server.request_pool import RequestPool, share_time
 from argo_ml.models.server.scoring import EchoScoring
 from argo_ml.models.server.wire import RefusedError
 from argo_ml.models.token_details import within

@@ -12,7 +12,7 @@ from argo_ml.errors import ModelError
 from argo_ml.models.presets import SERVER
 from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
 from argo_ml.models.server.model import ServerModel
-from argo_ml.models.server.prompting import AnyPrompting, ByTokens, find_prompting
+from argo_ml.models.server.prompting import ByTokens, Prompting, find_prompting
 from argo_ml.models.server.scoring import EchoScoring
 from argo_ml.models.server.secrets import api_key
 from argo_ml.models.server.wire import ModelCard, ModelList, NoAccessError, RefusedError, Version
@@ -26,7 +26,7 @@ class _ServerDescription:
     """What one server turned out to be."""
 
     identity: str
-    prompting: AnyPrompting
+    prompting: Prompting
     can_score: bool
 
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from argo_ml.models.base import Prompt
 from argo_ml.models.server.details import details_of
@@ -49,22 +49,6 @@ class ServerReply:
     usage: TokenUsage
     stopped: bool
     tokens: tuple[TokenDetail, ...] = ()
-
-
-class Prompting(Protocol):
-    """How prompts reach one served model.
-
-    ``n_top`` is the number of most probable tokens to report at each place, 0 for no details.
-    """
-
-    def describe(self) -> str:
-        """Part of the model's identity: how prompts become text, by which template."""
-
-    def complete(
-        self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0
-    ) -> ServerReply: ...
-
-    def count_tokens(self, text: str) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +162,16 @@ class ByChat:
         return max(len(text.split()), -(-len(text.encode()) // _BYTES_PER_TOKEN))
 
 
-AnyPrompting = ByTemplate | ByTokens | ByChat
+Prompting = ByTemplate | ByTokens | ByChat
+"""How prompts reach one served model.
+
+Each has ``describe``, which is part of the model's identity (how prompts become text, by which
+template), ``complete``, whose ``n_top`` is the number of most probable tokens to report at each
+place (0 for no details), and ``count_tokens``.
+"""
 
 
-def find_prompting(fleet: Fleet, model: str) -> AnyPrompting:
+def find_prompting(fleet: Fleet, model: str) -> Prompting:
     """The most exact way that the server takes.
 
     The llama.cpp server has a ``/tokenize`` as well, of another kind, so it is recognised first.
@@ -190,7 +180,7 @@ def find_prompting(fleet: Fleet, model: str) -> AnyPrompting:
     reason = RefusedError("")
     for way in (ByTemplate, ByTokens, ByChat):
         for has_system_role in (True, False):
-            prompting: AnyPrompting = way(fleet, model, has_system_role)
+            prompting: Prompting = way(fleet, model, has_system_role)
             try:
                 if has_system_role and not _keeps_system_text(prompting):
                     continue
@@ -201,7 +191,7 @@ def find_prompting(fleet: Fleet, model: str) -> AnyPrompting:
     raise reason
 
 
-def _keeps_system_text(prompting: AnyPrompting) -> bool:
+def _keeps_system_text(prompting: Prompting) -> bool:
     """Some templates leave it out without a word; what a chat makes of it cannot be seen."""
     if isinstance(prompting, ByChat):
         return True

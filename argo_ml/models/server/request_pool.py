@@ -9,11 +9,10 @@ from dataclasses import replace
 from typing import TypeVar
 
 from argo_ml.errors import ModelError
-from argo_ml.models.base import Completion, Scores, UnfinishedError
+from argo_ml.models.base import ResponseType, UnfinishedError
 
-RequestType = TypeVar("RequestType")
+ItemType = TypeVar("ItemType")
 ResultType = TypeVar("ResultType")
-ResponseType = TypeVar("ResponseType", Completion, Scores)
 
 
 class RequestPool:
@@ -23,7 +22,7 @@ class RequestPool:
         self._pool = ThreadPoolExecutor(n_at_once, thread_name_prefix="argo-server")
 
     def run(
-        self, work: Callable[[RequestType], ResultType], requests: Sequence[RequestType]
+        self, work: Callable[[ItemType], ResultType], requests: Sequence[ItemType]
     ) -> list[ResultType]:
         """Results in the order of ``requests``.
 

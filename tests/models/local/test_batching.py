@@ -10,13 +10,15 @@ from argo_ml.models.local.batching import (
     Batcher,
     DoesNotFit,
     OutOfMemory,
-    Size,
+    RequestSize,
     out_of_memory_noticed,
     padded_tokens,
 )
 
 SIZES = st.lists(
-    st.builds(Size, st.integers(1, 300), st.integers(0, 50), st.integers(1, 5), st.booleans()),
+    st.builds(
+        RequestSize, st.integers(1, 300), st.integers(0, 50), st.integers(1, 5), st.booleans()
+    ),
     max_size=40,
 )
 
@@ -24,7 +26,7 @@ SIZES = st.lists(
 class Recorder:
     """Gives each request its index, and runs out of memory above ``capacity`` padded tokens."""
 
-    def __init__(self, sizes: Sequence[Size], capacity: int = 10**9) -> None:
+    def __init__(self, sizes: Sequence[RequestSize], capacity: int = 10**9) -> None:
         self.sizes = sizes
         self.batches: list[list[int]] = []
         self.n_failures = 0
@@ -39,19 +41,19 @@ class Recorder:
 
 
 def test_padded_tokens_are_rows_of_the_longest_prompt_and_continuation() -> None:
-    assert padded_tokens([Size(10, 5), Size(20, 3)]) == 2 * (20 + 5)
+    assert padded_tokens([RequestSize(10, 5), RequestSize(20, 3)]) == 2 * (20 + 5)
 
 
 def test_padded_tokens_of_shared_prompts_count_the_prompt_once_more() -> None:
-    assert padded_tokens([Size(10, 2, copies=4, shared=True)]) == 4 * 12 + 10
+    assert padded_tokens([RequestSize(10, 2, copies=4, shared=True)]) == 4 * 12 + 10
 
 
 def test_known_tokens_are_held_as_well() -> None:
-    assert padded_tokens([Size(10, 5, known=90), Size(60, 5)]) == 2 * (100 + 5)
+    assert padded_tokens([RequestSize(10, 5, known=90), RequestSize(60, 5)]) == 2 * (100 + 5)
 
 
 def test_longest_requests_come_first() -> None:
-    recorder = Recorder([Size(n, 8) for n in (10, 400, 12, 390, 11)])
+    recorder = Recorder([RequestSize(n, 8) for n in (10, 400, 12, 390, 11)])
     assert Batcher(820).run(recorder.sizes, recorder) == [0, 1, 2, 3, 4]
     assert recorder.batches == [[1, 3], [2, 4, 0]]
 
@@ -63,13 +65,13 @@ def test_no_requests_make_no_batch() -> None:
 
 
 def test_a_request_above_the_limit_runs_alone() -> None:
-    recorder = Recorder([Size(500, 10), Size(490, 10)])
+    recorder = Recorder([RequestSize(500, 10), RequestSize(490, 10)])
     Batcher(100).run(recorder.sizes, recorder)
     assert recorder.batches == [[0], [1]]
 
 
 @given(SIZES, st.integers(1, 5000))
-def test_every_request_runs_once_within_the_limits(sizes: list[Size], limit: int) -> None:
+def test_every_request_runs_once_within_the_limits(sizes: list[RequestSize], limit: int) -> None:
     recorder = Recorder(sizes)
     assert Batcher(limit).run(sizes, recorder) == list(range(len(sizes)))
     assert sorted(index for batch in recorder.batches for index in batch) == [*range(len(sizes))]
@@ -81,11 +83,11 @@ def test_every_request_runs_once_within_the_limits(sizes: list[Size], limit: int
 def test_limit_halves_when_memory_runs_out_and_stays_so() -> None:
     released: list[bool] = []
     batcher = Batcher(1000, lambda: released.append(True))
-    first = Recorder([Size(90, 10)] * 10, capacity=300)
+    first = Recorder([RequestSize(90, 10)] * 10, capacity=300)
     assert batcher.run(first.sizes, first) == list(range(10))
     assert first.n_failures == len(released) == 2
     assert batcher.limit == 250
-    second = Recorder([Size(90, 10)] * 10, capacity=300)
+    second = Recorder([RequestSize(90, 10)] * 10, capacity=300)
     batcher.run(second.sizes, second)
     assert second.n_failures == 0
 
@@ -100,7 +102,7 @@ def test_finished_batches_are_not_repeated_after_memory_ran_out() -> None:
         seen.append(batch)
         return batch
 
-    Batcher(200).run([Size(90, 10)] * 4, run)
+    Batcher(200).run([RequestSize(90, 10)] * 4, run)
     assert seen == [[0, 1], [2], [3]]
 
 
@@ -113,7 +115,7 @@ def test_a_single_request_that_does_not_fit_is_an_error_that_keeps_the_finished_
         return [f"answer {index}" for index in batch]
 
     with pytest.raises(DoesNotFit, match="single request of 100 tokens") as caught:
-        Batcher(100).run([Size(90, 10)] * 4, run)
+        Batcher(100).run([RequestSize(90, 10)] * 4, run)
     assert caught.value.finished == {0: "answer 0", 1: "answer 1"}
 
 
@@ -122,7 +124,7 @@ def test_other_errors_pass() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        Batcher(100).run([Size(1, 1)], run)
+        Batcher(100).run([RequestSize(1, 1)], run)
 
 
 def test_torch_running_out_of_memory_is_noticed() -> None:

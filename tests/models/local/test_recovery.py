@@ -21,12 +21,12 @@ from argo_ml.models.base import Generation, Prompt
 from argo_ml.models.local import loading
 from argo_ml.models.local.recovery import RecoveringModel
 from argo_ml.models.local.transformers_model import TransformersModel
-from argo_ml.models.placement.plan import Plan
+from argo_ml.models.placement.plan import PlacementPlan
 from argo_ml.sweep.running import run_sweep
 from argo_ml.testing.models import CHOICES, QUESTIONS, LanguageModelSuite, generation, scoring
 from argo_ml.tracking.runs import WARNING
 
-CPU = Plan((), {"": "cpu"}, 0, 4096, True)
+CPU = PlacementPlan((), {"": "cpu"}, 0, 4096, True)
 REQUESTS = [Generation(Prompt("", f"Number {n}"), 3, stop=()) for n in range(6)]
 
 
@@ -40,7 +40,7 @@ class Loader:
         self.fails_at_load = 0
         self.fails_at_forward: Callable[[int], bool] = lambda n_forwards: False
 
-    def __call__(self, plan: Plan, on_event: Callable[[str], None]) -> TransformersModel:
+    def __call__(self, plan: PlacementPlan, on_event: Callable[[str], None]) -> TransformersModel:
         self.n_loads += 1
         if self.n_loads <= self.fails_at_load:
             raise torch.OutOfMemoryError("CUDA out of memory")

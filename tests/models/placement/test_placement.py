@@ -4,15 +4,15 @@ import pytest
 
 from argo_ml.devices.choosing import choose_gpus
 from argo_ml.errors import ModelError
-from argo_ml.models.local.alternatives import alternatives, demand_of_preset, does_not_fit
 from argo_ml.models.local.loading import Machine
+from argo_ml.models.local.planning import alternatives, demand_of_preset, does_not_fit
 from argo_ml.models.placement.plan import (
     Demand,
     Device,
     choose_precision,
     fallbacks,
-    plan,
     plan_cpu,
+    plan_gpus,
 )
 
 
@@ -92,7 +92,7 @@ def test_weights_are_those_of_the_real_models(preset: str, n_parameters: int) ->
 
 
 def test_two_cards_of_12_gb_get_the_original_limits(seven_billion: Demand) -> None:
-    found = plan(seven_billion, gpus(12, 12), may_choose=False)
+    found = plan_gpus(seven_billion, gpus(12, 12), may_choose=False)
     assert found.fits
     assert found.max_memory == {0: "10GB", 1: "11GB", "cpu": "30GB"}
     assert [use.n_layers for use in found.uses] == [12, 16]
@@ -103,19 +103,19 @@ def test_two_cards_of_12_gb_get_the_original_limits(seven_billion: Demand) -> No
 
 def test_what_a_3060_reports_as_free_gives_the_same_limits(seven_billion: Demand) -> None:
     reported = [Device(index, 12_500_074_496, 12_630_753_280, "RTX 3060") for index in (0, 1)]
-    found = plan(seven_billion, reported, may_choose=True)
+    found = plan_gpus(seven_billion, reported, may_choose=True)
     assert found.max_memory == {0: "10GB", 1: "11GB", "cpu": "30GB"}
 
 
 @pytest.mark.parametrize("free_gb", [24, 80])
 def test_one_large_card_takes_it_all(seven_billion: Demand, free_gb: int) -> None:
-    found = plan(seven_billion, gpus(free_gb), may_choose=True)
+    found = plan_gpus(seven_billion, gpus(free_gb), may_choose=True)
     assert found.fits
     assert set(found.device_map.values()) == {0}
 
 
 def test_three_cards_of_8_gb_share_it(seven_billion: Demand) -> None:
-    found = plan(seven_billion, gpus(8, 8, 8), may_choose=True)
+    found = plan_gpus(seven_billion, gpus(8, 8, 8), may_choose=True)
     assert found.fits
     assert found.max_memory == {0: "6GB", 1: "7GB", 2: "7GB", "cpu": "30GB"}
     assert sum(use.n_layers for use in found.uses) == 28
@@ -123,31 +123,31 @@ def test_three_cards_of_8_gb_share_it(seven_billion: Demand) -> None:
 
 
 def test_two_cards_of_8_gb_do_not_hold_it(seven_billion: Demand) -> None:
-    found = plan(seven_billion, gpus(8, 8), may_choose=True)
+    found = plan_gpus(seven_billion, gpus(8, 8), may_choose=True)
     assert not found.fits
     assert found.batch_tokens == 0
 
 
 def test_cards_of_different_size_share_by_what_they_can_take(seven_billion: Demand) -> None:
-    found = plan(seven_billion, gpus(24, 12), may_choose=False)
+    found = plan_gpus(seven_billion, gpus(24, 12), may_choose=False)
     large, small = found.uses
     assert found.fits
     assert large.weight_bytes > 1.5 * small.weight_bytes
 
 
 def test_the_fewest_cards_that_do_are_chosen(seven_billion: Demand) -> None:
-    found = plan(seven_billion, gpus(12, 4, 12, 12), may_choose=True)
+    found = plan_gpus(seven_billion, gpus(12, 4, 12, 12), may_choose=True)
     assert [use.device.index for use in found.uses] == [0, 2]
 
 
 def test_a_small_model_is_not_spread_over_the_cards_that_were_named() -> None:
     small = demand_of_preset("qwen2.5-0.5b", "float16")
-    found = plan(small, gpus(10, 12), may_choose=False)
+    found = plan_gpus(small, gpus(10, 12), may_choose=False)
     assert set(found.device_map.values()) == {1}
 
 
 def test_weights_without_room_for_a_batch_do_not_fit(seven_billion: Demand) -> None:
-    found = plan(seven_billion, gpus(17.9), may_choose=True)
+    found = plan_gpus(seven_billion, gpus(17.9), may_choose=True)
     assert sum(use.weight_bytes for use in found.uses) <= 16 * GB
     assert not found.fits
 
@@ -209,7 +209,7 @@ def test_what_would_not_fit_either_is_left_out(seven_billion: Demand) -> None:
 
 
 def test_a_model_that_does_not_fit_says_so_in_one_line(seven_billion: Demand) -> None:
-    found = plan(seven_billion, gpus(8, 8), may_choose=True)
+    found = plan_gpus(seven_billion, gpus(8, 8), may_choose=True)
     text = does_not_fit("qwen2.5-7b", seven_billion, found, machine(8, 8))
     assert text == (
         "model=qwen2.5-7b: needs 15.2 GB for its weights, GPU 0,1 with 16.0 GB free has no room "

@@ -9,7 +9,7 @@ from argo_ml.config.addresses import Address
 from argo_ml.models.base import Prompt
 from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
 from argo_ml.models.server.prompting import (
-    GREEDY,
+    GREEDY_SETTINGS,
     ByChat,
     ByTemplate,
     ByTokens,
@@ -112,8 +112,8 @@ def told(*texts: str) -> dict[str, Any]:
 def test_plain_requests_ask_for_no_details_and_draw_nothing() -> None:
     fake = Fake(**{"apply-template": {"prompt": "x"}, "v1__completions": TEXT})
     fake.answers["/v1/chat/completions"] = chat("no")
-    ByTemplate(fake.fleet, "m").complete(PROMPT, {**GREEDY, "max_tokens": 3})
-    ByChat(fake.fleet, "m").complete(PROMPT, {**GREEDY, "max_tokens": 3})
+    ByTemplate(fake.fleet, "m").complete(PROMPT, {**GREEDY_SETTINGS, "max_tokens": 3})
+    ByChat(fake.fleet, "m").complete(PROMPT, {**GREEDY_SETTINGS, "max_tokens": 3})
     settings = {"model", "temperature", "top_p", "seed", "max_tokens"}
     assert fake.asked[1][1].keys() == settings | {"prompt", "repeat_penalty"}
     assert fake.asked[2][1].keys() == settings | {"messages"}
@@ -121,7 +121,7 @@ def test_plain_requests_ask_for_no_details_and_draw_nothing() -> None:
 
 def test_draws_are_from_the_whole_distribution() -> None:
     fake = Fake(tokenize={"tokens": [1]}, v1__completions=TEXT)
-    settings = {**GREEDY, "temperature": 0.7, "seed": 3}
+    settings = {**GREEDY_SETTINGS, "temperature": 0.7, "seed": 3}
     ByTokens(fake.fleet, "m").complete(PROMPT, settings)
     asked = fake.asked[1][1]
     assert (asked["temperature"], asked["seed"], asked["top_p"]) == (0.7, 3, 1)
