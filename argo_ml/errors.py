@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def one_line(error: BaseException | str) -> str:
+    """The message of an error as one line with single spaces."""
+    return " ".join(str(error).split())
+
+
 class ArgoError(Exception):
     """Base of every error that the command line shows as one line, without a traceback."""
 

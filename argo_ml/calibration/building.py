@@ -26,9 +26,9 @@ from argo_ml.state import AnswerNow, Draft, State
 from argo_ml.statistics.intervals import wilson
 from argo_ml.types import Question, TokenDetail
 
-FEWEST_QUESTIONS = 10
+MIN_CALIBRATION_QUESTIONS = 10
 """Questions below which nothing can be fitted."""
-FEW_QUESTIONS = 50
+FEW_CALIBRATION_QUESTIONS = 50
 """Questions below which everything is uncertain enough to say so."""
 N_COMPONENTS = 32
 """Projections of the question's embedding; benefits use them where that predicts better."""
@@ -70,8 +70,8 @@ def build_calibration(
 ) -> Calibration:
     """Fit p-hat, its projections and the gains to explored questions.
 
-    Raises `DataError` for fewer questions than `FEWEST_QUESTIONS`; fewer than `FEW_QUESTIONS`
-    are warned of.
+    Raises `DataError` for fewer questions than `MIN_CALIBRATION_QUESTIONS`, and warns of fewer
+    than `FEW_CALIBRATION_QUESTIONS`.
     """
     check_size(len(explored))
     _warn_of_few(len(explored), sum(history.visits[ROOT].correct for history in explored))
@@ -121,15 +121,15 @@ def build_calibration(
 
 def check_size(n_questions: int) -> None:
     """Raises `DataError` where there are too few to fit anything."""
-    if n_questions < FEWEST_QUESTIONS:
+    if n_questions < MIN_CALIBRATION_QUESTIONS:
         raise DataError(
-            f"n_questions={n_questions}: a calibration needs at least {FEWEST_QUESTIONS}, "
+            f"n_questions={n_questions}: a calibration needs at least {MIN_CALIBRATION_QUESTIONS}, "
             "better 300"
         )
 
 
 def _warn_of_few(n_questions: int, n_correct: int) -> None:
-    if n_questions < FEW_QUESTIONS:
+    if n_questions < FEW_CALIBRATION_QUESTIONS:
         interval = wilson(n_correct, n_questions)
         logger.warning(
             "n_questions=%d: accuracy without any step is only known to lie between %.2f and %.2f "

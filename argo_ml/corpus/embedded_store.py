@@ -26,7 +26,7 @@ from argo_ml.corpus.index import (
     unwritable,
     writer_lock,
 )
-from argo_ml.errors import CorpusIndexError
+from argo_ml.errors import CorpusIndexError, one_line
 
 BUILDING_PREFIX = ".building-"
 DATABASE = "chroma.sqlite3"
@@ -129,7 +129,7 @@ def _build_in(path: Path, name: str, content: IndexContent, on_progress: OnEmbed
         finally:
             client.close()
     except ChromaError as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise CorpusIndexError(
             f"{path.parents[1]}: an index cannot be built there ({reason}); check the free space, "
             "or choose another cache_dir"
@@ -141,7 +141,7 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except ChromaError as error:
-        raise _damaged(path, " ".join(str(error).split())) from None
+        raise _damaged(path, one_line(error)) from None
 
 
 def _damaged(path: Path, reason: str) -> CorpusIndexError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from argo_ml.config import EMBEDDED_EMBEDDER
-from argo_ml.errors import ModelError
+from argo_ml.errors import ModelError, one_line
 from argo_ml.models.digests import MODEL_SUFFIXES
 
 HUB_TIMEOUT_S = 10.0
@@ -70,7 +70,7 @@ def _hub_folder(embedding_model: str) -> Path:
             "check the spelling, or run hf auth login"
         ) from None
     except (errors.HFValidationError, errors.HfHubHTTPError, OSError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise ModelError(
             f"embedding_model={embedding_model}: cannot be downloaded ({reason}); use "
             f"{EMBEDDED_EMBEDDER} or a local folder"

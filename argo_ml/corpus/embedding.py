@@ -14,7 +14,7 @@ from argo_ml.config import EMBEDDED_EMBEDDER
 from argo_ml.corpus.base import Vectors
 from argo_ml.corpus.embedder_files import embedder_files, find_embedder
 from argo_ml.devices.choosing import choose_gpus
-from argo_ml.errors import ModelError
+from argo_ml.errors import ModelError, one_line
 from argo_ml.models.digests import files_digest
 
 __all__ = ["Embedder", "SentenceEmbedder", "Vectors", "load_embedder"]
@@ -102,7 +102,7 @@ def load_embedder(
                 str(folder), device=_torch_device(device, gpus), local_files_only=True
             )
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise ModelError(
                 f"embedding_model={embedding_model}: not a Sentence Transformers model ({reason}); "
                 f"use {EMBEDDED_EMBEDDER}, another folder or a hub id"

@@ -11,7 +11,7 @@ from chromadb.errors import ChromaError
 from numpy.typing import NDArray
 
 from argo_ml.corpus.embedding import Embedder, Vectors
-from argo_ml.errors import CorpusIndexError
+from argo_ml.errors import CorpusIndexError, one_line
 from argo_ml.types import Evidence, Passage
 
 REMEMBERED_QUERIES = 10_000
@@ -68,7 +68,7 @@ class ChromaRetriever:
                 include=["distances", "documents", "metadatas"],
             )
         except ChromaError as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise CorpusIndexError(
                 f"{self._collection.name}: the index cannot be searched ({reason}); "
                 "run argo-ml index with the same parameters to check it"

@@ -22,7 +22,7 @@ from argo_ml.corpus.index import (
     fill,
     incompleteness,
 )
-from argo_ml.errors import ConfigError, CorpusIndexError
+from argo_ml.errors import ConfigError, CorpusIndexError, one_line
 
 BUILDING_INFIX = "-building-"
 SCHEMES = {"http": 8000, "https": 443}
@@ -119,7 +119,7 @@ class ServerStore:
         try:
             yield
         except (ChromaError, ValueError) as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise CorpusIndexError(f"chroma_url={self._url}: refused ({reason})") from None
         except httpx.HTTPError as error:
             raise self._unreachable(type(error).__name__) from None

@@ -6,7 +6,7 @@ import tempfile
 
 from argo_ml.config import DoctorSpec
 from argo_ml.doctor.check import Check, Status, ok, refused
-from argo_ml.errors import ArgoError
+from argo_ml.errors import ArgoError, one_line
 from argo_ml.tracking.stores import (
     check_reachable,
     count_experiments,
@@ -23,7 +23,7 @@ def check_chroma(spec: DoctorSpec) -> Check:
         version = _open_and_close_chroma()
     except (ImportError, RuntimeError, OSError) as error:
         # Chroma refuses an old SQLite with a RuntimeError while it is imported.
-        detail = " ".join(str(error).split())
+        detail = one_line(error)
         return Check("Chroma", Status.ERROR, detail, "pip install --upgrade chromadb")
     return ok("Chroma", f"{version} opens in this process")
 

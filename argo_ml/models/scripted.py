@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from argo_ml.config import ModelSpec
-from argo_ml.errors import ConfigError, ModelError
+from argo_ml.errors import ConfigError, ModelError, one_line
 from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring
 from argo_ml.models.cache.caching import request_key
 from argo_ml.models.chat import cut_at_stop
@@ -277,7 +277,7 @@ def _read(path: Path) -> Any:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ConfigError(f"scripted:{path}: cannot be read ({reason}); give a table") from None
     except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise ConfigError(f"scripted:{path}: not JSON or YAML ({reason})") from None
 
 

@@ -71,20 +71,19 @@ class Observer:
             final = yield from self._answer(question, state, here)
             answer, spent = answer_now(final), final.usage
         if Probe.DRAFT in required and observations.draft is None:
-            found = yield from self._draft(question, root)
-            observations = replace(observations, draft=Draft(found.text.strip(), found.tokens))
-            usage = usage + usage_of(Component.PROBE, found)
+            draft = yield from self._draft(question, root)
+            observations = replace(observations, draft=_as_draft(draft))
+            usage = usage + usage_of(Component.PROBE, draft)
         if Probe.SAMPLES in required and not observations.samples:
             samples = yield from self._samples(question, root)
-            observations = replace(
-                observations, samples=tuple(sample.text.strip() for sample in samples)
-            )
+            texts = tuple(sample.text.strip() for sample in samples)
+            observations = replace(observations, samples=texts)
             for sample in samples:
                 usage = usage + as_samples(usage_of(Component.PROBE, sample))
         if Probe.TENTATIVE in required and sub_question is not None:
-            found = yield from self._tentative(state, sub_question.text, here)
-            observations = replace(observations, tentative=Draft(found.text.strip(), found.tokens))
-            usage = usage + usage_of(Component.PROBE, found)
+            tentative = yield from self._tentative(state, sub_question.text, here)
+            observations = replace(observations, tentative=_as_draft(tentative))
+            usage = usage + usage_of(Component.PROBE, tentative)
         if Probe.VECTOR in required and not observations.vector:
             if root.vector is None:
                 root.vector = (yield from embedded(Embedding(question.text))).values
@@ -134,6 +133,10 @@ class Observer:
             )
             here.tentative = yield from generated(request)
         return here.tentative
+
+
+def _as_draft(completion: Completion) -> Draft:
+    return Draft(completion.text.strip(), completion.tokens)
 
 
 def answer_now(final: FinalAnswer) -> AnswerNow:

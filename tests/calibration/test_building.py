@@ -23,21 +23,22 @@ def explored(number: int, vector: tuple[float, ...] = ()) -> Explored:
 
 
 def test_a_node_per_visit_with_p_hat_out_of_fold() -> None:
-    found = build_calibration([explored(number) for number in range(60)], {}, {}, horizon=1)
-    assert len(found.nodes) == 120
+    calibration = build_calibration([explored(number) for number in range(60)], {}, {}, horizon=1)
+    assert len(calibration.nodes) == 120
     by_depth = [
-        [node.confidence for node in found.nodes if len(node.actions) == depth] for depth in (0, 1)
+        [node.confidence for node in calibration.nodes if len(node.actions) == depth]
+        for depth in (0, 1)
     ]
     assert max(by_depth[0]) < 0.3
     assert min(by_depth[1]) > 0.7
 
 
 def test_without_vectors_there_are_no_projections() -> None:
-    found = build_calibration([explored(number) for number in range(60)], {}, {}, horizon=1)
-    assert found.feature_names == tuple(FEATURES)
+    calibration = build_calibration([explored(number) for number in range(60)], {}, {}, horizon=1)
+    assert calibration.feature_names == tuple(FEATURES)
     # A live question has a vector nevertheless.
     state = explored(7, vector=(0.6, 0.8)).visits[ROOT].state
-    assert 0 <= found.confidence(state) <= 1
+    assert 0 <= calibration.confidence(state) <= 1
 
 
 def test_projections_are_of_the_centred_vector() -> None:
@@ -48,9 +49,13 @@ def test_projections_are_of_the_centred_vector() -> None:
 def test_vectors_give_projections() -> None:
     vectors = [(float(number % 3), float(number % 2), 0.5) for number in range(60)]
     pairs = enumerate(vectors)
-    found = build_calibration([explored(n, vector) for n, vector in pairs], {}, {}, horizon=1)
-    assert found.feature_names[len(FEATURES) :] == ("projection_0", "projection_1", "projection_2")
-    assert len(found.nodes[0].features) == len(found.feature_names)
+    calibration = build_calibration([explored(n, vector) for n, vector in pairs], {}, {}, horizon=1)
+    assert calibration.feature_names[len(FEATURES) :] == (
+        "projection_0",
+        "projection_1",
+        "projection_2",
+    )
+    assert len(calibration.nodes[0].features) == len(calibration.feature_names)
 
 
 def test_few_questions_are_an_error_or_a_warning(caplog: pytest.LogCaptureFixture) -> None:
@@ -62,7 +67,7 @@ def test_few_questions_are_an_error_or_a_warning(caplog: pytest.LogCaptureFixtur
 
 def test_a_question_comes_back_as_a_policy_would_meet_it() -> None:
     source = explored(3, vector=(0.6, 0.8))
-    found = build_calibration([source, *map(explored, range(20, 40))], {}, {}, horizon=1)
-    state, before = found.questions[0].state(), source.visits[ROOT].state
+    calibration = build_calibration([source, *map(explored, range(20, 40))], {}, {}, horizon=1)
+    state, before = calibration.questions[0].state(), source.visits[ROOT].state
     assert state.observations == before.observations
     assert state.question.choices == before.question.choices

@@ -45,11 +45,11 @@ def test_an_edge_leads_from_node_to_node() -> None:
 def test_every_question_is_left_out_of_one_fold() -> None:
     folds = Exploration.of(node(question) for question in range(12)).folds
     assert len(folds) == 5
-    held_out = [each.question for _, part in folds for each in part.nodes]
+    held_out = [node.question for _, part in folds for node in part.nodes]
     assert sorted(held_out) == list(range(12))
     for fitted_on, part in folds:
-        assert not {each.question for each in fitted_on.nodes} & {
-            each.question for each in part.nodes
+        assert not {node.question for node in fitted_on.nodes} & {
+            node.question for node in part.nodes
         }
     assert Exploration((node(0),)).folds == ()
 

@@ -31,7 +31,7 @@ def value(name: str, state: State) -> float:
 def state_of(*pairs: tuple[Step, AnswerNow]) -> State:
     """The question after these steps, each with the answer that it led to."""
     steps = tuple(step for step, _ in pairs)
-    answers = (UNSURE, *(seen for _, seen in pairs))
+    answers = (UNSURE, *(answer for _, answer in pairs))
     return State(QUESTION, 0.0, steps, Observations(answers))
 
 
@@ -96,10 +96,10 @@ def test_texts_agree_but_for_case_and_white_space() -> None:
 
 
 def test_all_features_are_numbers_in_a_fixed_order() -> None:
-    found = features(state_of((RETRIEVED, SURE)))
-    assert len(found) == len(FEATURES)
-    assert found[0] == 0.9
-    assert all(isinstance(each, float) for each in found)
+    values = features(state_of((RETRIEVED, SURE)))
+    assert len(values) == len(FEATURES)
+    assert values[0] == 0.9
+    assert all(isinstance(value, float) for value in values)
 
 
 def test_without_a_look_there_are_no_features() -> None:

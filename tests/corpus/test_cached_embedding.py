@@ -12,10 +12,10 @@ from argo_ml.testing.embedders import WordEmbedder
 def test_a_query_is_embedded_once_for_good(tmp_path: Path) -> None:
     first, second = WordEmbedder(), WordEmbedder()
     path = tmp_path / "calls.sqlite"
-    found = CachingEmbedder(first, CallCache(path)).embed_queries(["red", "green", "red"])
+    vectors = CachingEmbedder(first, CallCache(path)).embed_queries(["red", "green", "red"])
     again = CachingEmbedder(second, CallCache(path)).embed_queries(["green", "red"])
-    assert np.array_equal(found, WordEmbedder().embed_queries(["red", "green", "red"]))
-    assert np.array_equal(again, found[[1, 0]])
+    assert np.array_equal(vectors, WordEmbedder().embed_queries(["red", "green", "red"]))
+    assert np.array_equal(again, vectors[[1, 0]])
     assert (first.n_query_calls, second.n_query_calls) == (1, 0)
 
 

@@ -47,15 +47,15 @@ def test_files_that_cannot_be_read_are_named_and_the_rest_is_kept(tmp_path: Path
             "good.txt": "Text.",
         },
     )
-    found = read_documents(str(tmp_path))
-    assert [document.id for document in found.documents] == ["good.txt"]
-    assert found.rejected[1:] == (
+    document_set = read_documents(str(tmp_path))
+    assert [document.id for document in document_set.documents] == ["good.txt"]
+    assert document_set.rejected[1:] == (
         RejectedFile("empty.txt", "no text"),
         RejectedFile("latin.txt", "not UTF-8: byte 0xf6 at 2"),
         RejectedFile("only-links.rst", "no text"),
     )
-    assert found.rejected[0].name == "bad.pdf"
-    assert "not a" in found.rejected[0].reason
+    assert document_set.rejected[0].name == "bad.pdf"
+    assert "not a" in document_set.rejected[0].reason
 
 
 def test_hidden_files_are_skipped_and_other_kinds_counted(tmp_path: Path) -> None:
@@ -68,9 +68,9 @@ def test_hidden_files_are_skipped_and_other_kinds_counted(tmp_path: Path) -> Non
         "ATTRIBUTION.md": "Who wrote it.",
         "license.md": "A page about licences.",
     }
-    found = read_documents(str(write(tmp_path, files)))
-    assert [document.id for document in found.documents] == ["a.txt", "license.md"]
-    assert found.n_ignored == 3
+    document_set = read_documents(str(write(tmp_path, files)))
+    assert [document.id for document in document_set.documents] == ["a.txt", "license.md"]
+    assert document_set.n_ignored == 3
 
 
 def test_line_ends_byte_order_marks_and_ruled_lines_go(tmp_path: Path) -> None:
@@ -106,9 +106,11 @@ def test_bad_lines_of_a_flashrag_corpus_are_named(tmp_path: Path) -> None:
         b'{"id": "c", "contents": " "}\n{"id": "a", "contents": "again"}\n'
         b'{"id": "d", "contents": "\xff"}\n{"id": true, "contents": "x"}\n'
     )
-    found = read_documents(str(path))
-    assert len(found.documents) == 1
-    assert [(rejected.name, rejected.reason.split(" (")[0]) for rejected in found.rejected] == [
+    document_set = read_documents(str(path))
+    assert len(document_set.documents) == 1
+    assert [
+        (rejected.name, rejected.reason.split(" (")[0]) for rejected in document_set.rejected
+    ] == [
         ("corpus.jsonl:2", "not JSON"),
         ("corpus.jsonl:3", "not a JSON object"),
         ("corpus.jsonl:4", "no id"),

@@ -60,8 +60,8 @@ def test_copies_of_the_weights_for_other_libraries_do_not_count(tmp_path: Path) 
     for name in ("model.safetensors", "1_Pooling/config.json", "onnx/config.json", "README.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x", encoding="utf-8")
-    found = {path.relative_to(tmp_path).as_posix() for path in embedder_files(tmp_path)}
-    assert found == {"model.safetensors", "1_Pooling/config.json"}
+    names = {path.relative_to(tmp_path).as_posix() for path in embedder_files(tmp_path)}
+    assert names == {"model.safetensors", "1_Pooling/config.json"}
 
 
 @pytest.mark.parametrize(

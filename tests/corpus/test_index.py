@@ -81,15 +81,15 @@ def test_other_documents_get_another_index(indexes: Path) -> None:
 
 
 def test_progress_reaches_the_number_of_passages(indexes: Path) -> None:
-    seen: list[tuple[int, int]] = []
+    reports: list[tuple[int, int]] = []
     store, embedder = EmbeddedStore(indexes), WordEmbedder()
     settings = SplitSettings(40, 0)
 
     def observe(n_done: int, n_total: int) -> None:
-        seen.append((n_done, n_total))
+        reports.append((n_done, n_total))
 
     index_documents(DOCUMENTS, "", settings, embedder, store, indexes, observe)
-    assert seen == [(1024, 1200), (1200, 1200)]
+    assert reports == [(1024, 1200), (1200, 1200)]
 
 
 def test_a_killed_build_leaves_nothing_that_is_taken_for_whole(indexes: Path) -> None:
@@ -224,8 +224,8 @@ def test_search_finds_what_exact_search_finds(store: EmbeddedStore, indexes: Pat
     content = IndexContent(passages, lambda block: vectors[[int(passage.id) for passage in block]])
     collection, _ = open_or_build(store, "argo-x", content, indexes, lambda *_: None)
     queries = vectors[:200] + 0.05 * rng.normal(size=(200, 48)).astype(np.float32)
-    found = collection.query(query_embeddings=queries, n_results=3, include=[])["ids"]
+    nearest = collection.query(query_embeddings=queries, n_results=3, include=[])["ids"]
     cosines = queries @ vectors.T
     exact = np.argsort(-cosines, axis=1)[:, :3]
-    shared = [len(set(a) & {str(row) for row in b}) for a, b in zip(found, exact, strict=True)]
+    shared = [len(set(a) & {str(row) for row in b}) for a, b in zip(nearest, exact, strict=True)]
     assert sum(shared) / 600 >= 0.99

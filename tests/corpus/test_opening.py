@@ -65,21 +65,21 @@ def recall(corpus: Corpus, indexes: Path, queries: list[str], embedder: Sentence
     assert len(vectors) == corpus.n_passages
     cosines = embedder.embed_queries(queries) @ vectors.T
     third_best = np.sort(cosines, axis=1)[:, -3]
-    found = corpus.retriever.retrieve(queries, 3)
+    retrieved = corpus.retriever.retrieve(queries, 3)
     n_right = sum(
         hit.similarity >= float(least) - 1e-5
-        for evidence, least in zip(found, third_best, strict=True)
+        for evidence, least in zip(retrieved, third_best, strict=True)
         for hit in evidence
     )
     return n_right / (3 * len(queries))
 
 
 def test_real_documents_leave_no_markup_behind(oran_documents: Path) -> None:
-    found = read_documents(str(oran_documents / "nonrtric"))
-    texts = [f"{document.title}\n{document.text}" for document in found.documents]
+    document_set = read_documents(str(oran_documents / "nonrtric"))
+    texts = [f"{document.title}\n{document.text}" for document in document_set.documents]
     for mark in (":ref:", ":doc:", "toctree", ".. image::", ":maxdepth:", "`_"):
         assert [text for text in texts if mark in text] == []
-    assert all(document.title for document in found.documents)
+    assert all(document.title for document in document_set.documents)
 
 
 def test_a_folder_is_opened_by_its_spec(tmp_path: Path) -> None:
@@ -88,13 +88,13 @@ def test_a_folder_is_opened_by_its_spec(tmp_path: Path) -> None:
     (folder / "peru.md").write_text("# Peru\n\nLima is the capital.\n", encoding="utf-8")
     (folder / "bad.txt").write_bytes(b"\xff")
     spec = ExperimentSpec(documents=str(folder), cache_dir=tmp_path / "cache", device="cpu")
-    seen: list[tuple[int, int]] = []
-    corpus = open_corpus(spec, lambda n_done, n_total: seen.append((n_done, n_total)))
+    reports: list[tuple[int, int]] = []
+    corpus = open_corpus(spec, lambda n_done, n_total: reports.append((n_done, n_total)))
     [[hit]] = corpus.retriever.retrieve(["capital of Peru"], 3)
     assert (hit.passage.id, hit.passage.title) == ("peru.md", "Peru")
     assert (corpus.source, corpus.was_built) == (str(folder), True)
     assert [rejected.name for rejected in corpus.rejected] == ["bad.txt"]
-    assert seen == [(1, 1)]
+    assert reports == [(1, 1)]
     assert (tmp_path / "cache" / "indexes" / corpus.collection).is_dir()
 
 

@@ -17,8 +17,8 @@ SETTINGS = SplitSettings(40, 0)
 
 
 def open_retriever(folder: Path, embedder: Embedder) -> Retriever:
-    found, store = DocumentSet(DOCUMENTS), EmbeddedStore(folder)
-    return index_documents(found, "", SETTINGS, embedder, store, folder).retriever
+    document_set, store = DocumentSet(DOCUMENTS), EmbeddedStore(folder)
+    return index_documents(document_set, "", SETTINGS, embedder, store, folder).retriever
 
 
 @pytest.fixture(scope="module")

@@ -60,8 +60,8 @@ def client(server: str) -> ClientAPI:
 
 
 def build(server: str, locks: Path, documents: tuple[Document, ...]) -> Corpus:
-    found, settings = DocumentSet(documents), SplitSettings(40, 0)
-    return index_documents(found, "", settings, WordEmbedder(), ServerStore(server), locks)
+    document_set, settings = DocumentSet(documents), SplitSettings(40, 0)
+    return index_documents(document_set, "", settings, WordEmbedder(), ServerStore(server), locks)
 
 
 class TestRetrieverOfAServer(RetrieverSuite):

@@ -75,7 +75,7 @@ def test_no_passage_is_too_long_and_no_word_is_lost(
     text = "".join(word + mark for word, mark in zip(words, separators, strict=True)).strip()
     passages = split([Document("d", text)], SplitSettings(size, overlap), embedder)
     assert max(embedder.count_tokens([passage.text for passage in passages])) <= size
-    found = [word.strip(".") for passage in passages for word in passage.text.split()]
-    assert set(words) == set(found)
+    words_left = [word.strip(".") for passage in passages for word in passage.text.split()]
+    assert set(words) == set(words_left)
     if overlap == 0:
-        assert words == found
+        assert words == words_left

@@ -37,12 +37,12 @@ def questions() -> tuple[Question, ...]:
 @pytest.fixture(scope="module")
 def meant(questions: tuple[Question, ...]) -> Mapping[str, Entity]:
     """Question id -> the one entity that its description leaves."""
-    found = {}
+    entities = {}
     for question in questions:
         fitting = _fitting(_kind(question), _where(question))
         assert len(fitting) == 1, question
-        found[question.id] = fitting[0]
-    return found
+        entities[question.id] = fitting[0]
+    return entities
 
 
 @pytest.fixture(scope="module")
@@ -252,7 +252,7 @@ def test_questions_are_the_same_in_every_process(questions: tuple[Question, ...]
         "print(questions_digest(Atlas().load().questions))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "7"}
-    found = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
-    assert found.stdout.strip() == questions_digest(questions)
+    assert process.stdout.strip() == questions_digest(questions)

@@ -39,8 +39,10 @@ def test_questions_without_difficulty_are_all_used_and_said_so(
 ) -> None:
     path = write_lines(*_lines(20))
     with caplog.at_level(logging.INFO):
-        found = load_questions(jsonl_spec(path, split="all", difficulty="hard", n_questions=20))
-    assert len(found.questions) == 20
+        question_set = load_questions(
+            jsonl_spec(path, split="all", difficulty="hard", n_questions=20)
+        )
+    assert len(question_set.questions) == 20
     assert caplog.text.count("have no difficulty") == 1
 
 
@@ -51,15 +53,15 @@ def test_questions_with_difficulty_are_filtered(
     for line in hard:
         line["question"] = f"hard {line['question']}"
     path = write_lines(*_lines(5, metadata={"level": "easy"}), *hard)
-    found = load_questions(jsonl_spec(path, split="all", difficulty="hard", n_questions=3))
-    assert {q.id for q in found.questions} == {"h0", "h1", "h2"}
+    question_set = load_questions(jsonl_spec(path, split="all", difficulty="hard", n_questions=3))
+    assert {q.id for q in question_set.questions} == {"h0", "h1", "h2"}
 
 
 def test_mode_shrinks_to_what_there_is_with_a_warning(
     write_lines: WriteLines, jsonl_spec: BuildSpec, caplog: pytest.LogCaptureFixture
 ) -> None:
-    found = load_questions(jsonl_spec(write_lines(*_lines(4)), split="all", mode="medium"))
-    assert len(found.questions) == 4
+    question_set = load_questions(jsonl_spec(write_lines(*_lines(4)), split="all", mode="medium"))
+    assert len(question_set.questions) == 4
     assert "using all of them instead of the 100 of mode=medium" in caplog.text
 
 
@@ -79,7 +81,7 @@ def test_lines_set_aside_are_kept_and_logged(
     write_lines: WriteLines, jsonl_spec: BuildSpec, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = write_lines(*_lines(2), "oops", "oops", "oops", "oops")
-    found = load_questions(jsonl_spec(path, split="all"))
-    assert [r.line for r in found.rejected] == [3, 4, 5, 6]
+    question_set = load_questions(jsonl_spec(path, split="all"))
+    assert [r.line for r in question_set.rejected] == [3, 4, 5, 6]
     assert "set aside 4 lines: questions.jsonl:3 not JSON; questions.jsonl:4" in caplog.text
     assert "questions.jsonl:6" not in caplog.text

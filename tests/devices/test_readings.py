@@ -80,9 +80,9 @@ def test_driver_lists_gpus_with_their_memory() -> None:
 
 
 def test_reading_is_in_megabytes_percent_degrees_and_watts() -> None:
-    found = NvmlDriver(nvml()).read(0)
+    reading = NvmlDriver(nvml()).read(0)
 
-    assert found == DeviceReading(0, 10_000, 87, 71, 143.5)
+    assert reading == DeviceReading(0, 10_000, 87, 71, 143.5)
 
 
 @pytest.mark.parametrize(
@@ -227,9 +227,9 @@ def test_gpu_that_waited_is_explained_by_the_stages() -> None:
 def test_gpu_over_83_degrees_is_told() -> None:
     usage = ResourceUsage(devices=(DeviceUsage(0, 200, utilization_mean=95, temperature_max=84),))
 
-    [found] = concerns(usage, SECONDS)
+    [line] = concerns(usage, SECONDS)
 
-    assert found.startswith("GPU 0: it reached 84 °C, over 83 °C")
+    assert line.startswith("GPU 0: it reached 84 °C, over 83 °C")
 
 
 @pytest.mark.parametrize(

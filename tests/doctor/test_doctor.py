@@ -34,9 +34,9 @@ def spec(**values: Any) -> DoctorSpec:
 
 
 def test_embedded_default_passes_on_this_machine(embedded_model: Path, tracking_uri: str) -> None:
-    found = list(checks(spec(tracking_uri=tracking_uri, quick=True)))
+    results = list(checks(spec(tracking_uri=tracking_uri, quick=True)))
 
-    assert [check.name for check in found if not check.name.startswith("GPU")] == [
+    assert [check.name for check in results if not check.name.startswith("GPU")] == [
         "Python",
         "packages",
         "disk",
@@ -47,14 +47,14 @@ def test_embedded_default_passes_on_this_machine(embedded_model: Path, tracking_
         "embedder",
         "model",
     ]
-    assert [check for check in found if check.status is Status.ERROR] == []
+    assert [check for check in results if check.status is Status.ERROR] == []
 
 
 def test_old_python_is_an_error() -> None:
-    found = check_python((3, 9, 18))
+    check = check_python((3, 9, 18))
 
-    assert found.status is Status.ERROR
-    assert found.fix == "use Python 3.10 or newer"
+    assert check.status is Status.ERROR
+    assert check.fix == "use Python 3.10 or newer"
 
 
 def test_package_out_of_range_is_an_error_with_the_command(
@@ -81,10 +81,10 @@ def write_distribution(folder: Path, requirements: list[str]) -> None:
 
 
 def test_packages_of_what_is_not_installed_are_a_warning() -> None:
-    [found] = check_packages("nosuchdistribution")
+    [check] = check_packages("nosuchdistribution")
 
-    assert found.status is Status.WARNING
-    assert "pip install -e ." in found.fix
+    assert check.status is Status.WARNING
+    assert "pip install -e ." in check.fix
 
 
 @pytest.mark.parametrize(
@@ -99,46 +99,46 @@ def test_packages_of_what_is_not_installed_are_a_warning() -> None:
     ],
 )
 def test_disk_space_needed_depends_on_the_mode(mode: str, free_gb: float, status: Status) -> None:
-    found = check_disk(spec(mode=mode), int(free_gb * GB))
+    check = check_disk(spec(mode=mode), int(free_gb * GB))
 
-    assert found.status is status
-    assert f"{free_gb:.1f} GB free" in found.detail
+    assert check.status is status
+    assert f"{free_gb:.1f} GB free" in check.detail
 
 
 def test_folder_that_does_not_exist_yet_has_the_space_of_its_parent(tmp_path: Path) -> None:
-    found = check_disk(spec(cache_dir=tmp_path / "a" / "b"))
+    check = check_disk(spec(cache_dir=tmp_path / "a" / "b"))
 
-    assert str(tmp_path) in found.detail
+    assert str(tmp_path) in check.detail
     assert not (tmp_path / "a").exists()
 
 
 def test_gpus_are_named_with_their_free_memory() -> None:
-    found = judge_device(spec(gpus="0,1"), [RTX_3060, RTX_3060], 2, 30 * GB, 8)
+    check = judge_device(spec(gpus="0,1"), [RTX_3060, RTX_3060], 2, 30 * GB, 8)
 
-    assert found.status is Status.OK
-    assert "GPU 0, 1" in found.detail
-    assert "NVIDIA GeForce RTX 3060, 11.0 GB free" in found.detail
+    assert check.status is Status.OK
+    assert "GPU 0, 1" in check.detail
+    assert "NVIDIA GeForce RTX 3060, 11.0 GB free" in check.detail
 
 
 def test_gpu_that_pytorch_cannot_use_is_a_warning() -> None:
-    found = judge_device(spec(), [RTX_3060], 0, 30 * GB, 8)
+    check = judge_device(spec(), [RTX_3060], 0, 30 * GB, 8)
 
-    assert found.status is Status.WARNING
-    assert "PyTorch with CUDA" in found.fix
+    assert check.status is Status.WARNING
+    assert "PyTorch with CUDA" in check.fix
 
 
 def test_gpu_that_is_not_there_is_an_error() -> None:
-    found = judge_device(spec(device="cuda"), [], 0, 30 * GB, 8)
+    check = judge_device(spec(device="cuda"), [], 0, 30 * GB, 8)
 
-    assert found.status is Status.ERROR
-    assert "use device=cpu" in f"{found.detail} {found.fix}"
+    assert check.status is Status.ERROR
+    assert "use device=cpu" in f"{check.detail} {check.fix}"
 
 
 def test_little_memory_is_a_warning() -> None:
-    found = judge_device(spec(), [], 0, int(1.2 * GB), 2)
+    check = judge_device(spec(), [], 0, int(1.2 * GB), 2)
 
-    assert found.status is Status.WARNING
-    assert "1.2 GB of memory available" in found.detail
+    assert check.status is Status.WARNING
+    assert "1.2 GB of memory available" in check.detail
 
 
 class RecordedDriver:
@@ -164,19 +164,19 @@ def test_processes_that_hold_memory_of_a_gpu_are_listed() -> None:
     names = {7: "python", 8: "Xorg", 9: "another user's process"}
     driver = RecordedDriver(Holder(8, None), Holder(9, 100.4), Holder(7, 800))
 
-    [found] = check_gpus(driver, names.__getitem__)
+    [check] = check_gpus(driver, names.__getitem__)
 
-    assert (found.name, found.status) == ("GPU 0", Status.OK)
-    assert found.detail == (
+    assert (check.name, check.status) == ("GPU 0", Status.OK)
+    assert check.detail == (
         "NVIDIA GeForce RTX 3060, 1.0 of 12.0 GB in use: python (pid 7) 800 MB, "
         "another user's process (pid 9) 100 MB, Xorg (pid 8) memory unknown"
     )
 
 
 def test_gpu_that_nobody_holds_says_so() -> None:
-    [found] = check_gpus(RecordedDriver())
+    [check] = check_gpus(RecordedDriver())
 
-    assert "by no process that the driver shows" in found.detail
+    assert "by no process that the driver shows" in check.detail
 
 
 def test_process_that_cannot_be_looked_at_is_anothers() -> None:
@@ -189,10 +189,10 @@ def test_process_that_cannot_be_looked_at_is_anothers() -> None:
 def test_driver_that_does_not_answer_is_an_error() -> None:
     driver = RecordedDriver(error=DriverError("GPU is lost"))
 
-    [found] = check_gpus(driver)
+    [check] = check_gpus(driver)
 
-    assert found.status is Status.ERROR
-    assert "GPU is lost" in found.detail
+    assert check.status is Status.ERROR
+    assert "GPU is lost" in check.detail
     assert list_gpus(driver) == ()
 
 
@@ -202,117 +202,117 @@ def test_without_a_driver_no_gpu_is_listed() -> None:
 
 
 def test_model_that_was_not_fetched_is_an_error(tmp_path: Path) -> None:
-    found = check_model(spec(cache_dir=tmp_path))
+    check = check_model(spec(cache_dir=tmp_path))
 
-    assert found.status is Status.ERROR
-    assert found.fix == "run argo-ml fetch"
+    assert check.status is Status.ERROR
+    assert check.fix == "run argo-ml fetch"
 
 
 def test_unknown_model_is_an_error(tmp_path: Path) -> None:
-    found = check_model(spec(model="gpt7", cache_dir=tmp_path))
+    check = check_model(spec(model="gpt7", cache_dir=tmp_path))
 
-    assert found.status is Status.ERROR
-    assert "model='gpt7' is unknown" in found.detail
+    assert check.status is Status.ERROR
+    assert "model='gpt7' is unknown" in check.detail
 
 
 def test_scripted_model_without_its_file_is_an_error(tmp_path: Path) -> None:
-    found = check_model(spec(model=f"scripted:{tmp_path / 'none.json'}"))
+    check = check_model(spec(model=f"scripted:{tmp_path / 'none.json'}"))
 
-    assert found.status is Status.ERROR
-    assert "no such file" in found.detail
+    assert check.status is Status.ERROR
+    assert "no such file" in check.detail
 
 
 def test_hub_model_that_is_not_here_is_a_warning() -> None:
-    found = check_model(spec(model="nobody-has-this/model-of-a-test", quick=True))
+    check = check_model(spec(model="nobody-has-this/model-of-a-test", quick=True))
 
-    assert found.status is Status.WARNING
-    assert "the first run downloads it" in found.fix
+    assert check.status is Status.WARNING
+    assert "the first run downloads it" in check.fix
 
 
 def test_hub_model_whose_weights_are_not_here_is_not_downloaded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found_there = hub.HubModel("org/model-of-a-test", "", weights=("model.safetensors",))
-    monkeypatch.setattr(hub, "find", lambda model_id, revision: found_there)
+    hub_model = hub.HubModel("org/model-of-a-test", "", weights=("model.safetensors",))
+    monkeypatch.setattr(hub, "find", lambda model_id, revision: hub_model)
 
-    found = check_model(spec(model="org/model-of-a-test"))
+    check = check_model(spec(model="org/model-of-a-test"))
 
-    assert found.status is Status.WARNING
-    assert "is on the hub, not on this machine" in found.detail
+    assert check.status is Status.WARNING
+    assert "is on the hub, not on this machine" in check.detail
 
 
 def test_folder_that_is_no_model_is_an_error(tmp_path: Path) -> None:
-    found = check_model(spec(model=str(tmp_path)))
+    check = check_model(spec(model=str(tmp_path)))
 
-    assert found.status is Status.ERROR
-    assert "no config.json" in found.detail
+    assert check.status is Status.ERROR
+    assert "no config.json" in check.detail
 
 
 def test_embedded_embedder_loads() -> None:
-    found = check_embedder(spec())
+    check = check_embedder(spec())
 
-    assert found.status is Status.OK
-    assert "384 dimensions" in found.detail
+    assert check.status is Status.OK
+    assert "384 dimensions" in check.detail
 
 
 def test_unknown_embedder_is_an_error() -> None:
-    found = check_embedder(spec(embedding_model="nosuchembedder"))
+    check = check_embedder(spec(embedding_model="nosuchembedder"))
 
-    assert found.status is Status.ERROR
-    assert "nosuchembedder" in found.detail
+    assert check.status is Status.ERROR
+    assert "nosuchembedder" in check.detail
 
 
 def test_hub_embedder_that_is_not_here_is_a_warning() -> None:
-    found = check_embedder(spec(embedding_model="nobody-has-this/embedder-of-a-test"))
+    check = check_embedder(spec(embedding_model="nobody-has-this/embedder-of-a-test"))
 
-    assert found.status is Status.WARNING
+    assert check.status is Status.WARNING
 
 
 def test_cache_folder_below_a_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
 
-    found = check_index_folder(spec(cache_dir=tmp_path / "file" / "cache"))
+    check = check_index_folder(spec(cache_dir=tmp_path / "file" / "cache"))
 
-    assert found.status is Status.ERROR
-    assert found.fix == "choose another cache_dir"
+    assert check.status is Status.ERROR
+    assert check.fix == "choose another cache_dir"
 
 
 def test_chroma_server_that_is_not_there_is_an_error(closed_port: int) -> None:
-    found = check_chroma(spec(chroma_url=f"http://127.0.0.1:{closed_port}"))
+    check = check_chroma(spec(chroma_url=f"http://127.0.0.1:{closed_port}"))
 
-    assert found.status is Status.ERROR
-    assert "chroma run --path" in found.fix
+    assert check.status is Status.ERROR
+    assert "chroma run --path" in check.fix
 
 
 def test_tracking_store_that_is_there_is_read(tracking_uri: str) -> None:
-    found = check_tracking(spec(tracking_uri=tracking_uri))
+    check = check_tracking(spec(tracking_uri=tracking_uri))
 
-    assert found.status is Status.OK
-    assert "1 experiments" in found.detail
+    assert check.status is Status.OK
+    assert "1 experiments" in check.detail
 
 
 def test_tracking_store_that_is_not_there_yet_is_fine_and_not_created(tmp_path: Path) -> None:
-    found = check_tracking(spec(tracking_uri=f"sqlite:///{tmp_path / 'new.db'}"))
+    check = check_tracking(spec(tracking_uri=f"sqlite:///{tmp_path / 'new.db'}"))
 
-    assert found.status is Status.OK
-    assert "will be created" in found.detail
+    assert check.status is Status.OK
+    assert "will be created" in check.detail
     assert list(tmp_path.iterdir()) == []
 
 
 def test_tracking_server_that_is_not_there_is_an_error(closed_port: int) -> None:
-    found = check_tracking(spec(tracking_uri=f"http://127.0.0.1:{closed_port}"))
+    check = check_tracking(spec(tracking_uri=f"http://127.0.0.1:{closed_port}"))
 
-    assert found.status is Status.ERROR
-    assert "mlflow server" in found.fix
+    assert check.status is Status.ERROR
+    assert "mlflow server" in check.fix
 
 
 def test_error_is_split_into_what_happened_and_what_to_do() -> None:
-    found = refused("model", ArgoError("model=x: missing; run argo-ml fetch"))
+    check_result = refused("model", ArgoError("model=x: missing; run argo-ml fetch"))
 
-    assert (found.detail, found.fix) == ("model=x: missing", "run argo-ml fetch")
+    assert (check_result.detail, check_result.fix) == ("model=x: missing", "run argo-ml fetch")
 
 
 def test_error_of_one_part_stays_whole() -> None:
-    found = refused("model", ArgoError("model=x: missing"))
+    check_result = refused("model", ArgoError("model=x: missing"))
 
-    assert (found.detail, found.fix) == ("model=x: missing", "")
+    assert (check_result.detail, check_result.fix) == ("model=x: missing", "")

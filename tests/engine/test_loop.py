@@ -113,14 +113,14 @@ def test_the_first_to_need_a_call_pays_for_it(recorder: Any) -> None:
 
 
 def test_progress_is_told_after_each_round(recorder: Any) -> None:
-    told: list[int] = []
+    reports: list[int] = []
     episodes = [
         asking("two", generation("a"), generation("b")),
         asking("none"),
         asking("one", generation("c")),
     ]
-    Engine(recorder, recorder).run(episodes, told.append)
-    assert told == [2, 3]
+    Engine(recorder, recorder).run(episodes, reports.append)
+    assert reports == [2, 3]
 
 
 def test_no_episodes_make_no_calls(recorder: Any) -> None:
@@ -195,7 +195,7 @@ def test_paid_calls_of_a_sweep_add_up_to_the_executed_ones(recorder: Any) -> Non
 
 def test_running_together_or_alone_gives_the_same_outcomes(recorder: Any) -> None:
     together = Engine(recorder, recorder).run(sweep_episodes(recorder))
-    alone = [Engine(recorder, recorder).run([one])[0] for one in sweep_episodes(recorder)]
+    alone = [Engine(recorder, recorder).run([episode])[0] for episode in sweep_episodes(recorder)]
     backwards = Engine(recorder, recorder).run(sweep_episodes(recorder)[::-1])[::-1]
     outcomes = [done.outcome for done in together]
     assert outcomes == [done.outcome for done in alone]

@@ -52,9 +52,9 @@ def test_found_pair_is_the_best_of_all_and_has_its_stated_value(
     solution, exact = solve(spec), brute_force(spec)
     best = max(exact.threshold_value(low, high) for low, high in exact.pairs())
     # Slightly below the states themselves: the two keep progress to different digits.
-    found = exact.threshold_value(solution.theta_cont - 1e-9, solution.theta_star - 1e-9)
+    value = exact.threshold_value(solution.theta_cont - 1e-9, solution.theta_star - 1e-9)
     assert solution.threshold_value == pytest.approx(best, abs=1e-9)
-    assert found == pytest.approx(best, abs=1e-9)
+    assert value == pytest.approx(best, abs=1e-9)
 
 
 @given(SPECS)
@@ -95,8 +95,8 @@ def test_the_table_s_action_has_the_largest_q(spec: MDPSpec) -> None:
 
 
 @given(SPECS, PRICE, PRICE)
-def test_value_never_rises_with_the_price(spec: MDPSpec, one: float, other: float) -> None:
-    cheap, dear = sorted((one, other))
+def test_value_never_rises_with_the_price(spec: MDPSpec, price: float, other_price: float) -> None:
+    cheap, dear = sorted((price, other_price))
     at_cheap = solve(replace(spec, retrieval_cost=cheap))
     at_dear = solve(replace(spec, retrieval_cost=dear))
     assert at_cheap.optimal_value >= at_dear.optimal_value

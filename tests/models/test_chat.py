@@ -30,23 +30,23 @@ def chat_format(template: str | None) -> ChatFormat:
 
 
 def test_template_with_a_system_role() -> None:
-    found = chat_format(WITH_SYSTEM)
-    assert found.render(PROMPT) == "<system>Be brief.<user>Why?<assistant>Answer:"
-    assert found.name == "chat"
+    chat = chat_format(WITH_SYSTEM)
+    assert chat.render(PROMPT) == "<system>Be brief.<user>Why?<assistant>Answer:"
+    assert chat.name == "chat"
 
 
 @pytest.mark.parametrize("template", [REFUSING, IGNORING])
 def test_system_text_opens_the_users_turn_where_there_is_no_such_role(template: str) -> None:
-    found = chat_format(template)
-    assert found.render(PROMPT) == "<user>Be brief.\n\nWhy?<assistant>Answer:"
-    assert found.name == "chat-without-system"
+    chat = chat_format(template)
+    assert chat.render(PROMPT) == "<user>Be brief.\n\nWhy?<assistant>Answer:"
+    assert chat.name == "chat-without-system"
 
 
 def test_without_a_template_the_parts_follow_one_another() -> None:
-    found = chat_format(None)
-    assert found.render(PROMPT) == "Be brief.\n\nWhy?\n\nAnswer:"
-    assert found.render(Prompt("", "Why?")) == "Why?"
-    assert found.name == "plain"
+    chat = chat_format(None)
+    assert chat.render(PROMPT) == "Be brief.\n\nWhy?\n\nAnswer:"
+    assert chat.render(Prompt("", "Why?")) == "Why?"
+    assert chat.name == "plain"
 
 
 def test_no_system_text_makes_no_system_turn() -> None:
@@ -81,7 +81,7 @@ def test_without_stops_the_text_is_whole() -> None:
 
 @given(st.text(alphabet="ab\n #"), st.lists(st.text("ab\n#", min_size=1), max_size=3))
 def test_what_is_left_holds_no_stop(text: str, stop: list[str]) -> None:
-    found, stopped = cut_at_stop(text, tuple(stop))
-    assert not any(string in found for string in stop)
-    assert text.lstrip().startswith(found)
-    assert stopped == (found != text.lstrip())
+    cut, stopped = cut_at_stop(text, tuple(stop))
+    assert not any(string in cut for string in stop)
+    assert text.lstrip().startswith(cut)
+    assert stopped == (cut != text.lstrip())

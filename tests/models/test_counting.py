@@ -6,10 +6,10 @@ from argo_ml.models.counting import counted_once
 
 
 def test_a_text_is_counted_once() -> None:
-    asked: list[str] = []
+    counted: list[str] = []
 
     def count_tokens(texts: Sequence[str]) -> list[int]:
-        asked.extend(texts)
+        counted.extend(texts)
         return [len(text.split()) for text in texts]
 
     count = counted_once(count_tokens)
@@ -17,4 +17,4 @@ def test_a_text_is_counted_once() -> None:
     assert count(["a b", "c", "a b"]) == [2, 1, 2]
     assert count(["c", "d e f"]) == [1, 3]
     assert count([]) == []
-    assert asked == ["a b", "c", "d e f"]
+    assert counted == ["a b", "c", "d e f"]

@@ -68,8 +68,8 @@ def test_a_memo_that_cannot_be_written_is_only_reported(
     weights: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        found = files_digest([weights], weights / "memo.json")
-    assert found == files_digest([weights], tmp_path / "memo.json")
+        digest = files_digest([weights], weights / "memo.json")
+    assert digest == files_digest([weights], tmp_path / "memo.json")
     assert "cannot be written" in caplog.text
 
 

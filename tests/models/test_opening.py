@@ -56,8 +56,8 @@ def test_weights_that_lack_tensors(folder: Path, tmp_path: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     del weights["model.layers.0.mlp.up_proj.weight"]
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    found = complaint(folder, tmp_path)
-    assert "its weights lack 1 tensors, such as model.layers.0.mlp.up_proj.weight" in found
+    message = complaint(folder, tmp_path)
+    assert "its weights lack 1 tensors, such as model.layers.0.mlp.up_proj.weight" in message
 
 
 def test_weights_of_another_shape(folder: Path, tmp_path: Path) -> None:
@@ -98,9 +98,9 @@ def test_a_model_larger_than_memory_is_refused_before_its_weights_are_read(
     huge = {"hidden_size": 65_536, "num_hidden_layers": 50, "intermediate_size": 900_000}
     (folder / "config.json").write_text(json.dumps({**config, **huge, "head_dim": 128}))
     (folder / "model.safetensors").unlink()
-    found = complaint(folder, tmp_path)
-    assert "GB for its weights, this machine has" in found
-    assert "; model=qwen2.5-3b, or model=qwen2.5-1.5b, or model=qwen2.5-0.5b" in found
+    message = complaint(folder, tmp_path)
+    assert "GB for its weights, this machine has" in message
+    assert "; model=qwen2.5-3b, or model=qwen2.5-1.5b, or model=qwen2.5-0.5b" in message
 
 
 def test_quantisation_without_its_library_or_a_gpu(folder: Path, tmp_path: Path) -> None:

@@ -15,18 +15,18 @@ def test_presets_are_hub_ids(tmp_path: Path) -> None:
 
 def test_hub_ids_may_name_a_revision(tmp_path: Path) -> None:
     assert resolve("org/name", tmp_path) == ModelSource(SourceKind.HUB, "org/name")
-    found = resolve("org/name@refs/pr/1", tmp_path)
-    assert found == ModelSource(SourceKind.HUB, "org/name", revision="refs/pr/1")
+    source = resolve("org/name@refs/pr/1", tmp_path)
+    assert source == ModelSource(SourceKind.HUB, "org/name", revision="refs/pr/1")
 
 
 def test_scripts_are_named_by_their_file(tmp_path: Path) -> None:
-    found = resolve("scripted:a/b.yaml", tmp_path)
-    assert found == ModelSource(SourceKind.SCRIPTED, "a/b.yaml")
+    source = resolve("scripted:a/b.yaml", tmp_path)
+    assert source == ModelSource(SourceKind.SCRIPTED, "a/b.yaml")
 
 
 def test_models_of_servers_are_named_by_what_they_are_called_there(tmp_path: Path) -> None:
-    found = resolve("server:org/name", tmp_path)
-    assert found == ModelSource(SourceKind.SERVER, "org/name")
+    source = resolve("server:org/name", tmp_path)
+    assert source == ModelSource(SourceKind.SERVER, "org/name")
     assert resolve("server:", tmp_path) == ModelSource(SourceKind.SERVER, "")
 
 

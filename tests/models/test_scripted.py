@@ -176,8 +176,10 @@ def test_a_certain_word_has_no_entropy() -> None:
 
 def test_probabilities_of_words_differ_by_hash() -> None:
     model = ScriptedModel(Table(default="hash"))
-    found = {token.log_probability for n in range(10) for token in tell(model, f"question {n}")}
-    assert len(found) == 20
+    probabilities = {
+        token.log_probability for n in range(10) for token in tell(model, f"question {n}")
+    }
+    assert len(probabilities) == 20
 
 
 def draw(model: ScriptedModel, user: str, seed: int) -> str:

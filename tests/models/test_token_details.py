@@ -11,8 +11,8 @@ def tokens(*texts: str) -> list[TokenDetail]:
     return [TokenDetail(text, -1.0, 1.0, 0.5) for text in texts]
 
 
-def texts(found: tuple[TokenDetail, ...]) -> list[str]:
-    return [token.text for token in found]
+def texts(details: tuple[TokenDetail, ...]) -> list[str]:
+    return [token.text for token in details]
 
 
 def test_tokens_add_what_their_texts_add() -> None:
@@ -31,8 +31,8 @@ def test_a_character_of_several_tokens_is_that_of_the_last() -> None:
 
 
 def test_tokens_are_cut_at_both_ends() -> None:
-    found = within(tokens("\n", " Su", "va", ".\n", "Next"), 2, 7)
-    assert texts(found) == ["Su", "va", "."]
+    details = within(tokens("\n", " Su", "va", ".\n", "Next"), 2, 7)
+    assert texts(details) == ["Su", "va", "."]
 
 
 def test_nothing_is_within_an_empty_text() -> None:
@@ -45,5 +45,5 @@ def test_tokens_without_text_go_with_the_character_that_follows() -> None:
 
 @given(st.lists(st.text(max_size=3), max_size=6), st.integers(0, 18), st.integers(0, 18))
 def test_joined_texts_are_that_part_of_the_whole(parts: list[str], begin: int, end: int) -> None:
-    found = within(tokens(*parts), begin, end)
-    assert "".join(texts(found)) == "".join(parts)[begin:end]
+    details = within(tokens(*parts), begin, end)
+    assert "".join(texts(details)) == "".join(parts)[begin:end]

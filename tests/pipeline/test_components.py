@@ -36,16 +36,20 @@ def retrieval(*hits: tuple[str, str, float]) -> Step:
 
 class TestDecomposer:
     def test_first_step_asks_the_question_without_a_call(self, world: Any) -> None:
-        asked = world.run(Decomposer(24).ask(OPEN, ()))
-        assert (asked.text, asked.fallback, asked.usage) == (OPEN.text, False, Usage())
+        sub_question = world.run(Decomposer(24).ask(OPEN, ()))
+        assert (sub_question.text, sub_question.fallback, sub_question.usage) == (
+            OPEN.text,
+            False,
+            Usage(),
+        )
         assert world.requests == []
 
     def test_later_step_asks_what_the_model_wrote(self, world: Any) -> None:
         world.write = lambda request: "  What is its code? "
-        asked = world.run(Decomposer(24).ask(OPEN, (FIRST,)))
-        assert (asked.text, asked.fallback) == ("What is its code?", False)
+        sub_question = world.run(Decomposer(24).ask(OPEN, (FIRST,)))
+        assert (sub_question.text, sub_question.fallback) == ("What is its code?", False)
         assert world.requests == [Generation(prompts.decomposer(OPEN.text, [FIRST]), 24)]
-        assert asked.usage == Usage(
+        assert sub_question.usage == Usage(
             decomposer_calls=1, prompt_tokens=10, completion_tokens=2, seconds=0.5
         )
 
@@ -54,28 +58,32 @@ class TestDecomposer:
     )
     def test_empty_or_repeated_falls_back_to_the_question(self, world: Any, written: str) -> None:
         world.write = lambda request: written
-        asked = world.run(Decomposer(24).ask(OPEN, (FIRST,)))
-        assert (asked.text, asked.fallback) == (OPEN.text, True)
-        assert asked.usage.decomposer_calls == 1
+        sub_question = world.run(Decomposer(24).ask(OPEN, (FIRST,)))
+        assert (sub_question.text, sub_question.fallback) == (OPEN.text, True)
+        assert sub_question.usage.decomposer_calls == 1
 
 
 def answered(reader: Reader, question: str, channel: random.Random) -> Requesting[SubAnswer]:
     """The parts of a retrieval, one after the other as an episode runs them."""
-    found = yield from reader.search(question)
-    return (yield from reader.read(question, reader.delivered(found, channel)))
+    hits = yield from reader.search(question)
+    return (yield from reader.read(question, reader.delivered(hits, channel)))
 
 
 class TestReader:
     def test_answers_from_the_evidence_it_found(self, world: Any) -> None:
-        found = world.run(answered(Reader(2, 0.3, 1.0, 24), "Which?", random.Random(0)))
+        sub_answer = world.run(answered(Reader(2, 0.3, 1.0, 24), "Which?", random.Random(0)))
         assert world.requests[0] == Retrieval("Which?", 2)
         assert "text 0 of Which?" in world.generations[0].prompt.turn
-        assert (found.text, found.succeeded, len(found.evidence)) == ("some text", True, 3)
-        assert found.usage.reader_calls == found.usage.calls == 1
+        assert (sub_answer.text, sub_answer.succeeded, len(sub_answer.evidence)) == (
+            "some text",
+            True,
+            3,
+        )
+        assert sub_answer.usage.reader_calls == sub_answer.usage.calls == 1
 
     def test_passages_below_the_similarity_are_neither_read_nor_kept(self, world: Any) -> None:
-        found = world.run(answered(Reader(3, 0.8, 1.0, 24), "Which?", random.Random(0)))
-        assert [hit.passage.id for hit in found.evidence] == ["p0", "p1"]
+        sub_answer = world.run(answered(Reader(3, 0.8, 1.0, 24), "Which?", random.Random(0)))
+        assert [hit.passage.id for hit in sub_answer.evidence] == ["p0", "p1"]
         assert "text 2" not in world.generations[0].prompt.turn
 
     def test_similarity_that_just_reaches_the_minimum_succeeds(self, world: Any) -> None:
@@ -87,9 +95,9 @@ class TestReader:
         self, world: Any, hits: tuple[Evidence, ...]
     ) -> None:
         world.find = lambda request: hits
-        found = world.run(answered(Reader(1, 0.3, 1.0, 24), "Which?", random.Random(0)))
-        assert (found.text, found.succeeded, found.evidence) == ("", False, ())
-        assert found.usage == Usage()
+        sub_answer = world.run(answered(Reader(1, 0.3, 1.0, 24), "Which?", random.Random(0)))
+        assert (sub_answer.text, sub_answer.succeeded, sub_answer.evidence) == ("", False, ())
+        assert sub_answer.usage == Usage()
         assert world.generations == []
 
     def test_channel_loses_its_share_of_retrievals(self, world: Any) -> None:
@@ -110,11 +118,15 @@ class TestReader:
 
 class TestReasoner:
     def test_answers_from_the_history_and_retrieves_nothing(self, world: Any) -> None:
-        found = world.run(Reasoner(24).answer(OPEN, (FIRST,), "What is its code?"))
+        sub_answer = world.run(Reasoner(24).answer(OPEN, (FIRST,), "What is its code?"))
         prompt = prompts.reasoner(OPEN.text, [FIRST], "What is its code?")
         assert world.requests == [Generation(prompt, 24)]
-        assert (found.text, found.succeeded, found.evidence) == ("some text", True, ())
-        assert found.usage.reasoner_calls == found.usage.calls == 1
+        assert (sub_answer.text, sub_answer.succeeded, sub_answer.evidence) == (
+            "some text",
+            True,
+            (),
+        )
+        assert sub_answer.usage.reasoner_calls == sub_answer.usage.calls == 1
 
 
 class TestSynthesizer:

@@ -102,8 +102,8 @@ def test_failed_retrieval_costs_and_adds_neither_progress_nor_text(world: Any) -
 
 
 def test_failed_retrieval_is_tried_again_until_it_succeeds(world: Any) -> None:
-    found = world.find
-    world.find = lambda request: found(request) if len(world.retrievals) > 2 else ()
+    find = world.find
+    world.find = lambda request: find(request) if len(world.retrievals) > 2 else ()
     outcome = outcome_of(world, ALWAYS_RETRIEVE)
     assert [step.progress for step in outcome.steps] == [0.0, 0.0, 0.25, 0.5, 0.75, 1.0]
     assert outcome.cost == pytest.approx(0.6)

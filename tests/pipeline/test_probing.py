@@ -61,10 +61,10 @@ def test_the_answer_now_is_the_softmax_of_the_scores_per_token(world: Any) -> No
     world.weigh = lambda request: (math.log(0.3), math.log(0.1))
     policy = Looking((STOP,), frozenset({Probe.ANSWER}))
     play(world, CHOICES, policy)
-    seen = policy.shown[0].observations.answer
-    assert seen is not None
-    assert seen.probabilities == pytest.approx((0.75, 0.25))
-    assert seen.answer.choice == 0
+    answer_now = policy.shown[0].observations.answer
+    assert answer_now is not None
+    assert answer_now.probabilities == pytest.approx((0.75, 0.25))
+    assert answer_now.answer.choice == 0
 
 
 def test_a_look_that_becomes_the_answer_is_one_call_and_no_probe(world: Any) -> None:
@@ -78,31 +78,31 @@ def test_looks_before_an_action_are_probes_that_cost_their_price(world: Any) -> 
     outcome = play(world, CHOICES, policy, make_pipeline(probe_cost=0.01, reason_cost=0.02))
     assert (outcome.usage.synthesizer_calls, outcome.usage.probe_calls) == (1, 2)
     assert outcome.cost == pytest.approx(0.1 + 0.02 + 2 * 0.01)
-    assert len([each for each in world.requests if isinstance(each, Scoring)]) == 3
+    assert len([request for request in world.requests if isinstance(request, Scoring)]) == 3
 
 
 def test_a_text_is_looked_at_with_its_tokens_and_becomes_the_answer(world: Any) -> None:
     policy = Looking((STOP,), frozenset({Probe.ANSWER}))
     outcome = play(world, OPEN, policy)
-    seen = policy.shown[0].observations.answer
-    assert seen is not None and [token.entropy for token in seen.tokens] == [0.7]
-    assert outcome.answer.text == seen.answer.text == "some text"
+    answer_now = policy.shown[0].observations.answer
+    assert answer_now is not None and [token.entropy for token in answer_now.tokens] == [0.7]
+    assert outcome.answer.text == answer_now.answer.text == "some text"
     assert (outcome.usage.synthesizer_calls, outcome.usage.probe_calls) == (1, 0)
 
 
 def test_drafts_and_samples_are_made_once_without_evidence(world: Any) -> None:
     world.write = lambda request: f"{request.temperature:g}/{request.seed % 3}"
-    wanted = frozenset({Probe.DRAFT, Probe.SAMPLES})
-    policy = Looking((RETRIEVE, STOP), wanted)
+    required = frozenset({Probe.DRAFT, Probe.SAMPLES})
+    policy = Looking((RETRIEVE, STOP), required)
     usage = play(world, OPEN, policy).usage
     first, last = (state.observations for state in policy.shown)
     assert first.draft is not None and (first.draft.text, len(first.draft.tokens)) == ("0/0", 1)
     assert first.samples == ("0.7/0", "0.7/1", "0.7/2")
     assert (last.draft, last.samples) == (first.draft, first.samples)
     assert (usage.probe_calls, usage.sample_calls) == (1, 3)
-    drafts = [each for each in world.generations if each.max_new_tokens == 20]
+    drafts = [request for request in world.generations if request.max_new_tokens == 20]
     assert len(drafts) == 4
-    assert all("Passages" not in each.prompt.turn for each in drafts)
+    assert all("Passages" not in request.prompt.turn for request in drafts)
 
 
 def test_what_was_looked_at_and_how_much_was_asked_for_stays_with_the_outcome(world: Any) -> None:
@@ -129,10 +129,10 @@ def test_the_question_is_embedded_once(world: Any) -> None:
 
 
 def test_what_one_episode_has_looked_at_another_need_not_ask_for(world: Any) -> None:
-    known, wanted = Known(), frozenset(Probe)
-    first = play(world, OPEN, Looking((RETRIEVE, STOP), wanted), known=known)
+    known, required = Known(), frozenset(Probe)
+    first = play(world, OPEN, Looking((RETRIEVE, STOP), required), known=known)
     n_requests = len(world.requests)
-    assert play(world, OPEN, Looking((RETRIEVE, STOP), wanted), known=known) == first
+    assert play(world, OPEN, Looking((RETRIEVE, STOP), required), known=known) == first
     assert len(world.requests) == n_requests
 
 
@@ -148,7 +148,9 @@ def test_a_query_and_a_number_of_passages_of_the_policy_s_own(world: Any) -> Non
     world.find = lambda request: ()
     decision = Decision(Action.RETRIEVE, query="capital France", top_k=5)
     outcome = play(world, OPEN, Looking((decision, STOP), frozenset()))
-    assert [(each.query, each.top_k) for each in world.retrievals] == [("capital France", 5)]
+    assert [(request.query, request.top_k) for request in world.retrievals] == [
+        ("capital France", 5)
+    ]
     assert outcome.steps[0].query == "capital France"
     assert outcome.steps[0].sub_question == OPEN.text
 

@@ -137,10 +137,10 @@ def test_datasets_are_recorded_with_their_digests(tracking: Tracking, run: Track
     )
 
     inputs = tracking.get(run.run_id).inputs.dataset_inputs
-    found = {each.dataset.name: each for each in inputs}
-    assert found["atlas-hard-test"].dataset.digest == "d" * 36
-    assert found["corpus"].tags[0].value == "corpus"
-    assert found["corpus"].dataset.profile == '{"size": 300}'
+    by_name = {item.dataset.name: item for item in inputs}
+    assert by_name["atlas-hard-test"].dataset.digest == "d" * 36
+    assert by_name["corpus"].tags[0].value == "corpus"
+    assert by_name["corpus"].dataset.profile == '{"size": 300}'
 
 
 def test_folder_is_stored_and_fetched(tracking: Tracking, run: TrackedRun, tmp_path: Path) -> None:
@@ -224,7 +224,9 @@ def test_children_are_those_of_the_parent_alone(tracking: Tracking, run: Tracked
     child = tracking.create_child(run, "a cell", {runs.KIND: "cell"})
     tracking.create("elsewhere", {})
 
-    assert [found.info.run_id for found in tracking.children(run.run_id)] == [child.run_id]
+    assert [run_of_parent.info.run_id for run_of_parent in tracking.children(run.run_id)] == [
+        child.run_id
+    ]
 
 
 def test_latest_finished_run_of_a_kind(tracking: Tracking, run: TrackedRun) -> None:
@@ -305,10 +307,13 @@ def test_password_is_not_shown() -> None:
 
 
 def test_run_is_located_in_its_experiment(tracking: Tracking, run: TrackedRun) -> None:
-    found = locate(run.run_id)
+    location = locate(run.run_id)
 
-    assert (found.experiment, found.experiment_id) == ("an experiment", tracking.experiment_id)
-    assert found.uri == tracking.uri
+    assert (location.experiment, location.experiment_id) == (
+        "an experiment",
+        tracking.experiment_id,
+    )
+    assert location.uri == tracking.uri
 
 
 def test_local_store_is_opened_with_mlflow_ui() -> None:

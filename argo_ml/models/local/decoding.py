@@ -31,7 +31,7 @@ key-value cache, staying computes tokens that nobody reads."""
 PASS_TOKENS = 64
 """What a forward pass costs beside its tokens, in tokens: reading the weights once."""
 
-Ids = Sequence[int]
+TokenIds = Sequence[int]
 
 Choose = Callable[[Sequence[int], torch.Tensor], list[int]]
 """The next token of each of some rows, from their logits (rows, vocabulary).
@@ -121,7 +121,7 @@ class Decoder:
                 self.tokens += TokenCounts(len(rows), len(rows) - len(live))
 
     def choice_log_likelihoods(
-        self, prompts: Sequence[PromptIds], choices: Sequence[Sequence[Ids]]
+        self, prompts: Sequence[PromptIds], choices: Sequence[Sequence[TokenIds]]
     ) -> list[list[float]]:
         """Summed log-likelihood (nats) of each prompt's choices, each at least one token.
 
@@ -194,13 +194,13 @@ class Decoder:
                 self._prefixes.write(kept, n, output.cache.layers, row, begin)
         return _State(output.cache, mask, logits)
 
-    def _advance(self, state: _State, new_ids: Sequence[Ids]) -> None:
+    def _advance(self, state: _State, new_ids: Sequence[TokenIds]) -> None:
         """Append one token to every row."""
         ids = torch.tensor(new_ids, device=self._forward.device)
         state.mask = torch.cat([state.mask, torch.ones_like(ids)], dim=1)
         state.logits = self._forward(ids, state.mask, state.cache).logits[:, -1]
 
-    def _continuations(self, state: _State, texts: Sequence[Ids]) -> list[float]:
+    def _continuations(self, state: _State, texts: Sequence[TokenIds]) -> list[float]:
         """Log-likelihood of each text's second and later tokens after the state's rows."""
         device = self._forward.device
         width = max(map(len, texts)) - 1
@@ -254,9 +254,9 @@ def _merged(config: Any, groups: Sequence[Sequence[int]], states: Sequence[_Stat
     return _State(cache, mask, logits)
 
 
-def _left_aligned(ids: Ids, width: int) -> list[int]:
+def _left_aligned(ids: TokenIds, width: int) -> list[int]:
     return [*ids, *[0] * (width - len(ids))]
 
 
-def _right_aligned(ids: Ids, width: int) -> list[int]:
+def _right_aligned(ids: TokenIds, width: int) -> list[int]:
     return [*[0] * (width - len(ids)), *ids]

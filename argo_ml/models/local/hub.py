@@ -11,7 +11,7 @@ from pathlib import Path
 
 from huggingface_hub.hf_api import ModelInfo
 
-from argo_ml.errors import ModelError
+from argo_ml.errors import ModelError, one_line
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def _fetch(model: HubModel, names: tuple[str, ...], endpoint: str | None) -> Pat
             )
     except (httpx2.RequestError, LocalEntryNotFoundError) as error:
         raise ModelError(
-            f"model={model.model_id}: the download broke off ({_one_line(str(error))}); "
+            f"model={model.model_id}: the download broke off ({one_line(error)}); "
             "run it again to continue"
         ) from None
     return Path(folder)
@@ -108,7 +108,7 @@ def _downloaded_before(model_id: str, revision: str, reason: str) -> HubModel:
     config_path = try_to_load_from_cache(model_id, "config.json", revision=revision or None)
     if not isinstance(config_path, str):
         raise ModelError(
-            f"model={model_id}: the hub cannot be reached ({_one_line(reason)}) and no copy is "
+            f"model={model_id}: the hub cannot be reached ({one_line(reason)}) and no copy is "
             "here; give a local folder, or fetch it while online"
         )
     folder = Path(config_path).parent
@@ -142,10 +142,6 @@ def _explained(model_id: str, revision: str) -> Iterator[None]:
         raise ModelError(f"model={model_id}: not a hub id; it reads org/name") from None
     except errors.HfHubHTTPError as error:
         raise ModelError(
-            f"model={model_id}: the hub refused it ({_one_line(str(error))}); try again later, or "
+            f"model={model_id}: the hub refused it ({one_line(error)}); try again later, or "
             "give a local folder"
         ) from None
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

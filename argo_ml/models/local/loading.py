@@ -28,7 +28,7 @@ from transformers.utils import logging as transformers_logging
 
 from argo_ml.devices import DriverError, driver_indices, open_driver
 from argo_ml.devices.choosing import choose_gpus
-from argo_ml.errors import ModelError
+from argo_ml.errors import ModelError, one_line
 from argo_ml.models.local.skeleton import Skeleton
 from argo_ml.models.placement import plan as placement
 from argo_ml.models.placement.plan import Demand, Device, PlacementPlan
@@ -246,7 +246,7 @@ def _broken_files_named(files: ModelFiles) -> Iterator[None]:
         raise
     except _BROKEN as error:
         place = files.folder / files.gguf_file if files.gguf_file else files.folder
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error) or type(error).__name__
         raise ModelError(
             f"model={files.name}: {place} cannot be loaded ({reason[:300]}); {files.remedy}"
         ) from error

@@ -13,7 +13,7 @@ import httpx2
 import tenacity
 
 from argo_ml.config.addresses import Address
-from argo_ml.errors import ModelError
+from argo_ml.errors import ModelError, one_line
 from argo_ml.models.server import wire
 from argo_ml.models.server.secrets import without_secrets
 from argo_ml.models.server.wire import AnswerType, PassingError
@@ -70,7 +70,7 @@ class Server:
         except httpx2.TimeoutException as error:
             raise PassingError(self._shown(f"no answer in time ({type(error).__name__})")) from None
         except httpx2.RequestError as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = one_line(error) or type(error).__name__
             raise PassingError(self._shown(f"cannot be reached ({reason})")) from None
         except wire.RefusedError as error:
             raise type(error)(self._shown(str(error))) from None

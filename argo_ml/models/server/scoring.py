@@ -13,8 +13,6 @@ from argo_ml.models.base import Prompt, Scores, Scoring
 from argo_ml.models.server.prompting import COMPLETIONS, GREEDY_SETTINGS, ByTokens
 from argo_ml.models.server.wire import Completions, RefusedError, TextChoice
 
-Ids = list[int]
-
 
 @dataclass(frozen=True, slots=True)
 class EchoScoring:
@@ -45,7 +43,7 @@ class EchoScoring:
         seconds = time.perf_counter() - started
         return Scores(tuple(totals), tuple(map(len, choices)), len(prompt), seconds)
 
-    def _added(self, prompt: Ids, request: Prompt, choice: str) -> Ids:
+    def _added(self, prompt: list[int], request: Prompt, choice: str) -> list[int]:
         """Ids that ``choice`` adds to the prompt's; those of its text alone where they merge."""
         begin = request.prefix
         continuation = choice if not begin or begin[-1].isspace() else f" {choice}"
@@ -57,7 +55,7 @@ class EchoScoring:
             raise ModelError(f"choice={choice!r}: has no text to score; give it some")
         return ids
 
-    def _totals(self, prompt: Ids, choices: Sequence[Ids]) -> list[float]:
+    def _totals(self, prompt: list[int], choices: Sequence[list[int]]) -> list[float]:
         body: dict[str, Any] = {
             "model": self.prompting.model,
             "prompt": [[*prompt, *choice] for choice in choices],

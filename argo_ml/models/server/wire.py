@@ -13,7 +13,7 @@ import httpx2
 from pydantic import BaseModel, Field, ValidationError
 
 from argo_ml.config.addresses import KEY_VARIABLES
-from argo_ml.errors import ModelError
+from argo_ml.errors import ModelError, one_line
 
 AnswerType = TypeVar("AnswerType", bound=BaseModel)
 
@@ -191,7 +191,7 @@ def read(response: httpx2.Response, expected: type[AnswerType]) -> AnswerType:
     try:
         return expected.model_validate_json(response.content)
     except ValidationError:
-        begin = _one_line(response.text)[:60]
+        begin = one_line(response.text)[:60]
         raise GarbageError(
             f"answers {begin!r}, which is no answer of an OpenAI-compatible server"
         ) from None
@@ -230,7 +230,7 @@ def _message(response: httpx2.Response) -> str:
     except ValueError:
         content = None
     text = _first_text(content) if isinstance(content, dict) else ""
-    return _one_line(text)[:_LONGEST_TEXT]
+    return one_line(text)[:_LONGEST_TEXT]
 
 
 def _first_text(content: Mapping[str, Any]) -> str:
@@ -241,7 +241,3 @@ def _first_text(content: Mapping[str, Any]) -> str:
         if value:
             return str(value)
     return ""
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -76,14 +76,14 @@ def test_scores_come_back_exactly(path: Path) -> None:
 def test_the_payer_pays_again_and_others_do_not(path: Path) -> None:
     model = CountingModel()
     for billed_to, paid in (("run/0", True), ("run/1", False), ("run/0", True)):
-        [found] = CachingModel(model, CallCache(path), billed_to).generate([asked("a")])
-        assert found.paid is paid
+        [completion] = CachingModel(model, CallCache(path), billed_to).generate([asked("a")])
+        assert completion.paid is paid
 
 
 def test_equal_requests_in_one_list_execute_once(path: Path) -> None:
     model = CountingModel()
-    found = CachingModel(model, CallCache(path), "me").generate([asked("a")] * 3)
-    assert found[0] == found[1] == found[2]
+    completions = CachingModel(model, CallCache(path), "me").generate([asked("a")] * 3)
+    assert completions[0] == completions[1] == completions[2]
     assert model.executed == [["a"]]
 
 
@@ -172,11 +172,11 @@ def test_entries_of_plain_completions_are_texts_as_in_old_caches(path: Path) -> 
     requests = [asked("a"), replace(asked("a"), details=True)]
     CachingModel(CountingModel(), cache, "me").generate(requests)
     keys = [request_key(CountingModel().identity, request) for request in requests]
-    found = cache.find(keys)
-    plain, told = (json.loads(found[key].output) for key in keys)
+    entries = cache.find(keys)
+    plain, detailed_output = (json.loads(entries[key].output) for key in keys)
     assert isinstance(plain, str)
-    assert told.keys() == {"text", "tokens"}
-    assert told["text"] == plain
+    assert detailed_output.keys() == {"text", "tokens"}
+    assert detailed_output["text"] == plain
 
 
 def test_samples_and_details_are_not_executed_again(path: Path) -> None:
@@ -211,7 +211,7 @@ def test_what_was_stored_comes_back(
     seconds: float,
     numbers: list[tuple[str, float, float, float]],
 ) -> None:
-    tokens = tuple(TokenDetail(*each) for each in numbers)
+    tokens = tuple(TokenDetail(*row) for row in numbers)
     completion = Completion(text, 7, 2, seconds, tokens=tokens)
     scores = Scores(tuple(values), tuple(range(1, len(values) + 1)), 9, seconds)
 

@@ -94,16 +94,16 @@ def test_limit_halves_when_memory_runs_out_and_stays_so() -> None:
 
 def test_finished_batches_are_not_repeated_after_memory_ran_out() -> None:
     fails = iter([False, True, False, False])
-    seen: list[list[int]] = []
+    batches: list[list[int]] = []
 
     def run(batch: list[int]) -> list[int]:
         if next(fails):
             raise OutOfMemory
-        seen.append(batch)
+        batches.append(batch)
         return batch
 
     Batcher(200).run([RequestSize(90, 10)] * 4, run)
-    assert seen == [[0, 1], [2], [3]]
+    assert batches == [[0, 1], [2], [3]]
 
 
 def test_a_single_request_that_does_not_fit_is_an_error_that_keeps_the_finished_ones() -> None:

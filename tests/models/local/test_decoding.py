@@ -34,14 +34,14 @@ def test_a_pass_is_not_spent_on_little_padding() -> None:
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=7))
 def test_no_grouping_of_neighbours_costs_less(lengths: list[int]) -> None:
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
-    found = groups_by_length(lengths)
+    groups = groups_by_length(lengths)
 
-    assert sorted(row for group in found for row in group) == list(range(len(lengths)))
+    assert sorted(row for group in groups for row in group) == list(range(len(lengths)))
     for n_cuts in range(len(lengths)):
         for cuts in combinations(range(1, len(lengths)), n_cuts):
             edges = [0, *cuts, len(lengths)]
             other = [order[a:b] for a, b in pairwise(edges)]
-            assert cost(found, lengths) <= cost(other, lengths)
+            assert cost(groups, lengths) <= cost(other, lengths)
 
 
 @pytest.mark.parametrize("lengths", [[1], [5, 5, 5], [300, 1]])

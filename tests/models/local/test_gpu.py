@@ -53,8 +53,10 @@ def test_in_float32_the_answers_are_those_of_the_cpu(tiny_folder: Path, tmp_path
     requests = [generation(question) for question in QUESTIONS]
     here, there = (
         [
-            each.text
-            for each in load(device, tmp_path, tiny_folder, precision="float32").generate(requests)
+            completion.text
+            for completion in load(device, tmp_path, tiny_folder, precision="float32").generate(
+                requests
+            )
         ]
         for device in ("cpu", "cuda")
     )

@@ -84,11 +84,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Hub]:
-    with Hub() as found:
-        thread = threading.Thread(target=found.serve_forever, args=(0.02,), daemon=True)
+    with Hub() as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
         thread.start()
-        yield found
-        found.shutdown()
+        yield running
+        running.shutdown()
         thread.join()
 
 
@@ -102,9 +102,9 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_model_is_found_with_the_preferred_weights(server: Hub) -> None:
-    found = hub.find("org/name", endpoint=server.url)
-    assert found.small_files == ("config.json", "tokenizer.json")
-    assert found.weights == ("model.safetensors",)
+    model = hub.find("org/name", endpoint=server.url)
+    assert model.small_files == ("config.json", "tokenizer.json")
+    assert model.weights == ("model.safetensors",)
 
 
 def test_bin_weights_are_taken_where_there_are_no_others(server: Hub) -> None:
@@ -118,10 +118,10 @@ def test_a_revision_is_asked_for(server: Hub) -> None:
 
 
 def test_small_files_come_without_the_weights(server: Hub) -> None:
-    found = hub.find("org/name", endpoint=server.url)
-    small = hub.fetch_small_files(found, server.url)
+    model = hub.find("org/name", endpoint=server.url)
+    small = hub.fetch_small_files(model, server.url)
     assert sorted(path.name for path in small.iterdir()) == ["config.json", "tokenizer.json"]
-    whole = hub.fetch_weights(found, server.url)
+    whole = hub.fetch_weights(model, server.url)
     assert whole == small
     assert whole.name == COMMIT
     assert (whole / "model.safetensors").read_bytes() == b"weights"
@@ -130,8 +130,8 @@ def test_small_files_come_without_the_weights(server: Hub) -> None:
 
 @pytest.mark.parametrize("revision", ["", "v1", COMMIT])
 def test_a_downloaded_model_is_used_while_the_hub_is_away(server: Hub, revision: str) -> None:
-    found = hub.find("org/name", revision, endpoint=server.url)
-    folder = hub.fetch_weights(found, server.url)
+    model = hub.find("org/name", revision, endpoint=server.url)
+    folder = hub.fetch_weights(model, server.url)
     away = hub.find("org/name", revision, endpoint="http://127.0.0.1:1")
     assert hub.fetch_small_files(away) == hub.fetch_weights(away) == folder
 
@@ -169,10 +169,10 @@ def test_refusals_are_one_line(server: Hub, status: int, code: str, complaint: s
 
 
 def test_a_gated_models_files_are_refused_with_the_same_line(server: Hub) -> None:
-    found = hub.find("org/name", endpoint=server.url)
+    model = hub.find("org/name", endpoint=server.url)
     server.error = (403, "GatedRepo")
     with pytest.raises(ModelError, match="accept terms"):
-        hub.fetch_small_files(found, server.url)
+        hub.fetch_small_files(model, server.url)
 
 
 def test_a_repository_without_usable_weights_is_refused(server: Hub) -> None:

@@ -22,11 +22,11 @@ def test_packed_layers_compute_what_linear_ones_do(shape: tuple[int, ...]) -> No
     with torch.inference_mode():
         expected = model(inputs)
         n_packed = pack_linear_layers(model)
-        found = model(inputs)
+        outputs = model(inputs)
 
     assert n_packed == 2
     assert isinstance(model[0], PackedLinear)
-    assert torch.allclose(found, expected, atol=1e-5)
+    assert torch.allclose(outputs, expected, atol=1e-5)
 
 
 def test_other_precisions_are_left_as_they_are() -> None:

@@ -21,9 +21,9 @@ def planned(**values: Any) -> Any:
 
 
 def test_a_described_machine_needs_no_gpu_and_no_weights() -> None:
-    found = planned(devices="12GB, 12GB", gpus="0,1")
-    assert found.plan.max_memory == {0: "10GB", 1: "11GB", "cpu": "30GB"}
-    assert found.demand.precision == "bfloat16"
+    plan = planned(devices="12GB, 12GB", gpus="0,1")
+    assert plan.plan.max_memory == {0: "10GB", 1: "11GB", "cpu": "30GB"}
+    assert plan.demand.precision == "bfloat16"
 
 
 @pytest.mark.parametrize(
@@ -46,10 +46,10 @@ def test_a_gpu_that_the_described_machine_lacks() -> None:
 
 
 def test_precision_and_quantisation_are_as_asked() -> None:
-    found = planned(devices="12GB", precision="float16", quantization="4bit")
-    assert found.plan.fits
-    assert found.demand.precision == "float16"
-    assert found.plan.weight_bytes == pytest.approx(5.44 * GB, rel=0.01)
+    plan = planned(devices="12GB", precision="float16", quantization="4bit")
+    assert plan.plan.fits
+    assert plan.demand.precision == "float16"
+    assert plan.plan.weight_bytes == pytest.approx(5.44 * GB, rel=0.01)
 
 
 def test_the_command_prints_a_table_and_ends_well(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,10 +70,10 @@ def test_a_model_that_does_not_fit_ends_in_an_error(capsys: pytest.CaptureFixtur
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without GPU")
 def test_this_machine(tiny_folder: Path) -> None:
-    found = planned(model=str(tiny_folder))
-    assert found.plan.fits
-    assert found.plan.uses == ()
-    assert found.demand.precision == "float32"
+    plan = planned(model=str(tiny_folder))
+    assert plan.plan.fits
+    assert plan.plan.uses == ()
+    assert plan.demand.precision == "float32"
 
 
 def test_a_script_has_no_weights(tmp_path: Path) -> None:

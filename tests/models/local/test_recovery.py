@@ -114,16 +114,18 @@ def test_with_single_requests_the_model_is_loaded_again_and_finished_ones_are_ke
 def test_draws_and_details_are_the_same_after_loading_again(
     loader: Loader, tiny_folder: Path
 ) -> None:
-    requests = [replace(each, temperature=1.0, details=True) for each in REQUESTS]
+    requests = [replace(item, temperature=1.0, details=True) for item in REQUESTS]
     expected = open_with(Loader(tiny_folder)).generate(requests)
     loader.fails_at_forward = lambda n_forwards: (
         loader.n_loads == 1 and (loader.rows[-1] > 1 or loader.rows.count(1) > 3)
     )
-    found = open_with(loader).generate(requests)
+    completions = open_with(loader).generate(requests)
     assert loader.n_loads == 2
-    assert [each.text for each in found] == [each.text for each in expected]
+    assert [item.text for item in completions] == [item.text for item in expected]
     assert (
-        [len(each.tokens) for each in found] == [len(each.tokens) for each in expected] == [3] * 6
+        [len(item.tokens) for item in completions]
+        == [len(item.tokens) for item in expected]
+        == [3] * 6
     )
 
 
@@ -131,9 +133,9 @@ def test_scores_too(loader: Loader, tiny_folder: Path) -> None:
     requests = [scoring(question, CHOICES) for question in QUESTIONS]
     expected = open_with(Loader(tiny_folder)).score(requests)
     loader.fails_at_forward = lambda n_forwards: loader.n_loads == 1
-    found = open_with(loader).score(requests)
-    for one, other in zip(found, expected, strict=True):
-        assert one.log_likelihoods == pytest.approx(other.log_likelihoods, abs=1e-4)
+    scores = open_with(loader).score(requests)
+    for after, other in zip(scores, expected, strict=True):
+        assert after.log_likelihoods == pytest.approx(other.log_likelihoods, abs=1e-4)
 
 
 def test_tokens_of_both_loads_are_counted(loader: Loader) -> None:
@@ -196,11 +198,11 @@ def sweep_values(tmp_path: Path, tiny_folder: Path, tracking_uri: str) -> dict[s
 
 
 def sweep_rows(values: dict[str, Any], cache: Path) -> tuple[str, list[dict[str, Any]]]:
-    found = run_sweep(build(SweepSpec, {**values, "cache_dir": cache}))
+    results = run_sweep(build(SweepSpec, {**values, "cache_dir": cache}))
     rows = [
-        row.model_dump(exclude={"lm_seconds"}) for cell in found.cells for row in cell.questions
+        row.model_dump(exclude={"lm_seconds"}) for cell in results.cells for row in cell.questions
     ]
-    return found.sweep_id, rows
+    return results.sweep_id, rows
 
 
 def test_a_sweep_ends_with_the_same_results_wherever_memory_ran_out(

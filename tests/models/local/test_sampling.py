@@ -60,9 +60,9 @@ def test_numbers_of_tokens() -> None:
 
 def test_tokens_without_probability_add_nothing_to_the_entropy() -> None:
     logits = torch.tensor([[0.0, 0.0, -torch.inf]])
-    [found] = token_statistics(logits, [1])
-    assert found.entropy == pytest.approx(0.6931, abs=1e-4)
-    assert found.gap == 0
+    [statistics] = token_statistics(logits, [1])
+    assert statistics.entropy == pytest.approx(0.6931, abs=1e-4)
+    assert statistics.gap == 0
 
 
 def test_draws_have_the_frequencies_of_the_distribution() -> None:
@@ -76,7 +76,7 @@ def test_a_draw_depends_on_seed_and_prompt_and_on_no_other_row() -> None:
     requests = [request(1.0, seed=seed) for seed in (1, 2)]
     other = Generation(Prompt("s", "v"), 5, temperature=1.0, seed=1)
     together = Chooser([*requests, other])([0, 1, 2], logits.expand(3, -1))
-    alone = [Chooser([each])([0], logits)[0] for each in (*requests, other)]
+    alone = [Chooser([drawing])([0], logits)[0] for drawing in (*requests, other)]
     assert together == alone
     assert len(set(alone)) == 3
 
@@ -84,8 +84,13 @@ def test_a_draw_depends_on_seed_and_prompt_and_on_no_other_row() -> None:
 def test_batches_may_mix() -> None:
     requests = [request(), request(details=True), request(1.0), request(1.0, details=True)]
     chooser = Chooser(requests)
-    found = chooser([0, 1, 3], LOGITS.expand(3, -1))
-    assert found[:2] == [0, 0]
+    tokens = chooser([0, 1, 3], LOGITS.expand(3, -1))
+    assert tokens[:2] == [0, 0]
     assert [len(statistics) for statistics in chooser.statistics] == [0, 1, 0, 1]
-    assert [needs_only_the_most_probable(each) for each in requests] == [True, False, False, False]
-    assert chooser.statistics[3][0].log_probability == pytest.approx(float(LOGITS[found[2]]))
+    assert [needs_only_the_most_probable(request) for request in requests] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert chooser.statistics[3][0].log_probability == pytest.approx(float(LOGITS[tokens[2]]))

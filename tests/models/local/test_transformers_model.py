@@ -88,12 +88,12 @@ def test_reused_beginnings_change_no_result(tiny_folder: Path, tmp_path: Path) -
     for prompt in growing_prompts():
         # Beside a prompt without a known beginning, and one that is known whole.
         batch = [prompt, Prompt(SYSTEM, QUESTIONS[1]), growing_prompts()[0]]
-        requests = [Generation(each, 6, stop=()) for each in batch]
-        for found, expected in zip(
+        requests = [Generation(member, 6, stop=()) for member in batch]
+        for result, expected in zip(
             reusing.generate(requests), plain.generate(requests), strict=True
         ):
-            assert found.text == expected.text
-            assert found.prompt_tokens == expected.prompt_tokens
+            assert result.text == expected.text
+            assert result.prompt_tokens == expected.prompt_tokens
         [scores] = reusing.score([Scoring(prompt, CHOICES)])
         [alone] = plain.score([Scoring(prompt, CHOICES)])
         assert scores.log_likelihoods == pytest.approx(alone.log_likelihoods, rel=1e-5)
@@ -149,8 +149,8 @@ def test_scores_equal_a_plain_forward_pass(
     smollm: LanguageModel, library_model: tuple[Any, Any]
 ) -> None:
     model, tokenizer = library_model
-    found = smollm.score([Scoring(prompt, CHOICES) for prompt in prompts("Answer:")])
-    for question, scores in zip(QUESTIONS, found, strict=True):
+    scorings = [Scoring(prompt, CHOICES) for prompt in prompts("Answer:")]
+    for question, scores in zip(QUESTIONS, smollm.score(scorings), strict=True):
         turns = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}]
         text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
         ids = tokenizer(f"{text}Answer:").input_ids
@@ -167,8 +167,8 @@ def test_completions_equal_those_of_the_library(
     smollm: LanguageModel, library_model: tuple[Any, Any]
 ) -> None:
     model, tokenizer = library_model
-    found = smollm.generate([Generation(prompt, 6) for prompt in prompts()])
-    for question, completion in zip(QUESTIONS, found, strict=True):
+    completions = smollm.generate([Generation(prompt, 6) for prompt in prompts()])
+    for question, completion in zip(QUESTIONS, completions, strict=True):
         turns = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}]
         ids = tokenizer.apply_chat_template(
             turns, add_generation_prompt=True, return_tensors="pt", return_dict=True
@@ -195,7 +195,7 @@ def naive_tokens(
     library: Any, ids: list[int], n_tokens: int, temperature: float, draws: random.Random
 ) -> list[tuple[int, float, float, float]]:
     """Each token with its log-probability, entropy and gap, without padding or cache."""
-    found = []
+    tokens = []
     for _ in range(n_tokens):
         with torch.inference_mode():
             logits = library(torch.tensor([ids]), use_cache=False).logits[0, -1].double()
@@ -206,9 +206,9 @@ def naive_tokens(
             token = int((shares > draws.random()).nonzero()[0])
         first, second = log_p.topk(2).values.tolist()
         entropy = -float((log_p.exp() * log_p).sum())
-        found.append((token, float(log_p[token]), entropy, first - second))
+        tokens.append((token, float(log_p[token]), entropy, first - second))
         ids = [*ids, token]
-    return found
+    return tokens
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.7, 1.5])
@@ -222,25 +222,27 @@ def test_details_and_draws_equal_a_plain_computation(
     ]
     # Beside rows that ask for other things and end at other times.
     company = [Generation(prompt, 3) for prompt in prompts("Answer:")]
-    for request, found in zip(requests, tiny.generate([*requests, *company]), strict=False):
+    for request, completion in zip(requests, tiny.generate([*requests, *company]), strict=False):
         [prompt] = model._encode([request])
         draws = derived_rng(5, request.prompt.system, request.prompt.turn, "", "sampling")
         expected = naive_tokens(
-            model._forward._model, prompt.ids, found.completion_tokens, temperature, draws
+            model._forward._model, prompt.ids, completion.completion_tokens, temperature, draws
         )
-        assert found.text == model._tokenizer.decode([token for token, *_ in expected]).lstrip()
+        assert (
+            completion.text == model._tokenizer.decode([token for token, *_ in expected]).lstrip()
+        )
         assert [
             number
-            for token in found.tokens
+            for token in completion.tokens
             for number in (token.log_probability, token.entropy, token.gap)
         ] == pytest.approx([number for _, *numbers in expected for number in numbers], abs=1e-4)
 
 
 def test_every_token_of_the_text_is_told_of(tiny: LanguageModel) -> None:
     # The model writes nothing but letters, one a token, and does not end its turn.
-    [found] = tiny.generate([Generation(Prompt(SYSTEM, "Why?"), 9, stop=(), details=True)])
-    assert [token.text for token in found.tokens] == list(found.text)
-    assert len(found.tokens) == found.completion_tokens == 9
+    [completion] = tiny.generate([Generation(Prompt(SYSTEM, "Why?"), 9, stop=(), details=True)])
+    assert [token.text for token in completion.tokens] == list(completion.text)
+    assert len(completion.tokens) == completion.completion_tokens == 9
 
 
 def test_the_token_that_is_the_stop_is_not_told_of(tiny: LanguageModel) -> None:
@@ -255,19 +257,19 @@ def test_the_token_that_is_the_stop_is_not_told_of(tiny: LanguageModel) -> None:
 
 def test_the_end_of_the_turn_is_not_told_of(smollm: LanguageModel) -> None:
     prompt = Prompt("Answer in one word.", "What is the capital of France?")
-    [found] = smollm.generate([Generation(prompt, 24, stop=(), details=True)])
-    assert "".join(token.text for token in found.tokens) == found.text
-    assert len(found.tokens) < found.completion_tokens < 24
+    [completion] = smollm.generate([Generation(prompt, 24, stop=(), details=True)])
+    assert "".join(token.text for token in completion.tokens) == completion.text
+    assert len(completion.tokens) < completion.completion_tokens < 24
 
 
 def test_plain_requests_compute_nothing_more_beside_those_with_details(
     tiny: LanguageModel,
 ) -> None:
     plain = [Generation(prompt, 6) for prompt in prompts()]
-    told = [replace(request, details=True) for request in plain]
-    mixed = tiny.generate([told[0], *plain, told[1]])
-    for found, expected in zip(mixed[1:-1], tiny.generate(plain), strict=True):
-        assert replace(found, seconds=0.0) == replace(expected, seconds=0.0)
+    with_details = [replace(request, details=True) for request in plain]
+    mixed = tiny.generate([with_details[0], *plain, with_details[1]])
+    for completion, expected in zip(mixed[1:-1], tiny.generate(plain), strict=True):
+        assert replace(completion, seconds=0.0) == replace(expected, seconds=0.0)
 
 
 def test_a_choice_gets_a_space_unless_the_prompt_ends_in_one(tiny: LanguageModel) -> None:

@@ -58,8 +58,8 @@ def test_what_is_not_there_is_refused(
         ("float32", True, True, "float32"),
     ],
 )
-def test_precision(asked: str, on_gpu: bool, has_bfloat16: bool, expected: str) -> None:
-    assert choose_precision(asked, on_gpu, has_bfloat16) == expected
+def test_precision(given: str, on_gpu: bool, has_bfloat16: bool, expected: str) -> None:
+    assert choose_precision(given, on_gpu, has_bfloat16) == expected
 
 
 GB = 10**9
@@ -92,64 +92,64 @@ def test_weights_are_those_of_the_real_models(preset: str, n_parameters: int) ->
 
 
 def test_two_cards_of_12_gb_get_the_original_limits(seven_billion: Demand) -> None:
-    found = plan_gpus(seven_billion, gpus(12, 12), may_choose=False)
-    assert found.fits
-    assert found.max_memory == {0: "10GB", 1: "11GB", "cpu": "30GB"}
-    assert [use.n_layers for use in found.uses] == [12, 16]
-    assert sum(use.weight_bytes for use in found.uses) == found.weight_bytes
-    assert all(use.weight_bytes <= use.limit_bytes for use in found.uses)
-    assert 4_000 < found.batch_tokens < 10_000
+    plan = plan_gpus(seven_billion, gpus(12, 12), may_choose=False)
+    assert plan.fits
+    assert plan.max_memory == {0: "10GB", 1: "11GB", "cpu": "30GB"}
+    assert [use.n_layers for use in plan.uses] == [12, 16]
+    assert sum(use.weight_bytes for use in plan.uses) == plan.weight_bytes
+    assert all(use.weight_bytes <= use.limit_bytes for use in plan.uses)
+    assert 4_000 < plan.batch_tokens < 10_000
 
 
 def test_what_a_3060_reports_as_free_gives_the_same_limits(seven_billion: Demand) -> None:
     reported = [Device(index, 12_500_074_496, 12_630_753_280, "RTX 3060") for index in (0, 1)]
-    found = plan_gpus(seven_billion, reported, may_choose=True)
-    assert found.max_memory == {0: "10GB", 1: "11GB", "cpu": "30GB"}
+    plan = plan_gpus(seven_billion, reported, may_choose=True)
+    assert plan.max_memory == {0: "10GB", 1: "11GB", "cpu": "30GB"}
 
 
 @pytest.mark.parametrize("free_gb", [24, 80])
 def test_one_large_card_takes_it_all(seven_billion: Demand, free_gb: int) -> None:
-    found = plan_gpus(seven_billion, gpus(free_gb), may_choose=True)
-    assert found.fits
-    assert set(found.device_map.values()) == {0}
+    plan = plan_gpus(seven_billion, gpus(free_gb), may_choose=True)
+    assert plan.fits
+    assert set(plan.device_map.values()) == {0}
 
 
 def test_three_cards_of_8_gb_share_it(seven_billion: Demand) -> None:
-    found = plan_gpus(seven_billion, gpus(8, 8, 8), may_choose=True)
-    assert found.fits
-    assert found.max_memory == {0: "6GB", 1: "7GB", 2: "7GB", "cpu": "30GB"}
-    assert sum(use.n_layers for use in found.uses) == 28
-    assert min(use.n_layers for use in found.uses) > 0
+    plan = plan_gpus(seven_billion, gpus(8, 8, 8), may_choose=True)
+    assert plan.fits
+    assert plan.max_memory == {0: "6GB", 1: "7GB", 2: "7GB", "cpu": "30GB"}
+    assert sum(use.n_layers for use in plan.uses) == 28
+    assert min(use.n_layers for use in plan.uses) > 0
 
 
 def test_two_cards_of_8_gb_do_not_hold_it(seven_billion: Demand) -> None:
-    found = plan_gpus(seven_billion, gpus(8, 8), may_choose=True)
-    assert not found.fits
-    assert found.batch_tokens == 0
+    plan = plan_gpus(seven_billion, gpus(8, 8), may_choose=True)
+    assert not plan.fits
+    assert plan.batch_tokens == 0
 
 
 def test_cards_of_different_size_share_by_what_they_can_take(seven_billion: Demand) -> None:
-    found = plan_gpus(seven_billion, gpus(24, 12), may_choose=False)
-    large, small = found.uses
-    assert found.fits
+    plan = plan_gpus(seven_billion, gpus(24, 12), may_choose=False)
+    large, small = plan.uses
+    assert plan.fits
     assert large.weight_bytes > 1.5 * small.weight_bytes
 
 
 def test_the_fewest_cards_that_do_are_chosen(seven_billion: Demand) -> None:
-    found = plan_gpus(seven_billion, gpus(12, 4, 12, 12), may_choose=True)
-    assert [use.device.index for use in found.uses] == [0, 2]
+    plan = plan_gpus(seven_billion, gpus(12, 4, 12, 12), may_choose=True)
+    assert [use.device.index for use in plan.uses] == [0, 2]
 
 
 def test_a_small_model_is_not_spread_over_the_cards_that_were_named() -> None:
     small = demand_of_preset("qwen2.5-0.5b", "float16")
-    found = plan_gpus(small, gpus(10, 12), may_choose=False)
-    assert set(found.device_map.values()) == {1}
+    plan = plan_gpus(small, gpus(10, 12), may_choose=False)
+    assert set(plan.device_map.values()) == {1}
 
 
 def test_weights_without_room_for_a_batch_do_not_fit(seven_billion: Demand) -> None:
-    found = plan_gpus(seven_billion, gpus(17.9), may_choose=True)
-    assert sum(use.weight_bytes for use in found.uses) <= 16 * GB
-    assert not found.fits
+    plan = plan_gpus(seven_billion, gpus(17.9), may_choose=True)
+    assert sum(use.weight_bytes for use in plan.uses) <= 16 * GB
+    assert not plan.fits
 
 
 def test_quantised_layers_take_less() -> None:
@@ -163,16 +163,16 @@ def test_quantised_layers_take_less() -> None:
 def test_after_running_out_of_memory_a_gb_is_left_free_then_another_card_is_taken(
     seven_billion: Demand,
 ) -> None:
-    found = list(fallbacks(seven_billion, gpus(12, 12, 12), may_choose=True))
-    assert [each.max_memory for each in found] == [
+    plans = list(fallbacks(seven_billion, gpus(12, 12, 12), may_choose=True))
+    assert [plan.max_memory for plan in plans] == [
         {0: "9GB", 1: "10GB", "cpu": "30GB"},
         {0: "9GB", 1: "10GB", 2: "10GB", "cpu": "30GB"},
     ]
 
 
 def test_cards_that_were_named_stay_the_only_ones(seven_billion: Demand) -> None:
-    found = list(fallbacks(seven_billion, gpus(12, 12), may_choose=False))
-    assert [sorted(each.max_memory, key=str) for each in found] == [[0, 1, "cpu"]]
+    plans = list(fallbacks(seven_billion, gpus(12, 12), may_choose=False))
+    assert [sorted(plan.max_memory, key=str) for plan in plans] == [[0, 1, "cpu"]]
 
 
 def test_without_room_for_less_there_is_no_fallback(seven_billion: Demand) -> None:
@@ -180,8 +180,8 @@ def test_without_room_for_less_there_is_no_fallback(seven_billion: Demand) -> No
 
 
 def test_without_gpus_a_model_goes_to_the_cpu(seven_billion: Demand) -> None:
-    found = plan_cpu(seven_billion, 24 * GB)
-    assert (found.fits, found.uses, found.device_map) == (True, (), {"": "cpu"})
+    plan = plan_cpu(seven_billion, 24 * GB)
+    assert (plan.fits, plan.uses, plan.device_map) == (True, (), {"": "cpu"})
     assert not plan_cpu(seven_billion, 15 * GB).fits
 
 
@@ -209,8 +209,8 @@ def test_what_would_not_fit_either_is_left_out(seven_billion: Demand) -> None:
 
 
 def test_a_model_that_does_not_fit_says_so_in_one_line(seven_billion: Demand) -> None:
-    found = plan_gpus(seven_billion, gpus(8, 8), may_choose=True)
-    text = does_not_fit("qwen2.5-7b", seven_billion, found, machine(8, 8))
+    plan = plan_gpus(seven_billion, gpus(8, 8), may_choose=True)
+    text = does_not_fit("qwen2.5-7b", seven_billion, plan, machine(8, 8))
     assert text == (
         "model=qwen2.5-7b: needs 15.2 GB for its weights, GPU 0,1 with 16.0 GB free has no room "
         "for them and a batch; quantization=8bit, or quantization=4bit, or 3 GPUs with 8 GB"

@@ -13,12 +13,12 @@ LOG = {share: math.log(share) for share in (0.1, 0.2, 0.25, 0.5, 0.6)}
 
 def apart(*texts: str, **changes: Any) -> ReportedTokens:
     """As ``/v1/completions`` tells it: each token has half of the probability."""
-    told = {
+    reported = {
         "tokens": list(texts),
         "token_logprobs": [LOG[0.5]] * len(texts),
         "top_logprobs": [{text: LOG[0.5], "other": LOG[0.25]} for text in texts],
     }
-    return ReportedTokens.model_validate({**told, **changes})
+    return ReportedTokens.model_validate({**reported, **changes})
 
 
 def listed(*texts: str, **changes: Any) -> ReportedTokens:
@@ -62,13 +62,13 @@ def test_an_entropy_is_a_lower_bound() -> None:
 
 @pytest.mark.parametrize("tell", [apart, listed])
 def test_tokens_of_no_text_are_left_out(tell: Any) -> None:
-    found = details_of(tell(" Su", "va", ".\n", "Next", "<|im_end|>"), " Suva.")
-    assert [token.text for token in found] == [" Su", "va", "."]
+    details = details_of(tell(" Su", "va", ".\n", "Next", "<|im_end|>"), " Suva.")
+    assert [token.text for token in details] == [" Su", "va", "."]
 
 
 def test_white_space_that_the_server_has_left_out_is_left_out() -> None:
-    found = details_of(listed("\n", " Suva", " is"), "Suva is")
-    assert [token.text for token in found] == ["Suva", " is"]
+    details = details_of(listed("\n", " Suva", " is"), "Suva is")
+    assert [token.text for token in details] == ["Suva", " is"]
 
 
 def test_bytes_of_one_character_are_one_text() -> None:
@@ -77,13 +77,13 @@ def test_bytes_of_one_character_are_one_text() -> None:
         {
             "token": "\ufffd",
             "logprob": -1.0,
-            "bytes": each,
+            "bytes": part,
             "top_logprobs": [{"token": text, "logprob": -1.0} for text in "ab"],
         }
-        for each in ([first], others)
+        for part in ([first], others)
     ]
-    found = details_of(ReportedTokens.model_validate({"content": content}), "\u65e5")
-    assert [token.text for token in found] == ["", "\u65e5"]
+    details = details_of(ReportedTokens.model_validate({"content": content}), "\u65e5")
+    assert [token.text for token in details] == ["", "\u65e5"]
 
 
 @pytest.mark.parametrize(

@@ -106,26 +106,26 @@ def test_a_server_that_asks_for_time_gets_it() -> None:
 
 
 def test_the_key_is_sent_and_never_shown() -> None:
-    seen = []
+    headers = []
 
     def repeat(request: httpx2.Request) -> httpx2.Response:
-        seen.append(request.headers["authorization"])
-        return httpx2.Response(400, json={"error": seen[-1]})
+        headers.append(request.headers["authorization"])
+        return httpx2.Response(400, json={"error": headers[-1]})
 
     with pytest.raises(RefusedError) as caught:
         version(fleet(repeat, key="k3y"))
-    assert seen == ["Bearer k3y"]
+    assert headers == ["Bearer k3y"]
     assert "k3y" not in str(caught.value)
     assert "Bearer ***" in str(caught.value)
 
 
 def test_user_and_password_take_the_place_of_the_key() -> None:
-    seen = []
+    headers = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:
-        seen.append((request.headers["authorization"], str(request.url)))
+        headers.append((request.headers["authorization"], str(request.url)))
         return FINE
 
     address = Address.parse("http://me:secret@host/v1")
     version(Fleet([Server(address, "k3y", 5, httpx2.MockTransport(answer))], QUICK))
-    assert seen == [("Basic bWU6c2VjcmV0", "http://host/version")]
+    assert headers == [("Basic bWU6c2VjcmV0", "http://host/version")]

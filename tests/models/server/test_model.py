@@ -72,21 +72,24 @@ def test_completions_equal_those_of_the_model_in_this_process(
     served: RunningServer, local: LanguageModel, kind: str
 ) -> None:
     remote = open_model(f"{served.url}/{kind}/v1")
-    for found, expected in zip(
+    for completion, expected in zip(
         remote.generate(generations()), local.generate(generations()), strict=True
     ):
-        assert (found.text, found.prompt_tokens) == (expected.text, expected.prompt_tokens)
+        assert (completion.text, completion.prompt_tokens) == (
+            expected.text,
+            expected.prompt_tokens,
+        )
 
 
 @pytest.mark.parametrize("kind", ["vllm", "llamacpp"])
 def test_details_equal_those_of_the_model_in_this_process(
     served: RunningServer, local: LanguageModel, kind: str
 ) -> None:
-    requests = [replace(each, details=True) for each in generations(4)]
+    requests = [replace(request, details=True) for request in generations(4)]
     remote = open_model(f"{served.url}/{kind}/v1").generate(requests)
-    for found, expected in zip(remote, local.generate(requests), strict=True):
-        assert found.text == expected.text
-        for token, other in zip(found.tokens, expected.tokens, strict=True):
+    for completion, expected in zip(remote, local.generate(requests), strict=True):
+        assert completion.text == expected.text
+        for token, other in zip(completion.tokens, expected.tokens, strict=True):
             assert token.text == other.text
             assert token.log_probability == pytest.approx(other.log_probability, abs=1e-3)
             assert token.gap == pytest.approx(other.gap, abs=1e-3)
@@ -97,19 +100,19 @@ def test_details_equal_those_of_the_model_in_this_process(
 def test_draws_differ_by_seed(served: RunningServer, kind: str) -> None:
     [request] = generations(1)
     requests = [replace(request, temperature=2.0, seed=seed) for seed in (-1, 1, 2**40)]
-    found = open_model(f"{served.url}/{kind}/v1").generate(requests)
-    assert len({completion.text for completion in found}) == 3
+    completions = open_model(f"{served.url}/{kind}/v1").generate(requests)
+    assert len({completion.text for completion in completions}) == 3
 
 
 @pytest.mark.parametrize("kind", ["vllm", "llamacpp", "chat"])
 def test_a_server_that_tells_of_fewer_tokens_is_asked_for_those(
     start_server: StartServer, served: RunningServer, kind: str
 ) -> None:
-    requests = [replace(each, details=True) for each in generations(3)]
+    requests = [replace(request, details=True) for request in generations(3)]
     expected = open_model(f"{served.url}/{kind}/v1").generate(requests)
     with start_server(most_top=5) as server:
-        found = open_model(f"{server.url}/{kind}/v1").generate(requests)
-    for few, many in zip(found, expected, strict=True):
+        completions = open_model(f"{server.url}/{kind}/v1").generate(requests)
+    for few, many in zip(completions, expected, strict=True):
         assert few.text == many.text
         for token, other in zip(few.tokens, many.tokens, strict=True):
             assert token.gap == pytest.approx(other.gap)
@@ -138,10 +141,10 @@ def test_scores_equal_those_of_the_model_in_this_process(
     served: RunningServer, local: LanguageModel
 ) -> None:
     remote = open_model(f"{served.url}/vllm/v1")
-    for found, expected in zip(remote.score(scorings()), local.score(scorings()), strict=True):
-        assert found.lengths == expected.lengths
-        assert found.prompt_tokens == expected.prompt_tokens
-        assert found.log_likelihoods == pytest.approx(expected.log_likelihoods, abs=1e-3)
+    for scores, expected in zip(remote.score(scorings()), local.score(scorings()), strict=True):
+        assert scores.lengths == expected.lengths
+        assert scores.prompt_tokens == expected.prompt_tokens
+        assert scores.log_likelihoods == pytest.approx(expected.log_likelihoods, abs=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["vllm", "llamacpp"])
@@ -155,9 +158,9 @@ def test_tokens_are_counted_by_the_server(
 def test_seconds_add_up_to_the_time_that_passed(served: RunningServer) -> None:
     model = open_model(f"{served.url}/vllm/v1")
     started = time.perf_counter()
-    found = model.generate(generations())
+    completions = model.generate(generations())
     passed = time.perf_counter() - started
-    assert 0.5 * passed < sum(item.seconds for item in found) <= passed
+    assert 0.5 * passed < sum(item.seconds for item in completions) <= passed
 
 
 @pytest.mark.parametrize("n_allowed", [1, 3])
@@ -252,10 +255,12 @@ def test_a_server_that_dies_alone_loses_nothing_that_was_finished(
 
     again = open_model(f"{served.url}/vllm/v1")
     n_before = len(served.asked())
-    found = CachingModel(again, cache, "me").generate(generations())
+    completions = CachingModel(again, cache, "me").generate(generations())
 
     assert len(served.asked()) - n_before == 12 - kept
-    assert [item.text for item in found] == [item.text for item in again.generate(generations())]
+    assert [item.text for item in completions] == [
+        item.text for item in again.generate(generations())
+    ]
 
 
 def test_no_server_there() -> None:

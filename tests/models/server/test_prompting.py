@@ -33,8 +33,8 @@ class Fake:
         path, body = request.url.path, json.loads(request.content)
         self.asked.append((path, body))
         answer = self.answers.get(path)
-        found = answer(body) if callable(answer) else answer
-        return httpx2.Response(404) if found is None else httpx2.Response(200, json=found)
+        content = answer(body) if callable(answer) else answer
+        return httpx2.Response(404) if content is None else httpx2.Response(200, json=content)
 
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 2}
@@ -46,7 +46,7 @@ def chat(text: str) -> dict[str, Any]:
 
 
 def contents(body: dict[str, Any]) -> str:
-    return "|".join(f"{each['role']}:{each['content']}" for each in body["messages"])
+    return "|".join(f"{message['role']}:{message['content']}" for message in body["messages"])
 
 
 def test_tokens_leave_the_assistants_turn_open() -> None:
@@ -161,8 +161,8 @@ def test_the_most_exact_way_is_found() -> None:
         ({"tokenize": {"count": 3}, **chats}, ByChat),
         ({"tokenize": ids_of, **chats}, ByChat),
     ):
-        found = find_prompting(Fake(**answers).fleet, "m")
-        assert (type(found), found.has_system_role) == (way, True)
+        prompting = find_prompting(Fake(**answers).fleet, "m")
+        assert (type(prompting), prompting.has_system_role) == (way, True)
 
 
 def test_a_template_that_drops_or_refuses_system_text_is_noticed() -> None:

@@ -68,8 +68,8 @@ def test_choices_are_answered_by_number_where_they_cannot_be_scored(
         yaml.safe_load(Path(stored).read_text())["answering"],
     ]
     assert recorded == ["number"] * 4
-    found = verify_sweep(results.sweep_id, values["tracking_uri"], "argo_ml")
-    assert [check.name for check in found if check.has_failed] == []
+    verification = verify_sweep(results.sweep_id, values["tracking_uri"], "argo_ml")
+    assert [check.name for check in verification if check.has_failed] == []
     asked = sweep({**values, "experiment": "asked"}, f"{served.url}/chat/v1", answering="number")
     assert [cell.cell_id for cell in asked.cells] == [cell.cell_id for cell in results.cells]
 
