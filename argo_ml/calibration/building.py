@@ -74,10 +74,9 @@ def build_calibration(
     than `FEW_CALIBRATION_QUESTIONS`.
     """
     check_size(len(explored))
-    _warn_of_few(len(explored), sum(history.visits[ROOT].correct for history in explored))
-    projection = _projection(
-        [history.visits[ROOT].state.observations.vector for history in explored]
-    )
+    roots = [history.visits[ROOT] for history in explored]
+    _warn_of_few(len(explored), sum(root.correct for root in roots))
+    projection = _projection([root.state.observations.vector for root in roots])
     visits = [
         (index, visit)
         for index, history in enumerate(explored)
@@ -96,14 +95,7 @@ def build_calibration(
     )
     linear = fitted.model.linear.padded(len(FEATURES) + n_projections)
     nodes = tuple(
-        Node(
-            question=index,
-            actions=visit.actions,
-            features=row,
-            correct=visit.correct,
-            succeeded=visit.succeeded,
-            confidence=float(confidence),
-        )
+        _node(index, visit, row, confidence)
         for (index, visit), row, confidence in zip(visits, rows, fitted.out_of_fold, strict=True)
     )
     return Calibration(
@@ -116,6 +108,17 @@ def build_calibration(
         gains=estimate_gains(Exploration(nodes)),
         questions=tuple(map(_question, explored)),
         nodes=nodes,
+    )
+
+
+def _node(index: int, visit: Visit, row: tuple[float, ...], confidence: float) -> Node:
+    return Node(
+        question=index,
+        actions=visit.actions,
+        features=row,
+        correct=visit.correct,
+        succeeded=visit.succeeded,
+        confidence=float(confidence),
     )
 
 
