@@ -26,7 +26,7 @@ DOCUMENTS = DocumentSet(tuple(Document(f"d{n}", f"document number {n}") for n in
 BUILDER = """
 import sys, time
 from pathlib import Path
-from argo_ml.corpus.base import Document
+from argo_ml.types import Document
 from argo_ml.corpus.documents import DocumentSet
 from argo_ml.corpus.embedded_store import EmbeddedStore
 from argo_ml.corpus.opening import index_documents

@@ -50,7 +50,7 @@ def test_what_is_not_there_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("asked", "on_gpu", "has_bfloat16", "expected"),
+    ("given", "on_gpu", "has_bfloat16", "expected"),
     [
         ("auto", False, False, "float32"),
         ("auto", True, True, "bfloat16"),
