@@ -24,7 +24,6 @@ from argo_ml.exploring.calibrate import run_calibration
 from argo_ml.results.metrics import utilities
 from argo_ml.results.records import CellResult, Results
 from argo_ml.statistics.intervals import paired_difference
-from argo_ml.sweep.answering_mode import resolve_answering
 from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.record import open_record
 from argo_ml.sweep.running import run_sweep
@@ -128,10 +127,9 @@ def _other_prices(first: float) -> str:
 def _deciding_seconds(spec: SweepSpec) -> float:
     """Of solving the policies and running them on the questions, everything being loaded."""
     context = LocalContext.open(spec)
-    settled = resolve_answering(spec, context.can_score)
     begun = time.perf_counter()
-    cells = prepare_cells(settled.cells(), context)
-    shards = make_shards(context.questions.questions, settled.shard_size)
+    cells = prepare_cells(context.spec.cells(), context)
+    shards = make_shards(context.questions.questions, spec.shard_size)
     executor = context.executor(cells, "other prices", StageTimes())
     n_episodes = sum(
         len(rows)

@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def run_naively(
-    cells: Sequence[Cell], context: LocalContext, model: LanguageModel
+    cells: Sequence[Cell], context: LocalContext[SweepSpec], model: LanguageModel
 ) -> tuple[dict[str, list[Outcome]], int]:
     """Outcomes by cell id, and the calls made."""
     outcomes: dict[str, list[Outcome]] = {}
@@ -115,7 +115,7 @@ def _answer(
     return retriever.retrieve([request.query], request.top_k)[0]
 
 
-def _warming(context: LocalContext) -> list[Generation]:
+def _warming(context: LocalContext[SweepSpec]) -> list[Generation]:
     from argo_ml.pipeline import prompts
 
     return [Generation(prompts.reasoner(context.questions.questions[0].text, [], "Why?"), 4)]

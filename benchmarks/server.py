@@ -62,7 +62,7 @@ def main() -> None:
     report("server", rows, server=remote.identity, target=TARGET)
 
 
-def requests(context: LocalContext, spec: SweepSpec) -> list[Asked]:
+def requests(context: LocalContext[SweepSpec], spec: SweepSpec) -> list[Asked]:
     questions, limit = context.questions.questions, spec.generation_limit
     found = context.corpus.retriever.retrieve([question.text for question in questions], 1)
     asked = []

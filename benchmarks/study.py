@@ -59,7 +59,7 @@ def main() -> None:
 def evaluation(spec: StudySpec, n_trials: int) -> dict[str, object]:
     """The same random settings twice: what the second time takes."""
     context = LocalContext.open(spec)
-    evaluator, space = Evaluator(spec, context, StageTimes()), SearchSpace(spec)
+    evaluator, space = Evaluator(context, StageTimes()), SearchSpace(spec)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     settings = [space.settings(study.ask()) for _ in range(n_trials)]
     for _ in range(2):

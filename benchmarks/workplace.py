@@ -10,11 +10,11 @@ from pathlib import Path
 
 from argo_ml.config import CacheFields, SweepSpec
 from argo_ml.engine.shards import make_shards
+from argo_ml.engine.stages import StageTimes
 from argo_ml.progress import ignore_progress
 from argo_ml.results.metrics import lm_calls
 from argo_ml.results.records import QuestionResult
 from argo_ml.sweep.context import LocalContext, prepare_cells
-from argo_ml.sweep.shards import run_shard
 
 
 @contextlib.contextmanager
@@ -35,17 +35,18 @@ def scripted(folder: Path) -> str:
     return f"scripted:{folder / 'script.json'}"
 
 
-def run_grid(spec: SweepSpec, context: LocalContext) -> dict[str, list[QuestionResult]]:
+def run_grid(spec: SweepSpec, context: LocalContext[SweepSpec]) -> dict[str, list[QuestionResult]]:
     """Every cell's rows by the engine, without any tracking."""
     cells = prepare_cells(spec.cells(), context)
     rows: dict[str, list[QuestionResult]] = {cell.id: [] for cell in cells}
-    for shard in make_shards(context.questions.questions, spec.shard_size):
-        record = run_shard(shard, cells, context.engine("benchmark"), ignore_progress)
-        for cell_id, found in record.results.items():
-            rows[cell_id].extend(found)
+    shards = make_shards(context.questions.questions, spec.shard_size)
+    executor = context.executor(cells, "benchmark", StageTimes())
+    for finished in executor.run(shards, ignore_progress):
+        for cell_id, results in finished.record.results.items():
+            rows[cell_id].extend(results)
     return rows
 
 
 def needed_and_paid(rows: dict[str, list[QuestionResult]]) -> tuple[int, int]:
-    listed: Sequence[QuestionResult] = [row for found in rows.values() for row in found]
+    listed: Sequence[QuestionResult] = [row for results in rows.values() for row in results]
     return sum(map(lm_calls, listed)), sum(row.lm_calls_paid for row in listed)

@@ -16,7 +16,7 @@ from argo_ml.reporting.figures.models import draw_models
 from argo_ml.results.records import CellResult, Record, Results
 from argo_ml.statistics.intervals import paired_difference
 from argo_ml.sweep.parent_run import find_resumed, load_record, pointing_at, recorded
-from argo_ml.sweep.running import load_results, run_sweep, sweep_into
+from argo_ml.sweep.running import ChildRun, load_results, run_sweep
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import TrackedRun, Tracking, connect
 
@@ -100,18 +100,18 @@ def _resume(spec: CompareSpec, tracking: Tracking, on_progress: OnProgress) -> M
 def _compare(
     spec: CompareSpec, tracking: Tracking, run: TrackedRun, on_progress: OnProgress
 ) -> ModelComparison:
-    found = []
+    sweeps = []
     for index, model in enumerate(spec.models):
         logger.info("model %d of %d: %s", index + 1, len(spec.models), model)
-        found.append(_sweep(spec, model, tracking, run, on_progress))
+        sweeps.append(_sweep(spec, model, tracking, run, on_progress))
         # The next model may need the memory of this one.
         gc.collect()
-    comparison = compare_models(run.run_id, spec.models, found, tracking)
+    comparison = compare_models(run.run_id, spec.models, sweeps, tracking)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / COMPARISON).write_text(comparison.model_dump_json(indent=1), encoding="utf-8")
         (folder / TABLE).write_text(json.dumps(_table(comparison)), encoding="utf-8")
-        draw_models(spec.models, found, folder / "figures")
+        draw_models(spec.models, sweeps, folder / "figures")
         run.log_folder(folder)
     run.end()
     return comparison
@@ -128,7 +128,7 @@ def _sweep(
     if present is None:
         tags = {runs.KIND: "sweep", MODEL: model}
         child = tracking.create_child(run, f"sweep {Path(model).name}", tags)
-        return sweep_into(child, sweep_spec, tracking, on_progress)
+        return run_sweep(sweep_spec, on_progress, ChildRun(child, tracking))
     if present.info.status == "FINISHED":
         return load_results(tracking, present.info.run_id)
     resumed = sweep_spec.model_copy(update={"resume": present.info.run_id})
@@ -136,7 +136,7 @@ def _sweep(
 
 
 def compare_models(
-    comparison_id: str, models: Sequence[str], found: Sequence[Results], tracking: Tracking
+    comparison_id: str, models: Sequence[str], sweeps: Sequence[Results], tracking: Tracking
 ) -> ModelComparison:
     """The table of several models' sweeps on the same questions."""
     return ModelComparison(
@@ -145,12 +145,12 @@ def compare_models(
             ComparedModel(
                 model=model, sweep_id=results.sweep_id, peaks=_peaks(tracking, results.sweep_id)
             )
-            for model, results in zip(models, found, strict=True)
+            for model, results in zip(models, sweeps, strict=True)
         ),
         cells=tuple(
             _compared(model, cell, reference)
-            for model, results in zip(models, found, strict=True)
-            for cell, reference in zip(results.cells, found[0].cells, strict=True)
+            for model, results in zip(models, sweeps, strict=True)
+            for cell, reference in zip(results.cells, sweeps[0].cells, strict=True)
         ),
     )
 

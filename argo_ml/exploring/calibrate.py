@@ -1,4 +1,4 @@
-"""Exploring a split of questions once, for policies that look at the question at any price."""
+"""A split of questions explored once, for policies that decide by the question at any price."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from argo_ml.calibration.building import ROOT, Explored, Visit, build_calibration, check_size
 from argo_ml.calibration.plans import MULTI, NONE, ONCE, SIZES, sized
 from argo_ml.calibration.record import CALIBRATION_FILE, Calibration
-from argo_ml.config import CalibrateSpec, ExperimentSpec, shared_fields
+from argo_ml.config import CalibrateSpec, CellSpec, ExperimentSpec, shared_fields
 from argo_ml.datasets.answers import grade
 from argo_ml.engine import Engine, Finished
 from argo_ml.engine.shards import make_shards
@@ -31,9 +31,9 @@ from argo_ml.results.outcomes_file import FILE as OUTCOMES
 from argo_ml.results.outcomes_file import explored_line, write_lines
 from argo_ml.results.trajectories import trajectory
 from argo_ml.state import CONFIDENCE_PROBES
-from argo_ml.sweep.answering_mode import resolve_answering
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.parent_run import recorded, store_spec
+from argo_ml.sweep.stages import log_inputs, store_resolved
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import TrackedRun, connect
 from argo_ml.types import Action, Question
@@ -58,7 +58,7 @@ class Calibrated:
 
 
 def run_calibration(spec: CalibrateSpec, on_progress: OnProgress = ignore_progress) -> Calibrated:
-    """Explore, fit, and keep both as an MLflow run.
+    """Explore a split, fit a calibration, and keep both as an MLflow run.
 
     A calibration that was interrupted is run again: calls that were made are in the call cache.
     Raises `ArgoError`; the run has then ended as FAILED with it.
@@ -69,35 +69,27 @@ def run_calibration(spec: CalibrateSpec, on_progress: OnProgress = ignore_progre
     with run.recording_failure():
         store_spec(run, spec)
         context = LocalContext.open(spec.cell(), on_progress)
-        settled = resolve_answering(spec, context.can_score)
-        if settled != spec:
-            store_spec(run, settled)
-        run.log(params={**recorded(settled), **context.digests})
-        run.log_inputs(context.inputs(settled))
-        found = _calibrate(settled, context, run, on_progress)
+        resolved = store_resolved(spec, context, run)
+        log_inputs(resolved, context, run)
+        calibrated = _calibrate(resolved, context, run, on_progress)
         run.end()
-    return found
+    return calibrated
 
 
 def _calibrate(
-    spec: CalibrateSpec, context: LocalContext, run: TrackedRun, on_progress: OnProgress
+    spec: CalibrateSpec, context: LocalContext[CellSpec], run: TrackedRun, on_progress: OnProgress
 ) -> Calibrated:
     check_size(len(context.questions.questions))
     times = StageTimes()
     explorations = explore(spec, context, context.engine(run.run_id, times), on_progress)
-    calibration = build_calibration(
-        [each.explored for each in explorations], _described(spec), context.digests, spec.max_steps
-    )
+    explored = [exploration.explored for exploration in explorations]
+    calibration = build_calibration(explored, _described(spec), context.digests, spec.max_steps)
     metrics = _metrics(calibration, explorations)
     metrics |= {f"seconds_{stage}": value for stage, value in times.seconds().items()}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / CALIBRATION_FILE).write_text(calibration.model_dump_json(), encoding="utf-8")
-        with (folder / TRAJECTORIES).open("w", encoding="utf-8") as file:
-            for each in explorations:
-                for done in each.finished:
-                    line = trajectory(each.explored.question, done.outcome)
-                    file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        _write_trajectories(explorations, folder / TRAJECTORIES)
         write_lines(folder / OUTCOMES, _outcome_lines(explorations, calibration))
         save_calibration_figures(calibration, folder / "figures")
         run.log_folder(folder)
@@ -113,11 +105,20 @@ def _described(spec: CalibrateSpec) -> dict[str, Any]:
     return {**recorded(shared), **own}
 
 
+def _write_trajectories(explorations: Sequence[ExploredQuestion], path: Path) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for exploration in explorations:
+            for done in exploration.finished:
+                line = trajectory(exploration.explored.question, done.outcome)
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
 def _outcome_lines(
     explorations: Sequence[ExploredQuestion], calibration: Calibration
 ) -> Iterator[dict[str, Any]]:
-    for each, confidence in zip(explorations, root_confidences(calibration), strict=True):
-        yield explored_line(each.explored, each.finished, confidence)
+    confidences = root_confidences(calibration)
+    for exploration, confidence in zip(explorations, confidences, strict=True):
+        yield explored_line(exploration.explored, exploration.finished, confidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,23 +129,23 @@ class ExploredQuestion:
 
 def explore(
     spec: CalibrateSpec,
-    context: LocalContext,
+    context: LocalContext[CellSpec],
     engine: Engine,
     on_progress: OnProgress = ignore_progress,
 ) -> list[ExploredQuestion]:
-    """Every question along its plans, looking at everything."""
+    """Follow every plan of every question, and probe at all there is in every state."""
     pipeline = build_pipeline(spec.cell(), context.count_tokens)
     questions = context.questions.questions
     n_plans = len(_plans(questions[0], spec))
-    found: list[ExploredQuestion] = []
+    explorations: list[ExploredQuestion] = []
     for shard in make_shards(questions, spec.shard_size):
-        n_before = len(found) * n_plans
+        n_before = len(explorations) * n_plans
 
         def on_episodes(n_finished: int, n_before: int = n_before) -> None:
             on_progress(EPISODES, n_before + n_finished, len(questions) * n_plans)
 
-        found += _explore_shard(shard.questions, spec, pipeline, engine, on_episodes)
-    return found
+        explorations += _explore_shard(shard.questions, spec, pipeline, engine, on_episodes)
+    return explorations
 
 
 def _explore_shard(
@@ -157,17 +158,17 @@ def _explore_shard(
     watched = {question.id: _plans(question, spec) for question in questions}
     known: defaultdict[Hashable, Known] = defaultdict(Known)
     episodes = [
-        run_episode(question, each, pipeline, known[question.id])
+        run_episode(question, plan, pipeline, known[question.id])
         for question in questions
-        for each in watched[question.id]
+        for plan in watched[question.id]
     ]
     finished = iter(engine.run(episodes, on_episodes))
-    found = []
+    explorations = []
     for question in questions:
         plans = watched[question.id]
         done = tuple(next(finished) for _ in plans)
-        found.append(ExploredQuestion(_explored(question, plans, spec), done))
-    return found
+        explorations.append(ExploredQuestion(_explored(question, plans, spec), done))
+    return explorations
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +239,7 @@ def _metrics(
     calibration: Calibration, explorations: Sequence[ExploredQuestion]
 ) -> dict[str, float]:
     """Calls, and what the calibration says of itself."""
-    finished = [done for each in explorations for done in each.finished]
+    finished = [done for exploration in explorations for done in exploration.finished]
     return {
         **calibration_metrics(calibration),
         "lm_calls_total": float(sum(done.outcome.usage.calls for done in finished)),

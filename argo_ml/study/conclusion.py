@@ -1,75 +1,51 @@
-"""The end of a study: its best settings judged on questions that no trial has seen."""
+"""The end of a study: its best settings, judged and reported on its run."""
 
 from __future__ import annotations
 
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
 
-from argo_ml.config import CellSpec, ExperimentSpec, StudySpec, build
-from argo_ml.datasets import load_questions
-from argo_ml.errors import DataError
+from argo_ml.config import ContextSpec, StudySpec
 from argo_ml.progress import OnProgress
 from argo_ml.reporting.figures.study import draw_study
-from argo_ml.results.metrics import utilities
 from argo_ml.results.records import CellResult, QuestionResult, Results
-from argo_ml.results.study import Best, Difference, FrontPoint, Score, StudyReport, settings_of
+from argo_ml.results.study import Best, FrontPoint, Score, StudyReport, settings_of
 from argo_ml.results.trajectories import cited_passages, passage_record, trajectory
-from argo_ml.statistics.intervals import paired_difference
 from argo_ml.study import storage
-from argo_ml.study.evaluation import Block, cell_spec
+from argo_ml.study.evaluation import Block
+from argo_ml.study.judging import REFERENCES, judge, judged_cells, utility_difference
 from argo_ml.study.objectives import front, knee, prices_at
 from argo_ml.study.reconciliation import trial_runs
 from argo_ml.study.search import Search
 from argo_ml.sweep.cell_run import TRAJECTORIES, store_outcomes
-from argo_ml.sweep.context import LocalContext, prepare_cells
-from argo_ml.sweep.execution import PASSAGES, execute, open_cell_runs, open_journal
+from argo_ml.sweep.context import LocalContext
+from argo_ml.sweep.stored_files import PASSAGES
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import TrackedRun
 
-REFERENCES = ("argo", "always_retrieve", "always_reason", "random")
-"""What the best settings are compared with: untuned ARGO first, then the baselines."""
 REPORT = "report.json"
 BEST = "best"
 STORAGE = "study.sqlite"
-SHARD_SIZE = 50
-"""Least questions that run together on the test split: nothing is pruned there, and large batches
-are faster."""
 N_TRAJECTORIES = 10
 """Most trials of a front that keep their trajectories."""
 
 
-def open_test_context(spec: StudySpec, context: LocalContext) -> LocalContext:
-    """The same model and corpus with the questions of the test split.
-
-    Raises `DataError` where the two splits share a question.
-    """
-    n_questions = len(context.questions.questions)
-    values = {**spec.shared(), "split": spec.test_split, "n_questions": n_questions}
-    questions = load_questions(build(ExperimentSpec, values))
-    seen = {question.id for question in context.questions.questions}
-    shared = sorted(seen & {question.id for question in questions.questions})
-    if shared:
-        raise DataError(
-            f"test_split={spec.test_split} shares {len(shared)} questions with "
-            f"split={spec.split}, such as {shared[0]}"
-        )
-    return replace(context, questions=questions)
-
-
 def conclude(
-    search: Search, tests: LocalContext, trials_per_second: float | None, on_progress: OnProgress
+    search: Search,
+    tests: LocalContext[ContextSpec],
+    trials_per_second: float | None,
+    on_progress: OnProgress,
 ) -> StudyReport:
     """Judge the best settings, store figures and files on the study's run, and end it."""
     spec, run = search.spec, search.run
     complete = storage.in_states(search.study, TrialState.COMPLETE)
     points = front(search.objective, complete) if len(search.objective.directions) > 1 else []
     chosen = _chosen(search, complete, points)
-    results = _judge(
+    results = judge(
         search, tests, {price: trial for price, (trial, _) in chosen.items()}, on_progress
     )
     summary = _summary(search, points, chosen, results, trials_per_second)
@@ -113,35 +89,6 @@ def _chosen(
         best = max(complete, key=lambda trial: (utility(search.rows_of(trial)), -trial.number))
         chosen[price] = best, search.rows_of(best)
     return chosen
-
-
-def _judge(
-    search: Search,
-    tests: LocalContext,
-    chosen: Mapping[float, FrozenTrial],
-    on_progress: OnProgress,
-) -> Results:
-    """Run the best settings and the references on the test questions."""
-    spec = search.spec
-    shard_size = max(spec.shard_size, SHARD_SIZE)
-    values = {**spec.shared(), "split": spec.test_split, "shard_size": shard_size}
-    test_spec = build(ExperimentSpec, values)
-    specs: list[CellSpec] = []
-    for price, trial in chosen.items():
-        base = {**test_spec.model_dump(), "retrieval_cost": price}
-        specs += [build(CellSpec, {**base, "strategy": strategy}) for strategy in REFERENCES]
-        tuned = cell_spec(spec, settings_of(trial.user_attrs), price)
-        here = {"split": spec.test_split, "shard_size": shard_size}
-        specs.append(tuned.model_copy(update=here))
-    # The best settings may be those of a reference.
-    cells = prepare_cells(list(dict.fromkeys(specs)), tests)
-    cell_runs = open_cell_runs(cells, test_spec, tests, search.tracking, search.run)
-    with open_journal(spec, search.run.run_id) as journal:
-        results = execute(
-            test_spec, tests, search.run, cell_runs, journal, on_progress, search.evaluator.times
-        )
-        journal.remove()
-    return results
 
 
 def _summary(
@@ -210,26 +157,6 @@ def _best(
     )
 
 
-def judged_cells(
-    results: Results, price: float, strategy: str
-) -> tuple[CellResult, Sequence[CellResult]]:
-    """The cell of the best settings at a price, and those of `REFERENCES`."""
-    at_price = [cell for cell in results.cells if cell.retrieval_cost == price]
-    # The references come first; where the best settings are those of one, it is their cell too.
-    tuned = [cell for cell in at_price if cell.strategy == strategy][-1]
-    return tuned, at_price[: len(REFERENCES)]
-
-
-def utility_difference(tuned: CellResult, reference: CellResult, mu: float) -> Difference:
-    found = paired_difference(utilities(tuned, mu), utilities(reference, mu))
-    return Difference(
-        strategy=reference.strategy,
-        mean=found.mean,
-        low=found.interval.low,
-        high=found.interval.high,
-    )
-
-
 def _score(spec: StudySpec, price: float, rows: Sequence[QuestionResult]) -> Score:
     prices = prices_at(spec, price)
     return Score(
@@ -240,7 +167,7 @@ def _score(spec: StudySpec, price: float, rows: Sequence[QuestionResult]) -> Sco
 
 
 def _metrics(summary: StudyReport) -> dict[str, float]:
-    found = {
+    metrics = {
         "trials_complete": float(summary.n_complete),
         "trials_pruned": float(summary.n_pruned),
         "trials_failed": float(summary.n_failed),
@@ -248,11 +175,11 @@ def _metrics(summary: StudyReport) -> dict[str, float]:
         "lm_calls_paid_per_trial": summary.lm_calls_paid_per_trial,
     }
     if summary.trials_per_second is not None:
-        found["trials_per_second"] = summary.trials_per_second
+        metrics["trials_per_second"] = summary.trials_per_second
     for best in summary.best:
         suffix = f"_c_r_{best.retrieval_cost:g}" if len(summary.best) > 1 else ""
         against = best.differences[0]
-        found |= {
+        metrics |= {
             f"tune_utility{suffix}": best.tune.utility,
             f"test_utility{suffix}": best.test.utility,
             f"test_accuracy{suffix}": best.test.accuracy,
@@ -261,7 +188,7 @@ def _metrics(summary: StudyReport) -> dict[str, float]:
             f"test_gain_ci_low{suffix}": against.low,
             f"test_gain_ci_high{suffix}": against.high,
         }
-    return found
+    return metrics
 
 
 def _note(summary: StudyReport) -> str:

@@ -1,4 +1,4 @@
-"""Trials run on questions; what one trial has found, every later one knows."""
+"""Trials run on questions; what one trial has asked, every later one knows."""
 
 from __future__ import annotations
 
@@ -30,32 +30,31 @@ class Block:
 
 
 class Evaluator:
-    """Runs settings on the questions of one workbench, in their order, a block at a time.
+    """Runs settings on the questions of one context, in their order, a block at a time.
 
     Episodes share what they know of a question, so that only histories which no earlier trial
     came to make requests; `times` adds up where the time goes.
     """
 
-    def __init__(self, spec: StudySpec, context: LocalContext, times: StageTimes) -> None:
-        self._spec = spec
-        self._bench = context
+    def __init__(self, context: LocalContext[StudySpec], times: StageTimes) -> None:
+        self._context = context
         self.times = times
         self._known: defaultdict[Hashable, Known] = defaultdict(Known)
-        self._blocks = doubling_blocks(context.questions.questions, spec.shard_size)
+        self._blocks = doubling_blocks(context.questions.questions, context.spec.shard_size)
         self._rows: dict[tuple[tuple[str, float], ...], list[QuestionResult]] = {}
 
     @property
     def n_questions(self) -> int:
-        return len(self._bench.questions.questions)
+        return len(self._context.questions.questions)
 
     def cell(self, settings: Settings) -> Cell:
         """The settings as a cell at the study's first price."""
-        [cell] = prepare_cells([cell_spec(self._spec, settings)], self._bench)
+        [cell] = prepare_cells([cell_spec(self._context.spec, settings)], self._context)
         return cell
 
     def blocks(self, cell: Cell, billed_to: str) -> Iterator[Block]:
         for index, questions in enumerate(self._blocks):
-            engine = self._bench.engine(f"{billed_to}/{index}", self.times)
+            engine = self._context.engine(f"{billed_to}/{index}", self.times)
             pairs = [(cell, question) for question in questions]
             with finishing_batches():
                 finished = engine.run(episodes(pairs, self._known))
@@ -78,7 +77,7 @@ class Evaluator:
 def doubling_blocks(questions: Sequence[Question], first: int) -> list[tuple[Question, ...]]:
     """Consecutive blocks, of ``first`` questions and then as many as all before.
 
-    A bad trial is found out early, and a good one runs in few large blocks.
+    A bad trial is pruned early, and a good one runs in few large blocks.
     """
     blocks: list[tuple[Question, ...]] = []
     n_before = 0

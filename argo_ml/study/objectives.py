@@ -21,7 +21,7 @@ from argo_ml.results.metrics import reason_calls, retrieval_calls
 from argo_ml.results.records import QuestionResult
 
 P_THRESHOLD = 0.05
-"""Of one look; with the four looks at 10, 20, 40 and 80 of 100 questions, one in eight trials that
+"""Of one test; with the four tests at 10, 20, 40 and 80 of 100 questions, one in eight trials that
 are as good as the best is stopped (Armitage, McPherson and Rowe 1969, table 2)."""
 STARTUP_QUESTIONS = 10
 """Before so many questions no trial is stopped."""
@@ -58,7 +58,7 @@ class Objective(Protocol):
     def directions(self) -> tuple[StudyDirection, ...]: ...
 
     def per_question(self, row: QuestionResult) -> tuple[float, ...]:
-        """Their means over questions are the trial's values."""
+        """Values of one question, whose means over questions are the trial's values."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class AccuracyCost:
 
 @dataclass(frozen=True)
 class EveryPrice:
-    """Utility but for retrievals up, retrievals down: the front holds the best at every price.
+    """Utility without retrievals' price up, retrievals down: the front has the best at any price.
 
     Utility at price c is (accuracy - mu c_p n_reason) - mu c n_retrieve: linear in these two, so
     whatever c is, its largest value is on their Pareto front.
@@ -128,14 +128,14 @@ def front(objective: Objective, complete: Sequence[FrozenTrial]) -> list[FrozenT
     def rank(trial: FrozenTrial) -> tuple[float, ...]:
         return tuple(-sign * value for sign, value in zip(signs, trial.values, strict=True))
 
-    found: list[FrozenTrial] = []
+    members: list[FrozenTrial] = []
     least_second = math.inf
     for trial in sorted(complete, key=lambda trial: (rank(trial), trial.number)):
         second = rank(trial)[-1] if len(signs) > 1 else 0.0
         if second < least_second:
-            found.insert(0, trial)
+            members.insert(0, trial)
             least_second = second
-    return found if len(signs) > 1 else found[-1:]
+    return members if len(signs) > 1 else members[-1:]
 
 
 def _signs(objective: Objective) -> list[int]:
@@ -171,8 +171,8 @@ def _wilcoxon(own: Sequence[float], leader: Sequence[float]) -> bool:
         shadow.add_trial(
             create_trial(value=fmean(leader), intermediate_values=dict(enumerate(leader)))
         )
-        asked = create_trial(state=TrialState.RUNNING, intermediate_values=dict(enumerate(own)))
-        return pruner.prune(shadow, asked)
+        running = create_trial(state=TrialState.RUNNING, intermediate_values=dict(enumerate(own)))
+        return pruner.prune(shadow, running)
 
 
 def _dominates(objective: Objective, other: Rows, rows: Rows) -> bool:

@@ -16,14 +16,14 @@ from argo_ml.policies.checking import check_calibrated
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.results.study import OBJECTIVES, StudyReport
 from argo_ml.study import storage
-from argo_ml.study.conclusion import REPORT, conclude, open_test_context
+from argo_ml.study.conclusion import REPORT, conclude
 from argo_ml.study.evaluation import Evaluator
+from argo_ml.study.judging import open_test_context
 from argo_ml.study.objectives import make_objective
 from argo_ml.study.reconciliation import reconcile
 from argo_ml.study.search import Search, seeds
 from argo_ml.study.space import SearchSpace, check_searchable
 from argo_ml.study.storage import StudyStore
-from argo_ml.sweep.answering_mode import resolve_answering
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.parent_run import load_record, pointing_at, recorded, store_spec
 from argo_ml.tracking import runs
@@ -38,7 +38,7 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
     """Begin a study, join it, or continue it, whichever its storage asks for.
 
     Raises:
-        ArgoError: something the user can act on; what was found stays in the storage.
+        ArgoError: something the user can act on; finished trials stay in the storage.
     """
     check_searchable(spec)
     check_calibrated([spec.strategy], spec)
@@ -48,8 +48,8 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
         storage.check(spec.storage)
     times = StageTimes()
     context = LocalContext.open(spec, on_progress)
-    spec = resolve_answering(spec, context.can_score)
-    tests = open_test_context(spec, context)
+    spec = context.spec
+    tests = open_test_context(context)
     digests = {**context.digests, "test_questions_digest": tests.questions.digest}
     store = StudyStore(spec, storage.study_name(spec, digests))
     with storage.explaining_storage(store.url), contextlib.ExitStack() as until_the_end:
@@ -62,25 +62,31 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
                 return load_report(home, run.run_id)
             run.reopen()
             run.log(params={**recorded(spec), **digests, "study": study.study_name})
-            run.log_inputs([*context.inputs(spec), *tests.inputs(spec)[:1]])
-        evaluator = Evaluator(spec, context, times)
+            run.log_inputs([*context.inputs, *tests.inputs[:1]])
+        evaluator = Evaluator(context, times)
         objective = make_objective(spec)
         search = Search(spec, store, study, space, objective, evaluator, home, run)
-        started = time.monotonic()
-        with system_metrics(run):
-            n_run = search.work(on_progress)
-        seconds = time.monotonic() - started
+        trials_per_second = _work(search, on_progress)
         with store.lock:
             reconcile(study, store, home, run.run_id)
             if not _is_concluded(study, spec):
-                conclude(search, tests, n_run / seconds if n_run else None, on_progress)
+                conclude(search, tests, trials_per_second, on_progress)
                 run.end()
                 study.set_user_attr(storage.CONCLUDED, spec.n_trials)
         return load_report(home, run.run_id)
 
 
+def _work(search: Search, on_progress: OnProgress) -> float | None:
+    """Run trials until the study has enough; returns how many a second, None where none was run."""
+    started = time.monotonic()
+    with system_metrics(search.run):
+        n_run = search.work(on_progress)
+    seconds = time.monotonic() - started
+    return n_run / seconds if n_run else None
+
+
 def load_report(tracking: Tracking, run_id: str) -> StudyReport:
-    """What a finished study found."""
+    """The report of a finished study."""
     return load_record(tracking, run_id, REPORT, StudyReport)
 
 

@@ -93,8 +93,8 @@ class Search:
             rows, is_pruned = self._evaluate(trial, run, settings, leaders)
         if is_pruned:
             raise optuna.TrialPruned(f"clearly worse after {len(rows)} questions")
-        found = values(self.objective, rows)
-        return found[0] if len(found) == 1 else found
+        reached = values(self.objective, rows)
+        return reached[0] if len(reached) == 1 else reached
 
     def _evaluate(
         self,
@@ -132,7 +132,7 @@ class Search:
         return self.evaluator.rows(settings_of(trial.user_attrs), self.billed_to(trial.number))
 
     def billed_to(self, number: int) -> str:
-        """Who pays for the calls of a trial."""
+        """What the calls of a trial are billed to."""
         return f"{self.run.run_id}/{number}"
 
 

@@ -41,7 +41,7 @@ TAKEN = (*DONE, TrialState.RUNNING)
 
 
 class StudyLock:
-    """Held by one worker of a study at a time, on whatever machine; freed if that worker dies.
+    """A lock that one worker of a study holds at a time, on whatever machine; freed if it dies.
 
     A file lock beside an SQLite database, an advisory lock of a server.
     """
@@ -86,7 +86,7 @@ class StudyStore:
     """One study by its name in one storage."""
 
     def __init__(self, spec: StudySpec, name: str) -> None:
-        """Raises `StudyError` where the storage cannot be used."""
+        """Open the storage. Raises `StudyError` where it cannot be used."""
         self.name = name
         self.grace_s = GRACE_BEATS * spec.heartbeat_s
         self.url = spec.storage or f"sqlite:///{spec.cache_path / 'studies' / name}.db"
@@ -102,8 +102,8 @@ class StudyStore:
     def has_sign_of_life(self, trial: FrozenTrial) -> bool:
         statement = "SELECT count(*) FROM trial_heartbeats WHERE trial_id = :id"
         with self.storage.engine.connect() as connection:
-            found = connection.execute(sqlalchemy.text(statement), {"id": trial._trial_id})
-            return bool(found.scalar())
+            count = connection.execute(sqlalchemy.text(statement), {"id": trial._trial_id})
+            return bool(count.scalar())
 
     @property
     def shown_url(self) -> str:
@@ -156,7 +156,7 @@ def begin_trial(trial: Trial, run_id: str, settings: Mapping[str, float]) -> Non
 
 
 def run_id_of(trial: FrozenTrial) -> str:
-    """Empty before the trial has begun."""
+    """The id of the trial's run; empty before the trial has begun."""
     return str(trial.user_attrs.get(TRIAL, {}).get("run_id", ""))
 
 

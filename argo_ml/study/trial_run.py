@@ -40,12 +40,12 @@ def store(
     curve: Mapping[int, Sequence[float]],
     state: TrialState,
 ) -> None:
-    """Log what the trial has found in one request, and end its run.
+    """Log what the trial came to in one request, and end its run.
 
     ``curve`` has the objective's values by the number of questions they are of.
     """
     earlier = {
-        step: dict(zip(objective.names, found, strict=True)) for step, found in curve.items()
+        step: dict(zip(objective.names, reached, strict=True)) for step, reached in curve.items()
     }
     run.log(
         params={"strategy": cell.spec.strategy, **settings},
@@ -60,15 +60,15 @@ def store(
 def trial_metrics(
     spec: StudySpec, objective: Objective, cell: Cell, rows: Sequence[QuestionResult]
 ) -> dict[str, float]:
-    """Those of a cell at the study's first price, the objective's values, and each price's
+    """The metrics of a cell at the study's first price, the objective's values, and each price's
     utility where there are several."""
-    found = cell_metrics(rows, spec.mu, cell.table)
-    found["questions"] = float(len(rows))
-    found |= dict(zip(objective.names, values(objective, rows), strict=True))
+    metrics = cell_metrics(rows, spec.mu, cell.table)
+    metrics["questions"] = float(len(rows))
+    metrics |= dict(zip(objective.names, values(objective, rows), strict=True))
     if len(spec.retrieval_costs) > 1:
         for price in spec.retrieval_costs:
-            found[utility_metric(price)] = prices_at(spec, price).mean_utility(rows)
-    return found
+            metrics[utility_metric(price)] = prices_at(spec, price).mean_utility(rows)
+    return metrics
 
 
 def utility_metric(retrieval_cost: float) -> str:

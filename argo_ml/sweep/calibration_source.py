@@ -1,4 +1,4 @@
-"""A stored calibration, found and checked against what it is to be used for."""
+"""A stored calibration, opened and checked against what it is to be used for."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def open_calibration(spec: ContextSpec) -> Calibration | None:
         return _read(path, spec.calibration)
     tracking = connect(spec.tracking_uri, spec.experiment, create=False)
     with tempfile.TemporaryDirectory() as folder:
-        found = tracking.download(spec.calibration, CALIBRATION_FILE, Path(folder))
-        return _read(found, spec.calibration)
+        stored = tracking.download(spec.calibration, CALIBRATION_FILE, Path(folder))
+        return _read(stored, spec.calibration)
 
 
 def check_usable(
@@ -55,7 +55,7 @@ def check_usable(
     spec: ContextSpec,
     digests: Mapping[str, str],
 ) -> None:
-    """Raises `ConfigError` where it was made for something else."""
+    """Raise `ConfigError` for a calibration that was made for something else."""
     name = f"calibration={spec.calibration}"
     again = "make one for this: argo-ml calibrate"
     for key, what in DIGESTS.items():
@@ -76,7 +76,7 @@ def check_usable(
 def check_other_questions(
     calibration: Calibration, spec: ContextSpec, question_ids: Collection[str]
 ) -> None:
-    """Raises `ConfigError` where the calibration was made on some of these questions."""
+    """Raise `ConfigError` for a calibration that was made on some of these questions."""
     name = f"calibration={spec.calibration}"
     shared = sorted(calibration.question_ids.intersection(question_ids))
     if shared:

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from argo_ml.config import identity_fields
+from argo_ml.config import ContextSpec, identity_fields
 from argo_ml.reporting.figures import save_cell_figures
 from argo_ml.results.metrics import cell_metrics
 from argo_ml.results.records import CellResult, QuestionResult
 from argo_ml.sweep.cells import Cell
+from argo_ml.sweep.context import ExperimentContext
 from argo_ml.tracking import runs
-from argo_ml.tracking.runs import InputDataset, TrackedRun
+from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking
 
 TRAJECTORIES = "trajectories.jsonl"
 
 
 class CellRun:
-    """``finished`` runs are left untouched: their numbers are stored already."""
+    """A cell and its run; a ``finished`` run is left untouched: its numbers are stored already."""
 
     def __init__(self, cell: Cell, run: TrackedRun, finished: bool = False) -> None:
         self.cell = cell
         self.run = run
         self.finished = finished
         self.results: list[QuestionResult] = []
+        self._latest: tuple[int, Mapping[str, float]] | None = None
 
     def start(self, digests: Mapping[str, str], inputs: Sequence[InputDataset]) -> None:
         cell = self.cell
@@ -37,27 +40,25 @@ class CellRun:
         self.run.log(params=params)
         self.run.log_inputs(inputs)
 
-    def _metrics(self, results: Sequence[QuestionResult]) -> dict[str, float]:
-        return cell_metrics(results, self.cell.spec.mu, self.cell.table)
+    def metrics(self, n_questions: int) -> Mapping[str, float]:
+        """The metrics of the first so many results; the latest are kept and not computed again."""
+        if self._latest is None or self._latest[0] != n_questions:
+            rows = self.results[:n_questions]
+            self._latest = n_questions, cell_metrics(rows, self.cell.spec.mu, self.cell.table)
+        return self._latest[1]
 
-    def progress_logger(self, steps: Sequence[int]) -> Callable[[], None]:
-        """What logs the metrics of the first so many results, for each of ``steps``, the numbers of
-        questions done; also later and in another thread."""
+    def log_progress(self, steps: Sequence[int]) -> None:
+        """Log the metrics at each of ``steps``, the numbers of questions done.
+
+        More results may come meanwhile, from another thread.
+        """
         if self.finished:
-            return lambda: None
-        results = tuple(self.results)
+            return
+        *earlier, last = steps
+        before = {step: self.metrics(step) for step in earlier}
+        self.run.log(metrics=self.metrics(last), step=last, earlier=before)
 
-        def log() -> None:
-            *earlier, last = steps
-            self.run.log(
-                metrics=self._metrics(results[:last]),
-                step=last,
-                earlier={step: self._metrics(results[:step]) for step in earlier},
-            )
-
-        return log
-
-    def finish(self, folder: Path, usage: Mapping[str, float]) -> None:
+    def finish(self, result: CellResult, folder: Path, usage: Mapping[str, float]) -> None:
         """Store the artifacts, among them the trajectories already in ``folder``, and end.
 
         ``usage`` is the metrics of the devices; as they differ from run to run, they are kept with
@@ -65,7 +66,7 @@ class CellRun:
         """
         if self.finished:
             return
-        store_outcomes(self.run, self.result(), folder, usage)
+        store_outcomes(self.run, result, folder, usage)
         self.run.end()
         self.finished = True
 
@@ -75,10 +76,46 @@ class CellRun:
             run_id=self.run.run_id,
             strategy=self.cell.spec.strategy,
             retrieval_cost=self.cell.spec.retrieval_cost,
-            metrics=self._metrics(self.results),
+            metrics=self.metrics(len(self.results)),
             policy=self.cell.table,
             questions=tuple(self.results),
         )
+
+
+def open_cell_runs(
+    cells: Sequence[Cell],
+    context: ExperimentContext[ContextSpec],
+    tracking: Tracking,
+    parent_run: TrackedRun,
+) -> list[CellRun]:
+    """Make a run for each cell, or reopen the one that a resumed parent has already."""
+    present = {run.data.tags.get(runs.CELL_ID): run for run in tracking.children(parent_run.run_id)}
+    cell_runs = []
+    for cell in cells:
+        stored = present.get(cell.id)
+        if stored is None:
+            tags = cell_tags(cell, parent_run.run_id)
+            cell_run = CellRun(cell, tracking.create_child(parent_run, cell.name, tags))
+            cell_run.start(context.digests, context.inputs)
+        else:
+            tracked = TrackedRun(tracking.client, stored.info.run_id)
+            cell_run = CellRun(cell, tracked, finished=stored.info.status == "FINISHED")
+            if not cell_run.finished:
+                tracked.reopen()
+        cell_runs.append(cell_run)
+    return cell_runs
+
+
+@contextlib.contextmanager
+def failing_with(cell_runs: Sequence[CellRun]) -> Iterator[None]:
+    """End the unfinished runs as FAILED with whatever error ends the block."""
+    try:
+        yield
+    except BaseException as error:
+        for cell_run in cell_runs:
+            if not cell_run.finished:
+                cell_run.run.fail(error)
+        raise
 
 
 def store_outcomes(
@@ -105,7 +142,7 @@ def cell_tags(cell: Cell, sweep_id: str = "") -> dict[str, str]:
 
 
 def _outcomes_table(results: Sequence[QuestionResult]) -> dict[str, Any]:
-    """MLflow's table format: what `mlflow.load_table` reads and the UI shows."""
+    """Columns and rows in the table format that `mlflow.load_table` reads and the UI shows."""
     rows = [row.model_dump(mode="json") for row in results]
     for row in rows:
         row["actions"] = " ".join(row["actions"])

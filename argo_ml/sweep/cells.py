@@ -1,4 +1,4 @@
-"""Cells ready to run, and one shard of questions run through all of them."""
+"""Cells ready to run: a strategy at a price with its policy, its pipeline and its identity."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from argo_ml.policies.base import State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.strategies import STRATEGIES
 from argo_ml.policies.thresholds import ThresholdPolicy
+from argo_ml.results.artifacts import cell_name
 from argo_ml.results.records import PolicyTable
 
 CALIBRATION_DIGEST = "calibration_digest"
@@ -33,11 +34,16 @@ class Cell:
 
     @property
     def name(self) -> str:
-        return f"{self.spec.strategy} c_r={self.spec.retrieval_cost:g}"
+        return cell_name(self.spec.strategy, self.spec.retrieval_cost)
+
+    @property
+    def knows_answers(self) -> bool:
+        """Whether its strategy is a ceiling, which chooses knowing the gold answers."""
+        return STRATEGIES[self.spec.strategy].is_ceiling
 
 
 def cell_id(spec: CellSpec, digests: Mapping[str, str]) -> str:
-    """Hash of all that can change the cell's numbers.
+    """Hash everything that can change the cell's numbers.
 
     ``digests`` stands for the contents of questions, corpus, model and calibration, whose paths
     do not count; the calibration's counts only where the cell acts by it.
@@ -70,7 +76,7 @@ def cell_process(spec: CellSpec, calibration: Calibration | None) -> MDPSpec:
 
 
 def measure(spec: CellSpec, calibration: Calibration | None) -> Callable[[State], float] | None:
-    """Progress as u_max x p-hat, where it is to be measured."""
+    """Progress as u_max x p-hat; None where progress advances by fixed gains."""
     if spec.progress == "fixed" or calibration is None:
         return None
     confidence, u_max = calibration.confidence, spec.u_max

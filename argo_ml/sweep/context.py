@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from argo_ml.calibration.record import Calibration
-from argo_ml.config import CellSpec, ContextSpec, QuestionFields
+from argo_ml.config import CellSpec, ContextSpec
 from argo_ml.corpus import Corpus, open_corpus
 from argo_ml.datasets import QuestionSet, load_questions
 from argo_ml.engine import Engine
@@ -22,7 +22,6 @@ from argo_ml.models.counting import CountTokens, counted_once
 from argo_ml.pipeline import prompts
 from argo_ml.pipeline.episode import build_pipeline
 from argo_ml.progress import PASSAGES, OnProgress, ignore_progress
-from argo_ml.sweep.answering_mode import resolve_answering
 from argo_ml.sweep.calibration_source import (
     check_other_questions,
     check_usable,
@@ -40,9 +39,16 @@ from argo_ml.sweep.cells import (
 from argo_ml.sweep.executors import Executor, LocalExecutor
 from argo_ml.tracking.runs import InputDataset
 
+SpecType = TypeVar("SpecType", bound=ContextSpec)
+SomeSpec = TypeVar("SomeSpec", bound=ContextSpec, covariant=True)
 
-class ExperimentContext(Protocol):
+
+class ExperimentContext(Protocol[SomeSpec]):
     """What the cells of an experiment share, wherever it is."""
+
+    @property
+    def spec(self) -> SomeSpec:
+        """What was asked for, as the model can carry it out."""
 
     @property
     def questions(self) -> QuestionSet: ...
@@ -51,22 +57,20 @@ class ExperimentContext(Protocol):
     def digests(self) -> dict[str, str]: ...
 
     @property
+    def inputs(self) -> list[InputDataset]:
+        """The questions and the corpus as MLflow records them."""
+
+    @property
     def calibration(self) -> Calibration | None:
-        """The one that the spec names, checked against everything else here."""
+        """The calibration that the spec names, checked against everything else here."""
 
     @property
     def tokens(self) -> TokenCounts:
-        """Those computed until now; none for a backend that does not make up its batches itself."""
-
-    @property
-    def can_score(self) -> bool:
-        """Whether the model can score choices."""
+        """Tokens computed until now; none of a backend that does not make up its batches itself."""
 
     @property
     def events(self) -> Sequence[str]:
         """What the model did when memory ran out, as far as it is known here."""
-
-    def inputs(self, spec: QuestionFields) -> list[InputDataset]: ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]: ...
 
@@ -75,9 +79,10 @@ class ExperimentContext(Protocol):
 
 
 @dataclass(frozen=True)
-class LocalContext:
-    """A bench in this process."""
+class LocalContext(Generic[SomeSpec]):
+    """An experiment context in this process."""
 
+    spec: SomeSpec
     questions: QuestionSet
     corpus: Corpus
     model: LanguageModel
@@ -87,24 +92,42 @@ class LocalContext:
     @classmethod
     def open(
         cls,
-        spec: ContextSpec,
+        spec: SpecType,
         on_progress: OnProgress = ignore_progress,
         questions: QuestionSet | None = None,
         calibration: Calibration | None = None,
-    ) -> LocalContext:
-        """Load questions and calibration, where they are not given, first: they are the cheapest to
-        be wrong."""
+    ) -> LocalContext[SpecType]:
+        """Open what ``spec`` names; questions and calibration first, the cheapest to be wrong."""
         questions = questions or load_questions(spec)
+        context = cls.open_for(questions, spec, on_progress, calibration)
+        if context.calibration is not None:
+            question_ids = {question.id for question in questions.questions}
+            check_other_questions(context.calibration, context.spec, question_ids)
+        return context
+
+    @classmethod
+    def open_for(
+        cls,
+        questions: QuestionSet,
+        spec: SpecType,
+        on_progress: OnProgress = ignore_progress,
+        calibration: Calibration | None = None,
+    ) -> LocalContext[SpecType]:
+        """Open everything else for these questions, which need not be of any split."""
         calibration = calibration or open_calibration(spec)
         model = load_model(spec)
         corpus = open_corpus(spec, partial(on_progress, PASSAGES))
-        context = cls(questions, corpus, model, CallCache(spec.calls_path), calibration)
+        resolved, cache = _resolve_answering(spec, model), CallCache(spec.calls_path)
+        context = LocalContext(resolved, questions, corpus, model, cache, calibration)
         if calibration is not None:
-            settled = resolve_answering(spec, context.can_score)
-            asked = {question.id for question in questions.questions}
-            check_usable(calibration, settled, context.digests)
-            check_other_questions(calibration, settled, asked)
+            check_usable(calibration, resolved, context.digests)
         return context
+
+    def with_spec(self, spec: SpecType) -> LocalContext[SpecType]:
+        """The same with another spec, which must name what is open here."""
+        return LocalContext(
+            spec, self.questions, self.corpus, self.model, self.cache, self.calibration
+        )
 
     @property
     def digests(self) -> dict[str, str]:
@@ -117,19 +140,8 @@ class LocalContext:
         }
 
     @property
-    def tokens(self) -> TokenCounts:
-        return self.model.tokens if isinstance(self.model, CountsTokens) else TokenCounts()
-
-    @property
-    def can_score(self) -> bool:
-        return can_score(self.model)
-
-    @property
-    def events(self) -> Sequence[str]:
-        return self.model.events if isinstance(self.model, ReportsEvents) else ()
-
-    def inputs(self, spec: QuestionFields) -> list[InputDataset]:
-        questions, corpus = self.questions, self.corpus
+    def inputs(self) -> list[InputDataset]:
+        spec, questions, corpus = self.spec, self.questions, self.corpus
         return [
             InputDataset(
                 f"{spec.dataset}-{spec.difficulty}-{spec.split}",
@@ -140,6 +152,14 @@ class LocalContext:
             ),
             InputDataset("corpus", corpus.digest, corpus.source, "corpus", corpus.n_passages),
         ]
+
+    @property
+    def tokens(self) -> TokenCounts:
+        return self.model.tokens if isinstance(self.model, CountsTokens) else TokenCounts()
+
+    @property
+    def events(self) -> Sequence[str]:
+        return self.model.events if isinstance(self.model, ReportsEvents) else ()
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self._counts(texts)
@@ -157,7 +177,14 @@ class LocalContext:
         return Engine(model, self.corpus.retriever, times)
 
 
-def prepare_cells(specs: Sequence[CellSpec], context: ExperimentContext) -> list[Cell]:
+def _resolve_answering(spec: SpecType, model: LanguageModel) -> SpecType:
+    """``spec`` as it can be carried out: by number where the model cannot score choices."""
+    if spec.answering == "likelihood" and not can_score(model):
+        return spec.model_copy(update={"answering": "number"})
+    return spec
+
+
+def prepare_cells(specs: Sequence[CellSpec], context: ExperimentContext[ContextSpec]) -> list[Cell]:
     """Solve each price once and give every cell its policy."""
     solutions: dict[MDPSpec, Solution] = {}
     calibration = context.calibration

@@ -42,7 +42,7 @@ def evaluate_sweep(
 
 
 def calibration_scores(cells: Sequence[Cell]) -> dict[str, tuple[float, ...]]:
-    """By gate, its scores of the calibration's questions; they are the same at all prices."""
+    """Each gate's scores of the calibration's questions; they are the same at all prices."""
     return {
         cell.spec.strategy: cell.policy.calibration_scores
         for cell in cells
@@ -51,14 +51,14 @@ def calibration_scores(cells: Sequence[Cell]) -> dict[str, tuple[float, ...]]:
 
 
 def store_evaluation(evaluation: Evaluation, run: TrackedRun, cell_runs: Sequence[CellRun]) -> None:
-    """On the sweep's run the whole and its few metrics, on those of gates how often they fire."""
+    """Store the whole and its few metrics on the sweep's run, and on gates' how often they fire."""
     with tempfile.TemporaryDirectory() as folder:
         text = evaluation.model_dump_json(indent=1)
         (Path(folder) / FILE).write_text(text, encoding="utf-8")
         run.log_folder(Path(folder))
     n_questions = evaluation.n_questions
     run.log(metrics=evaluation_metrics(evaluation), step=n_questions)
-    by_cell = {(one.cell.spec.strategy, one.cell.spec.retrieval_cost): one for one in cell_runs}
+    by_cell = {(run.cell.spec.strategy, run.cell.spec.retrieval_cost): run for run in cell_runs}
     for row in evaluation.rows:
         if row.fire_share is not None:
             by_cell[row.strategy, row.retrieval_cost].run.log(
@@ -69,7 +69,7 @@ def store_evaluation(evaluation: Evaluation, run: TrackedRun, cell_runs: Sequenc
 
 
 def evaluation_metrics(evaluation: Evaluation) -> Mapping[str, float]:
-    """Of the sweep's run: areas, and the gain of deciding by the question where that was tried."""
+    """The metrics of the sweep's run: areas, and the gain of deciding by the question, if tried."""
     metrics = {f"area_{name}": value for name, value in evaluation.areas.items()}
     if evaluation.headline is not None:
         gain = evaluation.headline.gain

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from argo_ml.config import CacheFields
 from argo_ml.errors import TrackingError
 from argo_ml.results.records import QuestionResult
 from argo_ml.results.shard import ShardRecord
@@ -82,3 +83,8 @@ class Journal:
 
     def _path(self, index: int) -> Path:
         return self._folder / f"shard-{index:05d}.json"
+
+
+def open_journal(spec: CacheFields, run_id: str) -> Journal:
+    """The journal of a run; enter it before anything of the run is touched."""
+    return Journal(spec.cache_path / "sweeps" / run_id)

@@ -13,7 +13,7 @@ from argo_ml.sweep.journal import Journal
 
 
 class ShardMerger:
-    """Takes shards from the journal, each once it and all before it are finished.
+    """Takes a shard from the journal once it and all shards before it are finished.
 
     A call that several shards need is paid by the first of them in this order, as if they had run
     one after the other: so who pays does not depend on who ran what, or when.
@@ -26,7 +26,7 @@ class ShardMerger:
         self._paid: set[str] = set()
 
     def advance(self, finished: FinishedShard | None = None) -> bool:
-        """Take what has become next in order; whether there was anything.
+        """Take what has become next in order; returns whether there was anything.
 
         ``finished`` was put into the journal just now, and need not be read again.
         """

@@ -3,58 +3,66 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol, runtime_checkable
 
 from argo_ml.datasets.answers import grade
-from argo_ml.engine import Engine, Finished
+from argo_ml.engine import Finished
 from argo_ml.pipeline import Known, run_episode
-from argo_ml.pipeline.requests import Requesting
 from argo_ml.policies import Policy
-from argo_ml.policies.oracle import Oracle
 from argo_ml.state import Outcome
 from argo_ml.sweep.cells import Cell
 from argo_ml.types import Question
 
 
-def run_pairs(
-    pairs: Sequence[tuple[Cell, Question]],
-    engine: Engine,
-    known: defaultdict[Hashable, Known],
-    on_progress: Callable[[int], None],
-) -> list[Finished]:
-    """An episode of each cell and question, in their order.
+@runtime_checkable
+class TriesPlans(Protocol):
+    """What the policy of a cell that knows the answers gives."""
 
-    What is ``known`` of a question is shared among the episodes that may share it. An oracle takes
-    the best of its own trials and of what all other cells did at its price, so that it is a
-    ceiling; the calls that its trials alone needed are paid by its first cell.
+    @property
+    def plans(self) -> Iterable[Policy]:
+        """All plans that are to be tried, in a fixed order."""
+
+
+class OracleEpisodes:
+    """The trials of cells that know the answers, and what these cells take of them.
+
+    Cells that share what is known of a question share its trials, which the first of them makes
+    and pays for.
     """
-    acting = [pair for pair in pairs if not isinstance(pair[0].policy, Oracle)]
-    knowing = [pair for pair in pairs if isinstance(pair[0].policy, Oracle)]
-    first = {_history(cell, question): (cell, question) for cell, question in reversed(knowing)}
 
-    def begin(cell: Cell, question: Question, policy: Policy) -> Requesting[Outcome]:
-        return run_episode(question, policy, cell.pipeline, known[_history(cell, question)])
+    def __init__(
+        self, pairs: Sequence[tuple[Cell, Question]], known: defaultdict[Hashable, Known]
+    ) -> None:
+        self._pairs = pairs
+        self._first = {_history(*pair): pair for pair in reversed(pairs)}
+        self.episodes = [
+            run_episode(question, plan, cell.pipeline, known[key])
+            for key, (cell, question) in self._first.items()
+            for plan in _plans(cell)
+        ]
 
-    episodes = [begin(cell, question, cell.policy) for cell, question in acting]
-    for cell, question in first.values():
-        episodes += [begin(cell, question, plan) for plan in _plans(cell)]
-    done = iter(engine.run(episodes, lambda n: on_progress(min(n, len(pairs)))))
+    def in_order(
+        self, done: Sequence[Finished], others: Mapping[tuple[str, float], Sequence[Outcome]]
+    ) -> list[Finished]:
+        """The best outcome for each cell and question among its trials ``done`` and ``others``.
 
-    found = {(cell.id, question.id): next(done) for cell, question in acting}
-    trials = {key: [next(done) for _ in _plans(cell)] for key, (cell, question) in first.items()}
-    others: defaultdict[tuple[str, float], list[Outcome]] = defaultdict(list)
-    for cell, question in acting:
-        outcome = found[cell.id, question.id].outcome
-        others[question.id, cell.spec.retrieval_cost].append(outcome)
-    for cell, question in knowing:
-        key = _history(cell, question)
-        outcomes = [_repriced(trial.outcome, cell) for trial in trials[key]]
-        outcomes += others[question.id, cell.spec.retrieval_cost]
-        is_first = first[key][0] is cell
-        paid = [request for trial in trials[key] for request in trial.paid] if is_first else []
-        found[cell.id, question.id] = Finished(_best(outcomes, cell, question), tuple(paid))
-    return [found[cell.id, question.id] for cell, question in pairs]
+        ``others`` are what the other cells did by question and price: so the oracle is a ceiling.
+        """
+        remaining = iter(done)
+        trials = {
+            key: [next(remaining) for _ in _plans(cell)] for key, (cell, _) in self._first.items()
+        }
+        finished = []
+        for cell, question in self._pairs:
+            key = _history(cell, question)
+            outcomes = [_repriced(trial.outcome, cell) for trial in trials[key]]
+            outcomes += others.get((question.id, cell.spec.retrieval_cost), ())
+            is_first = self._first[key][0] is cell
+            paid = [request for trial in trials[key] for request in trial.paid] if is_first else []
+            finished.append(Finished(_best(outcomes, cell, question), tuple(paid)))
+        return finished
 
 
 def _history(cell: Cell, question: Question) -> tuple[str, Hashable]:
@@ -62,7 +70,7 @@ def _history(cell: Cell, question: Question) -> tuple[str, Hashable]:
 
 
 def _plans(cell: Cell) -> list[Policy]:
-    assert isinstance(cell.policy, Oracle)
+    assert isinstance(cell.policy, TriesPlans)
     return list(cell.policy.plans)
 
 
@@ -73,7 +81,8 @@ def _repriced(outcome: Outcome, cell: Cell) -> Outcome:
 
 
 def _best(outcomes: Sequence[Outcome], cell: Cell, question: Question) -> Outcome:
-    """Of the largest utility; of equals the cheapest, then the shortest, then the first."""
+    """The outcome of the largest utility; of equals the cheapest, then the shortest, then the
+    first."""
 
     def rank(outcome: Outcome) -> tuple[float, float, int]:
         utility = grade(question, outcome.answer).correct - cell.spec.mu * outcome.cost

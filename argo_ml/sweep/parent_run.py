@@ -1,4 +1,4 @@
-"""The run that owns cells or trials: its spec, and the run that points to it when it goes on."""
+"""The run whose children are cells or trials: its spec, and a run that points to it, resumed."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ RecordType = TypeVar("RecordType", bound=Record)
 
 
 @contextlib.contextmanager
-def pointing_at(owner_id: str, kind: str, tracking: Tracking) -> Iterator[None]:
-    """The run that `mlflow run` opened for a resumption points to what it continues."""
+def pointing_at(parent_id: str, kind: str, tracking: Tracking) -> Iterator[None]:
+    """Let the run that `mlflow run` opened for a resumption point to what it continues."""
     pointer = tracking.opened_run()
     if pointer is None:
         yield
         return
-    note = f"Continues the {kind} `{owner_id}`; its results are there."
-    pointer.log(tags={runs.KIND: "resume", runs.SWEEP_ID: owner_id, runs.NOTE: note})
-    pointer.rename(f"resume of {owner_id[:8]}")
+    note = f"Continues the {kind} `{parent_id}`; its results are there."
+    pointer.log(tags={runs.KIND: "resume", runs.SWEEP_ID: parent_id, runs.NOTE: note})
+    pointer.rename(f"resume of {parent_id[:8]}")
     with pointer.recording_failure():
         yield
         pointer.end()
 
 
 def find_resumed(tracking: Tracking, run_id: str, kind: str) -> tuple[Run, Tracking]:
-    """The run to continue, and its own experiment.
+    """Find the run to continue, and its own experiment.
 
     Raises `ConfigError` for a run of another kind and `TrackingError` where there is none.
     """
@@ -52,7 +52,7 @@ def find_resumed(tracking: Tracking, run_id: str, kind: str) -> tuple[Run, Track
 def load_record(
     tracking: Tracking, run_id: str, artifact: str, record_type: type[RecordType]
 ) -> RecordType:
-    """What a run keeps as JSON under ``artifact``."""
+    """Load what a run keeps as JSON under ``artifact``."""
     with tempfile.TemporaryDirectory() as folder:
         path = tracking.download(run_id, artifact, Path(folder))
         return record_type.model_validate_json(path.read_text(encoding="utf-8"))

@@ -53,7 +53,7 @@ def _check_finished(run: Run) -> None:
 
 
 def _evaluation(record: SweepRecord, results: Results) -> Evaluation:
-    """The stored one; sweeps of earlier versions have none."""
+    """The stored evaluation, or one made now for a sweep that was stored without."""
     if not _has_evaluation(record):
         return evaluate(results)
     try:
@@ -67,8 +67,8 @@ def _evaluation(record: SweepRecord, results: Results) -> Evaluation:
 def _has_evaluation(record: SweepRecord) -> bool:
     tracking = record.tracking
     with explained(tracking.uri):
-        found = tracking.client.list_artifacts(record.run.info.run_id)
-    return any(each.path == EVALUATION for each in found)
+        artifacts = tracking.client.list_artifacts(record.run.info.run_id)
+    return any(artifact.path == EVALUATION for artifact in artifacts)
 
 
 def _write(path: Path, text: str) -> None:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from argo_ml.config import SweepSpec, build
 from argo_ml.errors import ConfigError, DataError
+from argo_ml.results import artifacts
 from argo_ml.results.records import CellResult, Results
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import CELL_ID, Run, Tracking, connect, open_client
@@ -39,12 +40,12 @@ class SweepRecord:
 
     def artifact(self, name: str, run_id: str = "") -> Path:
         """A file, fetched the first time. Raises `TrackingError` for one that is not there."""
-        owner = run_id or str(self.run.info.run_id)
-        target = self.folder / owner / name
+        kept_by = run_id or str(self.run.info.run_id)
+        target = self.folder / kept_by / name
         if target.is_file():
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
-        return self.tracking.download(owner, name, target.parent)
+        return self.tracking.download(kept_by, name, target.parent)
 
     def spec(self) -> SweepSpec:
         """Raises `ArgoError` where the stored spec is none of this version of the package."""
@@ -77,10 +78,10 @@ class SweepRecord:
         return next((run for run in self.children if run.info.run_id == cell.run_id), None)
 
     def children_by_cell(self) -> dict[str, list[Run]]:
-        found: dict[str, list[Run]] = {}
+        by_cell: dict[str, list[Run]] = {}
         for run in self.children:
-            found.setdefault(run.data.tags.get(CELL_ID, ""), []).append(run)
-        return found
+            by_cell.setdefault(run.data.tags.get(CELL_ID, ""), []).append(run)
+        return by_cell
 
 
 def open_record(
@@ -112,9 +113,9 @@ def find_run(
     run = anywhere.get(run_id)
     if run.data.tags.get(runs.KIND) == "resume":
         run = anywhere.get(run.data.tags.get(runs.SWEEP_ID, ""))
-    found = run.data.tags.get(runs.KIND, "something else")
-    if found not in kinds:
-        raise ConfigError(f"{kind}={run_id}: that run is a {found}, not a {kind}")
+    stored_kind = run.data.tags.get(runs.KIND, "something else")
+    if stored_kind not in kinds:
+        raise ConfigError(f"{kind}={run_id}: that run is a {stored_kind}, not a {kind}")
     return Tracking(client, run.info.experiment_id, anywhere.uri), run
 
 
@@ -131,4 +132,4 @@ def _json_lines(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def cell_name(cell: CellResult) -> str:
-    return f"{cell.strategy} c_r={cell.retrieval_cost:g}"
+    return artifacts.cell_name(cell.strategy, cell.retrieval_cost)

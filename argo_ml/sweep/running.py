@@ -6,88 +6,98 @@ import contextlib
 import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import yaml
 
-from argo_ml.config import CellSpec, ExecutorFields, ExperimentSpec, SweepSpec, build
+from argo_ml.config import CellSpec, ExecutorFields, SweepSpec, build
 from argo_ml.devices import disk
-from argo_ml.errors import ConfigError, TrackingError
+from argo_ml.errors import TrackingError
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import OnProgress, ignore_progress
-from argo_ml.reporting import store_report
-from argo_ml.reporting.figures import redraw
-from argo_ml.results.metrics import sweep_metrics
+from argo_ml.results.artifacts import cell_name
 from argo_ml.results.records import Results
-from argo_ml.sweep.answering_mode import resolve_answering
-from argo_ml.sweep.cell_run import CellRun, cell_tags
+from argo_ml.sweep.cell_run import CellRun, cell_tags, open_cell_runs
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext, LocalContext, prepare_cells
 from argo_ml.sweep.estimate import SweepEstimate, estimate
-from argo_ml.sweep.evaluating import evaluate_sweep, store_evaluation
-from argo_ml.sweep.execution import RESULTS, execute, missing_shards, open_cell_runs, open_journal
-from argo_ml.sweep.executors.opening import open_context
-from argo_ml.sweep.journal import Journal
-from argo_ml.sweep.parent_run import (
-    SPEC,
-    find_resumed,
-    load_record,
-    pointing_at,
-    recorded,
-    store_spec,
+from argo_ml.sweep.journal import Journal, open_journal
+from argo_ml.sweep.parent_run import SPEC, find_resumed, load_record, pointing_at, store_spec
+from argo_ml.sweep.stages import (
+    conclude_sweep,
+    missing_shards,
+    open_experiment,
+    run_cells,
+    store_resolved,
 )
+from argo_ml.sweep.stored_files import RESULTS
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import TrackedRun, Tracking, connect
 
-CommonSpec = TypeVar("CommonSpec", bound=ExperimentSpec)
 logger = logging.getLogger(__name__)
 
 
-def run_sweep(spec: SweepSpec, on_progress: OnProgress = ignore_progress) -> Results:
-    """Run a sweep, or continue the one that ``spec.resume`` names.
+@dataclass(frozen=True, slots=True)
+class ChildRun:
+    """A run that was made for a sweep beside others, and the experiment that it is in."""
+
+    run: TrackedRun
+    tracking: Tracking
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRun:
+    """A sweep's own run, open, with its journal; ``params`` are those of an interrupted one."""
+
+    run: TrackedRun
+    tracking: Tracking
+    spec: SweepSpec
+    journal: Journal
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+def run_sweep(
+    spec: SweepSpec, on_progress: OnProgress = ignore_progress, child: ChildRun | None = None
+) -> Results:
+    """Run a sweep, as ``child`` where that is given, or continue the one of ``spec.resume``.
 
     Raises:
         ArgoError: something the user can act on; the sweep's run has ended as FAILED with it.
     """
     check_strategies(spec.strategies, spec)
-    tracking = connect(spec.tracking_uri, spec.experiment)
-    if spec.resume:
-        return _resume(spec, tracking, on_progress)
-    name = f"sweep {spec.mode} {spec.difficulty} {spec.dataset} {Path(spec.model).name}"
-    run = tracking.adopt_or_create(name, {runs.KIND: "sweep"})
-    return sweep_into(run, spec, tracking, on_progress)
-
-
-def sweep_into(
-    run: TrackedRun, spec: SweepSpec, tracking: Tracking, on_progress: OnProgress = ignore_progress
-) -> Results:
-    """Run a sweep as ``run``, which was made for it."""
-    with run.recording_failure(), open_journal(spec, run.run_id) as journal:
-        run.log(tags={runs.NOTE: _describe(spec)})
-        store_spec(run, spec)
-        _warn_of_short_disk(spec)
-        with open_context(spec, on_progress) as context:
-            spec = _settled(spec, context, run)
-            _log_inputs(run, spec, context)
-            return _run_cells(spec, context, tracking, run, journal, on_progress)
+    with _resumed(spec) if spec.resume else _begun(spec, child) as sweep:
+        if isinstance(sweep, Results):
+            return sweep
+        run, journal = sweep.run, sweep.journal
+        with open_experiment(sweep.spec, run, on_progress, sweep.params) as context:
+            cells = prepare_cells(context.spec.cells(), context)
+            cell_runs = open_cell_runs(cells, context, sweep.tracking, run)
+            time_estimate = _tell_estimate(context, cells, journal, run)
+            with _telling_how_to_resume(run.run_id):
+                results = run_cells(
+                    context, run, cell_runs, journal, on_progress, time_estimate=time_estimate
+                )
+            conclude_sweep(context, run, cell_runs, results)
+            journal.remove()
+            return results
 
 
 def run_cell(spec: CellSpec, on_progress: OnProgress = ignore_progress) -> Results:
     """Run one cell as a run of its own, without a sweep."""
     check_strategies([spec.strategy], spec)
     tracking = connect(spec.tracking_uri, spec.experiment)
-    name = f"{spec.strategy} c_r={spec.retrieval_cost:g}"
+    name = cell_name(spec.strategy, spec.retrieval_cost)
     run = tracking.adopt_or_create(name, {runs.KIND: "cell"})
     with run.recording_failure(), open_journal(spec, run.run_id) as journal:
         store_spec(run, spec)
         context = LocalContext.open(spec, on_progress)
-        spec = _settled(spec, context, run)
-        [cell] = prepare_cells([spec], context)
+        store_resolved(spec, context, run)
+        [cell] = prepare_cells([context.spec], context)
         run.log(tags=cell_tags(cell))
         cell_run = CellRun(cell, run)
-        cell_run.start(context.digests, context.inputs(spec))
-        results = execute(spec, context, run, [cell_run], journal, on_progress)
+        cell_run.start(context.digests, context.inputs)
+        results = run_cells(context, run, [cell_run], journal, on_progress)
         journal.remove()
         return results
 
@@ -97,17 +107,38 @@ def load_results(tracking: Tracking, run_id: str) -> Results:
     return load_record(tracking, run_id, RESULTS, Results)
 
 
-def _log_inputs(run: TrackedRun, spec: SweepSpec, context: ExperimentContext) -> None:
-    run.log(params={**recorded(spec), **context.digests})
-    run.log_inputs(context.inputs(spec))
+@contextlib.contextmanager
+def _begun(spec: SweepSpec, child: ChildRun | None) -> Iterator[SweepRun]:
+    """A new sweep's run; it fails with an error of the block."""
+    if child is None:
+        tracking = connect(spec.tracking_uri, spec.experiment)
+        name = f"sweep {spec.mode} {spec.difficulty} {spec.dataset} {Path(spec.model).name}"
+        child = ChildRun(tracking.adopt_or_create(name, {runs.KIND: "sweep"}), tracking)
+    run = child.run
+    with run.recording_failure(), open_journal(spec, run.run_id) as journal:
+        run.log(tags={runs.NOTE: _describe(spec)})
+        store_spec(run, spec)
+        _warn_of_short_disk(spec)
+        yield SweepRun(run, child.tracking, spec, journal)
 
 
-def _settled(spec: CommonSpec, context: ExperimentContext, run: TrackedRun) -> CommonSpec:
-    """The spec that the model can carry out; where it is another one, it is stored instead."""
-    settled = resolve_answering(spec, context.can_score)
-    if settled != spec:
-        store_spec(run, settled)
-    return settled
+@contextlib.contextmanager
+def _resumed(spec: SweepSpec) -> Iterator[SweepRun | Results]:
+    """The run of an interrupted sweep, reopened; the results of a finished one."""
+    tracking = connect(spec.tracking_uri, spec.experiment)
+    stored, home = find_resumed(tracking, spec.resume, "sweep")
+    with pointing_at(spec.resume, "sweep", tracking):
+        if stored.info.status == "FINISHED":
+            logger.info("sweep %s is finished; its results are shown as they are", spec.resume)
+            yield load_results(home, spec.resume)
+            return
+        run = TrackedRun(tracking.client, spec.resume)
+        full_spec = _stored_spec(spec, home)
+        check_strategies(full_spec.strategies, full_spec)
+        with open_journal(full_spec, spec.resume) as journal, run.recording_failure():
+            run.reopen()
+            _warn_of_short_disk(full_spec)
+            yield SweepRun(run, home, full_spec, journal, stored.data.params)
 
 
 def _warn_of_short_disk(spec: SweepSpec) -> None:
@@ -116,51 +147,21 @@ def _warn_of_short_disk(spec: SweepSpec) -> None:
         logger.warning("%s; free some space, or choose another cache_dir", short)
 
 
-def _run_cells(
-    spec: SweepSpec,
-    context: ExperimentContext,
-    tracking: Tracking,
-    run: TrackedRun,
-    journal: Journal,
-    on_progress: OnProgress,
-) -> Results:
-    cells = prepare_cells(spec.cells(), context)
-    cell_runs = open_cell_runs(cells, spec, context, tracking, run)
-    time_estimate = _tell_estimate(spec, context, cells, journal, run)
-    with _telling_how_to_resume(run.run_id):
-        results = execute(
-            spec, context, run, cell_runs, journal, on_progress, time_estimate=time_estimate
-        )
-    with tempfile.TemporaryDirectory() as folder:
-        redraw(results, Path(folder) / "figures")
-        run.log_folder(Path(folder))
-    run.log(metrics=sweep_metrics(results), step=len(context.questions.questions))
-    evaluation = evaluate_sweep(spec, results, cells, context.calibration)
-    store_evaluation(evaluation, run, cell_runs)
-    store_report(run, evaluation, results)
-    run.end()
-    journal.remove()
-    return results
-
-
 def _tell_estimate(
-    spec: SweepSpec,
-    context: ExperimentContext,
+    context: ExperimentContext[SweepSpec],
     cells: Sequence[Cell],
     journal: Journal,
     run: TrackedRun,
 ) -> SweepEstimate | None:
     """Log what is ahead; workers elsewhere have their own models, which are not asked for it."""
-    left = [
-        question for shard in missing_shards(spec, context, journal) for question in shard.questions
-    ]
+    left = [question for shard in missing_shards(context, journal) for question in shard.questions]
     if not isinstance(context, LocalContext) or not left:
         return None
-    found = estimate(spec, left, cells, context, run.run_id)
-    for line in found.lines:
+    ahead = estimate(context, left, cells, run.run_id)
+    for line in ahead.lines:
         logger.info(line)
-    run.log(metrics=found.metrics)
-    return found
+    run.log(metrics=ahead.metrics)
+    return ahead
 
 
 @contextlib.contextmanager
@@ -170,26 +171,6 @@ def _telling_how_to_resume(sweep_id: str) -> Iterator[None]:
     except BaseException:
         logger.warning("unfinished; continue it with: argo-ml sweep --resume %s", sweep_id)
         raise
-
-
-def _resume(spec: SweepSpec, tracking: Tracking, on_progress: OnProgress) -> Results:
-    stored, home = find_resumed(tracking, spec.resume, "sweep")
-    with pointing_at(spec.resume, "sweep", tracking):
-        if stored.info.status == "FINISHED":
-            logger.info("sweep %s is finished; its results are shown as they are", spec.resume)
-            return load_results(home, spec.resume)
-        run = TrackedRun(tracking.client, spec.resume)
-        full_spec = _stored_spec(spec, home)
-        check_strategies(full_spec.strategies, full_spec)
-        with open_journal(full_spec, spec.resume) as journal, run.recording_failure():
-            run.reopen()
-            _warn_of_short_disk(full_spec)
-            with open_context(full_spec, on_progress) as context:
-                _check_unchanged(spec.resume, stored.data.params, context.digests)
-                full_spec = _settled(full_spec, context, run)
-                # It may have been killed before it came to this; what is there is left alone.
-                _log_inputs(run, full_spec, context)
-                return _run_cells(full_spec, context, home, run, journal, on_progress)
 
 
 def _stored_spec(spec: SweepSpec, home: Tracking) -> SweepSpec:
@@ -221,16 +202,6 @@ def _given_executor(spec: SweepSpec) -> dict[str, object]:
     names = ExecutorFields.model_fields
     given = not spec.model_fields_set.isdisjoint(names)
     return {name: getattr(spec, name) for name in names} if given else {}
-
-
-def _check_unchanged(sweep_id: str, params: Mapping[str, str], digests: Mapping[str, str]) -> None:
-    for name, digest in digests.items():
-        before = params.get(name, digest)
-        if before != digest:
-            raise ConfigError(
-                f"resume={sweep_id}: {name} was {before} and is {digest} now; "
-                "start a new sweep instead"
-            )
 
 
 def _describe(spec: SweepSpec) -> str:

@@ -1,1 +1,1 @@
-"""MLflow runs, system readings and figures."""
+"""MLflow: runs, stores, system metrics and where a run is."""

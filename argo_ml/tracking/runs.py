@@ -218,7 +218,7 @@ class Tracking:
         return run
 
     def children(self, parent_id: str) -> list[Run]:
-        runs: list[Run] = []
+        children: list[Run] = []
         token = None
         while True:
             with explained(self.uri):
@@ -228,21 +228,21 @@ class Tracking:
                     max_results=1000,
                     page_token=token,
                 )
-            runs.extend(page)
+            children.extend(page)
             token = page.token
             if not token:
-                return runs
+                return children
 
     def latest_finished(self, kind: str) -> Run | None:
         """The run of this kind that ended last."""
         with explained(self.uri):
-            runs = self.client.search_runs(
+            latest = self.client.search_runs(
                 [self.experiment_id],
                 f"tags.`{KIND}` = '{kind}' and attributes.status = 'FINISHED'",
                 max_results=1,
                 order_by=["attributes.end_time DESC"],
             )
-        return runs[0] if runs else None
+        return latest[0] if latest else None
 
     def get(self, run_id: str) -> Run:
         try:
@@ -298,7 +298,7 @@ def _experiment_id(client: MlflowClient, name: str, create: bool) -> str:
     if experiment is None and create:
         return str(client.create_experiment(name))
     if experiment is None:
-        known = ", ".join(sorted(experiment.name for experiment in client.search_experiments()))
+        known = ", ".join(sorted(other.name for other in client.search_experiments()))
         where = without_password(client.tracking_uri)
         raise TrackingError(f"experiment={name!r} is not in {where}; known: {known}")
     if experiment.lifecycle_stage != "active":
@@ -314,7 +314,7 @@ def param_in_use(params: Mapping[str, str], name: str) -> str:
 
 
 def _batches(points: Sequence[Metric]) -> list[Sequence[Metric]]:
-    """Batches of points: at least one, the last with room for params and tags."""
+    """Batches of metrics: at least one, the last with room for params and tags."""
     starts = range(0, max(len(points), 1), _BATCH_LIMIT)
     return [points[start : start + _BATCH_LIMIT] for start in starts]
 

@@ -15,7 +15,8 @@ from argo_ml.results.metrics import utilities
 from argo_ml.results.records import Results
 from argo_ml.results.study import StudyReport, settings_of
 from argo_ml.study import load_report, storage
-from argo_ml.study.conclusion import BEST, judged_cells, utility_difference
+from argo_ml.study.conclusion import BEST
+from argo_ml.study.judging import judged_cells, utility_difference
 from argo_ml.study.reconciliation import disagreements
 from argo_ml.study.storage import StudyStore
 from argo_ml.sweep.running import load_results

@@ -16,7 +16,7 @@ import numpy as np
 
 from argo_ml.calibration import Calibration
 from argo_ml.calibration.building import build_calibration
-from argo_ml.config import CalibrateSpec, SweepSpec, build
+from argo_ml.config import CalibrateSpec, CellSpec, SweepSpec, build
 from argo_ml.corpus import Corpus
 from argo_ml.corpus.base import Vectors
 from argo_ml.datasets import QuestionSet
@@ -124,25 +124,30 @@ def questions(first: int, n_questions: int) -> QuestionSet:
     return QuestionSet(made, f"{first}+{n_questions}", "planted")
 
 
-def workbench(
+def planted_context(
     problem: Problem,
     asked: QuestionSet,
     folder: Path,
     calibration: Calibration | None = None,
-) -> LocalContext:
+) -> LocalContext[CellSpec]:
     corpus = Corpus(PlantedRetriever(), "corpus", "planted", 1, "planted", was_built=False)
     cache = CallCache(folder / f"calls-{hash(problem)}.sqlite")
-    return LocalContext(asked, corpus, PlantedModel(problem), cache, calibration)
+    spec = calibrate_spec(folder).cell()
+    return LocalContext(spec, asked, corpus, PlantedModel(problem), cache, calibration)
+
+
+def calibrate_spec(folder: Path) -> CalibrateSpec:
+    return build(CalibrateSpec, {"max_steps": 2, "cache_dir": folder, "shard_size": 100})
 
 
 def calibrate(problem: Problem, n_questions: int, folder: Path) -> Calibration:
     """The calibration of the first questions, two steps deep."""
-    spec = build(CalibrateSpec, {"max_steps": 2, "cache_dir": folder, "shard_size": 100})
-    bench = workbench(problem, questions(0, n_questions), folder)
-    found = explore(spec, bench, bench.engine("calibration"))
-    described = {**spec.model_dump(mode="json"), "max_new_tokens": spec.generation_limit}
-    explored = [each.explored for each in found]
-    return build_calibration(explored, described, bench.digests, spec.max_steps)
+    context = planted_context(problem, questions(0, n_questions), folder)
+    spec = calibrate_spec(folder)
+    explorations = explore(spec, context, context.engine("calibration"))
+    described = {**spec.model_dump(mode="json"), "max_new_tokens": spec.cell().generation_limit}
+    explored = [exploration.explored for exploration in explorations]
+    return build_calibration(explored, described, context.digests, spec.max_steps)
 
 
 def sweep_spec(folder: Path, **values: object) -> SweepSpec:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from statistics import fmean
 
 import pytest
-from builders.planted_gate import Problem, calibrate, questions, sweep_spec, workbench
+from builders.planted_gate import Problem, calibrate, planted_context, questions, sweep_spec
 
 from argo_ml.engine.shards import Shard
+from argo_ml.engine.stages import StageTimes
 from argo_ml.progress import ignore_progress
 from argo_ml.results.records import QuestionResult
 from argo_ml.sweep.context import prepare_cells
-from argo_ml.sweep.shards import run_shard
 
 N_CALIBRATION, N_TEST = 300, 250
 PRICES = (0.05, 0.2, 0.4, 0.6)
@@ -38,16 +37,16 @@ def played(problem: Problem, folder: Path, **values: object) -> Rows:
     """Rows by strategy and price, on questions that the calibration has not seen."""
     calibration = calibrate(problem, N_CALIBRATION, folder)
     asked = questions(N_CALIBRATION, N_TEST)
-    bench = workbench(problem, asked, folder, calibration)
+    context = planted_context(problem, asked, folder, calibration)
     spec = sweep_spec(
         folder, strategies=",".join(STRATEGIES), retrieval_costs=PRICES, max_steps=2, **values
     )
-    cells = prepare_cells(spec.cells(), bench)
-    record = run_shard(
-        Shard(0, asked.questions), cells, bench.engine("sweep"), partial(ignore_progress, "")
-    )
+    cells = prepare_cells(spec.cells(), context)
+    executor = context.executor(cells, "sweep", StageTimes())
+    [finished] = executor.run([Shard(0, asked.questions)], ignore_progress)
     return {
-        (cell.spec.strategy, cell.spec.retrieval_cost): record.results[cell.id] for cell in cells
+        (cell.spec.strategy, cell.spec.retrieval_cost): finished.record.results[cell.id]
+        for cell in cells
     }
 
 

@@ -272,7 +272,7 @@ def test_sixty_trials_find_the_known_optimum(problem: Problem) -> None:
     prices = Prices(0.1, 0.02, 1.0)
     spec = problem.spec(n_questions=100)
     context = LocalContext.open(spec)
-    evaluator = Evaluator(spec, context, StageTimes())
+    evaluator = Evaluator(context, StageTimes())
     space = SearchSpace(spec)
     ids = {question.id for question in context.questions.questions}
     needs = [

@@ -50,25 +50,25 @@ def spec(
 
 
 @pytest.fixture(scope="module")
-def context(spec: SweepSpec) -> LocalContext:
+def context(spec: SweepSpec) -> LocalContext[SweepSpec]:
     """Its model counts as known, so that no call is made to find out."""
-    found = LocalContext.open(spec)
-    store_profile(spec.cache_path, found.model.identity, SpeedProfile(seconds={"reader": 0.0}))
-    return found
+    opened = LocalContext.open(spec)
+    store_profile(spec.cache_path, opened.model.identity, SpeedProfile(seconds={"reader": 0.0}))
+    return opened
 
 
-def time_estimate(spec: SweepSpec, context: LocalContext) -> SweepEstimate:
+def time_estimate(spec: SweepSpec, context: LocalContext[SweepSpec]) -> SweepEstimate:
     cells = prepare_cells(spec.cells(), context)
-    return estimate(spec, context.questions.questions, cells, context, "nobody")
+    return estimate(context, context.questions.questions, cells, "nobody")
 
 
-def n_stored(context: LocalContext) -> int:
+def n_stored(context: LocalContext[SweepSpec]) -> int:
     stored = context.cache.stats().entries
     return stored.get("generate", 0) + stored.get("score", 0)
 
 
 def test_calls_are_those_that_the_sweep_needs_and_makes(
-    spec: SweepSpec, context: LocalContext
+    spec: SweepSpec, context: LocalContext[SweepSpec]
 ) -> None:
     found = time_estimate(spec, context)
     assert n_stored(context) == 0
@@ -81,7 +81,7 @@ def test_calls_are_those_that_the_sweep_needs_and_makes(
 
 
 def test_repeated_sub_questions_save_calls(
-    spec: SweepSpec, context: LocalContext, tmp_path: Path
+    spec: SweepSpec, context: LocalContext[SweepSpec], tmp_path: Path
 ) -> None:
     cold = with_empty_cache(context, tmp_path)
     cells = prepare_cells(spec.cells(), cold)
@@ -93,7 +93,7 @@ def test_repeated_sub_questions_save_calls(
 
 
 def test_a_calibration_leaves_its_calls_in_the_cache(
-    spec: SweepSpec, context: LocalContext, tmp_path: Path
+    spec: SweepSpec, context: LocalContext[SweepSpec], tmp_path: Path
 ) -> None:
     cold = with_empty_cache(context, tmp_path)
     cells = prepare_cells(spec.cells(), cold)
@@ -106,7 +106,7 @@ def test_a_calibration_leaves_its_calls_in_the_cache(
 
 
 def test_without_time_nothing_is_known(
-    spec: SweepSpec, context: LocalContext, tmp_path: Path
+    spec: SweepSpec, context: LocalContext[SweepSpec], tmp_path: Path
 ) -> None:
     cold = with_empty_cache(context, tmp_path)
     cells = prepare_cells(spec.cells(), cold)
@@ -114,7 +114,7 @@ def test_without_time_nothing_is_known(
     assert found.seconds == {}
 
 
-def with_empty_cache(context: LocalContext, folder: Path) -> LocalContext:
+def with_empty_cache(context: LocalContext[SweepSpec], folder: Path) -> LocalContext:
     return replace(context, cache=CallCache(folder / "calls.sqlite"))
 
 

@@ -189,15 +189,15 @@ class Interruption(BaseException):
 
 
 def interrupt_after(n_shards: int, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    run, calls = local.run_shard, []
+    begin, calls = local.ShardEpisodes, []
 
-    def run_or_raise(*arguments: Any) -> Any:
+    def begin_or_raise(*arguments: Any) -> Any:
         calls.append(1)
         if len(calls) > n_shards:
             raise error
-        return run(*arguments)
+        return begin(*arguments)
 
-    monkeypatch.setattr(local, "run_shard", run_or_raise)
+    monkeypatch.setattr(local, "ShardEpisodes", begin_or_raise)
 
 
 def test_interrupted_sweep_goes_on_where_it_stopped(

@@ -1,4 +1,4 @@
-"""Calls, tokens, time and disk of a sweep, from a simulation and a short calibration."""
+"""Calls, tokens, time and disk of a sweep, from a simulation and the model's speed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from argo_ml.config import EstimateSpec, ExperimentSpec
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import OnProgress, duration, ignore_progress
-from argo_ml.sweep.answering_mode import resolve_answering
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.estimate.simulation import Calls, simulate
@@ -24,8 +23,8 @@ SAMPLE = 10
 """Questions that are simulated, evenly out of all."""
 GUIDE_CALL_S = 1.5
 """Seconds of a call in the original study's guide, which made every call on its own."""
-WORTH_CALIBRATING = 100
-"""Missing calls below which a sweep is not held up for a calibration."""
+WORTH_MEASURING = 100
+"""Missing calls below which a sweep is not held up to measure the model's speed."""
 CALL_BYTES = 600
 EPISODE_BYTES = 5_000
 CELL_BYTES = 150_000
@@ -62,12 +61,12 @@ class SweepEstimate:
         return self.needed * GUIDE_CALL_S
 
     def spent(self, executed: Mapping[Component, float]) -> float:
-        """Seconds that these calls were foretold to take."""
+        """Seconds that these calls were estimated to take."""
         return sum(count * self.call_seconds[component] for component, count in executed.items())
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What a user is told."""
+        """What the user is shown."""
         time_text = "unknown" if self.seconds is None else f"about {duration(self.seconds)}"
         return (
             f"estimate: {self.needed:,} calls needed by {self.n_cells} cells on "
@@ -79,43 +78,45 @@ class SweepEstimate:
 
     @property
     def metrics(self) -> dict[str, float]:
-        found = {
+        metrics = {
             "estimated_lm_calls": float(self.needed),
             "estimated_lm_calls_paid": float(self.missing),
         }
-        return found if self.seconds is None else {**found, "estimated_seconds": self.seconds}
+        return metrics if self.seconds is None else {**metrics, "estimated_seconds": self.seconds}
 
 
 def run_estimate(spec: EstimateSpec, on_progress: OnProgress = ignore_progress) -> SweepEstimate:
-    """Raises `ArgoError` for whatever the sweep itself would not run with."""
+    """Open what the sweep would open and estimate all of it.
+
+    Raises `ArgoError` for whatever the sweep itself would not run with.
+    """
     check_strategies(spec.strategies, spec)
     context = LocalContext.open(spec, on_progress)
-    settled = resolve_answering(spec, context.can_score)
-    cells = prepare_cells(settled.cells(), context)
+    cells = prepare_cells(context.spec.cells(), context)
     questions = context.questions.questions
-    return estimate(settled, questions, cells, context, billed_to="estimate", always_calibrate=True)
+    return estimate(context, questions, cells, billed_to="estimate", always_measure=True)
 
 
 def estimate(
-    spec: ExperimentSpec,
+    context: LocalContext[ExperimentSpec],
     questions: Sequence[Question],
     cells: Sequence[Cell],
-    context: LocalContext,
     billed_to: str,
-    always_calibrate: bool = False,
+    always_measure: bool = False,
 ) -> SweepEstimate:
     """What ``cells`` will take on ``questions``.
 
-    Where many calls are missing, a model that was not seen on this machine yet is calibrated on
-    the first shard, with ``always_calibrate`` any model; that is billed to ``billed_to``.
+    Where many calls are missing, the speed of a model that was not seen on this machine yet is
+    measured on the first shard, with ``always_measure`` that of any model; it is billed to
+    ``billed_to``.
     """
-    identity = context.model.identity
+    spec, identity = context.spec, context.model.identity
     sample = questions[:: max(1, len(questions) // SAMPLE)][:SAMPLE]
     known = stored_profile(spec.cache_path, identity)
     calls = simulate(sample, cells, context, known or SpeedProfile())
     factor = len(questions) / len(sample)
-    is_unknown = known is None and calls.missing.total() * factor >= WORTH_CALIBRATING
-    if calls.missing and (is_unknown or always_calibrate):
+    is_unknown = known is None and calls.missing.total() * factor >= WORTH_MEASURING
+    if calls.missing and (is_unknown or always_measure):
         known = measure_speed(questions[: spec.shard_size], cells, context, billed_to)
         if known.seconds:
             store_profile(spec.cache_path, identity, known)
@@ -141,7 +142,9 @@ def _scaled(
         disk_bytes=round(n_missing * factor) * CALL_BYTES
         + n_episodes * EPISODE_BYTES
         + n_cells * CELL_BYTES,
-        call_seconds={each: known.call_seconds(each) if known else 0.0 for each in Component},
+        call_seconds={
+            component: known.call_seconds(component) if known else 0.0 for component in Component
+        },
         model_seconds=(model_s or 0.0) * factor,
     )
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from argo_ml.config import ContextSpec
 from argo_ml.corpus.base import Retriever, Vectors
 from argo_ml.engine import Engine
 from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring
 from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.models.cache.store import Entry
-from argo_ml.pipeline import Known
-from argo_ml.progress import ignore_progress
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.estimate.speed_profile import SpeedProfile
-from argo_ml.sweep.oracle_episodes import run_pairs
+from argo_ml.sweep.shards import ShardEpisodes
 from argo_ml.types import Component, Evidence, Question
 
 MADE_UP = "~"
@@ -26,7 +25,7 @@ MADE_UP = "~"
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """Of some questions under all cells.
+    """The calls of some questions under all cells.
 
     ``needed`` is what the cells would make alone, ``missing`` the distinct ones that the cache
     does not hold, by component; tokens are those of the missing ones.
@@ -41,21 +40,20 @@ class Calls:
 def simulate(
     questions: Sequence[Question],
     cells: Sequence[Cell],
-    context: LocalContext,
-    calibration: SpeedProfile,
+    context: LocalContext[ContextSpec],
+    speed: SpeedProfile,
 ) -> Calls:
     """Run the cells on ``questions`` without executing any call.
 
     What the cache holds is as it will be. A made-up sub-question is a repetition, and its
-    retrieval finds something, as often as the calibration has seen it.
+    retrieval finds something, as often as was seen when the speed was measured.
     """
-    stand_in = _StandIn(context.model, calibration)
+    stand_in = _StandIn(context.model, speed)
     model = CachingModel(stand_in, _Overlay(context.cache), billed_to="estimate")
-    engine = Engine(model, _StandInRetriever(context.corpus.retriever, calibration))
-    known: defaultdict[Hashable, Known] = defaultdict(Known)
-    pairs = [(cell, question) for cell in cells for question in questions]
-    finished = run_pairs(pairs, engine, known, ignore_progress)
-    outcomes = [done.outcome for done in finished]
+    engine = Engine(model, _StandInRetriever(context.corpus.retriever, speed))
+    shard = ShardEpisodes(questions, cells)
+    finished = shard.in_order(engine.run(shard.episodes))
+    outcomes = [episode.outcome for episode in finished]
     return Calls(
         needed=sum(outcome.usage.calls for outcome in outcomes),
         missing=stand_in.missing,
@@ -87,7 +85,7 @@ class _StandIn:
     """Answers every prompt with a text that no other gets."""
 
     model: LanguageModel
-    calibration: SpeedProfile
+    speed: SpeedProfile
     missing: Counter[Component] = field(default_factory=Counter)
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -108,9 +106,9 @@ class _StandIn:
         return self.model.count_tokens(texts)
 
     def _completion(self, request: Generation) -> Completion:
-        n_tokens = self.calibration.completion_tokens(request.component)
+        n_tokens = self.speed.completion_tokens(request.component)
         self.completion_tokens += n_tokens
-        is_repeated = _share(request.prompt, "repeat") < self.calibration.repeated_share
+        is_repeated = _share(request.prompt, "repeat") < self.speed.repeated_share
         if request.component is Component.DECOMPOSER and is_repeated:
             # The question itself is then asked again.
             return Completion("", 0, n_tokens, 0.0)
@@ -131,16 +129,16 @@ def _scores(request: Scoring) -> Scores:
 
 @dataclass(frozen=True)
 class _StandInRetriever:
-    """The real one for real queries; for made-up ones what a real one has found."""
+    """Answers a real query as the retriever does, a made-up one with earlier evidence."""
 
     retriever: Retriever
-    calibration: SpeedProfile
-    found: list[tuple[Evidence, ...]] = field(default_factory=list)
+    speed: SpeedProfile
+    seen: list[tuple[Evidence, ...]] = field(default_factory=list)
 
     def retrieve(self, queries: Sequence[str], top_k: int) -> list[tuple[Evidence, ...]]:
         real = [query for query in queries if not query.startswith(MADE_UP)]
         evidence = self.retriever.retrieve(real, top_k) if real else []
-        self.found.extend(evidence)
+        self.seen.extend(evidence)
         by_query = dict(zip(real, evidence, strict=True))
         return [by_query[query] if query in by_query else self._made_up(query) for query in queries]
 
@@ -148,9 +146,9 @@ class _StandInRetriever:
         return self.retriever.embed(queries)
 
     def _made_up(self, query: str) -> tuple[Evidence, ...]:
-        if not self.found or _share(query, "find") >= self.calibration.retrieval_success_rate:
+        if not self.seen or _share(query, "find") >= self.speed.retrieval_success_rate:
             return ()
-        return self.found[int(_share(query, "which") * len(self.found))]
+        return self.seen[int(_share(query, "which") * len(self.seen))]
 
 
 def _digest(content: object) -> str:
@@ -158,5 +156,5 @@ def _digest(content: object) -> str:
 
 
 def _share(content: object, purpose: str) -> float:
-    """Between 0 and 1, always the same for the same content and purpose."""
+    """A number between 0 and 1, always the same for the same content and purpose."""
     return int(_digest((purpose, content)), 16) / 16**12

@@ -1,4 +1,4 @@
-"""How fast a model is on this machine, seen at the beginning of the very sweep in question."""
+"""How fast a model is on this machine, measured at the beginning of the sweep in question."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from argo_ml.config import ContextSpec
 from argo_ml.engine import Engine
 from argo_ml.engine.stages import OF_COMPONENT, StageTimes
 from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring
@@ -30,7 +31,7 @@ from argo_ml.types import Action, Component, Question, StopReason
 
 LIMIT_S = 20.0
 SLICE = 16
-"""Requests between two looks at the clock, and between two writes to the cache."""
+"""Requests between two readings of the clock, and between two writes to the cache."""
 FILE = "calibrations.json"
 DEFAULT_TOKENS = 12
 """Of a completion, where none was seen yet."""
@@ -54,7 +55,7 @@ class SpeedProfile(Record):
     retrieval_success_rate: float = 1.0
 
     def call_seconds(self, component: Component) -> float:
-        """A component that was not seen counts as the slowest that was."""
+        """Seconds of a call; a component that was not seen counts as the slowest that was."""
         return self.seconds.get(component.value, max(self.seconds.values(), default=0.0))
 
     def completion_tokens(self, component: Component | None) -> int:
@@ -65,7 +66,7 @@ class SpeedProfile(Record):
 def measure_speed(
     questions: Sequence[Question],
     cells: Sequence[Cell],
-    context: LocalContext,
+    context: LocalContext[ContextSpec],
     billed_to: str,
     limit_s: float = LIMIT_S,
 ) -> SpeedProfile:
@@ -123,13 +124,13 @@ class _TimedModel:
         return self._model.identity
 
     def generate(self, requests: Sequence[Generation]) -> list[Completion]:
-        found = self._timed(self._model.generate, requests)
-        for request, completion in zip(requests, found, strict=True):
+        completions = self._timed(self._model.generate, requests)
+        for request, completion in zip(requests, completions, strict=True):
             if request.component:
                 self._tokens[request.component] += completion.completion_tokens
             if request.component is Component.DECOMPOSER:
                 self._n_repeated += _is_repeated(completion.text, request.prompt.turn)
-        return found
+        return completions
 
     def score(self, requests: Sequence[Scoring]) -> list[Scores]:
         return self._timed(self._model.score, requests)
@@ -173,16 +174,16 @@ def _is_repeated(sub_question: str, prompt: str) -> bool:
 
 
 def stored_profile(cache_path: Path, identity: str) -> SpeedProfile | None:
-    """What was seen of a model on this machine earlier."""
-    found = _read(cache_path / FILE).get(_key(identity))
+    """The profile of a model that was measured on this machine earlier."""
+    stored = _read(cache_path / FILE).get(_key(identity))
     try:
-        return SpeedProfile.model_validate(found) if found else None
+        return SpeedProfile.model_validate(stored) if stored else None
     except ValidationError:
         return None
 
 
 def store_profile(cache_path: Path, identity: str, speed_profile: SpeedProfile) -> None:
-    """A disk that refuses is logged: nothing depends on what is kept."""
+    """Keep a profile for later sweeps; a disk that refuses is logged: nothing depends on it."""
     path = cache_path / FILE
     content = {**_read(path), _key(identity): speed_profile.model_dump(mode="json")}
     try:
@@ -193,10 +194,10 @@ def store_profile(cache_path: Path, identity: str, speed_profile: SpeedProfile) 
 
 def _read(path: Path) -> dict[str, object]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return stored if isinstance(stored, dict) else {}
 
 
 def _key(identity: str) -> str:

@@ -23,7 +23,7 @@ class Executor(Protocol):
     """Runs shards through all cells; a record says the same whoever makes it, and in any order."""
 
     def run(self, shards: Sequence[Shard], on_progress: OnProgress) -> Iterator[FinishedShard]:
-        """Every shard once, as they finish.
+        """Yield every shard once, as they finish.
 
         Raises `ArgoError` for what a user can act on; shards that were yielded stay done.
         """

@@ -18,7 +18,7 @@ class ClusterNode:
 
 @dataclass(frozen=True, slots=True)
 class WorkerPlan:
-    """``n_gpus`` and ``n_cpus`` are what each of the workers gets."""
+    """How many workers there are, and the GPUs and CPUs that each of them gets."""
 
     n_workers: int
     n_gpus: int
@@ -28,7 +28,7 @@ class WorkerPlan:
 def plan_workers(
     nodes: Sequence[ClusterNode], workers: int | None, gpus_per_worker: int | None, n_shards: int
 ) -> WorkerPlan:
-    """Workers that fit, with as many CPUs each as all of them can get.
+    """Plan the workers that fit, with as many CPUs each as all of them can get.
 
     Where ``workers`` is None: as many as there are GPUs for, or one per machine without GPUs;
     where ``gpus_per_worker`` is None: 1 if any machine has a GPU. No more than there are shards.
@@ -64,8 +64,8 @@ def _room(nodes: Sequence[ClusterNode], n_gpus: int, n_cpus: int) -> int:
 
 
 def _said(nodes: Sequence[ClusterNode]) -> str:
-    each = [f"{node.n_cpus} CPUs and {node.n_gpus} GPUs" for node in nodes]
-    counts = {text: each.count(text) for text in each}
+    machines = [f"{node.n_cpus} CPUs and {node.n_gpus} GPUs" for node in nodes]
+    counts = {text: machines.count(text) for text in machines}
     return "; ".join(
         f"{count} machines of {text}" if count > 1 else text for text, count in counts.items()
     )

@@ -9,11 +9,11 @@ from argo_ml.engine.shards import Shard
 from argo_ml.interruption import checkpoint, finishing_batches
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.executors.base import FinishedShard, OnProgress
-from argo_ml.sweep.shards import run_shard
+from argo_ml.sweep.shards import ShardEpisodes
 
 
 class LocalExecutor:
-    """Each shard gets an engine of its own from ``make_engine``."""
+    """Runs shards in this process, each with an engine of its own from ``make_engine``."""
 
     def __init__(self, make_engine: Callable[[], Engine], cells: Sequence[Cell]) -> None:
         self._make_engine = make_engine
@@ -23,8 +23,10 @@ class LocalExecutor:
         n_before = 0
         for shard in shards:
             on_episodes = _beginning_at(n_before, on_progress)
+            episodes, engine = ShardEpisodes(shard.questions, self._cells), self._make_engine()
             with finishing_batches():
-                record = run_shard(shard, self._cells, self._make_engine(), on_episodes)
+                done = engine.run(episodes.episodes, episodes.counted(on_episodes))
+                record = episodes.record(done, engine.key)
             n_before += len(shard.questions) * len(self._cells)
             on_progress(n_before)
             yield FinishedShard(shard.index, record)
@@ -32,5 +34,5 @@ class LocalExecutor:
 
 
 def _beginning_at(n_before: int, on_progress: OnProgress) -> OnProgress:
-    """Tells of a shard's episodes after those of earlier shards."""
+    """Reports a shard's episodes after those of earlier shards."""
     return lambda n_finished: on_progress(n_before + n_finished)

@@ -1,4 +1,4 @@
-"""The bench that a sweep asks for: in this process, or those of Ray workers."""
+"""The experiment context that a sweep asks for: in this process, or in Ray workers."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ logger = logging.getLogger(__name__)
 @contextlib.contextmanager
 def open_context(
     spec: SweepSpec, on_progress: OnProgress = ignore_progress
-) -> Iterator[ExperimentContext]:
-    """Raises `ArgoError` for what is missing, before any worker starts where that can be told."""
+) -> Iterator[ExperimentContext[SweepSpec]]:
+    """Open what ``spec`` names here, or in workers that are dismissed at the end.
+
+    Raises `ArgoError` for what is missing, before any worker starts where that can be known.
+    """
     if spec.executor != "ray":
         yield LocalContext.open(spec, on_progress)
         return
@@ -38,7 +41,9 @@ def open_context(
     with ray_cluster.running_ray(spec) as ray:
         pool = _hire(ray, spec, questions, calibration)
         try:
-            yield RemoteContext(questions, pool.wait_for_facts(), pool, calibration)
+            facts = pool.wait_for_facts()
+            resolved = spec.model_copy(update={"answering": facts.answering})
+            yield RemoteContext(resolved, questions, facts, pool, calibration)
         finally:
             pool.dismiss()
 

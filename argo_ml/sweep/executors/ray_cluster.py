@@ -1,4 +1,4 @@
-"""Ray: found, started on this machine or joined elsewhere, and left again."""
+"""Ray: imported, started on this machine or joined elsewhere, and left again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def find_ray() -> Any:
-    """The module, which is an optional dependency."""
+    """Import Ray, which is an optional dependency."""
     try:
         return importlib.import_module("ray")
     except ImportError:
@@ -60,9 +60,9 @@ def running_ray(spec: SweepSpec) -> Iterator[Any]:
 
 
 def nodes(ray: Any) -> list[ClusterNode]:
-    """The machines that are up."""
+    """The machines of the cluster that are up."""
     resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return [ClusterNode(int(each.get("CPU", 0)), int(each.get("GPU", 0))) for each in resources]
+    return [ClusterNode(int(has.get("CPU", 0)), int(has.get("GPU", 0))) for has in resources]
 
 
 def _start(ray: Any, spec: SweepSpec) -> None:
@@ -78,7 +78,7 @@ def _start(ray: Any, spec: SweepSpec) -> None:
 
 
 def _join(ray: Any, address: str) -> None:
-    """Raises `ConfigError`; an address that does not answer is found out before Ray tries it."""
+    """Join a cluster. Raises `ConfigError`: an address is tried before Ray tries it for minutes."""
     try:
         if address != "auto":
             host, _, port = address.rpartition(":")
@@ -117,7 +117,7 @@ def showing_gpus(gpus: Sequence[int]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _keeping_signal_handler(number: int) -> Iterator[None]:
-    """Ray puts one of its own in the place of what makes a polite kill end like Ctrl-C."""
+    """Put back what makes a polite kill end like Ctrl-C, which Ray replaces with its own."""
     handler = signal.getsignal(number)
     yield
     if threading.current_thread() is threading.main_thread():

@@ -1,17 +1,18 @@
-"""Shards run by a crew of Ray workers; this process keeps the journal and the runs."""
+"""Shards run by a pool of Ray workers; this process keeps the journal and the runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Generic
 
 from argo_ml.calibration.record import Calibration
-from argo_ml.config import QuestionFields
 from argo_ml.datasets import QuestionSet
 from argo_ml.engine.shards import Shard
 from argo_ml.engine.stages import StageTimes
 from argo_ml.models.base import TokenCounts
 from argo_ml.sweep.cells import Cell
+from argo_ml.sweep.context import SomeSpec
 from argo_ml.sweep.executors.base import Executor, FinishedShard, OnProgress
 from argo_ml.sweep.executors.ray_worker import Facts
 from argo_ml.sweep.executors.worker_pool import WorkerPool
@@ -19,32 +20,36 @@ from argo_ml.tracking.runs import InputDataset
 
 
 class RayExecutor:
-    """``times`` gets the mean over the workers, so that stages still add up to wall-clock time."""
+    """Runs shards in a pool's workers.
+
+    ``times`` gets the mean over the workers, so that stages still add up to wall-clock time.
+    """
 
     def __init__(
         self, pool: WorkerPool, cells: Sequence[Cell], billed_to: str, times: StageTimes
     ) -> None:
-        self._crew = pool
+        self._pool = pool
         self._specs = tuple(cell.spec for cell in cells)
-        self._payer = billed_to
+        self._billed_to = billed_to
         self._times = times
 
     def run(self, shards: Sequence[Shard], on_progress: OnProgress) -> Iterator[FinishedShard]:
         n_finished = 0
-        for finished in self._crew.run(shards, self._specs, self._payer):
+        for finished in self._pool.run(shards, self._specs, self._billed_to):
             n_finished += sum(len(shard.questions) for shard, _ in finished) * len(self._specs)
-            on_progress(n_finished + self._crew.n_in_progress())
+            on_progress(n_finished + self._pool.n_in_progress())
             for shard, work in finished:
                 self._times.add(
-                    {stage: s / self._crew.n_workers for stage, s in work.seconds.items()}
+                    {stage: s / self._pool.n_workers for stage, s in work.seconds.items()}
                 )
                 yield FinishedShard(shard.index, work.record)
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteContext:
-    """The benches of a crew, of which all are alike; the questions are here too."""
+class RemoteContext(Generic[SomeSpec]):
+    """The contexts of a pool's workers, which are all alike; the questions are here too."""
 
+    spec: SomeSpec
     questions: QuestionSet
     facts: Facts
     pool: WorkerPool
@@ -55,19 +60,16 @@ class RemoteContext:
         return self.facts.digests
 
     @property
+    def inputs(self) -> list[InputDataset]:
+        return self.facts.inputs
+
+    @property
     def tokens(self) -> TokenCounts:
         return self.pool.tokens
 
     @property
-    def can_score(self) -> bool:
-        return self.facts.can_score
-
-    @property
     def events(self) -> Sequence[str]:
         return self.pool.events
-
-    def inputs(self, spec: QuestionFields) -> list[InputDataset]:
-        return self.facts.inputs
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self.pool.count_tokens(texts)

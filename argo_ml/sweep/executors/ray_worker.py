@@ -1,4 +1,4 @@
-"""One worker: a workbench of its own, in a process of its own, and shards run on it."""
+"""One worker: an experiment context in a process of its own, and shards run with it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from argo_ml import __version__
 from argo_ml.calibration.record import Calibration
-from argo_ml.config import CellSpec, ExperimentSpec
+from argo_ml.config import CellSpec, ContextSpec
 from argo_ml.datasets import QuestionSet
 from argo_ml.engine.shards import Shard
 from argo_ml.engine.stages import StageTimes
@@ -19,7 +19,7 @@ from argo_ml.models.base import TokenCounts
 from argo_ml.results.shard import ShardRecord
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import LocalContext, prepare_cells
-from argo_ml.sweep.shards import run_shard
+from argo_ml.sweep.shards import ShardEpisodes
 from argo_ml.tracking.runs import InputDataset
 
 
@@ -27,14 +27,15 @@ from argo_ml.tracking.runs import InputDataset
 class Facts:
     """What a worker has opened, where it is, and what it warned of meanwhile.
 
-    All workers must have opened the same.
+    All workers must have opened the same. ``answering`` is how choices are answered, once it is
+    known what the model can do.
     """
 
     place: str
     version: str
     digests: dict[str, str]
     inputs: list[InputDataset]
-    can_score: bool
+    answering: str
     warnings: tuple[str, ...] = ()
 
     @property
@@ -64,7 +65,7 @@ class Worker:
 
     def __init__(
         self,
-        spec: ExperimentSpec,
+        spec: ContextSpec,
         questions: QuestionSet,
         folder: str,
         calibration: Calibration | None = None,
@@ -73,7 +74,7 @@ class Worker:
         self._questions = questions
         self._calibration = calibration
         self._folder = folder
-        self._bench: LocalContext | None = None
+        self._context: LocalContext[ContextSpec] | None = None
         self._cells: tuple[tuple[CellSpec, ...], Sequence[Cell]] = ((), ())
         self._n_finished = 0
         self._n_events = 0
@@ -81,7 +82,7 @@ class Worker:
         logging.getLogger("argo_ml").addHandler(self._warnings)
 
     def open(self) -> Facts:
-        """Raises `ArgoError`, as `LocalContext.open` does."""
+        """Open the worker's context. Raises `ArgoError`, as `LocalContext.open` does."""
         with contextlib.suppress(OSError):
             os.chdir(self._folder)
         place = f"process {os.getpid()} on {socket.gethostname()}"
@@ -90,28 +91,29 @@ class Worker:
             place=place,
             version=__version__,
             digests=context.digests,
-            inputs=context.inputs(self._spec),
-            can_score=context.can_score,
+            inputs=context.inputs,
+            answering=context.spec.answering,
             warnings=self._warnings.taken(),
         )
 
     @property
-    def context(self) -> LocalContext:
-        if self._bench is None:
-            self._bench = LocalContext.open(
+    def context(self) -> LocalContext[ContextSpec]:
+        if self._context is None:
+            self._context = LocalContext.open(
                 self._spec, questions=self._questions, calibration=self._calibration
             )
-        return self._bench
+        return self._context
 
     def run(self, shard: Shard, specs: tuple[CellSpec, ...], billed_to: str) -> ShardWork:
-        """The shard through the cells of ``specs``; executed calls are ``billed_to``'s."""
+        """Run the shard through the cells of ``specs``; executed calls are ``billed_to``'s."""
         context, times = self.context, StageTimes()
         tokens_before = context.tokens
         self._n_finished = 0
         engine = context.engine(billed_to, times)
-        record = run_shard(shard, self._prepared(specs), engine, self._count)
+        episodes = ShardEpisodes(shard.questions, self._prepared(specs))
+        done = engine.run(episodes.episodes, episodes.counted(self._count))
         return ShardWork(
-            record=record,
+            record=episodes.record(done, engine.key),
             seconds=times.seconds(),
             tokens=context.tokens - tokens_before,
             events=self._new_events(),
@@ -126,10 +128,10 @@ class Worker:
         return self.context.count_tokens(texts)
 
     def _new_events(self) -> tuple[str, ...]:
-        """Those since the last shard, or since the model was begun to be opened."""
-        found = tuple(self.context.events[self._n_events :])
-        self._n_events += len(found)
-        return found
+        """The model's events since the last shard, or since opening began."""
+        events = tuple(self.context.events[self._n_events :])
+        self._n_events += len(events)
+        return events
 
     def _count(self, n_finished: int) -> None:
         self._n_finished = n_finished

@@ -20,12 +20,12 @@ POLL_S = 1.0
 MOST_LOSSES = 3
 """Workers that one shard, or opening, may cost before it is taken for the cause."""
 PATIENCE = 60
-"""Polls without any worker ready until the user is told what they are waiting for."""
+"""Polls without any worker ready until the user is shown what they are waiting for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a worker does: run a shard, or open its workbench where there is none."""
+    """What a worker does: run a shard, or open its context where there is none."""
 
     worker: Any
     shard: Shard | None = None
@@ -53,19 +53,19 @@ class WorkerPool:
         self._waiting: deque[Shard] = deque()
         self._losses: Counter[str] = Counter()
         self._n_polls = 0
-        self._told: set[str] = set()
+        self._shown: set[str] = set()
         self._facts: Facts | None = None
         for _ in range(n_workers):
             self._open_another()
 
     def wait_for_facts(self) -> Facts:
-        """What every worker opens, once the first of them has. Raises `ArgoError`."""
+        """Wait until the first worker has opened what every worker opens. Raises `ArgoError`."""
         while self._facts is None:
             self._collect()
         return self._facts
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """By a worker that has opened its workbench."""
+        """Count them with a worker that has opened its context."""
         at_work = [job.worker for job in self._jobs.values() if job.shard]
         worker = [*self._idle, *at_work][0]
         counted: list[int] = self._ray.get(worker.count_tokens.remote(list(texts)))
@@ -74,7 +74,7 @@ class WorkerPool:
     def run(
         self, shards: Sequence[Shard], *arguments: object
     ) -> Iterator[list[tuple[Shard, ShardWork]]]:
-        """What has finished, again and again until all has; nothing where a second has passed.
+        """Yield what has finished until all has; an empty list where a second has passed.
 
         ``arguments`` go to `Worker.run` after the shard.
         """
@@ -90,10 +90,10 @@ class WorkerPool:
 
     def n_in_progress(self) -> int:
         """Finished episodes of unfinished shards; without workers that do not answer at once."""
-        asked = [job.worker.n_finished.remote() for job in self._jobs.values() if job.shard]
-        if not asked:
+        queries = [job.worker.n_finished.remote() for job in self._jobs.values() if job.shard]
+        if not queries:
             return 0
-        answered, _ = self._ray.wait(asked, num_returns=len(asked), timeout=POLL_S)
+        answered, _ = self._ray.wait(queries, num_returns=len(queries), timeout=POLL_S)
         total = 0
         for answer in answered:
             with contextlib.suppress(self._ray.exceptions.RayError):
@@ -122,22 +122,22 @@ class WorkerPool:
         for reference in ended:
             job = self._jobs.pop(reference)
             try:
-                found = self._result(reference)
+                returned = self._result(reference)
             except self._ray.exceptions.RayError as error:
                 self._lose(job, error)
                 continue
             self._idle.append(job.worker)
-            self._pass_on(found.warnings)
+            self._pass_on(returned.warnings)
             if job.shard is None:
-                self._welcome(found)
+                self._welcome(returned)
             else:
-                self.tokens += found.tokens
-                self.events.extend(found.events)
-                finished.append((job.shard, found))
+                self.tokens += returned.tokens
+                self.events.extend(returned.events)
+                finished.append((job.shard, returned))
         return finished
 
     def _result(self, reference: Any) -> Any:
-        """What a job returned. What it raised is raised as it was, a lost worker as a RayError."""
+        """What a job returned; what it raised is raised as it was, a lost worker as a RayError."""
         try:
             return self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:
@@ -155,11 +155,11 @@ class WorkerPool:
         logger.info("Ray worker ready: %s", facts.place)
 
     def _pass_on(self, warnings: Sequence[str]) -> None:
-        """What several workers warn of is told once."""
+        """Log what workers warn of, and what several warn of once."""
         for text in warnings:
-            if text not in self._told:
+            if text not in self._shown:
                 logger.warning("%s", text)
-                self._told.add(text)
+                self._shown.add(text)
 
     def _lose(self, job: Job, error: Exception) -> None:
         """Replace a worker and put its shard first in the queue, unless that was tried enough."""
@@ -179,7 +179,7 @@ class WorkerPool:
         self._open_another()
 
     def _be_patient(self) -> None:
-        """Tell once in a while that no worker is ready."""
+        """Log once in a while that no worker is ready."""
         is_waiting = not self._idle and not any(job.shard for job in self._jobs.values())
         self._n_polls = self._n_polls + 1 if is_waiting else 0
         if is_waiting and self._n_polls % PATIENCE == 0:

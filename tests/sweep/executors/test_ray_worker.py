@@ -37,10 +37,10 @@ def test_a_worker_s_record_is_the_local_executor_s(worker: Worker, spec: SweepSp
     context = LocalContext.open(spec)
     cells = prepare_cells(spec.cells(), context)
     [shard, *_] = make_shards(context.questions.questions, 3)
-    [expected] = context.executor(cells, "owner", StageTimes()).run([shard], lambda count: None)
+    [expected] = context.executor(cells, "a sweep", StageTimes()).run([shard], lambda count: None)
 
     worker.open()
-    work = worker.run(shard, tuple(cell.spec for cell in cells), "owner")
+    work = worker.run(shard, tuple(cell.spec for cell in cells), "a sweep")
 
     assert work.record == expected.record
     assert pickle.loads(pickle.dumps(work)) == work
@@ -53,7 +53,7 @@ def test_what_a_worker_opens_is_what_this_process_opens(worker: Worker, spec: Sw
     facts = worker.open()
 
     assert facts.digests == context.digests
-    assert facts.inputs == context.inputs(spec)
+    assert facts.inputs == context.inputs
 
 
 def test_warnings_come_with_what_is_returned_next(worker: Worker) -> None:

@@ -1,4 +1,4 @@
-"""Crews of light actors on a real Ray."""
+"""Pools of light actors on a real Ray."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from argo_ml.sweep.executors.worker_pool import WorkerPool
 
 SHARDS = [Shard(index, ()) for index in range(6)]
 Behave = Callable[[int], None]
-MakeCrew = Callable[..., WorkerPool]
+MakePool = Callable[..., WorkerPool]
 
 
 @pytest.fixture
-def make_crew(ray: Any) -> Iterator[MakeCrew]:
-    """Crews whose workers call ``behave`` with the index of every shard, -1 while opening."""
-    crews = []
+def make_pool(ray: Any) -> Iterator[MakePool]:
+    """Pools whose workers call ``behave`` with the index of every shard, -1 while opening."""
+    pools = []
 
     def make(behave: Behave, n_workers: int = 1, digests: Sequence[str] = "aa") -> WorkerPool:
         unused = iter(digests)
@@ -33,11 +33,11 @@ def make_crew(ray: Any) -> Iterator[MakeCrew]:
             actor = ray.remote(light_worker()).options(max_concurrency=2)
             return actor.remote(behave, {"model_digest": next(unused, "a")})
 
-        crews.append(WorkerPool(ray, hire, n_workers))
-        return crews[-1]
+        pools.append(WorkerPool(ray, hire, n_workers))
+        return pools[-1]
 
     yield make
-    for pool in crews:
+    for pool in pools:
         pool.dismiss()
 
 
@@ -50,7 +50,7 @@ def light_worker() -> type:
 
         def open(self) -> Facts:
             self.behave(-1)
-            return Facts("there", "1", self.digests, [], True)
+            return Facts("there", "1", self.digests, [], "likelihood")
 
         def run(self, shard: Shard, factor: int) -> ShardWork:
             self.behave(shard.index)
@@ -67,7 +67,7 @@ def light_worker() -> type:
 
 
 def run_all(pool: WorkerPool) -> dict[int, str]:
-    finished = [found for each in pool.run(SHARDS, 10) for found in each]
+    finished = [shard_work for batch in pool.run(SHARDS, 10) for shard_work in batch]
     assert len(finished) == len(SHARDS)
     return {shard.index: work.record.passages["p"]["id"] for shard, work in finished}
 
@@ -90,8 +90,8 @@ def dies_at(shard_index: int, mark: str) -> Behave:
     return behave
 
 
-def test_every_shard_comes_back_once(make_crew: MakeCrew) -> None:
-    pool = make_crew(lambda index: None, n_workers=2)
+def test_every_shard_comes_back_once(make_pool: MakePool) -> None:
+    pool = make_pool(lambda index: None, n_workers=2)
 
     assert pool.wait_for_facts().place == "there"
     assert pool.count_tokens(["three", "words", "given"]) == [1, 1, 1]
@@ -99,50 +99,50 @@ def test_every_shard_comes_back_once(make_crew: MakeCrew) -> None:
     assert pool.tokens == TokenCounts(computed=15)
 
 
-def test_progress_counts_shards_at_work(make_crew: MakeCrew) -> None:
-    pool = make_crew(lambda index: time.sleep(1.5 * (index == 5)))
+def test_progress_counts_shards_at_work(make_pool: MakePool) -> None:
+    pool = make_pool(lambda index: time.sleep(1.5 * (index == 5)))
 
     counts = [pool.n_in_progress() for _ in pool.run(SHARDS, 10)]
 
     assert counts[-2:] == [7, 0]
 
 
-def test_a_lost_worker_s_shard_runs_again(make_crew: MakeCrew, tmp_path: Path) -> None:
-    pool = make_crew(dies_at(3, str(tmp_path / "died")))
+def test_a_lost_worker_s_shard_runs_again(make_pool: MakePool, tmp_path: Path) -> None:
+    pool = make_pool(dies_at(3, str(tmp_path / "died")))
 
     assert run_all(pool) == EXPECTED
     assert (tmp_path / "died").exists()
 
 
-def test_a_shard_that_costs_three_workers_is_given_up(make_crew: MakeCrew) -> None:
-    pool = make_crew(dies_at(2, ""))
+def test_a_shard_that_costs_three_workers_is_given_up(make_pool: MakePool) -> None:
+    pool = make_pool(dies_at(2, ""))
 
     with pytest.raises(ArgoError, match="3 workers were lost at shard 2") as given_up:
         run_all(pool)
     assert "\n" not in str(given_up.value)
 
 
-def test_an_error_of_a_worker_is_the_same_error_here(make_crew: MakeCrew) -> None:
+def test_an_error_of_a_worker_is_the_same_error_here(make_pool: MakePool) -> None:
     def behave(index: int) -> None:
         if index == 4:
             raise UnfinishedError("model=big: does not fit; use a smaller one", {0: "kept"})
 
     with pytest.raises(ModelError) as raised:
-        run_all(make_crew(behave))
+        run_all(make_pool(behave))
     assert str(raised.value) == "model=big: does not fit; use a smaller one"
 
 
-def test_a_bug_in_a_worker_that_opens_keeps_its_traceback(make_crew: MakeCrew) -> None:
+def test_a_bug_in_a_worker_that_opens_keeps_its_traceback(make_pool: MakePool) -> None:
     def behave(index: int) -> None:
         raise ZeroDivisionError("of luck")
 
     with pytest.raises(ZeroDivisionError, match="of luck") as raised:
-        make_crew(behave).wait_for_facts()
+        make_pool(behave).wait_for_facts()
     assert "in behave" in str(raised.value.__cause__)
 
 
-def test_workers_with_different_files_are_refused(make_crew: MakeCrew) -> None:
-    pool = make_crew(lambda index: time.sleep(0.1), n_workers=2, digests="ab")
+def test_workers_with_different_files_are_refused(make_pool: MakePool) -> None:
+    pool = make_pool(lambda index: time.sleep(0.1), n_workers=2, digests="ab")
 
     with pytest.raises(ConfigError, match=r"model_digest is . for there and . for there; give all"):
         for _ in pool.run([Shard(index, ()) for index in range(1000)], 10):

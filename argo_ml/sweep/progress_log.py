@@ -1,0 +1,129 @@
+"""What is reported and logged of a sweep while its shards run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+from argo_ml.engine.stages import LOG, StageTimes
+from argo_ml.progress import EPISODES, MODEL_SECONDS, OnProgress
+from argo_ml.sweep.cell_run import CellRun
+from argo_ml.sweep.executors.base import FinishedShard
+from argo_ml.sweep.journal import Journal
+from argo_ml.sweep.merging import ShardMerger
+from argo_ml.types import Component
+
+
+class ShardLog:
+    """Takes finished shards: into the journal, in order to the cells, and to their runs.
+
+    Entering takes what the journal holds already; leaving waits until all is logged.
+    """
+
+    def __init__(self, journal: Journal, cell_runs: Sequence[CellRun], times: StageTimes) -> None:
+        self._journal = journal
+        self._merger = ShardMerger(journal, cell_runs)
+        self._progress = ProgressLog(cell_runs)
+        self._times = times
+        self._n_added = 0
+
+    def __enter__(self) -> ShardLog:
+        self._merger.advance()
+        return self
+
+    def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
+        try:
+            if error_type is None:
+                with self._times.timing(LOG):
+                    self._finish()
+        finally:
+            self._progress.close()
+
+    def add(self, finished: FinishedShard) -> None:
+        self._journal.write(finished.index, finished.record)
+        if self._merger.advance(finished):
+            self._n_added += 1
+            with self._times.timing(LOG):
+                self._progress.add()
+
+    def _finish(self) -> None:
+        if not self._n_added:
+            # The journal held all; the process that ran the last shard may not have logged it.
+            self._progress.add()
+        self._progress.finish()
+
+
+class ProgressLog:
+    """Logs shards while others run; those that end meanwhile are logged together after that.
+
+    An error of it is raised when another shard ends.
+    """
+
+    def __init__(self, cell_runs: Sequence[CellRun]) -> None:
+        self._cell_runs = cell_runs
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="argo-log")
+        self._running: Future[None] | None = None
+        self._waiting: list[int] = []
+
+    def add(self) -> None:
+        """A shard has ended, and the cells have its results."""
+        self._waiting.append(len(self._cell_runs[0].results))
+        if self._running is None or self._running.done():
+            self._start()
+
+    def finish(self) -> None:
+        """Log what is left, and wait for it."""
+        if self._waiting:
+            self._start()
+        self._wait()
+
+    def close(self) -> None:
+        self._executor.shutdown()
+
+    def _start(self) -> None:
+        self._wait()
+        steps, self._waiting = self._waiting, []
+
+        def log_all() -> None:
+            for cell_run in self._cell_runs:
+                cell_run.log_progress(steps)
+
+        self._running = self._executor.submit(log_all)
+
+    def _wait(self) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            running.result()
+
+
+class TimeEstimate(Protocol):
+    """What the model was estimated to need."""
+
+    @property
+    def model_seconds(self) -> float: ...
+
+    def spent(self, executed: Mapping[Component, float]) -> float:
+        """Seconds that these calls were estimated to take."""
+
+
+def episode_progress(
+    on_progress: OnProgress,
+    n_left: int,
+    n_episodes: int,
+    times: StageTimes,
+    time_estimate: TimeEstimate | None,
+) -> Callable[[int], None]:
+    """Reports episodes after those that were finished before.
+
+    Where the model's time was estimated that is reported as well, and first.
+    """
+    n_seconds = round(time_estimate.model_seconds) if time_estimate else 0
+
+    def on_episodes(n_finished: int) -> None:
+        if time_estimate and n_seconds:
+            n_spent = min(round(time_estimate.spent(times.executed)), n_seconds)
+            on_progress(MODEL_SECONDS, n_spent, n_seconds)
+        on_progress(EPISODES, n_episodes - n_left + n_finished, n_episodes)
+
+    return on_episodes

@@ -1,0 +1,206 @@
+"""How a sweep goes, in three stages; `run_sweep` takes its run through them one after the other.
+
+1. `open_experiment`: questions, corpus, model, cache and calibration, with the spec as resolved.
+2. `run_cells`: its executor hands every shard's episodes to `Engine.run`; results go to the
+   journal, in the order of shards to the cells, and to MLflow while other shards run.
+3. `conclude_sweep`: figures, metrics, evaluation and report of all cells on their runs.
+
+Other jobs take the stages that they need: a calibration and one answer the first, a single cell
+and the judging of a study's best settings the first two, a comparison whole sweeps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from argo_ml.config import AnsweringFields, ContextSpec, ExperimentSpec, Spec, SweepSpec
+from argo_ml.devices.observing import observing_devices
+from argo_ml.engine.shards import Shard, make_shards
+from argo_ml.engine.stages import LOG, StageTimes
+from argo_ml.errors import ConfigError, TrackingError
+from argo_ml.models.base import TokenCounts
+from argo_ml.progress import OnProgress
+from argo_ml.reporting import store_report
+from argo_ml.reporting.figures import redraw
+from argo_ml.results.metrics import sweep_metrics
+from argo_ml.results.records import Results
+from argo_ml.sweep.cell_run import CellRun, failing_with
+from argo_ml.sweep.context import ExperimentContext
+from argo_ml.sweep.evaluating import evaluate_sweep, store_evaluation
+from argo_ml.sweep.executors.opening import open_context
+from argo_ml.sweep.journal import Journal
+from argo_ml.sweep.parent_run import recorded, store_spec
+from argo_ml.sweep.progress_log import ShardLog, TimeEstimate, episode_progress
+from argo_ml.sweep.stored_files import PARENT, store_results, write_records
+from argo_ml.tracking.runs import TrackedRun
+from argo_ml.tracking.system import system_metrics
+
+AnsweringType = TypeVar("AnsweringType", bound=AnsweringFields)
+
+
+@contextlib.contextmanager
+def open_experiment(
+    spec: SweepSpec, run: TrackedRun, on_progress: OnProgress, params: Mapping[str, str]
+) -> Iterator[ExperimentContext[SweepSpec]]:
+    """Open what a sweep's cells share, in this process or in workers, and log it on its run.
+
+    ``params`` are those that the run had before it was interrupted. Raises `ConfigError` where
+    their digests are of other contents.
+    """
+    with open_context(spec, on_progress) as context:
+        _check_unchanged(run.run_id, params, context.digests)
+        resolved = store_resolved(spec, context, run)
+        # A run may have been killed before it came to this; what is there is left alone.
+        log_inputs(resolved, context, run)
+        yield context
+
+
+def store_resolved(
+    asked: AnsweringType, context: ExperimentContext[ContextSpec], run: TrackedRun
+) -> AnsweringType:
+    """The spec as the model can carry it out, stored in the place of one that it cannot."""
+    resolved = asked.model_copy(update={"answering": context.spec.answering})
+    if resolved != asked:
+        store_spec(run, resolved)
+    return resolved
+
+
+def log_inputs(spec: Spec, context: ExperimentContext[ContextSpec], run: TrackedRun) -> None:
+    run.log(params={**recorded(spec), **context.digests})
+    run.log_inputs(context.inputs)
+
+
+def run_cells(
+    context: ExperimentContext[ExperimentSpec],
+    parent_run: TrackedRun,
+    cell_runs: Sequence[CellRun],
+    journal: Journal,
+    on_progress: OnProgress,
+    times: StageTimes | None = None,
+    time_estimate: TimeEstimate | None = None,
+) -> Results:
+    """Run what is not done yet, end every cell's run, and store the results on ``parent_run``.
+
+    After an error the unfinished cells end as FAILED with it; finished shards stay in the journal.
+    ``times`` is what the parent has spent already, where it has done more than this, and
+    ``time_estimate`` what the rest was estimated to take.
+    """
+    times = times or StageTimes()
+    tokens_before, missing = context.tokens, missing_shards(context, journal)
+    n_left = sum(len(shard.questions) for shard in missing) * len(cell_runs)
+    n_episodes = len(context.questions.questions) * len(cell_runs)
+    on_episodes = episode_progress(on_progress, n_left, n_episodes, times, time_estimate)
+    executor = context.executor([run.cell for run in cell_runs], parent_run.run_id, times)
+    with failing_with(cell_runs), system_metrics(parent_run):
+        with (
+            observing_devices(context.spec, times.seconds) as observed,
+            _keeping_events(context, parent_run),
+            ShardLog(journal, cell_runs, times) as shard_log,
+        ):
+            if not missing:
+                on_episodes(0)
+            for finished in executor.run(missing, on_episodes):
+                shard_log.add(finished)
+        usage = observed.usage().metrics
+        for concern in observed.concerns():
+            parent_run.warn(concern)
+        with times.timing(LOG):
+            results = _finish(context, parent_run, cell_runs, journal, usage)
+    _log_spent(parent_run, times, usage, context.tokens - tokens_before)
+    return results
+
+
+def conclude_sweep(
+    context: ExperimentContext[SweepSpec],
+    run: TrackedRun,
+    cell_runs: Sequence[CellRun],
+    results: Results,
+) -> None:
+    """Draw, evaluate and report all cells together, and end the sweep's run."""
+    with tempfile.TemporaryDirectory() as folder:
+        redraw(results, Path(folder) / "figures")
+        run.log_folder(Path(folder))
+    run.log(metrics=sweep_metrics(results), step=len(context.questions.questions))
+    cells = [cell_run.cell for cell_run in cell_runs]
+    evaluation = evaluate_sweep(context.spec, results, cells, context.calibration)
+    store_evaluation(evaluation, run, cell_runs)
+    store_report(run, evaluation, results)
+    run.end()
+
+
+def missing_shards(context: ExperimentContext[ExperimentSpec], journal: Journal) -> list[Shard]:
+    """The shards that the journal does not hold yet."""
+    shards = make_shards(context.questions.questions, context.spec.shard_size)
+    return [shard for shard in shards if shard.index not in journal]
+
+
+def _check_unchanged(sweep_id: str, params: Mapping[str, str], digests: Mapping[str, str]) -> None:
+    for name, digest in digests.items():
+        before = params.get(name, digest)
+        if before != digest:
+            raise ConfigError(
+                f"resume={sweep_id}: {name} was {before} and is {digest} now; "
+                "start a new sweep instead"
+            )
+
+
+@contextlib.contextmanager
+def _keeping_events(
+    context: ExperimentContext[ContextSpec], parent_run: TrackedRun
+) -> Iterator[None]:
+    """Keep on the run what was done when memory ran out, also where it did not help."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(TrackingError):
+            for event in context.events:
+                parent_run.keep_warning(event)
+
+
+def _finish(
+    context: ExperimentContext[ContextSpec],
+    parent_run: TrackedRun,
+    cell_runs: Sequence[CellRun],
+    journal: Journal,
+    usage: Mapping[str, float],
+) -> Results:
+    """End the cells' runs with what they keep, and store the results of all on the parent's."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        write_records(journal, [cell_run.cell for cell_run in cell_runs], folder)
+        results = _collect(context, parent_run, cell_runs)
+        for cell_run, result in zip(cell_runs, results.cells, strict=True):
+            cell_run.finish(result, folder / cell_run.cell.id, usage)
+        store_results(parent_run, results, folder / PARENT)
+    return results
+
+
+def _collect(
+    context: ExperimentContext[ContextSpec],
+    parent_run: TrackedRun,
+    cell_runs: Sequence[CellRun],
+) -> Results:
+    return Results(
+        sweep_id=parent_run.run_id,
+        spec=recorded(context.spec),
+        digests=context.digests,
+        floors=accuracy_floors(context.questions.questions),
+        strategies=tuple(dict.fromkeys(run.cell.spec.strategy for run in cell_runs)),
+        prices=tuple(sorted({run.cell.spec.retrieval_cost for run in cell_runs})),
+        cells=tuple(run.result() for run in cell_runs),
+    )
+
+
+def _log_spent(
+    parent_run: TrackedRun, times: StageTimes, usage: Mapping[str, float], tokens: TokenCounts
+) -> None:
+    seconds = {f"seconds_{stage}": value for stage, value in times.seconds().items()}
+    parent_run.log(metrics={**seconds, **usage})
+    if tokens.computed:
+        parent_run.log(
+            metrics={"tokens_computed": tokens.computed, "padding_share": tokens.wasted_share}
+        )
