@@ -41,6 +41,30 @@ class Component(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """What an action costs, and what a call costs that only serves a decision.
+
+    They are in units of cost, or in units of accuracy once they are scaled by mu.
+    """
+
+    retrieve: float
+    reason: float
+    probe: float = 0.0
+
+    def of(self, action: Action) -> float:
+        """The price of a retrieval or of a reasoning step."""
+        return {Action.RETRIEVE: self.retrieve, Action.REASON: self.reason}[action]
+
+    def with_probe(self, action: Action) -> float:
+        """The price of an action and of probing what it has led to."""
+        return self.of(action) + self.probe
+
+    def scaled(self, mu: float) -> Prices:
+        """The same prices times ``mu``."""
+        return Prices(mu * self.retrieve, mu * self.reason, mu * self.probe)
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A question with its gold answers.
 

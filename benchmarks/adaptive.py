@@ -18,12 +18,12 @@ from typing import Any
 from argo_ml.config import CalibrateSpec, SweepSpec, build
 from argo_ml.engine.shards import make_shards
 from argo_ml.engine.stages import StageTimes
-from argo_ml.evaluation.record import FILE as EVALUATION
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.exploring.calibrate import run_calibration
+from argo_ml.results.artifacts import EVALUATION
 from argo_ml.results.metrics import utilities
 from argo_ml.results.records import CellResult, Results
-from argo_ml.statistics.intervals import paired_difference
+from argo_ml.statistics.resampling import mean_estimate
 from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.record import open_record
 from argo_ml.sweep.running import run_sweep
@@ -183,7 +183,8 @@ def _judged(price: float, tune: Results, test: Results) -> dict[str, object]:
     chosen = max(CANDIDATES, key=lambda name: _utility(_cell(tune, name, price), mu))
     mine = _cell(test, chosen, price)
     fixed = max((_cell(test, name, price) for name in FIXED), key=lambda cell: _utility(cell, mu))
-    difference = paired_difference(utilities(mine, mu), utilities(fixed, mu))
+    pairs = zip(utilities(mine, mu), utilities(fixed, mu), strict=True)
+    difference = mean_estimate([own - other for own, other in pairs])
     always = _cell(test, "always_retrieve", price)
     return {
         "c_r": price,
@@ -192,8 +193,8 @@ def _judged(price: float, tune: Results, test: Results) -> dict[str, object]:
         "best fixed": fixed.strategy,
         "its utility": _utility(fixed, mu),
         "difference": difference.mean,
-        "low": difference.interval.low,
-        "high": difference.interval.high,
+        "low": difference.low,
+        "high": difference.high,
         "accuracy": mine.metrics["accuracy"],
         "retrievals": mine.metrics["retrieval_calls"],
         "Always-Retrieve accuracy": always.metrics["accuracy"],

@@ -12,7 +12,6 @@ from argo_ml.config import CacheFields, SweepSpec
 from argo_ml.engine.shards import make_shards
 from argo_ml.engine.stages import StageTimes
 from argo_ml.progress import ignore_progress
-from argo_ml.results.metrics import lm_calls
 from argo_ml.results.records import QuestionResult
 from argo_ml.sweep.context import LocalContext, prepare_cells
 
@@ -49,4 +48,4 @@ def run_grid(spec: SweepSpec, context: LocalContext[SweepSpec]) -> dict[str, lis
 
 def needed_and_paid(rows: dict[str, list[QuestionResult]]) -> tuple[int, int]:
     listed: Sequence[QuestionResult] = [row for results in rows.values() for row in results]
-    return sum(map(lm_calls, listed)), sum(row.lm_calls_paid for row in listed)
+    return sum(row.usage.calls for row in listed), sum(row.lm_calls_paid for row in listed)

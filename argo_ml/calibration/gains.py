@@ -9,7 +9,7 @@ from statistics import fmean
 
 from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.record import Calibration, GainEstimate
-from argo_ml.statistics.intervals import bootstrap_mean
+from argo_ml.statistics.resampling import mean_estimate
 from argo_ml.types import Action
 
 GRID = 1000
@@ -62,6 +62,6 @@ def _estimate(by_question: Sequence[Sequence[float]]) -> GainEstimate:
     if not by_question:
         return GainEstimate(mean=0.0, low=0.0, high=0.0, n=0)
     means = [fmean(values) for values in by_question]
-    interval = bootstrap_mean(means)
+    interval = mean_estimate(means)
     n_steps = sum(map(len, by_question))
     return GainEstimate(mean=fmean(means), low=interval.low, high=interval.high, n=n_steps)

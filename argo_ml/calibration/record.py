@@ -21,8 +21,6 @@ from argo_ml.calibration.node import Node, Part
 from argo_ml.state import AnswerNow, Draft, Observations, State
 from argo_ml.types import Answer, Question, TokenDetail
 
-CALIBRATION_FILE = "calibration.json"
-
 
 class SeenAnswer(Part):
     """An `AnswerNow`; tokens are (text, log-probability, entropy, gap)."""

@@ -13,15 +13,14 @@ from argo_ml.config import CompareSpec
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.reporting.figures.models import draw_models
+from argo_ml.results.artifacts import COMPARISON, COMPARISON_TABLE, FIGURES
 from argo_ml.results.records import CellResult, Record, Results
-from argo_ml.statistics.intervals import paired_difference
+from argo_ml.statistics.resampling import mean_estimate
 from argo_ml.sweep.parent_run import find_resumed, load_record, pointing_at, recorded
 from argo_ml.sweep.running import ChildRun, load_results, run_sweep
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import TrackedRun, Tracking, connect
 
-COMPARISON = "comparison.json"
-TABLE = "comparison_table.json"
 MODEL = "argo.model"
 """Tag of a sweep in a comparison: the model as the user named it."""
 PEAKS = ("memory_peak_mb", "torch_memory_peak_mb")
@@ -110,8 +109,8 @@ def _compare(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / COMPARISON).write_text(comparison.model_dump_json(indent=1), encoding="utf-8")
-        (folder / TABLE).write_text(json.dumps(_table(comparison)), encoding="utf-8")
-        draw_models(spec.models, sweeps, folder / "figures")
+        (folder / COMPARISON_TABLE).write_text(json.dumps(_table(comparison)), encoding="utf-8")
+        draw_models(spec.models, sweeps, folder / FIGURES)
         run.log_folder(folder)
     run.end()
     return comparison
@@ -156,9 +155,11 @@ def compare_models(
 
 
 def _compared(model: str, cell: CellResult, reference: CellResult) -> ComparedCell:
-    difference = paired_difference(
-        [float(row.correct) for row in cell.questions],
-        [float(row.correct) for row in reference.questions],
+    difference = mean_estimate(
+        [
+            float(row.correct) - float(other.correct)
+            for row, other in zip(cell.questions, reference.questions, strict=True)
+        ]
     )
     values = cell.metrics
     return ComparedCell(
@@ -169,8 +170,8 @@ def _compared(model: str, cell: CellResult, reference: CellResult) -> ComparedCe
         accuracy_ci_low=values["accuracy_ci_low"],
         accuracy_ci_high=values["accuracy_ci_high"],
         difference=difference.mean,
-        difference_ci_low=difference.interval.low,
-        difference_ci_high=difference.interval.high,
+        difference_ci_low=difference.low,
+        difference_ci_high=difference.high,
         utility=values["utility"],
         lm_seconds=values["lm_seconds"],
         tokens=values["prompt_tokens"] + values["completion_tokens"],

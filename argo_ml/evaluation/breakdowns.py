@@ -10,34 +10,37 @@ from argo_ml.evaluation.roles import is_calibrated, reports_p_hat
 from argo_ml.evaluation.strategy_rows import answered, confidence
 from argo_ml.results.metrics import reason_calls, retrieval_calls
 from argo_ml.results.records import CellResult, QuestionResult, Results
-from argo_ml.statistics.confidence import reliability
+from argo_ml.statistics.confidence import reliability_bins
 from argo_ml.types import Difficulty
 
 N_BINS = 10
 
 
 def by_difficulty(results: Results) -> tuple[ByDifficulty, ...]:
-    """By cell, then from easy to hard; questions of no difficulty are left out."""
+    """Means by cell, then from easy to hard; questions of no difficulty are left out."""
     return tuple(row for cell in results.cells for row in _of_cell(cell))
 
 
 def reliability_points(results: Results) -> Mapping[str, tuple[ReliabilityPoint, ...]]:
-    """Of calibrated strategies whose answers all have a confidence, over all prices.
+    """The calibrated strategies whose answers all have a confidence, over all prices.
 
     Wilson's intervals take a question for another one at every price, so that they are too narrow.
     """
-    found = {}
+    points = {}
     for strategy in filter(is_calibrated, results.strategies):
         rows = answered([row for cell in results.row(strategy) for row in cell.questions])
         confidences = [row.confidence for row in rows if row.confidence is not None]
         if rows and len(confidences) == len(rows):
-            found[strategy] = _points(confidences, [row.correct for row in rows])
-    return found
+            points[strategy] = _points(confidences, [row.correct for row in rows])
+    return points
 
 
 def p_hat(results: Results) -> Confidence | None:
-    """Of every state in which it was looked at, once for all prices; None where it was not."""
-    seen = {
+    """How good p-hat was in all states that it was computed in, each counted once for all prices.
+
+    None where no strategy computed it.
+    """
+    by_state = {
         (row.question_id, row.actions[:n_steps]): (decision.confidence, decision.correct)
         for cell in results.cells
         if reports_p_hat(cell.strategy)
@@ -45,9 +48,9 @@ def p_hat(results: Results) -> Confidence | None:
         for n_steps, decision in enumerate(row.decisions)
         if decision.confidence is not None and decision.correct is not None
     }
-    if not seen:
+    if not by_state:
         return None
-    confidences, correct = zip(*seen.values(), strict=True)
+    confidences, correct = zip(*by_state.values(), strict=True)
     return confidence(confidences, correct)
 
 
@@ -73,11 +76,11 @@ def _means(cell: CellResult, difficulty: Difficulty, rows: list[QuestionResult])
 def _points(confidences: list[float], correct: list[bool]) -> tuple[ReliabilityPoint, ...]:
     return tuple(
         ReliabilityPoint(
-            confidence=one.mean_confidence,
-            accuracy=one.share_correct,
-            low=one.interval.low,
-            high=one.interval.high,
-            n=one.n,
+            confidence=own.mean_confidence,
+            accuracy=own.share_correct,
+            low=own.interval.low,
+            high=own.interval.high,
+            n=own.n,
         )
-        for one in reliability(confidences, correct, N_BINS)
+        for own in reliability_bins(confidences, correct, N_BINS)
     )

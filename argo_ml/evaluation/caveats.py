@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from argo_ml.evaluation.gate_frontiers import WITH, WITHOUT, outcomes
+from argo_ml.evaluation.gate_frontiers import outcomes
 from argo_ml.evaluation.record import Confidence, Evaluation, StrategyRow
-from argo_ml.evaluation.roles import is_calibrated, is_gate
+from argo_ml.evaluation.roles import is_calibrated, is_fixed, is_gate, stopping_at_theta_star
+from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.results.metrics import retrieval_calls
 from argo_ml.results.records import Results
 
@@ -17,26 +18,25 @@ MANY_UNPARSED = 0.05
 LOW_SUCCESS = 0.5
 """Share of retrievals that find evidence below which retrieving is hardly tried."""
 SIGNIFICANT = 0.05
-PROGRESS_STOPPED = ("always_retrieve", "always_reason")
-"""Fixed strategies that stop by progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """An evaluation but for its doubts, and what it is of."""
+    """An evaluation but for its caveats, and what it is of."""
 
     evaluation: Evaluation
     results: Results
     calibration_difficulty: str = ""
-    """Of the questions that the calibration was made on; empty where there is none."""
+    """Difficulty of the questions that the calibration was made on; empty where there is none."""
 
     @property
     def methods(self) -> list[StrategyRow]:
-        """Rows but those of ceilings."""
+        """All rows but those of ceilings."""
         return [row for row in self.evaluation.rows if not row.is_ceiling]
 
 
-def doubts(judgement: Judgement) -> tuple[str, ...]:
+def caveats(judgement: Judgement) -> tuple[str, ...]:
+    """The sentences of all checks that apply, in the order of `CHECKS`."""
     return tuple(sentence for check in CHECKS for sentence in check(judgement))
 
 
@@ -80,19 +80,20 @@ def _degenerate_gates(judgement: Judgement) -> Iterator[str]:
 def _miscalibrated(judgement: Judgement) -> Iterator[str]:
     for strategy in judgement.results.strategies:
         rows = judgement.evaluation.rows_of(strategy)
-        found = [row.confidence for row in rows if row.confidence is not None]
-        worst = max(found, key=lambda confidence: confidence.ece, default=None)
+        confidences = [row.confidence for row in rows if row.confidence is not None]
+        worst = max(confidences, key=lambda confidence: confidence.ece, default=None)
         if worst and worst.ece > LARGE_ECE and _has_estimate(judgement.results, strategy):
             yield (
                 f"The p-hat of {strategy} is off by up to {worst.ece:.3f} on these answers (ECE"
-                f"{_of_a_perfect_one(worst)})."
+                f"{_ece_if_calibrated(worst)})."
             )
 
 
-def _of_a_perfect_one(found: Confidence) -> str:
-    if found.ece_if_calibrated is None:
+def _ece_if_calibrated(confidence: Confidence) -> str:
+    usual = confidence.ece_if_calibrated
+    if usual is None:
         return ""
-    return f"; {found.ece_if_calibrated:.3f} would be usual of a perfect p-hat on {found.n} answers"
+    return f"; {usual:.3f} would be usual of a perfect p-hat on {confidence.n} answers"
 
 
 def _has_estimate(results: Results, strategy: str) -> bool:
@@ -129,10 +130,10 @@ def _retrievals_fail(judgement: Judgement) -> Iterator[str]:
 
 
 def _adaptive_chosen_here(judgement: Judgement) -> Iterator[str]:
-    found = judgement.evaluation.headline
-    if found is not None and len(found.candidates) > 1:
+    headline = judgement.evaluation.headline
+    if headline is not None and len(headline.candidates) > 1:
         yield (
-            f"{found.strategy} was chosen among {len(found.candidates)} strategies on the "
+            f"{headline.strategy} was chosen among {len(headline.candidates)} strategies on the "
             "questions that it is judged on, and not on a tune split, which favors it."
         )
 
@@ -148,7 +149,7 @@ def _fixed_chosen_here(judgement: Judgement) -> Iterator[str]:
 
 def _nothing_significant(judgement: Judgement) -> Iterator[str]:
     contrasts = judgement.evaluation.contrasts
-    if contrasts and all(one.holm_utility > SIGNIFICANT for one in contrasts):
+    if contrasts and all(contrast.holm_utility > SIGNIFICANT for contrast in contrasts):
         yield (
             f"No difference of utility, of {len(contrasts)}, is significant at 5 % after Holm's "
             "correction."
@@ -157,8 +158,9 @@ def _nothing_significant(judgement: Judgement) -> Iterator[str]:
 
 def _identical(judgement: Judgement) -> Iterator[str]:
     contrasts = judgement.evaluation.contrasts
-    for strategy in dict.fromkeys(one.strategy for one in contrasts):
-        if all(one.is_identical for one in contrasts if one.strategy == strategy):
+    for strategy in dict.fromkeys(contrast.strategy for contrast in contrasts):
+        own = [contrast for contrast in contrasts if contrast.strategy == strategy]
+        if all(contrast.is_identical for contrast in own):
             yield (
                 f"{strategy} acts and answers like the best fixed strategy on every question at "
                 "every price: it is no other method here."
@@ -169,12 +171,12 @@ def _no_frontiers(judgement: Judgement) -> Iterator[str]:
     gates = [name for name in judgement.results.strategies if is_gate(name)]
     if gates and outcomes(judgement.results) is None:
         yield (
-            f"The sweep lacks {WITHOUT} or {WITH}, so that there are no frontiers of "
+            f"The sweep lacks {NEVER} or {SINGLE}, so that there are no frontiers of "
             f"{_listed(gates)}."
         )
 
 
-def _looks_left_out(judgement: Judgement) -> Iterator[str]:
+def _probes_left_out(judgement: Judgement) -> Iterator[str]:
     price = float(judgement.results.spec.get("probe_cost", 0.0))
     if judgement.evaluation.gains and price > 0.0:
         yield f"Realised gains leave out the price of looks (probe_cost={price:g})."
@@ -182,7 +184,11 @@ def _looks_left_out(judgement: Judgement) -> Iterator[str]:
 
 def _fixed_measure(judgement: Judgement) -> Iterator[str]:
     measured = judgement.results.spec.get("progress") == "measured"
-    ran = [name for name in PROGRESS_STOPPED if name in judgement.results.strategies]
+    ran = [
+        name
+        for name in stopping_at_theta_star()
+        if is_fixed(name) and name in judgement.results.strategies
+    ]
     if measured and ran:
         yield (
             f"With progress=measured the stop of {_listed(ran)} depends on how sure the model "
@@ -215,7 +221,7 @@ CHECKS: Sequence[Callable[[Judgement], Iterator[str]]] = (
     _degenerate_gates,
     _no_frontiers,
     _miscalibrated,
-    _looks_left_out,
+    _probes_left_out,
     _calibrated_elsewhere,
     _small_calibration,
 )

@@ -4,58 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from argo_ml.evaluation.comparison import is_identical
 from argo_ml.evaluation.judged_cells import JudgedCell, best_fixed
 from argo_ml.evaluation.record import Contrast
+from argo_ml.policies.always_retrieve import ALWAYS_RETRIEVE
 from argo_ml.results.metrics import retrieval_calls
 from argo_ml.results.records import CellResult
 from argo_ml.statistics.effects import NON_INFERIORITY_MARGIN
 from argo_ml.statistics.intervals import holm, mcnemar
 
-REFERENCE = "always_retrieve"
-"""What savings of retrievals are relative to."""
 
+def contrasts(cells: Sequence[JudgedCell]) -> tuple[Contrast, ...]:
+    """The contrasts in the order of the cells, where a fixed strategy ran at the price.
 
-def contrasts(judged: Sequence[JudgedCell]) -> tuple[Contrast, ...]:
-    """In the order given, where a fixed strategy ran at the price; ceilings are left out."""
-    fixed = best_fixed(judged)
-    references = {one.price: one for one in judged if one.strategy == REFERENCE}
+    Ceilings are left out.
+    """
+    fixed = best_fixed(cells)
+    references = {cell.price: cell for cell in cells if cell.strategy == ALWAYS_RETRIEVE}
     pairs = [
-        (one, fixed[one.price])
-        for one in judged
-        if not one.is_fixed and not one.is_ceiling and one.price in fixed
+        (cell, fixed[cell.price])
+        for cell in cells
+        if not cell.is_fixed and not cell.is_ceiling and cell.price in fixed
     ]
-    differences = [one.utility - other.utility for one, other in pairs]
+    differences = [cell.utility - baseline.utility for cell, baseline in pairs]
     p_utility = {index: difference.p_value for index, difference in enumerate(differences)}
     p_accuracy = {
-        index: mcnemar(_correct(one.cell), _correct(other.cell))
-        for index, (one, other) in enumerate(pairs)
+        index: mcnemar(_correct(cell.result), _correct(baseline.result))
+        for index, (cell, baseline) in enumerate(pairs)
     }
     holm_utility, holm_accuracy = holm(p_utility), holm(p_accuracy)
-    found = []
-    for index, (one, other) in enumerate(pairs):
-        contrast = Contrast(
-            strategy=one.strategy,
-            retrieval_cost=one.price,
-            baseline=other.strategy,
-            utility=differences[index].estimate,
-            p_utility=p_utility[index],
-            holm_utility=holm_utility[index],
-            p_accuracy=p_accuracy[index],
-            holm_accuracy=holm_accuracy[index],
-            is_identical=is_identical(one.cell, other.cell),
+    return tuple(
+        _with_reference(
+            Contrast(
+                strategy=cell.strategy,
+                retrieval_cost=cell.price,
+                baseline=baseline.strategy,
+                utility=differences[index].estimate,
+                p_utility=p_utility[index],
+                holm_utility=holm_utility[index],
+                p_accuracy=p_accuracy[index],
+                holm_accuracy=holm_accuracy[index],
+                is_identical=cell.acts_like(baseline),
+            ),
+            cell,
+            references.get(cell.price),
         )
-        found.append(_with_reference(contrast, one, references.get(one.price)))
-    return tuple(found)
+        for index, (cell, baseline) in enumerate(pairs)
+    )
 
 
-def _with_reference(contrast: Contrast, one: JudgedCell, reference: JudgedCell | None) -> Contrast:
-    """The contrast with what it saves and loses against retrieving always."""
+def contrasts_of(strategy: str, cells: Sequence[JudgedCell]) -> tuple[Contrast, ...]:
+    """The contrasts of one strategy, by price in the order of the cells."""
+    return tuple(contrast for contrast in contrasts(cells) if contrast.strategy == strategy)
+
+
+def _with_reference(contrast: Contrast, cell: JudgedCell, reference: JudgedCell | None) -> Contrast:
+    """The contrast with what the cell saves and loses against retrieving always."""
     if reference is None:
         return contrast
-    accuracy = (one.correct - reference.correct).estimate
-    n_retrieved = _n_retrievals(reference.cell)
-    saved = 1.0 - _n_retrievals(one.cell) / n_retrieved if n_retrieved else None
+    accuracy = (cell.correct - reference.correct).estimate
+    n_retrieved = _n_retrievals(reference.result)
+    saved = 1.0 - _n_retrievals(cell.result) / n_retrieved if n_retrieved else None
     return contrast.model_copy(
         update={
             "accuracy_against_always_retrieve": accuracy,

@@ -12,12 +12,12 @@ retrieves."""
 
 
 def fire_share(cell: CellResult) -> float | None:
-    """Share of questions that a gate retrieved for; None for what is no gate."""
+    """Share of questions that a gate retrieved for; None for a cell of no gate."""
     if not is_gate(cell.strategy):
         return None
     return sum(retrieval_calls(row) > 0 for row in cell.questions) / len(cell.questions)
 
 
 def is_degenerate(share: float | None) -> bool:
-    """Of a `fire_share`."""
+    """Whether a `fire_share` is that of a gate that decides nothing."""
     return share is not None and not DEGENERATE_BELOW <= share <= DEGENERATE_ABOVE

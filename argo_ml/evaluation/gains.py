@@ -15,7 +15,7 @@ from argo_ml.results.records import CellResult, QuestionResult, Results
 from argo_ml.statistics.columns import Column
 from argo_ml.statistics.confidence import equal_mass_bins
 from argo_ml.statistics.resampling import ratio, resample
-from argo_ml.types import Action
+from argo_ml.types import Action, Prices
 
 N_BINS = 5
 
@@ -37,47 +37,48 @@ def gain_bins(results: Results) -> tuple[GainBin, ...]:
     those of others.
     """
     by_strategy = {
-        strategy: [one for cell in results.row(strategy) for one in decisions(cell, results.spec)]
+        strategy: [
+            decision for cell in results.row(strategy) for decision in decisions(cell, results.spec)
+        ]
         for strategy in results.strategies
         if not is_ceiling(strategy)
     }
     bins = [
-        each for strategy, acted in by_strategy.items() if acted for each in _bins(strategy, acted)
+        gain_bin
+        for strategy, acted in by_strategy.items()
+        if acted
+        for gain_bin in _bins(strategy, acted)
     ]
     n_questions = len(results.cells[0].questions)
-    sums = resample([each.by_question(each.realised, n_questions) for each in bins])
-    counts = resample([each.by_question(None, n_questions) for each in bins])
+    sums = resample([own.by_question(own.realised, n_questions) for own in bins])
+    counts = resample([own.by_question(None, n_questions) for own in bins])
     return tuple(
         GainBin(
-            strategy=each.strategy,
-            expected=float(each.expected.mean()),
+            strategy=own.strategy,
+            expected=float(own.expected.mean()),
             realised=ratio(total, count),
-            n=each.expected.size,
+            n=own.expected.size,
         )
-        for each, total, count in zip(bins, sums, counts, strict=True)
+        for own, total, count in zip(bins, sums, counts, strict=True)
     )
 
 
 def decisions(cell: CellResult, spec: Mapping[str, Any]) -> Iterator[Acted]:
-    """Those to act that expected a gain and saw the answer that they would have stopped with.
+    """The decisions to act that expected a gain and saw the answer they would have stopped with.
 
     Realised: correct in the end - correct there - mu x the price of the actions from there on. The
-    price of the looks from there on (``probe_cost``) is left out.
+    price of the probes from there on (``probe_cost``) is left out.
     """
-    mu = float(spec["mu"])
-    prices = {
-        Action.RETRIEVE.value: mu * cell.retrieval_cost,
-        Action.REASON.value: mu * float(spec["reason_cost"]),
-    }
+    prices = Prices(cell.retrieval_cost, float(spec["reason_cost"])).scaled(float(spec["mu"]))
     for index, row in enumerate(cell.questions):
         yield from _of_question(index, row, prices)
 
 
-def _of_question(index: int, row: QuestionResult, prices: Mapping[str, float]) -> Iterator[Acted]:
+def _of_question(index: int, row: QuestionResult, prices: Prices) -> Iterator[Acted]:
     ahead = 0.0
     # The last decision, to stop, has no action; who expects nothing has no decisions on record.
     for action, decision in reversed(list(zip(row.actions, row.decisions, strict=False))):
-        ahead += prices[action]
+        ahead += prices.of(Action(action))
         if decision.expected_gain is not None and decision.correct is not None:
             realised = float(row.correct) - float(decision.correct) - ahead
             yield Acted(index, decision.expected_gain, realised)
@@ -99,9 +100,9 @@ class _Bin:
 
 
 def _bins(strategy: str, acted: Sequence[Acted]) -> Iterator[_Bin]:
-    questions = np.array([one.question for one in acted])
-    expected = np.array([one.expected for one in acted])
-    realised = np.array([one.realised for one in acted])
+    questions = np.array([decision.question for decision in acted])
+    expected = np.array([decision.expected for decision in acted])
+    realised = np.array([decision.realised for decision in acted])
     bins = equal_mass_bins(expected, N_BINS)
     for number in np.unique(bins):
         own = bins == number

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from argo_ml.evaluation.record import Effects, GateFrontiers, Point
 from argo_ml.evaluation.roles import is_gate
+from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.results.records import CellResult, Results
 from argo_ml.statistics.effects import effect_rates, retrieval_reduction
 from argo_ml.statistics.frontiers import (
@@ -16,11 +17,9 @@ from argo_ml.statistics.frontiers import (
     exact_frontier,
     exceedances,
 )
-from argo_ml.statistics.intervals import SEED
+from argo_ml.statistics.resampling import SEED
 
 BUDGETS = tuple(tenth / 10 for tenth in range(11))
-WITHOUT, WITH = "never", "single"
-"""The strategies whose answers are those without and with one retrieval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +31,19 @@ class Outcomes:
 
 
 def outcomes(results: Results) -> Outcomes | None:
-    """None where the sweep has not tried both."""
-    without, with_ = results.row(WITHOUT), results.row(WITH)
+    """The outcomes by question; None where the sweep has not tried both."""
+    without, with_ = results.row(NEVER), results.row(SINGLE)
     if not (without and with_):
         return None
     return Outcomes(_correct(without[0]), _correct(with_[0]))
 
 
 def effects(results: Results) -> Effects | None:
-    found = outcomes(results)
-    if found is None:
+    """What one retrieval does to answers; None where the sweep has not tried both."""
+    tried = outcomes(results)
+    if tried is None:
         return None
-    rates = effect_rates(found.without, found.with_)
+    rates = effect_rates(tried.without, tried.with_)
     return Effects(benefit=rates.benefit, harm=rates.harm, neutral=rates.neutral)
 
 
@@ -55,37 +55,37 @@ def gate_frontiers(
     A question's score is the same at all prices. Only a gate with ``calibration_scores`` has
     frontiers that could be deployed.
     """
-    seen = outcomes(results)
-    if seen is None:
+    tried = outcomes(results)
+    if tried is None:
         return ()
     return tuple(
-        _frontiers(gate, scores, seen, calibration_scores.get(gate, ()))
+        _frontiers(gate, scores, tried, calibration_scores.get(gate, ()))
         for gate in filter(is_gate, results.strategies)
         if (scores := _first_scores(results.row(gate)[0]))
     )
 
 
 def _first_scores(cell: CellResult) -> tuple[float, ...]:
-    """Of the first decision about each question; none where one has no score."""
+    """The score of the first decision about each question; none where a question has no score."""
     scores = [row.decisions[0].score if row.decisions else None for row in cell.questions]
     known = tuple(score for score in scores if score is not None)
     return known if len(known) == len(scores) else ()
 
 
 def _frontiers(
-    gate: str, scores: Sequence[float], seen: Outcomes, calibration: Sequence[float]
+    gate: str, scores: Sequence[float], tried: Outcomes, calibration: Sequence[float]
 ) -> GateFrontiers:
-    exact = exact_frontier(scores, seen.without, seen.with_, BUDGETS)
-    accuracy = sum(seen.with_) / len(seen.with_)
-    found = GateFrontiers(
+    exact = exact_frontier(scores, tried.without, tried.with_, BUDGETS)
+    accuracy = sum(tried.with_) / len(tried.with_)
+    frontiers = GateFrontiers(
         gate=gate,
         exact=_points(exact),
         retrieval_reduction=retrieval_reduction(exact, accuracy, 1.0),
     )
     if not calibration:
-        return found
-    columns = calibration, scores, seen.without, seen.with_, BUDGETS
-    return found.model_copy(
+        return frontiers
+    columns = calibration, scores, tried.without, tried.with_, BUDGETS
+    return frontiers.model_copy(
         update={
             "deployable": _points(deployable_frontier(*columns)),
             "conservative": _points(conservative_frontier(*columns)),
@@ -98,10 +98,9 @@ def _frontiers(
 def _exceedance(
     calibration: Sequence[float], scores: Sequence[float], *, conservative: bool
 ) -> float:
-    """The largest over the budgets between none and all."""
+    """The largest exceedance over the budgets between none and all."""
     pooled, budgets = [*calibration, *scores], BUDGETS[1:-1]
-    found = exceedances(pooled, budgets, len(calibration), seed=SEED, conservative=conservative)
-    return max(found)
+    return max(exceedances(pooled, budgets, len(calibration), seed=SEED, conservative=conservative))
 
 
 def _points(points: Sequence[FrontierPoint]) -> tuple[Point, ...]:

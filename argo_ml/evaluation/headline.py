@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from argo_ml.evaluation.comparison import is_identical
-from argo_ml.evaluation.judged_cells import JudgedCell, areas, best_fixed, by_strategy, judge
+from argo_ml.evaluation.judged_cells import JudgedCell, areas, best_fixed, by_strategy, judge_cells
 from argo_ml.evaluation.record import Headline
 from argo_ml.evaluation.roles import contenders_of, is_calibrated
 from argo_ml.policies.description import Role
@@ -15,38 +14,39 @@ from argo_ml.statistics.intervals import Estimate
 from argo_ml.statistics.resampling import average
 
 PREFERRED = (Role.ADAPTIVE, Role.ORIGINAL)
-"""Whom the answer is about: the contenders of the first of these roles of which any ran, else all
+"""The answer is about the contenders of the first of these roles of which any ran, else about all
 other strategies that are calibrated, which are the gates."""
 
 
 def question(results: Results) -> str:
+    """The question that the answer answers, with what the sweep was of."""
     rows, spec = results.cells[0].questions, results.spec
     difficulty = str(spec["difficulty"])
     kind = "all-difficulty" if difficulty == "all" else difficulty
-    # Where the source knows no difficulties, the one asked for says nothing.
-    known = any(row.difficulty for row in rows)
-    asked = " ".join([str(len(rows)), *([kind] if known else []), str(spec["dataset"])])
+    # Where the source knows no difficulties, the difficulty of the spec says nothing.
+    has_difficulties = any(row.difficulty for row in rows)
+    questions = [str(len(rows)), *([kind] if has_difficulties else []), str(spec["dataset"])]
     return (
-        f"Does deciding by the question beat the best fixed strategy, on {asked} questions with "
-        f"{Path(str(spec['model'])).name}?"
+        f"Does deciding by the question beat the best fixed strategy, on {' '.join(questions)} "
+        f"questions with {Path(str(spec['model'])).name}?"
     )
 
 
 def answer_of(results: Results) -> str:
     """The answer without the rest of the evaluation."""
-    judged = judge(results)
-    return answer(headline(judged), judged)
+    cells = judge_cells(results)
+    return answer(headline(cells), cells)
 
 
-def headline(judged: Sequence[JudgedCell]) -> Headline | None:
+def headline(cells: Sequence[JudgedCell]) -> Headline | None:
     """None where no adaptive strategy or no fixed one ran."""
-    candidates, fixed = _candidates(judged), best_fixed(judged)
+    candidates, fixed = _candidates(cells), best_fixed(cells)
     if not candidates or not fixed:
         return None
-    area = areas(judged)
+    area = areas(cells)
     best = max(candidates, key=area.__getitem__)
-    pairs = [(one, fixed[one.price]) for one in by_strategy(judged)[best] if one.price in fixed]
-    differences = [one.utility - other.utility for one, other in pairs]
+    pairs = [(cell, fixed[cell.price]) for cell in by_strategy(cells)[best] if cell.price in fixed]
+    differences = [cell.utility - baseline.utility for cell, baseline in pairs]
     at_prices = [difference.estimate for difference in differences]
     return Headline(
         strategy=best,
@@ -55,12 +55,12 @@ def headline(judged: Sequence[JudgedCell]) -> Headline | None:
         n_prices=len(pairs),
         n_above=sum(estimate.low > 0.0 for estimate in at_prices),
         n_below=sum(estimate.high < 0.0 for estimate in at_prices),
-        is_identical=all(is_identical(one.cell, other.cell) for one, other in pairs),
+        is_identical=all(cell.acts_like(baseline) for cell, baseline in pairs),
     )
 
 
-def _candidates(judged: Sequence[JudgedCell]) -> tuple[str, ...]:
-    ran = by_strategy(judged)
+def _candidates(cells: Sequence[JudgedCell]) -> tuple[str, ...]:
+    ran = by_strategy(cells)
     for role in PREFERRED:
         contenders = tuple(name for name in contenders_of(role) if name in ran)
         if contenders:
@@ -68,21 +68,23 @@ def _candidates(judged: Sequence[JudgedCell]) -> tuple[str, ...]:
     return tuple(filter(is_calibrated, ran))
 
 
-def answer(found: Headline | None, judged: Sequence[JudgedCell]) -> str:
-    if found is None:
-        missing = "decides by the question" if best_fixed(judged) else "treats all questions alike"
+def answer(headline: Headline | None, cells: Sequence[JudgedCell]) -> str:
+    """The headline in a sentence; without one, what was missing."""
+    if headline is None:
+        missing = "decides by the question" if best_fixed(cells) else "treats all questions alike"
         return f"Not asked: no strategy that {missing} ran."
-    prices = _counted(found.n_prices, "price")
-    if found.is_identical:
+    prices = _counted(headline.n_prices, "price")
+    if headline.is_identical:
         return (
-            f"Nothing to compare: {found.strategy} acts and answers like the best fixed strategy "
-            f"on every question, at {prices}."
+            f"Nothing to compare: {headline.strategy} acts and answers like the best fixed "
+            f"strategy on every question, at {prices}."
         )
+    gain = headline.gain
     return (
-        f"{_verdict(found.gain)}: the utility of {found.strategy}{_choice(found)} minus that of "
-        f"the best fixed strategy is {found.gain.mean:+.3f} on average over {prices}, 95 % "
-        f"interval {found.gain.low:+.3f} to {found.gain.high:+.3f}; the interval at a single "
-        f"price lies above 0 at {found.n_above} and below 0 at {found.n_below} of them."
+        f"{_verdict(gain)}: the utility of {headline.strategy}{_choice(headline)} minus that of "
+        f"the best fixed strategy is {gain.mean:+.3f} on average over {prices}, 95 % "
+        f"interval {gain.low:+.3f} to {gain.high:+.3f}; the interval at a single "
+        f"price lies above 0 at {headline.n_above} and below 0 at {headline.n_below} of them."
     )
 
 
@@ -92,11 +94,11 @@ def _verdict(gain: Estimate) -> str:
     return "No, it loses" if gain.high < 0.0 else "Not shown"
 
 
-def _choice(found: Headline) -> str:
-    n_candidates = len(found.candidates)
+def _choice(headline: Headline) -> str:
+    n_candidates = len(headline.candidates)
     if n_candidates == 1:
         return ""
-    others = [name for name in found.candidates if name != found.strategy]
+    others = [name for name in headline.candidates if name != headline.strategy]
     if n_candidates == 2:
         return f" (on these questions better than {others[0]}, and therefore chosen)"
     return f" (on these questions the best of {n_candidates} such strategies, and therefore chosen)"

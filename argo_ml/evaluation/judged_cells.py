@@ -16,19 +16,19 @@ from argo_ml.statistics.resampling import Resampled, resample
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JudgedCell:
-    """A cell with the utility of each question and whether it was answered right."""
+    """A cell's result with the utility of each question and whether it was answered right."""
 
-    cell: CellResult
+    result: CellResult
     utility: Resampled
     correct: Resampled
 
     @property
     def strategy(self) -> str:
-        return self.cell.strategy
+        return self.result.strategy
 
     @property
     def price(self) -> float:
-        return self.cell.retrieval_cost
+        return self.result.retrieval_cost
 
     @property
     def is_fixed(self) -> bool:
@@ -38,9 +38,16 @@ class JudgedCell:
     def is_ceiling(self) -> bool:
         return is_ceiling(self.strategy)
 
+    def acts_like(self, other: JudgedCell) -> bool:
+        """Whether both took the same actions and gave the same answer on every question."""
+        return _behavior(self.result) == _behavior(other.result)
 
-def judge(results: Results) -> tuple[JudgedCell, ...]:
-    """In the order of the results; raises ValueError where two cells have other questions."""
+
+def judge_cells(results: Results) -> tuple[JudgedCell, ...]:
+    """The cells in the order of the results.
+
+    Raises ValueError where two cells have other questions.
+    """
     cells, mu = results.cells, float(results.spec["mu"])
     _check_paired(cells)
     resampled = resample(
@@ -51,41 +58,44 @@ def judge(results: Results) -> tuple[JudgedCell, ...]:
     return tuple(map(JudgedCell, cells, utility, correct))
 
 
-def by_strategy(judged: Sequence[JudgedCell]) -> Mapping[str, list[JudgedCell]]:
-    """In the order in which strategies appear."""
-    found: dict[str, list[JudgedCell]] = {}
-    for one in judged:
-        found.setdefault(one.strategy, []).append(one)
-    return found
+def by_strategy(cells: Sequence[JudgedCell]) -> Mapping[str, list[JudgedCell]]:
+    """The cells of each strategy, in the order in which strategies appear."""
+    grouped: dict[str, list[JudgedCell]] = {}
+    for cell in cells:
+        grouped.setdefault(cell.strategy, []).append(cell)
+    return grouped
 
 
-def areas(judged: Sequence[JudgedCell]) -> dict[str, float]:
+def areas(cells: Sequence[JudgedCell]) -> dict[str, float]:
     """Mean utility over the prices, by strategy."""
     return {
-        strategy: area_under_prices([one.price for one in own], [one.utility.mean for one in own])
-        for strategy, own in by_strategy(judged).items()
+        strategy: area_under_prices(
+            [cell.price for cell in own], [cell.utility.mean for cell in own]
+        )
+        for strategy, own in by_strategy(cells).items()
     }
 
 
-def best_fixed(judged: Sequence[JudgedCell]) -> Mapping[float, JudgedCell]:
+def best_fixed(cells: Sequence[JudgedCell]) -> Mapping[float, JudgedCell]:
     """By price the fixed strategy with the best mean utility, of equal ones the first.
 
     It is chosen on the questions that it is compared on, which favors it.
     """
     best: dict[float, JudgedCell] = {}
-    for one in judged:
-        if not one.is_fixed:
+    for cell in cells:
+        if not cell.is_fixed:
             continue
-        if one.price not in best or one.utility.mean > best[one.price].utility.mean:
-            best[one.price] = one
+        if cell.price not in best or cell.utility.mean > best[cell.price].utility.mean:
+            best[cell.price] = cell
     return best
 
 
+def _behavior(cell: CellResult) -> list[tuple[str, tuple[str, ...], str]]:
+    return [(row.question_id, row.actions, row.answer) for row in cell.questions]
+
+
 def _check_paired(cells: Sequence[CellResult]) -> None:
-    asked = [[row.question_id for row in cell.questions] for cell in cells]
-    for cell, ids in zip(cells, asked, strict=True):
-        if ids != asked[0]:
-            raise ValueError(
-                f"{cell.strategy} c_r={cell.retrieval_cost:g}: has other questions than "
-                f"{cells[0].strategy} c_r={cells[0].retrieval_cost:g}"
-            )
+    question_ids = [[row.question_id for row in cell.questions] for cell in cells]
+    for cell, ids in zip(cells, question_ids, strict=True):
+        if ids != question_ids[0]:
+            raise ValueError(f"{cell.name}: has other questions than {cells[0].name}")

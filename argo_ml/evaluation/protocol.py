@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from argo_ml.evaluation.breakdowns import by_difficulty, p_hat, reliability_points
-from argo_ml.evaluation.caveats import Judgement, doubts
+from argo_ml.evaluation.caveats import Judgement, caveats
 from argo_ml.evaluation.contrasts import contrasts
 from argo_ml.evaluation.gains import gain_bins
 from argo_ml.evaluation.gate_frontiers import effects, gate_frontiers
 from argo_ml.evaluation.headline import answer, headline, question
-from argo_ml.evaluation.judged_cells import areas, judge
+from argo_ml.evaluation.judged_cells import areas, judge_cells
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.evaluation.strategy_rows import strategy_rows
 from argo_ml.results.records import Results
@@ -32,18 +32,18 @@ def evaluate(
     ``gate_scores`` are by gate those of the calibration's questions, and the other three what the
     calibration is. Raises ValueError where cells were not asked the same questions.
     """
-    judged = judge(results)
-    found = headline(judged)
+    cells = judge_cells(results)
+    result = headline(cells)
     evaluation = Evaluation(
         sweep_id=results.sweep_id,
         question=question(results),
-        answer=answer(found, judged),
+        answer=answer(result, cells),
         n_questions=len(results.cells[0].questions),
         floors=results.floors,
         prices=results.prices,
-        rows=strategy_rows(judged),
-        contrasts=contrasts(judged),
-        areas=areas(judged),
+        rows=strategy_rows(cells),
+        contrasts=contrasts(cells),
+        areas=areas(cells),
         effects=effects(results),
         frontiers=gate_frontiers(results, gate_scores),
         gains=gain_bins(results),
@@ -52,7 +52,7 @@ def evaluate(
         p_hat=p_hat(results),
         calibration_run=calibration_run,
         calibration=calibration_metrics,
-        headline=found,
+        headline=result,
     )
     judgement = Judgement(evaluation, results, calibration_difficulty)
-    return evaluation.model_copy(update={"doubts": doubts(judgement)})
+    return evaluation.model_copy(update={"caveats": caveats(judgement)})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pydantic import ConfigDict, Field
+
 from argo_ml.results.records import Record
 from argo_ml.statistics.intervals import Estimate
-
-FILE = "evaluation.json"
 
 
 class Confidence(Record):
@@ -29,7 +29,7 @@ class StrategyRow(Record):
     """One strategy at one price.
 
     ``rc`` and ``lmc`` are retriever and language-model calls per question. ``fire_share`` is the
-    share of questions that a gate retrieved for (None for what is no gate), ``is_degenerate``
+    share of questions that a gate retrieved for (None for other strategies), ``is_degenerate``
     whether that is below 1 % or above 99 %. ``regret`` is the oracle's utility minus its own, None
     without an oracle. ``is_fixed`` marks strategies that treat all questions alike, ``is_ceiling``
     the oracle.
@@ -162,8 +162,12 @@ class Evaluation(Record):
     """``question`` is what was asked, ``answer`` what came out, in one sentence with its interval.
 
     ``floors`` are accuracies without a model, ``areas`` the mean utility over the prices by
-    strategy, ``doubts`` what to distrust, one sentence each.
+    strategy, ``caveats`` what to distrust, one sentence each; the file calls them ``doubts``.
     """
+
+    model_config = ConfigDict(
+        validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
 
     schema_version: int = 1
     sweep_id: str
@@ -181,10 +185,10 @@ class Evaluation(Record):
     by_difficulty: tuple[ByDifficulty, ...] = ()
     reliability: Mapping[str, tuple[ReliabilityPoint, ...]] = {}
     """By strategy, over all prices."""
-    doubts: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = Field((), alias="doubts")
     p_hat: Confidence | None = None
-    """Of p-hat in every state that `argo_calibrated` or `argo_fitted` came to at any price, each
-    counted once; the answer there need not be the final one."""
+    """How good p-hat was in the states that strategies came to which report it before every step,
+    each state counted once for all prices; the answer there need not be the final one."""
     calibration_run: str = ""
     calibration: Mapping[str, float] = {}
     """Metrics of the calibration, such as its Brier score out of fold."""
@@ -192,6 +196,6 @@ class Evaluation(Record):
     """None where no adaptive strategy or no fixed one ran."""
 
     def rows_of(self, strategy: str) -> tuple[StrategyRow, ...]:
-        """By price ascending."""
-        found = [row for row in self.rows if row.strategy == strategy]
-        return tuple(sorted(found, key=lambda row: row.retrieval_cost))
+        """The rows of a strategy, by price ascending."""
+        own = [row for row in self.rows if row.strategy == strategy]
+        return tuple(sorted(own, key=lambda row: row.retrieval_cost))

@@ -14,33 +14,33 @@ from argo_ml.statistics.intervals import Estimate
 from argo_ml.types import StopReason
 
 
-def strategy_rows(judged: Sequence[JudgedCell]) -> tuple[StrategyRow, ...]:
+def strategy_rows(cells: Sequence[JudgedCell]) -> tuple[StrategyRow, ...]:
     """One row per cell, in the order given."""
-    ceilings = {one.price: one for one in judged if one.is_ceiling}
-    return tuple(_row(one, ceilings.get(one.price)) for one in judged)
+    ceilings = {cell.price: cell for cell in cells if cell.is_ceiling}
+    return tuple(_row(cell, ceilings.get(cell.price)) for cell in cells)
 
 
 def answered(rows: Sequence[QuestionResult]) -> list[QuestionResult]:
-    """Those that were answered: an abstention has no confidence in anything."""
+    """The rows that were answered: an abstention has no confidence in anything."""
     return [row for row in rows if row.stop_reason != StopReason.ABSTAIN.value]
 
 
-def _row(one: JudgedCell, ceiling: JudgedCell | None) -> StrategyRow:
-    # Sweeps of earlier versions knew neither looks nor abstentions.
-    metrics = {"probe_calls": 0.0, "sample_calls": 0.0, "stop_abstain": 0.0, **one.cell.metrics}
-    share = fire_share(one.cell)
+def _row(cell: JudgedCell, ceiling: JudgedCell | None) -> StrategyRow:
+    # Sweeps of earlier versions knew neither probes nor abstentions.
+    metrics = {"probe_calls": 0.0, "sample_calls": 0.0, "stop_abstain": 0.0, **cell.result.metrics}
+    share = fire_share(cell.result)
     return StrategyRow(
-        strategy=one.strategy,
-        retrieval_cost=one.price,
-        is_fixed=one.is_fixed,
-        is_ceiling=one.is_ceiling,
-        n=len(one.cell.questions),
+        strategy=cell.strategy,
+        retrieval_cost=cell.price,
+        is_fixed=cell.is_fixed,
+        is_ceiling=cell.is_ceiling,
+        n=len(cell.result.questions),
         accuracy=Estimate(
             mean=metrics["accuracy"],
             low=metrics["accuracy_ci_low"],
             high=metrics["accuracy_ci_high"],
         ),
-        utility=one.utility.estimate,
+        utility=cell.utility.estimate,
         cost=metrics["cost"],
         rc=metrics["retrieval_calls"],
         reason_calls=metrics["reason_calls"],
@@ -52,8 +52,8 @@ def _row(one: JudgedCell, ceiling: JudgedCell | None) -> StrategyRow:
         abstained=metrics["stop_abstain"],
         fire_share=share,
         is_degenerate=is_degenerate(share),
-        regret=ceiling and (ceiling.utility - one.utility).estimate,
-        confidence=None if one.is_ceiling else _confidence(one.cell),
+        regret=ceiling and (ceiling.utility - cell.utility).estimate,
+        confidence=None if cell.is_ceiling else _confidence(cell.result),
     )
 
 
@@ -67,4 +67,5 @@ def _confidence(cell: CellResult) -> Confidence | None:
 
 
 def confidence(confidences: Sequence[float], correct: Sequence[bool]) -> Confidence:
+    """How good confidences are, as the evaluation records it."""
     return Confidence(**asdict(confidence_metrics(confidences, correct)))

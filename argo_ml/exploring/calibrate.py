@@ -13,7 +13,7 @@ from typing import Any
 
 from argo_ml.calibration.building import ROOT, Explored, Visit, build_calibration, check_size
 from argo_ml.calibration.plans import MULTI, NONE, ONCE, SIZES, sized
-from argo_ml.calibration.record import CALIBRATION_FILE, Calibration
+from argo_ml.calibration.record import Calibration
 from argo_ml.config import CalibrateSpec, CellSpec, ExperimentSpec, shared_fields
 from argo_ml.datasets.answers import grade
 from argo_ml.engine import Engine, Finished
@@ -27,7 +27,7 @@ from argo_ml.policies.planned import FixedPlan
 from argo_ml.progress import EPISODES, OnProgress, ignore_progress
 from argo_ml.randomness import derived_rng
 from argo_ml.reporting.figures.calibration import save_calibration_figures
-from argo_ml.results.outcomes_file import FILE as OUTCOMES
+from argo_ml.results.artifacts import CALIBRATION, FIGURES, OUTCOMES, TRAJECTORIES
 from argo_ml.results.outcomes_file import explored_line, write_lines
 from argo_ml.results.trajectories import trajectory
 from argo_ml.state import CONFIDENCE_PROBES
@@ -38,7 +38,6 @@ from argo_ml.tracking import runs
 from argo_ml.tracking.runs import TrackedRun, connect
 from argo_ml.types import Action, Question
 
-TRAJECTORIES = "trajectories.jsonl"
 EVERYTHING = CONFIDENCE_PROBES | {Probe.TENTATIVE}
 WRITTEN = EVERYTHING | {Probe.DRAFT, Probe.SAMPLES}
 """Before the first step of a question without choices; of choices the scores say the same."""
@@ -88,10 +87,10 @@ def _calibrate(
     metrics |= {f"seconds_{stage}": value for stage, value in times.seconds().items()}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        (folder / CALIBRATION_FILE).write_text(calibration.model_dump_json(), encoding="utf-8")
+        (folder / CALIBRATION).write_text(calibration.model_dump_json(), encoding="utf-8")
         _write_trajectories(explorations, folder / TRAJECTORIES)
         write_lines(folder / OUTCOMES, _outcome_lines(explorations, calibration))
-        save_calibration_figures(calibration, folder / "figures")
+        save_calibration_figures(calibration, folder / FIGURES)
         run.log_folder(folder)
     run.log(metrics=metrics, tags={runs.NOTE: _note(spec, calibration), DIGEST: calibration.digest})
     return Calibrated(run.run_id, calibration, metrics)

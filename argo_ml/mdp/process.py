@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from argo_ml.mdp.progress import FixedGains, Successors, transitions
 from argo_ml.mdp.quality import QUALITIES
-from argo_ml.types import Action
+from argo_ml.types import Action, Prices
 
 VALUE_TOLERANCE = 1e-12
 """Values that differ by no more are equal; rewards are at most 1."""
@@ -55,6 +55,10 @@ class MDPSpec:
         if self.quality not in QUALITIES:
             raise ValueError(f"quality={self.quality!r} is unknown; known: {', '.join(QUALITIES)}")
         transitions(self.gains)
+
+    @property
+    def prices(self) -> Prices:
+        return Prices(self.retrieval_cost, self.reason_cost)
 
     @property
     def gains(self) -> FixedGains:

@@ -23,7 +23,7 @@ from argo_ml.pipeline.requests import Requesting
 from argo_ml.policies.base import Decision, Policy, Probe, State, required_probes_of
 from argo_ml.randomness import deferred_rng
 from argo_ml.state import CONFIDENCE_PROBES, Outcome
-from argo_ml.types import Action, Answer, Question, Step, StopReason, Usage
+from argo_ml.types import Action, Answer, Prices, Question, Step, StopReason, Usage
 
 ABSTENTION = Answer("", withheld=True)
 """What an episode answers that abstains."""
@@ -34,7 +34,7 @@ class Pipeline:
     """The components and settings that all episodes of a cell share.
 
     ``measure`` gives progress from what was probed at; without it ``progress`` advances it by what
-    a step achieved. ``probe_price`` is the price of each call that only served a decision.
+    a step achieved.
     """
 
     decomposer: Decomposer
@@ -42,11 +42,10 @@ class Pipeline:
     reasoner: Reasoner
     synthesizer: Synthesizer
     progress: FixedGains
-    prices: dict[Action, float]
+    prices: Prices
     max_steps: int
     seed: int
     measure: Callable[[State], float] | None = None
-    probe_price: float = 0.0
 
     @property
     def knowledge(self) -> Hashable:
@@ -78,11 +77,10 @@ def build_pipeline(
         reasoner=Reasoner(limit),
         synthesizer=Synthesizer(spec.answering, spec.evidence_tokens, limit, count_tokens),
         progress=FixedGains(spec.delta_r, spec.delta_p, spec.u_max),
-        prices={Action.RETRIEVE: spec.retrieval_cost, Action.REASON: spec.reason_cost},
+        prices=Prices(spec.retrieval_cost, spec.reason_cost, spec.probe_cost),
         max_steps=spec.max_steps,
         seed=spec.seed,
         measure=measure,
-        probe_price=spec.probe_cost,
     )
 
 
@@ -125,7 +123,7 @@ def run_episode(
         progress=state.progress,
         usage=usage + spent,
         expected=decision.expected,
-        probe_price=pipeline.probe_price,
+        probe_price=pipeline.prices.probe,
         observations=state.observations,
     )
 
@@ -203,7 +201,7 @@ def _step(
         action=decision.action,
         sub_answer=sub_answer.text,
         progress=pipeline.progress.advance(state.progress, decision.action, sub_answer.succeeded),
-        cost=pipeline.prices[decision.action],
+        cost=pipeline.prices.of(decision.action),
         succeeded=sub_answer.succeeded,
         evidence=sub_answer.evidence,
         fallback=sub_question.fallback,

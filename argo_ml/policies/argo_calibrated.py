@@ -22,9 +22,9 @@ from argo_ml.calibration.node import Node
 from argo_ml.calibration.record import Calibration
 from argo_ml.policies.base import Decision, Policy, Probe, State
 from argo_ml.policies.best_plan import fitted_where_it_pays
-from argo_ml.policies.context import ActionPrices, PolicyContext
+from argo_ml.policies.context import PolicyContext
 from argo_ml.state import CONFIDENCE_PROBES
-from argo_ml.types import Action, Expectation, StopReason
+from argo_ml.types import Action, Expectation, Prices, StopReason
 
 WIDTH = 0.1
 """Of a bucket of p-hat."""
@@ -120,7 +120,7 @@ class Process:
     rewards: Floats
     seen: Mapping[tuple[Action, Counts], Floats]
 
-    def solve(self, prices: ActionPrices, horizon: int) -> dict[Counts, tuple[Values, ...]]:
+    def solve(self, prices: Prices, horizon: int) -> dict[Counts, tuple[Values, ...]]:
         """Finite-horizon backward induction (Puterman 1994, section 4.5), undiscounted."""
         best: dict[Counts, Floats] = defaultdict(lambda: self.rewards)
         table: dict[Counts, tuple[Values, ...]] = {}
@@ -129,7 +129,7 @@ class Process:
                 counts = n_retrieve, n_steps - n_retrieve
                 after = {
                     action: self.transitions(action, counts) @ best[_next(counts, action)]
-                    - prices.of(action)
+                    - prices.with_probe(action)
                     for action in ACTIONS
                 }
                 retrieve, reason = (after[action] for action in ACTIONS)

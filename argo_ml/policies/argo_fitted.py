@@ -21,9 +21,9 @@ from argo_ml.calibration.node import Node
 from argo_ml.calibration.record import Calibration
 from argo_ml.policies.base import Decision, Policy, Probe, State
 from argo_ml.policies.best_plan import fitted_where_it_pays
-from argo_ml.policies.context import ActionPrices, PolicyContext
+from argo_ml.policies.context import PolicyContext
 from argo_ml.state import CONFIDENCE_PROBES
-from argo_ml.types import Action, Expectation, StopReason
+from argo_ml.types import Action, Expectation, Prices, StopReason
 
 NEVER = -1.0
 """Benefit of an action that was never explored: no price makes it pay."""
@@ -36,13 +36,13 @@ class Gains:
     retrieve: LinearModel
     reason: LinearModel
 
-    def net(self, inputs: Sequence[float], prices: ActionPrices) -> dict[Action, float]:
+    def net(self, inputs: Sequence[float], prices: Prices) -> dict[Action, float]:
         return {
-            Action.RETRIEVE: self.retrieve.value(inputs) - prices.of(Action.RETRIEVE),
-            Action.REASON: self.reason.value(inputs) - prices.of(Action.REASON),
+            Action.RETRIEVE: self.retrieve.value(inputs) - prices.with_probe(Action.RETRIEVE),
+            Action.REASON: self.reason.value(inputs) - prices.with_probe(Action.REASON),
         }
 
-    def best(self, inputs: Sequence[float], prices: ActionPrices) -> tuple[Action, float]:
+    def best(self, inputs: Sequence[float], prices: Prices) -> tuple[Action, float]:
         """The action that adds most to stopping, and how much; stopping, where none adds any."""
         net = self.net(inputs, prices)
         best = max(net, key=net.__getitem__)
@@ -57,7 +57,7 @@ class ArgoFitted:
     """
 
     calibration: Calibration
-    prices: ActionPrices
+    prices: Prices
     gains: tuple[Gains, ...]
 
     def required_probes(self, state: State) -> frozenset[Probe]:
@@ -99,7 +99,7 @@ def argo_fitted(context: PolicyContext) -> Policy:
 
 
 def fit_gains(
-    explored: Exploration, prices: ActionPrices, horizon: int, gamma: float, n_optional: int = 0
+    explored: Exploration, prices: Prices, horizon: int, gamma: float, n_optional: int = 0
 ) -> tuple[Gains, ...]:
     """Benefits at 0, 1, ... steps taken, fitted from the last to the first.
 
@@ -121,7 +121,7 @@ def _own_gains(explored: Exploration, n_steps: int, n_optional: int) -> Gains:
     return _fit_step(explored, n_steps, n_optional, _own_benefit)
 
 
-def _benefit(onward: Gains, prices: ActionPrices, gamma: float, edge: Edge) -> float:
+def _benefit(onward: Gains, prices: Prices, gamma: float, edge: Edge) -> float:
     _, gained_after = onward.best(edge.after.features, prices)
     return _own_benefit(edge) + gamma * gained_after
 

@@ -19,10 +19,9 @@ from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.node import Node
 from argo_ml.calibration.record import Calibration
 from argo_ml.policies.base import Decision, Policy, Probe, State
-from argo_ml.policies.context import ActionPrices
 from argo_ml.policies.planned import NO_PROBES
 from argo_ml.state import CONFIDENCE_PROBES
-from argo_ml.types import Action, Expectation, StopReason
+from argo_ml.types import Action, Expectation, Prices, StopReason
 
 ROUNDING = 1e-9
 """Of utilities that are equal but for the order in which prices were added up."""
@@ -68,7 +67,7 @@ class BestPlan:
         return Decision(self.plan[n_steps], expected=Expectation(confidence, self.gains[n_steps]))
 
 
-def follow_best_plan(calibration: Calibration, prices: ActionPrices, horizon: int) -> BestPlan:
+def follow_best_plan(calibration: Calibration, prices: Prices, horizon: int) -> BestPlan:
     values = _plan_values(calibration.exploration.within(horizon), prices)
     plan = _best(values)
     # What was paid until a step is gone whether or not the plan goes on.
@@ -77,7 +76,7 @@ def follow_best_plan(calibration: Calibration, prices: ActionPrices, horizon: in
 
 
 def fitted_where_it_pays(
-    calibration: Calibration, prices: ActionPrices, horizon: int, fits: Sequence[Fit]
+    calibration: Calibration, prices: Prices, horizon: int, fits: Sequence[Fit]
 ) -> Policy:
     """What the best of ``fits`` makes of the whole calibration, or the best plan."""
     judged = [_deciding(fit) for fit in fits]
@@ -94,7 +93,7 @@ def _deciding(fit: Fit) -> Callable[[Exploration], Deciding]:
 def best_paying(
     explored: Exploration,
     fits: Sequence[Callable[[Exploration], Deciding]],
-    prices: ActionPrices,
+    prices: Prices,
 ) -> int | None:
     """Index of that whose decisions earn most, of equals the first; None where none earns more
     than the best plan.
@@ -113,7 +112,7 @@ def best_paying(
     return best if gains[best] > ROUNDING * len(differences[best]) else None
 
 
-def earned(explored: Exploration, decide: Deciding, prices: ActionPrices) -> dict[int, float]:
+def earned(explored: Exploration, decide: Deciding, prices: Prices) -> dict[int, float]:
     """Right answer minus prices paid, by question, where ``decide`` decides at every node.
 
     A walk ends where the exploration has not been; the action that leads there is not paid.
@@ -127,18 +126,18 @@ def earned(explored: Exploration, decide: Deciding, prices: ActionPrices) -> dic
             after = explored.after(here, action)
             if after is None:
                 break
-            here, paid = after, paid + prices.of(action)
+            here, paid = after, paid + prices.with_probe(action)
         utilities[node.question] = here.correct - paid
     return utilities
 
 
-def best_plan(explored: Exploration, prices: ActionPrices) -> Plan:
+def best_plan(explored: Exploration, prices: Prices) -> Plan:
     """Of the plans that were explored for every question, that which earned most; of equals the
     shortest. It needs no look."""
     return _best(_plan_values(explored, prices))
 
 
-def _plan_values(explored: Exploration, prices: ActionPrices) -> dict[Plan, float]:
+def _plan_values(explored: Exploration, prices: Prices) -> dict[Plan, float]:
     """Mean utility of the plans that were explored for every question, without looks."""
     unprobed = replace(prices, probe=0.0)
     accuracies = explored.once(_plan_accuracies)

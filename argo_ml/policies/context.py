@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from argo_ml.calibration.record import Calibration
 from argo_ml.errors import ConfigError
 from argo_ml.mdp.process import Solution
-from argo_ml.types import Action
-
-
-@dataclass(frozen=True, slots=True)
-class ActionPrices:
-    """Prices in units of accuracy: mu times what an action, or a look, costs."""
-
-    retrieve: float
-    reason: float
-    probe: float = 0.0
-
-    def of(self, action: Action) -> float:
-        """Of an action and of the look at what it has led to."""
-        return {Action.RETRIEVE: self.retrieve, Action.REASON: self.reason}[action] + self.probe
+from argo_ml.types import Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +29,10 @@ class PolicyContext:
     calibration: Calibration | None = None
 
     @property
-    def prices(self) -> ActionPrices:
+    def prices(self) -> Prices:
+        """The prices of actions and probes in units of accuracy."""
         spec = self.solution.spec
-        mu = spec.mu
-        return ActionPrices(mu * spec.retrieval_cost, mu * spec.reason_cost, mu * self.probe_cost)
+        return replace(spec.prices, probe=self.probe_cost).scaled(spec.mu)
 
     @property
     def calibrated(self) -> Calibration:

@@ -64,8 +64,10 @@ class Strategy:
     ``decides_once`` whether it decides before the first step alone. ``reports_p_hat`` says whether
     its decisions tell p-hat of the answer so far, ``own_queries`` whether its retrievals differ
     from those of the same actions under other strategies, and ``is_contender`` whether the headline
-    asks about it.
-    ``replay`` is None for what cannot be replayed on recorded outcomes.
+    asks about it although it is not adaptive. ``stops_at_theta_star`` says whether it stops once
+    progress reaches ARGO's theta_star at the price, and ``first_confidence_is_p_hat`` whether the
+    confidence of its first decision is p-hat of the answer without retrieval. ``replay`` is None
+    for what cannot be replayed on recorded outcomes.
     """
 
     make: Callable[[PolicyContext], Policy]
@@ -78,12 +80,19 @@ class Strategy:
     reports_p_hat: bool = False
     own_queries: bool = False
     is_contender: bool = False
+    stops_at_theta_star: bool = False
+    first_confidence_is_p_hat: bool = False
     replay: ReplayNeeds | None = None
 
     @property
     def is_gate(self) -> bool:
         """Whether it decides once, by a threshold, whether to retrieve."""
         return self.role is Role.GATE and self.decides_once
+
+    @property
+    def contends(self) -> bool:
+        """Whether the headline asks about it."""
+        return self.is_contender or self.role is Role.ADAPTIVE
 
     @property
     def is_ceiling(self) -> bool:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from argo_ml.calibration.plans import SIZED
 from argo_ml.errors import ConfigError
-from argo_ml.policies.always_reason import always_reason
-from argo_ml.policies.always_retrieve import always_retrieve
-from argo_ml.policies.argo import argo
+from argo_ml.policies.always_reason import ALWAYS_REASON, always_reason
+from argo_ml.policies.always_retrieve import ALWAYS_RETRIEVE, always_retrieve
+from argo_ml.policies.argo import ARGO, argo
 from argo_ml.policies.argo_calibrated import argo_calibrated
 from argo_ml.policies.argo_fitted import argo_fitted
 from argo_ml.policies.argo_optimal import argo_optimal
@@ -30,12 +30,15 @@ from argo_ml.policies.gates import (
     variance_gate,
 )
 from argo_ml.policies.oracle import oracle
-from argo_ml.policies.planned import never, single
+from argo_ml.policies.planned import NEVER, SINGLE, never, single
 from argo_ml.policies.random_choice import random_choice
 
 
 def _gate(
-    make: Callable[[PolicyContext], Policy], replay: ReplayNeeds, own_queries: bool = False
+    make: Callable[[PolicyContext], Policy],
+    replay: ReplayNeeds,
+    own_queries: bool = False,
+    first_confidence_is_p_hat: bool = False,
 ) -> Strategy:
     """A published gate that decides once, with a threshold from a calibration."""
     return Strategy(
@@ -44,20 +47,25 @@ def _gate(
         calibrated=True,
         decides_once=True,
         own_queries=own_queries,
+        first_confidence_is_p_hat=first_confidence_is_p_hat,
         replay=replay,
     )
 
 
 STRATEGIES: dict[str, Strategy] = {
-    "argo": Strategy(argo, Role.ORIGINAL, is_contender=True),
+    ARGO: Strategy(argo, Role.ORIGINAL, is_contender=True, stops_at_theta_star=True),
     "argo_optimal": Strategy(argo_optimal, Role.ORIGINAL),
-    "always_retrieve": Strategy(always_retrieve, Role.BASELINE, treats_alike=True),
-    "always_reason": Strategy(always_reason, Role.BASELINE, treats_alike=True),
-    "random": Strategy(random_choice, Role.BASELINE),
+    ALWAYS_RETRIEVE: Strategy(
+        always_retrieve, Role.BASELINE, treats_alike=True, stops_at_theta_star=True
+    ),
+    ALWAYS_REASON: Strategy(
+        always_reason, Role.BASELINE, treats_alike=True, stops_at_theta_star=True
+    ),
+    "random": Strategy(random_choice, Role.BASELINE, stops_at_theta_star=True),
     "fixed_threshold": Strategy(
         fixed_threshold, Role.ORIGINAL, search=search_thresholds, by_price=False
     ),
-    "never": Strategy(
+    NEVER: Strategy(
         never,
         Role.FIXED_PLAN,
         by_price=False,
@@ -65,7 +73,7 @@ STRATEGIES: dict[str, Strategy] = {
         decides_once=True,
         replay=ReplayNeeds(),
     ),
-    "single": Strategy(
+    SINGLE: Strategy(
         single,
         Role.FIXED_PLAN,
         by_price=False,
@@ -74,20 +82,39 @@ STRATEGIES: dict[str, Strategy] = {
         replay=ReplayNeeds(),
     ),
     "argo_calibrated": Strategy(
-        argo_calibrated, Role.ADAPTIVE, calibrated=True, reports_p_hat=True, is_contender=True
+        argo_calibrated,
+        Role.ADAPTIVE,
+        calibrated=True,
+        reports_p_hat=True,
+        first_confidence_is_p_hat=True,
     ),
     "argo_fitted": Strategy(
-        argo_fitted, Role.ADAPTIVE, calibrated=True, reports_p_hat=True, is_contender=True
+        argo_fitted,
+        Role.ADAPTIVE,
+        calibrated=True,
+        reports_p_hat=True,
+        first_confidence_is_p_hat=True,
     ),
     "oracle": Strategy(oracle, Role.CEILING, replay=ReplayNeeds()),
     "entropy_gate": _gate(entropy_gate, ReplayNeeds(RecordedSignal.DRAFT_ENTROPY)),
     "margin_gate": _gate(margin_gate, ReplayNeeds(RecordedSignal.DRAFT_MARGIN)),
     "variance_gate": _gate(variance_gate, ReplayNeeds(RecordedSignal.SAMPLES)),
-    "max_prob_gate": _gate(max_prob_gate, ReplayNeeds(RecordedSignal.CONFIDENCE, embeds=True)),
-    "graded": _gate(
-        graded, ReplayNeeds(RecordedSignal.CONFIDENCE, SIZED, embeds=True), own_queries=True
+    "max_prob_gate": _gate(
+        max_prob_gate,
+        ReplayNeeds(RecordedSignal.CONFIDENCE, embeds=True),
+        first_confidence_is_p_hat=True,
     ),
-    "benefit_gate": _gate(benefit_gate, ReplayNeeds(RecordedSignal.ANSWER, embeds=True)),
+    "graded": _gate(
+        graded,
+        ReplayNeeds(RecordedSignal.CONFIDENCE, SIZED, embeds=True),
+        own_queries=True,
+        first_confidence_is_p_hat=True,
+    ),
+    "benefit_gate": _gate(
+        benefit_gate,
+        ReplayNeeds(RecordedSignal.ANSWER, embeds=True),
+        first_confidence_is_p_hat=True,
+    ),
     "skr_knn": _gate(skr_knn, ReplayNeeds(embeds=True)),
     "question_only": _gate(question_only, ReplayNeeds(embeds=True)),
     "flare": Strategy(flare, Role.GATE, calibrated=True, own_queries=True),

@@ -21,12 +21,12 @@ HORIZON = 1
 """Steps that recorded outcomes are of."""
 
 Vectors = Mapping[str, tuple[float, ...]]
-"""By question text."""
+"""Embeddings by the text of the question."""
 
 
 @dataclass(frozen=True)
 class ReplayState:
-    """A recorded question as a policy meets it, with everything looked at."""
+    """A recorded question in the state in which a policy decides about it, everything probed."""
 
     recorded: RecordedQuestion
     state: State
@@ -38,8 +38,10 @@ class ReplayState:
         return Explored(self.recorded.question, visits, outcomes)
 
 
-def meet(recorded: RecordedQuestion, means: AbstractSet[str], vectors: Vectors) -> ReplayState:
-    """``means`` are the signals of the answer that are used."""
+def make_replay_state(
+    recorded: RecordedQuestion, means: AbstractSet[str], vectors: Vectors
+) -> ReplayState:
+    """The state before any step; ``means`` are the signals of the answer that are used."""
     question, none = recorded.question, recorded.outcomes[NONE]
     # Only of a choice that was written the number of tokens matters, to its whole probability.
     n_tokens = (recorded.signals.n_tokens or 1) if question.choices else 1
@@ -56,7 +58,7 @@ def meet(recorded: RecordedQuestion, means: AbstractSet[str], vectors: Vectors) 
 class RecordedCalibration(Calibration):
     """A calibration made of recorded outcomes; ``recorded`` is p-hat by question where known.
 
-    All it is asked about is questions before any step, so that it remembers them by their ids.
+    Policies ask it only of questions before any step, so that it remembers them by their ids.
     """
 
     recorded: Mapping[str, float] = {}
@@ -84,20 +86,20 @@ def _key(state: State) -> str:
     return state.question.id
 
 
-def calibrate(
+def calibrate_on_records(
     calibrating: Sequence[ReplayState], tested: Sequence[ReplayState], spec: Mapping[str, Any]
 ) -> RecordedCalibration:
     """Fit what is fitted; p-hat is as recorded where every question has it.
 
     Raises `DataError` for too few questions.
     """
-    built = build_calibration([met.explored for met in calibrating], spec, {}, HORIZON)
+    built = build_calibration([state.explored for state in calibrating], spec, {}, HORIZON)
     recorded = {
-        met.recorded.id: met.recorded.confidence
-        for met in (*calibrating, *tested)
-        if met.recorded.confidence is not None
+        state.recorded.id: state.recorded.confidence
+        for state in (*calibrating, *tested)
+        if state.recorded.confidence is not None
     }
-    ids = [met.recorded.id for met in calibrating]
+    ids = [state.recorded.id for state in calibrating]
     nodes = tuple(
         node.model_copy(update={"confidence": recorded.get(ids[node.question], node.confidence)})
         for node in built.nodes

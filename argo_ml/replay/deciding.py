@@ -29,18 +29,18 @@ SINGLE_PLANS = (NONE, ONCE, *SIZED)
 """What a policy that decides once can come to, the cheapest first."""
 
 KnownRows = dict[tuple[str, ReplayDecision], QuestionResult]
-"""By question and what was taken, but for the price."""
+"""Rows by question and decision, but for the price."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecidedCell:
-    """One policy at one price, and what it took and came to for every question."""
+    """One policy at one price, with its decision about every question and the row it led to."""
 
     strategy: str
     retrieval_cost: float
     policy: Policy
     table: PolicyTable
-    taken: tuple[ReplayDecision, ...]
+    decisions: tuple[ReplayDecision, ...]
     rows: tuple[QuestionResult, ...]
 
 
@@ -50,7 +50,10 @@ def decide_all(
     calibration: Calibration,
     tested: Sequence[ReplayState],
 ) -> list[DecidedCell]:
-    """By policy, then by price ascending. Raises `DataError` where a chosen outcome is missing."""
+    """The cells by policy, then by price ascending.
+
+    Raises `DataError` where a chosen outcome is missing.
+    """
     prices = sorted(spec.retrieval_costs)
     return [
         cell
@@ -74,26 +77,26 @@ def _decide_policy(
             solution, max_steps=HORIZON, gate_budget=spec.gate_budget, calibration=calibration
         )
         policy = policy_at(name, context, policy)
-        taken = take_all(policy, tested, spec.seed, spec.mu * price)
+        decisions = decide_questions(policy, tested, spec.seed, spec.mu * price)
         rows = []
-        for met, each in zip(tested, taken, strict=True):
-            _check_recorded(met.recorded, each, f"{name} chose at retrieval_cost={price:g}")
-            rows.append(_row(met.recorded, each, price, known))
+        for state, decision in zip(tested, decisions, strict=True):
+            _check_recorded(state.recorded, decision, f"{name} chose at retrieval_cost={price:g}")
+            rows.append(_row(state.recorded, decision, price, known))
         table = policy_table(solution, policy)
-        yield DecidedCell(name, price, policy, table, taken, tuple(rows))
+        yield DecidedCell(name, price, policy, table, decisions, tuple(rows))
 
 
-def _check_recorded(recorded: RecordedQuestion, taken: ReplayDecision, who: str) -> None:
-    if taken.plan not in recorded.outcomes and not taken.abstains:
-        raise DataError(missing(recorded, taken.plan, who))
+def _check_recorded(recorded: RecordedQuestion, decision: ReplayDecision, who: str) -> None:
+    if decision.plan not in recorded.outcomes and not decision.abstains:
+        raise DataError(missing(recorded, decision.plan, who))
 
 
 def _row(
-    recorded: RecordedQuestion, taken: ReplayDecision, price: float, known: KnownRows
+    recorded: RecordedQuestion, decision: ReplayDecision, price: float, known: KnownRows
 ) -> QuestionResult:
-    key = recorded.id, taken
+    key = recorded.id, decision
     if key not in known:
-        known[key] = question_row(recorded, taken)
+        known[key] = question_row(recorded, decision)
     row = known[key]
     return row.model_copy(update={"cost": price}) if row.actions else row
 
@@ -126,23 +129,25 @@ def policy_at(name: str, context: PolicyContext, elsewhere: Policy | None) -> Po
     return replace(policy, signal=Remembered(policy.signal)) if isinstance(policy, Gate) else policy
 
 
-def take_all(
+def decide_questions(
     policy: Policy, tested: Sequence[ReplayState], seed: int, price: float
 ) -> tuple[ReplayDecision, ...]:
-    """``price`` is what a retrieval costs in accuracy. Raises `ConfigError` for another action."""
+    """What the policy decides about each question; ``price`` is a retrieval's in accuracy.
+
+    Raises `ConfigError` for an action of which no outcome is recorded.
+    """
     if isinstance(policy, Oracle):
-        return tuple(ReplayDecision(best_plan(met.recorded, price)) for met in tested)
+        return tuple(ReplayDecision(best_recorded_plan(own.recorded, price)) for own in tested)
     required_probes = required_probes_of(policy)
-    taken = []
-    for met in tested:
-        state = met.state
+    decisions = []
+    for state in (own.state for own in tested):
         decision = policy.decide(state, deferred_rng(seed, state.question.id, 0, "policy"))
-        looked, abstains = (
-            Probe.ANSWER in required_probes(state),
-            decision.stop_reason is StopReason.ABSTAIN,
+        has_probed_answer = Probe.ANSWER in required_probes(state)
+        abstains = decision.stop_reason is StopReason.ABSTAIN
+        decisions.append(
+            ReplayDecision(_plan(decision), decision.expected, has_probed_answer, abstains)
         )
-        taken.append(ReplayDecision(_plan(decision), decision.expected, looked, abstains))
-    return tuple(taken)
+    return tuple(decisions)
 
 
 def _plan(decision: Decision) -> str:
@@ -153,8 +158,8 @@ def _plan(decision: Decision) -> str:
     return ONCE if decision.top_k is None else sized(decision.top_k)
 
 
-def best_plan(recorded: RecordedQuestion, price: float) -> str:
-    """Of the largest utility among all that are recorded; of equals the cheapest."""
+def best_recorded_plan(recorded: RecordedQuestion, price: float) -> str:
+    """The plan of the largest utility among all that are recorded; of equals the cheapest."""
 
     def utility(plan: str) -> float:
         return recorded.outcomes[plan].correct - price * (plan != NONE)

@@ -35,32 +35,34 @@ EXPLORED = ("delta_r", "delta_p", "p_s")
 """What a calibration measures of further steps, which a replay knows nothing of."""
 
 
-def results(found: Replay, spec: ReplaySpec, run_id: str, child_ids: Sequence[str]) -> Results:
-    """``child_ids`` are the runs of the cells, in their order."""
-    questions = found.questions
+def replay_results(
+    replayed: Replay, spec: ReplaySpec, run_id: str, child_ids: Sequence[str]
+) -> Results:
+    """The results of a replay; ``child_ids`` are the runs of the cells, in their order."""
+    questions = replayed.questions
     digests = {
         "questions_digest": questions_digest(questions),
-        "outcomes_digest": _outcomes_digest(found),
-        "calibration_digest": found.calibration.digest,
+        "outcomes_digest": _outcomes_digest(replayed),
+        "calibration_digest": replayed.calibration.digest,
     }
     return Results(
         sweep_id=run_id,
-        spec=described(spec),
+        spec=spec_of_results(spec),
         digests=digests,
         floors=accuracy_floors(questions),
-        strategies=tuple(dict.fromkeys(cell.strategy for cell in found.cells)),
+        strategies=tuple(dict.fromkeys(cell.strategy for cell in replayed.cells)),
         prices=tuple(sorted(spec.retrieval_costs)),
         cells=tuple(
             _cell_result(cell, spec, digests, child_id)
-            for cell, child_id in zip(found.cells, child_ids, strict=True)
+            for cell, child_id in zip(replayed.cells, child_ids, strict=True)
         ),
     )
 
 
-def described(spec: ReplaySpec) -> dict[str, Any]:
+def spec_of_results(spec: ReplaySpec) -> dict[str, Any]:
     """The spec, and what an evaluation asks the spec of a sweep for."""
     return {
-        **recorded(spec),
+        **stored_spec(spec),
         "dataset": Path(spec.outcomes).stem,
         "difficulty": "all",
         "model": spec.model or UNNAMED,
@@ -68,17 +70,17 @@ def described(spec: ReplaySpec) -> dict[str, Any]:
     }
 
 
-def recorded(spec: ReplaySpec) -> dict[str, Any]:
+def stored_spec(spec: ReplaySpec) -> dict[str, Any]:
     """The spec's fields as a run keeps them: without the password of the store."""
     values = spec.model_dump(mode="json")
     return {**values, "tracking_uri": without_password(spec.tracking_uri)}
 
 
-def _outcomes_digest(found: Replay) -> str:
+def _outcomes_digest(replayed: Replay) -> str:
     """SHA-256 of all that is recorded of both parts, in order, wherever it stands."""
     parts = [
-        [replace(met.recorded, place="") for met in part]
-        for part in (found.calibrating, found.tested)
+        [replace(state.recorded, place="") for state in part]
+        for part in (replayed.calibrating, replayed.tested)
     ]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
@@ -99,34 +101,35 @@ def _cell_result(
     )
 
 
-def judge(found: Replay, made: Results) -> Evaluation:
+def evaluate_replay(replayed: Replay, results: Results) -> Evaluation:
+    """The evaluation, without what recorded outcomes say nothing of."""
     scores = {
         cell.strategy: cell.policy.calibration_scores
-        for cell in found.cells
+        for cell in replayed.cells
         if isinstance(cell.policy, (Gate, Graded))
     }
     metrics = {
         name: value
-        for name, value in calibration_metrics(found.calibration).items()
+        for name, value in calibration_metrics(replayed.calibration).items()
         if not name.startswith(EXPLORED)
     }
-    evaluation = evaluate(made, gate_scores=scores, calibration_metrics=metrics)
-    return evaluation.model_copy(update={"doubts": (*evaluation.doubts, NOT_RECORDED)})
+    evaluation = evaluate(results, gate_scores=scores, calibration_metrics=metrics)
+    return evaluation.model_copy(update={"caveats": (*evaluation.caveats, NOT_RECORDED)})
 
 
-def predictions(found: Replay) -> Iterator[dict[str, Any]]:
+def predictions(replayed: Replay) -> Iterator[dict[str, Any]]:
     """One line per policy and question; what was decided and whether it is right are by price."""
-    for policy, group in groupby(found.cells, lambda cell: cell.strategy):
+    for policy, group in groupby(replayed.cells, lambda cell: cell.strategy):
         cells = list(group)
-        for index, met in enumerate(found.tested):
-            yield _prediction(policy, met.recorded, cells, index)
+        for index, state in enumerate(replayed.tested):
+            yield _prediction(policy, state.recorded, cells, index)
 
 
 def _prediction(
     policy: str, recorded: RecordedQuestion, cells: Sequence[DecidedCell], index: int
 ) -> dict[str, Any]:
     """``score`` and ``confidence`` are of the closed-book answer, the same at all prices."""
-    expected = cells[0].taken[index].expected
+    expected = cells[0].decisions[index].expected
     confidence = expected.confidence
     if confidence is None:
         confidence = max(recorded.probabilities, default=None)
@@ -136,6 +139,6 @@ def _prediction(
         "policy": policy,
         "score": expected.score,
         "confidence": confidence,
-        "decision": {price: cell.taken[index].decision for price, cell in by_price.items()},
+        "decision": {price: cell.decisions[index].label for price, cell in by_price.items()},
         "correct": {price: cell.rows[index].correct for price, cell in by_price.items()},
     }

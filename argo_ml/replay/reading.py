@@ -73,10 +73,10 @@ def read_outcomes(path: Path, parameter: str) -> tuple[RecordedQuestion, ...]:
 
 def _check_ids(recorded: Sequence[RecordedQuestion]) -> None:
     seen: set[str] = set()
-    for each in recorded:
-        if each.id in seen:
-            raise DataError(f"{each.place}: repeats id {each.id!r}")
-        seen.add(each.id)
+    for question in recorded:
+        if question.id in seen:
+            raise DataError(f"{question.place}: repeats id {question.id!r}")
+        seen.add(question.id)
 
 
 def _recorded(value: object, number: int, given: str) -> RecordedQuestion:
@@ -87,9 +87,9 @@ def _recorded(value: object, number: int, given: str) -> RecordedQuestion:
     fields = _fields(value)
     none = fields.outcomes.none
     outcomes = {
-        plan: _outcome(question, plan, found)
+        plan: _outcome(question, plan, outcome_fields)
         for plan in OutcomesFields.model_fields
-        if (found := getattr(fields.outcomes, plan)) is not None
+        if (outcome_fields := getattr(fields.outcomes, plan)) is not None
     }
     signals = TextSignals(**{name: getattr(none, name) for name in TextSignals.model_fields})
     return RecordedQuestion(
@@ -137,13 +137,15 @@ def _outcome(question: Question, plan: str, fields: OutcomeFields) -> RecordedOu
     return RecordedOutcome(answer, graded, probabilities)
 
 
-def _check_probabilities(question: Question, found: Sequence[float], name: str) -> None:
-    if not found:
+def _check_probabilities(question: Question, probabilities: Sequence[float], name: str) -> None:
+    if not probabilities:
         return
-    if len(found) != len(question.choices):
-        raise LineError(f"{name} has {len(found)} values for {len(question.choices)} choices")
-    if abs(sum(found) - 1.0) > SUM_TOLERANCE:
-        raise LineError(f"{name} add up to {sum(found):.3f}, not to 1")
+    if len(probabilities) != len(question.choices):
+        raise LineError(
+            f"{name} has {len(probabilities)} values for {len(question.choices)} choices"
+        )
+    if abs(sum(probabilities) - 1.0) > SUM_TOLERANCE:
+        raise LineError(f"{name} add up to {sum(probabilities):.3f}, not to 1")
 
 
 def _answer(question: Question, given: object, name: str) -> Answer:

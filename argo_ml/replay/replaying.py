@@ -10,7 +10,7 @@ from argo_ml.config import ReplaySpec
 from argo_ml.corpus.cached_embedding import CachingEmbedder
 from argo_ml.corpus.embedding import load_embedder
 from argo_ml.models.cache.store import CallCache
-from argo_ml.replay.calibrating import ReplayState, Vectors, calibrate, meet
+from argo_ml.replay.calibrating import ReplayState, Vectors, calibrate_on_records, make_replay_state
 from argo_ml.replay.deciding import DecidedCell, decide_all
 from argo_ml.replay.needs import choose_policies, replay_needs
 from argo_ml.replay.splitting import Parts, read_parts
@@ -33,8 +33,8 @@ class Replay:
 
     @property
     def questions(self) -> tuple[Question, ...]:
-        """Those tested on."""
-        return tuple(met.recorded.question for met in self.tested)
+        """The questions tested on."""
+        return tuple(state.recorded.question for state in self.tested)
 
 
 def replay(spec: ReplaySpec) -> Replay:
@@ -54,16 +54,18 @@ def replay(spec: ReplaySpec) -> Replay:
     embeds = any(needs[policy].embeds for policy in policies)
     vectors, means = _vectors(spec, parts) if embeds else {}, parts.means
     calibrating, tested = (
-        tuple(meet(recorded, means, vectors) for recorded in part)
+        tuple(make_replay_state(recorded, means, vectors) for recorded in part)
         for part in (parts.calibration, parts.test)
     )
-    calibration = calibrate(calibrating, tested, {"embedding_model": spec.embedding_model})
+    calibration = calibrate_on_records(
+        calibrating, tested, {"embedding_model": spec.embedding_model}
+    )
     cells = decide_all(policies, spec, calibration, tested)
     return Replay(calibrating, tested, calibration, tuple(cells))
 
 
 def _vectors(spec: ReplaySpec, parts: Parts) -> Vectors:
-    """As a sweep embeds questions, and from its cache where it has."""
+    """The questions embedded as a sweep embeds them, and from its cache where it has."""
     embedder = CachingEmbedder(
         load_embedder(spec.embedding_model, spec.cache_path), CallCache(spec.calls_path)
     )

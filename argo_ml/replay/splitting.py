@@ -37,8 +37,8 @@ class Parts:
 
         One that only some have would tell them apart by what was recorded.
         """
-        texts = [each for each in self.all if not each.probabilities]
-        return frozenset(name for name in MEANS if all(each.signals.has(name) for each in texts))
+        texts = [question for question in self.all if not question.probabilities]
+        return frozenset(name for name in MEANS if all(text.signals.has(name) for text in texts))
 
 
 def read_parts(spec: ReplaySpec) -> Parts:
@@ -57,17 +57,17 @@ def read_parts(spec: ReplaySpec) -> Parts:
 
 
 def _parted(spec: ReplaySpec, outcomes: Sequence[RecordedQuestion]) -> Parts:
-    if any(each.split for each in outcomes):
-        for each in outcomes:
-            if not each.split:
-                raise DataError(f"{each.place}: split is missing, which other lines have")
-        chosen = [each.split == CALIBRATION for each in outcomes]
+    if any(question.split for question in outcomes):
+        for question in outcomes:
+            if not question.split:
+                raise DataError(f"{question.place}: split is missing, which other lines have")
+        chosen = [question.split == CALIBRATION for question in outcomes]
     else:
-        chosen = [_draw(spec.seed, each.id) < spec.calibration_share for each in outcomes]
+        chosen = [_draw(spec.seed, question.id) < spec.calibration_share for question in outcomes]
     pairs = list(zip(outcomes, chosen, strict=True))
     return Parts(
-        tuple(each for each, calibrates in pairs if calibrates),
-        tuple(each for each, calibrates in pairs if not calibrates),
+        tuple(question for question, calibrates in pairs if calibrates),
+        tuple(question for question, calibrates in pairs if not calibrates),
     )
 
 
@@ -79,8 +79,8 @@ def _check(parts: Parts) -> None:
     check_size(len(parts.calibration))
     if not parts.test:
         raise DataError("all questions calibrate, so that none is left to test on")
-    calibrating = {each.id for each in parts.calibration}
-    shared = [each for each in parts.test if each.id in calibrating]
+    calibrating = {question.id for question in parts.calibration}
+    shared = [question for question in parts.test if question.id in calibrating]
     if shared:
         raise DataError(
             f"{shared[0].place}: id {shared[0].id!r} is among the calibration's, and so are "
@@ -90,7 +90,7 @@ def _check(parts: Parts) -> None:
 
 def _with_whole_confidences(parts: Parts) -> Parts:
     """Without recorded confidences unless every question has one."""
-    lacking = [each for each in parts.all if each.confidence is None]
+    lacking = [question for question in parts.all if question.confidence is None]
     if not lacking or len(lacking) == len(parts.all):
         return parts
     logger.warning(
@@ -100,7 +100,7 @@ def _with_whole_confidences(parts: Parts) -> Parts:
     )
     return Parts(
         *(
-            tuple(replace(each, confidence=None) for each in part)
+            tuple(replace(question, confidence=None) for question in part)
             for part in (parts.calibration, parts.test)
         )
     )

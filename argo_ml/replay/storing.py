@@ -11,38 +11,25 @@ from pathlib import Path
 from argo_ml.config import ReplaySpec
 from argo_ml.errors import ConfigError
 from argo_ml.evaluation.firing import fire_share, is_degenerate
-from argo_ml.evaluation.record import FILE as EVALUATION
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.replay.deciding import DecidedCell
-from argo_ml.replay.judging import judge, predictions, recorded, results
+from argo_ml.replay.judging import evaluate_replay, predictions, replay_results, stored_spec
 from argo_ml.replay.needs import check_replayable
 from argo_ml.replay.replaying import Replay, replay
 from argo_ml.reporting import store_report
-from argo_ml.results.metrics import sweep_metrics
+from argo_ml.results.artifacts import EVALUATION, PREDICTIONS, RESULTS, cell_name
+from argo_ml.results.metrics import MEASURES, sweep_metrics
 from argo_ml.results.records import CellResult, Results
 from argo_ml.sweep.evaluating import evaluation_metrics
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking, connect
 
-RESULTS = "results.json"
-PREDICTIONS = "predictions.jsonl"
 KIND = "replay"
 UNKNOWN = frozenset(
     {
-        "lm_calls",
-        "lm_calls_paid",
+        *(measure.name for measure in MEASURES if not measure.is_replayed),
         "lm_calls_total",
         "lm_calls_paid_total",
-        "decomposer_calls",
-        "reader_calls",
-        "reasoner_calls",
-        "synthesizer_calls",
-        "probe_calls",
-        "sample_calls",
-        "prompt_tokens",
-        "completion_tokens",
-        "lm_seconds",
-        "fallbacks",
         "retrieval_success_rate",
     }
 )
@@ -50,14 +37,14 @@ UNKNOWN = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class StoredReplay:
     """What a replay's run has stored."""
 
     results: Results
     evaluation: Evaluation
 
 
-def run_replay(spec: ReplaySpec) -> Replayed:
+def run_replay(spec: ReplaySpec) -> StoredReplay:
     """Replay, evaluate, and keep everything.
 
     Raises `ArgoError`; the run has then ended as FAILED with it.
@@ -69,21 +56,21 @@ def run_replay(spec: ReplaySpec) -> Replayed:
     name = f"replay {Path(spec.outcomes).name}"
     run = tracking.adopt_or_create(name, {runs.KIND: KIND})
     with run.recording_failure():
-        run.log(params=recorded(spec))
-        found = replay(spec)
-        children = [_child(cell, run, tracking) for cell in found.cells]
-        made = results(found, spec, run.run_id, [child.run_id for child in children])
-        for child, cell in zip(children, made.cells, strict=True):
-            _end(child, cell, spec, made.digests)
-        evaluation = judge(found, made)
-        _store(run, found, made, evaluation)
-        store_report(run, evaluation, made)
+        run.log(params=stored_spec(spec))
+        replayed = replay(spec)
+        children = [_child(cell, run, tracking) for cell in replayed.cells]
+        results = replay_results(replayed, spec, run.run_id, [child.run_id for child in children])
+        for child, cell in zip(children, results.cells, strict=True):
+            _end(child, cell, spec, results.digests)
+        evaluation = evaluate_replay(replayed, results)
+        _store(run, replayed, results, evaluation)
+        store_report(run, evaluation, results)
         run.end()
-    return Replayed(made, evaluation)
+    return StoredReplay(results, evaluation)
 
 
 def _child(cell: DecidedCell, run: TrackedRun, tracking: Tracking) -> TrackedRun:
-    name = f"{cell.strategy} c_r={cell.retrieval_cost:g}"
+    name = cell_name(cell.strategy, cell.retrieval_cost)
     return tracking.create_child(run, name, {runs.KIND: "cell", runs.SWEEP_ID: run.run_id})
 
 
@@ -108,25 +95,25 @@ def _end(run: TrackedRun, cell: CellResult, spec: ReplaySpec, digests: Mapping[s
     run.end()
 
 
-def _store(run: TrackedRun, found: Replay, made: Results, evaluation: Evaluation) -> None:
-    n_tested = len(found.tested)
-    source = str(made.spec["outcomes"])
-    digest = made.digests["questions_digest"]
+def _store(run: TrackedRun, replayed: Replay, results: Results, evaluation: Evaluation) -> None:
+    n_tested = len(replayed.tested)
+    source = str(results.spec["outcomes"])
+    digest = results.digests["questions_digest"]
     run.log_inputs([InputDataset("outcomes", digest, source, "questions", n_tested)])
     run.log(
-        params=made.digests,
-        metrics=_known({**sweep_metrics(made), **evaluation_metrics(evaluation)}),
-        tags={runs.NOTE: _note(found, made)},
+        params=results.digests,
+        metrics=_known({**sweep_metrics(results), **evaluation_metrics(evaluation)}),
+        tags={runs.NOTE: _note(replayed, results)},
         step=n_tested,
     )
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        text = made.model_dump_json(exclude_defaults=True)
+        text = results.model_dump_json(exclude_defaults=True)
         (folder / RESULTS).write_text(text, encoding="utf-8")
         text = evaluation.model_dump_json(indent=1)
         (folder / EVALUATION).write_text(text, encoding="utf-8")
         with (folder / PREDICTIONS).open("w", encoding="utf-8") as file:
-            for line in predictions(found):
+            for line in predictions(replayed):
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
         run.log_folder(folder)
 
@@ -135,9 +122,9 @@ def _known(metrics: Mapping[str, float]) -> dict[str, float]:
     return {name: value for name, value in metrics.items() if name not in UNKNOWN}
 
 
-def _note(found: Replay, made: Results) -> str:
+def _note(replayed: Replay, results: Results) -> str:
     return (
-        f"{len(made.strategies)} policies x {len(made.prices)} retrieval costs on the recorded "
-        f"outcomes of {len(found.tested)} questions with {made.spec['model']}, calibrated on "
-        f"{len(found.calibrating)} others."
+        f"{len(results.strategies)} policies x {len(results.prices)} retrieval costs on the "
+        f"recorded outcomes of {len(replayed.tested)} questions with {results.spec['model']}, "
+        f"calibrated on {len(replayed.calibrating)} others."
     )

@@ -77,9 +77,9 @@ def content(evaluation: Evaluation, results: Results) -> Content:
         evaluation=evaluation,
         results=results,
         middle_price=middle_price(evaluation),
-        by_price={each: _marked(evaluation, each) for each in sorted(evaluation.prices)},
-        difficulty={each: _by_difficulty(evaluation, each) for each in evaluation.prices},
-        overall=sorted(overall, key=lambda each: -each.area),
+        by_price={cost: _marked(evaluation, cost) for cost in sorted(evaluation.prices)},
+        difficulty={cost: _by_difficulty(evaluation, cost) for cost in evaluation.prices},
+        overall=sorted(overall, key=lambda own: -own.area),
         key_numbers=list(_key_numbers(evaluation, overall)),
     )
 
@@ -91,12 +91,12 @@ def _questions(spec: Mapping[str, Any]) -> list[str]:
 
 
 def _marked(evaluation: Evaluation, at: float) -> list[MarkedRow]:
-    """The rows of one price, the most useful first."""
+    """The rows of one price, the most useful first, with their marks."""
     rows = [row for row in evaluation.rows if row.retrieval_cost == at]
     best = _best([row for row in rows if not row.is_ceiling])
     best_fixed = _best([row for row in rows if row.is_fixed])
     marked = [MarkedRow(row, tuple(_marks(row, best, best_fixed))) for row in rows]
-    return sorted(marked, key=lambda each: -each.row.utility.mean)
+    return sorted(marked, key=lambda own: -own.row.utility.mean)
 
 
 def _best(rows: Sequence[StrategyRow]) -> float | None:
@@ -124,18 +124,18 @@ def _by_difficulty(evaluation: Evaluation, at: float) -> DifficultyTable:
 
 
 def _overall(evaluation: Evaluation) -> Iterator[Overall]:
-    found = kinds(evaluation)
-    tables = [_marked(evaluation, each) for each in evaluation.prices]
+    kind_by_strategy = kinds(evaluation)
+    tables = [_marked(evaluation, cost) for cost in evaluation.prices]
     for strategy, area in evaluation.areas.items():
-        contrasts = [each for each in evaluation.contrasts if each.strategy == strategy]
+        contrasts = [own for own in evaluation.contrasts if own.strategy == strategy]
         yield Overall(
             strategy=strategy,
-            kind=found[strategy].value if strategy in found else "",
+            kind=kind_by_strategy[strategy].value if strategy in kind_by_strategy else "",
             area=area,
             n_best=sum(
-                each.row.strategy == strategy and "best" in each.marks
+                marked.row.strategy == strategy and "best" in marked.marks
                 for table in tables
-                for each in table
+                for marked in table
             ),
             n_better=sum(map(_is_better, contrasts)) if contrasts else None,
             n_worse=sum(map(_is_worse, contrasts)) if contrasts else None,
@@ -151,12 +151,12 @@ def _is_worse(contrast: Contrast) -> bool:
 
 
 def _key_numbers(evaluation: Evaluation, overall: Sequence[Overall]) -> Iterator[KeyNumber]:
-    found = evaluation.headline
-    if found is not None and not found.is_identical:
+    headline = evaluation.headline
+    if headline is not None and not headline.is_identical:
         yield KeyNumber(
-            difference(found.gain),
-            f"utility of {found.strategy} minus that of the best fixed strategy, averaged over "
-            f"{found.n_prices} prices, and its 95 % interval",
+            difference(headline.gain),
+            f"utility of {headline.strategy} minus that of the best fixed strategy, averaged over "
+            f"{headline.n_prices} prices, and its 95 % interval",
         )
     n_strategies, n_prices = len(kinds(evaluation)), len(evaluation.prices)
     yield KeyNumber(
@@ -183,12 +183,12 @@ def _key_numbers(evaluation: Evaluation, overall: Sequence[Overall]) -> Iterator
             f"calibration error (ECE) of p-hat over all {p_hat.n} states that it was looked at in; "
             f"a perfect p-hat would have {number(p_hat.ece_if_calibrated)} on as many",
         )
-    saving = max((each.retrieval_reduction or 0.0 for each in evaluation.frontiers), default=0.0)
+    saving = max((gate.retrieval_reduction or 0.0 for gate in evaluation.frontiers), default=0.0)
     if saving > 0:
-        gate = next(each for each in evaluation.frontiers if each.retrieval_reduction == saving)
+        best = next(gate for gate in evaluation.frontiers if gate.retrieval_reduction == saving)
         yield KeyNumber(
             percent(saving),
-            f"of the retrievals that {gate.gate} could save at an accuracy within 1 point of "
+            f"of the retrievals that {best.gate} could save at an accuracy within 1 point of "
             "retrieving always, if it knew all questions beforehand",
         )
 
@@ -202,7 +202,7 @@ def _best_areas(evaluation: Evaluation, overall: Sequence[Overall]) -> Iterator[
         "of the ceiling, which knows the answers": of_kind(evaluation, Kind.CEILING),
     }
     for whose, strategies in wanted.items():
-        found = [each for each in overall if each.strategy in strategies]
-        if found:
-            best = max(found, key=lambda each: each.area)
+        candidates = [own for own in overall if own.strategy in strategies]
+        if candidates:
+            best = max(candidates, key=lambda own: own.area)
             yield KeyNumber(number(best.area), f"mean utility {whose}, {best.strategy}, {over}")

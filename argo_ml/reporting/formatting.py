@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from argo_ml.statistics.intervals import Estimate
 
 UNDEFINED = "n/a"
-FLOOR_P = 0.001
+LEAST_P = 0.001
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -22,14 +22,14 @@ def interval(estimate: Estimate | None) -> str:
 
 
 def difference(estimate: Estimate | None) -> str:
-    """As `interval`, with signs."""
+    """An interval of a difference: as `interval`, with signs."""
     if estimate is None:
         return UNDEFINED
     return f"{estimate.mean:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"
 
 
 def p_value(value: float) -> str:
-    return f"<{FLOOR_P}" if value < FLOOR_P else f"{value:.3f}"
+    return f"<{LEAST_P}" if value < LEAST_P else f"{value:.3f}"
 
 
 def percent(share: float | None) -> str:
@@ -47,12 +47,12 @@ def price(value: float) -> str:
 
 
 def unbroken(text: str) -> str:
-    """A percent sign stays with its number."""
+    """The text with every percent sign kept with its number."""
     return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def setting(value: object) -> str:
-    """A field of a spec; empty ones were not set."""
+    """The value of a field of a spec; empty ones were not set."""
     if value is None or value in ("", [], ()):
         return "not set"
     if isinstance(value, (list, tuple)):
@@ -60,13 +60,14 @@ def setting(value: object) -> str:
     return str(value)
 
 
-def floors(values: Mapping[str, float]) -> str:
+def floor_list(values: Mapping[str, float]) -> str:
+    """Accuracies without a model, by name."""
     return ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in values.items())
 
 
 FILTERS = {
-    each.__name__: each
-    for each in (
+    function.__name__: function
+    for function in (
         number,
         interval,
         difference,
@@ -76,7 +77,7 @@ FILTERS = {
         price,
         unbroken,
         setting,
-        floors,
+        floor_list,
     )
 }
 """Name in the template -> function."""

@@ -15,12 +15,10 @@ from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting.content import content
 from argo_ml.reporting.figures import EVALUATION_FIGURES, draw_evaluation
 from argo_ml.reporting.formatting import FILTERS
-from argo_ml.reporting.stories import STORIES
+from argo_ml.results.artifacts import FIGURES, REPORT_PAGE
 from argo_ml.results.records import Results
 from argo_ml.tracking.runs import TrackedRun
 
-FILE = "report.html"
-FIGURES = "figures"
 TEMPLATE = "report.html.j2"
 MOST_SVG_BYTES = 300_000
 """What is larger is shown as PNG."""
@@ -50,7 +48,7 @@ def store_report(run: TrackedRun, evaluation: Evaluation, results: Results) -> s
         folder = Path(temporary)
         draw_evaluation(evaluation, results, folder / FIGURES)
         text = _rendered(evaluation, results, folder / FIGURES)
-        (folder / FILE).write_text(text, encoding="utf-8")
+        (folder / REPORT_PAGE).write_text(text, encoding="utf-8")
         run.log_folder(folder)
     return text
 
@@ -72,12 +70,11 @@ def _rendered(evaluation: Evaluation, results: Results, figures: Path) -> str:
 
 
 def _inlined(folder: Path) -> Iterator[InlineFigure]:
-    """What was drawn, in the order of the figures."""
-    for name in EVALUATION_FIGURES:
+    """The figures that were drawn, in the order of the report."""
+    for name, figure in EVALUATION_FIGURES.items():
         path = folder / f"{name}.svg"
         if path.exists():
-            story = STORIES[name]
-            yield InlineFigure(name, _data_uri(path), story.caption, story.alternative)
+            yield InlineFigure(name, _data_uri(path), figure.caption, figure.alternative)
 
 
 def _data_uri(path: Path) -> str:

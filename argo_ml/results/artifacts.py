@@ -1,8 +1,40 @@
-"""What is stored goes by these names."""
+"""Names of the files that runs keep, and the name under which a cell is shown."""
 
 from __future__ import annotations
 
+SPEC = "spec.yaml"
+ENVIRONMENT = "environment.txt"
+UNCOMMITTED_DIFF = "uncommitted.diff"
+FIGURES = "figures"
+"""Folder of the figures of a run."""
+
+RESULTS = "results.json"
+EVALUATION = "evaluation.json"
+REPORT_PAGE = "report.html"
+PASSAGES = "passages.jsonl"
+TRAJECTORIES = "trajectories.jsonl"
+OUTCOMES = "outcomes.jsonl"
+"""What a sweep or a calibration knows of outcomes, as `argo-ml replay` reads it."""
+OUTCOMES_TABLE = "outcomes.json"
+"""Table of a cell's question results, as MLflow's UI shows it."""
+CALIBRATION = "calibration.json"
+PREDICTIONS = "predictions.jsonl"
+"""What the policies of a replay decided, question by question."""
+
+STUDY_REPORT = "report.json"
+STUDY_STORAGE = "study.sqlite"
+BEST_SETTINGS = "best"
+"""Folder of a study's best settings."""
+
+COMPARISON = "comparison.json"
+COMPARISON_TABLE = "comparison_table.json"
+
 
 def cell_name(strategy: str, retrieval_cost: float) -> str:
-    """How a cell is shown: in tables, messages and the names of runs."""
+    """The name under which runs, messages and checks show a cell."""
     return f"{strategy} c_r={retrieval_cost:g}"
+
+
+def settings_file(retrieval_cost: float) -> str:
+    """Path of a study's best settings at a price, among its artifacts."""
+    return f"{BEST_SETTINGS}/c_r={retrieval_cost:g}.json"

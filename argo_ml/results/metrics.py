@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from argo_ml.results.records import CellResult, PolicyTable, QuestionResult, Results
 from argo_ml.statistics.intervals import wilson
-from argo_ml.types import Action, StopReason
-
-
-def lm_calls(row: QuestionResult) -> int:
-    """Language-model calls that the question needed, whether or not a cache served them."""
-    components = (
-        row.decomposer_calls + row.reader_calls + row.reasoner_calls + row.synthesizer_calls
-    )
-    return components + row.probe_calls + row.sample_calls
+from argo_ml.types import Action, StopReason, Usage
 
 
 def retrieval_calls(row: QuestionResult) -> int:
@@ -26,34 +19,62 @@ def reason_calls(row: QuestionResult) -> int:
     return row.actions.count(Action.REASON.value)
 
 
-_MEANS: Mapping[str, Callable[[QuestionResult], float]] = {
-    "accuracy": lambda row: row.correct,
-    "exact_match": lambda row: row.exact_match,
-    "token_f1": lambda row: row.token_f1,
-    "contains": lambda row: row.contains,
-    "retrieval_calls": retrieval_calls,
-    "reason_calls": reason_calls,
-    "steps": lambda row: len(row.actions),
-    "cost": lambda row: row.cost,
-    "lm_calls": lm_calls,
-    "decomposer_calls": lambda row: row.decomposer_calls,
-    "reader_calls": lambda row: row.reader_calls,
-    "reasoner_calls": lambda row: row.reasoner_calls,
-    "synthesizer_calls": lambda row: row.synthesizer_calls,
-    "probe_calls": lambda row: row.probe_calls,
-    "sample_calls": lambda row: row.sample_calls,
-    "lm_calls_paid": lambda row: row.lm_calls_paid,
-    "prompt_tokens": lambda row: row.prompt_tokens,
-    "completion_tokens": lambda row: row.completion_tokens,
-    "lm_seconds": lambda row: row.lm_seconds,
-    "unparsed": lambda row: not row.parsed,
-    "fallbacks": lambda row: row.fallbacks,
-    "stop_threshold": lambda row: row.stop_reason == StopReason.THRESHOLD.value,
-    "stop_policy": lambda row: row.stop_reason == StopReason.POLICY.value,
-    "stop_limit": lambda row: row.stop_reason == StopReason.LIMIT.value,
-    "stop_abstain": lambda row: row.stop_reason == StopReason.ABSTAIN.value,
-}
-"""Metric -> its value for one question; the cell's value is the mean over questions."""
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number of every question, whose mean over the questions is a metric of the cell.
+
+    ``value`` is computed from a question's row and its usage. ``is_replayed`` says whether
+    recorded outcomes, which know nothing of calls, tell it.
+    """
+
+    name: str
+    value: Callable[[QuestionResult, Usage], float]
+    meaning: str
+    is_replayed: bool = True
+
+
+def _calls(name: str, value: Callable[[QuestionResult, Usage], float], meaning: str) -> Measure:
+    return Measure(name, value, meaning, is_replayed=False)
+
+
+def _stops(reason: StopReason, meaning: str) -> Measure:
+    return Measure(
+        f"stop_{reason.value}", lambda row, usage: row.stop_reason == reason.value, meaning
+    )
+
+
+MEASURES: Sequence[Measure] = (
+    Measure("accuracy", lambda row, usage: row.correct, "answered correctly, by gold alone"),
+    Measure("exact_match", lambda row, usage: row.exact_match, "equals a gold answer's text"),
+    Measure("token_f1", lambda row, usage: row.token_f1, "words shared with a gold answer's text"),
+    Measure("contains", lambda row, usage: row.contains, "contains a gold answer's text"),
+    Measure("retrieval_calls", lambda row, usage: retrieval_calls(row), "retrievals"),
+    Measure("reason_calls", lambda row, usage: reason_calls(row), "reasoning steps"),
+    Measure("steps", lambda row, usage: len(row.actions), "actions taken"),
+    Measure("cost", lambda row, usage: row.cost, "price of actions and probes"),
+    _calls("lm_calls", lambda row, usage: usage.calls, "calls needed, whoever made them"),
+    _calls(
+        "decomposer_calls", lambda row, usage: usage.decomposer_calls, "calls for sub-questions"
+    ),
+    _calls("reader_calls", lambda row, usage: usage.reader_calls, "calls that read passages"),
+    _calls("reasoner_calls", lambda row, usage: usage.reasoner_calls, "calls that reasoned"),
+    _calls("synthesizer_calls", lambda row, usage: usage.synthesizer_calls, "calls that answered"),
+    _calls("probe_calls", lambda row, usage: usage.probe_calls, "calls that served a decision"),
+    _calls("sample_calls", lambda row, usage: usage.sample_calls, "drafts sampled for a decision"),
+    _calls(
+        "lm_calls_paid", lambda row, usage: row.lm_calls_paid, "calls that were executed for it"
+    ),
+    _calls("prompt_tokens", lambda row, usage: usage.prompt_tokens, "tokens of the prompts"),
+    _calls("completion_tokens", lambda row, usage: usage.completion_tokens, "tokens generated"),
+    _calls("lm_seconds", lambda row, usage: usage.seconds, "model time of the calls"),
+    Measure("unparsed", lambda row, usage: not row.parsed, "could not be read and counts as wrong"),
+    _calls("fallbacks", lambda row, usage: row.fallbacks, "sub-questions that were unusable"),
+    _stops(StopReason.THRESHOLD, "ended where progress reached theta_star"),
+    _stops(StopReason.POLICY, "ended by the policy"),
+    _stops(StopReason.LIMIT, "ended at the step limit"),
+    _stops(StopReason.ABSTAIN, "withheld its answer, which counts as wrong"),
+)
+"""What a cell's run records of its questions, in this order; docs/metrics.md says more of each."""
 
 
 def cell_metrics(
@@ -71,7 +92,8 @@ def cell_metrics(
     """
     if not questions:
         raise ValueError("a cell without questions has no metrics")
-    metrics = {name: _mean(map(value, questions)) for name, value in _MEANS.items()}
+    usages = [row.usage for row in questions]
+    metrics = {measure.name: _mean(map(measure.value, questions, usages)) for measure in MEASURES}
     interval = wilson(sum(row.correct for row in questions), len(questions))
     metrics["accuracy_ci_low"] = interval.low
     metrics["accuracy_ci_high"] = interval.high
@@ -79,7 +101,7 @@ def cell_metrics(
     if policy.policy_value is not None and policy.policy_regret is not None:
         metrics["policy_value"] = policy.policy_value
         metrics["policy_regret"] = policy.policy_regret
-    metrics["lm_calls_total"] = float(sum(map(lm_calls, questions)))
+    metrics["lm_calls_total"] = float(sum(usage.calls for usage in usages))
     metrics["lm_calls_paid_total"] = float(sum(row.lm_calls_paid for row in questions))
     n_retrievals = sum(map(retrieval_calls, questions))
     if n_retrievals:
@@ -104,7 +126,7 @@ def sweep_metrics(results: Results) -> dict[str, float]:
     prices, ``best_utility_*`` its best over prices.
     """
     rows = [row for cell in results.cells for row in cell.questions]
-    n_needed = sum(map(lm_calls, rows))
+    n_needed = sum(row.usage.calls for row in rows)
     n_paid = sum(row.lm_calls_paid for row in rows)
     metrics = {f"floor_{name}": value for name, value in results.floors.items()}
     metrics["n_cells"] = float(len(results.cells))

@@ -13,17 +13,14 @@ from argo_ml.calibration.plans import MULTI, NONE, ONCE, SIZED, sized
 from argo_ml.config import CellSpec
 from argo_ml.engine import Finished
 from argo_ml.pipeline.probing import choice_probabilities
+from argo_ml.policies.planned import NEVER, SINGLE
+from argo_ml.policies.strategies import STRATEGIES
 from argo_ml.results.records import QuestionResult
 from argo_ml.results.shard import ShardRecord
 from argo_ml.results.text_signals import seen_first
 from argo_ml.state import AnswerNow
 from argo_ml.types import Action, Answer, Question, StopReason
 
-FILE = "outcomes.jsonl"
-CLOSED_BOOK, RETRIEVED = "never", "single"
-"""Strategies whose answers are those without retrieval and with one."""
-ESTIMATING = ("max_prob_gate", "graded", "benefit_gate", "argo_calibrated", "argo_fitted")
-"""Strategies whose confidence is p-hat."""
 Line = dict[str, Any]
 
 
@@ -49,7 +46,7 @@ def sweep_lines(record: ShardRecord, cells: Mapping[str, CellSpec]) -> Iterator[
 
     ``cells`` are by id; they differ in strategy and price.
     """
-    if not {CLOSED_BOOK, RETRIEVED} <= {cell.strategy for cell in cells.values()}:
+    if not {NEVER, SINGLE} <= {cell.strategy for cell in cells.values()}:
         return
     by_cell = [
         [
@@ -64,15 +61,17 @@ def sweep_lines(record: ShardRecord, cells: Mapping[str, CellSpec]) -> Iterator[
 
 
 def _sweep_line(episodes: Sequence[Episode], top_k: int, split: str) -> Line:
-    closed_book = next(each for each in episodes if each.strategy == CLOSED_BOOK)
-    retrieved = next(each for each in episodes if each.strategy == RETRIEVED)
+    closed_book = next(episode for episode in episodes if episode.strategy == NEVER)
+    retrieved = next(episode for episode in episodes if episode.strategy == SINGLE)
     outcomes = {
         NONE: {**_outcome_of(closed_book), **_seen(episodes), **_estimate(episodes)},
         ONCE: _outcome_of(retrieved),
     }
     if sized(top_k) in SIZED:
         outcomes[sized(top_k)] = _outcome_of(retrieved)
-    outcomes |= {plan: _outcome_of(each) for each in episodes if (plan := _sized_plan(each))}
+    outcomes |= {
+        plan: _outcome_of(episode) for episode in episodes if (plan := _sized_plan(episode))
+    }
     line = closed_book.line
     return {
         "id": line["question_id"],
@@ -110,14 +109,14 @@ def _outcome(answer: Answer, correct: bool) -> Line:
 
 def _seen(episodes: Sequence[Episode]) -> Line:
     """What any policy saw before its first step."""
-    found: Line = {}
-    for each in episodes:
-        found = {**each.line.get("seen", {}), **found}
-    return _flat(found)
+    seen: Line = {}
+    for episode in episodes:
+        seen = {**episode.line.get("seen", {}), **seen}
+    return _flat(seen)
 
 
 def _flat(seen: Mapping[str, Any]) -> Line:
-    """The signals of the answer stand beside it."""
+    """The signals as a line has them: those of the answer stand beside it."""
     return {
         **seen.get("answer", {}),
         **{name: seen[name] for name in ("draft", "samples") if name in seen},
@@ -126,9 +125,9 @@ def _flat(seen: Mapping[str, Any]) -> Line:
 
 def _estimate(episodes: Sequence[Episode]) -> Line:
     """p-hat of the answer without retrieval, where any policy computed it."""
-    for each in episodes:
-        if each.strategy in ESTIMATING and each.row.decisions:
-            confidence = each.row.decisions[0].confidence
+    for episode in episodes:
+        if STRATEGIES[episode.strategy].first_confidence_is_p_hat and episode.row.decisions:
+            confidence = episode.row.decisions[0].confidence
             if confidence is not None:
                 return {"confidence": confidence}
     return {}
@@ -139,7 +138,7 @@ def _difficulty(value: str | None) -> Line:
 
 
 def explored_line(explored: Explored, finished: Sequence[Finished], confidence: float) -> Line:
-    """All outcomes that exploring a question has found.
+    """All outcomes that exploring a question led to.
 
     ``finished`` are its episodes, among them single retrievals of other sizes than the usual, and
     ``confidence`` is p-hat of the answer without retrieval by a model that has not seen the
@@ -161,18 +160,18 @@ def explored_line(explored: Explored, finished: Sequence[Finished], confidence: 
 
 
 def _explored_answers(explored: Explored, finished: Sequence[Finished]) -> dict[str, Answer]:
-    """By plan that retrieves."""
+    """The answers by plan, of the plans that retrieve."""
     retrieve = Action.RETRIEVE.value
     constant = [actions for actions in explored.visits if set(actions) == {retrieve}]
     once, many = (explored.visits[length(constant, key=len)] for length in (min, max))
-    found = {ONCE: _answered(once.state.observations.answer)}
+    answers = {ONCE: _answered(once.state.observations.answer)}
     for done in finished:
         steps = done.outcome.steps
         if len(steps) == 1 and steps[0].top_k is not None:
-            found[sized(steps[0].top_k)] = done.outcome.answer
-    usual = [plan for plan in SIZED if plan not in found and plan in explored.outcomes]
-    found |= {plan: found[ONCE] for plan in usual}
-    return {**found, MULTI: _answered(many.state.observations.answer)}
+            answers[sized(steps[0].top_k)] = done.outcome.answer
+    usual = [plan for plan in SIZED if plan not in answers and plan in explored.outcomes]
+    answers |= {plan: answers[ONCE] for plan in usual}
+    return {**answers, MULTI: _answered(many.state.observations.answer)}
 
 
 def _answered(now: AnswerNow | None) -> Answer:

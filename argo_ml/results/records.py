@@ -1,4 +1,4 @@
-"""What a sweep found: written as ``results.json``, complete enough to redraw every figure."""
+"""The results of a sweep: written as ``results.json``, complete enough to redraw every figure."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from argo_ml.results.artifacts import cell_name
+from argo_ml.types import Usage
+
 
 class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class DecisionResult(Record):
-    """One decision of a policy that looked or expected something, the last being to stop.
+    """One decision of a policy that probed or expected something, the last being to stop.
 
     ``confidence`` is p-hat of the answer it would have stopped with, ``correct`` whether that was
-    right (None where it did not look), ``expected_gain`` the utility that it expected its action to
-    add to stopping, ``score`` what a gate compared with its threshold.
+    right (None where it was not probed), ``expected_gain`` the utility that it expected its action
+    to add to stopping, ``score`` what a gate compared with its threshold.
     """
 
     action: str
@@ -55,10 +58,43 @@ class QuestionResult(Record):
     probe_calls: int = 0
     sample_calls: int = 0
     confidence: float | None = None
-    """Of the answer given: p-hat where the policy has it, else the largest probability among the
-    choices; None where neither is known."""
+    """Confidence in the answer given: p-hat where the policy has it, else the largest probability
+    among the choices; None where neither is known."""
     decisions: tuple[DecisionResult, ...] = ()
     difficulty: str | None = None
+
+    @property
+    def usage(self) -> Usage:
+        """What the question needed of the language model, whoever paid for it.
+
+        It is stored flat, under the names of `usage_fields`.
+        """
+        return Usage(
+            self.decomposer_calls,
+            self.reader_calls,
+            self.reasoner_calls,
+            self.synthesizer_calls,
+            self.prompt_tokens,
+            self.completion_tokens,
+            self.lm_seconds,
+            self.probe_calls,
+            self.sample_calls,
+        )
+
+
+def usage_fields(usage: Usage) -> dict[str, Any]:
+    """The usage of a question as a `QuestionResult` stores it."""
+    return {
+        "decomposer_calls": usage.decomposer_calls,
+        "reader_calls": usage.reader_calls,
+        "reasoner_calls": usage.reasoner_calls,
+        "synthesizer_calls": usage.synthesizer_calls,
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "lm_seconds": usage.seconds,
+        "probe_calls": usage.probe_calls,
+        "sample_calls": usage.sample_calls,
+    }
 
 
 class PolicyTable(Record):
@@ -90,6 +126,11 @@ class CellResult(Record):
     policy: PolicyTable
     questions: tuple[QuestionResult, ...]
 
+    @property
+    def name(self) -> str:
+        """Strategy and price, as messages show a cell."""
+        return cell_name(self.strategy, self.retrieval_cost)
+
 
 class Results(Record):
     """``cells`` in grid order: by strategy as given, then by price ascending."""
@@ -108,5 +149,5 @@ class Results(Record):
 
     def row(self, strategy: str) -> tuple[CellResult, ...]:
         """Cells of one strategy, by price ascending."""
-        found = [cell for cell in self.cells if cell.strategy == strategy]
-        return tuple(sorted(found, key=lambda cell: cell.retrieval_cost))
+        own = [cell for cell in self.cells if cell.strategy == strategy]
+        return tuple(sorted(own, key=lambda cell: cell.retrieval_cost))

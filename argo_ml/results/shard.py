@@ -15,7 +15,7 @@ class ShardRecord:
 
     ``paid`` are the keys of the calls that every result pays for, unless an earlier shard needs
     them too; empty in a record of an argo_ml that ran shards in order alone, whose results are
-    settled.
+    final.
     """
 
     results: Mapping[str, list[QuestionResult]]

@@ -1,13 +1,13 @@
-"""What a study found: written as ``report.json`` on its run."""
+"""The report of a study: written as ``report.json`` on its run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from argo_ml.policies.argo import ARGO
 from argo_ml.results.records import Record
 
-UNTUNED = "argo"
 OBJECTIVES = "argo.objectives"
 """Attribute of a study in Optuna: the names of what it optimises."""
 TRIAL = "argo.trial"
@@ -27,10 +27,6 @@ class Difference(Record):
     low: float
     high: float
     """Bootstrap 95 % interval."""
-
-    @property
-    def excludes_zero(self) -> bool:
-        return self.low > 0 or self.high < 0
 
 
 class Score(Record):
@@ -57,7 +53,7 @@ class Best(Record):
     @property
     def verdict(self) -> str:
         """One sentence: did tuning help?"""
-        against = next(each for each in self.differences if each.strategy == UNTUNED)
+        against = next(difference for difference in self.differences if difference.strategy == ARGO)
         interval = f"{against.mean:+.3f} [{against.low:+.3f}, {against.high:+.3f}]"
         if against.low > 0:
             return f"tuning helped: utility {interval} against untuned ARGO on the test split"

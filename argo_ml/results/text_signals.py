@@ -76,14 +76,14 @@ def seen_first(observations: Observations | None) -> dict[str, Any]:
 
     Nothing of choices that were scored: their scores say all.
     """
-    found: dict[str, Any] = {}
+    signals: dict[str, Any] = {}
     if observations is None:
-        return found
+        return signals
     answer = observations.answers[0] if observations.answers else None
     if answer is not None and not answer.probabilities:
-        found["answer"] = TextSignals.of(answer.tokens).recorded
+        signals["answer"] = TextSignals.of(answer.tokens).recorded
     if observations.draft is not None:
-        found["draft"] = TextSignals.of(observations.draft.tokens).recorded
+        signals["draft"] = TextSignals.of(observations.draft.tokens).recorded
     if observations.samples:
-        found["samples"] = list(observations.samples)
-    return found
+        signals["samples"] = list(observations.samples)
+    return signals

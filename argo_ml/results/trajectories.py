@@ -8,7 +8,7 @@ from typing import Any
 from argo_ml.datasets.answers import grade
 from argo_ml.engine.loop import Finished
 from argo_ml.pipeline.probing import choice_probabilities
-from argo_ml.results.records import DecisionResult, QuestionResult
+from argo_ml.results.records import DecisionResult, QuestionResult, usage_fields
 from argo_ml.results.text_signals import seen_first
 from argo_ml.state import Outcome
 from argo_ml.types import NOTHING_EXPECTED, Action, Answer, Expectation, Passage, Question, Step
@@ -17,7 +17,7 @@ CONFIDENCE_DECIMALS = 4
 
 
 def question_result(question: Question, finished: Finished) -> QuestionResult:
-    outcome, usage = finished.outcome, finished.outcome.usage
+    outcome = finished.outcome
     graded = grade(question, outcome.answer)
     return QuestionResult(
         question_id=question.id,
@@ -35,16 +35,8 @@ def question_result(question: Question, finished: Finished) -> QuestionResult:
         fallbacks=sum(step.fallback for step in outcome.steps),
         cost=outcome.cost,
         stop_reason=outcome.stop_reason.value,
-        decomposer_calls=usage.decomposer_calls,
-        reader_calls=usage.reader_calls,
-        reasoner_calls=usage.reasoner_calls,
-        synthesizer_calls=usage.synthesizer_calls,
         lm_calls_paid=finished.paid_calls,
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        lm_seconds=usage.seconds,
-        probe_calls=usage.probe_calls,
-        sample_calls=usage.sample_calls,
+        **usage_fields(outcome.usage),
         confidence=_confidence(outcome),
         decisions=_decisions(question, outcome),
         difficulty=question.difficulty and question.difficulty.value,
@@ -52,21 +44,21 @@ def question_result(question: Question, finished: Finished) -> QuestionResult:
 
 
 def _confidence(outcome: Outcome) -> float | None:
-    """Without the digits that depend on the batch that the answer was scored in."""
-    found = outcome.expected.confidence
-    if found is None:
-        found = max(choice_probabilities(outcome.answer), default=None)
-    return None if found is None else round(found, CONFIDENCE_DECIMALS)
+    """The confidence without the digits that depend on the batch that scored the answer."""
+    confidence = outcome.expected.confidence
+    if confidence is None:
+        confidence = max(choice_probabilities(outcome.answer), default=None)
+    return None if confidence is None else round(confidence, CONFIDENCE_DECIMALS)
 
 
 def _decisions(question: Question, outcome: Outcome) -> tuple[DecisionResult, ...]:
-    """None of a policy that neither looked nor expected anything."""
-    taken = [(step.action, step.expected, step.before) for step in outcome.steps]
-    last = outcome.answer if any(seen for _, _, seen in taken) else None
-    taken.append((Action.STOP, outcome.expected, last))
-    if all(expected == NOTHING_EXPECTED and seen is None for _, expected, seen in taken):
+    """The decisions; none of a policy that neither probed nor expected anything."""
+    decisions = [(step.action, step.expected, step.before) for step in outcome.steps]
+    last = outcome.answer if any(seen for _, _, seen in decisions) else None
+    decisions.append((Action.STOP, outcome.expected, last))
+    if all(expected == NOTHING_EXPECTED and seen is None for _, expected, seen in decisions):
         return ()
-    return tuple(_decision(question, *each) for each in taken)
+    return tuple(_decision(question, *decision) for decision in decisions)
 
 
 def _decision(
@@ -120,16 +112,16 @@ def passage_record(passage: Passage) -> dict[str, str]:
 
 
 def _step(step: Step) -> dict[str, Any]:
-    found = _plain_step(step)
+    line = _plain_step(step)
     if step.query is not None:
-        found["query"] = step.query
+        line["query"] = step.query
     if step.top_k is not None:
-        found["top_k"] = step.top_k
+        line["top_k"] = step.top_k
     if step.expected != NOTHING_EXPECTED:
-        found["expected"] = _expected(step.expected)
+        line["expected"] = _expected(step.expected)
     if step.before is not None:
-        found["answer_before"] = step.before.text
-    return found
+        line["answer_before"] = step.before.text
+    return line
 
 
 def _expected(expected: Expectation) -> dict[str, float]:

@@ -81,7 +81,7 @@ def confidence_metrics(confidences: Sequence[float], correct: Sequence[bool]) ->
     )
 
 
-def reliability(
+def reliability_bins(
     confidences: Sequence[float], correct: Sequence[bool], n_bins: int
 ) -> tuple[ReliabilityBin, ...]:
     """Equal-mass bins of a reliability diagram, by confidence ascending.
@@ -94,7 +94,9 @@ def reliability(
     column = _confidence_column(confidences)
     outcomes = outcome_column(correct, column.size)
     bins = equal_mass_bins(column, n_bins)
-    return tuple(_bin(column[bins == one], outcomes[bins == one]) for one in np.unique(bins))
+    return tuple(
+        _bin(column[bins == number], outcomes[bins == number]) for number in np.unique(bins)
+    )
 
 
 def equal_mass_bins(column: Column, n_bins: int) -> npt.NDArray[np.int64]:

@@ -9,7 +9,6 @@ import numpy as np
 from scipy import integrate  # type: ignore[import-untyped]
 
 from argo_ml.statistics.frontiers import FrontierPoint
-from argo_ml.statistics.intervals import PairedDifference, paired_difference
 
 NON_INFERIORITY_MARGIN = 0.01
 """One point of accuracy."""
@@ -53,7 +52,8 @@ def retrieval_reduction(
         raise ValueError(
             f"reference_retrieval_share={reference_retrieval_share}: needs 0 < share <= 1"
         )
-    _check_margin(margin)
+    if not margin >= 0.0:
+        raise ValueError(f"margin={margin}: needs at least 0")
     lowest_accuracy = reference_accuracy - margin - _ROUNDING
     return max(
         (
@@ -63,27 +63,6 @@ def retrieval_reduction(
         ),
         default=None,
     )
-
-
-def is_non_inferior(
-    first_correct: Sequence[bool],
-    second_correct: Sequence[bool],
-    margin: float = NON_INFERIORITY_MARGIN,
-) -> bool:
-    """Whether the interval of first minus second, by `paired_difference`, lies above -margin.
-
-    Raises ValueError for unpaired columns, without any question, and for a negative margin.
-    """
-    _check_margin(margin)
-    return paired_difference(first_correct, second_correct).interval.low > -margin
-
-
-def regret(utilities: Sequence[float], oracle_utilities: Sequence[float]) -> PairedDifference:
-    """Mean of oracle minus own utility over the same questions, with its bootstrap interval.
-
-    Raises ValueError for unpaired columns and without any question.
-    """
-    return paired_difference(oracle_utilities, utilities)
 
 
 def area_under_prices(prices: Sequence[float], utilities: Sequence[float]) -> float:
@@ -104,8 +83,3 @@ def area_under_prices(prices: Sequence[float], utilities: Sequence[float]) -> fl
         raise ValueError(f"price={price} is given twice")
     area = integrate.trapezoid(np.asarray(utilities, dtype=float)[order], ascending)
     return float(area / (ascending[-1] - ascending[0]))
-
-
-def _check_margin(margin: float) -> None:
-    if not margin >= 0.0:
-        raise ValueError(f"margin={margin}: needs at least 0")

@@ -126,38 +126,6 @@ def conservative_frontier(
     return _frontier(calibration, gated, budgets, kept)
 
 
-def exceedance(
-    scores: Sequence[float],
-    rho: float,
-    n_calibration: int,
-    *,
-    seed: int,
-    conservative: bool,
-    n_splits: int = 200,
-    delta: float = 0.05,
-) -> float:
-    """Share of random splits on which the realized use exceeds ``rho``.
-
-    Each split draws ``n_calibration`` of the n scores without replacement, all subsets alike. They
-    give the `threshold_for_budget` at ``rho``, or at its `conservative_budget` for
-    ``n_calibration`` and ``delta``. The split exceeds where more than floor(rho * m) of the other
-    m = n - n_calibration scores are at or above it. The same seed gives the same splits whatever
-    ``rho``, ``conservative`` and the order of the scores. Raises ValueError where ``n_calibration``
-    leaves no calibration or no test question, for ``n_splits`` below 1, and as
-    `conservative_budget` does.
-    """
-    [found] = exceedances(
-        scores,
-        [rho],
-        n_calibration,
-        seed=seed,
-        conservative=conservative,
-        n_splits=n_splits,
-        delta=delta,
-    )
-    return found
-
-
 def exceedances(
     scores: Sequence[float],
     budgets: Sequence[float],
@@ -168,7 +136,16 @@ def exceedances(
     n_splits: int = 200,
     delta: float = 0.05,
 ) -> tuple[float, ...]:
-    """The `exceedance` of each budget, all on the same splits."""
+    """By budget rho, the share of random splits on which the realized use exceeds it.
+
+    Each split draws ``n_calibration`` of the n scores without replacement, all subsets alike. They
+    give the `threshold_for_budget` at rho, or at its `conservative_budget` for ``n_calibration``
+    and ``delta``. The split exceeds where more than floor(rho * m) of the other
+    m = n - n_calibration scores are at or above it. The same seed gives the same splits whatever
+    rho, ``conservative`` and the order of the scores. Raises ValueError where ``n_calibration``
+    leaves no calibration or no test question, for ``n_splits`` below 1, and as
+    `conservative_budget` does.
+    """
     splits = _split(score_column(scores), n_calibration, n_splits, seed)
     kept = [
         conservative_budget(rho, n_calibration, delta) if conservative else rho for rho in budgets

@@ -1,4 +1,7 @@
-"""One bootstrap over questions for all columns of a sweep, with the resamples of `statistics`."""
+"""The bootstrap over questions: of many columns at once, and of one mean.
+
+Both draw the same questions, so that they give the same interval but for rounding.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from argo_ml.statistics.columns import Column
-from argo_ml.statistics.intervals import CONFIDENCE, N_RESAMPLES, SEED, Estimate, two_sided
+from argo_ml.statistics.intervals import CONFIDENCE, Estimate
+
+N_RESAMPLES = 10_000
+SEED = 20_260_101
+"""Seed of the bootstrap's own generator: the same rows always give the same interval."""
 
 _BATCH_ELEMENTS = 2_000_000
 _TAILS = ((1.0 - CONFIDENCE) / 2, (1.0 + CONFIDENCE) / 2)
+_ROUNDING = 1e-12
+"""Resampled gains and losses that cancel leave up to this much of a zero."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,15 +43,26 @@ class Resampled:
 
     @property
     def estimate(self) -> Estimate:
-        """What `bootstrap_mean` gives, up to rounding."""
+        """The mean with its percentile interval (Efron and Tibshirani 1993, section 13.3).
+
+        Values that are all equal, a single one included, give the interval of width zero that
+        every resample would: it says that the sample shows no variation, not that the mean is
+        certain.
+        """
         if np.ptp(self.values) == 0.0:
             return Estimate(mean=self.mean, low=self.mean, high=self.mean)
         return _estimate(self.mean, self.means)
 
     @property
     def p_value(self) -> float:
-        """That of `paired_difference`, of a column of differences."""
-        return two_sided(self.means)
+        """Two-sided p-value that a column of differences has mean 0.
+
+        It is the achieved significance level 2 * min(share of resampled means <= 0, share >= 0), at
+        least one in ``N_RESAMPLES`` (Efron and Tibshirani 1993, section 15.4), which inverts the
+        interval. Differences that are all equal and not 0 give that least value, however few.
+        """
+        smaller_share = min(np.mean(self.means <= _ROUNDING), np.mean(self.means >= -_ROUNDING))
+        return float(min(1.0, max(1.0 / N_RESAMPLES, 2.0 * smaller_share)))
 
 
 def resample(columns: Sequence[Column]) -> list[Resampled]:
@@ -53,6 +73,20 @@ def resample(columns: Sequence[Column]) -> list[Resampled]:
     n = len(matrix)
     means = np.concatenate([counts @ matrix for counts in _counts(n)]) / n
     return [Resampled(column, means[:, index]) for index, column in enumerate(columns)]
+
+
+def mean_estimate(values: Sequence[float]) -> Estimate:
+    """One mean over questions with its interval; raises ValueError without any value."""
+    sample = np.asarray(values, dtype=float)
+    if sample.size == 0:
+        raise ValueError("a mean of no values has no interval")
+    if np.ptp(sample) == 0.0:
+        return Estimate(mean=float(sample.mean()), low=float(sample[0]), high=float(sample[0]))
+    # Summed and interpolated in this order and no other: a calibration's digest, and with it the id
+    # of every cell that uses the calibration, depends on the last digit of its intervals.
+    means = np.sort(np.concatenate([sample[drawn].mean(axis=1) for drawn in _draws(sample.size)]))
+    low, high = (_interpolated(means, tail) for tail in _TAILS)
+    return Estimate(mean=float(sample.mean()), low=low, high=high)
 
 
 def average(columns: Sequence[Resampled]) -> Resampled:
@@ -78,13 +112,25 @@ def _estimate(mean: float, means: Column) -> Estimate:
     return Estimate(mean=mean, low=float(low), high=float(high))
 
 
+def _interpolated(ascending: Column, share: float) -> float:
+    """The quantile between its two neighbors among the values."""
+    index, weight = divmod(share * ascending.size + (1.0 - share), 1.0)
+    below, above = ascending[int(index) - 1], ascending[int(index)]
+    return float((1.0 - weight) * below + weight * above)
+
+
 def _counts(n: int) -> Iterator[npt.NDArray[np.float64]]:
     """How often each of ``n`` questions was drawn, (resamples, n), a batch at a time."""
-    generator = np.random.default_rng(SEED)
-    batch = max(1, _BATCH_ELEMENTS // n)
-    for start in range(0, N_RESAMPLES, batch):
-        n_resamples = min(batch, N_RESAMPLES - start)
-        drawn = generator.integers(0, n, (n_resamples, n))
+    for drawn in _draws(n):
+        n_resamples = len(drawn)
         drawn += np.arange(n_resamples)[:, None] * n
         counts = np.bincount(drawn.ravel(), minlength=n_resamples * n)
         yield counts.reshape(n_resamples, n).astype(float)
+
+
+def _draws(n: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Indices of the questions drawn, (resamples, n), a batch at a time."""
+    generator = np.random.default_rng(SEED)
+    batch = max(1, _BATCH_ELEMENTS // n)
+    for start in range(0, N_RESAMPLES, batch):
+        yield generator.integers(0, n, (min(batch, N_RESAMPLES - start), n))

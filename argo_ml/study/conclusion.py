@@ -12,24 +12,29 @@ from optuna.trial import FrozenTrial, TrialState
 from argo_ml.config import ContextSpec, StudySpec
 from argo_ml.progress import OnProgress
 from argo_ml.reporting.figures.study import draw_study
+from argo_ml.results.artifacts import (
+    BEST_SETTINGS,
+    FIGURES,
+    PASSAGES,
+    STUDY_REPORT,
+    STUDY_STORAGE,
+    TRAJECTORIES,
+    settings_file,
+)
 from argo_ml.results.records import CellResult, QuestionResult, Results
 from argo_ml.results.study import Best, FrontPoint, Score, StudyReport, settings_of
 from argo_ml.results.trajectories import cited_passages, passage_record, trajectory
 from argo_ml.study import storage
 from argo_ml.study.evaluation import Block
 from argo_ml.study.judging import REFERENCES, judge, judged_cells, utility_difference
-from argo_ml.study.objectives import front, knee, prices_at
+from argo_ml.study.objectives import front, knee, valuation_at
 from argo_ml.study.reconciliation import trial_runs
 from argo_ml.study.search import Search
-from argo_ml.sweep.cell_run import TRAJECTORIES, store_outcomes
+from argo_ml.sweep.cell_run import store_outcomes
 from argo_ml.sweep.context import LocalContext
-from argo_ml.sweep.stored_files import PASSAGES
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import TrackedRun
 
-REPORT = "report.json"
-BEST = "best"
-STORAGE = "study.sqlite"
 N_TRAJECTORIES = 10
 """Most trials of a front that keep their trajectories."""
 
@@ -51,13 +56,13 @@ def conclude(
     summary = _summary(search, points, chosen, results, trials_per_second)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        (folder / REPORT).write_text(summary.model_dump_json(indent=1), encoding="utf-8")
-        (folder / BEST).mkdir()
+        (folder / STUDY_REPORT).write_text(summary.model_dump_json(indent=1), encoding="utf-8")
+        (folder / BEST_SETTINGS).mkdir()
         for best in summary.best:
-            path = folder / BEST / f"c_r={best.retrieval_cost:g}.json"
+            path = folder / settings_file(best.retrieval_cost)
             path.write_text(json.dumps(sweep_parameters(spec, best), indent=1), encoding="utf-8")
-        storage.save_copy(search.study, folder / STORAGE)
-        draw_study(search.study, summary, folder / "figures")
+        storage.save_copy(search.study, folder / STUDY_STORAGE)
+        draw_study(search.study, summary, folder / FIGURES)
         run.log_folder(folder)
     _store_best_trials(search, [*(trial for trial, _ in chosen.values()), *points])
     run.log(metrics=_metrics(summary), tags={runs.NOTE: _note(summary)})
@@ -84,7 +89,7 @@ def _chosen(
         return {spec.retrieval_costs[0]: (trial, search.rows_of(trial))}
     chosen = {}
     for price in spec.retrieval_costs:
-        utility = prices_at(spec, price).mean_utility
+        utility = valuation_at(spec, price).mean_utility
         # Of equals the first, which may be one of the known settings.
         best = max(complete, key=lambda trial: (utility(search.rows_of(trial)), -trial.number))
         chosen[price] = best, search.rows_of(best)
@@ -158,11 +163,11 @@ def _best(
 
 
 def _score(spec: StudySpec, price: float, rows: Sequence[QuestionResult]) -> Score:
-    prices = prices_at(spec, price)
+    valuation = valuation_at(spec, price)
     return Score(
         accuracy=sum(row.correct for row in rows) / len(rows),
-        cost=sum(map(prices.cost, rows)) / len(rows),
-        utility=prices.mean_utility(rows),
+        cost=sum(map(valuation.cost, rows)) / len(rows),
+        utility=valuation.mean_utility(rows),
     )
 
 

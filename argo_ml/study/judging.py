@@ -14,7 +14,7 @@ from argo_ml.progress import OnProgress
 from argo_ml.results.metrics import utilities
 from argo_ml.results.records import CellResult, Results
 from argo_ml.results.study import Difference, settings_of
-from argo_ml.statistics.intervals import paired_difference
+from argo_ml.statistics.resampling import mean_estimate
 from argo_ml.study.evaluation import cell_spec
 from argo_ml.study.search import Search
 from argo_ml.sweep.cell_run import open_cell_runs
@@ -88,10 +88,8 @@ def judged_cells(
 
 
 def utility_difference(tuned: CellResult, reference: CellResult, mu: float) -> Difference:
-    difference = paired_difference(utilities(tuned, mu), utilities(reference, mu))
+    pairs = zip(utilities(tuned, mu), utilities(reference, mu), strict=True)
+    estimate = mean_estimate([own - other for own, other in pairs])
     return Difference(
-        strategy=reference.strategy,
-        mean=difference.mean,
-        low=difference.interval.low,
-        high=difference.interval.high,
+        strategy=reference.strategy, mean=estimate.mean, low=estimate.low, high=estimate.high
     )

@@ -19,6 +19,7 @@ from scipy import stats  # type: ignore[import-untyped]
 from argo_ml.config import StudySpec
 from argo_ml.results.metrics import reason_calls, retrieval_calls
 from argo_ml.results.records import QuestionResult
+from argo_ml.types import Prices
 
 P_THRESHOLD = 0.05
 """Of one test; with the four tests at 10, 20, 40 and 80 of 100 questions, one in eight trials that
@@ -30,18 +31,18 @@ Rows = Sequence[QuestionResult]
 
 
 @dataclass(frozen=True, slots=True)
-class Prices:
-    """What a retrieval, a reasoning step and a unit of cost are worth."""
+class Valuation:
+    """What a question's result is worth at given prices, whatever price its episode ran at."""
 
-    retrieval_cost: float
-    reason_cost: float
+    prices: Prices
     mu: float
 
     def cost(self, row: QuestionResult) -> float:
-        return self.retrieval_cost * retrieval_calls(row) + self.reason_cost * reason_calls(row)
+        prices = self.prices
+        return prices.retrieve * retrieval_calls(row) + prices.reason * reason_calls(row)
 
     def utility(self, row: QuestionResult) -> float:
-        """correct - mu x cost, whatever price the episode ran at."""
+        """correct - mu x cost"""
         return row.correct - self.mu * self.cost(row)
 
     def mean_utility(self, rows: Rows) -> float:
@@ -65,24 +66,24 @@ class Objective(Protocol):
 class Utility:
     """Accuracy - mu x cost at one price."""
 
-    prices: Prices
+    valuation: Valuation
     names = ("utility",)
     directions = (StudyDirection.MAXIMIZE,)
 
     def per_question(self, row: QuestionResult) -> tuple[float, ...]:
-        return (self.prices.utility(row),)
+        return (self.valuation.utility(row),)
 
 
 @dataclass(frozen=True)
 class AccuracyCost:
     """Accuracy up, cost at one price down."""
 
-    prices: Prices
+    valuation: Valuation
     names = ("accuracy", "cost")
     directions = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
 
     def per_question(self, row: QuestionResult) -> tuple[float, ...]:
-        return (float(row.correct), self.prices.cost(row))
+        return (float(row.correct), self.valuation.cost(row))
 
 
 @dataclass(frozen=True)
@@ -93,24 +94,24 @@ class EveryPrice:
     whatever c is, its largest value is on their Pareto front.
     """
 
-    prices: Prices
+    valuation: Valuation
     names = ("utility_before_retrievals", "retrieval_calls")
     directions = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
 
     def per_question(self, row: QuestionResult) -> tuple[float, ...]:
-        reasoning = self.prices.mu * self.prices.reason_cost * reason_calls(row)
+        reasoning = self.valuation.mu * self.valuation.prices.reason * reason_calls(row)
         return (row.correct - reasoning, float(retrieval_calls(row)))
 
 
 def make_objective(spec: StudySpec) -> Objective:
-    prices = prices_at(spec, spec.retrieval_costs[0])
+    valuation = valuation_at(spec, spec.retrieval_costs[0])
     if len(spec.retrieval_costs) > 1:
-        return EveryPrice(prices)
-    return Utility(prices) if spec.objective == "utility" else AccuracyCost(prices)
+        return EveryPrice(valuation)
+    return Utility(valuation) if spec.objective == "utility" else AccuracyCost(valuation)
 
 
-def prices_at(spec: StudySpec, retrieval_cost: float) -> Prices:
-    return Prices(retrieval_cost, spec.reason_cost, spec.mu)
+def valuation_at(spec: StudySpec, retrieval_cost: float) -> Valuation:
+    return Valuation(Prices(retrieval_cost, spec.reason_cost), spec.mu)
 
 
 def values(objective: Objective, rows: Rows) -> list[float]:

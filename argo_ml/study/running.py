@@ -14,9 +14,10 @@ from argo_ml.config import StudySpec
 from argo_ml.engine.stages import StageTimes
 from argo_ml.policies.checking import check_calibrated
 from argo_ml.progress import OnProgress, ignore_progress
+from argo_ml.results.artifacts import STUDY_REPORT
 from argo_ml.results.study import OBJECTIVES, StudyReport
 from argo_ml.study import storage
-from argo_ml.study.conclusion import REPORT, conclude
+from argo_ml.study.conclusion import conclude
 from argo_ml.study.evaluation import Evaluator
 from argo_ml.study.judging import open_test_context
 from argo_ml.study.objectives import make_objective
@@ -87,7 +88,7 @@ def _work(search: Search, on_progress: OnProgress) -> float | None:
 
 def load_report(tracking: Tracking, run_id: str) -> StudyReport:
     """The report of a finished study."""
-    return load_record(tracking, run_id, REPORT, StudyReport)
+    return load_record(tracking, run_id, STUDY_REPORT, StudyReport)
 
 
 def _begin_or_join(

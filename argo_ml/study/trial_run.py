@@ -10,7 +10,7 @@ from argo_ml.config import StudySpec
 from argo_ml.results.metrics import cell_metrics
 from argo_ml.results.records import QuestionResult
 from argo_ml.results.study import TRIAL
-from argo_ml.study.objectives import Objective, prices_at, values
+from argo_ml.study.objectives import Objective, valuation_at, values
 from argo_ml.sweep.cells import Cell
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import TrackedRun, Tracking
@@ -67,7 +67,7 @@ def trial_metrics(
     metrics |= dict(zip(objective.names, values(objective, rows), strict=True))
     if len(spec.retrieval_costs) > 1:
         for price in spec.retrieval_costs:
-            metrics[utility_metric(price)] = prices_at(spec, price).mean_utility(rows)
+            metrics[utility_metric(price)] = valuation_at(spec, price).mean_utility(rows)
     return metrics
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from argo_ml.calibration.features import FEATURES
-from argo_ml.calibration.record import CALIBRATION_FILE, Calibration
+from argo_ml.calibration.record import Calibration
 from argo_ml.config import ContextSpec
 from argo_ml.errors import ConfigError
+from argo_ml.results.artifacts import CALIBRATION
 from argo_ml.tracking.runs import connect
 
 VALID_FOR = (
@@ -41,12 +42,12 @@ def open_calibration(spec: ContextSpec) -> Calibration | None:
         return None
     path = Path(spec.calibration).expanduser()
     if path.is_dir():
-        path = path / CALIBRATION_FILE
+        path = path / CALIBRATION
     if path.exists():
         return _read(path, spec.calibration)
     tracking = connect(spec.tracking_uri, spec.experiment, create=False)
     with tempfile.TemporaryDirectory() as folder:
-        stored = tracking.download(spec.calibration, CALIBRATION_FILE, Path(folder))
+        stored = tracking.download(spec.calibration, CALIBRATION, Path(folder))
         return _read(stored, spec.calibration)
 
 

@@ -10,14 +10,13 @@ from typing import Any
 
 from argo_ml.config import ContextSpec, identity_fields
 from argo_ml.reporting.figures import save_cell_figures
+from argo_ml.results.artifacts import FIGURES, OUTCOMES_TABLE
 from argo_ml.results.metrics import cell_metrics
 from argo_ml.results.records import CellResult, QuestionResult
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking
-
-TRAJECTORIES = "trajectories.jsonl"
 
 
 class CellRun:
@@ -122,11 +121,11 @@ def store_outcomes(
     run: TrackedRun, result: CellResult, folder: Path, usage: Mapping[str, float] | None = None
 ) -> None:
     """Log ``folder`` with the figures of a cell and its table of outcomes, and ``usage``."""
-    save_cell_figures(result, folder / "figures")
+    save_cell_figures(result, folder / FIGURES)
     table = _outcomes_table(result.questions)
-    (folder / runs.OUTCOMES_TABLE).write_text(json.dumps(table), encoding="utf-8")
+    (folder / OUTCOMES_TABLE).write_text(json.dumps(table), encoding="utf-8")
     run.log_folder(folder)
-    logged = [{"path": runs.OUTCOMES_TABLE, "type": "table"}]
+    logged = [{"path": OUTCOMES_TABLE, "type": "table"}]
     tags = {"mlflow.loggedArtifacts": json.dumps(logged)}
     run.log(metrics=usage, tags=tags, step=len(result.questions))
 

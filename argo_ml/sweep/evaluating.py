@@ -11,7 +11,8 @@ from argo_ml.calibration.record import Calibration
 from argo_ml.config import SweepSpec
 from argo_ml.evaluation.calibration_metrics import calibration_metrics
 from argo_ml.evaluation.protocol import evaluate
-from argo_ml.evaluation.record import FILE, Evaluation
+from argo_ml.evaluation.record import Evaluation
+from argo_ml.results.artifacts import EVALUATION
 from argo_ml.results.records import Results
 from argo_ml.sweep.cell_run import CellRun
 from argo_ml.sweep.cells import Cell
@@ -54,7 +55,7 @@ def store_evaluation(evaluation: Evaluation, run: TrackedRun, cell_runs: Sequenc
     """Store the whole and its few metrics on the sweep's run, and on gates' how often they fire."""
     with tempfile.TemporaryDirectory() as folder:
         text = evaluation.model_dump_json(indent=1)
-        (Path(folder) / FILE).write_text(text, encoding="utf-8")
+        (Path(folder) / EVALUATION).write_text(text, encoding="utf-8")
         run.log_folder(Path(folder))
     n_questions = evaluation.n_questions
     run.log(metrics=evaluation_metrics(evaluation), step=n_questions)

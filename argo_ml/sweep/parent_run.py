@@ -13,12 +13,11 @@ import yaml
 from argo_ml.config import Spec
 from argo_ml.config.addresses import shown
 from argo_ml.errors import ConfigError
+from argo_ml.results.artifacts import ENVIRONMENT, SPEC, UNCOMMITTED_DIFF
 from argo_ml.results.records import Record
 from argo_ml.tracking import environment, runs
 from argo_ml.tracking.runs import Run, TrackedRun, Tracking
 from argo_ml.tracking.stores import without_password
-
-SPEC = "spec.yaml"
 
 RecordType = TypeVar("RecordType", bound=Record)
 
@@ -76,8 +75,8 @@ def store_spec(run: TrackedRun, spec: Spec) -> None:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder)
         (target / SPEC).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
-        (target / "environment.txt").write_text(environment.packages(), encoding="utf-8")
+        (target / ENVIRONMENT).write_text(environment.packages(), encoding="utf-8")
         diff = environment.uncommitted_diff()
         if diff:
-            (target / "uncommitted.diff").write_text(diff, encoding="utf-8")
+            (target / UNCOMMITTED_DIFF).write_text(diff, encoding="utf-8")
         run.log_folder(target)

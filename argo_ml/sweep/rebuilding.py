@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from argo_ml.config import ReportSpec
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.evaluation.protocol import evaluate
-from argo_ml.evaluation.record import FILE as EVALUATION
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting.report import store_report
+from argo_ml.results.artifacts import EVALUATION
 from argo_ml.results.records import Results
 from argo_ml.sweep.record import SweepRecord, open_record
 from argo_ml.tracking.runs import Run, TrackedRun

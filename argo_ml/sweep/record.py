@@ -14,14 +14,10 @@ from pydantic import ValidationError
 from argo_ml.config import SweepSpec, build
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.results import artifacts
+from argo_ml.results.artifacts import PASSAGES, RESULTS, SPEC, TRAJECTORIES
 from argo_ml.results.records import CellResult, Results
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import CELL_ID, Run, Tracking, connect, open_client
-
-RESULTS = "results.json"
-SPEC = "spec.yaml"
-PASSAGES = "passages.jsonl"
-TRAJECTORIES = "trajectories.jsonl"
 
 
 @dataclass(frozen=True, slots=True)

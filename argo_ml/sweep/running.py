@@ -16,14 +16,14 @@ from argo_ml.devices import disk
 from argo_ml.errors import TrackingError
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import OnProgress, ignore_progress
-from argo_ml.results.artifacts import cell_name
+from argo_ml.results.artifacts import RESULTS, SPEC, cell_name
 from argo_ml.results.records import Results
 from argo_ml.sweep.cell_run import CellRun, cell_tags, open_cell_runs
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext, LocalContext, prepare_cells
 from argo_ml.sweep.estimate import SweepEstimate, estimate
 from argo_ml.sweep.journal import Journal, open_journal
-from argo_ml.sweep.parent_run import SPEC, find_resumed, load_record, pointing_at, store_spec
+from argo_ml.sweep.parent_run import find_resumed, load_record, pointing_at, store_spec
 from argo_ml.sweep.stages import (
     conclude_sweep,
     missing_shards,
@@ -31,7 +31,6 @@ from argo_ml.sweep.stages import (
     run_cells,
     store_resolved,
 )
-from argo_ml.sweep.stored_files import RESULTS
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import TrackedRun, Tracking, connect
 

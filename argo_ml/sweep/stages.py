@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from argo_ml.config import AnsweringFields, ContextSpec, ExperimentSpec, Spec, SweepSpec
+from argo_ml.datasets.answers import accuracy_floors
 from argo_ml.devices.observing import observing_devices
 from argo_ml.engine.shards import Shard, make_shards
 from argo_ml.engine.stages import LOG, StageTimes

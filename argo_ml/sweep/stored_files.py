@@ -6,16 +6,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from argo_ml.results.outcomes_file import FILE as OUTCOMES
+from argo_ml.results.artifacts import OUTCOMES, PASSAGES, RESULTS, TRAJECTORIES
 from argo_ml.results.outcomes_file import sweep_lines, write_lines
 from argo_ml.results.records import Results
-from argo_ml.sweep.cell_run import TRAJECTORIES
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.journal import Journal
 from argo_ml.tracking.runs import TrackedRun
 
-RESULTS = "results.json"
-PASSAGES = "passages.jsonl"
 PARENT = "parent"
 """Folder of what the sweep's own run keeps, beside those of the cells."""
 

@@ -34,7 +34,6 @@ SWEEP_ID = "argo.sweep_id"
 ERROR = "argo.error"
 WARNING = "argo.warning"
 DEGENERATE = "argo.degenerate"
-OUTCOMES_TABLE = "outcomes.json"
 
 logger = logging.getLogger(__name__)
 

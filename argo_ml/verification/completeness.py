@@ -12,9 +12,10 @@ from PIL import Image, UnidentifiedImageError
 from argo_ml.config import SweepSpec
 from argo_ml.errors import ArgoError, DataError
 from argo_ml.reporting.figures import SWEEP_FIGURES
+from argo_ml.results.artifacts import FIGURES, RESULTS, cell_name
 from argo_ml.results.records import CellResult, Results
 from argo_ml.sweep.cells import cell_id
-from argo_ml.sweep.record import SweepRecord, cell_name
+from argo_ml.sweep.record import SweepRecord
 from argo_ml.tracking import runs
 from argo_ml.verification.verdict import Verdict, judged
 
@@ -33,21 +34,21 @@ def check_finished(record: SweepRecord) -> Verdict:
 def check_cells(record: SweepRecord, spec: SweepSpec, results: Results) -> Verdict:
     """Every cell of the grid has one FINISHED child, and results.json names that child."""
     wanted = {
-        cell_id(cell, record.digests): f"{cell.strategy} c_r={cell.retrieval_cost:g}"
+        cell_id(cell, record.digests): cell_name(cell.strategy, cell.retrieval_cost)
         for cell in spec.cells()
     }
     by_cell = record.children_by_cell()
     problems = []
     for identity, name in wanted.items():
-        found = by_cell.get(identity, [])
-        if len(found) != 1:
-            problems.append(f"{name} ({identity}) has {len(found)} runs")
+        present = by_cell.get(identity, [])
+        if len(present) != 1:
+            problems.append(f"{name} ({identity}) has {len(present)} runs")
         problems += [
-            f"{name} is {run.info.status}" for run in found if run.info.status != "FINISHED"
+            f"{name} is {run.info.status}" for run in present if run.info.status != "FINISHED"
         ]
         problems += [
             f"{name} names another sweep"
-            for run in found
+            for run in present
             if run.data.tags.get(runs.SWEEP_ID) != record.run.info.run_id
         ]
     unknown = [identity or "one without id" for identity in by_cell if identity not in wanted]
@@ -59,11 +60,11 @@ def check_cells(record: SweepRecord, spec: SweepSpec, results: Results) -> Verdi
 def _wrong_cells(record: SweepRecord, results: Results, wanted: list[str]) -> list[str]:
     problems = []
     if [cell.cell_id for cell in results.cells] != wanted:
-        problems.append("results.json has other cells than the spec, or another order")
+        problems.append(f"{RESULTS} has other cells than the spec, or another order")
     for cell in results.cells:
         child = record.child_of(cell)
         if child is None or child.data.tags.get(runs.CELL_ID) != cell.cell_id:
-            problems.append(f"results.json: run {cell.run_id} is not that of {cell_name(cell)}")
+            problems.append(f"{RESULTS}: run {cell.run_id} is not that of {cell.name}")
     return problems
 
 
@@ -83,18 +84,18 @@ def check_results(record: SweepRecord, spec: SweepSpec, results: Results) -> Ver
     n_questions = len(results.cells[0].questions) if results.cells else 0
     asked = spec.question_limit
     note = "" if n_questions == asked else f" ({asked} were asked for; the source has no more)"
-    return judged("results.json", problems, f"complete: {n_questions} questions per cell{note}")
+    return judged(RESULTS, problems, f"complete: {n_questions} questions per cell{note}")
 
 
 def _wrong_questions(cell: CellResult, spec: SweepSpec, results: Results) -> list[str]:
     ids = [row.question_id for row in cell.questions]
     problems = []
     if not ids or len(ids) > spec.question_limit:
-        problems.append(f"{cell_name(cell)} has {len(ids)} questions of {spec.question_limit}")
+        problems.append(f"{cell.name} has {len(ids)} questions of {spec.question_limit}")
     if len(set(ids)) != len(ids):
-        problems.append(f"{cell_name(cell)} has a question twice")
+        problems.append(f"{cell.name} has a question twice")
     if ids != [row.question_id for row in results.cells[0].questions]:
-        problems.append(f"{cell_name(cell)} has other questions than {cell_name(results.cells[0])}")
+        problems.append(f"{cell.name} has other questions than {results.cells[0].name}")
     return problems
 
 
@@ -102,7 +103,7 @@ def check_graphs(record: SweepRecord) -> Verdict:
     problems = []
     for name in SWEEP_FIGURES:
         for suffix, look in _READERS.items():
-            artifact = f"figures/{name}.{suffix}"
+            artifact = f"{FIGURES}/{name}.{suffix}"
             try:
                 look(record.artifact(artifact))
             except ArgoError as error:

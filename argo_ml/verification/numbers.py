@@ -9,16 +9,16 @@ from typing import Any
 from argo_ml.config import SweepSpec
 from argo_ml.errors import ArgoError
 from argo_ml.policies import STRATEGIES
+from argo_ml.results.artifacts import RESULTS
 from argo_ml.results.metrics import (
     cell_metrics,
-    lm_calls,
     reason_calls,
     retrieval_calls,
     sweep_metrics,
 )
 from argo_ml.results.records import CellResult, QuestionResult, Results
-from argo_ml.sweep.record import SweepRecord, cell_name
-from argo_ml.types import Action, StopReason
+from argo_ml.sweep.record import SweepRecord
+from argo_ml.types import Action, Prices, StopReason
 from argo_ml.verification.verdict import Verdict, judged
 
 TOLERANCE = 1e-9
@@ -31,13 +31,13 @@ def check_metrics(record: SweepRecord, spec: SweepSpec, results: Results) -> Ver
     problems = []
     for cell in results.cells:
         if not cell.questions:
-            problems.append(f"{cell_name(cell)} has no questions")
+            problems.append(f"{cell.name} has no questions")
             continue
         recomputed = cell_metrics(cell.questions, spec.mu, cell.policy)
         child = record.child_of(cell)
         logged = child.data.metrics if child is not None else {}
-        for where, values in (("results.json", cell.metrics), ("the run", logged)):
-            problems += _differences(f"{cell_name(cell)} in {where}", recomputed, values)
+        for where, values in ((RESULTS, cell.metrics), ("the run", logged)):
+            problems += _differences(f"{cell.name} in {where}", recomputed, values)
     if not problems:
         problems += _differences("the sweep", sweep_metrics(results), record.run.data.metrics)
     return judged(
@@ -45,24 +45,24 @@ def check_metrics(record: SweepRecord, spec: SweepSpec, results: Results) -> Ver
     )
 
 
-def _differences(where: str, wanted: Mapping[str, float], found: Mapping[str, float]) -> list[str]:
+def _differences(where: str, wanted: Mapping[str, float], stored: Mapping[str, float]) -> list[str]:
     return [
-        f"{where}: {name} is {found.get(name)}, recomputed {value}"
+        f"{where}: {name} is {stored.get(name)}, recomputed {value}"
         for name, value in wanted.items()
-        if not _equal(found.get(name, _ABSENT.get(name, math.nan)), value)
+        if not _equal(stored.get(name, _ABSENT.get(name, math.nan)), value)
     ]
 
 
 def check_calls(record: SweepRecord, results: Results) -> Verdict:
     """Calls follow from the actions, paid ones are among those needed, and the sums agree."""
     problems = [
-        f"{cell_name(cell)}, question {row.question_id}: {text}"
+        f"{cell.name}, question {row.question_id}: {text}"
         for cell in results.cells
         for row in cell.questions
         for text in _wrong_calls(row, STRATEGIES[cell.strategy].is_ceiling)
     ]
     paid = sum(row.lm_calls_paid for cell in results.cells for row in cell.questions)
-    needed = sum(lm_calls(row) for cell in results.cells for row in cell.questions)
+    needed = sum(row.usage.calls for cell in results.cells for row in cell.questions)
     for name, total in (("lm_calls_paid_total", paid), ("lm_calls_total", needed)):
         logged = record.run.data.metrics.get(name)
         if logged is None or not _equal(logged, total):
@@ -90,8 +90,8 @@ def _wrong_calls(row: QuestionResult, in_hindsight: bool) -> list[str]:
         problems.append(f"{row.reasoner_calls} reasoner calls in {reason_calls(row)} steps")
     if row.synthesizer_calls != int(row.stop_reason != StopReason.ABSTAIN.value):
         problems.append(f"{row.synthesizer_calls} synthesizer calls")
-    if row.lm_calls_paid < 0 or (row.lm_calls_paid > lm_calls(row) and not in_hindsight):
-        problems.append(f"{row.lm_calls_paid} calls paid of {lm_calls(row)} needed")
+    if row.lm_calls_paid < 0 or (row.lm_calls_paid > row.usage.calls and not in_hindsight):
+        problems.append(f"{row.lm_calls_paid} calls paid of {row.usage.calls} needed")
     return problems
 
 
@@ -107,11 +107,11 @@ def check_consistency(results: Results) -> Verdict:
             continue
         for row in cell.questions:
             key = (row.question_id, row.actions, row.retrieval_successes)
-            first, name = seen.setdefault(key, (row, cell_name(cell)))
+            first, name = seen.setdefault(key, (row, cell.name))
             n_compared += first is not row
             if _answer(first) != _answer(row):
                 problems.append(
-                    f"question {row.question_id}: {name} and {cell_name(cell)} acted alike and "
+                    f"question {row.question_id}: {name} and {cell.name} acted alike and "
                     f"answered {first.answer!r} and {row.answer!r}"
                 )
     return judged(
@@ -150,20 +150,19 @@ def _wrong_trajectories(
     cell: CellResult, lines: list[Mapping[str, Any]], spec: SweepSpec, passages: set[str]
 ) -> list[str]:
     if [line["question_id"] for line in lines] != [row.question_id for row in cell.questions]:
-        return [f"{cell_name(cell)}: trajectories are of other questions than the rows"]
-    prices = {Action.RETRIEVE.value: cell.retrieval_cost, Action.REASON.value: spec.reason_cost}
+        return [f"{cell.name}: trajectories are of other questions than the rows"]
+    prices = Prices(cell.retrieval_cost, spec.reason_cost, spec.probe_cost)
     return [
-        f"{cell_name(cell)}, question {row.question_id}: {text}"
+        f"{cell.name}, question {row.question_id}: {text}"
         for line, row in zip(lines, cell.questions, strict=True)
-        for text in _wrong_trajectory(line, row, prices, spec.probe_cost, passages)
+        for text in _wrong_trajectory(line, row, prices, passages)
     ]
 
 
 def _wrong_trajectory(
     line: Mapping[str, Any],
     row: QuestionResult,
-    prices: Mapping[str, float],
-    probe_cost: float,
+    prices: Prices,
     passages: set[str],
 ) -> list[str]:
     steps = line["steps"]
@@ -171,7 +170,7 @@ def _wrong_trajectory(
     problems = []
     if actions != row.actions:
         problems.append("other actions than its row")
-    elif any(not _equal(step["cost"], prices[step["action"]]) for step in steps):
+    elif any(not _equal(step["cost"], _price(step["action"], prices)) for step in steps):
         problems.append("a step at another price than the cell's")
     if (line["answer"], line["choice"]) != (row.answer, row.choice):
         problems.append("another answer than its row")
@@ -182,13 +181,19 @@ def _wrong_trajectory(
     )
     if n_successes != row.retrieval_successes:
         problems.append("other retrieval successes than its row")
-    cost = math.fsum(prices.get(action, math.nan) for action in row.actions)
-    cost += probe_cost * (row.probe_calls + row.sample_calls)
+    cost = math.fsum(_price(action, prices) for action in row.actions)
+    cost += prices.probe * row.usage.probing_calls
     if not (_equal(row.cost, cost) and _equal(line["cost"], cost)):
         problems.append(f"cost is {row.cost}, c_r x retrievals + c_p x reasons is {cost}")
     cited = {hit["passage_id"] for step in steps for hit in step["evidence"]}
     problems += [f"passage {name!r} is not stored" for name in sorted(cited - passages)]
     return problems
+
+
+def _price(action: str, prices: Prices) -> float:
+    """The price of an action by its name; not a number for what is no action."""
+    known = {kind.value: prices.of(kind) for kind in (Action.RETRIEVE, Action.REASON)}
+    return known.get(action, math.nan)
 
 
 def _equal(first: float, second: float) -> bool:

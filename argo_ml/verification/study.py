@@ -11,11 +11,11 @@ from optuna.trial import TrialState
 
 from argo_ml.config import StudySpec, build
 from argo_ml.errors import ArgoError
+from argo_ml.results.artifacts import settings_file
 from argo_ml.results.metrics import utilities
 from argo_ml.results.records import Results
 from argo_ml.results.study import StudyReport, settings_of
 from argo_ml.study import load_report, storage
-from argo_ml.study.conclusion import BEST
 from argo_ml.study.judging import judged_cells, utility_difference
 from argo_ml.study.reconciliation import disagreements
 from argo_ml.study.storage import StudyStore
@@ -55,10 +55,10 @@ def _study(run: Run, storage_url: str, cache_dir: Path) -> optuna.Study:
     name = param_in_use(run.data.params, "study")
     values = {"storage": storage_url, "cache_dir": cache_dir}
     store = StudyStore(build(StudySpec, values), name)
-    found = store.find()
-    if found is None:
+    study = store.find()
+    if study is None:
         raise ArgoError(f"storage={store.shown_url}: has no study {name}; give its storage")
-    return found
+    return study
 
 
 def _agreement(study: optuna.Study, tracking: Tracking, run_id: str) -> Verdict:
@@ -100,7 +100,7 @@ def _best(study: optuna.Study, report: StudyReport, tracking: Tracking, folder: 
         trial = next(trial for trial in complete if trial.number == best.trial)
         if settings_of(trial.user_attrs) != dict(best.settings):
             problems.append(f"trial {best.trial} has other settings than the report")
-        name = f"{BEST}/c_r={best.retrieval_cost:g}.json"
+        name = settings_file(best.retrieval_cost)
         path = tracking.download(report.study_id, name, folder)
         written = json.loads(path.read_text(encoding="utf-8"))
         if any(written.get(key) != value for key, value in best.settings.items()):
@@ -118,9 +118,9 @@ def _judgement(report: StudyReport, results: Results) -> Verdict:
         if abs(sum(own) / len(own) - best.test.utility) > NEAR:
             problems.append(f"c_r={best.retrieval_cost:g}: test utility is not that of its rows")
         for cell, difference in zip(references, best.differences, strict=True):
-            found = utility_difference(tuned, cell, mu)
+            recomputed = utility_difference(tuned, cell, mu)
             stored = (difference.mean, difference.low, difference.high)
-            again = (found.mean, found.low, found.high)
+            again = (recomputed.mean, recomputed.low, recomputed.high)
             if any(abs(a - b) > NEAR for a, b in zip(stored, again, strict=True)):
                 problems.append(f"c_r={best.retrieval_cost:g}: difference to {cell.strategy}")
     return judged("judged on the test split", problems, "scores and intervals computed again")

@@ -6,53 +6,60 @@ from collections.abc import Iterator
 from itertools import pairwise
 from statistics import fmean
 
-from argo_ml.evaluation.comparison import SUBJECT, Comparison, compare_with_best_baseline, n_actions
+from argo_ml.evaluation.contrasts import contrasts_of
+from argo_ml.evaluation.judged_cells import judge_cells
+from argo_ml.evaluation.record import Contrast
+from argo_ml.evaluation.roles import stopping_at_theta_star
+from argo_ml.policies.always_reason import ALWAYS_REASON
+from argo_ml.policies.always_retrieve import ALWAYS_RETRIEVE
+from argo_ml.policies.argo import ARGO
+from argo_ml.results.metrics import retrieval_calls
 from argo_ml.results.records import CellResult, Results
-from argo_ml.sweep.record import cell_name
-from argo_ml.types import Action
 from argo_ml.verification.verdict import Verdict, judged
 
 _TOLERANCE = 1e-9
-_TOP = "always_retrieve"
-_BOTTOM = "always_reason"
-SAME_STOP = (SUBJECT, _BOTTOM, "random")
-"""Strategies that stop at the theta* of always_retrieve, so that it bounds their retrievals."""
 
 
 def graph_1b_verdicts(results: Results) -> Iterator[Verdict]:
-    """Fixed gains of progress imply each; only strategies that ran are looked at."""
-    if results.row(_TOP):
+    """What fixed gains of progress imply of the strategies that ran."""
+    if results.row(ALWAYS_RETRIEVE):
         yield _check_top(results)
-    if results.row(_BOTTOM):
+    if results.row(ALWAYS_REASON):
         yield _check_bottom(results)
-    if results.row(SUBJECT):
+    if results.row(ARGO):
         yield _check_falling(results)
 
 
 def _check_top(results: Results) -> Verdict:
-    highest = {cell.retrieval_cost: _calls(cell) for cell in results.row(_TOP)}
-    others = [cell for name in SAME_STOP for cell in results.row(name)]
+    highest = {cell.retrieval_cost: _calls(cell) for cell in results.row(ALWAYS_RETRIEVE)}
+    # They stop at the same progress, so that it bounds their retrievals.
+    others = [
+        cell
+        for name in stopping_at_theta_star()
+        if name != ALWAYS_RETRIEVE
+        for cell in results.row(name)
+    ]
     problems = [
-        f"{cell_name(cell)} retrieves {_calls(cell):.3f} times, {_TOP} "
+        f"{cell.name} retrieves {_calls(cell):.3f} times, {ALWAYS_RETRIEVE} "
         f"{highest[cell.retrieval_cost]:.3f}"
         for cell in others
         if _calls(cell) > highest[cell.retrieval_cost] + _TOLERANCE
     ]
     fine = f"at or above {len(others)} cells of strategies that stop at the same progress"
-    return judged(f"Graph 1.B: {_TOP} on top", problems, fine)
+    return judged(f"Graph 1.B: {ALWAYS_RETRIEVE} on top", problems, fine)
 
 
 def _check_bottom(results: Results) -> Verdict:
     problems = [
-        f"{cell_name(cell)} retrieves {_calls(cell):.3f} times"
-        for cell in results.row(_BOTTOM)
+        f"{cell.name} retrieves {_calls(cell):.3f} times"
+        for cell in results.row(ALWAYS_REASON)
         if _calls(cell) > 0
     ]
-    return judged(f"Graph 1.B: {_BOTTOM} at zero", problems, "it never retrieves")
+    return judged(f"Graph 1.B: {ALWAYS_REASON} at zero", problems, "it never retrieves")
 
 
 def _check_falling(results: Results) -> Verdict:
-    cells = results.row(SUBJECT)
+    cells = results.row(ARGO)
     problems = [
         f"{_calls(cheap):.3f} at c_r={cheap.retrieval_cost:g} and {_calls(dear):.3f} at "
         f"c_r={dear.retrieval_cost:g}"
@@ -60,33 +67,34 @@ def _check_falling(results: Results) -> Verdict:
         if _calls(dear) > _calls(cheap) + _TOLERANCE
     ]
     fine = f"from {_calls(cells[0]):.2f} to {_calls(cells[-1]):.2f} retrievals, never rising"
-    return judged(f"Graph 1.B: {SUBJECT} falls with the price", problems, fine)
+    return judged(f"Graph 1.B: {ARGO} falls with the price", problems, fine)
 
 
 def _calls(cell: CellResult) -> float:
-    return fmean(n_actions(cell, Action.RETRIEVE))
+    return fmean(map(retrieval_calls, cell.questions))
 
 
 def utility_findings(results: Results) -> Iterator[Verdict]:
-    """Per price, whether ARGO's utility is at least the best baseline's: as it came out."""
-    for comparison in compare_with_best_baseline(results):
+    """Per price, whether ARGO's utility is at least that of the best fixed strategy."""
+    cells = judge_cells(results)
+    for contrast in contrasts_of(ARGO, cells):
         yield Verdict(
-            f"{SUBJECT} at least as useful as the best baseline at "
-            f"c_r={comparison.retrieval_cost:g}",
-            comparison.difference.mean >= -_TOLERANCE,
-            _describe(comparison),
+            f"{ARGO} at least as useful as the best fixed strategy at "
+            f"c_r={contrast.retrieval_cost:g}",
+            contrast.utility.mean >= -_TOLERANCE,
+            _describe(contrast, len(cells[0].result.questions)),
             is_finding=True,
         )
 
 
-def _describe(comparison: Comparison) -> str:
-    found = comparison.difference
+def _describe(contrast: Contrast, n_questions: int) -> str:
+    utility = contrast.utility
     text = (
-        f"{found.mean:+.4f} against {comparison.baseline} (the best by mean utility here), paired "
-        f"bootstrap 95 % [{found.interval.low:+.4f}, {found.interval.high:+.4f}], n={found.n}"
+        f"{utility.mean:+.4f} against {contrast.baseline} (the best by mean utility here), paired "
+        f"bootstrap 95 % [{utility.low:+.4f}, {utility.high:+.4f}], n={n_questions}"
     )
-    if comparison.identical:
+    if contrast.is_identical:
         return f"{text}; both acted and answered alike on every question"
-    if 0.0 in found.interval:
+    if utility.low <= 0.0 <= utility.high:
         return f"{text}; the interval holds 0"
     return text

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from argo_ml.config import StudySpec, build
 from argo_ml.datasets.sampling import split_of
-from argo_ml.study.objectives import Prices
+from argo_ml.study.objectives import Valuation
 from builders import workers
 
 NEEDS: dict[tuple[int, int], int] = {(0, 0): 2, (1, 0): 3, (2, 0): 3, (3, 0): 1, (0, 2): 1}
@@ -93,11 +93,12 @@ def rules() -> list[dict[str, str]]:
     ]
 
 
-def best_utility(needs: Sequence[tuple[int, int]], prices: Prices) -> float:
+def best_utility(needs: Sequence[tuple[int, int]], valuation: Valuation) -> float:
     """By trying every number of readings, and of thoughts after them, that two thresholds give."""
+    prices = valuation.prices
     return max(
         sum(n_read >= read and n_think >= think for read, think in needs) / len(needs)
-        - prices.mu * (prices.retrieval_cost * n_read + prices.reason_cost * n_think)
+        - valuation.mu * (prices.retrieve * n_read + prices.reason * n_think)
         for n_read, n_think in product(range(MOST_READINGS + 1), range(MOST_THOUGHTS + 1))
     )
 

@@ -216,7 +216,7 @@ def full() -> Evaluation:
             strategy: tuple(reliability_point(index, rng) for index in range(9))
             for strategy in ("never", "single", *ADAPTIVE, *GATES)
         },
-        doubts=(
+        caveats=(
             "Choices are scored by likelihood, which favours short ones.",
             "vote_gate retrieves for 99.5 % of the questions: it is Always-Retrieve once.",
         ),

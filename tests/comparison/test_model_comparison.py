@@ -14,9 +14,10 @@ from builders.places import linked_cache
 from mlflow import MlflowClient
 
 from argo_ml.cli.rendering import print_comparison
-from argo_ml.comparison.model_comparison import COMPARISON, ModelComparison, run_comparison
+from argo_ml.comparison.model_comparison import ModelComparison, run_comparison
 from argo_ml.config import CompareSpec, build
 from argo_ml.errors import ConfigError
+from argo_ml.results.artifacts import COMPARISON
 from argo_ml.tracking.runs import KIND, PARENT, connect
 
 

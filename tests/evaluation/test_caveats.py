@@ -11,7 +11,7 @@ MANY = 200
 BEST, GOOD, BAD = "1" * MANY, "11110" * 40, "10000" * 40
 
 
-def doubts(
+def caveats(
     *cells: CellResult,
     calibration: Mapping[str, float] | None = None,
     calibration_difficulty: str = "",
@@ -23,17 +23,17 @@ def doubts(
         calibration_metrics=calibration or {},
         calibration_difficulty=calibration_difficulty,
     )
-    return list(found.doubts)
+    return list(found.caveats)
 
 
 def test_large_clear_sweep_raises_no_doubt() -> None:
     cells = sweep.cell("never", 0.1, GOOD), sweep.cell("argo", 0.1, BEST)
 
-    assert doubts(*cells) == []
+    assert caveats(*cells) == []
 
 
 def test_few_questions() -> None:
-    assert doubts(sweep.cell("never", 0.1, "1" * 30)) == [
+    assert caveats(sweep.cell("never", 0.1, "1" * 30)) == [
         "There are only 30 questions: intervals of accuracy are up to 0.11 wide."
     ]
 
@@ -50,14 +50,14 @@ def test_accuracy_that_needs_no_model() -> None:
     assert (
         "The accuracy of never and single is not told from that without a model (longest choice, "
         "0.350) at one price or more."
-    ) in doubts(*cells)
+    ) in caveats(*cells)
 
 
 def test_no_floor_is_doubted_where_questions_have_no_choices() -> None:
     results = sweep.results(sweep.cell("never", 0.1, BAD))
     open_ended = results.model_copy(update={"floors": {"random": 0.0, "longest_choice": 0.0}})
 
-    assert evaluate(open_ended).doubts == ()
+    assert evaluate(open_ended).caveats == ()
 
 
 def test_degenerate_gate() -> None:
@@ -71,7 +71,7 @@ def test_degenerate_gate() -> None:
     assert (
         "entropy_gate is degenerate: it hardly ever retrieves at 1 of 3 prices and nearly always "
         "retrieves at 1 of 3 prices, whatever the question."
-    ) in doubts(never, always, *cells)
+    ) in caveats(never, always, *cells)
 
 
 def test_p_hat_that_is_off_on_these_questions() -> None:
@@ -81,7 +81,7 @@ def test_p_hat_that_is_off_on_these_questions() -> None:
         sweep.cell("entropy_gate", 0.1, BEST, confidence=[0.5] * MANY),
     ]
 
-    assert [each for each in doubts(*cells) if "p-hat" in each] == [
+    assert [each for each in caveats(*cells) if "p-hat" in each] == [
         "The p-hat of argo_fitted is off by up to 0.500 on these answers (ECE; 0.028 would be "
         "usual of a perfect p-hat on 200 answers)."
     ]
@@ -95,7 +95,7 @@ def test_unparsed_answers() -> None:
         sweep.cell("single", 0.1, GOOD, parsed=rarely),
     ]
 
-    assert doubts(*cells) == [
+    assert caveats(*cells) == [
         "Up to 6 % of the answers of never could not be read and count as wrong."
     ]
 
@@ -108,7 +108,7 @@ def test_choices_that_were_made_on_the_same_questions() -> None:
         sweep.cell("argo_fitted", 0.1, BEST),
     ]
 
-    found = doubts(*cells)
+    found = caveats(*cells)
 
     assert (
         "argo_fitted was chosen among 2 strategies on the questions that it is judged on, and not "
@@ -121,7 +121,7 @@ def test_choices_that_were_made_on_the_same_questions() -> None:
 
 
 def test_nothing_significant_and_nothing_different() -> None:
-    assert doubts(sweep.cell("never", 0.1, GOOD), sweep.cell("argo", 0.1, GOOD)) == [
+    assert caveats(sweep.cell("never", 0.1, GOOD), sweep.cell("argo", 0.1, GOOD)) == [
         "argo acts and answers like the best fixed strategy on every question at every price: it "
         "is no other method here.",
         "No difference of utility, of 1, is significant at 5 % after Holm's correction.",
@@ -132,13 +132,13 @@ def test_retrievals_that_find_nothing() -> None:
     successes = [1] * 40 + [0] * (MANY - 40)
     cell = sweep.cell("single", 0.1, GOOD, ["retrieve"], retrieval_successes=successes)
 
-    assert doubts(cell) == ["Only 20 % of the retrievals found evidence."]
+    assert caveats(cell) == ["Only 20 % of the retrievals found evidence."]
 
 
 def test_gates_without_frontiers() -> None:
     gate = sweep.cell("entropy_gate", 0.1, BEST, [["retrieve"], []] * 100)
 
-    assert doubts(gate, sweep.cell("never", 0.1, GOOD)) == [
+    assert caveats(gate, sweep.cell("never", 0.1, GOOD)) == [
         "The sweep lacks never or single, so that there are no frontiers of entropy_gate."
     ]
 
@@ -150,16 +150,16 @@ def test_price_of_looks_that_realised_gains_leave_out() -> None:
     )
     cell = sweep.cell("argo_fitted", 0.1, BEST, ["retrieve"], decisions=[taken] * MANY)
 
-    assert doubts(cell, probe_cost=0.01) == [
+    assert caveats(cell, probe_cost=0.01) == [
         "Realised gains leave out the price of looks (probe_cost=0.01)."
     ]
-    assert doubts(cell, probe_cost=0.0) == []
+    assert caveats(cell, probe_cost=0.0) == []
 
 
 def test_fixed_strategies_that_measured_progress_makes_adaptive() -> None:
     cell = sweep.cell("always_retrieve", 0.1, GOOD, ["retrieve"])
 
-    assert doubts(cell, progress="measured") == [
+    assert caveats(cell, progress="measured") == [
         "With progress=measured the stop of always_retrieve depends on how sure the model looks, "
         "so that not all questions are treated alike."
     ]
@@ -168,10 +168,10 @@ def test_fixed_strategies_that_measured_progress_makes_adaptive() -> None:
 def test_calibration_that_is_small_or_of_other_questions() -> None:
     cell = sweep.cell("never", 0.1, GOOD)
 
-    found = doubts(cell, calibration={"n_questions": 60.0}, calibration_difficulty="all")
+    found = caveats(cell, calibration={"n_questions": 60.0}, calibration_difficulty="all")
 
     assert found == [
         "The calibration was made on difficulty=all, this is difficulty=hard.",
         "The calibration was made on only 60 questions.",
     ]
-    assert doubts(cell, calibration={"n_questions": 300.0}, calibration_difficulty="hard") == []
+    assert caveats(cell, calibration={"n_questions": 300.0}, calibration_difficulty="hard") == []

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from builders import hand_made_sweep as sweep
 
 from argo_ml.evaluation.contrasts import contrasts
-from argo_ml.evaluation.judged_cells import judge
+from argo_ml.evaluation.judged_cells import judge_cells
 from argo_ml.evaluation.record import Contrast
 from argo_ml.results.records import CellResult
-from argo_ml.statistics.intervals import paired_difference
+from argo_ml.statistics.resampling import mean_estimate, resample
 
 
 def found(*cells: CellResult) -> tuple[Contrast, ...]:
-    return contrasts(judge(sweep.results(*cells)))
+    return contrasts(judge_cells(sweep.results(*cells)))
 
 
 def test_contrast_is_with_the_best_fixed_strategy_of_the_price() -> None:
@@ -25,10 +26,12 @@ def test_contrast_is_with_the_best_fixed_strategy_of_the_price() -> None:
     assert (contrast.strategy, contrast.baseline) == ("argo", "single")
     assert contrast.utility.mean == pytest.approx(0.4)
     assert contrast.p_accuracy == pytest.approx(0.125)
-    wanted = paired_difference([1.0] * 9 + [0.0], [1.0] * 5 + [0.0] * 5)
-    assert contrast.p_utility == wanted.p_value
+    differences = [0.0] * 5 + [1.0] * 4 + [0.0]
+    [column] = resample([np.array(differences)])
+    assert contrast.p_utility == column.p_value
+    wanted = mean_estimate(differences)
     interval = contrast.utility.low, contrast.utility.high
-    assert interval == pytest.approx((wanted.interval.low, wanted.interval.high))
+    assert interval == pytest.approx((wanted.low, wanted.high))
     assert contrast.is_identical is False
 
 

@@ -4,7 +4,7 @@ import pytest
 from builders import hand_made_sweep as sweep
 
 from argo_ml.evaluation.headline import answer_of, headline, question
-from argo_ml.evaluation.judged_cells import judge
+from argo_ml.evaluation.judged_cells import judge_cells
 from argo_ml.results.records import CellResult
 
 HALF = "10" * 50
@@ -41,7 +41,7 @@ def test_gain_is_averaged_over_prices_against_each_price_s_best() -> None:
         sweep.cell("argo", 0.9, "1110"),
     ]
 
-    found = headline(judge(sweep.results(*cells)))
+    found = headline(judge_cells(sweep.results(*cells)))
 
     assert found is not None
     assert found.gain.mean == pytest.approx((0.1 + 0.5) / 2)
@@ -82,7 +82,7 @@ def test_better_of_two_is_said_to_be_chosen_on_these_questions() -> None:
         *two_prices("argo_fitted", BEST, ("reason",)),
     ]
 
-    found = headline(judge(sweep.results(*cells)))
+    found = headline(judge_cells(sweep.results(*cells)))
 
     assert found is not None
     assert (found.strategy, found.candidates) == ("argo_fitted", ("argo_calibrated", "argo_fitted"))
@@ -117,7 +117,7 @@ def test_missing_sides_are_named() -> None:
     only_fixed = sweep.results(*two_prices("never", HALF), *two_prices("random", HALF))
     only_adaptive = sweep.results(*two_prices("argo", HALF))
 
-    assert headline(judge(only_fixed)) is None
+    assert headline(judge_cells(only_fixed)) is None
     assert answer_of(only_fixed) == "Not asked: no strategy that decides by the question ran."
     assert answer_of(only_adaptive) == (
         "Not asked: no strategy that treats all questions alike ran."

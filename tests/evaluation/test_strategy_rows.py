@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 from builders import hand_made_sweep as sweep
 
-from argo_ml.evaluation.judged_cells import areas, best_fixed, judge
+from argo_ml.evaluation.judged_cells import areas, best_fixed, judge_cells
 from argo_ml.evaluation.record import StrategyRow
 from argo_ml.evaluation.strategy_rows import strategy_rows
 from argo_ml.results.records import CellResult
 
 
 def rows(*cells: CellResult) -> tuple[StrategyRow, ...]:
-    return strategy_rows(judge(sweep.results(*cells)))
+    return strategy_rows(judge_cells(sweep.results(*cells)))
 
 
 def test_row_has_the_means_of_its_cell() -> None:
@@ -113,7 +113,7 @@ def test_area_is_the_mean_over_the_range_of_prices() -> None:
         sweep.cell("single", 0.5, "0000", ["retrieve"]),
     ]
 
-    found = areas(judge(sweep.results(*cells)))
+    found = areas(judge_cells(sweep.results(*cells)))
 
     assert found == {"single": pytest.approx((0.1 * 0.85 + 0.3 * 0.15) / 0.4)}
 
@@ -128,7 +128,7 @@ def test_best_fixed_strategy_is_found_by_price() -> None:
         sweep.cell("oracle", 0.1, "1111"),
     ]
 
-    found = best_fixed(judge(sweep.results(*cells)))
+    found = best_fixed(judge_cells(sweep.results(*cells)))
 
     assert {price: one.strategy for price, one in found.items()} == {0.1: "single", 0.6: "never"}
 
@@ -137,4 +137,4 @@ def test_cells_with_other_questions_cannot_be_judged() -> None:
     first, second = sweep.cell("argo", 0.1, "10"), sweep.cell("never", 0.1, "101")
 
     with pytest.raises(ValueError, match=r"never c_r=0.1: has other questions than argo c_r=0.1"):
-        judge(sweep.results(first, second))
+        judge_cells(sweep.results(first, second))

@@ -12,7 +12,7 @@ from argo_ml.pipeline import Known, Pipeline, build_pipeline, run_episode
 from argo_ml.policies.base import Decision, State
 from argo_ml.policies.thresholds import ThresholdPolicy
 from argo_ml.state import Outcome
-from argo_ml.types import Action, Question, StopReason
+from argo_ml.types import Action, Prices, Question, StopReason
 
 QUESTION = Question("q1", "Which code has the capital of France?", answers=("33",))
 ALWAYS_RETRIEVE, ALWAYS_REASON = ThresholdPolicy(1.0, 1.0), ThresholdPolicy(0.0, 1.0)
@@ -145,7 +145,7 @@ def test_policy_draws_depend_on_seed_question_and_step_alone(world: Any) -> None
 
 def test_strategies_share_the_luck_of_the_channel_at_each_step(world: Any) -> None:
     pipeline = make_pipeline(channel_success_rate=0.5, max_steps=12, delta_r=0.01)
-    slower = replace(pipeline, prices={Action.RETRIEVE: 0.9, Action.REASON: 0.02})
+    slower = replace(pipeline, prices=Prices(0.9, 0.02))
     retrieving = outcome_of(world, ALWAYS_RETRIEVE, pipeline)
     mixed = outcome_of(world, _EveryOther(), slower)
     luck = {index: step.succeeded for index, step in enumerate(retrieving.steps)}
@@ -181,7 +181,7 @@ def test_pipeline_takes_its_settings_from_the_spec() -> None:
         9,
         "likelihood",
     )
-    assert pipeline.prices == {Action.RETRIEVE: 0.1, Action.REASON: 0.02}
+    assert pipeline.prices == Prices(0.1, 0.02)
     assert pipeline.progress.advance(1.9, Action.RETRIEVE, succeeded=True) == 2.0
 
 

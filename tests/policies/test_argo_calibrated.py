@@ -15,8 +15,7 @@ from argo_ml.policies.argo_calibrated import (
     estimate_process,
 )
 from argo_ml.policies.argo_fitted import fit_gains
-from argo_ml.policies.context import ActionPrices
-from argo_ml.types import Action
+from argo_ml.types import Action, Prices
 
 ROOT = (0, 0)
 SEEN = {
@@ -28,7 +27,7 @@ PROCESS = Process(bounds=(0.5,), rewards=np.array([0.2, 0.9]), seen=SEEN)
 
 
 def test_one_step_by_hand() -> None:
-    table = PROCESS.solve(ActionPrices(retrieve=0.1, reason=0.02), horizon=1)
+    table = PROCESS.solve(Prices(retrieve=0.1, reason=0.02), horizon=1)
     low, high = table[ROOT]
     # 0.1 x 0.2 + 0.9 x 0.9 - 0.1; smoothing adds 8 to 10,000.
     assert low.retrieve == pytest.approx(0.73, abs=1e-3)
@@ -39,19 +38,19 @@ def test_one_step_by_hand() -> None:
 
 
 def test_a_price_above_the_gain_stops() -> None:
-    [low, _] = PROCESS.solve(ActionPrices(retrieve=0.65, reason=0.02), horizon=1)[ROOT]
+    [low, _] = PROCESS.solve(Prices(retrieve=0.65, reason=0.02), horizon=1)[ROOT]
     assert low.best is Action.STOP
 
 
 def test_the_price_of_looking_counts_for_every_action() -> None:
-    prices = ActionPrices(retrieve=0.1, reason=0.02, probe=0.05)
+    prices = Prices(retrieve=0.1, reason=0.02, probe=0.05)
     [low, _] = PROCESS.solve(prices, horizon=1)[ROOT]
     assert low.retrieve == pytest.approx(0.68, abs=1e-3)
     assert low.reason == pytest.approx(0.13, abs=1e-3)
 
 
 def test_two_steps_try_again_where_the_first_failed() -> None:
-    table = PROCESS.solve(ActionPrices(retrieve=0.1, reason=0.02), horizon=2)
+    table = PROCESS.solve(Prices(retrieve=0.1, reason=0.02), horizon=2)
     # After a failure: the same again, worth 0.73, though it was never seen there.
     assert table[1, 0][0].retrieve == pytest.approx(0.73, abs=0.01)
     assert table[ROOT][0].retrieve == pytest.approx(0.1 * 0.73 + 0.9 * 0.9 - 0.1, abs=0.01)
@@ -106,7 +105,7 @@ def test_transitions_are_counted_from_the_explored_histories() -> None:
 def test_a_fitted_benefit_is_what_the_step_adds_and_what_acting_on_is_worth() -> None:
     # The first retrieval alone changes nothing, the second one makes the answer right.
     steps = {"": (0.2, False), "r": (0.2, False), "rr": (0.9, True), "p": (0.2, False)}
-    prices = ActionPrices(retrieve=0.1, reason=0.02)
+    prices = Prices(retrieve=0.1, reason=0.02)
     first, second = fit_gains(explored(steps, 20), prices, horizon=2, gamma=1.0)
     assert second.retrieve.value((0.2,)) == pytest.approx(1.0)
     assert first.retrieve.value((0.2,)) == pytest.approx(1.0 - 0.1)
@@ -117,5 +116,5 @@ def test_a_fitted_benefit_is_what_the_step_adds_and_what_acting_on_is_worth() ->
 
 
 def test_what_was_never_explored_is_never_taken() -> None:
-    gains = fit_gains(explored({"": (0.2, False)}, 20), ActionPrices(0.1, 0.02), 1, 1.0)
-    assert max(gains[0].net((0.2,), ActionPrices(0.001, 0.001)).values()) < 0
+    gains = fit_gains(explored({"": (0.2, False)}, 20), Prices(0.1, 0.02), 1, 1.0)
+    assert max(gains[0].net((0.2,), Prices(0.001, 0.001)).values()) < 0

@@ -22,11 +22,11 @@ from argo_ml.policies.best_plan import (
     earned,
     follow_best_plan,
 )
-from argo_ml.policies.context import ActionPrices, PolicyContext
+from argo_ml.policies.context import PolicyContext
 from argo_ml.state import CONFIDENCE_PROBES
-from argo_ml.types import Action, Question
+from argo_ml.types import Action, Prices, Question
 
-PRICES = ActionPrices(retrieve=0.2, reason=0.02)
+PRICES = Prices(retrieve=0.2, reason=0.02)
 STATE = State(Question(id="q", text="Which?"))
 
 
@@ -50,7 +50,7 @@ def test_a_walk_pays_for_what_it_takes_and_ends_where_nobody_has_been() -> None:
     explored = histories([{"": False, "r": True}, {"": True, "r": False, "rr": True}])
     assert earned(explored, retrieve_once, PRICES) == pytest.approx({0: 1 - 0.2, 1: 0 - 0.2})
     assert earned(explored, always_retrieve, PRICES) == pytest.approx({0: 1 - 0.2, 1: 1 - 0.4})
-    probed = ActionPrices(retrieve=0.2, reason=0.02, probe=0.05)
+    probed = Prices(retrieve=0.2, reason=0.02, probe=0.05)
     assert earned(explored, retrieve_once, probed) == pytest.approx({0: 0.75, 1: -0.25})
 
 
@@ -59,13 +59,13 @@ def test_best_plan_is_of_those_that_every_question_was_explored_with() -> None:
         [{"": False, "r": True, "p": False, "rr": True}, {"": False, "r": True, "p": True}]
     )
     assert best_plan(explored, PRICES) == (Action.RETRIEVE,)  # 1 - 0.2 against 0.5 - 0.02
-    assert best_plan(explored, ActionPrices(0.6, 0.02)) == (Action.REASON,)
-    assert best_plan(explored, ActionPrices(1.5, 0.6)) == ()
+    assert best_plan(explored, Prices(0.6, 0.02)) == (Action.REASON,)
+    assert best_plan(explored, Prices(1.5, 0.6)) == ()
 
 
 def test_of_equal_plans_the_shortest_is_best() -> None:
     explored = histories([{"": True, "r": True}])
-    assert best_plan(explored, ActionPrices(0.0, 0.0)) == ()
+    assert best_plan(explored, Prices(0.0, 0.0)) == ()
 
 
 def known_and_unknown(honest: bool) -> Exploration:
@@ -138,7 +138,7 @@ def test_a_plan_is_followed_without_looks_where_they_cost() -> None:
     explored = known_and_unknown(honest=False)
     free = follow_best_plan(calibration(explored.nodes), PRICES, horizon=1)
     assert required_probes_of(free)(STATE) == CONFIDENCE_PROBES
-    priced = follow_best_plan(calibration(explored.nodes), ActionPrices(0.2, 0.02, 0.01), horizon=1)
+    priced = follow_best_plan(calibration(explored.nodes), Prices(0.2, 0.02, 0.01), horizon=1)
     assert required_probes_of(priced)(STATE) == frozenset()
     decision = priced.decide(STATE, random.Random(0))
     assert decision.action is Action.RETRIEVE

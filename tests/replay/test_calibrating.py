@@ -14,7 +14,12 @@ from builders.recorded_outcomes import CHOICES, choice_line, open_line
 from argo_ml.calibration.signals import draw_disagreement, entropy, largest_probability
 from argo_ml.config import ReplaySpec
 from argo_ml.policies.gates.base import root_confidences
-from argo_ml.replay.calibrating import RecordedCalibration, ReplayState, calibrate, meet
+from argo_ml.replay.calibrating import (
+    RecordedCalibration,
+    ReplayState,
+    calibrate_on_records,
+    make_replay_state,
+)
 from argo_ml.replay.splitting import read_parts
 from argo_ml.results.text_signals import MEANS
 from argo_ml.state import State
@@ -27,11 +32,11 @@ ALL = frozenset(MEANS)
 def met(make_spec: MakeSpec, lines: list[dict[str, Any]], n_tested: int = 2) -> list[ReplayState]:
     """Those to test on first."""
     parts = read_parts(make_spec(lines[:n_tested], lines[n_tested:]))
-    return [meet(each, parts.means, {}) for each in (*parts.test, *parts.calibration)]
+    return [make_replay_state(each, parts.means, {}) for each in (*parts.test, *parts.calibration)]
 
 
 def calibration(found: list[ReplayState], n_tested: int = 2) -> RecordedCalibration:
-    return calibrate(found[n_tested:], found[:n_tested], {})
+    return calibrate_on_records(found[n_tested:], found[:n_tested], {})
 
 
 def test_an_open_question_is_met_with_its_answer_draft_and_samples(make_spec: MakeSpec) -> None:

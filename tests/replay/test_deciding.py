@@ -17,8 +17,8 @@ from argo_ml.policies import make_policy
 from argo_ml.policies.base import Decision, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.graded import Graded
-from argo_ml.replay.calibrating import ReplayState, meet
-from argo_ml.replay.deciding import best_plan, policy_at, take_all
+from argo_ml.replay.calibrating import ReplayState, make_replay_state
+from argo_ml.replay.deciding import best_recorded_plan, decide_questions, policy_at
 from argo_ml.replay.replaying import Replay, replay
 from argo_ml.replay.rows import ReplayDecision, question_row
 from argo_ml.replay.splitting import read_parts
@@ -48,13 +48,13 @@ def replayed(make_spec: MakeSpec, n: int = 60, line: Any = open_line, **values: 
 def first_met(make_spec: MakeSpec, **none: object) -> ReplayState:
     lines = [open_line(0, **none), *(open_line(number) for number in range(1, 12))]
     parts = read_parts(make_spec(lines[:1], lines[1:]))
-    return meet(parts.test[0], parts.means, {})
+    return make_replay_state(parts.test[0], parts.means, {})
 
 
 def test_plain_policies_take_their_plans(make_spec: MakeSpec) -> None:
     found = {(cell.strategy, cell.retrieval_cost): cell for cell in replayed(make_spec).cells}
-    assert {each.plan for each in found["never", 0.02].taken} == {"none"}
-    assert {each.plan for each in found["single", 0.4].taken} == {"retrieve"}
+    assert {each.plan for each in found["never", 0.02].decisions} == {"none"}
+    assert {each.plan for each in found["single", 0.4].decisions} == {"retrieve"}
     for price in (0.02, 0.4):
         assert {row.cost for row in found["single", price].rows} == {price}
         assert {row.cost for row in found["never", price].rows} == {0.0}
@@ -69,7 +69,7 @@ def test_cells_are_by_policy_then_by_price(make_spec: MakeSpec) -> None:
 def test_rows_are_those_of_the_recorded_outcomes(make_spec: MakeSpec) -> None:
     found = replayed(make_spec)
     for cell in found.cells:
-        for met, taken, row in zip(found.tested, cell.taken, cell.rows, strict=True):
+        for met, taken, row in zip(found.tested, cell.decisions, cell.rows, strict=True):
             outcome = met.recorded.outcomes[taken.plan]
             assert (row.question_id, row.answer) == (met.recorded.id, outcome.answer.text)
             assert (row.correct, row.contains) == (outcome.correct, outcome.grade.contains)
@@ -84,7 +84,7 @@ def test_gates_retrieve_where_their_score_reaches_the_threshold(
     for cell in replayed(make_spec, line=line).cells:
         if cell.strategy.endswith("_gate"):
             threshold: float = cell.policy.threshold  # type: ignore[attr-defined]
-            for taken in cell.taken:
+            for taken in cell.decisions:
                 assert taken.expected.score is not None
                 assert (taken.plan == "retrieve") == (taken.expected.score >= threshold)
 
@@ -130,7 +130,7 @@ def test_the_oracle_takes_the_cheapest_of_the_best(
         outcome["correct"] = name in right
     others = [open_line(number) for number in range(1, 12)]
     [recorded] = read_parts(make_spec([line], others)).test
-    assert best_plan(recorded, price) == plan
+    assert best_recorded_plan(recorded, price) == plan
 
 
 @pytest.mark.parametrize("name", ["entropy_gate", "variance_gate", "max_prob_gate", "benefit_gate"])
@@ -151,7 +151,7 @@ def test_a_number_of_passages_is_its_own_outcome(make_spec: MakeSpec) -> None:
     met = first_met(make_spec)
     for top_k, plan in ((None, "retrieve"), (1, "retrieve_1"), (5, "retrieve_5")):
         policy = Fixed(Decision(Action.RETRIEVE, top_k=top_k))
-        [taken] = take_all(policy, [met], 0, 0.1)
+        [taken] = decide_questions(policy, [met], 0, 0.1)
         assert taken.plan == plan
         assert question_row(met.recorded, taken).correct == met.recorded.outcomes[plan].correct
 
@@ -165,7 +165,7 @@ def test_graded_reads_more_for_the_less_certain(make_spec: MakeSpec) -> None:
     spec = make_spec(lines[::2], lines[1::2], policies="graded", retrieval_costs="0.1")
     [cell] = replay(spec).cells
     assert isinstance(cell.policy, Graded)
-    plans = [taken.plan for taken in cell.taken]
+    plans = [taken.plan for taken in cell.decisions]
     assert plans == ["retrieve_5"] * 4 + ["retrieve_1"] * 8 + ["none"] * 8
 
 
@@ -185,9 +185,9 @@ def test_an_abstention_answers_nothing(make_spec: MakeSpec) -> None:
     met = first_met(make_spec, correct=True)
     expected = Expectation(confidence=0.05)
     policy = Fixed(Decision(Action.STOP, StopReason.ABSTAIN, expected=expected))
-    [taken] = take_all(policy, [met], 0, 0.1)
+    [taken] = decide_questions(policy, [met], 0, 0.1)
     row = question_row(met.recorded, taken)
-    assert (taken.decision, row.answer, row.correct, row.parsed) == ("abstain", "", False, True)
+    assert (taken.label, row.answer, row.correct, row.parsed) == ("abstain", "", False, True)
     assert (row.stop_reason, row.confidence) == ("abstain", 0.05)
 
 
@@ -196,7 +196,7 @@ def test_an_abstention_answers_nothing(make_spec: MakeSpec) -> None:
 )
 def test_what_is_not_recorded_cannot_be_decided(make_spec: MakeSpec, decision: Decision) -> None:
     with pytest.raises(ConfigError, match="no such outcome is recorded"):
-        take_all(Fixed(decision), [first_met(make_spec)], 0, 0.1)
+        decide_questions(Fixed(decision), [first_met(make_spec)], 0, 0.1)
 
 
 def test_confidence_is_of_the_answer_given(make_spec: MakeSpec) -> None:
@@ -205,8 +205,8 @@ def test_confidence_is_of_the_answer_given(make_spec: MakeSpec) -> None:
     lines[0]["outcomes"]["retrieve"]["probabilities"] = [0.05, 0.9, 0.05, 0.0]
     [recorded] = read_parts(make_spec(lines[:1], lines[1:])).test
     expected = Expectation(0.6, 0.2, 0.4)
-    stopped = question_row(recorded, ReplayDecision("none", expected, looked=True))
-    retrieved = question_row(recorded, ReplayDecision("retrieve", expected, looked=True))
+    stopped = question_row(recorded, ReplayDecision("none", expected, has_probed_answer=True))
+    retrieved = question_row(recorded, ReplayDecision("retrieve", expected, has_probed_answer=True))
     assert (stopped.confidence, retrieved.confidence) == (0.6, 0.9)
     assert question_row(recorded, ReplayDecision("none")).confidence == 0.7
     first, last = retrieved.decisions

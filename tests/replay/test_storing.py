@@ -17,7 +17,7 @@ from argo_ml.config import ReplaySpec, ReportSpec, build
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.evaluation.protocol import evaluate
 from argo_ml.evaluation.record import Evaluation
-from argo_ml.replay.storing import UNKNOWN, Replayed, run_replay
+from argo_ml.replay.storing import UNKNOWN, StoredReplay, run_replay
 from argo_ml.results.records import Results
 from argo_ml.sweep.rebuilding import rebuild_report
 from argo_ml.tracking.runs import PARENT
@@ -33,7 +33,7 @@ def client(tracking_uri: str) -> MlflowClient:
 
 
 @pytest.fixture
-def found(make_spec: MakeSpec, client: MlflowClient) -> Replayed:
+def found(make_spec: MakeSpec, client: MlflowClient) -> StoredReplay:
     lines = [open_line(number) for number in range(24)]
     values = {"policies": ",".join(POLICIES), "retrieval_costs": ",".join(PRICES)}
     given = {**values, "model": "a-large-one", "tracking_uri": client.tracking_uri}
@@ -45,14 +45,14 @@ def children(client: MlflowClient, run: Run) -> list[Run]:
     return list(client.search_runs([run.info.experiment_id], where))
 
 
-def artifact(client: MlflowClient, found: Replayed, name: str, folder: Path) -> str:
+def artifact(client: MlflowClient, found: StoredReplay, name: str, folder: Path) -> str:
     folder.mkdir(exist_ok=True)
     path = client.download_artifacts(found.results.sweep_id, name, str(folder))
     return Path(path).read_text(encoding="utf-8")
 
 
 def test_a_replay_is_kept_as_a_run_with_a_child_per_cell(
-    found: Replayed, client: MlflowClient, tmp_path: Path
+    found: StoredReplay, client: MlflowClient, tmp_path: Path
 ) -> None:
     run = client.get_run(found.results.sweep_id)
     assert (run.info.status, run.data.tags["argo.kind"]) == ("FINISHED", "replay")
@@ -79,7 +79,7 @@ def test_a_replay_is_kept_as_a_run_with_a_child_per_cell(
 
 
 def test_its_report_can_be_made_again(
-    found: Replayed, client: MlflowClient, tmp_path: Path
+    found: StoredReplay, client: MlflowClient, tmp_path: Path
 ) -> None:
     path, run_id = tmp_path / "again.html", found.results.sweep_id
     values = {"sweep": run_id, "output": str(path), "tracking_uri": client.tracking_uri}
@@ -87,16 +87,16 @@ def test_its_report_can_be_made_again(
     assert path.read_text() == artifact(client, found, "report.html", tmp_path / "a")
 
 
-def test_what_is_not_recorded_is_no_metric(found: Replayed, client: MlflowClient) -> None:
+def test_what_is_not_recorded_is_no_metric(found: StoredReplay, client: MlflowClient) -> None:
     run = client.get_run(found.results.sweep_id)
     logged = set(run.data.metrics).union(*(cell.data.metrics for cell in children(client, run)))
     assert logged.isdisjoint(UNKNOWN)
     assert {"accuracy", "cost", "retrieval_calls", "area_never", "floor_random"} <= logged
-    assert "calls and tokens count as 0" in found.evaluation.doubts[-1]
+    assert "calls and tokens count as 0" in found.evaluation.caveats[-1]
 
 
 def test_predictions_are_one_line_per_policy_and_question(
-    found: Replayed, client: MlflowClient, tmp_path: Path
+    found: StoredReplay, client: MlflowClient, tmp_path: Path
 ) -> None:
     text = artifact(client, found, "predictions.jsonl", tmp_path / "a")
     lines = [json.loads(line) for line in text.splitlines()]
@@ -117,7 +117,7 @@ def test_predictions_are_one_line_per_policy_and_question(
     assert scores["entropy_gate"] == open_line(0)["outcomes"]["none"]["entropy"]
 
 
-def test_the_evaluation_is_that_of_a_sweep(found: Replayed) -> None:
+def test_the_evaluation_is_that_of_a_sweep(found: StoredReplay) -> None:
     plain = evaluate(found.results)
     assert found.evaluation.rows == plain.rows
     assert found.evaluation.contrasts == plain.contrasts
@@ -130,7 +130,7 @@ def test_the_evaluation_is_that_of_a_sweep(found: Replayed) -> None:
 
 
 def test_the_same_outcomes_give_the_same_numbers(
-    found: Replayed, make_spec: MakeSpec, client: MlflowClient
+    found: StoredReplay, make_spec: MakeSpec, client: MlflowClient
 ) -> None:
     lines = [open_line(number) for number in range(24)]
     values = {"policies": ",".join(POLICIES), "retrieval_costs": ",".join(PRICES)}

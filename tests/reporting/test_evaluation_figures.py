@@ -84,7 +84,7 @@ def test_all_others_differ_in_color_and_fixed_ones_are_grey(evaluation: Evaluati
 
 def test_price_utility_names_every_strategy_once(evaluation: Evaluation, results: Results) -> None:
     with styled():
-        figure = EVALUATION_FIGURES["price_utility"](evaluation, results)
+        figure = EVALUATION_FIGURES["price_utility"].draw(evaluation, results)
 
     assert figure is not None
     named = [text.get_text() for axes in figure.axes for text in axes.texts]
@@ -95,7 +95,7 @@ def test_fixed_strategies_are_named_beside_their_points(
     evaluation: Evaluation, results: Results
 ) -> None:
     with styled():
-        figure = EVALUATION_FIGURES["accuracy_retrievals"](evaluation, results)
+        figure = EVALUATION_FIGURES["accuracy_retrievals"].draw(evaluation, results)
 
     assert figure is not None
     named = [text.get_text() for text in figure.axes[0].texts]
@@ -113,7 +113,7 @@ def test_best_gates_are_those_whose_ranking_is_worth_most(evaluation: Evaluation
 
 
 def test_reliability_has_at_most_six_panels(evaluation: Evaluation, results: Results) -> None:
-    figure = EVALUATION_FIGURES["reliability"](evaluation, results)
+    figure = EVALUATION_FIGURES["reliability"].draw(evaluation, results)
 
     assert figure is not None
     titles = [axes.get_title(loc="left") or axes.get_title() for axes in figure.axes]
@@ -122,7 +122,7 @@ def test_reliability_has_at_most_six_panels(evaluation: Evaluation, results: Res
 
 
 def test_gains_have_a_panel_per_strategy(evaluation: Evaluation, results: Results) -> None:
-    figure = EVALUATION_FIGURES["gains"](evaluation, results)
+    figure = EVALUATION_FIGURES["gains"].draw(evaluation, results)
 
     assert figure is not None
     assert len(figure.axes) == 2

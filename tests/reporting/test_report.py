@@ -180,10 +180,10 @@ def test_over_all_prices_counts_what_was_compared(page: Page) -> None:
     assert int(table.row("argo")["prices where better than best fixed"]) >= 0
 
 
-def test_question_answer_and_doubts_are_there_as_they_came(page: Page) -> None:
+def test_question_answer_and_caveats_are_there_as_they_came(page: Page) -> None:
     evaluation = synthetic_evaluation.full()
 
-    for sentence in (evaluation.question, evaluation.answer, *evaluation.doubts):
+    for sentence in (evaluation.question, evaluation.answer, *evaluation.caveats):
         assert sentence in page.text
 
 
@@ -201,7 +201,7 @@ def test_it_says_how_to_make_it_again(page: Page) -> None:
 def test_what_data_says_is_no_markup(tmp_path: Path) -> None:
     question = "<script>alert('x')</script> & \"more\""
     evaluation = synthetic_evaluation.minimal().model_copy(
-        update={"question": question, "answer": question, "doubts": (question,)}
+        update={"question": question, "answer": question, "caveats": (question,)}
     )
 
     page = Page(written(evaluation, tmp_path))

@@ -4,7 +4,7 @@ import pytest
 from builders.result_builders import policy_table, results, row
 
 from argo_ml.config import CellSpec, SweepSpec
-from argo_ml.results.metrics import cell_metrics, lm_calls, sweep_metrics, utilities
+from argo_ml.results.metrics import cell_metrics, sweep_metrics, utilities
 from argo_ml.results.records import PolicyTable
 
 PRICES = {"retrieve": 0.1, "reason": 0.02}
@@ -46,7 +46,7 @@ def test_calls_are_the_sum_of_their_parts(table: PolicyTable) -> None:
 
     parts = ("decomposer_calls", "reader_calls", "reasoner_calls", "synthesizer_calls")
     assert found["lm_calls"] == pytest.approx(sum(found[part] for part in parts))
-    assert [lm_calls(each) for each in rows] == [6, 1]
+    assert [each.usage.calls for each in rows] == [6, 1]
 
 
 def test_failed_retrievals_count_as_calls_but_not_as_successes(table: PolicyTable) -> None:

@@ -17,7 +17,7 @@ from argo_ml.statistics.confidence import (
     ConfidenceMetrics,
     ReliabilityBin,
     confidence_metrics,
-    reliability,
+    reliability_bins,
 )
 from argo_ml.statistics.intervals import wilson
 
@@ -165,7 +165,7 @@ def test_confidence_outside_the_unit_interval_is_an_error(confidence: float) -> 
     with pytest.raises(ValueError, match=f"={confidence}: needs"):
         confidence_metrics([0.5, confidence], [True, False])
     with pytest.raises(ValueError, match=f"={confidence}: needs"):
-        reliability([0.5, confidence], [True, False], 1)
+        reliability_bins([0.5, confidence], [True, False], 1)
 
 
 def test_unpaired_answers_are_an_error() -> None:
@@ -174,7 +174,7 @@ def test_unpaired_answers_are_an_error() -> None:
 
 
 def test_reliability_bins() -> None:
-    found = reliability([1.0, 0.0, 0.25, 0.75], [True, False, True, True], 2)
+    found = reliability_bins([1.0, 0.0, 0.25, 0.75], [True, False, True, True], 2)
 
     assert found == (
         ReliabilityBin(0.125, 0.5, wilson(1, 2), 2),
@@ -183,18 +183,18 @@ def test_reliability_bins() -> None:
 
 
 def test_equal_confidences_share_a_bin() -> None:
-    found = reliability([0.25, 0.75, 0.75, 0.75], [False, True, True, False], 2)
+    found = reliability_bins([0.25, 0.75, 0.75, 0.75], [False, True, True, False], 2)
 
     assert [(one.mean_confidence, one.n) for one in found] == [(0.25, 1), (0.75, 3)]
 
 
 def test_one_confidence_leaves_one_bin() -> None:
-    assert [one.n for one in reliability([0.5] * 7, [True] * 7, 5)] == [7]
+    assert [one.n for one in reliability_bins([0.5] * 7, [True] * 7, 5)] == [7]
 
 
 def test_no_bins_are_an_error() -> None:
     with pytest.raises(ValueError, match="n_bins=0"):
-        reliability([0.5], [True], 0)
+        reliability_bins([0.5], [True], 0)
 
 
 @given(
@@ -204,7 +204,7 @@ def test_no_bins_are_an_error() -> None:
 def test_bins_without_ties_differ_by_at_most_one_answer(
     confidences: list[float], n_bins: int
 ) -> None:
-    sizes = [one.n for one in reliability(confidences, [True] * len(confidences), n_bins)]
+    sizes = [one.n for one in reliability_bins(confidences, [True] * len(confidences), n_bins)]
 
     assert sum(sizes) == len(confidences)
     assert max(sizes) - min(sizes) <= 1
@@ -217,7 +217,7 @@ def test_order_of_answers_does_not_change_the_bins(
     shuffled = random.sample(rows, len(rows))
 
     first, second = (
-        reliability([row[0] for row in some], [row[1] for row in some], n_bins)
+        reliability_bins([row[0] for row in some], [row[1] for row in some], n_bins)
         for some in (rows, shuffled)
     )
 

@@ -11,12 +11,9 @@ from argo_ml.statistics.effects import (
     EffectRates,
     area_under_prices,
     effect_rates,
-    is_non_inferior,
-    regret,
     retrieval_reduction,
 )
 from argo_ml.statistics.frontiers import FrontierPoint
-from argo_ml.statistics.intervals import Interval, paired_difference
 
 _POINTS = (
     FrontierPoint(0.2, 0.2, 0.78),
@@ -85,38 +82,10 @@ def test_a_reference_that_does_not_retrieve_cannot_be_reduced(share: float) -> N
         retrieval_reduction(_POINTS, 0.8, share)
 
 
-def test_equal_answers_are_non_inferior() -> None:
-    assert is_non_inferior([True, False] * 10, [True, False] * 10)
-
-
-def test_non_inferiority_needs_the_whole_interval_above_the_margin() -> None:
-    # 5 lost and 5 won of 100: mean 0, standard error sqrt(10) / 100 = 0.032.
-    first = [True] * 5 + [False] * 5 + [True] * 90
-    second = [False] * 5 + [True] * 5 + [True] * 90
-
-    assert not is_non_inferior(first, second)
-    assert not is_non_inferior(first, second, margin=0.04)
-    assert is_non_inferior(first, second, margin=0.08)
-
-
-def test_a_loss_of_every_answer_is_inferior() -> None:
-    assert not is_non_inferior([False] * 30, [True] * 30)
-
-
 @pytest.mark.parametrize("margin", [-0.01, math.nan])
 def test_a_margin_is_not_negative(margin: float) -> None:
     with pytest.raises(ValueError, match=f"margin={margin}"):
-        is_non_inferior([True], [True], margin)
-    with pytest.raises(ValueError, match=f"margin={margin}"):
         retrieval_reduction(_POINTS, 0.8, 0.5, margin)
-
-
-def test_regret_is_what_the_oracle_has_more() -> None:
-    found = regret([0.5, 0.0, 0.75], [0.75, 0.25, 1.0])
-
-    assert found.mean == 0.25
-    assert found.interval == Interval(0.25, 0.25)
-    assert found == paired_difference([0.75, 0.25, 1.0], [0.5, 0.0, 0.75])
 
 
 def test_area_under_prices_is_the_mean_utility_over_their_range() -> None:

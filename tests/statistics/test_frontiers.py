@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from random import Random
 from statistics import fmean
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +18,7 @@ from argo_ml.statistics.frontiers import (
     conservative_frontier,
     deployable_frontier,
     exact_frontier,
-    exceedance,
+    exceedances,
     threshold_for_budget,
     threshold_for_price,
 )
@@ -168,6 +170,11 @@ def test_conservative_frontier_is_at_the_lowered_budget_and_names_the_one_asked_
     (found,) = conservative_frontier(scores, scores, [False] * 1000, [True] * 1000, [0.5])
 
     assert found == FrontierPoint(0.5, 0.457, 0.457)
+
+
+def exceedance(scores: Sequence[float], rho: float, n_calibration: int, **options: Any) -> float:
+    [share] = exceedances(scores, [rho], n_calibration, **options)
+    return share
 
 
 def test_exceedance_of_three_questions() -> None:

@@ -8,11 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from argo_ml.statistics.intervals import (
-    Interval,
-    bootstrap_mean,
     holm,
     mcnemar,
-    paired_difference,
     wilson,
 )
 
@@ -42,101 +39,6 @@ def test_wilson_interval_holds_the_share_and_stays_in_range(pair: tuple[int, int
 def test_wilson_refuses_what_is_no_share(successes: int, n: int) -> None:
     with pytest.raises(ValueError, match=f"successes={successes}, n={n}"):
         wilson(successes, n)
-
-
-def test_bootstrap_of_equal_values_has_no_width() -> None:
-    assert bootstrap_mean([0.25, 0.25, 0.25]) == Interval(0.25, 0.25)
-
-
-def test_bootstrap_of_no_values_is_an_error() -> None:
-    with pytest.raises(ValueError, match="no values"):
-        bootstrap_mean([])
-
-
-def test_bootstrap_is_near_the_normal_interval_for_many_values() -> None:
-    # Mean 0.5, standard error 0.5 / sqrt(400) = 0.025.
-    found = bootstrap_mean([0.0, 1.0] * 200)
-
-    assert found.low == pytest.approx(0.5 - 1.96 * 0.025, abs=0.005)
-    assert found.high == pytest.approx(0.5 + 1.96 * 0.025, abs=0.005)
-
-
-def test_bootstrap_is_the_same_every_time() -> None:
-    values = [0.1, 0.9, 0.4, 0.4, 0.7]
-
-    assert bootstrap_mean(values) == bootstrap_mean(values)
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.lists(st.floats(-10, 10), min_size=1, max_size=30))
-def test_bootstrap_interval_lies_within_the_values(values: list[float]) -> None:
-    found = bootstrap_mean(values)
-
-    assert min(values) - 1e-9 <= found.low <= found.high <= max(values) + 1e-9
-
-
-def test_pairing_cancels_what_makes_questions_differ() -> None:
-    difficulty = [0.0, 10.0, 20.0, 30.0]
-
-    found = paired_difference([value + 0.5 for value in difficulty], difficulty)
-
-    assert found.mean == 0.5
-    assert found.interval == Interval(0.5, 0.5)
-    assert found.n == 4
-
-
-@pytest.mark.parametrize(
-    ("differences", "p_value"),
-    # Two differences: a resample has the mean of the two with chance 1/2, of each with 1/4.
-    [([1.0, 0.0], 0.5), ([-1.0, 0.0], 0.5), ([0.1, -0.1], 1.0), ([0.0, 0.0], 1.0)],
-)
-def test_p_value_is_twice_the_smaller_share_of_resamples(
-    differences: list[float], p_value: float
-) -> None:
-    found = paired_difference(differences, [0.0, 0.0])
-
-    assert found.p_value == pytest.approx(p_value, abs=0.03)
-
-
-def test_p_value_is_at_least_one_in_the_number_of_resamples() -> None:
-    assert paired_difference([1.0] * 50, [0.0] * 50).p_value == 1e-4
-    assert paired_difference([1.0, 0.9] * 50, [0.0] * 100).p_value == 1e-4
-
-
-def test_differences_that_cancel_but_for_rounding_count_on_both_sides() -> None:
-    # 0.3 - 0.1 - 0.2 is -2.8e-17, so that most resampled means are just below 0.
-    assert paired_difference([0.3 - 0.1, 0.2], [0.2, 0.2]).p_value == 1.0
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.lists(st.floats(-1, 1), min_size=1, max_size=20))
-def test_p_value_does_not_depend_on_which_comes_first(values: list[float]) -> None:
-    zeros = [0.0] * len(values)
-
-    forward, backward = paired_difference(values, zeros), paired_difference(zeros, values)
-
-    assert forward.p_value == backward.p_value
-
-
-def test_p_value_and_interval_agree_on_whether_there_is_a_difference() -> None:
-    clear = paired_difference([1.0] * 15 + [-1.0] * 3 + [0.0] * 30, [0.0] * 48)
-    unclear = paired_difference([1.0] * 9 + [-1.0] * 5 + [0.0] * 30, [0.0] * 44)
-
-    assert clear.interval.low > 0.0 and clear.p_value < 0.05
-    assert unclear.interval.low < 0.0 and unclear.p_value > 0.05
-
-
-def test_values_of_other_questions_cannot_be_paired() -> None:
-    with pytest.raises(ValueError, match="3 values cannot be paired with 2"):
-        paired_difference([1.0, 2.0, 3.0], [1.0, 2.0])
-
-
-def test_interval_contains_its_ends() -> None:
-    interval = Interval(-0.1, 0.2)
-
-    assert -0.1 in interval and 0.2 in interval and 0 in interval
-    assert 0.21 not in interval
-    assert "text" not in interval
 
 
 def test_mcnemar_is_the_binomial_test_on_the_discordant_questions() -> None:

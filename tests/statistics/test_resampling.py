@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
 
-from argo_ml.statistics.intervals import bootstrap_mean, paired_difference
-from argo_ml.statistics.resampling import average, ratio, resample
+from argo_ml.statistics.intervals import Estimate
+from argo_ml.statistics.resampling import Resampled, average, mean_estimate, ratio, resample
 
 
 def drawn(seed: int, n: int = 40) -> list[float]:
@@ -14,18 +18,114 @@ def drawn(seed: int, n: int = 40) -> list[float]:
     return [generator.choice([0.0, 1.0]) - 0.1 * generator.random() for _ in range(n)]
 
 
-def test_columns_share_the_resamples_of_the_bootstrap_of_one() -> None:
+def difference(first: Sequence[float], second: Sequence[float]) -> Resampled:
+    one, other = resample([np.array(first), np.array(second)])
+    return one - other
+
+
+def test_columns_share_the_resamples_of_one_mean() -> None:
     first, second = drawn(1), drawn(2)
 
     one, other = resample([np.array(first), np.array(second)])
 
-    interval = bootstrap_mean(first)
-    assert (one.estimate.low, one.estimate.high) == pytest.approx((interval.low, interval.high))
-    wanted = paired_difference(first, second)
+    alone = mean_estimate(first)
+    assert (one.estimate.low, one.estimate.high) == pytest.approx((alone.low, alone.high))
+    wanted = mean_estimate([own - others for own, others in zip(first, second, strict=True)])
     found = (one - other).estimate
     assert found.mean == pytest.approx(wanted.mean)
-    assert (found.low, found.high) == pytest.approx((wanted.interval.low, wanted.interval.high))
-    assert (one - other).p_value == wanted.p_value
+    assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high))
+
+
+def test_one_mean_has_the_interval_of_scipy_to_the_last_digit() -> None:
+    values = drawn(3, n=500)
+
+    found = mean_estimate(values)
+
+    wanted = stats.bootstrap(
+        (values,), np.mean, n_resamples=10_000, batch=4000, method="percentile", rng=20_260_101
+    ).confidence_interval
+    assert (found.low, found.high) == (wanted.low, wanted.high)
+
+
+def test_bootstrap_of_equal_values_has_no_width() -> None:
+    assert mean_estimate([0.25, 0.25, 0.25]) == Estimate(mean=0.25, low=0.25, high=0.25)
+
+
+def test_bootstrap_of_no_values_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no values"):
+        mean_estimate([])
+
+
+def test_bootstrap_is_near_the_normal_interval_for_many_values() -> None:
+    # Mean 0.5, standard error 0.5 / sqrt(400) = 0.025.
+    found = mean_estimate([0.0, 1.0] * 200)
+
+    assert found.low == pytest.approx(0.5 - 1.96 * 0.025, abs=0.005)
+    assert found.high == pytest.approx(0.5 + 1.96 * 0.025, abs=0.005)
+
+
+def test_bootstrap_is_the_same_every_time() -> None:
+    values = [0.1, 0.9, 0.4, 0.4, 0.7]
+
+    assert mean_estimate(values) == mean_estimate(values)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.floats(-10, 10), min_size=1, max_size=30))
+def test_bootstrap_interval_lies_within_the_values(values: list[float]) -> None:
+    found = mean_estimate(values)
+
+    assert min(values) - 1e-9 <= found.low <= found.high <= max(values) + 1e-9
+
+
+def test_pairing_cancels_what_makes_questions_differ() -> None:
+    difficulty = [0.0, 10.0, 20.0, 30.0]
+
+    found = difference([value + 0.5 for value in difficulty], difficulty)
+
+    assert found.estimate == Estimate(mean=0.5, low=0.5, high=0.5)
+    assert found.values.size == 4
+
+
+@pytest.mark.parametrize(
+    ("differences", "p_value"),
+    # Two differences: a resample has the mean of the two with chance 1/2, of each with 1/4.
+    [([1.0, 0.0], 0.5), ([-1.0, 0.0], 0.5), ([0.1, -0.1], 1.0), ([0.0, 0.0], 1.0)],
+)
+def test_p_value_is_twice_the_smaller_share_of_resamples(
+    differences: list[float], p_value: float
+) -> None:
+    found = difference(differences, [0.0, 0.0])
+
+    assert found.p_value == pytest.approx(p_value, abs=0.03)
+
+
+def test_p_value_is_at_least_one_in_the_number_of_resamples() -> None:
+    assert difference([1.0] * 50, [0.0] * 50).p_value == 1e-4
+    assert difference([1.0, 0.9] * 50, [0.0] * 100).p_value == 1e-4
+
+
+def test_differences_that_cancel_but_for_rounding_count_on_both_sides() -> None:
+    # 0.3 - 0.1 - 0.2 is -2.8e-17, so that most resampled means are just below 0.
+    assert difference([0.3 - 0.1, 0.2], [0.2, 0.2]).p_value == 1.0
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=20))
+def test_p_value_does_not_depend_on_which_comes_first(values: list[float]) -> None:
+    zeros = [0.0] * len(values)
+
+    forward, backward = difference(values, zeros), difference(zeros, values)
+
+    assert forward.p_value == backward.p_value
+
+
+def test_p_value_and_interval_agree_on_whether_there_is_a_difference() -> None:
+    clear = difference([1.0] * 15 + [-1.0] * 3 + [0.0] * 30, [0.0] * 48)
+    unclear = difference([1.0] * 9 + [-1.0] * 5 + [0.0] * 30, [0.0] * 44)
+
+    assert clear.estimate.low > 0.0 and clear.p_value < 0.05
+    assert unclear.estimate.low < 0.0 and unclear.p_value > 0.05
 
 
 def test_batches_change_no_resample(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,6 +167,11 @@ def test_ratio_weighs_questions_by_their_rows() -> None:
 
     assert found.mean == pytest.approx(2 / 3)
     assert (found.low, found.high) == (0.0, 1.0)
+
+
+def test_columns_of_other_questions_cannot_be_paired() -> None:
+    with pytest.raises(ValueError):
+        resample([np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0])])
 
 
 def test_nothing_is_resampled_of_no_columns() -> None:

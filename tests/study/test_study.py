@@ -20,13 +20,14 @@ from argo_ml.errors import StudyError
 from argo_ml.results.study import StudyReport, settings_of
 from argo_ml.study import run_study
 from argo_ml.study.evaluation import Evaluator
-from argo_ml.study.objectives import Prices, Utility, values
+from argo_ml.study.objectives import Utility, Valuation, values
 from argo_ml.study.reconciliation import disagreements
 from argo_ml.study.search import seeds
 from argo_ml.study.space import SearchSpace
 from argo_ml.study.storage import RUN_ID, StudyStore, fail_stale
 from argo_ml.sweep.context import LocalContext
 from argo_ml.tracking.runs import Tracking, connect
+from argo_ml.types import Prices
 from argo_ml.verification.verify import verify_run
 
 JOIN_S = 180
@@ -269,7 +270,7 @@ def wait_for(condition: object, timeout_s: float = 120) -> None:
 
 def test_sixty_trials_find_the_known_optimum(problem: Problem) -> None:
     """Of three seeds each; the optimum is that of the questions drawn."""
-    prices = Prices(0.1, 0.02, 1.0)
+    valuation = Valuation(Prices(0.1, 0.02), 1.0)
     spec = problem.spec(n_questions=100)
     context = LocalContext.open(spec)
     evaluator = Evaluator(context, StageTimes())
@@ -278,14 +279,14 @@ def test_sixty_trials_find_the_known_optimum(problem: Problem) -> None:
     needs = [
         need for index, need in enumerate(planted_study.drawn_needs()) if f"item-{index}" in ids
     ]
-    optimum = planted_study.best_utility(needs, prices)
+    optimum = planted_study.best_utility(needs, valuation)
     for seed in (1, 2, 3):
         sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True)
         study = optuna.create_study(direction="maximize", sampler=sampler)
 
         def objective(trial: optuna.Trial) -> float:
             rows = evaluator.rows(space.settings(trial), "test")
-            return values(Utility(prices), rows)[0]
+            return values(Utility(valuation), rows)[0]
 
         study.optimize(objective, n_trials=60)
         assert optimum - TOLERANCE <= study.best_value <= optimum + 1e-9

@@ -15,7 +15,6 @@ from builders.places import linked_cache
 from argo_ml.config import SweepSpec, build
 from argo_ml.models.cache.caching import CallCache
 from argo_ml.progress import duration
-from argo_ml.results.metrics import lm_calls
 from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.estimate import SweepEstimate, estimate, run_estimate
 from argo_ml.sweep.estimate.simulation import simulate
@@ -75,7 +74,7 @@ def test_calls_are_those_that_the_sweep_needs_and_makes(
 
     rows = [row for cell in run_sweep(spec).cells for row in cell.questions]
 
-    assert found.needed == sum(map(lm_calls, rows))
+    assert found.needed == sum(row.usage.calls for row in rows)
     assert found.missing == sum(row.lm_calls_paid for row in rows) == n_stored(context)
     assert time_estimate(spec, context).missing == 0
 

@@ -16,8 +16,9 @@ from mlflow import MlflowClient
 from argo_ml.cli.commands import execute
 from argo_ml.config import CalibrateSpec, SweepSpec, build
 from argo_ml.evaluation.protocol import evaluate
-from argo_ml.evaluation.record import FILE, Evaluation
+from argo_ml.evaluation.record import Evaluation
 from argo_ml.exploring.calibrate import Calibrated, run_calibration
+from argo_ml.results.artifacts import EVALUATION
 from argo_ml.results.records import Results
 from argo_ml.sweep.parent_run import load_record
 from argo_ml.sweep.running import run_sweep
@@ -39,7 +40,7 @@ class Place:
         return run_sweep(build(SweepSpec, {**self.common, **values}))
 
     def evaluation(self, results: Results) -> Evaluation:
-        return load_record(connect(self.uri, "argo_ml"), results.sweep_id, FILE, Evaluation)
+        return load_record(connect(self.uri, "argo_ml"), results.sweep_id, EVALUATION, Evaluation)
 
     @property
     def client(self) -> MlflowClient:
@@ -103,7 +104,7 @@ def test_evaluation_is_an_artifact_of_the_sweep(
     assert found.calibration_run == calibrated.run_id
     assert found.calibration.items() <= calibrated.metrics.items()
     assert found.calibration["n_questions"] == 24.0
-    assert "There are only 8 questions" in found.doubts[0]
+    assert "There are only 8 questions" in found.caveats[0]
 
 
 def test_evaluation_but_for_the_calibration_follows_from_the_results(
@@ -158,7 +159,7 @@ def test_gate_without_a_budget_is_degenerate_and_told_so(
     assert (
         "margin_gate is degenerate: it hardly ever retrieves at 1 of 1 prices, whatever the "
         "question."
-    ) in place.evaluation(results).doubts
+    ) in place.evaluation(results).caveats
 
 
 def test_sweep_without_calibration_gates_oracle_or_baselines_is_evaluated(place: Place) -> None:

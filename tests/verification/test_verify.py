@@ -52,8 +52,8 @@ def test_findings_say_what_is_so_and_cannot_fail(kept_record: Any) -> None:
     findings = [each for each in verify_record(kept_record) if each.is_finding]
 
     assert [each.name for each in findings] == [
-        "argo at least as useful as the best baseline at c_r=0.02",
-        "argo at least as useful as the best baseline at c_r=0.2",
+        "argo at least as useful as the best fixed strategy at c_r=0.02",
+        "argo at least as useful as the best fixed strategy at c_r=0.2",
     ]
     assert not any(each.has_failed for each in findings)
     assert "against" in findings[0].detail and "paired bootstrap 95 %" in findings[0].detail

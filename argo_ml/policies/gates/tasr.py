@@ -90,7 +90,7 @@ def tasr(context: PolicyContext) -> Tasr:
         for path in paths
     ]
     horizon = min(max(map(len, paths)) - 1, context.max_steps)
-    price = context.prices.of(Action.RETRIEVE)
+    price = context.prices.with_probe(Action.RETRIEVE)
     return Tasr(points, best_threshold(rounds, horizon, price), horizon)
 
 

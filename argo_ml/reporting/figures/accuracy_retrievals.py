@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from argo_ml.evaluation.record import Evaluation, GateFrontiers, Point
+from argo_ml.reporting.figures.description import EvaluationFigure
 from argo_ml.reporting.figures.strategy_styles import (
     FIXED_COLORS,
     LABEL_GAP,
@@ -49,20 +50,20 @@ def accuracy_retrievals(evaluation: Evaluation, results: Results) -> Figure | No
 
 
 def best_gates(frontiers: Sequence[GateFrontiers]) -> list[GateFrontiers]:
-    """As many as can be shown, by the mean accuracy of their exact frontiers."""
-    drawable = [each for each in frontiers if each.exact]
-    by_worth = sorted(drawable, key=lambda each: -fmean(point.accuracy for point in each.exact))
+    """As many gates as can be shown, by the mean accuracy of their exact frontiers."""
+    drawable = [gate for gate in frontiers if gate.exact]
+    by_worth = sorted(drawable, key=lambda gate: -fmean(point.accuracy for point in gate.exact))
     return by_worth[:MOST_GATES]
 
 
 def _draw_strategies(axes: Axes, evaluation: Evaluation) -> None:
     """Fixed strategies are named where they stand, the others in the legend."""
-    found = kinds(evaluation)
+    kind_by_strategy = kinds(evaluation)
     fixed = {}
     for strategy, style in styles_of(evaluation).items():
         rows = evaluation.rows_of(strategy)
         retrievals, accuracies = [row.rc for row in rows], [row.accuracy.mean for row in rows]
-        is_fixed = found[strategy] is Kind.FIXED
+        is_fixed = kind_by_strategy[strategy] is Kind.FIXED
         axes.plot(
             retrievals,
             accuracies,
@@ -76,12 +77,12 @@ def _draw_strategies(axes: Axes, evaluation: Evaluation) -> None:
     axes.set_ylabel("accuracy (share of questions)")
     axes.set_title("every strategy, one point per price")
     _name(axes, fixed)
-    if len(fixed) < len(found):
+    if len(fixed) < len(kind_by_strategy):
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8)
 
 
 def _name(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
-    """Beside the points; heights are in shares of the axes, so that names do not meet."""
+    """Names beside the points; heights are in shares of the axes, so that names do not meet."""
     low, high = axes.get_ylim()
     middle = sum(axes.get_xlim()) / 2
     wanted = [(y - low) / (high - low) for _, y in points.values()]
@@ -125,3 +126,18 @@ def _line(axes: Axes, points: Sequence[Point], **options: object) -> None:
     retrievals = [point.retrieval_share for point in points]
     accuracies = [point.accuracy for point in points]
     axes.plot(retrievals, accuracies, **options)  # type: ignore[arg-type]
+
+
+ACCURACY_RETRIEVALS = EvaluationFigure(
+    name="accuracy_retrievals",
+    caption=(
+        "Accuracy against retrievals per question: a strategy is good where it stands high and to "
+        "the left, and a gate's ranking where its line runs above that of retrieving at random."
+    ),
+    alternative=(
+        "Scatter chart of accuracy against retriever calls per question, one point per strategy "
+        "and price, with a panel for the frontier of each of the best gates; the numbers are in "
+        "the table of strategies by price and in the table of gates."
+    ),
+    draw=accuracy_retrievals,
+)

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from argo_ml.evaluation.record import Evaluation, GainBin, ReliabilityPoint
+from argo_ml.reporting.figures.description import EvaluationFigure
 from argo_ml.reporting.figures.strategy_styles import styles_of
 from argo_ml.reporting.figures.style import new_figure
 from argo_ml.results.records import Results
@@ -37,8 +38,8 @@ def reliability(evaluation: Evaluation, results: Results) -> Figure | None:
 def gains(evaluation: Evaluation, results: Results) -> Figure | None:
     """The first six strategies that expect gains."""
     by_strategy: dict[str, list[GainBin]] = {}
-    for each in evaluation.gains:
-        by_strategy.setdefault(each.strategy, []).append(each)
+    for gain_bin in evaluation.gains:
+        by_strategy.setdefault(gain_bin.strategy, []).append(gain_bin)
     figure = _panels(evaluation, by_strategy, _draw_gains)
     if figure is None:
         return None
@@ -53,7 +54,7 @@ def _panels(
     draw: Callable[[Axes, Sequence[Bin], str], None],
 ) -> Figure | None:
     """One panel per strategy that has bins, all with the same axes."""
-    shown = [name for name, found in by_strategy.items() if found][:MOST_PANELS]
+    shown = [name for name, bins in by_strategy.items() if bins][:MOST_PANELS]
     if not shown:
         return None
     columns = min(COLUMNS, len(shown))
@@ -65,21 +66,50 @@ def _panels(
         bins = by_strategy[name]
         axes.axline((0, 0), slope=1, color="#888888", linewidth=1.0, linestyle="--")
         draw(axes, bins, styles[name].color if name in styles else ELSEWHERE)
-        axes.set_title(f"{name}, n = {sum(each.n for each in bins)}")
+        axes.set_title(f"{name}, n = {sum(own.n for own in bins)}")
     for unused in list(grid)[len(shown) :]:
         unused.remove()
     return figure
 
 
 def _draw_reliability(axes: Axes, bins: Sequence[ReliabilityPoint], color: str) -> None:
-    at = [each.confidence for each in bins]
-    axes.vlines(at, [each.low for each in bins], [each.high for each in bins], color=color)
-    axes.plot(at, [each.accuracy for each in bins], "o-", color=color, markersize=4, linewidth=0.9)
+    at = [own.confidence for own in bins]
+    axes.vlines(at, [own.low for own in bins], [own.high for own in bins], color=color)
+    axes.plot(at, [own.accuracy for own in bins], "o-", color=color, markersize=4, linewidth=0.9)
 
 
 def _draw_gains(axes: Axes, bins: Sequence[GainBin], color: str) -> None:
-    at = [each.expected for each in bins]
-    low, high = ([getattr(each.realised, end) for each in bins] for end in ("low", "high"))
+    at = [own.expected for own in bins]
+    low, high = ([getattr(own.realised, end) for own in bins] for end in ("low", "high"))
     axes.axhline(0, color="#aaaaaa", linewidth=0.8)
     axes.vlines(at, low, high, color=color)
-    axes.plot(at, [each.realised.mean for each in bins], "o", color=color, markersize=4)
+    axes.plot(at, [own.realised.mean for own in bins], "o", color=color, markersize=4)
+
+
+GAINS = EvaluationFigure(
+    name="gains",
+    caption=(
+        "What decisions expected to gain over stopping against what they gained, in bins of about "
+        "equally many with 95 % intervals: expectations on the diagonal were right."
+    ),
+    alternative=(
+        "Realised against expected gain, one panel per strategy that expects gains, with the "
+        "diagonal."
+    ),
+    draw=gains,
+)
+
+
+RELIABILITY = EvaluationFigure(
+    name="reliability",
+    caption=(
+        "Share of right answers by confidence: below the diagonal a strategy was surer than it "
+        "should have been; intervals (95 %) take a question for another one at every price, so "
+        "that they are too narrow."
+    ),
+    alternative=(
+        "Reliability diagrams, one panel per strategy, with the diagonal; how well confidences "
+        "are calibrated is in the table of confidence."
+    ),
+    draw=reliability,
+)

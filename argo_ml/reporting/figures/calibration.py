@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from argo_ml.calibration.record import Calibration
 from argo_ml.reporting.figures.style import new_figure, save, styled
-from argo_ml.statistics.confidence import reliability
+from argo_ml.statistics.confidence import reliability_bins
 
 N_BINS = 10
 
@@ -31,17 +31,17 @@ def save_calibration_figures(calibration: Calibration, folder: Path) -> None:
 
 def draw_reliability(axes: Axes, confidences: Sequence[float], correct: Sequence[bool]) -> None:
     """Share of right answers by confidence, in bins of about equally many."""
-    bins = reliability(confidences, correct, N_BINS)
+    bins = reliability_bins(confidences, correct, N_BINS)
     axes.plot([0, 1], [0, 1], color="#888888", linewidth=1.0, linestyle="--", label="calibrated")
-    means = [each.mean_confidence for each in bins]
+    means = [own.mean_confidence for own in bins]
     axes.vlines(
         means,
-        [each.interval.low for each in bins],
-        [each.interval.high for each in bins],
+        [own.interval.low for own in bins],
+        [own.interval.high for own in bins],
         color="black",
         linewidth=1.2,
     )
-    axes.plot(means, [each.share_correct for each in bins], "o-", color="black", markersize=4)
+    axes.plot(means, [own.share_correct for own in bins], "o-", color="black", markersize=4)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_xlabel("p-hat (probability that the answer is right)")

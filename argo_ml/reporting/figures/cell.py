@@ -103,8 +103,8 @@ _LOOKS = {Action.RETRIEVE: ("#2166ac", ""), Action.REASON: ("#f4b183", "///")}
 
 
 def _counts(result: CellResult, action: Action, n_steps: int) -> list[int]:
-    taken = [row.actions for row in result.questions]
+    action_lists = [row.actions for row in result.questions]
     return [
-        sum(len(actions) > step and actions[step] == action.value for actions in taken)
+        sum(len(actions) > step and actions[step] == action.value for actions in action_lists)
         for step in range(n_steps)
     ]

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from argo_ml.evaluation.record import ByDifficulty, Evaluation
+from argo_ml.reporting.figures.description import EvaluationFigure
 from argo_ml.reporting.figures.style import legend_below, new_figure
 from argo_ml.results.records import Results
 
@@ -30,9 +31,9 @@ def actions_by_difficulty(evaluation: Evaluation, results: Results) -> Figure | 
     )
     panels = figure.subplots(1, len(difficulties), sharex=True, sharey=True, squeeze=False)[0]
     for axes, difficulty in zip(panels, difficulties, strict=True):
-        found = [row for row in rows if row.difficulty == difficulty]
-        _draw(axes, found, strategies)
-        axes.set_title(f"{difficulty}, n = {max(row.n for row in found)}; numbers: accuracy")
+        own = [row for row in rows if row.difficulty == difficulty]
+        _draw(axes, own, strategies)
+        axes.set_title(f"{difficulty}, n = {max(row.n for row in own)}; numbers: accuracy")
         axes.set_xlabel(f"actions per question at $c_r$ = {price:.4g}")
     panels[0].set_yticks(range(len(strategies)), strategies)
     panels[0].invert_yaxis()
@@ -72,3 +73,17 @@ def _draw(axes: Axes, rows: Sequence[ByDifficulty], strategies: Sequence[str]) -
         )
     axes.grid(axis="y", visible=False)
     axes.margins(x=0.12, y=0.02)
+
+
+ACTIONS_BY_DIFFICULTY = EvaluationFigure(
+    name="actions_by_difficulty",
+    caption=(
+        "What strategies did for questions of each difficulty at the middle price: one that "
+        "decides by the question should not treat them alike."
+    ),
+    alternative=(
+        "Stacked bars of mean retrievals and reasoning steps per question, one bar per strategy "
+        "and one panel per difficulty; the numbers are in the table by difficulty."
+    ),
+    draw=actions_by_difficulty,
+)

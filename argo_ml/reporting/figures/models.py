@@ -17,22 +17,22 @@ PANEL_WIDTH = 4.2
 """Inches."""
 
 
-def draw_models(models: Sequence[str], found: Sequence[Results], folder: Path) -> None:
+def draw_models(models: Sequence[str], sweeps: Sequence[Results], folder: Path) -> None:
     """Draw every figure into ``folder``, as PNG and as SVG."""
     with styled():
         for name, (draw, label) in PANELS.items():
-            save(_panels(models, found, draw, label), folder, name)
+            save(_panels(models, sweeps, draw, label), folder, name)
 
 
 def _panels(
     models: Sequence[str],
-    found: Sequence[Results],
+    sweeps: Sequence[Results],
     draw: Callable[[Axes, Results], None],
     label: str,
 ) -> Figure:
     figure = new_figure(width=max(6.4, PANEL_WIDTH * len(models)))
     panels = figure.subplots(1, len(models), sharex=True, sharey=True, squeeze=False)[0]
-    for axes, model, results in zip(panels, models, found, strict=True):
+    for axes, model, results in zip(panels, models, sweeps, strict=True):
         draw(axes, results)
         axes.set_title(Path(model).name)
     panels[0].set_ylabel(label)

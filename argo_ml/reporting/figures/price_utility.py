@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from argo_ml.evaluation.comparison import KIN
 from argo_ml.evaluation.record import Evaluation, StrategyRow
+from argo_ml.evaluation.roles import is_argo
+from argo_ml.reporting.figures.description import EvaluationFigure
 from argo_ml.reporting.figures.strategy_styles import Kind, kinds, label_ends, of_kind, styles_of
 from argo_ml.reporting.figures.style import (
     LineStyle,
@@ -19,13 +20,11 @@ from argo_ml.reporting.figures.style import (
 )
 from argo_ml.results.records import Results
 
-OWN = frozenset({*KIN, "argo_calibrated", "argo_fitted"})
-"""ARGO and its kin; of other strategies that are not fixed no band is drawn."""
-
 BEST_FIXED = LineStyle("#a6a6a6", "", "-", 5.0, 0.0, 1.0)
 
 
 def price_utility(evaluation: Evaluation, results: Results) -> Figure | None:
+    """Fixed and stepwise strategies, and beside them the gates; bands of fixed ones and of ARGO."""
     if not evaluation.rows:
         return None
     others = of_kind(evaluation, Kind.FIXED, Kind.STEPWISE, Kind.CEILING)
@@ -46,13 +45,13 @@ def price_utility(evaluation: Evaluation, results: Results) -> Figure | None:
 
 def _draw(axes: Axes, evaluation: Evaluation, strategies: Sequence[str]) -> None:
     price_axis(axes, evaluation.prices)
-    found = kinds(evaluation)
+    kind_by_strategy = kinds(evaluation)
     for index, strategy in enumerate(strategies):
         style, rows = styles_of(evaluation)[strategy], evaluation.rows_of(strategy)
         shift = side_by_side(evaluation.prices, index, len(strategies))
         prices = [row.retrieval_cost + shift for row in rows]
         axes.plot(prices, [row.utility.mean for row in rows], **style.line_options())
-        if found[strategy] is Kind.FIXED or strategy in OWN:
+        if kind_by_strategy[strategy] is Kind.FIXED or is_argo(strategy):
             draw_band(axes, prices, [row.utility for row in rows], style, has_edges=False)
     _label(axes, evaluation, strategies)
 
@@ -66,7 +65,7 @@ def _draw_best_fixed(axes: Axes, evaluation: Evaluation) -> None:
     if best:
         prices = sorted(best)
         utilities = [best[price].utility for price in prices]
-        axes.plot(prices, [each.mean for each in utilities], **BEST_FIXED.line_options())
+        axes.plot(prices, [utility.mean for utility in utilities], **BEST_FIXED.line_options())
         draw_band(axes, prices, utilities, BEST_FIXED, has_edges=False)
 
 
@@ -77,3 +76,17 @@ def _label(axes: Axes, evaluation: Evaluation, strategies: Sequence[str]) -> Non
         shift = side_by_side(evaluation.prices, index, len(strategies))
         ends[strategy] = (last.retrieval_cost + shift, last.utility.mean)
     label_ends(axes, ends, {name: style.color for name, style in styles_of(evaluation).items()})
+
+
+PRICE_UTILITY = EvaluationFigure(
+    name="price_utility",
+    caption=(
+        "Mean utility by the price of one retrieval: strategies that treat all questions alike in "
+        "grey, all others in color, the ceiling, which knows the answers, dashed in black."
+    ),
+    alternative=(
+        "Line chart of utility against retrieval cost, one line per strategy; the numbers are in "
+        "the table of strategies by price."
+    ),
+    draw=price_utility,
+)

@@ -51,24 +51,25 @@ def kind_of(row: StrategyRow) -> Kind:
 
 
 def kinds(evaluation: Evaluation) -> dict[str, Kind]:
-    """Of every strategy, in the order of the evaluation."""
-    found: dict[str, Kind] = {}
+    """The kind of every strategy, in the order of the evaluation."""
+    by_strategy: dict[str, Kind] = {}
     for row in evaluation.rows:
-        found.setdefault(row.strategy, kind_of(row))
-    return found
+        by_strategy.setdefault(row.strategy, kind_of(row))
+    return by_strategy
 
 
 def of_kind(evaluation: Evaluation, *wanted: Kind) -> list[str]:
+    """The strategies of these kinds, in the order of the evaluation."""
     return [strategy for strategy, kind in kinds(evaluation).items() if kind in wanted]
 
 
 def styles_of(evaluation: Evaluation) -> dict[str, LineStyle]:
     """Grey for fixed strategies, dashed black for the ceiling, color for all others."""
     stepwise, gates = of_kind(evaluation, Kind.STEPWISE), of_kind(evaluation, Kind.GATE)
-    found = {name: _bright(at, name in gates) for at, name in enumerate((*stepwise, *gates))}
-    found |= {name: _grey(at) for at, name in enumerate(of_kind(evaluation, Kind.FIXED))}
+    styles = {name: _bright(at, name in gates) for at, name in enumerate((*stepwise, *gates))}
+    styles |= {name: _grey(at) for at, name in enumerate(of_kind(evaluation, Kind.FIXED))}
     ceiling = LineStyle(CEILING_COLOR, "*", (0, (4, 2)), 1.4, 5.0, 2.5)
-    return found | {name: ceiling for name in of_kind(evaluation, Kind.CEILING)}
+    return styles | {name: ceiling for name in of_kind(evaluation, Kind.CEILING)}
 
 
 def _bright(index: int, is_thin: bool) -> LineStyle:
@@ -98,9 +99,9 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
     order = np.argsort(positions, kind="stable")
     steps = gap * np.arange(len(order))
     moved = optimize.isotonic_regression(np.asarray(positions, dtype=float)[order] - steps).x
-    found = np.empty(len(order))
-    found[order] = moved + steps
-    return [float(position) for position in found]
+    placed = np.empty(len(order))
+    placed[order] = moved + steps
+    return [float(position) for position in placed]
 
 
 def label_ends(

@@ -49,18 +49,18 @@ def _figures(
     first: dict[str, Any] = {"target_name": names[0]}
     if len(names) > 1:
         first["target"] = lambda trial: trial.values[0]
-    found: dict[str, Callable[[], Figure]] = {
+    figures: dict[str, Callable[[], Figure]] = {
         "optimization_history": lambda: _of(plots.plot_optimization_history(study, **first)),
         "slice": lambda: _of(plots.plot_slice(study, **first)),
     }
     n_different = len({round(trial.values[0], 12) for trial in trials})
     if n_different >= FEWEST:
-        found["param_importances"] = lambda: _of(plots.plot_param_importances(study, **first))
+        figures["param_importances"] = lambda: _of(plots.plot_param_importances(study, **first))
     if n_different >= FEWEST and _spread(trials):
-        found["thresholds"] = lambda: _thresholds(trials, names[0], study.directions[0])
+        figures["thresholds"] = lambda: _thresholds(trials, names[0], study.directions[0])
     if report.front:
-        found["pareto_front"] = lambda: _front(report, trials, names)
-    return found
+        figures["pareto_front"] = lambda: _front(report, trials, names)
+    return figures
 
 
 def _of(axes: Any) -> Figure:

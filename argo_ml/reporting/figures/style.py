@@ -108,7 +108,7 @@ def line_styles(strategies: Sequence[str]) -> dict[str, LineStyle]:
 
 
 class Ends(Protocol):
-    """Of an interval."""
+    """The two ends of an interval."""
 
     @property
     def low(self) -> float: ...
@@ -163,17 +163,17 @@ def price_axis(axes: Axes, prices: Sequence[float]) -> None:
 
 def legend_below(figure: Figure) -> None:
     """One legend for the whole figure, without repetitions, in as many columns as fit."""
-    found: dict[str, Any] = {}
+    handles_by_label: dict[str, Any] = {}
     for axes in figure.axes:
         handles, labels = axes.get_legend_handles_labels()
         for handle, label in zip(handles, labels, strict=True):
-            found.setdefault(label, handle)
-    n_columns = _LEGEND_CHARACTERS // (max(map(len, found)) + _HANDLE_CHARACTERS)
+            handles_by_label.setdefault(label, handle)
+    n_columns = _LEGEND_CHARACTERS // (max(map(len, handles_by_label)) + _HANDLE_CHARACTERS)
     figure.legend(
-        list(found.values()),
-        list(found),
+        list(handles_by_label.values()),
+        list(handles_by_label),
         loc="outside lower center" if figure.get_layout_engine() else "lower center",
-        ncols=max(1, min(n_columns, len(found))),
+        ncols=max(1, min(n_columns, len(handles_by_label))),
         handlelength=3.2,
         columnspacing=1.4,
     )

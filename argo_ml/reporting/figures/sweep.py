@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from argo_ml.evaluation.comparison import SUBJECT, Comparison, compare_with_best_baseline, n_actions
+from argo_ml.evaluation.contrasts import contrasts_of
+from argo_ml.evaluation.judged_cells import judge_cells
+from argo_ml.evaluation.record import Contrast
+from argo_ml.policies.argo import ARGO
 from argo_ml.reporting.figures.front import draw_front
 from argo_ml.reporting.figures.style import (
     LineStyle,
@@ -21,10 +25,10 @@ from argo_ml.reporting.figures.style import (
     side_by_side,
     styled,
 )
-from argo_ml.results.metrics import utilities
-from argo_ml.results.records import CellResult, Results
-from argo_ml.statistics.intervals import Interval, bootstrap_mean
-from argo_ml.types import Action
+from argo_ml.results.metrics import retrieval_calls
+from argo_ml.results.records import Results
+from argo_ml.statistics.intervals import Estimate
+from argo_ml.statistics.resampling import resample
 
 _FLOORS: Mapping[str, tuple[str, str]] = {
     "majority_position": ("majority position", "--"),
@@ -55,7 +59,7 @@ def _graph_1a(results: Results) -> Figure:
 
 def draw_accuracy(axes: Axes, results: Results) -> None:
     """Every strategy's accuracy by price, and what needs no model."""
-    _draw_strategies(axes, results, lambda cell: cell.metrics["accuracy"], _accuracy_interval)
+    _draw_strategies(axes, results, _accuracies(results))
     for name, (label, line) in _FLOORS.items():
         if results.floors.get(name):
             axes.axhline(
@@ -77,29 +81,23 @@ def _graph_1b(results: Results) -> Figure:
 
 def draw_retrievals(axes: Axes, results: Results) -> None:
     """Every strategy's retrievals per question by price."""
-    _draw_strategies(
-        axes, results, lambda cell: cell.metrics["retrieval_calls"], _retrieval_interval
-    )
+    _draw_strategies(axes, results, _retrievals(results))
     axes.set_ylim(bottom=-0.04 * max(axes.get_ylim()[1], 1.0))
 
 
 def _utility(results: Results) -> Figure:
     mu = float(results.spec["mu"])
-    comparisons = compare_with_best_baseline(results)
-    figure = new_figure(height=6.4 if comparisons else 4.6)
-    if comparisons:
+    cells = judge_cells(results)
+    contrasts = contrasts_of(ARGO, cells)
+    figure = new_figure(height=6.4 if contrasts else 4.6)
+    if contrasts:
         axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-        _draw_comparisons(below, comparisons, line_styles(results.strategies))
+        _draw_contrasts(below, contrasts, line_styles(results.strategies))
         price_axis(below, results.prices)
     else:
         axes = figure.add_subplot()
         price_axis(axes, results.prices)
-    _draw_strategies(
-        axes,
-        results,
-        lambda cell: cell.metrics["utility"],
-        lambda cell: bootstrap_mean(utilities(cell, mu)),
-    )
+    _draw_strategies(axes, results, [cell.utility.estimate for cell in cells])
     axes.set_ylabel(f"utility (accuracy - {mu:g} x cost)")
     _title(axes, results, "Utility", "bands: bootstrap 95 %")
     legend_below(figure)
@@ -124,43 +122,53 @@ SWEEP_FIGURES: Mapping[str, Callable[[Results], Figure]] = {
 """File name without suffix -> what draws it."""
 
 
-def _draw_strategies(
-    axes: Axes,
-    results: Results,
-    value: Callable[[CellResult], float],
-    interval: Callable[[CellResult], Interval],
-) -> None:
+def _draw_strategies(axes: Axes, results: Results, estimates: Sequence[Estimate]) -> None:
+    """A line with a band for every strategy; ``estimates`` are of the cells, in their order."""
+    by_cell = {
+        (cell.strategy, cell.retrieval_cost): estimate
+        for cell, estimate in zip(results.cells, estimates, strict=True)
+    }
     for index, (strategy, style) in enumerate(line_styles(results.strategies).items()):
-        cells = results.row(strategy)
+        costs = [cell.retrieval_cost for cell in results.row(strategy)]
+        own = [by_cell[strategy, cost] for cost in costs]
         shift = side_by_side(results.prices, index, len(results.strategies))
-        prices = [cell.retrieval_cost + shift for cell in cells]
-        axes.plot(prices, [value(cell) for cell in cells], label=strategy, **style.line_options())
-        draw_band(axes, prices, [interval(cell) for cell in cells], style)
+        prices = [cost + shift for cost in costs]
+        means = [estimate.mean for estimate in own]
+        axes.plot(prices, means, label=strategy, **style.line_options())
+        draw_band(axes, prices, own, style)
 
 
-def _draw_comparisons(
-    axes: Axes, comparisons: Sequence[Comparison], styles_of: Mapping[str, LineStyle]
+def _draw_contrasts(
+    axes: Axes, contrasts: Sequence[Contrast], styles_of: Mapping[str, LineStyle]
 ) -> None:
     axes.axhline(0, color="black", linewidth=0.8)
-    for comparison in comparisons:
-        style, interval = styles_of[comparison.baseline], comparison.difference.interval
-        price = comparison.retrieval_cost
-        axes.vlines(price, interval.low, interval.high, color=style.color, linewidth=1.6)
-        axes.plot(price, comparison.difference.mean, linestyle="none", **style.marker_options())
+    for contrast in contrasts:
+        style, price = styles_of[contrast.baseline], contrast.retrieval_cost
+        utility = contrast.utility
+        axes.vlines(price, utility.low, utility.high, color=style.color, linewidth=1.6)
+        axes.plot(price, utility.mean, linestyle="none", **style.marker_options())
     axes.margins(y=0.1)
-    axes.set_ylabel(f"utility: {SUBJECT} - baseline")
+    axes.set_ylabel(f"utility: {ARGO} - best fixed")
     axes.set_title(
-        f"{SUBJECT} minus the best baseline at each price (its marker), paired bootstrap 95 %",
+        f"{ARGO} minus the best fixed strategy at each price (its marker), paired bootstrap 95 %",
         fontsize=9,
     )
 
 
-def _accuracy_interval(cell: CellResult) -> Interval:
-    return Interval(cell.metrics["accuracy_ci_low"], cell.metrics["accuracy_ci_high"])
+def _accuracies(results: Results) -> list[Estimate]:
+    metrics = [cell.metrics for cell in results.cells]
+    return [
+        Estimate(mean=own["accuracy"], low=own["accuracy_ci_low"], high=own["accuracy_ci_high"])
+        for own in metrics
+    ]
 
 
-def _retrieval_interval(cell: CellResult) -> Interval:
-    return bootstrap_mean(n_actions(cell, Action.RETRIEVE))
+def _retrievals(results: Results) -> list[Estimate]:
+    counts = [
+        np.array([retrieval_calls(row) for row in cell.questions], dtype=float)
+        for cell in results.cells
+    ]
+    return [column.estimate for column in resample(counts)]
 
 
 def _title(axes: Axes, results: Results, what: str, note: str) -> None:

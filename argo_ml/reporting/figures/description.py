@@ -1,0 +1,25 @@
+"""How a figure of an evaluation describes itself: what it shows stands beside its drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from argo_ml.evaluation.record import Evaluation
+from argo_ml.results.records import Results
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationFigure:
+    """A figure of the report.
+
+    ``name`` is its file's without suffix, ``caption`` tells those who see it what it shows and
+    ``alternative`` those who do not. ``draw`` returns None where the evaluation has no data for it.
+    """
+
+    name: str
+    caption: str
+    alternative: str
+    draw: Callable[[Evaluation, Results], Figure | None]

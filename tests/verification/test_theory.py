@@ -1,0 +1,84 @@
+"""What verify says of ARGO, and that every place says the same number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from builders import hand_made_sweep as sweep
+from builders.result_builders import results as made_results
+
+from argo_ml.config import SweepSpec
+from argo_ml.evaluation.protocol import evaluate
+from argo_ml.reporting import write_report
+from argo_ml.reporting.figures import SWEEP_FIGURES
+from argo_ml.results.records import Results
+from argo_ml.verification.theory import utility_findings
+
+ARGO = "1" * 14 + "0" * 6
+NEVER = "1" * 10 + "0" * 10
+SINGLE = "1" * 13 + "0" * 7
+RANDOM = "1" * 20
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    """One price; random has the highest utility, but does not treat all questions alike."""
+    return sweep.results(
+        sweep.cell("argo", 0.1, ARGO, [["retrieve"]] * 10 + [[]] * 10),
+        sweep.cell("never", 0.1, NEVER),
+        sweep.cell("single", 0.1, SINGLE, ["retrieve"]),
+        sweep.cell("random", 0.1, RANDOM),
+    )
+
+
+def test_verify_headline_contrasts_figure_and_report_say_the_same_number(
+    results: Results, tmp_path: Path
+) -> None:
+    evaluation = evaluate(results)
+
+    # 14 of 20 - 0.1 * 10 of 20, minus 13 of 20 - 0.1.
+    contrast = next(one for one in evaluation.contrasts if one.strategy == "argo")
+    assert contrast.baseline == "single"
+    assert contrast.utility.mean == pytest.approx(0.65 - 0.55)
+    assert evaluation.headline is not None
+    assert evaluation.headline.gain == contrast.utility
+
+    utility = contrast.utility
+    text = f"{utility.mean:+.4f} against single"
+    [finding] = utility_findings(results)
+    assert finding.detail.startswith(text)
+    assert f"95 % [{utility.low:+.4f}, {utility.high:+.4f}], n=20" in finding.detail
+
+    below = SWEEP_FIGURES["utility"](results).axes[1]
+    [point] = [line for line in below.get_lines() if len(line.get_xdata()) == 1]
+    [bar] = below.collections
+    assert list(point.get_ydata()) == [utility.mean]
+    assert bar.get_segments()[0][:, 1].tolist() == [utility.low, utility.high]
+
+    write_report(evaluation, results, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert f"{utility.mean:+.3f} [{utility.low:+.3f}, {utility.high:+.3f}]" in page
+
+
+def test_finding_compares_with_the_best_fixed_strategy_of_the_price(results: Results) -> None:
+    [finding] = utility_findings(results)
+
+    assert finding.name == "argo at least as useful as the best fixed strategy at c_r=0.1"
+    assert finding.ok and finding.is_finding
+
+
+def test_strategies_that_act_alike_are_said_to_do_so() -> None:
+    results = made_results(SweepSpec(n_questions=4, retrieval_costs="0.02"))
+
+    [finding] = utility_findings(results)
+
+    assert "+0.0000 against always_retrieve" in finding.detail
+    assert finding.detail.endswith("both acted and answered alike on every question")
+
+
+@pytest.mark.parametrize("strategies", ["argo,argo_optimal", "random,always_reason", "argo,random"])
+def test_without_argo_or_a_fixed_strategy_nothing_is_said(strategies: str) -> None:
+    results = made_results(SweepSpec(n_questions=2, strategies=strategies, n_prices=2))
+
+    assert list(utility_findings(results)) == []
