@@ -13,7 +13,6 @@ from pydantic import ValidationError
 
 from argo_ml.config import SweepSpec, build
 from argo_ml.errors import ConfigError, DataError
-from argo_ml.results import artifacts
 from argo_ml.results.artifacts import PASSAGES, RESULTS, SPEC, TRAJECTORIES
 from argo_ml.results.records import CellResult, Results
 from argo_ml.tracking import runs
@@ -125,7 +124,3 @@ def _json_lines(path: Path) -> Iterator[Mapping[str, Any]]:
             if not isinstance(value, dict):
                 raise DataError(f"{path.name}, line {number}: no JSON object")
             yield value
-
-
-def cell_name(cell: CellResult) -> str:
-    return artifacts.cell_name(cell.strategy, cell.retrieval_cost)
