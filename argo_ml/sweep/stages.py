@@ -27,6 +27,7 @@ from argo_ml.models.base import TokenCounts
 from argo_ml.progress import OnProgress
 from argo_ml.reporting import store_report
 from argo_ml.reporting.figures import redraw
+from argo_ml.results.artifacts import FIGURES
 from argo_ml.results.metrics import sweep_metrics
 from argo_ml.results.records import Results
 from argo_ml.sweep.cell_run import CellRun, failing_with
@@ -123,7 +124,7 @@ def conclude_sweep(
 ) -> None:
     """Draw, evaluate and report all cells together, and end the sweep's run."""
     with tempfile.TemporaryDirectory() as folder:
-        redraw(results, Path(folder) / "figures")
+        redraw(results, Path(folder) / FIGURES)
         run.log_folder(Path(folder))
     run.log(metrics=sweep_metrics(results), step=len(context.questions.questions))
     cells = [cell_run.cell for cell_run in cell_runs]
