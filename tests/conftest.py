@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from builders import drawing
 from builders.places import linked_cache
+from filelock import FileLock
 from hypothesis import settings
 
 from argo_ml.config import CacheFields
@@ -37,8 +40,7 @@ def embedded_model() -> Path:
 @pytest.fixture(scope="session")
 def warm_cache(embedded_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache folder that tests share for models and indexes, also those of other processes."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "warm-cache"
+    folder = shared_folder(tmp_path_factory) / "warm-cache"
     (folder / "indexes").mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         (folder / "models").symlink_to(embedded_model.parents[1])
@@ -56,8 +58,10 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with its tables: creating them takes seconds, a copy does not."""
     from mlflow import MlflowClient
 
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
+    path = shared_folder(tmp_path_factory) / "empty-store.db"
+    with FileLock(f"{path}.lock"):
+        if not path.exists():
+            MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
 
 
@@ -69,6 +73,20 @@ def tracking_uri(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     return f"sqlite:///{tmp_path / 'mlflow.db'}"
 
 
+@pytest.fixture
+def quick_figures(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Figures that the test makes are not drawn; those of fixtures for the whole module are."""
+    is_drawn = request.node.get_closest_marker("drawn") is not None
+    with contextlib.nullcontext() if is_drawn else drawing.left_out():
+        yield
+
+
+@pytest.fixture(scope="module")
+def quick_figures_of_module() -> Iterator[None]:
+    with drawing.left_out():
+        yield
+
+
 @pytest.fixture(scope="session")
 def oran_questions() -> Path:
     return _shared("oran-bench-13k")
@@ -77,6 +95,12 @@ def oran_questions() -> Path:
 @pytest.fixture(scope="session")
 def oran_documents() -> Path:
     return _shared("oran-sc-docs")
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run of the tests that the processes which run them share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 def _shared(name: str) -> Path:

@@ -20,6 +20,8 @@ from argo_ml.errors import ConfigError
 from argo_ml.results.artifacts import COMPARISON
 from argo_ml.tracking.runs import KIND, PARENT, connect
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_figures")]
+
 
 def parameters(folder: Path) -> dict[str, str]:
     """Of a comparison of two scripts, whose sources are written into ``folder``."""

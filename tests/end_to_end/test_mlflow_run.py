@@ -1,4 +1,7 @@
-"""What a user types, as processes: `mlflow run`, a tracking server, a kill, a second time."""
+"""What a user types, as processes: `mlflow run`, a tracking server, a kill, a second time.
+
+Every environment manager gets one `mlflow run`; a start of the command takes tens of seconds.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,23 @@ import shutil
 import subprocess
 import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import psutil
 import pytest
+from builders import workers
 from builders.processes import command, environment, finish
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from argo_ml.cli.commands import execute
 from argo_ml.config import SweepSpec, build
 from argo_ml.sweep.running import load_results, run_sweep
 from argo_ml.tracking.runs import KIND, PARENT, SWEEP_ID, connect
 from argo_ml.verification.verify import verify_sweep
+
+pytestmark = pytest.mark.slow
 
 
 def runs_of(uri: str, kind: str) -> list[Run]:
@@ -64,21 +72,21 @@ def test_small_model_on_a_real_server_twice(
 
 
 def test_killed_run_goes_on_with_resume(
-    study: dict[str, str], tracking_uri: str, tmp_path: Path
+    study: dict[str, str], tracking_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = {**study, "shard_size": "1", "n_prices": "1", "strategies": "argo,random"}
-    environ = environment(tracking_uri)
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(
-            command(study), env=environ, cwd=tmp_path, stdout=log, stderr=log
-        )
-        kill_after_first_shard(process, Path(study["cache_dir"]) / "sweeps")
-    assert process.wait() != 0
+    process = workers.start_project(study, "end", environment(tracking_uri), tmp_path)
+    kill_after_first_shard(process, Path(study["cache_dir"]) / "sweeps")
+    process.join()
+    assert process.exitcode != 0
     [killed] = runs_of(tracking_uri, "sweep")
     before = {run.info.run_id for run in runs_of(tracking_uri, "cell")}
+    opened = MlflowClient(tracking_uri).create_run(killed.info.experiment_id)
+    monkeypatch.setenv("MLFLOW_RUN_ID", opened.info.run_id)
 
-    resume = {"resume": killed.info.run_id, "cache_dir": study["cache_dir"]}
-    finish(command(resume), environ, tmp_path)
+    resume = ["--resume", killed.info.run_id, "--cache_dir", study["cache_dir"]]
+    where = ["--experiment", "end", "--tracking_uri", tracking_uri]
+    assert execute(["sweep", *resume, *where]) == 0
 
     [sweep] = runs_of(tracking_uri, "sweep")
     [pointer] = runs_of(tracking_uri, "resume")
@@ -90,10 +98,10 @@ def test_killed_run_goes_on_with_resume(
     assert [run.info.status for run in cells] == ["FINISHED"] * 2
 
 
-def kill_after_first_shard(process: subprocess.Popen[bytes], sweeps: Path) -> None:
-    """Kill the program that `mlflow run` started, without a chance to clean up."""
+def kill_after_first_shard(process: BaseProcess, sweeps: Path) -> None:
+    """Kill the program that the project's run started, without a chance to clean up."""
     while not list(sweeps.glob("*/shard-*.json")):
-        assert process.poll() is None, "ended before its first shard"
+        assert process.is_alive(), "ended before its first shard"
         time.sleep(0.02)
     for child in psutil.Process(process.pid).children(recursive=True):
         child.kill()

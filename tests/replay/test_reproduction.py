@@ -25,6 +25,8 @@ from argo_ml.replay.replaying import Replay, replay
 from argo_ml.results.records import CellResult, Results
 from argo_ml.sweep.running import run_sweep
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_figures_of_module")]
+
 GATES = tuple(name for name, strategy in STRATEGIES.items() if strategy.is_gate)
 TRIED = ("never", "single", *GATES)
 PRICE, OTHER_PRICES = 0.1, (0.02, 0.3)

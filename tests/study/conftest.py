@@ -48,4 +48,6 @@ def values(sources: dict[str, str], cache_dir: Path, tracking_uri: str) -> dict[
         "experiment": "study",
         "retrieval_costs": "0.1",
         "heartbeat_s": "1",
+        "n_questions": "20",
+        "shard_size": "10",
     }

@@ -30,6 +30,8 @@ from argo_ml.tracking.runs import Tracking, connect
 from argo_ml.types import Prices
 from argo_ml.verification.verify import verify_run
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_figures")]
+
 JOIN_S = 180
 TOLERANCE = 0.01
 """Utility that the best of 60 trials may fall short of the known optimum."""
@@ -196,31 +198,31 @@ def test_two_objectives_have_a_front_with_a_knee(problem: Problem) -> None:
 
 
 def test_two_workers_run_exactly_as_many_trials_and_a_kill_loses_none(problem: Problem) -> None:
-    first = problem.start(n_trials=20)
+    first = problem.start(n_trials=12)
     wait_for(lambda: n_in_storage(problem) >= 3)
-    second = problem.start(n_trials=20)
-    wait_for(lambda: n_in_storage(problem) >= 8)
+    second = problem.start(n_trials=12)
+    wait_for(lambda: n_in_storage(problem) >= 5)
     first.kill()
     first.join()
     second.join(JOIN_S)
     assert second.exitcode == 0
-    check_whole(problem, 20)
+    check_whole(problem, 12)
 
 
 def test_two_workers_share_one_postgresql_storage_and_a_kill_loses_none(problem: Problem) -> None:
     with postgresql.server() as url:
-        workers = [problem.start(n_trials=16, storage=url, study="shared") for _ in range(2)]
+        workers = [problem.start(n_trials=8, storage=url, study="shared") for _ in range(2)]
         for worker in workers:
             worker.join(JOIN_S)
         assert [worker.exitcode for worker in workers] == [0, 0]
-        check_whole(problem, 16, url)
-        first, second = (problem.start(n_trials=26, storage=url, study="shared") for _ in range(2))
-        wait_for(lambda: n_in_storage(problem, url) >= 19)
+        check_whole(problem, 8, url)
+        first, second = (problem.start(n_trials=14, storage=url, study="shared") for _ in range(2))
+        wait_for(lambda: n_in_storage(problem, url) >= 10)
         first.kill()
         first.join()
         second.join(JOIN_S)
         assert second.exitcode == 0
-        check_whole(problem, 26, url)
+        check_whole(problem, 14, url)
 
 
 def test_a_trial_whose_worker_died_before_its_first_sign_of_life_is_queued_again(

@@ -25,6 +25,8 @@ from argo_ml.sweep.running import run_sweep
 from argo_ml.tracking.runs import DEGENERATE, connect
 from argo_ml.verification.verify import verify_sweep
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_figures")]
+
 GATES = ("entropy_gate", "max_prob_gate")
 STRATEGIES = ("never", "single", *GATES, "argo_fitted", "oracle")
 

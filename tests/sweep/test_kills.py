@@ -17,6 +17,8 @@ from builders import small_study, workers
 from builders.places import linked_cache
 from mlflow import MlflowClient
 
+pytestmark = pytest.mark.slow
+
 N_SWEEPS = 8
 MOST_KILLS_OF_ONE = 6
 N_KILLS = 20
@@ -93,6 +95,7 @@ def sweeps(warm_cache: Path, tracking_uri: str, tmp_path: Path) -> list[KilledSw
             **parameters,
             "cache_dir": str(linked_cache(warm_cache, folder / "cache")),
             "experiment": folder.name,
+            "n_prices": "1",
             "tracking_uri": tracking_uri,
             "model": f"scripted:{folder / 'script.json'}",
         }

@@ -24,6 +24,8 @@ from argo_ml.sweep.running import load_results, run_sweep
 from argo_ml.tracking.runs import CELL_ID, ERROR, KIND, PARENT, SWEEP_ID, connect
 from argo_ml.verification.verify import verify_sweep
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_figures")]
+
 MakeSpec = Callable[..., SweepSpec]
 
 
@@ -221,6 +223,7 @@ def test_interrupted_sweep_goes_on_where_it_stopped(
     assert [cell.questions for cell in resumed.cells] == [cell.questions for cell in finished.cells]
 
 
+@pytest.mark.drawn
 def test_sweep_killed_before_its_first_cell_is_whole_once_resumed(
     spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,8 @@ from argo_ml.results.records import Results
 from argo_ml.sweep.running import run_sweep
 from argo_ml.tracking.runs import ERROR, KIND
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_figures_of_module")]
+
 MakeSpec = Callable[..., SweepSpec]
 PLACES = {*ExecutorFields.model_fields, "cache_dir", "resume"}
 

@@ -16,6 +16,8 @@ from argo_ml.results.shard import ShardRecord
 from argo_ml.sweep.executors.ray_worker import Facts, ShardWork
 from argo_ml.sweep.executors.worker_pool import WorkerPool
 
+pytestmark = pytest.mark.slow
+
 SHARDS = [Shard(index, ()) for index in range(6)]
 Behave = Callable[[int], None]
 MakePool = Callable[..., WorkerPool]
