@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from argo_ml.config import ReplaySpec, build
 from argo_ml.randomness import derived_rng
 
 CHOICES = ["alpha", "beta", "gamma", "delta"]
@@ -72,3 +73,17 @@ PLACES = ("in the north", "by the sea", "after the war", "of the old town")
 def write(path: Path, lines: Iterable[Mapping[str, Any]]) -> Path:
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return path
+
+
+def replay_spec(
+    folder: Path,
+    lines: Iterable[Mapping[str, Any]],
+    calibrating: Iterable[Mapping[str, Any]] | None = None,
+    **values: object,
+) -> ReplaySpec:
+    """A replay of the lines, calibrated on others where they are given; its files lie in folder."""
+    given = {"outcomes": write(folder / "outcomes.jsonl", lines)}
+    if calibrating is not None:
+        given["calibration_outcomes"] = write(folder / "calibration.jsonl", calibrating)
+    paths = {name: str(path) for name, path in given.items()}
+    return build(ReplaySpec, {**paths, "cache_dir": str(folder / "cache"), **values})

@@ -9,6 +9,7 @@ from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from builders import drawing
 from builders.processes import ROOT
 
 PRELOADED = [
@@ -30,6 +31,7 @@ def context() -> ForkServerContext:
 
 
 def start_sweep(values: Mapping[str, object]) -> BaseProcess:
+    """Its figures are not drawn, so that a kill at random strikes the sweep itself."""
     return _start(_run_sweep, dict(values))
 
 
@@ -55,7 +57,8 @@ def _run_sweep(values: dict[str, object]) -> None:
     from argo_ml.sweep.running import run_sweep
 
     os.chdir(Path(str(values["cache_dir"])).parent)
-    run_sweep(build(SweepSpec, values))
+    with drawing.left_out():
+        run_sweep(build(SweepSpec, values))
 
 
 def _run_study(values: dict[str, object]) -> None:
@@ -63,7 +66,8 @@ def _run_study(values: dict[str, object]) -> None:
     from argo_ml.study import run_study
 
     os.chdir(Path(str(values["cache_dir"])).parent)
-    run_study(build(StudySpec, values))
+    with drawing.left_out():
+        run_study(build(StudySpec, values))
 
 
 def _run_project(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from builders import recorded_outcomes
 
-from argo_ml.config import ReplaySpec, build
+from argo_ml.config import ReplaySpec
 
 MakeSpec = Callable[..., ReplaySpec]
 
@@ -23,11 +23,6 @@ def make_spec(tmp_path: Path) -> MakeSpec:
         calibrating: Iterable[Mapping[str, Any]] | None = None,
         **values: object,
     ) -> ReplaySpec:
-        given = {"outcomes": recorded_outcomes.write(tmp_path / "outcomes.jsonl", lines)}
-        if calibrating is not None:
-            path = tmp_path / "calibration.jsonl"
-            given["calibration_outcomes"] = recorded_outcomes.write(path, calibrating)
-        paths = {name: str(path) for name, path in given.items()}
-        return build(ReplaySpec, {**paths, "cache_dir": str(tmp_path / "cache"), **values})
+        return recorded_outcomes.replay_spec(tmp_path, lines, calibrating, **values)
 
     return make

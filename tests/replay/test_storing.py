@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import recorded_outcomes
 from builders.recorded_outcomes import choice_line, open_line, write
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -22,22 +24,35 @@ from argo_ml.results.records import Results
 from argo_ml.sweep.rebuilding import rebuild_report
 from argo_ml.tracking.runs import PARENT
 
+pytestmark = pytest.mark.usefixtures("quick_figures")
+
 MakeSpec = Callable[..., ReplaySpec]
 POLICIES = ("never", "single", "oracle", "entropy_gate", "variance_gate")
 PRICES = ("0.05", "0.3")
 
 
 @pytest.fixture
-def client(tracking_uri: str) -> MlflowClient:
+def fresh_client(tracking_uri: str) -> MlflowClient:
     return MlflowClient(tracking_uri)
 
 
-@pytest.fixture
-def found(make_spec: MakeSpec, client: MlflowClient) -> StoredReplay:
+@pytest.fixture(scope="module")
+def client(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowClient]:
+    """The store of tests that only read a finished replay."""
+    folder = tmp_path_factory.mktemp("replayed")
+    shutil.copyfile(empty_store, folder / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+
+
+@pytest.fixture(scope="module")
+def found(client: MlflowClient, tmp_path_factory: pytest.TempPathFactory) -> StoredReplay:
     lines = [open_line(number) for number in range(24)]
     values = {"policies": ",".join(POLICIES), "retrieval_costs": ",".join(PRICES)}
     given = {**values, "model": "a-large-one", "tracking_uri": client.tracking_uri}
-    return run_replay(make_spec(lines[:12], lines[12:], **given))
+    folder = tmp_path_factory.mktemp("outcomes")
+    return run_replay(recorded_outcomes.replay_spec(folder, lines[:12], lines[12:], **given))
 
 
 def children(client: MlflowClient, run: Run) -> list[Run]:
@@ -145,14 +160,16 @@ def test_the_same_outcomes_give_the_same_numbers(
     assert changed.results.digests["outcomes_digest"] != found.results.digests["outcomes_digest"]
 
 
-def test_a_failed_replay_is_kept_with_its_error(make_spec: MakeSpec, client: MlflowClient) -> None:
+def test_a_failed_replay_is_kept_with_its_error(
+    make_spec: MakeSpec, fresh_client: MlflowClient
+) -> None:
     lines = [open_line(number) for number in range(40)]
     del lines[16]["outcomes"]["none"]["entropy"]
-    spec = make_spec(lines, tracking_uri=client.tracking_uri, policies="entropy_gate")
+    spec = make_spec(lines, tracking_uri=fresh_client.tracking_uri, policies="entropy_gate")
     with pytest.raises(DataError, match=r"line 17: outcomes.none.entropy is missing"):
         run_replay(spec)
-    [experiment] = [each for each in client.search_experiments() if each.name == "argo_ml"]
-    [run] = client.search_runs([experiment.experiment_id])
+    [experiment] = [each for each in fresh_client.search_experiments() if each.name == "argo_ml"]
+    [run] = fresh_client.search_runs([experiment.experiment_id])
     assert run.info.status == "FAILED"
     assert "which entropy_gate needs" in run.data.tags["argo.error"]
     assert run.data.params["policies"] == "entropy_gate"
@@ -164,14 +181,14 @@ def test_without_a_file_nothing_is_begun() -> None:
 
 
 def test_the_command_prints_table_and_answer(
-    tmp_path: Path, client: MlflowClient, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, fresh_client: MlflowClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write(tmp_path / "mine.jsonl", [choice_line(number) for number in range(60)])
     values: dict[str, Any] = {
         "outcomes": path,
         "policies": "never,single,margin_gate",
         "retrieval_costs": "0.1",
-        "tracking_uri": client.tracking_uri,
+        "tracking_uri": fresh_client.tracking_uri,
         "cache_dir": tmp_path / "cache",
     }
     code = execute(
@@ -185,12 +202,12 @@ def test_the_command_prints_table_and_answer(
 
 
 def test_the_command_says_in_one_line_what_is_missing(
-    tmp_path: Path, client: MlflowClient, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, fresh_client: MlflowClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = [choice_line(number) for number in range(40)]
     del lines[6]["outcomes"]["retrieve"]
     path = write(tmp_path / "mine.jsonl", lines)
-    code = execute(["replay", "--outcomes", str(path), "--tracking_uri", client.tracking_uri])
+    code = execute(["replay", "--outcomes", str(path), "--tracking_uri", fresh_client.tracking_uri])
     assert code == 1
     shown = capsys.readouterr().err
     assert "mine.jsonl: line 7: outcomes.retrieve is missing\n" in shown
