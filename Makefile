@@ -9,18 +9,21 @@ WORKERS ?= 2
 BIN := $(abspath $(VENV))/bin
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
+PYTEST := OMP_NUM_THREADS=1 python -m pytest -n $(WORKERS) --dist worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 export PATH := $(BIN):$(PATH)
 export GIT_PYTHON_REFRESH ?= quiet
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
-.PHONY: help small medium full test lint types unit env ui mlproject docs constraints clean
+.PHONY: help small medium full test quick lint types unit quick-unit env ui mlproject docs constraints clean
 
 help:
 	@echo "make small        environment, embedded model, small sweep, result table"
 	@echo "make medium|full  the larger sweeps (ARGS='-P difficulty=easy' adds parameters)"
-	@echo "make test         environment, ruff, mypy, pytest"
+	@echo "make test         environment, ruff, import-linter, mypy, pytest: what CI runs"
+	@echo "make quick        ruff, import-linter and the tests that are not slow; without mypy,"
+	@echo "                  whose first run takes minutes (make types)"
 	@echo "make ui           MLflow's user interface on the local store"
 
 small medium full: $(RUNTIME)
@@ -29,16 +32,21 @@ small medium full: $(RUNTIME)
 
 test: lint types unit
 
+quick: lint quick-unit
+
 lint: $(DEVELOPMENT)
 	ruff check .
 	ruff format --check .
+	lint-imports
 
 types: $(DEVELOPMENT)
 	mypy
 
-unit: $(DEVELOPMENT)
+unit quick-unit: $(DEVELOPMENT)
 	argo-ml fetch
-	OMP_NUM_THREADS=1 python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
+
+quick-unit: PYTEST_ARGS += -m "not gpu and not slow"
 
 env: $(RUNTIME)
 
@@ -55,7 +63,7 @@ constraints: $(DEVELOPMENT)
 	tools/write_constraints.sh
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

@@ -1,15 +1,14 @@
 import os
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import index_building
+from builders.index_building import DOCUMENTS
 from filelock import FileLock
 
 from argo_ml.corpus.documents import DocumentSet
@@ -19,41 +18,7 @@ from argo_ml.corpus.opening import Corpus, index_documents
 from argo_ml.corpus.splitting import SplitSettings
 from argo_ml.errors import CorpusIndexError
 from argo_ml.testing.embedders import WordEmbedder
-from argo_ml.types import Document, Passage
-
-DOCUMENTS = DocumentSet(tuple(Document(f"d{n}", f"document number {n}") for n in range(1200)))
-
-BUILDER = """
-import sys, time
-from pathlib import Path
-from argo_ml.types import Document
-from argo_ml.corpus.documents import DocumentSet
-from argo_ml.corpus.embedded_store import EmbeddedStore
-from argo_ml.corpus.opening import index_documents
-from argo_ml.corpus.splitting import SplitSettings
-from argo_ml.testing.embedders import WordEmbedder
-
-folder, pause = Path(sys.argv[1]), float(sys.argv[2])
-documents = tuple(Document(f"d{n}", f"document number {n}") for n in range(1200))
-
-def report(n_done, n_total):
-    print("progress", n_done, flush=True)
-    time.sleep(pause)
-
-corpus = index_documents(
-    DocumentSet(documents), "", SplitSettings(40, 0), WordEmbedder(), EmbeddedStore(folder), folder,
-    report,
-)
-asked = range(0, 1200, 10)
-found = corpus.retriever.retrieve([f"document number {n}" for n in asked], 1)
-n_right = sum(hit.passage.id == f"d{n}" for n, [hit] in zip(asked, found))
-print("built" if corpus.was_built else "found", n_right, flush=True)
-"""
-
-
-def start_builder(folder: Path, pause: float) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", BUILDER, str(folder), str(pause)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+from argo_ml.types import Passage
 
 
 def build(folder: Path, documents: DocumentSet = DOCUMENTS) -> Corpus:
@@ -92,12 +57,12 @@ def test_progress_reaches_the_number_of_passages(indexes: Path) -> None:
     assert reports == [(1024, 1200), (1200, 1200)]
 
 
+@pytest.mark.slow
 def test_a_killed_build_leaves_nothing_that_is_taken_for_whole(indexes: Path) -> None:
-    builder = start_builder(indexes, pause=600)
-    assert builder.stdout is not None
-    assert builder.stdout.readline() == "progress 1024\n"
-    os.kill(builder.pid, signal.SIGKILL)
-    builder.communicate()
+    builder = index_building.start(indexes, pause=600)
+    assert builder.lines.recv() == "progress 1024"
+    builder.process.kill()
+    builder.process.join()
     assert list(indexes.glob(".building-*"))
 
     corpus = build(indexes)
@@ -108,9 +73,10 @@ def test_a_killed_build_leaves_nothing_that_is_taken_for_whole(indexes: Path) ->
     assert hit.passage.id == "d1199"
 
 
+@pytest.mark.slow
 def test_of_two_builders_at_once_one_builds_and_both_find_everything(indexes: Path) -> None:
-    builders = [start_builder(indexes, pause=0.5), start_builder(indexes, pause=0.5)]
-    last_lines = [builder.communicate()[0].splitlines()[-1] for builder in builders]
+    builders = [index_building.start(indexes, pause=0.5) for _ in range(2)]
+    last_lines = [builder.last_line() for builder in builders]
     assert sorted(last_lines) == ["built 120", "found 120"]
 
 

@@ -33,6 +33,7 @@ def spec(**values: Any) -> DoctorSpec:
     return DoctorSpec(**values)
 
 
+@pytest.mark.slow
 def test_embedded_default_passes_on_this_machine(embedded_model: Path, tracking_uri: str) -> None:
     results = list(checks(spec(tracking_uri=tracking_uri, quick=True)))
 

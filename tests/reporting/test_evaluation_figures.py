@@ -38,6 +38,7 @@ def assert_drawn(folder: Path, names: list[str]) -> None:
         assert all(edge.min() == 255 for edge in edges), path.name
 
 
+@pytest.mark.slow
 def test_every_figure_of_nineteen_strategies_is_drawn(
     evaluation: Evaluation, results: Results, tmp_path: Path
 ) -> None:

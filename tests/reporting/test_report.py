@@ -221,6 +221,7 @@ def test_least_evaluation_has_a_report(tmp_path: Path) -> None:
     assert "found nothing to warn of" in page.text
 
 
+@pytest.mark.slow
 def test_identical_strategies_have_no_difference(tmp_path: Path) -> None:
     evaluation = synthetic_evaluation.full()
     first, *_ = evaluation.contrasts

@@ -18,6 +18,8 @@ from argo_ml.results.records import Results
 from argo_ml.sweep.running import run_sweep
 from argo_ml.tracking import runs
 
+pytestmark = pytest.mark.slow
+
 EXPERIMENT = "reported"
 Captured = pytest.CaptureFixture[str]
 

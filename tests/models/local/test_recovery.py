@@ -205,6 +205,7 @@ def sweep_rows(values: dict[str, Any], cache: Path) -> tuple[str, list[dict[str,
     return results.sweep_id, rows
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_with_the_same_results_wherever_memory_ran_out(
     sweep_values: dict[str, Any],
     tmp_path: Path,

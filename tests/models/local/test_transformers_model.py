@@ -145,6 +145,7 @@ def loaded(model: LanguageModel) -> TransformersModel:
     return model.loaded
 
 
+@pytest.mark.slow
 def test_scores_equal_a_plain_forward_pass(
     smollm: LanguageModel, library_model: tuple[Any, Any]
 ) -> None:
@@ -179,6 +180,7 @@ def test_completions_equal_those_of_the_library(
         assert completion.text == text.lstrip().split("\n")[0]
 
 
+@pytest.mark.slow
 def test_completions_are_the_same_alone_and_in_a_batch(smollm: LanguageModel) -> None:
     requests = [Generation(prompt, limit) for prompt in prompts() for limit in (2, 6)]
     together = [item.text for item in smollm.generate(requests)]
@@ -329,6 +331,7 @@ def test_padding_and_finished_rows_are_counted(plain_folder: Path, tmp_path: Pat
     assert 0 < together.wasted < together.computed
 
 
+@pytest.mark.slow
 def test_identity_depends_on_contents_and_precision_and_not_on_the_path(
     plain_folder: Path, tmp_path: Path
 ) -> None:

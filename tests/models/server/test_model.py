@@ -30,6 +30,8 @@ from argo_ml.testing.models import (
     scoring,
 )
 
+pytestmark = pytest.mark.slow
+
 
 class TestOverTokens(LanguageModelSuite):
     @pytest.fixture

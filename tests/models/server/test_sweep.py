@@ -19,6 +19,8 @@ from argo_ml.sweep.running import run_sweep
 from argo_ml.tracking.runs import KIND
 from argo_ml.verification.verify import verify_sweep
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def values(tmp_path: Path, cache_dir: Path, tracking_uri: str) -> dict[str, Any]:
