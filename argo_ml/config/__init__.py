@@ -65,6 +65,7 @@ from argo_ml.config.source_fields import (
     QuestionFields,
     QuestionSpec,
 )
+from argo_ml.config.strategy_fields import StrategyFields
 from argo_ml.config.study import StudySpec
 
 __all__ = [
@@ -112,6 +113,7 @@ __all__ = [
     "Section",
     "Spec",
     "SpecType",
+    "StrategyFields",
     "StudySpec",
     "SweepSpec",
     "TrackingFields",

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from argo_ml.config.base import Names, Positive, PriceList, Probability, Section, Spec, operational
 from argo_ml.config.source_fields import DeviceFields
+from argo_ml.config.strategy_fields import StrategyFields
 from argo_ml.mdp.process import MDPSpec
 
 DEFAULT_STRATEGIES = ("argo", "always_retrieve", "always_reason", "random")
@@ -139,7 +140,7 @@ class CalibrationFields(Spec):
         return "measured" in (self.progress, self.gains)
 
 
-class GateFields(Spec):
+class GateFields(StrategyFields):
     section: ClassVar[Section] = Section.STRATEGY_SETTINGS
 
     gate_budget: float | None = Field(

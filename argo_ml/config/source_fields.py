@@ -45,10 +45,10 @@ class CacheFields(Spec):
 class DatasetFields(Spec):
     section: ClassVar[Section] = Section.QUESTIONS
 
-    dataset: Literal["atlas", "oran_bench", "jsonl"] = Field(
+    dataset: str = Field(
         "atlas",
         description="Source of questions, and of documents where none are named: atlas (embedded), "
-        "oran_bench, jsonl (FlashRAG).",
+        "oran_bench, jsonl (FlashRAG), or a plugin's.",
     )
 
 
@@ -132,7 +132,7 @@ class ModelNameFields(Spec):
 
     model: str = Field(
         EMBEDDED_MODEL,
-        description="Preset, folder, GGUF file, hub id, server:NAME, or scripted:FILE.",
+        description="Preset, folder, GGUF file, hub id, server:NAME, scripted:FILE, or a plugin's.",
     )
 
 

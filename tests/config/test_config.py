@@ -60,7 +60,6 @@ def test_empty_strings_mean_not_set() -> None:
     ("values", "message"),
     [
         ({"mode": "tiny"}, "mode=tiny: input should be 'small', 'medium' or 'full'"),
-        ({"dataset": "squad"}, "dataset=squad: input should be 'atlas', 'oran_bench' or 'jsonl'"),
         ({"retrieval_costs": "0.1,0"}, "retrieval_costs=0: input should be greater than 0"),
         ({"retrieval_costs": "0.1,0.1"}, "retrieval_costs=0.1,0.1 repeats a value"),
         ({"retrieval_costs": "cheap"}, "retrieval_costs=cheap: input should be a valid number"),
