@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from functools import cache
 
-from argo_ml.policies import STRATEGIES
+from argo_ml.policies import ALL_STRATEGIES
 from argo_ml.policies.description import Role, Strategy
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,8 @@ def reports_p_hat(strategy: str) -> bool:
 
 def stopping_at_theta_star() -> tuple[str, ...]:
     """The strategies that stop once progress reaches ARGO's theta_star at the price."""
-    return tuple(name for name, strategy in STRATEGIES.items() if strategy.stops_at_theta_star)
+    strategies = ALL_STRATEGIES.usable()
+    return tuple(name for name, strategy in strategies.items() if strategy.stops_at_theta_star)
 
 
 def is_argo(strategy: str) -> bool:
@@ -62,16 +63,17 @@ def is_argo(strategy: str) -> bool:
 
 def contenders_of(role: Role) -> tuple[str, ...]:
     """The strategies of a role that the headline asks about, in the order of their table."""
+    strategies = ALL_STRATEGIES.usable()
     return tuple(
-        name for name, strategy in STRATEGIES.items() if strategy.contends and strategy.role is role
+        name for name, strategy in strategies.items() if strategy.contends and strategy.role is role
     )
 
 
 def _description(strategy: str) -> Strategy | None:
-    if strategy not in STRATEGIES:
+    if strategy not in ALL_STRATEGIES:
         _warn_of_unknown(strategy)
         return None
-    return STRATEGIES[strategy]
+    return ALL_STRATEGIES[strategy]
 
 
 @cache

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from argo_ml.config import CalibrationFields, DecisionFields, suggest
+from argo_ml.config import CalibrationFields, DecisionFields
 from argo_ml.errors import ConfigError
-from argo_ml.policies.strategies import STRATEGIES
+from argo_ml.policies.parameters import given_parameters
+from argo_ml.policies.strategies import ALL_STRATEGIES, strategy_parameters
 
 
 def check_strategies(names: Sequence[str], spec: DecisionFields) -> None:
     """Raises `ConfigError` for a strategy that is unknown or that ``spec`` lacks something for."""
     if not names:
-        raise ConfigError(f"strategies is empty; known: {', '.join(STRATEGIES)}")
+        raise ConfigError(f"strategies is empty; known: {', '.join(ALL_STRATEGIES)}")
     for name in names:
-        if name not in STRATEGIES:
-            raise ConfigError(f"strategy={name!r} is unknown{suggest(name, STRATEGIES)}")
-    if "fixed_threshold" in names and (spec.theta_cont is None or spec.theta_star is None):
-        raise ConfigError("strategy fixed_threshold needs theta_cont and theta_star")
+        strategy_parameters(name, spec)
+    for name in given_parameters(spec):
+        if name not in names:
+            raise ConfigError(
+                f"strategy_parameters names {name}, which is none of strategies={','.join(names)}"
+            )
     check_calibrated(names, spec)
 
 
@@ -29,7 +32,7 @@ def check_calibrated(names: Sequence[str], spec: CalibrationFields) -> None:
         name = "progress" if spec.progress == "measured" else "gains"
         raise ConfigError(f"{name}=measured needs calibration=RUN_ID; make one: argo-ml calibrate")
     for name in names:
-        if STRATEGIES[name].calibrated:
+        if ALL_STRATEGIES[name].calibrated:
             raise ConfigError(
                 f"strategy {name} needs calibration=RUN_ID; make one: argo-ml calibrate"
             )

@@ -7,26 +7,37 @@ from dataclasses import dataclass, replace
 from argo_ml.calibration.record import Calibration
 from argo_ml.errors import ConfigError
 from argo_ml.mdp.process import Solution
+from argo_ml.policies.parameters import ParametersType, StrategyParameters
 from argo_ml.types import Prices
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyContext:
-    """The solved process at the cell's price, the user's own settings, and the calibration.
+    """The solved process at the cell's price, the strategy's parameters, and the calibration.
 
-    ``gate_budget`` is the share of questions that a gate may retrieve for, None where its threshold
-    is to follow from the price; ``max_steps`` the step limit.
+    ``parameters`` are of the type that the strategy's description names, None where it names none;
+    ``max_steps`` is the step limit.
     """
 
     solution: Solution
-    theta_cont: float | None = None
-    theta_star: float | None = None
+    parameters: StrategyParameters | None = None
     max_steps: int = 20
     probe_cost: float = 0.0
-    gate_budget: float | None = None
-    abstain_below: float | None = None
-    oracle_steps: int = 2
     calibration: Calibration | None = None
+
+    def parameters_as(self, kind: type[ParametersType]) -> ParametersType:
+        """The strategy's parameters; the defaults of ``kind`` where there are none.
+
+        Raises TypeError where the strategy's description names another type.
+        """
+        if self.parameters is None:
+            return kind()
+        if not isinstance(self.parameters, kind):
+            raise TypeError(
+                f"the policy reads {kind.__name__}, its strategy is described with "
+                f"parameters={type(self.parameters).__name__}"
+            )
+        return self.parameters
 
     @property
     def prices(self) -> Prices:

@@ -8,6 +8,7 @@ from enum import Enum
 
 from argo_ml.policies.base import Policy
 from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.parameters import GateParameters, StrategyParameters
 from argo_ml.policies.search import Search, search_nothing
 
 
@@ -58,11 +59,12 @@ class ReplayNeeds:
 class Strategy:
     """How a strategy's policy is made, and what it is.
 
-    ``search`` is what a study may search of it. ``by_price`` says whether the policy depends on the
-    retrieval cost, ``calibrated`` whether it needs a calibration, ``treats_alike`` whether it
-    treats all questions alike, so that deciding by the question is compared with it, and
+    ``parameters`` is the type of what the user may set of it; a gate has `GateParameters` unless it
+    names others. ``search`` is what a study may search of it. ``by_price`` says whether the policy
+    depends on the retrieval cost, ``calibrated`` whether it needs a calibration, ``treats_alike``
+    whether it treats all questions alike, so that deciding by the question is compared with it, and
     ``decides_once`` whether it decides before the first step alone. ``reports_p_hat`` says whether
-    its decisions tell p-hat of the answer so far, ``own_queries`` whether its retrievals differ
+    its decisions carry p-hat of the answer so far, ``own_queries`` whether its retrievals differ
     from those of the same actions under other strategies, and ``is_contender`` whether the headline
     asks about it although it is not adaptive. ``stops_at_theta_star`` says whether it stops once
     progress reaches ARGO's theta_star at the price, and ``first_confidence_is_p_hat`` whether the
@@ -72,6 +74,7 @@ class Strategy:
 
     make: Callable[[PolicyContext], Policy]
     role: Role
+    parameters: type[StrategyParameters] | None = None
     search: Search = search_nothing
     by_price: bool = True
     calibrated: bool = False
@@ -83,6 +86,10 @@ class Strategy:
     stops_at_theta_star: bool = False
     first_confidence_is_p_hat: bool = False
     replay: ReplayNeeds | None = None
+
+    def __post_init__(self) -> None:
+        if self.parameters is None and self.is_gate:
+            object.__setattr__(self, "parameters", GateParameters)
 
     @property
     def is_gate(self) -> bool:

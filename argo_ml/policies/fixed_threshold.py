@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from argo_ml.errors import ConfigError
 from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.parameters import ThresholdParameters
 from argo_ml.policies.search import Settings, Suggester
 from argo_ml.policies.thresholds import ThresholdPolicy
 
 
 def fixed_threshold(context: PolicyContext) -> ThresholdPolicy:
-    if context.theta_cont is None or context.theta_star is None:
-        raise ConfigError("strategy fixed_threshold needs theta_cont and theta_star")
+    thresholds = context.parameters_as(ThresholdParameters)
     u_max = context.solution.spec.u_max
-    if context.theta_star > u_max:
-        raise ConfigError(f"theta_star={context.theta_star} must not exceed u_max={u_max}")
-    return ThresholdPolicy(context.theta_cont, context.theta_star)
+    if thresholds.theta_star > u_max:
+        raise ConfigError(f"theta_star={thresholds.theta_star} must not exceed u_max={u_max}")
+    return ThresholdPolicy(thresholds.theta_cont, thresholds.theta_star)
 
 
 def search_thresholds(suggester: Suggester) -> Settings:

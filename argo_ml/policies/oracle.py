@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.parameters import OracleParameters
 from argo_ml.policies.planned import FixedPlan
 from argo_ml.types import Action
 
@@ -32,4 +33,5 @@ class Oracle(FixedPlan):
 
 
 def oracle(context: PolicyContext) -> Oracle:
-    return Oracle(n_steps=min(context.oracle_steps, context.max_steps))
+    n_steps = context.parameters_as(OracleParameters).oracle_steps
+    return Oracle(n_steps=min(n_steps, context.max_steps))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from argo_ml.calibration.plans import SIZED
+from argo_ml.config import Spec, suggest
 from argo_ml.errors import ConfigError
+from argo_ml.plugins import PartTable
 from argo_ml.policies.always_reason import ALWAYS_REASON, always_reason
 from argo_ml.policies.always_retrieve import ALWAYS_RETRIEVE, always_retrieve
 from argo_ml.policies.argo import ARGO, argo
@@ -30,6 +32,15 @@ from argo_ml.policies.gates import (
     variance_gate,
 )
 from argo_ml.policies.oracle import oracle
+from argo_ml.policies.parameters import (
+    GateParameters,
+    GradedParameters,
+    OracleParameters,
+    StrategyParameters,
+    ThresholdParameters,
+    given_parameters,
+    read_parameters,
+)
 from argo_ml.policies.planned import NEVER, SINGLE, never, single
 from argo_ml.policies.random_choice import random_choice
 
@@ -37,6 +48,7 @@ from argo_ml.policies.random_choice import random_choice
 def _gate(
     make: Callable[[PolicyContext], Policy],
     replay: ReplayNeeds,
+    parameters: type[GateParameters] = GateParameters,
     own_queries: bool = False,
     first_confidence_is_p_hat: bool = False,
 ) -> Strategy:
@@ -44,6 +56,7 @@ def _gate(
     return Strategy(
         make,
         Role.GATE,
+        parameters,
         calibrated=True,
         decides_once=True,
         own_queries=own_queries,
@@ -63,7 +76,11 @@ STRATEGIES: dict[str, Strategy] = {
     ),
     "random": Strategy(random_choice, Role.BASELINE, stops_at_theta_star=True),
     "fixed_threshold": Strategy(
-        fixed_threshold, Role.ORIGINAL, search=search_thresholds, by_price=False
+        fixed_threshold,
+        Role.ORIGINAL,
+        ThresholdParameters,
+        search=search_thresholds,
+        by_price=False,
     ),
     NEVER: Strategy(
         never,
@@ -95,7 +112,7 @@ STRATEGIES: dict[str, Strategy] = {
         reports_p_hat=True,
         first_confidence_is_p_hat=True,
     ),
-    "oracle": Strategy(oracle, Role.CEILING, replay=ReplayNeeds()),
+    "oracle": Strategy(oracle, Role.CEILING, OracleParameters, replay=ReplayNeeds()),
     "entropy_gate": _gate(entropy_gate, ReplayNeeds(RecordedSignal.DRAFT_ENTROPY)),
     "margin_gate": _gate(margin_gate, ReplayNeeds(RecordedSignal.DRAFT_MARGIN)),
     "variance_gate": _gate(variance_gate, ReplayNeeds(RecordedSignal.SAMPLES)),
@@ -107,6 +124,7 @@ STRATEGIES: dict[str, Strategy] = {
     "graded": _gate(
         graded,
         ReplayNeeds(RecordedSignal.CONFIDENCE, SIZED, embeds=True),
+        GradedParameters,
         own_queries=True,
         first_confidence_is_p_hat=True,
     ),
@@ -117,13 +135,32 @@ STRATEGIES: dict[str, Strategy] = {
     ),
     "skr_knn": _gate(skr_knn, ReplayNeeds(embeds=True)),
     "question_only": _gate(question_only, ReplayNeeds(embeds=True)),
-    "flare": Strategy(flare, Role.GATE, calibrated=True, own_queries=True),
+    "flare": Strategy(flare, Role.GATE, GateParameters, calibrated=True, own_queries=True),
     "adaptive_rag": Strategy(adaptive_rag, Role.GATE, by_price=False, calibrated=True),
     "tasr": Strategy(tasr, Role.GATE, calibrated=True),
 }
 
 
+ALL_STRATEGIES = PartTable(
+    "argo_ml.policies", "strategy", STRATEGIES, lambda part: isinstance(part, Strategy)
+)
+"""The strategies above, and those of other installed packages."""
+
+
+def find_strategy(name: str) -> Strategy:
+    """Raises `ConfigError` for a name that is unknown."""
+    if name not in ALL_STRATEGIES:
+        raise ConfigError(f"strategy={name!r} is unknown{suggest(name, ALL_STRATEGIES)}")
+    return ALL_STRATEGIES[name]
+
+
+def strategy_parameters(name: str, spec: Spec) -> StrategyParameters | None:
+    """What ``spec`` sets of a strategy. Raises `ConfigError` for what it may not, or must."""
+    kind = find_strategy(name).parameters
+    if kind is None and name not in given_parameters(spec):
+        return None
+    return read_parameters(name, kind or StrategyParameters, spec)
+
+
 def make_policy(name: str, context: PolicyContext) -> Policy:
-    if name not in STRATEGIES:
-        raise ConfigError(f"strategy={name!r} is unknown; known: {', '.join(STRATEGIES)}")
-    return STRATEGIES[name].make(context)
+    return find_strategy(name).make(context)

@@ -16,6 +16,7 @@ from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates import Gate, Signal, SignalReading
 from argo_ml.policies.gates.base import make_gate
 from argo_ml.policies.oracle import Oracle
+from argo_ml.policies.strategies import strategy_parameters
 from argo_ml.randomness import deferred_rng
 from argo_ml.replay.calibrating import HORIZON, ReplayState
 from argo_ml.replay.needs import missing
@@ -74,7 +75,7 @@ def _decide_policy(
     for price in prices:
         solution = solve(MDPSpec(retrieval_cost=price, mu=spec.mu))
         context = PolicyContext(
-            solution, max_steps=HORIZON, gate_budget=spec.gate_budget, calibration=calibration
+            solution, strategy_parameters(name, spec), max_steps=HORIZON, calibration=calibration
         )
         policy = policy_at(name, context, policy)
         decisions = decide_questions(policy, tested, spec.seed, spec.mu * price)

@@ -10,7 +10,7 @@ from argo_ml.calibration.plans import NONE
 from argo_ml.config import suggest
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.policies.description import RecordedSignal, ReplayNeeds
-from argo_ml.policies.strategies import STRATEGIES
+from argo_ml.policies.strategies import ALL_STRATEGIES
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.splitting import Parts
 
@@ -71,7 +71,7 @@ def replay_needs() -> Mapping[str, ReplayNeeds]:
     """By policy that decides once, what replaying it needs."""
     return {
         name: strategy.replay
-        for name, strategy in STRATEGIES.items()
+        for name, strategy in ALL_STRATEGIES.usable().items()
         if strategy.replay is not None
     }
 

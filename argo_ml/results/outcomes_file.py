@@ -14,7 +14,7 @@ from argo_ml.config import CellSpec
 from argo_ml.engine import Finished
 from argo_ml.pipeline.probing import choice_probabilities
 from argo_ml.policies.planned import NEVER, SINGLE
-from argo_ml.policies.strategies import STRATEGIES
+from argo_ml.policies.strategies import ALL_STRATEGIES
 from argo_ml.results.records import QuestionResult
 from argo_ml.results.shard import ShardRecord
 from argo_ml.results.text_signals import seen_first
@@ -126,7 +126,7 @@ def _flat(seen: Mapping[str, Any]) -> Line:
 def _estimate(episodes: Sequence[Episode]) -> Line:
     """p-hat of the answer without retrieval, where any policy computed it."""
     for episode in episodes:
-        if STRATEGIES[episode.strategy].first_confidence_is_p_hat and episode.row.decisions:
+        if ALL_STRATEGIES[episode.strategy].first_confidence_is_p_hat and episode.row.decisions:
             confidence = episode.row.decisions[0].confidence
             if confidence is not None:
                 return {"confidence": confidence}

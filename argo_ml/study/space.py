@@ -8,10 +8,10 @@ from typing import Any
 
 from optuna.trial import Trial
 
-from argo_ml.config import StudySpec, suggest
+from argo_ml.config import StudySpec
 from argo_ml.config.study import DEPTH, OPTIONAL, RANGE_SUFFIX, STEPS, WHOLE
 from argo_ml.errors import ConfigError
-from argo_ml.policies import STRATEGIES
+from argo_ml.policies import find_strategy
 from argo_ml.policies.search import Settings, Suggester
 
 POSITION = "_position"
@@ -25,13 +25,10 @@ Ranges = Mapping[str, tuple[float, float]]
 
 def check_searchable(spec: StudySpec) -> None:
     """Raises `ConfigError` for a strategy that no study can search at the prices of ``spec``."""
-    if spec.strategy not in STRATEGIES:
-        raise ConfigError(
-            f"strategy={spec.strategy!r} is unknown{suggest(spec.strategy, STRATEGIES)}"
-        )
-    if STRATEGIES[spec.strategy].is_ceiling:
+    strategy = find_strategy(spec.strategy)
+    if strategy.is_ceiling:
         raise ConfigError(f"strategy={spec.strategy} knows the answers: nothing to tune")
-    if len(spec.retrieval_costs) > 1 and STRATEGIES[spec.strategy].by_price:
+    if len(spec.retrieval_costs) > 1 and strategy.by_price:
         prices = ",".join(f"{price:g}" for price in spec.retrieval_costs)
         raise ConfigError(
             f"retrieval_costs={prices}: strategy {spec.strategy} acts otherwise at every price; "
@@ -43,7 +40,7 @@ class SearchSpace:
     """Every strategy's depth and retrieval settings, and what the strategy declares itself."""
 
     def __init__(self, spec: StudySpec) -> None:
-        self._search = STRATEGIES[spec.strategy].search
+        self._search = find_strategy(spec.strategy).search
         self._ranges = spec.ranges
         self._names = (*DEPTH, *(name for name in OPTIONAL if name in spec.ranges))
         probe = _Encoder({name: low for name, (low, _) in spec.ranges.items()}, spec.ranges)

@@ -10,7 +10,7 @@ from argo_ml.datasets import QuestionSet
 from argo_ml.errors import ConfigError
 from argo_ml.pipeline import Known
 from argo_ml.policies.checking import check_strategies
-from argo_ml.policies.strategies import STRATEGIES
+from argo_ml.policies.strategies import find_strategy
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.results.records import PolicyTable
 from argo_ml.state import Outcome
@@ -45,5 +45,5 @@ def answer_question(
 
 def _check_answerable(spec: CellSpec) -> None:
     check_strategies([spec.strategy], spec)
-    if STRATEGIES[spec.strategy].is_ceiling:
+    if find_strategy(spec.strategy).is_ceiling:
         raise ConfigError(f"strategy={spec.strategy} needs the answer to find it; use another")

@@ -16,7 +16,7 @@ from argo_ml.pipeline import Pipeline
 from argo_ml.policies import Policy, make_policy
 from argo_ml.policies.base import State
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.strategies import STRATEGIES
+from argo_ml.policies.strategies import find_strategy, strategy_parameters
 from argo_ml.policies.thresholds import ThresholdPolicy
 from argo_ml.results.artifacts import cell_name
 from argo_ml.results.records import PolicyTable
@@ -39,7 +39,7 @@ class Cell:
     @property
     def knows_answers(self) -> bool:
         """Whether its strategy is a ceiling, which chooses knowing the gold answers."""
-        return STRATEGIES[self.spec.strategy].is_ceiling
+        return find_strategy(self.spec.strategy).is_ceiling
 
 
 def cell_id(spec: CellSpec, digests: Mapping[str, str]) -> str:
@@ -63,7 +63,7 @@ def cell_id(spec: CellSpec, digests: Mapping[str, str]) -> str:
 
 
 def acts_by_calibration(spec: CellSpec) -> bool:
-    return spec.wants_calibration or STRATEGIES[spec.strategy].calibrated
+    return spec.wants_calibration or find_strategy(spec.strategy).calibrated
 
 
 def cell_process(spec: CellSpec, calibration: Calibration | None) -> MDPSpec:
@@ -88,13 +88,9 @@ def cell_policy(
 ) -> Policy:
     context = PolicyContext(
         solution,
-        spec.theta_cont,
-        spec.theta_star,
+        strategy_parameters(spec.strategy, spec),
         max_steps=spec.max_steps,
         probe_cost=spec.probe_cost,
-        gate_budget=spec.gate_budget,
-        abstain_below=spec.abstain_below,
-        oracle_steps=spec.oracle_steps,
         calibration=calibration,
     )
     return make_policy(spec.strategy, context)

@@ -19,6 +19,7 @@ from typing import ClassVar
 from argo_ml.mdp.process import MDPSpec, Solution, solve
 from argo_ml.policies.base import Decision, Observations, Policy, Probe, State, required_probes_of
 from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.parameters import GradedParameters, StrategyParameters
 from argo_ml.testing.calibrations import WORLDS, World
 from argo_ml.types import Action, Question, Step
 
@@ -99,6 +100,12 @@ class PolicyConformance:
     Policies are compared by value: make yours a frozen dataclass.
     """
 
+    parameters: ClassVar[Sequence[StrategyParameters]] = (
+        GradedParameters(),
+        GradedParameters(gate_budget=0.3, abstain_below=0.4),
+    )
+    """What the policy is tried with; name instances of its own parameters where it has any."""
+
     _made: ClassVar[Sequence[Trial] | None] = None
 
     def make(self, context: PolicyContext) -> Policy:
@@ -112,7 +119,7 @@ class PolicyConformance:
         made = suite.__dict__.get("_made") or [
             Trial(self.make(context), context, world)
             for world in WORLDS
-            for context in _contexts(world)
+            for context in _contexts(world, self.parameters)
         ]
         suite._made = made
         return made
@@ -177,19 +184,19 @@ class ProgressConformance(PolicyConformance):
         ]
 
 
-def _contexts(world: World) -> list[PolicyContext]:
-    """One for each price, and one for a budget of retrievals and answers withheld."""
+def _contexts(world: World, parameters: Sequence[StrategyParameters]) -> list[PolicyContext]:
+    """The first parameters at every price, the others at the first price."""
+    first, *others = parameters
     by_price = [
         PolicyContext(
             solve(MDPSpec(retrieval_cost=price)),
-            theta_cont=0.3,
-            theta_star=0.6,
+            first,
             max_steps=MAX_STEPS,
             calibration=world.calibration,
         )
         for price in PRICES
     ]
-    return [*by_price, replace(by_price[0], gate_budget=0.3, abstain_below=0.4)]
+    return [*by_price, *(replace(by_price[0], parameters=other) for other in others)]
 
 
 def _decide(policy: Policy, state: State) -> Decision:

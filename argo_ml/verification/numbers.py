@@ -8,7 +8,7 @@ from typing import Any
 
 from argo_ml.config import SweepSpec
 from argo_ml.errors import ArgoError
-from argo_ml.policies import STRATEGIES
+from argo_ml.policies import ALL_STRATEGIES
 from argo_ml.results.artifacts import RESULTS
 from argo_ml.results.metrics import (
     cell_metrics,
@@ -59,7 +59,7 @@ def check_calls(record: SweepRecord, results: Results) -> Verdict:
         f"{cell.name}, question {row.question_id}: {text}"
         for cell in results.cells
         for row in cell.questions
-        for text in _wrong_calls(row, STRATEGIES[cell.strategy].is_ceiling)
+        for text in _wrong_calls(row, ALL_STRATEGIES[cell.strategy].is_ceiling)
     ]
     paid = sum(row.lm_calls_paid for cell in results.cells for row in cell.questions)
     needed = sum(row.usage.calls for cell in results.cells for row in cell.questions)
@@ -103,7 +103,8 @@ def check_consistency(results: Results) -> Verdict:
     seen: dict[tuple[object, ...], tuple[QuestionResult, str]] = {}
     problems, n_compared = [], 0
     for cell in results.cells:
-        if STRATEGIES[cell.strategy].own_queries or STRATEGIES[cell.strategy].is_ceiling:
+        strategy = ALL_STRATEGIES[cell.strategy]
+        if strategy.own_queries or strategy.is_ceiling:
             continue
         for row in cell.questions:
             key = (row.question_id, row.actions, row.retrieval_successes)

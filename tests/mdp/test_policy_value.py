@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from argo_ml.mdp.policy_value import ProgressPolicy, policy_value
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext, make_policy
+from argo_ml.policies.parameters import ThresholdParameters
 from argo_ml.policies.random_choice import RandomChoice
 from argo_ml.policies.thresholds import ThresholdPolicy
 from argo_ml.types import Action
@@ -34,7 +35,9 @@ BY_PROGRESS = (
 
 
 def value_of(strategy: str, spec: MDPSpec) -> float:
-    policy = make_policy(strategy, PolicyContext(solve(spec), 0.3, 0.6))
+    is_fixed = strategy == "fixed_threshold"
+    thresholds = ThresholdParameters(theta_cont=0.3, theta_star=0.6) if is_fixed else None
+    policy = make_policy(strategy, PolicyContext(solve(spec), thresholds))
     assert isinstance(policy, ProgressPolicy)
     return policy_value(spec, policy)
 

@@ -5,10 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from argo_ml.config import SweepSpec, build
 from argo_ml.errors import ConfigError
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import STRATEGIES, PolicyContext, make_policy
 from argo_ml.policies.base import Decision, Policy, State
+from argo_ml.policies.parameters import (
+    OracleParameters,
+    StrategyParameters,
+    ThresholdParameters,
+)
+from argo_ml.policies.strategies import strategy_parameters
 from argo_ml.policies.thresholds import ThresholdPolicy
 from argo_ml.testing.policies import PolicyConformance, ProgressConformance
 from argo_ml.types import Action, Question, StopReason
@@ -50,6 +57,7 @@ class TestRandom(ProgressStrategyConformance):
 
 class TestFixedThreshold(ProgressStrategyConformance):
     strategy = "fixed_threshold"
+    parameters = (ThresholdParameters(theta_cont=0.3, theta_star=0.6),)
 
 
 class TestNever(StrategyConformance):
@@ -62,6 +70,7 @@ class TestSingle(StrategyConformance):
 
 class TestOracle(StrategyConformance):
     strategy = "oracle"
+    parameters = (OracleParameters(),)
 
 
 class TestArgoCalibrated(StrategyConformance):
@@ -122,8 +131,13 @@ def test_every_strategy_proves_the_contract() -> None:
     assert proven == set(STRATEGIES)
 
 
+def parameters(name: str) -> StrategyParameters | None:
+    is_fixed = name == "fixed_threshold"
+    return ThresholdParameters(theta_cont=0.3, theta_star=0.6) if is_fixed else None
+
+
 def actions_of(name: str, spec: MDPSpec) -> list[Action]:
-    policy = make_policy(name, PolicyContext(solve(spec), 0.3, 0.6))
+    policy = make_policy(name, PolicyContext(solve(spec), parameters(name)))
     actions: list[Action] = []
     progress = 0.0
     while True:
@@ -220,18 +234,20 @@ def test_always_retrieve_never_needs_fewer_successes_than_argo() -> None:
 
 
 def test_unknown_strategy_is_named_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="strategy='agro' is unknown; known: argo, argo_optimal"):
+    reason = r"strategy='agro' is unknown; did you mean 'argo'\? known: argo, argo_optimal"
+    with pytest.raises(ConfigError, match=reason):
         make_policy("agro", PolicyContext(solve(CHEAP)))
 
 
 def test_fixed_threshold_without_thresholds_is_refused() -> None:
     with pytest.raises(ConfigError, match="needs theta_cont and theta_star"):
-        make_policy("fixed_threshold", PolicyContext(solve(CHEAP), theta_cont=0.5))
+        strategy_parameters("fixed_threshold", build(SweepSpec, {"theta_cont": 0.5}))
 
 
 def test_threshold_beyond_full_progress_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"theta_star=1\.2 must not exceed u_max=1\.0"):
-        make_policy("fixed_threshold", PolicyContext(solve(CHEAP), 0.5, 1.2))
+        beyond = ThresholdParameters(theta_cont=0.5, theta_star=1.2)
+        make_policy("fixed_threshold", PolicyContext(solve(CHEAP), beyond))
 
 
 def test_thresholds_in_the_wrong_order_are_refused() -> None:

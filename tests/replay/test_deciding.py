@@ -17,6 +17,7 @@ from argo_ml.policies import make_policy
 from argo_ml.policies.base import Decision, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.graded import Graded
+from argo_ml.policies.parameters import GradedParameters
 from argo_ml.replay.calibrating import ReplayState, make_replay_state
 from argo_ml.replay.deciding import best_recorded_plan, decide_questions, policy_at
 from argo_ml.replay.replaying import Replay, replay
@@ -139,10 +140,11 @@ def test_a_gate_at_another_price_is_the_one_made_there(
     make_spec: MakeSpec, name: str, budget: float | None
 ) -> None:
     calibration = replayed(make_spec).calibration
+    parameters = GradedParameters(gate_budget=budget)
     policy: Any = None
     for price in (0.02, 0.1, 0.3, 0.9):
         solution = solve(MDPSpec(retrieval_cost=price, mu=0.7))
-        context = PolicyContext(solution, gate_budget=budget, calibration=calibration)
+        context = PolicyContext(solution, parameters, calibration=calibration)
         policy, made = policy_at(name, context, policy), make_policy(name, context)
         assert policy.threshold == made.threshold  # type: ignore[attr-defined]
 

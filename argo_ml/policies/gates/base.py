@@ -13,6 +13,7 @@ from argo_ml.calibration.record import Calibration, CalibrationQuestion
 from argo_ml.errors import ConfigError
 from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.parameters import GateParameters
 from argo_ml.policies.planned import NO_PROBES, PLAN_ENDED
 from argo_ml.statistics.frontiers import threshold_for_budget, threshold_for_price
 from argo_ml.types import Action, Expectation, Question, StopReason
@@ -93,13 +94,14 @@ def make_gate(
 
 
 def choose_threshold(context: PolicyContext, scores: Sequence[float], extra: float = 0.0) -> float:
-    """Within ``context.gate_budget``, else what pays best at the price on the calibration.
+    """The threshold within the budget, else the one that pays best on the calibration.
 
     ``scores`` are of all its questions; ``extra`` is what a retrieval costs beside its price.
     Raises `ConfigError` where no question has the outcomes that the price is to be weighed against.
     """
-    if context.gate_budget is not None:
-        return threshold_for_budget(scores, context.gate_budget)
+    budget = context.parameters_as(GateParameters).gate_budget
+    if budget is not None:
+        return threshold_for_budget(scores, budget)
     rows = [
         (score, question.outcomes[NONE], question.outcomes[ONCE])
         for score, question in zip(scores, context.calibrated.questions, strict=True)

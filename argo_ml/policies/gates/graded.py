@@ -17,6 +17,7 @@ from argo_ml.policies.gates.base import (
 )
 from argo_ml.policies.gates.grades import Grades, Trials
 from argo_ml.policies.gates.max_prob_gate import Doubt
+from argo_ml.policies.parameters import GradedParameters
 from argo_ml.policies.planned import NO_PROBES
 from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.statistics.frontiers import threshold_for_budget
@@ -83,9 +84,10 @@ def graded(context: PolicyContext) -> Graded:
     if not rows:
         raise missing_outcomes(NONE, ONE, FIVE)
     trials = Trials.of(*zip(*rows, strict=True))
-    if context.gate_budget is not None:
-        grades = trials.within(threshold_for_budget(scores, context.gate_budget))
+    parameters = context.parameters_as(GradedParameters)
+    if parameters.gate_budget is not None:
+        grades = trials.within(threshold_for_budget(scores, parameters.gate_budget))
     else:
         price = context.prices.retrieve + extra_probes(context, Doubt(calibration))
         grades = trials.best_at(price)
-    return Graded(calibration, grades, context.abstain_below, tuple(scores))
+    return Graded(calibration, grades, parameters.abstain_below, tuple(scores))

@@ -19,6 +19,7 @@ from argo_ml.policies.gates.base import (
     make_gate,
     root_confidences,
 )
+from argo_ml.policies.parameters import GateParameters
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
 from argo_ml.types import Action, Expectation, Question, Step, StopReason
 
@@ -55,8 +56,8 @@ QUESTIONS = (
 
 
 def context(price: float = 0.1, **settings: Any) -> PolicyContext:
-    solution = solve(MDPSpec(retrieval_cost=price))
-    return PolicyContext(solution, calibration=recorded_calibration(QUESTIONS), **settings)
+    solution, calibration = solve(MDPSpec(retrieval_cost=price)), recorded_calibration(QUESTIONS)
+    return PolicyContext(solution, GateParameters(**settings), calibration=calibration)
 
 
 def test_retrieves_from_the_threshold_on_and_says_what_it_expects() -> None:

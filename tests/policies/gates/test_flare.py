@@ -10,6 +10,7 @@ from argo_ml.policies import PolicyContext
 from argo_ml.policies.base import Decision, Draft, Observations, Probe, State
 from argo_ml.policies.gates import flare
 from argo_ml.policies.gates.flare import Flare, masked
+from argo_ml.policies.parameters import GateParameters
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
 from argo_ml.types import Action, Question, Step, StopReason, TokenDetail
 
@@ -83,7 +84,9 @@ def test_theta_separates_those_that_retrieval_helps() -> None:
     )
     # Scores 0.2 and 0.6.
     assert flare(context).threshold == pytest.approx(0.4)
-    assert flare(replace(context, gate_budget=0.5)).threshold == pytest.approx(0.6)
+    assert flare(
+        replace(context, parameters=GateParameters(gate_budget=0.5))
+    ).threshold == pytest.approx(0.6)
 
 
 def test_calibration_without_tentative_sentences_is_refused() -> None:

@@ -13,6 +13,7 @@ from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.gates import graded
 from argo_ml.policies.gates.graded import Graded
 from argo_ml.policies.gates.grades import Grades, Trials
+from argo_ml.policies.parameters import GradedParameters
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
 from argo_ml.types import Action, Expectation, Step, StopReason
 
@@ -36,8 +37,8 @@ QUESTIONS = (
 
 
 def context(price: float = 0.1, **settings: Any) -> PolicyContext:
-    solution = solve(MDPSpec(retrieval_cost=price))
-    return PolicyContext(solution, calibration=recorded_calibration(QUESTIONS), **settings)
+    solution, calibration = solve(MDPSpec(retrieval_cost=price)), recorded_calibration(QUESTIONS)
+    return PolicyContext(solution, GradedParameters(**settings), calibration=calibration)
 
 
 def test_thresholds_separate_what_each_question_takes() -> None:
