@@ -16,16 +16,13 @@ from argo_ml.corpus.documents import NO_TEXT, DocumentSet, RejectedFile, read_do
 from argo_ml.corpus.embedding import Embedder, Vectors, load_embedder
 from argo_ml.corpus.index import HNSW, IndexContent, IndexStore, OnEmbedded, open_or_build
 from argo_ml.corpus.splitting import SplitSettings, embedded_text, split
-from argo_ml.datasets.atlas import atlas_documents
-from argo_ml.datasets.oran_files import ORAN_DOCS
-from argo_ml.errors import DataError
+from argo_ml.datasets import own_documents
 from argo_ml.models.cache.store import CallCache
 from argo_ml.progress import ignore_progress
 from argo_ml.types import Passage
 
 logger = logging.getLogger(__name__)
 
-ATLAS_SOURCE = "argo_ml atlas"
 SHOWN_REJECTED = 5
 
 
@@ -118,18 +115,13 @@ def corpus_digest(passages: Sequence[Passage], settings: SplitSettings, embedder
 
 
 def _load_documents(spec: CorpusSpec) -> tuple[str, DocumentSet]:
-    """Where the documents are from, in words, and the documents."""
+    """Where the documents are from, in words, and the documents: given ones or the dataset's."""
     if spec.documents:
         return spec.documents, read_documents(spec.documents)
-    if spec.dataset == "oran_bench":
-        folder = spec.cache_path / "data" / ORAN_DOCS
-        if not folder.is_dir():
-            raise DataError(
-                f"{folder}: the O-RAN documents are not there; run argo-ml fetch --what oran, or "
-                "give documents=FOLDER"
-            )
-        return str(folder), read_documents(str(folder))
-    return ATLAS_SOURCE, DocumentSet(tuple(atlas_documents()))
+    own = own_documents(spec.dataset, spec)
+    if own.documents is None:
+        return own.source, read_documents(own.source)
+    return own.source, DocumentSet(own.documents)
 
 
 def _store(spec: CorpusSpec) -> IndexStore:

@@ -1,13 +1,31 @@
-"""Sources of questions, one file each, and what an experiment takes from them."""
+"""Datasets, one file or folder each, and what an experiment takes from them."""
 
-from argo_ml.datasets.base import LoadedQuestions, QuestionSet, QuestionSource, RejectedLine
-from argo_ml.datasets.loading import SOURCES, load_questions
+from argo_ml.datasets.base import (
+    Dataset,
+    LoadedQuestions,
+    OwnDocuments,
+    QuestionSet,
+    QuestionSource,
+    RejectedLine,
+)
+from argo_ml.datasets.loading import (
+    ALL_DATASETS,
+    DATASETS,
+    check_dataset,
+    load_questions,
+    own_documents,
+)
 
 __all__ = [
-    "SOURCES",
+    "ALL_DATASETS",
+    "DATASETS",
+    "Dataset",
     "LoadedQuestions",
+    "OwnDocuments",
     "QuestionSet",
     "QuestionSource",
     "RejectedLine",
+    "check_dataset",
     "load_questions",
+    "own_documents",
 ]

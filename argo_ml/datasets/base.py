@@ -1,11 +1,13 @@
-"""The contract of a source of questions, and what loading one gives."""
+"""The contract of a dataset and its questions, and what loading them gives."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from argo_ml.types import Question
+from argo_ml.config import CacheFields, QuestionSpec
+from argo_ml.types import Document, Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,30 @@ class QuestionSource(Protocol):
     """Gives all its questions, choices in their original order; raises `DataError`."""
 
     def load(self) -> LoadedQuestions: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDocuments:
+    """The documents that a dataset brings.
+
+    ``source`` says where they are from: in a few words, or as the folder that they are read from
+    where ``documents`` is None.
+    """
+
+    source: str
+    documents: tuple[Document, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Where a dataset's questions come from, and the documents that go with them.
+
+    ``documents`` raises `DataError` where they are missing; it is None for a dataset that brings
+    none, so that its users have to give some.
+    """
+
+    open: Callable[[QuestionSpec], QuestionSource]
+    documents: Callable[[CacheFields], OwnDocuments] | None = None
 
 
 @dataclass(frozen=True, slots=True)

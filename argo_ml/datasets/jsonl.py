@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from argo_ml.datasets.base import LoadedQuestions, RejectedLine
+from argo_ml.datasets.base import Dataset, LoadedQuestions, RejectedLine
 from argo_ml.datasets.lines import LineError, parse_lines, required_text
 from argo_ml.errors import DataError
 from argo_ml.types import Difficulty, Question
@@ -50,6 +50,9 @@ class JsonLines:
             )
         n_repeated = len(parsed.values) - len(contents)
         return LoadedQuestions(tuple(by_id.values()), str(self.path), tuple(rejected), n_repeated)
+
+
+JSONL = Dataset(open=lambda spec: JsonLines(Path(spec.questions).expanduser()))
 
 
 def _numbered_question(value: object, number: int) -> tuple[int, Question]:

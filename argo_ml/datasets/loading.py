@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from pathlib import Path
 
-from argo_ml.config import QuestionSpec
-from argo_ml.datasets.atlas import Atlas
-from argo_ml.datasets.base import LoadedQuestions, QuestionSet, QuestionSource
-from argo_ml.datasets.jsonl import JsonLines
-from argo_ml.datasets.oran_bench import OranBench
-from argo_ml.datasets.oran_files import ORAN_BENCH
+from argo_ml.config import CacheFields, QuestionSpec, suggest
+from argo_ml.datasets.atlas import ATLAS
+from argo_ml.datasets.base import Dataset, LoadedQuestions, OwnDocuments, QuestionSet
+from argo_ml.datasets.jsonl import JSONL
+from argo_ml.datasets.oran_bench import ORAN_BENCH
 from argo_ml.datasets.sampling import in_split, questions_digest, sample, shuffle_choices
-from argo_ml.errors import DataError
+from argo_ml.errors import ConfigError, DataError
+from argo_ml.plugins import PartTable
 from argo_ml.types import Question
 
 logger = logging.getLogger(__name__)
@@ -21,24 +19,54 @@ logger = logging.getLogger(__name__)
 _N_SHOWN = 3
 
 
-def _oran_bench(spec: QuestionSpec) -> QuestionSource:
-    fetched = spec.cache_path / "data" / ORAN_BENCH
-    return OranBench(Path(spec.questions).expanduser() if spec.questions else fetched)
-
-
-SOURCES: Mapping[str, Callable[[QuestionSpec], QuestionSource]] = {
-    "atlas": lambda spec: Atlas(),
-    "jsonl": lambda spec: JsonLines(Path(spec.questions).expanduser()),
-    "oran_bench": _oran_bench,
+DATASETS: dict[str, Dataset] = {
+    "atlas": ATLAS,
+    "oran_bench": ORAN_BENCH,
+    "jsonl": JSONL,
 }
+ALL_DATASETS = PartTable(
+    "argo_ml.datasets", "dataset", DATASETS, lambda part: isinstance(part, Dataset)
+)
+"""The datasets above, and those of other installed packages."""
+
+
+def find_dataset(name: str) -> Dataset:
+    """Raises `ConfigError` for a name that is unknown."""
+    if name not in ALL_DATASETS:
+        raise ConfigError(f"dataset={name!r} is unknown{suggest(name, ALL_DATASETS)}")
+    return ALL_DATASETS[name]
+
+
+def check_dataset(name: str, documents: str) -> None:
+    """Raises `ConfigError` for a dataset that is unknown, or that needs ``documents``."""
+    if find_dataset(name).documents is None and not documents:
+        raise _brings_none(name)
+
+
+def own_documents(name: str, spec: CacheFields) -> OwnDocuments:
+    """The documents that a dataset brings.
+
+    Raises `ConfigError` where it brings none and `DataError` where they are missing.
+    """
+    documents = find_dataset(name).documents
+    if documents is None:
+        raise _brings_none(name)
+    return documents(spec)
+
+
+def _brings_none(name: str) -> ConfigError:
+    return ConfigError(
+        f"dataset={name} brings no documents; give documents=FOLDER or a corpus JSONL"
+    )
 
 
 def load_questions(spec: QuestionSpec) -> QuestionSet:
     """Load, split, filter by difficulty, sample and shuffle, all decided by the spec alone.
 
-    Raises `DataError` if the source cannot be read or holds too few questions.
+    Raises `ConfigError` for an unknown dataset, and `DataError` where it cannot be read or holds
+    too few questions.
     """
-    loaded = SOURCES[spec.dataset](spec).load()
+    loaded = find_dataset(spec.dataset).open(spec).load()
     _report(loaded)
     eligible = _of_difficulty(in_split(loaded.questions, spec.split), spec)
     sampled = sample(eligible, _n_questions(spec, len(eligible)), spec.seed)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from argo_ml.datasets.base import LoadedQuestions, RejectedLine
+from argo_ml.config import CacheFields, QuestionSpec
+from argo_ml.datasets import oran_files
+from argo_ml.datasets.base import Dataset, LoadedQuestions, OwnDocuments, RejectedLine
 from argo_ml.datasets.lines import LineError, parse_lines, required_text
 from argo_ml.errors import DataError
 from argo_ml.types import Difficulty, Question
@@ -59,6 +61,26 @@ class OranBench:
                 f"questions={self.folder}: no {', '.join(missing)} there; run argo-ml fetch "
                 "--what oran, or give the benchmark's folder with questions=FOLDER"
             )
+
+
+def fetched_documents(spec: CacheFields) -> OwnDocuments:
+    """The O-RAN documents of `argo-ml fetch`. Raises `DataError` before they were fetched."""
+    folder = spec.cache_path / "data" / oran_files.ORAN_DOCS
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: the O-RAN documents are not there; run argo-ml fetch --what oran, or "
+            "give documents=FOLDER"
+        )
+    return OwnDocuments(str(folder))
+
+
+def open_questions(spec: QuestionSpec) -> OranBench:
+    """The benchmark in the folder that the spec names, else where `argo-ml fetch` puts it."""
+    fetched = spec.cache_path / "data" / oran_files.ORAN_BENCH
+    return OranBench(Path(spec.questions).expanduser() if spec.questions else fetched)
+
+
+ORAN_BENCH = Dataset(open_questions, fetched_documents)
 
 
 def _question(value: object, number: int, file: str, difficulty: Difficulty) -> Question:

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Mapping
-from types import MappingProxyType
+import re
+from collections.abc import Callable
+from pathlib import Path
 
-from argo_ml.config import ModelSpec
+from argo_ml.config import ModelSpec, suggest
 from argo_ml.devices.threads import set_threads
+from argo_ml.errors import ConfigError
 from argo_ml.models.base import LanguageModel
+from argo_ml.plugins import PartTable
 
-OPENERS: Mapping[str, str] = MappingProxyType(
-    {
-        "scripted": "argo_ml.models.scripted:open_scripted",
-        "server": "argo_ml.models.server.opening:open_server_model",
-    }
-)
+Opener = Callable[[ModelSpec], LanguageModel]
+
+OPENERS: dict[str, str | Opener] = {
+    "scripted": "argo_ml.models.scripted:open_scripted",
+    "server": "argo_ml.models.server.opening:open_server_model",
+}
 """Prefix of a model's name, before its colon -> what opens it, imported when it is needed."""
+
+ALL_OPENERS = PartTable("argo_ml.models", "model backend", OPENERS, callable)
+"""The openers above, and those of other installed packages."""
 
 LOCAL = "argo_ml.models.local.opening:open_local_model"
 """Opens presets, hub ids, folders and GGUF files."""
+
+# One letter before a colon is the drive of a path.
+_PREFIX = re.compile(r"([A-Za-z][\w-]+):.*", re.DOTALL)
 
 
 def load_model(spec: ModelSpec) -> LanguageModel:
@@ -32,7 +41,24 @@ def load_model(spec: ModelSpec) -> LanguageModel:
     if spec.threads is not None:
         # Whatever the model: the embedder computes with PyTorch as well.
         set_threads(spec.threads)
-    prefix, colon, _ = spec.model.partition(":")
-    opener = OPENERS.get(prefix, LOCAL) if colon else LOCAL
-    model: LanguageModel = pkgutil.resolve_name(opener)(spec)
-    return model
+    opener = _opener(spec.model)
+    open_model: Opener = pkgutil.resolve_name(opener) if isinstance(opener, str) else opener
+    return open_model(spec)
+
+
+def is_plugin_model(model: str) -> bool:
+    """Whether another installed package opens ``model``."""
+    named = _PREFIX.fullmatch(model)
+    return named is not None and ALL_OPENERS.is_plugin(named[1])
+
+
+def _opener(model: str) -> str | Opener:
+    named = _PREFIX.fullmatch(model)
+    if named is None:
+        return LOCAL
+    prefix = named[1]
+    if prefix in ALL_OPENERS:
+        return ALL_OPENERS[prefix]
+    if Path(model).expanduser().exists():
+        return LOCAL
+    raise ConfigError(f"model={model}: prefix {prefix!r} is unknown{suggest(prefix, ALL_OPENERS)}")

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from argo_ml.config import EMBEDDED_MODEL, suggest
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models.embedded_model import embedded_model_is_present, embedded_model_path
+from argo_ml.models.opening import is_plugin_model
 
 PRESETS: Mapping[str, str] = MappingProxyType(
     {
@@ -35,15 +36,16 @@ class SourceKind(str, Enum):
     GGUF = "gguf"
     SCRIPTED = "scripted"
     SERVER = "server"
+    PLUGIN = "plugin"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
     """Where a model comes from.
 
-    ``location`` is a hub id, a folder, a script's file, or the name that a server gives its model
-    (empty: the only one it has); ``gguf_file`` the file's name inside that folder; ``revision`` a
-    hub revision where one was asked for (``org/name@revision``).
+    ``location`` is a hub id, a folder, a script's file, what a plugin knows the model by, or the
+    name that a server gives it (empty: the only one it has); ``gguf_file`` the file's name inside
+    that folder; ``revision`` a hub revision where one was asked for (``org/name@revision``).
     """
 
     kind: SourceKind
@@ -62,6 +64,8 @@ def resolve(model: str, cache_path: Path) -> ModelSource:
         return _scripted(model.removeprefix(SCRIPTED))
     if model.startswith(SERVER):
         return ModelSource(SourceKind.SERVER, model.removeprefix(SERVER))
+    if is_plugin_model(model):
+        return ModelSource(SourceKind.PLUGIN, model.partition(":")[2])
     if model == EMBEDDED_MODEL:
         return _embedded(cache_path)
     if model in PRESETS:

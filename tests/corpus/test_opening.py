@@ -13,7 +13,8 @@ from argo_ml.corpus.embedded_store import EmbeddedStore
 from argo_ml.corpus.embedding import SentenceEmbedder
 from argo_ml.corpus.opening import corpus_digest, index_documents
 from argo_ml.corpus.splitting import SplitSettings, split
-from argo_ml.datasets.atlas import atlas_documents
+from argo_ml.datasets import DATASETS, Dataset
+from argo_ml.datasets.atlas import Atlas, atlas_documents
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.testing.embedders import WordEmbedder
 from argo_ml.types import Document
@@ -102,6 +103,14 @@ def test_missing_oran_documents_are_an_error_that_says_how_to_fetch_them(tmp_pat
     spec = ExperimentSpec(dataset="oran_bench", cache_dir=tmp_path)
     with pytest.raises(DataError, match="argo-ml fetch --what oran, or give documents=FOLDER"):
         open_corpus(spec)
+
+
+def test_a_dataset_without_documents_is_an_error_that_asks_for_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DATASETS, "quiz", Dataset(open=lambda spec: Atlas()))
+    with pytest.raises(ConfigError, match="dataset=quiz brings no documents; give documents=FOLD"):
+        open_corpus(ExperimentSpec(dataset="quiz", cache_dir=tmp_path))
 
 
 def test_passages_beyond_the_embedded_model_are_an_error(warm_cache: Path) -> None:

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from argo_ml.config import ExperimentSpec, build
-from argo_ml.datasets import load_questions
-from argo_ml.errors import DataError
+from argo_ml.datasets import DATASETS, Dataset, check_dataset, load_questions
+from argo_ml.datasets.atlas import Atlas
+from argo_ml.errors import ConfigError, DataError
 from argo_ml.types import Difficulty
 
 WriteLines = Callable[..., Path]
@@ -85,3 +87,18 @@ def test_lines_set_aside_are_kept_and_logged(
     assert [r.line for r in question_set.rejected] == [3, 4, 5, 6]
     assert "set aside 4 lines: questions.jsonl:3 not JSON; questions.jsonl:4" in caplog.text
     assert "questions.jsonl:6" not in caplog.text
+
+
+def test_an_unknown_dataset_is_named_with_the_known_ones() -> None:
+    spec = build(ExperimentSpec, {"dataset": "atlsa"})
+    reason = "dataset='atlsa' is unknown; did you mean 'atlas'? known: atlas, oran_bench, jsonl"
+    with pytest.raises(ConfigError, match=re.escape(reason)):
+        load_questions(spec)
+
+
+def test_only_a_dataset_without_documents_needs_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DATASETS, "quiz", Dataset(open=lambda spec: Atlas()))
+    for dataset, documents in (("atlas", ""), ("oran_bench", ""), ("quiz", "folder")):
+        check_dataset(dataset, documents)
+    with pytest.raises(ConfigError, match="dataset=quiz brings no documents; give documents=FOLD"):
+        check_dataset("quiz", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import torch
 from huggingface_hub import constants
 
 from argo_ml.config import ExperimentSpec
-from argo_ml.errors import ModelError
+from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models import LanguageModel, load_model
 from argo_ml.testing.models import QUESTIONS, generation, scoring
 
@@ -174,3 +175,27 @@ def test_a_hub_model_is_known_by_its_commit(
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert " org/tiny@0123abc float32 " in load("org/tiny", tmp_path).identity
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("servr:tiny", "prefix 'servr' is unknown; did you mean 'server'? known: scripted, server"),
+        ("vllm:org/tiny", "prefix 'vllm' is unknown; known: scripted, server"),
+        ("C:/models/tiny", "is unknown; known: smollm2-135m"),
+        (r"C:\models\tiny", "is unknown; known: smollm2-135m"),
+    ],
+)
+def test_an_unknown_prefix_is_named_with_the_known_ones(
+    model: str, reason: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(reason)):
+        load(model, tmp_path)
+
+
+def test_a_folder_with_a_colon_in_its_name_is_a_folder(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.rename(tmp_path / "tiny:one")
+    monkeypatch.chdir(tmp_path)
+    assert load("tiny:one", tmp_path).identity.startswith("transformers sha256:")

@@ -10,8 +10,10 @@ from argo_ml.datasets.atlas.documents import document
 from argo_ml.datasets.atlas.elements import load_elements
 from argo_ml.datasets.atlas.facts import EntityKind, FactTable
 from argo_ml.datasets.atlas.generation import generate
-from argo_ml.datasets.base import LoadedQuestions
+from argo_ml.datasets.base import Dataset, LoadedQuestions, OwnDocuments
 from argo_ml.types import Document, Question
+
+SOURCE = "argo_ml atlas"
 
 
 @cache
@@ -32,9 +34,15 @@ class Atlas:
     """Questions that take one fact (easy), two (medium) or three (hard) of `atlas_documents`."""
 
     def load(self) -> LoadedQuestions:
-        return LoadedQuestions(_questions(), "argo_ml atlas")
+        return LoadedQuestions(_questions(), SOURCE)
 
 
 @cache
 def _questions() -> tuple[Question, ...]:
     return tuple(question for table in atlas_tables() for question in generate(table))
+
+
+ATLAS = Dataset(
+    open=lambda spec: Atlas(),
+    documents=lambda spec: OwnDocuments(SOURCE, tuple(atlas_documents())),
+)

@@ -99,7 +99,7 @@ def test_scores_of_models_that_have_not_seen_the_questions_take_the_place_of_its
 
 
 def test_an_answer_that_was_looked_at_costs_where_the_gate_retrieves() -> None:
-    probing = context(0.7, probe_cost=0.4)
+    probing = replace(context(0.7), probe_cost=0.4)
     assert extra_probes(probing, Words(Probe.ANSWER)) == 0.4
     assert make_gate(probing, Words(Probe.ANSWER)).threshold == math.inf
     assert extra_probes(probing, Words(Probe.DRAFT)) == 0.0
