@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from argo_ml.plugins import PartTable
 from argo_ml.results.records import CellResult, PolicyTable, QuestionResult, Results
 from argo_ml.statistics.intervals import wilson
 from argo_ml.types import Action, StopReason, Usage
@@ -76,6 +77,27 @@ MEASURES: Sequence[Measure] = (
 )
 """What a cell's run records of its questions, in this order; docs/metrics.md says more of each."""
 
+_DERIVED = (
+    "accuracy_ci_low",
+    "accuracy_ci_high",
+    "utility",
+    "policy_value",
+    "policy_regret",
+    "lm_calls_total",
+    "lm_calls_paid_total",
+    "retrieval_success_rate",
+    "accuracy_per_cost",
+)
+"""Metrics of a cell that are no means over questions."""
+
+ALL_METRICS: PartTable[Callable[[QuestionResult], float] | None] = PartTable(
+    "argo_ml.metrics",
+    "metric",
+    dict.fromkeys((*(measure.name for measure in MEASURES), *_DERIVED)),
+    callable,
+)
+"""The metrics of a cell by name; of those of other installed packages the value for a question."""
+
 
 def cell_metrics(
     questions: Sequence[QuestionResult], mu: float, policy: PolicyTable
@@ -88,7 +110,8 @@ def cell_metrics(
     ``retrieval_success_rate`` is over the retrievals made and absent where none was made, and
     ``accuracy_per_cost`` is absent where nothing was spent: 0 would claim a failure and MLflow
     takes no NaN for a number. ``policy_value`` and ``policy_regret`` are those of the cell's own
-    policy in the MDP, absent where it decides by more than progress.
+    policy in the MDP, absent where it decides by more than progress. Other installed packages may
+    bring more means.
     """
     if not questions:
         raise ValueError("a cell without questions has no metrics")
@@ -109,7 +132,8 @@ def cell_metrics(
         metrics["retrieval_success_rate"] = n_successes / n_retrievals
     if metrics["cost"]:
         metrics["accuracy_per_cost"] = metrics["accuracy"] / metrics["cost"]
-    return metrics
+    brought = {name: value for name, value in ALL_METRICS.usable().items() if value is not None}
+    return metrics | {name: _mean(map(value, questions)) for name, value in brought.items()}
 
 
 def utilities(cell: CellResult, mu: float) -> list[float]:

@@ -11,6 +11,7 @@ from argo_ml.errors import ArgoError
 from argo_ml.policies import ALL_STRATEGIES
 from argo_ml.results.artifacts import RESULTS
 from argo_ml.results.metrics import (
+    ALL_METRICS,
     cell_metrics,
     reason_calls,
     retrieval_calls,
@@ -33,7 +34,12 @@ def check_metrics(record: SweepRecord, spec: SweepSpec, results: Results) -> Ver
         if not cell.questions:
             problems.append(f"{cell.name} has no questions")
             continue
-        recomputed = cell_metrics(cell.questions, spec.mu, cell.policy)
+        recomputed = {
+            name: value
+            for name, value in cell_metrics(cell.questions, spec.mu, cell.policy).items()
+            # A plugin may have been installed since.
+            if name in cell.metrics or not ALL_METRICS.is_plugin(name)
+        }
         child = record.child_of(cell)
         logged = child.data.metrics if child is not None else {}
         for where, values in ((RESULTS, cell.metrics), ("the run", logged)):
