@@ -93,7 +93,7 @@ def _of_difficulty(questions: list[Question], spec: QuestionSpec) -> list[Questi
     if questions and all(question.difficulty is None for question in questions):
         logger.info(
             "%s: its questions have no difficulty, so difficulty=%s takes all of them",
-            spec.questions,
+            spec.questions or spec.dataset,
             spec.difficulty,
         )
         return questions

@@ -1,7 +1,7 @@
 """The field's published gates: policies that decide by a score whether to retrieve."""
 
 from argo_ml.policies.gates.adaptive_rag import adaptive_rag
-from argo_ml.policies.gates.base import Gate, Signal, SignalReading
+from argo_ml.policies.gates.base import Gate, Signal, SignalReading, make_gate
 from argo_ml.policies.gates.benefit_gate import benefit_gate
 from argo_ml.policies.gates.entropy_gate import entropy_gate
 from argo_ml.policies.gates.flare import flare
@@ -22,6 +22,7 @@ __all__ = [
     "entropy_gate",
     "flare",
     "graded",
+    "make_gate",
     "margin_gate",
     "max_prob_gate",
     "question_only",
