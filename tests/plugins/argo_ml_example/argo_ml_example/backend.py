@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from argo_ml.config import ModelFields
 from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring
+from argo_ml.models.chat import cut_at_stop
+from argo_ml.types import TokenDetail
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,14 @@ class Parrot:
 
     def _completion(self, request: Generation) -> Completion:
         words = request.prompt.turn.split()
-        said = words[-min(self.n_words, request.max_new_tokens) :]
-        return Completion(" ".join(said), len(words), len(said), seconds=0.0)
+        last = words[-self.n_words :][: request.max_new_tokens]
+        text, _ = cut_at_stop(" ".join(last), request.stop)
+        said = re.findall(r"\s*\S+|\s+", text)
+        details = tuple(
+            TokenDetail(word, log_probability=-0.1, entropy=0.3, gap=2.0) for word in said
+        )
+        tokens = details if request.details else ()
+        return Completion(text, len(words), len(said), seconds=0.0, tokens=tokens)
 
     def _scores(self, request: Scoring) -> Scores:
         words = request.prompt.turn.split()
