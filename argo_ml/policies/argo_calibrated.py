@@ -27,9 +27,9 @@ from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.types import Action, Expectation, Prices, StopReason
 
 WIDTH = 0.1
-"""Of a bucket of p-hat."""
+"""Width of a bucket of p-hat."""
 FEWEST = 25
-"""Explored states that a bucket needs."""
+"""Least number of explored states in a bucket."""
 SMOOTHING = 8.0
 """How many transitions a coarser state's distribution counts for (Dirichlet prior)."""
 ACTIONS = (Action.RETRIEVE, Action.REASON)
@@ -49,7 +49,7 @@ class Values:
 
     @property
     def best(self) -> Action:
-        """Of equal values stopping comes first, then reasoning."""
+        """The action of the highest value; of equal ones stopping, then reasoning."""
         options = {
             Action.STOP: self.stop,
             Action.REASON: self.reason,
@@ -146,11 +146,11 @@ class Process:
         alike = sum((seen for (a, _), seen in self.seen.items() if a is action), self._nothing())
         anywhere = np.broadcast_to(alike.sum(axis=0), alike.shape)
         here = self.seen.get((action, counts), self._nothing())
-        found: Floats = np.eye(len(self.rewards))
+        distributions: Floats = np.eye(len(self.rewards))
         for counted in (anywhere, alike, here):
             total = counted.sum(axis=1, keepdims=True)
-            found = (counted + SMOOTHING * found) / (total + SMOOTHING)
-        return found
+            distributions = (counted + SMOOTHING * distributions) / (total + SMOOTHING)
+        return distributions
 
     def _nothing(self) -> Floats:
         n_buckets = len(self.rewards)
@@ -158,7 +158,7 @@ class Process:
 
 
 def estimate_process(explored: Exploration) -> Process:
-    """From the explored histories of questions."""
+    """The process of the explored histories of questions."""
     nodes = explored.nodes
     confidences = np.array([node.confidence for node in nodes])
     bounds = bucket_bounds(confidences)
@@ -167,16 +167,18 @@ def estimate_process(explored: Exploration) -> Process:
     seen: dict[tuple[Action, Counts], Floats] = {}
     for edge in explored.edges:
         key = edge.action, _counts(edge.before)
-        found = seen.setdefault(key, np.zeros((n_buckets, n_buckets)))
-        found[_bucket(bounds, edge.before.confidence), _bucket(bounds, edge.after.confidence)] += 1
+        counted = seen.setdefault(key, np.zeros((n_buckets, n_buckets)))
+        before, after = edge.before.confidence, edge.after.confidence
+        counted[_bucket(bounds, before), _bucket(bounds, after)] += 1
     correct = np.array([node.correct for node in nodes], dtype=float)
     rewards = np.array(
-        [_reward(confidences[inside], correct[inside]) for inside in _insides(buckets, n_buckets)]
+        [_reward(confidences[inside], correct[inside]) for inside in _masks(buckets, n_buckets)]
     )
     return Process(bounds, rewards, seen)
 
 
-def _insides(buckets: NDArray[np.int64], n_buckets: int) -> Iterator[NDArray[np.bool_]]:
+def _masks(buckets: NDArray[np.int64], n_buckets: int) -> Iterator[NDArray[np.bool_]]:
+    """By bucket, which of the states are in it."""
     return (buckets == bucket for bucket in range(n_buckets))
 
 

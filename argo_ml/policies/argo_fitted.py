@@ -93,7 +93,7 @@ def argo_fitted(context: PolicyContext) -> Policy:
         return ArgoFitted(calibration, prices, gains)
 
     # What is to be gained after an action is the largest of several estimates, and so too large
-    # (van Hasselt 2010): a policy that looks less far ahead may do better.
+    # (van Hasselt 2010): a policy that plans less far ahead may do better.
     fits = [partial(fit, ahead) for ahead in dict.fromkeys((1, horizon)) if ahead <= horizon]
     return fitted_where_it_pays(calibration, prices, horizon, fits)
 
@@ -117,7 +117,7 @@ def fit_gains(
 
 
 def _own_gains(explored: Exploration, n_steps: int, n_optional: int) -> Gains:
-    """Those of one more step, which no price changes."""
+    """The gains of one more step, which no price changes."""
     return _fit_step(explored, n_steps, n_optional, _own_benefit)
 
 
@@ -136,13 +136,13 @@ def _fit_step(
     n_features = len(explored.nodes[0].features)
 
     def fit(action: Action) -> LinearModel:
-        taken = explored.once(_steps_taken, n_steps, action)
-        return _fit(taken, list(map(benefit, taken)), n_features, n_optional)
+        edges = explored.once(_edges, n_steps, action)
+        return _fit(edges, list(map(benefit, edges)), n_features, n_optional)
 
     return Gains(fit(Action.RETRIEVE), fit(Action.REASON))
 
 
-def _steps_taken(explored: Exploration, n_steps: int, action: Action) -> tuple[Edge, ...]:
+def _edges(explored: Exploration, n_steps: int, action: Action) -> tuple[Edge, ...]:
     return tuple(
         edge
         for edge in explored.edges
@@ -151,11 +151,11 @@ def _steps_taken(explored: Exploration, n_steps: int, action: Action) -> tuple[E
 
 
 def _fit(
-    taken: Sequence[Edge], targets: Sequence[float], n_features: int, n_optional: int
+    edges: Sequence[Edge], targets: Sequence[float], n_features: int, n_optional: int
 ) -> LinearModel:
     """Ridge regression; where there is nothing to tell apart, the mean of the targets."""
-    if len(taken) < 2 or np.ptp(targets) == 0.0:
-        return LinearModel.constant(float(np.mean(targets)) if taken else NEVER, n_features)
+    if len(edges) < 2 or np.ptp(targets) == 0.0:
+        return LinearModel.constant(float(np.mean(targets)) if edges else NEVER, n_features)
     from argo_ml.calibration.fitting import fit_ridge
 
-    return fit_ridge([edge.before.features for edge in taken], targets, n_optional)
+    return fit_ridge([edge.before.features for edge in edges], targets, n_optional)

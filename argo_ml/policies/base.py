@@ -42,7 +42,7 @@ class Decision:
         if (self.action is Action.STOP) != (self.stop_reason is not None):
             raise ValueError(f"action={self.action.value}, stop_reason={self.stop_reason}")
         if self.action is not Action.RETRIEVE and (self.query, self.top_k) != (None, None):
-            raise ValueError(f"action={self.action.value} looks nothing up")
+            raise ValueError(f"action={self.action.value} takes neither query nor top_k")
 
 
 class Policy(Protocol):
@@ -54,14 +54,14 @@ class Policy(Protocol):
 
 @runtime_checkable
 class ProbingPolicy(Protocol):
-    """A policy that looks before it decides."""
+    """A policy that probes a state before it decides."""
 
     def required_probes(self, state: State) -> AbstractSet[Probe]:
-        """What ``decide`` is to see in this state beyond what it has seen."""
+        """The probes that ``decide`` reads in this state."""
 
 
 def required_probes_of(policy: Policy) -> Callable[[State], AbstractSet[Probe]]:
-    """What any policy looks at: nothing, unless it says so."""
+    """The probes of any policy: none, unless it names some."""
     return policy.required_probes if isinstance(policy, ProbingPolicy) else _no_probes
 
 

@@ -1,9 +1,9 @@
-"""Whether deciding by the question pays on what a calibration explored, and what to do if not.
+"""Deciding by the question where that pays on what a calibration explored, else by the best plan.
 
 What is fitted on few questions may follow chance. A policy is therefore judged on questions that it
 was not fitted on, against the best plan made without seeing the question; where it earns no more,
-the plan is followed: a choice by cross-validation (Stone 1974). Where nothing can be told from the
-question, the plan is the better fixed strategy.
+the plan is followed: a choice by cross-validation (Stone 1974). Where a question says nothing, the
+plan is the better fixed strategy.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.types import Action, Expectation, Prices, StopReason
 
 ROUNDING = 1e-9
-"""Of utilities that are equal but for the order in which prices were added up."""
+"""Difference of utilities that are equal but for the order in which prices were added up."""
 
 Deciding = Callable[[Node], Action]
 Plan = tuple[Action, ...]
@@ -34,7 +34,7 @@ class Fitted(Policy, Protocol):
     """A policy that was fitted on explored histories."""
 
     def at(self, node: Node) -> Action:
-        """What it would do there."""
+        """The action that it would take at ``node``."""
 
 
 Fit = Callable[[Exploration], Fitted]
@@ -44,22 +44,22 @@ Fit = Callable[[Exploration], Fitted]
 class BestPlan:
     """Takes the actions of ``plan`` whatever it sees, then stops.
 
-    ``gains`` is what the rest of the plan adds to stopping, by the number of steps taken. What it
-    would see is looked at only where looking costs nothing (``watching``), so that p-hat is on
-    record.
+    ``gains`` is what the rest of the plan adds to stopping, by the number of steps taken. With
+    ``is_probing`` it probes the answer, by which it decides nothing, so that p-hat is on record;
+    that is where probes cost nothing.
     """
 
     calibration: Calibration
     plan: Plan
     gains: tuple[float, ...]
-    watching: bool
+    is_probing: bool
 
     def required_probes(self, state: State) -> frozenset[Probe]:
-        return CONFIDENCE_PROBES if self.watching else NO_PROBES
+        return CONFIDENCE_PROBES if self.is_probing else NO_PROBES
 
     def decide(self, state: State, rng: random.Random) -> Decision:
         n_steps = len(state.steps)
-        confidence = self.calibration.confidence(state) if self.watching else None
+        confidence = self.calibration.confidence(state) if self.is_probing else None
         if n_steps >= len(self.plan):
             return Decision(
                 Action.STOP, StopReason.POLICY, expected=Expectation(confidence, gain=0.0)
@@ -72,7 +72,7 @@ def follow_best_plan(calibration: Calibration, prices: Prices, horizon: int) -> 
     plan = _best(values)
     # What was paid until a step is gone whether or not the plan goes on.
     gains = tuple(values[plan] - values[plan[:n_steps]] for n_steps in range(len(plan)))
-    return BestPlan(calibration, plan, gains, watching=prices.probe == 0.0)
+    return BestPlan(calibration, plan, gains, is_probing=prices.probe == 0.0)
 
 
 def fitted_where_it_pays(
@@ -95,8 +95,9 @@ def best_paying(
     fits: Sequence[Callable[[Exploration], Deciding]],
     prices: Prices,
 ) -> int | None:
-    """Index of that whose decisions earn most, of equals the first; None where none earns more
-    than the best plan.
+    """The index of the fit whose decisions earn most, of equals the first.
+
+    None where no fit earns more than the best plan.
 
     All are made from four fifths of the questions, and judged on the others, in turn.
     """
@@ -104,10 +105,10 @@ def best_paying(
     differences: list[list[float]] = [[] for _ in fits]
     for fitted_on, held_out in explored.folds:
         plain = earned(held_out, _following(best_plan(fitted_on, prices)), unprobed)
-        for found, fit in zip(differences, fits, strict=True):
-            mine = earned(held_out, fit(fitted_on), prices)
-            found += [mine[question] - plain[question] for question in mine]
-    gains = [math.fsum(found) for found in differences]
+        for by_question, fit in zip(differences, fits, strict=True):
+            own = earned(held_out, fit(fitted_on), prices)
+            by_question += [own[question] - plain[question] for question in own]
+    gains = list(map(math.fsum, differences))
     best = max(range(len(fits)), key=gains.__getitem__)
     return best if gains[best] > ROUNDING * len(differences[best]) else None
 
@@ -132,13 +133,12 @@ def earned(explored: Exploration, decide: Deciding, prices: Prices) -> dict[int,
 
 
 def best_plan(explored: Exploration, prices: Prices) -> Plan:
-    """Of the plans that were explored for every question, that which earned most; of equals the
-    shortest. It needs no look."""
+    """The plan that earned most of those explored for every question; of equals the shortest."""
     return _best(_plan_values(explored, prices))
 
 
 def _plan_values(explored: Exploration, prices: Prices) -> dict[Plan, float]:
-    """Mean utility of the plans that were explored for every question, without looks."""
+    """The mean utility, without probes, of the plans that were explored for every question."""
     unprobed = replace(prices, probe=0.0)
     accuracies = explored.once(_plan_accuracies)
     return {plan: accuracy - sum(map(unprobed.of, plan)) for plan, accuracy in accuracies.items()}

@@ -1,4 +1,4 @@
-"""What a strategy is built from."""
+"""The context that a strategy's policy is made in."""
 
 from __future__ import annotations
 

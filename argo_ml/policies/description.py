@@ -1,4 +1,4 @@
-"""How a strategy describes itself: everything that others ask about it stands here."""
+"""The description of a strategy: everything that other packages ask about it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Role(Enum):
     ORIGINAL = "original"
     """Acts by the decision process of the original study."""
     BASELINE = "baseline"
-    """What the original study compares with."""
+    """Compared with in the original study."""
     FIXED_PLAN = "fixed plan"
     """Follows a plan that was made before the question was seen."""
     ADAPTIVE = "adaptive"
@@ -30,21 +30,21 @@ class Role(Enum):
 
 
 class RecordedSignal(Enum):
-    """What of a recorded answer without retrieval a policy needs to be replayed."""
+    """The part of a recorded answer without retrieval that replaying a policy needs."""
 
     NOTHING = "nothing"
     DRAFT_ENTROPY = "entropy"
     DRAFT_MARGIN = "margin"
     SAMPLES = "samples"
     ANSWER = "answer"
-    """What p-hat is fitted on."""
+    """The probabilities or log-probability that p-hat is fitted on."""
     CONFIDENCE = "confidence"
-    """p-hat itself, or what it is fitted on."""
+    """p-hat itself, or what it is fitted on, as for `ANSWER`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayNeeds:
-    """What replaying a policy needs beside the answers without and with one retrieval.
+    """The recorded data that replaying needs beside the answers without and with one retrieval.
 
     ``plans`` are the further recorded outcomes that it chooses among; ``embeds`` says whether it
     reads the question's embedding.

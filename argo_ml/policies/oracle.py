@@ -18,15 +18,15 @@ ACTIONS = (Action.RETRIEVE, Action.REASON)
 class Oracle(FixedPlan):
     """Tries every sequence of at most ``n_steps`` actions.
 
-    What runs it picks among their outcomes, and those of other strategies, in hindsight. As a
-    policy on its own it would answer at once.
+    The sweep that runs it chooses among their outcomes, and those of other strategies, knowing the
+    gold answer. As a policy on its own it would answer at once.
     """
 
     n_steps: int = 0
 
     @property
     def plans(self) -> Iterator[FixedPlan]:
-        """All of them, the shortest first; of equal length in a fixed order."""
+        """All sequences, the shortest first; of equal length in a fixed order."""
         for length in range(self.n_steps + 1):
             for actions in product(ACTIONS, repeat=length):
                 yield FixedPlan(actions)

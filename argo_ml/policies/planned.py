@@ -20,8 +20,8 @@ class FixedPlan:
     """Takes ``actions`` one after the other, whatever they find, then stops.
 
     ``top_k`` is the number of passages of its retrievals, None for the cell's own; ``first_probes``
-    is what it looks at before the first step, ``later_probes`` before every other decision. It
-    decides by none of it: exploring looks so that others can learn from it.
+    is what it probes before the first step, ``later_probes`` before every other decision. It
+    decides by none of it: exploring probes so that others can learn from the observations.
     """
 
     actions: tuple[Action, ...] = ()

@@ -30,7 +30,7 @@ RETRIEVE, REASON = Action.RETRIEVE, Action.REASON
 HISTORIES = ((), (RETRIEVE,), (REASON,), (RETRIEVE, RETRIEVE), (REASON, RETRIEVE, REASON))
 N_QUESTIONS = 4
 AT_THE_LIMIT = frozenset({Probe.ANSWER, Probe.VECTOR})
-"""What an episode still looks at where no further step is possible."""
+"""The probes that an episode still makes where no further step is possible."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Trial:
         return self.world.questions[:N_QUESTIONS]
 
     def state(self, question: Question, actions: Sequence[Action]) -> State:
-        """After ``actions`` that all succeed, with everything looked at."""
+        """The state after ``actions`` that all succeed, with every probe made."""
         gains, progress = self.context.solution.spec.gains, 0.0
         state = self.world.state(question, tuple(actions))
         steps = []
@@ -61,7 +61,7 @@ class Trial:
                 yield self.state(question, actions)
 
     def observed(self, state: State) -> State:
-        """The state as an episode would show it: with what the policy asks to look at."""
+        """The state as an episode would show it: with the probes that the policy requires."""
         shown, observations = state.observations, Observations()
         for n_steps, answer in enumerate(shown.answers):
             before = replace(observations, tentative=None)
@@ -148,7 +148,7 @@ class PolicyConformance:
             decision = _decide(policy, state)
             assert (decision.stop_reason is not None) == (decision.action is Action.STOP)
 
-    def test_decides_from_what_it_asked_to_look_at(self) -> None:
+    def test_decides_from_the_probes_that_it_requires(self) -> None:
         for trial in self.trials:
             for state in trial.states():
                 observed = trial.observed(state)

@@ -50,8 +50,8 @@ class AdaptiveRag:
 
     def complexity(self, state: State) -> Complexity:
         """The most probable class; of equally probable ones the simplest."""
-        found = self.model.probabilities(question_inputs(state, self.projection))
-        return Complexity(max(sorted(found), key=found.__getitem__, default=Complexity.NONE))
+        shares = self.model.probabilities(question_inputs(state, self.projection))
+        return Complexity(max(sorted(shares), key=shares.__getitem__, default=Complexity.NONE))
 
 
 def adaptive_rag(context: PolicyContext) -> AdaptiveRag:

@@ -21,7 +21,7 @@ from argo_ml.types import Action, Expectation, Question, StopReason
 
 @dataclass(frozen=True, slots=True)
 class SignalReading:
-    """What a signal says of a question; the higher ``score``, the more it asks for a retrieval.
+    """A signal's value for a question; the higher ``score``, the more it asks for a retrieval.
 
     ``confidence`` is that of `Expectation`; ``gain`` is what a retrieval is predicted to add to
     accuracy, before its price. None where the signal predicts nothing of the kind.
@@ -32,7 +32,7 @@ class SignalReading:
     gain: float | None = None
 
     def expected(self, price: float | None) -> Expectation:
-        """Of a retrieval at ``price``; of stopping, which adds nothing, where that is None."""
+        """The expectation of a retrieval at ``price``, or of stopping where that is None."""
         gain = self.gain
         if gain is not None:
             gain = 0.0 if price is None else gain - price
@@ -43,9 +43,10 @@ class Signal(Protocol):
     """Reads a question before the first step."""
 
     def required_probes(self, question: Question) -> frozenset[Probe]:
-        """What it reads."""
+        """The probes that ``read`` needs."""
 
-    def read(self, state: State) -> SignalReading: ...
+    def read(self, state: State) -> SignalReading:
+        """The reading of a state whose required probes were made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Gate:
     """Retrieves once where the signal's score is at least ``threshold``, then answers.
 
     ``calibration_scores`` are those that the threshold was chosen by, ``price`` is what a retrieval
-    costs, looks included, in units of accuracy.
+    costs, probes included, in units of accuracy.
     """
 
     signal: Signal
@@ -62,7 +63,7 @@ class Gate:
     price: float = field(default=0.0, compare=False)
 
     def score(self, state: State) -> float:
-        """Of a state in which what the signal reads was looked at."""
+        """The signal's score of a state whose required probes were made."""
         return self.signal.read(state).score
 
     def required_probes(self, state: State) -> frozenset[Probe]:
@@ -109,15 +110,16 @@ def choose_threshold(context: PolicyContext, scores: Sequence[float], extra: flo
     ]
     if not rows:
         raise missing_outcomes(NONE, ONCE)
-    seen, without, with_ = zip(*rows, strict=True)
-    return threshold_for_price(seen, without, with_, context.prices.retrieve + extra).threshold
+    known_scores, without, with_ = zip(*rows, strict=True)
+    price = context.prices.retrieve + extra
+    return threshold_for_price(known_scores, without, with_, price).threshold
 
 
 def extra_probes(context: PolicyContext, signal: Signal) -> float:
-    """Price of the looks that a gate pays for only where it retrieves.
+    """The price of the probes that a gate pays for only where it retrieves.
 
-    An answer that was looked at is the final one where the gate stops, and a probe where it
-    retrieves. Every other look costs the same either way.
+    An answer that was probed is the final one where the gate stops, and serves the decision alone
+    where it retrieves. Every other probe costs the same either way.
     """
     questions = [question.state().question for question in context.calibrated.questions]
     share = fmean(Probe.ANSWER in signal.required_probes(question) for question in questions)
@@ -125,6 +127,7 @@ def extra_probes(context: PolicyContext, signal: Signal) -> float:
 
 
 def has_outcomes(question: CalibrationQuestion, *plans: str) -> bool:
+    """Whether it is on record if the question was answered right by each of ``plans``."""
     return all(plan in question.outcomes for plan in plans)
 
 
@@ -136,7 +139,7 @@ def missing_outcomes(*plans: str) -> ConfigError:
 
 
 def not_probed(question: Question, what: str) -> ConfigError:
-    return ConfigError(f"question {question.id!r}: its {what} was not looked at")
+    return ConfigError(f"question {question.id!r}: its {what} was not probed")
 
 
 def root_confidences(calibration: Calibration) -> list[float]:
@@ -144,8 +147,8 @@ def root_confidences(calibration: Calibration) -> list[float]:
 
     Where that is not on record, by the model of all.
     """
-    found = {node.question: node.confidence for node in calibration.nodes if not node.actions}
+    recorded = {node.question: node.confidence for node in calibration.nodes if not node.actions}
     return [
-        found[index] if index in found else calibration.confidence(question.state())
+        recorded[index] if index in recorded else calibration.confidence(question.state())
         for index, question in enumerate(calibration.questions)
     ]

@@ -8,7 +8,7 @@ from argo_ml.calibration.signals import entropy, mean_token_entropy
 from argo_ml.policies.base import Probe, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.base import Gate, SignalReading, make_gate
-from argo_ml.policies.gates.drafts import draft_tokens, probes_for, seen_answer
+from argo_ml.policies.gates.drafts import draft_tokens, probed_answer, probes_for
 from argo_ml.types import Question
 
 MOST_NATS = 20.0
@@ -27,7 +27,7 @@ class Entropy:
 
     def read(self, state: State) -> SignalReading:
         if state.question.choices:
-            score = entropy(seen_answer(state))
+            score = entropy(probed_answer(state))
         else:
             score = mean_token_entropy(draft_tokens(state))
         return SignalReading(min(score, MOST_NATS))

@@ -31,7 +31,7 @@ class Flare:
     beta: float = BETA
 
     def score(self, state: State) -> float:
-        """Raises `ConfigError` where no tentative sentence was looked at."""
+        """1 - the least p of the tentative sentence. Raises `ConfigError` without that probe."""
         if state.observations.tentative is None:
             raise not_probed(state.question, "tentative sentence")
         return 1.0 - least_probability(state.observations.tentative.tokens)

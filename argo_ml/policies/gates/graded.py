@@ -16,7 +16,7 @@ from argo_ml.policies.gates.base import (
     root_confidences,
 )
 from argo_ml.policies.gates.grades import Grades, Trials
-from argo_ml.policies.gates.max_prob_gate import Doubt
+from argo_ml.policies.gates.max_prob_gate import Uncertainty
 from argo_ml.policies.parameters import GradedParameters
 from argo_ml.policies.planned import NO_PROBES
 from argo_ml.state import CONFIDENCE_PROBES
@@ -43,7 +43,7 @@ class Graded:
 
     @property
     def threshold(self) -> float:
-        """It retrieves where the score is at least this."""
+        """The least score with which it retrieves."""
         return self.grades.few
 
     def score(self, state: State) -> float:
@@ -88,6 +88,6 @@ def graded(context: PolicyContext) -> Graded:
     if parameters.gate_budget is not None:
         grades = trials.within(threshold_for_budget(scores, parameters.gate_budget))
     else:
-        price = context.prices.retrieve + extra_probes(context, Doubt(calibration))
+        price = context.prices.retrieve + extra_probes(context, Uncertainty(calibration))
         grades = trials.best_at(price)
     return Graded(calibration, grades, parameters.abstain_below, tuple(scores))

@@ -48,10 +48,10 @@ class Trials:
         cls,
         scores: Sequence[float],
         none: Sequence[bool],
-        one: Sequence[bool],
-        five: Sequence[bool],
+        few: Sequence[bool],
+        full: Sequence[bool],
     ) -> Trials:
-        rows = sorted(zip(scores, none, one, five, strict=True), reverse=True)
+        rows = sorted(zip(scores, none, few, full, strict=True), reverse=True)
         ties = [list(tie) for _, tie in groupby(rows, lambda row: row[0])]
 
         def totals(value: Callable[[Row], int]) -> tuple[int, ...]:
@@ -86,12 +86,12 @@ class Trials:
         return Grades(threshold, max(threshold, self._threshold(self._n_full(n_few))))
 
     def _n_full(self, n_few: int) -> int:
-        """Of the ``n_few`` highest scores, how many should read five passages."""
+        """How many of the ``n_few`` questions of the highest scores should read five passages."""
         gains = self.full_gains[: n_few + 1]
         return gains.index(max(gains))
 
     def _threshold(self, n: int) -> float:
-        """What the ``n`` highest scores reach, and no other; all also those yet unseen."""
+        """The threshold that only the ``n`` highest scores reach; any score, where that is all."""
         if n == len(self.scores):
             return -math.inf
         return self.scores[n - 1] if n else math.inf

@@ -26,11 +26,11 @@ class ClassModel:
     scores: tuple[LinearModel, ...] = ()
 
     def probabilities(self, inputs: Sequence[float]) -> Mapping[int, float]:
-        """Of the classes that it was fitted on."""
+        """P(class) of every class that it was fitted on."""
         values = [score.value(inputs) for score in self.scores]
         weights = [math.exp(value - max(values)) for value in values]
         total = math.fsum(weights)
-        return {each: weight / total for each, weight in zip(self.classes, weights, strict=True)}
+        return {label: weight / total for label, weight in zip(self.classes, weights, strict=True)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +44,18 @@ class CrossFitted:
 def cross_fit(rows: Rows, labels: Sequence[int | None]) -> CrossFitted:
     """Fit on the rows that have a label. Every fifth row is of one fold."""
     model = _fit_labelled(rows, labels)
-    found: dict[int, Mapping[int, float]] = {}
+    out_of_fold: dict[int, Mapping[int, float]] = {}
     for fold in range(N_FOLDS):
         held_out = [None if at % N_FOLDS == fold else label for at, label in enumerate(labels)]
         unseen = _fit_labelled(rows, held_out)
-        found |= {at: unseen.probabilities(rows[at]) for at in range(fold, len(rows), N_FOLDS)}
-    return CrossFitted(model, tuple(found[at] for at in range(len(rows))))
+        out_of_fold |= {
+            at: unseen.probabilities(rows[at]) for at in range(fold, len(rows), N_FOLDS)
+        }
+    return CrossFitted(model, tuple(out_of_fold[at] for at in range(len(rows))))
 
 
 def fit_classes(rows: Rows, labels: Sequence[int]) -> ClassModel:
-    """Where fewer than two classes have `FEWEST` labels, their shares whatever the inputs."""
+    """A logistic regression; the classes' shares where fewer than two have `FEWEST` labels."""
     counts = Counter(labels)
     if sum(count >= FEWEST for count in counts.values()) < 2:
         return _shares(counts, len(rows[0]) if rows else 0)
@@ -81,5 +83,5 @@ def _fit_labelled(rows: Rows, labels: Sequence[int | None]) -> ClassModel:
 
 def _shares(counts: Mapping[int, int], n_features: int) -> ClassModel:
     classes = tuple(sorted(counts))
-    scores = tuple(LinearModel.constant(math.log(counts[each]), n_features) for each in classes)
+    scores = tuple(LinearModel.constant(math.log(counts[label]), n_features) for label in classes)
     return ClassModel(classes, scores)

@@ -8,7 +8,7 @@ from argo_ml.calibration.signals import mean_closeness
 from argo_ml.policies.base import Probe, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.base import Gate, SignalReading, make_gate
-from argo_ml.policies.gates.drafts import draft_tokens, probes_for, seen_answer
+from argo_ml.policies.gates.drafts import draft_tokens, probed_answer, probes_for
 from argo_ml.types import Question
 
 
@@ -26,10 +26,10 @@ class Closeness:
     def read(self, state: State) -> SignalReading:
         if not state.question.choices:
             return SignalReading(mean_closeness(draft_tokens(state)))
-        seen = seen_answer(state)
-        if not seen.probabilities:
-            return SignalReading(mean_closeness(seen.tokens))
-        first, second = sorted(seen.probabilities, reverse=True)[:2]
+        answer = probed_answer(state)
+        if not answer.probabilities:
+            return SignalReading(mean_closeness(answer.tokens))
+        first, second = sorted(answer.probabilities, reverse=True)[:2]
         return SignalReading(second / first)
 
 

@@ -13,7 +13,7 @@ from argo_ml.types import Question
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class Uncertainty:
     """1 - p-hat (Know Before You Fetch, arXiv 2606.29959, binary gating)."""
 
     calibration: Calibration
@@ -29,4 +29,4 @@ class Doubt:
 def max_prob_gate(context: PolicyContext) -> Gate:
     calibration = context.calibrated
     scores = [1.0 - confidence for confidence in root_confidences(calibration)]
-    return make_gate(context, Doubt(calibration), scores)
+    return make_gate(context, Uncertainty(calibration), scores)

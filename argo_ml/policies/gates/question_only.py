@@ -17,7 +17,7 @@ PROBES = frozenset({Probe.VECTOR})
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class ErrorProbability:
     """P(the answer without evidence is wrong), by logistic regression on the question.
 
     The paper's features are of the question's entities (frequency, popularity, triples of a
@@ -48,7 +48,7 @@ def question_only(context: PolicyContext) -> Gate:
     ]
     fitted = cross_fit(rows, labels)
     scores = [probabilities.get(1, 0.0) for probabilities in fitted.out_of_fold]
-    return make_gate(context, Need(calibration.projection, fitted.model), scores)
+    return make_gate(context, ErrorProbability(calibration.projection, fitted.model), scores)
 
 
 def question_inputs(state: State, projection: Projection) -> tuple[float, ...]:

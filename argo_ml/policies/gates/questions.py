@@ -1,4 +1,4 @@
-"""What a question's own words say, for policies that ask no model."""
+"""Features of a question's own words, for policies that ask no model."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ QUESTION_FEATURES: Mapping[str, Callable[[Question], float]] = {
     "names": names,
     "joining": lambda question: _share(question, lambda word: word.lower() in JOINING),
     "choices": lambda question: float(len(question.choices)),
-    "choice_words": lambda question: _mean([len(_words(each)) for each in question.choices]),
+    "choice_words": lambda question: _mean([len(_words(choice)) for choice in question.choices]),
     **{name: _asks(words) for name, words in TYPES.items()},
 }
-"""Name -> its value."""
+"""Name of a feature -> what computes it."""
 
 
 def question_features(question: Question) -> tuple[float, ...]:
-    """In the order of `QUESTION_FEATURES`."""
+    """The values of `QUESTION_FEATURES`, in its order."""
     return tuple(compute(question) for compute in QUESTION_FEATURES.values())

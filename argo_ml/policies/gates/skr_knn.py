@@ -49,7 +49,7 @@ class Neighbors:
         return SignalReading(self._share(similarity))
 
     def leaving_out(self) -> list[float]:
-        """The score of each of its own questions by the others."""
+        """The scores of its own questions, each by the others."""
         if len(self.vectors) < 2:
             return [0.0] * len(self.vectors)
         similarities = cosines(self.vectors, self._units)
@@ -79,13 +79,13 @@ def skr_knn(context: PolicyContext) -> Gate:
 
 
 def cosines(vectors: Sequence[Vector], units: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of every vector and row of unit length; 0 where a vector has no length."""
-    found: NDArray[np.float64] = unit_rows(vectors) @ units.T
-    return found
+    """The cosine of every vector and row of unit length; 0 where a vector has no length."""
+    similarities: NDArray[np.float64] = unit_rows(vectors) @ units.T
+    return similarities
 
 
 def unit_rows(vectors: Sequence[Vector]) -> NDArray[np.float64]:
-    """Vectors at unit length; those without a length as they are."""
+    """The vectors scaled to unit length; those of length 0 as they are."""
     if not vectors:
         return np.zeros((0, 0))
     rows = np.asarray(vectors, dtype=float)

@@ -17,7 +17,7 @@ from argo_ml.calibration.signals import margin
 from argo_ml.errors import ConfigError
 from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.gates.drafts import seen_answer
+from argo_ml.policies.gates.drafts import probed_answer
 from argo_ml.types import Action, Expectation, StopReason
 
 PROBES = frozenset({Probe.ANSWER})
@@ -47,10 +47,10 @@ class Tasr:
         return PROBES
 
     def decide(self, state: State, rng: random.Random) -> Decision:
-        confidence = interpolated(self.points, margin(seen_answer(state)))
+        confidence = interpolated(self.points, margin(probed_answer(state)))
         expected = Expectation(confidence)
-        settled = bool(agreement(state)) and confidence > self.threshold
-        if settled or len(state.steps) >= self.horizon:
+        is_sure = bool(agreement(state)) and confidence > self.threshold
+        if is_sure or len(state.steps) >= self.horizon:
             return Decision(Action.STOP, StopReason.POLICY, expected=expected)
         return Decision(Action.RETRIEVE, expected=expected)
 
@@ -95,7 +95,7 @@ def tasr(context: PolicyContext) -> Tasr:
 
 
 def retrieving_paths(calibration: Calibration) -> list[list[Node]]:
-    """Of each question the nodes before any step and after 1, 2, ... retrievals alone."""
+    """By question, the nodes before any step and after 1, 2, ... retrievals alone."""
     places = calibration.exploration.places
     paths = []
     for index in range(len(calibration.questions)):
@@ -108,8 +108,8 @@ def retrieving_paths(calibration: Calibration) -> list[list[Node]]:
 
 def best_threshold(rounds: Sequence[Sequence[Round]], horizon: int, price: float) -> float:
     """Highest mean of correct - price * retrievals; of equally good ones the fewest retrievals."""
-    found = sorted({each.value for path in rounds for each in path})
-    candidates = [-math.inf, *found]
+    values = sorted({answer.value for path in rounds for answer in path})
+    candidates = [-math.inf, *values]
 
     def utility(threshold: float) -> float:
         stops = [stop_at(path, threshold, horizon) for path in rounds]
@@ -120,16 +120,18 @@ def best_threshold(rounds: Sequence[Sequence[Round]], horizon: int, price: float
     utilities = list(map(utility, candidates))
     least = max(utilities) - EQUAL
     # A lower threshold never stops later.
-    return next(each for each, value in zip(candidates, utilities, strict=True) if value >= least)
+    return next(
+        threshold for threshold, value in zip(candidates, utilities, strict=True) if value >= least
+    )
 
 
 def stop_at(path: Sequence[Round], threshold: float, horizon: int) -> int:
-    """After how many retrievals the rule stops."""
+    """The number of retrievals after which the rule stops."""
     last = min(horizon, len(path) - 1)
-    settled = (
-        n for n, each in enumerate(path[: last + 1]) if each.agrees and each.value > threshold
+    stops = (
+        n for n, answer in enumerate(path[: last + 1]) if answer.agrees and answer.value > threshold
     )
-    return next(settled, last)
+    return next(stops, last)
 
 
 def fit_points(values: Sequence[float], correct: Sequence[bool]) -> Points:

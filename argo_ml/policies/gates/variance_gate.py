@@ -9,7 +9,7 @@ from argo_ml.calibration.signals import disagreement, draw_disagreement
 from argo_ml.policies.base import AnswerNow, Probe, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.base import Gate, SignalReading, make_gate
-from argo_ml.policies.gates.drafts import probes_for, sampled_texts, seen_answer
+from argo_ml.policies.gates.drafts import probed_answer, probes_for, sampled_texts
 from argo_ml.types import Question
 
 
@@ -27,17 +27,17 @@ class Disagreement:
     def read(self, state: State) -> SignalReading:
         if not state.question.choices:
             return SignalReading(disagreement(sampled_texts(state)))
-        seen = seen_answer(state)
-        if seen.probabilities:
-            return SignalReading(draw_disagreement(seen.probabilities))
-        return SignalReading(_doubt(seen))
+        answer = probed_answer(state)
+        if answer.probabilities:
+            return SignalReading(draw_disagreement(answer.probabilities))
+        return SignalReading(_text_uncertainty(answer))
 
 
-def _doubt(seen: AnswerNow) -> float:
-    """1 - p of the text; 1 of a text without tokens."""
-    if not seen.tokens:
+def _text_uncertainty(answer: AnswerNow) -> float:
+    """1 - p of the answer's text; 1 for a text without tokens."""
+    if not answer.tokens:
         return 1.0
-    return -math.expm1(math.fsum(token.log_probability for token in seen.tokens))
+    return -math.expm1(math.fsum(token.log_probability for token in answer.tokens))
 
 
 def variance_gate(context: PolicyContext) -> Gate:

@@ -92,5 +92,5 @@ def test_theta_separates_those_that_retrieval_helps() -> None:
 def test_calibration_without_tentative_sentences_is_refused() -> None:
     calibration = recorded_calibration([seen_question({"none": True, "retrieve": True})])
     context = PolicyContext(solve(MDPSpec(retrieval_cost=0.1)), calibration=calibration)
-    with pytest.raises(ConfigError, match="its tentative sentence was not looked at"):
+    with pytest.raises(ConfigError, match="its tentative sentence was not probed"):
         flare(context)

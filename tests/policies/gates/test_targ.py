@@ -96,7 +96,7 @@ def test_variance_of_a_choice_answered_by_number_is_the_doubt_in_it() -> None:
 @pytest.mark.parametrize("signal", SIGNALS)
 @pytest.mark.parametrize("question", [OPEN, CHOICES])
 def test_what_was_not_looked_at_is_named(signal: Signal, question: Question) -> None:
-    with pytest.raises(ConfigError, match=rf"question '{question.id}': its .* not looked at"):
+    with pytest.raises(ConfigError, match=rf"question '{question.id}': its .* not probed"):
         signal.read(State(question))
 
 
