@@ -18,19 +18,17 @@ from argo_ml.policies.base import Policy
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.description import RecordedSignal, ReplayNeeds, Role, Strategy
 from argo_ml.policies.fixed_threshold import fixed_threshold, search_thresholds
-from argo_ml.policies.gates import (
-    adaptive_rag,
-    benefit_gate,
-    entropy_gate,
-    flare,
-    graded,
-    margin_gate,
-    max_prob_gate,
-    question_only,
-    skr_knn,
-    tasr,
-    variance_gate,
-)
+from argo_ml.policies.gates.adaptive_rag import adaptive_rag
+from argo_ml.policies.gates.benefit_gate import benefit_gate
+from argo_ml.policies.gates.entropy_gate import entropy_gate
+from argo_ml.policies.gates.flare import flare
+from argo_ml.policies.gates.graded import graded
+from argo_ml.policies.gates.margin_gate import margin_gate
+from argo_ml.policies.gates.max_prob_gate import max_prob_gate
+from argo_ml.policies.gates.question_only import question_only
+from argo_ml.policies.gates.skr_knn import skr_knn
+from argo_ml.policies.gates.tasr import tasr
+from argo_ml.policies.gates.variance_gate import variance_gate
 from argo_ml.policies.oracle import oracle
 from argo_ml.policies.parameters import (
     GateParameters,

@@ -35,94 +35,24 @@ class ProgressStrategyConformance(StrategyConformance, ProgressConformance):
     pass
 
 
-class TestArgo(ProgressStrategyConformance):
-    strategy = "argo"
+BY_PROGRESS = frozenset(
+    {"argo", "argo_optimal", "always_retrieve", "always_reason", "random", "fixed_threshold"}
+)
+PARAMETERS: dict[str, tuple[StrategyParameters, ...]] = {
+    "fixed_threshold": (ThresholdParameters(theta_cont=0.3, theta_star=0.6),),
+    "oracle": (OracleParameters(),),
+}
 
 
-class TestArgoOptimal(ProgressStrategyConformance):
-    strategy = "argo_optimal"
+def conformance(name: str) -> type[PolicyConformance]:
+    """The suite that a strategy has to pass."""
+    base = ProgressStrategyConformance if name in BY_PROGRESS else StrategyConformance
+    parameters = PARAMETERS.get(name, base.parameters)
+    return type(f"Test_{name}", (base,), {"strategy": name, "parameters": parameters})
 
 
-class TestAlwaysRetrieve(ProgressStrategyConformance):
-    strategy = "always_retrieve"
-
-
-class TestAlwaysReason(ProgressStrategyConformance):
-    strategy = "always_reason"
-
-
-class TestRandom(ProgressStrategyConformance):
-    strategy = "random"
-
-
-class TestFixedThreshold(ProgressStrategyConformance):
-    strategy = "fixed_threshold"
-    parameters = (ThresholdParameters(theta_cont=0.3, theta_star=0.6),)
-
-
-class TestNever(StrategyConformance):
-    strategy = "never"
-
-
-class TestSingle(StrategyConformance):
-    strategy = "single"
-
-
-class TestOracle(StrategyConformance):
-    strategy = "oracle"
-    parameters = (OracleParameters(),)
-
-
-class TestArgoCalibrated(StrategyConformance):
-    strategy = "argo_calibrated"
-
-
-class TestArgoFitted(StrategyConformance):
-    strategy = "argo_fitted"
-
-
-class TestEntropyGate(StrategyConformance):
-    strategy = "entropy_gate"
-
-
-class TestMarginGate(StrategyConformance):
-    strategy = "margin_gate"
-
-
-class TestVarianceGate(StrategyConformance):
-    strategy = "variance_gate"
-
-
-class TestMaxProbGate(StrategyConformance):
-    strategy = "max_prob_gate"
-
-
-class TestGraded(StrategyConformance):
-    strategy = "graded"
-
-
-class TestBenefitGate(StrategyConformance):
-    strategy = "benefit_gate"
-
-
-class TestSkrKnn(StrategyConformance):
-    strategy = "skr_knn"
-
-
-class TestQuestionOnly(StrategyConformance):
-    strategy = "question_only"
-
-
-class TestFlare(StrategyConformance):
-    strategy = "flare"
-
-
-class TestAdaptiveRag(StrategyConformance):
-    strategy = "adaptive_rag"
-
-
-class TestTasr(StrategyConformance):
-    strategy = "tasr"
+for _name in STRATEGIES:
+    globals()[f"Test_{_name}"] = conformance(_name)
 
 
 def test_every_strategy_proves_the_contract() -> None:
@@ -131,13 +61,8 @@ def test_every_strategy_proves_the_contract() -> None:
     assert proven == set(STRATEGIES)
 
 
-def parameters(name: str) -> StrategyParameters | None:
-    is_fixed = name == "fixed_threshold"
-    return ThresholdParameters(theta_cont=0.3, theta_star=0.6) if is_fixed else None
-
-
 def actions_of(name: str, spec: MDPSpec) -> list[Action]:
-    policy = make_policy(name, PolicyContext(solve(spec), parameters(name)))
+    policy = make_policy(name, PolicyContext(solve(spec), *PARAMETERS.get(name, ())))
     actions: list[Action] = []
     progress = 0.0
     while True:

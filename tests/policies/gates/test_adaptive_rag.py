@@ -8,8 +8,7 @@ from argo_ml.calibration.record import CalibrationQuestion, Projection
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
 from argo_ml.policies.base import Decision, Probe, State
-from argo_ml.policies.gates import adaptive_rag
-from argo_ml.policies.gates.adaptive_rag import AdaptiveRag, Complexity, silver_label
+from argo_ml.policies.gates.adaptive_rag import AdaptiveRag, Complexity, adaptive_rag, silver_label
 from argo_ml.policies.gates.learned import ClassModel
 from argo_ml.policies.gates.questions import QUESTION_FEATURES
 from argo_ml.testing.calibrations import recorded_calibration, seen_question

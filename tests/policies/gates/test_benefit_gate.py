@@ -6,8 +6,7 @@ from argo_ml.calibration.record import CalibrationQuestion
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
 from argo_ml.policies.base import Probe
-from argo_ml.policies.gates import benefit_gate
-from argo_ml.policies.gates.benefit_gate import expected_utility, utility
+from argo_ml.policies.gates.benefit_gate import benefit_gate, expected_utility, utility
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
 from argo_ml.types import Action
 

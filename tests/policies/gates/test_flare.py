@@ -8,8 +8,7 @@ from argo_ml.errors import ConfigError
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
 from argo_ml.policies.base import Decision, Draft, Observations, Probe, State
-from argo_ml.policies.gates import flare
-from argo_ml.policies.gates.flare import Flare, masked
+from argo_ml.policies.gates.flare import Flare, flare, masked
 from argo_ml.policies.parameters import GateParameters
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
 from argo_ml.types import Action, Question, Step, StopReason, TokenDetail

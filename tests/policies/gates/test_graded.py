@@ -10,8 +10,7 @@ from argo_ml.errors import ConfigError
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
 from argo_ml.policies.base import Decision, Probe, State
-from argo_ml.policies.gates import graded
-from argo_ml.policies.gates.graded import Graded
+from argo_ml.policies.gates.graded import Graded, graded
 from argo_ml.policies.gates.grades import Grades, Trials
 from argo_ml.policies.parameters import GradedParameters
 from argo_ml.testing.calibrations import recorded_calibration, seen_question

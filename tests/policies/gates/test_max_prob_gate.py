@@ -6,7 +6,7 @@ from argo_ml.calibration.node import Node
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
 from argo_ml.policies.base import Decision, Probe, State
-from argo_ml.policies.gates import max_prob_gate
+from argo_ml.policies.gates.max_prob_gate import max_prob_gate
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
 from argo_ml.types import Action, Expectation
 

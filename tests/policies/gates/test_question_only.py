@@ -6,7 +6,7 @@ import pytest
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
 from argo_ml.policies.base import Probe, State
-from argo_ml.policies.gates import question_only
+from argo_ml.policies.gates.question_only import question_only
 from argo_ml.policies.gates.questions import QUESTION_FEATURES, question_features
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
 from argo_ml.types import Action, Question

@@ -4,8 +4,7 @@ from argo_ml.calibration.record import CalibrationQuestion
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
 from argo_ml.policies.base import Observations, Probe, State
-from argo_ml.policies.gates import skr_knn
-from argo_ml.policies.gates.skr_knn import Neighbors, cosines, unit_rows
+from argo_ml.policies.gates.skr_knn import Neighbors, cosines, skr_knn, unit_rows
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
 from argo_ml.types import Question
 

@@ -8,11 +8,10 @@ from argo_ml.errors import ConfigError
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
 from argo_ml.policies.base import Probe, State
-from argo_ml.policies.gates import entropy_gate, margin_gate, variance_gate
 from argo_ml.policies.gates.base import Gate, Signal
-from argo_ml.policies.gates.entropy_gate import Entropy
-from argo_ml.policies.gates.margin_gate import Closeness
-from argo_ml.policies.gates.variance_gate import Disagreement
+from argo_ml.policies.gates.entropy_gate import Entropy, entropy_gate
+from argo_ml.policies.gates.margin_gate import Closeness, margin_gate
+from argo_ml.policies.gates.variance_gate import Disagreement, variance_gate
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
 from argo_ml.types import Question
 

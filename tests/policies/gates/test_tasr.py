@@ -11,7 +11,6 @@ from argo_ml.errors import ConfigError
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import PolicyContext
 from argo_ml.policies.base import AnswerNow, Decision, Observations, Probe, State
-from argo_ml.policies.gates import tasr
 from argo_ml.policies.gates.tasr import (
     Round,
     Tasr,
@@ -20,6 +19,7 @@ from argo_ml.policies.gates.tasr import (
     interpolated,
     retrieving_paths,
     stop_at,
+    tasr,
 )
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
 from argo_ml.types import Action, Answer, Expectation, Question, Step, StopReason
