@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from argo_ml.config import CompareSpec
+from argo_ml.datasets import check_dataset
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.reporting.figures.models import draw_models
@@ -74,6 +75,7 @@ def run_comparison(spec: CompareSpec, on_progress: OnProgress = ignore_progress)
     Raises:
         ArgoError: something the user can act on; finished sweeps are kept.
     """
+    check_dataset(spec.dataset, spec.documents)
     check_strategies(spec.strategies, spec)
     tracking = connect(spec.tracking_uri, spec.experiment)
     if spec.resume:

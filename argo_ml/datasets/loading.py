@@ -33,7 +33,7 @@ ALL_DATASETS = PartTable(
 def find_dataset(name: str) -> Dataset:
     """Raises `ConfigError` for a name that is unknown."""
     if name not in ALL_DATASETS:
-        raise ConfigError(f"dataset={name!r} is unknown{suggest(name, ALL_DATASETS)}")
+        raise ConfigError(f"dataset={name} is unknown{suggest(name, ALL_DATASETS)}")
     return ALL_DATASETS[name]
 
 

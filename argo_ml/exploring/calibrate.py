@@ -15,6 +15,7 @@ from argo_ml.calibration.building import ROOT, Explored, Visit, build_calibratio
 from argo_ml.calibration.plans import MULTI, NONE, ONCE, SIZES, sized
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import CalibrateSpec, CellSpec, ExperimentSpec, shared_fields
+from argo_ml.datasets import check_dataset
 from argo_ml.datasets.answers import grade
 from argo_ml.engine import Engine, Finished
 from argo_ml.engine.shards import make_shards
@@ -62,6 +63,7 @@ def run_calibration(spec: CalibrateSpec, on_progress: OnProgress = ignore_progre
     A calibration that was interrupted is run again: calls that were made are in the call cache.
     Raises `ArgoError`; the run has then ended as FAILED with it.
     """
+    check_dataset(spec.dataset, spec.documents)
     tracking = connect(spec.tracking_uri, spec.experiment)
     name = f"calibration {spec.difficulty} {spec.dataset} {Path(spec.model).name}"
     run = tracking.adopt_or_create(name, {runs.KIND: "calibration"})

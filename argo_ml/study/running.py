@@ -11,6 +11,7 @@ import optuna
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from argo_ml.config import StudySpec
+from argo_ml.datasets import check_dataset
 from argo_ml.engine.stages import StageTimes
 from argo_ml.policies.checking import check_calibrated
 from argo_ml.progress import OnProgress, ignore_progress
@@ -41,6 +42,7 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
     Raises:
         ArgoError: something the user can act on; finished trials stay in the storage.
     """
+    check_dataset(spec.dataset, spec.documents)
     check_searchable(spec)
     check_calibrated([spec.strategy], spec)
     space = SearchSpace(spec)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from argo_ml.config import CellSpec
-from argo_ml.datasets import QuestionSet
+from argo_ml.datasets import QuestionSet, check_dataset
 from argo_ml.errors import ConfigError
 from argo_ml.pipeline import Known
 from argo_ml.policies.checking import check_strategies
@@ -44,6 +44,7 @@ def answer_question(
 
 
 def _check_answerable(spec: CellSpec) -> None:
+    check_dataset(spec.dataset, spec.documents)
     check_strategies([spec.strategy], spec)
     if find_strategy(spec.strategy).is_ceiling:
         raise ConfigError(f"strategy={spec.strategy} needs the answer to find it; use another")

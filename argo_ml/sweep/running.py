@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from argo_ml.config import CellSpec, ExecutorFields, SweepSpec, build
+from argo_ml.datasets import check_dataset
 from argo_ml.devices import disk
 from argo_ml.errors import TrackingError
 from argo_ml.policies.checking import check_strategies
@@ -64,6 +65,7 @@ def run_sweep(
     Raises:
         ArgoError: something the user can act on; the sweep's run has ended as FAILED with it.
     """
+    check_dataset(spec.dataset, spec.documents)
     check_strategies(spec.strategies, spec)
     with _resumed(spec) if spec.resume else _begun(spec, child) as sweep:
         if isinstance(sweep, Results):
@@ -84,6 +86,7 @@ def run_sweep(
 
 def run_cell(spec: CellSpec, on_progress: OnProgress = ignore_progress) -> Results:
     """Run one cell as a run of its own, without a sweep."""
+    check_dataset(spec.dataset, spec.documents)
     check_strategies([spec.strategy], spec)
     tracking = connect(spec.tracking_uri, spec.experiment)
     name = cell_name(spec.strategy, spec.retrieval_cost)

@@ -91,7 +91,7 @@ def test_lines_set_aside_are_kept_and_logged(
 
 def test_an_unknown_dataset_is_named_with_the_known_ones() -> None:
     spec = build(ExperimentSpec, {"dataset": "atlsa"})
-    reason = "dataset='atlsa' is unknown; did you mean 'atlas'? known: atlas, oran_bench, jsonl"
+    reason = "dataset=atlsa is unknown; did you mean 'atlas'? known: atlas, oran_bench, jsonl"
     with pytest.raises(ConfigError, match=re.escape(reason)):
         load_questions(spec)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from argo_ml.config import EstimateSpec, ExperimentSpec
+from argo_ml.datasets import check_dataset
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import OnProgress, duration, ignore_progress
 from argo_ml.sweep.cells import Cell
@@ -90,6 +91,7 @@ def run_estimate(spec: EstimateSpec, on_progress: OnProgress = ignore_progress) 
 
     Raises `ArgoError` for whatever the sweep itself would not run with.
     """
+    check_dataset(spec.dataset, spec.documents)
     check_strategies(spec.strategies, spec)
     context = LocalContext.open(spec, on_progress)
     cells = prepare_cells(context.spec.cells(), context)
