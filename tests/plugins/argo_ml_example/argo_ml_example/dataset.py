@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from argo_ml.datasets import Dataset, Loaded, OwnDocuments
+from argo_ml.datasets import Dataset, LoadedQuestions, OwnDocuments
 from argo_ml.types import Document, Question
 
 MOONS = {"Mercury": 0, "Earth": 1, "Mars": 2, "Neptune": 16, "Uranus": 28, "Jupiter": 115}
@@ -13,7 +13,7 @@ SOURCE = "argo_ml_example planets"
 
 @dataclass(frozen=True, slots=True)
 class Planets:
-    def load(self) -> Loaded:
+    def load(self) -> LoadedQuestions:
         choices = tuple(map(str, MOONS.values()))
         questions = tuple(
             Question(
@@ -25,7 +25,7 @@ class Planets:
             )
             for planet, n_moons in MOONS.items()
         )
-        return Loaded(questions, SOURCE)
+        return LoadedQuestions(questions, SOURCE)
 
 
 def planet_documents() -> tuple[Document, ...]:
