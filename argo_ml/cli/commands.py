@@ -88,8 +88,8 @@ def compare(spec: CompareSpec) -> None:
     from argo_ml.comparison.model_comparison import run_comparison
 
     with rendering.progress() as report:
-        found = run_comparison(spec, report)
-    rendering.print_comparison(found)
+        comparison = run_comparison(spec, report)
+    rendering.print_comparison(comparison)
 
 
 @spec_command(cli, CellSpec, "run")
@@ -110,8 +110,8 @@ def tune(spec: StudySpec) -> None:
     from argo_ml.study import run_study
 
     with rendering.progress() as report:
-        found = run_study(spec, report)
-    rendering.print_study(found)
+        study_report = run_study(spec, report)
+    rendering.print_study(study_report)
 
 
 @spec_command(cli, CalibrateSpec, "calibrate")
@@ -121,8 +121,8 @@ def calibrate(spec: CalibrateSpec) -> None:
     from argo_ml.exploring.calibrate import run_calibration
 
     with rendering.progress() as report:
-        found = run_calibration(spec, report)
-    rendering.print_calibration(found)
+        calibrated = run_calibration(spec, report)
+    rendering.print_calibration(calibrated)
 
 
 @spec_command(cli, IndexSpec, "index")
@@ -185,8 +185,8 @@ def estimate(spec: EstimateSpec) -> None:
     from argo_ml.sweep.estimate import run_estimate
 
     with rendering.progress() as report:
-        found = run_estimate(spec, report)
-    for line in found.lines:
+        sweep_estimate = run_estimate(spec, report)
+    for line in sweep_estimate.lines:
         click.echo(line)
 
 
@@ -196,10 +196,10 @@ def verify(spec: VerifySpec) -> None:
     from argo_ml.cli import rendering
     from argo_ml.verification.verify import verify_run
 
-    found = verify_run(spec)
-    for check in found:
+    verdicts = verify_run(spec)
+    for check in verdicts:
         rendering.print_verdict(check)
-    _raise_if_failed([check.name for check in found if check.has_failed])
+    _raise_if_failed([check.name for check in verdicts if check.has_failed])
 
 
 @spec_command(cli, ReportSpec, "report")
@@ -217,8 +217,8 @@ def replay(spec: ReplaySpec) -> None:
     from argo_ml.cli import rendering
     from argo_ml.replay.storing import run_replay
 
-    found = run_replay(spec)
-    rendering.print_results(found.results, answer=found.evaluation.answer)
+    replayed = run_replay(spec)
+    rendering.print_results(replayed.results, answer=replayed.evaluation.answer)
 
 
 @spec_command(cli, AnswerSpec, "answer", positional="question")

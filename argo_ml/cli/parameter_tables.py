@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from argo_ml.cli.entry_points import ENTRY_POINTS
 from argo_ml.cli.options import default_text, value_type
 from argo_ml.cli.sections import section_of
-from argo_ml.config import CachePruneSpec, CacheSpec, Section, Spec, is_operational
+from argo_ml.config import CachePruneSpec, CacheSpec, HelpSection, Spec, is_operational
 
 TARGET = Path("docs/parameters.md")
 
@@ -35,7 +35,7 @@ Parameters marked ○ cannot change a number of a result, and so do not count in
 where files lie, how much runs at once. Questions, documents and models count by their contents.
 """
 
-TITLES = {Section.COMMAND: "Of single commands"}
+TITLES = {HelpSection.COMMAND: "Of single commands"}
 """Where a section's title in help texts does not say enough beside the others."""
 
 COMMANDS: Mapping[str, type[Spec]] = MappingProxyType(
@@ -49,7 +49,7 @@ COMMANDS: Mapping[str, type[Spec]] = MappingProxyType(
 
 
 def parameters_text() -> str:
-    return HEAD + _most_used() + "".join(_section(section) for section in Section)
+    return HEAD + _most_used() + "".join(_section(section) for section in HelpSection)
 
 
 def _most_used() -> str:
@@ -58,11 +58,11 @@ def _most_used() -> str:
         for command, spec_type in COMMANDS.items()
         if spec_type.most_used
     ]
-    head = f"\n## {Section.MOST_USED.value}\n\nFirst in `argo-ml COMMAND --help`.\n\n"
+    head = f"\n## {HelpSection.MOST_USED.value}\n\nFirst in `argo-ml COMMAND --help`.\n\n"
     return head + "| of | parameters |\n|---|---|\n" + "".join(rows)
 
 
-def _section(section: Section) -> str:
+def _section(section: HelpSection) -> str:
     """A table for every set of commands that take the same of the section's parameters."""
     takers: dict[str, list[str]] = {}
     for command, spec_type in COMMANDS.items():

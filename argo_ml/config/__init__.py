@@ -2,11 +2,11 @@
 
 from argo_ml.config.addresses import Address, check_names, shown
 from argo_ml.config.base import (
+    HelpSection,
     Names,
     Positive,
     PriceList,
     Probability,
-    Section,
     Spec,
     SpecType,
     build,
@@ -96,6 +96,7 @@ __all__ = [
     "ExecutorFields",
     "ExperimentSpec",
     "FetchSpec",
+    "HelpSection",
     "IndexSpec",
     "MDPFields",
     "ModeName",
@@ -110,7 +111,6 @@ __all__ = [
     "QuestionSpec",
     "ReplaySpec",
     "ReportSpec",
-    "Section",
     "Spec",
     "SpecType",
     "StrategyFields",

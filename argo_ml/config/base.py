@@ -39,7 +39,7 @@ def operational(description: str) -> Any:
     return {"description": description, "json_schema_extra": {"operational": True}}
 
 
-class Section(Enum):
+class HelpSection(Enum):
     """Titles under which help texts and documentation show parameters, in their order."""
 
     MOST_USED = "Most used"
@@ -67,7 +67,7 @@ class Spec(BaseModel):
     commands take what to do instead.
     """
 
-    section: ClassVar[Section] = Section.COMMAND
+    section: ClassVar[HelpSection] = HelpSection.COMMAND
     most_used: ClassVar[tuple[str, ...]] = ()
     refused: ClassVar[Mapping[str, str]] = MappingProxyType({})
 

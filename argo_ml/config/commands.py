@@ -33,10 +33,10 @@ def _split_sizes(value: object) -> object:
 
 
 def _bytes(text: str) -> int:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(GB|GiB|MB|MiB)", text, re.IGNORECASE)
-    if not found:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(GB|GiB|MB|MiB)", text, re.IGNORECASE)
+    if not match:
         raise ValueError(f"{text} is no size; write 12GB or 11.5GiB")
-    return int(float(found[1]) * _UNITS[found[2].lower()])
+    return int(float(match[1]) * _UNITS[match[2].lower()])
 
 
 class FetchSpec(CacheFields):
@@ -97,7 +97,7 @@ class VerifySpec(StoreFields, CacheFields):
     storage: str = Field("", **operational("The study's Optuna storage; empty: in cache_dir."))
 
 
-class OutcomeFields(Spec):
+class OutcomeSources(Spec):
     """Recorded outcomes, and the policies that are judged on them."""
 
     outcomes: str = Field(
@@ -137,7 +137,7 @@ class OutcomeFields(Spec):
     seed: int = Field(42, description="Seed of the draw of questions to calibrate on.")
 
 
-class ReplaySpec(StoreFields, OutcomeFields, CacheFields):
+class ReplaySpec(StoreFields, OutcomeSources, CacheFields):
     """A judgement of policies on recorded outcomes."""
 
     most_used: ClassVar[tuple[str, ...]] = (

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
-from argo_ml.config.base import Names, Section, build, operational, shared_fields
+from argo_ml.config.base import HelpSection, Names, build, operational, shared_fields
 from argo_ml.config.run_fields import (
     AdaptiveFields,
     AnsweringFields,
@@ -135,7 +135,7 @@ class EstimateSpec(GridFields, ExperimentSpec):
 class SweepSpec(EstimateSpec, WorkerFields, ExecutorFields, ExperimentSpec):
     """A grid of cells that is run, in this process or by workers."""
 
-    section: ClassVar[Section] = Section.EXECUTION
+    section: ClassVar[HelpSection] = HelpSection.EXECUTION
 
     resume: str = Field("", **operational("Run id of an unfinished sweep to continue."))
 

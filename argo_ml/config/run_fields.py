@@ -6,7 +6,15 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from argo_ml.config.base import Names, Positive, PriceList, Probability, Section, Spec, operational
+from argo_ml.config.base import (
+    HelpSection,
+    Names,
+    Positive,
+    PriceList,
+    Probability,
+    Spec,
+    operational,
+)
 from argo_ml.config.source_fields import DeviceFields
 from argo_ml.config.strategy_fields import StrategyFields
 from argo_ml.mdp.process import MDPSpec
@@ -15,7 +23,7 @@ DEFAULT_STRATEGIES = ("argo", "always_retrieve", "always_reason", "random")
 
 
 class StepFields(Spec):
-    section: ClassVar[Section] = Section.EPISODE
+    section: ClassVar[HelpSection] = HelpSection.EPISODE
 
     top_k: int = Field(3, ge=1, description="Passages per retrieval.")
     min_similarity: float = Field(
@@ -34,7 +42,7 @@ class StepFields(Spec):
 
 
 class AnsweringFields(Spec):
-    section: ClassVar[Section] = Section.EPISODE
+    section: ClassVar[HelpSection] = HelpSection.EPISODE
 
     answering: Literal["likelihood", "number"] = Field(
         "likelihood", description="How choices are answered: scored by likelihood, or by number."
@@ -46,7 +54,7 @@ class EpisodeFields(AnsweringFields, StepFields):
 
 
 class MDPFields(Spec):
-    section: ClassVar[Section] = Section.PROCESS
+    section: ClassVar[HelpSection] = HelpSection.PROCESS
 
     delta_r: Positive = Field(0.25, description="Progress of a successful retrieval.")
     delta_p: Positive = Field(0.08, description="Progress of a reasoning step.")
@@ -89,7 +97,7 @@ class MDPFields(Spec):
 class ThresholdFields(MDPFields):
     """The user's own thresholds, for fixed_threshold."""
 
-    section: ClassVar[Section] = Section.STRATEGY_SETTINGS
+    section: ClassVar[HelpSection] = HelpSection.STRATEGY_SETTINGS
 
     theta_cont: float | None = Field(
         None, ge=0, description="fixed_threshold: retrieve below this progress."
@@ -111,7 +119,7 @@ class ThresholdFields(MDPFields):
 class CalibrationFields(Spec):
     """What strategies need that look at the question."""
 
-    section: ClassVar[Section] = Section.CALIBRATION
+    section: ClassVar[HelpSection] = HelpSection.CALIBRATION
 
     calibration: str = Field(
         "",
@@ -141,7 +149,7 @@ class CalibrationFields(Spec):
 
 
 class GateFields(StrategyFields):
-    section: ClassVar[Section] = Section.STRATEGY_SETTINGS
+    section: ClassVar[HelpSection] = HelpSection.STRATEGY_SETTINGS
 
     gate_budget: float | None = Field(
         None,
@@ -156,7 +164,7 @@ class GateFields(StrategyFields):
 
 
 class OracleFields(Spec):
-    section: ClassVar[Section] = Section.STRATEGY_SETTINGS
+    section: ClassVar[HelpSection] = HelpSection.STRATEGY_SETTINGS
 
     oracle_steps: int = Field(
         2, ge=0, le=6, description="oracle: tries every sequence of so many actions."
@@ -172,7 +180,7 @@ class DecisionFields(AdaptiveFields, ThresholdFields):
 
 
 class StoreFields(Spec):
-    section: ClassVar[Section] = Section.TRACKING
+    section: ClassVar[HelpSection] = HelpSection.TRACKING
 
     experiment: str = Field("argo_ml", **operational("MLflow experiment."))
     tracking_uri: str = Field(
@@ -181,7 +189,7 @@ class StoreFields(Spec):
 
 
 class ShardFields(Spec):
-    section: ClassVar[Section] = Section.EXECUTION
+    section: ClassVar[HelpSection] = HelpSection.EXECUTION
 
     shard_size: int = Field(
         10, ge=1, **operational("Questions per shard: what runs together and is logged together.")
@@ -195,7 +203,7 @@ class TrackingFields(ShardFields, StoreFields):
 class ExecutorFields(Spec):
     """Who runs the shards of a sweep."""
 
-    section: ClassVar[Section] = Section.EXECUTION
+    section: ClassVar[HelpSection] = HelpSection.EXECUTION
 
     executor: Literal["local", "ray"] | None = Field(
         None, **operational("local or empty: this process; ray: workers with a model each.")
@@ -243,14 +251,14 @@ class WorkerFields(ExecutorFields, DeviceFields):
 
 
 class CellFields(Spec):
-    section: ClassVar[Section] = Section.STRATEGIES
+    section: ClassVar[HelpSection] = HelpSection.STRATEGIES
 
     strategy: str = Field("argo", description="Policy that decides each step.")
     retrieval_cost: Positive = Field(0.11, description="Price c_r of one retrieval.")
 
 
 class GridFields(Spec):
-    section: ClassVar[Section] = Section.STRATEGIES
+    section: ClassVar[HelpSection] = HelpSection.STRATEGIES
 
     strategies: Names = Field(DEFAULT_STRATEGIES, description="Strategies, comma-separated.")
     retrieval_costs: PriceList = Field(

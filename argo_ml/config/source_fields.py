@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from argo_ml.config.addresses import check_names
-from argo_ml.config.base import Names, Positive, Section, Spec, operational, split_commas
+from argo_ml.config.base import HelpSection, Names, Positive, Spec, operational, split_commas
 
 EMBEDDED_MODEL = "smollm2-135m"
 EMBEDDED_EMBEDDER = "all-minilm-l6-v2"
@@ -20,7 +20,7 @@ MODES: Mapping[str, tuple[int, int]] = {"small": (10, 5), "medium": (100, 10), "
 
 
 class CacheFields(Spec):
-    section: ClassVar[Section] = Section.TRACKING
+    section: ClassVar[HelpSection] = HelpSection.TRACKING
 
     cache_dir: Path = Field(
         Path("~/.cache/argo_ml"),
@@ -43,7 +43,7 @@ class CacheFields(Spec):
 
 
 class DatasetFields(Spec):
-    section: ClassVar[Section] = Section.QUESTIONS
+    section: ClassVar[HelpSection] = HelpSection.QUESTIONS
 
     dataset: str = Field(
         "atlas",
@@ -55,7 +55,7 @@ class DatasetFields(Spec):
 class SampleFields(DatasetFields):
     """Which of the data set's questions are asked."""
 
-    section: ClassVar[Section] = Section.QUESTIONS
+    section: ClassVar[HelpSection] = HelpSection.QUESTIONS
 
     questions: str = Field(
         "",
@@ -84,7 +84,7 @@ class SampleFields(DatasetFields):
 
 
 class SeedFields(Spec):
-    section: ClassVar[Section] = Section.QUESTIONS
+    section: ClassVar[HelpSection] = HelpSection.QUESTIONS
 
     seed: int = Field(42, description="Seed of sampling, shuffling and every random draw.")
 
@@ -94,7 +94,7 @@ class QuestionFields(SeedFields, SampleFields):
 
 
 class DocumentFields(Spec):
-    section: ClassVar[Section] = Section.DOCUMENTS
+    section: ClassVar[HelpSection] = HelpSection.DOCUMENTS
 
     documents: str = Field(
         "",
@@ -115,7 +115,7 @@ class DocumentFields(Spec):
 class EmbeddingFields(Spec):
     """How passages are embedded, and where their index is."""
 
-    section: ClassVar[Section] = Section.DOCUMENTS
+    section: ClassVar[HelpSection] = HelpSection.DOCUMENTS
 
     embedding_model: str = Field(
         EMBEDDED_EMBEDDER, description="Sentence Transformers model: embedded, folder or hub id."
@@ -128,7 +128,7 @@ class CorpusFields(EmbeddingFields, DocumentFields, CacheFields):
 
 
 class ModelNameFields(Spec):
-    section: ClassVar[Section] = Section.MODEL
+    section: ClassVar[HelpSection] = HelpSection.MODEL
 
     model: str = Field(
         EMBEDDED_MODEL,
@@ -137,7 +137,7 @@ class ModelNameFields(Spec):
 
 
 class DeviceFields(Spec):
-    section: ClassVar[Section] = Section.MODEL
+    section: ClassVar[HelpSection] = HelpSection.MODEL
 
     device: str = Field("auto", **operational("auto, cpu, or cuda."))
     gpus: Annotated[tuple[int, ...], BeforeValidator(split_commas)] = Field(
@@ -160,7 +160,7 @@ class DeviceFields(Spec):
 
 
 class PrecisionFields(Spec):
-    section: ClassVar[Section] = Section.MODEL
+    section: ClassVar[HelpSection] = HelpSection.MODEL
 
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="auto: float32 on CPU, bfloat16 on GPUs that have it, else float16."
@@ -171,7 +171,7 @@ class PrecisionFields(Spec):
 
 
 class BatchFields(Spec):
-    section: ClassVar[Section] = Section.MODEL
+    section: ClassVar[HelpSection] = HelpSection.MODEL
 
     batch_tokens: int | None = Field(
         None,
@@ -184,7 +184,7 @@ class BatchFields(Spec):
 
 
 class PrefixCacheFields(Spec):
-    section: ClassVar[Section] = Section.MODEL
+    section: ClassVar[HelpSection] = HelpSection.MODEL
 
     prefix_cache_mb: int = Field(
         1024,
@@ -194,7 +194,7 @@ class PrefixCacheFields(Spec):
 
 
 class ServerFields(Spec):
-    section: ClassVar[Section] = Section.SERVERS
+    section: ClassVar[HelpSection] = HelpSection.SERVERS
 
     server_urls: Names = Field(
         (),

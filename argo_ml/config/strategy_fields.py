@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
-from argo_ml.config.base import Section, Spec
+from argo_ml.config.base import HelpSection, Spec
 
 _PAIR = re.compile(r"([^.=,\s]+)\.([^.=,\s]+)=([^,]+)")
 
@@ -29,7 +29,7 @@ def _canonical(value: object) -> object:
 
 
 class StrategyFields(Spec):
-    section: ClassVar[Section] = Section.STRATEGY_SETTINGS
+    section: ClassVar[HelpSection] = HelpSection.STRATEGY_SETTINGS
 
     strategy_parameters: Annotated[str, BeforeValidator(_canonical)] = Field(
         "",

@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from argo_ml.config.base import (
+    HelpSection,
     PriceList,
-    Section,
     Spec,
     identity_fields,
     operational,
@@ -50,7 +50,7 @@ Range = Annotated[tuple[float, float], BeforeValidator(_as_range)]
 class StudyFields(Spec):
     """How a study searches and judges, and where it is stored."""
 
-    section: ClassVar[Section] = Section.SEARCH
+    section: ClassVar[HelpSection] = HelpSection.SEARCH
 
     test_split: Literal["test", "tune", "calibration"] = Field(
         "test", description="Split, disjoint from the other, that the best settings are judged on."
@@ -84,7 +84,7 @@ class StudyFields(Spec):
 
 
 class RangeFields(Spec):
-    section: ClassVar[Section] = Section.RANGES
+    section: ClassVar[HelpSection] = HelpSection.RANGES
 
     max_steps_range: Range = Field((1, 20), description="Range of max_steps (low,high).")
     theta_cont_range: Range | None = Field(
@@ -109,7 +109,7 @@ class StudySpec(
 ):
     """A search of one strategy's settings on one split, judged on another."""
 
-    section: ClassVar[Section] = Section.STRATEGIES
+    section: ClassVar[HelpSection] = HelpSection.STRATEGIES
     most_used: ClassVar[tuple[str, ...]] = (
         "strategy",
         "retrieval_costs",
@@ -181,9 +181,9 @@ class StudySpec(
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Low and high by parameter; equal where it is not searched."""
         names = (*DEPTH, *THRESHOLDS, *OPTIONAL)
-        found = {name: getattr(self, f"{name}{RANGE_SUFFIX}") for name in names}
+        ranges = {name: getattr(self, f"{name}{RANGE_SUFFIX}") for name in names}
         whole = {name: (0.0, self.u_max) for name in THRESHOLDS}
-        return whole | {name: given for name, given in found.items() if given is not None}
+        return whole | {name: given for name, given in ranges.items() if given is not None}
 
     @property
     def search_text(self) -> str:

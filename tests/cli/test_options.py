@@ -11,7 +11,7 @@ from argo_ml.cli.commands import execute
 from argo_ml.cli.options import SpecCommand, default_text
 from argo_ml.cli.parameter_tables import COMMANDS
 from argo_ml.cli.sections import ordered_names, sections
-from argo_ml.config import Section, SweepSpec
+from argo_ml.config import HelpSection, SweepSpec
 from argo_ml.errors import ConfigError
 
 
@@ -125,7 +125,7 @@ def test_help_shows_every_parameter_once_within_eighty_columns(
 def test_ten_parameters_of_a_command_come_first(name: str) -> None:
     spec_type = COMMANDS[name]
 
-    shown = sections(spec_type)[Section.MOST_USED]
+    shown = sections(spec_type)[HelpSection.MOST_USED]
 
     assert len(set(shown)) == 10
     assert ordered_names(spec_type)[:10] == shown

@@ -62,7 +62,7 @@ GROUPS: dict[str, set[str]] = {
     "estimate": {*EXPERIMENT, "GridFields"},
     "verify": {"CacheFields", "StoreFields", "VerifySpec"},
     "report": {"StoreFields", "ReportSpec"},
-    "replay": {"CacheFields", "OutcomeFields", "StoreFields"},
+    "replay": {"CacheFields", "OutcomeSources", "StoreFields"},
     "answer": {
         *(EXPERIMENT - {"SampleFields", "OracleFields", "ShardFields"}),
         *("CellFields", "AnswerSpec"),

@@ -17,10 +17,10 @@ _GAINS = {
 }
 
 
-def print_calibration(found: Calibrated, location: RunLocation | None = None) -> None:
+def print_calibration(calibrated: Calibrated, location: RunLocation | None = None) -> None:
     """Accuracy by plan, how good p-hat is, the measured gains, and how to use the run."""
     out = console()
-    calibration, metrics = found.calibration, found.metrics
+    calibration, metrics = calibrated.calibration, calibrated.metrics
     out.print(
         f"calibration of {len(calibration.questions)} questions, {len(calibration.nodes)} states "
         f"to {calibration.horizon} steps; {metrics['lm_calls_paid_total']:.0f} calls paid of "
@@ -41,20 +41,20 @@ def print_calibration(found: Calibrated, location: RunLocation | None = None) ->
         f"({metrics['ece_if_calibrated']:.3f} if perfect), ROC-AUC {auc}",
         soft_wrap=True,
     )
-    out.print(_gains_table(found))
-    out.print(f"use it: argo-ml sweep --calibration {found.run_id} ...", soft_wrap=True)
-    for line in whereabouts(location or locate(found.run_id)):
+    out.print(_gains_table(calibrated))
+    out.print(f"use it: argo-ml sweep --calibration {calibrated.run_id} ...", soft_wrap=True)
+    for line in whereabouts(location or locate(calibrated.run_id)):
         out.print(line, soft_wrap=True)
 
 
-def _gains_table(found: Calibrated) -> Table:
+def _gains_table(calibrated: Calibrated) -> Table:
     table = Table(header_style="bold", box=SIMPLE, pad_edge=False)
     table.add_column("gain")
     table.add_column("mean [95 % CI]")
     table.add_column("steps", justify="right")
     table.add_column("")
     for name, meaning in _GAINS.items():
-        gain = found.calibration.gains[name]
+        gain = calibrated.calibration.gains[name]
         interval = f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
         table.add_row(name, interval, str(gain.n), meaning)
     return table

@@ -117,10 +117,10 @@ class Forecast:
         self._model_time: float | None = None
 
     def update(self, unit: str, n_finished: int, n_total: int) -> float | None:
-        found = self._units.setdefault(unit, TimeLeft(self._clock)).update(n_finished, n_total)
+        time_left = self._units.setdefault(unit, TimeLeft(self._clock)).update(n_finished, n_total)
         if unit == MODEL_SECONDS:
-            self._model_time = found
-        return self._model_time if unit == EPISODES and self._model_time is not None else found
+            self._model_time = time_left
+        return self._model_time if unit == EPISODES and self._model_time is not None else time_left
 
 
 class _BarReport:

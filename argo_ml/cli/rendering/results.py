@@ -63,8 +63,8 @@ def results_table(results: Results) -> Table:
 
 def _best_utility(cells: Sequence[CellResult]) -> float | None:
     """None where fewer than two compete."""
-    found = [cell.metrics["utility"] for cell in cells if not is_ceiling(cell.strategy)]
-    return max(found) if len(found) > 1 else None
+    utilities = [cell.metrics["utility"] for cell in cells if not is_ceiling(cell.strategy)]
+    return max(utilities) if len(utilities) > 1 else None
 
 
 def _row(cell: CellResult, is_best: bool) -> tuple[str, ...]:
