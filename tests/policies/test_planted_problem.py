@@ -14,6 +14,8 @@ from argo_ml.progress import ignore_progress
 from argo_ml.results.records import QuestionResult
 from argo_ml.sweep.context import prepare_cells
 
+pytestmark = pytest.mark.slow
+
 N_CALIBRATION, N_TEST = 300, 250
 PRICES = (0.05, 0.2, 0.4, 0.6)
 STRATEGIES = ("never", "single", "argo_calibrated", "argo_fitted", "oracle")

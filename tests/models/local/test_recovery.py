@@ -26,6 +26,8 @@ from argo_ml.sweep.running import run_sweep
 from argo_ml.testing.models import CHOICES, QUESTIONS, LanguageModelSuite, generation, scoring
 from argo_ml.tracking.runs import WARNING
 
+pytestmark = pytest.mark.slow
+
 CPU = PlacementPlan((), {"": "cpu"}, 0, 4096, True)
 REQUESTS = [Generation(Prompt("", f"Number {n}"), 3, stop=()) for n in range(6)]
 
@@ -205,7 +207,6 @@ def sweep_rows(values: dict[str, Any], cache: Path) -> tuple[str, list[dict[str,
     return results.sweep_id, rows
 
 
-@pytest.mark.slow
 def test_a_sweep_ends_with_the_same_results_wherever_memory_ran_out(
     sweep_values: dict[str, Any],
     tmp_path: Path,
