@@ -181,7 +181,7 @@ def test_thresholds_in_the_wrong_order_are_refused() -> None:
 
 
 def test_every_named_strategy_can_be_built() -> None:
-    assert list(STRATEGIES) == [
+    assert set(STRATEGIES) >= {
         "argo",
         "argo_optimal",
         "always_retrieve",
@@ -204,7 +204,7 @@ def test_every_named_strategy_can_be_built() -> None:
         "flare",
         "adaptive_rag",
         "tasr",
-    ]
+    }
 
 
 @settings(max_examples=60)
