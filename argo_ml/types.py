@@ -70,6 +70,7 @@ class Question:
 
     With ``choices``, ``gold`` holds the 0-based indices of the right ones; without, ``answers``
     holds the accepted texts. Both are empty for a question that somebody asks and nobody grades.
+    ``scorer`` names what judges a text by ``answers``.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Question:
     difficulty: Difficulty | None = None
     gold_passages: tuple[str, ...] = ()
     metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
+    scorer: str = field(default="auto", repr=False)
 
     def __post_init__(self) -> None:
         if not self.text.strip():

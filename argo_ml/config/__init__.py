@@ -40,6 +40,7 @@ from argo_ml.config.experiment import (
     ModelSpec,
     SweepSpec,
 )
+from argo_ml.config.grading import GradingFields
 from argo_ml.config.run_fields import (
     DEFAULT_STRATEGIES,
     AdaptiveFields,
@@ -96,6 +97,7 @@ __all__ = [
     "ExecutorFields",
     "ExperimentSpec",
     "FetchSpec",
+    "GradingFields",
     "HelpSection",
     "IndexSpec",
     "MDPFields",

@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from argo_ml.config.base import Names, PriceList, Spec, operational
+from argo_ml.config.base import Names, PriceList, operational
+from argo_ml.config.grading import GradingFields
 from argo_ml.config.run_fields import StoreFields
 from argo_ml.config.source_fields import (
     EMBEDDED_EMBEDDER,
@@ -97,7 +98,7 @@ class VerifySpec(StoreFields, CacheFields):
     storage: str = Field("", **operational("The study's Optuna storage; empty: in cache_dir."))
 
 
-class OutcomeSources(Spec):
+class OutcomeSources(GradingFields):
     """Recorded outcomes, and the policies that are judged on them."""
 
     outcomes: str = Field(

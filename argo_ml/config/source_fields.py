@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from argo_ml.config.addresses import check_names
 from argo_ml.config.base import HelpSection, Names, Positive, Spec, operational, split_commas
+from argo_ml.config.grading import GradingFields
 
 EMBEDDED_MODEL = "smollm2-135m"
 EMBEDDED_EMBEDDER = "all-minilm-l6-v2"
@@ -89,7 +90,7 @@ class SeedFields(Spec):
     seed: int = Field(42, description="Seed of sampling, shuffling and every random draw.")
 
 
-class QuestionFields(SeedFields, SampleFields):
+class QuestionFields(GradingFields, SeedFields, SampleFields):
     """The questions of an experiment."""
 
 

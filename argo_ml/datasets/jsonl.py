@@ -68,16 +68,16 @@ def parse_question(value: object, number: int) -> Question:
     listed = answers if isinstance(answers, list) else [answers]
     if answers is None or not listed:
         raise LineError("has no golden_answers")
-    gold = tuple(_gold(answer, choices) for answer in listed) if choices else ()
+    named = tuple(_gold(answer, choices) for answer in listed) if choices else ()
     metadata = value.get("metadata") or {}
     if not isinstance(metadata, dict):
         raise LineError("metadata is not an object")
     return Question(
         id=_id(value.get("id"), number),
         text=required_text(value.get("question"), "question"),
-        answers=tuple(choices[index] for index in gold) or tuple(map(_answer, listed)),
+        answers=tuple(choices[index] for index in named) or tuple(map(_answer, listed)),
         choices=choices,
-        gold=tuple(dict.fromkeys(gold)),
+        gold=_with_same_text(named, choices),
         difficulty=_difficulty(metadata),
         metadata=metadata,
     )
@@ -98,14 +98,23 @@ def _choices(value: object) -> tuple[str, ...]:
         raise LineError("choices is not a list")
     if len(value) < 2:
         raise LineError("has one choice, needs at least 2")
-    return tuple(_answer(choice, f"choice {index}") for index, choice in enumerate(value))
+    choices = tuple(_answer(choice, f"choice {index}") for index, choice in enumerate(value))
+    if len(set(choices)) == 1:
+        raise LineError(f"its {len(choices)} choices are all {choices[0]!r}")
+    return choices
+
+
+def _with_same_text(named: tuple[int, ...], choices: tuple[str, ...]) -> tuple[int, ...]:
+    """The gold choices and all others that read the same: who picks one of them is right."""
+    same = [i for gold in named for i, text in enumerate(choices) if text == choices[gold]]
+    return tuple(dict.fromkeys(same))
 
 
 def _gold(answer: object, choices: tuple[str, ...]) -> int:
     if isinstance(answer, bool) or not isinstance(answer, (int, str)):
         raise LineError(f"golden answer {answer!r} is neither an index of its choices nor a text")
     if isinstance(answer, str):
-        if choices.count(answer.strip()) != 1:
+        if answer.strip() not in choices:
             raise LineError(f"golden answer {answer!r} is not one of its choices")
         return choices.index(answer.strip())
     if not 0 <= answer < len(choices):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from argo_ml.config import CacheFields, QuestionSpec, suggest
 from argo_ml.datasets.atlas import ATLAS
 from argo_ml.datasets.base import Dataset, LoadedQuestions, OwnDocuments, QuestionSet
+from argo_ml.datasets.grading import scorer_named
 from argo_ml.datasets.jsonl import JSONL
 from argo_ml.datasets.oran_bench import ORAN_BENCH
 from argo_ml.datasets.sampling import in_split, questions_digest, sample, shuffle_choices
@@ -63,14 +65,17 @@ def _brings_none(name: str) -> ConfigError:
 def load_questions(spec: QuestionSpec) -> QuestionSet:
     """Load, split, filter by difficulty, sample and shuffle, all decided by the spec alone.
 
-    Raises `ConfigError` for an unknown dataset, and `DataError` where it cannot be read or holds
-    too few questions.
+    Raises `ConfigError` for an unknown dataset or scorer, and `DataError` where it cannot be read or
+    holds too few questions.
     """
+    scorer_named(spec.scorer)
     loaded = find_dataset(spec.dataset).open(spec).load()
     _report(loaded)
     eligible = _of_difficulty(in_split(loaded.questions, spec.split), spec)
     sampled = sample(eligible, _n_questions(spec, len(eligible)), spec.seed)
-    questions = tuple(shuffle_choices(question, spec.seed) for question in sampled)
+    questions = tuple(
+        replace(shuffle_choices(question, spec.seed), scorer=spec.scorer) for question in sampled
+    )
     return QuestionSet(
         questions, questions_digest(questions), loaded.source, loaded.rejected, loaded.n_repeated
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from argo_ml.models.base import Prompt
+from argo_ml.models.reasoning import is_unfinished, reply_start
 
 _MARK = "argo-ml-system-text"
 
@@ -105,8 +106,11 @@ def cut_at_stop(text: str, stop: tuple[str, ...]) -> tuple[str, bool]:
     """The text before its first stop string, and whether there was one.
 
     White space before any content neither counts as a stop nor stays in the text: models often
-    open a turn with a newline.
+    open a turn with a newline. The same is true of reasoning (<think>...</think>); a text that ends
+    before its reasoning does stays whole.
     """
-    text = text.lstrip()
+    text = text[reply_start(text) :]
+    if is_unfinished(text):
+        return text, False
     positions = [position for string in stop if (position := text.find(string)) >= 0]
     return (text[: min(positions)], True) if positions else (text, False)

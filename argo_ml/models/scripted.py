@@ -19,6 +19,7 @@ from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring
 from argo_ml.models.cache.caching import request_key
 from argo_ml.models.chat import cut_at_stop
 from argo_ml.models.presets import resolve
+from argo_ml.models.reasoning import has_reasoning
 from argo_ml.types import TokenDetail
 
 PREFERRED, OTHER = -0.1, -2.0
@@ -153,6 +154,8 @@ class ScriptedModel:
     def _complete(self, request: Generation) -> Completion:
         text = _rendered(request.prompt)
         rule, full = self._answered(request, text)
+        if has_reasoning(full):
+            full = _first_words(full, request.max_new_tokens)
         words = cut_at_stop(full, request.stop)[0]
         limited = _first_words(words, request.max_new_tokens)
         n_words = len(limited.split())

@@ -6,13 +6,14 @@ Each is sequential code that yields its requests; none knows of batching, cachin
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring
 from argo_ml.models.counting import CountTokens
+from argo_ml.models.reasoning import without_reasoning
 from argo_ml.pipeline import prompts
+from argo_ml.pipeline.option_numbers import read_number
 from argo_ml.pipeline.requests import Requesting, Retrieval, generated, retrieved, scored
 from argo_ml.types import Answer, Component, Evidence, Passage, Question, Step, TokenDetail, Usage
 
@@ -56,7 +57,7 @@ class Decomposer:
         completion = yield from generated(
             Generation(prompt, self.max_new_tokens, component=Component.DECOMPOSER)
         )
-        text = completion.text.strip()
+        text = without_reasoning(completion.text)
         earlier = {_normalised(step.sub_question) for step in steps}
         fallback = not text or _normalised(text) in earlier
         usage = usage_of(Component.DECOMPOSER, completion)
@@ -94,7 +95,7 @@ class Reader:
             Generation(prompt, self.max_new_tokens, component=Component.READER)
         )
         usage = usage_of(Component.READER, completion)
-        return SubAnswer(completion.text.strip(), usage, evidence=evidence)
+        return SubAnswer(without_reasoning(completion.text), usage, evidence=evidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,9 @@ class Reasoner:
         completion = yield from generated(
             Generation(prompt, self.max_new_tokens, component=Component.REASONER)
         )
-        return SubAnswer(completion.text.strip(), usage_of(Component.REASONER, completion))
+        return SubAnswer(
+            without_reasoning(completion.text), usage_of(Component.REASONER, completion)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +185,9 @@ class Synthesizer:
     ) -> Requesting[FinalAnswer]:
         prompt = prompts.synthesizer(question.text, steps, passages, question.choices)
         completion = yield from generated(self._generation(prompt, details))
-        choice = read_number(completion.text, len(question.choices))
-        answer = Answer(completion.text.strip(), choice, parsed=choice is not None)
+        reply = without_reasoning(completion.text)
+        choice = read_number(reply, len(question.choices))
+        answer = Answer(reply or completion.text.strip(), choice, parsed=choice is not None)
         usage = usage_of(Component.SYNTHESIZER, completion)
         return FinalAnswer(answer, usage, completion.tokens)
 
@@ -196,9 +200,11 @@ class Synthesizer:
     ) -> Requesting[FinalAnswer]:
         prompt = prompts.synthesizer(question.text, steps, passages)
         completion = yield from generated(self._generation(prompt, details))
-        text = completion.text.strip()
+        reply = without_reasoning(completion.text)
+        # Reasoning that did not come to an end is kept, to be seen and counted.
+        answer = Answer(reply or completion.text.strip(), parsed=bool(reply))
         usage = usage_of(Component.SYNTHESIZER, completion)
-        return FinalAnswer(Answer(text, parsed=bool(text)), usage, completion.tokens)
+        return FinalAnswer(answer, usage, completion.tokens)
 
     def _generation(self, prompt: Prompt, details: bool) -> Generation:
         component = Component.SYNTHESIZER
@@ -208,14 +214,6 @@ class Synthesizer:
 def _normalised(text: str) -> str:
     """Two sub-questions that differ in case or white space alone are the same."""
     return " ".join(text.casefold().split())
-
-
-def read_number(text: str, n_choices: int) -> int | None:
-    """The 0-based index of the first number in ``text``, None unless it names a choice."""
-    match = re.search(r"\d+", text)
-    if match is None or not 1 <= int(match.group()) <= n_choices:
-        return None
-    return int(match.group()) - 1
 
 
 def usage_of(component: Component, result: Completion | Scores) -> Usage:

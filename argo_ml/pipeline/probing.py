@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from argo_ml.models.base import Completion, Generation
+from argo_ml.models.reasoning import without_reasoning
 from argo_ml.pipeline import prompts
 from argo_ml.pipeline.components import (
     FinalAnswer,
@@ -76,7 +77,7 @@ class Observer:
             usage = usage + usage_of(Component.PROBE, draft)
         if Probe.SAMPLES in required and not observations.samples:
             samples = yield from self._samples(question, root)
-            texts = tuple(sample.text.strip() for sample in samples)
+            texts = tuple(without_reasoning(sample.text) for sample in samples)
             observations = replace(observations, samples=texts)
             for sample in samples:
                 usage = usage + as_samples(usage_of(Component.PROBE, sample))
@@ -136,7 +137,7 @@ class Observer:
 
 
 def _as_draft(completion: Completion) -> Draft:
-    return Draft(completion.text.strip(), completion.tokens)
+    return Draft(without_reasoning(completion.text), completion.tokens)
 
 
 def answer_now(final: FinalAnswer) -> AnswerNow:

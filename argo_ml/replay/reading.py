@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
+from argo_ml.config import GradingFields
 from argo_ml.datasets.answers import grade
+from argo_ml.datasets.grading import scorer_named
 from argo_ml.datasets.jsonl import parse_question
 from argo_ml.datasets.lines import LineError, parse_lines
 from argo_ml.errors import DataError
@@ -57,10 +59,17 @@ class LineFields(Fields):
     split: Literal["calibration", "tune", "test", "all"] | None = None
 
 
-def read_outcomes(path: Path, parameter: str) -> tuple[RecordedQuestion, ...]:
-    """All lines. Raises `DataError` naming the ``parameter``, file, line and field of a bad one."""
+def read_outcomes(
+    path: Path, parameter: str, scorer: str = GradingFields().scorer
+) -> tuple[RecordedQuestion, ...]:
+    """All lines, judged by ``scorer`` where they do not say what is right.
+
+    Raises `DataError` naming the ``parameter``, file, line and field of a bad one, and
+    `ConfigError` for a scorer that does not exist.
+    """
+    scorer_named(scorer)
     given = f"{parameter}={path}"
-    parsed = parse_lines(path, partial(_recorded, given=given), parameter)
+    parsed = parse_lines(path, partial(_recorded, given=given, scorer=scorer), parameter)
     if parsed.rejected:
         first, *others = parsed.rejected
         more = f"; and {len(others)} more" if others else ""
@@ -79,8 +88,8 @@ def _check_ids(recorded: Sequence[RecordedQuestion]) -> None:
         seen.add(question.id)
 
 
-def _recorded(value: object, number: int, given: str) -> RecordedQuestion:
-    question = parse_question(value, number)
+def _recorded(value: object, number: int, given: str, scorer: str) -> RecordedQuestion:
+    question = replace(parse_question(value, number), scorer=scorer)
     assert isinstance(value, dict)
     if value.get("id") in (None, ""):
         raise LineError("id is missing")

@@ -46,10 +46,10 @@ def read_parts(spec: ReplaySpec) -> Parts:
 
     Raises `DataError` for a bad line, an id of both parts, and too few questions.
     """
-    outcomes = read_outcomes(Path(spec.outcomes).expanduser(), "outcomes")
+    outcomes = read_outcomes(Path(spec.outcomes).expanduser(), "outcomes", spec.scorer)
     if spec.calibration_outcomes:
         path = Path(spec.calibration_outcomes).expanduser()
-        parts = Parts(read_outcomes(path, "calibration_outcomes"), outcomes)
+        parts = Parts(read_outcomes(path, "calibration_outcomes", spec.scorer), outcomes)
     else:
         parts = _parted(spec, outcomes)
     _check(parts)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from argo_ml.calibration.features import FEATURES
 from argo_ml.calibration.record import Calibration
-from argo_ml.config import ContextSpec
+from argo_ml.config import ContextSpec, GradingFields
 from argo_ml.errors import ConfigError
 from argo_ml.results.artifacts import CALIBRATION
 from argo_ml.tracking.runs import connect
@@ -74,11 +74,20 @@ def check_usable(
         raise ConfigError(f"{name}: was made with other features than this argo_ml has; {again}")
 
 
-def check_other_questions(
+def check_judged(
     calibration: Calibration, spec: ContextSpec, question_ids: Collection[str]
 ) -> None:
-    """Raise `ConfigError` for a calibration that was made on some of these questions."""
+    """Raise `ConfigError` for a calibration that does not go with the judging of these questions.
+
+    It was made on some of them, or another scorer judged its answers.
+    """
     name = f"calibration={spec.calibration}"
+    scorer = calibration.spec.get("scorer", GradingFields().scorer)
+    if scorer != spec.scorer:
+        raise ConfigError(
+            f"{name}: was made with scorer={scorer}, here {spec.scorer}; make one for this: "
+            "argo-ml calibrate"
+        )
     shared = sorted(calibration.question_ids.intersection(question_ids))
     if shared:
         raise ConfigError(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from argo_ml.calibration.gains import usable_gains
 from argo_ml.calibration.record import Calibration
-from argo_ml.config import AdaptiveFields, CellSpec, identity_fields
+from argo_ml.config import AdaptiveFields, CellSpec, GradingFields, identity_fields
 from argo_ml.mdp.policy_value import ProgressPolicy, policy_value
 from argo_ml.mdp.process import MDPSpec, Solution
 from argo_ml.pipeline import Pipeline
@@ -48,7 +48,11 @@ def cell_id(spec: CellSpec, digests: Mapping[str, str]) -> str:
     ``digests`` stands for the contents of questions, corpus, model and calibration, whose paths
     do not count; the calibration's counts only where the cell acts by it.
     """
-    added = AdaptiveFields().model_dump(mode="json")
+    added = {
+        name: value
+        for fields in (AdaptiveFields(), GradingFields())
+        for name, value in fields.model_dump(mode="json").items()
+    }
     # Fields of later versions count where they are used, so that older cells keep their id.
     fields = {
         name: value

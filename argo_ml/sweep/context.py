@@ -23,7 +23,7 @@ from argo_ml.pipeline import prompts
 from argo_ml.pipeline.episode import build_pipeline
 from argo_ml.progress import PASSAGES, OnProgress, ignore_progress
 from argo_ml.sweep.calibration_source import (
-    check_other_questions,
+    check_judged,
     check_usable,
     open_calibration,
 )
@@ -102,7 +102,7 @@ class LocalContext(Generic[SomeSpec]):
         context = cls.open_for(questions, spec, on_progress, calibration)
         if context.calibration is not None:
             question_ids = {question.id for question in questions.questions}
-            check_other_questions(context.calibration, context.spec, question_ids)
+            check_judged(context.calibration, context.spec, question_ids)
         return context
 
     @classmethod

@@ -28,6 +28,7 @@ from argo_ml.progress import OnProgress
 from argo_ml.reporting import store_report
 from argo_ml.reporting.figures import redraw
 from argo_ml.results.artifacts import FIGURES
+from argo_ml.results.concerns import unfinished_replies
 from argo_ml.results.metrics import sweep_metrics
 from argo_ml.results.records import Results
 from argo_ml.sweep.cell_run import CellRun, failing_with
@@ -112,6 +113,8 @@ def run_cells(
             parent_run.warn(concern)
         with times.timing(LOG):
             results = _finish(context, parent_run, cell_runs, journal, usage)
+            for concern in unfinished_replies(results, context.spec.generation_limit):
+                parent_run.warn(concern)
     _log_spent(parent_run, times, usage, context.tokens - tokens_before)
     return results
 

@@ -30,7 +30,7 @@ from argo_ml.config import (
 )
 from argo_ml.errors import ConfigError
 
-QUESTIONS = {"DatasetFields", "SampleFields", "SeedFields"}
+QUESTIONS = {"DatasetFields", "SampleFields", "SeedFields", "GradingFields"}
 CORPUS = {"CacheFields", "DocumentFields", "EmbeddingFields"}
 INFERENCE = {"DeviceFields", "PrecisionFields", "BatchFields", "PrefixCacheFields", "ServerFields"}
 MODEL = {"ModelNameFields", *INFERENCE}
@@ -62,9 +62,9 @@ GROUPS: dict[str, set[str]] = {
     "estimate": {*EXPERIMENT, "GridFields"},
     "verify": {"CacheFields", "StoreFields", "VerifySpec"},
     "report": {"StoreFields", "ReportSpec"},
-    "replay": {"CacheFields", "OutcomeSources", "StoreFields"},
+    "replay": {"CacheFields", "GradingFields", "OutcomeSources", "StoreFields"},
     "answer": {
-        *(EXPERIMENT - {"SampleFields", "OracleFields", "ShardFields"}),
+        *(EXPERIMENT - {"SampleFields", "GradingFields", "OracleFields", "ShardFields"}),
         *("CellFields", "AnswerSpec"),
     },
     "cache stats": {"CacheFields"},
@@ -73,26 +73,27 @@ GROUPS: dict[str, set[str]] = {
 """By command, the classes that declare its fields; its own spec among them where it adds some."""
 
 COUNTS = {
-    "main": 63,
-    "run": 57,
-    "tune": 71,
-    "calibrate": 36,
-    "compare": 63,
+    "main": 64,
+    "run": 58,
+    "tune": 72,
+    "calibrate": 37,
+    "compare": 64,
     "index": 9,
     "fetch": 3,
     "doctor": 18,
     "plan": 8,
-    "estimate": 58,
+    "estimate": 59,
     "verify": 6,
     "report": 4,
-    "replay": 13,
+    "replay": 14,
     "answer": 52,
     "cache stats": 1,
     "cache prune": 3,
 }
 
 CELL_FIELDS = (
-    *("dataset", "questions", "split", "difficulty", "mode", "n_questions", "seed", "cache_dir"),
+    *("dataset", "questions", "split", "difficulty", "mode", "n_questions", "seed", "scorer"),
+    "cache_dir",
     *("documents", "chunk_size", "chunk_overlap", "embedding_model", "chroma_url", "model"),
     *("device", "gpus", "precision", "quantization", "batch_tokens", "threads", "prefix_cache_mb"),
     *("server_urls", "server_concurrency", "request_timeout_s", "max_retries", "top_k"),

@@ -105,10 +105,21 @@ def test_cell_id_is_the_same_for_the_same_spec() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"seed": 7}, {"retrieval_cost": 0.3}, {"top_k": 5}, {"strategy": "random"}]
+    "values",
+    [
+        {"seed": 7},
+        {"retrieval_cost": 0.3},
+        {"top_k": 5},
+        {"strategy": "random"},
+        {"scorer": "exact"},
+    ],
 )
 def test_cell_id_differs_where_a_number_can_differ(values: dict[str, Any]) -> None:
     assert cell_id(cell(**values), DIGESTS) != cell_id(cell(), DIGESTS)
+
+
+def test_cell_id_of_defaults_is_that_of_earlier_versions() -> None:
+    assert cell_id(cell(), DIGESTS) == "3466e5a9c216d8dd"
 
 
 def test_cell_id_ignores_where_things_lie() -> None:
@@ -131,6 +142,17 @@ def test_embedded_model_generates_fewer_tokens() -> None:
     assert cell().generation_limit == 24
     assert cell(model="qwen2.5-7b").generation_limit == 50
     assert cell(max_new_tokens="9").generation_limit == 9
+
+
+@pytest.mark.parametrize("scorer", ["auto", "exact", "f1:0.5", "numeric:0.01", "package.mod:fn"])
+def test_scorer_is_kept_as_it_is_given(scorer: str) -> None:
+    assert cell(scorer=scorer).scorer == scorer
+
+
+@pytest.mark.parametrize("scorer", ["bleu", "f1:", "f1:2", "numeric:x", "auto:1", "a b:c"])
+def test_scorer_that_is_none_is_named_with_what_would_work(scorer: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^scorer={scorer}: .*"):
+        cell(scorer=scorer)
 
 
 def test_params_file_may_be_yaml_or_json(tmp_path: Path) -> None:

@@ -36,6 +36,14 @@ def test_multiple_choice_as_in_mmlu(write_lines: WriteLines) -> None:
     assert question.answers == ("4",)
 
 
+@pytest.mark.parametrize("gold", [0, 2, "x"])
+def test_choices_of_the_same_text_are_all_gold(write_lines: WriteLines, gold: object) -> None:
+    path = write_lines({"question": "q?", "choices": ["x", "y", "x"], "golden_answers": [gold]})
+    [question] = JsonLines(path).load().questions
+    assert set(question.gold) == {0, 2}
+    assert question.answers == ("x",)
+
+
 @pytest.mark.parametrize("metadata", [{"level": "hard"}, {"difficulty": "Hard", "level": "easy"}])
 def test_difficulty_comes_from_metadata(write_lines: WriteLines, metadata: dict[str, str]) -> None:
     path = write_lines({"question": "q?", "golden_answers": ["a"], "metadata": metadata})
@@ -73,6 +81,7 @@ def test_tolerates_single_answers_numbers_nulls_and_a_byte_order_mark(tmp_path: 
         ({"question": "q?", "golden_answers": [True], "choices": ["a", "b"]}, "neither an index"),
         ({"question": "q?", "golden_answers": ["c"], "choices": ["a", "b"]}, "not one of its"),
         ({"question": "q?", "golden_answers": [0], "choices": ["a"]}, "has one choice"),
+        ({"question": "q?", "golden_answers": [0], "choices": ["a", "a"]}, "2 choices are all 'a'"),
         ({"question": "q?", "golden_answers": [0], "choices": "ab"}, "choices is not a list"),
         ({"question": "q?", "golden_answers": ["a"], "metadata": [1]}, "metadata is not an object"),
         ({"id": [1], "question": "q?", "golden_answers": ["a"]}, "id is neither"),

@@ -48,6 +48,13 @@ def test_questions_without_difficulty_are_all_used_and_said_so(
     assert caplog.text.count("have no difficulty") == 1
 
 
+def test_questions_carry_the_scorer_of_the_spec(
+    write_lines: WriteLines, jsonl_spec: BuildSpec
+) -> None:
+    spec = jsonl_spec(write_lines(*_lines(4)), split="all", scorer="f1:0.5")
+    assert {question.scorer for question in load_questions(spec).questions} == {"f1:0.5"}
+
+
 def test_questions_with_difficulty_are_filtered(
     write_lines: WriteLines, jsonl_spec: BuildSpec
 ) -> None:

@@ -19,7 +19,7 @@ from argo_ml.config import AnswerSpec, CalibrateSpec, ExperimentSpec, SweepSpec,
 from argo_ml.errors import ConfigError, DataError, TrackingError
 from argo_ml.exploring.calibrate import Calibrated, run_calibration
 from argo_ml.sweep.answer import answer_question
-from argo_ml.sweep.calibration_source import check_usable, open_calibration
+from argo_ml.sweep.calibration_source import check_judged, check_usable, open_calibration
 from argo_ml.sweep.running import run_sweep
 from argo_ml.types import Action
 from argo_ml.verification.verify import verify_sweep
@@ -211,6 +211,18 @@ def test_one_made_with_other_settings_is_refused(made: Made) -> None:
     calibration = made.found.calibration
     with pytest.raises(ConfigError, match="was made with top_k=3, here 4"):
         check_usable(calibration, made.sweep_spec(top_k=4), calibration.digests)
+
+
+def test_one_judged_by_another_scorer_is_refused(made: Made) -> None:
+    calibration = made.found.calibration
+    with pytest.raises(ConfigError, match="was made with scorer=auto, here exact"):
+        check_judged(calibration, made.sweep_spec(scorer="exact"), set())
+
+
+def test_one_of_an_earlier_version_was_judged_by_auto(made: Made) -> None:
+    spec = {name: value for name, value in made.found.calibration.spec.items() if name != "scorer"}
+    calibration = made.found.calibration.model_copy(update={"spec": spec})
+    check_judged(calibration, made.sweep_spec(), set())
 
 
 def test_one_made_on_the_same_questions_is_refused(made: Made) -> None:

@@ -67,6 +67,9 @@ def test_encoding_no_texts_gives_none() -> None:
         ("one ###\ntwo", ("one ", True)),
         ("", ("", False)),
         ("\n", ("", False)),
+        ("<think>\na\nb\n</think>\n\nParis\nLima", ("Paris", True)),
+        ("a\n</think>Paris", ("Paris", False)),
+        ("<think>\na\nb", ("<think>\na\nb", False)),
     ],
 )
 def test_text_ends_at_the_first_stop_after_leading_space(

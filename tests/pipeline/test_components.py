@@ -14,7 +14,6 @@ from argo_ml.pipeline.components import (
     Reasoner,
     SubAnswer,
     Synthesizer,
-    read_number,
     usage_of,
 )
 from argo_ml.pipeline.requests import Requesting, Retrieval
@@ -144,6 +143,19 @@ class TestSynthesizer:
         world.write = lambda request: " "
         assert not world.run(self.make().answer(OPEN, ())).answer.parsed
 
+    def test_reasoning_is_no_part_of_an_answer(self, world: Any) -> None:
+        world.write = lambda request: "<think>\nIt is 2 or 3.\n</think>\n\n33"
+        answer = world.run(self.make().answer(OPEN, ())).answer
+        assert (answer.text, answer.parsed) == ("33", True)
+
+    @pytest.mark.parametrize("question", [OPEN, CHOOSING])
+    def test_reasoning_without_an_end_is_kept_and_no_answer(
+        self, world: Any, question: Question
+    ) -> None:
+        world.write = lambda request: "<think>\nIt is 2"
+        answer = world.run(self.make("number").answer(question, ())).answer
+        assert (answer.text, answer.choice, answer.parsed) == ("<think>\nIt is 2", None, False)
+
     def test_likelihood_chooses_by_log_likelihood_per_token(self, world: Any) -> None:
         synthesizing = self.make().answer(CHOOSING, ())
         request = next(synthesizing)
@@ -197,24 +209,6 @@ class TestSynthesizer:
     def test_budget_of_zero_leaves_no_passages(self, world: Any) -> None:
         world.run(self.make(evidence_tokens=0).answer(OPEN, (retrieval(("a", "one", 0.9)),)))
         assert "Passages" not in world.generations[0].prompt.turn
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("3", 2),
-        ("Option 1 is right", 0),
-        ("(2)", 1),
-        ("2. 44", 1),
-        ("0", None),
-        ("4", None),
-        ("12", None),
-        ("", None),
-        ("two", None),
-    ],
-)
-def test_read_number_of_three_choices(text: str, expected: int | None) -> None:
-    assert read_number(text, 3) == expected
 
 
 def test_usage_of_scores_counts_the_tokens_of_all_choices() -> None:

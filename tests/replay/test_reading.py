@@ -46,6 +46,12 @@ def test_an_open_question_is_graded_as_elsewhere(read: Callable[..., Any]) -> No
     assert found.place.endswith("o.jsonl: line 1")
 
 
+def test_an_open_question_is_graded_by_the_scorer_that_is_asked_for(tmp_path: Path) -> None:
+    path = recorded_outcomes.write(tmp_path / "o.jsonl", [line()])
+    [question] = read_outcomes(path, "outcomes", "exact")
+    assert not question.outcomes["none"].correct
+
+
 def test_all_that_can_be_recorded_is_read(read: Callable[..., Any]) -> None:
     none = {
         "answer": 42,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import string
 from collections.abc import Sequence
 
 from argo_ml.datasets.atlas.facts import Constraint, Description, EntityKind, FactTable
+
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 RELATIONAL = frozenset({"borders", "after", "before", "below", "above"})
 """Attributes whose values are names of entities of the same kind."""
@@ -116,3 +121,13 @@ def _value(table: FactTable, constraint: Constraint) -> str:
     if constraint.attribute == "region":
         return region_phrase(constraint.value)
     return constraint.value
+
+
+def plain_words(text: str) -> str:
+    """Lower case, no punctuation, no articles, single spaces; which questions exist hangs on it.
+
+    A text of which nothing would be left stays as it is, in lower case. Source: the evaluation
+    script of SQuAD 1.1 (Rajpurkar et al., 2016).
+    """
+    bare = _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION))
+    return " ".join(bare.split()) or text.strip().lower()

@@ -19,6 +19,7 @@ from argo_ml.models.local.batching import Batcher, RequestSize, out_of_memory_no
 from argo_ml.models.local.forward import Forward
 from argo_ml.models.local.prefix_cache import PrefixCache
 from argo_ml.models.local.sampling import Chooser, TokenStatistics, needs_only_the_most_probable
+from argo_ml.models.reasoning import reply_start
 from argo_ml.models.token_details import added_texts, within
 from argo_ml.types import TokenDetail
 
@@ -185,7 +186,7 @@ class TransformersModel:
         ]
         whole = self._text(new_ids)
         text, is_cut = self._cut(request, new_ids)
-        begin = len(whole) - len(whole.lstrip())
+        begin = reply_start(whole)
         return within(tokens, begin, begin + len(text) if is_cut else len(whole) + 1)
 
     def _score(self, batch: Sequence[_ScoringIds]) -> list[Scores]:

@@ -18,6 +18,7 @@ from argo_ml.models.base import (
     UnfinishedError,
 )
 from argo_ml.models.chat import cut_at_stop
+from argo_ml.models.reasoning import has_reasoning, reply_start, without_reasoning
 from argo_ml.models.server.prompting import GREEDY_SETTINGS, Prompting, ServerReply
 from argo_ml.models.server.request_pool import RequestPool, share_time
 from argo_ml.models.server.scoring import EchoScoring
@@ -47,6 +48,7 @@ class ServerModel:
         self._pool = RequestPool(n_at_once)
         self._counts: dict[str, int] = {}
         self._n_top: tuple[int, ...] = N_TOP
+        self._reasons = False
 
     @property
     def identity(self) -> str:
@@ -93,13 +95,14 @@ class ServerModel:
     def _complete(self, request: Generation) -> Completion:
         started = time.perf_counter()
         settings = {**_drawing(request), "max_tokens": request.max_new_tokens}
-        stop = {"stop": list(request.stop)} if request.stop else {}
+        stop = {"stop": list(request.stop)} if request.stop and not self._reasons else {}
         answer = self._answer(request, {**settings, **stop})
-        if stop and answer.stopped and not answer.text.strip():
-            # It may have opened its turn with white space, which does not count as a stop.
+        self._reasons = self._reasons or has_reasoning(answer.text)
+        if stop and answer.stopped and not without_reasoning(answer.text):
+            # White space and reasoning, with which a turn may open, do not count as a stop.
             answer = self._answer(request, settings)
         text = cut_at_stop(answer.text, request.stop)[0]
-        begin = len(answer.text) - len(answer.text.lstrip())
+        begin = reply_start(answer.text)
         tokens = within(answer.tokens, begin, begin + len(text))
         usage, seconds = answer.usage, time.perf_counter() - started
         return Completion(

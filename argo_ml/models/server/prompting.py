@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from argo_ml.models.base import Prompt
+from argo_ml.models.reasoning import reply_start
 from argo_ml.models.server.details import details_of
 from argo_ml.models.server.fleet import Fleet
 from argo_ml.models.server.wire import (
@@ -136,7 +137,7 @@ class ByChat:
         if prompt.prefix:
             messages[-1]["content"] += f'\n\nBegin your answer with "{prompt.prefix}"'
         answer = self._answered({"model": self.model, "messages": messages, **settings}, n_top)
-        text = answer.text.lstrip().removeprefix(prompt.prefix)
+        text = answer.text[reply_start(answer.text) :].removeprefix(prompt.prefix)
         n_left_out = len(answer.text) - len(text)
         return replace(
             answer, text=text, tokens=within(answer.tokens, n_left_out, len(answer.text))

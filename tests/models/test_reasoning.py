@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from argo_ml.models.reasoning import is_unfinished, without_reasoning
+
+
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [
+        ("Red.", "Red."),
+        (" Red.\n", "Red."),
+        ("<think>\nObjects are red.\n</think>\n\nRed.", "Red."),
+        ("<think></think>Red.", "Red."),
+        ("\n<THINK>a</THINK> Red.", "Red."),
+        ("It opened in the prompt.</think>\nRed.", "Red."),
+        ("<think>a</think><think>b</think>Red.", "Red."),
+        ("<thinking>a</thinking>Red.", "Red."),
+        ("<think>a</think>", ""),
+        ("<think>\nObjects are", ""),
+        ("<think>a</think><think>b", ""),
+        ("", ""),
+    ],
+)
+def test_reply_stands_after_the_last_reasoning(text: str, reply: str) -> None:
+    assert without_reasoning(text) == reply
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("<think>\nlet me", True), ("<think>a</think>", False), ("I <think> so", False), ("", False)],
+)
+def test_reasoning_without_an_end_is_unfinished(text: str, expected: bool) -> None:
+    assert is_unfinished(text) is expected
