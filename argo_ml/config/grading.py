@@ -28,7 +28,7 @@ _FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*
 
 @dataclass(frozen=True, slots=True)
 class ScorerName:
-    """A scorer as it was named: one of the project's own with its number, or somebody's function."""
+    """A scorer as it was named: one of argo_ml with its number, or somebody's function."""
 
     name: str
     number: float = 0.0

@@ -65,8 +65,8 @@ def _brings_none(name: str) -> ConfigError:
 def load_questions(spec: QuestionSpec) -> QuestionSet:
     """Load, split, filter by difficulty, sample and shuffle, all decided by the spec alone.
 
-    Raises `ConfigError` for an unknown dataset or scorer, and `DataError` where it cannot be read or
-    holds too few questions.
+    Raises `ConfigError` for an unknown dataset or scorer, and `DataError` where the dataset cannot
+    be read or holds too few questions.
     """
     scorer_named(spec.scorer)
     loaded = find_dataset(spec.dataset).open(spec).load()

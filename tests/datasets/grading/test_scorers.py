@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -67,16 +67,21 @@ def test_function_of_ones_own() -> None:
     assert scorer_named(f"{__name__}:begins_alike")("Pisa", ["Paris"])
 
 
-def test_entry_point_of_an_installed_package(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    info = tmp_path / "judging-1.0.dist-info"
+@pytest.fixture
+def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder whose packages count as installed."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    installed.cache_clear()
+    yield tmp_path
+    installed.cache_clear()
+
+
+def test_entry_point_of_an_installed_package(plugins: Path) -> None:
+    info = plugins / "judging-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: judging\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[argo_ml.scorers]\nfirst_letter = judging:judge\n")
-    (tmp_path / "judging.py").write_text("def judge(answer, golds): return answer == golds[0][0]\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    installed.cache_clear()
+    (plugins / "judging.py").write_text("def judge(answer, golds): return answer == golds[0][0]\n")
 
     assert scorer_named("first_letter")("P", ["Paris"])
     assert not scorer_named("first_letter")("Paris", ["Paris"])
