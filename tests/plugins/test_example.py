@@ -99,6 +99,7 @@ def argo_ml(installed: Path, folder: Path, command: str, **values: str) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_sweep_of_installed_parts(installed: Path, cache_dir: Path, tracking_uri: str) -> None:
     places = {"cache_dir": str(cache_dir), "tracking_uri": tracking_uri}
     done = argo_ml(installed, Path.cwd(), "sweep", **SWEEP, **places)

@@ -66,6 +66,7 @@ def n_stored(context: LocalContext[SweepSpec]) -> int:
     return stored.get("generate", 0) + stored.get("score", 0)
 
 
+@pytest.mark.slow
 def test_calls_are_those_that_the_sweep_needs_and_makes(
     spec: SweepSpec, context: LocalContext[SweepSpec]
 ) -> None:
