@@ -37,6 +37,9 @@ class CachingEmbedder:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self._embedder.count_tokens(texts)
 
+    def count_unknown(self, texts: Sequence[str]) -> list[int]:
+        return self._embedder.count_unknown(texts)
+
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         return self._embedder.embed_passages(texts)
 

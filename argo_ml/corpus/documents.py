@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from argo_ml.corpus.cleaning import plain_line, plain_text
 from argo_ml.corpus.flashrag import read_corpus_lines
-from argo_ml.corpus.readers import READERS, Section, UnreadableError
-from argo_ml.errors import DataError
+from argo_ml.corpus.folders import list_folder
+from argo_ml.corpus.readers import READERS, Reading, Section, UnreadableError
+from argo_ml.corpus.rejected import NO_TEXT, NOTICES, GuessedEncoding, RejectedFile
+from argo_ml.errors import DataError, one_line
 from argo_ml.types import Document
 
 JSONL = ".jsonl"
 WHAT_WORKS = f"give a folder of {' '.join(READERS)} files, or a FlashRAG corpus ({JSONL})"
-
-NOTICES = frozenset({"ATTRIBUTION", "COPYING", "LICENCE", "LICENSE", "NOTICE"})
-"""Names, in capitals, of files about the rights in a folder's documents: no documents."""
-
-NO_TEXT = "no text"
-"""Why a page that only lists other pages is rejected."""
 
 _RULE_LINE = re.compile(r"^[ \t]*([=\-~*_#^+])\1{3,}[ \t]*\n?", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n[ \t]*\n\s*\n")
@@ -27,20 +24,13 @@ _WORD = re.compile(r"\w")
 
 
 @dataclass(frozen=True, slots=True)
-class RejectedFile:
-    """A file, or a line of one, that could not be used, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class DocumentSet:
-    """Documents that were read; ``n_ignored`` counts files of kinds that are not, and `NOTICES`."""
+    """Documents that were read; ``ignored`` are files of kinds that are not, and `NOTICES`."""
 
     documents: tuple[Document, ...]
     rejected: tuple[RejectedFile, ...] = ()
-    n_ignored: int = 0
+    ignored: tuple[str, ...] = ()
+    guessed: tuple[GuessedEncoding, ...] = ()
 
 
 def read_documents(location: str) -> DocumentSet:
@@ -56,7 +46,7 @@ def read_documents(location: str) -> DocumentSet:
     elif path.is_dir():
         document_set = _read_folder(path)
     elif path.suffix.lower() in READERS and path.is_file():
-        document_set = _read_files(path.parent, [path])
+        document_set = _read_files({path.name: path})
     else:
         problem = "cannot be read as documents" if path.exists() else "no such folder or file"
         raise DataError(f"documents={location}: {problem}; {WHAT_WORKS}")
@@ -76,43 +66,59 @@ def _read_corpus(path: Path) -> DocumentSet:
 
 
 def _read_folder(folder: Path) -> DocumentSet:
-    files = sorted(_visible_files(folder), key=lambda file: file.relative_to(folder).as_posix())
-    known = [file for file in files if file.suffix.lower() in READERS and file.stem not in NOTICES]
-    read = _read_files(folder, known)
-    return DocumentSet(read.documents, read.rejected, len(files) - len(known))
+    listing = list_folder(folder)
+    known = {
+        name: file
+        for name, file in listing.files.items()
+        if file.suffix.lower() in READERS and file.stem not in NOTICES
+    }
+    read = _read_files(known)
+    return DocumentSet(
+        read.documents,
+        tuple(sorted((*listing.rejected, *read.rejected), key=lambda rejected: rejected.name)),
+        tuple(name for name in listing.files if name not in known),
+        read.guessed,
+    )
 
 
-def _visible_files(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.is_file():
-            yield path
-
-
-def _read_files(folder: Path, files: Sequence[Path]) -> DocumentSet:
+def _read_files(files: Mapping[str, Path]) -> DocumentSet:
     documents: list[Document] = []
-    rejected = []
-    for file in files:
-        name = file.relative_to(folder).as_posix()
+    rejected, guessed = [], []
+    for name, file in files.items():
         try:
-            documents.extend(_file_documents(file, name))
+            reading = _read_file(file)
+            documents.extend(_file_documents(file, name, reading.sections))
         except UnreadableError as error:
             rejected.append(RejectedFile(name, str(error)))
-        except OSError as error:
-            rejected.append(RejectedFile(name, error.strerror or str(error)))
-    return DocumentSet(tuple(documents), tuple(rejected))
+            continue
+        if reading.guess:
+            guessed.append(GuessedEncoding(name, reading.guess))
+    return DocumentSet(tuple(documents), tuple(rejected), (), tuple(guessed))
 
 
-def _file_documents(file: Path, name: str) -> list[Document]:
+def _read_file(file: Path) -> Reading:
+    """Raises `UnreadableError`, whatever a parser stumbles over: one file ends no corpus."""
+    try:
+        return READERS[file.suffix.lower()](file)
+    except UnreadableError:
+        raise
+    except OSError as error:
+        raise UnreadableError(error.strerror or str(error)) from None
+    except Exception as error:
+        kind = type(error).__name__
+        raise UnreadableError(f"its parser failed ({kind}: {one_line(error)})") from None
+
+
+def _file_documents(file: Path, name: str, sections: list[Section]) -> list[Document]:
     """One document per section; raises `UnreadableError` for a file without text."""
-    sections = [
-        Section(section.titles, text)
-        for section in READERS[file.suffix.lower()](file)
+    with_text = [
+        Section(tuple(filter(None, map(plain_line, section.titles))), text)
+        for section in sections
         if (text := _clean(section.text))
     ]
-    if not sections:
+    if not with_text:
         raise UnreadableError(NO_TEXT)
-    several = len(sections) > 1
+    several = len(with_text) > 1
     return [
         Document(
             id=f"{name}:{number}" if several else name,
@@ -120,18 +126,19 @@ def _file_documents(file: Path, name: str) -> list[Document]:
             title=" > ".join(section.titles) or _title_of(file),
             source=name,
         )
-        for number, section in enumerate(sections, 1)
+        for number, section in enumerate(with_text, 1)
     ]
 
 
 def _clean(text: str) -> str:
     """The text without ruled lines and runs of blank lines; empty if there is no word in it."""
-    text = _BLANK_LINES.sub("\n\n", _RULE_LINE.sub("", text)).strip()
+    text = _RULE_LINE.sub("", plain_text(text))
+    text = _BLANK_LINES.sub("\n\n", text).strip()
     return text if _WORD.search(text) else ""
 
 
 def _title_of(file: Path) -> str:
-    return file.stem.replace("_", " ").replace("-", " ").strip()
+    return plain_line(file.stem.replace("_", " ").replace("-", " "))
 
 
 def _emptiness(document_set: DocumentSet) -> str:
@@ -139,6 +146,6 @@ def _emptiness(document_set: DocumentSet) -> str:
         first = document_set.rejected[0]
         n_rejected = len(document_set.rejected)
         return f"no usable text ({n_rejected} rejected, the first is {first.name}: {first.reason})"
-    if document_set.n_ignored:
-        return f"none of its {document_set.n_ignored} files is of a known kind"
+    if document_set.ignored:
+        return f"none of its {len(document_set.ignored)} files is of a known kind"
     return "empty"

@@ -40,6 +40,9 @@ class Embedder(Protocol):
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]: ...
 
+    def count_unknown(self, texts: Sequence[str]) -> list[int]:
+        """Of the tokens those that stand for words outside its vocabulary, all alike to it."""
+
     def embed_passages(self, texts: Sequence[str]) -> Vectors: ...
 
     def embed_queries(self, texts: Sequence[str]) -> Vectors: ...
@@ -63,12 +66,19 @@ class SentenceEmbedder:
         return int(longest) - special - self.count_tokens([prompt])[0]
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(ids) for ids in self._token_ids(texts)]
+
+    def count_unknown(self, texts: Sequence[str]) -> list[int]:
+        unknown = self._model.tokenizer.unk_token_id
+        return [ids.count(unknown) for ids in self._token_ids(texts)]
+
+    def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
         if not texts:
             return []
         encoded = self._model.tokenizer(
             list(texts), add_special_tokens=False, truncation=False, verbose=False
         )
-        return [len(ids) for ids in encoded["input_ids"]]
+        return [list(ids) for ids in encoded["input_ids"]]
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         return self._vectors(self._model.encode_document, texts)

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from argo_ml.errors import DataError
+from argo_ml.corpus.cleaning import has_half_surrogate, without_control_characters
+from argo_ml.errors import DataError, one_line
 from argo_ml.types import Document
 
 LONGEST_TITLE = 200
@@ -54,6 +55,8 @@ def _parse(line: bytes, source: str) -> Document | str:
         return "not UTF-8"
     except json.JSONDecodeError as error:
         return f"not JSON ({error.msg})"
+    except (ValueError, RecursionError) as error:
+        return f"not JSON ({one_line(error)})"
     if not isinstance(record, dict):
         return "not a JSON object"
     key, contents = record.get("id"), record.get("contents")
@@ -61,7 +64,9 @@ def _parse(line: bytes, source: str) -> Document | str:
         return "no id"
     if not isinstance(contents, str) or not contents.strip():
         return "no contents"
-    title, text = _title_and_text(contents.strip())
+    if has_half_surrogate(f"{key}{contents}"):
+        return "half a surrogate pair, which is no character"
+    title, text = _title_and_text(without_control_characters(contents).strip())
     return Document(str(key), text, title, source)
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from argo_ml.config import CorpusSpec
 from argo_ml.corpus.base import Retriever
 from argo_ml.corpus.cached_embedding import CachingEmbedder
-from argo_ml.corpus.documents import NO_TEXT, DocumentSet, RejectedFile, read_documents
+from argo_ml.corpus.documents import DocumentSet, read_documents
 from argo_ml.corpus.embedding import Embedder, Vectors, load_embedder
 from argo_ml.corpus.index import HNSW, IndexContent, IndexStore, OnEmbedded, open_or_build
+from argo_ml.corpus.readers import READERS
+from argo_ml.corpus.rejected import NO_TEXT, RejectedFile, ignored_in_words
 from argo_ml.corpus.splitting import SplitSettings, embedded_text, split
 from argo_ml.datasets import own_documents
 from argo_ml.models.cache.store import CallCache
@@ -23,7 +25,11 @@ from argo_ml.types import Passage
 
 logger = logging.getLogger(__name__)
 
-SHOWN_REJECTED = 5
+SHOWN_FILES = 5
+
+SAMPLED_PASSAGES = 1000
+LARGEST_UNKNOWN_SHARE = 0.1
+"""Of the tokens of a sample of passages; beyond it the embedder is of another language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,8 @@ class Corpus:
 
     ``digest`` changes with everything that can change what is retrieved: the passages, how they
     were split and embedded, and how they are searched. ``was_built`` is False where the index was
-    there already; ``rejected`` are the files that could not be read.
+    there already; ``rejected`` are the files that could not be read, and ``ignored`` says in words
+    which others are no documents.
     """
 
     retriever: Retriever
@@ -42,7 +49,7 @@ class Corpus:
     collection: str
     was_built: bool
     rejected: tuple[RejectedFile, ...] = ()
-    n_ignored: int = 0
+    ignored: str = ""
 
 
 def open_corpus(spec: CorpusSpec, on_progress: OnEmbedded = ignore_progress) -> Corpus:
@@ -83,6 +90,7 @@ def index_documents(
     from argo_ml.corpus.retriever import ChromaRetriever
 
     passages = split(document_set.documents, settings, embedder)
+    _warn_unknown(passages, embedder)
     digest = corpus_digest(passages, settings, embedder)
     name = f"argo-{digest[:40]}"
 
@@ -99,7 +107,7 @@ def index_documents(
         collection=name,
         was_built=was_built,
         rejected=document_set.rejected,
-        n_ignored=document_set.n_ignored,
+        ignored=ignored_in_words(document_set.ignored, list(READERS)),
     )
 
 
@@ -135,14 +143,39 @@ def _store(spec: CorpusSpec) -> IndexStore:
 
 
 def _log_unused(document_set: DocumentSet) -> None:
-    if document_set.n_ignored:
-        logger.info("files of other kinds, or about rights, left out: %d", document_set.n_ignored)
+    ignored = ignored_in_words(document_set.ignored, list(READERS))
+    if ignored:
+        logger.info("%s", ignored)
     unreadable = [rejected for rejected in document_set.rejected if rejected.reason != NO_TEXT]
     n_empty = len(document_set.rejected) - len(unreadable)
     if n_empty:
         logger.info("files without text left out of the corpus: %d", n_empty)
-    for rejected in unreadable[:SHOWN_REJECTED]:
-        logger.warning("%s is left out of the corpus: %s", rejected.name, rejected.reason)
-    n_more = len(unreadable) - SHOWN_REJECTED
-    if n_more > 0:
-        logger.warning("%d more are left out of the corpus; argo-ml index lists them", n_more)
+    _warn_of_some(
+        [f"{file.name} is left out of the corpus: {file.reason}" for file in unreadable],
+        "more are left out of the corpus; argo-ml index lists them",
+    )
+    _warn_of_some(
+        [f"{file.name} is not UTF-8 and read as {file.encoding}" for file in document_set.guessed],
+        "more files are not UTF-8 and read by a guess; convert them to be sure",
+    )
+
+
+def _warn_of_some(lines: Sequence[str], more: str) -> None:
+    for line in lines[:SHOWN_FILES]:
+        logger.warning("%s", line)
+    if len(lines) > SHOWN_FILES:
+        logger.warning("%d %s", len(lines) - SHOWN_FILES, more)
+
+
+def _warn_unknown(passages: Sequence[Passage], embedder: Embedder) -> None:
+    """Texts of unknown words alone are equal to an embedder: it cannot tell them apart."""
+    sample = passages[:: -(-len(passages) // SAMPLED_PASSAGES)] if passages else ()
+    texts = [passage.text for passage in sample]
+    share = sum(embedder.count_unknown(texts)) / max(sum(embedder.count_tokens(texts)), 1)
+    if share > LARGEST_UNKNOWN_SHARE:
+        logger.warning(
+            "embedding_model=%s does not know %.0f %% of the tokens of the passages, and what it "
+            "does not know is all alike to it; use an embedding model of their language",
+            embedder.name,
+            100 * share,
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from chromadb import Collection, QueryResult
@@ -11,6 +11,7 @@ from chromadb.errors import ChromaError
 from numpy.typing import NDArray
 
 from argo_ml.corpus.embedding import Embedder, Vectors
+from argo_ml.corpus.exact_search import ExactSearch
 from argo_ml.errors import CorpusIndexError, one_line
 from argo_ml.types import Evidence, Passage
 
@@ -18,8 +19,14 @@ REMEMBERED_QUERIES = 10_000
 MARGIN = 8
 """Passages asked for beyond the wanted ones, so that equally similar ones are ordered by id."""
 
+WIDENED = 400
+"""Passages asked for where so many are equally similar that the margin does not show the last."""
+
 SIMILARITY_DECIMALS = 6
 """Beyond these a similarity depends on the batch that its query was embedded in."""
+
+
+_Search = Callable[[Vectors, int], list[list[Evidence]]]
 
 
 class QueryVectors:
@@ -51,6 +58,7 @@ class ChromaRetriever:
         self._collection = collection
         self._n_passages = collection.count()
         self._vectors = QueryVectors(embedder)
+        self._exact_search = ExactSearch(collection, self._n_passages, SIMILARITY_DECIMALS)
 
     def retrieve(self, queries: Sequence[str], top_k: int) -> list[tuple[Evidence, ...]]:
         """For each query ``top_k`` passages, or all where there are fewer.
@@ -62,35 +70,76 @@ class ChromaRetriever:
         if not queries:
             return []
         try:
-            result = self._collection.query(
-                query_embeddings=self._vectors(queries),
-                n_results=min(top_k + MARGIN, self._n_passages),
-                include=["distances", "documents", "metadatas"],
-            )
+            hits = self._search(self._vectors(queries), top_k)
         except ChromaError as error:
             reason = one_line(error)
             raise CorpusIndexError(
                 f"{self._collection.name}: the index cannot be searched ({reason}); "
                 "run argo-ml index with the same parameters to check it"
             ) from None
-        return [_best(result, row, top_k) for row in range(len(queries))]
+        return [tuple(evidence[:top_k]) for evidence in hits]
 
     def embed(self, queries: Sequence[str]) -> Vectors:
         return self._vectors(queries)
 
+    def _search(self, vectors: Vectors, top_k: int) -> list[list[Evidence]]:
+        hits = self._nearest(vectors, top_k + MARGIN)
+        self._replace_cut_ties(hits, vectors, top_k, self._widened)
+        # Among hundreds of equal vectors the index does not reach them all.
+        self._replace_cut_ties(hits, vectors, top_k, self._exact)
+        return hits
 
-def _best(result: QueryResult, row: int, top_k: int) -> tuple[Evidence, ...]:
+    def _replace_cut_ties(
+        self, hits: list[list[Evidence]], vectors: Vectors, top_k: int, search: _Search
+    ) -> None:
+        """Search again for the queries whose last passage is as similar as the one wanted last."""
+        cut = [row for row, evidence in enumerate(hits) if self._is_cut(evidence, top_k)]
+        if cut:
+            for row, evidence in zip(cut, search(vectors[cut], top_k), strict=True):
+                hits[row] = evidence
+
+    def _is_cut(self, evidence: list[Evidence], top_k: int) -> bool:
+        if len(evidence) >= self._n_passages:
+            return False
+        return len(evidence) <= top_k or evidence[-1].similarity == evidence[top_k - 1].similarity
+
+    def _nearest(self, vectors: Vectors, n_results: int) -> list[list[Evidence]]:
+        result = self._collection.query(
+            query_embeddings=vectors,
+            n_results=min(n_results, self._n_passages),
+            include=["distances", "documents", "metadatas"],
+        )
+        return [_sorted_hits(result, row) for row in range(len(vectors))]
+
+    def _widened(self, vectors: Vectors, top_k: int) -> list[list[Evidence]]:
+        return self._nearest(vectors, max(WIDENED, top_k + MARGIN))
+
+    def _exact(self, vectors: Vectors, top_k: int) -> list[list[Evidence]]:
+        best = self._exact_search(vectors, top_k)
+        passages = self._passages(sorted({key for hits in best for _, key in hits}))
+        return [[Evidence(passages[key], -minus) for minus, key in hits] for hits in best]
+
+    def _passages(self, ids: list[str]) -> dict[str, Passage]:
+        got = self._collection.get(ids=ids, include=["documents", "metadatas"])
+        texts, metadatas = got["documents"] or [], got["metadatas"] or []
+        return {
+            key: _passage(key, text, metadata)
+            for key, text, metadata in zip(got["ids"], texts, metadatas, strict=True)
+        }
+
+
+def _sorted_hits(result: QueryResult, row: int) -> list[Evidence]:
     distances, texts, metadatas = result["distances"], result["documents"], result["metadatas"]
     if distances is None or texts is None or metadatas is None:
         raise TypeError("Chroma left out what was asked for")
     hits = [
-        Evidence(
-            Passage(key, text, str(metadata["title"]), str(metadata["source"])),
-            round(1.0 - float(distance), SIMILARITY_DECIMALS),
-        )
+        Evidence(_passage(key, text, metadata), round(1.0 - float(distance), SIMILARITY_DECIMALS))
         for key, distance, text, metadata in zip(
             result["ids"][row], distances[row], texts[row], metadatas[row], strict=True
         )
     ]
-    hits.sort(key=lambda hit: (-hit.similarity, hit.passage.id))
-    return tuple(hits[:top_k])
+    return sorted(hits, key=lambda hit: (-hit.similarity, hit.passage.id))
+
+
+def _passage(key: str, text: str, metadata: Mapping[str, object]) -> Passage:
+    return Passage(key, text, str(metadata["title"]), str(metadata["source"]))

@@ -27,6 +27,9 @@ class WordEmbedder:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(_WORD.findall(text)) for text in texts]
 
+    def count_unknown(self, texts: Sequence[str]) -> list[int]:
+        return [0] * len(texts)
+
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         return np.stack([self._vector(text) for text in texts])
 

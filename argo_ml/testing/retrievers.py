@@ -16,7 +16,7 @@ DOCUMENTS = (
     Document("peru", "Lima is the capital of Peru.", "Peru", "atlas"),
     Document("gold", "Gold is a dense yellow metal that does not rust.", "", "elements"),
     Document("twin-b", "The same sentence stands in two documents.", "Twin", "twins"),
-    Document("twin-a", "The same sentence stands in two documents.", "Twin", "twins"),
+    Document("twin-a", "the same sentence stands in two documents.", "Twin", "twins"),
 )
 QUERIES = ("Which metal is yellow?", "What is the capital of Peru?", "sentence in documents")
 

@@ -1,10 +1,13 @@
 import json
 import logging
+import os
 from pathlib import Path
 
 import pytest
 
-from argo_ml.corpus.documents import RejectedFile, read_documents
+from argo_ml.corpus.documents import read_documents
+from argo_ml.corpus.readers import Section
+from argo_ml.corpus.rejected import GuessedEncoding, RejectedFile
 from argo_ml.errors import DataError
 from argo_ml.types import Document
 
@@ -42,7 +45,6 @@ def test_files_that_cannot_be_read_are_named_and_the_rest_is_kept(tmp_path: Path
         {
             "bad.pdf": b"no pdf",
             "empty.txt": " \n",
-            "latin.txt": b"Gr\xf6\xdfe",
             "only-links.rst": ".. toctree::\n\n   a\n",
             "good.txt": "Text.",
         },
@@ -51,14 +53,13 @@ def test_files_that_cannot_be_read_are_named_and_the_rest_is_kept(tmp_path: Path
     assert [document.id for document in document_set.documents] == ["good.txt"]
     assert document_set.rejected[1:] == (
         RejectedFile("empty.txt", "no text"),
-        RejectedFile("latin.txt", "not UTF-8: byte 0xf6 at 2"),
         RejectedFile("only-links.rst", "no text"),
     )
     assert document_set.rejected[0].name == "bad.pdf"
     assert "not a" in document_set.rejected[0].reason
 
 
-def test_hidden_files_are_skipped_and_other_kinds_counted(tmp_path: Path) -> None:
+def test_hidden_files_are_skipped_and_other_kinds_named(tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {
         "a.txt": "Text.",
         ".hidden.txt": "x",
@@ -70,7 +71,7 @@ def test_hidden_files_are_skipped_and_other_kinds_counted(tmp_path: Path) -> Non
     }
     document_set = read_documents(str(write(tmp_path, files)))
     assert [document.id for document in document_set.documents] == ["a.txt", "license.md"]
-    assert document_set.n_ignored == 3
+    assert document_set.ignored == ("ATTRIBUTION.md", "LICENSE", "c.csv")
 
 
 def test_line_ends_byte_order_marks_and_ruled_lines_go(tmp_path: Path) -> None:
@@ -105,6 +106,7 @@ def test_bad_lines_of_a_flashrag_corpus_are_named(tmp_path: Path) -> None:
         b'{"id": "a", "contents": "T\\ntext"}\n{"id": "b"\n[1]\n{"contents": "x"}\n'
         b'{"id": "c", "contents": " "}\n{"id": "a", "contents": "again"}\n'
         b'{"id": "d", "contents": "\xff"}\n{"id": true, "contents": "x"}\n'
+        b'{"id": "e", "contents": "half \\ud83d"}\n{"id": ' + b"9" * 5000 + b"}\n"
     )
     document_set = read_documents(str(path))
     assert len(document_set.documents) == 1
@@ -118,6 +120,8 @@ def test_bad_lines_of_a_flashrag_corpus_are_named(tmp_path: Path) -> None:
         ("corpus.jsonl:6", "repeats the id of line 1"),
         ("corpus.jsonl:7", "not UTF-8"),
         ("corpus.jsonl:8", "no id"),
+        ("corpus.jsonl:9", "half a surrogate pair, which is no character"),
+        ("corpus.jsonl:10", "not JSON"),
     ]
 
 
@@ -148,3 +152,68 @@ def test_parsers_complain_to_nobody(tmp_path: Path, caplog: pytest.LogCaptureFix
     with caplog.at_level(logging.DEBUG):
         read_documents(str(tmp_path))
     assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+def test_text_in_an_old_encoding_is_read_and_named(tmp_path: Path) -> None:
+    write(
+        tmp_path, {"latin.txt": b"Gr\xf6\xdfe", "b.md": "Größe".encode("cp1252"), "c.rst": "Größe"}
+    )
+    document_set = read_documents(str(tmp_path))
+    assert [document.text for document in document_set.documents] == ["Größe"] * 3
+    assert document_set.guessed == (
+        GuessedEncoding("b.md", "cp1252"),
+        GuessedEncoding("latin.txt", "cp1252"),
+    )
+
+
+def test_spaces_of_all_kinds_are_spaces_and_what_is_invisible_goes(tmp_path: Path) -> None:
+    source = "a\tb\u00a0c\u3000d\u200be\u2009f so\u00adft \u2060g\x02h\u2028i\n"
+    for name in ("a.txt", "b.md", "c.rst"):
+        write(tmp_path, {name: source})
+    for document in read_documents(str(tmp_path)).documents:
+        assert document.text.split() == ["a", "b", "c", "d", "e", "f", "soft", "g", "h", "i"]
+
+
+def test_a_control_character_in_a_flashrag_corpus_is_a_space(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.jsonl"
+    path.write_text(json.dumps({"id": 1, "contents": "Ti\x00tle\na\x02b\tc"}), encoding="utf-8")
+    [document] = read_documents(str(path)).documents
+    assert (document.title, document.text) == ("Ti tle", "a b\tc")
+
+
+def test_a_file_whose_name_is_not_utf8_is_named(tmp_path: Path) -> None:
+    write(tmp_path, {"good.txt": "Text."})
+    (Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xe4d.txt"))).write_text("x", encoding="utf-8")
+    document_set = read_documents(str(tmp_path))
+    assert [document.id for document in document_set.documents] == ["good.txt"]
+    assert document_set.rejected == (
+        RejectedFile("b\ufffdd.txt", "its name is not UTF-8; rename it"),
+    )
+
+
+def test_folders_behind_links_are_read_once_and_circles_end(tmp_path: Path) -> None:
+    folder = write(tmp_path / "docs", {"z/a.txt": "A."})
+    write(tmp_path / "far", {"b.txt": "B."})
+    (folder / "again").symlink_to(folder / "z")
+    (folder / "far").symlink_to(tmp_path / "far")
+    (folder / "z" / "up").symlink_to(folder)
+    (tmp_path / "far" / "back").symlink_to(folder)
+    (folder / "gone.txt").symlink_to(tmp_path / "nothing")
+    document_set = read_documents(str(folder))
+    assert [document.id for document in document_set.documents] == ["far/b.txt", "z/a.txt"]
+    assert document_set.rejected == (RejectedFile("gone.txt", "a link to nothing"),)
+
+
+def test_a_file_that_its_parser_fails_on_is_named_and_the_rest_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(text: str) -> list[Section]:
+        raise KeyError("no such role")
+
+    monkeypatch.setattr("argo_ml.corpus.readers.rst.rst_sections", fail)
+    write(tmp_path, {"bad.rst": "x", "good.txt": "Text."})
+    document_set = read_documents(str(tmp_path))
+    assert len(document_set.documents) == 1
+    assert document_set.rejected == (
+        RejectedFile("bad.rst", "its parser failed (KeyError: 'no such role')"),
+    )

@@ -1,4 +1,5 @@
 import hashlib
+import logging
 from pathlib import Path
 
 import chromadb
@@ -87,14 +88,14 @@ def test_a_folder_is_opened_by_its_spec(tmp_path: Path) -> None:
     folder = tmp_path / "docs"
     folder.mkdir()
     (folder / "peru.md").write_text("# Peru\n\nLima is the capital.\n", encoding="utf-8")
-    (folder / "bad.txt").write_bytes(b"\xff")
+    (folder / "bad.pdf").write_bytes(b"\xff")
     spec = ExperimentSpec(documents=str(folder), cache_dir=tmp_path / "cache", device="cpu")
     reports: list[tuple[int, int]] = []
     corpus = open_corpus(spec, lambda n_done, n_total: reports.append((n_done, n_total)))
     [[hit]] = corpus.retriever.retrieve(["capital of Peru"], 3)
     assert (hit.passage.id, hit.passage.title) == ("peru.md", "Peru")
     assert (corpus.source, corpus.was_built) == (str(folder), True)
-    assert [rejected.name for rejected in corpus.rejected] == ["bad.txt"]
+    assert [rejected.name for rejected in corpus.rejected] == ["bad.pdf"]
     assert reports == [(1, 1)]
     assert (tmp_path / "cache" / "indexes" / corpus.collection).is_dir()
 
@@ -148,7 +149,33 @@ def test_the_digest_does_not_depend_on_files_that_were_rejected(tmp_path: Path) 
     store, embedder = EmbeddedStore(tmp_path), WordEmbedder()
     first = index_documents(DocumentSet(documents), "x", SETTINGS, embedder, store, tmp_path)
     second = index_documents(
-        DocumentSet(documents, n_ignored=3), "y", SETTINGS, embedder, store, tmp_path
+        DocumentSet(documents, ignored=("a.csv",)), "y", SETTINGS, embedder, store, tmp_path
     )
     assert first.digest == second.digest
-    assert (second.n_ignored, second.was_built) == (3, False)
+    assert second.ignored.startswith("left out of the corpus: 1 with .csv (documents end in .docx ")
+    assert not second.was_built
+
+
+def test_text_that_the_embedder_does_not_know_is_warned_of(
+    tmp_path: Path, sentence_embedder: SentenceEmbedder, caplog: pytest.LogCaptureFixture
+) -> None:
+    documents = DocumentSet((Document("a", "ลูเมนเป็นเมืองหลวง"), Document("b", "one 中国 two")))
+    store = EmbeddedStore(tmp_path)
+    index_documents(documents, "", SETTINGS, sentence_embedder, store, tmp_path)
+    [record] = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "all-minilm-l6-v2 does not know 20 % of the tokens" in record.getMessage()
+
+
+def test_guessed_encodings_and_left_out_files_are_told(
+    tmp_path: Path, warm_cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a", "b", "c", "d", "e", "f", "g"):
+        (tmp_path / f"{name}.txt").write_bytes(b"caf\xe9")
+    (tmp_path / "LICENSE").touch()
+    spec = ExperimentSpec(documents=str(tmp_path), cache_dir=warm_cache, device="cpu")
+    with caplog.at_level(logging.INFO):
+        open_corpus(spec)
+    messages = [record.getMessage() for record in caplog.records]
+    assert "left out of the corpus: LICENSE (about rights)" in messages
+    assert "a.txt is not UTF-8 and read as cp1252" in messages
+    assert "2 more files are not UTF-8 and read by a guess; convert them to be sure" in messages

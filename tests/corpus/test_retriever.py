@@ -1,12 +1,15 @@
 from pathlib import Path
 
+import chromadb
 import numpy as np
 import pytest
+from chromadb.config import Settings
 
 from argo_ml.corpus.base import Retriever
 from argo_ml.corpus.documents import DocumentSet
 from argo_ml.corpus.embedded_store import EmbeddedStore
 from argo_ml.corpus.embedding import Embedder, SentenceEmbedder
+from argo_ml.corpus.exact_search import ExactSearch
 from argo_ml.corpus.opening import index_documents
 from argo_ml.corpus.retriever import QueryVectors
 from argo_ml.corpus.splitting import SplitSettings
@@ -74,3 +77,38 @@ def test_the_oldest_queries_are_forgotten(embedder: WordEmbedder) -> None:
 def test_more_queries_than_are_remembered_work(embedder: WordEmbedder) -> None:
     vectors = QueryVectors(embedder, n_remembered=2)
     assert vectors(["a", "b", "c", "d"]).shape == (4, 64)
+
+
+def equal_documents(n_documents: int) -> DocumentSet:
+    """Texts that differ by signs that `WordEmbedder` does not see, in another order than by id."""
+    numbers = [(7 * n) % n_documents for n in range(n_documents)]
+    return DocumentSet(
+        (*(Document(f"e{n:04d}", "equal words" + "!" * n) for n in numbers), Document("z", "other"))
+    )
+
+
+@pytest.mark.parametrize("n_documents", [12, 50, 600, 3000])
+def test_of_equally_similar_passages_the_first_by_id_come(
+    store: EmbeddedStore, indexes: Path, embedder: WordEmbedder, n_documents: int
+) -> None:
+    documents, settings = equal_documents(n_documents), SplitSettings(2000, 0)
+    corpus = index_documents(documents, "", settings, embedder, store, indexes)
+    first, second = corpus.retriever.retrieve(["other", "equal"], 3)
+    assert [hit.passage.id for hit in first] == ["z", "e0000", "e0001"]
+    assert [hit.passage.id for hit in second] == ["e0000", "e0001", "e0002"]
+
+
+def test_exact_search_orders_by_similarity_and_then_by_id(
+    store: EmbeddedStore, indexes: Path, embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("argo_ml.corpus.exact_search.PAGE", 5)
+    settings = SplitSettings(2000, 0)
+    corpus = index_documents(equal_documents(13), "", settings, embedder, store, indexes)
+    client = chromadb.PersistentClient(
+        str(indexes / corpus.collection), Settings(anonymized_telemetry=False)
+    )
+    search = ExactSearch(client.get_collection(corpus.collection, embedding_function=None), 14, 6)
+    for _ in range(2):
+        [hits] = search(embedder.embed_queries(["other"]), 4)
+        assert hits[0] == (-1.0, "z")
+        assert [key for _, key in hits[1:]] == ["e0000", "e0001", "e0002"]

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from argo_ml.corpus.fitting import cut_characters
 from argo_ml.corpus.splitting import SplitSettings, split
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.testing.embedders import WordEmbedder
@@ -38,10 +39,36 @@ def test_a_long_title_leaves_less_room(embedder: WordEmbedder) -> None:
     assert texts == ["one two three four five", "six"]
 
 
-def test_a_title_that_fills_the_embedder_is_an_error() -> None:
-    document = Document("a", "one two three four five six", title="a b c d e f")
-    with pytest.raises(ConfigError, match=r"chunk_size=6: the title of 'a' takes 6 of the 8"):
-        split([document], SplitSettings(6, 0), WordEmbedder(max_tokens=8))
+def test_a_title_that_fills_the_embedder_is_shortened_and_comes_whole_in_the_text() -> None:
+    document = Document("a", "seven eight", title="a b c d e f")
+    passages = split([document], SplitSettings(6, 0), WordEmbedder(max_tokens=8))
+    assert {passage.title for passage in passages} == {"a b c d"}
+    words = [word for passage in passages for word in passage.text.split()]
+    assert words == ["a", "b", "c", "d", "e", "f", "seven", "eight"]
+
+
+def test_a_title_has_a_largest_number_of_characters(embedder: WordEmbedder) -> None:
+    [passage] = split([Document("a", "text", "x" * 1200)], SplitSettings(200, 0), embedder)
+    assert passage.title == "x" * 1000
+    assert passage.text == "x" * 1200 + "\n\ntext"
+
+
+def test_a_word_without_end_is_cut(embedder: WordEmbedder) -> None:
+    document = Document("a", "Gene:\n" + "ACGT" * 7500)
+    passages = split([document], SplitSettings(160, 20), embedder)
+    assert [passage.id for passage in passages][:2] == ["a#1", "a#2"]
+    assert {len(passage.text) for passage in passages} == {5, 1280, 560}
+    assert "".join(passage.text for passage in passages) == "Gene:" + "ACGT" * 7500
+
+
+def test_a_word_is_cut_before_a_letter_and_not_before_its_vowel_sign() -> None:
+    assert list(cut_characters("ก" * 9 + "\u0e34" + "ก" * 5, 9)) == ["ก" * 8, "ก\u0e34" + "ก" * 5]
+
+
+def test_identical_passages_are_stored_once(embedder: WordEmbedder) -> None:
+    documents = [Document("b", "x"), Document("a", "x"), Document("c", "x", "Other")]
+    passages = split(documents, SplitSettings(10, 0), embedder)
+    assert [passage.id for passage in passages] == ["b", "c"]
 
 
 def test_passages_larger_than_the_embedder_reads_are_an_error() -> None:

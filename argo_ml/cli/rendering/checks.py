@@ -40,6 +40,8 @@ def print_corpus(corpus: Corpus) -> None:
     n_more = len(corpus.rejected) - _N_REJECTED_SHOWN
     if n_more > 0:
         out.print(f"and {n_more} more files that could not be read")
+    if corpus.ignored:
+        out.print(corpus.ignored, soft_wrap=True)
 
 
 def _print_line(label: str, name: str, detail: str) -> None:

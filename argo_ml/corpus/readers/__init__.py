@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from argo_ml.corpus.readers.base import ReadSections, Section, UnreadableError, read_plain
+from argo_ml.corpus.readers.base import ReadFile, Reading, Section, UnreadableError
+from argo_ml.corpus.readers.html import read_html
 from argo_ml.corpus.readers.markdown import read_markdown
-from argo_ml.corpus.readers.office import read_marked_up, read_pdf
+from argo_ml.corpus.readers.office import read_docx, read_pdf
+from argo_ml.corpus.readers.plain import read_plain
 from argo_ml.corpus.readers.rst import read_rst
 
-READERS: Mapping[str, ReadSections] = MappingProxyType(
+READERS: Mapping[str, ReadFile] = MappingProxyType(
     {
-        ".docx": read_marked_up,
-        ".htm": read_marked_up,
-        ".html": read_marked_up,
+        ".docx": read_docx,
+        ".htm": read_html,
+        ".html": read_html,
         ".md": read_markdown,
         ".pdf": read_pdf,
         ".rst": read_rst,
@@ -20,4 +22,4 @@ READERS: Mapping[str, ReadSections] = MappingProxyType(
     }
 )
 
-__all__ = ["READERS", "ReadSections", "Section", "UnreadableError"]
+__all__ = ["READERS", "ReadFile", "Reading", "Section", "UnreadableError"]

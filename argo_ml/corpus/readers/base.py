@@ -15,23 +15,28 @@ class Section:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The sections of a file, and how its bytes were read where they did not say it themselves."""
+
+    sections: list[Section]
+    guess: str = ""
+
+
 class UnreadableError(Exception):
     """Why a file cannot be read, in a few words."""
 
 
-ReadSections = Callable[[Path], list[Section]]
+ReadFile = Callable[[Path], Reading]
 
 
-def read_plain(path: Path) -> list[Section]:
-    """Plain text as one section without a heading."""
-    return [Section((), read_utf8(path))]
-
-
-def read_utf8(path: Path) -> str:
-    """Raises `UnreadableError` for another encoding."""
-    content = path.read_bytes()
-    try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    except UnicodeDecodeError as error:
-        wrong = content[error.start]
-        raise UnreadableError(f"not UTF-8: byte 0x{wrong:02x} at {error.start}") from None
+def below_title(title: str, sections: list[Section]) -> list[Section]:
+    """The sections with the document's own title above their headings."""
+    if not title:
+        return sections
+    return [
+        section
+        if section.titles[:1] == (title,)
+        else Section((title, *section.titles), section.text)
+        for section in sections
+    ]

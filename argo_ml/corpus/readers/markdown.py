@@ -1,63 +1,107 @@
-"""Markdown, from files and as an intermediate form: sections by heading, without links' targets."""
+"""Markdown as CommonMark renders it, with tables; what only looks like a tag stays text."""
 
 from __future__ import annotations
 
 import re
+from html import escape
 from pathlib import Path
+from typing import Any
 
-from langchain_text_splitters import MarkdownHeaderTextSplitter
+import yaml
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, reference
+from markdown_it.token import Token
 
-from argo_ml.corpus.readers.base import Section, read_utf8
+from argo_ml.corpus.cleaning import plain_line
+from argo_ml.corpus.readers.base import Reading, Section, below_title
+from argo_ml.corpus.readers.elements import FLAGS, MARKDOWN_BLOCKS, MARKDOWN_TAGS
+from argo_ml.corpus.readers.encodings import decode
+from argo_ml.corpus.readers.html import html_sections
 
-_LEVELS = [("#" * level, str(level)) for level in range(1, 7)]
-
-_RULES = (
-    # Front matter, comments, images.
-    (re.compile(r"\A---\n.*?\n---\n", re.DOTALL), ""),
-    (re.compile(r"<!--.*?-->", re.DOTALL), ""),
-    (re.compile(r"!\[[^\]]*\](\([^)]*\)|\[[^\]]*\])"), ""),
-    # Links keep their text; definitions of link targets go.
-    (re.compile(r"\[([^\]\[]*)\](\([^)]*\)|\[[^\]]*\])"), r"\1"),
-    (re.compile(r"^ {0,3}\[[^\]]+\]:\s.*$", re.MULTILINE), ""),
-    # Tags that Markdown files use for layout.
-    (
-        re.compile(r"</?(?:a|b|br|center|details|div|em|img|p|span|strong|summary)\b[^>]*>", re.I),
-        "",
-    ),
-    # Lines of a table that only rule it off.
-    (
-        re.compile(r"^[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*(\n|\Z)", re.M),
-        "",
-    ),
+_MAX_NESTING = 100
+_FRONT_MATTER = re.compile(
+    r"\A(---|\+\+\+)[ \t]*\n((?:[\w\"'][^\n]*?[:=][^\n]*\n|[ \t\-#\[\]{}][^\n]*\n|\n)*?)"
+    r"(?:\1|\.\.\.)[ \t]*(?:\n|\Z)"
 )
-_UNDERLINED = re.compile(r"^(?![ \t]*[-*#>|])(\S.*)\n(=+|-{2,})[ \t]*$", re.MULTILINE)
-_CLOSING = re.compile(r"\s+#+$")
+"""Lines of fields, of what belongs to them, and of comments, between two rules at the beginning."""
+
+_TOML_TITLE = re.compile(r"^title\s*=\s*[\"'](.*)[\"']\s*$", re.MULTILINE)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_TAG = re.compile(r"<(/?)([A-Za-z][\w-]*)((?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>")
+_ATTRIBUTE = re.compile(r"[\w:@.-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'=<>`]+)")
 
 
-def read_markdown(path: Path) -> list[Section]:
-    return markdown_sections(read_utf8(path))
+def read_markdown(path: Path) -> Reading:
+    decoded = decode(path.read_bytes())
+    return Reading(markdown_sections(decoded.text), decoded.guess)
 
 
 def markdown_sections(text: str) -> list[Section]:
-    """Sections in order; an underlined heading counts as one."""
-    text = _UNDERLINED.sub(_as_hashes, text)
-    for pattern, replacement in _RULES:
-        text = pattern.sub(replacement, text)
-    pieces = MarkdownHeaderTextSplitter(_LEVELS).split_text(text)
-    return [
-        Section(
-            tuple(_plain(piece.metadata[level]) for level in sorted(piece.metadata)),
-            # The splitter joins paragraphs by a Markdown line break.
-            piece.page_content.replace("  \n", "\n\n"),
-        )
-        for piece in pieces
-    ]
+    """Sections in order; the title of front matter comes above their headings."""
+    title, body = _without_front_matter(text)
+    return below_title(plain_line(title), html_sections(_html(body)))
 
 
-def _as_hashes(match: re.Match[str]) -> str:
-    hashes = "#" if match.group(2).startswith("=") else "##"
-    return f"{hashes} {match.group(1)}"
+def _without_front_matter(text: str) -> tuple[str, str]:
+    """The title that it gives, and what follows it."""
+    match = _FRONT_MATTER.match(text)
+    if match is None or not re.search(r"^[\w\"'][^\n]*[:=]", match[2], re.MULTILINE):
+        return "", text
+    return _title_of(match[2]), text[match.end() :]
 
 
-def _plain(heading: str) -> str:
-    return _CLOSING.sub("", heading).replace("*", "").replace("`", "").strip()
+def _title_of(fields: str) -> str:
+    toml = _TOML_TITLE.search(fields)
+    if toml:
+        return toml[1]
+    try:
+        values = yaml.safe_load(fields)
+    except (yaml.YAMLError, ValueError):
+        return ""
+    title = values.get("title") if isinstance(values, dict) else None
+    return title if isinstance(title, str) else ""
+
+
+def _html(text: str) -> str:
+    parser = MarkdownIt("commonmark", {"html": True, "maxNesting": _MAX_NESTING})
+    parser.enable(["table", "strikethrough"])
+    parser.block.ruler.at("reference", _link_target)
+    environment: dict[str, Any] = {}
+    tokens = parser.parse(text, environment)
+    for token in tokens:
+        if token.type == "html_block":
+            token.content = _block(parser, environment, token.content)
+        for child in token.children or ():
+            _keep_words(child)
+    return str(parser.renderer.render(tokens, parser.options, environment))
+
+
+def _link_target(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Definitions of link targets are not shown; a footnote of one word looks like one."""
+    begin = state.bMarks[start] + state.tShift[start]
+    return not state.src.startswith("[^", begin) and reference(state, start, end, silent)
+
+
+def _block(parser: MarkdownIt, environment: dict[str, Any], content: str) -> str:
+    """A block of HTML; Markdown that follows a comment on its line is read as such."""
+    rest = _COMMENT.sub("", content)
+    if rest != content and not rest.lstrip().startswith("<"):
+        return str(parser.render(rest, environment))
+    return _TAG.sub(
+        lambda match: match[0] if _is_tag(match, MARKDOWN_BLOCKS) else escape(match[0]), rest
+    )
+
+
+def _keep_words(token: Token) -> None:
+    match = _TAG.fullmatch(token.content) if token.type == "html_inline" else None
+    if match and not _is_tag(match, MARKDOWN_TAGS):
+        token.type = "text"
+
+
+def _is_tag(match: re.Match[str], names: frozenset[str]) -> bool:
+    """Whether it is more than words in angle brackets, as in «a<b and c>d» or «Vector<T>»."""
+    name, attributes = match[2].lower(), match[3]
+    words = _ATTRIBUTE.sub("", attributes).replace("/", " ").split()
+    if not all(word.lower() in FLAGS for word in words):
+        return False
+    return name in names or "-" in name or '="' in attributes

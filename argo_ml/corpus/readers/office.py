@@ -1,78 +1,70 @@
-"""PDF, Word and HTML files, by way of MarkItDown."""
+"""PDF files, by way of MarkItDown, and Word files, by way of mammoth."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from argo_ml.corpus.readers.base import Section, UnreadableError
-from argo_ml.corpus.readers.markdown import markdown_sections
+from argo_ml.corpus.readers.base import Reading, Section, UnreadableError
+from argo_ml.corpus.readers.html import html_sections
 
-_HYPHENATED = re.compile(r"(\w)-\n(\w)")
+_HYPHENATED = re.compile(r"([^\W\d_])-\n([^\W\d_])")
 _PARSERS = ("pdfminer", "pdfplumber", "mammoth")
 
 
-def read_pdf(path: Path) -> list[Section]:
+def read_pdf(path: Path) -> Reading:
     """A PDF as one section, since its text does not show its headings."""
-    text, _ = _convert(path)
-    return [Section((), _HYPHENATED.sub(r"\1\2", text).replace("\f", "\n\n"))]
+    text = _pdf_text(path)
+    return Reading([Section((), _HYPHENATED.sub(r"\1\2", text).replace("\f", "\n\n"))])
 
 
-def read_marked_up(path: Path) -> list[Section]:
-    """Sections of a Word or HTML file; a page's title comes above its headings."""
-    text, title = _convert(path)
-    sections = markdown_sections(text)
-    if not title:
-        return sections
-    return [
-        section
-        if section.titles[:1] == (title,)
-        else Section((title, *section.titles), section.text)
-        for section in sections
-    ]
+def read_docx(path: Path) -> Reading:
+    """Sections of a Word file by its headings, with formulas as LaTeX and without pictures."""
+    import mammoth  # type: ignore[import-untyped]
+    from markitdown.converter_utils.docx.pre_process import pre_process_docx
+
+    with path.open("rb") as file, _silenced():
+        try:
+            prepared = pre_process_docx(file)
+            markup = mammoth.convert_to_html(prepared, convert_image=_nothing).value
+        # Parsers of what other programs wrote raise whatever they stumble over.
+        except Exception as error:
+            raise UnreadableError(_reason(path, type(error), error)) from None
+    return Reading(html_sections(markup))
 
 
-def _convert(path: Path) -> tuple[str, str]:
-    """Markdown and title. Importing MarkItDown takes a second or two: only where it is needed."""
-    from markitdown import (
-        DocumentConverter,
-        FileConversionException,
-        MarkItDown,
-        UnsupportedFormatException,
-    )
-    from markitdown.converters import DocxConverter, HtmlConverter, PdfConverter
+def _nothing(image: Any) -> list[Any]:
+    return []
+
+
+def _pdf_text(path: Path) -> str:
+    """Importing MarkItDown takes a second or two: only where it is needed."""
+    from markitdown import FileConversionException, MarkItDown, UnsupportedFormatException
+    from markitdown.converters import PdfConverter
 
     # With all converters, a damaged PDF would be taken for plain text.
     converter = MarkItDown(enable_builtins=False, enable_plugins=False)
-    kinds: tuple[Callable[[], DocumentConverter], ...] = (
-        DocxConverter,
-        HtmlConverter,
-        PdfConverter,
-    )
-    for kind in kinds:
-        converter.register_converter(kind())
+    converter.register_converter(PdfConverter())
     try:
         with _silenced():
-            result = converter.convert_local(path)
+            return str(converter.convert_local(path).markdown)
     except (FileConversionException, UnsupportedFormatException) as error:
-        raise UnreadableError(_reason(error, path)) from None
-    return result.markdown, (result.title or "").strip()
+        attempts = getattr(error, "attempts", None) or []
+        causes = [attempt.exc_info for attempt in attempts if attempt.exc_info]
+        kind, cause = causes[-1][:2] if causes else (None, None)
+        raise UnreadableError(_reason(path, kind, cause)) from None
 
 
-def _reason(error: Exception, path: Path) -> str:
-    kind = path.suffix.removeprefix(".").lower()
-    attempts = getattr(error, "attempts", None) or []
-    causes = [attempt.exc_info for attempt in attempts if attempt.exc_info]
-    if not causes:
-        return f"not a {kind} file"
-    exception_type, exception, _ = causes[-1]
-    detail = str(exception).splitlines()[0] if str(exception) else ""
-    return (
-        f"not a readable {kind} file ({': '.join(filter(None, (exception_type.__name__, detail)))})"
-    )
+def _reason(path: Path, kind: type[BaseException] | None, cause: BaseException | None) -> str:
+    suffix = path.suffix.removeprefix(".").lower()
+    if kind is None:
+        return f"not a {suffix} file"
+    detail = next(iter(str(cause).splitlines()), "")
+    return f"not a readable {suffix} file ({': '.join(filter(None, (kind.__name__, detail)))})"
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from typing import Any
 from docutils import nodes
 from docutils.core import publish_doctree
 
-from argo_ml.corpus.readers.base import Section, read_utf8
+from argo_ml.corpus.readers.base import Reading, Section
+from argo_ml.corpus.readers.encodings import decode
 from argo_ml.corpus.readers.sphinx_names import register_names
 
 _NEVER = 5
@@ -34,8 +35,9 @@ _SWALLOWED_MARKUP = re.compile(r"^(?!\.\. |\s)(.+)\n(?=\.\. )", re.MULTILINE)
 _ONLY_MARKUP = re.compile(r"(\s*\.\. [\w-]+::\s*)+")
 
 
-def read_rst(path: Path) -> list[Section]:
-    return rst_sections(read_utf8(path))
+def read_rst(path: Path) -> Reading:
+    decoded = decode(path.read_bytes())
+    return Reading(rst_sections(decoded.text), decoded.guess)
 
 
 def rst_sections(text: str) -> list[Section]:

@@ -1,22 +1,23 @@
 import zipfile
+from html import escape
 from pathlib import Path
 
 import pytest
 
 from argo_ml.corpus.readers.base import Section, UnreadableError
-from argo_ml.corpus.readers.office import read_marked_up, read_pdf
+from argo_ml.corpus.readers.office import read_docx, read_pdf
 
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 
-def write_docx(path: Path) -> None:
+def write_docx(path: Path, paragraph: str = "The unit sends beams.") -> None:
     """A Word file with a heading and a paragraph."""
     document = (
         f'<w:document xmlns:w="{WORD}"><w:body>'
         '<w:p><w:pPr><w:pStyle w:val="Heading1"/></w:pPr><w:r><w:t>Radio</w:t></w:r></w:p>'
-        "<w:p><w:r><w:t>The unit sends beams.</w:t></w:r></w:p></w:body></w:document>"
+        f"<w:p><w:r><w:t>{escape(paragraph)}</w:t></w:r></w:p></w:body></w:document>"
     )
     styles = (
         f'<w:styles xmlns:w="{WORD}"><w:style w:type="paragraph" w:styleId="Heading1">'
@@ -66,27 +67,36 @@ def write_pdf(path: Path, text: str) -> None:
 
 def test_reads_a_pdf(tmp_path: Path) -> None:
     write_pdf(tmp_path / "a.pdf", "The unit sends beams.")
-    [section] = read_pdf(tmp_path / "a.pdf")
+    [section] = read_pdf(tmp_path / "a.pdf").sections
     assert section.titles == ()
     assert section.text.strip() == "The unit sends beams."
 
 
 def test_reads_a_word_file_by_its_headings(tmp_path: Path) -> None:
     write_docx(tmp_path / "a.docx")
-    assert read_marked_up(tmp_path / "a.docx") == [Section(("Radio",), "The unit sends beams.")]
+    [section] = read_docx(tmp_path / "a.docx").sections
+    assert section == Section(("Radio",), "The unit sends beams.")
 
 
-def test_reads_a_page_by_its_title_and_headings(tmp_path: Path) -> None:
-    page = (
-        "<html><head><title>Manual</title><script>var x = 1</script></head><body>"
-        "<p>Größe.</p><h1>Radio</h1><p>The <a href='x.html'>unit</a> sends<br>beams.</p>"
-        "<img src='a.png' alt='figure'></body></html>"
-    )
-    (tmp_path / "a.html").write_text(page, encoding="utf-8")
-    first, second = read_marked_up(tmp_path / "a.html")
-    assert first == Section(("Manual",), "Größe.")
-    assert second.titles == ("Manual", "Radio")
-    assert second.text.split() == ["The", "unit", "sends", "beams."]
+@pytest.mark.parametrize(
+    "paragraph", ["if a<b and c>d then stop", "as shown [1][2] in data[0][1]", "a * b_c_d # `x`"]
+)
+def test_a_word_file_keeps_what_looks_like_markup(tmp_path: Path, paragraph: str) -> None:
+    write_docx(tmp_path / "a.docx", paragraph)
+    [section] = read_docx(tmp_path / "a.docx").sections
+    assert section.text == paragraph
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [("exam-\nple", "example"), ("5-\n10", "5-\n10"), ("- one\n- two", "- one\n- two")],
+)
+def test_a_word_cut_at_the_end_of_a_line_is_joined_and_a_range_is_not(
+    monkeypatch: pytest.MonkeyPatch, line: str, shown: str
+) -> None:
+    monkeypatch.setattr("argo_ml.corpus.readers.office._pdf_text", lambda path: line)
+    [section] = read_pdf(Path("a.pdf")).sections
+    assert section.text == shown
 
 
 @pytest.mark.parametrize(
@@ -103,7 +113,7 @@ def test_a_damaged_file_gives_the_reason_in_one_line(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    read = read_pdf if name.endswith("pdf") else read_marked_up
+    read = read_pdf if name.endswith("pdf") else read_docx
     with pytest.raises(UnreadableError, match=f"not a.* {path.suffix[1:]} file") as error:
         read(path)
     assert "\n" not in str(error.value)

@@ -1,0 +1,134 @@
+"""Bytes as text: what a file says about itself comes before what can be guessed."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from argo_ml.corpus.readers.base import UnreadableError
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    # Before UTF-16, whose mark is the beginning of this one.
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+_READ_AS: Mapping[str, str] = {
+    "ascii": "cp1252",
+    "iso-8859-1": "cp1252",
+    "iso-8859-8-i": "iso-8859-8",
+    "iso-8859-9": "cp1254",
+    "iso-8859-11": "cp874",
+    "latin1": "cp1252",
+    "tis-620": "cp874",
+    "us-ascii": "cp1252",
+    "windows-874": "cp874",
+    "big5": "big5hkscs",
+    "euc-kr": "cp949",
+    "ks_c_5601-1987": "cp949",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "shift-jis": "cp932",
+    "x-sjis": "cp932",
+    # A declaration that can be read as ASCII stands in no file of these.
+    "utf-16": "utf-8",
+    "utf-16le": "utf-8",
+    "utf-16be": "utf-8",
+}
+"""Declared -> the encoding that browsers read it as (encoding.spec.whatwg.org)."""
+
+_WESTERN = "cp1252"
+_MOSTLY_ASCII = 0.3
+"""Among the letters of text in a Latin script, fewer than this share are not ASCII."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Text with plain line ends; ``guess`` names the encoding where nothing else told it."""
+
+    text: str
+    guess: str = ""
+
+
+def decode(content: bytes, declared: str | None = None) -> Decoded:
+    """Text by byte order mark, else as declared, else as UTF-8 if it is valid, else by a guess.
+
+    Raises `UnreadableError` for what is no text.
+    """
+    decoded = (
+        _by_mark(content) or _as_declared(content, declared) or _as_utf8(content) or _guess(content)
+    )
+    text = decoded.text.replace("\r\n", "\n").replace("\r", "\n")
+    return Decoded(text, decoded.guess)
+
+
+def _by_mark(content: bytes) -> Decoded | None:
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            body = content[len(mark) :]
+            return _strictly(body, encoding) or _with_gaps(body, encoding)
+    return None
+
+
+def _as_declared(content: bytes, declared: str | None) -> Decoded | None:
+    encoding = _READ_AS.get((declared or "").lower(), declared)
+    if not encoding:
+        return None
+    try:
+        decoded = _strictly(content, encoding)
+        if decoded or encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
+            return decoded
+        return _strictly(content, "utf-8") or _with_gaps(content, encoding)
+    except LookupError:
+        return None
+
+
+def _as_utf8(content: bytes) -> Decoded | None:
+    n_zeros = content.count(0)
+    return None if n_zeros > len(content) / 10 else _strictly(content, "utf-8")
+
+
+def _strictly(content: bytes, encoding: str) -> Decoded | None:
+    try:
+        return Decoded(content.decode(encoding))
+    except UnicodeDecodeError:
+        return None
+
+
+def _with_gaps(content: bytes, encoding: str) -> Decoded:
+    text = content.decode(encoding, "replace")
+    return Decoded(text, f"{encoding} with {text.count(chr(0xFFFD))} unreadable characters")
+
+
+def _guess(content: bytes) -> Decoded:
+    if 0 in content:
+        encoding = "utf-16-le" if content[1::2].count(0) > content[::2].count(0) else "utf-16-be"
+        decoded = _strictly(content, encoding)
+        if decoded is None:
+            raise UnreadableError("not text")
+        return Decoded(decoded.text, encoding)
+    damaged = _with_gaps(content, "utf-8")
+    n_gaps = damaged.text.count("\ufffd")
+    if sum(not char.isascii() for char in damaged.text) > 2 * n_gaps:
+        return damaged
+    encoding = _WESTERN if _is_mostly_ascii(content) else _most_likely(content)
+    decoded = _strictly(content, encoding) or _with_gaps(content, encoding)
+    return Decoded(decoded.text, decoded.guess or encoding)
+
+
+def _is_mostly_ascii(content: bytes) -> bool:
+    n_high = sum(byte >= 0x80 for byte in content)
+    n_letters = sum(chr(byte).isalpha() for byte in content if byte < 0x80)
+    return n_high < _MOSTLY_ASCII * (n_high + n_letters)
+
+
+def _most_likely(content: bytes) -> str:
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(content).best()
+    return _WESTERN if best is None else best.encoding
