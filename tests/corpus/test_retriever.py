@@ -15,6 +15,7 @@ from argo_ml.corpus.retriever import QueryVectors
 from argo_ml.corpus.splitting import SplitSettings
 from argo_ml.testing.embedders import WordEmbedder
 from argo_ml.testing.retrievers import DOCUMENTS, RetrieverSuite
+from argo_ml.types import Document
 
 SETTINGS = SplitSettings(40, 0)
 

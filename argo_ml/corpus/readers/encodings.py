@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -43,8 +44,10 @@ _READ_AS: Mapping[str, str] = {
 """Declared -> the encoding that browsers read it as (encoding.spec.whatwg.org)."""
 
 _WESTERN = "cp1252"
-_MOSTLY_ASCII = 0.3
-"""Among the letters of text in a Latin script, fewer than this share are not ASCII."""
+_MOST_FOREIGN_LETTERS = 0.5
+"""Text in a Latin script has fewer bytes beyond ASCII among its letters."""
+
+_WORD = re.compile(rb"[A-Za-z\x80-\xff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +119,18 @@ def _guess(content: bytes) -> Decoded:
     n_gaps = damaged.text.count("\ufffd")
     if sum(not char.isascii() for char in damaged.text) > 2 * n_gaps:
         return damaged
-    encoding = _WESTERN if _is_mostly_ascii(content) else _most_likely(content)
+    encoding = _WESTERN if _is_latin(content) else _most_likely(content)
     decoded = _strictly(content, encoding) or _with_gaps(content, encoding)
     return Decoded(decoded.text, decoded.guess or encoding)
 
 
-def _is_mostly_ascii(content: bytes) -> bool:
-    n_high = sum(byte >= 0x80 for byte in content)
-    n_letters = sum(chr(byte).isalpha() for byte in content if byte < 0x80)
-    return n_high < _MOSTLY_ASCII * (n_high + n_letters)
+def _is_latin(content: bytes) -> bool:
+    """Whether accents stand within words of ASCII letters, as in no other script."""
+    words = [word for word in _WORD.findall(content) if not word.isascii()]
+    n_mixed = sum(any(byte < 0x80 for byte in word) for word in words)
+    letters = b"".join(_WORD.findall(content))
+    n_foreign = sum(byte >= 0x80 for byte in letters)
+    return n_foreign < _MOST_FOREIGN_LETTERS * len(letters) and 2 * n_mixed >= len(words)
 
 
 def _most_likely(content: bytes) -> str:

@@ -28,6 +28,7 @@ _FRONT_MATTER = re.compile(
 _TOML_TITLE = re.compile(r"^title\s*=\s*[\"'](.*)[\"']\s*$", re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _TAG = re.compile(r"<(/?)([A-Za-z][\w-]*)((?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>")
+_ANY_BRACKET = re.compile(rf"{_TAG.pattern}|<(?=[A-Za-z/])")
 _ATTRIBUTE = re.compile(r"[\w:@.-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'=<>`]+)")
 
 
@@ -87,9 +88,12 @@ def _block(parser: MarkdownIt, environment: dict[str, Any], content: str) -> str
     rest = _COMMENT.sub("", content)
     if rest != content and not rest.lstrip().startswith("<"):
         return str(parser.render(rest, environment))
-    return _TAG.sub(
-        lambda match: match[0] if _is_tag(match, MARKDOWN_BLOCKS) else escape(match[0]), rest
-    )
+    return _ANY_BRACKET.sub(_escaped_unless_tag, rest)
+
+
+def _escaped_unless_tag(match: re.Match[str]) -> str:
+    tag = _TAG.fullmatch(match[0])
+    return match[0] if tag and _is_tag(tag, MARKDOWN_BLOCKS) else escape(match[0])
 
 
 def _keep_words(token: Token) -> None:

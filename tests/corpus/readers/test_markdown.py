@@ -1,3 +1,5 @@
+import pytest
+
 from argo_ml.corpus.readers.base import Section
 from argo_ml.corpus.readers.markdown import markdown_sections
 
@@ -47,3 +49,43 @@ def test_links_keep_their_text_and_images_leave_nothing() -> None:
 def test_the_line_that_rules_off_a_table_goes() -> None:
     source = "| a | b |\n| --- | :--: |\n| 1 | 2 |\n"
     assert text_of(source) == "| a | b |\n| 1 | 2 |"
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("leans [1][2] and matrix[0][1]", "leans [1][2] and matrix[0][1]"),
+        ("if a<b and c>d then", "if a<b and c>d then"),
+        ("Vector<T> and Map<p, q>", "Vector<T> and Map<p, q>"),
+        ("mail <span@example.org> now", "mail span@example.org now"),
+        ("use the <script> tag", "use the <script> tag"),
+        ("`<br>` and `a[0][1]`", "<br> and a[0][1]"),
+        ("one<br>two", "one\ntwo"),
+        ("<p align=center><img src=a.png>\n<b>bold</b></p>", "bold"),
+        ("<T>\n\nText.", "<T>\n\nText."),
+        ("Text.[^1]\n\n[^1]: Note", "Text.[^1]\n\n[^1]: Note"),
+        ("**bold** _it_ ~~old~~ x_y_z", "bold it old x_y_z"),
+        ("1. First\n\t- nested\n2. Second", "1. First\n- nested\n2. Second"),
+    ],
+)
+def test_text_is_what_a_person_sees(source: str, shown: str) -> None:
+    assert text_of(source) == shown
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "---\ntitle: Kettle guide\ntags: kitchen\n---\n",
+        '---\n# comment\n"title": Kettle guide\nlist:\n- a\n...\n',
+        "+++\ntitle = 'Kettle guide'\n[extra]\n+++\n",
+    ],
+)
+def test_front_matter_gives_the_title_and_no_text(front: str) -> None:
+    assert markdown_sections(f"{front}Boil.\n\n## Cleaning\n\nWipe.\n") == [
+        Section(("Kettle guide",), "Boil."),
+        Section(("Kettle guide", "Cleaning"), "Wipe."),
+    ]
+
+
+def test_text_between_rules_is_no_front_matter() -> None:
+    assert text_of("---\n\nOne sentence.\n\n---\n\nAnother.\n") == "One sentence.\n\nAnother."
