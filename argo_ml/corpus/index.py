@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from chromadb import Collection
 from chromadb.config import Settings
 from filelock import FileLock, Timeout
@@ -36,8 +37,8 @@ PASSAGES_PER_BLOCK = 1024
 PROBED = 1000
 """Chroma keeps up to this many vectors beside its index files."""
 
-SAME_PLACE = 1e-4
-"""Two vectors at this distance or nearer differ by rounding."""
+EQUAL_DECIMALS = 5
+"""Vectors that agree so far differ by rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +153,24 @@ def incompleteness(collection: Collection, n_passages: int) -> str:
     if vectors is None or len(vectors) == 0:
         return "holds no vectors"
     nearest = collection.query(query_embeddings=vectors, n_results=n_probed, include=[])
-    # Among hundreds of equal vectors not all are reached, though each is where it should be.
-    if len(nearest["ids"][0]) < n_probed and not _finds_every_vector(collection, n_probed):
+    if len(nearest["ids"][0]) < n_probed and not _holds_equal_vectors(collection, n_probed):
         return "does not find all of its passages"
     return ""
 
 
-def _finds_every_vector(collection: Collection, n_probed: int) -> bool:
-    """Whether something stands where each of the first vectors is."""
+def reaches_all(collection: Collection) -> bool:
+    """Whether the approximate search can find every passage.
+
+    Hundreds of equal vectors take each other for neighbours, and what lies beside them is lost.
+    """
+    n_probed = min(collection.count(), PROBED)
+    vectors = collection.get(limit=1, include=["embeddings"])["embeddings"]
+    nearest = collection.query(query_embeddings=vectors, n_results=n_probed, include=[])
+    return len(nearest["ids"][0]) == n_probed
+
+
+def _holds_equal_vectors(collection: Collection, n_probed: int) -> bool:
     vectors = collection.get(limit=n_probed, include=["embeddings"])["embeddings"]
     if vectors is None or len(vectors) < n_probed:
         return False
-    nearest = collection.query(query_embeddings=vectors, n_results=1, include=["distances"])
-    return all(row and row[0] < SAME_PLACE for row in nearest["distances"] or [[]])
+    return len(np.unique(np.round(np.asarray(vectors), EQUAL_DECIMALS), axis=0)) < n_probed

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from argo_ml.corpus.embedding import Embedder, Vectors
 from argo_ml.corpus.exact_search import ExactSearch
+from argo_ml.corpus.index import reaches_all
 from argo_ml.errors import CorpusIndexError, one_line
 from argo_ml.types import Evidence, Passage
 
@@ -59,6 +60,7 @@ class ChromaRetriever:
         self._n_passages = collection.count()
         self._vectors = QueryVectors(embedder)
         self._exact_search = ExactSearch(collection, self._n_passages, SIMILARITY_DECIMALS)
+        self._reaches_all = reaches_all(collection)
 
     def retrieve(self, queries: Sequence[str], top_k: int) -> list[tuple[Evidence, ...]]:
         """For each query ``top_k`` passages, or all where there are fewer.
@@ -83,6 +85,8 @@ class ChromaRetriever:
         return self._vectors(queries)
 
     def _search(self, vectors: Vectors, top_k: int) -> list[list[Evidence]]:
+        if not self._reaches_all:
+            return self._exact(vectors, top_k)
         hits = self._nearest(vectors, top_k + MARGIN)
         self._replace_cut_ties(hits, vectors, top_k, self._widened)
         # Among hundreds of equal vectors the index does not reach them all.
