@@ -9,6 +9,9 @@ from argo_ml.errors import DataError
 from argo_ml.state import AnswerNow, Observations, State
 from argo_ml.types import Action, Answer, Question, Step
 
+pytestmark = pytest.mark.slow
+
+
 STEP = Step("s", Action.RETRIEVE, "a", 0.25, 0.1)
 
 

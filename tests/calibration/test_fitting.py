@@ -8,6 +8,8 @@ import pytest
 from argo_ml.calibration.fitted_models import LinearModel, ProbabilityModel
 from argo_ml.calibration.fitting import fit_probability, fit_ridge
 
+pytestmark = pytest.mark.slow
+
 
 def drawn(n_rows: int, signal: float, seed: int = 1) -> tuple[list[list[float]], list[bool]]:
     """Two features, of which the first tells the label by a logistic law of slope ``signal``."""

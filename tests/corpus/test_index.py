@@ -20,6 +20,8 @@ from argo_ml.errors import CorpusIndexError
 from argo_ml.testing.embedders import WordEmbedder
 from argo_ml.types import Passage
 
+pytestmark = pytest.mark.slow
+
 
 def build(folder: Path, documents: DocumentSet = DOCUMENTS) -> Corpus:
     store, embedder = EmbeddedStore(folder), WordEmbedder()

@@ -20,6 +20,9 @@ from argo_ml.errors import ConfigError, DataError
 from argo_ml.testing.embedders import WordEmbedder
 from argo_ml.types import Document
 
+pytestmark = pytest.mark.slow
+
+
 SETTINGS = SplitSettings(160, 20)
 
 

@@ -23,6 +23,8 @@ from argo_ml.testing.embedders import WordEmbedder
 from argo_ml.testing.retrievers import DOCUMENTS, RetrieverSuite
 from argo_ml.types import Document, Passage
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

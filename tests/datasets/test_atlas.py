@@ -25,6 +25,9 @@ from argo_ml.datasets.atlas.wording import plain_words
 from argo_ml.datasets.sampling import questions_digest, split_of
 from argo_ml.types import Difficulty, Document, Question
 
+pytestmark = pytest.mark.slow
+
+
 N_FACTS = {Difficulty.EASY: 1, Difficulty.MEDIUM: 2, Difficulty.HARD: 3}
 MEASURED = {"population", "area", "weight", "melting_point", "boiling_point"}
 

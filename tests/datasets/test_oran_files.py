@@ -14,6 +14,9 @@ import pytest
 from argo_ml.datasets.oran_files import fetch_oran, oran_checksums, oran_source
 from argo_ml.models.downloads import FetchError
 
+pytestmark = pytest.mark.slow
+
+
 SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
 QUESTIONS = "oran-bench-13k/fin_E.json"
 DOCUMENT = "oran-sc-docs/doc/index.rst"

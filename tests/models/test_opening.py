@@ -20,6 +20,8 @@ from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models import LanguageModel, load_model
 from argo_ml.testing.models import QUESTIONS, generation, scoring
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path: Path, tiny_folder: Path) -> Path:

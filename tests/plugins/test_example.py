@@ -28,6 +28,9 @@ from argo_ml.sweep.cells import cell_id
 from argo_ml.testing.models import LanguageModelSuite
 from argo_ml.testing.policies import PolicyConformance
 
+pytestmark = pytest.mark.slow
+
+
 HERE = Path(__file__).parent
 PACKAGE = HERE / "argo_ml_example"
 PAGE = HERE.parents[1] / "docs" / "extending.md"

@@ -25,6 +25,9 @@ from argo_ml.replay.rows import ReplayDecision, question_row
 from argo_ml.replay.splitting import read_parts
 from argo_ml.types import Action, Expectation, StopReason
 
+pytestmark = pytest.mark.slow
+
+
 MakeSpec = Callable[..., ReplaySpec]
 MODEL_FREE = "never,single,oracle,entropy_gate,margin_gate,variance_gate"
 """Policies that embed nothing."""

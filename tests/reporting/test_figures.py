@@ -16,6 +16,9 @@ from argo_ml.reporting.figures.front import pareto_front
 from argo_ml.reporting.figures.style import line_styles, styled
 from argo_ml.results.records import Results
 
+pytestmark = pytest.mark.slow
+
+
 NAMES = ["graph_1a", "graph_1b", "front", "utility"]
 FILES = {f"{name}.{suffix}" for name in NAMES for suffix in ("png", "svg")}
 

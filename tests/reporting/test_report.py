@@ -13,6 +13,9 @@ from builders import synthetic_evaluation
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting import write_report
 
+pytestmark = pytest.mark.slow
+
+
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 MOST_BYTES = 3_000_000
 FLOORS = "majority position 0.310, longest choice 0.352, random 0.250"

@@ -13,6 +13,9 @@ from argo_ml.tracking import runs
 from argo_ml.verification import SweepRecord
 from argo_ml.verification.verify import Verdict, verify_record, verify_sweep
 
+pytestmark = pytest.mark.slow
+
+
 EXPERIMENT = "stored"
 
 

@@ -21,6 +21,9 @@ from argo_ml.models.local.transformers_model import TransformersModel
 from argo_ml.randomness import derived_rng
 from argo_ml.testing.models import LanguageModelSuite
 
+pytestmark = pytest.mark.slow
+
+
 SYSTEM = "You answer a question from passages."
 PASSAGE = "Suva is the capital of Fiji. It lies on the island of Viti Levu."
 QUESTIONS = (
