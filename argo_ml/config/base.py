@@ -7,7 +7,7 @@ description is the option's help. An unknown key or a bad value raises `ConfigEr
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
@@ -117,6 +117,12 @@ def suggest(name: str, known: Mapping[str, object]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ";"
     return f"{hint} known: {', '.join(known)}"
+
+
+def check_unrepeated(name: str, values: Sequence[object]) -> None:
+    """Raises ValueError where a value of the parameter ``name`` is given twice."""
+    if len(set(values)) != len(values):
+        raise ValueError(f"{name}={','.join(map(str, values))} repeats a value")
 
 
 def build(spec_type: type[SpecType], values: Mapping[str, object]) -> SpecType:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from argo_ml.config.base import Names, PriceList, operational
+from argo_ml.config.base import Names, PriceList, check_unrepeated, operational
 from argo_ml.config.grading import GradingFields
 from argo_ml.config.run_fields import StoreFields
 from argo_ml.config.source_fields import (
@@ -157,9 +157,7 @@ class ReplaySpec(StoreFields, OutcomeSources, CacheFields):
     @model_validator(mode="after")
     def _replayable(self) -> ReplaySpec:
         for field in ("policies", "retrieval_costs"):
-            values = getattr(self, field)
-            if len(set(values)) != len(values):
-                raise ValueError(f"{field}={','.join(map(str, values))} repeats a value")
+            check_unrepeated(field, getattr(self, field))
         if not self.retrieval_costs:
             raise ValueError("retrieval_costs is empty; give at least one price")
         return self

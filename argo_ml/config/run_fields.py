@@ -13,6 +13,7 @@ from argo_ml.config.base import (
     PriceList,
     Probability,
     Spec,
+    check_unrepeated,
     operational,
 )
 from argo_ml.config.source_fields import DeviceFields
@@ -268,10 +269,6 @@ class GridFields(Spec):
 
     @model_validator(mode="after")
     def _grid_valid(self) -> GridFields:
-        for name, values in (
-            ("strategies", self.strategies),
-            ("retrieval_costs", self.retrieval_costs),
-        ):
-            if len(set(values)) != len(values):
-                raise ValueError(f"{name}={','.join(map(str, values))} repeats a value")
+        check_unrepeated("strategies", self.strategies)
+        check_unrepeated("retrieval_costs", self.retrieval_costs)
         return self
