@@ -20,6 +20,7 @@ from argo_ml.statistics.resampling import mean_estimate
 from argo_ml.sweep.parent_run import find_resumed, load_record, pointing_at, recorded
 from argo_ml.sweep.running import ChildRun, load_results, run_sweep
 from argo_ml.tracking import runs
+from argo_ml.tracking.names import logged_metrics, spec_params
 from argo_ml.tracking.runs import TrackedRun, Tracking, connect
 
 MODEL = "argo.model"
@@ -83,7 +84,7 @@ def run_comparison(spec: CompareSpec, on_progress: OnProgress = ignore_progress)
     names = ", ".join(Path(model).name for model in spec.models)
     run = tracking.adopt_or_create(f"compare {names}", {runs.KIND: "comparison"})
     with run.recording_failure():
-        run.log(params=recorded(spec))
+        run.log(params=spec_params(recorded(spec)))
         return _compare(spec, tracking, run, on_progress)
 
 
@@ -181,7 +182,7 @@ def _compared(model: str, cell: CellResult, reference: CellResult) -> ComparedCe
 
 
 def _peaks(tracking: Tracking, sweep_id: str) -> dict[str, float]:
-    metrics = tracking.get(sweep_id).data.metrics
+    metrics = logged_metrics(tracking.get(sweep_id))
     return {name: value for name, value in sorted(metrics.items()) if name.endswith(PEAKS)}
 
 

@@ -18,10 +18,11 @@ from argo_ml.replay.needs import check_replayable
 from argo_ml.replay.replaying import Replay, replay
 from argo_ml.reporting import store_report
 from argo_ml.results.artifacts import EVALUATION, PREDICTIONS, RESULTS, cell_name
-from argo_ml.results.metrics import MEASURES, sweep_metrics
+from argo_ml.results.metrics import MEASURES, by_price, sweep_metrics
 from argo_ml.results.records import CellResult, Results
 from argo_ml.sweep.evaluating import evaluation_metrics
 from argo_ml.tracking import runs
+from argo_ml.tracking.names import spec_params
 from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking, connect
 
 KIND = "replay"
@@ -56,7 +57,7 @@ def run_replay(spec: ReplaySpec) -> StoredReplay:
     name = f"replay {Path(spec.outcomes).name}"
     run = tracking.adopt_or_create(name, {runs.KIND: KIND})
     with run.recording_failure():
-        run.log(params=stored_spec(spec))
+        run.log(params=spec_params(stored_spec(spec)))
         replayed = replay(spec)
         children = [_child(cell, run, tracking) for cell in replayed.cells]
         results = replay_results(replayed, spec, run.run_id, [child.run_id for child in children])
@@ -80,17 +81,18 @@ def _end(run: TrackedRun, cell: CellResult, spec: ReplaySpec, digests: Mapping[s
     fired = {} if share is None else {"fire_share": share}
     degenerate = {runs.DEGENERATE: "true"} if is_degenerate(share) else {}
     run.log(
-        params={
-            "strategy": cell.strategy,
-            "retrieval_cost": cell.retrieval_cost,
-            "mu": spec.mu,
-            "gate_budget": spec.gate_budget,
-            "seed": spec.seed,
-            **digests,
-        },
+        params=spec_params(
+            {
+                "strategy": cell.strategy,
+                "retrieval_cost": cell.retrieval_cost,
+                "mu": spec.mu,
+                "gate_budget": spec.gate_budget,
+                "seed": spec.seed,
+                **digests,
+            }
+        ),
         metrics={**_known(cell.metrics), **fired},
         tags={runs.CELL_ID: cell.cell_id, **degenerate},
-        step=len(cell.questions),
     )
     run.end()
 
@@ -101,10 +103,10 @@ def _store(run: TrackedRun, replayed: Replay, results: Results, evaluation: Eval
     digest = results.digests["questions_digest"]
     run.log_inputs([InputDataset("outcomes", digest, source, "questions", n_tested)])
     run.log(
-        params=results.digests,
+        params=spec_params(results.digests),
         metrics=_known({**sweep_metrics(results), **evaluation_metrics(evaluation)}),
         tags={runs.NOTE: _note(replayed, results)},
-        step=n_tested,
+        curves=by_price(results),
     )
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

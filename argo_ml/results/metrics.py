@@ -77,6 +77,21 @@ MEASURES: Sequence[Measure] = (
 )
 """What a cell's run records of its questions, in this order; docs/metrics.md says more of each."""
 
+CURVES = frozenset(
+    {
+        "accuracy",
+        "accuracy_ci_low",
+        "accuracy_ci_high",
+        "utility",
+        "cost",
+        "retrieval_calls",
+        "reason_calls",
+        "lm_calls",
+        "lm_calls_paid",
+    }
+)
+"""The metrics whose course over the questions is worth a curve; the others are known at the end."""
+
 _DERIVED = (
     "accuracy_ci_low",
     "accuracy_ci_high",
@@ -165,6 +180,37 @@ def sweep_metrics(results: Results) -> dict[str, float]:
         metrics[f"mean_utility_{strategy}"] = _mean(cell.metrics["utility"] for cell in cells)
         metrics[f"best_utility_{strategy}"] = max(cell.metrics["utility"] for cell in cells)
     return metrics
+
+
+def by_price(results: Results) -> dict[int, dict[str, float]]:
+    """Each strategy's accuracy, utility and retrievals over the prices, as steps of curves.
+
+    MLflow takes whole numbers for steps: a price of 0.02 is step 20, its thousandths; where prices
+    have more digits, their millionths or billionths.
+    """
+    steps = price_steps(results.prices)
+    points: dict[int, dict[str, float]] = {step: {} for step in steps.values()}
+    for cell in results.cells:
+        at = points[steps[cell.retrieval_cost]]
+        for group, metric in _BY_PRICE.items():
+            at[f"{group}/{cell.strategy}"] = cell.metrics[metric]
+    return points
+
+
+_BY_PRICE = {
+    "accuracy_by_price": "accuracy",
+    "utility_by_price": "utility",
+    "retrievals_by_price": "retrieval_calls",
+}
+
+
+def price_steps(prices: Sequence[float]) -> dict[float, int]:
+    """A whole number for each price, as fine as their digits need; at the finest two that are
+    closer than a billionth share one."""
+    for scale in (10**3, 10**6, 10**9):
+        if all(math.isclose(price * scale, round(price * scale), abs_tol=1e-6) for price in prices):
+            break
+    return {price: round(price * scale) for price in prices}
 
 
 def _mean(values: Iterable[float]) -> float:

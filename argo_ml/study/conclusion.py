@@ -33,6 +33,7 @@ from argo_ml.study.search import Search
 from argo_ml.sweep.cell_run import store_outcomes
 from argo_ml.sweep.context import LocalContext
 from argo_ml.tracking import runs
+from argo_ml.tracking.names import logged_metrics
 from argo_ml.tracking.runs import TrackedRun
 
 N_TRAJECTORIES = 10
@@ -107,7 +108,7 @@ def _summary(
     trials = study.get_trials(deepcopy=False)
     counts = {state: sum(trial.state is state for trial in trials) for state in TrialState}
     paid = sum(
-        int(child.data.metrics.get("lm_calls_paid_total", 0))
+        int(logged_metrics(child).get("lm_calls_paid_total", 0))
         for child in trial_runs(search.tracking, search.run.run_id)
     )
     n_done = counts[TrialState.COMPLETE] + counts[TrialState.PRUNED]

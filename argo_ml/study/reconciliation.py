@@ -12,6 +12,7 @@ from argo_ml.study import storage
 from argo_ml.study.storage import StudyStore
 from argo_ml.study.trial_run import STATUSES, TRIAL_STATE
 from argo_ml.tracking import runs
+from argo_ml.tracking.names import logged_metrics
 from argo_ml.tracking.runs import Run, TrackedRun, Tracking
 
 LOST = "its worker ended before the trial did; the trial was queued again"
@@ -64,7 +65,7 @@ def expected_status(child: Run, trials: Mapping[int, FrozenTrial]) -> str:
 def _differing_values(study: optuna.Study, child: Run, trial: FrozenTrial) -> Iterator[str]:
     names = study.user_attrs[OBJECTIVES]
     for name, value in zip(names, trial.values, strict=True):
-        logged = child.data.metrics.get(name)
+        logged = logged_metrics(child).get(name)
         if logged is None or abs(logged - value) > 1e-9:
             yield f"{child.info.run_name}: {name} is {logged} in MLflow and {value} in Optuna"
 

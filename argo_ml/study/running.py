@@ -29,6 +29,7 @@ from argo_ml.study.storage import StudyStore
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.parent_run import load_record, pointing_at, recorded, store_spec
 from argo_ml.tracking import runs
+from argo_ml.tracking.names import spec_params
 from argo_ml.tracking.runs import TrackedRun, Tracking, connect
 from argo_ml.tracking.system import system_metrics
 
@@ -64,7 +65,7 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
             if _is_concluded(study, spec):
                 return load_report(home, run.run_id)
             run.reopen()
-            run.log(params={**recorded(spec), **digests, "study": study.study_name})
+            run.log(params=spec_params({**recorded(spec), **digests, "study": study.study_name}))
             run.log_inputs([*context.inputs, *tests.inputs[:1]])
         evaluator = Evaluator(context, times)
         objective = make_objective(spec)

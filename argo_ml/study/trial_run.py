@@ -44,15 +44,17 @@ def store(
 
     ``curve`` has the objective's values by the number of questions they are of.
     """
-    earlier = {
+    points: dict[int, dict[str, float]] = {
         step: dict(zip(objective.names, reached, strict=True)) for step, reached in curve.items()
     }
+    metrics = trial_metrics(spec, objective, cell, rows)
+    if points:
+        points[len(rows)] = {name: metrics.pop(name) for name in objective.names}
     run.log(
         params={"strategy": cell.spec.strategy, **settings},
-        metrics=trial_metrics(spec, objective, cell, rows),
+        metrics=metrics,
         tags={TRIAL_STATE: state.name},
-        step=len(rows),
-        earlier=earlier,
+        curves=points,
     )
     run.end(STATUSES[state])
 

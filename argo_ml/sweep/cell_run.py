@@ -8,24 +8,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from argo_ml.config import ContextSpec, identity_fields
+from argo_ml.config import ExperimentSpec, identity_fields
+from argo_ml.engine.shards import make_shards
 from argo_ml.reporting.figures import save_cell_figures
 from argo_ml.results.artifacts import FIGURES, OUTCOMES_TABLE
-from argo_ml.results.metrics import cell_metrics
+from argo_ml.results.metrics import CURVES, cell_metrics
 from argo_ml.results.records import CellResult, QuestionResult
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext
 from argo_ml.tracking import runs
+from argo_ml.tracking.names import spec_params
 from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking
 
 
 class CellRun:
-    """A cell and its run; a ``finished`` run is left untouched: its numbers are stored already."""
+    """A cell and its run; a ``finished`` run is left untouched: its numbers are stored already.
 
-    def __init__(self, cell: Cell, run: TrackedRun, finished: bool = False) -> None:
+    With one shard there is no course to draw: all is logged at step 0, which MLflow shows as bars.
+    """
+
+    def __init__(
+        self, cell: Cell, run: TrackedRun, n_shards: int = 1, finished: bool = False
+    ) -> None:
         self.cell = cell
         self.run = run
         self.finished = finished
+        self._has_curves = n_shards > 1
         self.results: list[QuestionResult] = []
         self._latest: tuple[int, Mapping[str, float]] | None = None
 
@@ -36,7 +44,7 @@ class CellRun:
         params["theta_star"] = cell.table.theta_star
         params["max_new_tokens"] = cell.spec.generation_limit
         params["n_questions"] = cell.spec.question_limit
-        self.run.log(params=params)
+        self.run.log(params=spec_params(params))
         self.run.log_inputs(inputs)
 
     def metrics(self, n_questions: int) -> Mapping[str, float]:
@@ -47,15 +55,19 @@ class CellRun:
         return self._latest[1]
 
     def log_progress(self, steps: Sequence[int]) -> None:
-        """Log the metrics at each of ``steps``, the numbers of questions done.
+        """Log the metrics that have a curve at each of ``steps``, the numbers of questions done.
 
         More results may come meanwhile, from another thread.
         """
         if self.finished:
             return
         *earlier, last = steps
-        before = {step: self.metrics(step) for step in earlier}
-        self.run.log(metrics=self.metrics(last), step=last, earlier=before)
+        before = {step: self._curves(step) for step in earlier if self._has_curves}
+        step = last if self._has_curves else 0
+        self.run.log(metrics=self._curves(last), step=step, curves=before)
+
+    def _curves(self, n_questions: int) -> Mapping[str, float]:
+        return {name: value for name, value in self.metrics(n_questions).items() if name in CURVES}
 
     def finish(self, result: CellResult, folder: Path, usage: Mapping[str, float]) -> None:
         """Store the artifacts, among them the trajectories already in ``folder``, and end.
@@ -65,7 +77,10 @@ class CellRun:
         """
         if self.finished:
             return
-        store_outcomes(self.run, result, folder, usage)
+        without_curve = {
+            name: value for name, value in result.metrics.items() if name not in CURVES
+        }
+        store_outcomes(self.run, result, folder, {**without_curve, **usage})
         self.run.end()
         self.finished = True
 
@@ -83,22 +98,24 @@ class CellRun:
 
 def open_cell_runs(
     cells: Sequence[Cell],
-    context: ExperimentContext[ContextSpec],
+    context: ExperimentContext[ExperimentSpec],
     tracking: Tracking,
     parent_run: TrackedRun,
 ) -> list[CellRun]:
     """Make a run for each cell, or reopen the one that a resumed parent has already."""
     present = {run.data.tags.get(runs.CELL_ID): run for run in tracking.children(parent_run.run_id)}
+    n_shards = len(make_shards(context.questions.questions, context.spec.shard_size))
     cell_runs = []
     for cell in cells:
         stored = present.get(cell.id)
         if stored is None:
             tags = cell_tags(cell, parent_run.run_id)
-            cell_run = CellRun(cell, tracking.create_child(parent_run, cell.name, tags))
+            child = tracking.create_child(parent_run, cell.name, tags)
+            cell_run = CellRun(cell, child, n_shards)
             cell_run.start(context.digests, context.inputs)
         else:
             tracked = TrackedRun(tracking.client, stored.info.run_id)
-            cell_run = CellRun(cell, tracked, finished=stored.info.status == "FINISHED")
+            cell_run = CellRun(cell, tracked, n_shards, finished=stored.info.status == "FINISHED")
             if not cell_run.finished:
                 tracked.reopen()
         cell_runs.append(cell_run)
@@ -118,16 +135,16 @@ def failing_with(cell_runs: Sequence[CellRun]) -> Iterator[None]:
 
 
 def store_outcomes(
-    run: TrackedRun, result: CellResult, folder: Path, usage: Mapping[str, float] | None = None
+    run: TrackedRun, result: CellResult, folder: Path, metrics: Mapping[str, float] | None = None
 ) -> None:
-    """Log ``folder`` with the figures of a cell and its table of outcomes, and ``usage``."""
+    """Log ``folder`` with the figures of a cell and its table of outcomes, and ``metrics``."""
     save_cell_figures(result, folder / FIGURES)
     table = _outcomes_table(result.questions)
     (folder / OUTCOMES_TABLE).write_text(json.dumps(table), encoding="utf-8")
     run.log_folder(folder)
     logged = [{"path": OUTCOMES_TABLE, "type": "table"}]
     tags = {"mlflow.loggedArtifacts": json.dumps(logged)}
-    run.log(metrics=usage, tags=tags, step=len(result.questions))
+    run.log(metrics=metrics, tags=tags)
 
 
 def cell_tags(cell: Cell, sweep_id: str = "") -> dict[str, str]:

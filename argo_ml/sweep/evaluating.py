@@ -57,15 +57,13 @@ def store_evaluation(evaluation: Evaluation, run: TrackedRun, cell_runs: Sequenc
         text = evaluation.model_dump_json(indent=1)
         (Path(folder) / EVALUATION).write_text(text, encoding="utf-8")
         run.log_folder(Path(folder))
-    n_questions = evaluation.n_questions
-    run.log(metrics=evaluation_metrics(evaluation), step=n_questions)
+    run.log(metrics=evaluation_metrics(evaluation))
     by_cell = {(run.cell.spec.strategy, run.cell.spec.retrieval_cost): run for run in cell_runs}
     for row in evaluation.rows:
         if row.fire_share is not None:
             by_cell[row.strategy, row.retrieval_cost].run.log(
                 metrics={"fire_share": row.fire_share},
                 tags={DEGENERATE: "true"} if row.is_degenerate else {},
-                step=n_questions,
             )
 
 

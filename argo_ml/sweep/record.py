@@ -16,6 +16,7 @@ from argo_ml.errors import ConfigError, DataError
 from argo_ml.results.artifacts import PASSAGES, RESULTS, SPEC, TRAJECTORIES
 from argo_ml.results.records import CellResult, Results
 from argo_ml.tracking import runs
+from argo_ml.tracking.names import logged_params
 from argo_ml.tracking.runs import CELL_ID, Run, Tracking, connect, open_client
 
 
@@ -30,7 +31,7 @@ class SweepRecord:
 
     @property
     def digests(self) -> dict[str, str]:
-        params = self.run.data.params
+        params = logged_params(self.run)
         return {name: value for name, value in params.items() if name.endswith("_digest")}
 
     def artifact(self, name: str, run_id: str = "") -> Path:

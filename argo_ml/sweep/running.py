@@ -33,6 +33,7 @@ from argo_ml.sweep.stages import (
     store_resolved,
 )
 from argo_ml.tracking import runs
+from argo_ml.tracking.names import logged_params
 from argo_ml.tracking.runs import TrackedRun, Tracking, connect
 
 logger = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ def run_cell(spec: CellSpec, on_progress: OnProgress = ignore_progress) -> Resul
         store_resolved(spec, context, run)
         [cell] = prepare_cells([context.spec], context)
         run.log(tags=cell_tags(cell))
-        cell_run = CellRun(cell, run)
+        cell_run = CellRun(cell, run, len(missing_shards(context, journal)))
         cell_run.start(context.digests, context.inputs)
         results = run_cells(context, run, [cell_run], journal, on_progress)
         journal.remove()
@@ -140,7 +141,7 @@ def _resumed(spec: SweepSpec) -> Iterator[SweepRun | Results]:
         with open_journal(full_spec, spec.resume) as journal, run.recording_failure():
             run.reopen()
             _warn_of_short_disk(full_spec)
-            yield SweepRun(run, home, full_spec, journal, stored.data.params)
+            yield SweepRun(run, home, full_spec, journal, logged_params(stored))
 
 
 def _warn_of_short_disk(spec: SweepSpec) -> None:

@@ -29,7 +29,7 @@ from argo_ml.reporting import store_report
 from argo_ml.reporting.figures import redraw
 from argo_ml.results.artifacts import FIGURES
 from argo_ml.results.concerns import unfinished_replies
-from argo_ml.results.metrics import sweep_metrics
+from argo_ml.results.metrics import by_price, sweep_metrics
 from argo_ml.results.records import Results
 from argo_ml.sweep.cell_run import CellRun, failing_with
 from argo_ml.sweep.context import ExperimentContext
@@ -39,6 +39,7 @@ from argo_ml.sweep.journal import Journal
 from argo_ml.sweep.parent_run import recorded, store_spec
 from argo_ml.sweep.progress_log import ShardLog, TimeEstimate, episode_progress
 from argo_ml.sweep.stored_files import PARENT, store_results, write_records
+from argo_ml.tracking.names import spec_params
 from argo_ml.tracking.runs import TrackedRun
 from argo_ml.tracking.system import system_metrics
 
@@ -73,7 +74,7 @@ def store_resolved(
 
 
 def log_inputs(spec: Spec, context: ExperimentContext[ContextSpec], run: TrackedRun) -> None:
-    run.log(params={**recorded(spec), **context.digests})
+    run.log(params=spec_params({**recorded(spec), **context.digests}))
     run.log_inputs(context.inputs)
 
 
@@ -129,7 +130,7 @@ def conclude_sweep(
     with tempfile.TemporaryDirectory() as folder:
         redraw(results, Path(folder) / FIGURES)
         run.log_folder(Path(folder))
-    run.log(metrics=sweep_metrics(results), step=len(context.questions.questions))
+    run.log(metrics=sweep_metrics(results), curves=by_price(results))
     cells = [cell_run.cell for cell_run in cell_runs]
     evaluation = evaluate_sweep(context.spec, results, cells, context.calibration)
     store_evaluation(evaluation, run, cell_runs)

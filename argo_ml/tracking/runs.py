@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 
 from argo_ml.errors import ArgoError, TrackingError
 from argo_ml.tracking.environment import DIRTY, source_tags
+from argo_ml.tracking.names import metric_name, setting
 from argo_ml.tracking.stores import (
     check_reachable,
     explained,
@@ -73,18 +74,15 @@ class TrackedRun:
         metrics: Mapping[str, float] | None = None,
         tags: Mapping[str, str] | None = None,
         step: int = 0,
-        earlier: Mapping[int, Mapping[str, float]] | None = None,
+        curves: Mapping[int, Mapping[str, float]] | None = None,
     ) -> None:
-        """Log everything in one request, if MLflow takes so much; ``step`` is the number of
-        questions done.
-
-        ``earlier`` has the metrics of steps before it.
-        """
+        """Log everything in one request, if MLflow takes so much; ``step`` is that of ``metrics``,
+        0 where they have no course, and ``curves`` has metrics at other steps."""
         now = int(time.time() * 1000)
-        steps = {**(earlier or {}), step: metrics or {}}
+        steps = [*(curves or {}).items(), (step, metrics or {})]
         points = [
-            Metric(key, value, now, at)
-            for at, values in steps.items()
+            Metric(metric_name(key), value, now, at)
+            for at, values in steps
             for key, value in values.items()
         ]
         *before, last = _batches(points)
@@ -101,16 +99,16 @@ class TrackedRun:
     def _new_params(self, params: Mapping[str, object]) -> list[Param]:
         """MLflow refuses to change a param: what `mlflow run` logged as the string given stays.
 
-        Where the value in use is spelled otherwise, it goes under ``used.<name>``.
+        Where the value in use is another text, it goes under ``settings/``.
         """
         present = self._client.get_run(self.run_id).data.params if params else {}
         texts = {key: _param_text(value) for key, value in params.items()}
-        named = {
-            key if key not in present else f"used.{key}": text
-            for key, text in texts.items()
-            if present.get(key) != text
-        }
-        return [Param(key, text) for key, text in named.items() if key not in present]
+        new = {}
+        for key, text in texts.items():
+            name = key.rpartition("/")[2]
+            if not any(_same(text, present.get(known)) for known in (key, name)):
+                new[setting(name) if name in present else key] = text
+        return [Param(key, text) for key, text in new.items() if key not in present]
 
     def warn(self, message: str) -> None:
         """Log a warning and keep it on the run."""
@@ -307,15 +305,19 @@ def _experiment_id(client: MlflowClient, name: str, create: bool) -> str:
     return str(experiment.experiment_id)
 
 
-def param_in_use(params: Mapping[str, str], name: str) -> str:
-    """A run's param as it was used, which `mlflow run` may have logged as it was typed before."""
-    return params.get(f"used.{name}", params[name])
-
-
 def _batches(points: Sequence[Metric]) -> list[Sequence[Metric]]:
     """Batches of metrics: at least one, the last with room for params and tags."""
     starts = range(0, max(len(points), 1), _BATCH_LIMIT)
     return [points[start : start + _BATCH_LIMIT] for start in starts]
+
+
+def _same(text: str, present: str | None) -> bool:
+    """Whether a param says what is there already; 1 and 1.0 are one number."""
+    if text == present or present is None:
+        return text == present
+    with contextlib.suppress(ValueError):
+        return float(text) == float(present)
+    return False
 
 
 def _param_text(value: object) -> str:

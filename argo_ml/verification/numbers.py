@@ -19,6 +19,7 @@ from argo_ml.results.metrics import (
 )
 from argo_ml.results.records import CellResult, QuestionResult, Results
 from argo_ml.sweep.record import SweepRecord
+from argo_ml.tracking.names import logged_metrics
 from argo_ml.types import Action, Prices, StopReason
 from argo_ml.verification.verdict import Verdict, judged
 
@@ -41,11 +42,11 @@ def check_metrics(record: SweepRecord, spec: SweepSpec, results: Results) -> Ver
             if name in cell.metrics or not ALL_METRICS.is_plugin(name)
         }
         child = record.child_of(cell)
-        logged = child.data.metrics if child is not None else {}
+        logged = logged_metrics(child) if child is not None else {}
         for where, values in ((RESULTS, cell.metrics), ("the run", logged)):
             problems += _differences(f"{cell.name} in {where}", recomputed, values)
     if not problems:
-        problems += _differences("the sweep", sweep_metrics(results), record.run.data.metrics)
+        problems += _differences("the sweep", sweep_metrics(results), logged_metrics(record.run))
     return judged(
         "metrics", problems, "recomputed from the question rows, equal to those on every run"
     )
@@ -70,7 +71,7 @@ def check_calls(record: SweepRecord, results: Results) -> Verdict:
     paid = sum(row.lm_calls_paid for cell in results.cells for row in cell.questions)
     needed = sum(row.usage.calls for cell in results.cells for row in cell.questions)
     for name, total in (("lm_calls_paid_total", paid), ("lm_calls_total", needed)):
-        logged = record.run.data.metrics.get(name)
+        logged = logged_metrics(record.run).get(name)
         if logged is None or not _equal(logged, total):
             problems.append(f"{name} of the sweep is {logged}, the rows add up to {total}")
     return judged("calls add up", problems, f"{paid} paid of {needed} needed")

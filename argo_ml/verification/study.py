@@ -20,7 +20,8 @@ from argo_ml.study.judging import judged_cells, utility_difference
 from argo_ml.study.reconciliation import disagreements
 from argo_ml.study.storage import StudyStore
 from argo_ml.sweep.running import load_results
-from argo_ml.tracking.runs import Run, Tracking, param_in_use
+from argo_ml.tracking.names import logged_params
+from argo_ml.tracking.runs import Run, Tracking
 from argo_ml.verification.verdict import Verdict, judged
 
 NEAR = 1e-9
@@ -52,7 +53,7 @@ def verify_study(
 
 
 def _study(run: Run, storage_url: str, cache_dir: Path) -> optuna.Study:
-    name = param_in_use(run.data.params, "study")
+    name = logged_params(run)["study"]
     values = {"storage": storage_url, "cache_dir": cache_dir}
     store = StudyStore(build(StudySpec, values), name)
     study = store.find()

@@ -22,6 +22,7 @@ from argo_ml.evaluation.record import Evaluation
 from argo_ml.replay.storing import UNKNOWN, StoredReplay, run_replay
 from argo_ml.results.records import Results
 from argo_ml.sweep.rebuilding import rebuild_report
+from argo_ml.tracking.names import logged_metrics
 from argo_ml.tracking.runs import PARENT
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
@@ -83,7 +84,7 @@ def test_a_replay_is_kept_as_a_run_with_a_child_per_cell(
         result = by_id[cell.info.run_id]
         assert cell.data.params["strategy"] == result.strategy
         assert cell.data.metrics["utility"] == pytest.approx(result.metrics["utility"])
-        assert ("fire_share" in cell.data.metrics) == result.strategy.endswith("_gate")
+        assert ("fire_share" in logged_metrics(cell)) == result.strategy.endswith("_gate")
 
     text = artifact(client, found, "results.json", tmp_path / "a")
     assert Results.model_validate_json(text) == found.results
@@ -104,7 +105,7 @@ def test_its_report_can_be_made_again(
 
 def test_what_is_not_recorded_is_no_metric(found: StoredReplay, client: MlflowClient) -> None:
     run = client.get_run(found.results.sweep_id)
-    logged = set(run.data.metrics).union(*(cell.data.metrics for cell in children(client, run)))
+    logged = set(logged_metrics(run)).union(*map(logged_metrics, children(client, run)))
     assert logged.isdisjoint(UNKNOWN)
     assert {"accuracy", "cost", "retrieval_calls", "area_never", "floor_random"} <= logged
     assert "calls and tokens count as 0" in found.evaluation.caveats[-1]

@@ -4,7 +4,13 @@ import pytest
 from builders.result_builders import policy_table, results, row
 
 from argo_ml.config import CellSpec, SweepSpec
-from argo_ml.results.metrics import cell_metrics, sweep_metrics, utilities
+from argo_ml.results.metrics import (
+    by_price,
+    cell_metrics,
+    price_steps,
+    sweep_metrics,
+    utilities,
+)
 from argo_ml.results.records import PolicyTable
 
 PRICES = {"retrieve": 0.1, "reason": 0.02}
@@ -92,3 +98,27 @@ def test_metrics_of_a_sweep() -> None:
         (low.metrics["accuracy"] + high.metrics["accuracy"]) / 2
     )
     assert metrics["best_utility_argo"] == max(low.metrics["utility"], high.metrics["utility"])
+
+
+def test_strategies_have_curves_over_the_price_in_thousandths() -> None:
+    swept = results(SweepSpec(n_questions=3, strategies="argo,random", retrieval_costs="0.02,0.2"))
+
+    points = by_price(swept)
+
+    assert list(points) == [round(price * 1000) for price in swept.prices]
+    first = points[round(swept.prices[0] * 1000)]
+    assert first["utility_by_price/argo"] == swept.row("argo")[0].metrics["utility"]
+
+
+@pytest.mark.parametrize(
+    ("prices", "steps"),
+    [
+        ((0.0, 0.02, 0.11), [0, 20, 110]),
+        ((0.0005, 0.02), [500, 20_000]),
+        ((0.1 + 0.2,), [300]),
+    ],
+)
+def test_steps_are_as_fine_as_the_digits_of_the_prices(
+    prices: tuple[float, ...], steps: list[int]
+) -> None:
+    assert list(price_steps(prices).values()) == steps

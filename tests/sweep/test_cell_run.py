@@ -11,6 +11,7 @@ from builders.planted_gate import Problem, planted_context, questions, sweep_spe
 
 from argo_ml.engine.shards import Shard
 from argo_ml.engine.stages import StageTimes
+from argo_ml.results.metrics import CURVES
 from argo_ml.sweep import cell_run as module
 from argo_ml.sweep.cell_run import CellRun
 from argo_ml.sweep.context import prepare_cells
@@ -24,8 +25,8 @@ class RecordingRun:
     def __init__(self) -> None:
         self.steps: dict[int, Mapping[str, float]] = {}
 
-    def log(self, metrics: Mapping[str, float], step: int, earlier: Mapping[int, Any]) -> None:
-        self.steps.update({**earlier, step: metrics})
+    def log(self, metrics: Mapping[str, float], step: int, curves: Mapping[int, Any]) -> None:
+        self.steps.update({**curves, step: metrics})
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def cell_run(tmp_path: Path) -> CellRun:
     executor = context.executor([cell], "a sweep", StageTimes())
     [finished] = executor.run([Shard(0, context.questions.questions)], lambda count: None)
     run: Any = RecordingRun()
-    made = CellRun(cell, run)
+    made = CellRun(cell, run, n_shards=3)
     made.results.extend(finished.record.results[cell.id])
     return made
 
@@ -48,7 +49,16 @@ def test_progress_is_logged_at_each_step(cell_run: CellRun) -> None:
     steps = vars(cell_run.run)["steps"]
     assert sorted(steps) == [1, 2, 4]
     assert steps[2]["retrieval_calls"] == 1.0
-    assert steps[4]["lm_calls_total"] > steps[2]["lm_calls_total"] > steps[1]["lm_calls_total"]
+    assert set(steps[4]) == CURVES
+
+
+def test_one_shard_makes_no_curve(cell_run: CellRun) -> None:
+    cell = CellRun(cell_run.cell, cell_run.run)
+    cell.results.extend(cell_run.results)
+
+    cell.log_progress([4])
+
+    assert list(vars(cell.run)["steps"]) == [0]
 
 
 def test_a_result_has_the_metrics_logged_last_without_computing_them_again(
@@ -57,7 +67,8 @@ def test_a_result_has_the_metrics_logged_last_without_computing_them_again(
     cell_run.log_progress([2, 4])
     monkeypatch.delattr(module, "cell_metrics")
 
-    assert cell_run.result().metrics == vars(cell_run.run)["steps"][4]
+    logged = vars(cell_run.run)["steps"][4]
+    assert {name: cell_run.result().metrics[name] for name in logged} == logged
 
 
 def test_results_that_came_after_the_last_log_count_in_the_result(cell_run: CellRun) -> None:

@@ -22,6 +22,7 @@ from argo_ml.results.artifacts import EVALUATION
 from argo_ml.results.records import Results
 from argo_ml.sweep.parent_run import load_record
 from argo_ml.sweep.running import run_sweep
+from argo_ml.tracking.names import logged_metrics
 from argo_ml.tracking.runs import DEGENERATE, connect
 from argo_ml.verification.verify import verify_sweep
 
@@ -120,7 +121,7 @@ def test_evaluation_but_for_the_calibration_follows_from_the_results(
 
 def test_runs_have_the_metrics_of_the_evaluation(place: Place, finished: Results) -> None:
     found = place.evaluation(finished)
-    metrics = place.client.get_run(finished.sweep_id).data.metrics
+    metrics = logged_metrics(place.client.get_run(finished.sweep_id))
 
     assert found.headline is not None
     assert metrics["adaptive_gain"] == pytest.approx(found.headline.gain.mean)
@@ -138,7 +139,7 @@ def test_cells_of_gates_say_how_often_they_fire(place: Place, finished: Results)
         run = place.client.get_run(cell.run_id)
         row = rows[cell.strategy, cell.retrieval_cost]
         assert run.info.status == "FINISHED"
-        assert run.data.metrics.get("fire_share") == row.fire_share
+        assert logged_metrics(run).get("fire_share") == row.fire_share
         assert (run.data.tags.get(DEGENERATE) == "true") == row.is_degenerate
         assert (row.fire_share is None) == (cell.strategy not in GATES)
 
@@ -157,7 +158,7 @@ def test_gate_without_a_budget_is_degenerate_and_told_so(
     )
 
     run = place.client.get_run(results.cells[0].run_id)
-    assert (run.data.metrics["fire_share"], run.data.tags[DEGENERATE]) == (0.0, "true")
+    assert (logged_metrics(run)["fire_share"], run.data.tags[DEGENERATE]) == (0.0, "true")
     assert (
         "margin_gate is degenerate: it hardly ever retrieves at 1 of 1 prices, whatever the "
         "question."
@@ -170,7 +171,7 @@ def test_sweep_without_calibration_gates_oracle_or_baselines_is_evaluated(place:
     found = place.evaluation(results)
 
     assert (len(found.rows), found.contrasts, found.frontiers, found.calibration) == (4, (), (), {})
-    metrics = place.client.get_run(results.sweep_id).data.metrics
+    metrics = logged_metrics(place.client.get_run(results.sweep_id))
     assert "adaptive_gain" not in metrics
     assert metrics["area_argo"] == pytest.approx(found.areas["argo"])
 

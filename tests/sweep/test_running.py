@@ -21,6 +21,7 @@ from argo_ml.results.records import Results
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.executors import local
 from argo_ml.sweep.running import load_results, run_sweep
+from argo_ml.tracking.names import logged_metrics, logged_params
 from argo_ml.tracking.runs import CELL_ID, ERROR, KIND, PARENT, SWEEP_ID, connect
 from argo_ml.verification.verify import verify_sweep
 
@@ -102,7 +103,7 @@ def test_cell_records_params_metrics_curves_inputs_and_artifacts(
 
     client = MlflowClient(shared_spec().tracking_uri)
     cell = client.get_run(results.cells[0].run_id)
-    params = cell.data.params
+    params = logged_params(cell)
     assert (params["strategy"], params["retrieval_cost"], params["max_steps"]) == (
         "argo",
         "0.02",
@@ -110,7 +111,7 @@ def test_cell_records_params_metrics_curves_inputs_and_artifacts(
     )
     assert float(params["theta_cont"]) <= float(params["theta_star"])
     expected = results.cells[0].metrics
-    assert {key: cell.data.metrics[key] for key in expected} == pytest.approx(expected)
+    assert {key: logged_metrics(cell)[key] for key in expected} == pytest.approx(expected)
     curve = client.get_metric_history(cell.info.run_id, "accuracy")
     assert [point.step for point in curve] == [3, 6, 8]
     assert {entry.dataset.name for entry in cell.inputs.dataset_inputs} == {
@@ -126,9 +127,9 @@ def test_readings_are_metrics_of_the_runs_and_not_of_the_results(
 ) -> None:
     sweep, cells = sweep_run(MlflowClient(shared_spec().tracking_uri), finished.sweep_id)
 
-    [peak] = {cell.data.metrics["memory_peak_mb"] for cell in cells}
-    assert sweep.data.metrics["memory_peak_mb"] == peak > 0
-    assert all("cpu_utilization_mean" in run.data.metrics for run in (sweep, *cells))
+    [peak] = {logged_metrics(cell)["memory_peak_mb"] for cell in cells}
+    assert logged_metrics(sweep)["memory_peak_mb"] == peak > 0
+    assert all("devices/cpu_utilization_mean" in run.data.metrics for run in (sweep, *cells))
     assert not [cell for cell in finished.cells if "memory_peak_mb" in cell.metrics]
 
 
@@ -309,7 +310,7 @@ def test_run_opened_by_mlflow_becomes_the_sweep(
     assert results.sweep_id == opened
     sweep, cells = sweep_run(client, opened)
     assert len(cells) == 4
-    assert (sweep.data.params["n_prices"], sweep.data.params["used.n_prices"]) == ("", "2")
+    assert (sweep.data.params["n_prices"], sweep.data.params["settings/n_prices"]) == ("", "2")
 
 
 def test_run_opened_by_mlflow_points_to_the_sweep_it_resumes(

@@ -11,7 +11,8 @@ from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.tracking import runs
 from argo_ml.tracking.environment import DIRTY, packages, source_tags
 from argo_ml.tracking.location import RunLocation, locate
-from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking, connect, param_in_use
+from argo_ml.tracking.names import logged_params, spec_params
+from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking, connect
 from argo_ml.tracking.stores import check_reachable, sqlite_path, without_password
 from argo_ml.tracking.system import system_metrics
 
@@ -75,7 +76,7 @@ def test_more_points_than_a_request_takes_are_all_logged(
     values = {f"metric_{number}": float(number) for number in range(90)}
     earlier = {step: values for step in range(1, 25)}
 
-    run.log(params={"seed": 42}, metrics=values, tags={"color": "red"}, step=25, earlier=earlier)
+    run.log(params={"seed": 42}, metrics=values, tags={"color": "red"}, step=25, curves=earlier)
 
     data = tracking.get(run.run_id).data
     assert (data.params, data.metrics) == ({"seed": "42"}, values)
@@ -96,13 +97,13 @@ def test_param_logged_by_mlflow_stays_and_the_used_value_is_named(
     tracking: Tracking, run: TrackedRun
 ) -> None:
     tracking.client.log_param(run.run_id, "mu", "1")
-    tracking.client.log_param(run.run_id, "seed", "42")
+    tracking.client.log_param(run.run_id, "n_prices", "")
 
-    run.log(params={"mu": 1.0, "seed": 42, "gamma": 0.98})
+    run.log(params=spec_params({"mu": 1.0, "n_prices": 2, "gamma": 0.98, "calibration": ""}))
 
     params = tracking.get(run.run_id).data.params
-    assert params == {"mu": "1", "used.mu": "1.0", "seed": "42", "gamma": "0.98"}
-    assert [param_in_use(params, name) for name in ("mu", "seed")] == ["1.0", "42"]
+    assert params == {"mu": "1", "n_prices": "", "settings/n_prices": "2", "settings/gamma": "0.98"}
+    assert logged_params(tracking.get(run.run_id)) == {"mu": "1", "n_prices": "2", "gamma": "0.98"}
 
 
 def test_logging_the_same_params_again_changes_nothing(tracking: Tracking, run: TrackedRun) -> None:

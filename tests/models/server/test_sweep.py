@@ -16,6 +16,7 @@ from argo_ml.config import SweepSpec, build
 from argo_ml.errors import ModelError
 from argo_ml.results.records import Results
 from argo_ml.sweep.running import run_sweep
+from argo_ml.tracking.names import logged_params
 from argo_ml.tracking.runs import KIND
 from argo_ml.verification.verify import verify_sweep
 
@@ -64,8 +65,8 @@ def test_choices_are_answered_by_number_where_they_cannot_be_scored(
     client = MlflowClient(values["tracking_uri"])
     stored = client.download_artifacts(results.sweep_id, "spec.yaml", str(tmp_path))
     recorded = [
-        client.get_run(results.sweep_id).data.params["answering"],
-        client.get_run(results.cells[0].run_id).data.params["answering"],
+        logged_params(client.get_run(results.sweep_id))["answering"],
+        logged_params(client.get_run(results.cells[0].run_id))["answering"],
         results.spec["answering"],
         yaml.safe_load(Path(stored).read_text())["answering"],
     ]
