@@ -92,6 +92,17 @@ CURVES = frozenset(
 )
 """The metrics whose course over the questions is worth a curve; the others are known at the end."""
 
+_COMPARED = CURVES | {"token_f1", "unparsed", "unanswered"}
+
+
+def is_compared(name: str) -> bool:
+    """Whether a cell's run shows the metric; its other ones are in a file of the run.
+
+    Those that other packages bring are shown.
+    """
+    return name in _COMPARED or ALL_METRICS.is_plugin(name)
+
+
 _DERIVED = (
     "accuracy_ci_low",
     "accuracy_ci_high",

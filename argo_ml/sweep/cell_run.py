@@ -11,8 +11,8 @@ from typing import Any
 from argo_ml.config import ExperimentSpec, identity_fields
 from argo_ml.engine.shards import make_shards
 from argo_ml.reporting.figures import save_cell_figures
-from argo_ml.results.artifacts import FIGURES, OUTCOMES_TABLE
-from argo_ml.results.metrics import CURVES, cell_metrics
+from argo_ml.results.artifacts import DETAILS, FIGURES, OUTCOMES_TABLE
+from argo_ml.results.metrics import CURVES, cell_metrics, is_compared
 from argo_ml.results.records import CellResult, QuestionResult
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext
@@ -72,15 +72,18 @@ class CellRun:
     def finish(self, result: CellResult, folder: Path, usage: Mapping[str, float]) -> None:
         """Store the artifacts, among them the trajectories already in ``folder``, and end.
 
-        ``usage`` is the metrics of the devices; as they differ from run to run, they are kept with
+        ``usage`` is the readings of the devices; as they differ from run to run, they are kept with
         the run alone and in no result.
         """
         if self.finished:
             return
-        without_curve = {
-            name: value for name, value in result.metrics.items() if name not in CURVES
+        (folder / DETAILS).write_text(json.dumps({**result.metrics, **usage}, indent=1))
+        at_the_end = {
+            name: value
+            for name, value in result.metrics.items()
+            if is_compared(name) and name not in CURVES
         }
-        store_outcomes(self.run, result, folder, {**without_curve, **usage})
+        store_outcomes(self.run, result, folder, at_the_end)
         self.run.end()
         self.finished = True
 

@@ -13,6 +13,7 @@ from argo_ml.results.artifacts import RESULTS
 from argo_ml.results.metrics import (
     ALL_METRICS,
     cell_metrics,
+    is_compared,
     reason_calls,
     retrieval_calls,
     sweep_metrics,
@@ -43,8 +44,12 @@ def check_metrics(record: SweepRecord, spec: SweepSpec, results: Results) -> Ver
         }
         child = record.child_of(cell)
         logged = logged_metrics(child) if child is not None else {}
-        for where, values in ((RESULTS, cell.metrics), ("the run", logged)):
-            problems += _differences(f"{cell.name} in {where}", recomputed, values)
+        shown = {name: value for name, value in recomputed.items() if is_compared(name)}
+        for where, wanted, values in (
+            (RESULTS, recomputed, cell.metrics),
+            ("the run", shown, logged),
+        ):
+            problems += _differences(f"{cell.name} in {where}", wanted, values)
     if not problems:
         problems += _differences("the sweep", sweep_metrics(results), logged_metrics(record.run))
     return judged(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,11 +18,12 @@ from argo_ml.cli.commands import execute
 from argo_ml.config import SweepSpec, build
 from argo_ml.devices import disk
 from argo_ml.errors import ConfigError, TrackingError
+from argo_ml.results.metrics import is_compared
 from argo_ml.results.records import Results
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.executors import local
 from argo_ml.sweep.running import load_results, run_sweep
-from argo_ml.tracking.names import logged_metrics, logged_params
+from argo_ml.tracking.names import logged_params
 from argo_ml.tracking.runs import CELL_ID, ERROR, KIND, PARENT, SWEEP_ID, connect
 from argo_ml.verification.verify import verify_sweep
 
@@ -97,7 +99,7 @@ def test_sweep_is_one_run_with_a_finished_child_per_cell(
 
 
 def test_cell_records_params_metrics_curves_inputs_and_artifacts(
-    shared_spec: MakeSpec, finished: Results
+    shared_spec: MakeSpec, finished: Results, tmp_path: Path
 ) -> None:
     results = finished
 
@@ -111,7 +113,13 @@ def test_cell_records_params_metrics_curves_inputs_and_artifacts(
     )
     assert float(params["theta_cont"]) <= float(params["theta_star"])
     expected = results.cells[0].metrics
-    assert {key: logged_metrics(cell)[key] for key in expected} == pytest.approx(expected)
+    assert cell.data.metrics == pytest.approx(
+        {key: value for key, value in expected.items() if is_compared(key)}
+    )
+    details = json.loads(
+        Path(client.download_artifacts(cell.info.run_id, "details.json", str(tmp_path))).read_text()
+    )
+    assert {key: details[key] for key in expected} == expected
     curve = client.get_metric_history(cell.info.run_id, "accuracy")
     assert [point.step for point in curve] == [3, 6, 8]
     assert {entry.dataset.name for entry in cell.inputs.dataset_inputs} == {
@@ -125,11 +133,10 @@ def test_cell_records_params_metrics_curves_inputs_and_artifacts(
 def test_readings_are_metrics_of_the_runs_and_not_of_the_results(
     shared_spec: MakeSpec, finished: Results
 ) -> None:
-    sweep, cells = sweep_run(MlflowClient(shared_spec().tracking_uri), finished.sweep_id)
+    sweep, _ = sweep_run(MlflowClient(shared_spec().tracking_uri), finished.sweep_id)
 
-    [peak] = {logged_metrics(cell)["memory_peak_mb"] for cell in cells}
-    assert logged_metrics(sweep)["memory_peak_mb"] == peak > 0
-    assert all("devices/cpu_utilization_mean" in run.data.metrics for run in (sweep, *cells))
+    assert sweep.data.metrics["devices/memory_peak_mb"] > 0
+    assert "devices/cpu_utilization_mean" in sweep.data.metrics
     assert not [cell for cell in finished.cells if "memory_peak_mb" in cell.metrics]
 
 
