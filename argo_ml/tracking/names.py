@@ -27,7 +27,7 @@ class _Group(NamedTuple):
 
 
 _METRIC_GROUPS = (
-    _Group("answers", r"exact_match|token_f1|contains|accuracy_per_cost"),
+    _Group("answers", r"exact_match|contains|accuracy_per_cost"),
     _Group("actions", r"steps|retrieval_success_rate|repeated_retrievals|\w*fallbacks"),
     _Group("calls", r"(decomposer|reader|reasoner|synthesizer|probe|sample)_calls"),
     _Group("calls", r"prompt_tokens|completion_tokens|lm_seconds|tokens_computed|padding_share"),
