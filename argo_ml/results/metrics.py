@@ -77,22 +77,20 @@ MEASURES: Sequence[Measure] = (
 )
 """What a cell's run records of its questions, in this order; docs/metrics.md says more of each."""
 
-CURVES = frozenset(
-    {
-        "accuracy",
-        "accuracy_ci_low",
-        "accuracy_ci_high",
-        "utility",
-        "cost",
-        "retrieval_calls",
-        "reason_calls",
-        "lm_calls",
-        "lm_calls_paid",
-    }
+CURVES = (
+    "accuracy",
+    "accuracy_ci_low",
+    "accuracy_ci_high",
+    "utility",
+    "retrieval_calls",
+    "reason_calls",
+    "cost",
+    "lm_calls",
+    "lm_calls_paid",
 )
 """The metrics whose course over the questions is worth a curve; the others are known at the end."""
 
-_COMPARED = CURVES | {"token_f1", "unparsed", "unanswered"}
+_COMPARED = (*CURVES, "token_f1", "unparsed", "unanswered")
 
 
 def is_compared(name: str) -> bool:

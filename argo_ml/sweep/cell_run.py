@@ -67,7 +67,8 @@ class CellRun:
         self.run.log(metrics=self._curves(last), step=step, curves=before)
 
     def _curves(self, n_questions: int) -> Mapping[str, float]:
-        return {name: value for name, value in self.metrics(n_questions).items() if name in CURVES}
+        metrics = self.metrics(n_questions)
+        return {name: metrics[name] for name in CURVES}
 
     def finish(self, result: CellResult, folder: Path, usage: Mapping[str, float]) -> None:
         """Store the artifacts, among them the trajectories already in ``folder``, and end.
