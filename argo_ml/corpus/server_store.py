@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import httpx
-import requests
 from chromadb import Collection, HttpClient
 from chromadb.api import ClientAPI
 from chromadb.errors import ChromaError, NotFoundError
 
+from argo_ml.config.addresses import shown
+from argo_ml.corpus.chroma_transport import Patience, make_patient
 from argo_ml.corpus.index import (
     IndexContent,
     OnEmbedded,
@@ -29,27 +31,42 @@ SCHEMES = {"http": 8000, "https": 443}
 """Scheme -> port where the address names none."""
 
 HEARTBEAT_TIMEOUT_S = 5.0
+_ASKED_WHILE_OPENING = ("heartbeat", "tenants/default_tenant")
 ABANDONED_S = 24 * 3600.0
 """An unfinished collection of this age belongs to a builder that was killed."""
 
 
-class ServerStore:
-    """Collections of the server at ``url``. Raises `CorpusIndexError` if it does not answer."""
+def _basic_authentication(parts: SplitResult) -> dict[str, str]:
+    if parts.username is None:
+        return {}
+    user, password = unquote(parts.username), unquote(parts.password or "")
+    credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {credentials}"}
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+
+class ServerStore:
+    """Collections of the server at ``url``, which may hold a user and a password.
+
+    Raises `CorpusIndexError` if it does not answer.
+    """
+
+    def __init__(self, url: str, patience: Patience | None = None) -> None:
+        self._url = shown(url)
         parts = urlsplit(url)
         if parts.scheme not in SCHEMES or not parts.hostname or parts.path.strip("/"):
-            raise ConfigError(f"chroma_url={url}: not an address like http://localhost:8000")
+            raise ConfigError(f"chroma_url={self._url}: not an address like http://localhost:8000")
         port = parts.port or SCHEMES[parts.scheme]
-        self._check_alive(f"{parts.scheme}://{parts.hostname}:{port}")
+        headers = _basic_authentication(parts)
+        self._check_alive(f"{parts.scheme}://{parts.hostname}:{port}", headers)
         with self._explained():
             self._client: ClientAPI = HttpClient(
                 host=parts.hostname,
                 port=port,
                 ssl=parts.scheme == "https",
+                headers=headers,
                 settings=chroma_settings(),
             )
+        make_patient(self._client, patience or Patience(), self._stopped)
 
     def find(self, name: str, n_passages: int) -> Collection | None:
         with self._explained():
@@ -106,12 +123,17 @@ class ServerStore:
             ):
                 self._client.delete_collection(collection.name)
 
-    def _check_alive(self, address: str) -> None:
+    def _check_alive(self, address: str, headers: Mapping[str, str]) -> None:
         """Chroma's own client waits for ever where nothing answers."""
         try:
-            answer = requests.get(f"{address}/api/v2/heartbeat", timeout=HEARTBEAT_TIMEOUT_S)
-            answer.raise_for_status()
-        except requests.RequestException as error:
+            for path in _ASKED_WHILE_OPENING:
+                answer = httpx.get(
+                    f"{address}/api/v2/{path}", headers=headers, timeout=HEARTBEAT_TIMEOUT_S
+                )
+                answer.raise_for_status()
+        except httpx.HTTPStatusError as error:
+            raise self._unreachable(f"HTTP {error.response.status_code}") from None
+        except httpx.HTTPError as error:
             raise self._unreachable(type(error).__name__) from None
 
     @contextmanager
@@ -123,6 +145,12 @@ class ServerStore:
             raise CorpusIndexError(f"chroma_url={self._url}: refused ({reason})") from None
         except httpx.HTTPError as error:
             raise self._unreachable(type(error).__name__) from None
+
+    def _stopped(self, reason: str) -> CorpusIndexError:
+        return CorpusIndexError(
+            f"chroma_url={self._url}: the Chroma server answers no more ({reason}); what is "
+            "done is kept: start the server again and run the command again, a sweep with --resume"
+        )
 
     def _unreachable(self, reason: str) -> CorpusIndexError:
         return CorpusIndexError(

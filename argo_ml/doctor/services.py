@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 
 from argo_ml.config import DoctorSpec
+from argo_ml.config.addresses import shown
 from argo_ml.doctor.check import Check, Status, ok, refused
 from argo_ml.errors import ArgoError, one_line
 from argo_ml.tracking.stores import (
@@ -50,19 +51,19 @@ def _check_chroma_server(url: str) -> Check:
         ServerStore(url)
     except ArgoError as error:
         return refused("Chroma", error)
-    return ok("Chroma", f"a server answers at {url}")
+    return ok("Chroma", f"a server answers at {shown(url)}")
 
 
 def check_tracking(spec: DoctorSpec) -> Check:
     """Reads from the store; nothing is created."""
     uri = spec.tracking_uri or default_uri()
-    shown = without_password(uri)
+    place = without_password(uri)
     try:
         check_reachable(uri)
         path = sqlite_path(uri)
         if path is not None and not path.exists():
-            return ok("tracking", f"{shown} will be created by the first run")
+            return ok("tracking", f"{place} will be created by the first run")
         n_experiments = count_experiments(uri)
     except ArgoError as error:
         return refused("tracking", error)
-    return ok("tracking", f"{shown} answers, with {n_experiments} experiments")
+    return ok("tracking", f"{place} answers, with {n_experiments} experiments")

@@ -1,8 +1,11 @@
+import contextlib
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import chromadb
@@ -13,6 +16,7 @@ from chromadb.api import ClientAPI
 from chromadb.config import Settings
 
 from argo_ml.corpus.base import Retriever
+from argo_ml.corpus.chroma_transport import Patience
 from argo_ml.corpus.documents import DocumentSet
 from argo_ml.corpus.index import IndexContent
 from argo_ml.corpus.opening import Corpus, index_documents
@@ -29,17 +33,42 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a Chroma server of this module's own."""
+    with running(tmp_path_factory.mktemp("chroma")) as (url, _):
+        yield url
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     port = free_port()
     command = [str(Path(sys.executable).with_name("chroma")), "run", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--path", str(tmp_path_factory.mktemp("chroma"))]
+    command += ["--port", str(port), "--path", str(folder)]
     url = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_until_up(url)
-        yield url
+        yield url, process
     finally:
         process.kill()
         process.wait()
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[tuple[str, list[str]]]:
+    """A server that lets nobody in, and the credentials that it was shown."""
+    credentials: list[str] = []
+
+    class Doorkeeper(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            credentials.append(self.headers["Authorization"])
+            self.send_error(401)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Doorkeeper) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{httpd.server_port}", credentials
+        httpd.shutdown()
 
 
 def wait_until_up(url: str) -> None:
@@ -133,6 +162,27 @@ def test_a_server_that_is_not_there_is_an_error_that_says_how_to_start_one() -> 
     with pytest.raises(CorpusIndexError, match="chroma run --path") as error:
         ServerStore(url)
     assert str(error.value).startswith(f"chroma_url={url}: ")
+
+
+def test_a_server_that_dies_between_two_searches_is_an_error_of_one_line(tmp_path: Path) -> None:
+    with running(tmp_path / "chroma") as (url, process):
+        store = ServerStore(url, Patience(max_retries=1, first_pause_s=0.01))
+        documents = DocumentSet((Document("a", "one two"),))
+        corpus = index_documents(
+            documents, "", SplitSettings(40, 0), WordEmbedder(), store, tmp_path
+        )
+        corpus.retriever.retrieve(["one"], 1)
+        process.kill()
+        process.wait()
+        with pytest.raises(CorpusIndexError, match=r"answers no more \(ConnectError, 2 tries\)"):
+            corpus.retriever.retrieve(["two"], 1)
+
+
+def test_a_password_in_the_address_is_sent_and_never_shown() -> None:
+    with listening() as (url, requests_seen), pytest.raises(CorpusIndexError) as error:
+        ServerStore(url.replace("http://", "http://me:s3cret@"))
+    assert "s3cret" not in str(error.value) and "HTTP 401" in str(error.value)
+    assert requests_seen == ["Basic bWU6czNjcmV0"]
 
 
 def test_something_else_behind_the_url_is_an_error() -> None:
