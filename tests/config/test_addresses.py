@@ -72,16 +72,34 @@ def test_no_spelling_of_a_url_shows_its_secret(url: str) -> None:
 
 
 def test_the_first_variable_that_is_set_has_the_key() -> None:
-    assert api_key({}) == ""
-    assert api_key({"OPENAI_API_KEY": "b"}) == "b"
-    assert api_key({"ARGO_ML_API_KEY": " ", "OPENAI_API_KEY": "b"}) == "b"
-    assert api_key({"ARGO_ML_API_KEY": "a\n", "OPENAI_API_KEY": "b"}) == "a"
+    openai, gateway = (
+        Address.parse("https://api.openai.com/v1"),
+        Address.parse("https://gateway/v1"),
+    )
+    assert api_key(openai, {}) == ""
+    assert api_key(openai, {"ARGO_ML_API_KEY": " ", "OPENAI_API_KEY": "b"}) == "b"
+    assert api_key(openai, {"ARGO_ML_API_KEY": "a\n", "OPENAI_API_KEY": "b"}) == "a"
+    assert api_key(gateway, {"ARGO_ML_API_KEY": "a", "OPENAI_API_KEY": "b"}) == "a"
+    assert api_key(gateway, {"OPENAI_API_KEY": "b"}) == ""
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://[::1]:8000", "http://localhost"])
+def test_a_key_may_go_over_plain_http_within_the_machine(url: str) -> None:
+    assert api_key(Address.parse(url), {"ARGO_ML_API_KEY": "a"}) == "a"
+
+
+@pytest.mark.parametrize("url", ["http://gpu-box:8000", "http://10.0.0.7", "http://localhost.de"])
+def test_no_key_goes_over_plain_http_to_another_machine(url: str) -> None:
+    address = Address.parse(url)
+    with pytest.raises(ConfigError, match=r"ARGO_ML_API_KEY over plain http.*use https"):
+        api_key(address, {"ARGO_ML_API_KEY": "a"})
+    assert api_key(address, {}) == ""
 
 
 @pytest.mark.parametrize("key", ["s3c ret", "s3c\nret", "schlüssel"])
 def test_a_key_that_no_header_takes_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(ConfigError, match="ARGO_ML_API_KEY holds white space") as caught:
-        api_key({"ARGO_ML_API_KEY": key})
+        api_key(Address.parse("https://gateway"), {"ARGO_ML_API_KEY": key})
     assert key not in str(caught.value)
 
 

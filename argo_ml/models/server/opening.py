@@ -34,14 +34,13 @@ def open_server_model(spec: ModelSpec) -> ServerModel:
     """Ask every server what it serves; all must serve the same.
 
     Raises:
-        ConfigError: a key that cannot be sent.
+        ConfigError: a key that cannot be sent, or not safely.
         ModelError: a server that cannot be reached, is none, or serves another model.
     """
     name = spec.model.removeprefix(SERVER)
-    key = api_key()
     retry_policy = RetryPolicy(timeout_s=spec.request_timeout_s, max_retries=spec.max_retries)
     addresses = [Address.parse(url) for url in spec.server_urls]
-    servers = [Server(address, key, retry_policy.timeout_s) for address in addresses]
+    servers = [Server(at, api_key(at), retry_policy.timeout_s) for at in addresses]
     brief = replace(retry_policy, max_retries=min(retry_policy.max_retries, _RETRIES_WHILE_OPENING))
     descriptions = [_describe(Fleet([server], brief), name) for server in servers]
     _check_same(servers, descriptions)

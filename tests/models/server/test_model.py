@@ -335,6 +335,6 @@ def test_a_key_opens_and_none_or_another_does_not(
 
 
 def test_a_key_that_cannot_be_sent(served: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "two words")
-    with pytest.raises(ConfigError, match="OPENAI_API_KEY holds white space"):
+    monkeypatch.setenv("ARGO_ML_API_KEY", "two words")
+    with pytest.raises(ConfigError, match="ARGO_ML_API_KEY holds white space"):
         open_model(f"{served.url}/vllm/v1")
