@@ -2,8 +2,8 @@
 
 What is fitted on few questions may follow chance. A policy is therefore judged on questions that it
 was not fitted on, against the best plan made without seeing the question; where it earns no more,
-the plan is followed: a choice by cross-validation (Stone 1974). Where a question says nothing, the
-plan is the better fixed strategy.
+the plan is followed: a choice by cross-validation (Stone 1974). The plan is the one that was the
+most useful on the calibration's questions, which need not be the best on others.
 """
 
 from __future__ import annotations
