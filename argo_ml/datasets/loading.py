@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from argo_ml.config import CacheFields, QuestionSpec, suggest
@@ -71,8 +72,8 @@ def load_questions(spec: QuestionSpec) -> QuestionSet:
     scorer_named(spec.scorer)
     loaded = find_dataset(spec.dataset).open(spec).load()
     _report(loaded)
-    eligible = _of_difficulty(in_split(loaded.questions, spec.split), spec)
-    sampled = sample(eligible, _n_questions(spec, len(eligible)), spec.seed)
+    eligible = _of_difficulty(_of_split(loaded, spec), spec)
+    sampled = sample(eligible, _n_questions(spec, eligible), spec.seed)
     questions = tuple(
         replace(shuffle_choices(question, spec.seed), scorer=spec.scorer) for question in sampled
     )
@@ -92,6 +93,20 @@ def _report(loaded: LoadedQuestions) -> None:
         logger.info("%s: dropped %d repeated questions", loaded.source, loaded.n_repeated)
 
 
+def _of_split(loaded: LoadedQuestions, spec: QuestionSpec) -> list[Question]:
+    """Those of the split; of a file of one's own it is said how many that leaves."""
+    taken = in_split(loaded.questions, spec.split)
+    if spec.questions and spec.split != "all":
+        logger.info(
+            "%s: split=%s takes %d of its %d questions; --split all takes all",
+            loaded.source,
+            spec.split,
+            len(taken),
+            len(loaded.questions),
+        )
+    return taken
+
+
 def _of_difficulty(questions: list[Question], spec: QuestionSpec) -> list[Question]:
     if spec.difficulty == "all":
         return questions
@@ -105,10 +120,12 @@ def _of_difficulty(questions: list[Question], spec: QuestionSpec) -> list[Questi
     return [question for question in questions if question.difficulty == spec.difficulty]
 
 
-def _n_questions(spec: QuestionSpec, n_eligible: int) -> int:
+def _n_questions(spec: QuestionSpec, eligible: Sequence[Question]) -> int:
     """How many to sample: the mode's default shrinks to what there is, a wish does not."""
-    what = f"dataset={spec.dataset} has {n_eligible:,} questions with split={spec.split}, "
-    what += f"difficulty={spec.difficulty}"
+    n_eligible = len(eligible)
+    what = f"dataset={spec.dataset} has {n_eligible:,} questions with split={spec.split}"
+    if not eligible or any(question.difficulty for question in eligible):
+        what += f", difficulty={spec.difficulty}"
     if n_eligible == 0:
         raise DataError(f"{what}; try split=all or difficulty=all")
     if n_eligible >= spec.question_limit:

@@ -109,3 +109,15 @@ def test_only_a_dataset_without_documents_needs_some(monkeypatch: pytest.MonkeyP
         check_dataset(dataset, documents)
     with pytest.raises(ConfigError, match="dataset=quiz brings no documents; give documents=FOLD"):
         check_dataset("quiz", "")
+
+
+def test_file_of_ones_own_says_how_many_the_split_took(
+    write_lines: WriteLines, jsonl_spec: BuildSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_lines(*_lines(12))
+    with caplog.at_level(logging.INFO):
+        question_set = load_questions(jsonl_spec(path, split="test", mode="medium"))
+    n_taken = len(question_set.questions)
+    assert 0 < n_taken < 12
+    assert f"split=test takes {n_taken} of its 12 questions; --split all takes all" in caplog.text
+    assert f"has {n_taken} questions with split=test: using all of them" in caplog.text
