@@ -173,7 +173,7 @@ def _evaluated(sweep_id: str, tracking_uri: str) -> dict[str, object]:
         "largest_conservative_exceedance": max(exceeded, default=None),
         "ece_by_price": [round(each.ece, 4) for each in confidences if each],
         "roc_auc_by_price": [each.roc_auc for each in confidences if each],
-        "areas": dict(evaluation.areas),
+        "mean_utilities": dict(evaluation.mean_utilities),
     }
 
 

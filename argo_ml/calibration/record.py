@@ -147,6 +147,12 @@ class Calibration(Part):
         return self.probability.probability(self.inputs(state))
 
     @property
+    def asked_difficulty(self) -> str:
+        """What the questions were chosen by; empty where none of them has a difficulty."""
+        has_any = any(question.difficulty for question in self.questions)
+        return str(self.spec.get("difficulty", "")) if has_any else ""
+
+    @property
     def question_ids(self) -> frozenset[str]:
         return frozenset(question.id for question in self.questions)
 

@@ -73,12 +73,12 @@ def cli(debug: bool) -> None:
 def sweep(spec: SweepSpec) -> None:
     """Run every strategy at every retrieval cost as one MLflow run with a child per cell."""
     from argo_ml.cli import rendering
-    from argo_ml.evaluation.headline import answer_of
+    from argo_ml.evaluation.headline import conclusion
     from argo_ml.sweep.running import run_sweep
 
     with rendering.progress() as report:
         results = run_sweep(spec, report)
-    rendering.print_results(results, answer=answer_of(results))
+    rendering.print_results(results, conclusion=conclusion(results))
 
 
 @spec_command(cli, CompareSpec, "compare")
@@ -218,7 +218,9 @@ def replay(spec: ReplaySpec) -> None:
     from argo_ml.replay.storing import run_replay
 
     replayed = run_replay(spec)
-    rendering.print_results(replayed.results, answer=replayed.evaluation.answer)
+    evaluation = replayed.evaluation
+    lines = (*evaluation.answer.splitlines(), *evaluation.limits)
+    rendering.print_results(replayed.results, conclusion=lines)
 
 
 @spec_command(cli, AnswerSpec, "answer", positional="question")

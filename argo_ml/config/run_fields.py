@@ -20,7 +20,9 @@ from argo_ml.config.source_fields import DeviceFields
 from argo_ml.config.strategy_fields import StrategyFields
 from argo_ml.mdp.process import MDPSpec
 
-DEFAULT_STRATEGIES = ("argo", "always_retrieve", "always_reason", "random")
+DEFAULT_STRATEGIES = ("argo", "always_retrieve", "always_reason", "random", "never", "single")
+"""The original study's four first, which its graphs draw, then those whose difference is what one
+retrieval does."""
 
 
 class StepFields(Spec):

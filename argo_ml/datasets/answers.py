@@ -59,7 +59,9 @@ def _graded(text: str, gold: Sequence[str], is_correct: bool) -> Grade:
 
 
 def accuracy_floors(questions: Sequence[Question]) -> dict[str, float]:
-    """Accuracies that need no model, by name."""
+    """Accuracies that need no model, by name; none where no question has choices to guess."""
+    if not any(question.choices for question in questions):
+        return {}
     return {
         "majority_position": majority_position_share(questions),
         "longest_choice": longest_choice_share(questions),

@@ -10,6 +10,7 @@ from argo_ml.evaluation.record import Confidence, Evaluation, StrategyRow
 from argo_ml.evaluation.roles import is_calibrated, is_fixed, is_gate, stopping_at_theta_star
 from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.results.metrics import retrieval_calls
+from argo_ml.results.naming import has_difficulties
 from argo_ml.results.records import Results
 
 FEW_QUESTIONS = 100
@@ -27,7 +28,7 @@ class Judgement:
     evaluation: Evaluation
     results: Results
     calibration_difficulty: str = ""
-    """Difficulty of the questions that the calibration was made on; empty where there is none."""
+    """Difficulty that the calibration's questions were to have; empty where they have none."""
 
     @property
     def methods(self) -> list[StrategyRow]:
@@ -198,7 +199,7 @@ def _fixed_measure(judgement: Judgement) -> Iterator[str]:
 
 def _calibrated_elsewhere(judgement: Judgement) -> Iterator[str]:
     there, here = judgement.calibration_difficulty, judgement.results.spec["difficulty"]
-    if there and there != here:
+    if there and there != here and has_difficulties(judgement.results):
         yield f"The calibration was made on difficulty={there}, this is difficulty={here}."
 
 

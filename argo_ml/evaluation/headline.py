@@ -1,50 +1,68 @@
-"""The question that a sweep answers, and its answer in one sentence."""
+"""The question that a sweep answers, and its answer: the break-even price of retrieving first."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from argo_ml.evaluation.judged_cells import JudgedCell, areas, best_fixed, by_strategy, judge_cells
+from argo_ml.evaluation.break_even import break_evens
+from argo_ml.evaluation.judged_cells import (
+    JudgedCell,
+    best_fixed,
+    by_strategy,
+    judge_cells,
+    mean_utilities,
+)
+from argo_ml.evaluation.limits import limits
+from argo_ml.evaluation.price_ranges import price_ranges
 from argo_ml.evaluation.record import Headline
 from argo_ml.evaluation.roles import contenders_of, is_calibrated
+from argo_ml.evaluation.sentences import answer_lines
 from argo_ml.policies.description import Role
+from argo_ml.results.naming import described_questions, model_name
 from argo_ml.results.records import Results
-from argo_ml.statistics.intervals import Estimate
 from argo_ml.statistics.resampling import average
-
-PREFERRED = (Role.ADAPTIVE, Role.ORIGINAL)
-"""The answer is about the contenders of the first of these roles of which any ran, else about all
-other strategies that are calibrated, which are the gates."""
 
 
 def question(results: Results) -> str:
     """The question that the answer answers, with what the sweep was of."""
-    rows, spec = results.cells[0].questions, results.spec
-    difficulty = str(spec["difficulty"])
-    kind = "all-difficulty" if difficulty == "all" else difficulty
-    # Where the source knows no difficulties, the difficulty of the spec says nothing.
-    has_difficulties = any(row.difficulty for row in rows)
-    questions = [str(len(rows)), *([kind] if has_difficulties else []), str(spec["dataset"])]
     return (
-        f"Does deciding by the question beat the best fixed strategy, on {' '.join(questions)} "
-        f"questions with {Path(str(spec['model'])).name}?"
+        f"When does it pay to retrieve, on {described_questions(results)} with "
+        f"{model_name(results.spec)}?"
     )
 
 
-def answer_of(results: Results) -> str:
-    """The answer without the rest of the evaluation."""
+def conclusion(results: Results) -> tuple[str, ...]:
+    """The lines of the answer and of its limits, without the rest of the evaluation."""
     cells = judge_cells(results)
-    return answer(headline(cells), cells)
+    return (*answer(results, cells), *limits(results, cells))
 
 
-def headline(cells: Sequence[JudgedCell]) -> Headline | None:
-    """None where no adaptive strategy or no fixed one ran."""
-    candidates, fixed = _candidates(cells), best_fixed(cells)
+def answer(results: Results, cells: Sequence[JudgedCell]) -> tuple[str, ...]:
+    """A line per sentence: break-even prices, what to use at which price, and where a strategy
+    ran that looks at the question, whether that pays."""
+    return answer_lines(
+        break_evens(results),
+        price_ranges(cells),
+        headline(cells, has_measured_progress(results)),
+        results,
+    )
+
+
+def has_measured_progress(results: Results) -> bool:
+    """Whether progress is p-hat of the question at hand rather than a count of steps."""
+    return bool(results.spec.get("progress") == "measured")
+
+
+def headline(cells: Sequence[JudgedCell], is_measured: bool = False) -> Headline | None:
+    """None where no strategy that looks at the question or no fixed one ran.
+
+    ``is_measured``: whether progress is measured on the question.
+    """
+    candidates, fixed = _candidates(cells, is_measured), best_fixed(cells)
     if not candidates or not fixed:
         return None
-    area = areas(cells)
-    best = max(candidates, key=area.__getitem__)
+    utilities = mean_utilities(cells)
+    best = max(candidates, key=utilities.__getitem__)
     pairs = [(cell, fixed[cell.price]) for cell in by_strategy(cells)[best] if cell.price in fixed]
     differences = [cell.utility - baseline.utility for cell, baseline in pairs]
     at_prices = [difference.estimate for difference in differences]
@@ -59,50 +77,11 @@ def headline(cells: Sequence[JudgedCell]) -> Headline | None:
     )
 
 
-def _candidates(cells: Sequence[JudgedCell]) -> tuple[str, ...]:
+def _candidates(cells: Sequence[JudgedCell], is_measured: bool) -> tuple[str, ...]:
+    """Adaptive strategies; without any, ARGO where it looks at the question, else the gates."""
     ran = by_strategy(cells)
-    for role in PREFERRED:
+    for role in (Role.ADAPTIVE, Role.ORIGINAL) if is_measured else (Role.ADAPTIVE,):
         contenders = tuple(name for name in contenders_of(role) if name in ran)
         if contenders:
             return contenders
     return tuple(filter(is_calibrated, ran))
-
-
-def answer(headline: Headline | None, cells: Sequence[JudgedCell]) -> str:
-    """The headline in a sentence; without one, what was missing."""
-    if headline is None:
-        missing = "decides by the question" if best_fixed(cells) else "treats all questions alike"
-        return f"Not asked: no strategy that {missing} ran."
-    prices = _counted(headline.n_prices, "price")
-    if headline.is_identical:
-        return (
-            f"Nothing to compare: {headline.strategy} acts and answers like the best fixed "
-            f"strategy on every question, at {prices}."
-        )
-    gain = headline.gain
-    return (
-        f"{_verdict(gain)}: the utility of {headline.strategy}{_choice(headline)} minus that of "
-        f"the best fixed strategy is {gain.mean:+.3f} on average over {prices}, 95 % "
-        f"interval {gain.low:+.3f} to {gain.high:+.3f}; the interval at a single "
-        f"price lies above 0 at {headline.n_above} and below 0 at {headline.n_below} of them."
-    )
-
-
-def _verdict(gain: Estimate) -> str:
-    if gain.low > 0.0:
-        return "Yes"
-    return "No, it loses" if gain.high < 0.0 else "Not shown"
-
-
-def _choice(headline: Headline) -> str:
-    n_candidates = len(headline.candidates)
-    if n_candidates == 1:
-        return ""
-    others = [name for name in headline.candidates if name != headline.strategy]
-    if n_candidates == 2:
-        return f" (on these questions better than {others[0]}, and therefore chosen)"
-    return f" (on these questions the best of {n_candidates} such strategies, and therefore chosen)"
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

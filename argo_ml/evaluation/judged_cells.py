@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 
 from argo_ml.evaluation.roles import is_ceiling, is_fixed
 from argo_ml.results.metrics import utilities
 from argo_ml.results.records import CellResult, Results
-from argo_ml.statistics.effects import area_under_prices
 from argo_ml.statistics.resampling import Resampled, resample
 
 
@@ -66,14 +66,17 @@ def by_strategy(cells: Sequence[JudgedCell]) -> Mapping[str, list[JudgedCell]]:
     return grouped
 
 
-def areas(cells: Sequence[JudgedCell]) -> dict[str, float]:
-    """Mean utility over the prices, by strategy."""
+def mean_utilities(cells: Sequence[JudgedCell]) -> dict[str, float]:
+    """The utility of each strategy, averaged over its prices."""
     return {
-        strategy: area_under_prices(
-            [cell.price for cell in own], [cell.utility.mean for cell in own]
-        )
+        strategy: fmean(cell.utility.mean for cell in own)
         for strategy, own in by_strategy(cells).items()
     }
+
+
+def acts_alike_at_all_prices(cells: Sequence[CellResult]) -> bool:
+    """Whether the cells, of one strategy, have the same actions and answers on every question."""
+    return all(_behavior(cell) == _behavior(cells[0]) for cell in cells[1:])
 
 
 def best_fixed(cells: Sequence[JudgedCell]) -> Mapping[float, JudgedCell]:

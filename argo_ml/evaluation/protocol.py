@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
+from argo_ml.evaluation.break_even import break_evens
 from argo_ml.evaluation.breakdowns import by_difficulty, p_hat, reliability_points
 from argo_ml.evaluation.caveats import Judgement, caveats
 from argo_ml.evaluation.contrasts import contrasts
 from argo_ml.evaluation.gains import gain_bins
 from argo_ml.evaluation.gate_frontiers import effects, gate_frontiers
-from argo_ml.evaluation.headline import answer, headline, question
-from argo_ml.evaluation.judged_cells import areas, judge_cells
+from argo_ml.evaluation.headline import answer, has_measured_progress, headline, question
+from argo_ml.evaluation.judged_cells import JudgedCell, judge_cells, mean_utilities
+from argo_ml.evaluation.limits import limits
+from argo_ml.evaluation.price_ranges import price_ranges
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.evaluation.strategy_rows import strategy_rows
 from argo_ml.results.records import Results
@@ -33,17 +37,14 @@ def evaluate(
     calibration is. Raises ValueError where cells were not asked the same questions.
     """
     cells = judge_cells(results)
-    result = headline(cells)
     evaluation = Evaluation(
         sweep_id=results.sweep_id,
-        question=question(results),
-        answer=answer(result, cells),
+        **_conclusion(results, cells),
         n_questions=len(results.cells[0].questions),
         floors=results.floors,
         prices=results.prices,
         rows=strategy_rows(cells),
         contrasts=contrasts(cells),
-        areas=areas(cells),
         effects=effects(results),
         frontiers=gate_frontiers(results, gate_scores),
         gains=gain_bins(results),
@@ -52,7 +53,24 @@ def evaluate(
         p_hat=p_hat(results),
         calibration_run=calibration_run,
         calibration=calibration_metrics,
-        headline=result,
     )
     judgement = Judgement(evaluation, results, calibration_difficulty)
     return evaluation.model_copy(update={"caveats": caveats(judgement)})
+
+
+def with_conclusion(evaluation: Evaluation, results: Results) -> Evaluation:
+    """An evaluation of an earlier version with what this one concludes from the same results."""
+    return evaluation.model_copy(update=_conclusion(results, judge_cells(results)))
+
+
+def _conclusion(results: Results, cells: Sequence[JudgedCell]) -> dict[str, Any]:
+    """What was asked, what came out, and the numbers that say so."""
+    return {
+        "question": question(results),
+        "answer": "\n".join(answer(results, cells)),
+        "break_evens": break_evens(results),
+        "price_ranges": price_ranges(cells),
+        "mean_utilities": mean_utilities(cells),
+        "limits": limits(results, cells),
+        "headline": headline(cells, has_measured_progress(results)),
+    }

@@ -140,12 +140,45 @@ class ReliabilityPoint(Record):
     n: int
 
 
-class Headline(Record):
-    """The adaptive strategy that ``answer`` is about, against the best fixed one at each price.
+class BreakEven(Record):
+    """The price of a retrieval at which two strategies are equally useful.
 
-    It is the one of ``candidates`` with the largest area, chosen on these questions where there are
-    several. ``gain`` is the difference of utility, averaged over ``n_prices`` prices. Its interval
-    at a single price lies above 0 at ``n_above`` of them and below 0 at ``n_below``.
+    Below ``price`` the one that retrieves ``more`` is the more useful, above it the one that
+    retrieves ``fewer`` times; at or below 0 it pays at no price. The interval is bootstrapped over
+    questions. Accuracies are shares of questions, ``retrievals_more`` is per question.
+    """
+
+    more: str
+    fewer: str
+    price: Estimate
+    accuracy_more: float
+    accuracy_fewer: float
+    retrievals_more: float
+    corrected: float
+    """Share of questions that ``fewer`` answers wrong and ``more`` right."""
+    spoiled: float
+    """Share of questions that ``fewer`` answers right and ``more`` wrong."""
+    acts_as_at: float | None = None
+    """The price at which ``more`` acts as it was taken here; None where it does so at all."""
+
+
+class PriceRange(Record):
+    """Prices at which one fixed strategy has the highest mean utility of all fixed ones."""
+
+    strategy: str
+    low: float
+    high: float
+    is_exact: bool = True
+    """Whether ``high`` is exact, rather than interpolated between two swept prices."""
+
+
+class Headline(Record):
+    """The strategy that decides by the question, against the best fixed one at each price.
+
+    It is the one of ``candidates`` with the highest mean utility over the prices, chosen on these
+    questions where there are several. ``gain`` is the difference of utility, averaged over
+    ``n_prices`` prices. Its interval at a single price lies above 0 at ``n_above`` of them and
+    below 0 at ``n_below``.
     """
 
     strategy: str
@@ -159,10 +192,14 @@ class Headline(Record):
 
 
 class Evaluation(Record):
-    """``question`` is what was asked, ``answer`` what came out, in one sentence with its interval.
+    """``question`` is what was asked, ``answer`` what came out, a line per sentence.
 
-    ``floors`` are accuracies without a model, ``areas`` the mean utility over the prices by
-    strategy, ``caveats`` what to distrust, one sentence each; the file calls them ``doubts``.
+    ``floors`` are accuracies without a model, ``mean_utilities`` utilities averaged over the prices
+    by strategy, ``limits`` what these questions and this model can tell at all, and ``caveats``
+    what to distrust, one sentence each; the file calls the last ``doubts``.
+
+    Evaluations of earlier versions have ``areas`` in the place of ``mean_utilities``, areas under
+    utility over price divided by the range of prices, and lack all that begins with an empty value.
     """
 
     model_config = ConfigDict(
@@ -178,7 +215,11 @@ class Evaluation(Record):
     prices: tuple[float, ...]
     rows: tuple[StrategyRow, ...]
     contrasts: tuple[Contrast, ...]
-    areas: Mapping[str, float]
+    areas: Mapping[str, float] = {}
+    mean_utilities: Mapping[str, float] = {}
+    break_evens: tuple[BreakEven, ...] = ()
+    price_ranges: tuple[PriceRange, ...] = ()
+    limits: tuple[str, ...] = ()
     effects: Effects | None = None
     frontiers: tuple[GateFrontiers, ...] = ()
     gains: tuple[GainBin, ...] = ()
@@ -193,9 +234,13 @@ class Evaluation(Record):
     calibration: Mapping[str, float] = {}
     """Metrics of the calibration, such as its Brier score out of fold."""
     headline: Headline | None = None
-    """None where no adaptive strategy or no fixed one ran."""
+    """None where no strategy that looks at the question or no fixed one ran."""
 
     def rows_of(self, strategy: str) -> tuple[StrategyRow, ...]:
         """The rows of a strategy, by price ascending."""
         own = [row for row in self.rows if row.strategy == strategy]
         return tuple(sorted(own, key=lambda row: row.retrieval_cost))
+
+    def rows_at(self, price: float) -> tuple[StrategyRow, ...]:
+        """The rows of one price, in the order of the strategies."""
+        return tuple(row for row in self.rows if row.retrieval_cost == price)

@@ -29,6 +29,7 @@ from argo_ml.progress import EPISODES, OnProgress, ignore_progress
 from argo_ml.randomness import derived_rng
 from argo_ml.reporting.figures.calibration import save_calibration_figures
 from argo_ml.results.artifacts import CALIBRATION, FIGURES, OUTCOMES, TRAJECTORIES
+from argo_ml.results.naming import asked_questions
 from argo_ml.results.outcomes_file import explored_line, write_lines
 from argo_ml.results.trajectories import trajectory
 from argo_ml.state import CONFIDENCE_PROBES
@@ -65,7 +66,7 @@ def run_calibration(spec: CalibrateSpec, on_progress: OnProgress = ignore_progre
     """
     check_dataset(spec.dataset, spec.documents)
     tracking = connect(spec.tracking_uri, spec.experiment)
-    name = f"calibration {spec.difficulty} {spec.dataset} {Path(spec.model).name}"
+    name = f"calibration {_asked(spec)} {Path(spec.model).name}"
     run = tracking.adopt_or_create(name, {runs.KIND: "calibration"})
     with run.recording_failure():
         store_spec(run, spec)
@@ -248,9 +249,13 @@ def _metrics(
     }
 
 
+def _asked(spec: CalibrateSpec) -> str:
+    return asked_questions(spec.questions, spec.difficulty, spec.dataset)
+
+
 def _note(spec: CalibrateSpec, calibration: Calibration) -> str:
     return (
-        f"{len(calibration.questions)} {spec.difficulty} {spec.dataset} questions of "
-        f"split={spec.split} explored to {calibration.horizon} steps with {spec.model}: "
+        f"{len(calibration.questions)} {_asked(spec)}, split={spec.split}, explored to "
+        f"{calibration.horizon} steps with {spec.model}: "
         f"{len(calibration.nodes)} states, p-hat by {calibration.probability.mapped_by}."
     )

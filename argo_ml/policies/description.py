@@ -66,10 +66,11 @@ class Strategy:
     ``decides_once`` whether it decides before the first step alone. ``reports_p_hat`` says whether
     its decisions carry p-hat of the answer so far, ``own_queries`` whether its retrievals differ
     from those of the same actions under other strategies, and ``is_contender`` whether the headline
-    asks about it although it is not adaptive. ``stops_at_theta_star`` says whether it stops once
-    progress reaches ARGO's theta_star at the price, and ``first_confidence_is_p_hat`` whether the
-    confidence of its first decision is p-hat of the answer without retrieval. ``replay`` is None
-    for what cannot be replayed on recorded outcomes.
+    asks about it, although it is not adaptive, where progress is measured on the question.
+    ``stops_at_theta_star`` says whether it stops once progress reaches ARGO's theta_star at the
+    price, and ``first_confidence_is_p_hat`` whether the confidence of its first decision is p-hat
+    of the answer without retrieval. ``replay`` is None for what cannot be replayed on recorded
+    outcomes.
     """
 
     make: Callable[[PolicyContext], Policy]

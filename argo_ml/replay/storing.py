@@ -105,7 +105,7 @@ def _store(run: TrackedRun, replayed: Replay, results: Results, evaluation: Eval
     run.log(
         params=spec_params(results.digests),
         metrics=_known({**sweep_metrics(results), **evaluation_metrics(evaluation)}),
-        tags={runs.NOTE: _note(replayed, results)},
+        tags={runs.NOTE: f"{evaluation.answer}\n{_note(replayed, results)}".replace("\n", "\n\n")},
         curves=by_price(results),
     )
     with tempfile.TemporaryDirectory() as temporary:

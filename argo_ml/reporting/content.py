@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from statistics import fmean
 
 from argo_ml.evaluation.record import ByDifficulty, Contrast, Evaluation, StrategyRow
+from argo_ml.evaluation.sentences import break_even_value
 from argo_ml.reporting.figures.difficulty import middle_price
 from argo_ml.reporting.figures.strategy_styles import Kind, kinds, of_kind
-from argo_ml.reporting.formatting import difference, number, percent, price
+from argo_ml.reporting.formatting import difference, number, percent
+from argo_ml.results.naming import described_questions, model_name
 from argo_ml.results.records import Results
 
 LEVEL = 0.05
@@ -27,7 +28,7 @@ class MarkedRow:
 
 @dataclass(frozen=True, slots=True)
 class Overall:
-    """One strategy over all prices; ``area`` is its mean utility over them.
+    """One strategy over all prices, over which ``mean_utility`` is averaged.
 
     ``n_better`` and ``n_worse`` count the prices at which it differs from the best fixed strategy
     by Holm's adjusted p-value, None for what was not compared.
@@ -35,7 +36,7 @@ class Overall:
 
     strategy: str
     kind: str
-    area: float
+    mean_utility: float
     n_best: int
     n_better: int | None
     n_worse: int | None
@@ -70,29 +71,21 @@ class Content:
 
 
 def content(evaluation: Evaluation, results: Results) -> Content:
-    spec = results.spec
-    overall = list(_overall(evaluation))
     return Content(
-        title=" ".join([Path(str(spec["model"])).name, "on", *_questions(spec)]),
+        title=f"{model_name(results.spec)} on {described_questions(results)}",
         evaluation=evaluation,
         results=results,
         middle_price=middle_price(evaluation),
         by_price={cost: _marked(evaluation, cost) for cost in sorted(evaluation.prices)},
         difficulty={cost: _by_difficulty(evaluation, cost) for cost in evaluation.prices},
-        overall=sorted(overall, key=lambda own: -own.area),
-        key_numbers=list(_key_numbers(evaluation, overall)),
+        overall=sorted(_overall(evaluation), key=lambda own: -own.mean_utility),
+        key_numbers=list(_key_numbers(evaluation)),
     )
-
-
-def _questions(spec: Mapping[str, Any]) -> list[str]:
-    difficulty = str(spec["difficulty"])
-    kind = [] if difficulty == "all" else [difficulty]
-    return [*kind, str(spec["dataset"]), "questions"]
 
 
 def _marked(evaluation: Evaluation, at: float) -> list[MarkedRow]:
     """The rows of one price, the most useful first, with their marks."""
-    rows = [row for row in evaluation.rows if row.retrieval_cost == at]
+    rows = evaluation.rows_at(at)
     best = _best([row for row in rows if not row.is_ceiling])
     best_fixed = _best([row for row in rows if row.is_fixed])
     marked = [MarkedRow(row, tuple(_marks(row, best, best_fixed))) for row in rows]
@@ -126,12 +119,12 @@ def _by_difficulty(evaluation: Evaluation, at: float) -> DifficultyTable:
 def _overall(evaluation: Evaluation) -> Iterator[Overall]:
     kind_by_strategy = kinds(evaluation)
     tables = [_marked(evaluation, cost) for cost in evaluation.prices]
-    for strategy, area in evaluation.areas.items():
+    for strategy, utility in evaluation.mean_utilities.items():
         contrasts = [own for own in evaluation.contrasts if own.strategy == strategy]
         yield Overall(
             strategy=strategy,
             kind=kind_by_strategy[strategy].value if strategy in kind_by_strategy else "",
-            area=area,
+            mean_utility=utility,
             n_best=sum(
                 marked.row.strategy == strategy and "best" in marked.marks
                 for table in tables
@@ -150,32 +143,70 @@ def _is_worse(contrast: Contrast) -> bool:
     return contrast.holm_utility < LEVEL and contrast.utility.mean < 0
 
 
-def _key_numbers(evaluation: Evaluation, overall: Sequence[Overall]) -> Iterator[KeyNumber]:
-    headline = evaluation.headline
-    if headline is not None and not headline.is_identical:
+def _key_numbers(evaluation: Evaluation) -> Iterator[KeyNumber]:
+    for break_even in evaluation.break_evens:
         yield KeyNumber(
-            difference(headline.gain),
-            f"utility of {headline.strategy} minus that of the best fixed strategy, averaged over "
-            f"{headline.n_prices} prices, and its 95 % interval",
+            break_even_value(break_even),
+            f"break-even price of a retrieval: below it {break_even.more} is more useful than "
+            f"{break_even.fewer}, and its 95 % interval",
         )
+    for break_even in evaluation.break_evens[:1]:
+        yield KeyNumber(
+            f"{percent(break_even.corrected)} / {percent(break_even.spoiled)}",
+            f"of the answers that {break_even.more} corrects / spoils, against {break_even.fewer}",
+        )
+    yield from _deciding(evaluation)
+    yield from _mean_utilities(evaluation)
     n_strategies, n_prices = len(kinds(evaluation)), len(evaluation.prices)
     yield KeyNumber(
         str(evaluation.n_questions),
         f"questions, each under {n_strategies} strategies at {n_prices} retrieval costs",
     )
-    yield from _best_areas(evaluation, overall)
+    yield from _confidence(evaluation)
+
+
+def _deciding(evaluation: Evaluation) -> Iterator[KeyNumber]:
+    """What deciding by the question gains, where a strategy ran that can."""
+    headline = evaluation.headline
+    if headline is not None and not headline.is_identical:
+        yield KeyNumber(
+            difference(headline.gain),
+            f"mean utility of {headline.strategy} minus that of the best fixed strategy of each "
+            "price, and its 95 % interval",
+        )
     contrasts = evaluation.contrasts
-    if contrasts:
+    if headline is not None and contrasts:
         yield KeyNumber(
             f"{sum(map(_is_better, contrasts))} of {len(contrasts)}",
             "comparisons in which a strategy beats the best fixed one after Holm's correction; "
             f"in {sum(map(_is_worse, contrasts))} it is worse",
         )
-    if evaluation.effects:
+
+
+def _mean_utilities(evaluation: Evaluation) -> Iterator[KeyNumber]:
+    """Averaged over the prices, so that the first two differ by the gain of deciding."""
+    best_fixed = [
+        max(rows, key=lambda row: row.utility.mean)
+        for cost in evaluation.prices
+        if (rows := [row for row in evaluation.rows_at(cost) if row.is_fixed])
+    ]
+    utilities = evaluation.mean_utilities
+    if evaluation.headline is not None:
+        name = evaluation.headline.strategy
+        yield KeyNumber(number(utilities[name]), f"mean utility of {name} over the prices")
+    if best_fixed:
+        names = ", ".join(dict.fromkeys(row.strategy for row in best_fixed))
         yield KeyNumber(
-            f"{percent(evaluation.effects.benefit)} / {percent(evaluation.effects.harm)}",
-            "of the answers that one retrieval corrects / spoils",
+            number(fmean(row.utility.mean for row in best_fixed)),
+            f"mean utility of the best fixed strategy of each price ({names})",
         )
+    for name in of_kind(evaluation, Kind.CEILING):
+        if name in utilities:
+            what = f"mean utility of the ceiling, {name}, which knows the answers"
+            yield KeyNumber(number(utilities[name]), what)
+
+
+def _confidence(evaluation: Evaluation) -> Iterator[KeyNumber]:
     if evaluation.p_hat:
         p_hat = evaluation.p_hat
         yield KeyNumber(
@@ -191,18 +222,3 @@ def _key_numbers(evaluation: Evaluation, overall: Sequence[Overall]) -> Iterator
             f"of the retrievals that {best.gate} could save at an accuracy within 1 point of "
             "retrieving always, if it knew all questions beforehand",
         )
-
-
-def _best_areas(evaluation: Evaluation, overall: Sequence[Overall]) -> Iterator[KeyNumber]:
-    """The highest mean utility over the prices of each kind."""
-    over = f"over the prices {price(min(evaluation.prices))} to {price(max(evaluation.prices))}"
-    wanted = {
-        "of the best fixed strategy": of_kind(evaluation, Kind.FIXED),
-        "of the best other strategy": of_kind(evaluation, Kind.STEPWISE, Kind.GATE),
-        "of the ceiling, which knows the answers": of_kind(evaluation, Kind.CEILING),
-    }
-    for whose, strategies in wanted.items():
-        candidates = [own for own in overall if own.strategy in strategies]
-        if candidates:
-            best = max(candidates, key=lambda own: own.area)
-            yield KeyNumber(number(best.area), f"mean utility {whose}, {best.strategy}, {over}")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from argo_ml.results.naming import listed_floors
 from argo_ml.statistics.intervals import Estimate
 
 UNDEFINED = "n/a"
@@ -60,11 +59,6 @@ def setting(value: object) -> str:
     return str(value)
 
 
-def floor_list(values: Mapping[str, float]) -> str:
-    """Accuracies without a model, by name."""
-    return ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in values.items())
-
-
 FILTERS = {
     function.__name__: function
     for function in (
@@ -77,7 +71,7 @@ FILTERS = {
         price,
         unbroken,
         setting,
-        floor_list,
+        listed_floors,
     )
 }
 """Name in the template -> function."""

@@ -142,7 +142,8 @@ class Results(Record):
     digests: Mapping[str, str]
     """Digests of questions, corpus and model."""
     floors: Mapping[str, float]
-    """Accuracy without any model: majority_position, longest_choice, random."""
+    """Accuracy without any model: majority_position, longest_choice, random; empty, or all 0 in
+    sweeps of earlier versions, where no question has choices."""
     strategies: tuple[str, ...]
     prices: tuple[float, ...]
     cells: tuple[CellResult, ...]

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from scipy import integrate  # type: ignore[import-untyped]
-
 from argo_ml.statistics.frontiers import FrontierPoint
 
 NON_INFERIORITY_MARGIN = 0.01
@@ -63,23 +60,3 @@ def retrieval_reduction(
         ),
         default=None,
     )
-
-
-def area_under_prices(prices: Sequence[float], utilities: Sequence[float]) -> float:
-    """Mean utility over the range of prices: trapezoidal area divided by the range.
-
-    For one price it is the utility itself. Prices may come in any order. Raises ValueError for
-    unpaired columns, for a price given twice and without any price.
-    """
-    if len(prices) != len(utilities):
-        raise ValueError(f"{len(prices)} prices cannot be paired with {len(utilities)} utilities")
-    if not prices:
-        raise ValueError("no prices, so there is no area under them")
-    if len(prices) == 1:
-        return float(utilities[0])
-    order = np.argsort(prices)
-    ascending = np.asarray(prices, dtype=float)[order]
-    for price in ascending[1:][np.diff(ascending) == 0.0]:
-        raise ValueError(f"price={price} is given twice")
-    area = integrate.trapezoid(np.asarray(utilities, dtype=float)[order], ascending)
-    return float(area / (ascending[-1] - ascending[0]))

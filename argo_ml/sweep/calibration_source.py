@@ -94,8 +94,8 @@ def check_judged(
             f"split={spec.split} shares {len(shared)} questions with {name}, such as {shared[0]}; "
             "use another split"
         )
-    before = calibration.spec.get("difficulty")
-    if before != spec.difficulty:
+    before = calibration.asked_difficulty
+    if before and before != spec.difficulty:
         logger.warning(
             "%s: was made on difficulty=%s, this is difficulty=%s; p-hat may be off",
             name,

@@ -13,6 +13,7 @@ from argo_ml.engine.shards import make_shards
 from argo_ml.reporting.figures import save_cell_figures
 from argo_ml.results.artifacts import DETAILS, FIGURES, OUTCOMES_TABLE
 from argo_ml.results.metrics import CURVES, cell_metrics, is_compared
+from argo_ml.results.naming import asked_questions
 from argo_ml.results.records import CellResult, QuestionResult
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext
@@ -153,9 +154,10 @@ def store_outcomes(
 
 def cell_tags(cell: Cell, sweep_id: str = "") -> dict[str, str]:
     spec = cell.spec
+    asked = asked_questions(spec.questions, spec.difficulty, spec.dataset)
     note = (
         f"`{spec.strategy}` at retrieval cost {spec.retrieval_cost:g} (reasoning step "
-        f"{spec.reason_cost:g}) on {spec.difficulty} {spec.dataset} questions with {spec.model}."
+        f"{spec.reason_cost:g}) on {asked} with {spec.model}."
     )
     tags = {runs.KIND: "cell", runs.CELL_ID: cell.id, runs.NOTE: note}
     return {**tags, runs.SWEEP_ID: sweep_id} if sweep_id else tags

@@ -142,9 +142,11 @@ class LocalContext(Generic[SomeSpec]):
     @property
     def inputs(self) -> list[InputDataset]:
         spec, questions, corpus = self.spec, self.questions, self.corpus
+        has_difficulties = any(question.difficulty for question in questions.questions)
+        kind = (spec.difficulty,) if has_difficulties else ()
         return [
             InputDataset(
-                f"{spec.dataset}-{spec.difficulty}-{spec.split}",
+                "-".join((spec.dataset, *kind, spec.split)),
                 questions.digest,
                 questions.source,
                 "questions",

@@ -12,8 +12,11 @@ from argo_ml.config import SweepSpec
 from argo_ml.evaluation.calibration_metrics import calibration_metrics
 from argo_ml.evaluation.protocol import evaluate
 from argo_ml.evaluation.record import Evaluation
+from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.results.artifacts import EVALUATION
+from argo_ml.results.naming import described_questions
 from argo_ml.results.records import Results
+from argo_ml.statistics.intervals import Estimate
 from argo_ml.sweep.cell_run import CellRun
 from argo_ml.sweep.cells import Cell
 from argo_ml.tracking.runs import DEGENERATE, TrackedRun
@@ -38,7 +41,7 @@ def evaluate_sweep(
         gate_scores=calibration_scores(cells),
         calibration_metrics=calibration_metrics(calibration),
         calibration_run=spec.calibration,
-        calibration_difficulty=str(calibration.spec.get("difficulty", "")),
+        calibration_difficulty=calibration.asked_difficulty,
     )
 
 
@@ -68,13 +71,28 @@ def store_evaluation(evaluation: Evaluation, run: TrackedRun, cell_runs: Sequenc
 
 
 def evaluation_metrics(evaluation: Evaluation) -> Mapping[str, float]:
-    """The metrics of the sweep's run: areas, and the gain of deciding by the question, if tried."""
-    metrics = {f"area_{name}": value for name, value in evaluation.areas.items()}
+    """The metrics of the sweep's run: the break-even price of one retrieval and what it does to
+    answers, and the gain of deciding by the question, where each was tried."""
+    once = [own for own in evaluation.break_evens if (own.more, own.fewer) == (SINGLE, NEVER)]
+    metrics: dict[str, float] = {}
+    for own in once:
+        metrics |= _with_interval("break_even_price", own.price)
+        metrics |= {"retrieval_corrects": own.corrected, "retrieval_spoils": own.spoiled}
     if evaluation.headline is not None:
-        gain = evaluation.headline.gain
-        metrics |= {
-            "adaptive_gain": gain.mean,
-            "adaptive_gain_ci_low": gain.low,
-            "adaptive_gain_ci_high": gain.high,
-        }
+        metrics |= _with_interval("adaptive_gain", evaluation.headline.gain)
     return metrics
+
+
+def _with_interval(name: str, estimate: Estimate) -> dict[str, float]:
+    low, high = f"{name}_ci_low", f"{name}_ci_high"
+    return {name: estimate.mean, low: estimate.low, high: estimate.high}
+
+
+def description(evaluation: Evaluation, results: Results) -> str:
+    """The run's description in Markdown: the conclusion first, then what the run is of."""
+    made_of = (
+        f"{len(results.strategies)} strategies x {len(results.prices)} retrieval costs on "
+        f"{described_questions(results)} with {results.spec['model']}."
+    )
+    lines = (*evaluation.answer.splitlines(), *evaluation.limits, made_of)
+    return "\n\n".join(lines)

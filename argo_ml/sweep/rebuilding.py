@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from argo_ml.config import ReportSpec
 from argo_ml.errors import ConfigError, DataError
-from argo_ml.evaluation.protocol import evaluate
+from argo_ml.evaluation.protocol import evaluate, with_conclusion
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting.report import store_report
 from argo_ml.results.artifacts import EVALUATION
@@ -53,15 +53,19 @@ def _check_finished(run: Run) -> None:
 
 
 def _evaluation(record: SweepRecord, results: Results) -> Evaluation:
-    """The stored evaluation, or one made now for a sweep that was stored without."""
+    """The stored evaluation, with what it lacks made now.
+
+    Sweeps of earlier versions were stored without, or without break-even prices.
+    """
     if not _has_evaluation(record):
         return evaluate(results)
     try:
-        return Evaluation.model_validate_json(record.artifact(EVALUATION).read_bytes())
+        stored = Evaluation.model_validate_json(record.artifact(EVALUATION).read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise DataError(f"{EVALUATION}: {where}: {first['msg']}") from None
+    return stored if stored.mean_utilities else with_conclusion(stored, results)
 
 
 def _has_evaluation(record: SweepRecord) -> bool:

@@ -18,6 +18,7 @@ from argo_ml.errors import TrackingError
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.results.artifacts import RESULTS, SPEC, cell_name
+from argo_ml.results.naming import asked_questions
 from argo_ml.results.records import Results
 from argo_ml.sweep.cell_run import CellRun, cell_tags, open_cell_runs
 from argo_ml.sweep.cells import Cell
@@ -115,7 +116,8 @@ def _begun(spec: SweepSpec, child: ChildRun | None) -> Iterator[SweepRun]:
     """A new sweep's run; it fails with an error of the block."""
     if child is None:
         tracking = connect(spec.tracking_uri, spec.experiment)
-        name = f"sweep {spec.mode} {spec.difficulty} {spec.dataset} {Path(spec.model).name}"
+        asked = asked_questions(spec.questions, spec.difficulty, spec.dataset)
+        name = f"sweep {spec.mode} {asked} {Path(spec.model).name}"
         child = ChildRun(tracking.adopt_or_create(name, {runs.KIND: "sweep"}), tracking)
     run = child.run
     with run.recording_failure(), open_journal(spec, run.run_id) as journal:
@@ -208,7 +210,8 @@ def _given_executor(spec: SweepSpec) -> dict[str, object]:
 
 
 def _describe(spec: SweepSpec) -> str:
+    """What is known before the questions are; the conclusion takes its place."""
     return (
-        f"{len(spec.strategies)} strategies x {len(spec.prices)} retrieval costs on "
-        f"{spec.question_limit} {spec.difficulty} {spec.dataset} questions with {spec.model}."
+        f"{len(spec.strategies)} strategies x {len(spec.prices)} retrieval costs on up to "
+        f"{spec.question_limit} questions of {spec.dataset} with {spec.model}."
     )

@@ -33,14 +33,14 @@ from argo_ml.results.metrics import by_price, sweep_metrics
 from argo_ml.results.records import Results
 from argo_ml.sweep.cell_run import CellRun, failing_with
 from argo_ml.sweep.context import ExperimentContext
-from argo_ml.sweep.evaluating import evaluate_sweep, store_evaluation
+from argo_ml.sweep.evaluating import description, evaluate_sweep, store_evaluation
 from argo_ml.sweep.executors.opening import open_context
 from argo_ml.sweep.journal import Journal
 from argo_ml.sweep.parent_run import recorded, store_spec
 from argo_ml.sweep.progress_log import ShardLog, TimeEstimate, episode_progress
 from argo_ml.sweep.stored_files import PARENT, store_results, write_records
 from argo_ml.tracking.names import spec_params
-from argo_ml.tracking.runs import TrackedRun
+from argo_ml.tracking.runs import NOTE, TrackedRun
 from argo_ml.tracking.system import system_metrics
 
 AnsweringType = TypeVar("AnsweringType", bound=AnsweringFields)
@@ -135,6 +135,7 @@ def conclude_sweep(
     evaluation = evaluate_sweep(context.spec, results, cells, context.calibration)
     store_evaluation(evaluation, run, cell_runs)
     store_report(run, evaluation, results)
+    run.log(tags={NOTE: description(evaluation, results)})
     run.end()
 
 

@@ -37,7 +37,7 @@ _METRIC_GROUPS = (
     _Group("stages", r"seconds_\w+"),
     _Group("estimate", r"estimated_\w+"),
     _Group("floors", r"floor_\w+"),
-    _Group("strategies", r"(mean_accuracy|mean_utility|best_utility|area)_.+"),
+    _Group("strategies", r"(mean_accuracy|mean_utility|best_utility)_.+"),
     _Group("fit", r"aurc|prr|ece_if_calibrated|brier_\w+"),
     _Group(BY_PRICE, r"\w+_c_r_.+"),
 )

@@ -79,12 +79,18 @@ def check_results(record: SweepRecord, spec: SweepSpec, results: Results) -> Ver
         problems.append(f"mu is {results.spec.get('mu')}, the stored spec has {spec.mu}")
     if results.strategies != spec.strategies or results.prices != tuple(sorted(spec.prices)):
         problems.append("strategies or prices differ from the stored spec")
-    problems += [f"floor {name} is missing" for name in FLOORS if name not in results.floors]
+    problems += [f"floor {name} is missing" for name in _missing_floors(results)]
     problems += [text for cell in results.cells for text in _wrong_questions(cell, spec, results)]
     n_questions = len(results.cells[0].questions) if results.cells else 0
     asked = spec.question_limit
     note = "" if n_questions == asked else f" ({asked} were asked for; the source has no more)"
     return judged(RESULTS, problems, f"complete: {n_questions} questions per cell{note}")
+
+
+def _missing_floors(results: Results) -> list[str]:
+    """Only choices can be guessed: open questions have no floors."""
+    has_choices = any(row.choice is not None for cell in results.cells for row in cell.questions)
+    return [name for name in FLOORS if has_choices and name not in results.floors]
 
 
 def _wrong_questions(cell: CellResult, spec: SweepSpec, results: Results) -> list[str]:

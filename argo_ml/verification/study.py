@@ -22,7 +22,7 @@ from argo_ml.study.storage import StudyStore
 from argo_ml.sweep.running import load_results
 from argo_ml.tracking.names import logged_params
 from argo_ml.tracking.runs import Run, Tracking
-from argo_ml.verification.verdict import Verdict, judged
+from argo_ml.verification.verdict import Verdict, above_zero, finding, judged
 
 NEAR = 1e-9
 
@@ -46,10 +46,9 @@ def verify_study(
     yield _best(study, report, tracking, folder)
     yield _judgement(report, results)
     for best in report.best:
-        helped = best.differences[0].low > 0
-        yield Verdict(
-            f"tuning helped at c_r={best.retrieval_cost:g}", helped, best.verdict, is_finding=True
-        )
+        against_untuned = best.differences[0]
+        helped = above_zero(against_untuned.low, against_untuned.high)
+        yield finding(f"tuning helped at c_r={best.retrieval_cost:g}", helped, best.verdict)
 
 
 def _study(run: Run, storage_url: str, cache_dir: Path) -> optuna.Study:

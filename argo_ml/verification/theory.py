@@ -1,4 +1,4 @@
-"""What theory says of Graph 1.B, and what the sweep says of ARGO."""
+"""What theory says of Graph 1.B, and what the sweep says of retrieving and of ARGO."""
 
 from __future__ import annotations
 
@@ -6,16 +6,26 @@ from collections.abc import Iterator
 from itertools import pairwise
 from statistics import fmean
 
+from argo_ml.evaluation.break_even import break_evens
 from argo_ml.evaluation.contrasts import contrasts_of
 from argo_ml.evaluation.judged_cells import judge_cells
 from argo_ml.evaluation.record import Contrast
 from argo_ml.evaluation.roles import stopping_at_theta_star
+from argo_ml.evaluation.sentences import break_even_value
 from argo_ml.policies.always_reason import ALWAYS_REASON
 from argo_ml.policies.always_retrieve import ALWAYS_RETRIEVE
 from argo_ml.policies.argo import ARGO
 from argo_ml.results.metrics import retrieval_calls
 from argo_ml.results.records import CellResult, Results
-from argo_ml.verification.verdict import Verdict, judged
+from argo_ml.verification.verdict import (
+    Claim,
+    Verdict,
+    above_zero,
+    at_least_zero,
+    finding,
+    judged,
+    shows_spread,
+)
 
 _TOLERANCE = 1e-9
 
@@ -74,16 +84,28 @@ def _calls(cell: CellResult) -> float:
     return fmean(map(retrieval_calls, cell.questions))
 
 
+def retrieving_findings(results: Results) -> Iterator[Verdict]:
+    """Per break-even price, whether retrieving pays at the lowest and at the highest swept one."""
+    for break_even in break_evens(results):
+        for price in dict.fromkeys((results.prices[0], results.prices[-1])):
+            yield finding(
+                f"{break_even.more} more useful than {break_even.fewer} at c_r={price:g}",
+                above_zero(break_even.price.low - price, break_even.price.high - price),
+                f"break-even price {break_even_value(break_even)}; yes needs its interval above "
+                f"{price:g}, no at or below it",
+            )
+
+
 def utility_findings(results: Results) -> Iterator[Verdict]:
     """Per price, whether ARGO's utility is at least that of the best fixed strategy."""
     cells = judge_cells(results)
     for contrast in contrasts_of(ARGO, cells):
-        yield Verdict(
+        utility = contrast.utility
+        yield finding(
             f"{ARGO} at least as useful as the best fixed strategy at "
             f"c_r={contrast.retrieval_cost:g}",
-            contrast.utility.mean >= -_TOLERANCE,
+            Claim.YES if contrast.is_identical else at_least_zero(utility.low, utility.high),
             _describe(contrast, len(cells[0].result.questions)),
-            is_finding=True,
         )
 
 
@@ -95,6 +117,6 @@ def _describe(contrast: Contrast, n_questions: int) -> str:
     )
     if contrast.is_identical:
         return f"{text}; both acted and answered alike on every question"
-    if utility.low <= 0.0 <= utility.high:
-        return f"{text}; the interval holds 0"
-    return text
+    if not shows_spread(utility.low, utility.high):
+        return f"{text}; the same on every question, so that nothing is known of its uncertainty"
+    return f"{text}; yes needs the interval at or above 0, no below it"

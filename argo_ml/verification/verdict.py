@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 _N_SHOWN = 3
+_ROUNDING = 1e-9
+
+
+class Claim(Enum):
+    """Whether a statement is so, by the interval of the difference that it is about."""
+
+    YES = "yes"
+    NO = "no"
+    OPEN = "not settled by this n"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """A check's result, or a finding: something that the sweep says, true or not.
 
-    ``ok`` of a check is whether it holds; of a finding, whether the statement of its name is so.
+    ``ok`` of a check is whether it holds; of a finding, whether its ``claim`` is yes.
     """
 
     name: str
     ok: bool
     detail: str
-    is_finding: bool = False
+    claim: Claim | None = None
+
+    @property
+    def is_finding(self) -> bool:
+        return self.claim is not None
 
     @property
     def has_failed(self) -> bool:
@@ -33,3 +47,32 @@ def judged(name: str, problems: Sequence[str], fine: str) -> Verdict:
     shown = "; ".join(problems[:_N_SHOWN])
     n_more = len(problems) - _N_SHOWN
     return Verdict(name, False, f"{shown}; and {n_more} more" if n_more > 0 else shown)
+
+
+def finding(name: str, claim: Claim, detail: str) -> Verdict:
+    return Verdict(name, claim is Claim.YES, detail, claim)
+
+
+def shows_spread(low: float, high: float) -> bool:
+    """Whether an interval has a width: equal values on all questions give it none."""
+    return high - low > _ROUNDING
+
+
+def at_least_zero(low: float, high: float) -> Claim:
+    """Whether a difference with this interval is 0 or more: yes needs all of it there, no all of it
+    below 0. An interval without width shows no spread and settles nothing."""
+    if not shows_spread(low, high):
+        return Claim.OPEN
+    if low >= -_ROUNDING:
+        return Claim.YES
+    return Claim.NO if high < -_ROUNDING else Claim.OPEN
+
+
+def above_zero(low: float, high: float) -> Claim:
+    """Whether a difference with this interval is more than 0: yes needs all of it there, no all of
+    it at or below 0. An interval without width shows no spread and settles nothing."""
+    if not shows_spread(low, high):
+        return Claim.OPEN
+    if low > _ROUNDING:
+        return Claim.YES
+    return Claim.NO if high <= _ROUNDING else Claim.OPEN

@@ -22,7 +22,11 @@ from argo_ml.verification.numbers import (
     check_metrics,
     check_trajectories,
 )
-from argo_ml.verification.theory import graph_1b_verdicts, utility_findings
+from argo_ml.verification.theory import (
+    graph_1b_verdicts,
+    retrieving_findings,
+    utility_findings,
+)
 
 __all__ = ["Verdict", "open_record", "verify_record", "verify_run", "verify_sweep"]
 
@@ -69,4 +73,5 @@ def verify_record(record: SweepRecord) -> Iterator[Verdict]:
     yield check_trajectories(record, spec, results)
     if whole.ok:
         yield from graph_1b_verdicts(results)
+        yield from retrieving_findings(results)
         yield from utility_findings(results)

@@ -57,6 +57,8 @@ def row(
 
 def actions_of(strategy: str, solution: Solution, rng: random.Random) -> list[str]:
     """What a strategy does when every retrieval succeeds."""
+    if strategy in ("never", "single"):
+        return ["retrieve"] if strategy == "single" else []
     progress, taken = 0.0, []
     while progress < solution.theta_star - 1e-9 and len(taken) < 20:
         if strategy == "always_retrieve":
@@ -94,6 +96,7 @@ def cell(spec: CellSpec, cell_id: str, run_id: str = "") -> CellResult:
                 correct=correct,
                 choice=0 if correct else 1,
                 answer="Lima" if correct else "Quito",
+                difficulty=None if spec.difficulty == "all" else spec.difficulty,
             )
         )
     return CellResult(

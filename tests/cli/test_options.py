@@ -72,7 +72,7 @@ def test_every_option_has_help(command: SpecCommand) -> None:
 def test_default_text_of_a_list_is_comma_separated() -> None:
     field = SweepSpec.model_fields["strategies"]
 
-    assert default_text(field) == "argo,always_retrieve,always_reason,random"
+    assert default_text(field) == "argo,always_retrieve,always_reason,random,never,single"
 
 
 def help_lines(capsys: pytest.CaptureFixture[str], *command: str) -> list[str]:

@@ -19,7 +19,7 @@ from argo_ml.state import Outcome
 from argo_ml.sweep.answer import Answered
 from argo_ml.tracking.location import RunLocation
 from argo_ml.types import Action, Answer, Evidence, Passage, Question, Step, StopReason, Usage
-from argo_ml.verification.verify import Verdict
+from argo_ml.verification.verdict import Claim, Verdict, finding
 
 PLACE = RunLocation("sqlite:///mlflow.db", "1", "argo_ml", "r1")
 Captured = pytest.CaptureFixture[str]
@@ -50,8 +50,8 @@ def test_wide_sweep_is_shown_whole_in_a_pipe(capsys: Captured) -> None:
     rendering.print_results(results, PLACE)
 
     lines = capsys.readouterr().out.splitlines()
-    rows = [line for line in lines if " [0." in line or " [1." in line]
-    assert len(rows) == 40
+    rows = [line for line in lines[1:] if " [0." in line or " [1." in line]
+    assert len(rows) == 60
     assert max(len(line) for line in rows) <= 100
     assert not any("…" in line for line in lines)
     assert sum("always_retrieve" in line for line in rows) == 10
@@ -109,8 +109,8 @@ def test_strategy_that_knows_the_answers_is_never_marked_best(capsys: Captured) 
     rendering.print_results(hand_made_sweep.results(*cells), PLACE)
 
     shown = [line for line in capsys.readouterr().out.splitlines() if " [0." in line]
-    assert ["*" in line for line in shown] == [False, False, True]
-    assert "oracle" in shown[0] and "1.000" in shown[0]
+    assert ["*" in line for line in shown] == [False, False, False, True]
+    assert "oracle" in shown[1] and "1.000" in shown[1]
 
 
 def test_oracle_beside_one_strategy_leaves_no_best(capsys: Captured) -> None:
@@ -136,10 +136,31 @@ def test_degenerate_gate_is_marked(capsys: Captured) -> None:
     assert "entropy_gate" in lines[at + 1]
 
 
-def test_answer_of_the_evaluation_stands_under_the_table(capsys: Captured) -> None:
+def test_table_begins_with_the_break_even_price(capsys: Captured) -> None:
+    cells = [
+        hand_made_sweep.cell("never", 0.1, "1000"),
+        hand_made_sweep.cell("single", 0.1, "1111", ["retrieve"]),
+    ]
+
+    rendering.print_results(hand_made_sweep.results(*cells), PLACE)
+
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == "break-even price of a retrieval: single against never 0.750 [0.250, 1.000]"
+
+
+def test_open_questions_have_no_accuracy_without_a_model(capsys: Captured) -> None:
     results = hand_made_sweep.results(hand_made_sweep.cell("never", 0.1, "10"))
 
-    rendering.print_results(results, PLACE, answer="Not shown: it is +0.001.")
+    rendering.print_results(results.model_copy(update={"floors": {"random": 0.0}}), PLACE)
+
+    shown = capsys.readouterr().out
+    assert "accuracy without a model: n/a (open questions cannot be guessed)" in shown
+
+
+def test_conclusion_of_the_evaluation_stands_under_the_table(capsys: Captured) -> None:
+    results = hand_made_sweep.results(hand_made_sweep.cell("never", 0.1, "10"))
+
+    rendering.print_results(results, PLACE, conclusion=["Not shown: it is +0.001."])
 
     lines = capsys.readouterr().out.splitlines()
     at = lines.index("Not shown: it is +0.001.")
@@ -319,8 +340,12 @@ def test_check_that_is_fine_is_one_line(capsys: Captured) -> None:
     [
         (Verdict("cells", True, "20 cells"), "ok       cells: 20 cells\n"),
         (Verdict("cells", False, "[x] is FAILED"), "failed   cells: [x] is FAILED\n"),
-        (Verdict("argo best", False, "-0.1", True), "finding  argo best: no: -0.1\n"),
-        (Verdict("argo best", True, "+0.1", True), "finding  argo best: yes: +0.1\n"),
+        (finding("argo best", Claim.NO, "-0.1"), "finding  argo best: no: -0.1\n"),
+        (finding("argo best", Claim.YES, "+0.1"), "finding  argo best: yes: +0.1\n"),
+        (
+            finding("argo best", Claim.OPEN, "+0.02 [-0.19, +0.23]"),
+            "finding  argo best: not settled by this n: +0.02 [-0.19, +0.23]\n",
+        ),
     ],
 )
 def test_verdict_is_one_line(verdict: Verdict, line: str, capsys: Captured) -> None:

@@ -165,8 +165,14 @@ def test_fixed_strategies_that_measured_progress_makes_adaptive() -> None:
     ]
 
 
-def test_calibration_that_is_small_or_of_other_questions() -> None:
+def test_difficulty_of_a_calibration_is_no_matter_where_questions_have_none() -> None:
     cell = sweep.cell("never", 0.1, GOOD)
+
+    assert caveats(cell, calibration_difficulty="all") == []
+
+
+def test_calibration_that_is_small_or_of_other_questions() -> None:
+    cell = sweep.cell("never", 0.1, GOOD, difficulty=["hard"] * MANY)
 
     found = caveats(cell, calibration={"n_questions": 60.0}, calibration_difficulty="all")
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from builders import hand_made_sweep as sweep
 
-from argo_ml.evaluation.headline import answer_of, headline, question
+from argo_ml.evaluation.headline import answer, conclusion, headline, question
 from argo_ml.evaluation.judged_cells import judge_cells
-from argo_ml.results.records import CellResult
+from argo_ml.results.records import CellResult, Results
 
 HALF = "10" * 50
 BEST = "1" * 90 + "0" * 10
@@ -16,12 +16,15 @@ def two_prices(strategy: str, correct: str, actions: tuple[str, ...] = ()) -> li
     return [sweep.cell(strategy, price, correct, actions) for price in (0.1, 0.2)]
 
 
+def answer_of(results: Results) -> tuple[str, ...]:
+    return answer(results, judge_cells(results))
+
+
 def test_question_names_what_was_asked() -> None:
     known = sweep.cell("never", 0.1, "101", difficulty=["hard", "easy", "hard"])
 
     assert question(sweep.results(known, difficulty="all")) == (
-        "Does deciding by the question beat the best fixed strategy, on 3 all-difficulty atlas "
-        "questions with smollm2-135m?"
+        "When does it pay to retrieve, on 3 all-difficulty atlas questions with smollm2-135m?"
     )
 
 
@@ -31,14 +34,55 @@ def test_question_is_silent_about_difficulties_that_the_source_does_not_know() -
     assert "on 3 jsonl questions with m?" in question(results)
 
 
+def test_answer_begins_with_break_even_prices_and_what_to_use() -> None:
+    cells = [
+        *two_prices("argo", HALF),
+        *two_prices("never", "0" * 100),
+        *two_prices("single", "1" * 15 + "0" * 85, ("retrieve",)),
+    ]
+
+    lines = answer_of(sweep.results(*cells))
+
+    assert len(lines) == 2
+    assert lines[0].startswith(
+        "Break-even price of retrieving once (single) instead of not at all (never): 0.150 ["
+    )
+    assert lines[1].startswith("Use single (one retrieval) below 0.150, never (no retrieval) above")
+
+
+def test_fixed_gains_cannot_look_at_the_question_and_measured_progress_can() -> None:
+    cells = two_prices("never", HALF) + two_prices("argo", BEST)
+
+    assert not any("Deciding" in line for line in answer_of(sweep.results(*cells)))
+    assert answer_of(sweep.results(*cells, progress="measured"))[-1] == (
+        "Deciding by the question pays: the utility of argo minus that of the best fixed strategy "
+        "is +0.400 on average over 2 prices, 95 % interval +0.280 to +0.510; the interval at a "
+        "single price lies above 0 at 2 and below 0 at 0 of them."
+    )
+
+
+def test_weightless_prices_have_no_break_even() -> None:
+    cells = sweep.cell("never", 0.1, "10"), sweep.cell("single", 0.1, "11", ["retrieve"])
+
+    assert answer_of(sweep.results(*cells, mu=0.0))[0] == (
+        "There is no break-even price: mu is 0, so that prices weigh nothing."
+    )
+
+
+def test_conclusion_adds_what_limits_it() -> None:
+    lines = conclusion(sweep.results(*two_prices("never", HALF), *two_prices("single", BEST)))
+
+    assert lines[-1].startswith("What 100 questions can tell: differences of accuracy between")
+
+
 def test_gain_is_averaged_over_prices_against_each_price_s_best() -> None:
     cells = [
         sweep.cell("never", 0.1, "1000"),
         sweep.cell("never", 0.9, "1000"),
         sweep.cell("single", 0.1, "1110", ["retrieve"]),
         sweep.cell("single", 0.9, "1110", ["retrieve"]),
-        sweep.cell("argo", 0.1, "1110"),
-        sweep.cell("argo", 0.9, "1110"),
+        sweep.cell("argo_fitted", 0.1, "1110"),
+        sweep.cell("argo_fitted", 0.9, "1110"),
     ]
 
     found = headline(judge_cells(sweep.results(*cells)))
@@ -46,32 +90,25 @@ def test_gain_is_averaged_over_prices_against_each_price_s_best() -> None:
     assert found is not None
     assert found.gain.mean == pytest.approx((0.1 + 0.5) / 2)
     assert (found.n_prices, found.n_above, found.n_below) == (2, 1, 0)
-    assert (found.strategy, found.candidates, found.is_identical) == ("argo", ("argo",), False)
-
-
-def test_better_strategy_is_told_as_such() -> None:
-    cells = two_prices("never", HALF) + two_prices("argo", BEST)
-
-    assert answer_of(sweep.results(*cells)) == (
-        "Yes: the utility of argo minus that of the best fixed strategy is +0.400 on average over "
-        "2 prices, 95 % interval +0.280 to +0.510; the interval at a single price lies above 0 at "
-        "2 and below 0 at 0 of them."
-    )
+    assert (found.strategy, found.candidates) == ("argo_fitted", ("argo_fitted",))
+    assert not found.is_identical
 
 
 def test_worse_strategy_is_told_as_such() -> None:
-    cells = two_prices("never", HALF) + two_prices("argo", WORST)
+    cells = two_prices("never", HALF) + two_prices("argo_fitted", WORST)
 
-    found = answer_of(sweep.results(*cells))
+    found = answer_of(sweep.results(*cells))[-1]
 
-    assert found.startswith("No, it loses: the utility of argo minus that of the best fixed")
+    assert found.startswith("Deciding by the question loses: the utility of argo_fitted minus that")
     assert "lies above 0 at 0 and below 0 at 2 of them" in found
 
 
-def test_difference_that_may_be_none_is_not_shown() -> None:
-    cells = two_prices("never", "1100" * 5) + two_prices("argo", "1010" * 5)
+def test_difference_that_may_be_none_is_not_settled() -> None:
+    cells = two_prices("never", "1100" * 5) + two_prices("argo_fitted", "1010" * 5)
 
-    assert answer_of(sweep.results(*cells)).startswith("Not shown: the utility of argo minus")
+    assert answer_of(sweep.results(*cells))[-1].startswith(
+        "Whether deciding by the question pays is not settled: the utility of argo_fitted minus"
+    )
 
 
 def test_better_of_two_is_said_to_be_chosen_on_these_questions() -> None:
@@ -87,7 +124,7 @@ def test_better_of_two_is_said_to_be_chosen_on_these_questions() -> None:
     assert found is not None
     assert (found.strategy, found.candidates) == ("argo_fitted", ("argo_calibrated", "argo_fitted"))
     text = "argo_fitted (on these questions better than argo_calibrated, and therefore chosen)"
-    assert text in answer_of(sweep.results(*cells))
+    assert text in answer_of(sweep.results(*cells))[-1]
 
 
 def test_gates_stand_in_where_argo_did_not_run() -> None:
@@ -101,24 +138,28 @@ def test_gates_stand_in_where_argo_did_not_run() -> None:
     ]
 
     text = "margin_gate (on these questions the best of 3 such strategies, and therefore chosen)"
-    assert text in answer_of(sweep.results(*cells))
+    assert text in answer_of(sweep.results(*cells))[-1]
 
 
 def test_strategy_that_does_the_same_is_not_compared() -> None:
-    cells = two_prices("never", HALF) + two_prices("argo", HALF)
+    cells = two_prices("never", HALF) + two_prices("argo_fitted", HALF)
 
-    assert answer_of(sweep.results(*cells)) == (
-        "Nothing to compare: argo acts and answers like the best fixed strategy on every question, "
-        "at 2 prices."
+    assert answer_of(sweep.results(*cells))[-1] == (
+        "Deciding by the question changes nothing: argo_fitted acts and answers like the best "
+        "fixed strategy on every question, at 2 prices."
     )
 
 
 def test_missing_sides_are_named() -> None:
     only_fixed = sweep.results(*two_prices("never", HALF), *two_prices("random", HALF))
-    only_adaptive = sweep.results(*two_prices("argo", HALF))
+    only_adaptive = sweep.results(*two_prices("argo_fitted", HALF))
 
     assert headline(judge_cells(only_fixed)) is None
-    assert answer_of(only_fixed) == "Not asked: no strategy that decides by the question ran."
+    assert answer_of(only_fixed)[0] == (
+        "The break-even price of retrieving is not known: single did not run; name both in "
+        "strategies."
+    )
     assert answer_of(only_adaptive) == (
-        "Not asked: no strategy that treats all questions alike ran."
+        "The break-even price of retrieving is not known: never and single did not run; name both "
+        "in strategies.",
     )

@@ -8,6 +8,7 @@ from argo_ml.config import SweepSpec
 from argo_ml.evaluation.protocol import evaluate
 from argo_ml.evaluation.record import Evaluation
 
+ORIGINAL_FOUR = ("argo", "always_retrieve", "always_reason", "random")
 SCORES = [index / 10 for index in range(10)]
 
 
@@ -17,8 +18,12 @@ def test_sweep_of_one_baseline_has_rows_and_nothing_else() -> None:
     assert (len(found.rows), found.contrasts, found.effects, found.frontiers) == (1, (), None, ())
     assert (found.gains, found.by_difficulty, found.reliability) == ((), (), {})
     assert (found.headline, found.calibration, found.calibration_run) == (None, {}, "")
-    assert found.areas == {"always_reason": pytest.approx(0.48)}
-    assert found.answer == "Not asked: no strategy that decides by the question ran."
+    assert found.mean_utilities == {"always_reason": pytest.approx(0.48)}
+    assert found.answer.splitlines() == [
+        "The break-even price of retrieving is not known: never and single did not run; name both "
+        "in strategies.",
+        "Use always_reason at every swept price (0.1): the fixed strategy of highest mean utility.",
+    ]
 
 
 def test_default_sweep_is_evaluated_whole() -> None:
@@ -26,10 +31,15 @@ def test_default_sweep_is_evaluated_whole() -> None:
 
     found = evaluate(results)
 
-    assert (len(found.rows), len(found.contrasts)) == (12, 6)
+    assert (len(found.rows), len(found.contrasts)) == (18, 6)
     assert [one.strategy for one in found.contrasts] == ["argo"] * 3 + ["random"] * 3
-    assert found.headline is not None and found.headline.strategy == "argo"
-    assert set(found.areas) == {"argo", "always_retrieve", "always_reason", "random"}
+    assert found.headline is None
+    assert [(one.more, one.fewer) for one in found.break_evens] == [
+        ("single", "never"),
+        ("always_retrieve", "single"),
+    ]
+    assert found.answer.startswith("Break-even price of retrieving once (single) instead of")
+    assert set(found.mean_utilities) == {*ORIGINAL_FOUR, "never", "single"}
     assert (found.n_questions, found.prices) == (12, results.prices)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from builders import hand_made_sweep as sweep
 
-from argo_ml.evaluation.judged_cells import areas, best_fixed, judge_cells
+from argo_ml.evaluation.judged_cells import best_fixed, judge_cells, mean_utilities
 from argo_ml.evaluation.record import StrategyRow
 from argo_ml.evaluation.strategy_rows import strategy_rows
 from argo_ml.results.records import CellResult
@@ -106,16 +106,16 @@ def test_row_of_a_sweep_that_knew_no_looks() -> None:
     assert (row.probe_calls, row.sample_calls, row.abstained) == (0.0, 0.0, 0.0)
 
 
-def test_area_is_the_mean_over_the_range_of_prices() -> None:
+def test_mean_utility_is_the_plain_mean_over_the_prices() -> None:
     cells = [
         sweep.cell("single", 0.1, "1111", ["retrieve"]),
         sweep.cell("single", 0.2, "1111", ["retrieve"]),
         sweep.cell("single", 0.5, "0000", ["retrieve"]),
     ]
 
-    found = areas(judge_cells(sweep.results(*cells)))
+    found = mean_utilities(judge_cells(sweep.results(*cells)))
 
-    assert found == {"single": pytest.approx((0.1 * 0.85 + 0.3 * 0.15) / 0.4)}
+    assert found == {"single": pytest.approx((0.9 + 0.8 - 0.5) / 3)}
 
 
 def test_best_fixed_strategy_is_found_by_price() -> None:

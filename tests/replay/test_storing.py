@@ -107,7 +107,7 @@ def test_what_is_not_recorded_is_no_metric(found: StoredReplay, client: MlflowCl
     run = client.get_run(found.results.sweep_id)
     logged = set(logged_metrics(run)).union(*map(logged_metrics, children(client, run)))
     assert logged.isdisjoint(UNKNOWN)
-    assert {"accuracy", "cost", "retrieval_calls", "area_never", "floor_random"} <= logged
+    assert {"accuracy", "cost", "retrieval_calls", "break_even_price"} <= logged
     assert "calls and tokens count as 0" in found.evaluation.caveats[-1]
 
 

@@ -126,7 +126,7 @@ def test_legend_names_every_strategy_once(results: Results) -> None:
     figure = SWEEP_FIGURES["graph_1b"](results)
 
     shown = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert shown == ["argo", "always_retrieve", "always_reason", "random"]
+    assert shown == ["argo", "always_retrieve", "always_reason", "random", "never", "single"]
 
 
 def test_utility_compares_argo_only_where_it_ran(results: Results) -> None:

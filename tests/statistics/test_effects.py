@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from argo_ml.statistics.effects import (
     EffectRates,
-    area_under_prices,
     effect_rates,
     retrieval_reduction,
 )
@@ -86,32 +85,3 @@ def test_a_reference_that_does_not_retrieve_cannot_be_reduced(share: float) -> N
 def test_a_margin_is_not_negative(margin: float) -> None:
     with pytest.raises(ValueError, match=f"margin={margin}"):
         retrieval_reduction(_POINTS, 0.8, 0.5, margin)
-
-
-def test_area_under_prices_is_the_mean_utility_over_their_range() -> None:
-    # (1 + 0.5) / 2 * 1 + 0.5 * 2, over a range of 3.
-    assert area_under_prices([0.0, 1.0, 3.0], [1.0, 0.5, 0.5]) == pytest.approx(1.75 / 3)
-    assert area_under_prices([3.0, 0.0, 1.0], [0.5, 1.0, 0.5]) == pytest.approx(1.75 / 3)
-
-
-def test_area_under_one_price_is_its_utility() -> None:
-    assert area_under_prices([0.2], [0.7]) == 0.7
-
-
-@given(
-    st.lists(st.integers(0, 100), min_size=1, max_size=10, unique=True),
-    st.floats(-1, 1),
-)
-def test_area_under_a_constant_utility_is_it(prices: list[int], utility: float) -> None:
-    found = area_under_prices(prices, [utility] * len(prices))
-
-    assert found == pytest.approx(utility)
-
-
-def test_areas_need_each_price_once_with_its_utility() -> None:
-    with pytest.raises(ValueError, match=r"price=0\.1 is given twice"):
-        area_under_prices([0.1, 0.2, 0.1], [0.5, 0.4, 0.3])
-    with pytest.raises(ValueError, match="2 prices cannot be paired with 1 utilities"):
-        area_under_prices([0.1, 0.2], [0.5])
-    with pytest.raises(ValueError, match="no prices"):
-        area_under_prices([], [])

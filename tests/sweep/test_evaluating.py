@@ -115,8 +115,9 @@ def test_evaluation_but_for_the_calibration_follows_from_the_results(
 ) -> None:
     stored, found = place.evaluation(finished), evaluate(finished)
 
-    parts = ("rows", "contrasts", "areas", "effects", "gains", "by_difficulty", "reliability")
-    assert all(getattr(stored, name) == getattr(found, name) for name in (*parts, "answer"))
+    parts = ("rows", "contrasts", "mean_utilities", "effects", "gains", "by_difficulty")
+    more = ("reliability", "break_evens", "price_ranges", "limits", "answer")
+    assert all(getattr(stored, name) == getattr(found, name) for name in (*parts, *more))
 
 
 def test_runs_have_the_metrics_of_the_evaluation(place: Place, finished: Results) -> None:
@@ -126,10 +127,11 @@ def test_runs_have_the_metrics_of_the_evaluation(place: Place, finished: Results
     assert found.headline is not None
     assert metrics["adaptive_gain"] == pytest.approx(found.headline.gain.mean)
     assert metrics["adaptive_gain_ci_low"] == pytest.approx(found.headline.gain.low)
-    assert {name for name in metrics if name.startswith("area_")} == {
-        f"area_{strategy}" for strategy in STRATEGIES
-    }
-    assert metrics["area_never"] == pytest.approx(found.areas["never"])
+    assert metrics["mean_utility_never"] == pytest.approx(found.mean_utilities["never"])
+    [price] = [one.price for one in found.break_evens]
+    assert metrics["break_even_price"] == pytest.approx(price.mean)
+    assert metrics["break_even_price_ci_high"] == pytest.approx(price.high)
+    assert {"retrieval_corrects", "retrieval_spoils"} <= set(metrics)
 
 
 def test_cells_of_gates_say_how_often_they_fire(place: Place, finished: Results) -> None:
@@ -173,13 +175,14 @@ def test_sweep_without_calibration_gates_oracle_or_baselines_is_evaluated(place:
     assert (len(found.rows), found.contrasts, found.frontiers, found.calibration) == (4, (), (), {})
     metrics = logged_metrics(place.client.get_run(results.sweep_id))
     assert "adaptive_gain" not in metrics
-    assert metrics["area_argo"] == pytest.approx(found.areas["argo"])
+    assert "break_even_price" not in metrics
+    assert metrics["mean_utility_argo"] == pytest.approx(found.mean_utilities["argo"])
 
 
 def test_command_shows_the_answer_under_the_table(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    values = {**place.common, "strategies": "argo,always_reason", "n_prices": "1"}
+    values = {**place.common, "strategies": "never,single", "n_prices": "1"}
 
     code = execute(
         ["sweep", *(text for name, value in values.items() for text in (f"--{name}", value))]
@@ -187,4 +190,4 @@ def test_command_shows_the_answer_under_the_table(
 
     shown = capsys.readouterr().out
     assert code == 0
-    assert "minus that of the best fixed strategy is" in shown or "Nothing to compare" in shown
+    assert "Break-even price of retrieving once (single) instead of not at all (never): " in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from argo_ml.tracking import runs
 pytestmark = pytest.mark.slow
 
 EXPERIMENT = "reported"
+CONCLUDED = ("mean_utilities", "break_evens", "price_ranges", "limits", "areas")
 Captured = pytest.CaptureFixture[str]
 
 
@@ -74,7 +76,8 @@ def test_sweep_stores_its_report_and_figures(sweep: Results, client: MlflowClien
     text = stored(client, sweep.sweep_id, "report.html").read_text(encoding="utf-8")
     figures = {path.name for path in stored(client, sweep.sweep_id, "figures").iterdir()}
 
-    assert "Does deciding by the question beat the best fixed strategy" in text
+    assert "When does it pay to retrieve, on " in text
+    assert text.index("Break-even price of retrieving once") < text.index("Key numbers")
     assert {"price_utility.png", "price_utility.svg", "graph_1a.png"} <= figures
 
 
@@ -101,8 +104,33 @@ def test_sweep_without_an_evaluation_is_evaluated(
 
     assert report(store, "--sweep", sweep.sweep_id, "--output", str(output)) == 0
 
-    assert "Does deciding by the question" in output.read_text(encoding="utf-8")
+    assert "Break-even price of retrieving once" in output.read_text(encoding="utf-8")
     assert not evaluation.exists()
+
+
+def test_evaluation_of_an_earlier_version_is_read_and_concluded_anew(
+    sweep: Results, store: dict[str, str], evaluation: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "report.html"
+    content = json.loads(evaluation.read_text(encoding="utf-8"))
+    older = {name: content[name] for name in content if name not in CONCLUDED}
+    older |= {"areas": {"argo": 0.5}, "answer": "Not shown: the utility of argo is +0.001."}
+    evaluation.write_text(json.dumps(older), encoding="utf-8")
+
+    assert report(store, "--sweep", sweep.sweep_id, "--output", str(output)) == 0
+
+    text = output.read_text(encoding="utf-8")
+    assert "Break-even price of retrieving once" in text
+    assert "Not shown" not in text
+
+
+def test_description_of_the_run_begins_with_the_break_even_price(
+    sweep: Results, client: MlflowClient
+) -> None:
+    note = client.get_run(sweep.sweep_id).data.tags["mlflow.note.content"]
+
+    assert note.startswith("Break-even price of retrieving once (single) instead of not at all")
+    assert "3 strategies x " in note.splitlines()[-1]
 
 
 def test_run_that_is_no_sweep_is_an_error(

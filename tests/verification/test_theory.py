@@ -13,7 +13,8 @@ from argo_ml.evaluation.protocol import evaluate
 from argo_ml.reporting import write_report
 from argo_ml.reporting.figures import SWEEP_FIGURES
 from argo_ml.results.records import Results
-from argo_ml.verification.theory import utility_findings
+from argo_ml.verification.theory import retrieving_findings, utility_findings
+from argo_ml.verification.verdict import Claim
 
 ARGO = "1" * 14 + "0" * 6
 NEVER = "1" * 10 + "0" * 10
@@ -32,7 +33,7 @@ def results() -> Results:
     )
 
 
-def test_verify_headline_contrasts_figure_and_report_say_the_same_number(
+def test_verify_contrasts_figure_and_report_say_the_same_number(
     results: Results, tmp_path: Path
 ) -> None:
     evaluation = evaluate(results)
@@ -41,8 +42,6 @@ def test_verify_headline_contrasts_figure_and_report_say_the_same_number(
     contrast = next(one for one in evaluation.contrasts if one.strategy == "argo")
     assert contrast.baseline == "single"
     assert contrast.utility.mean == pytest.approx(0.65 - 0.55)
-    assert evaluation.headline is not None
-    assert evaluation.headline.gain == contrast.utility
 
     utility = contrast.utility
     text = f"{utility.mean:+.4f} against single"
@@ -65,14 +64,28 @@ def test_finding_compares_with_the_best_fixed_strategy_of_the_price(results: Res
     [finding] = utility_findings(results)
 
     assert finding.name == "argo at least as useful as the best fixed strategy at c_r=0.1"
-    assert finding.ok and finding.is_finding
+    assert finding.claim is Claim.YES
+    assert finding.detail.endswith("n=20; yes needs the interval at or above 0, no below it")
+
+
+def test_retrieving_once_is_judged_by_its_break_even_price(results: Results) -> None:
+    [finding] = retrieving_findings(results)
+
+    # 13 of 20 against 10 of 20.
+    assert finding.name == "single more useful than never at c_r=0.1"
+    assert finding.claim is Claim.OPEN
+    assert finding.detail == (
+        "break-even price 0.150 [0.000, 0.300]; yes needs its interval above 0.1, no at or below it"
+    )
 
 
 def test_strategies_that_act_alike_are_said_to_do_so() -> None:
-    results = made_results(SweepSpec(n_questions=4, retrieval_costs="0.02"))
+    strategies = "argo,always_retrieve,always_reason"
+    results = made_results(SweepSpec(n_questions=4, retrieval_costs="0.02", strategies=strategies))
 
     [finding] = utility_findings(results)
 
+    assert finding.claim is Claim.YES
     assert "+0.0000 against always_retrieve" in finding.detail
     assert finding.detail.endswith("both acted and answered alike on every question")
 

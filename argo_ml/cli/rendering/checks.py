@@ -20,11 +20,9 @@ def print_check(check: Check) -> None:
 
 
 def print_verdict(verdict: Verdict) -> None:
-    """``finding``: what the sweep says, true or not; only a check can fail."""
-    if verdict.is_finding:
-        label = "finding"
-        holds = "yes" if verdict.ok else "no"
-        _print_line(label, f"{verdict.name}: {holds}", verdict.detail)
+    """``finding``: what the sweep says, true or not or open; only a check can fail."""
+    if verdict.claim is not None:
+        _print_line("finding", f"{verdict.name}: {verdict.claim.value}", verdict.detail)
     else:
         _print_line("ok" if verdict.ok else "failed", verdict.name, verdict.detail)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from rich.box import SIMPLE
 from rich.table import Table
 
 from argo_ml.cli.rendering.console import console
+from argo_ml.evaluation.break_even import break_evens
 from argo_ml.evaluation.firing import fire_share, is_degenerate
 from argo_ml.evaluation.roles import is_ceiling
+from argo_ml.evaluation.sentences import break_even_value
+from argo_ml.results.naming import described_questions, listed_floors, model_name
 from argo_ml.results.records import CellResult, Results
 from argo_ml.tracking.location import RunLocation, locate
 
@@ -26,16 +28,18 @@ _COLUMNS: Mapping[str, str] = {
 }
 
 
-def print_results(results: Results, location: RunLocation | None = None, answer: str = "") -> None:
-    """Table, the evaluation's answer where there is one, floors, calls, and where the run is.
+def print_results(
+    results: Results, location: RunLocation | None = None, conclusion: Sequence[str] = ()
+) -> None:
+    """Table, the evaluation's conclusion where there is one, floors, calls, and where the run is.
 
     ``location`` is looked up where not given.
     """
     out = console()
-    out.print(_heading(results), soft_wrap=True)
+    for line in (*_break_even(results), _heading(results)):
+        out.print(line, soft_wrap=True)
     out.print(results_table(results))
-    notes = [*([answer] if answer else []), *_notes(results)]
-    for line in (*notes, *whereabouts(location or locate(results.sweep_id))):
+    for line in (*conclusion, *_notes(results), *whereabouts(location or locate(results.sweep_id))):
         out.print(line, soft_wrap=True)
 
 
@@ -88,21 +92,27 @@ def _name(cell: CellResult) -> str:
 
 def _heading(results: Results) -> str:
     spec = results.spec
-    n_questions = max(len(cell.questions) for cell in results.cells)
     return (
-        f"{len(results.cells)} cells, {n_questions} {spec['difficulty']} {spec['dataset']} "
-        f"questions, {Path(spec['model']).name}, seed {spec['seed']}; per question; "
-        "* best utility at its price"
+        f"{len(results.cells)} cells, {described_questions(results)}, {model_name(spec)}, "
+        f"seed {spec['seed']}; per question; * best utility at its price"
     )
+
+
+def _break_even(results: Results) -> list[str]:
+    """What the table begins with: where retrieving more stops to pay."""
+    parts = [
+        f"{break_even.more} against {break_even.fewer} {break_even_value(break_even)}"
+        for break_even in break_evens(results)
+    ]
+    return [f"break-even price of a retrieval: {'; '.join(parts)}"] if parts else []
 
 
 def _notes(results: Results) -> list[str]:
     rows = [row for cell in results.cells for row in cell.questions]
     paid = sum(cell.metrics["lm_calls_paid_total"] for cell in results.cells)
     needed = sum(cell.metrics["lm_calls_total"] for cell in results.cells)
-    floors = [f"{name.replace('_', ' ')} {value:.3f}" for name, value in results.floors.items()]
     lines = [
-        f"accuracy without a model: {', '.join(floors)}",
+        f"accuracy without a model: {listed_floors(results.floors)}",
         f"language-model calls: {paid:.0f} paid of {needed:.0f} needed",
     ]
     n_unparsed = sum(not row.parsed for row in rows)

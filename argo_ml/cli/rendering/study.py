@@ -7,6 +7,7 @@ from rich.table import Table
 
 from argo_ml.cli.rendering.console import console
 from argo_ml.cli.rendering.results import whereabouts
+from argo_ml.results.naming import asked_questions
 from argo_ml.results.study import Best, StudyReport
 from argo_ml.tracking.location import RunLocation, locate
 
@@ -15,10 +16,10 @@ def print_study(report: StudyReport, location: RunLocation | None = None) -> Non
     """Best settings, their scores on both splits, the front, and where the run is."""
     out = console()
     spec = report.spec
+    asked = asked_questions(str(spec["questions"]), str(spec["difficulty"]), str(spec["dataset"]))
     out.print(
         f"study {report.study}: {report.n_complete} trials complete, {report.n_pruned} pruned, "
-        f"{report.n_failed} failed, on {report.n_questions} {spec['difficulty']} "
-        f"{spec['dataset']} questions of the {spec['split']} split",
+        f"{report.n_failed} failed, on {report.n_questions} {asked}, {spec['split']} split",
         soft_wrap=True,
     )
     out.print(_best_table(report))

@@ -12,6 +12,7 @@ from argo_ml.reporting.figures.description import EvaluationFigure
 from argo_ml.reporting.figures.difficulty import ACTIONS_BY_DIFFICULTY
 from argo_ml.reporting.figures.price_utility import PRICE_UTILITY
 from argo_ml.reporting.figures.style import save, styled
+from argo_ml.results.naming import model_name, source_name
 from argo_ml.results.records import Results
 
 EVALUATION_FIGURES: Mapping[str, EvaluationFigure] = {
@@ -38,8 +39,7 @@ def draw_evaluation(evaluation: Evaluation, results: Results, folder: Path) -> N
 
 
 def _source(evaluation: Evaluation, results: Results) -> str:
-    spec = results.spec
     return (
-        f"{spec['dataset']}, {spec['difficulty']}, {Path(spec['model']).name}, "
+        f"{source_name(results)}, {model_name(results.spec)}, "
         f"n = {evaluation.n_questions} questions"
     )

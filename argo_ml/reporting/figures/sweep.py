@@ -26,6 +26,7 @@ from argo_ml.reporting.figures.style import (
     styled,
 )
 from argo_ml.results.metrics import retrieval_calls
+from argo_ml.results.naming import model_name, source_name
 from argo_ml.results.records import Results
 from argo_ml.statistics.intervals import Estimate
 from argo_ml.statistics.resampling import resample
@@ -172,9 +173,8 @@ def _retrievals(results: Results) -> list[Estimate]:
 
 
 def _title(axes: Axes, results: Results, what: str, note: str) -> None:
-    spec = results.spec
     n_questions = max(len(cell.questions) for cell in results.cells)
     axes.set_title(
-        f"{what}\n{spec['dataset']}, {spec['difficulty']}, {Path(spec['model']).name}, "
+        f"{what}\n{source_name(results)}, {model_name(results.spec)}, "
         f"n = {n_questions} questions; {note}"
     )

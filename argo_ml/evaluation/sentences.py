@@ -1,0 +1,163 @@
+"""The answer of a sweep in words, a line per sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from argo_ml.evaluation.record import BreakEven, Headline, PriceRange
+from argo_ml.policies.planned import NEVER, SINGLE
+from argo_ml.results.records import Results
+from argo_ml.statistics.intervals import Estimate
+
+_ROUNDING = 1e-9
+GLOSSES = {NEVER: "no retrieval", SINGLE: "one retrieval"}
+
+
+def answer_lines(
+    break_evens: Sequence[BreakEven],
+    ranges: Sequence[PriceRange],
+    headline: Headline | None,
+    results: Results,
+) -> tuple[str, ...]:
+    """First the break-even prices, then what to use at which price, then deciding by question."""
+    n, prices = len(results.cells[0].questions), results.prices
+    lines = [paying(break_even, n, prices) for break_even in break_evens]
+    if not break_evens:
+        lines.append(_unknown(results))
+    if ranges:
+        lines.append(usage(ranges))
+    if headline is not None:
+        lines.append(deciding(headline))
+    return tuple(lines)
+
+
+def break_even_value(break_even: BreakEven) -> str:
+    """The break-even price with its interval, as every place writes it."""
+    price = break_even.price
+    return f"{price.mean:.3f} [{price.low:.3f}, {price.high:.3f}]"
+
+
+def paying(break_even: BreakEven, n: int, prices: Sequence[float]) -> str:
+    """Below which price of a retrieval the strategy that retrieves more pays."""
+    price = break_even.price
+    verdict = "pays below it and not above" if price.mean > 0.0 else "pays at no price"
+    return (
+        f"Break-even price of {_step(break_even)}: {break_even_value(break_even)} per retrieval, "
+        f"so that it {verdict}{_certainty(price, n, prices)}. "
+        f"Accuracy {break_even.accuracy_more:.3f} against {break_even.accuracy_fewer:.3f}: "
+        f"{_percent(break_even.corrected)} of the answers corrected, "
+        f"{_percent(break_even.spoiled)} spoiled."
+    )
+
+
+def _step(break_even: BreakEven) -> str:
+    """``retrieving once (single) instead of not at all (never)``"""
+    fewer = "not at all" if break_even.fewer == NEVER else "once"
+    more = "once" if break_even.more == SINGLE else f"{break_even.retrievals_more:.1f} times"
+    where = "" if break_even.acts_as_at is None else f" as at c_r={break_even.acts_as_at:.4g}"
+    return f"retrieving {more} ({break_even.more}{where}) instead of {fewer} ({break_even.fewer})"
+
+
+def _certainty(price: Estimate, n: int, prices: Sequence[float]) -> str:
+    low, high = min(prices), max(prices)
+    questions = counted(n, "question")
+    if price.high - price.low < _ROUNDING:
+        return f"; {questions} show no spread, so that nothing is known of its uncertainty"
+    if price.low <= 0.0 <= price.high:
+        return f"; the interval includes 0: {questions} do not settle whether it pays at any price"
+    if price.low <= low and high <= price.high:
+        return f"; the interval covers all swept prices: {questions} settle it at none of them"
+    if price.mean > high:
+        return f"; all swept prices ({_span(low, high)}) lie below it"
+    if 0.0 < price.mean < low:
+        return f"; all swept prices ({_span(low, high)}) lie above it"
+    return ""
+
+
+def usage(ranges: Sequence[PriceRange]) -> str:
+    """«use X below c, Y above», of the strategies that treat all questions alike."""
+    swept = _span(ranges[0].low, ranges[-1].high)
+    if len(ranges) == 1:
+        return (
+            f"Use {_glossed(ranges[0].strategy)} at every swept price ({swept}): the fixed "
+            "strategy of highest mean utility."
+        )
+    parts = [f"{_glossed(ranges[0].strategy)} below {_end(ranges[0])}"]
+    parts += [
+        f"{_glossed(own.strategy)} from {_end(before)} to {_end(own)}"
+        for before, own in pairwise(ranges[:-1])
+    ]
+    parts.append(f"{_glossed(ranges[-1].strategy)} above")
+    return f"Use {', '.join(parts)}: the fixed strategies of highest mean utility ({swept} swept)."
+
+
+def _glossed(strategy: str) -> str:
+    """The strategy, told apart from the words of the sentence."""
+    gloss = GLOSSES.get(strategy)
+    return f"{strategy} ({gloss})" if gloss else strategy
+
+
+def _end(own: PriceRange) -> str:
+    return f"{own.high:.3f}" if own.is_exact else f"about {own.high:.3f}"
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:.4g} to {high:.4g}" if low < high else f"{low:.4g}"
+
+
+def _unknown(results: Results) -> str:
+    if float(results.spec["mu"]) <= 0.0:
+        return "There is no break-even price: mu is 0, so that prices weigh nothing."
+    missing = [name for name in (NEVER, SINGLE) if name not in results.strategies]
+    if not missing:
+        return "There is no break-even price: single retrieved no more than never."
+    return (
+        f"The break-even price of retrieving is not known: {' and '.join(missing)} did not run; "
+        "name both in strategies."
+    )
+
+
+def deciding(headline: Headline) -> str:
+    """Whether deciding by the question beats the best fixed strategy."""
+    prices = (
+        f"{headline.n_prices} price" if headline.n_prices == 1 else f"{headline.n_prices} prices"
+    )
+    if headline.is_identical:
+        return (
+            f"Deciding by the question changes nothing: {headline.strategy} acts and answers like "
+            f"the best fixed strategy on every question, at {prices}."
+        )
+    gain = headline.gain
+    return (
+        f"{_verdict(gain)}: the utility of {headline.strategy}{_choice(headline)} minus that of "
+        f"the best fixed strategy is {gain.mean:+.3f} on average over {prices}, 95 % "
+        f"interval {gain.low:+.3f} to {gain.high:+.3f}; the interval at a single "
+        f"price lies above 0 at {headline.n_above} and below 0 at {headline.n_below} of them."
+    )
+
+
+def _verdict(gain: Estimate) -> str:
+    if gain.low > 0.0:
+        return "Deciding by the question pays"
+    if gain.high < 0.0:
+        return "Deciding by the question loses"
+    return "Whether deciding by the question pays is not settled"
+
+
+def _choice(headline: Headline) -> str:
+    n_candidates = len(headline.candidates)
+    if n_candidates == 1:
+        return ""
+    others = [name for name in headline.candidates if name != headline.strategy]
+    if n_candidates == 2:
+        return f" (on these questions better than {others[0]}, and therefore chosen)"
+    return f" (on these questions the best of {n_candidates} such strategies, and therefore chosen)"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

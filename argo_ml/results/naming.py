@@ -1,0 +1,55 @@
+"""How texts name the questions and the model that results are of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from argo_ml.results.records import Results
+
+
+def has_difficulties(results: Results) -> bool:
+    """Whether any question has a difficulty; where none has, the spec's says nothing."""
+    return any(row.difficulty for cell in results.cells[:1] for row in cell.questions)
+
+
+def described_questions(results: Results) -> str:
+    """``10 hard atlas questions``; ``5 jsonl questions`` where they have no difficulty."""
+    n = max(len(cell.questions) for cell in results.cells)
+    noun = "question" if n == 1 else "questions"
+    return " ".join([str(n), *_kind(results), str(results.spec["dataset"]), noun])
+
+
+def asked_questions(questions: str, difficulty: str, dataset: str) -> str:
+    """What was asked for, before it is known whether questions of one's own have a difficulty.
+
+    ``hard atlas questions``, or ``questions of mine.jsonl`` where ``questions`` names a file.
+    """
+    if questions:
+        return f"questions of {Path(questions).name}"
+    kind = "all-difficulty" if difficulty == "all" else difficulty
+    return f"{kind} {dataset} questions"
+
+
+def source_name(results: Results) -> str:
+    """``atlas, hard``; ``jsonl`` where the questions have no difficulty."""
+    return ", ".join([str(results.spec["dataset"]), *_kind(results)])
+
+
+def model_name(spec: Mapping[str, Any]) -> str:
+    return Path(str(spec["model"])).name
+
+
+def _kind(results: Results) -> list[str]:
+    if not has_difficulties(results):
+        return []
+    difficulty = str(results.spec["difficulty"])
+    return ["all-difficulty" if difficulty == "all" else difficulty]
+
+
+def listed_floors(floors: Mapping[str, float]) -> str:
+    """Accuracies without a model, by name; n/a where no question has choices to guess among."""
+    if not any(floors.values()):
+        return "n/a (open questions cannot be guessed)"
+    return ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in floors.items())

@@ -1,0 +1,38 @@
+"""What a number of questions can tell of a paired difference, by its observed spread."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats  # type: ignore[import-untyped]
+
+from argo_ml.statistics.intervals import CONFIDENCE
+
+POWER = 0.8
+"""Chance that a difference of the size named is told from 0."""
+_QUANTILES = float(stats.norm.ppf((1.0 + CONFIDENCE) / 2) + stats.norm.ppf(POWER))
+
+
+def detectable_difference(differences: Sequence[float]) -> float | None:
+    """Smallest mean difference that as many pairs tell from 0 with `POWER`, at the 5 % level.
+
+    By the normal approximation, (z_0.975 + z_power) * s / sqrt(n) (Cohen 1988, section 2.4). None
+    where all differences are equal or there is one alone: no spread was observed.
+    """
+    spread = _spread(differences)
+    return _QUANTILES * spread / math.sqrt(len(differences)) if spread else None
+
+
+def pairs_needed(differences: Sequence[float], difference: float) -> int | None:
+    """Number of pairs that would tell ``difference``, None where no spread was observed."""
+    if not difference > 0.0:
+        raise ValueError(f"difference={difference}: needs more than 0")
+    spread = _spread(differences)
+    return math.ceil((_QUANTILES * spread / difference) ** 2) if spread else None
+
+
+def _spread(differences: Sequence[float]) -> float:
+    """Standard deviation with n - 1; 0 of fewer than two."""
+    return float(np.std(differences, ddof=1)) if len(differences) > 1 else 0.0

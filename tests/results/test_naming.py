@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+from builders import hand_made_sweep as sweep
+
+from argo_ml.results.naming import (
+    asked_questions,
+    described_questions,
+    listed_floors,
+    source_name,
+)
+
+
+def test_difficulty_is_named_where_questions_have_one() -> None:
+    results = sweep.results(sweep.cell("never", 0.1, "10", difficulty=["hard", "hard"]))
+
+    assert described_questions(results) == "2 hard atlas questions"
+    assert source_name(results) == "atlas, hard"
+
+
+def test_difficulty_of_the_spec_says_nothing_of_questions_without() -> None:
+    results = sweep.results(sweep.cell("never", 0.1, "1"), dataset="jsonl")
+
+    assert described_questions(results) == "1 jsonl question"
+    assert source_name(results) == "jsonl"
+
+
+@pytest.mark.parametrize(
+    ("questions", "difficulty", "dataset", "text"),
+    [
+        ("", "hard", "atlas", "hard atlas questions"),
+        ("", "all", "atlas", "all-difficulty atlas questions"),
+        ("/data/mine.jsonl", "hard", "jsonl", "questions of mine.jsonl"),
+    ],
+)
+def test_file_of_ones_own_is_named(
+    questions: str, difficulty: str, dataset: str, text: str
+) -> None:
+    assert asked_questions(questions, difficulty, dataset) == text
+
+
+def test_open_questions_have_no_floors() -> None:
+    assert listed_floors({}) == "n/a (open questions cannot be guessed)"
+    assert listed_floors({"random": 0.0, "longest_choice": 0.0}).startswith("n/a")
+    assert listed_floors({"random": 0.25, "longest_choice": 0.0}) == (
+        "random 0.250, longest choice 0.000"
+    )
