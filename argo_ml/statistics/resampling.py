@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from argo_ml.statistics.columns import Column
 from argo_ml.statistics.intervals import CONFIDENCE, Estimate
+from argo_ml.statistics.permutation import sign_flip_p_value
 
 N_RESAMPLES = 10_000
 SEED = 20_260_101
@@ -20,8 +21,6 @@ SEED = 20_260_101
 
 _BATCH_ELEMENTS = 2_000_000
 _TAILS = ((1.0 - CONFIDENCE) / 2, (1.0 + CONFIDENCE) / 2)
-_ROUNDING = 1e-12
-"""Resampled gains and losses that cancel leave up to this much of a zero."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,14 +54,11 @@ class Resampled:
 
     @property
     def p_value(self) -> float:
-        """Two-sided p-value that a column of differences has mean 0.
+        """Two-sided p-value that a column of differences has mean 0, by `sign_flip_p_value`.
 
-        It is the achieved significance level 2 * min(share of resampled means <= 0, share >= 0), at
-        least one in ``N_RESAMPLES`` (Efron and Tibshirani 1993, section 15.4), which inverts the
-        interval. Differences that are all equal and not 0 give that least value, however few.
+        It and the interval come from two ways of counting, so that near 0.05 they may disagree.
         """
-        smaller_share = min(np.mean(self.means <= _ROUNDING), np.mean(self.means >= -_ROUNDING))
-        return float(min(1.0, max(1.0 / N_RESAMPLES, 2.0 * smaller_share)))
+        return sign_flip_p_value(self.values)
 
 
 def resample(columns: Sequence[Column]) -> list[Resampled]:
