@@ -1,14 +1,15 @@
-"""The gains of the original process as a calibration measured them, in p-hat."""
+"""The gains of the original process as a calibration measured them, in shares of right answers."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.record import Calibration, GainEstimate
+from argo_ml.statistics.intervals import Estimate, change_estimate
 from argo_ml.statistics.resampling import mean_estimate
 from argo_ml.types import Action
 
@@ -17,24 +18,31 @@ GRID = 1000
 
 
 def estimate_gains(explored: Exploration) -> dict[str, GainEstimate]:
-    """delta_r and delta_p: mean change of p-hat by a retrieval that succeeded and by a reasoning
-    step; p_s: share of retrievals that succeeded.
+    """delta_r and delta_p: mean change of the share of right answers by a retrieval that succeeded
+    and by a reasoning step, first and later ones alike; p_s: share of retrievals that succeeded.
 
-    Steps of one question are averaged first, and questions resampled for the interval.
+    Right answers and not p-hat: a p-hat that is calibrated changes by as much on average, but one
+    fitted to few questions changes by what its features say, and its own error is in no interval.
+    Steps of one question are averaged first, and intervals are over questions.
     """
     changes: dict[str, defaultdict[int, list[float]]] = {
         name: defaultdict(list) for name in ("delta_r", "delta_p", "p_s")
     }
     for edge in explored.edges:
         question, succeeded = edge.after.question, edge.after.succeeded
-        change = edge.after.confidence - edge.before.confidence
+        change = float(edge.after.correct) - float(edge.before.correct)
         if edge.action is Action.REASON:
             changes["delta_p"][question].append(change)
             continue
         changes["p_s"][question].append(float(succeeded))
         if succeeded:
             changes["delta_r"][question].append(change)
-    return {name: _estimate(list(by_question.values())) for name, by_question in changes.items()}
+    return {
+        name: _estimate(
+            list(by_question.values()), mean_estimate if name == "p_s" else change_estimate
+        )
+        for name, by_question in changes.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +66,12 @@ def usable_gains(calibration: Calibration, u_max: float) -> UsableGains:
     return UsableGains(on_grid("delta_r"), on_grid("delta_p"), p_s)
 
 
-def _estimate(by_question: Sequence[Sequence[float]]) -> GainEstimate:
+def _estimate(
+    by_question: Sequence[Sequence[float]], estimated: Callable[[Sequence[float]], Estimate]
+) -> GainEstimate:
     if not by_question:
         return GainEstimate(mean=0.0, low=0.0, high=0.0, n=0)
     means = [fmean(values) for values in by_question]
-    interval = mean_estimate(means)
+    interval = estimated(means)
     n_steps = sum(map(len, by_question))
     return GainEstimate(mean=fmean(means), low=interval.low, high=interval.high, n=n_steps)

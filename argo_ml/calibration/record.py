@@ -103,7 +103,7 @@ class Projection(Part):
 
 
 class GainEstimate(Part):
-    """A mean over questions with its 95 % bootstrap interval; ``n`` steps were seen."""
+    """A mean over questions with its 95 % interval over questions; ``n`` steps were seen."""
 
     mean: float
     low: float
@@ -114,8 +114,10 @@ class GainEstimate(Part):
 class Calibration(Part):
     """What exploring one split taught, and the models fitted on it.
 
-    ``horizon`` is the number of steps explored, ``gains`` are delta_r, delta_p (in p-hat) and
-    p_s as measured. ``spec`` and ``digests`` say what it is valid for."""
+    ``horizon`` is the number of steps explored, ``gains`` are delta_r, delta_p (in shares of right
+    answers; of earlier versions in p-hat) and p_s as measured. ``spec`` and ``digests`` say what it
+    is valid for.
+    """
 
     schema_version: int = 1
     spec: Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
 from argo_ml.evaluation.record import ByDifficulty, Confidence, ReliabilityPoint
@@ -10,7 +10,7 @@ from argo_ml.evaluation.roles import is_calibrated, reports_p_hat
 from argo_ml.evaluation.strategy_rows import answered, confidence
 from argo_ml.results.metrics import reason_calls, retrieval_calls
 from argo_ml.results.records import CellResult, QuestionResult, Results
-from argo_ml.statistics.confidence import reliability_bins
+from argo_ml.statistics.confidence import MIN_PER_DIAGRAM_BIN, reliability_bins
 from argo_ml.types import Difficulty
 
 N_BINS = 10
@@ -22,23 +22,34 @@ def by_difficulty(results: Results) -> tuple[ByDifficulty, ...]:
 
 
 def reliability_points(results: Results) -> Mapping[str, tuple[ReliabilityPoint, ...]]:
-    """The calibrated strategies whose answers all have a confidence, over all prices.
+    """The calibrated strategies whose answers all have a confidence, at the middle price.
 
-    Wilson's intervals take a question for another one at every price, so that they are too narrow.
+    Answers to one question at several prices are often the same answer, so that all prices
+    together would count a question several times.
     """
     points = {}
-    for strategy in filter(is_calibrated, results.strategies):
-        rows = answered([row for cell in results.row(strategy) for row in cell.questions])
+    at = middle_price(results.prices)
+    cells = [cell for cell in results.cells if cell.retrieval_cost == at]
+    for cell in cells:
+        strategy = cell.strategy
+        if not is_calibrated(strategy):
+            continue
+        rows = answered(cell.questions)
         confidences = [row.confidence for row in rows if row.confidence is not None]
         if rows and len(confidences) == len(rows):
             points[strategy] = _points(confidences, [row.correct for row in rows])
     return points
 
 
+def middle_price(prices: Sequence[float]) -> float:
+    """What stands for all prices where there is room for one; of an even number the higher."""
+    return sorted(prices)[len(prices) // 2]
+
+
 def p_hat(results: Results) -> Confidence | None:
     """How good p-hat was in all states that it was computed in, each counted once for all prices.
 
-    None where no strategy computed it.
+    States of one question go together. None where no strategy computed it.
     """
     by_state = {
         (row.question_id, row.actions[:n_steps]): (decision.confidence, decision.correct)
@@ -51,7 +62,7 @@ def p_hat(results: Results) -> Confidence | None:
     if not by_state:
         return None
     confidences, correct = zip(*by_state.values(), strict=True)
-    return confidence(confidences, correct)
+    return confidence(confidences, correct, [question_id for question_id, _ in by_state])
 
 
 def _of_cell(cell: CellResult) -> Iterator[ByDifficulty]:
@@ -82,5 +93,5 @@ def _points(confidences: list[float], correct: list[bool]) -> tuple[ReliabilityP
             high=own.interval.high,
             n=own.n,
         )
-        for own in reliability_bins(confidences, correct, N_BINS)
+        for own in reliability_bins(confidences, correct, N_BINS, least=MIN_PER_DIAGRAM_BIN)
     )

@@ -10,7 +10,9 @@ def calibration_metrics(calibration: Calibration) -> dict[str, float]:
     """Counts, p-hat out of fold, the gains with their intervals, and accuracy by plan."""
     nodes, questions = calibration.nodes, calibration.questions
     judged = confidence_metrics(
-        [node.confidence for node in nodes], [node.correct for node in nodes]
+        [node.confidence for node in nodes],
+        [node.correct for node in nodes],
+        [node.question for node in nodes],
     )
     metrics = {"n_questions": float(len(questions)), "n_states": float(len(nodes))}
     for name in ("roc_auc", "brier", "ece", "ece_if_calibrated", "aurc", "prr"):

@@ -13,7 +13,7 @@ from argo_ml.evaluation.record import GainBin
 from argo_ml.evaluation.roles import is_ceiling
 from argo_ml.results.records import CellResult, QuestionResult, Results
 from argo_ml.statistics.columns import Column
-from argo_ml.statistics.confidence import equal_mass_bins
+from argo_ml.statistics.confidence import MIN_PER_DIAGRAM_BIN, equal_mass_bins, joined_bins
 from argo_ml.statistics.resampling import ratio, resample
 from argo_ml.types import Action, Prices
 
@@ -32,8 +32,9 @@ class Acted:
 def gain_bins(results: Results) -> tuple[GainBin, ...]:
     """By strategy, its decisions over all prices in bins of equally many, by expected gain.
 
-    The interval is bootstrapped over questions, as decisions about one of them go together. Equal
-    expectations share a bin. Left out is the strategy that knows the answers, whose decisions are
+    The interval is bootstrapped over questions, as decisions about one of them go together. There
+    are as many bins, at most 5, as leave 20 questions and 20 decisions for each; equal
+    expectations share one. Left out is the strategy that knows the answers, whose decisions are
     those of others.
     """
     by_strategy = {
@@ -58,6 +59,7 @@ def gain_bins(results: Results) -> tuple[GainBin, ...]:
             expected=float(own.expected.mean()),
             realised=ratio(total, count),
             n=own.expected.size,
+            n_questions=len({decision.question for decision in by_strategy[own.strategy]}),
         )
         for own, total, count in zip(bins, sums, counts, strict=True)
     )
@@ -103,7 +105,9 @@ def _bins(strategy: str, acted: Sequence[Acted]) -> Iterator[_Bin]:
     questions = np.array([decision.question for decision in acted])
     expected = np.array([decision.expected for decision in acted])
     realised = np.array([decision.realised for decision in acted])
-    bins = equal_mass_bins(expected, N_BINS)
+    n_fitting = len(np.unique(questions)) // MIN_PER_DIAGRAM_BIN
+    equal = equal_mass_bins(expected, max(1, min(N_BINS, n_fitting)))
+    bins = joined_bins(equal, MIN_PER_DIAGRAM_BIN)
     for number in np.unique(bins):
         own = bins == number
         yield _Bin(strategy, questions[own], expected[own], realised[own])

@@ -13,7 +13,8 @@ from argo_ml.statistics.intervals import Estimate
 class Confidence(Record):
     """How good a confidence is (`argo_ml.statistics.confidence`); None where undefined.
 
-    Evaluations of earlier versions lack ``ece_if_calibrated``.
+    ``n`` answers are about ``n_questions`` questions. Evaluations of earlier versions lack
+    ``ece_if_calibrated`` and ``n_questions``.
     """
 
     roc_auc: float | None
@@ -23,6 +24,7 @@ class Confidence(Record):
     aurc: float
     prr: float | None
     n: int
+    n_questions: int | None = None
 
 
 class StrategyRow(Record):
@@ -112,12 +114,17 @@ class Effects(Record):
 
 
 class GainBin(Record):
-    """Decisions of like expectation: what they expected to gain, and what was gained."""
+    """Decisions of like expectation at any price: what they expected to gain, and what was gained.
+
+    ``realised`` has its interval over questions. ``n_questions`` are those of all decisions of the
+    strategy; evaluations of earlier versions lack it.
+    """
 
     strategy: str
     expected: float
     realised: Estimate
     n: int
+    n_questions: int | None = None
 
 
 class ByDifficulty(Record):
@@ -225,7 +232,7 @@ class Evaluation(Record):
     gains: tuple[GainBin, ...] = ()
     by_difficulty: tuple[ByDifficulty, ...] = ()
     reliability: Mapping[str, tuple[ReliabilityPoint, ...]] = {}
-    """By strategy, over all prices."""
+    """By strategy, at the middle price, so that every question counts once."""
     caveats: tuple[str, ...] = Field((), alias="doubts")
     p_hat: Confidence | None = None
     """How good p-hat was in the states that strategies came to which report it before every step,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict
 
 from argo_ml.evaluation.firing import fire_share, is_degenerate
@@ -66,6 +66,10 @@ def _confidence(cell: CellResult) -> Confidence | None:
     return confidence(confidences, [row.correct for row in rows])
 
 
-def confidence(confidences: Sequence[float], correct: Sequence[bool]) -> Confidence:
+def confidence(
+    confidences: Sequence[float],
+    correct: Sequence[bool],
+    questions: Sequence[Hashable] | None = None,
+) -> Confidence:
     """How good confidences are, as the evaluation records it."""
-    return Confidence(**asdict(confidence_metrics(confidences, correct)))
+    return Confidence(**asdict(confidence_metrics(confidences, correct, questions)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TypeVar
 
+import numpy as np
 from scipy import stats  # type: ignore[import-untyped]
 
 CONFIDENCE = 0.95
@@ -36,6 +37,24 @@ def wilson(successes: int, n: int) -> Interval:
         raise ValueError(f"successes={successes}, n={n}: needs 0 <= successes <= n and n >= 1")
     interval = stats.binomtest(successes, n).proportion_ci(CONFIDENCE, method="wilson")
     return Interval(float(interval.low), float(interval.high))
+
+
+def change_estimate(changes: Sequence[float]) -> Estimate:
+    """Mean change of a share over questions, each in [-1, 1], with its adjusted Wald interval.
+
+    For the interval alone half a question is added to each of the four pairs of before and after
+    (Agresti and Min 2005), so that it has a width also where no question changed, and keeps its
+    level for few questions. Raises ValueError without any change.
+    """
+    values = np.asarray(changes, dtype=float)
+    if values.size == 0:
+        raise ValueError("a mean of no changes has no interval")
+    n = values.size + 2
+    center = float(values.sum()) / n
+    variance = (float(values @ values) + 1.0) / n - center**2
+    half = float(stats.norm.ppf((1.0 + CONFIDENCE) / 2)) * (variance / n) ** 0.5
+    low, high = max(-1.0, center - half), min(1.0, center + half)
+    return Estimate(mean=float(values.mean()), low=low, high=high)
 
 
 def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> float:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from builders import hand_made_sweep as sweep
 
-from argo_ml.evaluation.breakdowns import by_difficulty, p_hat, reliability_points
+from argo_ml.evaluation.breakdowns import by_difficulty, middle_price, p_hat, reliability_points
 from argo_ml.results.records import DecisionResult
 
 
@@ -23,16 +23,24 @@ def test_questions_of_no_difficulty_are_in_no_row() -> None:
     assert by_difficulty(sweep.results(sweep.cell("argo", 0.1, "10"))) == ()
 
 
-def test_reliability_is_over_all_prices() -> None:
-    confidences = [0.1, 0.3, 0.6, 0.9, 0.95]
-    cells = [sweep.cell("argo_fitted", c_r, "00111", confidence=confidences) for c_r in (0.1, 0.2)]
+def test_reliability_takes_every_question_once() -> None:
+    confidences = [index / 100 for index in range(60)]
+    cells = [
+        sweep.cell("argo_fitted", c_r, "0" * 20 + "1" * 40, confidence=confidences)
+        for c_r in (0.1, 0.2, 0.3)
+    ]
 
     points = reliability_points(sweep.results(*cells))["argo_fitted"]
 
-    assert [point.n for point in points] == [2, 2, 2, 2, 2]
-    assert [point.confidence for point in points] == confidences
-    assert [point.accuracy for point in points] == [0.0, 0.0, 1.0, 1.0, 1.0]
+    assert [point.n for point in points] == [20, 20, 20]
+    assert [point.confidence for point in points] == pytest.approx([0.095, 0.295, 0.495])
+    assert [point.accuracy for point in points] == [0.0, 1.0, 1.0]
     assert points[0].low == 0.0 < points[0].high < 1.0
+
+
+def test_middle_price_of_an_even_number_is_the_higher() -> None:
+    assert middle_price((0.3, 0.1, 0.2)) == 0.2
+    assert middle_price((0.4, 0.1, 0.2, 0.3)) == 0.3
 
 
 def test_only_calibrated_strategies_with_all_confidences_are_reliable_or_not() -> None:

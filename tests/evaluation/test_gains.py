@@ -42,18 +42,30 @@ def test_bins_hold_equally_many_decisions_of_all_prices() -> None:
     def cell(price: float, first: float) -> CellResult:
         taken = [
             (acted("retrieve", first + index / 100, False), acted("stop", 0.0, True))
-            for index in range(5)
+            for index in range(40)
         ]
-        return sweep.cell("argo_fitted", price, "00111", ["retrieve"], decisions=taken)
+        return sweep.cell("argo_fitted", price, "0" * 20 + "1" * 20, ["retrieve"], decisions=taken)
 
-    bins = gain_bins(sweep.results(cell(0.1, 0.0), cell(0.2, 0.5)))
+    low, high = gain_bins(sweep.results(cell(0.1, 0.0), cell(0.2, 0.5)))
 
-    assert [each.n for each in bins] == [2, 2, 2, 2, 2]
-    assert [each.expected for each in bins] == pytest.approx([0.005, 0.025, 0.27, 0.515, 0.535])
-    realised = [each.realised.mean for each in bins]
-    assert realised == pytest.approx([-0.1, 0.9, 0.35, 0.3, 0.8])
-    assert bins[1].realised.low == pytest.approx(0.9)
-    assert bins[2].realised.low < 0.35 < bins[2].realised.high
+    assert (low.n, high.n, low.n_questions, high.n_questions) == (40, 40, 40, 40)
+    assert (low.expected, high.expected) == pytest.approx((0.195, 0.695))
+    assert (low.realised.mean, high.realised.mean) == pytest.approx((0.4, 0.3))
+    assert low.realised.low < 0.4 < low.realised.high
+
+
+def test_few_questions_share_one_bin_however_many_prices() -> None:
+    taken = [
+        (acted("retrieve", index / 100, False), acted("stop", 0.0, True)) for index in range(9)
+    ]
+    cells = [
+        sweep.cell("argo_fitted", price / 10, "111000111", ["retrieve"], decisions=taken)
+        for price in range(1, 9)
+    ]
+
+    [only] = gain_bins(sweep.results(*cells))
+
+    assert (only.n, only.n_questions) == (72, 9)
 
 
 def test_equal_expectations_share_a_bin() -> None:

@@ -66,7 +66,47 @@ def test_a_single_answer() -> None:
         aurc=0.0,
         prr=None,
         n=1,
+        n_questions=1,
     )
+
+
+def test_answers_about_one_question_count_as_no_more_than_one() -> None:
+    confidences = np.linspace(0.3, 0.7, 24)
+    once = confidence_metrics(confidences.tolist(), [True, False] * 12)
+
+    thrice = confidence_metrics(
+        np.tile(confidences, 3).tolist(), [True, False] * 36, questions=list(range(24)) * 3
+    )
+
+    assert (thrice.n, thrice.n_questions) == (72, 24)
+    assert thrice.ece == pytest.approx(once.ece)
+    assert thrice.ece_if_calibrated == pytest.approx(once.ece_if_calibrated, rel=0.15)
+
+
+def test_questions_must_be_paired_with_answers() -> None:
+    with pytest.raises(ValueError, match="1 questions cannot be paired with 2 answers"):
+        confidence_metrics([0.5, 0.6], [True, False], questions=["q1"])
+
+
+def test_bins_of_too_few_answers_join_their_neighbor() -> None:
+    confidences = [0.1] * 3 + [0.5] * 30 + [0.9] * 25
+
+    bins = reliability_bins(confidences, [True] * 58, 10, least=20)
+
+    assert [own.n for own in bins] == [33, 25]
+    assert sum(own.n for own in reliability_bins([0.2] * 7, [True] * 7, 10, least=20)) == 7
+
+
+def test_interval_of_repeated_answers_is_as_wide_as_of_single_ones() -> None:
+    confidences, correct = [0.5] * 40, [True] * 20 + [False] * 20
+    [once] = reliability_bins(confidences, correct, 1)
+    [pooled] = reliability_bins(confidences * 9, correct * 9, 1)
+
+    [clustered] = reliability_bins(confidences * 9, correct * 9, 1, list(range(40)) * 9)
+
+    width = once.interval.high - once.interval.low
+    assert clustered.interval.high - clustered.interval.low == pytest.approx(width, rel=0.1)
+    assert pooled.interval.high - pooled.interval.low < 0.5 * width
 
 
 def test_few_answers_have_a_calibration_error_even_of_perfect_confidences() -> None:

@@ -11,8 +11,8 @@ from argo_ml.exploring.calibrate import Calibrated
 from argo_ml.tracking.location import RunLocation, locate
 
 _GAINS = {
-    "delta_r": "p-hat gained by a retrieval that succeeds",
-    "delta_p": "p-hat gained by a reasoning step",
+    "delta_r": "right answers gained by a retrieval that succeeds",
+    "delta_p": "right answers gained by a reasoning step",
     "p_s": "share of retrievals that succeed",
 }
 
