@@ -157,7 +157,7 @@ def mean_utilities(rows: Sequence[StrategyRow]) -> dict[str, float]:
 def gain_bin(strategy: str, index: int, rng: random.Random) -> GainBin:
     expected = -0.1 + 0.06 * index
     realised = estimate(0.7 * expected + rng.uniform(-0.04, 0.04), 0.07)
-    return GainBin(strategy=strategy, expected=expected, realised=realised, n=60)
+    return GainBin(strategy=strategy, expected=expected, realised=realised, n=60, n_questions=210)
 
 
 def difficulty(row: StrategyRow, name: str, step: float) -> ByDifficulty:
@@ -176,7 +176,7 @@ def reliability_point(index: int, rng: random.Random) -> ReliabilityPoint:
     confidence = 0.28 + 0.075 * index
     share = confidence - 0.05 + rng.uniform(-0.05, 0.05)
     return ReliabilityPoint(
-        confidence=confidence, accuracy=share, low=share - 0.07, high=share + 0.07, n=150
+        confidence=confidence, accuracy=share, low=share - 0.07, high=share + 0.07, n=30
     )
 
 

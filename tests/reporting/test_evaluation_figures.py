@@ -11,7 +11,13 @@ from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting.figures import EVALUATION_FIGURES, draw_evaluation
 from argo_ml.reporting.figures.accuracy_retrievals import MOST_GATES, best_gates
 from argo_ml.reporting.figures.difficulty import middle_price
-from argo_ml.reporting.figures.strategy_styles import Kind, kinds, of_kind, spread, styles_of
+from argo_ml.reporting.figures.strategy_styles import (
+    Kind,
+    kinds,
+    spread,
+    strategy_styles,
+    styles_of,
+)
 from argo_ml.reporting.figures.style import styled
 from argo_ml.results.records import Results
 
@@ -73,14 +79,12 @@ def test_strategies_are_of_the_kind_that_their_rows_say(evaluation: Evaluation) 
     assert found["oracle"] is Kind.CEILING
 
 
-def test_all_others_differ_in_color_and_fixed_ones_are_grey(evaluation: Evaluation) -> None:
+def test_nineteen_strategies_all_look_different(evaluation: Evaluation) -> None:
     styles = styles_of(evaluation)
-    bright = [styles[name].color for name in of_kind(evaluation, Kind.STEPWISE, Kind.GATE)]
-    grey = [styles[name] for name in of_kind(evaluation, Kind.FIXED)]
 
-    assert len(set(bright)) == len(bright) == 12
-    assert all(len({style.color[1:3], style.color[3:5], style.color[5:7]}) == 1 for style in grey)
-    assert len({(style.color, style.marker, str(style.line)) for style in grey}) == len(grey)
+    assert len({(style.color, style.marker, str(style.line)) for style in styles.values()}) == 19
+    assert len({style.color for style in styles.values()}) == 13
+    assert styles == strategy_styles(list(styles))
 
 
 def test_price_utility_names_every_strategy_once(evaluation: Evaluation, results: Results) -> None:
@@ -118,8 +122,17 @@ def test_reliability_has_at_most_six_panels(evaluation: Evaluation, results: Res
 
     assert figure is not None
     titles = [axes.get_title(loc="left") or axes.get_title() for axes in figure.axes]
-    assert titles[:2] == ["never, n = 1350", "single, n = 1350"]
+    assert titles[:2] == ["never, n = 270 questions", "single, n = 270 questions"]
     assert len(titles) == 6
+
+
+def test_few_questions_have_no_diagram(evaluation: Evaluation, results: Results) -> None:
+    points = [point.model_copy(update={"n": 4}) for point in evaluation.reliability["argo"]]
+    bins = [gain.model_copy(update={"n": 60, "n_questions": 39}) for gain in evaluation.gains]
+    few = evaluation.model_copy(update={"reliability": {"argo": points}, "gains": tuple(bins)})
+
+    assert EVALUATION_FIGURES["reliability"].draw(few, results) is None
+    assert EVALUATION_FIGURES["gains"].draw(few, results) is None
 
 
 def test_gains_have_a_panel_per_strategy(evaluation: Evaluation, results: Results) -> None:

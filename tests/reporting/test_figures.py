@@ -12,8 +12,9 @@ from PIL import Image
 
 from argo_ml.config import SweepSpec
 from argo_ml.reporting.figures import SWEEP_FIGURES, redraw, save_cell_figures
-from argo_ml.reporting.figures.front import pareto_front
-from argo_ml.reporting.figures.style import line_styles, styled
+from argo_ml.reporting.figures.front import pareto_front, pareto_fronts
+from argo_ml.reporting.figures.strategy_styles import strategy_styles
+from argo_ml.reporting.figures.style import dodged, spaced, styled
 from argo_ml.results.records import Results
 
 pytestmark = pytest.mark.slow
@@ -101,7 +102,7 @@ def test_graph_1a_shows_accuracy_by_price_with_floors(results: Results) -> None:
 
     lines = {str(line.get_label()): line for line in axes.get_lines()}
     argo = lines["argo"]
-    assert list(np.asarray(argo.get_xdata())) == [0.02, 0.05, 0.2]
+    assert list(np.asarray(argo.get_xdata())) == pytest.approx([0.02, 0.05, 0.2], abs=0.006)
     assert list(np.asarray(argo.get_ydata())) == [
         cell.metrics["accuracy"] for cell in results.row("argo")
     ]
@@ -145,7 +146,7 @@ def test_open_questions_have_no_floor_lines(results: Results) -> None:
 
 
 def test_seven_strategies_differ_without_color() -> None:
-    styles_of = list(line_styles([f"s{index}" for index in range(7)]).values())
+    styles_of = list(strategy_styles([f"s{index}" for index in range(7)]).values())
 
     assert len({style.marker for style in styles_of}) == 7
     assert len({str(style.line) for style in styles_of}) == 7
@@ -154,7 +155,7 @@ def test_seven_strategies_differ_without_color() -> None:
 
 
 def test_many_strategies_all_look_different() -> None:
-    styles_of = line_styles([f"s{index}" for index in range(60)]).values()
+    styles_of = strategy_styles([f"s{index}" for index in range(60)]).values()
 
     assert len({(style.color, style.marker, str(style.line)) for style in styles_of}) == 60
 
@@ -169,6 +170,57 @@ def test_pareto_front_holds_what_nothing_cheaper_beats(results: Results) -> None
     front = pareto_front(cells)
 
     assert [cell.metrics["cost"] for cell in front] == [0.1, 0.3]
+
+
+def test_there_is_a_front_per_price_and_no_ceiling_on_it(results: Results) -> None:
+    cells = [
+        cell.model_copy(update={"metrics": {**cell.metrics, "accuracy": 1.0}, "strategy": "oracle"})
+        for cell in results.row("always_reason")
+    ]
+    with_oracle = results.model_copy(
+        update={"strategies": (*results.strategies, "oracle"), "cells": (*results.cells, *cells)}
+    )
+
+    fronts = pareto_fronts(with_oracle)
+
+    assert list(fronts) == [0.02, 0.05, 0.2]
+    for price, front in fronts.items():
+        assert {cell.retrieval_cost for cell in front} == {price}
+        assert "oracle" not in {cell.strategy for cell in front}
+
+
+def test_front_has_a_panel_per_price_and_at_most_six(results: Results) -> None:
+    many = result_builders.results(SweepSpec(n_questions=2, strategies="random", n_prices=19))
+
+    assert len(SWEEP_FIGURES["front"](results).axes) == 3
+    assert len(SWEEP_FIGURES["front"](many).axes) == 6
+
+
+def test_strategies_stand_beside_each_other_within_half_of_the_distance_of_prices() -> None:
+    prices = [0.02, 0.05, 0.2]
+
+    columns = [dodged(prices, prices, index, 6) for index in range(6)]
+
+    assert len({column[0] for column in columns}) == 6
+    assert columns[-1][0] - columns[0][0] < 0.015
+    assert sum(column[1] for column in columns) / 6 == pytest.approx(0.05)
+
+
+def test_ticks_stand_apart() -> None:
+    assert spaced([0.02, 0.021, 0.022, 0.1, 0.199, 0.2], 10) == [0.02, 0.1, 0.2]
+    assert spaced([0.02, 0.11, 0.2], 10) == [0.02, 0.11, 0.2]
+    assert spaced([0.05], 10) == [0.05]
+
+
+def test_a_strategy_looks_the_same_in_every_figure_and_sweep() -> None:
+    small = strategy_styles(["argo", "always_retrieve", "never", "single"])
+    large = strategy_styles(["single", "margin_gate", "oracle", "argo", "never", "graded"])
+
+    assert small["argo"] == large["argo"]
+    assert small["never"] == large["never"]
+    assert small["single"] == large["single"]
+    assert len({style.color for style in large.values()}) == 6
+    assert len({style.marker for style in large.values()}) == 6
 
 
 def test_cell_figures_are_drawn(results: Results, tmp_path: Path) -> None:

@@ -12,14 +12,13 @@ from matplotlib.patheffects import withStroke
 from argo_ml.evaluation.record import Evaluation, GateFrontiers, Point
 from argo_ml.reporting.figures.description import EvaluationFigure
 from argo_ml.reporting.figures.strategy_styles import (
-    FIXED_COLORS,
     LABEL_GAP,
     Kind,
     kinds,
     spread,
     styles_of,
 )
-from argo_ml.reporting.figures.style import new_figure
+from argo_ml.reporting.figures.style import new_figure, stacked_size
 from argo_ml.results.records import Results
 
 MOST_GATES = 6
@@ -60,7 +59,7 @@ def _draw_strategies(axes: Axes, evaluation: Evaluation) -> None:
     """Fixed strategies are named where they stand, the others in the legend."""
     kind_by_strategy = kinds(evaluation)
     fixed = {}
-    for strategy, style in styles_of(evaluation).items():
+    for index, (strategy, style) in enumerate(styles_of(evaluation).items()):
         rows = evaluation.rows_of(strategy)
         retrievals, accuracies = [row.rc for row in rows], [row.accuracy.mean for row in rows]
         is_fixed = kind_by_strategy[strategy] is Kind.FIXED
@@ -68,7 +67,12 @@ def _draw_strategies(axes: Axes, evaluation: Evaluation) -> None:
             retrievals,
             accuracies,
             label=None if is_fixed else strategy,
-            **{**style.line_options(), "linewidth": 0.8},
+            **{
+                **style.line_options(),
+                "linewidth": 0.8,
+                "markersize": stacked_size(index),
+                "zorder": 3.0 - index / 100,
+            },
         )
         if is_fixed:
             fixed[strategy] = (retrievals[-1], accuracies[-1])
@@ -76,12 +80,12 @@ def _draw_strategies(axes: Axes, evaluation: Evaluation) -> None:
     axes.set_xlabel("retriever calls per question")
     axes.set_ylabel("accuracy (share of questions)")
     axes.set_title("every strategy, one point per price")
-    _name(axes, fixed)
+    _name(axes, fixed, {name: style.color for name, style in styles_of(evaluation).items()})
     if len(fixed) < len(kind_by_strategy):
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8)
 
 
-def _name(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
+def _name(axes: Axes, points: Mapping[str, tuple[float, float]], colors: Mapping[str, str]) -> None:
     """Names beside the points; heights are in shares of the axes, so that names do not meet."""
     low, high = axes.get_ylim()
     middle = sum(axes.get_xlim()) / 2
@@ -96,7 +100,7 @@ def _name(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
             ha="left" if is_left else "right",
             va="center",
             fontsize=8,
-            color=FIXED_COLORS[0],
+            color=colors[name],
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
         )
 

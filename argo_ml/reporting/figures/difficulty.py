@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from argo_ml.evaluation import breakdowns
 from argo_ml.evaluation.record import ByDifficulty, Evaluation
 from argo_ml.reporting.figures.description import EvaluationFigure
 from argo_ml.reporting.figures.style import legend_below, new_figure
@@ -14,8 +15,8 @@ from argo_ml.results.records import Results
 
 
 def middle_price(evaluation: Evaluation) -> float:
-    """What stands for all prices where there is room for one; of an even number the higher."""
-    return sorted(evaluation.prices)[len(evaluation.prices) // 2]
+    """The price of an evaluation that stands for all where there is room for one."""
+    return breakdowns.middle_price(evaluation.prices)
 
 
 def actions_by_difficulty(evaluation: Evaluation, results: Results) -> Figure | None:

@@ -1,59 +1,74 @@
-"""Accuracy against mean cost, with the Pareto front marked."""
+"""Accuracy against mean cost at a price, with the Pareto front of the methods marked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from argo_ml.reporting.figures.style import line_styles
+from argo_ml.evaluation.breakdowns import middle_price
+from argo_ml.evaluation.roles import is_ceiling
+from argo_ml.reporting.figures.strategy_styles import strategy_styles
+from argo_ml.reporting.figures.style import stacked_size
 from argo_ml.results.records import CellResult, Results
+
+FRONT_COLOR = "#9a9a9a"
 
 
 def pareto_front(cells: Sequence[CellResult]) -> list[CellResult]:
-    """Cells that no other beats in accuracy at the same or a lower mean cost, cheapest first."""
+    """Cells that no other beats in accuracy at the same or a lower mean cost, cheapest first.
+
+    Strategies that know the answers are left out: nobody can choose them.
+    """
     best: list[CellResult] = []
-    for cell in sorted(cells, key=lambda cell: (cell.metrics["cost"], -cell.metrics["accuracy"])):
+    methods = [cell for cell in cells if not is_ceiling(cell.strategy)]
+    for cell in sorted(methods, key=lambda cell: (cell.metrics["cost"], -cell.metrics["accuracy"])):
         if not best or cell.metrics["accuracy"] > best[-1].metrics["accuracy"]:
             best.append(cell)
     return best
 
 
-def draw_front(axes: Axes, results: Results) -> None:
-    for strategy, style in line_styles(results.strategies).items():
-        axes.plot(
-            *_points(results.row(strategy)),
-            label=strategy,
-            **{**style.line_options(), "linewidth": 0.8},
-        )
-    front = pareto_front(results.cells)
-    costs, accuracies = _points(front)
-    axes.step(costs, accuracies, where="post", color="#888888", linewidth=1.2, zorder=1)
+def pareto_fronts(results: Results) -> Mapping[float, list[CellResult]]:
+    """The front of each price: what costs less at another price is no better method."""
+    return {price: pareto_front(_at(results, price)) for price in results.prices}
+
+
+def draw_front(axes: Axes, results: Results, price: float) -> None:
+    """Every strategy at one price, and the front of those that are methods."""
+    styles = strategy_styles(results.strategies)
+    front = pareto_fronts(results)[price]
+    costs = [cell.metrics["cost"] for cell in front]
+    accuracies = [cell.metrics["accuracy"] for cell in front]
+    axes.step(costs, accuracies, where="post", color=FRONT_COLOR, linewidth=1.4, zorder=1)
     axes.plot(
         costs,
         accuracies,
         "o",
-        markersize=15,
+        markersize=16,
         markerfacecolor="none",
-        markeredgecolor="#888888",
-        label="Pareto front",
+        markeredgecolor=FRONT_COLOR,
+        label="Pareto front of the methods",
         zorder=1,
     )
-    for cell in front:
-        axes.annotate(
-            f"$c_r$ = {cell.retrieval_cost:.4g}",
-            (cell.metrics["cost"], cell.metrics["accuracy"]),
-            xytext=(8, 8),
-            textcoords="offset points",
-            fontsize=8,
+    for index, cell in enumerate(_at(results, price)):
+        style, metrics = styles[cell.strategy], cell.metrics
+        axes.plot(
+            metrics["cost"],
+            metrics["accuracy"],
+            linestyle="none",
+            label=cell.strategy,
+            zorder=3.0 - index / 100,
+            **{**style.marker_options(), "markersize": stacked_size(index)},
         )
-    axes.margins(0.1)
-    axes.set_xlabel("mean cost per question ($c_r$ x retrievals + $c_p$ x reasoning steps)")
-    axes.set_ylabel("accuracy (share of questions)")
+    axes.margins(0.12)
 
 
-def _points(cells: Sequence[CellResult]) -> tuple[list[float], list[float]]:
-    return (
-        [cell.metrics["cost"] for cell in cells],
-        [cell.metrics["accuracy"] for cell in cells],
-    )
+def draw_middle_front(axes: Axes, results: Results) -> None:
+    """The front at the middle price, for a figure with a panel for each of several sweeps."""
+    price = middle_price(results.prices)
+    draw_front(axes, results, price)
+    axes.set_xlabel(f"mean cost per question at $c_r$ = {price:.4g}")
+
+
+def _at(results: Results, price: float) -> list[CellResult]:
+    return [cell for cell in results.cells if cell.retrieval_cost == price]

@@ -8,13 +8,15 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from argo_ml.reporting.figures.front import draw_front
+from argo_ml.reporting.figures.front import draw_middle_front
 from argo_ml.reporting.figures.style import legend_below, new_figure, price_axis, save, styled
 from argo_ml.reporting.figures.sweep import draw_accuracy, draw_retrievals
 from argo_ml.results.records import Results
 
 PANEL_WIDTH = 4.2
 """Inches."""
+MOST_TICKS = 6
+"""Of a panel."""
 
 
 def draw_models(models: Sequence[str], sweeps: Sequence[Results], folder: Path) -> None:
@@ -42,17 +44,17 @@ def _panels(
 
 def _accuracy(axes: Axes, results: Results) -> None:
     draw_accuracy(axes, results)
-    price_axis(axes, results.prices)
+    price_axis(axes, results.prices, MOST_TICKS)
 
 
 def _retrievals(axes: Axes, results: Results) -> None:
     draw_retrievals(axes, results)
-    price_axis(axes, results.prices)
+    price_axis(axes, results.prices, MOST_TICKS)
 
 
 PANELS: Mapping[str, tuple[Callable[[Axes, Results], None], str]] = {
     "models_graph_1a": (_accuracy, "accuracy (share of questions)"),
     "models_graph_1b": (_retrievals, "retrievals per question"),
-    "models_front": (draw_front, "accuracy (share of questions)"),
+    "models_front": (draw_middle_front, "accuracy (share of questions)"),
 }
 """File name without suffix -> what draws a panel, and the label of its vertical axis."""

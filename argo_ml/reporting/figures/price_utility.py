@@ -13,18 +13,20 @@ from argo_ml.reporting.figures.description import EvaluationFigure
 from argo_ml.reporting.figures.strategy_styles import Kind, kinds, label_ends, of_kind, styles_of
 from argo_ml.reporting.figures.style import (
     LineStyle,
+    dodged,
     draw_band,
+    draw_intervals,
     new_figure,
     price_axis,
-    side_by_side,
 )
 from argo_ml.results.records import Results
 
+MOST_TICKS = 8
 BEST_FIXED = LineStyle("#a6a6a6", "", "-", 5.0, 0.0, 1.0)
 
 
 def price_utility(evaluation: Evaluation, results: Results) -> Figure | None:
-    """Fixed and stepwise strategies, and beside them the gates; bands of fixed ones and of ARGO."""
+    """Fixed and stepwise strategies, and beside them the gates; bars of fixed ones and of ARGO."""
     if not evaluation.rows:
         return None
     others = of_kind(evaluation, Kind.FIXED, Kind.STEPWISE, Kind.CEILING)
@@ -32,7 +34,7 @@ def price_utility(evaluation: Evaluation, results: Results) -> Figure | None:
     figure = new_figure(width=12.0 if gates else 7.4, height=5.4)
     panels = figure.subplots(1, 2 if gates else 1, squeeze=False)[0]
     _draw(panels[0], evaluation, others)
-    panels[0].set_title("fixed and stepwise strategies; bands: bootstrap 95 %")
+    panels[0].set_title("fixed and stepwise strategies; bars: bootstrap 95 %")
     panels[0].set_ylabel(f"utility (accuracy - {float(results.spec['mu']):g} x cost)")
     if gates:
         _draw_best_fixed(panels[1], evaluation)
@@ -44,15 +46,15 @@ def price_utility(evaluation: Evaluation, results: Results) -> Figure | None:
 
 
 def _draw(axes: Axes, evaluation: Evaluation, strategies: Sequence[str]) -> None:
-    price_axis(axes, evaluation.prices)
+    price_axis(axes, evaluation.prices, MOST_TICKS)
     kind_by_strategy = kinds(evaluation)
     for index, strategy in enumerate(strategies):
         style, rows = styles_of(evaluation)[strategy], evaluation.rows_of(strategy)
-        shift = side_by_side(evaluation.prices, index, len(strategies))
-        prices = [row.retrieval_cost + shift for row in rows]
+        costs = [row.retrieval_cost for row in rows]
+        prices = dodged(evaluation.prices, costs, index, len(strategies))
         axes.plot(prices, [row.utility.mean for row in rows], **style.line_options())
         if kind_by_strategy[strategy] is Kind.FIXED or is_argo(strategy):
-            draw_band(axes, prices, [row.utility for row in rows], style, has_edges=False)
+            draw_intervals(axes, prices, [row.utility for row in rows], style)
     _label(axes, evaluation, strategies)
 
 
@@ -66,23 +68,23 @@ def _draw_best_fixed(axes: Axes, evaluation: Evaluation) -> None:
         prices = sorted(best)
         utilities = [best[price].utility for price in prices]
         axes.plot(prices, [utility.mean for utility in utilities], **BEST_FIXED.line_options())
-        draw_band(axes, prices, utilities, BEST_FIXED, has_edges=False)
+        draw_band(axes, prices, utilities, BEST_FIXED)
 
 
 def _label(axes: Axes, evaluation: Evaluation, strategies: Sequence[str]) -> None:
     ends = {}
     for index, strategy in enumerate(strategies):
         last = evaluation.rows_of(strategy)[-1]
-        shift = side_by_side(evaluation.prices, index, len(strategies))
-        ends[strategy] = (last.retrieval_cost + shift, last.utility.mean)
+        [at] = dodged(evaluation.prices, [last.retrieval_cost], index, len(strategies))
+        ends[strategy] = (at, last.utility.mean)
     label_ends(axes, ends, {name: style.color for name, style in styles_of(evaluation).items()})
 
 
 PRICE_UTILITY = EvaluationFigure(
     name="price_utility",
     caption=(
-        "Mean utility by the price of one retrieval: strategies that treat all questions alike in "
-        "grey, all others in color, the ceiling, which knows the answers, dashed in black."
+        "Mean utility by the price of one retrieval, strategies side by side; ARGO is filled, and "
+        "the ceiling, which knows the answers, is dashed in grey."
     ),
     alternative=(
         "Line chart of utility against retrieval cost, one line per strategy; the numbers are in "

@@ -1,33 +1,46 @@
-"""How strategies look in the figures of an evaluation: by what they are, the same in all."""
+"""How strategies look: one color, marker and line each, the same in all figures."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from scipy import optimize  # type: ignore[import-untyped]
 
 from argo_ml.evaluation.record import Evaluation, StrategyRow
-from argo_ml.reporting.figures.style import LINES, MARKERS, LineStyle
+from argo_ml.evaluation.roles import is_argo, is_ceiling
+from argo_ml.policies import ALL_STRATEGIES
+from argo_ml.reporting.figures.style import LineStyle
 
-CEILING_COLOR = "#000000"
-FIXED_COLORS = ("#4d4d4d", "#767676")
-# Dark enough for the names, which are written in them.
-BRIGHT_COLORS = (
-    "#17508f",
+CEILING_COLOR = "#4d4d4d"
+# Neighbors differ in luminance, hue, marker and line, so that any one of them suffices; all are
+# dark enough for the names, which are written in them.
+COLORS = (
+    "#000000",
+    "#5e3c99",
     "#d95f02",
-    "#1b7837",
+    "#17508f",
+    "#8a8a8a",
     "#7a0177",
-    "#b8860b",
-    "#c51b7d",
     "#35978f",
-    "#8c510a",
+    "#c51b7d",
+    "#b8860b",
+    "#1b7837",
     "#2b8cbe",
     "#e31a1c",
-    "#5e3c99",
-    "#5a8f00",
+)
+MARKERS = ("o", "s", "^", "D", "v", "P", "d", "<", ">", "p", "X", "h")
+LINES: tuple[Any, ...] = (
+    "-",
+    (0, (5, 1.5)),
+    (0, (5, 1.5, 1, 1.5)),
+    (0, (1.2, 1.2)),
+    (0, (9, 2)),
+    (0, (4, 1, 1, 1, 1, 1)),
+    (0, (2, 2, 6, 2)),
 )
 LABEL_GAP = 0.052
 """Least distance of two labels, as a share of the height of the axes."""
@@ -64,33 +77,48 @@ def of_kind(evaluation: Evaluation, *wanted: Kind) -> list[str]:
 
 
 def styles_of(evaluation: Evaluation) -> dict[str, LineStyle]:
-    """Grey for fixed strategies, dashed black for the ceiling, color for all others."""
-    stepwise, gates = of_kind(evaluation, Kind.STEPWISE), of_kind(evaluation, Kind.GATE)
-    styles = {name: _bright(at, name in gates) for at, name in enumerate((*stepwise, *gates))}
-    styles |= {name: _grey(at) for at, name in enumerate(of_kind(evaluation, Kind.FIXED))}
-    ceiling = LineStyle(CEILING_COLOR, "*", (0, (4, 2)), 1.4, 5.0, 2.5)
-    return styles | {name: ceiling for name in of_kind(evaluation, Kind.CEILING)}
+    """The look of every strategy of an evaluation, as `strategy_styles` has it."""
+    return strategy_styles(list(kinds(evaluation)))
 
 
-def _bright(index: int, is_thin: bool) -> LineStyle:
+def strategy_styles(strategies: Sequence[str]) -> dict[str, LineStyle]:
+    """One look per strategy, the same in every figure of a sweep.
+
+    A known strategy takes the look of its place among all of them, so that it looks the same in
+    other sweeps too; where another one of the sweep has that color already, the next free one. The
+    ceiling is grey and dashed.
+    """
+    known = {name: place for place, name in enumerate(ALL_STRATEGIES)}
+    methods = [name for name in strategies if not is_ceiling(name)]
+    methods.sort(key=lambda name: known.get(name, len(known)))
+    wanted = [known.get(name, position) for position, name in enumerate(methods)]
+    looks = {name: _look(name, place) for name, place in zip(methods, _free(wanted), strict=True)}
+    ceiling = LineStyle(CEILING_COLOR, "*", (0, (4, 2)), 1.2, 7.0, 2.0)
+    return {name: looks.get(name, ceiling) for name in strategies}
+
+
+def _free(wanted: Sequence[int]) -> list[int]:
+    """Places of which no two have one color, as long as there are colors, and none are the same."""
+    taken: list[int] = []
+    for place in wanted:
+        n_rounds = len(taken) // len(COLORS)
+        colors = [own % len(COLORS) for own in taken[n_rounds * len(COLORS) :]]
+        while place % len(COLORS) in colors or place in taken:
+            place += 1 if place % len(COLORS) in colors else len(COLORS)
+        taken.append(place)
+    return taken
+
+
+def _look(strategy: str, place: int) -> LineStyle:
+    in_question = is_argo(strategy)
     return LineStyle(
-        color=BRIGHT_COLORS[index % len(BRIGHT_COLORS)],
-        marker=MARKERS[index % len(MARKERS)],
-        line="-" if is_thin else LINES[index % len(LINES)],
-        width=1.0 if is_thin else 1.8,
-        marker_size=4.0,
-        order=3.0 if is_thin else 4.0,
-    )
-
-
-def _grey(index: int) -> LineStyle:
-    return LineStyle(
-        color=FIXED_COLORS[index % len(FIXED_COLORS)],
-        marker=MARKERS[index % len(MARKERS)],
-        line=LINES[index % len(LINES)],
-        width=1.2,
-        marker_size=4.5,
-        order=2.0,
+        color=COLORS[place % len(COLORS)],
+        marker=MARKERS[place % len(MARKERS)],
+        line=LINES[place % len(LINES)],
+        width=1.5,
+        marker_size=5.0,
+        order=4.0 if in_question else 3.0,
+        is_filled=in_question,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,27 +12,6 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# Neighbors differ in luminance, hue, marker and line, so that any one of them suffices.
-_COLORS = (
-    "#000000",
-    "#17508f",
-    "#d95f02",
-    "#56b4e9",
-    "#7a0177",
-    "#1b7837",
-    "#b8860b",
-    "#80cdc1",
-)
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-LINES: tuple[Any, ...] = (
-    "-",
-    (0, (5, 1.5)),
-    (0, (5, 1.5, 1, 1.5)),
-    (0, (1.2, 1.2)),
-    (0, (9, 2)),
-    (0, (4, 1, 1, 1, 1, 1)),
-    (0, (2, 2, 6, 2)),
-)
 _RC: Any = {
     "axes.axisbelow": True,
     "axes.grid": True,
@@ -65,6 +45,7 @@ class LineStyle:
     width: float
     marker_size: float
     order: float
+    is_filled: bool = False
 
     def line_options(self) -> dict[str, Any]:
         return {
@@ -76,35 +57,20 @@ class LineStyle:
         }
 
     def marker_options(self) -> dict[str, Any]:
-        """Hollow for all but the first strategy, so that what lies beneath stays visible."""
-        is_first = self.color == _COLORS[0]
+        """Hollow but for the strategies in question, so that what lies beneath stays visible."""
         return {
             "color": self.color,
             "marker": self.marker,
             "markersize": self.marker_size,
-            "markerfacecolor": self.color if is_first else "white",
+            "markerfacecolor": self.color if self.is_filled else "white",
             "markeredgewidth": 1.3,
         }
 
 
-def line_styles(strategies: Sequence[str]) -> dict[str, LineStyle]:
-    """A look per strategy by its position.
-
-    Strategies often coincide: the first is drawn on top with the thinnest line and the smallest
-    markers, each later one beneath it and larger.
-    """
-    n_looks = len(_COLORS)
-    return {
-        strategy: LineStyle(
-            color=_COLORS[index % n_looks],
-            marker=MARKERS[index % len(MARKERS)],
-            line=LINES[index % len(LINES)],
-            width=1.4 + 0.5 * min(index, 3),
-            marker_size=4.0 + 1.8 * min(index, 4),
-            order=4.0 - index / max(len(strategies), 1),
-        )
-        for index, strategy in enumerate(strategies)
-    }
+def stacked_size(index: int) -> float:
+    """Marker size of the so many-th strategy where points coincide: later ones lie beneath the
+    earlier and are larger."""
+    return 4.5 + 0.9 * min(index, 4)
 
 
 class Ends(Protocol):
@@ -117,27 +83,42 @@ class Ends(Protocol):
     def high(self) -> float: ...
 
 
-def draw_band(
-    axes: Axes,
-    prices: Sequence[float],
-    intervals: Sequence[Ends],
-    style: LineStyle,
-    has_edges: bool = True,
+def draw_intervals(
+    axes: Axes, prices: Sequence[float], intervals: Sequence[Ends], style: LineStyle
 ) -> None:
+    """A bar from end to end at each price."""
     low = [interval.low for interval in intervals]
     high = [interval.high for interval in intervals]
+    axes.vlines(prices, low, high, color=style.color, linewidth=1.1, alpha=0.6, zorder=style.order)
+
+
+def draw_band(
+    axes: Axes, prices: Sequence[float], intervals: Sequence[Ends], style: LineStyle
+) -> None:
+    """The area between the ends; of a single price, where it would have no width, a bar."""
     if len(prices) == 1:
-        # A band over one price would have no width.
-        axes.vlines(prices, low, high, color=style.color, linewidth=1.6, zorder=style.order)
+        draw_intervals(axes, prices, intervals, style)
         return
+    low = [interval.low for interval in intervals]
+    high = [interval.high for interval in intervals]
     axes.fill_between(prices, low, high, color=style.color, alpha=0.09, linewidth=0)
-    for edge in (low, high) if has_edges else ():
-        axes.plot(prices, edge, color=style.color, linestyle=style.line, linewidth=0.6, alpha=0.6)
 
 
-def side_by_side(prices: Sequence[float], index: int, n: int) -> float:
-    """What to add to a single price, so that ``n`` strategies do not stand on top of each other."""
-    return 0.0 if len(prices) > 1 else 0.05 * prices[0] * (index - (n - 1) / 2)
+def dodged(all_prices: Sequence[float], own: Sequence[float], index: int, n: int) -> list[float]:
+    """A strategy's prices beside those of the ``n - 1`` others, so that no two stand on top of
+    each other: all within less than half of the least distance of two prices."""
+    width = 0.42 * _least_distance(all_prices)
+    shift = width * ((index + 0.5) / n - 0.5)
+    return [price + shift for price in own]
+
+
+def _least_distance(prices: Sequence[float]) -> float:
+    """Distance of the nearest two prices, but no less than a figure can show."""
+    ascending = sorted(set(prices))
+    if len(ascending) < 2:
+        return 0.2 * ascending[0] or 0.01
+    gaps = [after - before for before, after in pairwise(ascending)]
+    return max(min(gaps), (ascending[-1] - ascending[0]) / 40)
 
 
 def new_figure(width: float = 6.4, height: float = 4.6) -> Figure:
@@ -152,13 +133,26 @@ def plain_figure(width: float = 6.4, height: float = 4.6) -> Figure:
     return figure
 
 
-def price_axis(axes: Axes, prices: Sequence[float]) -> None:
-    """The prices themselves as ticks, as far as there is room for them."""
+def price_axis(axes: Axes, prices: Sequence[float], most: int = 10) -> None:
+    """The prices themselves as ticks, at most ``most`` and as far as they stand apart."""
     axes.set_xlabel("retrieval cost $c_r$ (price of one retrieval)")
-    step = -(-len(prices) // 10)
-    axes.set_xticks(list(prices)[::step], [f"{price:.4g}" for price in prices[::step]])
-    margin = 0.05 * (max(prices) - min(prices)) or 0.5 * prices[0]
+    ticks = spaced(prices, most)
+    axes.set_xticks(ticks, [f"{price:.4g}" for price in ticks])
+    margin = max(0.05 * (max(prices) - min(prices)), 0.35 * _least_distance(prices))
     axes.set_xlim(min(prices) - margin, max(prices) + margin)
+
+
+def spaced(prices: Sequence[float], most: int) -> list[float]:
+    """The prices at least a ``most``-th of their range apart, the first and the last among them."""
+    ascending = sorted(set(prices))
+    least = (ascending[-1] - ascending[0]) / most
+    kept = ascending[:1]
+    for price in ascending[1:]:
+        if price - kept[-1] >= least * 0.999:
+            kept.append(price)
+    if kept[-1] != ascending[-1]:
+        kept[-1] = ascending[-1]
+    return kept
 
 
 def legend_below(figure: Figure) -> None:

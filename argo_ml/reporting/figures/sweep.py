@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,15 +15,15 @@ from argo_ml.evaluation.judged_cells import judge_cells
 from argo_ml.evaluation.record import Contrast
 from argo_ml.policies.argo import ARGO
 from argo_ml.reporting.figures.front import draw_front
+from argo_ml.reporting.figures.strategy_styles import strategy_styles
 from argo_ml.reporting.figures.style import (
     LineStyle,
-    draw_band,
+    dodged,
+    draw_intervals,
     legend_below,
-    line_styles,
     new_figure,
     price_axis,
     save,
-    side_by_side,
     styled,
 )
 from argo_ml.results.metrics import retrieval_calls
@@ -31,10 +32,12 @@ from argo_ml.results.records import Results
 from argo_ml.statistics.intervals import Estimate
 from argo_ml.statistics.resampling import resample
 
-_FLOORS: Mapping[str, tuple[str, str]] = {
-    "majority_position": ("majority position", "--"),
-    "longest_choice": ("longest choice", ":"),
+_FLOORS: Mapping[str, tuple[str, Any]] = {
+    "majority_position": ("majority position", (0, (1, 1.2))),
+    "longest_choice": ("longest choice", (0, (1, 4))),
 }
+MOST_PANELS = 6
+PANEL_COLUMNS = 3
 
 
 def redraw(results: Results, folder: Path) -> None:
@@ -48,12 +51,12 @@ def redraw(results: Results, folder: Path) -> None:
 
 
 def _graph_1a(results: Results) -> Figure:
-    figure = new_figure()
+    figure = new_figure(_width(results))
     axes = figure.add_subplot()
     draw_accuracy(axes, results)
     axes.set_ylabel("accuracy (share of questions)")
     price_axis(axes, results.prices)
-    _title(axes, results, "Graph 1.A: accuracy", "bands: Wilson 95 %")
+    _title(axes, results, "Graph 1.A: accuracy", "bars: Wilson 95 %, strategies side by side")
     legend_below(figure)
     return figure
 
@@ -64,18 +67,25 @@ def draw_accuracy(axes: Axes, results: Results) -> None:
     for name, (label, line) in _FLOORS.items():
         if results.floors.get(name):
             axes.axhline(
-                results.floors[name], color="#777777", linestyle=line, linewidth=1.1, label=label
+                results.floors[name],
+                color="#9a9a9a",
+                linestyle=line,
+                linewidth=1.3,
+                label=label,
+                zorder=1,
             )
     axes.set_ylim(-0.02, 1.02)
 
 
 def _graph_1b(results: Results) -> Figure:
-    figure = new_figure()
+    figure = new_figure(_width(results))
     axes = figure.add_subplot()
     draw_retrievals(axes, results)
     axes.set_ylabel("retrievals per question")
     price_axis(axes, results.prices)
-    _title(axes, results, "Graph 1.B: retrieval calls", "bands: bootstrap 95 %")
+    _title(
+        axes, results, "Graph 1.B: retrieval calls", "bars: bootstrap 95 %, strategies side by side"
+    )
     legend_below(figure)
     return figure
 
@@ -90,26 +100,43 @@ def _utility(results: Results) -> Figure:
     mu = float(results.spec["mu"])
     cells = judge_cells(results)
     contrasts = contrasts_of(ARGO, cells)
-    figure = new_figure(height=6.4 if contrasts else 4.6)
+    figure = new_figure(_width(results), height=6.4 if contrasts else 4.6)
     if contrasts:
         axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-        _draw_contrasts(below, contrasts, line_styles(results.strategies))
+        _draw_contrasts(below, contrasts, strategy_styles(results.strategies))
         price_axis(below, results.prices)
     else:
         axes = figure.add_subplot()
         price_axis(axes, results.prices)
     _draw_strategies(axes, results, [cell.utility.estimate for cell in cells])
     axes.set_ylabel(f"utility (accuracy - {mu:g} x cost)")
-    _title(axes, results, "Utility", "bands: bootstrap 95 %")
+    _title(axes, results, "Utility", "bars: bootstrap 95 %")
     legend_below(figure)
     return figure
 
 
 def _front(results: Results) -> Figure:
-    figure = new_figure()
-    axes = figure.add_subplot()
-    draw_front(axes, results)
-    _title(axes, results, "Accuracy against cost", "one point per strategy and price")
+    """A panel per price, of many prices some."""
+    prices = _some(results.prices)
+    n_columns = min(PANEL_COLUMNS, len(prices))
+    n_lines = -(-len(prices) // n_columns)
+    figure = new_figure(max(6.4, 3.2 * n_columns), 1.5 + 2.8 * n_lines)
+    grid = list(figure.subplots(n_lines, n_columns, sharey=True, squeeze=False).flat)
+    for axes, price in zip(grid, prices, strict=False):
+        draw_front(axes, results, price)
+        axes.set_title(f"$c_r$ = {price:.4g}")
+        axes.set_xlabel("mean cost per question")
+    for unused in grid[len(prices) :]:
+        unused.remove()
+    figure.supylabel("accuracy (share of questions)", fontsize=10)
+    figure.suptitle(
+        _heading(
+            results, "Accuracy against cost", "cost is $c_r$ x retrievals + $c_p$ x reasoning steps"
+        ),
+        x=0.01,
+        ha="left",
+        fontsize=10,
+    )
     legend_below(figure)
     return figure
 
@@ -124,19 +151,31 @@ SWEEP_FIGURES: Mapping[str, Callable[[Results], Figure]] = {
 
 
 def _draw_strategies(axes: Axes, results: Results, estimates: Sequence[Estimate]) -> None:
-    """A line with a band for every strategy; ``estimates`` are of the cells, in their order."""
+    """A line with bars for every strategy, side by side; ``estimates`` are of the cells, in their
+    order."""
     by_cell = {
         (cell.strategy, cell.retrieval_cost): estimate
         for cell, estimate in zip(results.cells, estimates, strict=True)
     }
-    for index, (strategy, style) in enumerate(line_styles(results.strategies).items()):
+    for index, (strategy, style) in enumerate(strategy_styles(results.strategies).items()):
         costs = [cell.retrieval_cost for cell in results.row(strategy)]
         own = [by_cell[strategy, cost] for cost in costs]
-        shift = side_by_side(results.prices, index, len(results.strategies))
-        prices = [cost + shift for cost in costs]
+        prices = dodged(results.prices, costs, index, len(results.strategies))
         means = [estimate.mean for estimate in own]
         axes.plot(prices, means, label=strategy, **style.line_options())
-        draw_band(axes, prices, own, style)
+        draw_intervals(axes, prices, own, style)
+
+
+def _some(prices: Sequence[float]) -> list[float]:
+    """As many prices as there are panels for, the first and the last among them."""
+    n_panels = min(MOST_PANELS, len(prices))
+    return [prices[round(index)] for index in np.linspace(0, len(prices) - 1, n_panels)]
+
+
+def _width(results: Results) -> float:
+    """Inches: bars side by side need more room the more strategies and prices there are."""
+    n_bars = len(results.strategies) * len(results.prices)
+    return min(11.0, max(7.2, 0.12 * n_bars))
 
 
 def _draw_contrasts(
@@ -173,8 +212,12 @@ def _retrievals(results: Results) -> list[Estimate]:
 
 
 def _title(axes: Axes, results: Results, what: str, note: str) -> None:
+    axes.set_title(_heading(results, what, note))
+
+
+def _heading(results: Results, what: str, note: str) -> str:
     n_questions = max(len(cell.questions) for cell in results.cells)
-    axes.set_title(
+    return (
         f"{what}\n{source_name(results)}, {model_name(results.spec)}, "
         f"n = {n_questions} questions; {note}"
     )
