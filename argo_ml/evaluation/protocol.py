@@ -18,10 +18,28 @@ from argo_ml.evaluation.limits import limits
 from argo_ml.evaluation.price_ranges import price_ranges
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.evaluation.strategy_rows import strategy_rows
+from argo_ml.policies import ALL_STRATEGIES
 from argo_ml.results.records import Results
 
 NOTHING: Mapping[str, float] = MappingProxyType({})
 NO_SCORES: Mapping[str, Sequence[float]] = MappingProxyType({})
+
+
+def with_questions_once(evaluation: Evaluation, results: Results) -> Evaluation:
+    """A stored evaluation with what is counted by question counted anew.
+
+    Earlier versions took a question for another one at every price. Where a strategy is not
+    installed here, nothing can be said of its part, and all stays as it is.
+    """
+    if any(strategy not in ALL_STRATEGIES for strategy in results.strategies):
+        return evaluation
+    return evaluation.model_copy(
+        update={
+            "reliability": reliability_points(results),
+            "gains": gain_bins(results),
+            "p_hat": p_hat(results),
+        }
+    )
 
 
 def evaluate(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from argo_ml import __version__
+from argo_ml.evaluation.examples import Example
 from argo_ml.evaluation.record import Evaluation
+from argo_ml.reporting.columns import table_columns
 from argo_ml.reporting.content import content
-from argo_ml.reporting.figures import EVALUATION_FIGURES, draw_evaluation
+from argo_ml.reporting.figures import EVALUATION_FIGURES, GRAPHS, draw_evaluation
+from argo_ml.reporting.figures.bins import not_drawn
 from argo_ml.reporting.formatting import FILTERS
 from argo_ml.results.artifacts import FIGURES, REPORT_PAGE
 from argo_ml.results.records import Results
@@ -34,26 +37,33 @@ class InlineFigure:
     alternative: str
 
 
-def write_report(evaluation: Evaluation, results: Results, path: Path) -> None:
+def write_report(
+    evaluation: Evaluation, results: Results, path: Path, examples: Sequence[Example] = ()
+) -> None:
     """Draw the figures of the evaluation and write the report with them into ``path``."""
     with tempfile.TemporaryDirectory() as folder:
         draw_evaluation(evaluation, results, Path(folder))
-        text = _rendered(evaluation, results, Path(folder))
+        text = _rendered(evaluation, results, examples, Path(folder))
     path.write_text(text, encoding="utf-8")
 
 
-def store_report(run: TrackedRun, evaluation: Evaluation, results: Results) -> str:
+def store_report(
+    run: TrackedRun, evaluation: Evaluation, results: Results, examples: Sequence[Example] = ()
+) -> str:
     """Log the figures of the evaluation and the report on ``run``; returns the report."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         draw_evaluation(evaluation, results, folder / FIGURES)
-        text = _rendered(evaluation, results, folder / FIGURES)
+        text = _rendered(evaluation, results, examples, folder / FIGURES)
         (folder / REPORT_PAGE).write_text(text, encoding="utf-8")
         run.log_folder(folder)
     return text
 
 
-def _rendered(evaluation: Evaluation, results: Results, figures: Path) -> str:
+def _rendered(
+    evaluation: Evaluation, results: Results, examples: Sequence[Example], figures: Path
+) -> str:
+    inlined = list(_inlined(figures))
     environment = Environment(
         loader=PackageLoader("argo_ml.reporting"),
         autoescape=True,
@@ -64,7 +74,11 @@ def _rendered(evaluation: Evaluation, results: Results, figures: Path) -> str:
     environment.filters.update(FILTERS)
     return environment.get_template(TEMPLATE).render(
         content=content(evaluation, results),
-        figures=list(_inlined(figures)),
+        columns=table_columns(evaluation),
+        examples=examples,
+        graphs=[figure for figure in inlined if figure.name in GRAPHS],
+        figures=[figure for figure in inlined if figure.name not in GRAPHS],
+        not_drawn=not_drawn(evaluation),
         version=__version__,
     )
 

@@ -10,6 +10,8 @@ FIGURES = "figures"
 
 RESULTS = "results.json"
 EVALUATION = "evaluation.json"
+EXAMPLES_FILE = "examples.json"
+"""Questions on which strategies differ, step by step, as the report shows them."""
 REPORT_PAGE = "report.html"
 PASSAGES = "passages.jsonl"
 TRAJECTORIES = "trajectories.jsonl"

@@ -178,7 +178,7 @@ def _intervals(
         return
     n = int(clusters.max()) + 1
     counts = [np.bincount(clusters[own], minlength=n).astype(float) for own in members]
-    sums = [np.bincount(clusters[own], outcomes[own], minlength=n) for own in members]
+    sums = [np.bincount(clusters[own], outcomes[own], minlength=n).astype(float) for own in members]
     for right, answers in zip(resample(sums), resample(counts), strict=True):
         estimate = ratio(right, answers)
         yield Interval(estimate.low, estimate.high)

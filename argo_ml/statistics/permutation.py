@@ -28,7 +28,8 @@ def sign_flip_p_value(differences: Column) -> float:
     share counts the differences as they are as one draw more: (1 + k) / (1 + 9,999), which keeps
     the level (Phipson and Smyth 2010). Without any difference it is 1.
     """
-    sizes, counts = np.unique(np.round(np.abs(differences), _DECIMALS), return_counts=True)
+    distances: Column = np.abs(differences)
+    sizes, counts = np.unique(np.round(distances, _DECIMALS), return_counts=True)
     sizes, counts = sizes[sizes > 0.0], counts[sizes > 0.0]
     extreme = abs(float(np.sum(differences))) - _TOLERANCE
     exact = _listed_share(sizes, counts, extreme)
@@ -40,12 +41,13 @@ def _listed_share(sizes: Column, counts: npt.NDArray[np.int64], extreme: float) 
 
     Differences of one size are taken together: as many of them as a binomial draw are positive.
     """
-    sums, shares = np.zeros(1), np.ones(1)
+    sums: Column = np.zeros(1)
+    shares: Column = np.ones(1)
     for size, count in zip(sizes, counts, strict=True):
         if sums.size * (count + 1) > _MOST_SUMS:
             return None
-        positive = np.arange(count + 1)
-        own = size * (2 * positive - count)
+        positive = np.arange(count + 1, dtype=float)
+        own = size * (2.0 * positive - count)
         weights = stats.binom.pmf(positive, count, 0.5)
         reached = np.round(np.add.outer(sums, own).ravel(), _DECIMALS)
         sums, position = np.unique(reached, return_inverse=True)

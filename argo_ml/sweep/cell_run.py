@@ -10,13 +10,15 @@ from typing import Any
 
 from argo_ml.config import ExperimentSpec, identity_fields
 from argo_ml.engine.shards import make_shards
+from argo_ml.evaluation.examples import gold_texts
 from argo_ml.reporting.figures import save_cell_figures
-from argo_ml.results.artifacts import DETAILS, FIGURES, OUTCOMES_TABLE
-from argo_ml.results.metrics import CURVES, cell_metrics, is_compared
+from argo_ml.results.artifacts import DETAILS, FIGURES, OUTCOMES_TABLE, TRAJECTORIES
+from argo_ml.results.metrics import CURVES, cell_metrics, is_compared, retrieval_calls
 from argo_ml.results.naming import asked_questions
 from argo_ml.results.records import CellResult, QuestionResult
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext
+from argo_ml.sweep.stored_files import json_lines
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import spec_params
 from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking
@@ -144,7 +146,7 @@ def store_outcomes(
 ) -> None:
     """Log ``folder`` with the figures of a cell and its table of outcomes, and ``metrics``."""
     save_cell_figures(result, folder / FIGURES)
-    table = _outcomes_table(result.questions)
+    table = _outcomes_table(result, _trajectories(folder))
     (folder / OUTCOMES_TABLE).write_text(json.dumps(table), encoding="utf-8")
     run.log_folder(folder)
     logged = [{"path": OUTCOMES_TABLE, "type": "table"}]
@@ -163,11 +165,36 @@ def cell_tags(cell: Cell, sweep_id: str = "") -> dict[str, str]:
     return {**tags, runs.SWEEP_ID: sweep_id} if sweep_id else tags
 
 
-def _outcomes_table(results: Sequence[QuestionResult]) -> dict[str, Any]:
-    """Columns and rows in the table format that `mlflow.load_table` reads and the UI shows."""
-    rows = [row.model_dump(mode="json") for row in results]
-    for row in rows:
-        row["actions"] = " ".join(row["actions"])
-        row["decisions"] = json.dumps(row["decisions"])
-    columns = list(QuestionResult.model_fields)
-    return {"columns": columns, "data": [list(row.values()) for row in rows]}
+def _trajectories(folder: Path) -> list[Mapping[str, Any]]:
+    path = folder / TRAJECTORIES
+    return list(json_lines(path)) if path.exists() else []
+
+
+def _outcomes_table(
+    result: CellResult, trajectories: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Columns and rows in the table format that `mlflow.load_table` reads and the UI shows.
+
+    What a person reads stands first: the question, the right answer and the one given.
+    """
+    lines = {line["question_id"]: line for line in trajectories}
+    rows = [_outcome(row, result.retrieval_cost, lines) for row in result.questions]
+    return {"columns": list(rows[0]) if rows else [], "data": [list(row.values()) for row in rows]}
+
+
+def _outcome(
+    row: QuestionResult, price: float, lines: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    line = lines.get(row.question_id)
+    first = {
+        "question": "" if line is None else line["question"],
+        "gold": "" if line is None else " | ".join(gold_texts(line)),
+        "answer": row.answer,
+        "correct": row.correct,
+        "retrievals": retrieval_calls(row),
+        "retrieval_cost": price,
+    }
+    values = row.model_dump(mode="json")
+    values["actions"] = " ".join(values["actions"])
+    values["decisions"] = json.dumps(values["decisions"])
+    return {**first, **{name: value for name, value in values.items() if name not in first}}

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from argo_ml.config import ReportSpec
-from argo_ml.errors import ConfigError, DataError
-from argo_ml.evaluation.protocol import evaluate, with_conclusion
+from argo_ml.errors import ArgoError, ConfigError, DataError
+from argo_ml.evaluation.examples import Example, example_cells, make_examples
+from argo_ml.evaluation.protocol import evaluate, with_conclusion, with_questions_once
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting.report import store_report
 from argo_ml.results.artifacts import EVALUATION
 from argo_ml.results.records import Results
 from argo_ml.sweep.record import SweepRecord, open_record
-from argo_ml.tracking.runs import Run, TrackedRun
+from argo_ml.sweep.stored_files import stored_examples
+from argo_ml.tracking.runs import KIND, Run, TrackedRun
 from argo_ml.tracking.stores import explained
+
+logger = logging.getLogger(__name__)
 
 REPORTED = ("sweep", "replay")
 """Kinds of runs that have a report."""
@@ -37,7 +42,9 @@ def rebuild_report(spec: ReportSpec) -> str:
         results = record.results()
         run_id = str(record.run.info.run_id)
         run = TrackedRun(record.tracking.client, run_id)
-        text = store_report(run, _evaluation(record, results), results)
+        text = store_report(
+            run, _evaluation(record, results), results, _examples(record, results, run)
+        )
     if spec.output:
         _write(Path(spec.output).expanduser(), text)
     return run_id
@@ -65,7 +72,23 @@ def _evaluation(record: SweepRecord, results: Results) -> Evaluation:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise DataError(f"{EVALUATION}: {where}: {first['msg']}") from None
+    stored = with_questions_once(stored, results)
     return stored if stored.mean_utilities else with_conclusion(stored, results)
+
+
+def _examples(record: SweepRecord, results: Results, run: TrackedRun) -> tuple[Example, ...]:
+    """The stored examples, or those that the trajectories of an earlier version give; a replay has
+    none."""
+    stored = stored_examples(run)
+    if stored or record.run.data.tags.get(KIND) != REPORTED[0]:
+        return stored
+    cells = example_cells(results)
+    try:
+        lines = {cell.run_id: list(record.trajectories(cell)) for cell in cells}
+        return make_examples(results, lines, record.passages()) if cells else ()
+    except (ArgoError, LookupError) as error:
+        logger.warning("the report has no examples: trajectories cannot be read (%s)", error)
+        return ()
 
 
 def _has_evaluation(record: SweepRecord) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from argo_ml.config import SweepSpec, build
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.results.artifacts import PASSAGES, RESULTS, SPEC, TRAJECTORIES
 from argo_ml.results.records import CellResult, Results
+from argo_ml.sweep.stored_files import json_lines
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import logged_params
 from argo_ml.tracking.runs import CELL_ID, Run, Tracking, connect, open_client
@@ -64,11 +64,15 @@ class SweepRecord:
             where = ".".join(map(str, first["loc"])) or "the file"
             raise DataError(f"{RESULTS}: {where}: {first['msg']}") from None
 
+    def passages(self) -> dict[str, Mapping[str, Any]]:
+        """The cited passages by id."""
+        return {line["id"]: line for line in json_lines(self.artifact(PASSAGES))}
+
     def passage_ids(self) -> set[str]:
-        return {line["id"] for line in _json_lines(self.artifact(PASSAGES))}
+        return set(self.passages())
 
     def trajectories(self, cell: CellResult) -> Iterator[Mapping[str, Any]]:
-        yield from _json_lines(self.artifact(TRAJECTORIES, cell.run_id))
+        yield from json_lines(self.artifact(TRAJECTORIES, cell.run_id))
 
     def child_of(self, cell: CellResult) -> Run | None:
         return next((run for run in self.children if run.info.run_id == cell.run_id), None)
@@ -113,15 +117,3 @@ def find_run(
     if stored_kind not in kinds:
         raise ConfigError(f"{kind}={run_id}: that run is a {stored_kind}, not a {kind}")
     return Tracking(client, run.info.experiment_id, anywhere.uri), run
-
-
-def _json_lines(path: Path) -> Iterator[Mapping[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                value = json.loads(line)
-            except ValueError:
-                value = None
-            if not isinstance(value, dict):
-                raise DataError(f"{path.name}, line {number}: no JSON object")
-            yield value

@@ -38,7 +38,7 @@ from argo_ml.sweep.executors.opening import open_context
 from argo_ml.sweep.journal import Journal
 from argo_ml.sweep.parent_run import recorded, store_spec
 from argo_ml.sweep.progress_log import ShardLog, TimeEstimate, episode_progress
-from argo_ml.sweep.stored_files import PARENT, store_results, write_records
+from argo_ml.sweep.stored_files import store_results, stored_examples, write_records
 from argo_ml.tracking.names import spec_params
 from argo_ml.tracking.runs import NOTE, TrackedRun
 from argo_ml.tracking.system import system_metrics
@@ -134,7 +134,7 @@ def conclude_sweep(
     cells = [cell_run.cell for cell_run in cell_runs]
     evaluation = evaluate_sweep(context.spec, results, cells, context.calibration)
     store_evaluation(evaluation, run, cell_runs)
-    store_report(run, evaluation, results)
+    store_report(run, evaluation, results, stored_examples(run))
     run.log(tags={NOTE: description(evaluation, results)})
     run.end()
 
@@ -182,7 +182,7 @@ def _finish(
         results = _collect(context, parent_run, cell_runs)
         for cell_run, result in zip(cell_runs, results.cells, strict=True):
             cell_run.finish(result, folder / cell_run.cell.id, usage)
-        store_results(parent_run, results, folder / PARENT)
+        store_results(parent_run, results, folder)
     return results
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from argo_ml.results.artifacts import OUTCOMES, PASSAGES, RESULTS, TRAJECTORIES
+from pydantic import ValidationError
+
+from argo_ml.errors import DataError
+from argo_ml.evaluation.examples import EXAMPLES, Example, example_cells, make_examples
+from argo_ml.results.artifacts import EXAMPLES_FILE, OUTCOMES, PASSAGES, RESULTS, TRAJECTORIES
 from argo_ml.results.outcomes_file import sweep_lines, write_lines
 from argo_ml.results.records import Results
 from argo_ml.sweep.cells import Cell
@@ -40,6 +45,45 @@ def write_records(journal: Journal, cells: Sequence[Cell], folder: Path) -> None
 
 
 def store_results(parent_run: TrackedRun, results: Results, folder: Path) -> None:
-    """Log ``folder`` on the sweep's run, and the results with it."""
-    (folder / RESULTS).write_text(results.model_dump_json(indent=1), encoding="utf-8")
-    parent_run.log_folder(folder)
+    """Log what `write_records` has written for the sweep's run, and the results and examples with
+    it."""
+    own = folder / PARENT
+    (own / RESULTS).write_text(results.model_dump_json(indent=1), encoding="utf-8")
+    examples = make_examples(
+        results,
+        {
+            cell.run_id: list(json_lines(folder / cell.cell_id / TRAJECTORIES))
+            for cell in example_cells(results)
+        },
+        {line["id"]: line for line in json_lines(own / PASSAGES)},
+    )
+    if examples:
+        (own / EXAMPLES_FILE).write_bytes(EXAMPLES.dump_json(examples, indent=1))
+    parent_run.log_folder(own)
+
+
+def stored_examples(run: TrackedRun) -> tuple[Example, ...]:
+    """The examples on a sweep's run; none of a sweep of an earlier version.
+
+    Raises `DataError` where the file is damaged.
+    """
+    stored = run.read_artifact(EXAMPLES_FILE)
+    if stored is None:
+        return ()
+    try:
+        return EXAMPLES.validate_json(stored)
+    except ValidationError as error:
+        raise DataError(f"{EXAMPLES_FILE}: {error.errors()[0]['msg']}") from None
+
+
+def json_lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The objects of a file, one a line. Raises `DataError` naming a line that is none."""
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                value = json.loads(line)
+            except ValueError:
+                value = None
+            if not isinstance(value, dict):
+                raise DataError(f"{path.name}, line {number}: no JSON object")
+            yield value

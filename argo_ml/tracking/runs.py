@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -132,6 +133,14 @@ class TrackedRun:
     def log_folder(self, folder: Path) -> None:
         with self._explained():
             self._client.log_artifacts(self.run_id, str(folder))
+
+    def read_artifact(self, name: str) -> bytes | None:
+        """A file at the top of its artifacts; None where it has no such file."""
+        with self._explained(), tempfile.TemporaryDirectory() as folder:
+            stored = self._client.list_artifacts(self.run_id)
+            if not any(artifact.path == name for artifact in stored):
+                return None
+            return Path(self._client.download_artifacts(self.run_id, name, folder)).read_bytes()
 
     def rename(self, name: str) -> None:
         with self._explained():

@@ -14,7 +14,7 @@ from argo_ml.reporting.figures.description import EvaluationFigure
 from argo_ml.reporting.figures.strategy_styles import styles_of
 from argo_ml.reporting.figures.style import LineStyle, draw_intervals, new_figure
 from argo_ml.results.records import Results
-from argo_ml.statistics.confidence import MIN_PER_DIAGRAM
+from argo_ml.statistics.confidence import MIN_PER_DIAGRAM, MIN_PER_DIAGRAM_BIN
 
 MOST_PANELS = 6
 COLUMNS = 3
@@ -60,6 +60,26 @@ def large_enough(by_strategy: Mapping[str, Sequence[Bin]]) -> dict[str, Sequence
     return {
         name: bins for name, bins in by_strategy.items() if n_questions(bins) >= MIN_PER_DIAGRAM
     }
+
+
+def not_drawn(evaluation: Evaluation) -> tuple[str, ...]:
+    """What there are too few questions to draw, one sentence each."""
+    by_strategy = gains_by_strategy(evaluation)
+    sentences = (
+        _too_few("reliability diagram", evaluation.reliability),
+        _too_few("figure of expected and realised gains", by_strategy),
+    )
+    return tuple(filter(None, sentences))
+
+
+def _too_few(what: str, by_strategy: Mapping[str, Sequence[Bin]]) -> str:
+    if not by_strategy or large_enough(by_strategy):
+        return ""
+    most = max(map(n_questions, by_strategy.values()))
+    return (
+        f"No {what}: bins of at least {MIN_PER_DIAGRAM_BIN} questions need {MIN_PER_DIAGRAM}, and "
+        f"there are {most}."
+    )
 
 
 def n_questions(bins: Sequence[Bin]) -> int:

@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
 from pathlib import Path
 
 from matplotlib.axes import Axes
 
 from argo_ml.calibration.record import Calibration
 from argo_ml.reporting.figures.style import new_figure, save, styled
-from argo_ml.statistics.confidence import reliability_bins
+from argo_ml.statistics.confidence import (
+    MIN_PER_DIAGRAM,
+    MIN_PER_DIAGRAM_BIN,
+    reliability_bins,
+)
 
 N_BINS = 10
 
+logger = logging.getLogger(__name__)
+
 
 def save_calibration_figures(calibration: Calibration, folder: Path) -> None:
-    nodes = calibration.nodes
+    """Draw ``reliability`` into ``folder``; of too few questions for two bins, nothing."""
+    n_questions = len(calibration.questions)
+    if n_questions < MIN_PER_DIAGRAM:
+        logger.warning(
+            "n_questions=%d: no reliability diagram, as bins of at least %d need %d questions",
+            n_questions,
+            MIN_PER_DIAGRAM_BIN,
+            MIN_PER_DIAGRAM,
+        )
+        return
     with styled():
         figure = new_figure(5.2, 4.8)
         axes = figure.add_subplot()
-        draw_reliability(
-            axes, [node.confidence for node in nodes], [node.correct for node in nodes]
-        )
+        draw_reliability(axes, calibration)
         axes.set_title(
-            f"Reliability of p-hat, out of fold\nn = {len(nodes)} states of "
-            f"{len(calibration.questions)} questions; bars: Wilson 95 %"
+            f"Reliability of p-hat, out of fold\nn = {n_questions} questions "
+            f"({len(calibration.nodes)} states); bars: bootstrap 95 % over questions"
         )
         save(figure, folder, "reliability")
 
 
-def draw_reliability(axes: Axes, confidences: Sequence[float], correct: Sequence[bool]) -> None:
-    """Share of right answers by confidence, in bins of about equally many."""
-    bins = reliability_bins(confidences, correct, N_BINS)
+def draw_reliability(axes: Axes, calibration: Calibration) -> None:
+    """Share of right answers by confidence, in bins of about equally many states; those of one
+    question go together."""
+    nodes = calibration.nodes
+    n_bins = min(N_BINS, len(calibration.questions) // MIN_PER_DIAGRAM_BIN)
+    bins = reliability_bins(
+        [node.confidence for node in nodes],
+        [node.correct for node in nodes],
+        n_bins,
+        [node.question for node in nodes],
+        least=MIN_PER_DIAGRAM_BIN,
+    )
     axes.plot([0, 1], [0, 1], color="#888888", linewidth=1.0, linestyle="--", label="calibrated")
     means = [own.mean_confidence for own in bins]
     axes.vlines(

@@ -23,3 +23,5 @@ class EvaluationFigure:
     caption: str
     alternative: str
     draw: Callable[[Evaluation, Results], Figure | None]
+    has_heading: bool = False
+    """Whether it says itself what it is of."""

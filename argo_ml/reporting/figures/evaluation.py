@@ -12,12 +12,15 @@ from argo_ml.reporting.figures.description import EvaluationFigure
 from argo_ml.reporting.figures.difficulty import ACTIONS_BY_DIFFICULTY
 from argo_ml.reporting.figures.price_utility import PRICE_UTILITY
 from argo_ml.reporting.figures.style import save, styled
+from argo_ml.reporting.figures.sweep import GRAPH_1A, GRAPH_1B
 from argo_ml.results.naming import model_name, source_name
 from argo_ml.results.records import Results
 
 EVALUATION_FIGURES: Mapping[str, EvaluationFigure] = {
     figure.name: figure
     for figure in (
+        GRAPH_1A,
+        GRAPH_1B,
         PRICE_UTILITY,
         ACCURACY_RETRIEVALS,
         GAINS,
@@ -26,6 +29,8 @@ EVALUATION_FIGURES: Mapping[str, EvaluationFigure] = {
     )
 }
 """Every figure of the report by its name, in the report's order."""
+GRAPHS = (GRAPH_1A.name, GRAPH_1B.name)
+"""Those that the report begins with."""
 
 
 def draw_evaluation(evaluation: Evaluation, results: Results, folder: Path) -> None:
@@ -34,7 +39,8 @@ def draw_evaluation(evaluation: Evaluation, results: Results, folder: Path) -> N
         for name, description in EVALUATION_FIGURES.items():
             figure = description.draw(evaluation, results)
             if figure is not None:
-                figure.suptitle(_source(evaluation, results), x=0.01, ha="left", fontsize=9)
+                if not description.has_heading:
+                    figure.suptitle(_source(evaluation, results), x=0.01, ha="left", fontsize=9)
                 save(figure, folder, name)
 
 

@@ -21,7 +21,9 @@ from argo_ml.reporting.figures.style import new_figure, save, styled
 from argo_ml.results.study import OBJECTIVES, StudyReport, settings_of
 
 FEWEST = 3
-"""Complete trials with different values that importances and contours need."""
+"""Complete trials with different values that importances need."""
+FEWEST_OF_CONTOURS = 10
+"""Complete trials below which contours would be drawn between points that say nothing of them."""
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +100,10 @@ def _pair(trial: FrozenTrial) -> tuple[float, ...] | None:
 
 
 def _thresholds(trials: Sequence[FrozenTrial], name: str, direction: StudyDirection) -> Figure:
-    """The first value over theta_cont and theta_star; where several trials agree, their best."""
+    """The first value over theta_cont and theta_star; where several trials agree, their best.
+
+    Few trials are shown as the points they are, without contours between them.
+    """
     best: dict[tuple[float, ...], float] = {}
     pick = max if direction is StudyDirection.MAXIMIZE else min
     for trial in trials:
@@ -109,13 +114,24 @@ def _thresholds(trials: Sequence[FrozenTrial], name: str, direction: StudyDirect
     values = np.array(list(best.values()))
     figure = new_figure()
     axes = figure.add_subplot()
-    drawn = axes.tricontourf(theta_cont, theta_star, values, levels=12, cmap="viridis")
-    axes.plot(theta_cont, theta_star, "o", markersize=3.5, color="white", markeredgecolor="black")
+    has_contours = len(values) >= FEWEST_OF_CONTOURS
+    if has_contours:
+        axes.tricontourf(theta_cont, theta_star, values, levels=12, cmap="viridis")
+    drawn = axes.scatter(
+        theta_cont,
+        theta_star,
+        c=values,
+        s=30,
+        cmap="viridis",
+        edgecolors="white" if has_contours else "black",
+        zorder=3,
+    )
     axes.axline((0, 0), slope=1, color="#777777", linewidth=0.9, linestyle="--")
     figure.colorbar(drawn, ax=axes, label=name)
     axes.set_xlabel(r"$\theta_{cont}$ (retrieve below)")
     axes.set_ylabel(r"$\theta^*$ (stop at)")
-    axes.set_title(f"{name} over the two thresholds\n{len(trials)} complete trials")
+    note = "" if has_contours else f"; no contours, which need {FEWEST_OF_CONTOURS} points"
+    axes.set_title(f"{name} over the two thresholds\n{len(trials)} complete trials{note}")
     return figure
 
 
