@@ -25,16 +25,18 @@ NOTHING: Mapping[str, float] = MappingProxyType({})
 NO_SCORES: Mapping[str, Sequence[float]] = MappingProxyType({})
 
 
-def with_questions_once(evaluation: Evaluation, results: Results) -> Evaluation:
-    """A stored evaluation with what is counted by question counted anew.
+def reexamined(evaluation: Evaluation, results: Results) -> Evaluation:
+    """A stored evaluation with its tests, and what is counted by question, made anew.
 
-    Earlier versions took a question for another one at every price. Where a strategy is not
+    Earlier versions gave p-values below what n allows, and took a question for another one at
+    every price. Where a strategy is not
     installed here, nothing can be said of its part, and all stays as it is.
     """
     if any(strategy not in ALL_STRATEGIES for strategy in results.strategies):
         return evaluation
     return evaluation.model_copy(
         update={
+            "contrasts": contrasts(judge_cells(results)),
             "reliability": reliability_points(results),
             "gains": gain_bins(results),
             "p_hat": p_hat(results),

@@ -124,7 +124,7 @@ TESTS: tuple[Column[Contrast], ...] = (
 
 REFERENCE: tuple[Column[Contrast], ...] = (
     Column(
-        "accuracy \N{MINUS SIGN} always_retrieve [95 %]",
+        "accuracy difference [95 %]",
         lambda own: own.accuracy_against_always_retrieve,
         lambda own: difference(own.accuracy_against_always_retrieve),
     ),

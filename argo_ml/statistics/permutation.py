@@ -51,7 +51,8 @@ def _listed_share(sizes: Column, counts: npt.NDArray[np.int64], extreme: float) 
         weights = stats.binom.pmf(positive, count, 0.5)
         reached = np.round(np.add.outer(sums, own).ravel(), _DECIMALS)
         sums, position = np.unique(reached, return_inverse=True)
-        shares = np.bincount(position, weights=np.outer(shares, weights).ravel())
+        joint = np.outer(shares, weights).ravel()
+        shares = np.bincount(position, weights=joint).astype(float)
     return min(1.0, float(shares[np.abs(sums) >= extreme].sum()))
 
 

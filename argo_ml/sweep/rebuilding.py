@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from argo_ml.config import ReportSpec
 from argo_ml.errors import ArgoError, ConfigError, DataError
 from argo_ml.evaluation.examples import Example, example_cells, make_examples
-from argo_ml.evaluation.protocol import evaluate, with_conclusion, with_questions_once
+from argo_ml.evaluation.protocol import evaluate, reexamined, with_conclusion
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting.report import store_report
 from argo_ml.results.artifacts import EVALUATION
@@ -72,7 +72,7 @@ def _evaluation(record: SweepRecord, results: Results) -> Evaluation:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise DataError(f"{EVALUATION}: {where}: {first['msg']}") from None
-    stored = with_questions_once(stored, results)
+    stored = reexamined(stored, results)
     return stored if stored.mean_utilities else with_conclusion(stored, results)
 
 
