@@ -56,7 +56,7 @@ def test_every_figure_of_nineteen_strategies_is_drawn(
 def test_figures_without_data_are_left_out(results: Results, tmp_path: Path) -> None:
     draw_evaluation(synthetic_evaluation.minimal(), results, tmp_path)
 
-    assert_drawn(tmp_path, ["price_utility", "accuracy_retrievals"])
+    assert_drawn(tmp_path, ["graph_1a", "graph_1b", "price_utility", "accuracy_retrievals"])
 
 
 def test_redrawing_from_json_gives_identical_files(results: Results, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from builders import synthetic_evaluation
 
+from argo_ml.evaluation.examples import Example, ExampleEpisode, ExamplePassage, ExampleStep
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting import write_report
 
@@ -117,7 +118,7 @@ def test_nothing_is_fetched(text: str, page: Page) -> None:
 def test_links_lead_to_sections_of_the_page(page: Page) -> None:
     links = [each[1:] for each in page.references if each.startswith("#")]
 
-    assert len(links) == 12
+    assert len(links) == 13
     assert set(links) <= set(page.ids)
 
 
@@ -126,12 +127,12 @@ def test_file_is_small(text: str) -> None:
 
 
 def test_every_figure_is_inlined_with_a_text_in_its_place(page: Page) -> None:
-    assert len(page.images) == page.tags["figcaption"] == 5
+    assert len(page.images) == page.tags["figcaption"] == 7
     assert all(len(image["alt"] or "") > 40 for image in page.images)
 
 
 def test_every_table_says_n_and_what_needs_no_model(page: Page) -> None:
-    assert len(page.tables) == page.tags["caption"] == 23
+    assert len(page.tables) == page.tags["caption"] == 33
     assert all("n = 300 questions" in table.caption for table in page.tables)
     assert all(FLOORS in table.caption for table in page.tables)
 
@@ -219,9 +220,62 @@ def test_least_evaluation_has_a_report(tmp_path: Path) -> None:
     assert [table.caption.splitlines()[0] for table in page.tables] == [
         "Over all prices",
         "At c_r = 0.05",
+        "Calls per question at c_r = 0.05",
     ]
-    assert len(page.images) == 2
+    assert len(page.images) == 4
     assert "found nothing to warn of" in page.text
+
+
+def example(question: str) -> Example:
+    step = ExampleStep(
+        action="retrieve",
+        asked=question,
+        answered="<b>Lima</b>",
+        succeeded=True,
+        fallback=False,
+        passages=(ExamplePassage(title="<i>Peru</i>", text="Lima & more", similarity=0.5),),
+        times=3,
+    )
+    episode = ExampleEpisode(
+        strategies=("argo", "always_retrieve"),
+        answer="Lima",
+        correct=True,
+        cost=0.3,
+        stop_reason="policy",
+        steps=(step,),
+    )
+    return Example(
+        question=question,
+        choices=("Lima", "Quito"),
+        gold=("Lima",),
+        retrieval_cost=0.1,
+        episodes=(episode,),
+    )
+
+
+def test_examples_are_told_step_by_step_and_are_no_markup(tmp_path: Path) -> None:
+    question = "<script>alert('x')</script> Which & where?"
+    path = tmp_path / "report.html"
+    evaluation = synthetic_evaluation.minimal()
+
+    write_report(evaluation, synthetic_evaluation.results(), path, [example(question)])
+
+    page = Page(path.read_text(encoding="utf-8"))
+    assert page.tags["script"] == page.tags["i"] == 0
+    assert page.text.count(question) == 2
+    assert "3 times with the same result" in page.text
+    assert "<i>Peru</i> (similarity 0.50): Lima & more" in page.text
+    assert "argo, always_retrieve" in page.text and "Lima (right)" in page.text
+
+
+def test_what_there_are_too_few_questions_to_draw_is_said(tmp_path: Path) -> None:
+    full = synthetic_evaluation.full()
+    points = tuple(point.model_copy(update={"n": 3}) for point in full.reliability["argo"])
+    few = full.model_copy(update={"reliability": {"argo": points}, "gains": ()})
+
+    page = Page(written(few, tmp_path))
+
+    assert "No reliability diagram: bins of at least 20 questions need 40" in page.text
 
 
 @pytest.mark.slow

@@ -72,6 +72,19 @@ def evaluation(sweep: Results, client: MlflowClient) -> Iterator[Path]:
     path.write_bytes(before)
 
 
+def test_sweep_without_stored_examples_gets_them_from_its_trajectories(
+    store: dict[str, str], sweep: Results, client: MlflowClient
+) -> None:
+    page = stored(client, sweep.sweep_id, "report.html")
+    before = page.read_text(encoding="utf-8")
+    stored(client, sweep.sweep_id, "examples.json").unlink()
+
+    assert report(store, "--sweep", sweep.sweep_id) == 0
+
+    assert 'id="examples"' in before
+    assert page.read_text(encoding="utf-8") == before
+
+
 def test_sweep_stores_its_report_and_figures(sweep: Results, client: MlflowClient) -> None:
     text = stored(client, sweep.sweep_id, "report.html").read_text(encoding="utf-8")
     figures = {path.name for path in stored(client, sweep.sweep_id, "figures").iterdir()}

@@ -130,6 +130,30 @@ def test_cell_records_params_metrics_curves_inputs_and_artifacts(
     assert {"trajectories.jsonl", "outcomes.json", "figures"} <= names
 
 
+def test_table_of_outcomes_begins_with_question_gold_and_answer(
+    shared_spec: MakeSpec, finished: Results, tmp_path: Path
+) -> None:
+    client = MlflowClient(shared_spec().tracking_uri)
+    cell = finished.cells[0]
+
+    path = client.download_artifacts(cell.run_id, "outcomes.json", str(tmp_path))
+    table = json.loads(Path(path).read_text(encoding="utf-8"))
+
+    assert table["columns"][:6] == [
+        "question",
+        "gold",
+        "answer",
+        "correct",
+        "retrievals",
+        "retrieval_cost",
+    ]
+    for values, row in zip(table["data"], cell.questions, strict=True):
+        shown = dict(zip(table["columns"], values, strict=True))
+        assert shown["question"].endswith("?") and shown["gold"]
+        assert (shown["question_id"], shown["correct"]) == (row.question_id, row.correct)
+        assert shown["retrieval_cost"] == cell.retrieval_cost
+
+
 def test_readings_are_metrics_of_the_runs_and_not_of_the_results(
     shared_spec: MakeSpec, finished: Results
 ) -> None:
