@@ -20,17 +20,17 @@ CEILING_COLOR = "#4d4d4d"
 # dark enough for the names, which are written in them.
 COLORS = (
     "#000000",
-    "#5e3c99",
-    "#d95f02",
+    "#b8860b",
     "#17508f",
-    "#8a8a8a",
-    "#7a0177",
+    "#d95f02",
+    "#999999",
+    "#5e3c99",
     "#35978f",
     "#c51b7d",
-    "#b8860b",
     "#1b7837",
-    "#2b8cbe",
     "#e31a1c",
+    "#2b8cbe",
+    "#8c510a",
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "d", "<", ">", "p", "X", "h")
 LINES: tuple[Any, ...] = (

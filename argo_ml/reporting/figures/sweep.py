@@ -69,9 +69,9 @@ def draw_accuracy(axes: Axes, results: Results) -> None:
         if results.floors.get(name):
             axes.axhline(
                 results.floors[name],
-                color="#9a9a9a",
+                color="#444444",
                 linestyle=line,
-                linewidth=1.3,
+                linewidth=1.0,
                 label=label,
                 zorder=1,
             )
