@@ -27,7 +27,7 @@ from argo_ml.policies.gates.base import root_confidences
 from argo_ml.policies.planned import FixedPlan
 from argo_ml.progress import EPISODES, OnProgress, ignore_progress
 from argo_ml.randomness import derived_rng
-from argo_ml.reporting.figures.calibration import save_calibration_figures
+from argo_ml.reporting.figures.calibration import save_calibration_figures, too_few_to_draw
 from argo_ml.results.artifacts import CALIBRATION, FIGURES, OUTCOMES, TRAJECTORIES
 from argo_ml.results.naming import asked_questions
 from argo_ml.results.outcomes_file import explored_line, write_lines
@@ -96,6 +96,8 @@ def _calibrate(
         save_calibration_figures(calibration, folder / FIGURES)
         run.log_folder(folder)
     run.log(metrics=metrics, tags={runs.NOTE: _note(spec, calibration), DIGEST: calibration.digest})
+    if reason := too_few_to_draw(calibration):
+        run.warn(reason)
     return Calibrated(run.run_id, calibration, metrics)
 
 

@@ -108,7 +108,9 @@ def test_the_run_keeps_everything(made: Made, tmp_path: Path) -> None:
     assert run.data.metrics["lm_calls_paid_total"] > 0
     assert run.data.metrics["p_s"] == 1.0
     names = {item.path for item in made.client.list_artifacts(made.found.run_id)}
-    assert {"calibration.json", "trajectories.jsonl", "figures", "spec.yaml"} <= names
+    assert {"calibration.json", "trajectories.jsonl", "spec.yaml"} <= names
+    assert "figures" not in names
+    assert "n_questions=12: no reliability diagram" in run.data.tags["argo.warning"]
     path = made.client.download_artifacts(made.found.run_id, "calibration.json", str(tmp_path))
     stored = Calibration.model_validate_json(Path(path).read_text())
     assert stored == made.found.calibration

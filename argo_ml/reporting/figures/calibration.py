@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -17,20 +16,12 @@ from argo_ml.statistics.confidence import (
 
 N_BINS = 10
 
-logger = logging.getLogger(__name__)
-
 
 def save_calibration_figures(calibration: Calibration, folder: Path) -> None:
-    """Draw ``reliability`` into ``folder``; of too few questions for two bins, nothing."""
-    n_questions = len(calibration.questions)
-    if n_questions < MIN_PER_DIAGRAM:
-        logger.warning(
-            "n_questions=%d: no reliability diagram, as bins of at least %d need %d questions",
-            n_questions,
-            MIN_PER_DIAGRAM_BIN,
-            MIN_PER_DIAGRAM,
-        )
+    """Draw ``reliability`` into ``folder``; nothing where `too_few_to_draw` says so."""
+    if too_few_to_draw(calibration):
         return
+    n_questions = len(calibration.questions)
     with styled():
         figure = new_figure(5.2, 4.8)
         axes = figure.add_subplot()
@@ -40,6 +31,17 @@ def save_calibration_figures(calibration: Calibration, folder: Path) -> None:
             f"({len(calibration.nodes)} states); bars: bootstrap 95 % over questions"
         )
         save(figure, folder, "reliability")
+
+
+def too_few_to_draw(calibration: Calibration) -> str:
+    """Why there is no reliability diagram; empty where there is one."""
+    n_questions = len(calibration.questions)
+    if n_questions >= MIN_PER_DIAGRAM:
+        return ""
+    return (
+        f"n_questions={n_questions}: no reliability diagram, whose bins of at least "
+        f"{MIN_PER_DIAGRAM_BIN} need {MIN_PER_DIAGRAM} questions"
+    )
 
 
 def draw_reliability(axes: Axes, calibration: Calibration) -> None:
