@@ -59,7 +59,7 @@ def _figures(
     if n_different >= FEWEST:
         figures["param_importances"] = lambda: _of(plots.plot_param_importances(study, **first))
     if n_different >= FEWEST and _spread(trials):
-        figures["thresholds"] = lambda: _thresholds(trials, names[0], study.directions[0])
+        figures["thresholds"] = lambda: draw_thresholds(trials, names[0], study.directions[0])
     if report.front:
         figures["pareto_front"] = lambda: _front(report, trials, names)
     return figures
@@ -99,7 +99,7 @@ def _pair(trial: FrozenTrial) -> tuple[float, ...] | None:
     return tuple(settings[name] for name in THRESHOLDS)
 
 
-def _thresholds(trials: Sequence[FrozenTrial], name: str, direction: StudyDirection) -> Figure:
+def draw_thresholds(trials: Sequence[FrozenTrial], name: str, direction: StudyDirection) -> Figure:
     """The first value over theta_cont and theta_star; where several trials agree, their best.
 
     Few trials are shown as the points they are, without contours between them.
