@@ -112,5 +112,18 @@ class Outcome:
         calls), whatever a cache served."""
         return sum(step.cost for step in self.steps) + self.probe_price * self.usage.probing_calls
 
+    @property
+    def repeated_retrievals(self) -> int:
+        """Retrievals that brought nothing new: the same passages by the same query as one before.
+
+        Each was charged like any other.
+        """
+        made = [
+            (step.query or step.sub_question, tuple(hit.passage.id for hit in step.evidence))
+            for step in self.steps
+            if step.action is Action.RETRIEVE
+        ]
+        return len(made) - len(set(made))
+
     def count(self, action: Action) -> int:
         return sum(step.action is action for step in self.steps)

@@ -54,7 +54,7 @@ def question_row(recorded: RecordedQuestion, decision: ReplayDecision) -> Questi
         parsed=answer.parsed,
         actions=actions,
         retrieval_successes=len(actions),
-        fallbacks=0,
+        decomposer_fallbacks=0,
         cost=0.0,
         stop_reason=(StopReason.ABSTAIN if decision.abstains else StopReason.POLICY).value,
         lm_calls_paid=0,

@@ -69,7 +69,17 @@ MEASURES: Sequence[Measure] = (
     _calls("completion_tokens", lambda row, usage: usage.completion_tokens, "tokens generated"),
     _calls("lm_seconds", lambda row, usage: usage.seconds, "model time of the calls"),
     Measure("unparsed", lambda row, usage: not row.parsed, "could not be read and counts as wrong"),
-    _calls("fallbacks", lambda row, usage: row.fallbacks, "sub-questions that were unusable"),
+    Measure("unanswered", lambda row, usage: bool(row.unanswered), "could not be asked to the end"),
+    _calls(
+        "decomposer_fallbacks",
+        lambda row, usage: row.decomposer_fallbacks,
+        "steps whose sub-question was unusable, so that the question itself was asked",
+    ),
+    _calls(
+        "repeated_retrievals",
+        lambda row, usage: row.repeated_retrievals,
+        "retrievals by the query of an earlier one that brought the same passages",
+    ),
     _stops(StopReason.THRESHOLD, "ended where progress reached theta_star"),
     _stops(StopReason.POLICY, "ended by the policy"),
     _stops(StopReason.LIMIT, "ended at the step limit"),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from argo_ml.results.artifacts import cell_name
 from argo_ml.types import Usage
+
+EARLIER_NAMES: Mapping[str, str] = MappingProxyType({"fallbacks": "decomposer_fallbacks"})
+"""What fields of a question's row, and metrics of a cell, were called in earlier versions."""
 
 
 class Record(BaseModel):
@@ -44,7 +48,8 @@ class QuestionResult(Record):
     actions: tuple[str, ...]
     """Actions in order, without the final stop."""
     retrieval_successes: int
-    fallbacks: int
+    decomposer_fallbacks: int
+    """Steps that asked the question itself, since the decomposer's sub-question was unusable."""
     cost: float
     stop_reason: str
     decomposer_calls: int
@@ -62,6 +67,18 @@ class QuestionResult(Record):
     among the choices; None where neither is known."""
     decisions: tuple[DecisionResult, ...] = ()
     difficulty: str | None = None
+    repeated_retrievals: int = 0
+    """Retrievals that brought the same passages by the same query as one before; 0 in results of
+    versions that did not count them."""
+    unanswered: str = ""
+    """Why the question could not be asked to its end; it counts as wrong then."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_earlier_names(cls, values: object) -> object:
+        if not isinstance(values, dict):
+            return values
+        return {EARLIER_NAMES.get(name, name): value for name, value in values.items()}
 
     @property
     def usage(self) -> Usage:

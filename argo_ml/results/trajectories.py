@@ -32,7 +32,7 @@ def question_result(question: Question, finished: Finished) -> QuestionResult:
         retrieval_successes=sum(
             step.succeeded for step in outcome.steps if step.action is Action.RETRIEVE
         ),
-        fallbacks=sum(step.fallback for step in outcome.steps),
+        decomposer_fallbacks=sum(step.fallback for step in outcome.steps),
         cost=outcome.cost,
         stop_reason=outcome.stop_reason.value,
         lm_calls_paid=finished.paid_calls,
@@ -40,6 +40,7 @@ def question_result(question: Question, finished: Finished) -> QuestionResult:
         confidence=_confidence(outcome),
         decisions=_decisions(question, outcome),
         difficulty=question.difficulty and question.difficulty.value,
+        repeated_retrievals=outcome.repeated_retrievals,
     )
 
 

@@ -18,14 +18,20 @@ from argo_ml.results.metrics import (
     retrieval_calls,
     sweep_metrics,
 )
-from argo_ml.results.records import CellResult, QuestionResult, Results
+from argo_ml.results.records import EARLIER_NAMES, CellResult, QuestionResult, Results
 from argo_ml.sweep.record import SweepRecord
 from argo_ml.tracking.names import logged_metrics
 from argo_ml.types import Action, Prices, StopReason
 from argo_ml.verification.verdict import Verdict, judged
 
 TOLERANCE = 1e-9
-_ABSENT = {"probe_calls": 0.0, "sample_calls": 0.0, "stop_abstain": 0.0}
+_ABSENT = {
+    "probe_calls": 0.0,
+    "sample_calls": 0.0,
+    "stop_abstain": 0.0,
+    "unanswered": 0.0,
+    "repeated_retrievals": 0.0,
+}
 """What metrics of later versions are in sweeps of earlier ones, which knew nothing of the kind."""
 
 
@@ -58,6 +64,7 @@ def check_metrics(record: SweepRecord, spec: SweepSpec, results: Results) -> Ver
 
 
 def _differences(where: str, wanted: Mapping[str, float], stored: Mapping[str, float]) -> list[str]:
+    stored = {EARLIER_NAMES.get(name, name): value for name, value in stored.items()}
     return [
         f"{where}: {name} is {stored.get(name)}, recomputed {value}"
         for name, value in wanted.items()

@@ -40,7 +40,7 @@ def row(
         "parsed": True,
         "actions": tuple(actions),
         "retrieval_successes": n_retrievals,
-        "fallbacks": 0,
+        "decomposer_fallbacks": 0,
         "cost": sum(prices[action] for action in actions),
         "stop_reason": "threshold",
         "decomposer_calls": max(len(actions) - 1, 0),

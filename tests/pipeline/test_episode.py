@@ -12,7 +12,7 @@ from argo_ml.pipeline import Known, Pipeline, build_pipeline, run_episode
 from argo_ml.policies.base import Decision, State
 from argo_ml.policies.thresholds import ThresholdPolicy
 from argo_ml.state import Outcome
-from argo_ml.types import Action, Prices, Question, StopReason
+from argo_ml.types import Action, Evidence, Passage, Prices, Question, StopReason
 
 QUESTION = Question("q1", "Which code has the capital of France?", answers=("33",))
 ALWAYS_RETRIEVE, ALWAYS_REASON = ThresholdPolicy(1.0, 1.0), ThresholdPolicy(0.0, 1.0)
@@ -119,6 +119,26 @@ def test_repeated_sub_questions_are_marked_and_ask_the_question(world: Any) -> N
         QUESTION.text,
         QUESTION.text,
     ]
+
+
+def test_retrievals_of_the_same_passages_by_the_same_query_are_repeated(world: Any) -> None:
+    world.write = lambda request: "always the same"
+    outcome = outcome_of(world, ALWAYS_RETRIEVE)
+    # The question, a sub-question, the question, the question.
+    assert outcome.repeated_retrievals == 2
+    assert outcome.cost == pytest.approx(0.4)
+
+
+def test_reasoning_alone_repeats_no_retrieval(world: Any) -> None:
+    world.write = lambda request: "always the same"
+    assert outcome_of(world, ALWAYS_REASON).repeated_retrievals == 0
+
+
+def test_different_queries_of_equal_passages_are_not_repeated(world: Any) -> None:
+    counted(world)
+    evidence = (Evidence(Passage("p1", "Paris has the code 33."), 0.9),)
+    world.find = lambda request: evidence
+    assert outcome_of(world, ALWAYS_RETRIEVE).repeated_retrievals == 0
 
 
 def test_policy_sees_the_question_progress_and_history(world: Any) -> None:

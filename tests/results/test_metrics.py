@@ -11,7 +11,7 @@ from argo_ml.results.metrics import (
     sweep_metrics,
     utilities,
 )
-from argo_ml.results.records import PolicyTable
+from argo_ml.results.records import PolicyTable, QuestionResult
 
 PRICES = {"retrieve": 0.1, "reason": 0.02}
 
@@ -69,6 +69,29 @@ def test_rates_that_nothing_can_be_said_about_are_absent(table: PolicyTable) -> 
 
     assert "retrieval_success_rate" not in found
     assert "accuracy_per_cost" not in found
+
+
+def test_means_of_fallbacks_repetitions_and_unanswered(table: PolicyTable) -> None:
+    rows = [
+        row("a", ["retrieve"] * 4, PRICES, decomposer_fallbacks=3, repeated_retrievals=3),
+        row("b", [], PRICES, correct=False, unanswered="a prompt is too long"),
+    ]
+
+    found = cell_metrics(rows, 1.0, table)
+
+    assert found["decomposer_fallbacks"] == 1.5
+    assert found["repeated_retrievals"] == 1.5
+    assert found["unanswered"] == 0.5
+
+
+def test_row_of_an_earlier_version_is_read() -> None:
+    stored = row("a", [], PRICES, decomposer_fallbacks=2).model_dump()
+    stored["fallbacks"] = stored.pop("decomposer_fallbacks")
+    del stored["repeated_retrievals"], stored["unanswered"]
+
+    read = QuestionResult(**stored)
+
+    assert (read.decomposer_fallbacks, read.repeated_retrievals, read.unanswered) == (2, 0, "")
 
 
 def test_cell_without_questions_is_an_error(table: PolicyTable) -> None:

@@ -30,7 +30,7 @@ def row(question_id: str, n_paid: int) -> QuestionResult:
         parsed=True,
         actions=(),
         retrieval_successes=0,
-        fallbacks=0,
+        decomposer_fallbacks=0,
         cost=0.0,
         stop_reason="policy",
         decomposer_calls=0,

@@ -284,7 +284,9 @@ def test_metric_in_results_that_differs_fails(fetched_sweep: Any) -> None:
 def test_a_metric_that_earlier_versions_did_not_have_is_not_missed(fetched_sweep: Any) -> None:
     def forget(content: dict[str, Any]) -> None:
         for cell in content["cells"]:
-            del cell["metrics"]["probe_calls"]
+            for name in ("probe_calls", "unanswered", "repeated_retrievals"):
+                del cell["metrics"][name]
+            cell["metrics"]["fallbacks"] = cell["metrics"].pop("decomposer_fallbacks")
 
     fetched_sweep.edit_results(forget)
     assert failed_in(fetched_sweep.record) == {}
