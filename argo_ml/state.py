@@ -93,7 +93,8 @@ class Outcome:
     """One finished episode.
 
     ``expected`` is what the policy expected when it stopped, ``probe_price`` a look's price, and
-    ``observations`` all that the policy looked at.
+    ``observations`` all that the policy looked at. ``unanswered`` is why the model did not take a
+    request, which ended the episode without an answer; empty for all others.
     """
 
     question_id: str
@@ -105,6 +106,7 @@ class Outcome:
     expected: Expectation = NOTHING_EXPECTED
     probe_price: float = 0.0
     observations: Observations | None = field(default=None, compare=False)
+    unanswered: str = ""
 
     @property
     def cost(self) -> float:

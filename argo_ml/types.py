@@ -22,6 +22,8 @@ class StopReason(str, Enum):
     POLICY = "policy"
     LIMIT = "limit"
     ABSTAIN = "abstain"
+    UNANSWERED = "unanswered"
+    """The model did not take a request of the episode."""
 
 
 class Difficulty(str, Enum):

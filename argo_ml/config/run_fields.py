@@ -199,8 +199,22 @@ class ShardFields(Spec):
     )
 
 
-class TrackingFields(ShardFields, StoreFields):
-    """Where results are kept, and how many questions at a time."""
+class UnansweredFields(Spec):
+    section: ClassVar[HelpSection] = HelpSection.EXECUTION
+
+    max_unanswered: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        **operational(
+            "Share of questions that may count as wrong because the model does not take them (too "
+            "long, or refused by a server), and at least one; 0: none."
+        ),
+    )
+
+
+class TrackingFields(UnansweredFields, ShardFields, StoreFields):
+    """Where results are kept, how many questions at a time, and how many may be left out."""
 
 
 class ExecutorFields(Spec):

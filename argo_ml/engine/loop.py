@@ -18,12 +18,15 @@ from argo_ml.models.base import (
     Generation,
     LanguageModel,
     RequestType,
+    ResponseType,
     Scores,
     Scoring,
 )
 from argo_ml.models.cache.caching import request_key
+from argo_ml.models.unfit import answered_and_refused
 from argo_ml.pipeline.requests import (
     Embedding,
+    Refusal,
     Request,
     Requesting,
     Response,
@@ -111,14 +114,16 @@ class Engine:
 
     def _call_model(
         self,
-        execute: Callable[[Sequence[RequestType]], Sequence[Completion | Scores]],
+        execute: Callable[[Sequence[RequestType]], Sequence[ResponseType]],
         requests: Sequence[RequestType],
     ) -> dict[Request, Response]:
         started = time.perf_counter()
-        responses = execute(requests)
-        self._times.share_out(time.perf_counter() - started, requests, responses)
+        finished, refused = answered_and_refused(execute, requests)
+        served = [requests[index] for index in finished]
+        self._times.share_out(time.perf_counter() - started, served, list(finished.values()))
         answered: dict[Request, Response] = {}
-        answered.update(zip(requests, responses, strict=True))
+        answered.update(zip(served, finished.values(), strict=True))
+        answered.update({requests[index]: Refusal(why) for index, why in refused.items()})
         return answered
 
     def _retrieve(self, requests: Sequence[Retrieval]) -> dict[Request, Response]:

@@ -21,8 +21,9 @@ def strategy_rows(cells: Sequence[JudgedCell]) -> tuple[StrategyRow, ...]:
 
 
 def answered(rows: Sequence[QuestionResult]) -> list[QuestionResult]:
-    """The rows that were answered: an abstention has no confidence in anything."""
-    return [row for row in rows if row.stop_reason != StopReason.ABSTAIN.value]
+    """The rows that were answered: without an answer there is no confidence in it."""
+    without = (StopReason.ABSTAIN.value, StopReason.UNANSWERED.value)
+    return [row for row in rows if row.stop_reason not in without]
 
 
 def _row(cell: JudgedCell, ceiling: JudgedCell | None) -> StrategyRow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 import tempfile
 from collections import defaultdict
@@ -32,6 +33,7 @@ from argo_ml.results.artifacts import CALIBRATION, FIGURES, OUTCOMES, TRAJECTORI
 from argo_ml.results.naming import asked_questions
 from argo_ml.results.outcomes_file import explored_line, write_lines
 from argo_ml.results.trajectories import trajectory
+from argo_ml.results.unanswered import UnansweredQuestions
 from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.parent_run import recorded, store_spec
@@ -39,6 +41,8 @@ from argo_ml.sweep.stages import log_inputs, store_resolved
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import TrackedRun, connect
 from argo_ml.types import Action, Question
+
+logger = logging.getLogger(__name__)
 
 EVERYTHING = CONFIDENCE_PROBES | {Probe.TENTATIVE}
 WRITTEN = EVERYTHING | {Probe.DRAFT, Probe.SAMPLES}
@@ -83,10 +87,12 @@ def _calibrate(
 ) -> Calibrated:
     check_size(len(context.questions.questions))
     times = StageTimes()
-    explorations = explore(spec, context, context.engine(run.run_id, times), on_progress)
+    engine = context.engine(run.run_id, times)
+    explorations = explore(spec, context, engine, on_progress, run.warn)
     explored = [exploration.explored for exploration in explorations]
     calibration = build_calibration(explored, _described(spec), context.digests, spec.max_steps)
     metrics = _metrics(calibration, explorations)
+    metrics["unanswered"] = 1 - len(explorations) / len(context.questions.questions)
     metrics |= {f"seconds_{stage}": value for stage, value in times.seconds().items()}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -136,19 +142,30 @@ def explore(
     context: LocalContext[CellSpec],
     engine: Engine,
     on_progress: OnProgress = ignore_progress,
+    on_concern: Callable[[str], None] = logger.warning,
 ) -> list[ExploredQuestion]:
-    """Follow every plan of every question, and probe at all there is in every state."""
+    """Follow every plan of every question, and probe at all there is in every state.
+
+    A question that the model does not take under some plan teaches nothing and is left out, which
+    ``on_concern`` receives as a line. Raises `DataError` where there are too many of them.
+    """
     pipeline = build_pipeline(spec.cell(), context.count_tokens)
     questions = context.questions.questions
+    unanswered = UnansweredQuestions(spec.max_unanswered, len(questions))
     n_plans = len(_plans(questions[0], spec))
     explorations: list[ExploredQuestion] = []
     for shard in make_shards(questions, spec.shard_size):
-        n_before = len(explorations) * n_plans
+        n_before = shard.index * spec.shard_size * n_plans
 
         def on_episodes(n_finished: int, n_before: int = n_before) -> None:
             on_progress(EPISODES, n_before + n_finished, len(questions) * n_plans)
 
-        explorations += _explore_shard(shard.questions, spec, pipeline, engine, on_episodes)
+        explorations += _explore_shard(
+            shard.questions, spec, pipeline, engine, unanswered, on_episodes
+        )
+        unanswered.check()
+    if unanswered.concern:
+        on_concern(f"{unanswered.concern}; the calibration leaves them out")
     return explorations
 
 
@@ -157,6 +174,7 @@ def _explore_shard(
     spec: CalibrateSpec,
     pipeline: Pipeline,
     engine: Engine,
+    unanswered: UnansweredQuestions,
     on_episodes: Callable[[int], None],
 ) -> list[ExploredQuestion]:
     watched = {question.id: _plans(question, spec) for question in questions}
@@ -171,7 +189,11 @@ def _explore_shard(
     for question in questions:
         plans = watched[question.id]
         done = tuple(next(finished) for _ in plans)
-        explorations.append(ExploredQuestion(_explored(question, plans, spec), done))
+        reasons = [each.outcome.unanswered for each in done if each.outcome.unanswered]
+        if reasons:
+            unanswered.add(question.id, reasons[0])
+        else:
+            explorations.append(ExploredQuestion(_explored(question, plans, spec), done))
     return explorations
 
 

@@ -105,7 +105,11 @@ ResponseType = TypeVar("ResponseType", Completion, Scores)
 
 
 class LanguageModel(Protocol):
-    """Completes and scores prompts in batches."""
+    """Completes and scores prompts in batches.
+
+    Where it does not take some requests of a list it answers the others and raises
+    `argo_ml.models.unfit.SomeUnfitError`.
+    """
 
     @property
     def identity(self) -> str:
@@ -158,7 +162,7 @@ class UnfinishedError(ModelError):
         super().__init__(message)
         self.finished = finished
 
-    def __reduce__(self) -> tuple[type[UnfinishedError], tuple[str, Mapping[int, Any]]]:
+    def __reduce__(self) -> tuple[type[UnfinishedError], tuple[Any, ...]]:
         return type(self), (str(self), self.finished)
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,11 +15,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from argo_ml.config import ModelSpec
 from argo_ml.errors import ConfigError, ModelError, one_line
-from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring
+from argo_ml.models.base import (
+    Completion,
+    Generation,
+    Prompt,
+    RequestType,
+    ResponseType,
+    Scores,
+    Scoring,
+)
 from argo_ml.models.cache.caching import request_key
 from argo_ml.models.chat import cut_at_stop
 from argo_ml.models.presets import resolve
 from argo_ml.models.reasoning import has_reasoning
+from argo_ml.models.unfit import beyond_context, run_fitting
 from argo_ml.types import TokenDetail
 
 PREFERRED, OTHER = -0.1, -2.0
@@ -85,9 +94,10 @@ class Table(BaseModel):
     ``echo`` completes with the last line of the user's text and prefers a choice that the
     prompt mentions (of several, or of all where none is: the first by spelling); ``hash`` draws
     both from a hash of the request, and the probability of each word as well.
-    ``token_probability`` is that of all words that no rule and no hash gives one. ``log`` is a
-    file that gets the key of every executed call, one a line, as the call cache knows it; it is
-    no part of the identity.
+    ``token_probability`` is that of all words that no rule and no hash gives one. ``context`` is
+    how many words a prompt and the words asked for may have together, ``log`` a file that gets the
+    key of every executed call, one a line, as the call cache knows it; the two are no part of the
+    identity.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -95,6 +105,7 @@ class Table(BaseModel):
     rules: list[Rule] = Field(default_factory=list)
     default: Literal["echo", "hash"] | None = None
     token_probability: float = Field(TOKEN_PROBABILITY, ge=0, le=1)
+    context: int | None = Field(None, ge=1, exclude=True)
     log: Path | None = Field(None, exclude=True)
 
     @property
@@ -134,17 +145,34 @@ class ScriptedModel:
         return self._identity
 
     def generate(self, requests: Sequence[Generation]) -> list[Completion]:
-        """Raises `ModelError` for a prompt that no rule matches, unless there is a default."""
-        self._log(requests)
-        return [self._complete(request) for request in requests]
+        """Raises `ModelError` for a prompt that no rule matches, unless there is a default, and
+        `SomeUnfitError` for prompts beyond the table's ``context``."""
+        return self._run_fitting(self._complete, requests, lambda request: request.max_new_tokens)
 
     def score(self, requests: Sequence[Scoring]) -> list[Scores]:
-        """Raises `ModelError` for a prompt that no rule matches, unless there is a default."""
-        self._log(requests)
-        return [self._score(request) for request in requests]
+        """Raises as `generate` does; the longest choice counts as words asked for."""
+        return self._run_fitting(
+            self._score,
+            requests,
+            lambda request: max((len(choice.split()) for choice in request.choices), default=0),
+        )
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
+
+    def _run_fitting(
+        self,
+        work: Callable[[RequestType], ResponseType],
+        requests: Sequence[RequestType],
+        n_new: Callable[[RequestType], int],
+    ) -> list[ResponseType]:
+        def answer(fitting: list[int]) -> list[ResponseType]:
+            self._log([requests[index] for index in fitting])
+            return [work(requests[index]) for index in fitting]
+
+        needed = [len(_rendered(request.prompt).split()) + n_new(request) for request in requests]
+        refused = beyond_context(needed, self._table.context, "words")
+        return run_fitting(answer, len(requests), refused)
 
     def _log(self, requests: Sequence[Generation | Scoring]) -> None:
         if self._table.log is not None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from argo_ml.config import CellSpec
 from argo_ml.mdp.progress import FixedGains
 from argo_ml.models.counting import CountTokens
+from argo_ml.models.unfit import UnfitRequestError
 from argo_ml.pipeline.components import (
     Decomposer,
     Reader,
@@ -25,8 +26,8 @@ from argo_ml.randomness import deferred_rng
 from argo_ml.state import CONFIDENCE_PROBES, Outcome
 from argo_ml.types import Action, Answer, Prices, Question, Step, StopReason, Usage
 
-ABSTENTION = Answer("", withheld=True)
-"""What an episode answers that abstains."""
+NO_ANSWER = Answer("", withheld=True)
+"""What an episode answers that abstains, or that the model did not let come to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,42 +91,82 @@ def run_episode(
     """Look, decide, ask, retrieve or reason until the policy stops; then synthesize the answer.
 
     ``known`` is what earlier episodes of this question have found with the same components; this
-    one requests the rest and adds it.
+    one requests the rest and adds it. A request that the model does not take ends the episode
+    without an answer.
     """
-    state, usage = State(question), Usage()
-    root = here = known or Known()
-    required_probes, observer = required_probes_of(policy), pipeline.observer
-    while True:
-        probes, sub_question = _probes_to_make(required_probes(state), state, pipeline), None
-        if Probe.TENTATIVE in probes:
-            sub_question = yield from _next_sub_question(state, pipeline, here)
-            usage = usage + sub_question.usage
-        probed = yield from observer.probe(probes, state, sub_question, here, root)
-        usage = usage + probed.usage
-        state = _measured(replace(state, observations=probed.observations), pipeline)
-        decision = _decide(policy, state, pipeline)
-        if decision.stop_reason is not None:
-            break
-        usage = usage + as_probe(probed.answer_usage)
-        if sub_question is None:
-            sub_question = yield from _next_sub_question(state, pipeline, here)
-            usage = usage + sub_question.usage
-        sub_answer, here = yield from _act(decision, state, sub_question.text, pipeline, here)
-        step = _step(decision, state, sub_question, sub_answer, pipeline)
-        state = State(question, step.progress, (*state.steps, step), state.observations)
-        usage = usage + sub_answer.usage
-    answer, spent = yield from _answer(decision.stop_reason, state, probed, pipeline, here)
-    return Outcome(
-        question_id=question.id,
-        answer=answer,
-        steps=state.steps,
-        stop_reason=decision.stop_reason,
-        progress=state.progress,
-        usage=usage + spent,
-        expected=decision.expected,
-        probe_price=pipeline.prices.probe,
-        observations=state.observations,
-    )
+    episode = _Episode(policy, pipeline, known or Known(), State(question))
+    try:
+        return (yield from episode.run())
+    except UnfitRequestError as error:
+        ended = Decision(Action.STOP, StopReason.UNANSWERED)
+        return replace(episode.outcome(ended, NO_ANSWER), unanswered=str(error))
+
+
+@dataclass(slots=True)
+class _Episode:
+    """An episode under way: what it has come to, and what it took."""
+
+    policy: Policy
+    pipeline: Pipeline
+    root: Known
+    state: State
+    usage: Usage = field(default_factory=Usage)
+
+    def run(self) -> Requesting[Outcome]:
+        pipeline, here = self.pipeline, self.root
+        required_probes, observer = required_probes_of(self.policy), pipeline.observer
+        while True:
+            probes = _probes_to_make(required_probes(self.state), self.state, pipeline)
+            sub_question = None
+            if Probe.TENTATIVE in probes:
+                sub_question = yield from self._next_sub_question(here)
+            probed = yield from observer.probe(probes, self.state, sub_question, here, self.root)
+            self.usage = self.usage + probed.usage
+            seen = replace(self.state, observations=probed.observations)
+            self.state = _measured(seen, pipeline)
+            decision = _decide(self.policy, self.state, pipeline)
+            if decision.stop_reason is not None:
+                break
+            self.usage = self.usage + as_probe(probed.answer_usage)
+            if sub_question is None:
+                sub_question = yield from self._next_sub_question(here)
+            here = yield from self._take(decision, sub_question, here)
+        answer, spent = yield from _answer(decision.stop_reason, self.state, probed, pipeline, here)
+        self.usage = self.usage + spent
+        return self.outcome(decision, answer)
+
+    def _next_sub_question(self, here: Known) -> Requesting[SubQuestion]:
+        if here.sub_question is None:
+            here.sub_question = yield from self.pipeline.decomposer.ask(
+                self.state.question, self.state.steps
+            )
+        self.usage = self.usage + here.sub_question.usage
+        return here.sub_question
+
+    def _take(
+        self, decision: Decision, sub_question: SubQuestion, here: Known
+    ) -> Requesting[Known]:
+        """Take the step decided on; returns the point of the history that it leads to."""
+        state = self.state
+        sub_answer, after = yield from _act(decision, state, sub_question.text, self.pipeline, here)
+        step = _step(decision, state, sub_question, sub_answer, self.pipeline)
+        self.state = State(state.question, step.progress, (*state.steps, step), state.observations)
+        self.usage = self.usage + sub_answer.usage
+        return after
+
+    def outcome(self, decision: Decision, answer: Answer) -> Outcome:
+        assert decision.stop_reason is not None
+        return Outcome(
+            question_id=self.state.question.id,
+            answer=answer,
+            steps=self.state.steps,
+            stop_reason=decision.stop_reason,
+            progress=self.state.progress,
+            usage=self.usage,
+            expected=decision.expected,
+            probe_price=self.pipeline.prices.probe,
+            observations=self.state.observations,
+        )
 
 
 def _probes_to_make(
@@ -154,12 +195,6 @@ def _decide(policy: Policy, state: State, pipeline: Pipeline) -> Decision:
     if decision.stop_reason is None and len(state.steps) >= pipeline.max_steps:
         return Decision(Action.STOP, StopReason.LIMIT, expected=decision.expected)
     return decision
-
-
-def _next_sub_question(state: State, pipeline: Pipeline, here: Known) -> Requesting[SubQuestion]:
-    if here.sub_question is None:
-        here.sub_question = yield from pipeline.decomposer.ask(state.question, state.steps)
-    return here.sub_question
 
 
 def _act(
@@ -218,7 +253,7 @@ def _answer(
     """The final answer and what it took: the one that was probed at, where there is one."""
     answer_now = probed.observations.answer
     if reason is StopReason.ABSTAIN:
-        return ABSTENTION, as_probe(probed.answer_usage)
+        return NO_ANSWER, as_probe(probed.answer_usage)
     if answer_now is not None:
         return answer_now.answer, probed.answer_usage
     if here.final is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from argo_ml.models.base import Completion, Generation, Scores, Scoring
+from argo_ml.models.unfit import UnfitRequestError
 from argo_ml.types import Evidence
 
 
@@ -32,8 +33,15 @@ class Vector:
     values: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The response to a request that the model does not take, and why."""
+
+    reason: str
+
+
 Request = Generation | Scoring | Retrieval | Embedding
-Response = Completion | Scores | Vector | tuple[Evidence, ...]
+Response = Completion | Scores | Refusal | Vector | tuple[Evidence, ...]
 
 ResultType = TypeVar("ResultType")
 Requesting = Generator[Request, Response, ResultType]
@@ -41,15 +49,26 @@ Requesting = Generator[Request, Response, ResultType]
 
 
 def generated(request: Generation) -> Requesting[Completion]:
+    """Raises `UnfitRequestError`, which names the component that asked."""
     response = yield request
+    if isinstance(response, Refusal):
+        raise _unfit(request, response)
     assert isinstance(response, Completion)
     return response
 
 
 def scored(request: Scoring) -> Requesting[Scores]:
+    """Raises `UnfitRequestError`, which names the component that asked."""
     response = yield request
+    if isinstance(response, Refusal):
+        raise _unfit(request, response)
     assert isinstance(response, Scores)
     return response
+
+
+def _unfit(request: Generation | Scoring, refusal: Refusal) -> UnfitRequestError:
+    asker = f"{request.component.value}: " if request.component else ""
+    return UnfitRequestError(asker + refusal.reason)
 
 
 def retrieved(request: Retrieval) -> Requesting[tuple[Evidence, ...]]:

@@ -42,7 +42,8 @@ class Episode:
 
 
 def sweep_lines(record: ShardRecord, cells: Mapping[str, CellSpec]) -> Iterator[Line]:
-    """One line per question of a shard; none where either of the two plain strategies is missing.
+    """One line per question of a shard; none where either of the two plain strategies is missing,
+    or has no answer because the model did not take the question.
 
     ``cells`` are by id; they differ in strategy and price.
     """
@@ -57,7 +58,9 @@ def sweep_lines(record: ShardRecord, cells: Mapping[str, CellSpec]) -> Iterator[
     ]
     shared = next(iter(cells.values()))
     for episodes in zip(*by_cell, strict=True):
-        yield _sweep_line(episodes, shared.top_k, shared.split)
+        answered = [episode for episode in episodes if not episode.row.unanswered]
+        if {NEVER, SINGLE} <= {episode.strategy for episode in answered}:
+            yield _sweep_line(answered, shared.top_k, shared.split)
 
 
 def _sweep_line(episodes: Sequence[Episode], top_k: int, split: str) -> Line:

@@ -41,6 +41,7 @@ def question_result(question: Question, finished: Finished) -> QuestionResult:
         decisions=_decisions(question, outcome),
         difficulty=question.difficulty and question.difficulty.value,
         repeated_retrievals=outcome.repeated_retrievals,
+        unanswered=outcome.unanswered,
     )
 
 
@@ -89,6 +90,7 @@ def trajectory(question: Question, outcome: Outcome) -> dict[str, Any]:
         "choice": outcome.answer.choice,
         "parsed": outcome.answer.parsed,
         "scores": list(outcome.answer.scores),
+        **({"unanswered": outcome.unanswered} if outcome.unanswered else {}),
         **({"expected": expected} if (expected := _expected(outcome.expected)) else {}),
         **({"seen": seen} if (seen := seen_first(outcome.observations)) else {}),
     }

@@ -14,6 +14,7 @@ from argo_ml.pipeline import Known
 from argo_ml.policies.search import Settings
 from argo_ml.results.records import QuestionResult
 from argo_ml.results.trajectories import question_result
+from argo_ml.results.unanswered import UnansweredQuestions
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.shards import episodes
@@ -41,6 +42,7 @@ class Evaluator:
         self.times = times
         self._known: defaultdict[Hashable, Known] = defaultdict(Known)
         self._blocks = doubling_blocks(context.questions.questions, context.spec.shard_size)
+        self._unanswered = UnansweredQuestions(context.spec.max_unanswered, self.n_questions)
         self._rows: dict[tuple[tuple[str, float], ...], list[QuestionResult]] = {}
 
     @property
@@ -59,6 +61,8 @@ class Evaluator:
             with finishing_batches():
                 finished = engine.run(episodes(pairs, self._known))
             rows = tuple(map(question_result, questions, finished))
+            self._unanswered.add_rows(rows)
+            self._unanswered.check()
             yield Block(questions, tuple(finished), rows)
             checkpoint()
 

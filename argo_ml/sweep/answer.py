@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from argo_ml.config import CellSpec
 from argo_ml.datasets import QuestionSet, check_dataset
-from argo_ml.errors import ConfigError
+from argo_ml.errors import ConfigError, ModelError
 from argo_ml.pipeline import Known
 from argo_ml.policies.checking import check_strategies
 from argo_ml.policies.strategies import find_strategy
@@ -17,6 +17,9 @@ from argo_ml.state import Outcome
 from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.shards import episodes
 from argo_ml.types import Question
+
+SHOWN_CHARACTERS = 60
+"""Of a question in an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,17 @@ def answer_question(
     context = LocalContext.open_for(questions, spec, on_progress)
     [cell] = prepare_cells([context.spec], context)
     [finished] = context.engine("answer").run(episodes([(cell, question)], defaultdict(Known)))
+    if finished.outcome.unanswered:
+        raise ModelError(
+            f"question={_beginning(text)!r} cannot be asked ({finished.outcome.unanswered}); "
+            "shorten it, lower top_k, chunk_size or evidence_tokens where passages are what is "
+            "long, or use a model with a longer context"
+        )
     return Answered(question, spec.strategy, finished.outcome, cell.table)
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 
 
 def _check_answerable(spec: CellSpec) -> None:

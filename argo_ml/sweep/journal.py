@@ -36,6 +36,7 @@ class Journal:
                 "stop it first"
             ) from None
         self._folder.mkdir(exist_ok=True)
+        self._forget_unanswered()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -74,15 +75,32 @@ class Journal:
 
     def records(self) -> Iterator[ShardRecord]:
         """All finished shards in order, one at a time."""
-        for path in sorted(self._folder.glob("shard-*.json")):
-            yield self.read(int(path.stem.removeprefix("shard-")))
+        for path in self._paths():
+            yield self.read(_index(path))
+
+    def _forget_unanswered(self) -> None:
+        """What an earlier process could not ask, this one asks again: more may fit by now.
+
+        Of these shards' calls only those that were refused are not in the call cache.
+        """
+        for path in self._paths():
+            record = self.read(_index(path))
+            if any(row.unanswered for rows in record.results.values() for row in rows):
+                path.unlink()
 
     def remove(self) -> None:
         """Forget a sweep whose results are stored elsewhere."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _paths(self) -> list[Path]:
+        return sorted(self._folder.glob("shard-*.json"))
+
     def _path(self, index: int) -> Path:
         return self._folder / f"shard-{index:05d}.json"
+
+
+def _index(path: Path) -> int:
+    return int(path.stem.removeprefix("shard-"))
 
 
 def open_journal(spec: CacheFields, run_id: str) -> Journal:

@@ -197,6 +197,7 @@ def _stored_spec(spec: SweepSpec, home: Tracking) -> SweepSpec:
             "cache_dir": spec.cache_dir,
             "server_urls": spec.server_urls or values.get("server_urls", ()),
             **_given_executor(spec),
+            **_given_limit(spec),
             "resume": spec.resume,
         },
     )
@@ -207,6 +208,12 @@ def _given_executor(spec: SweepSpec) -> dict[str, object]:
     names = ExecutorFields.model_fields
     given = not spec.model_fields_set.isdisjoint(names)
     return {name: getattr(spec, name) for name in names} if given else {}
+
+
+def _given_limit(spec: SweepSpec) -> dict[str, object]:
+    """How many questions may go unanswered, where the command says so."""
+    given = "max_unanswered" in spec.model_fields_set
+    return {"max_unanswered": spec.max_unanswered} if given else {}
 
 
 def _describe(spec: SweepSpec) -> str:

@@ -31,6 +31,7 @@ from argo_ml.results.artifacts import FIGURES
 from argo_ml.results.concerns import unfinished_replies
 from argo_ml.results.metrics import by_price, sweep_metrics
 from argo_ml.results.records import Results
+from argo_ml.results.unanswered import UnansweredQuestions
 from argo_ml.sweep.cell_run import CellRun, failing_with
 from argo_ml.sweep.context import ExperimentContext
 from argo_ml.sweep.evaluating import description, evaluate_sweep, store_evaluation
@@ -98,6 +99,7 @@ def run_cells(
     n_left = sum(len(shard.questions) for shard in missing) * len(cell_runs)
     n_episodes = len(context.questions.questions) * len(cell_runs)
     on_episodes = episode_progress(on_progress, n_left, n_episodes, times, time_estimate)
+    unanswered = UnansweredQuestions(context.spec.max_unanswered, len(context.questions.questions))
     executor = context.executor([run.cell for run in cell_runs], parent_run.run_id, times)
     with failing_with(cell_runs), system_metrics(parent_run):
         with (
@@ -109,6 +111,9 @@ def run_cells(
                 on_episodes(0)
             for finished in executor.run(missing, on_episodes):
                 shard_log.add(finished)
+                for rows in finished.record.results.values():
+                    unanswered.add_rows(rows)
+                unanswered.check()
         usage = observed.usage().metrics
         for concern in observed.concerns():
             parent_run.warn(concern)
@@ -116,6 +121,8 @@ def run_cells(
             results = _finish(context, parent_run, cell_runs, journal, usage)
             for concern in unfinished_replies(results, context.spec.generation_limit):
                 parent_run.warn(concern)
+            if unanswered.concern:
+                parent_run.warn(unanswered.concern)
     _log_spent(parent_run, times, usage, context.tokens - tokens_before)
     return results
 

@@ -35,6 +35,10 @@ _ABSENT = {
 """What metrics of later versions are in sweeps of earlier ones, which knew nothing of the kind."""
 
 
+WITHOUT_ANSWER = (StopReason.ABSTAIN.value, StopReason.UNANSWERED.value)
+"""Why an episode ends whose synthesizer is not asked."""
+
+
 def check_metrics(record: SweepRecord, spec: SweepSpec, results: Results) -> Verdict:
     """The metrics recomputed from the rows are those in results.json and on each run."""
     problems = []
@@ -93,12 +97,14 @@ def _wrong_calls(row: QuestionResult, in_hindsight: bool) -> list[str]:
     """Who calls the model: every later step's decomposer, every successful retrieval's reader,
     every reasoning step, and the synthesizer once, unless it abstains.
 
-    A policy that looks at the sentence to come has asked for the next sub-question already. Who
-    chooses in hindsight pays for what it tried and did not choose.
+    A policy that looks at the sentence to come has asked for the next sub-question already, and so
+    has an episode that ended within a step because the model did not take its prompt. Who chooses
+    in hindsight pays for what it tried and did not choose.
     """
     problems = []
     n_decomposed = max(len(row.actions) - 1, 0)
-    asked_ahead = len(row.actions) if row.probe_calls else n_decomposed
+    begins_a_step = row.probe_calls or row.unanswered
+    asked_ahead = len(row.actions) if begins_a_step else n_decomposed
     if row.decomposer_calls not in (n_decomposed, asked_ahead):
         problems.append(f"{row.decomposer_calls} decomposer calls in {len(row.actions)} steps")
     if row.reader_calls != row.retrieval_successes:
@@ -107,7 +113,7 @@ def _wrong_calls(row: QuestionResult, in_hindsight: bool) -> list[str]:
         problems.append(f"{row.retrieval_successes} successes of {retrieval_calls(row)} retrievals")
     if row.reasoner_calls != reason_calls(row):
         problems.append(f"{row.reasoner_calls} reasoner calls in {reason_calls(row)} steps")
-    if row.synthesizer_calls != int(row.stop_reason != StopReason.ABSTAIN.value):
+    if row.synthesizer_calls != int(row.stop_reason not in WITHOUT_ANSWER):
         problems.append(f"{row.synthesizer_calls} synthesizer calls")
     if row.lm_calls_paid < 0 or (row.lm_calls_paid > row.usage.calls and not in_hindsight):
         problems.append(f"{row.lm_calls_paid} calls paid of {row.usage.calls} needed")

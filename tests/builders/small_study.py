@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 FACTS = {
@@ -56,3 +57,15 @@ def write(folder: Path, n_more_countries: int = 0, with_choices: bool = True) ->
         "max_steps": "3",
         "max_new_tokens": "4",
     }
+
+
+def lengthen(sources: Mapping[str, str], *ids: str) -> None:
+    """Make questions longer than the context that the model has from now on."""
+    path = Path(sources["questions"])
+    questions = [json.loads(line) for line in path.read_text().splitlines()]
+    for question in questions:
+        if question["id"] in ids:
+            question["question"] += " Answer it." * 200
+    path.write_text("\n".join(map(json.dumps, questions)))
+    script = Path(sources["model"].removeprefix("scripted:"))
+    script.write_text(json.dumps({"default": "hash", "context": 400}))

@@ -11,6 +11,7 @@ from argo_ml.engine import Engine, Finished
 from argo_ml.mdp.process import solve
 from argo_ml.models.base import Generation, Prompt, Scoring
 from argo_ml.models.cache.caching import CachingModel, CallCache
+from argo_ml.models.scripted import ScriptedModel, Table
 from argo_ml.pipeline import build_pipeline, run_episode
 from argo_ml.pipeline.requests import Request, Requesting, Retrieval, generated, retrieved
 from argo_ml.policies import PolicyContext, make_policy
@@ -191,6 +192,26 @@ def test_paid_calls_of_a_sweep_add_up_to_the_executed_ones(recorder: Any) -> Non
     assert sum(done.paid_calls for done in finished) == recorder.n_executed
     assert all(done.paid_calls <= done.outcome.usage.calls for done in finished)
     assert recorder.n_executed < needed / 4
+
+
+def test_an_episode_that_the_model_does_not_take_ends_and_the_others_go_on(
+    recorder: Any,
+) -> None:
+    recorder.model = ScriptedModel(Table(default="hash", context=200))
+    long = Question("long", "word " * 300, choices=("a", "b"), gold=(0,))
+    spec = build(CellSpec, {"strategy": "never", "cache_dir": Path("unused")})
+    pipeline = build_pipeline(spec, recorder.count_tokens)
+    policy = make_policy("never", PolicyContext(solve(spec.mdp(spec.retrieval_cost))))
+
+    ended, answered = Engine(recorder, recorder).run(
+        [run_episode(question, policy, pipeline) for question in (long, QUESTIONS[0])]
+    )
+
+    assert ended.outcome.stop_reason is StopReason.UNANSWERED
+    assert ended.outcome.unanswered.startswith("synthesizer: a prompt and its answer need 3")
+    assert (ended.outcome.answer.text, ended.paid_calls, ended.outcome.usage.calls) == ("", 0, 0)
+    assert answered.outcome.unanswered == ""
+    assert answered.outcome.answer.choice is not None
 
 
 def test_running_together_or_alone_gives_the_same_outcomes(recorder: Any) -> None:

@@ -288,6 +288,23 @@ def test_fewer_than_ten_questions_are_an_error_and_fewer_than_fifty_a_warning(
     assert "n_questions=10: accuracy without any step is only known to lie between" in caplog.text
 
 
+def test_a_question_that_is_too_long_is_left_out_and_named(
+    warm_cache: Path, empty_store: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    common = parameters(tmp_path, warm_cache, empty_store)
+    ids = [f"Land{number}-{kind}" for number in range(60) for kind in ("capital", "currency")]
+    small_study.lengthen(common, *ids[::9])
+
+    with pytest.raises(DataError, match=r"max_unanswered=0.01: of 128 questions \d+ cannot be"):
+        run_calibration(build(CalibrateSpec, {**common, "split": "all", "n_questions": "128"}))
+    wider = {**common, "split": "all", "n_questions": "128", "max_unanswered": "0.5"}
+    found = run_calibration(build(CalibrateSpec, wider))
+
+    assert len(found.calibration.questions) == 128 - 14
+    assert found.metrics["unanswered"] == pytest.approx(14 / 128)
+    assert "of 128 questions 14 could not be asked" in caplog.text
+
+
 def test_the_command_prints_how_to_use_it(
     made: Made, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from argo_ml.config import CellSpec, build
+from argo_ml.models.base import Generation
 from argo_ml.pipeline import Known, Pipeline, build_pipeline, run_episode
+from argo_ml.pipeline.requests import Refusal
 from argo_ml.policies.base import Decision, State
 from argo_ml.policies.thresholds import ThresholdPolicy
 from argo_ml.state import Outcome
@@ -139,6 +141,24 @@ def test_different_queries_of_equal_passages_are_not_repeated(world: Any) -> Non
     evidence = (Evidence(Passage("p1", "Paris has the code 33."), 0.9),)
     world.find = lambda request: evidence
     assert outcome_of(world, ALWAYS_RETRIEVE).repeated_retrievals == 0
+
+
+def test_a_prompt_that_is_refused_later_keeps_the_steps_before_it(world: Any) -> None:
+    counted(world)
+    respond = world.respond
+
+    def refuse_the_third(request: Any) -> Any:
+        is_third = isinstance(request, Generation) and len(world.generations) == 3
+        return Refusal("too long") if is_third else respond(request)
+
+    world.respond = refuse_the_third
+    outcome = outcome_of(world, ALWAYS_RETRIEVE)
+    # Read, ask the next sub-question, and read again: that is refused.
+    assert (outcome.stop_reason, outcome.unanswered) == (StopReason.UNANSWERED, "reader: too long")
+    assert len(outcome.steps) == 1
+    assert outcome.cost == pytest.approx(0.1)
+    assert (outcome.usage.reader_calls, outcome.usage.decomposer_calls) == (1, 1)
+    assert outcome.answer.withheld
 
 
 def test_policy_sees_the_question_progress_and_history(world: Any) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,17 @@ def test_lock_is_free_after_the_first_is_done(tmp_path: Path) -> None:
 
     with Journal(tmp_path / "abc") as journal:
         assert 0 in journal
+
+
+def test_shard_with_a_question_that_could_not_be_asked_is_forgotten(tmp_path: Path) -> None:
+    unanswered = ROW.model_copy(update={"correct": False, "unanswered": "too long"})
+    with Journal(tmp_path / "abc") as journal:
+        journal.write(0, RECORD)
+        journal.write(1, replace(RECORD, results={"cell": [ROW], "other": [unanswered]}))
+        assert 1 in journal
+
+    with Journal(tmp_path / "abc") as journal:
+        assert (0 in journal, 1 in journal) == (True, False)
 
 
 def test_removed_journal_is_empty(tmp_path: Path) -> None:

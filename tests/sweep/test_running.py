@@ -17,7 +17,7 @@ from mlflow.entities import Run
 from argo_ml.cli.commands import execute
 from argo_ml.config import SweepSpec, build
 from argo_ml.devices import disk
-from argo_ml.errors import ConfigError, TrackingError
+from argo_ml.errors import ConfigError, DataError, TrackingError
 from argo_ml.results.metrics import is_compared
 from argo_ml.results.records import Results
 from argo_ml.sweep.context import LocalContext
@@ -216,6 +216,46 @@ def test_other_prices_whose_trajectories_are_known_pay_nothing(
 
 def test_shard_size_changes_no_number(spec: MakeSpec, finished: Results) -> None:
     assert numbers(run_sweep(spec(shard_size=1))) == numbers(finished)
+
+
+def test_a_question_that_is_too_long_is_wrong_and_named(
+    spec: MakeSpec, sources: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    small_study.lengthen(sources, "Borland-capital")
+    made = spec()
+
+    results = run_sweep(made)
+
+    rows = [row for cell in results.cells for row in cell.questions if row.unanswered]
+    assert {row.question_id for row in rows} == {"Borland-capital"}
+    assert not any(row.correct or row.actions for row in rows)
+    assert {cell.metrics["unanswered"] for cell in results.cells} == {1 / 8}
+    assert [text for text in caplog.messages if "of 8 questions 1 could not be asked" in text]
+    verdicts = verify_sweep(results.sweep_id, made.tracking_uri, made.experiment)
+    # Figures are not drawn here.
+    failed = {verdict.name for verdict in verdicts if not (verdict.ok or verdict.is_finding)}
+    assert failed == {"graphs"}
+
+
+def test_too_many_that_cannot_be_asked_end_the_sweep_which_goes_on_with_a_higher_limit(
+    spec: MakeSpec, sources: dict[str, str]
+) -> None:
+    small_study.lengthen(sources, "Ardenia-capital", "Dravia-currency")
+
+    with pytest.raises(DataError, match="of 8 questions 2 cannot be asked, and 1 may: "):
+        run_sweep(spec())
+    [sweep_id] = sweep_ids(spec())
+    results = run_sweep(spec(resume=sweep_id, max_unanswered=0.25))
+
+    assert {cell.metrics["unanswered"] for cell in results.cells} == {2 / 8}
+    assert len(results.cells[0].questions) == 8
+
+
+def sweep_ids(spec: SweepSpec) -> list[str]:
+    client = MlflowClient(spec.tracking_uri)
+    [experiment] = client.search_experiments(filter_string=f"name = '{spec.experiment}'")
+    found = client.search_runs([experiment.experiment_id], f"tags.`{KIND}` = 'sweep'")
+    return [run.info.run_id for run in found]
 
 
 class Interruption(BaseException):

@@ -16,6 +16,8 @@ _STOPS = {
     StopReason.THRESHOLD: "the progress reached the threshold",
     StopReason.POLICY: "the policy stopped",
     StopReason.LIMIT: "the step limit was reached",
+    StopReason.ABSTAIN: "the policy withheld its answer",
+    StopReason.UNANSWERED: "the model did not take a prompt",
 }
 
 

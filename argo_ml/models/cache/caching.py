@@ -20,6 +20,7 @@ from argo_ml.models.base import (
     UnfinishedError,
 )
 from argo_ml.models.cache.store import CacheStats, CallCache, Entry, Pruned
+from argo_ml.models.unfit import all_or_unfit, answered_and_refused
 from argo_ml.types import TokenDetail
 
 __all__ = ["CacheStats", "CachingModel", "CallCache", "Pruned"]
@@ -50,11 +51,12 @@ class CachingModel:
         return self._model.identity
 
     def generate(self, requests: Sequence[Generation]) -> list[Completion]:
-        """Raises `ModelError` from the model and `ArgoError` from the cache."""
+        """Raises `ModelError` from the model, `SomeUnfitError` once all others are stored, and
+        `ArgoError` from the cache."""
         return self._serve(requests, self._model.generate, _completion_entry, _completion)
 
     def score(self, requests: Sequence[Scoring]) -> list[Scores]:
-        """Raises `ModelError` from the model and `ArgoError` from the cache."""
+        """Raises as `generate` does."""
         return self._serve(requests, self._model.score, _scores_entry, _scores)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -73,16 +75,37 @@ class CachingModel:
         missing = [key for key in by_key if key not in entries]
         # Slices of similar length keep the padding of the model's batches low.
         missing.sort(key=lambda key: _length(by_key[key]), reverse=True)
+        executed, refused = self._execute(missing, by_key, execute, store)
+        entries.update(executed)
+        served = {
+            index: restore(entries[key], entries[key].billed_to == self._billed_to)
+            for index, key in enumerate(keys)
+            if key not in refused
+        }
+        reasons = {index: refused[key] for index, key in enumerate(keys) if key in refused}
+        return all_or_unfit(served, reasons)
+
+    def _execute(
+        self,
+        missing: Sequence[str],
+        by_key: Mapping[str, RequestType],
+        execute: Callable[[Sequence[RequestType]], list[ResponseType]],
+        store: Callable[[str, ResponseType, str], Entry],
+    ) -> tuple[dict[str, Entry], dict[str, str]]:
+        """What came of the requests of these keys, and why others were refused."""
+        entries: dict[str, Entry] = {}
+        refused: dict[str, str] = {}
         for start in range(0, len(missing), self._slice_size):
             checkpoint()
             part = missing[start : start + self._slice_size]
             try:
-                responses = execute([by_key[key] for key in part])
+                finished, unfit = answered_and_refused(execute, [by_key[key] for key in part])
             except UnfinishedError as error:
                 self._add({part[index]: error.finished[index] for index in error.finished}, store)
                 raise
-            entries.update(self._add(dict(zip(part, responses, strict=True)), store))
-        return [restore(entries[key], entries[key].billed_to == self._billed_to) for key in keys]
+            entries |= self._add({part[index]: made for index, made in finished.items()}, store)
+            refused |= {part[index]: why for index, why in unfit.items()}
+        return entries, refused
 
     def _add(
         self,

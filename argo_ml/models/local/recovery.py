@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import torch
 
@@ -23,6 +24,7 @@ from argo_ml.models.base import (
 from argo_ml.models.local.batching import DoesNotFit
 from argo_ml.models.local.transformers_model import TransformersModel
 from argo_ml.models.placement.plan import PlacementPlan
+from argo_ml.models.unfit import all_or_unfit, answered_and_refused
 
 OnEvent = Callable[[str], None]
 Load = Callable[[PlacementPlan, OnEvent], TransformersModel]
@@ -77,19 +79,23 @@ class RecoveringModel:
         requests: Sequence[RequestType],
     ) -> list[ResponseType]:
         answered: dict[int, ResponseType] = {}
+        refused: dict[int, str] = {}
         waiting = list(range(len(requests)))
         while waiting:
             failure = None
             try:
-                responses = run(self._model, [requests[index] for index in waiting])
-                answered.update(zip(waiting, responses, strict=True))
+                responses, unfit = answered_and_refused(
+                    partial(run, self._model), [requests[index] for index in waiting]
+                )
+                answered.update({waiting[at]: response for at, response in responses.items()})
+                refused.update({waiting[at]: why for at, why in unfit.items()})
             except DoesNotFit as error:
                 answered.update({waiting[at]: response for at, response in error.finished.items()})
                 failure = str(error)
             if failure is not None:
                 self._reload(failure, answered)
-            waiting = [index for index in waiting if index not in answered]
-        return [answered[index] for index in range(len(requests))]
+            waiting = [index for index in waiting if index not in {*answered, *refused}]
+        return all_or_unfit(answered, refused)
 
     def _reload(self, failure: str, answered: Mapping[int, object]) -> None:
         """Outside the handler of the error, which holds the tensors of the batch."""

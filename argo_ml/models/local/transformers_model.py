@@ -12,7 +12,14 @@ import torch
 import transformers
 
 from argo_ml.errors import ModelError
-from argo_ml.models.base import Completion, Generation, Scores, Scoring, TokenCounts
+from argo_ml.models.base import (
+    Completion,
+    Generation,
+    ResponseType,
+    Scores,
+    Scoring,
+    TokenCounts,
+)
 from argo_ml.models.chat import ChatFormat, PromptIds, cut_at_stop
 from argo_ml.models.local import decoding
 from argo_ml.models.local.batching import Batcher, RequestSize, out_of_memory_noticed
@@ -21,6 +28,7 @@ from argo_ml.models.local.prefix_cache import PrefixCache
 from argo_ml.models.local.sampling import Chooser, TokenStatistics, needs_only_the_most_probable
 from argo_ml.models.reasoning import reply_start
 from argo_ml.models.token_details import added_texts, within
+from argo_ml.models.unfit import beyond_context, run_fitting
 from argo_ml.types import TokenDetail
 
 logger = logging.getLogger(__name__)
@@ -89,18 +97,18 @@ class TransformersModel:
         return self._decoder.tokens
 
     def generate(self, requests: Sequence[Generation]) -> list[Completion]:
-        """Raises `ModelError` for a prompt that the model cannot take, or that memory cannot."""
+        """Raises `SomeUnfitError` for prompts beyond the model's context, `ModelError` for one
+        that memory cannot take."""
         prompts = self._encode(requests)
         sizes = [
             self._size(prompt, request.max_new_tokens)
             for prompt, request in zip(prompts, requests, strict=True)
         ]
-        self._check_context(sizes)
 
         def run(batch: list[int]) -> list[Completion]:
             return self._complete([requests[i] for i in batch], [prompts[i] for i in batch])
 
-        return self._batcher.run(sizes, run)
+        return self._run_fitting(sizes, run)
 
     def score(self, requests: Sequence[Scoring]) -> list[Scores]:
         """Score each choice as the continuation of its prompt.
@@ -108,7 +116,8 @@ class TransformersModel:
         A space goes before a choice where the prompt's text does not end in white space. A
         choice's tokens are those that it adds to the prompt's; where the tokenizer would merge
         across the border, its text is tokenized on its own. The end of the turn is not scored.
-        Raises `ModelError` for a prompt or choice that the model cannot take.
+        Raises `SomeUnfitError` for prompts beyond the model's context, `ModelError` for a choice
+        without text.
         """
         ids = self._encode_scorings(requests)
         sizes = [
@@ -120,8 +129,7 @@ class TransformersModel:
             )
             for item in ids
         ]
-        self._check_context(sizes)
-        return self._batcher.run(sizes, lambda batch: self._score([ids[i] for i in batch]))
+        return self._run_fitting(sizes, lambda batch: self._score([ids[i] for i in batch]))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of plain texts, without special tokens."""
@@ -247,13 +255,15 @@ class TransformersModel:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _check_context(self, sizes: Sequence[RequestSize]) -> None:
-        longest = max((size.length + size.new for size in sizes), default=0)
-        if self._context is not None and longest > self._context:
-            raise ModelError(
-                f"a prompt and its answer need {longest} tokens, the model takes {self._context}; "
-                "lower top_k, chunk_size or evidence_tokens"
-            )
+    def _run_fitting(
+        self, sizes: Sequence[RequestSize], run: Callable[[list[int]], Sequence[ResponseType]]
+    ) -> list[ResponseType]:
+        def run_batches(fitting: list[int]) -> Sequence[ResponseType]:
+            kept = [sizes[index] for index in fitting]
+            return self._batcher.run(kept, lambda batch: run([fitting[at] for at in batch]))
+
+        needed = [size.length + size.new for size in sizes]
+        return run_fitting(run_batches, len(sizes), beyond_context(needed, self._context, "tokens"))
 
 
 def _continuation(text: str, choice: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from argo_ml.errors import ModelError
@@ -24,6 +25,7 @@ from argo_ml.models.server.request_pool import RequestPool, share_time
 from argo_ml.models.server.scoring import EchoScoring
 from argo_ml.models.server.wire import RefusedError
 from argo_ml.models.token_details import within
+from argo_ml.models.unfit import UnfitRequestError, all_or_unfit
 
 N_TOP = (20, 5)
 """Most probable tokens to ask for at each place: what vLLM allows, then what OpenAI does."""
@@ -87,10 +89,12 @@ class ServerModel:
     ) -> list[ResponseType]:
         started = time.perf_counter()
         try:
-            responses = dict(enumerate(self._pool.run(work, requests)))
+            results = dict(enumerate(self._pool.run(partial(_tried, work), requests)))
         except UnfinishedError as error:
-            raise UnfinishedError(str(error), share_time({**error.finished}, started)) from None
-        return list(share_time(responses, started).values())
+            responses, _ = _responses_and_refusals(error.finished)
+            raise UnfinishedError(str(error), share_time(responses, started)) from None
+        responses, refused = _responses_and_refusals(results)
+        return all_or_unfit(share_time(responses, started), refused)
 
     def _complete(self, request: Generation) -> Completion:
         started = time.perf_counter()
@@ -127,6 +131,33 @@ class ServerModel:
     def _score(self, request: Scoring) -> Scores:
         assert self._scoring is not None
         return self._scoring.score(request)
+
+
+def _tried(
+    work: Callable[[RequestType], ResponseType], request: RequestType
+) -> ResponseType | UnfitRequestError:
+    """The response, or why the server takes others but not this request."""
+    try:
+        return work(request)
+    except UnfitRequestError as error:
+        return error
+
+
+def _responses_and_refusals(
+    results: Mapping[int, ResponseType | UnfitRequestError],
+) -> tuple[dict[int, ResponseType], dict[int, str]]:
+    """The responses, and the reasons of the refused."""
+    refused = {
+        index: str(result)
+        for index, result in results.items()
+        if isinstance(result, UnfitRequestError)
+    }
+    responses = {
+        index: result
+        for index, result in results.items()
+        if not isinstance(result, UnfitRequestError)
+    }
+    return responses, refused
 
 
 def _drawing(request: Generation) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from argo_ml.config.addresses import KEY_VARIABLES
 from argo_ml.errors import ModelError, one_line
+from argo_ml.models.unfit import UnfitRequestError
 
 AnswerType = TypeVar("AnswerType", bound=BaseModel)
 
@@ -21,6 +22,7 @@ _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """HTTP statuses after which the same request may succeed."""
 _NO_ACCESS = frozenset({401, 403})
 _UNFIT = frozenset({400, 413, 422})
+"""HTTP statuses for a request that is too long, or that says what the server does not take."""
 _LONGEST_REST_S = 600.0
 _LONGEST_TEXT = 200
 
@@ -39,6 +41,10 @@ class GarbageError(PassingError):
 
 class RefusedError(ModelError):
     """An answer that stays the same however often the request is made."""
+
+
+class UnfitPromptError(RefusedError, UnfitRequestError):
+    """A request that is too long for the server, or that it refuses for what it says."""
 
 
 class NoAccessError(RefusedError):
@@ -187,7 +193,8 @@ def read(response: httpx2.Response, expected: type[AnswerType]) -> AnswerType:
     if status in _NO_ACCESS:
         raise NoAccessError(f"{_failure(response)}; set {KEY_VARIABLES[0]} to a key that it takes")
     if not response.is_success:
-        raise RefusedError(_failure(response) + _remedy(response))
+        kind = UnfitPromptError if status in _UNFIT else RefusedError
+        raise kind(_failure(response))
     try:
         return expected.model_validate_json(response.content)
     except ValidationError:
@@ -215,12 +222,6 @@ def _failure(response: httpx2.Response) -> str:
     phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
     said = _message(response)
     return f"HTTP {status} {phrase}".rstrip() + (f" ({said})" if said else "")
-
-
-def _remedy(response: httpx2.Response) -> str:
-    """Servers say in many ways that a prompt is too long, and all of them name the context."""
-    is_too_long = response.status_code in _UNFIT and "context" in _message(response).lower()
-    return "; lower top_k, chunk_size or evidence_tokens" if is_too_long else ""
 
 
 def _message(response: httpx2.Response) -> str:

@@ -22,6 +22,7 @@ from argo_ml.models.local import loading
 from argo_ml.models.local.recovery import RecoveringModel
 from argo_ml.models.local.transformers_model import TransformersModel
 from argo_ml.models.placement.plan import PlacementPlan
+from argo_ml.models.unfit import SomeUnfitError
 from argo_ml.sweep.running import run_sweep
 from argo_ml.testing.models import CHOICES, QUESTIONS, LanguageModelSuite, generation, scoring
 from argo_ml.tracking.runs import WARNING
@@ -65,6 +66,16 @@ def loader(tiny_folder: Path) -> Loader:
 
 def open_with(loader: Loader, n_plans: int = 2) -> RecoveringModel:
     return RecoveringModel("tiny", loader, iter([CPU] * n_plans))
+
+
+def test_what_is_too_long_is_refused_by_its_place_also_after_loading_again(loader: Loader) -> None:
+    long = Generation(Prompt("", "Number " * 4000), 3, stop=())
+    model = open_with(loader)
+    loader.fails_at_forward = lambda n_forwards: n_forwards == 1 and loader.n_loads == 1
+    with pytest.raises(SomeUnfitError) as caught:
+        model.generate([REQUESTS[0], long])
+    assert (list(caught.value.refused), list(caught.value.finished)) == ([1], [0])
+    assert loader.n_loads == 2
 
 
 def texts(model: RecoveringModel) -> list[str]:

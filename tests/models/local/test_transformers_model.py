@@ -18,6 +18,7 @@ from argo_ml.models import LanguageModel, load_model
 from argo_ml.models.base import CountsTokens, Generation, Prompt, Scoring
 from argo_ml.models.local.recovery import RecoveringModel
 from argo_ml.models.local.transformers_model import TransformersModel
+from argo_ml.models.unfit import SomeUnfitError
 from argo_ml.randomness import derived_rng
 from argo_ml.testing.models import LanguageModelSuite
 
@@ -303,8 +304,18 @@ def test_a_choice_without_text_is_refused(tiny: LanguageModel) -> None:
 
 
 def test_a_prompt_longer_than_the_context_is_refused(tiny: LanguageModel) -> None:
-    with pytest.raises(ModelError, match=r"need \d+ tokens, the model takes 4096"):
-        tiny.generate([Generation(Prompt(SYSTEM, "word " * 820), 8)])
+    long, short = (Generation(Prompt(SYSTEM, "word " * n), 8) for n in (820, 3))
+    with pytest.raises(SomeUnfitError, match=r"need \d+ tokens, the model takes 4096") as caught:
+        tiny.generate([short, long])
+    assert list(caught.value.refused) == [1]
+    assert caught.value.finished[0].text == tiny.generate([short])[0].text
+
+
+def test_scoring_beyond_the_context_leaves_the_others_scored(tiny: LanguageModel) -> None:
+    long, short = (Scoring(Prompt(SYSTEM, "word " * n, "Answer:"), ("a", "b")) for n in (820, 3))
+    with pytest.raises(SomeUnfitError) as caught:
+        tiny.score([long, short])
+    assert (list(caught.value.refused), list(caught.value.finished)) == ([0], [1])
 
 
 def test_an_empty_prompt_of_a_model_without_template_is_refused(

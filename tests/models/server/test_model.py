@@ -18,6 +18,7 @@ from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models import LanguageModel, load_model
 from argo_ml.models.base import Generation, Prompt, Scoring, UnfinishedError, can_score
 from argo_ml.models.cache.caching import CachingModel, CallCache
+from argo_ml.models.unfit import SomeUnfitError
 from argo_ml.testing.model_server import TROUBLES
 from argo_ml.testing.models import (
     CHOICES,
@@ -135,7 +136,7 @@ def test_a_server_without_log_probabilities_says_what_works_instead(
 
 def test_a_prompt_that_is_too_long_is_no_lack_of_log_probabilities(served: RunningServer) -> None:
     model = open_model(f"{served.url}/vllm/v1")
-    with pytest.raises(ModelError, match="lower top_k, chunk_size or evidence_tokens"):
+    with pytest.raises(ModelError, match="maximum context length"):
         model.generate([Generation(Prompt(SYSTEM, "word " * 820), 8, details=True)])
 
 
@@ -299,8 +300,12 @@ def test_servers_of_different_models_do_not_share_a_load(served: RunningServer) 
 
 def test_a_prompt_longer_than_the_context_is_refused(served: RunningServer) -> None:
     model = open_model(f"{served.url}/vllm/v1")
-    with pytest.raises(ModelError, match="lower top_k, chunk_size or evidence_tokens"):
-        model.generate([Generation(Prompt(SYSTEM, "word " * 820), 8)])
+    long = Generation(Prompt(SYSTEM, "word " * 820), 8)
+    with pytest.raises(SomeUnfitError) as caught:
+        model.generate([generation(QUESTIONS[0]), long, generation(QUESTIONS[1])])
+    assert list(caught.value.refused) == [1]
+    assert "HTTP 400 Bad Request (maximum context length" in caught.value.refused[1]
+    assert sorted(caught.value.finished) == [0, 2]
 
 
 def test_a_choice_without_text_is_refused(served: RunningServer) -> None:

@@ -14,6 +14,7 @@ from argo_ml.models.server.wire import (
     NoAccessError,
     PassingError,
     RefusedError,
+    UnfitPromptError,
     read,
     rest_s,
 )
@@ -48,12 +49,17 @@ def test_a_refusal_without_words_has_its_status() -> None:
         read(httpx2.Response(418, content=b"\xff"), ModelList)
 
 
-def test_a_prompt_that_is_too_long_says_what_to_lower() -> None:
-    vllm = {"error": {"message": "This model's maximum context length is 8 tokens"}}
-    llama = {"error": {"message": "the request exceeds the available context size"}}
-    for content in (vllm, llama):
-        with pytest.raises(RefusedError, match="lower top_k, chunk_size or evidence_tokens"):
-            read(response(400, content), Completions)
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_request_that_is_too_long_or_not_liked_is_unfit(status: int) -> None:
+    content = {"error": {"message": "This model's maximum context length is 8 tokens"}}
+    with pytest.raises(UnfitPromptError, match="maximum context length is 8 tokens"):
+        read(response(status, content), Completions)
+
+
+def test_a_model_that_is_not_there_is_no_fault_of_the_request() -> None:
+    with pytest.raises(RefusedError) as caught:
+        read(response(404, {}), Completions)
+    assert not isinstance(caught.value, UnfitPromptError)
 
 
 @pytest.mark.parametrize("status", [401, 403])
