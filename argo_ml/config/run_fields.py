@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from argo_ml.config.base import (
     HelpSection,
@@ -25,12 +25,25 @@ DEFAULT_STRATEGIES = ("argo", "always_retrieve", "always_reason", "random", "nev
 retrieval does."""
 
 
+GIVEN_SIMILARITY = 0.3
+"""What ``min_similarity`` is where it is not measured: for the documents that data sets bring, on
+which earlier results stand, and for a corpus too small to measure on."""
+
+
+def _unset_if_auto(value: object) -> object:
+    return None if value == "auto" else value
+
+
 class StepFields(Spec):
     section: ClassVar[HelpSection] = HelpSection.EPISODE
 
     top_k: int = Field(3, ge=1, description="Passages per retrieval.")
-    min_similarity: float = Field(
-        0.3, ge=-1, le=1, description="A retrieval succeeds if its best similarity reaches this."
+    min_similarity: Annotated[float | None, BeforeValidator(_unset_if_auto)] = Field(
+        None,
+        ge=-1,
+        le=1,
+        description="A passage counts as found from this similarity on; empty or auto: as "
+        "measured on documents of your own, else 0.3.",
     )
     channel_success_rate: Probability = Field(
         1.0, description="Share of successful retrievals kept (the original's channel loss)."
@@ -42,6 +55,11 @@ class StepFields(Spec):
     evidence_tokens: int = Field(
         384, ge=0, description="Token budget of the evidence in the synthesizer's prompt."
     )
+
+    @property
+    def similarity_limit(self) -> float:
+        """``min_similarity`` as a number; `GIVEN_SIMILARITY` where nobody has measured."""
+        return GIVEN_SIMILARITY if self.min_similarity is None else self.min_similarity
 
 
 class AnsweringFields(Spec):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +13,19 @@ from argo_ml.types import Evidence
 
 Vectors = NDArray[np.float32]
 """Rows of unit length, one per text."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarityLimit:
+    """From which similarity on a passage counts as found, as measured on a corpus.
+
+    ``unrelated_above`` and ``related_below`` are the shares on the wrong side of it.
+    """
+
+    min_similarity: float
+    unrelated_above: float
+    related_below: float
+    n_pairs: int
 
 
 class Retriever(Protocol):

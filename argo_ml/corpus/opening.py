@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from argo_ml.config import CorpusSpec
-from argo_ml.corpus.base import Retriever
+from argo_ml.corpus.base import Retriever, SimilarityLimit
 from argo_ml.corpus.cached_embedding import CachingEmbedder
 from argo_ml.corpus.documents import DocumentSet, read_documents
 from argo_ml.corpus.embedding import Embedder, Vectors, load_embedder
@@ -50,6 +51,8 @@ class Corpus:
     was_built: bool
     rejected: tuple[RejectedFile, ...] = ()
     ignored: str = ""
+    measure_limit: Callable[[], SimilarityLimit | None] = lambda: None
+    """Measures from which similarity on a passage counts as found; None where it cannot."""
 
 
 def open_corpus(spec: CorpusSpec, on_progress: OnEmbedded = ignore_progress) -> Corpus:
@@ -88,6 +91,7 @@ def index_documents(
 ) -> Corpus:
     """Split, embed and store documents, unless ``store`` has their index."""
     from argo_ml.corpus.retriever import ChromaRetriever
+    from argo_ml.corpus.similarity_limit import stored_limit
 
     passages = split(document_set.documents, settings, embedder)
     _warn_unknown(passages, embedder)
@@ -108,6 +112,7 @@ def index_documents(
         was_built=was_built,
         rejected=document_set.rejected,
         ignored=ignored_in_words(document_set.ignored, list(READERS)),
+        measure_limit=partial(stored_limit, collection, embedder, locks),
     )
 
 

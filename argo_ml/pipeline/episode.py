@@ -74,7 +74,7 @@ def build_pipeline(
     limit = spec.generation_limit
     return Pipeline(
         decomposer=Decomposer(limit),
-        reader=Reader(spec.top_k, spec.min_similarity, spec.channel_success_rate, limit),
+        reader=Reader(spec.top_k, spec.similarity_limit, spec.channel_success_rate, limit),
         reasoner=Reasoner(limit),
         synthesizer=Synthesizer(spec.answering, spec.evidence_tokens, limit, count_tokens),
         progress=FixedGains(spec.delta_r, spec.delta_p, spec.u_max),

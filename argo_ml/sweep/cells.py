@@ -59,7 +59,7 @@ def cell_id(spec: CellSpec, digests: Mapping[str, str]) -> str:
         for name, value in identity_fields(spec).items()
         if name not in added or value != added[name]
     }
-    content = {**fields, **digests}
+    content = {**fields, "min_similarity": spec.similarity_limit, **digests}
     if not acts_by_calibration(spec):
         content.pop(CALIBRATION_DIGEST, None)
     canonical = json.dumps(content, sort_keys=True, default=str)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -38,6 +39,8 @@ from argo_ml.sweep.cells import (
 )
 from argo_ml.sweep.executors import Executor, LocalExecutor
 from argo_ml.tracking.runs import InputDataset
+
+logger = logging.getLogger(__name__)
 
 SpecType = TypeVar("SpecType", bound=ContextSpec)
 SomeSpec = TypeVar("SomeSpec", bound=ContextSpec, covariant=True)
@@ -117,7 +120,8 @@ class LocalContext(Generic[SomeSpec]):
         calibration = calibration or open_calibration(spec)
         model = load_model(spec)
         corpus = open_corpus(spec, partial(on_progress, PASSAGES))
-        resolved, cache = _resolve_answering(spec, model), CallCache(spec.calls_path)
+        resolved = resolve_similarity(_resolve_answering(spec, model), corpus, calibration)
+        cache = CallCache(spec.calls_path)
         context = LocalContext(resolved, questions, corpus, model, cache, calibration)
         if calibration is not None:
             check_usable(calibration, resolved, context.digests)
@@ -184,6 +188,32 @@ def _resolve_answering(spec: SpecType, model: LanguageModel) -> SpecType:
     if spec.answering == "likelihood" and not can_score(model):
         return spec.model_copy(update={"answering": "number"})
     return spec
+
+
+def resolve_similarity(spec: SpecType, corpus: Corpus, calibration: Calibration | None) -> SpecType:
+    """``spec`` with a number for ``min_similarity``.
+
+    It is the calibration's, so that steps find what they found there; that of the corpus, where it
+    is the user's own; else what it always was.
+    """
+    if spec.min_similarity is not None:
+        return spec
+    of_calibration = calibration and calibration.spec.get("min_similarity")
+    measured = None
+    if isinstance(of_calibration, (int, float)):
+        value = float(of_calibration)
+    else:
+        measured = corpus.measure_limit() if spec.documents else None
+        value = measured.min_similarity if measured else spec.similarity_limit
+    if measured:
+        logger.info(
+            "min_similarity is %.2f on this corpus: as similar are %.0f %% of the passages of "
+            "other documents to a sentence, and %.0f %% of sentences less to their own passage",
+            value,
+            100 * measured.unrelated_above,
+            100 * measured.related_below,
+        )
+    return spec.model_copy(update={"min_similarity": value})
 
 
 def prepare_cells(specs: Sequence[CellSpec], context: ExperimentContext[ContextSpec]) -> list[Cell]:

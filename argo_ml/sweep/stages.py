@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from argo_ml.config import AnsweringFields, ContextSpec, ExperimentSpec, Spec, SweepSpec
+from argo_ml.config import ContextSpec, EpisodeFields, ExperimentSpec, Spec, SweepSpec
 from argo_ml.datasets.answers import accuracy_floors
 from argo_ml.devices.observing import observing_devices
 from argo_ml.engine.shards import Shard, make_shards
@@ -44,7 +44,7 @@ from argo_ml.tracking.names import spec_params
 from argo_ml.tracking.runs import NOTE, TrackedRun
 from argo_ml.tracking.system import system_metrics
 
-AnsweringType = TypeVar("AnsweringType", bound=AnsweringFields)
+ResolvedType = TypeVar("ResolvedType", bound=EpisodeFields)
 
 
 @contextlib.contextmanager
@@ -65,10 +65,13 @@ def open_experiment(
 
 
 def store_resolved(
-    asked: AnsweringType, context: ExperimentContext[ContextSpec], run: TrackedRun
-) -> AnsweringType:
+    asked: ResolvedType, context: ExperimentContext[ContextSpec], run: TrackedRun
+) -> ResolvedType:
     """The spec as the model can carry it out, stored in the place of one that it cannot."""
-    resolved = asked.model_copy(update={"answering": context.spec.answering})
+    made = context.spec
+    resolved = asked.model_copy(
+        update={"answering": made.answering, "min_similarity": made.min_similarity}
+    )
     if resolved != asked:
         store_spec(run, resolved)
     return resolved

@@ -37,7 +37,7 @@ MODEL = {"ModelNameFields", *INFERENCE}
 EPISODE = {"StepFields", "AnsweringFields"}
 ADAPTIVE = {"CalibrationFields", "StrategyFields", "GateFields", "OracleFields"}
 DECISIONS = {"MDPFields", "ThresholdFields", *ADAPTIVE}
-TRACKING = {"StoreFields", "ShardFields"}
+TRACKING = {"StoreFields", "ShardFields", "UnansweredFields"}
 EXPERIMENT = {*QUESTIONS, *CORPUS, *MODEL, *EPISODE, *DECISIONS, *TRACKING}
 
 GROUPS: dict[str, set[str]] = {
@@ -64,8 +64,8 @@ GROUPS: dict[str, set[str]] = {
     "report": {"StoreFields", "ReportSpec"},
     "replay": {"CacheFields", "GradingFields", "OutcomeSources", "StoreFields"},
     "answer": {
-        *(EXPERIMENT - {"SampleFields", "GradingFields", "OracleFields", "ShardFields"}),
-        *("CellFields", "AnswerSpec"),
+        *(EXPERIMENT - {"SampleFields", "GradingFields", "OracleFields"} - {*TRACKING}),
+        *("StoreFields", "CellFields", "AnswerSpec"),
     },
     "cache stats": {"CacheFields"},
     "cache prune": {"CacheFields", "CachePruneSpec"},
@@ -73,16 +73,16 @@ GROUPS: dict[str, set[str]] = {
 """By command, the classes that declare its fields; its own spec among them where it adds some."""
 
 COUNTS = {
-    "main": 64,
-    "run": 58,
-    "tune": 72,
-    "calibrate": 37,
-    "compare": 64,
+    "main": 65,
+    "run": 59,
+    "tune": 73,
+    "calibrate": 38,
+    "compare": 65,
     "index": 9,
     "fetch": 3,
     "doctor": 18,
     "plan": 8,
-    "estimate": 59,
+    "estimate": 60,
     "verify": 6,
     "report": 4,
     "replay": 14,
@@ -101,7 +101,7 @@ CELL_FIELDS = (
     *("answering", "delta_r", "delta_p", "p_s", "reason_cost", "mu", "policy_mu", "gamma", "u_max"),
     *("quality", "alpha", "theta_cont", "theta_star", "calibration", "progress", "gains"),
     *("probe_cost", "strategy_parameters", "gate_budget", "abstain_below", "oracle_steps"),
-    *("experiment", "tracking_uri", "shard_size"),
+    *("experiment", "tracking_uri", "shard_size", "max_unanswered"),
 )
 
 

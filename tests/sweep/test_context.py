@@ -6,9 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from builders.planted_gate import PlantedModel, Problem, planted_context, questions, sweep_spec
+from builders.planted_gate import (
+    PlantedModel,
+    PlantedRetriever,
+    Problem,
+    calibrate,
+    planted_context,
+    questions,
+    sweep_spec,
+)
 
-from argo_ml.sweep.context import prepare_cells
+from argo_ml.config import CellSpec, build
+from argo_ml.corpus import Corpus
+from argo_ml.corpus.base import SimilarityLimit
+from argo_ml.sweep.context import prepare_cells, resolve_similarity
 
 
 def test_cells_prepared_apart_share_what_they_know(tmp_path: Path) -> None:
@@ -37,3 +48,39 @@ def test_texts_are_counted_once_for_all_cells(
 
     assert counts == [[2, 3]] * 2
     assert counted == ["a passage", "yet another one"]
+
+
+def corpus(limit: float | None) -> Corpus:
+    measured = None if limit is None else SimilarityLimit(limit, 0.1, 0.1, 1000)
+    return Corpus(PlantedRetriever(), "c", "own", 99, "c", False, measure_limit=lambda: measured)
+
+
+def resolved(limit: float | None, **values: object) -> float | None:
+    """The limit that cells get, on a corpus that measures ``limit``."""
+    spec = build(CellSpec, {"cache_dir": Path("unused"), **values})
+    return resolve_similarity(spec, corpus(limit), None).min_similarity
+
+
+def test_a_given_limit_stays_whatever_the_corpus_measures() -> None:
+    assert resolved(0.42, documents="mine", min_similarity=0.1) == 0.1
+
+
+def test_own_documents_are_measured() -> None:
+    assert resolved(0.42, documents="mine") == 0.42
+    assert resolved(0.42, documents="mine", min_similarity="auto") == 0.42
+
+
+def test_documents_that_a_dataset_brings_keep_what_results_stand_on() -> None:
+    assert resolved(0.42) == 0.3
+
+
+def test_a_corpus_too_small_to_measure_on_has_the_same() -> None:
+    assert resolved(None, documents="mine") == 0.3
+
+
+def test_steps_find_what_they_found_when_the_calibration_was_made(tmp_path: Path) -> None:
+    made = calibrate(Problem(honesty=1.0), 20, tmp_path)
+    made = made.model_copy(update={"spec": {**made.spec, "min_similarity": 0.3}})
+    spec = build(CellSpec, {"cache_dir": tmp_path, "documents": "mine"})
+
+    assert resolve_similarity(spec, corpus(0.42), made).min_similarity == 0.3

@@ -42,7 +42,9 @@ def open_context(
         pool = _hire(ray, spec, questions, calibration)
         try:
             facts = pool.wait_for_facts()
-            resolved = spec.model_copy(update={"answering": facts.answering})
+            resolved = spec.model_copy(
+                update={"answering": facts.answering, "min_similarity": facts.min_similarity}
+            )
             yield RemoteContext(resolved, questions, facts, pool, calibration)
         finally:
             pool.dismiss()

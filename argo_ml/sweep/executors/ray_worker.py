@@ -28,7 +28,7 @@ class Facts:
     """What a worker has opened, where it is, and what it warned of meanwhile.
 
     All workers must have opened the same. ``answering`` is how choices are answered, once it is
-    known what the model can do.
+    known what the model can do, ``min_similarity`` a number, once the corpus is known.
     """
 
     place: str
@@ -36,6 +36,7 @@ class Facts:
     digests: dict[str, str]
     inputs: list[InputDataset]
     answering: str
+    min_similarity: float
     warnings: tuple[str, ...] = ()
 
     @property
@@ -93,6 +94,7 @@ class Worker:
             digests=context.digests,
             inputs=context.inputs,
             answering=context.spec.answering,
+            min_similarity=context.spec.similarity_limit,
             warnings=self._warnings.taken(),
         )
 
