@@ -10,19 +10,20 @@ import argparse
 import math
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from argo_ml.config import SweepSpec, build
 from argo_ml.engine.stages import StageTimes
+from argo_ml.models.cache.caching import CallCache
 from argo_ml.results.trajectories import question_result
 from argo_ml.state import Outcome
 from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.shards import ShardEpisodes
 from benchmarks.reporting import report
 
-STRATEGIES = ("single", "always_retrieve", "always_reason")
 SENTENCE_ENDS = (".", "!", "?", '"', ")")
 
 
@@ -30,6 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--n-questions", type=int, default=60)
     parser.add_argument("--max-steps", type=int, default=4)
+    parser.add_argument("--strategies", default="single,always_retrieve,always_reason")
     parser.add_argument("--difficulty", default="all")
     parser.add_argument("--split", default="tune", choices=("tune", "calibration"))
     parser.add_argument("--lengths", default="24,32,48")
@@ -38,7 +40,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for length in map(int, given.lengths.split(",")):
         rows += measure(given, length)
-    report("answer_length", relative(rows), **vars(given))
+        report("answer_length", relative(rows), **vars(given))
 
 
 def measure(given: argparse.Namespace, length: int) -> list[dict[str, Any]]:
@@ -48,7 +50,7 @@ def measure(given: argparse.Namespace, length: int) -> list[dict[str, Any]]:
         "difficulty": given.difficulty,
         "split": given.split,
         "max_new_tokens": length,
-        "strategies": STRATEGIES,
+        "strategies": given.strategies,
         "retrieval_costs": "0.11",
         "cache_dir": given.cache_dir,
     }
@@ -81,10 +83,6 @@ def measure(given: argparse.Namespace, length: int) -> list[dict[str, Any]]:
 
 def fresh_context(context: LocalContext[SweepSpec], folder: Path) -> LocalContext[SweepSpec]:
     """The same with an empty cache of calls, so that every call is timed here."""
-    from dataclasses import replace
-
-    from argo_ml.models.cache.caching import CallCache
-
     return replace(context, cache=CallCache(folder / "calls.sqlite"))
 
 

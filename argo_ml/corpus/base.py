@@ -15,6 +15,9 @@ Vectors = NDArray[np.float32]
 """Rows of unit length, one per text."""
 
 
+LARGEST_ERROR = 0.3
+
+
 @dataclass(frozen=True, slots=True)
 class SimilarityLimit:
     """From which similarity on a passage counts as found, as measured on a corpus.
@@ -26,6 +29,12 @@ class SimilarityLimit:
     unrelated_above: float
     related_below: float
     n_pairs: int
+
+    @property
+    def separates(self) -> bool:
+        """Whether the embedder tells related from unrelated at all: of texts in a language that it
+        does not know it does not."""
+        return max(self.unrelated_above, self.related_below) <= LARGEST_ERROR
 
 
 class Retriever(Protocol):

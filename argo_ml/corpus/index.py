@@ -15,7 +15,7 @@ from chromadb.config import Settings
 from filelock import FileLock, Timeout
 
 from argo_ml.corpus.embedding import Vectors
-from argo_ml.errors import CorpusIndexError
+from argo_ml.errors import CorpusIndexError, one_line
 from argo_ml.types import Passage
 
 logger = logging.getLogger(__name__)
@@ -105,6 +105,13 @@ def writer_lock(folder: Path, name: str) -> FileLock:
 def unwritable(folder: Path, error: OSError) -> CorpusIndexError:
     reason = error.strerror or str(error)
     return CorpusIndexError(f"{folder}: cannot be written ({reason}); choose another cache_dir")
+
+
+def unsearchable(collection: Collection, error: Exception) -> CorpusIndexError:
+    return CorpusIndexError(
+        f"{collection.name}: the index cannot be searched ({one_line(error)}); "
+        "run argo-ml index with the same parameters to check it"
+    )
 
 
 def chroma_settings() -> Settings:

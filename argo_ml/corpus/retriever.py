@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from argo_ml.corpus.embedding import Embedder, Vectors
 from argo_ml.corpus.exact_search import ExactSearch
-from argo_ml.corpus.index import reaches_all
-from argo_ml.errors import CorpusIndexError, one_line
+from argo_ml.corpus.index import reaches_all, unsearchable
 from argo_ml.types import Evidence, Passage
 
 REMEMBERED_QUERIES = 10_000
@@ -74,11 +73,7 @@ class ChromaRetriever:
         try:
             hits = self._search(self._vectors(queries), top_k)
         except ChromaError as error:
-            reason = one_line(error)
-            raise CorpusIndexError(
-                f"{self._collection.name}: the index cannot be searched ({reason}); "
-                "run argo-ml index with the same parameters to check it"
-            ) from None
+            raise unsearchable(self._collection, error) from None
         return [tuple(evidence[:top_k]) for evidence in hits]
 
     def embed(self, queries: Sequence[str]) -> Vectors:

@@ -19,10 +19,12 @@ from pathlib import Path
 
 import numpy as np
 from chromadb import Collection
+from chromadb.errors import ChromaError
 from numpy.typing import NDArray
 
 from argo_ml.corpus.base import SimilarityLimit
 from argo_ml.corpus.embedding import Embedder
+from argo_ml.corpus.index import unsearchable
 from argo_ml.randomness import derived_rng
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,8 @@ N_OTHERS = 400
 FEWEST_PASSAGES = 30
 """With fewer the two shares are not worth the name."""
 FEWEST_PAIRS = 500
+DECIMALS = 6
+"""Beyond these a similarity differs by rounding."""
 SHORTEST_SENTENCE = 20
 """Characters; what is shorter is rarely a sentence."""
 _SENTENCE_END = re.compile("(?<=[.!?])\\s+|(?<=[\u3002\uff01\uff1f])\\s*|\n")
@@ -40,15 +44,28 @@ _SENTENCE_END = re.compile("(?<=[.!?])\\s+|(?<=[\u3002\uff01\uff1f])\\s*|\n")
 def stored_limit(
     collection: Collection, embedder: Embedder, folder: Path
 ) -> SimilarityLimit | None:
-    """The limit of a corpus, measured once and kept beside its index; None for one too small."""
+    """The limit of a corpus, measured once and kept beside its index.
+
+    None for a corpus that is too small, or that the embedder does not tell apart. Raises
+    `CorpusIndexError`.
+    """
     path = folder / f"{collection.name}.similarity.json"
+    limit = _read(path)
+    if limit is None:
+        try:
+            limit = measured_limit(collection, embedder)
+        except ChromaError as error:
+            raise unsearchable(collection, error) from None
+        if limit is not None:
+            _store(limit, path)
+    return limit if limit is not None and limit.separates else None
+
+
+def _read(path: Path) -> SimilarityLimit | None:
     try:
         return SimilarityLimit(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        limit = measured_limit(collection, embedder)
-    if limit is not None:
-        _store(limit, path)
-    return limit
+        return None
 
 
 def measured_limit(collection: Collection, embedder: Embedder) -> SimilarityLimit | None:
@@ -71,6 +88,7 @@ def measured_limit(collection: Collection, embedder: Embedder) -> SimilarityLimi
 def equal_error(unrelated: NDArray[np.floating], related: NDArray[np.floating]) -> SimilarityLimit:
     """The limit, to two decimals, that is wrong about both kinds alike; the lowest of equals."""
     limits = np.round(np.arange(-1.0, 1.005, 0.01), 2)
+    unrelated, related = (np.round(values, DECIMALS) for values in (unrelated, related))
     above = 1 - np.searchsorted(np.sort(unrelated), limits, side="left") / len(unrelated)
     below = np.searchsorted(np.sort(related), limits, side="left") / len(related)
     best = int(np.argmin(np.abs(above - below)))

@@ -80,6 +80,13 @@ def test_one_document_has_no_passages_of_others(tmp_path: Path) -> None:
     assert opened(tmp_path, one, WordEmbedder()).measure_limit() is None
 
 
+def test_a_limit_that_is_wrong_about_half_of_both_kinds_separates_nothing() -> None:
+    similarities = np.linspace(0.2, 0.8, 1001)
+    limit = equal_error(similarities, similarities)
+    assert limit.min_similarity == pytest.approx(0.5)
+    assert not limit.separates
+
+
 def test_the_limit_errs_about_both_kinds_alike() -> None:
     unrelated = np.linspace(0.0, 0.5, 1001)
     related = np.linspace(0.4, 0.9, 1001)
@@ -94,4 +101,5 @@ def test_the_limit_errs_about_both_kinds_alike() -> None:
 def test_what_the_embedder_cannot_tell_apart_is_all_found() -> None:
     same = np.ones(1000)
     limit = equal_error(same, same)
+    assert not limit.separates
     assert (limit.min_similarity, limit.unrelated_above, limit.related_below) == (-1.0, 1.0, 0.0)
