@@ -66,7 +66,7 @@ def _accuracy(cell: CellResult) -> Estimate:
 def _decomposer(cells: Sequence[CellResult]) -> Iterator[str]:
     rows = [row for cell in cells for row in cell.questions]
     n_calls = sum(row.decomposer_calls for row in rows)
-    n_fallbacks = sum(row.fallbacks for row in rows)
+    n_fallbacks = sum(row.decomposer_fallbacks for row in rows)
     if n_calls and n_fallbacks > MOST * n_calls:
         yield (
             f"In {100 * n_fallbacks / n_calls:.0f} % of its calls the decomposer fell back to the "
@@ -77,7 +77,7 @@ def _decomposer(cells: Sequence[CellResult]) -> Iterator[str]:
 
 def _repeated(rows: Sequence[QuestionResult]) -> str:
     """Counted in results that say so."""
-    n_repeated = sum(getattr(row, "repeated_retrievals", 0) for row in rows)
+    n_repeated = sum(row.repeated_retrievals for row in rows)
     n = sum(row.actions.count("retrieve") for row in rows)
     return f" ({n_repeated} of {n} retrievals repeat an earlier one)" if n_repeated else ""
 

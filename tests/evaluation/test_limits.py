@@ -51,8 +51,12 @@ def test_open_questions_have_no_floor_but_may_all_be_wrong() -> None:
 
 
 def test_decomposer_that_falls_back_is_said_to_pay_again() -> None:
-    falling = sweep.cell("always_retrieve", 0.1, RIGHT, ["retrieve"] * 4, fallbacks=[2] * 200)
-    working = sweep.cell("always_retrieve", 0.1, RIGHT, ["retrieve"] * 4, fallbacks=[1] * 200)
+    falling = sweep.cell(
+        "always_retrieve", 0.1, RIGHT, ["retrieve"] * 4, decomposer_fallbacks=[2] * 200
+    )
+    working = sweep.cell(
+        "always_retrieve", 0.1, RIGHT, ["retrieve"] * 4, decomposer_fallbacks=[1] * 200
+    )
 
     assert found(falling) == [
         "In 67 % of its calls the decomposer fell back to the question itself, so that the same "
