@@ -250,6 +250,14 @@ def cache_stats(spec: CacheSpec) -> None:
     click.echo(CallCache(spec.calls_path).stats())
 
 
+@spec_command(cache, CacheSpec, "check")
+def cache_check(spec: CacheSpec) -> None:
+    """Look through the cache for damage and mend it."""
+    from argo_ml.models.cache.caching import CallCache
+
+    click.echo(CallCache(spec.calls_path).check())
+
+
 @spec_command(cache, CachePruneSpec, "prune")
 def cache_prune(spec: CachePruneSpec) -> None:
     """Remove calls of one model, or calls that nothing has asked for in some time."""
