@@ -99,7 +99,7 @@ def run_cell(spec: CellSpec, on_progress: OnProgress = ignore_progress) -> Resul
         store_resolved(spec, context, run)
         [cell] = prepare_cells([context.spec], context)
         run.log(tags=cell_tags(cell))
-        cell_run = CellRun(cell, run, len(missing_shards(context, journal)))
+        cell_run = CellRun(cell, run, len(missing_shards(context, journal, [cell])))
         cell_run.start(context.digests, context.inputs)
         results = run_cells(context, run, [cell_run], journal, on_progress)
         journal.remove()
@@ -159,7 +159,8 @@ def _tell_estimate(
     run: TrackedRun,
 ) -> SweepEstimate | None:
     """Log what is ahead; workers elsewhere have their own models, which are not asked for it."""
-    left = [question for shard in missing_shards(context, journal) for question in shard.questions]
+    missing = missing_shards(context, journal, cells)
+    left = [question for shard in missing for question in shard.questions]
     if not isinstance(context, LocalContext) or not left:
         return None
     ahead = estimate(context, left, cells, run.run_id)

@@ -33,6 +33,7 @@ from argo_ml.results.metrics import by_price, sweep_metrics
 from argo_ml.results.records import Results
 from argo_ml.results.unanswered import UnansweredQuestions
 from argo_ml.sweep.cell_run import CellRun, failing_with
+from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext
 from argo_ml.sweep.evaluating import description, evaluate_sweep, store_evaluation
 from argo_ml.sweep.executors.opening import open_context
@@ -98,7 +99,8 @@ def run_cells(
     ``time_estimate`` what the rest was estimated to take.
     """
     times = times or StageTimes()
-    tokens_before, missing = context.tokens, missing_shards(context, journal)
+    tokens_before = context.tokens
+    missing = missing_shards(context, journal, [run.cell for run in cell_runs])
     n_left = sum(len(shard.questions) for shard in missing) * len(cell_runs)
     n_episodes = len(context.questions.questions) * len(cell_runs)
     on_episodes = episode_progress(on_progress, n_left, n_episodes, times, time_estimate)
@@ -149,9 +151,12 @@ def conclude_sweep(
     run.end()
 
 
-def missing_shards(context: ExperimentContext[ExperimentSpec], journal: Journal) -> list[Shard]:
-    """The shards that the journal does not hold yet."""
+def missing_shards(
+    context: ExperimentContext[ExperimentSpec], journal: Journal, cells: Sequence[Cell]
+) -> list[Shard]:
+    """The shards that the journal holds no usable record of."""
     shards = make_shards(context.questions.questions, context.spec.shard_size)
+    journal.keep_usable(shards, [cell.id for cell in cells])
     return [shard for shard in shards if shard.index not in journal]
 
 

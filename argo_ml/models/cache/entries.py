@@ -48,7 +48,7 @@ def to_row(model: int, entry: Entry) -> Row:
 
 def from_row(row: Row) -> Entry | None:
     """The call of a row of `COLUMNS`, or None where it is not what was stored."""
-    key, model, kind, output, prompt_tokens, output_tokens, seconds, payer, checksum = row
+    key, _, kind, output, prompt_tokens, output_tokens, seconds, payer, checksum = row
     try:
         if row_checksum(*row[:-1]) != checksum:
             return None

@@ -120,7 +120,8 @@ def _payloads(page: bytes, pages: _Pages) -> Iterator[tuple[int, bytes]]:
     for index in range(min(n_cells, (PAGE_SIZE - pointers) // 2)):
         with contextlib.suppress(*_MALFORMED):
             [offset] = struct.unpack_from(">H", page, pointers + 2 * index)
-            yield _cell(page, kind, offset, pages)
+            # SQLite takes an offset modulo the size of a page as well.
+            yield _cell(page, kind, offset % PAGE_SIZE, pages)
 
 
 def _cell(page: bytes, kind: int, offset: int, pages: _Pages) -> tuple[int, bytes]:

@@ -223,7 +223,8 @@ class CallCache:
                 raise self._unusable(error) from None
             try:
                 return self._attempt(work)
-            except (OSError, sqlite3.Error) as error:
+            except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
+                # SQLite quotes damaged names in what it says, as they are.
                 reason = self._damage(error)
             self._heal(used, reason)
         raise ArgoError(f"{self._path}: cannot be used ({reason}); move it away")

@@ -71,6 +71,11 @@ class Checked:
     n_removed: int = 0
     problem: str = ""
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing had to be mended."""
+        return not self.problem and not self.n_removed
+
     def __str__(self) -> str:
         if self.problem:
             return (

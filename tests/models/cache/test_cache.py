@@ -315,7 +315,7 @@ def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
     CallCache(path).add("model", [entry("k")])
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(ArgoError, match="schema version 99, this argo_ml reads 1"):
+    with pytest.raises(ArgoError, match="schema version 99, this argo_ml reads 2"):
         CallCache(path)
     assert not list(path.parent.glob("*.corrupt-*"))
 
