@@ -1,7 +1,12 @@
-"""Chroma inside this process: a folder per collection, moved into place when it is whole."""
+"""Chroma inside this process: a folder per collection, moved into place when it is whole.
+
+A folder whose files are not those that were written is built anew: everything in it is derived from
+the documents.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sqlite3
@@ -26,11 +31,15 @@ from argo_ml.corpus.index import (
     unwritable,
     writer_lock,
 )
+from argo_ml.corpus.index_digests import DATABASE, index_problem, seal, seal_unchanged
 from argo_ml.errors import CorpusIndexError, one_line
 
+logger = logging.getLogger(__name__)
+
 BUILDING_PREFIX = ".building-"
-DATABASE = "chroma.sqlite3"
 LOCK_TIMEOUT_S = 5.0
+FULL = ("full", "No space", "disk I/O error")
+"""What SQLite and Chroma say where they cannot write what they write on opening."""
 
 
 class EmbeddedStore:
@@ -38,12 +47,18 @@ class EmbeddedStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._problems: dict[str, str] = {}
+        """What is wrong with damaged collections, by name."""
 
     def find(self, name: str, n_passages: int) -> Collection | None:
         path = self._folder / name
         if not path.is_dir():
             return None
         _check_free(path)
+        problem = index_problem(path)
+        if problem:
+            self._problems[name] = problem
+            return None
         with _explained(path):
             client = _open(path)
             try:
@@ -52,10 +67,12 @@ class EmbeddedStore:
             except ChromaError:
                 client.close()
                 raise
-        if problem:
-            client.close()
-            raise _damaged(path, problem)
-        return collection
+            if not problem:
+                seal_unchanged(path)
+                return collection
+        client.close()
+        self._problems[name] = problem
+        return None
 
     def build(self, name: str, content: IndexContent, on_progress: OnEmbedded) -> Collection:
         """The caller holds the collection's writer lock."""
@@ -67,13 +84,20 @@ class EmbeddedStore:
             ) as temporary:
                 whole = Path(temporary) / "index"
                 _build_in(whole, name, content, on_progress)
+                self._remove_damaged(path)
                 os.replace(whole, path)
         except OSError as error:
             raise unwritable(self._folder, error) from None
         collection = self.find(name, len(content.passages))
         if collection is None:
-            raise _damaged(path, "it was removed while in use")
+            raise _damaged(path, self._problems.get(name, "it was removed while in use"))
         return collection
+
+    def _remove_damaged(self, path: Path) -> None:
+        if path.exists():
+            reason = self._problems.get(path.name, "not whole")
+            logger.warning("%s: this index was damaged (%s) and is built anew", path, reason)
+            shutil.rmtree(path)
 
     def _remove_left_over(self, name: str) -> None:
         """Delete what killed builders left; a live one holds the lock of its collection."""
@@ -94,7 +118,7 @@ def _check_free(path: Path) -> None:
     """Chroma writes to an index when it opens it, and waits for ever where it is locked."""
     database = path / DATABASE
     if not database.is_file():
-        raise _damaged(path, f"{DATABASE} is missing")
+        return
     if not os.access(path, os.W_OK) or not os.access(database, os.W_OK):
         raise CorpusIndexError(
             f"{path}: Chroma must be able to write to an index; make this folder writable or "
@@ -105,12 +129,11 @@ def _check_free(path: Path) -> None:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("ROLLBACK")
     except sqlite3.DatabaseError as error:
-        reason = str(error)
-        if "locked" in reason:
+        # Damage is looked for in a moment.
+        if "locked" in str(error):
             raise CorpusIndexError(
                 f"{path}: another program keeps this index locked; close it and run again"
             ) from None
-        raise _damaged(path, reason) from None
 
 
 def _open(path: Path) -> Client:
@@ -128,7 +151,8 @@ def _build_in(path: Path, name: str, content: IndexContent, on_progress: OnEmbed
             fill(collection, content, client.get_max_batch_size(), on_progress)
         finally:
             client.close()
-    except ChromaError as error:
+        seal(path)
+    except (ChromaError, sqlite3.Error) as error:
         reason = one_line(error)
         raise CorpusIndexError(
             f"{path.parents[1]}: an index cannot be built there ({reason}); check the free space, "
@@ -140,8 +164,16 @@ def _build_in(path: Path, name: str, content: IndexContent, on_progress: OnEmbed
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
-    except ChromaError as error:
-        raise _damaged(path, one_line(error)) from None
+    except OSError as error:
+        raise unwritable(path, error) from None
+    except (ChromaError, sqlite3.Error) as error:
+        reason = one_line(error)
+        if any(said in reason for said in FULL):
+            raise CorpusIndexError(
+                f"{path}: this index cannot be opened ({reason}); free disk space, or choose "
+                "another cache_dir"
+            ) from None
+        raise _damaged(path, reason) from None
 
 
 def _damaged(path: Path, reason: str) -> CorpusIndexError:

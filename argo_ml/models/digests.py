@@ -23,13 +23,13 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def files_digest(paths: Iterable[Path], memo_path: Path) -> str:
+def files_digest(paths: Iterable[Path], memo_path: Path | None = None) -> str:
     """Digest over names and contents; a file whose size and time are known is not read again.
 
-    ``memo_path`` is a JSON file of the digests computed so far. Concurrent writers may lose one
-    another's entries, which costs a second reading and nothing else.
+    ``memo_path`` is a JSON file of the digests computed so far; without it all files are read.
+    Concurrent writers may lose one another's entries, which costs a second reading alone.
     """
-    memo = _read_memo(memo_path)
+    memo = _read_memo(memo_path) if memo_path else {}
     known = len(memo)
     digest = hashlib.sha256()
     for path in sorted(paths):
@@ -38,7 +38,7 @@ def files_digest(paths: Iterable[Path], memo_path: Path) -> str:
         if stamp not in memo:
             memo[stamp] = file_sha256(path)
         digest.update(f"{path.name} {memo[stamp]}\n".encode())
-    if len(memo) > known:
+    if memo_path and len(memo) > known:
         _write_memo(memo_path, memo)
     return digest.hexdigest()
 

@@ -1,3 +1,4 @@
+import logging
 import os
 import shutil
 import sqlite3
@@ -128,20 +129,65 @@ def remove_passages(path: Path) -> None:
         database.execute("DELETE FROM embeddings WHERE embedding_id = 'd3'")
 
 
+def flip_vectors(path: Path) -> None:
+    [vectors] = path.glob("*/data_level0.bin")
+    content = bytearray(vectors.read_bytes())
+    for number in range(20):
+        content[1000 + 97 * number] ^= 64
+    vectors.write_bytes(content)
+
+
+def cut_header(path: Path) -> None:
+    [header] = path.glob("*/header.bin")
+    os.truncate(header, 10)
+
+
+def damage_digests(path: Path) -> None:
+    (path / "digests.json").write_text("{")
+
+
 @pytest.mark.parametrize(
-    "damage", [overwrite, cut_off, empty, remove_database, remove_vectors, remove_passages]
+    "damage",
+    [
+        overwrite,
+        cut_off,
+        empty,
+        remove_database,
+        remove_vectors,
+        remove_passages,
+        flip_vectors,
+        cut_header,
+        damage_digests,
+    ],
 )
-def test_a_damaged_index_is_an_error_that_says_what_to_delete(
-    tmp_path: Path, large_index: Path, damage: Callable[[Path], None]
+def test_a_damaged_index_is_built_anew(
+    tmp_path: Path,
+    large_index: Path,
+    damage: Callable[[Path], None],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     indexes = tmp_path / "copy"
     shutil.copytree(large_index, indexes)
+    expected = build(large_index).retriever.retrieve(["document number 7"], 3)
     [path] = indexes.glob("argo-*")
     damage(path)
-    with pytest.raises(CorpusIndexError, match="delete that folder and run again") as error:
-        build(indexes)
-    assert str(error.value).startswith(f"{path}: ")
-    assert "\n" not in str(error.value)
+    with caplog.at_level(logging.WARNING):
+        corpus = build(indexes)
+    assert corpus.was_built
+    assert corpus.retriever.retrieve(["document number 7"], 3) == expected
+    [warning] = caplog.messages
+    assert warning.startswith(f"{path}: this index was damaged (")
+    assert not build(indexes).was_built
+
+
+def test_an_index_without_digests_is_used_and_gets_them(tmp_path: Path, large_index: Path) -> None:
+    indexes = tmp_path / "copy"
+    shutil.copytree(large_index, indexes)
+    [path] = indexes.glob("argo-*")
+    (path / "digests.json").unlink()
+    assert not build(indexes).was_built
+    cut_header(path)
+    assert build(indexes).was_built
 
 
 def test_a_locked_index_is_an_error(

@@ -132,11 +132,27 @@ def test_a_gguf_model_is_expanded_once_and_stays_the_same(tiny_gguf: Path, tmp_p
     assert kept.stat().st_mtime_ns == changed
 
 
-def test_a_damaged_expansion_is_named_with_what_to_do(tiny_gguf: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "contents.sha256"])
+def test_a_damaged_expansion_is_made_again(
+    tiny_gguf: Path, tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    [expected] = load(tiny_gguf, tmp_path).score([scoring(QUESTIONS[0])])
+    [kept] = (tmp_path / "models" / "converted").iterdir()
+    content = bytearray((kept / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (kept / name).write_bytes(content)
+    [scores] = load(tiny_gguf, tmp_path).score([scoring(QUESTIONS[0])])
+    assert scores.log_likelihoods == expected.log_likelihoods
+    assert f"{kept} is damaged; expanded anew" in caplog.text
+    assert content != (kept / name).read_bytes()
+
+
+def test_an_expansion_without_digest_is_made_again(tiny_gguf: Path, tmp_path: Path) -> None:
     load(tiny_gguf, tmp_path)
     [kept] = (tmp_path / "models" / "converted").iterdir()
-    (kept / "model.safetensors").write_bytes(b"damaged")
-    assert f"delete {kept} and try again" in complaint(tiny_gguf, tmp_path)
+    (kept / "contents.sha256").unlink()
+    load(tiny_gguf, tmp_path)
+    assert (kept / "contents.sha256").is_file()
 
 
 def test_an_expansion_that_cannot_be_kept_is_only_reported(

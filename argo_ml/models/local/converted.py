@@ -1,4 +1,8 @@
-"""GGUF models kept as Transformers folders, since expanding a GGUF file takes up to a minute."""
+"""GGUF models kept as Transformers folders, since expanding a GGUF file takes up to a minute.
+
+The digest of a model is that of its GGUF file, so a folder that stands for it is checked against a
+digest of its own before it is loaded: after each change of its files, and once where there is none.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ import transformers
 from safetensors import SafetensorError
 from safetensors.torch import save_model
 
+from argo_ml.models.digests import files_digest, model_files
 from argo_ml.models.local.loading import ModelFiles
 
 logger = logging.getLogger(__name__)
@@ -22,10 +27,22 @@ LIMIT_BYTES = 2 * 2**30
 """Larger expanded weights are not kept: their disk space costs more than the time they save."""
 
 
+SEAL = "contents.sha256"
+"""Digest of all other files of a folder."""
+
+
 def converted_files(files: ModelFiles, digest: str, precision: str, cache_path: Path) -> ModelFiles:
-    """The folder that stands for a GGUF file, or ``files`` themselves where there is none yet."""
+    """The folder that stands for a GGUF file, or ``files`` themselves where there is none yet.
+
+    One that is not what was written, or that an earlier argo_ml wrote without a digest, is removed.
+    """
     folder = _folder(digest, precision, cache_path)
     if not folder.is_dir():
+        return files
+    problem = _problem(folder, cache_path)
+    if problem:
+        logger.warning("%s %s; expanded anew from %s", folder, problem, files.gguf_file)
+        shutil.rmtree(folder, ignore_errors=True)
         return files
     return ModelFiles(files.name, folder, remedy=f"delete {folder} and try again")
 
@@ -45,6 +62,7 @@ def keep_converted(
         staging = Path(tempfile.mkdtemp(prefix=".converting-", dir=folder.parent))
         try:
             _write(model, tokenizer, staging)
+            (staging / SEAL).write_text(files_digest(model_files(staging)))
             # Fails where another process was first; both folders hold the same.
             if not folder.exists():
                 os.rename(staging, folder)
@@ -62,6 +80,18 @@ def _write(model: Any, tokenizer: Any, folder: Path) -> None:
     model.generation_config.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     save_model(model, str(folder / "model.safetensors"), {"format": "pt"})
+
+
+def _problem(folder: Path, cache_path: Path) -> str:
+    """What is wrong with a folder, empty if nothing."""
+    seal = folder / SEAL
+    if not seal.is_file():
+        return "has no digest"
+    try:
+        digest = files_digest(model_files(folder), cache_path / "model_digests.json")
+        return "" if seal.read_bytes() == digest.encode() else "is damaged"
+    except OSError as error:
+        return f"cannot be read ({error})"
 
 
 def _folder(digest: str, precision: str, cache_path: Path) -> Path:
