@@ -11,12 +11,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.reliability import bitflips, journal
+from benchmarks.reliability import bitflips, derived, journal
 from benchmarks.reliability.counting import Campaign
 from benchmarks.reporting import report
 
 CAMPAIGNS: dict[str, Campaign] = {
     "bitflips": bitflips.campaign,
+    "index": derived.index_campaign,
+    "weights": derived.weights_campaign,
     "journal": journal.campaign,
 }
 """Kinds of faults by name; a module of its own each, whose first function is the campaign."""
