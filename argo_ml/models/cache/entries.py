@@ -42,7 +42,7 @@ def to_row(model: int, entry: Entry) -> Row:
         entry.seconds,
         entry.billed_to,
     )
-    encoded = [value.encode() if isinstance(value, str) else value for value in row]
+    encoded: list[Any] = [value.encode() if isinstance(value, str) else value for value in row]
     return (*row, row_checksum(*encoded))
 
 
