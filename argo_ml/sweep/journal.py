@@ -126,9 +126,6 @@ class Journal:
     def _paths(self) -> list[Path]:
         return sorted(self._folder.glob("shard-*.json"))
 
-    def _paths(self) -> list[Path]:
-        return sorted(self._folder.glob("shard-*.json"))
-
     def _path(self, index: int) -> Path:
         return self._folder / f"shard-{index:05d}.json"
 
@@ -151,10 +148,6 @@ class Journal:
     def _set_aside(self, path: Path) -> None:
         with _explained(self._folder):
             path.rename(path.with_name(f"{path.name}.set-aside"))
-
-
-def _index(path: Path) -> int:
-    return int(path.stem.removeprefix("shard-"))
 
 
 def open_journal(spec: CacheFields, run_id: str) -> Journal:
