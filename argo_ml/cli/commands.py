@@ -17,6 +17,7 @@ import click
 
 from argo_ml import __version__
 from argo_ml.cli.options import spec_command
+from argo_ml.cli.project_run import RUN_ID, return_to_caller
 from argo_ml.config import (
     AnswerSpec,
     CachePruneSpec,
@@ -44,7 +45,6 @@ EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 _DEBUG = "ARGO_ML_DEBUG"
-_RUN_ID = "MLFLOW_RUN_ID"
 
 ENVIRONMENT = {
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
@@ -269,6 +269,8 @@ def cache_prune(spec: CachePruneSpec) -> None:
 def main() -> None:
     # A polite kill ends like Ctrl-C: finished shards are kept and the runs end as KILLED.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _prepare_logging()
+    return_to_caller()
     sys.exit(execute(sys.argv[1:]))
 
 
@@ -282,7 +284,21 @@ def execute(arguments: Sequence[str]) -> int:
     except Exception as error:
         record_failure(error)
         return _report(error)
+    name_opened_run(next((name for name in arguments if name in cli.commands), ""))
     return outcome if isinstance(outcome, int) else 0
+
+
+def name_opened_run(command: str) -> None:
+    """Name the run that `mlflow run` opened after the ``command`` that has kept nothing on it."""
+    run_id = os.environ.pop(RUN_ID, "")
+    if not run_id or not command:
+        return
+    from argo_ml.tracking.experiments import STORE_VARIABLE
+    from argo_ml.tracking.runs import KIND, TrackedRun, open_client
+
+    run = TrackedRun(open_client(os.environ.get(STORE_VARIABLE, ""), create=False), run_id)
+    run.log(tags={KIND: "command"})
+    run.rename(command)
 
 
 def record_failure(error: Exception) -> None:
@@ -290,13 +306,14 @@ def record_failure(error: Exception) -> None:
 
     An unreachable tracking server is logged and nothing else: the error itself matters more.
     """
-    run_id = os.environ.pop(_RUN_ID, "")
+    run_id = os.environ.pop(RUN_ID, "")
     if not run_id:
         return
+    from argo_ml.tracking.experiments import STORE_VARIABLE
     from argo_ml.tracking.runs import TrackedRun, open_client
 
     try:
-        run = TrackedRun(open_client("", create=False), run_id)
+        run = TrackedRun(open_client(os.environ.get(STORE_VARIABLE, ""), create=False), run_id)
     except TrackingError as gone:
         logger.warning("the error could not be stored on run %s (%s)", run_id, gone)
         return

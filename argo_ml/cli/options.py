@@ -17,8 +17,10 @@ import click
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from argo_ml.cli.params_file import read_for
+from argo_ml.cli.project_run import is_project_run
 from argo_ml.cli.sections import sections
-from argo_ml.config import Spec, SpecType, build, read_params, unknown_parameter
+from argo_ml.config import Spec, SpecType, build, unknown_parameter
 from argo_ml.errors import ConfigError
 
 PARAMS = "params"
@@ -31,6 +33,7 @@ class SpecCommand(click.Command):
     """A command whose options are the fields of a spec.
 
     Precedence: command line, environment (``ARGO_ML_<NAME>``), the file of ``--params``, default.
+    `mlflow run` puts every parameter on the command line: there a default counts as not given.
     ``positional`` names a field that may also be given without its option.
     """
 
@@ -83,11 +86,17 @@ class SpecCommand(click.Command):
     def _collect(self, given: Mapping[str, str | None]) -> dict[str, object]:
         fields = self.spec_type.model_fields
         path = given[PARAMS]
-        from_file = read_params(Path(path)) if path else {}
+        from_file = read_for(self.spec_type, Path(path)) if path else {}
         from_environment = {
             name: os.environ[variable(name)] for name in fields if os.environ.get(variable(name))
         }
-        from_command = {name: given[name] for name in fields if given[name]}
+        from_command: dict[str, object] = {name: given[name] for name in fields if given[name]}
+        if is_project_run():
+            from_command = {
+                name: value
+                for name, value in from_command.items()
+                if value != default_text(fields[name])
+            }
         if self._positional and given[_argument_name(self._positional)]:
             if self._positional in from_command:
                 raise ConfigError(f"{self._positional} is given twice")

@@ -203,7 +203,12 @@ class DecisionFields(AdaptiveFields, ThresholdFields):
 class StoreFields(Spec):
     section: ClassVar[HelpSection] = HelpSection.TRACKING
 
-    experiment: str = Field("argo_ml", **operational("MLflow experiment."))
+    experiment: str = Field(
+        "",
+        **operational(
+            "MLflow experiment; empty: that of mlflow run or MLFLOW_EXPERIMENT_NAME, else argo_ml."
+        ),
+    )
     tracking_uri: str = Field(
         "", **operational("MLflow tracking URI; empty for MLflow's own default.")
     )

@@ -39,6 +39,7 @@ from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.parent_run import recorded, store_spec
 from argo_ml.sweep.stages import log_inputs, store_resolved
 from argo_ml.tracking import runs
+from argo_ml.tracking.experiments import FALLBACK
 from argo_ml.tracking.runs import TrackedRun, connect
 from argo_ml.types import Action, Question
 
@@ -112,7 +113,8 @@ def _described(spec: CalibrateSpec) -> dict[str, Any]:
     cells are known, does not depend on what the command takes."""
     shared = ExperimentSpec(**shared_fields(spec, ExperimentSpec))
     own = {"explorations": spec.explorations, "max_new_tokens": shared.generation_limit}
-    return {**recorded(shared), **own}
+    # Its name counts in the digest, so an unnamed experiment keeps the one that it always had.
+    return {**recorded(shared), "experiment": spec.experiment or FALLBACK, **own}
 
 
 def _write_trajectories(explorations: Sequence[ExploredQuestion], path: Path) -> None:

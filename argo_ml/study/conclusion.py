@@ -71,11 +71,16 @@ def conclude(
 
 
 def sweep_parameters(spec: StudySpec, best: Best) -> dict[str, object]:
-    """What `argo-ml sweep --params FILE` takes to run these settings beside the references."""
+    """What `argo-ml sweep --params FILE` takes to run these settings beside the references.
+
+    Commands of one strategy at one price take it, too.
+    """
     strategies = (*REFERENCES, spec.strategy)
     return {
         "strategies": ",".join(dict.fromkeys(strategies)),
         "retrieval_costs": f"{best.retrieval_cost:g}",
+        "strategy": spec.strategy,
+        "retrieval_cost": best.retrieval_cost,
         **best.settings,
     }
 

@@ -30,8 +30,7 @@ def pointing_at(parent_id: str, kind: str, tracking: Tracking) -> Iterator[None]
         yield
         return
     note = f"Continues the {kind} `{parent_id}`; its results are there."
-    pointer.log(tags={runs.KIND: "resume", runs.SWEEP_ID: parent_id, runs.NOTE: note})
-    pointer.rename(f"resume of {parent_id[:8]}")
+    pointer.point_to(parent_id, f"resume of {parent_id[:8]}", note)
     with pointer.recording_failure():
         yield
         pointer.end()

@@ -106,12 +106,13 @@ def find_run(
         tracking = connect(tracking_uri, experiment, create=False)
         latest = tracking.latest_finished(kind)
         if latest is None:
-            raise ConfigError(f"experiment={experiment}: no finished {kind} there; run one first")
+            name = tracking.experiment_name
+            raise ConfigError(f"experiment={name}: no finished {kind} there; run one first")
         return tracking, latest
     client = open_client(tracking_uri, create=False)
     anywhere = Tracking(client, "", str(client.tracking_uri))
     run = anywhere.get(run_id)
-    if run.data.tags.get(runs.KIND) == "resume":
+    if run.data.tags.get(runs.KIND) == runs.POINTER:
         run = anywhere.get(run.data.tags.get(runs.SWEEP_ID, ""))
     stored_kind = run.data.tags.get(runs.KIND, "something else")
     if stored_kind not in kinds:

@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 
 from argo_ml.errors import ArgoError, TrackingError
 from argo_ml.tracking.environment import DIRTY, source_tags
+from argo_ml.tracking.experiments import OPENED_RUN, experiment_id, opened_in, opened_store
 from argo_ml.tracking.names import metric_name, setting
 from argo_ml.tracking.stores import (
     check_reachable,
@@ -36,6 +37,8 @@ SWEEP_ID = "argo.sweep_id"
 ERROR = "argo.error"
 WARNING = "argo.warning"
 DEGENERATE = "argo.degenerate"
+POINTER = "resume"
+"""The kind of a run that `mlflow run` opened for what another run is of."""
 
 logger = logging.getLogger(__name__)
 
@@ -146,6 +149,11 @@ class TrackedRun:
         with self._explained():
             self._client.update_run(self.run_id, name=name)
 
+    def point_to(self, run_id: str, name: str, note: str) -> None:
+        """Make this run a mere pointer: commands that are given its id take the other one."""
+        self.log(tags={KIND: POINTER, SWEEP_ID: run_id, NOTE: note})
+        self.rename(name)
+
     def reopen(self) -> None:
         """Set an ended run going again; the error it ended with is forgotten."""
         with self._explained():
@@ -198,6 +206,11 @@ class Tracking:
         self.experiment_id = experiment_id
         self.uri = uri
 
+    @property
+    def experiment_name(self) -> str:
+        with explained(self.uri):
+            return str(self.client.get_experiment(self.experiment_id).name)
+
     def create(self, name: str, tags: Mapping[str, str]) -> TrackedRun:
         with explained(self.uri):
             run = self.client.create_run(
@@ -210,13 +223,24 @@ class Tracking:
 
     def opened_run(self) -> TrackedRun | None:
         """The run that `mlflow run` opened for this process; handed out once."""
-        opened = os.environ.pop("MLFLOW_RUN_ID", "")
-        return TrackedRun(self.client, opened) if opened else None
+        opened = os.environ.pop(OPENED_RUN, "")
+        return TrackedRun(MlflowClient(opened_store(self.client)), opened) if opened else None
 
     def adopt_or_create(self, name: str, tags: Mapping[str, str]) -> TrackedRun:
+        """The run that `mlflow run` opened, if it is in this experiment; else a new one.
+
+        MLflow cannot move a run: one in another experiment ends as a pointer to the new one.
+        """
+        with explained(self.uri):
+            home = opened_in(self.client)
         run = self.opened_run()
         if run is None:
             return self.create(name, tags)
+        if home != self.experiment_id:
+            created = self.create(name, tags)
+            run.point_to(created.run_id, f"to {name}", f"What it began is `{created.run_id}`.")
+            run.end()
+            return created
         # `mlflow run` names the commit but not whether the working tree differs from it.
         dirty = {key: value for key, value in source_tags().items() if key == DIRTY}
         run.log(tags={**dirty, **tags})
@@ -270,7 +294,7 @@ class Tracking:
 def connect(tracking_uri: str, experiment: str, create: bool = True) -> Tracking:
     """Open an experiment, creating it if needed unless ``create`` is False.
 
-    The experiment of a run that `mlflow run` opened for this process wins over ``experiment``.
+    An empty ``experiment`` is the one that MLflow was told of: `experiment_id` says which.
 
     Raises:
         TrackingError: the store or server cannot be used.
@@ -278,10 +302,7 @@ def connect(tracking_uri: str, experiment: str, create: bool = True) -> Tracking
     client = open_client(tracking_uri, create)
     uri = str(client.tracking_uri)
     with explained(uri):
-        opened = os.environ.get("MLFLOW_RUN_ID", "")
-        if opened:
-            return Tracking(client, client.get_run(opened).info.experiment_id, uri)
-        return Tracking(client, _experiment_id(client, experiment, create), uri)
+        return Tracking(client, experiment_id(client, experiment, create), uri)
 
 
 def open_client(tracking_uri: str, create: bool) -> MlflowClient:
@@ -298,20 +319,6 @@ def open_client(tracking_uri: str, create: bool) -> MlflowClient:
     with explained(uri):
         return MlflowClient(uri)
 
-
-def _experiment_id(client: MlflowClient, name: str, create: bool) -> str:
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None and create:
-        return str(client.create_experiment(name))
-    if experiment is None:
-        known = ", ".join(sorted(other.name for other in client.search_experiments()))
-        where = without_password(client.tracking_uri)
-        raise TrackingError(f"experiment={name!r} is not in {where}; known: {known}")
-    if experiment.lifecycle_stage != "active":
-        raise TrackingError(
-            f"experiment={name!r} was deleted; restore it in MLflow or choose another name"
-        )
-    return str(experiment.experiment_id)
 
 
 def _batches(points: Sequence[Metric]) -> list[Sequence[Metric]]:

@@ -249,7 +249,7 @@ def test_run_opened_by_mlflow_is_adopted_once_in_its_own_experiment(
     opened = client.create_run(experiment_id).info.run_id
     monkeypatch.setenv("MLFLOW_RUN_ID", opened)
 
-    tracking = connect(tracking_uri, "another")
+    tracking = connect(tracking_uri, "")
     first = tracking.adopt_or_create("a sweep", {runs.KIND: "sweep"})
     second = tracking.adopt_or_create("a second", {})
 
@@ -350,3 +350,32 @@ def test_packages_are_listed_as_a_requirements_file() -> None:
 
     assert lines[0].startswith("# Python 3.")
     assert any(line.startswith("mlflow==3.") for line in lines)
+
+
+@pytest.mark.parametrize(("opened_in", "named"), [("opened", "wanted"), ("Default", "")])
+def test_run_opened_elsewhere_points_to_the_one_in_the_wanted_experiment(
+    tracking_uri: str, monkeypatch: pytest.MonkeyPatch, opened_in: str, named: str
+) -> None:
+    client = MlflowClient(tracking_uri)
+    home = client.get_experiment_by_name(opened_in)
+    experiment_id = home.experiment_id if home else client.create_experiment(opened_in)
+    opened = client.create_run(experiment_id).info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", opened)
+
+    tracking = connect(tracking_uri, named)
+    run = tracking.adopt_or_create("a sweep", {runs.KIND: "sweep"})
+
+    pointer = client.get_run(opened)
+    assert tracking.experiment_name == (named or "argo_ml")
+    assert run.run_id != opened
+    assert pointer.data.tags[runs.SWEEP_ID] == run.run_id
+    assert (pointer.info.status, pointer.info.run_name) == ("FINISHED", "to a sweep")
+
+
+def test_experiment_is_the_one_that_mlflow_is_told_of_unless_named(
+    tracking_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "by environment")
+
+    assert connect(tracking_uri, "").experiment_name == "by environment"
+    assert connect(tracking_uri, "by name").experiment_name == "by name"
