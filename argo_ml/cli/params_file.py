@@ -37,9 +37,9 @@ logger = logging.getLogger(__name__)
 
 
 def read_for(spec_type: type[Spec], path: Path) -> dict[str, object]:
-    """What ``spec_type`` takes of a file of parameters, and whatever is no parameter of any command.
+    """The values of a file of parameters, without those that only other commands take.
 
-    Parameters of other commands are named and left out. Raises `ConfigError`.
+    These are named in the log. Raises `ConfigError`.
     """
     values = _with_singular(read_params(path), spec_type)
     taken = spec_type.model_fields.keys() | spec_type.refused.keys()

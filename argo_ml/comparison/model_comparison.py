@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from argo_ml.config import CompareSpec
-from argo_ml.datasets import check_dataset
+from argo_ml.datasets import check_dataset, load_questions
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.reporting.figures.models import draw_models
@@ -18,10 +18,10 @@ from argo_ml.results.artifacts import COMPARISON, COMPARISON_TABLE, FIGURES
 from argo_ml.results.records import CellResult, Record, Results
 from argo_ml.statistics.resampling import mean_estimate
 from argo_ml.sweep.parent_run import find_resumed, load_record, pointing_at, recorded
-from argo_ml.sweep.running import ChildRun, load_results, run_sweep
+from argo_ml.sweep.running import ComparedSweep, load_results, run_sweep
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import logged_metrics, spec_params
-from argo_ml.tracking.runs import TrackedRun, Tracking, connect
+from argo_ml.tracking.runs import TrackedRun, Tracking, connect, store_of_runs
 
 MODEL = "argo.model"
 """Tag of a sweep in a comparison: the model as the user named it."""
@@ -78,9 +78,11 @@ def run_comparison(spec: CompareSpec, on_progress: OnProgress = ignore_progress)
     """
     check_dataset(spec.dataset, spec.documents)
     check_strategies(spec.strategies, spec)
-    tracking = connect(spec.tracking_uri, spec.experiment)
     if spec.resume:
-        return _resume(spec, tracking, on_progress)
+        return _resume(spec, on_progress)
+    tracking = connect(spec.tracking_uri, spec.experiment)
+    # What every model's sweep would be refused for, before there is a run.
+    load_questions(spec.sweep(spec.models[0]))
     names = ", ".join(Path(model).name for model in spec.models)
     run = tracking.adopt_or_create(f"compare {names}", {runs.KIND: "comparison"})
     with run.recording_failure():
@@ -88,7 +90,8 @@ def run_comparison(spec: CompareSpec, on_progress: OnProgress = ignore_progress)
         return _compare(spec, tracking, run, on_progress)
 
 
-def _resume(spec: CompareSpec, tracking: Tracking, on_progress: OnProgress) -> ModelComparison:
+def _resume(spec: CompareSpec, on_progress: OnProgress) -> ModelComparison:
+    tracking = store_of_runs(spec.tracking_uri)
     stored, home = find_resumed(tracking, spec.resume, "comparison")
     with pointing_at(spec.resume, "comparison", tracking):
         if stored.info.status == "FINISHED":
@@ -128,9 +131,8 @@ def _sweep(
         model
     )
     if present is None:
-        tags = {runs.KIND: "sweep", MODEL: model}
-        child = tracking.create_child(run, f"sweep {Path(model).name}", tags)
-        return run_sweep(sweep_spec, on_progress, ChildRun(child, tracking))
+        compared = ComparedSweep(run, tracking, {MODEL: model})
+        return run_sweep(sweep_spec, on_progress, compared)
     if present.info.status == "FINISHED":
         return load_results(tracking, present.info.run_id)
     resumed = sweep_spec.model_copy(update={"resume": present.info.run_id})

@@ -67,15 +67,16 @@ def run_calibration(spec: CalibrateSpec, on_progress: OnProgress = ignore_progre
     """Explore a split, fit a calibration, and keep both as an MLflow run.
 
     A calibration that was interrupted is run again: calls that were made are in the call cache.
-    Raises `ArgoError`; the run has then ended as FAILED with it.
+    Raises `ArgoError`; once it has begun its run has then ended as FAILED with it.
     """
     check_dataset(spec.dataset, spec.documents)
     tracking = connect(spec.tracking_uri, spec.experiment)
+    context = LocalContext.open(spec.cell(), on_progress)
+    check_size(len(context.questions.questions))
     name = f"calibration {_asked(spec)} {Path(spec.model).name}"
     run = tracking.adopt_or_create(name, {runs.KIND: "calibration"})
     with run.recording_failure():
         store_spec(run, spec)
-        context = LocalContext.open(spec.cell(), on_progress)
         resolved = store_resolved(spec, context, run)
         log_inputs(resolved, context, run)
         calibrated = _calibrate(resolved, context, run, on_progress)
@@ -86,7 +87,6 @@ def run_calibration(spec: CalibrateSpec, on_progress: OnProgress = ignore_progre
 def _calibrate(
     spec: CalibrateSpec, context: LocalContext[CellSpec], run: TrackedRun, on_progress: OnProgress
 ) -> Calibrated:
-    check_size(len(context.questions.questions))
     times = StageTimes()
     engine = context.engine(run.run_id, times)
     explorations = explore(spec, context, engine, on_progress, run.warn)

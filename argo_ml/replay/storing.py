@@ -48,17 +48,17 @@ class StoredReplay:
 def run_replay(spec: ReplaySpec) -> StoredReplay:
     """Replay, evaluate, and keep everything.
 
-    Raises `ArgoError`; the run has then ended as FAILED with it.
+    Raises `ArgoError`; there is no run then where nothing was judged.
     """
     check_replayable(spec.policies)
     if not spec.outcomes:
         raise ConfigError("outcomes is empty; name a JSONL file, see docs/replay.md")
     tracking = connect(spec.tracking_uri, spec.experiment)
+    replayed = replay(spec)
     name = f"replay {Path(spec.outcomes).name}"
     run = tracking.adopt_or_create(name, {runs.KIND: KIND})
     with run.recording_failure():
         run.log(params=spec_params(stored_spec(spec)))
-        replayed = replay(spec)
         children = [_child(cell, run, tracking) for cell in replayed.cells]
         results = replay_results(replayed, spec, run.run_id, [child.run_id for child in children])
         for child, cell in zip(children, results.cells, strict=True):

@@ -68,9 +68,9 @@ def recorded(spec: Spec) -> dict[str, Any]:
 
 def store_spec(run: TrackedRun, spec: Spec) -> None:
     values = recorded(spec)
-    for name in ("questions", "documents"):
+    for name in ("questions", "documents", "cache_dir"):
         if values[name]:
-            values[name] = str(Path(values[name]).resolve())
+            values[name] = str(Path(values[name]).expanduser().resolve())
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder)
         (target / SPEC).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")

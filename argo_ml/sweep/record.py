@@ -17,7 +17,7 @@ from argo_ml.results.records import CellResult, Results
 from argo_ml.sweep.stored_files import json_lines
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import logged_params
-from argo_ml.tracking.runs import CELL_ID, Run, Tracking, connect, open_client
+from argo_ml.tracking.runs import CELL_ID, Run, Tracking, connect, store_of_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +109,11 @@ def find_run(
             name = tracking.experiment_name
             raise ConfigError(f"experiment={name}: no finished {kind} there; run one first")
         return tracking, latest
-    client = open_client(tracking_uri, create=False)
-    anywhere = Tracking(client, "", str(client.tracking_uri))
+    anywhere = store_of_runs(tracking_uri)
     run = anywhere.get(run_id)
     if run.data.tags.get(runs.KIND) == runs.POINTER:
         run = anywhere.get(run.data.tags.get(runs.SWEEP_ID, ""))
     stored_kind = run.data.tags.get(runs.KIND, "something else")
     if stored_kind not in kinds:
         raise ConfigError(f"{kind}={run_id}: that run is a {stored_kind}, not a {kind}")
-    return Tracking(client, run.info.experiment_id, anywhere.uri), run
+    return Tracking(anywhere.client, run.info.experiment_id, anywhere.uri), run

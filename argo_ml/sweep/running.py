@@ -4,48 +4,48 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
-from argo_ml.config import CellSpec, ExecutorFields, SweepSpec, build
+from argo_ml.config import CellSpec, SweepSpec
 from argo_ml.datasets import check_dataset
 from argo_ml.devices import disk
-from argo_ml.errors import TrackingError
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import OnProgress, ignore_progress
-from argo_ml.results.artifacts import RESULTS, SPEC, cell_name
+from argo_ml.results.artifacts import RESULTS, cell_name
 from argo_ml.results.naming import asked_questions
 from argo_ml.results.records import Results
 from argo_ml.sweep.cell_run import CellRun, cell_tags, open_cell_runs
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext, LocalContext, prepare_cells
 from argo_ml.sweep.estimate import SweepEstimate, estimate
+from argo_ml.sweep.executors.opening import open_context
 from argo_ml.sweep.journal import Journal, open_journal
 from argo_ml.sweep.parent_run import find_resumed, load_record, pointing_at, store_spec
+from argo_ml.sweep.resumed_spec import resumed_spec
 from argo_ml.sweep.stages import (
+    check_unchanged,
     conclude_sweep,
+    log_inputs,
     missing_shards,
-    open_experiment,
     run_cells,
     store_resolved,
 )
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import logged_params
-from argo_ml.tracking.runs import TrackedRun, Tracking, connect
+from argo_ml.tracking.runs import TrackedRun, Tracking, connect, store_of_runs
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class ChildRun:
-    """A run that was made for a sweep beside others, and the experiment that it is in."""
+class ComparedSweep:
+    """The run that a sweep is a child of, and what tells it from its other children."""
 
-    run: TrackedRun
+    parent: TrackedRun
     tracking: Tracking
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,30 +60,55 @@ class SweepRun:
 
 
 def run_sweep(
-    spec: SweepSpec, on_progress: OnProgress = ignore_progress, child: ChildRun | None = None
+    spec: SweepSpec,
+    on_progress: OnProgress = ignore_progress,
+    compared: ComparedSweep | None = None,
 ) -> Results:
-    """Run a sweep, as ``child`` where that is given, or continue the one of ``spec.resume``.
+    """Run a sweep, beside others where ``compared`` is given, or continue that of ``spec.resume``.
 
     Raises:
-        ArgoError: something the user can act on; the sweep's run has ended as FAILED with it.
+        ArgoError: something the user can act on; once the sweep has begun its run has ended as
+            FAILED with it.
     """
     check_dataset(spec.dataset, spec.documents)
     check_strategies(spec.strategies, spec)
-    with _resumed(spec) if spec.resume else _begun(spec, child) as sweep:
+    if spec.resume:
+        return _continue(spec, on_progress)
+    tracking = compared.tracking if compared else connect(spec.tracking_uri, spec.experiment)
+    _warn_of_short_disk(spec)
+    with open_context(spec, on_progress) as context:
+        cells = prepare_cells(context.spec.cells(), context)
+        with _begun(spec, tracking, compared) as sweep:
+            return _carry_out(sweep, context, cells, on_progress)
+
+
+def _continue(spec: SweepSpec, on_progress: OnProgress) -> Results:
+    with _resumed(spec) as sweep:
         if isinstance(sweep, Results):
             return sweep
-        run, journal = sweep.run, sweep.journal
-        with open_experiment(sweep.spec, run, on_progress, sweep.params) as context:
+        with open_context(sweep.spec, on_progress) as context:
+            check_unchanged(spec.resume, sweep.params, context.digests)
             cells = prepare_cells(context.spec.cells(), context)
-            cell_runs = open_cell_runs(cells, context, sweep.tracking, run)
-            time_estimate = _tell_estimate(context, cells, journal, run)
-            with _telling_how_to_resume(run.run_id):
-                results = run_cells(
-                    context, run, cell_runs, journal, on_progress, time_estimate=time_estimate
-                )
-            conclude_sweep(context, run, cell_runs, results)
-            journal.remove()
-            return results
+            return _carry_out(sweep, context, cells, on_progress)
+
+
+def _carry_out(
+    sweep: SweepRun,
+    context: ExperimentContext[SweepSpec],
+    cells: Sequence[Cell],
+    on_progress: OnProgress,
+) -> Results:
+    run, journal = sweep.run, sweep.journal
+    log_inputs(store_resolved(sweep.spec, context, run), context, run)
+    cell_runs = open_cell_runs(cells, context, sweep.tracking, run)
+    time_estimate = _tell_estimate(context, cells, journal, run)
+    with _telling_how_to_resume(run.run_id):
+        results = run_cells(
+            context, run, cell_runs, journal, on_progress, time_estimate=time_estimate
+        )
+    conclude_sweep(context, run, cell_runs, results)
+    journal.remove()
+    return results
 
 
 def run_cell(spec: CellSpec, on_progress: OnProgress = ignore_progress) -> Results:
@@ -91,13 +116,13 @@ def run_cell(spec: CellSpec, on_progress: OnProgress = ignore_progress) -> Resul
     check_dataset(spec.dataset, spec.documents)
     check_strategies([spec.strategy], spec)
     tracking = connect(spec.tracking_uri, spec.experiment)
+    context = LocalContext.open(spec, on_progress)
+    [cell] = prepare_cells([context.spec], context)
     name = cell_name(spec.strategy, spec.retrieval_cost)
     run = tracking.adopt_or_create(name, {runs.KIND: "cell"})
     with run.recording_failure(), open_journal(spec, run.run_id) as journal:
         store_spec(run, spec)
-        context = LocalContext.open(spec, on_progress)
         store_resolved(spec, context, run)
-        [cell] = prepare_cells([context.spec], context)
         run.log(tags=cell_tags(cell))
         cell_run = CellRun(cell, run, len(missing_shards(context, journal, [cell])))
         cell_run.start(context.digests, context.inputs)
@@ -112,25 +137,32 @@ def load_results(tracking: Tracking, run_id: str) -> Results:
 
 
 @contextlib.contextmanager
-def _begun(spec: SweepSpec, child: ChildRun | None) -> Iterator[SweepRun]:
+def _begun(
+    spec: SweepSpec, tracking: Tracking, compared: ComparedSweep | None
+) -> Iterator[SweepRun]:
     """A new sweep's run; it fails with an error of the block."""
-    if child is None:
-        tracking = connect(spec.tracking_uri, spec.experiment)
-        asked = asked_questions(spec.questions, spec.difficulty, spec.dataset)
-        name = f"sweep {spec.mode} {asked} {Path(spec.model).name}"
-        child = ChildRun(tracking.adopt_or_create(name, {runs.KIND: "sweep"}), tracking)
-    run = child.run
+    run = _create_run(spec, tracking, compared)
     with run.recording_failure(), open_journal(spec, run.run_id) as journal:
         run.log(tags={runs.NOTE: _describe(spec)})
         store_spec(run, spec)
-        _warn_of_short_disk(spec)
-        yield SweepRun(run, child.tracking, spec, journal)
+        yield SweepRun(run, tracking, spec, journal)
+
+
+def _create_run(spec: SweepSpec, tracking: Tracking, compared: ComparedSweep | None) -> TrackedRun:
+    model = Path(spec.model).name
+    tags = {runs.KIND: "sweep"}
+    if compared is not None:
+        tags |= compared.tags
+        return tracking.create_child(compared.parent, f"sweep {model}", tags)
+    asked = asked_questions(spec.questions, spec.difficulty, spec.dataset)
+    name = f"sweep {spec.mode} {asked} {model}"
+    return tracking.adopt_or_create(name, tags)
 
 
 @contextlib.contextmanager
 def _resumed(spec: SweepSpec) -> Iterator[SweepRun | Results]:
     """The run of an interrupted sweep, reopened; the results of a finished one."""
-    tracking = connect(spec.tracking_uri, spec.experiment)
+    tracking = store_of_runs(spec.tracking_uri)
     stored, home = find_resumed(tracking, spec.resume, "sweep")
     with pointing_at(spec.resume, "sweep", tracking):
         if stored.info.status == "FINISHED":
@@ -138,7 +170,7 @@ def _resumed(spec: SweepSpec) -> Iterator[SweepRun | Results]:
             yield load_results(home, spec.resume)
             return
         run = TrackedRun(tracking.client, spec.resume)
-        full_spec = _stored_spec(spec, home)
+        full_spec = resumed_spec(spec, home)
         check_strategies(full_spec.strategies, full_spec)
         with open_journal(full_spec, spec.resume) as journal, run.recording_failure():
             run.reopen()
@@ -177,44 +209,6 @@ def _telling_how_to_resume(sweep_id: str) -> Iterator[None]:
     except BaseException:
         logger.warning("unfinished; continue it with: argo-ml sweep --resume %s", sweep_id)
         raise
-
-
-def _stored_spec(spec: SweepSpec, home: Tracking) -> SweepSpec:
-    """The sweep's own spec; where to track, cache and find servers or workers is the command's."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            path = home.download(spec.resume, SPEC, Path(folder))
-        except TrackingError as error:
-            raise TrackingError(
-                f"resume={spec.resume}: it ended before it stored its parameters, so nothing is "
-                f"lost; start it again without resume ({error})"
-            ) from None
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return build(
-        SweepSpec,
-        {
-            **values,
-            "tracking_uri": spec.tracking_uri,
-            "cache_dir": spec.cache_dir,
-            "server_urls": spec.server_urls or values.get("server_urls", ()),
-            **_given_executor(spec),
-            **_given_limit(spec),
-            "resume": spec.resume,
-        },
-    )
-
-
-def _given_executor(spec: SweepSpec) -> dict[str, object]:
-    """What the command says of executors, if anything; else the sweep's own goes on."""
-    names = ExecutorFields.model_fields
-    given = not spec.model_fields_set.isdisjoint(names)
-    return {name: getattr(spec, name) for name in names} if given else {}
-
-
-def _given_limit(spec: SweepSpec) -> dict[str, object]:
-    """How many questions may go unanswered, where the command says so."""
-    given = "max_unanswered" in spec.model_fields_set
-    return {"max_unanswered": spec.max_unanswered} if given else {}
 
 
 def _describe(spec: SweepSpec) -> str:

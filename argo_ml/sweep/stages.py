@@ -1,6 +1,7 @@
 """How a sweep goes, in three stages; `run_sweep` takes its run through them one after the other.
 
-1. `open_experiment`: questions, corpus, model, cache and calibration, with the spec as resolved.
+1. `open_context`: questions, corpus, model, cache and calibration, with the spec as resolved. The
+   sweep's run begins after it, so that there is none where nothing could be run.
 2. `run_cells`: its executor hands every shard's episodes to `Engine.run`; results go to the
    journal, in the order of shards to the cells, and to MLflow while other shards run.
 3. `conclude_sweep`: figures, metrics, evaluation and report of all cells on their runs.
@@ -36,7 +37,6 @@ from argo_ml.sweep.cell_run import CellRun, failing_with
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext
 from argo_ml.sweep.evaluating import description, evaluate_sweep, store_evaluation
-from argo_ml.sweep.executors.opening import open_context
 from argo_ml.sweep.journal import Journal
 from argo_ml.sweep.parent_run import recorded, store_spec
 from argo_ml.sweep.progress_log import ShardLog, TimeEstimate, episode_progress
@@ -46,23 +46,6 @@ from argo_ml.tracking.runs import NOTE, TrackedRun
 from argo_ml.tracking.system import system_metrics
 
 ResolvedType = TypeVar("ResolvedType", bound=EpisodeFields)
-
-
-@contextlib.contextmanager
-def open_experiment(
-    spec: SweepSpec, run: TrackedRun, on_progress: OnProgress, params: Mapping[str, str]
-) -> Iterator[ExperimentContext[SweepSpec]]:
-    """Open what a sweep's cells share, in this process or in workers, and log it on its run.
-
-    ``params`` are those that the run had before it was interrupted. Raises `ConfigError` where
-    their digests are of other contents.
-    """
-    with open_context(spec, on_progress) as context:
-        _check_unchanged(run.run_id, params, context.digests)
-        resolved = store_resolved(spec, context, run)
-        # A run may have been killed before it came to this; what is there is left alone.
-        log_inputs(resolved, context, run)
-        yield context
 
 
 def store_resolved(
@@ -79,6 +62,7 @@ def store_resolved(
 
 
 def log_inputs(spec: Spec, context: ExperimentContext[ContextSpec], run: TrackedRun) -> None:
+    """A run may have been killed before it came to this; what is there is left alone."""
     run.log(params=spec_params({**recorded(spec), **context.digests}))
     run.log_inputs(context.inputs)
 
@@ -160,7 +144,8 @@ def missing_shards(
     return [shard for shard in shards if shard.index not in journal]
 
 
-def _check_unchanged(sweep_id: str, params: Mapping[str, str], digests: Mapping[str, str]) -> None:
+def check_unchanged(sweep_id: str, params: Mapping[str, str], digests: Mapping[str, str]) -> None:
+    """Raises `ConfigError` where the run had digests of other contents before its interruption."""
     for name, digest in digests.items():
         before = params.get(name, digest)
         if before != digest:

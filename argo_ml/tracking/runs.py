@@ -305,6 +305,12 @@ def connect(tracking_uri: str, experiment: str, create: bool = True) -> Tracking
         return Tracking(client, experiment_id(client, experiment, create), uri)
 
 
+def store_of_runs(tracking_uri: str) -> Tracking:
+    """A store that is there, for runs that are known by their ids: in no experiment."""
+    client = open_client(tracking_uri, create=False)
+    return Tracking(client, "", str(client.tracking_uri))
+
+
 def open_client(tracking_uri: str, create: bool) -> MlflowClient:
     """Use a tracking store for this process; one that is not there is created or refused."""
     import mlflow

@@ -60,6 +60,18 @@ def test_command_line_comes_before_environment_before_file(
     assert (seen[0].seed, seen[0].top_k, seen[0].max_steps) == (1, 2, 3)
 
 
+def test_defaults_that_mlflow_run_passes_count_as_not_given(
+    command: SpecCommand, seen: list[SweepSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARGO_ML_TOP_K", "2")
+    monkeypatch.setenv("MLFLOW_RUN_ID", "r1")
+
+    invoke(command, "--top_k", "3", "--seed", "7")
+
+    assert (seen[0].top_k, seen[0].seed) == (2, 7)
+    assert seen[0].model_fields_set == {"top_k", "seed"}
+
+
 def test_unknown_option_suggests_the_nearest(command: SpecCommand) -> None:
     with pytest.raises(ConfigError, match="'dificulty' is unknown; did you mean 'difficulty'"):
         invoke(command, "--dificulty", "hard")

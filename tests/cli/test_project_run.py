@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from builders.processes import environment
 
-from argo_ml.cli.commands import execute
 from argo_ml.cli.project_run import callers_folder, return_to_caller
 
 CHILD = (
@@ -60,21 +59,3 @@ def test_folder_stays_where_no_project_is_run(
 
 def test_caller_that_cannot_be_seen_is_unknown() -> None:
     assert callers_folder("r1", []) is None
-
-
-def test_defaults_that_mlflow_run_passes_hide_no_environment(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tracking_uri: str
-) -> None:
-    monkeypatch.setenv("ARGO_ML_MODEL", "no/such model")
-    monkeypatch.setenv("ARGO_ML_CACHE_DIR", "nowhere")
-    arguments = ["plan", "--model", "smollm2-135m"]
-    assert "no/such model" not in failure_of(arguments, capsys)
-
-    monkeypatch.setenv("MLFLOW_RUN_ID", "r1")
-
-    assert "no/such model" in failure_of(arguments, capsys)
-
-
-def failure_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    execute(arguments)
-    return capsys.readouterr().err

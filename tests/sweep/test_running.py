@@ -20,8 +20,9 @@ from argo_ml.devices import disk
 from argo_ml.errors import ConfigError, DataError, TrackingError
 from argo_ml.results.metrics import is_compared
 from argo_ml.results.records import Results
-from argo_ml.sweep.context import LocalContext
+from argo_ml.sweep import running
 from argo_ml.sweep.executors import local
+from argo_ml.sweep.resumed_spec import resumed_spec
 from argo_ml.sweep.running import load_results, run_sweep
 from argo_ml.tracking.names import logged_params
 from argo_ml.tracking.runs import CELL_ID, ERROR, KIND, PARENT, SWEEP_ID, connect
@@ -300,7 +301,7 @@ def test_sweep_killed_before_its_first_cell_is_whole_once_resumed(
     spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(LocalContext, "open", raise_interrupt)
+        patch.setattr(running, "open_cell_runs", raise_interrupt)
         run_sweep(spec())
     client = MlflowClient(spec().tracking_uri)
     [killed] = client.search_runs([client.get_experiment_by_name("argo_ml").experiment_id])
@@ -314,6 +315,77 @@ def test_sweep_killed_before_its_first_cell_is_whole_once_resumed(
 
 def raise_interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.fixture
+def killed(spec: MakeSpec, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run id of a sweep that ended before its first cell."""
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(running, "open_cell_runs", raise_interrupt)
+        run_sweep(spec())
+    client = MlflowClient(spec().tracking_uri)
+    [run] = client.search_runs([client.get_experiment_by_name("argo_ml").experiment_id])
+    return str(run.info.run_id)
+
+
+def typed(spec: MakeSpec, killed: str, **values: str) -> SweepSpec:
+    """A command that names the sweep, its store and ``values`` alone."""
+    return build(SweepSpec, {"resume": killed, "tracking_uri": spec().tracking_uri, **values})
+
+
+def test_resuming_takes_operational_parameters_and_keeps_the_others(
+    spec: MakeSpec, killed: str
+) -> None:
+    command = typed(spec, killed, max_retries="1", request_timeout_s="2", threads="1")
+
+    resumed = resumed_spec(command, connect(command.tracking_uri, "argo_ml"))
+
+    assert (resumed.max_retries, resumed.request_timeout_s, resumed.threads) == (1, 2.0, 1)
+    assert (resumed.strategies, resumed.shard_size) == (("argo", "random"), 3)
+    assert resumed.cache_path == spec().cache_path
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("top_k", "5", r"top_k=5 \(it was 3\)"),
+        ("strategies", "argo", r"strategies=argo \(it was argo,random\)"),
+        ("shard_size", "4", r"shard_size=4 \(it was 3\)"),
+        ("experiment", "other", r"experiment=other \(it is in argo_ml\)"),
+    ],
+)
+def test_resuming_refuses_by_name_what_would_change_the_sweep(
+    spec: MakeSpec, killed: str, name: str, value: str, complaint: str
+) -> None:
+    command = typed(spec, killed, **{name: value})
+
+    with pytest.raises(ConfigError, match=complaint):
+        resumed_spec(command, connect(command.tracking_uri, "argo_ml"))
+
+
+def test_moved_questions_are_known_by_their_contents(
+    spec: MakeSpec, killed: str, sources: dict[str, str], tmp_path: Path
+) -> None:
+    moved = tmp_path / "moved.jsonl"
+    Path(sources["questions"]).rename(moved)
+
+    assert run_sweep(typed(spec, killed, questions=str(moved))).sweep_id == killed
+
+
+def test_questions_that_moved_here_are_taken(
+    spec: MakeSpec,
+    killed: str,
+    sources: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "here").mkdir()
+    here = tmp_path / "here" / "questions.jsonl"
+    Path(sources["questions"]).rename(here)
+    monkeypatch.chdir(here.parent)
+    command = typed(spec, killed)
+
+    assert resumed_spec(command, connect(command.tracking_uri, "argo_ml")).questions == str(here)
 
 
 def test_finished_sweep_is_shown_again_when_resumed(
@@ -336,6 +408,21 @@ def test_failed_cells_and_sweep_keep_the_error(
     assert len(runs) == 5
     assert {run.info.status for run in runs} == {"FAILED"}
     assert {run.data.tags[ERROR] for run in runs} == {"ZeroDivisionError: of luck"}
+
+
+@pytest.mark.parametrize("command", ["sweep", "run", "calibrate", "tune"])
+def test_no_run_is_left_where_nothing_could_be_run(spec: MakeSpec, command: str) -> None:
+    where = {"cache_dir": spec().cache_dir, "tracking_uri": spec().tracking_uri}
+    options = {"dataset": "jsonl", "questions": "nowhere.jsonl", "documents": "nowhere", **where}
+
+    code = execute(
+        [command, *(text for name, value in options.items() for text in (f"--{name}", str(value)))]
+    )
+
+    client = MlflowClient(spec().tracking_uri)
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    assert code == 1
+    assert client.search_runs(experiments) == []
 
 
 def test_resuming_with_changed_questions_is_refused(

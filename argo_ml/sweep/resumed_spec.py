@@ -1,0 +1,90 @@
+"""The spec that an interrupted sweep goes on with: its own, and what the command may change."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from argo_ml.config import ExecutorFields, SweepSpec, build, is_operational
+from argo_ml.errors import ConfigError, TrackingError
+from argo_ml.results.artifacts import SPEC
+from argo_ml.tracking.runs import Tracking
+
+LAID_DOWN = frozenset({"shard_size"})
+"""What finished shards were made by, although it changes no number."""
+_SOURCES = ("questions", "documents")
+
+
+def resumed_spec(command: SweepSpec, home: Tracking) -> SweepSpec:
+    """The sweep's own spec, with the operational parameters that ``command`` was given.
+
+    Raises `ConfigError` that names what else it was given and the sweep was begun with otherwise.
+    """
+    stored = build(SweepSpec, _stored_values(command.resume, home))
+    _check_same(command, stored, home)
+    given = {
+        name: getattr(command, name)
+        for name in command.model_fields_set
+        if is_operational(SweepSpec.model_fields[name])
+    }
+    if given.keys() & ExecutorFields.model_fields.keys():
+        # They make sense together only: workers of another executor mean nothing here.
+        given |= {name: getattr(command, name) for name in ExecutorFields.model_fields}
+    where = {"tracking_uri": command.tracking_uri, "resume": command.resume}
+    values = {name: getattr(stored, name) for name in stored.model_fields_set}
+    return build(SweepSpec, {**values, **_moved(stored), **given, **where})
+
+
+def _stored_values(run_id: str, home: Tracking) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            path = home.download(run_id, SPEC, Path(folder))
+        except TrackingError as error:
+            raise TrackingError(
+                f"resume={run_id}: it ended before it stored its parameters, so nothing is "
+                f"lost; start it again without resume ({error})"
+            ) from None
+        values: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return values
+
+
+def _check_same(command: SweepSpec, stored: SweepSpec, home: Tracking) -> None:
+    different = list(_differences(command, stored))
+    if command.experiment and command.experiment != home.experiment_name:
+        different.append(f"experiment={command.experiment} (it is in {home.experiment_name})")
+    if different:
+        raise ConfigError(
+            f"resume={command.resume}: {', '.join(different)} cannot change in a sweep that has "
+            "begun; leave it out, or start a new sweep without resume"
+        )
+
+
+def _differences(command: SweepSpec, stored: SweepSpec) -> Iterator[str]:
+    for name in sorted(command.model_fields_set):
+        may_change = is_operational(SweepSpec.model_fields[name]) and name not in LAID_DOWN
+        before, now = getattr(stored, name), getattr(command, name)
+        # Stored is what the model could carry out of it.
+        is_resolved = name == "answering" and (now, before) == ("likelihood", "number")
+        if before != now and not may_change and not is_resolved:
+            yield f"{name}={_shown(now)} (it was {_shown(before)})"
+
+
+def _moved(stored: SweepSpec) -> Mapping[str, str]:
+    """Sources that are gone from their place but lie in this folder by their old name.
+
+    Whether they are the same is known by their digest once they are open.
+    """
+    moved = {}
+    for name in _SOURCES:
+        path = Path(getattr(stored, name)).expanduser()
+        if getattr(stored, name) and not path.exists() and Path(path.name).exists():
+            moved[name] = str(Path(path.name).resolve())
+    return moved
+
+
+def _shown(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
