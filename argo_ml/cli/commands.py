@@ -230,10 +230,11 @@ def answer(spec: AnswerSpec) -> None:
 
     if not spec.question:
         raise ConfigError('question is empty; ask one: argo-ml answer "…"')
-    from argo_ml.sweep.answer import answer_question
+    from argo_ml.sweep.answer import answer_question, with_sources_of_calibration
 
+    cell = with_sources_of_calibration(spec).cell()
     with rendering.progress() as report:
-        answered = answer_question(spec.cell(), spec.question, spec.choices, report)
+        answered = answer_question(cell, spec.question, spec.choices, report)
     rendering.print_answered(answered)
 
 
@@ -293,8 +294,8 @@ def name_opened_run(command: str) -> None:
     run_id = os.environ.pop(RUN_ID, "")
     if not run_id or not command:
         return
-    from argo_ml.tracking.experiments import STORE_VARIABLE
     from argo_ml.tracking.runs import KIND, TrackedRun, open_client
+    from argo_ml.tracking.stores import STORE_VARIABLE
 
     run = TrackedRun(open_client(os.environ.get(STORE_VARIABLE, ""), create=False), run_id)
     run.log(tags={KIND: "command"})
@@ -309,8 +310,8 @@ def record_failure(error: Exception) -> None:
     run_id = os.environ.pop(RUN_ID, "")
     if not run_id:
         return
-    from argo_ml.tracking.experiments import STORE_VARIABLE
     from argo_ml.tracking.runs import TrackedRun, open_client
+    from argo_ml.tracking.stores import STORE_VARIABLE
 
     try:
         run = TrackedRun(open_client(os.environ.get(STORE_VARIABLE, ""), create=False), run_id)

@@ -25,7 +25,13 @@ from sqlalchemy.pool import NullPool
 from argo_ml.config import StudySpec
 from argo_ml.errors import StudyError
 from argo_ml.results.study import OBJECTIVES, TRIAL
-from argo_ml.tracking.stores import check_database, first_line, sqlite_path, without_password
+from argo_ml.tracking.stores import (
+    check_database,
+    first_line,
+    sqlite_path,
+    sqlite_uri,
+    without_password,
+)
 
 RUN_ID = "argo.run_id"
 """User attribute of a study: its MLflow run."""
@@ -89,7 +95,7 @@ class StudyStore:
         """Open the storage. Raises `StudyError` where it cannot be used."""
         self.name = name
         self.grace_s = GRACE_BEATS * spec.heartbeat_s
-        self.url = spec.storage or f"sqlite:///{spec.cache_path / 'studies' / name}.db"
+        self.url = spec.storage or sqlite_uri(spec.cache_path / "studies" / f"{name}.db")
         path = sqlite_path(self.url)
         if path is not None:
             _make_folder(self.url, path.parent)
@@ -185,7 +191,7 @@ def in_states(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:
 
 def save_copy(study: optuna.Study, path: Path) -> None:
     """The study alone as an SQLite storage of its own, which optuna-dashboard opens: one file."""
-    copied = _open(f"sqlite:///{path}", None)
+    copied = _open(sqlite_uri(path), None)
     with _silently():
         optuna.copy_study(
             from_study_name=study.study_name, from_storage=study._storage, to_storage=copied

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from argo_ml.config import CellSpec
+from argo_ml.config import AnswerSpec, CellSpec, build
 from argo_ml.datasets import QuestionSet, check_dataset
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.pipeline import Known
@@ -14,12 +14,19 @@ from argo_ml.policies.strategies import find_strategy
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.results.records import PolicyTable
 from argo_ml.state import Outcome
+from argo_ml.sweep.calibration_source import VALID_FOR, made_with
 from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.shards import episodes
 from argo_ml.types import Question
 
 SHOWN_CHARACTERS = 60
 """Of a question in an error."""
+OF_CALIBRATION = (
+    *VALID_FOR,
+    *("documents", "chunk_size", "chunk_overlap", "embedding_model"),
+    *("model", "server_urls", "precision", "quantization", "max_new_tokens"),
+)
+"""What a calibration must have been made with to be valid, and where that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,19 @@ class Answered:
     strategy: str
     outcome: Outcome
     table: PolicyTable
+
+
+def with_sources_of_calibration(spec: AnswerSpec) -> AnswerSpec:
+    """``spec`` with the model, the documents and the settings that its calibration was made with.
+
+    What the spec was given itself comes first. Raises `ArgoError` for a calibration that is none.
+    """
+    if not spec.calibration:
+        return spec
+    made = made_with(spec.calibration, spec.tracking_uri)
+    given = {name: getattr(spec, name) for name in spec.model_fields_set}
+    taken = {name: made[name] for name in OF_CALIBRATION if name in made and name not in given}
+    return build(AnswerSpec, {**taken, **given})
 
 
 def answer_question(

@@ -6,15 +6,17 @@ import logging
 import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
+import yaml
 from pydantic import ValidationError
 
 from argo_ml.calibration.features import FEATURES
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import ContextSpec, GradingFields
 from argo_ml.errors import ConfigError
-from argo_ml.results.artifacts import CALIBRATION
-from argo_ml.tracking.runs import connect
+from argo_ml.results.artifacts import CALIBRATION, SPEC
+from argo_ml.tracking.runs import store_of_runs
 
 VALID_FOR = (
     "dataset",
@@ -40,15 +42,35 @@ def open_calibration(spec: ContextSpec) -> Calibration | None:
     """
     if not spec.calibration:
         return None
-    path = Path(spec.calibration).expanduser()
+    if (path := _file(spec.calibration)) is not None:
+        return _read(path, spec.calibration)
+    with tempfile.TemporaryDirectory() as folder:
+        stored = store_of_runs(spec.tracking_uri).download(
+            spec.calibration, CALIBRATION, Path(folder)
+        )
+        return _read(stored, spec.calibration)
+
+
+def made_with(calibration: str, tracking_uri: str) -> dict[str, Any]:
+    """The parameters of a calibration, by a run id or a file; a run knows where documents lie.
+
+    Raises as `open_calibration` does.
+    """
+    if (path := _file(calibration)) is not None:
+        return dict(_read(path, calibration).spec)
+    store = store_of_runs(tracking_uri)
+    with tempfile.TemporaryDirectory() as folder:
+        made = _read(store.download(calibration, CALIBRATION, Path(folder)), calibration)
+        stored = store.download(calibration, SPEC, Path(folder)).read_text(encoding="utf-8")
+    return {**made.spec, "documents": yaml.safe_load(stored)["documents"]}
+
+
+def _file(calibration: str) -> Path | None:
+    """The file that ``calibration`` names; None for what must be a run id."""
+    path = Path(calibration).expanduser()
     if path.is_dir():
         path = path / CALIBRATION
-    if path.exists():
-        return _read(path, spec.calibration)
-    tracking = connect(spec.tracking_uri, spec.experiment, create=False)
-    with tempfile.TemporaryDirectory() as folder:
-        stored = tracking.download(spec.calibration, CALIBRATION, Path(folder))
-        return _read(stored, spec.calibration)
+    return path if path.exists() else None
 
 
 def check_usable(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from urllib.parse import quote, unquote
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
 
 from argo_ml.errors import TrackingError
-from argo_ml.tracking.stores import without_password
+from argo_ml.tracking.stores import STORE_VARIABLE, sqlite_path, without_password
 
 OPENED_RUN = "MLFLOW_RUN_ID"
 """Environment variable of the run that `mlflow run` opened for this process."""
-STORE_VARIABLE = "MLFLOW_TRACKING_URI"
 NAME_VARIABLE = "MLFLOW_EXPERIMENT_NAME"
 FALLBACK = "argo_ml"
 _UNNAMED_ID = "0"
@@ -45,7 +46,7 @@ def opened_store(client: MlflowClient) -> str:
 def _by_name(client: MlflowClient, name: str, create: bool) -> str:
     experiment: Experiment | None = client.get_experiment_by_name(name)
     if experiment is None and create:
-        return str(client.create_experiment(name))
+        return str(client.create_experiment(name, artifact_location=_artifacts(client, name)))
     if experiment is None:
         known = ", ".join(sorted(other.name for other in client.search_experiments()))
         where = without_password(client.tracking_uri)
@@ -55,3 +56,14 @@ def _by_name(client: MlflowClient, name: str, create: bool) -> str:
             f"experiment={name!r} was deleted; restore it in MLflow or choose another name"
         )
     return str(experiment.experiment_id)
+
+
+def _artifacts(client: MlflowClient, name: str) -> str | None:
+    """Where artifacts go beside a local store, where MLflow would take the folder for a quoted one.
+
+    None everywhere else: MLflow knows best.
+    """
+    here = Path.cwd()
+    if sqlite_path(str(client.tracking_uri)) is None or unquote(str(here)) == str(here):
+        return None
+    return (here / "mlruns" / quote(name, safe="")).as_uri()

@@ -26,7 +26,9 @@ from argo_ml.tracking.stores import (
     explained,
     first_line,
     sqlite_path,
+    sqlite_uri,
     without_password,
+    without_stray_folder,
 )
 
 PARENT = "mlflow.parentRunId"
@@ -318,11 +320,15 @@ def open_client(tracking_uri: str, create: bool) -> MlflowClient:
     if tracking_uri:
         mlflow.set_tracking_uri(tracking_uri)
     uri = mlflow.get_tracking_uri()
-    check_reachable(uri)
     path = sqlite_path(uri)
+    if path is not None and path.is_absolute() and uri != sqlite_uri(path):
+        # MLflow quotes the name of its own default, and would make a folder of that name, too.
+        uri = sqlite_uri(path)
+        mlflow.set_tracking_uri(uri)
+    check_reachable(uri)
     if not create and path is not None and not path.exists():
         raise TrackingError(f"tracking_uri={uri}: there is no such store; name that of your runs")
-    with explained(uri):
+    with explained(uri), without_stray_folder(uri):
         return MlflowClient(uri)
 
 

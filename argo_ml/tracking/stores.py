@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from mlflow import MlflowClient, get_tracking_uri
 from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
+from mlflow.utils.credentials import get_default_host_creds
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from argo_ml.errors import TrackingError
+from argo_ml.errors import TrackingError, one_line
 
 REACH_TIMEOUT_S = 5
+STORE_VARIABLE = "MLFLOW_TRACKING_URI"
+CERTIFICATE_VARIABLE = "MLFLOW_TRACKING_SERVER_CERT_PATH"
+LOCAL_STORE = "mlflow.db"
+"""MLflow's own default, in the folder where it starts."""
 _DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
@@ -26,9 +33,17 @@ def check_reachable(uri: str) -> None:
         check_database(uri)
     except OSError as error:
         raise TrackingError(
-            f"tracking_uri={without_password(uri)} {error} or leave tracking_uri empty for a "
-            "local store"
+            f"tracking_uri={without_password(uri)} {error}{_other_way(uri)}"
         ) from None
+
+
+def _other_way(uri: str) -> str:
+    """What works without this store, by whoever named it; nothing where nobody did."""
+    if uri == os.environ.get(STORE_VARIABLE):
+        return f", or unset {STORE_VARIABLE} for a local store"
+    if sqlite_path(uri) == Path.cwd() / LOCAL_STORE:
+        return ""
+    return ", or leave tracking_uri empty for a local store"
 
 
 def check_database(uri: str) -> None:
@@ -44,11 +59,41 @@ def check_database(uri: str) -> None:
 
 
 def sqlite_path(uri: str) -> Path | None:
-    """The file of an SQLite store; None for every other kind."""
+    """The file of an SQLite store; None for every other kind.
+
+    Raises `TrackingError` for a path of which a part would be taken for something else.
+    """
     parts = _split(uri)
-    if parts.scheme.partition("+")[0] != "sqlite" or not parts.path.strip("/"):
+    if parts.scheme.partition("+")[0] != "sqlite":
         return None
-    return Path(parts.path[1:])
+    query = uri.partition("?")[2]
+    if query and not parse_qsl(query):
+        raise TrackingError(f"{uri}: what follows its ? is no setting; write a ? in a path as %3F")
+    try:
+        name = make_url(uri).database
+    except ArgumentError:
+        raise TrackingError(f"{uri}: no URL; use sqlite:///FILE.db") from None
+    return Path(name) if name else None
+
+
+def sqlite_uri(path: Path) -> str:
+    """The URL of an SQLite file.
+
+    Only what would end or change the path is quoted: MLflow makes a folder of the quoted name, too.
+    """
+    return f"sqlite:///{str(path).replace('%', '%25').replace('?', '%3F')}"
+
+
+@contextlib.contextmanager
+def without_stray_folder(uri: str) -> Iterator[None]:
+    """Remove the folder that MLflow makes of a quoted path when it opens an SQLite store."""
+    path = sqlite_path(uri)
+    spelled = Path(uri.partition("///")[2]).parent
+    is_stray = path is not None and path.parent != spelled and not spelled.exists()
+    yield
+    if is_stray:
+        with contextlib.suppress(OSError):
+            os.removedirs(spelled)
 
 
 def without_password(uri: str) -> str:
@@ -80,14 +125,33 @@ def _split(uri: str) -> SplitResult:
 def _check_server(uri: str) -> None:
     import requests
 
+    # As MLflow itself asks: with its certificates, and its leave to do without.
+    credentials = get_default_host_creds(uri)
     try:
-        response = requests.get(f"{uri.rstrip('/')}/health", timeout=REACH_TIMEOUT_S)
+        response = requests.get(
+            f"{uri.rstrip('/')}/health",
+            timeout=REACH_TIMEOUT_S,
+            verify=credentials.verify,
+            cert=credentials.client_cert_path,
+        )
+    except requests.exceptions.SSLError as error:
+        raise OSError(
+            f"is not trusted ({one_line(_reason(error))}); name the file of its certificate "
+            f"authority in {CERTIFICATE_VARIABLE}"
+        ) from None
     except requests.RequestException as error:
         raise OSError(
             f"cannot be reached ({type(error).__name__}); start it with `mlflow server`"
         ) from None
     if response.status_code >= 500:
         raise OSError(f"answers with HTTP {response.status_code}; look into the server's log")
+
+
+def _reason(error: BaseException) -> str:
+    """What a chain of wrapped errors began with."""
+    inner = error.args[0] if error.args else error
+    reason = getattr(inner, "reason", inner)
+    return _reason(reason) if isinstance(reason, BaseException) and reason.args else str(error)
 
 
 def _check_port(parts: SplitResult, default_port: int) -> None:

@@ -18,7 +18,7 @@ from argo_ml.cli.commands import execute
 from argo_ml.config import AnswerSpec, CalibrateSpec, ExperimentSpec, SweepSpec, build
 from argo_ml.errors import ConfigError, DataError, TrackingError
 from argo_ml.exploring.calibrate import Calibrated, run_calibration
-from argo_ml.sweep.answer import answer_question
+from argo_ml.sweep.answer import answer_question, with_sources_of_calibration
 from argo_ml.sweep.calibration_source import check_judged, check_usable, open_calibration
 from argo_ml.sweep.running import run_sweep
 from argo_ml.types import Action
@@ -277,6 +277,25 @@ def test_a_question_of_the_users_own_has_no_difficulty_to_warn_of(
 
     assert answered.strategy == "argo"
     assert "difficulty" not in caplog.text
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_an_answer_takes_model_and_documents_from_its_calibration(
+    made: Made, tmp_path: Path, as_file: bool
+) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_text(made.found.calibration.model_dump_json())
+    where = {name: made.common[name] for name in ("cache_dir", "tracking_uri")}
+    calibration = str(path) if as_file else made.found.run_id
+    asked = {**where, "calibration": calibration, "question": "What is it?"}
+
+    spec = with_sources_of_calibration(build(AnswerSpec, {**asked, "strategy": "argo_fitted"}))
+
+    assert (spec.dataset, spec.model) == ("jsonl", made.common["model"])
+    assert spec.documents == made.common["documents"]
+    assert (spec.max_new_tokens, spec.strategy) == (4, "argo_fitted")
+    answered = answer_question(spec.cell(), "What is it?")
+    assert answered.strategy == "argo_fitted"
 
 
 def test_fewer_than_ten_questions_are_an_error_and_fewer_than_fifty_a_warning(

@@ -46,7 +46,8 @@ _TRANSITIONS = """
 
 def load_elements() -> list[Entity]:
     """All elements by atomic number."""
-    with closing(sqlite3.connect(f"file:{_database()}?mode=ro&immutable=1", uri=True)) as database:
+    location = f"{_database().as_uri()}?mode=ro&immutable=1"
+    with closing(sqlite3.connect(location, uri=True)) as database:
         database.row_factory = sqlite3.Row
         rows = database.execute(_ELEMENTS).fetchall()
         temperatures = _temperatures(database.execute(_TRANSITIONS).fetchall())

@@ -12,6 +12,7 @@ from argo_ml.errors import ModelError
 from argo_ml.models.base import (
     Completion,
     Generation,
+    Prompt,
     RequestType,
     ResponseType,
     Scores,
@@ -23,7 +24,7 @@ from argo_ml.models.reasoning import has_reasoning, reply_start, without_reasoni
 from argo_ml.models.server.prompting import GREEDY_SETTINGS, Prompting, ServerReply
 from argo_ml.models.server.request_pool import RequestPool, share_time
 from argo_ml.models.server.scoring import EchoScoring
-from argo_ml.models.server.wire import RefusedError
+from argo_ml.models.server.wire import RefusedError, TokenUsage
 from argo_ml.models.token_details import within
 from argo_ml.models.unfit import UnfitRequestError, all_or_unfit
 
@@ -108,7 +109,8 @@ class ServerModel:
         text = cut_at_stop(answer.text, request.stop)[0]
         begin = reply_start(answer.text)
         tokens = within(answer.tokens, begin, begin + len(text))
-        usage, seconds = answer.usage, time.perf_counter() - started
+        usage = answer.usage or self._counted(request.prompt, answer.text)
+        seconds = time.perf_counter() - started
         return Completion(
             text, usage.prompt_tokens, usage.completion_tokens, seconds, tokens=tokens
         )
@@ -127,6 +129,13 @@ class ServerModel:
             "the server gives no log-probabilities of the tokens that it generates; use a policy "
             "that needs none, a server that gives them (vLLM, llama.cpp) or a model in this process"
         )
+
+    def _counted(self, prompt: Prompt, text: str) -> TokenUsage:
+        """What the server has not counted itself; its template's own tokens are left out."""
+        parts = (prompt.system, prompt.turn, prompt.prefix)
+        n_prompt = sum(self._prompting.count_tokens(part) for part in parts)
+        n_text = self._prompting.count_tokens(text)
+        return TokenUsage(prompt_tokens=n_prompt, completion_tokens=n_text)
 
     def _score(self, request: Scoring) -> Scores:
         assert self._scoring is not None

@@ -43,11 +43,12 @@ _BYTES_PER_TOKEN = 4
 class ServerReply:
     """What a server has answered; ``stopped``: by the model or a stop string, not the limit.
 
-    ``tokens`` are those of ``text``, where they were asked for and the server reports them.
+    ``tokens`` are those of ``text``, where they were asked for and the server reports them, and
+    ``usage`` is None where it does not count.
     """
 
     text: str
-    usage: TokenUsage
+    usage: TokenUsage | None
     stopped: bool
     tokens: tuple[TokenDetail, ...] = ()
 

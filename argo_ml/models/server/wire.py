@@ -7,10 +7,18 @@ import json
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import httpx2
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from argo_ml.config.addresses import KEY_VARIABLES
 from argo_ml.errors import ModelError, one_line
@@ -18,6 +26,8 @@ from argo_ml.models.unfit import UnfitRequestError
 
 AnswerType = TypeVar("AnswerType", bound=BaseModel)
 
+LOWEST_LOGPROB = -9999.0
+"""What vLLM itself says instead of minus infinity."""
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """HTTP statuses after which the same request may succeed."""
 _NO_ACCESS = frozenset({401, 403})
@@ -56,10 +66,26 @@ class TokenUsage(BaseModel):
     completion_tokens: int = Field(0, ge=0)
 
 
+def _or_none(value: object, read_it: ValidatorFunctionWrapHandler) -> TokenUsage | None:
+    """An answer is one without its counts, which some servers leave out, empty or unfinished."""
+    try:
+        usage: TokenUsage | None = read_it(value)
+    except ValidationError:
+        return None
+    return usage
+
+
+Usage = Annotated[TokenUsage | None, WrapValidator(_or_none)]
+"""What a server has counted; None where it has not."""
+
+LogProbability = Annotated[float, AfterValidator(lambda value: max(value, LOWEST_LOGPROB))]
+"""In nats; of what is impossible to the model the lowest, so that sums stay finite."""
+
+
 class LogProbs(BaseModel):
     """Log-probabilities of the tokens of a prompt and its continuation; the first has none."""
 
-    token_logprobs: list[float | None]
+    token_logprobs: list[LogProbability | None]
 
 
 class TextChoice(BaseModel):
@@ -73,11 +99,19 @@ class Completions(BaseModel):
     """The answer of ``/v1/completions``."""
 
     choices: list[TextChoice] = Field(min_length=1)
-    usage: TokenUsage
+    usage: Usage = None
+
+
+def _joined(content: object) -> object:
+    """The text of a message that comes in parts; those that are no text are left out."""
+    if not isinstance(content, list):
+        return content
+    parts = [part if isinstance(part, dict) else {"text": part} for part in content]
+    return "".join(text for part in parts if isinstance(text := part.get("text"), str))
 
 
 class Message(BaseModel):
-    content: str | None = None
+    content: Annotated[str | None, BeforeValidator(_joined)] = None
 
 
 class ChatChoice(BaseModel):
@@ -89,14 +123,14 @@ class ChatCompletions(BaseModel):
     """The answer of ``/v1/chat/completions``."""
 
     choices: list[ChatChoice] = Field(min_length=1)
-    usage: TokenUsage
+    usage: Usage = None
 
 
 class Alternative(BaseModel):
     """A token that might have come at some place, and its log-probability (nats)."""
 
     token: str
-    logprob: float
+    logprob: LogProbability
 
 
 class ReportedToken(Alternative):
@@ -114,8 +148,8 @@ class ReportedTokens(BaseModel):
 
     content: list[ReportedToken] | None = None
     tokens: list[str] | None = None
-    token_logprobs: list[float] | None = None
-    top_logprobs: list[dict[str, float] | None] | None = None
+    token_logprobs: list[LogProbability] | None = None
+    top_logprobs: list[dict[str, LogProbability] | None] | None = None
 
 
 class DetailedTextChoice(BaseModel):
@@ -128,7 +162,7 @@ class DetailedCompletions(BaseModel):
     """The answer of ``/v1/completions`` where log-probabilities were asked for."""
 
     choices: list[DetailedTextChoice] = Field(min_length=1)
-    usage: TokenUsage
+    usage: Usage = None
 
 
 class DetailedChatChoice(ChatChoice):
@@ -139,7 +173,7 @@ class DetailedChatCompletions(BaseModel):
     """The answer of ``/v1/chat/completions`` where log-probabilities were asked for."""
 
     choices: list[DetailedChatChoice] = Field(min_length=1)
-    usage: TokenUsage
+    usage: Usage = None
 
 
 class ModelSize(BaseModel):

@@ -22,8 +22,6 @@ from argo_ml.types import Component, Question
 
 SAMPLE = 10
 """Questions that are simulated, evenly out of all."""
-GUIDE_CALL_S = 1.5
-"""Seconds of a call in the original study's guide, which made every call on its own."""
 WORTH_MEASURING = 100
 """Missing calls below which a sweep is not held up to measure the model's speed."""
 CALL_BYTES = 600
@@ -56,11 +54,6 @@ class SweepEstimate:
     call_seconds: Mapping[Component, float]
     model_seconds: float
 
-    @property
-    def guide_seconds(self) -> float:
-        """What the original guide would have given: every call alone, at 1.5 s."""
-        return self.needed * GUIDE_CALL_S
-
     def spent(self, executed: Mapping[Component, float]) -> float:
         """Seconds that these calls were estimated to take."""
         return sum(count * self.call_seconds[component] for component, count in executed.items())
@@ -73,8 +66,7 @@ class SweepEstimate:
             f"estimate: {self.needed:,} calls needed by {self.n_cells} cells on "
             f"{self.n_questions} questions, about {self.missing:,} to be made, with "
             f"{self.prompt_tokens:,} prompt and {self.completion_tokens:,} new tokens",
-            f"estimate: time {time_text}, disk {self.disk_bytes / 1e6:,.0f} MB; one call at a "
-            f"time at {GUIDE_CALL_S} s each: {duration(self.guide_seconds)}",
+            f"estimate: time {time_text}, disk {self.disk_bytes / 1e6:,.0f} MB",
         )
 
     @property

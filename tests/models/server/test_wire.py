@@ -8,8 +8,10 @@ import httpx2
 import pytest
 
 from argo_ml.models.server.wire import (
+    ChatCompletions,
     Completions,
     GarbageError,
+    LogProbs,
     ModelList,
     NoAccessError,
     PassingError,
@@ -81,3 +83,35 @@ def test_retry_after_is_a_number_or_a_date() -> None:
     assert 28 < rest_s({"retry-after": date}) <= 30
     assert rest_s({}) == rest_s({"retry-after": "soon"}) == rest_s({"retry-after": "-3"}) == 0
     assert rest_s({"retry-after": "86400"}) == 600
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": None}, "none", "absent"])
+def test_an_answer_without_its_counts_is_an_answer(usage: object) -> None:
+    content: dict[str, Any] = {"choices": [{"text": "Paris"}], "usage": usage}
+    if usage == "absent":
+        del content["usage"]
+
+    answer = read(response(200, content), Completions)
+
+    assert (answer.choices[0].text, answer.usage) == ("Paris", None)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"type": "text", "text": "New "}, {"type": "text", "text": "York"}],
+        [{"type": "reasoning", "summary": []}, {"text": "New York"}],
+        ["New ", "York"],
+        "New York",
+    ],
+)
+def test_a_message_in_parts_is_their_text(content: object) -> None:
+    answer = read(response(200, {"choices": [{"message": {"content": content}}]}), ChatCompletions)
+
+    assert answer.choices[0].message.content == "New York"
+
+
+def test_an_impossible_token_has_a_finite_log_probability() -> None:
+    content = b'{"token_logprobs": [null, -0.5, -Infinity]}'
+
+    assert LogProbs.model_validate_json(content).token_logprobs == [None, -0.5, -9999.0]
