@@ -324,7 +324,7 @@ def record_failure(error: Exception) -> None:
 def _report(error: Exception) -> int:
     if os.environ.get(_DEBUG):
         traceback.print_exception(error)
-    elif not isinstance(error, (ArgoError, click.ClickException, click.Abort)):
+    elif not isinstance(error, (ArgoError, click.ClickException, click.Abort, OSError)):
         raise error
     click.echo(f"error: {_message(error)}", err=True)
     if isinstance(error, click.Abort):
@@ -337,6 +337,10 @@ def _message(error: Exception) -> str:
         return "interrupted"
     if isinstance(error, click.ClickException):
         return error.format_message()
+    if isinstance(error, OSError):
+        # A disk that is full or read-only, a file in the place of a folder: nobody's bug.
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror or error}; {_DEBUG}=1 shows where"
     return str(error) if isinstance(error, ArgoError) else f"{type(error).__name__}: {error}"
 
 

@@ -77,8 +77,20 @@ class Spec(BaseModel):
     @classmethod
     def _drop_unset(cls, values: object) -> object:
         if isinstance(values, dict):
+            _check_text(values)
             return {name: value for name, value in values.items() if value not in ("", None)}
         return values
+
+
+def _check_text(values: Mapping[str, object]) -> None:
+    """Raises ValueError for a value that is no text to anybody else, such as MLflow's database."""
+    for name, value in values.items():
+        try:
+            if isinstance(value, (str, Path)):
+                str(value).encode()
+        except UnicodeEncodeError:
+            shown = str(value).encode(errors="backslashreplace").decode()
+            raise ValueError(f"{name}={shown}: is not UTF-8; rename the file or folder") from None
 
 
 SpecType = TypeVar("SpecType", bound=Spec)
