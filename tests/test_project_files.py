@@ -164,34 +164,58 @@ def test_continuous_integration_runs_the_readme_test_command() -> None:
     assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.fixture
+def script_path(tmp_path: Path) -> str:
+    """A PATH where mlflow and argo-ml say what they were given, one argument a line."""
+    for name in ("mlflow", "argo-ml"):
+        recorder = tmp_path / name
+        recorder.write_text('#!/bin/sh\nprintf "%s\\n" "$(basename "$0")" "$@"\n')
+        recorder.chmod(0o755)
+    return f"{tmp_path}:/usr/bin:/bin"
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         ([], ["mode=small", "gpus=0,1", "difficulty=hard"]),
         (["full", "2,3", "easy"], ["mode=full", "gpus=2,3", "difficulty=easy"]),
         (["medium", "-P", "seed=7"], ["mode=medium", "gpus=0,1", "difficulty=hard", "seed=7"]),
+        (["-P", "mode=full", "-Pseed=7", "-P", "seed=8"], ["mode=full", "seed=8", "gpus=0,1"]),
+        (["-P", "questions=a b.jsonl", "--run-name", "x"], ["questions=a b.jsonl", "--run-name"]),
     ],
 )
-def test_original_script_passes_its_arguments_to_main(
-    arguments: list[str], expected: list[str], tmp_path: Path
+def test_original_script_passes_the_last_of_its_arguments_to_main(
+    arguments: list[str], expected: list[str], script_path: str
 ) -> None:
-    recorder = tmp_path / "mlflow"
-    recorder.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
-    recorder.chmod(0o755)
-
     done = subprocess.run(
         [ROOT / "run_7b_experiment.sh", *arguments],
-        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        env={"PATH": script_path},
         capture_output=True,
         text=True,
         check=True,
     )
 
-    passed = done.stdout.splitlines()
-    assert passed[:2] == ["run", "."]
-    assert "model=qwen2.5-7b" in passed
-    for value in expected:
-        assert value in passed
+    checked, passed = done.stdout.split("mlflow\n")
+    assert checked.splitlines()[:3] == ["argo-ml", "doctor", "--only_inputs"]
+    assert passed.splitlines()[:2] == ["run", str(ROOT)]
+    names = [line.partition("=")[0] for line in passed.splitlines() if "=" in line]
+    assert len(set(names)) == len(names)
+    for value in ["model=qwen2.5-7b", *expected]:
+        assert value in passed.splitlines()
+
+
+def test_original_script_stops_at_what_is_missing(script_path: str, tmp_path: Path) -> None:
+    (tmp_path / "argo-ml").write_text("#!/bin/sh\necho missing; exit 1\n")
+
+    done = subprocess.run(
+        [ROOT / "run_7b_experiment.sh"],
+        env={"PATH": script_path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (1, "missing\n")
 
 
 def test_original_script_refuses_a_fourth_argument() -> None:

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import click
@@ -36,6 +36,7 @@ from argo_ml.config import (
     SweepSpec,
     VerifySpec,
 )
+from argo_ml.doctor import Check
 from argo_ml.errors import ArgoError, ConfigError, ModelError, TrackingError
 from argo_ml.progress import PASSAGES
 
@@ -154,13 +155,13 @@ def fetch(spec: FetchSpec) -> None:
 
 @spec_command(cli, DoctorSpec, "doctor")
 def doctor(spec: DoctorSpec) -> None:
-    """Check that this machine can run an experiment of these parameters."""
-    from argo_ml.cli import rendering
-    from argo_ml.doctor import Status, checks
+    """Check that this machine can run a sweep of these parameters."""
+    from argo_ml.cli.check_lines import print_check
+    from argo_ml.doctor import Status
 
     failed = []
-    for check in checks(spec):
-        rendering.print_check(check)
+    for check in _checks(spec):
+        print_check(check)
         if check.status is Status.ERROR:
             failed.append(check.name)
     _raise_if_failed(failed)
@@ -342,6 +343,16 @@ def _message(error: Exception) -> str:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror or error}; {_DEBUG}=1 shows where"
     return str(error) if isinstance(error, ArgoError) else f"{type(error).__name__}: {error}"
+
+
+def _checks(spec: DoctorSpec) -> Iterator[Check]:
+    if spec.only_inputs:
+        from argo_ml.doctor.inputs import input_checks
+
+        return input_checks(spec)
+    from argo_ml.doctor.checks import checks
+
+    return checks(spec)
 
 
 def _raise_if_failed(names: Sequence[str]) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from argo_ml.config.base import Names, PriceList, check_unrepeated, operational
+from argo_ml.config.base import HelpSection, Names, PriceList, check_unrepeated, operational
+from argo_ml.config.experiment import SHARED_FIRST, SweepSpec
 from argo_ml.config.grading import GradingFields
 from argo_ml.config.run_fields import StoreFields
 from argo_ml.config.source_fields import (
@@ -15,10 +16,7 @@ from argo_ml.config.source_fields import (
     CacheFields,
     CorpusSpec,
     DeviceFields,
-    EmbeddingFields,
-    ModelFields,
     ModelNameFields,
-    ModeName,
     PrecisionFields,
     PrefixCacheFields,
 )
@@ -56,27 +54,22 @@ class IndexSpec(CorpusSpec):
     """The documents that are to be indexed."""
 
 
-class DoctorSpec(EmbeddingFields, ModelFields, CacheFields):
-    """What an experiment of these parameters would need."""
+class DoctorSpec(SweepSpec):
+    """The sweep that this machine is to be fit for."""
 
+    section: ClassVar[HelpSection] = HelpSection.COMMAND
     most_used: ClassVar[tuple[str, ...]] = (
-        "mode",
-        "model",
-        "device",
-        "gpus",
-        "quantization",
+        *SHARED_FIRST,
         "server_urls",
-        "embedding_model",
-        "chroma_url",
-        "tracking_uri",
         "quick",
+        "only_inputs",
     )
 
-    mode: ModeName = Field("small", description="Size of the experiment: how much disk it needs.")
-    tracking_uri: str = Field(
-        "", **operational("MLflow tracking URI; empty for MLflow's own default.")
-    )
     quick: bool = Field(False, **operational("true: do not load the model and the embedder."))
+    only_inputs: bool = Field(
+        False,
+        **operational("true: look in seconds at questions, documents, model, GPUs and disk alone."),
+    )
 
 
 class PlanSpec(PrefixCacheFields, PrecisionFields, DeviceFields, ModelNameFields, CacheFields):

@@ -1,6 +1,5 @@
 """Can this machine run an experiment: every part looked at, with what to do where it cannot."""
 
 from argo_ml.doctor.check import Check, Status
-from argo_ml.doctor.checks import checks
 
-__all__ = ["Check", "Status", "checks"]
+__all__ = ["Check", "Status"]

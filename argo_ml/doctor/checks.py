@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from argo_ml.config import DoctorSpec
 from argo_ml.devices import open_driver
 from argo_ml.doctor.check import Check
+from argo_ml.doctor.disk_space import check_disk
 from argo_ml.doctor.gpus import check_gpus, list_gpus
-from argo_ml.doctor.machine import check_device, check_disk, check_packages, check_python
+from argo_ml.doctor.inputs import check_documents, check_questions
+from argo_ml.doctor.machine import check_device, check_packages, check_python
 from argo_ml.doctor.parts import check_embedder, check_index_folder, check_model
 from argo_ml.doctor.services import check_chroma, check_tracking
 
@@ -19,6 +21,8 @@ def checks(spec: DoctorSpec) -> Iterator[Check]:
     yield from check_packages()
     yield check_disk(spec)
     yield check_index_folder(spec)
+    yield check_questions(spec)
+    yield check_documents(spec)
     yield check_tracking(spec)
     with open_driver() as driver:
         yield check_device(spec, list_gpus(driver))

@@ -11,16 +11,14 @@ import psutil
 from packaging.requirements import Requirement
 
 from argo_ml.config import DoctorSpec
-from argo_ml.devices import Gpu, disk, torch_memory
+from argo_ml.devices import Gpu, torch_memory
 from argo_ml.devices.base import GB
 from argo_ml.devices.choosing import choose_gpus
-from argo_ml.devices.disk import nearest_place
 from argo_ml.doctor.check import Check, Status, ok, refused, warning
 from argo_ml.errors import ModelError
 
 _OLDEST_PYTHON = (3, 10)
 _NAMED_PACKAGES = ("mlflow", "torch", "transformers", "sentence-transformers", "chromadb")
-_MIN_DISK_GB = 1
 _MEMORY_GB = 2
 """What the embedded model, the embedder and Python take together."""
 
@@ -63,18 +61,6 @@ def _unmet(requirement: Requirement) -> Check | None:
     if not requirement.specifier.contains(version, prereleases=True):
         return Check(name, Status.ERROR, f"{version}, needs {requirement.specifier}", fix)
     return None
-
-
-def check_disk(spec: DoctorSpec, free_bytes: int | None = None) -> Check:
-    """Free space where models, indexes and calls are kept; medium and full need what they need."""
-    place = spec.cache_path
-    free = disk.free_bytes(place) if free_bytes is None else free_bytes
-    short = disk.shortage(spec.mode, place, free)
-    if not short:
-        return ok("disk", f"{free / GB:.1f} GB free at {nearest_place(place)}")
-    may_suffice = spec.mode == "small" and free >= _MIN_DISK_GB * GB
-    status = Status.WARNING if may_suffice else Status.ERROR
-    return Check("disk", status, short, "free some space, or choose another cache_dir")
 
 
 def check_device(spec: DoctorSpec, gpus: Sequence[Gpu]) -> Check:

@@ -9,6 +9,7 @@ from argo_ml.config import EMBEDDED_EMBEDDER, DoctorSpec, ModelSpec, shared_fiel
 from argo_ml.corpus.embedder_files import find_embedder
 from argo_ml.devices.disk import nearest_place
 from argo_ml.doctor.check import Check, Status, ok, refused, warning
+from argo_ml.doctor.inputs import is_cached
 from argo_ml.errors import ArgoError
 from argo_ml.models import load_model
 from argo_ml.models.presets import ModelSource, SourceKind, resolve
@@ -39,19 +40,19 @@ def check_model(spec: DoctorSpec) -> Check:
 def _weights_are_here(source: ModelSource, quick: bool) -> bool:
     """Whether loading would download nothing; the hub is asked what there is unless ``quick``."""
     if quick:
-        return _is_cached(source.location, "config.json", source.revision)
+        return is_cached(source.location, source.revision)
     from argo_ml.models.local import hub
 
     model = hub.find(source.location, source.revision)
     if model.folder is not None:
         return True
-    return all(_is_cached(model.model_id, name, model.revision) for name in model.weights)
+    return all(is_cached(model.model_id, model.revision, name) for name in model.weights)
 
 
 def check_embedder(spec: DoctorSpec) -> Check:
     name = spec.embedding_model
     try:
-        if _is_hub_id(name) and not _is_cached(*_model_and_file(name)):
+        if _is_hub_id(name) and not _embedder_is_cached(name):
             return warning(
                 _EMBEDDER,
                 f"{name} is on the hub, not on this machine",
@@ -75,15 +76,9 @@ def _is_hub_id(embedding_model: str) -> bool:
     return embedding_model.count("/") == 1 and embedding_model != EMBEDDED_EMBEDDER and not is_path
 
 
-def _model_and_file(embedding_model: str) -> tuple[str, str, str]:
+def _embedder_is_cached(embedding_model: str) -> bool:
     model_id, _, revision = embedding_model.partition("@")
-    return model_id, "modules.json", revision
-
-
-def _is_cached(model_id: str, file: str, revision: str) -> bool:
-    from huggingface_hub import try_to_load_from_cache
-
-    return isinstance(try_to_load_from_cache(model_id, file, revision=revision or None), str)
+    return is_cached(model_id, revision, "modules.json")
 
 
 def _model_spec(spec: DoctorSpec) -> ModelSpec:

@@ -10,6 +10,7 @@ from builders import hand_made_sweep, result_builders
 from rich.console import Console
 
 from argo_ml.cli import rendering
+from argo_ml.cli.check_lines import print_check
 from argo_ml.cli.rendering.progress import LineReport, TimeLeft
 from argo_ml.config import CellSpec, SweepSpec
 from argo_ml.corpus import Corpus, RejectedFile
@@ -322,7 +323,7 @@ def test_loggers_keep_their_stream_after_the_bar(monkeypatch: pytest.MonkeyPatch
 
 
 def test_check_says_what_to_do(capsys: Captured) -> None:
-    rendering.print_check(Check("disk", Status.WARNING, "1.5 GB free at /x", "free some space"))
+    print_check(Check("disk", Status.WARNING, "1.5 GB free at /x", "free some space"))
 
     assert capsys.readouterr().out == (
         "warning  disk: 1.5 GB free at /x\n         -> free some space\n"
@@ -330,7 +331,7 @@ def test_check_says_what_to_do(capsys: Captured) -> None:
 
 
 def test_check_that_is_fine_is_one_line(capsys: Captured) -> None:
-    rendering.print_check(Check("Python", Status.OK, "3.11.7"))
+    print_check(Check("Python", Status.OK, "3.11.7"))
 
     assert capsys.readouterr().out == "ok       Python: 3.11.7\n"
 

@@ -54,7 +54,7 @@ GROUPS: dict[str, set[str]] = {
     },
     "index": {"DatasetFields", *CORPUS, "DeviceFields"},
     "fetch": {"CacheFields", "FetchSpec"},
-    "doctor": {*MODEL, "CacheFields", "EmbeddingFields", "DoctorSpec"},
+    "doctor": {*EXPERIMENT, "ExecutorFields", "GridFields", "SweepSpec", "DoctorSpec"},
     "plan": {
         *("CacheFields", "ModelNameFields", "DeviceFields", "PrecisionFields"),
         *("PrefixCacheFields", "PlanSpec"),
@@ -80,7 +80,7 @@ COUNTS = {
     "compare": 65,
     "index": 9,
     "fetch": 3,
-    "doctor": 18,
+    "doctor": 66,
     "plan": 8,
     "estimate": 60,
     "verify": 6,
@@ -130,7 +130,7 @@ def test_a_command_takes_these_groups_and_no_others(command: str) -> None:
         (CalibrateSpec, "gains calibration probe_cost p_s mu reason_cost"),
         (StudySpec, "theta_cont theta_star oracle_steps n_prices resume"),
         (EstimateSpec, "resume executor workers gpus_per_worker ray_address"),
-        (DoctorSpec, "documents chunk_size chunk_overlap dataset experiment"),
+        (DoctorSpec, "models n_trials sweep"),
         (COMMANDS["plan"], "threads batch_tokens server_urls max_retries documents"),
     ],
 )
@@ -190,10 +190,10 @@ def test_a_question_about_own_documents_needs_no_file_of_questions() -> None:
 
 
 def test_shared_fields_are_those_of_both() -> None:
-    shared = shared_fields(DoctorSpec(model="tiny", mode="full"), ModelSpec)
+    shared = shared_fields(PlanSpec(model="tiny", devices="12GB"), ModelSpec)
 
     assert shared["model"] == "tiny"
-    assert "mode" not in shared
+    assert "devices" not in shared
     assert "answering" not in shared
 
 

@@ -9,10 +9,12 @@ import pytest
 
 from argo_ml.config import DoctorSpec
 from argo_ml.devices import DeviceReading, DriverError, Gpu, Holder
-from argo_ml.doctor import Status, checks
+from argo_ml.doctor import Status
 from argo_ml.doctor.check import refused
+from argo_ml.doctor.checks import checks
+from argo_ml.doctor.disk_space import check_disk
 from argo_ml.doctor.gpus import check_gpus, list_gpus, process_name
-from argo_ml.doctor.machine import check_disk, check_packages, check_python, judge_device
+from argo_ml.doctor.machine import check_packages, check_python, judge_device
 from argo_ml.doctor.parts import check_embedder, check_index_folder, check_model
 from argo_ml.doctor.services import check_chroma, check_tracking
 from argo_ml.errors import ArgoError
@@ -42,6 +44,8 @@ def test_embedded_default_passes_on_this_machine(embedded_model: Path, tracking_
         "packages",
         "disk",
         "index folder",
+        "questions",
+        "documents",
         "tracking",
         "device",
         "Chroma",

@@ -1,7 +1,7 @@
 """What the command line shows: the only place beside the commands that writes to the terminal."""
 
 from argo_ml.cli.rendering.calibration import print_calibration
-from argo_ml.cli.rendering.checks import print_check, print_corpus, print_verdict
+from argo_ml.cli.rendering.checks import print_corpus, print_verdict
 from argo_ml.cli.rendering.models import print_comparison
 from argo_ml.cli.rendering.plan import print_plan
 from argo_ml.cli.rendering.progress import progress
@@ -13,7 +13,6 @@ from argo_ml.cli.rendering.trajectory import print_answered
 __all__ = [
     "print_answered",
     "print_calibration",
-    "print_check",
     "print_comparison",
     "print_corpus",
     "print_plan",

@@ -1,4 +1,4 @@
-"""Lines of the commands that look after things: doctor, verify, index."""
+"""Lines of the commands verify and index."""
 
 from __future__ import annotations
 
@@ -6,17 +6,10 @@ from rich.text import Text
 
 from argo_ml.cli.rendering.console import console
 from argo_ml.corpus import Corpus
-from argo_ml.doctor import Check
 from argo_ml.verification.verify import Verdict
 
-_STYLES = {"ok": "green", "warning": "yellow", "error": "bold red", "failed": "bold red"}
+_STYLES = {"ok": "green", "failed": "bold red"}
 _N_REJECTED_SHOWN = 20
-
-
-def print_check(check: Check) -> None:
-    _print_line(check.status.value, check.name, check.detail)
-    if check.fix:
-        console().print(f"{'':9}-> {check.fix}", soft_wrap=True)
 
 
 def print_verdict(verdict: Verdict) -> None:

@@ -1,0 +1,124 @@
+"""What a sweep reads: questions, documents, and a model that is here or can be fetched.
+
+Nothing of this imports PyTorch, Chroma or MLflow, so that it takes seconds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from argo_ml.config import DoctorSpec
+from argo_ml.datasets import load_questions, own_documents
+from argo_ml.devices import Gpu, open_driver
+from argo_ml.devices.choosing import choose_gpus
+from argo_ml.doctor.check import Check, Status, ok, refused, warning
+from argo_ml.doctor.disk_space import check_disk
+from argo_ml.doctor.gpus import list_gpus
+from argo_ml.errors import ArgoError, ModelError
+from argo_ml.models.presets import SourceKind, resolve
+
+HUB_VARIABLE = "HF_ENDPOINT"
+HUB = "https://huggingface.co"
+OFFLINE_VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+HUB_TIMEOUT_S = 2.0
+OTHER_MODELS = (
+    "give the folder of its weights as model=FOLDER, a server as model=server:NAME with "
+    "server_urls=URL, or the embedded model as model=smollm2-135m"
+)
+NO_GPUS = "give gpus=auto for what there is, or a server as model=server:NAME with server_urls=URL"
+EMBEDDED_DATA = "or take the embedded questions and documents: dataset=atlas"
+
+
+def input_checks(spec: DoctorSpec) -> Iterator[Check]:
+    """What is missing most often, all of it; none raises for what it looks at."""
+    yield check_questions(spec)
+    yield check_documents(spec)
+    yield check_weights(spec)
+    with open_driver() as driver:
+        yield check_wanted_gpus(spec, list_gpus(driver))
+    yield check_disk(spec)
+
+
+def check_questions(spec: DoctorSpec) -> Check:
+    try:
+        questions = load_questions(spec)
+    except ArgoError as error:
+        return _with_atlas(refused("questions", error), spec)
+    return ok("questions", f"{len(questions.questions)} of {questions.source or spec.dataset}")
+
+
+def check_documents(spec: DoctorSpec) -> Check:
+    """Whether they are there; they are not read."""
+    try:
+        place = spec.documents or own_documents(spec.dataset, spec).source
+    except ArgoError as error:
+        return _with_atlas(refused("documents", error), spec)
+    path = Path(place).expanduser()
+    if spec.documents and not path.exists():
+        detail = f"documents={place}: no such folder or file"
+        return _with_atlas(Check("documents", Status.ERROR, detail), spec)
+    if path.is_dir() and not any(file.is_file() for file in path.rglob("*")):
+        detail = f"documents={place}: no file in it"
+        return _with_atlas(Check("documents", Status.ERROR, detail), spec)
+    return ok("documents", place)
+
+
+def _with_atlas(check: Check, spec: DoctorSpec) -> Check:
+    if spec.dataset == "atlas" and not spec.documents:
+        return check
+    fix = ", ".join(part for part in (check.fix, EMBEDDED_DATA) if part)
+    return Check(check.name, check.status, check.detail, fix)
+
+
+def check_weights(spec: DoctorSpec) -> Check:
+    """Whether the model is here, or could be downloaded now; it is not loaded."""
+    try:
+        source = resolve(spec.model, spec.cache_path)
+    except ArgoError as error:
+        return refused("model", error)
+    if source.kind is SourceKind.SCRIPTED and not Path(source.location).is_file():
+        return Check("model", Status.ERROR, f"{source.location}: no such file")
+    if source.kind is not SourceKind.HUB or is_cached(source.location, source.revision):
+        return ok("model", f"{spec.model} (not loaded)")
+    detail = f"{spec.model}: {source.location} is on the hub, not on this machine"
+    if hub_answers():
+        return warning("model", detail, "nothing: the first run downloads it")
+    return Check("model", Status.ERROR, f"{detail}, and {_hub()} does not answer", OTHER_MODELS)
+
+
+def is_cached(model_id: str, revision: str, file: str = "config.json") -> bool:
+    """Whether the hub's cache on this machine has a file of the model."""
+    from huggingface_hub import try_to_load_from_cache
+
+    return isinstance(try_to_load_from_cache(model_id, file, revision=revision or None), str)
+
+
+def hub_answers() -> bool:
+    """Whether the model hub could be asked for a model now."""
+    import requests
+
+    if any(os.environ.get(name, "0") not in ("", "0") for name in OFFLINE_VARIABLES):
+        return False
+    try:
+        requests.head(_hub(), timeout=HUB_TIMEOUT_S)
+    except requests.RequestException:
+        return False
+    return True
+
+
+def _hub() -> str:
+    given = os.environ.get(HUB_VARIABLE, "")
+    return given if urlsplit(given).scheme else HUB
+
+
+def check_wanted_gpus(spec: DoctorSpec, gpus: tuple[Gpu, ...]) -> Check:
+    """Whether the GPUs that are asked for are there, by the driver alone."""
+    try:
+        chosen = choose_gpus(spec.device, spec.gpus, len(gpus))
+    except ModelError as error:
+        return Check("GPUs", Status.ERROR, str(error).removesuffix("; use device=cpu"), NO_GPUS)
+    named = [gpu.name for gpu in gpus if gpu.index in chosen]
+    return ok("GPUs", ", ".join(named) or "none in use")

@@ -1,0 +1,79 @@
+"""What is looked at before a sweep, within seconds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import small_study
+
+from argo_ml.config import DoctorSpec
+from argo_ml.devices import Gpu
+from argo_ml.doctor import Status, inputs
+from argo_ml.doctor.inputs import check_wanted_gpus, check_weights, input_checks
+
+
+def status(spec: DoctorSpec) -> dict[str, Status]:
+    return {check.name: check.status for check in input_checks(spec)}
+
+
+def spec(**values: Any) -> DoctorSpec:
+    return DoctorSpec(**values)
+
+
+def test_everything_that_is_missing_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    wanted = spec(dataset="oran_bench", model="qwen2.5-7b", gpus="90", cache_dir=tmp_path)
+
+    failed = [check for check in input_checks(wanted) if check.status is Status.ERROR]
+
+    assert [check.name for check in failed] == ["questions", "documents", "model", "GPUs"]
+    assert [check.name for check in failed if not check.fix] == []
+
+
+def test_sweep_whose_sources_are_there_passes(tmp_path: Path) -> None:
+    sources = small_study.write(tmp_path)
+
+    found = status(spec(**sources, cache_dir=tmp_path))
+
+    assert {found[name] for name in ("questions", "documents", "model", "GPUs")} == {Status.OK}
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_model_of_the_hub_is_an_error_where_the_hub_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, answers: bool
+) -> None:
+    monkeypatch.setattr(inputs, "hub_answers", lambda: answers)
+
+    check = check_weights(spec(model="someone/no-such-model"))
+
+    assert check.status is (Status.WARNING if answers else Status.ERROR)
+
+
+def test_gpus_are_those_of_the_driver() -> None:
+    gpus = (Gpu(0, "GPU-1", "RTX 3060"), Gpu(1, "GPU-2", "RTX 3060"))
+
+    assert check_wanted_gpus(spec(gpus="0,1"), gpus).status is Status.OK
+    absent = check_wanted_gpus(spec(gpus="0,1"), gpus[:1])
+    assert (absent.status, absent.detail) == (
+        Status.ERROR,
+        "gpus=0,1: GPU 1 is not there; visible: 0",
+    )
+
+
+@pytest.mark.slow
+def test_inputs_are_looked_at_without_heavy_imports() -> None:
+    code = (
+        "import sys; from argo_ml.cli.commands import execute; "
+        "execute(['doctor', '--only_inputs', 'true']); "
+        "print([name for name in ('torch', 'mlflow', 'chromadb') if name in sys.modules])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"
