@@ -21,6 +21,7 @@ from argo_ml.config import (
     ExperimentSpec,
     IndexSpec,
     ModelSpec,
+    PlanSpec,
     Spec,
     StudySpec,
     SweepSpec,
