@@ -98,6 +98,28 @@ def test_killed_run_goes_on_with_resume(
     assert [run.info.status for run in cells] == ["FINISHED"] * 2
 
 
+def test_paths_and_experiment_are_those_of_the_caller(
+    study: dict[str, str], tracking_uri: str, tmp_path: Path
+) -> None:
+    """Documents of a name that the project has, too, and an experiment that MLflow is not told of."""
+    (tmp_path / "documents").rename(tmp_path / "docs")
+    relative = {"documents": "docs", "questions": "questions.jsonl", "experiment": "end"}
+    parameters = {**study, **relative, "n_questions": "2", "n_prices": "1", "strategies": "argo"}
+    arguments = command(parameters)
+    at = arguments.index("--experiment-name")
+
+    finish(arguments[:at] + arguments[at + 2 :], environment(tracking_uri), tmp_path)
+
+    [sweep] = runs_of(tracking_uri, "sweep")
+    [pointer] = MlflowClient(tracking_uri).search_runs(["0"])
+    corpus = next(
+        item.dataset for item in sweep.inputs.dataset_inputs if item.dataset.name == "corpus"
+    )
+    assert '"size": 4' in corpus.profile
+    assert (sweep.info.status, pointer.info.status) == ("FINISHED", "FINISHED")
+    assert pointer.data.tags[SWEEP_ID] == sweep.info.run_id
+
+
 def kill_after_first_shard(process: BaseProcess, sweeps: Path) -> None:
     """Kill the program that the project's run started, without a chance to clean up."""
     while not list(sweeps.glob("*/shard-*.json")):
@@ -116,6 +138,8 @@ def test_uv_builds_the_environment_and_runs_in_it(
         tracking_uri,
         MLFLOW_ENV_ROOT=str(tmp_path / "environments"),
         UV_FIND_LINKS=pip_setting("find-links"),
+        # What the index serves, which need not be PyTorch's own.
+        UV_NO_CONFIG="1",
     )
 
     finish(
