@@ -28,8 +28,9 @@ Written by `make docs` from the specs in `argo_ml/config`.
 `-P name=value` of `mlflow run` and `--name value` of `argo-ml` are the same parameters. A value
 comes from the command line, else from the environment (`ARGO_ML_<NAME>`), else from the file of
 `--params FILE` (YAML or JSON), else it is the default. `mlflow run` passes every parameter on the
-command line, so there a value that is the default counts as not given. A file may have parameters that
-only other commands take: they are named and left out. An empty value means «not set». An unknown name or a bad value ends the command with one line that says what works.
+command line, so there a value that is the default counts as not given. A file may have parameters
+that only other commands take: they are named and left out. An empty value means «not set». An
+unknown name or a bad value ends the command with one line that says what works.
 
 Parameters marked ○ cannot change a number of a result, and so do not count in a cell's identity:
 where files lie, how much runs at once. Questions, documents and models count by their contents.

@@ -101,7 +101,7 @@ def test_killed_run_goes_on_with_resume(
 def test_paths_and_experiment_are_those_of_the_caller(
     study: dict[str, str], tracking_uri: str, tmp_path: Path
 ) -> None:
-    """Documents of a name that the project has, too, and an experiment that MLflow is not told of."""
+    """Documents that are called as the project's are, in an experiment that MLflow is not told."""
     (tmp_path / "documents").rename(tmp_path / "docs")
     relative = {"documents": "docs", "questions": "questions.jsonl", "experiment": "end"}
     parameters = {**study, **relative, "n_questions": "2", "n_prices": "1", "strategies": "argo"}
