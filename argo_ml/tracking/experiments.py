@@ -33,7 +33,7 @@ def experiment_id(client: MlflowClient, name: str, create: bool) -> str:
 def opened_in(client: MlflowClient) -> str:
     """The experiment of the run that `mlflow run` opened; empty without one in this store."""
     opened = os.environ.get(OPENED_RUN)
-    if not opened or opened_store(client) != client.tracking_uri:
+    if not opened or not _is_same(opened_store(client), str(client.tracking_uri)):
         return ""
     return str(client.get_run(opened).info.experiment_id)
 
@@ -41,6 +41,14 @@ def opened_in(client: MlflowClient) -> str:
 def opened_store(client: MlflowClient) -> str:
     """Where `mlflow run` tracks, which the command may have been told otherwise."""
     return os.environ.get(STORE_VARIABLE) or str(client.tracking_uri)
+
+
+def _is_same(uri: str, other: str) -> bool:
+    """Whether two URIs are of one store; files may be spelled in several ways."""
+    path, other_path = sqlite_path(uri), sqlite_path(other)
+    if path is None or other_path is None:
+        return uri.rstrip("/") == other.rstrip("/")
+    return path.resolve() == other_path.resolve()
 
 
 def _by_name(client: MlflowClient, name: str, create: bool) -> str:

@@ -332,7 +332,6 @@ def open_client(tracking_uri: str, create: bool) -> MlflowClient:
         return MlflowClient(uri)
 
 
-
 def _batches(points: Sequence[Metric]) -> list[Sequence[Metric]]:
     """Batches of metrics: at least one, the last with room for params and tags."""
     starts = range(0, max(len(points), 1), _BATCH_LIMIT)

@@ -126,7 +126,7 @@ def _check_server(uri: str) -> None:
     import requests
 
     # As MLflow itself asks: with its certificates, and its leave to do without.
-    credentials = get_default_host_creds(uri)
+    credentials = get_default_host_creds(uri)  # type: ignore[no-untyped-call]
     try:
         response = requests.get(
             f"{uri.rstrip('/')}/health",
