@@ -94,7 +94,7 @@ def test_bad_value_is_named_with_what_would_work(
         ("calibrate", "--progress", "parameter 'progress' is unknown"),
         ("estimate", "--workers", "parameter 'workers' is unknown"),
         ("plan", "--threads", "parameter 'threads' is unknown"),
-        ("doctor", "--documents", "parameter 'documents' is unknown"),
+        ("verify", "--documents", "parameter 'documents' is unknown"),
         ("compare", "--model", "parameter 'model' is not taken here: put every model into models="),
     ],
 )
