@@ -16,6 +16,8 @@ from argo_ml.tracking.runs import Tracking
 
 LAID_DOWN = frozenset({"shard_size"})
 """What finished shards were made by, although it changes no number."""
+RESOLVED = frozenset({("answering", "likelihood"), ("min_similarity", None)})
+"""What was asked for, in whose place the model or the corpus may have put something else."""
 _SOURCES = ("questions", "documents")
 
 
@@ -67,9 +69,7 @@ def _differences(command: SweepSpec, stored: SweepSpec) -> Iterator[str]:
     for name in sorted(command.model_fields_set):
         may_change = is_operational(SweepSpec.model_fields[name]) and name not in LAID_DOWN
         before, now = getattr(stored, name), getattr(command, name)
-        # Stored is what the model could carry out of it.
-        is_resolved = name == "answering" and (now, before) == ("likelihood", "number")
-        if before != now and not may_change and not is_resolved:
+        if before != now and not may_change and (name, now) not in RESOLVED:
             yield f"{name}={_shown(now)} (it was {_shown(before)})"
 
 

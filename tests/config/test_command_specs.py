@@ -81,7 +81,7 @@ COUNTS = {
     "compare": 65,
     "index": 9,
     "fetch": 3,
-    "doctor": 66,
+    "doctor": 67,
     "plan": 8,
     "estimate": 60,
     "verify": 6,
