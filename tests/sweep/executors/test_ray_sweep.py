@@ -171,6 +171,6 @@ def test_gpus_are_not_chosen_for_a_ray_that_runs_already(make_spec: MakeSpec) ->
 
 def only_sweep(spec: SweepSpec) -> Any:
     client = MlflowClient(spec.tracking_uri)
-    experiment = client.get_experiment_by_name(spec.experiment)
+    experiment = client.get_experiment_by_name("argo_ml")
     [found] = client.search_runs([experiment.experiment_id], f"tags.`{KIND}` = 'sweep'")
     return found
