@@ -14,7 +14,9 @@ from mlflow.entities import Run
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from argo_ml.config import SweepSpec, VerifySpec, build, read_params
+from argo_ml.cli.params_file import read_for
+from argo_ml.config import SweepSpec, VerifySpec, build
+from argo_ml.config.run_fields import GIVEN_SIMILARITY
 from argo_ml.engine.stages import StageTimes
 from argo_ml.errors import StudyError
 from argo_ml.results.study import StudyReport, settings_of
@@ -99,7 +101,7 @@ def test_a_sweep_takes_the_best_settings_as_its_parameters(
     client = MlflowClient(problem.values["tracking_uri"])
     path = tmp_path / "best.json"
     path.write_text(client_text(client, report.study_id, "best/c_r=0.1.json"))
-    spec = build(SweepSpec, read_params(path))
+    spec = build(SweepSpec, read_for(SweepSpec, path))
     assert "fixed_threshold" in spec.strategies
     assert spec.prices == (0.1,)
     assert spec.theta_star == report.best[0].settings["theta_star"]
@@ -146,7 +148,7 @@ def where(problem: Problem) -> dict[str, str]:
 
 def test_the_study_begins_with_what_is_known(finished: tuple[Problem, StudyReport]) -> None:
     problem, _ = finished
-    spec = problem.spec()
+    spec = problem.spec(min_similarity=GIVEN_SIMILARITY)
     first = [settings_of(trial.user_attrs) for trial in stored(problem).trials[:3]]
     pairs = [(settings["theta_cont"], settings["theta_star"]) for settings in first]
     # At this price ARGO only reasons, as it does at the original study's middle price.
