@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
+from mlflow.exceptions import MlflowException
 
 from argo_ml.errors import TrackingError
 from argo_ml.tracking.stores import STORE_VARIABLE, sqlite_path, without_password
@@ -54,7 +55,7 @@ def _is_same(uri: str, other: str) -> bool:
 def _by_name(client: MlflowClient, name: str, create: bool) -> str:
     experiment: Experiment | None = client.get_experiment_by_name(name)
     if experiment is None and create:
-        return str(client.create_experiment(name, artifact_location=_artifacts(client, name)))
+        return _created(client, name)
     if experiment is None:
         known = ", ".join(sorted(other.name for other in client.search_experiments()))
         where = without_password(client.tracking_uri)
@@ -64,6 +65,17 @@ def _by_name(client: MlflowClient, name: str, create: bool) -> str:
             f"experiment={name!r} was deleted; restore it in MLflow or choose another name"
         )
     return str(experiment.experiment_id)
+
+
+def _created(client: MlflowClient, name: str) -> str:
+    try:
+        return str(client.create_experiment(name, artifact_location=_artifacts(client, name)))
+    except MlflowException:
+        # Another command may have made it meanwhile.
+        other: Experiment | None = client.get_experiment_by_name(name)
+        if other is None:
+            raise
+        return str(other.experiment_id)
 
 
 def _artifacts(client: MlflowClient, name: str) -> str | None:

@@ -20,6 +20,7 @@ from mlflow.exceptions import MlflowException
 from argo_ml.errors import ArgoError, TrackingError
 from argo_ml.tracking.environment import DIRTY, source_tags
 from argo_ml.tracking.experiments import OPENED_RUN, experiment_id, opened_in, opened_store
+from argo_ml.tracking.first_use import create_whole
 from argo_ml.tracking.names import metric_name, setting
 from argo_ml.tracking.stores import (
     check_reachable,
@@ -329,6 +330,8 @@ def open_client(tracking_uri: str, create: bool) -> MlflowClient:
     if not create and path is not None and not path.exists():
         raise TrackingError(f"tracking_uri={uri}: there is no such store; name that of your runs")
     with explained(uri), without_stray_folder(uri):
+        if path is not None:
+            create_whole(path)
         return MlflowClient(uri)
 
 

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.reliability import bitflips, derived, journal
+from benchmarks.reliability import bitflips, derived, first_runs, journal
 from benchmarks.reliability.counting import Campaign
 from benchmarks.reporting import report
 
@@ -20,6 +20,7 @@ CAMPAIGNS: dict[str, Campaign] = {
     "index": derived.index_campaign,
     "weights": derived.weights_campaign,
     "journal": journal.campaign,
+    "first-runs": first_runs.campaign,
 }
 """Kinds of faults by name; a module of its own each, whose first function is the campaign."""
 
