@@ -130,7 +130,7 @@ def calibrate(spec: CalibrateSpec) -> None:
 def index(spec: IndexSpec) -> None:
     """Build the index of the documents, or find it built."""
     from argo_ml.cli import rendering
-    from argo_ml.corpus import open_corpus
+    from argo_ml.corpus.opening import open_corpus
 
     with rendering.progress() as report:
         corpus = open_corpus(spec, partial(report, PASSAGES))

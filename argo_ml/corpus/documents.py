@@ -10,9 +10,10 @@ from pathlib import Path
 from argo_ml.corpus.cleaning import plain_line, plain_text
 from argo_ml.corpus.flashrag import read_corpus_lines
 from argo_ml.corpus.folders import list_folder
-from argo_ml.corpus.readers import READERS, Reading, Section, UnreadableError
+from argo_ml.corpus.isolated_reading import DEFAULT_LIMITS, ReadingLimits, read_all
+from argo_ml.corpus.readers import READERS, Section, UnreadableError
 from argo_ml.corpus.rejected import NO_TEXT, NOTICES, GuessedEncoding, RejectedFile
-from argo_ml.errors import DataError, one_line
+from argo_ml.errors import DataError
 from argo_ml.types import Document
 
 JSONL = ".jsonl"
@@ -33,20 +34,20 @@ class DocumentSet:
     guessed: tuple[GuessedEncoding, ...] = ()
 
 
-def read_documents(location: str) -> DocumentSet:
+def read_documents(location: str, limits: ReadingLimits = DEFAULT_LIMITS) -> DocumentSet:
     """Documents of a folder, a single file, or a FlashRAG corpus.
 
     Ids are paths relative to the folder, with the number of the section where there are several,
-    so they do not depend on where the folder lies. Hidden files are skipped. Raises `DataError`
-    if no text is found.
+    so they do not depend on where the folder lies. Hidden files are skipped, and files that
+    go beyond ``limits`` are rejected. Raises `DataError` if no text is found.
     """
     path = Path(location).expanduser()
     if path.suffix == JSONL and path.is_file():
         document_set = _read_corpus(path)
     elif path.is_dir():
-        document_set = _read_folder(path)
+        document_set = _read_folder(path, limits)
     elif path.suffix.lower() in READERS and path.is_file():
-        document_set = _read_files({path.name: path})
+        document_set = _read_files({path.name: path}, limits)
     else:
         problem = "cannot be read as documents" if path.exists() else "no such folder or file"
         raise DataError(f"documents={location}: {problem}; {WHAT_WORKS}")
@@ -65,14 +66,14 @@ def _read_corpus(path: Path) -> DocumentSet:
     return DocumentSet(tuple(documents), tuple(rejected))
 
 
-def _read_folder(folder: Path) -> DocumentSet:
+def _read_folder(folder: Path, limits: ReadingLimits) -> DocumentSet:
     listing = list_folder(folder)
     known = {
         name: file
         for name, file in listing.files.items()
         if file.suffix.lower() in READERS and file.stem not in NOTICES
     }
-    read = _read_files(known)
+    read = _read_files(known, limits)
     return DocumentSet(
         read.documents,
         tuple(sorted((*listing.rejected, *read.rejected), key=lambda rejected: rejected.name)),
@@ -81,12 +82,15 @@ def _read_folder(folder: Path) -> DocumentSet:
     )
 
 
-def _read_files(files: Mapping[str, Path]) -> DocumentSet:
+def _read_files(files: Mapping[str, Path], limits: ReadingLimits) -> DocumentSet:
     documents: list[Document] = []
     rejected, guessed = [], []
-    for name, file in files.items():
+    for (name, file), reading in zip(
+        files.items(), read_all(list(files.values()), limits), strict=True
+    ):
         try:
-            reading = _read_file(file)
+            if isinstance(reading, UnreadableError):
+                raise reading
             documents.extend(_file_documents(file, name, reading.sections))
         except UnreadableError as error:
             rejected.append(RejectedFile(name, str(error)))
@@ -94,19 +98,6 @@ def _read_files(files: Mapping[str, Path]) -> DocumentSet:
         if reading.guess:
             guessed.append(GuessedEncoding(name, reading.guess))
     return DocumentSet(tuple(documents), tuple(rejected), (), tuple(guessed))
-
-
-def _read_file(file: Path) -> Reading:
-    """Raises `UnreadableError`, whatever a parser stumbles over: one file ends no corpus."""
-    try:
-        return READERS[file.suffix.lower()](file)
-    except UnreadableError:
-        raise
-    except OSError as error:
-        raise UnreadableError(error.strerror or str(error)) from None
-    except Exception as error:
-        kind = type(error).__name__
-        raise UnreadableError(f"its parser failed ({kind}: {one_line(error)})") from None
 
 
 def _file_documents(file: Path, name: str, sections: list[Section]) -> list[Document]:

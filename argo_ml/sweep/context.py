@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import CellSpec, ContextSpec
-from argo_ml.corpus import Corpus, open_corpus
+from argo_ml.corpus.opening import Corpus, open_corpus
 from argo_ml.datasets import QuestionSet, load_questions
 from argo_ml.engine import Engine
 from argo_ml.engine.stages import StageTimes

@@ -13,7 +13,8 @@ from argo_ml.cli import rendering
 from argo_ml.cli.check_lines import print_check
 from argo_ml.cli.rendering.progress import LineReport, TimeLeft
 from argo_ml.config import CellSpec, SweepSpec
-from argo_ml.corpus import Corpus, RejectedFile
+from argo_ml.corpus.opening import Corpus
+from argo_ml.corpus.rejected import RejectedFile
 from argo_ml.doctor import Check, Status
 from argo_ml.progress import MODEL_SECONDS
 from argo_ml.state import Outcome

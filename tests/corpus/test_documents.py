@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from argo_ml.corpus.documents import read_documents
-from argo_ml.corpus.readers import Section
+from argo_ml.corpus.readers import READERS, Reading
 from argo_ml.corpus.rejected import GuessedEncoding, RejectedFile
 from argo_ml.errors import DataError
 from argo_ml.types import Document
@@ -207,13 +207,13 @@ def test_folders_behind_links_are_read_once_and_circles_end(tmp_path: Path) -> N
 def test_a_file_that_its_parser_fails_on_is_named_and_the_rest_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(text: str) -> list[Section]:
+    def fail(path: Path) -> Reading:
         raise KeyError("no such role")
 
-    monkeypatch.setattr("argo_ml.corpus.readers.rst.rst_sections", fail)
-    write(tmp_path, {"bad.rst": "x", "good.txt": "Text."})
+    monkeypatch.setattr("argo_ml.corpus.readers.reading.READERS", {**READERS, ".txt": fail})
+    write(tmp_path, {"bad.txt": "x", "good.md": "Text."})
     document_set = read_documents(str(tmp_path))
     assert len(document_set.documents) == 1
     assert document_set.rejected == (
-        RejectedFile("bad.rst", "its parser failed (KeyError: 'no such role')"),
+        RejectedFile("bad.txt", "its parser failed (KeyError: 'no such role')"),
     )

@@ -8,7 +8,7 @@ import pytest
 from chromadb.config import Settings
 
 from argo_ml.config import ExperimentSpec
-from argo_ml.corpus import Corpus, open_corpus
+from argo_ml.corpus.opening import Corpus, open_corpus
 from argo_ml.corpus.documents import DocumentSet, read_documents
 from argo_ml.corpus.embedded_store import EmbeddedStore
 from argo_ml.corpus.embedding import SentenceEmbedder

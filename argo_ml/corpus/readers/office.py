@@ -31,6 +31,8 @@ def read_docx(path: Path) -> Reading:
         try:
             prepared = pre_process_docx(file)
             markup = mammoth.convert_to_html(prepared, convert_image=_nothing).value
+        except MemoryError:
+            raise
         # Parsers of what other programs wrote raise whatever they stumble over.
         except Exception as error:
             raise UnreadableError(_reason(path, type(error), error)) from None
@@ -56,6 +58,8 @@ def _pdf_text(path: Path) -> str:
         attempts = getattr(error, "attempts", None) or []
         causes = [attempt.exc_info for attempt in attempts if attempt.exc_info]
         kind, cause = causes[-1][:2] if causes else (None, None)
+        if isinstance(cause, MemoryError):
+            raise cause from None
         raise UnreadableError(_reason(path, kind, cause)) from None
 
 
