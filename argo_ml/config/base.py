@@ -13,11 +13,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, TypeVar
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
-from argo_ml.errors import ConfigError
+from argo_ml.errors import ConfigError, one_line
+from argo_ml.parsing import LARGEST_YAML, MalformedError, parse_yaml, read_bytes
 
 
 def split_commas(value: object) -> object:
@@ -93,6 +93,9 @@ def _check_text(values: Mapping[str, object]) -> None:
             raise ValueError(f"{name}={shown}: is not UTF-8; rename the file or folder") from None
 
 
+SHOWN = 400
+"""Characters of a bad value that an error shows."""
+
 SpecType = TypeVar("SpecType", bound=Spec)
 
 
@@ -139,6 +142,9 @@ def check_unrepeated(name: str, values: Sequence[object]) -> None:
 
 def build(spec_type: type[SpecType], values: Mapping[str, object]) -> SpecType:
     """Validate ``values``; a `ConfigError` names every offending one on one line."""
+    strange = next((name for name in values if not isinstance(name, str)), None)
+    if strange is not None:
+        raise ConfigError(f"parameter {strange!r} is not a name")
     try:
         return spec_type(**values)
     except ValidationError as error:
@@ -153,17 +159,18 @@ def _explain(spec_type: type[Spec], problem: Any) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if not name:
         return str(message)
-    return f"{name}={problem['input']}: {message[0].lower()}{message[1:]}"
+    given = one_line(str(problem["input"]))[:SHOWN]
+    return f"{name}={given}: {message[0].lower()}{message[1:]}"
 
 
 def read_params(path: Path) -> dict[str, object]:
     """Parameters from a YAML or JSON file (JSON is YAML)."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = parse_yaml(read_bytes(path, LARGEST_YAML))
     except OSError as error:
         raise ConfigError(f"params={path}: cannot be read ({error.strerror})") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"params={path}: not YAML or JSON ({error})".replace("\n", " ")) from None
+    except MalformedError as error:
+        raise ConfigError(f"params={path}: {error}") from None
     if not isinstance(values, dict):
         raise ConfigError(f"params={path}: must hold parameter: value pairs")
     return values

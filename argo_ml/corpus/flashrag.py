@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from argo_ml.corpus.cleaning import has_half_surrogate, without_control_characters
 from argo_ml.errors import DataError, one_line
@@ -16,6 +17,9 @@ from argo_ml.types import Document
 
 LONGEST_TITLE = 200
 """Characters; a longer first line is text like the rest."""
+
+LONGEST_LINE = 16 * 1024 * 1024
+"""Bytes of one document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ def read_corpus_lines(path: Path) -> Iterator[Document | BadLine]:
     first_lines: dict[str, int] = {}
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(_lines(file), 1):
                 if not line.strip():
                     continue
                 parsed = _parse(line, path.name)
@@ -47,8 +51,18 @@ def read_corpus_lines(path: Path) -> Iterator[Document | BadLine]:
         raise DataError(f"documents={path}: cannot be read ({error.strerror})") from None
 
 
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Lines; of one that is too long the beginning, which is more than `LONGEST_LINE`."""
+    while line := file.readline(LONGEST_LINE + 1):
+        yield line
+        while len(line) > LONGEST_LINE and not line.endswith(b"\n"):
+            line = file.readline(LONGEST_LINE + 1)
+
+
 def _parse(line: bytes, source: str) -> Document | str:
     """The document, or what is wrong with the line."""
+    if len(line) > LONGEST_LINE:
+        return f"more than {LONGEST_LINE} bytes"
     try:
         record = json.loads(line)
     except UnicodeDecodeError:

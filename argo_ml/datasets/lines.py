@@ -76,8 +76,10 @@ def _decode(line: str) -> object:
     try:
         value: object = json.loads(line)
         json.dumps(value, ensure_ascii=False).encode()
-    except (json.JSONDecodeError, RecursionError):
-        raise LineError("not JSON") from None
     except UnicodeEncodeError:
         raise LineError("holds half of a surrogate pair, which is no character") from None
+    except (json.JSONDecodeError, RecursionError):
+        raise LineError("not JSON") from None
+    except ValueError:
+        raise LineError("holds a number of thousands of digits") from None
     return value

@@ -10,11 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from argo_ml.config import ModelSpec
-from argo_ml.errors import ConfigError, ModelError, one_line
+from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models.base import (
     Completion,
     Generation,
@@ -29,6 +28,7 @@ from argo_ml.models.chat import cut_at_stop
 from argo_ml.models.presets import resolve
 from argo_ml.models.reasoning import has_reasoning
 from argo_ml.models.unfit import beyond_context, run_fitting
+from argo_ml.parsing import LARGEST_YAML, MalformedError, parse_yaml, read_bytes
 from argo_ml.types import TokenDetail
 
 PREFERRED, OTHER = -0.1, -2.0
@@ -303,13 +303,12 @@ def _share(*parts: str) -> float:
 
 def _read(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        return parse_yaml(read_bytes(path, LARGEST_YAML))
+    except OSError as error:
+        reason = error.strerror
         raise ConfigError(f"scripted:{path}: cannot be read ({reason}); give a table") from None
-    except yaml.YAMLError as error:
-        reason = one_line(error)
-        raise ConfigError(f"scripted:{path}: not JSON or YAML ({reason})") from None
+    except MalformedError as error:
+        raise ConfigError(f"scripted:{path}: {error}") from None
 
 
 def _explain(error: ValidationError) -> str:

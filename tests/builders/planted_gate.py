@@ -17,8 +17,8 @@ import numpy as np
 from argo_ml.calibration import Calibration
 from argo_ml.calibration.building import build_calibration
 from argo_ml.config import CalibrateSpec, CellSpec, SweepSpec, build
-from argo_ml.corpus.opening import Corpus
 from argo_ml.corpus.base import Vectors
+from argo_ml.corpus.opening import Corpus
 from argo_ml.datasets import QuestionSet
 from argo_ml.exploring.calibrate import explore
 from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring

@@ -8,11 +8,10 @@ import pytest
 from chromadb.config import Settings
 
 from argo_ml.config import ExperimentSpec
-from argo_ml.corpus.opening import Corpus, open_corpus
 from argo_ml.corpus.documents import DocumentSet, read_documents
 from argo_ml.corpus.embedded_store import EmbeddedStore
 from argo_ml.corpus.embedding import SentenceEmbedder
-from argo_ml.corpus.opening import corpus_digest, index_documents
+from argo_ml.corpus.opening import Corpus, corpus_digest, index_documents, open_corpus
 from argo_ml.corpus.splitting import SplitSettings, split
 from argo_ml.datasets import DATASETS, Dataset
 from argo_ml.datasets.atlas import Atlas, atlas_documents

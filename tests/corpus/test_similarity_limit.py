@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from argo_ml.corpus import Corpus
 from argo_ml.corpus.documents import DocumentSet
 from argo_ml.corpus.embedded_store import EmbeddedStore
-from argo_ml.corpus.opening import index_documents
+from argo_ml.corpus.opening import Corpus, index_documents
 from argo_ml.corpus.similarity_limit import equal_error
 from argo_ml.corpus.splitting import SplitSettings
 from argo_ml.testing.embedders import WordEmbedder

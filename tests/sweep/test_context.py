@@ -17,8 +17,8 @@ from builders.planted_gate import (
 )
 
 from argo_ml.config import CellSpec, build
-from argo_ml.corpus import Corpus
 from argo_ml.corpus.base import SimilarityLimit
+from argo_ml.corpus.opening import Corpus
 from argo_ml.sweep.context import prepare_cells, resolve_similarity
 
 

@@ -13,7 +13,7 @@ from argo_ml.corpus.cleaning import plain_line
 from argo_ml.corpus.readers.base import Reading, Section, below_title
 from argo_ml.corpus.readers.elements import UNSEEN
 from argo_ml.corpus.readers.encodings import decode
-from argo_ml.corpus.readers.section_builder import SectionBuilder
+from argo_ml.corpus.readers.section_builder import SectionBuilder, rows_of_layout
 
 _MENUS = frozenset(("nav", "search"))
 _MENU_ROLES = frozenset(("banner", "contentinfo", "navigation", "search"))
@@ -44,7 +44,7 @@ def html_sections(markup: str) -> list[Section]:
 
 
 def _sections(soup: BeautifulSoup, leaves_out: LeavesOut) -> list[Section]:
-    builder = SectionBuilder()
+    builder = SectionBuilder(rows_of_layout(soup))
     # Without recursion: unclosed elements nest deeper than Python does.
     open_tags: list[tuple[Tag, Iterator[PageElement]]] = [(soup, iter(soup.contents))]
     while open_tags:

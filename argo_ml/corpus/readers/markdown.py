@@ -7,7 +7,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import yaml
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, reference
 from markdown_it.token import Token
@@ -17,10 +16,11 @@ from argo_ml.corpus.readers.base import Reading, Section, below_title
 from argo_ml.corpus.readers.elements import FLAGS, MARKDOWN_BLOCKS, MARKDOWN_TAGS
 from argo_ml.corpus.readers.encodings import decode
 from argo_ml.corpus.readers.html import html_sections
+from argo_ml.parsing import MalformedError, parse_yaml
 
 _MAX_NESTING = 100
 _FRONT_MATTER = re.compile(
-    r"\A(---|\+\+\+)[ \t]*\n((?:[\w\"'][^\n]*?[:=][^\n]*\n|[ \t\-#\[\]{}][^\n]*\n|\n)*?)"
+    r"\A(---|\+\+\+)[ \t]*\n((?:[\w\"'](?=[^\n]*[:=])[^\n]*\n|[ \t\-#\[\]{}][^\n]*\n|\n)*?)"
     r"(?:\1|\.\.\.)[ \t]*(?:\n|\Z)"
 )
 """Lines of fields, of what belongs to them, and of comments, between two rules at the beginning."""
@@ -56,8 +56,8 @@ def _title_of(fields: str) -> str:
     if toml:
         return toml[1]
     try:
-        values = yaml.safe_load(fields)
-    except (yaml.YAMLError, ValueError):
+        values = parse_yaml(fields.encode(errors="replace"))
+    except MalformedError:
         return ""
     title = values.get("title") if isinstance(values, dict) else None
     return title if isinstance(title, str) else ""

@@ -14,6 +14,9 @@ from argo_ml.corpus.readers.elements import BLOCKS, CELLS, GROUPS, HEADINGS
 _LAYOUT = ["table", "pre", *HEADINGS]
 """A row that holds one of these arranges a page and is no row of values."""
 
+Rows = frozenset[int]
+"""By `id` of their elements."""
+
 _SPACES = re.compile(r"[^\S\n]+")
 _LINE_ENDS = re.compile(r" ?\n\s*")
 
@@ -28,8 +31,12 @@ class _Block:
 
 @dataclass(slots=True)
 class SectionBuilder:
-    """Takes a page's elements as they open and close, with the text between them."""
+    """Takes a page's elements as they open and close, with the text between them.
 
+    ``layout`` are the page's `rows_of_layout`.
+    """
+
+    layout: Rows
     sections: list[Section] = field(default_factory=list)
     _titles: dict[int, str] = field(default_factory=dict)
     _has_new_title: bool = False
@@ -79,7 +86,7 @@ class SectionBuilder:
             self._marker = self._next_marker(tag)
         elif tag.name == "pre":
             self._n_pre += 1
-        elif tag.name == "tr" and not tag.find(_LAYOUT):
+        elif tag.name == "tr" and id(tag) not in self.layout:
             self._end_row()
             self._row = []
         elif tag.name in CELLS and self._row is not None:
@@ -180,6 +187,20 @@ class SectionBuilder:
         titles = tuple(self._titles[level] for level in sorted(self._titles))
         self.sections.append(Section(titles, text))
         self._has_new_title = False
+
+
+def rows_of_layout(page: Tag) -> Rows:
+    """The rows that arrange a page, in time that does not grow with how deeply they nest."""
+    around: set[int] = set()
+    rows = set()
+    for tag in page.find_all(_LAYOUT):
+        for above in tag.parents:
+            if id(above) in around:
+                break
+            around.add(id(above))
+            if above.name == "tr":
+                rows.add(id(above))
+    return frozenset(rows)
 
 
 def _folded(text: str) -> str:
