@@ -46,7 +46,7 @@ def parse_yaml(content: bytes) -> object:
     except MalformedError:
         raise
     except yaml.YAMLError as error:
-        raise MalformedError(f"not JSON or YAML ({one_line(error)[:_SHOWN]})") from None
+        raise MalformedError(f"not YAML or JSON ({one_line(error)[:_SHOWN]})") from None
     except RecursionError:
         raise MalformedError("nested too deeply") from None
     # Dates such as 2026-02-30 and tags such as !!int on a word raise whatever they end in.

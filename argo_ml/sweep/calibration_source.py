@@ -8,14 +8,13 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
 from argo_ml.calibration.features import FEATURES
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import ContextSpec, GradingFields
 from argo_ml.errors import ConfigError
+from argo_ml.parsing import MalformedError, parse_record
 from argo_ml.results.artifacts import CALIBRATION, SPEC
+from argo_ml.results.stored import computing_with, stored_parameters
 from argo_ml.tracking.runs import store_of_runs
 
 VALID_FOR = (
@@ -61,8 +60,9 @@ def made_with(calibration: str, tracking_uri: str) -> dict[str, Any]:
     store = store_of_runs(tracking_uri)
     with tempfile.TemporaryDirectory() as folder:
         made = _read(store.download(calibration, CALIBRATION, Path(folder)), calibration)
-        stored = store.download(calibration, SPEC, Path(folder)).read_text(encoding="utf-8")
-    return {**made.spec, "documents": yaml.safe_load(stored)["documents"]}
+        path = store.download(calibration, SPEC, Path(folder))
+        stored = stored_parameters(path, calibration)
+    return {**made.spec, "documents": stored.get("documents", "")}
 
 
 def _file(calibration: str) -> Path | None:
@@ -128,12 +128,20 @@ def check_judged(
 
 def _read(path: Path, given: str) -> Calibration:
     try:
-        return Calibration.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        calibration = parse_record(Calibration, path.read_bytes())
+    except OSError as error:
         raise ConfigError(f"calibration={given}: cannot be read ({error})") from None
-    except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(map(str, problem["loc"])) or "file"
+    except MalformedError as error:
         raise ConfigError(
-            f"calibration={given}: {place}: {problem['msg']}; give the run id of argo-ml calibrate"
+            f"calibration={given}: {error}; give the run id of argo-ml calibrate"
         ) from None
+    with computing_with(CALIBRATION, given):
+        _use(calibration)
+    return calibration
+
+
+def _use(calibration: Calibration) -> None:
+    """Raises whatever values that do not go together end in, before a sweep begins with them."""
+    _ = calibration.exploration
+    for question in calibration.questions:
+        calibration.confidence(question.state())

@@ -15,6 +15,7 @@ from argo_ml.config.addresses import shown
 from argo_ml.errors import ConfigError
 from argo_ml.results.artifacts import ENVIRONMENT, SPEC, UNCOMMITTED_DIFF
 from argo_ml.results.records import Record
+from argo_ml.results.stored import stored_record
 from argo_ml.tracking import environment, runs
 from argo_ml.tracking.runs import Run, TrackedRun, Tracking
 from argo_ml.tracking.stores import without_password
@@ -53,7 +54,7 @@ def load_record(
     """Load what a run keeps as JSON under ``artifact``."""
     with tempfile.TemporaryDirectory() as folder:
         path = tracking.download(run_id, artifact, Path(folder))
-        return record_type.model_validate_json(path.read_text(encoding="utf-8"))
+        return stored_record(path, record_type, run_id)
 
 
 def recorded(spec: Spec) -> dict[str, Any]:

@@ -6,16 +6,15 @@ import logging
 import tempfile
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from argo_ml.config import ReportSpec
-from argo_ml.errors import ArgoError, ConfigError, DataError
+from argo_ml.errors import ArgoError, ConfigError
 from argo_ml.evaluation.examples import Example, example_cells, make_examples
 from argo_ml.evaluation.protocol import evaluate, reexamined, with_conclusion
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting.report import store_report
-from argo_ml.results.artifacts import EVALUATION
+from argo_ml.results.artifacts import EVALUATION, RESULTS
 from argo_ml.results.records import Results
+from argo_ml.results.stored import computing_with, stored_record
 from argo_ml.sweep.record import SweepRecord, open_record
 from argo_ml.sweep.stored_files import stored_examples
 from argo_ml.tracking.runs import KIND, Run, TrackedRun
@@ -42,9 +41,10 @@ def rebuild_report(spec: ReportSpec) -> str:
         results = record.results()
         run_id = str(record.run.info.run_id)
         run = TrackedRun(record.tracking.client, run_id)
-        text = store_report(
-            run, _evaluation(record, results), results, _examples(record, results, run)
-        )
+        with computing_with(f"{RESULTS} or {EVALUATION}", run_id):
+            text = store_report(
+                run, _evaluation(record, results), results, _examples(record, results, run)
+            )
     if spec.output:
         _write(Path(spec.output).expanduser(), text)
     return run_id
@@ -66,12 +66,7 @@ def _evaluation(record: SweepRecord, results: Results) -> Evaluation:
     """
     if not _has_evaluation(record):
         return evaluate(results)
-    try:
-        stored = Evaluation.model_validate_json(record.artifact(EVALUATION).read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise DataError(f"{EVALUATION}: {where}: {first['msg']}") from None
+    stored = stored_record(record.artifact(EVALUATION), Evaluation, record.run_id)
     stored = reexamined(stored, results)
     return stored if stored.mean_utilities else with_conclusion(stored, results)
 

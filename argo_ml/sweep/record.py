@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
 from argo_ml.config import SweepSpec, build
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.results.artifacts import PASSAGES, RESULTS, SPEC, TRAJECTORIES
 from argo_ml.results.records import CellResult, Results
-from argo_ml.sweep.stored_files import json_lines
+from argo_ml.results.stored import (
+    computing_with,
+    stored_lines,
+    stored_parameters,
+    stored_record,
+)
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import logged_params
 from argo_ml.tracking.runs import CELL_ID, Run, Tracking, connect, store_of_runs
@@ -30,13 +32,17 @@ class SweepRecord:
     folder: Path
 
     @property
+    def run_id(self) -> str:
+        return str(self.run.info.run_id)
+
+    @property
     def digests(self) -> dict[str, str]:
         params = logged_params(self.run)
         return {name: value for name, value in params.items() if name.endswith("_digest")}
 
     def artifact(self, name: str, run_id: str = "") -> Path:
         """A file, fetched the first time. Raises `TrackingError` for one that is not there."""
-        kept_by = run_id or str(self.run.info.run_id)
+        kept_by = run_id or self.run_id
         target = self.folder / kept_by / name
         if target.is_file():
             return target
@@ -45,34 +51,27 @@ class SweepRecord:
 
     def spec(self) -> SweepSpec:
         """Raises `ArgoError` where the stored spec is none of this version of the package."""
-        path = self.artifact(SPEC)
+        values = stored_parameters(self.artifact(SPEC), self.run_id)
         try:
-            values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise DataError(f"{SPEC} cannot be read ({error})") from None
-        if not isinstance(values, dict):
-            raise DataError(f"{SPEC} holds no parameters")
-        return build(SweepSpec, values)
+            return build(SweepSpec, values)
+        except ConfigError as error:
+            raise DataError(f"{SPEC} of run {self.run_id}: {error}") from None
 
     def results(self) -> Results:
         """Raises `ArgoError` where they are missing or incomplete."""
-        text = self.artifact(RESULTS).read_bytes()
-        try:
-            return Results.model_validate_json(text)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "the file"
-            raise DataError(f"{RESULTS}: {where}: {first['msg']}") from None
+        return stored_record(self.artifact(RESULTS), Results, self.run_id)
 
     def passages(self) -> dict[str, Mapping[str, Any]]:
         """The cited passages by id."""
-        return {line["id"]: line for line in json_lines(self.artifact(PASSAGES))}
+        lines = stored_lines(self.artifact(PASSAGES), self.run_id)
+        with computing_with(PASSAGES, self.run_id):
+            return {line["id"]: line for line in lines}
 
     def passage_ids(self) -> set[str]:
         return set(self.passages())
 
     def trajectories(self, cell: CellResult) -> Iterator[Mapping[str, Any]]:
-        yield from json_lines(self.artifact(TRAJECTORIES, cell.run_id))
+        yield from stored_lines(self.artifact(TRAJECTORIES, cell.run_id), cell.run_id)
 
     def child_of(self, cell: CellResult) -> Run | None:
         return next((run for run in self.children if run.info.run_id == cell.run_id), None)

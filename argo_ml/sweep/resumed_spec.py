@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from argo_ml.config import ExecutorFields, SweepSpec, build, is_operational
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.results.artifacts import SPEC
+from argo_ml.results.stored import stored_parameters
 from argo_ml.tracking.runs import Tracking
 
 LAID_DOWN = frozenset({"shard_size"})
@@ -50,8 +49,7 @@ def _stored_values(run_id: str, home: Tracking) -> dict[str, Any]:
                 f"resume={run_id}: it ended before it stored its parameters, so nothing is "
                 f"lost; start it again without resume ({error})"
             ) from None
-        values: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return values
+        return stored_parameters(path, run_id)
 
 
 def _check_same(command: SweepSpec, stored: SweepSpec, home: Tracking) -> None:

@@ -14,6 +14,7 @@ from argo_ml.evaluation.examples import EXAMPLES, Example, example_cells, make_e
 from argo_ml.results.artifacts import EXAMPLES_FILE, OUTCOMES, PASSAGES, RESULTS, TRAJECTORIES
 from argo_ml.results.outcomes_file import sweep_lines, write_lines
 from argo_ml.results.records import Results
+from argo_ml.results.stored import stored_lines
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.journal import Journal
 from argo_ml.tracking.runs import TrackedRun
@@ -78,12 +79,4 @@ def stored_examples(run: TrackedRun) -> tuple[Example, ...]:
 
 def json_lines(path: Path) -> Iterator[Mapping[str, Any]]:
     """The objects of a file, one a line. Raises `DataError` naming a line that is none."""
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                value = json.loads(line)
-            except ValueError:
-                value = None
-            if not isinstance(value, dict):
-                raise DataError(f"{path.name}, line {number}: no JSON object")
-            yield value
+    yield from stored_lines(path, "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from argo_ml.errors import ArgoError
 from argo_ml.results.artifacts import settings_file
 from argo_ml.results.metrics import utilities
 from argo_ml.results.records import Results
+from argo_ml.results.stored import stored_object
 from argo_ml.results.study import StudyReport, settings_of
 from argo_ml.study import load_report, storage
 from argo_ml.study.judging import judged_cells, utility_difference
@@ -102,7 +102,7 @@ def _best(study: optuna.Study, report: StudyReport, tracking: Tracking, folder: 
             problems.append(f"trial {best.trial} has other settings than the report")
         name = settings_file(best.retrieval_cost)
         path = tracking.download(report.study_id, name, folder)
-        written = json.loads(path.read_text(encoding="utf-8"))
+        written = stored_object(path, report.study_id)
         if any(written.get(key) != value for key, value in best.settings.items()):
             problems.append(f"{name} has other settings than the report")
     return judged("best settings", problems, f"{len(report.best)} as the trials say")

@@ -6,8 +6,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from argo_ml.config import VerifySpec
+from argo_ml.config import SweepSpec, VerifySpec
 from argo_ml.errors import ArgoError
+from argo_ml.results.artifacts import RESULTS, SPEC
+from argo_ml.results.records import Results
+from argo_ml.results.stored import computing_with
 from argo_ml.sweep.record import find_run, open_record
 from argo_ml.verification import SweepRecord, Verdict
 from argo_ml.verification.completeness import (
@@ -64,6 +67,11 @@ def verify_record(record: SweepRecord) -> Iterator[Verdict]:
     except ArgoError as error:
         yield Verdict("spec and results", False, f"{error}; nothing more can be checked")
         return
+    with computing_with(f"{SPEC} or {RESULTS}", record.run_id):
+        yield from _verify_contents(record, spec, results)
+
+
+def _verify_contents(record: SweepRecord, spec: SweepSpec, results: Results) -> Iterator[Verdict]:
     yield check_cells(record, spec, results)
     whole = check_results(record, spec, results)
     yield whole

@@ -260,7 +260,7 @@ def test_load_model_opens_a_table(tmp_path: Path) -> None:
         ("rules: [{contains: 1, completion: b}]", "rules.0.contains: input should be a valid str"),
         ("default: random", "default: input should be 'echo' or 'hash'"),
         ("[1, 2]", "table: input should be a valid dictionary"),
-        ("a: [", "not JSON or YAML"),
+        ("a: [", "not YAML or JSON"),
     ],
 )
 def test_bad_table_is_one_line_with_file_and_field(
