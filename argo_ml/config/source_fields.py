@@ -101,6 +101,15 @@ class DocumentFields(Spec):
         "",
         **operational("Folder of documents or FlashRAG corpus JSONL; empty for atlas's own."),
     )
+    document_seconds: float = Field(
+        60.0,
+        gt=0,
+        allow_inf_nan=False,
+        **operational("Processor time to read one document; it is left out beyond that."),
+    )
+    document_mb: int = Field(
+        1536, ge=128, **operational("Memory to read one document; it is left out beyond that.")
+    )
     chunk_size: int = Field(160, ge=16, le=4096, description="Passage size, embedder tokens.")
     chunk_overlap: int = Field(20, ge=0, description="Overlap of neighbouring passages, tokens.")
 

@@ -41,7 +41,7 @@ _SMALL = {".txt": 64 * 1024, ".md": 8 * 1024}
 """Bytes of files that cannot take long, and are read without another process.
 
 Plain text takes time in proportion to its size, Markdown at worst to the square of it: half a
-second for what was the worst of 8 KB (`python -m benchmarks.hostile_input`).
+second for the worst 8 KB of twenty kinds of repeated marks.
 """
 
 logger = logging.getLogger(__name__)

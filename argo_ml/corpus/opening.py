@@ -16,6 +16,7 @@ from argo_ml.corpus.cached_embedding import CachingEmbedder
 from argo_ml.corpus.documents import DocumentSet, read_documents
 from argo_ml.corpus.embedding import Embedder, Vectors, load_embedder
 from argo_ml.corpus.index import HNSW, IndexContent, IndexStore, OnEmbedded, open_or_build
+from argo_ml.corpus.isolated_reading import ReadingLimits
 from argo_ml.corpus.readers import READERS
 from argo_ml.corpus.rejected import NO_TEXT, RejectedFile, ignored_in_words
 from argo_ml.corpus.splitting import SplitSettings, embedded_text, split
@@ -129,11 +130,12 @@ def corpus_digest(passages: Sequence[Passage], settings: SplitSettings, embedder
 
 def _load_documents(spec: CorpusSpec) -> tuple[str, DocumentSet]:
     """Where the documents are from, in words, and the documents: given ones or the dataset's."""
+    limits = ReadingLimits(spec.document_seconds, spec.document_mb)
     if spec.documents:
-        return spec.documents, read_documents(spec.documents)
+        return spec.documents, read_documents(spec.documents, limits)
     own = own_documents(spec.dataset, spec)
     if own.documents is None:
-        return own.source, read_documents(own.source)
+        return own.source, read_documents(own.source, limits)
     return own.source, DocumentSet(own.documents)
 
 

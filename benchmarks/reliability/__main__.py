@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.reliability import bitflips, derived, first_runs, journal
+from benchmarks.reliability import bitflips, derived, first_runs, journal, mutations
 from benchmarks.reliability.counting import Campaign
 from benchmarks.reporting import report
 
@@ -21,6 +21,7 @@ CAMPAIGNS: dict[str, Campaign] = {
     "weights": derived.weights_campaign,
     "journal": journal.campaign,
     "first-runs": first_runs.campaign,
+    "mutations": mutations.campaign,
 }
 """Kinds of faults by name; a module of its own each, whose first function is the campaign."""
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 FAILURES = ("wrong_values", "wrong_accounting", "raw_exceptions", "misleading_messages", "unhealed")
 """What must not happen to any case."""
@@ -37,5 +37,11 @@ class Counts:
         return {"fault": self.fault, "cases": self.n_cases, **counts}
 
 
-Campaign = Callable[[Path, int, int], Sequence[Counts]]
+class Row(Protocol):
+    """A row of a campaign's table."""
+
+    def as_dict(self) -> dict[str, Any]: ...
+
+
+Campaign = Callable[[Path, int, int], Sequence[Row]]
 """Takes a folder, the number of cases (0: its own) and a seed."""

@@ -13,13 +13,13 @@ from argo_ml.corpus.documents import DocumentSet, read_documents
 from argo_ml.corpus.isolated_reading import ReadingLimits
 from argo_ml.errors import ArgoError, ConfigError, DataError
 from argo_ml.sweep.calibration_source import open_calibration
-from benchmarks import hostile_input
-from benchmarks.hostile_input import packed, pdf
+from benchmarks.reliability import mutations
+from benchmarks.reliability.mutations import packed, pdf
 
 LIMITS = ReadingLimits(seconds=2.0, memory_mb=300)
 TOO_SLOW = "longer than 2 s of processor time; raise document_seconds"
 TOO_LARGE = "more than 300 MB of memory; raise document_mb"
-N_MUTATIONS = 150
+N_MUTATIONS = 60
 
 
 def read_beside_good(folder: Path, name: str, content: bytes) -> DocumentSet:
@@ -48,19 +48,17 @@ def drawn_lines() -> bytes:
         ("m.pdf", drawn_lines(), "raise document_"),
         ("m.docx", packed("<a>" * 60_000_000), "raise document_"),
         ("m.rst", b"* " * 3000 + b"x", "nested too deeply"),
-        ("m.rst", b".. class:: x\n\n   " * 2000, ""),
+        ("m.rst", b".. class:: x\n\n   " * 2000, TOO_SLOW),
     ],
 )
 def test_a_document_that_takes_too_much_is_set_aside_by_name(
     tmp_path: Path, name: str, content: bytes, reason: str
 ) -> None:
     document_set = read_beside_good(tmp_path, name, content)
-    assert [document.id for document in document_set.documents if document.id != name] == [
-        "a.rst",
-        "z.rst",
-    ]
-    assert all(file.name == name and reason in file.reason for file in document_set.rejected)
-    assert bool(document_set.rejected) == bool(reason)
+    assert [document.id for document in document_set.documents] == ["a.rst", "z.rst"]
+    [rejected] = document_set.rejected
+    assert rejected.name == name
+    assert reason in rejected.reason
 
 
 @pytest.mark.slow
@@ -158,7 +156,7 @@ def test_a_damaged_calibration_is_named(tmp_path: Path, content: bytes) -> None:
 
 
 def test_mutated_texts_are_read_or_refused(tmp_path: Path) -> None:
-    for kind in hostile_input.text_kinds(tmp_path):
+    for kind in mutations.text_kinds(tmp_path):
         counts = kind.count(N_MUTATIONS, random.Random(kind.name))
         assert counts.raised == []
         assert counts.outcomes["read"] and counts.outcomes["refused"]
@@ -166,14 +164,14 @@ def test_mutated_texts_are_read_or_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_mutated_records_are_read_or_refused(fetched_sweep: FetchedSweep) -> None:
-    for kind in hostile_input.stored_kinds(fetched_sweep.record):
+    for kind in mutations.stored_kinds(fetched_sweep.record):
         counts = kind.count(N_MUTATIONS, random.Random(kind.name))
         assert [message for message, _ in counts.raised] == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("suffix", hostile_input.SEEDS)
+@pytest.mark.parametrize("suffix", mutations.SEEDS)
 def test_mutated_documents_are_read_or_set_aside(tmp_path: Path, suffix: str) -> None:
-    counts = hostile_input.document_counts(suffix, N_MUTATIONS, random.Random(suffix), tmp_path)
+    counts = mutations.document_counts(suffix, N_MUTATIONS, random.Random(suffix), tmp_path)
     assert counts.raised == []
     assert counts.outcomes.total() == N_MUTATIONS

@@ -1,4 +1,4 @@
-"""Mutated inputs of every kind, and what becomes of them: ``python -m benchmarks.hostile_input``.
+"""Mutated inputs of every kind, and what becomes of them.
 
 An input may be read, or refused by one of the project's errors; a document may be set aside. It
 must not end in another error, run longer than its limit, or take more memory than that.
@@ -6,7 +6,6 @@ must not end in another error, run longer than its limit, or take more memory th
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import random
@@ -36,12 +35,14 @@ from argo_ml.results.artifacts import CALIBRATION, EVALUATION, RESULTS, SPEC
 from argo_ml.results.records import Results
 from argo_ml.results.stored import computing_with, stored_record
 from argo_ml.sweep.calibration_source import open_calibration
-from argo_ml.sweep.record import SweepRecord
+from argo_ml.sweep.record import SweepRecord, open_record
+from argo_ml.sweep.running import run_sweep
 from argo_ml.testing.calibrations import World
 from argo_ml.verification.verify import verify_record
-from benchmarks.reporting import report
+from benchmarks.workplace import scripted, workplace
 
 LIMITS = ReadingLimits(seconds=10.0, memory_mb=1024)
+N_INPUTS = 50_000
 N_PER_FOLDER = 200
 """Documents that one process reads after each other."""
 
@@ -117,7 +118,7 @@ class Counts:
     raised: list[tuple[str, bytes]] = field(default_factory=list)
     """The errors that were not the project's, with the inputs that they were about."""
 
-    def row(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         names = ("read", "refused", "limited", "raised")
         counts = {name: self.outcomes[name] for name in names}
         largest = max(
@@ -397,12 +398,19 @@ def mutations(n: int, seed: int, folder: Path, record: SweepRecord) -> Iterator[
         yield document_counts(suffix, n // (3 * len(SEEDS)), rng, folder)
 
 
+def campaign(folder: Path, n: int, seed: int) -> Sequence[Counts]:
+    """Read ``n`` mutated inputs (0: 50,000), and say on standard error what was raised."""
+    logging.disable(logging.WARNING)
+    with workplace() as place:
+        counted = list(mutations(n or N_INPUTS, seed, folder, stored_sweep(place)))
+    for counts in counted:
+        for message, content in counts.raised[:5]:
+            sys.stderr.write(f"{counts.kind}: {message}: {content[:200]!r}\n")
+    return counted
+
+
 def stored_sweep(folder: Path) -> SweepRecord:
     """A finished sweep of a scripted model, with its files fetched."""
-    from argo_ml.sweep.record import open_record
-    from argo_ml.sweep.running import run_sweep
-    from benchmarks.workplace import scripted
-
     spec = SweepSpec(
         model=scripted(folder),
         cache_dir=str(folder),
@@ -414,28 +422,3 @@ def stored_sweep(folder: Path) -> SweepRecord:
     record = open_record(sweep.sweep_id, spec.tracking_uri, "", folder / "fetched")
     list(verify_record(record))
     return record
-
-
-def show(counted: Sequence[Counts], seconds: float) -> None:
-    report("hostile-input", [counts.row() for counts in counted], seconds=round(seconds))
-    for counts in counted:
-        for message, content in counts.raised[:5]:
-            sys.stderr.write(f"{counts.kind}: {message}: {content[:200]!r}\n")
-
-
-def main() -> None:
-    from benchmarks.workplace import workplace
-
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--n", type=int, default=50_000, help="inputs of all kinds together")
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    logging.disable(logging.WARNING)
-    started = time.monotonic()
-    with workplace() as folder:
-        counted = list(mutations(given.n, given.seed, folder, stored_sweep(folder)))
-    show(counted, time.monotonic() - started)
-
-
-if __name__ == "__main__":
-    main()
