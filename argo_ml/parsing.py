@@ -28,7 +28,7 @@ class MalformedError(ValueError):
 class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise MalformedError(
                 f"line {mark.line + 1}: an alias (*); write out what it stands for"
             )

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -98,7 +98,9 @@ def _read_here(file: Path) -> Reading | UnreadableError:
         return error
 
 
-def _isolated(files: Sequence[Path], limits: ReadingLimits) -> Iterator[Reading | UnreadableError]:
+def _isolated(
+    files: Sequence[Path], limits: ReadingLimits
+) -> Generator[Reading | UnreadableError, None, None]:
     """The next files are asked for before a reading is given, so that neither side waits."""
     process: ReaderProcess | None = None
     try:
