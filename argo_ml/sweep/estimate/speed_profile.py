@@ -195,7 +195,7 @@ def store_profile(cache_path: Path, identity: str, speed_profile: SpeedProfile) 
 def _read(path: Path) -> dict[str, object]:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return stored if isinstance(stored, dict) else {}
 
