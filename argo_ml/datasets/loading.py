@@ -129,6 +129,14 @@ def _n_questions(spec: QuestionSpec, eligible: Sequence[Question]) -> int:
     if n_eligible == 0:
         raise DataError(f"{what}; try split=all or difficulty=all")
     if n_eligible >= spec.question_limit:
+        if spec.questions and spec.n_questions is None and n_eligible > spec.question_limit:
+            logger.info(
+                "%s: mode=%s asks %d of them; --n_questions %d asks all",
+                what,
+                spec.mode,
+                spec.question_limit,
+                n_eligible,
+            )
         return spec.question_limit
     if spec.n_questions is not None:
         raise DataError(f"n_questions={spec.n_questions}: {what}; ask for at most {n_eligible}")

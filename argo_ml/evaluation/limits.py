@@ -14,6 +14,10 @@ from argo_ml.statistics.power import detectable_difference, pairs_needed
 
 GUESSES = ("random", "longest_choice")
 """The floors that need no look at the gold answers, unlike the majority position."""
+_GUESS_NAMES = {
+    "random": "a random choice",
+    "longest_choice": "always the longest choice",
+}
 HARDLY_EVER = 0.05
 """Accuracy on open questions at or below which a model is said to fail at them."""
 MOST = 0.5
@@ -34,27 +38,41 @@ def _floor(floors: Mapping[str, float], cells: Sequence[JudgedCell]) -> Iterator
     methods = [cell for cell in cells if not cell.is_ceiling]
     if not methods:
         return
-    best = max(methods, key=lambda cell: cell.correct.mean)
+    # Of equals one that is the same at every price.
+    best = max(methods, key=lambda cell: (cell.correct.mean, cell.is_fixed))
     accuracy = _accuracy(best.result)
     shown = (
-        f"the best, {best.strategy}, answers {accuracy.mean:.3f} right "
+        f"the best, {_named(best)}, answers {accuracy.mean:.3f} right "
         f"[{accuracy.low:.2f}, {accuracy.high:.2f}]"
     )
     guess = max(GUESSES, key=lambda name: floors.get(name, 0.0))
     floor = floors.get(guess, 0.0)
-    if floor <= 0.0:
-        if accuracy.mean <= HARDLY_EVER:
-            yield f"This model cannot answer these, with retrieval or without: {shown}."
-    elif accuracy.mean <= floor:
+    if floor > 0.0:
+        yield from _beside_guessing(accuracy, shown, f"{floor:.3f} ({_GUESS_NAMES[guess]})", floor)
+    elif accuracy.high <= HARDLY_EVER:
+        yield f"This model cannot answer these, with retrieval or without: {shown}."
+    elif accuracy.mean <= HARDLY_EVER:
         yield (
-            f"This model cannot answer these: no strategy is above the guessing floor; {shown}, "
-            f"guessing {floor:.3f} ({guess.replace('_', ' ')})."
+            "Nothing shows that this model can answer these, with retrieval or without: "
+            f"{shown}; {counted(len(best.result.questions), 'question')} settle no more."
         )
+
+
+def _beside_guessing(accuracy: Estimate, shown: str, guessing: str, floor: float) -> Iterator[str]:
+    if accuracy.high <= floor:
+        yield f"This model cannot answer these: {shown}, which is not above guessing, {guessing}."
     elif accuracy.low <= floor:
         yield (
             f"Nothing shows that this model can answer these: {shown}, and the interval holds "
-            f"the guessing floor of {floor:.3f} ({guess.replace('_', ' ')})."
+            f"what guessing gets, {guessing}."
         )
+
+
+def _named(cell: JudgedCell) -> str:
+    """Its strategy, with the price where that changes what it does."""
+    if cell.is_fixed:
+        return cell.strategy
+    return f"{cell.strategy} at c_r={cell.result.retrieval_cost:g}"
 
 
 def _accuracy(cell: CellResult) -> Estimate:

@@ -35,16 +35,21 @@ def answer_lines(
 def break_even_value(break_even: BreakEven) -> str:
     """The break-even price with its interval, as every place writes it."""
     price = break_even.price
+    if not has_spread(price):
+        return f"{price.mean:.3f} [no interval: no spread]"
     return f"{price.mean:.3f} [{price.low:.3f}, {price.high:.3f}]"
+
+
+def has_spread(price: Estimate) -> bool:
+    """Whether questions differ, without which nothing is known of the uncertainty."""
+    return price.high - price.low >= _ROUNDING
 
 
 def paying(break_even: BreakEven, n: int, prices: Sequence[float]) -> str:
     """Below which price of a retrieval the strategy that retrieves more pays."""
-    price = break_even.price
-    verdict = "pays below it and not above" if price.mean > 0.0 else "pays at no price"
     return (
-        f"Break-even price of {_step(break_even)}: {break_even_value(break_even)} per retrieval, "
-        f"so that it {verdict}{_certainty(price, n, prices)}. "
+        f"Break-even price of {_step(break_even)}: {break_even_value(break_even)} per retrieval"
+        f"{_verdict_on(break_even.price, n, prices)}. "
         f"Accuracy {break_even.accuracy_more:.3f} against {break_even.accuracy_fewer:.3f}: "
         f"{_percent(break_even.corrected)} of the answers corrected, "
         f"{_percent(break_even.spoiled)} spoiled."
@@ -59,11 +64,16 @@ def _step(break_even: BreakEven) -> str:
     return f"retrieving {more} ({break_even.more}{where}) instead of {fewer} ({break_even.fewer})"
 
 
+def _verdict_on(price: Estimate, n: int, prices: Sequence[float]) -> str:
+    if not has_spread(price):
+        return f"; the same on all of {counted(n, 'question')}, which settles nothing"
+    verdict = "pays below it and not above" if price.mean > 0.0 else "pays at no price"
+    return f", so that it {verdict}{_certainty(price, n, prices)}"
+
+
 def _certainty(price: Estimate, n: int, prices: Sequence[float]) -> str:
     low, high = min(prices), max(prices)
     questions = counted(n, "question")
-    if price.high - price.low < _ROUNDING:
-        return f"; {questions} show no spread, so that nothing is known of its uncertainty"
     if price.low <= 0.0 <= price.high:
         return f"; the interval includes 0: {questions} do not settle whether it pays at any price"
     if price.low <= low and high <= price.high:
@@ -132,8 +142,16 @@ def deciding(headline: Headline) -> str:
     return (
         f"{_verdict(gain)}: the utility of {headline.strategy}{_choice(headline)} minus that of "
         f"the best fixed strategy is {gain.mean:+.3f} on average over {prices}, 95 % "
-        f"interval {gain.low:+.3f} to {gain.high:+.3f}; the interval at a single "
-        f"price lies above 0 at {headline.n_above} and below 0 at {headline.n_below} of them."
+        f"interval {gain.low:+.3f} to {gain.high:+.3f}; {_at_single_prices(headline)}."
+    )
+
+
+def _at_single_prices(headline: Headline) -> str:
+    if not headline.n_above and not headline.n_below:
+        return "at no single price does the interval exclude 0"
+    return (
+        "the interval at a single price lies above 0 at "
+        f"{headline.n_above} and below 0 at {headline.n_below} of them"
     )
 
 

@@ -33,6 +33,7 @@ OF_CALIBRATION = (
 class Answered:
     question: Question
     strategy: str
+    retrieval_cost: float
     outcome: Outcome
     table: PolicyTable
 
@@ -69,7 +70,7 @@ def answer_question(
             "shorten it, lower top_k, chunk_size or evidence_tokens where passages are what is "
             "long, or use a model with a longer context"
         )
-    return Answered(question, spec.strategy, finished.outcome, cell.table)
+    return Answered(question, spec.strategy, cell.spec.retrieval_cost, finished.outcome, cell.table)
 
 
 def _beginning(text: str) -> str:

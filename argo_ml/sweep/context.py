@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from argo_ml.calibration.record import Calibration
@@ -14,6 +15,7 @@ from argo_ml.corpus.opening import Corpus, open_corpus
 from argo_ml.datasets import QuestionSet, load_questions
 from argo_ml.engine import Engine
 from argo_ml.engine.stages import StageTimes
+from argo_ml.errors import ConfigError
 from argo_ml.mdp.process import MDPSpec, Solution, solve
 from argo_ml.models import load_model
 from argo_ml.models.base import CountsTokens, LanguageModel, ReportsEvents, TokenCounts, can_score
@@ -117,6 +119,7 @@ class LocalContext(Generic[SomeSpec]):
         calibration: Calibration | None = None,
     ) -> LocalContext[SpecType]:
         """Open everything else for these questions, which need not be of any split."""
+        _check_cache_folder(spec.cache_path)
         calibration = calibration or open_calibration(spec)
         model = load_model(spec)
         corpus = open_corpus(spec, partial(on_progress, PASSAGES))
@@ -188,6 +191,11 @@ def _resolve_answering(spec: SpecType, model: LanguageModel) -> SpecType:
     if spec.answering == "likelihood" and not can_score(model):
         return spec.model_copy(update={"answering": "number"})
     return spec
+
+
+def _check_cache_folder(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise ConfigError(f"cache_dir={path}: is a file; name a folder")
 
 
 def resolve_similarity(spec: SpecType, corpus: Corpus, calibration: Calibration | None) -> SpecType:

@@ -12,6 +12,7 @@ from argo_ml.config import SweepSpec
 from argo_ml.evaluation.calibration_metrics import calibration_metrics
 from argo_ml.evaluation.protocol import evaluate
 from argo_ml.evaluation.record import Evaluation
+from argo_ml.evaluation.sentences import has_spread
 from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.results.artifacts import EVALUATION
 from argo_ml.results.naming import described_questions
@@ -76,7 +77,8 @@ def evaluation_metrics(evaluation: Evaluation) -> Mapping[str, float]:
     once = [own for own in evaluation.break_evens if (own.more, own.fewer) == (SINGLE, NEVER)]
     metrics: dict[str, float] = {}
     for own in once:
-        metrics |= _with_interval("break_even_price", own.price)
+        price = _with_interval("break_even_price", own.price)
+        metrics |= price if has_spread(own.price) else {"break_even_price": own.price.mean}
         metrics |= {"retrieval_corrects": own.corrected, "retrieval_spoils": own.spoiled}
     if evaluation.headline is not None:
         metrics |= _with_interval("adaptive_gain", evaluation.headline.gain)

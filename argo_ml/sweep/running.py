@@ -165,12 +165,12 @@ def _resumed(spec: SweepSpec) -> Iterator[SweepRun | Results]:
     tracking = store_of_runs(spec.tracking_uri)
     stored, home = find_resumed(tracking, spec.resume, "sweep")
     with pointing_at(spec.resume, "sweep", tracking):
+        full_spec = resumed_spec(spec, home)
         if stored.info.status == "FINISHED":
             logger.info("sweep %s is finished; its results are shown as they are", spec.resume)
             yield load_results(home, spec.resume)
             return
         run = TrackedRun(tracking.client, spec.resume)
-        full_spec = resumed_spec(spec, home)
         check_strategies(full_spec.strategies, full_spec)
         with open_journal(full_spec, spec.resume) as journal, run.recording_failure():
             run.reopen()

@@ -401,7 +401,7 @@ def answered(**changes: Any) -> Answered:
     }
     question = Question("asked", "What is the capital of Peru?", choices=("Lima", "Quito"))
     table = result_builders.policy_table(CellSpec(retrieval_cost=0.11))
-    return Answered(question, "argo", Outcome(**{**values, **changes}), table)
+    return Answered(question, "argo", 0.11, Outcome(**{**values, **changes}), table)
 
 
 def test_trajectory_is_shown_step_by_step(capsys: Captured) -> None:

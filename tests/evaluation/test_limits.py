@@ -17,18 +17,34 @@ def found(*cells: CellResult, **floors: float) -> list[str]:
 
 
 def test_model_below_the_guessing_floor_cannot_answer_these() -> None:
-    cells = sweep.cell("never", 0.1, "0001" * 25), sweep.cell("single", 0.1, "0010" * 25)
+    cells = sweep.cell("never", 0.1, "0001" * 100), sweep.cell("single", 0.1, "0010" * 100)
 
     assert found(*cells, random=0.25, longest_choice=0.3, majority_position=0.5)[0] == (
-        "This model cannot answer these: no strategy is above the guessing floor; the best, never, "
-        "answers 0.250 right [0.18, 0.34], guessing 0.300 (longest choice)."
+        "This model cannot answer these: the best, never, answers 0.250 right [0.21, 0.29], which "
+        "is not above guessing, 0.300 (always the longest choice)."
     )
+
+
+def test_few_questions_below_the_floor_show_nothing() -> None:
+    assert found(sweep.cell("single", 0.1, "1" * 4 + "0" * 6), longest_choice=0.5)[0] == (
+        "Nothing shows that this model can answer these: the best, single, answers 0.400 right "
+        "[0.17, 0.69], and the interval holds what guessing gets, 0.500 (always the longest "
+        "choice)."
+    )
+
+
+def test_of_equals_the_one_that_is_the_same_at_every_price_is_named() -> None:
+    cells = [sweep.cell(name, 0.1, "1" * 6 + "0" * 4) for name in ("argo", "single")]
+
+    assert "the best, single, answers" in found(*cells)[0]
+    assert "the best, argo at c_r=0.1, answers" in found(cells[0])[0]
 
 
 def test_interval_that_holds_the_floor_shows_nothing() -> None:
     assert found(sweep.cell("never", 0.1, "1" * 6 + "0" * 4))[0] == (
         "Nothing shows that this model can answer these: the best, never, answers 0.600 right "
-        "[0.31, 0.83], and the interval holds the guessing floor of 0.350 (longest choice)."
+        "[0.31, 0.83], and the interval holds what guessing gets, 0.350 (always the longest "
+        "choice)."
     )
 
 
@@ -44,8 +60,12 @@ def test_open_questions_have_no_floor_but_may_all_be_wrong() -> None:
     cells = sweep.cell("never", 0.1, "0" * 12), sweep.cell("single", 0.1, "0" * 12, ["retrieve"])
 
     assert found(*cells, random=0.0)[0] == (
+        "Nothing shows that this model can answer these, with retrieval or without: the best, "
+        "never, answers 0.000 right [0.00, 0.24]; 12 questions settle no more."
+    )
+    assert found(sweep.cell("never", 0.1, "0" * 100), random=0.0)[0] == (
         "This model cannot answer these, with retrieval or without: the best, never, answers 0.000 "
-        "right [0.00, 0.24]."
+        "right [0.00, 0.04]."
     )
     assert found(sweep.cell("never", 0.1, "1" + "0" * 11), random=0.0) == []
 

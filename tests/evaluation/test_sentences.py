@@ -53,8 +53,9 @@ def test_retrieving_that_harms_pays_at_no_price() -> None:
 
 
 def test_no_spread_is_no_certainty() -> None:
-    assert "; 10 questions show no spread, so that nothing is known" in paying(
-        break_even(0.0, 0.0, 0.0), 10, SWEPT
+    assert (
+        "0.000 [no interval: no spread] per retrieval; the same on all of 10 questions, which "
+        "settles nothing." in paying(break_even(0.0, 0.0, 0.0), 10, SWEPT)
     )
 
 

@@ -171,13 +171,17 @@ def test_unfinished_sweep_is_an_error(
 
 
 def test_unreadable_evaluation_is_an_error(
-    store: dict[str, str], evaluation: Path, capsys: Captured
+    sweep: Results, store: dict[str, str], evaluation: Path, capsys: Captured
 ) -> None:
     evaluation.write_text("{}", encoding="utf-8")
 
     assert report(store) == 1
 
-    assert capsys.readouterr().err == "error: evaluation.json: sweep_id: Field required\n"
+    error = capsys.readouterr().err
+    assert (
+        error
+        == f"error: evaluation.json of run {sweep.sweep_id}: damaged: sweep_id: Field required\n"
+    )
 
 
 def test_output_that_cannot_be_written_is_an_error(

@@ -471,6 +471,21 @@ def test_run_opened_by_mlflow_becomes_the_sweep(
     assert (sweep.data.params["n_prices"], sweep.data.params["settings/n_prices"]) == ("", "2")
 
 
+def test_a_finished_sweep_refuses_what_it_was_not_run_with(
+    shared_spec: MakeSpec, finished: Results
+) -> None:
+    with pytest.raises(ConfigError, match=r"top_k=4 \(it was \d\) cannot change"):
+        run_sweep(shared_spec(resume=finished.sweep_id, top_k=4))
+
+
+def test_a_file_in_the_place_of_the_cache_folder_is_named(spec: MakeSpec, tmp_path: Path) -> None:
+    path = tmp_path / "a file"
+    path.write_text("mine")
+
+    with pytest.raises(ConfigError, match="a file: is a file; name a folder"):
+        run_sweep(spec(cache_dir=str(path)))
+
+
 def test_run_opened_by_mlflow_points_to_the_sweep_it_resumes(
     shared_spec: MakeSpec, finished: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:

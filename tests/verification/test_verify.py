@@ -222,9 +222,10 @@ def test_missing_results_fail_and_end_the_checks(stored_sweep: Any) -> None:
 def test_results_without_a_field_fail(fetched_sweep: Any) -> None:
     fetched_sweep.edit_results(lambda content: content["cells"][0]["questions"][0].pop("cost"))
 
-    assert (
-        failed_in(fetched_sweep.record)["spec and results"]
-        == "results.json: cells.0.questions.0.cost: Field required; nothing more can be checked"
+    run_id = fetched_sweep.record.run.info.run_id
+    assert failed_in(fetched_sweep.record)["spec and results"] == (
+        f"results.json of run {run_id}: damaged: cells.0.questions.0.cost: Field required; "
+        "nothing more can be checked"
     )
 
 
@@ -374,10 +375,9 @@ def test_cut_trajectories_fail(fetched_sweep: Any) -> None:
     path = fetched_sweep.trajectories
     path.write_text(json.dumps({"a": 1}) + '\n{"question_id": "que', encoding="utf-8")
 
-    assert (
-        "trajectories.jsonl, line 2: no JSON object"
-        in failed_in(fetched_sweep.record)["trajectories"]
-    )
+    problem = failed_in(fetched_sweep.record)["trajectories"]
+    assert problem.startswith("trajectories.jsonl of run ")
+    assert "damaged: line 2: not JSON" in problem
 
 
 def _set_actions(strategy: str, price: float, actions: list[str]) -> Callable[[Any], None]:

@@ -28,8 +28,13 @@ def print_answered(answered: Answered) -> None:
     if table.theta_cont is not None and table.theta_star is not None:
         out.print(
             f"Thresholds of {answered.strategy}: retrieve below U = {table.theta_cont:.3g}, stop "
-            f"at U = {table.theta_star:.3g}"
+            f"at U = {table.theta_star:.3g}, at c_r = {answered.retrieval_cost:g}"
         )
+        if table.theta_cont <= 0.0:
+            out.print(
+                "By its gains a retrieval is too dear at this price; a lower --retrieval_cost or "
+                "--strategy single looks into the documents"
+            )
     before = 0.0
     for number, step in enumerate(outcome.steps, 1):
         _print_step(out, number, step, before)
