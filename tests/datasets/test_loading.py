@@ -121,3 +121,12 @@ def test_file_of_ones_own_says_how_many_the_split_took(
     assert 0 < n_taken < 12
     assert f"split=test takes {n_taken} of its 12 questions; --split all takes all" in caplog.text
     assert f"has {n_taken} questions with split=test: using all of them" in caplog.text
+
+
+def test_file_of_ones_own_says_what_the_mode_leaves_out(
+    write_lines: WriteLines, jsonl_spec: BuildSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_lines(*_lines(12))
+    with caplog.at_level(logging.INFO):
+        load_questions(jsonl_spec(path, split="all", mode="small"))
+    assert "split=all: mode=small asks 10 of them; --n_questions 12 asks all" in caplog.text
