@@ -7,25 +7,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import httpx
 import tenacity
 from chromadb.api import ClientAPI
 
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""HTTP statuses after which the same request may succeed."""
+from argo_ml.models.server.fleet import RetryPolicy
+from argo_ml.models.server.wire import PASSING
+
+PATIENCE = RetryPolicy(timeout_s=60.0)
+"""As for model servers, with less time for an answer."""
+_PASSING = PASSING - {409}
+"""By 409 Chroma says that a collection is there already."""
 _CONNECT_TIMEOUT_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """``deadline_s`` is for a whole answer, its last byte included."""
-
-    deadline_s: float = 60.0
-    max_retries: int = 5
-    first_pause_s: float = 0.5
-    longest_pause_s: float = 30.0
 
 
 class _PassingStatusError(Exception):
@@ -37,6 +31,8 @@ class _PassingStatusError(Exception):
 class PatientTransport(httpx.BaseTransport):
     """Sends by another transport; ``unreachable`` makes the error for when all tries are spent.
 
+    ``timeout_s`` of the policy is for a whole answer, its last byte included.
+
     Passages are added under their ids, so that a request which was carried out although its answer
     was lost may be made again.
     """
@@ -44,7 +40,7 @@ class PatientTransport(httpx.BaseTransport):
     def __init__(
         self,
         inner: httpx.BaseTransport,
-        patience: Patience,
+        patience: RetryPolicy,
         unreachable: Callable[[str], Exception],
     ) -> None:
         self._inner = inner
@@ -71,14 +67,14 @@ class PatientTransport(httpx.BaseTransport):
         self._inner.close()
 
     def _send(self, request: httpx.Request) -> httpx.Response:
-        ends = time.monotonic() + self._patience.deadline_s
-        limit = httpx.Timeout(self._patience.deadline_s, connect=_CONNECT_TIMEOUT_S)
+        ends = time.monotonic() + self._patience.timeout_s
+        limit = httpx.Timeout(self._patience.timeout_s, connect=_CONNECT_TIMEOUT_S)
         request.extensions = {**request.extensions, "timeout": limit.as_dict()}
         answer = self._inner.handle_request(request)
         response = httpx.Response(
             answer.status_code, headers=answer.headers, content=_body(answer, ends), request=request
         )
-        if response.status_code in PASSING:
+        if response.status_code in _PASSING:
             raise _PassingStatusError(response)
         return response
 
@@ -103,7 +99,7 @@ def _chunks(answer: httpx.Response) -> Iterator[bytes]:
 
 
 def make_patient(
-    client: ClientAPI, patience: Patience, unreachable: Callable[[str], Exception]
+    client: ClientAPI, patience: RetryPolicy, unreachable: Callable[[str], Exception]
 ) -> None:
     """Let all further requests of ``client`` go through a `PatientTransport`.
 

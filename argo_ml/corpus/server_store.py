@@ -15,7 +15,7 @@ from chromadb.api import ClientAPI
 from chromadb.errors import ChromaError, NotFoundError
 
 from argo_ml.config.addresses import shown
-from argo_ml.corpus.chroma_transport import Patience, make_patient
+from argo_ml.corpus.chroma_transport import PATIENCE, make_patient
 from argo_ml.corpus.index import (
     IndexContent,
     OnEmbedded,
@@ -25,6 +25,7 @@ from argo_ml.corpus.index import (
     incompleteness,
 )
 from argo_ml.errors import ConfigError, CorpusIndexError, one_line
+from argo_ml.models.server.fleet import RetryPolicy
 
 BUILDING_INFIX = "-building-"
 SCHEMES = {"http": 8000, "https": 443}
@@ -50,7 +51,7 @@ class ServerStore:
     Raises `CorpusIndexError` if it does not answer.
     """
 
-    def __init__(self, url: str, patience: Patience | None = None) -> None:
+    def __init__(self, url: str, patience: RetryPolicy = PATIENCE) -> None:
         self._url = shown(url)
         parts = urlsplit(url)
         if parts.scheme not in SCHEMES or not parts.hostname or parts.path.strip("/"):
@@ -66,7 +67,7 @@ class ServerStore:
                 headers=headers,
                 settings=chroma_settings(),
             )
-        make_patient(self._client, patience or Patience(), self._stopped)
+        make_patient(self._client, patience, self._stopped)
 
     def find(self, name: str, n_passages: int) -> Collection | None:
         with self._explained():

@@ -8,9 +8,8 @@ from itertools import pairwise
 from argo_ml.evaluation.record import BreakEven, Headline, PriceRange
 from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.results.records import Results
-from argo_ml.statistics.intervals import Estimate
+from argo_ml.statistics.intervals import Estimate, shows_spread
 
-_ROUNDING = 1e-9
 GLOSSES = {NEVER: "no retrieval", SINGLE: "one retrieval"}
 
 
@@ -35,14 +34,9 @@ def answer_lines(
 def break_even_value(break_even: BreakEven) -> str:
     """The break-even price with its interval, as every place writes it."""
     price = break_even.price
-    if not has_spread(price):
+    if not shows_spread(price.low, price.high):
         return f"{price.mean:.3f} [no interval: no spread]"
     return f"{price.mean:.3f} [{price.low:.3f}, {price.high:.3f}]"
-
-
-def has_spread(price: Estimate) -> bool:
-    """Whether questions differ, without which nothing is known of the uncertainty."""
-    return price.high - price.low >= _ROUNDING
 
 
 def paying(break_even: BreakEven, n: int, prices: Sequence[float]) -> str:
@@ -65,7 +59,7 @@ def _step(break_even: BreakEven) -> str:
 
 
 def _verdict_on(price: Estimate, n: int, prices: Sequence[float]) -> str:
-    if not has_spread(price):
+    if not shows_spread(price.low, price.high):
         return f"; the same on all of {counted(n, 'question')}, which settles nothing"
     verdict = "pays below it and not above" if price.mean > 0.0 else "pays at no price"
     return f", so that it {verdict}{_certainty(price, n, prices)}"
@@ -130,9 +124,7 @@ def _unknown(results: Results) -> str:
 
 def deciding(headline: Headline) -> str:
     """Whether deciding by the question beats the best fixed strategy."""
-    prices = (
-        f"{headline.n_prices} price" if headline.n_prices == 1 else f"{headline.n_prices} prices"
-    )
+    prices = counted(headline.n_prices, "price")
     if headline.is_identical:
         return (
             f"Deciding by the question changes nothing: {headline.strategy} acts and answers like "

@@ -31,6 +31,15 @@ class Estimate:
     high: float
 
 
+_ROUNDING = 1e-9
+
+
+def shows_spread(low: float, high: float) -> bool:
+    """Whether an interval has a width: equal values on all questions give it none, and then nothing
+    is known of the uncertainty."""
+    return high - low > _ROUNDING
+
+
 def wilson(successes: int, n: int) -> Interval:
     """Wilson score interval of a share (Wilson 1927), without continuity correction."""
     if not 0 <= successes <= n or n == 0:

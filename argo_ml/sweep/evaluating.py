@@ -12,12 +12,11 @@ from argo_ml.config import SweepSpec
 from argo_ml.evaluation.calibration_metrics import calibration_metrics
 from argo_ml.evaluation.protocol import evaluate
 from argo_ml.evaluation.record import Evaluation
-from argo_ml.evaluation.sentences import has_spread
 from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.results.artifacts import EVALUATION
 from argo_ml.results.naming import described_questions
 from argo_ml.results.records import Results
-from argo_ml.statistics.intervals import Estimate
+from argo_ml.statistics.intervals import Estimate, shows_spread
 from argo_ml.sweep.cell_run import CellRun
 from argo_ml.sweep.cells import Cell
 from argo_ml.tracking.runs import DEGENERATE, TrackedRun
@@ -77,8 +76,9 @@ def evaluation_metrics(evaluation: Evaluation) -> Mapping[str, float]:
     once = [own for own in evaluation.break_evens if (own.more, own.fewer) == (SINGLE, NEVER)]
     metrics: dict[str, float] = {}
     for own in once:
-        price = _with_interval("break_even_price", own.price)
-        metrics |= price if has_spread(own.price) else {"break_even_price": own.price.mean}
+        metrics["break_even_price"] = own.price.mean
+        if shows_spread(own.price.low, own.price.high):
+            metrics |= _with_interval("break_even_price", own.price)
         metrics |= {"retrieval_corrects": own.corrected, "retrieval_spoils": own.spoiled}
     if evaluation.headline is not None:
         metrics |= _with_interval("adaptive_gain", evaluation.headline.gain)

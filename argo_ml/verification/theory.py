@@ -17,6 +17,7 @@ from argo_ml.policies.always_retrieve import ALWAYS_RETRIEVE
 from argo_ml.policies.argo import ARGO
 from argo_ml.results.metrics import retrieval_calls
 from argo_ml.results.records import CellResult, Results
+from argo_ml.statistics.intervals import shows_spread
 from argo_ml.verification.verdict import (
     Claim,
     Verdict,
@@ -24,7 +25,6 @@ from argo_ml.verification.verdict import (
     at_least_zero,
     finding,
     judged,
-    shows_spread,
 )
 
 _TOLERANCE = 1e-9

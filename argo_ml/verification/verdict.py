@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from argo_ml.statistics.intervals import shows_spread
+
 _N_SHOWN = 3
 _ROUNDING = 1e-9
 
@@ -51,11 +53,6 @@ def judged(name: str, problems: Sequence[str], fine: str) -> Verdict:
 
 def finding(name: str, claim: Claim, detail: str) -> Verdict:
     return Verdict(name, claim is Claim.YES, detail, claim)
-
-
-def shows_spread(low: float, high: float) -> bool:
-    """Whether an interval has a width: equal values on all questions give it none."""
-    return high - low > _ROUNDING
 
 
 def at_least_zero(low: float, high: float) -> Claim:

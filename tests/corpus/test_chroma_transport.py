@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from argo_ml.corpus.chroma_transport import Patience, PatientTransport
+from argo_ml.corpus.chroma_transport import PatientTransport
 from argo_ml.errors import CorpusIndexError
+from argo_ml.models.server.fleet import RetryPolicy
 
-QUICK = Patience(deadline_s=0.3, max_retries=2, first_pause_s=0.01, longest_pause_s=0.02)
+QUICK = RetryPolicy(timeout_s=0.3, max_retries=2, first_pause_s=0.01, longest_pause_s=0.02)
 
 
 def client(handle: Callable[[httpx.Request], httpx.Response]) -> httpx.Client:

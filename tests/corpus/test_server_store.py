@@ -16,13 +16,13 @@ from chromadb.api import ClientAPI
 from chromadb.config import Settings
 
 from argo_ml.corpus.base import Retriever
-from argo_ml.corpus.chroma_transport import Patience
 from argo_ml.corpus.documents import DocumentSet
 from argo_ml.corpus.index import IndexContent
 from argo_ml.corpus.opening import Corpus, index_documents
 from argo_ml.corpus.server_store import ServerStore
 from argo_ml.corpus.splitting import SplitSettings
 from argo_ml.errors import ConfigError, CorpusIndexError
+from argo_ml.models.server.fleet import RetryPolicy
 from argo_ml.testing.embedders import WordEmbedder
 from argo_ml.testing.retrievers import DOCUMENTS, RetrieverSuite
 from argo_ml.types import Document, Passage
@@ -166,7 +166,7 @@ def test_a_server_that_is_not_there_is_an_error_that_says_how_to_start_one() -> 
 
 def test_a_server_that_dies_between_two_searches_is_an_error_of_one_line(tmp_path: Path) -> None:
     with running(tmp_path / "chroma") as (url, process):
-        store = ServerStore(url, Patience(max_retries=1, first_pause_s=0.01))
+        store = ServerStore(url, RetryPolicy(max_retries=1, first_pause_s=0.01))
         documents = DocumentSet((Document("a", "one two"),))
         corpus = index_documents(
             documents, "", SplitSettings(40, 0), WordEmbedder(), store, tmp_path

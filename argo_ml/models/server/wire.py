@@ -28,7 +28,7 @@ AnswerType = TypeVar("AnswerType", bound=BaseModel)
 
 LOWEST_LOGPROB = -9999.0
 """What vLLM itself says instead of minus infinity."""
-_PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """HTTP statuses after which the same request may succeed."""
 _NO_ACCESS = frozenset({401, 403})
 _UNFIT = frozenset({400, 413, 422})
@@ -222,7 +222,7 @@ def read(response: httpx2.Response, expected: type[AnswerType]) -> AnswerType:
     Raises `PassingError` for what may pass, garbage among it, and `RefusedError` for the rest.
     """
     status = response.status_code
-    if status in _PASSING:
+    if status in PASSING:
         raise PassingError(_failure(response), rest_s(response.headers))
     if status in _NO_ACCESS:
         raise NoAccessError(f"{_failure(response)}; set {KEY_VARIABLES[0]} to a key that it takes")
