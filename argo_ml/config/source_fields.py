@@ -216,7 +216,10 @@ class ServerFields(Spec):
         16, ge=1, le=64, **operational("Requests to servers under way at once.")
     )
     request_timeout_s: Positive = Field(
-        300.0, **operational("Seconds to wait for a server's answer.")
+        300.0, **operational("Seconds to wait for a server's whole answer.")
+    )
+    max_answer_mb: int = Field(
+        64, ge=1, **operational("MiB that an answer of a server may take, packed and unpacked.")
     )
     max_retries: int = Field(
         5, ge=0, **operational("Further tries of a request that failed for a passing reason.")

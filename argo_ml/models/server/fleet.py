@@ -16,6 +16,7 @@ from argo_ml.config.addresses import Address
 from argo_ml.errors import ModelError, one_line
 from argo_ml.models.server import wire
 from argo_ml.models.server.secrets import without_secrets
+from argo_ml.models.server.transfer import complete, deadline, hold_deadlines
 from argo_ml.models.server.wire import AnswerType, PassingError
 
 _CONNECT_TIMEOUT_S = 10.0
@@ -25,13 +26,16 @@ _CONNECT_TIMEOUT_S = 10.0
 class RetryPolicy:
     """How long to wait for an answer, and how often and at what distance to ask again.
 
-    The n-th pause is drawn between 0 and ``first_pause_s`` x 2^n, at most ``longest_pause_s``.
+    ``timeout_s`` is for the whole answer, its last byte included; one of more than ``largest_mb``,
+    packed or unpacked, is none. The n-th pause is drawn between 0 and ``first_pause_s`` x 2^n, at
+    most ``longest_pause_s``.
     """
 
     timeout_s: float = 300.0
     max_retries: int = 5
     first_pause_s: float = 0.5
     longest_pause_s: float = 30.0
+    largest_mb: int = 64
 
 
 class Server:
@@ -41,7 +45,7 @@ class Server:
         self,
         address: Address,
         key: str,
-        timeout_s: float,
+        policy: RetryPolicy,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self.address = address
@@ -50,25 +54,32 @@ class Server:
         self.n_failures = 0
         self.trouble = ""
         self._secrets = (key, address.password)
+        self._policy = policy
         self._client = httpx2.Client(
             base_url=address.root,
             auth=(address.user, address.password) if address.user else None,
-            headers={"Authorization": f"Bearer {key}"} if key and not address.user else {},
-            timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S)),
+            headers={
+                "Accept-Encoding": "gzip",
+                **({"Authorization": f"Bearer {key}"} if key and not address.user else {}),
+            },
+            timeout=httpx2.Timeout(
+                policy.timeout_s, connect=min(policy.timeout_s, _CONNECT_TIMEOUT_S)
+            ),
             # How many requests run at once is up to the caller.
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None),
             transport=transport,
         )
+        hold_deadlines(self._client)
 
     def request(
         self, path: str, body: Mapping[str, Any] | None, expected: type[AnswerType]
     ) -> AnswerType:
         """Make one try. Raises `PassingError` or `RefusedError` that name no secret."""
         try:
-            method = "GET" if body is None else "POST"
-            return wire.read(self._client.request(method, path, json=body), expected)
+            return wire.read(self._answer(path, body), expected)
         except httpx2.TimeoutException as error:
-            raise PassingError(self._shown(f"no answer in time ({type(error).__name__})")) from None
+            limit = f"request_timeout_s={self._policy.timeout_s:g}, {type(error).__name__}"
+            raise PassingError(self._shown(f"no whole answer in time ({limit})")) from None
         except httpx2.RequestError as error:
             reason = one_line(error) or type(error).__name__
             raise PassingError(self._shown(f"cannot be reached ({reason})")) from None
@@ -76,6 +87,14 @@ class Server:
             raise type(error)(self._shown(str(error))) from None
         except PassingError as error:
             raise type(error)(self._shown(str(error)), error.rest_s) from None
+
+    def _answer(self, path: str, body: Mapping[str, Any] | None) -> httpx2.Response:
+        method = "GET" if body is None else "POST"
+        with (
+            deadline(self._policy.timeout_s),
+            self._client.stream(method, path, json=body) as response,
+        ):
+            return complete(response, self._policy.largest_mb)
 
     def _shown(self, trouble: str) -> str:
         """A server may repeat what it was sent."""

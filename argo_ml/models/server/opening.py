@@ -38,9 +38,13 @@ def open_server_model(spec: ModelSpec) -> ServerModel:
         ModelError: a server that cannot be reached, is none, or serves another model.
     """
     name = spec.model.removeprefix(SERVER)
-    retry_policy = RetryPolicy(timeout_s=spec.request_timeout_s, max_retries=spec.max_retries)
+    retry_policy = RetryPolicy(
+        timeout_s=spec.request_timeout_s,
+        max_retries=spec.max_retries,
+        largest_mb=spec.max_answer_mb,
+    )
     addresses = [Address.parse(url) for url in spec.server_urls]
-    servers = [Server(at, api_key(at), retry_policy.timeout_s) for at in addresses]
+    servers = [Server(at, api_key(at), retry_policy) for at in addresses]
     brief = replace(retry_policy, max_retries=min(retry_policy.max_retries, _RETRIES_WHILE_OPENING))
     descriptions = [_describe(Fleet([server], brief), name) for server in servers]
     _check_same(servers, descriptions)

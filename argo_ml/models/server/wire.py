@@ -16,8 +16,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
 )
 
 from argo_ml.config.addresses import KEY_VARIABLES
@@ -28,6 +26,10 @@ AnswerType = TypeVar("AnswerType", bound=BaseModel)
 
 LOWEST_LOGPROB = -9999.0
 """What vLLM itself says instead of minus infinity."""
+_HIGHEST_LOGPROB = 0.1
+"""Rounding takes some of a certain token a little above 0."""
+MOST_TOKENS = 10**9
+"""Of one request; a larger count is none, and the sum of billions of smaller ones fits 64 bits."""
 PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """HTTP statuses after which the same request may succeed."""
 _NO_ACCESS = frozenset({401, 403})
@@ -35,6 +37,9 @@ _UNFIT = frozenset({400, 413, 422})
 """HTTP statuses for a request that is too long, or that says what the server does not take."""
 _LONGEST_REST_S = 600.0
 _LONGEST_TEXT = 200
+_DEEPEST_REASON = 5
+_LARGEST_FAILURE = 65_536
+"""Bytes of the body of a failure that are looked through for its reason."""
 
 
 class PassingError(ModelError):
@@ -62,23 +67,31 @@ class NoAccessError(RefusedError):
 
 
 class TokenUsage(BaseModel):
-    prompt_tokens: int = Field(ge=0)
-    completion_tokens: int = Field(0, ge=0)
+    prompt_tokens: int = Field(ge=0, le=MOST_TOKENS)
+    completion_tokens: int = Field(0, ge=0, le=MOST_TOKENS)
 
 
-def _or_none(value: object, read_it: ValidatorFunctionWrapHandler) -> TokenUsage | None:
+def _counted_or_none(value: object) -> object:
     """An answer is one without its counts, which some servers leave out, empty or unfinished."""
-    try:
-        usage: TokenUsage | None = read_it(value)
-    except ValidationError:
+    if isinstance(value, TokenUsage):
+        return value
+    if not isinstance(value, dict):
         return None
-    return usage
+    counts = value.get("prompt_tokens"), value.get("completion_tokens", 0)
+    return None if None in counts else value
 
 
-Usage = Annotated[TokenUsage | None, WrapValidator(_or_none)]
-"""What a server has counted; None where it has not."""
+Usage = Annotated[TokenUsage | None, BeforeValidator(_counted_or_none)]
+"""What a server has counted; None where it has not. A count that cannot be one is an error."""
 
-LogProbability = Annotated[float, AfterValidator(lambda value: max(value, LOWEST_LOGPROB))]
+
+def _log_probability(value: float) -> float:
+    if not value <= _HIGHEST_LOGPROB:
+        raise ValueError(f"{value} is no log-probability")
+    return max(value, LOWEST_LOGPROB)
+
+
+LogProbability = Annotated[float, AfterValidator(_log_probability)]
 """In nats; of what is impossible to the model the lowest, so that sums stay finite."""
 
 
@@ -136,7 +149,7 @@ class Alternative(BaseModel):
 class ReportedToken(Alternative):
     """A generated token, and the most probable ones at its place; ``bytes`` are its text's."""
 
-    bytes: list[int] | None = None
+    bytes: list[Annotated[int, Field(ge=0, le=255)]] | None = None
     top_logprobs: list[Alternative] | None = None
 
 
@@ -231,11 +244,19 @@ def read(response: httpx2.Response, expected: type[AnswerType]) -> AnswerType:
         raise kind(_failure(response))
     try:
         return expected.model_validate_json(response.content)
-    except ValidationError:
-        begin = one_line(response.text)[:60]
+    except ValidationError as error:
+        begin = one_line(response.content[:_LONGEST_TEXT].decode(errors="replace"))[:60]
         raise GarbageError(
-            f"answers {begin!r}, which is no answer of an OpenAI-compatible server"
+            f"answers {begin!r}, which is no answer of an OpenAI-compatible server{_fault(error)}"
         ) from None
+
+
+def _fault(error: ValidationError) -> str:
+    """Which value is out of its range or of another type than it should be."""
+    [first, *_] = error.errors(include_url=False, include_input=False)
+    where = ".".join(map(str, first["loc"]))
+    is_telling = where and first["type"] != "missing"
+    return f" ({where[:60]}: {one_line(first['msg'])[:60]})" if is_telling else ""
 
 
 def rest_s(headers: Mapping[str, str]) -> float:
@@ -246,7 +267,7 @@ def rest_s(headers: Mapping[str, str]) -> float:
     except ValueError:
         try:
             seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-        except ValueError:
+        except (ValueError, OverflowError):
             seconds = 0.0
     return min(max(0.0, seconds), _LONGEST_REST_S)
 
@@ -261,18 +282,18 @@ def _failure(response: httpx2.Response) -> str:
 def _message(response: httpx2.Response) -> str:
     """What the server says went wrong, wherever in its answer it says so."""
     try:
-        content = json.loads(response.content)
-    except ValueError:
+        content = json.loads(response.content) if len(response.content) < _LARGEST_FAILURE else None
+    except (ValueError, RecursionError):
         content = None
     text = _first_text(content) if isinstance(content, dict) else ""
     return one_line(text)[:_LONGEST_TEXT]
 
 
-def _first_text(content: Mapping[str, Any]) -> str:
+def _first_text(content: Mapping[str, Any], depth: int = 0) -> str:
     for name in ("message", "error", "detail"):
         value = content.get(name)
-        if isinstance(value, dict):
-            return _first_text(value)
+        if isinstance(value, dict) and depth < _DEEPEST_REASON:
+            return _first_text(value, depth + 1)
         if value:
             return str(value)
     return ""

@@ -36,7 +36,7 @@ class Scripted:
 
 def fleet(*answers: ServerReply, key: str = "", retry_policy: RetryPolicy = QUICK) -> Fleet:
     servers = [
-        Server(Address(f"http://host{number}"), key, 5, httpx2.MockTransport(answer))
+        Server(Address(f"http://host{number}"), key, QUICK, httpx2.MockTransport(answer))
         for number, answer in enumerate(answers)
     ]
     return Fleet(servers, retry_policy)
@@ -127,5 +127,5 @@ def test_user_and_password_take_the_place_of_the_key() -> None:
         return FINE
 
     address = Address.parse("http://me:secret@host/v1")
-    version(Fleet([Server(address, "k3y", 5, httpx2.MockTransport(answer))], QUICK))
+    version(Fleet([Server(address, "k3y", QUICK, httpx2.MockTransport(answer))], QUICK))
     assert headers == [("Basic bWU6c2VjcmV0", "http://host/version")]

@@ -26,7 +26,7 @@ class Fake:
         self.answers = {f"/{path.replace('__', '/')}": value for path, value in answers.items()}
         self.asked: list[tuple[str, dict[str, Any]]] = []
         transport = httpx2.MockTransport(self._answer)
-        server = Server(Address("http://host"), "", 5, transport)
+        server = Server(Address("http://host"), "", RetryPolicy(timeout_s=5), transport)
         self.fleet = Fleet([server], RetryPolicy(max_retries=0))
 
     def _answer(self, request: httpx2.Request) -> httpx2.Response:

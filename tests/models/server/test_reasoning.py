@@ -20,7 +20,9 @@ class Thinking:
     def __init__(self, text: str) -> None:
         self.text = text
         self.asked: list[dict[str, Any]] = []
-        server = Server(Address("http://host"), "", 5, httpx2.MockTransport(self._answer))
+        server = Server(
+            Address("http://host"), "", RetryPolicy(timeout_s=5), httpx2.MockTransport(self._answer)
+        )
         fleet = Fleet([server], RetryPolicy(max_retries=0))
         self.model = ServerModel("thinking", ByChat(fleet, "m"), None, 1)
 

@@ -97,6 +97,40 @@ def test_an_answer_without_its_counts_is_an_answer(usage: object) -> None:
 
 
 @pytest.mark.parametrize(
+    "count", ["-1", "1e400", "9223372036854775808", "9" * 5000, "1.5", '"many"', "[]", "NaN"]
+)
+@pytest.mark.parametrize("name", ["prompt_tokens", "completion_tokens"])
+def test_a_count_that_cannot_be_one_is_a_bad_answer(name: str, count: str) -> None:
+    other = {"prompt_tokens": 1, "completion_tokens": 1}
+    del other[name]
+    usage = f'{{"{name}": {count}, {str(other)[1:]}'.replace("'", '"')
+    content = f'{{"choices": [{{"text": "Paris"}}], "usage": {usage}}}'.encode()
+
+    with pytest.raises(GarbageError, match=rf"\(usage.*{name}: |no answer of an") as caught:
+        read(httpx2.Response(200, content=content), Completions)
+
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("value", ["1e308", "1e400", "NaN", "Infinity", "7.5"])
+def test_a_log_probability_above_0_is_a_bad_answer(value: str) -> None:
+    logprobs = f'{{"token_logprobs": [null, {value}]}}'
+    content = f'{{"choices": [{{"text": "a", "logprobs": {logprobs}}}]}}'.encode()
+
+    with pytest.raises(GarbageError, match=r"is no log-probability"):
+        read(httpx2.Response(200, content=content), Completions)
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"error": ' * 60 + b'"no"' + b"}" * 60, b"[" * 50_000, b"x" * 1_000_000]
+)
+def test_the_reason_of_a_failure_is_read_within_bounds(content: bytes) -> None:
+    with pytest.raises(RefusedError, match=r"^HTTP 404 Not Found") as caught:
+        read(httpx2.Response(404, content=content), ModelList)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
     "content",
     [
         [{"type": "text", "text": "New "}, {"type": "text", "text": "York"}],
