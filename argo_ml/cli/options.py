@@ -21,7 +21,9 @@ from argo_ml.cli.params_file import read_for
 from argo_ml.cli.project_run import is_project_run
 from argo_ml.cli.sections import sections
 from argo_ml.config import Spec, SpecType, build, unknown_parameter
+from argo_ml.config.source_fields import DatabaseFields
 from argo_ml.errors import ConfigError
+from argo_ml.waiting import set_database_timeout
 
 PARAMS = "params"
 OTHER = "In general"
@@ -48,7 +50,10 @@ class SpecCommand(click.Command):
         self._positional = positional
 
         def callback(**given: str | None) -> None:
-            handler(build(spec_type, self._collect(given)))
+            spec = build(spec_type, self._collect(given))
+            if isinstance(spec, DatabaseFields):
+                set_database_timeout(spec.database_timeout_s)
+            handler(spec)
 
         options: list[click.Parameter] = [
             _option(field_name, field) for field_name, field in spec_type.model_fields.items()

@@ -16,7 +16,7 @@ from argo_ml.config.base import (
     check_unrepeated,
     operational,
 )
-from argo_ml.config.source_fields import DeviceFields
+from argo_ml.config.source_fields import DatabaseFields, DeviceFields
 from argo_ml.config.strategy_fields import StrategyFields
 from argo_ml.mdp.process import MDPSpec
 
@@ -200,7 +200,7 @@ class DecisionFields(AdaptiveFields, ThresholdFields):
     """What strategies decide by."""
 
 
-class StoreFields(Spec):
+class StoreFields(DatabaseFields):
     section: ClassVar[HelpSection] = HelpSection.TRACKING
 
     experiment: str = Field(

@@ -20,7 +20,18 @@ MODES: Mapping[str, tuple[int, int]] = {"small": (10, 5), "medium": (100, 10), "
 """Mode -> (questions, prices), the original study's sizes."""
 
 
-class CacheFields(Spec):
+class DatabaseFields(Spec):
+    section: ClassVar[HelpSection] = HelpSection.TRACKING
+
+    database_timeout_s: float = Field(
+        120.0,
+        ge=0,
+        le=86_400,
+        **operational("Seconds to wait for a database that another program keeps locked."),
+    )
+
+
+class CacheFields(DatabaseFields):
     section: ClassVar[HelpSection] = HelpSection.TRACKING
 
     cache_dir: Path = Field(

@@ -25,6 +25,7 @@ from sqlalchemy.pool import NullPool
 from argo_ml.config import StudySpec
 from argo_ml.errors import StudyError
 from argo_ml.results.study import OBJECTIVES, TRIAL
+from argo_ml.tracking.patience import wait_patiently
 from argo_ml.tracking.stores import (
     check_database,
     first_line,
@@ -232,6 +233,7 @@ def check(url: str) -> None:
 
 
 def _open(url: str, heartbeat_s: int | None) -> RDBStorage:
+    wait_patiently()
     check(url)
     with _silently():
         storage = RDBStorage(

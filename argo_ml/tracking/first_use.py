@@ -18,7 +18,8 @@ from filelock import FileLock
 from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-from argo_ml.tracking.stores import REACH_TIMEOUT_S, sqlite_uri
+from argo_ml.tracking.stores import sqlite_uri
+from argo_ml.waiting import database_timeout_s
 
 _PATIENCE_S = 10.0
 """Time for whoever else is making the tables just now, such as a server of MLflow's."""
@@ -41,7 +42,7 @@ def create_whole(path: Path) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f".{path.name}.lock")
-    with FileLock(lock):
+    with FileLock(lock, timeout=database_timeout_s()):
         if _after_a_while(path) is not Condition.USABLE:
             _make(path)
     # Whoever waits for it still finds the store made.
@@ -53,7 +54,7 @@ def condition(path: Path) -> Condition:
     if not path.exists():
         return Condition.ABSENT
     try:
-        with contextlib.closing(sqlite3.connect(path, timeout=REACH_TIMEOUT_S)) as database:
+        with contextlib.closing(sqlite3.connect(path, timeout=database_timeout_s())) as database:
             begun = all(_has_rows(database, name) for name in ("alembic_version", "experiments"))
             is_usable = begun or _has_rows(database, "runs")
     except sqlite3.Error:

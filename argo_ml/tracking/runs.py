@@ -22,6 +22,7 @@ from argo_ml.tracking.environment import DIRTY, source_tags
 from argo_ml.tracking.experiments import OPENED_RUN, experiment_id, opened_in, opened_store
 from argo_ml.tracking.first_use import create_whole
 from argo_ml.tracking.names import metric_name, setting
+from argo_ml.tracking.patience import wait_patiently
 from argo_ml.tracking.stores import (
     check_reachable,
     explained,
@@ -318,6 +319,7 @@ def open_client(tracking_uri: str, create: bool) -> MlflowClient:
     """Use a tracking store for this process; one that is not there is created or refused."""
     import mlflow
 
+    wait_patiently()
     if tracking_uri:
         mlflow.set_tracking_uri(tracking_uri)
     uri = mlflow.get_tracking_uri()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import sqlite3
@@ -18,6 +19,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from argo_ml.errors import TrackingError, one_line
+from argo_ml.waiting import PARAMETER, database_timeout_s, is_locked, locked_advice
+
+logger = logging.getLogger(__name__)
 
 REACH_TIMEOUT_S = 5
 STORE_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -112,6 +116,9 @@ def explained(uri: str) -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
+    """What an error of a database says; of one that stays locked, who is to blame."""
+    if is_locked(str(error)):
+        return locked_advice()
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
@@ -168,13 +175,34 @@ def _check_file(path: Path) -> None:
     """A database that can be read, or a folder in which one can be created."""
     try:
         if path.exists():
-            with contextlib.closing(sqlite3.connect(path, timeout=REACH_TIMEOUT_S)) as database:
-                database.execute("SELECT name FROM sqlite_master LIMIT 1")
+            _read_patiently(path)
         else:
             nearest = next(place for place in path.absolute().parents if place.exists())
             tempfile.TemporaryFile(dir=nearest).close()
     except (OSError, sqlite3.Error) as error:
+        if is_locked(str(error)):
+            raise OSError(f"cannot be read: {locked_advice()}") from None
         raise OSError(f"cannot be used ({error}); use sqlite:///FILE.db") from None
+
+
+def _read_patiently(path: Path) -> None:
+    """Wait for a database that is locked, and say so."""
+    patience_s = database_timeout_s()
+    try:
+        _read(path, min(patience_s, REACH_TIMEOUT_S))
+    except sqlite3.OperationalError as error:
+        if not is_locked(str(error)) or patience_s <= REACH_TIMEOUT_S:
+            raise
+        logger.warning(
+            "%s is locked by another program: waiting for it, %g s at most (%s)",
+            *(path.name, patience_s, PARAMETER),
+        )
+        _read(path, patience_s - REACH_TIMEOUT_S)
+
+
+def _read(path: Path, timeout_s: float) -> None:
+    with contextlib.closing(sqlite3.connect(path, timeout=timeout_s)) as database:
+        database.execute("SELECT name FROM sqlite_master LIMIT 1")
 
 
 def default_uri() -> str:

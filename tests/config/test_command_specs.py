@@ -32,13 +32,13 @@ from argo_ml.config import (
 from argo_ml.errors import ConfigError
 
 QUESTIONS = {"DatasetFields", "SampleFields", "SeedFields", "GradingFields"}
-CORPUS = {"CacheFields", "DocumentFields", "EmbeddingFields"}
+CORPUS = {"DatabaseFields", "CacheFields", "DocumentFields", "EmbeddingFields"}
 INFERENCE = {"DeviceFields", "PrecisionFields", "BatchFields", "PrefixCacheFields", "ServerFields"}
 MODEL = {"ModelNameFields", *INFERENCE}
 EPISODE = {"StepFields", "AnsweringFields"}
 ADAPTIVE = {"CalibrationFields", "StrategyFields", "GateFields", "OracleFields"}
 DECISIONS = {"MDPFields", "ThresholdFields", *ADAPTIVE}
-TRACKING = {"StoreFields", "ShardFields", "UnansweredFields"}
+TRACKING = {"DatabaseFields", "StoreFields", "ShardFields", "UnansweredFields"}
 EXPERIMENT = {*QUESTIONS, *CORPUS, *MODEL, *EPISODE, *DECISIONS, *TRACKING}
 
 GROUPS: dict[str, set[str]] = {
@@ -54,59 +54,53 @@ GROUPS: dict[str, set[str]] = {
         *("ExecutorFields", "GridFields", "CompareSpec"),
     },
     "index": {"DatasetFields", *CORPUS, "DeviceFields"},
-    "fetch": {"CacheFields", "FetchSpec"},
+    "fetch": {"DatabaseFields", "CacheFields", "FetchSpec"},
     "doctor": {*EXPERIMENT, "ExecutorFields", "GridFields", "SweepSpec", "DoctorSpec"},
     "plan": {
-        *("CacheFields", "ModelNameFields", "DeviceFields", "PrecisionFields"),
+        *("DatabaseFields", "CacheFields", "ModelNameFields", "DeviceFields", "PrecisionFields"),
         *("PrefixCacheFields", "PlanSpec"),
     },
     "estimate": {*EXPERIMENT, "GridFields"},
-    "verify": {"CacheFields", "StoreFields", "VerifySpec"},
-    "report": {"StoreFields", "ReportSpec"},
-    "replay": {"CacheFields", "GradingFields", "OutcomeSources", "StoreFields"},
+    "verify": {"DatabaseFields", "CacheFields", "StoreFields", "VerifySpec"},
+    "report": {"DatabaseFields", "StoreFields", "ReportSpec"},
+    "replay": {"DatabaseFields", "CacheFields", "GradingFields", "OutcomeSources", "StoreFields"},
     "answer": {
         *(EXPERIMENT - {"SampleFields", "GradingFields", "OracleFields"} - {*TRACKING}),
-        *("StoreFields", "CellFields", "AnswerSpec"),
+        *("DatabaseFields", "StoreFields", "CellFields", "AnswerSpec"),
     },
-    "cache stats": {"CacheFields"},
-    "cache prune": {"CacheFields", "CachePruneSpec"},
+    "cache stats": {"DatabaseFields", "CacheFields"},
+    "cache prune": {"DatabaseFields", "CacheFields", "CachePruneSpec"},
 }
 """By command, the classes that declare its fields; its own spec among them where it adds some."""
 
 COUNTS = {
-    "main": 68,
-    "run": 62,
-    "tune": 76,
-    "calibrate": 41,
-    "compare": 68,
-    "index": 11,
-    "fetch": 3,
-    "doctor": 70,
-    "plan": 8,
-    "estimate": 63,
-    "verify": 6,
-    "report": 4,
-    "replay": 14,
-    "answer": 55,
-    "cache stats": 1,
-    "cache prune": 3,
+    "main": 69,
+    "run": 63,
+    "tune": 77,
+    "calibrate": 42,
+    "compare": 69,
+    "index": 12,
+    "fetch": 4,
+    "doctor": 71,
+    "plan": 9,
+    "estimate": 64,
+    "verify": 7,
+    "report": 5,
+    "replay": 15,
+    "answer": 56,
+    "cache stats": 2,
+    "cache prune": 4,
 }
 
 CELL_FIELDS = (
     *("dataset", "questions", "split", "difficulty", "mode", "n_questions", "seed", "scorer"),
-    "cache_dir",
+    *("database_timeout_s", "cache_dir"),
     *("documents", "document_seconds", "document_mb", "chunk_size", "chunk_overlap"),
     *("embedding_model", "chroma_url", "model"),
     *("device", "gpus", "precision", "quantization", "batch_tokens", "threads", "prefix_cache_mb"),
     *("server_urls", "server_concurrency", "request_timeout_s", "max_answer_mb", "max_retries"),
-    *(
-        "top_k",
-        "min_similarity",
-        "channel_success_rate",
-        "max_steps",
-        "max_new_tokens",
-        "evidence_tokens",
-    ),
+    *("top_k", "min_similarity", "channel_success_rate", "max_steps"),
+    *("max_new_tokens", "evidence_tokens"),
     *("answering", "delta_r", "delta_p", "p_s", "reason_cost", "mu", "policy_mu", "gamma", "u_max"),
     *("quality", "alpha", "theta_cont", "theta_star", "calibration", "progress", "gains"),
     *("probe_cost", "strategy_parameters", "gate_budget", "abstain_below", "oracle_steps"),

@@ -16,11 +16,11 @@ from filelock import FileLock
 
 from argo_ml.errors import ArgoError, one_line
 from argo_ml.models.cache.entries import model_checksum, row_checksum
+from argo_ml.waiting import database_timeout_s, is_locked, locked_advice
 
 logger = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 2
-BUSY_TIMEOUT_S = 60.0
 _SCHEMA = """
 CREATE TABLE models (id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE);
 CREATE TABLE calls (
@@ -54,7 +54,6 @@ _OBSTACLES = {
     "disk I/O error": "free disk space, check the disk, or choose another cache_dir",
     "File too large": "free disk space, or choose another cache_dir",
     "quota exceeded": "free disk space, or choose another cache_dir",
-    "locked": "another program keeps it locked: close that and run again",
     "locking protocol": "its file system cannot lock files: choose another cache_dir",
     "out of memory": "free memory, or run less at once",
     "readonly": "make it and its folder writable, or choose another cache_dir",
@@ -78,7 +77,7 @@ def obstacle(error: Exception, path: Path) -> ArgoError | None:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=database_timeout_s(), isolation_level=None)
     connection.text_factory = bytes
     connection.execute("PRAGMA synchronous = NORMAL")
     return connection
@@ -226,6 +225,8 @@ def _is_writable(path: Path) -> bool:
 
 
 def _advice(reason: str, default: str) -> str:
+    if is_locked(reason):
+        return locked_advice()
     return next((advice for said, advice in _OBSTACLES.items() if said in reason), default)
 
 

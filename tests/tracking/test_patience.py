@@ -1,0 +1,134 @@
+"""Databases that another program keeps locked for a while, or for good."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from argo_ml.cli import execute
+from argo_ml.config import StudySpec
+from argo_ml.errors import ArgoError, TrackingError
+from argo_ml.models.cache.caching import CallCache
+from argo_ml.study.storage import StudyStore
+from argo_ml.tracking.runs import connect
+from argo_ml.waiting import DEFAULT_S, VARIABLE, database_timeout_s
+
+
+@contextlib.contextmanager
+def locked(path: Path, seconds: float) -> Iterator[None]:
+    """Nobody can read or write the database for so long, or until the end of the block."""
+    freed = threading.Event()
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    connection.execute("BEGIN EXCLUSIVE")
+
+    def free() -> None:
+        freed.wait(seconds)
+        connection.execute("ROLLBACK")
+        connection.close()
+
+    thread = threading.Thread(target=free)
+    thread.start()
+    try:
+        yield
+    finally:
+        freed.set()
+        thread.join()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    path = tmp_path / "mlflow.db"
+    connect(f"sqlite:///{path}", "e")
+    return path
+
+
+def test_a_run_waits_for_a_store_that_is_locked_for_a_while(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, "60")
+    tracking = connect(f"sqlite:///{store}", "e")
+    run = tracking.create("a", {})
+    with locked(store, 1.0):
+        run.log(params={"x": 1})
+        run.end()
+    assert tracking.get(run.run_id).info.status == "FINISHED"
+
+
+def test_a_run_ends_in_one_line_where_the_store_stays_locked(
+    store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(VARIABLE, "0.3")
+    tracking = connect(f"sqlite:///{store}", "e")
+    run = tracking.create("a", {})
+    started = time.monotonic()
+    with (
+        locked(store, 60),
+        pytest.raises(TrackingError, match=r"kept it locked for 0.3 s \(database_timeout_s\)"),
+    ):
+        run.log(params={"x": 1})
+    assert time.monotonic() - started < 5
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_opening_waits_and_says_so(
+    store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("argo_ml.tracking.stores.REACH_TIMEOUT_S", 0.2)
+    with caplog.at_level(logging.WARNING), locked(store, 1.0):
+        connect(f"sqlite:///{store}", "e")
+    assert "mlflow.db is locked by another program: waiting for it, 120 s at most" in caplog.text
+
+
+def test_opening_ends_with_advice_that_names_the_parameter(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, "0.3")
+    with locked(store, 60), pytest.raises(TrackingError) as refusal:
+        connect(f"sqlite:///{store}", "e")
+    assert "cannot be read: another program has kept it locked for 0.3 s" in str(refusal.value)
+    assert "use sqlite:///FILE.db" not in str(refusal.value)
+
+
+def test_the_storage_of_a_study_is_waited_for_as_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "study.db"
+    spec = StudySpec(storage=f"sqlite:///{path}")
+    StudyStore(spec, "s")
+    monkeypatch.setenv(VARIABLE, "0.3")
+    with locked(path, 60), pytest.raises(ArgoError, match=r"kept it locked for 0.3 s"):
+        StudyStore(spec, "s").find()
+
+
+def test_the_call_cache_is_waited_for_as_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = CallCache(tmp_path / "calls.sqlite")
+    cache.stats()
+    monkeypatch.setenv(VARIABLE, "0.3")
+    with (
+        locked(tmp_path / "calls.sqlite", 60),
+        pytest.raises(ArgoError, match=r"kept it locked for 0.3 s"),
+    ):
+        CallCache(tmp_path / "calls.sqlite").prune(0, "")
+
+
+def test_the_default_is_that_of_the_parameter() -> None:
+    assert StudySpec().database_timeout_s == DEFAULT_S
+
+
+def test_the_parameter_of_a_command_holds_for_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, "")
+    execute(["cache", "stats", "--cache_dir", str(tmp_path), "--database_timeout_s", "7"])
+    assert database_timeout_s() == 7.0
