@@ -21,7 +21,8 @@ from argo_ml.sweep.parent_run import find_resumed, load_record, pointing_at, rec
 from argo_ml.sweep.running import ComparedSweep, load_results, run_sweep
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import logged_metrics, spec_params
-from argo_ml.tracking.runs import TrackedRun, Tracking, connect, store_of_runs
+from argo_ml.tracking.reconciling import open_experiment
+from argo_ml.tracking.runs import TrackedRun, Tracking, store_of_runs
 
 MODEL = "argo.model"
 """Tag of a sweep in a comparison: the model as the user named it."""
@@ -80,7 +81,7 @@ def run_comparison(spec: CompareSpec, on_progress: OnProgress = ignore_progress)
     check_strategies(spec.strategies, spec)
     if spec.resume:
         return _resume(spec, on_progress)
-    tracking = connect(spec.tracking_uri, spec.experiment)
+    tracking = open_experiment(spec.tracking_uri, spec.experiment)
     # What every model's sweep would be refused for, before there is a run.
     load_questions(spec.sweep(spec.models[0]))
     names = ", ".join(Path(model).name for model in spec.models)

@@ -12,14 +12,13 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
 from chromadb import Collection, PersistentClient
 from chromadb.api.client import Client
 from chromadb.errors import ChromaError
-from filelock import Timeout
 
 from argo_ml.corpus.index import (
     IndexContent,
@@ -33,6 +32,7 @@ from argo_ml.corpus.index import (
 )
 from argo_ml.corpus.index_digests import DATABASE, index_problem, seal, seal_unchanged
 from argo_ml.errors import CorpusIndexError, one_line
+from argo_ml.locks import HeldError
 
 logger = logging.getLogger(__name__)
 
@@ -107,11 +107,8 @@ class EmbeddedStore:
                 shutil.rmtree(path, ignore_errors=True)
                 continue
             lock = writer_lock(self._folder, owner)
-            try:
-                with lock.acquire(timeout=0):
-                    shutil.rmtree(path, ignore_errors=True)
-            except Timeout:
-                continue
+            with suppress(HeldError), lock.held_at_once():
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _check_free(path: Path) -> None:

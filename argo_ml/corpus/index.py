@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 from chromadb import Collection
 from chromadb.config import Settings
-from filelock import FileLock, Timeout
 
 from argo_ml.corpus.embedding import Vectors
 from argo_ml.errors import CorpusIndexError, one_line
+from argo_ml.locks import ProcessLock
 from argo_ml.types import Passage
 
 logger = logging.getLogger(__name__)
@@ -85,11 +85,7 @@ def only_writer(folder: Path, name: str) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = writer_lock(folder, name)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            logger.info("another process builds this index; waiting for it")
-            lock.acquire()
+        lock.acquire()
     except OSError as error:
         raise unwritable(folder, error) from None
     try:
@@ -98,8 +94,8 @@ def only_writer(folder: Path, name: str) -> Iterator[None]:
         lock.release()
 
 
-def writer_lock(folder: Path, name: str) -> FileLock:
-    return FileLock(folder / f".{name}.lock")
+def writer_lock(folder: Path, name: str) -> ProcessLock:
+    return ProcessLock(folder / f".{name}.lock", f"the index {name}")
 
 
 def unwritable(folder: Path, error: OSError) -> CorpusIndexError:

@@ -40,7 +40,8 @@ from argo_ml.sweep.parent_run import recorded, store_spec
 from argo_ml.sweep.stages import log_inputs, store_resolved
 from argo_ml.tracking import runs
 from argo_ml.tracking.experiments import FALLBACK
-from argo_ml.tracking.runs import TrackedRun, connect
+from argo_ml.tracking.reconciling import open_experiment
+from argo_ml.tracking.runs import TrackedRun
 from argo_ml.types import Action, Question
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def run_calibration(spec: CalibrateSpec, on_progress: OnProgress = ignore_progre
     Raises `ArgoError`; once it has begun its run has then ended as FAILED with it.
     """
     check_dataset(spec.dataset, spec.documents)
-    tracking = connect(spec.tracking_uri, spec.experiment)
+    tracking = open_experiment(spec.tracking_uri, spec.experiment)
     context = LocalContext.open(spec.cell(), on_progress)
     check_size(len(context.questions.questions))
     name = f"calibration {_asked(spec)} {Path(spec.model).name}"

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
-
 from argo_ml.errors import ArgoError
+from argo_ml.locks import ProcessLock
 
 OnStatus = Callable[[str], None]
 """Receives in a few words what is being done."""
@@ -25,7 +24,7 @@ def exclusive_folder(folder: Path) -> Iterator[None]:
     """Create ``folder`` and hold its lock; what the disk refuses becomes a `FetchError`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
+        with ProcessLock(folder / ".lock", f"{folder}"):
             yield
     except OSError as error:
         raise FetchError(f"{folder}: cannot be written ({error.strerror or error})") from None

@@ -23,7 +23,8 @@ from argo_ml.results.records import CellResult, Results
 from argo_ml.sweep.evaluating import evaluation_metrics
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import spec_params
-from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking, connect
+from argo_ml.tracking.reconciling import open_experiment
+from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking
 
 KIND = "replay"
 UNKNOWN = frozenset(
@@ -53,7 +54,7 @@ def run_replay(spec: ReplaySpec) -> StoredReplay:
     check_replayable(spec.policies)
     if not spec.outcomes:
         raise ConfigError("outcomes is empty; name a JSONL file, see docs/replay.md")
-    tracking = connect(spec.tracking_uri, spec.experiment)
+    tracking = open_experiment(spec.tracking_uri, spec.experiment)
     replayed = replay(spec)
     name = f"replay {Path(spec.outcomes).name}"
     run = tracking.adopt_or_create(name, {runs.KIND: KIND})

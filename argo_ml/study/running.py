@@ -30,7 +30,8 @@ from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.parent_run import load_record, pointing_at, recorded, store_spec
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import spec_params
-from argo_ml.tracking.runs import TrackedRun, Tracking, connect
+from argo_ml.tracking.reconciling import open_experiment
+from argo_ml.tracking.runs import TrackedRun, Tracking
 from argo_ml.tracking.system import system_metrics
 
 N_RANDOM = 10
@@ -47,7 +48,7 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
     check_searchable(spec)
     check_calibrated([spec.strategy], spec)
     space = SearchSpace(spec)
-    tracking = connect(spec.tracking_uri, spec.experiment)
+    tracking = open_experiment(spec.tracking_uri, spec.experiment)
     if spec.storage:
         storage.check(spec.storage)
     times = StageTimes()

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 import optuna
 import sqlalchemy
-from filelock import FileLock
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -24,6 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from argo_ml.config import StudySpec
 from argo_ml.errors import StudyError
+from argo_ml.locks import ProcessLock
 from argo_ml.results.study import OBJECTIVES, TRIAL
 from argo_ml.tracking.patience import wait_patiently
 from argo_ml.tracking.stores import (
@@ -55,7 +55,9 @@ class StudyLock:
 
     def __init__(self, url: str, name: str) -> None:
         path = sqlite_path(url)
-        self._file = FileLock(f"{path}.lock") if path is not None else None
+        self._file = (
+            ProcessLock(path.with_name(f"{path.name}.lock"), f"study {name}") if path else None
+        )
         self._engine = sqlalchemy.create_engine(url, poolclass=NullPool) if path is None else None
         self._number = zlib.crc32(name.encode())
         self._connection: sqlalchemy.Connection | None = None

@@ -13,11 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from argo_ml.config import CacheFields
 from argo_ml.engine.shards import Shard
 from argo_ml.errors import TrackingError
+from argo_ml.locks import HeldError, ProcessLock
 from argo_ml.results.records import QuestionResult
 from argo_ml.results.shard import ShardRecord
 
@@ -43,17 +42,16 @@ class Journal:
         self._held: set[int] = set()
         with _explained(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(f"{folder}.lock")
+        self._lock = ProcessLock(folder.with_name(f"{folder.name}.lock"))
 
     def __enter__(self) -> Journal:
         try:
             with _explained(self._folder):
-                self._lock.acquire(timeout=0)
+                self._lock.acquire(wait=False)
                 self._folder.mkdir(exist_ok=True)
-        except Timeout:
+        except HeldError as held:
             raise TrackingError(
-                f"sweep {self._folder.name!r} is being run by another process; wait for it or "
-                "stop it first"
+                f"sweep {self._folder.name!r} is being run by {held}; wait for it or stop it first"
             ) from None
         self._forget_unanswered()
         return self
@@ -229,8 +227,6 @@ def _described(folder: Path, problems: Mapping[str, str]) -> str:
 def _explained(folder: Path) -> Iterator[None]:
     try:
         yield
-    except Timeout:
-        raise
     except OSError as error:
         reason = error.strerror or str(error)
         raise TrackingError(

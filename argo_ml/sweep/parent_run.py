@@ -17,6 +17,7 @@ from argo_ml.results.artifacts import ENVIRONMENT, SPEC, UNCOMMITTED_DIFF
 from argo_ml.results.records import Record
 from argo_ml.results.stored import stored_record
 from argo_ml.tracking import environment, runs
+from argo_ml.tracking.reconciling import reconcile
 from argo_ml.tracking.runs import Run, TrackedRun, Tracking
 from argo_ml.tracking.stores import without_password
 
@@ -38,14 +39,17 @@ def pointing_at(parent_id: str, kind: str, tracking: Tracking) -> Iterator[None]
 
 
 def find_resumed(tracking: Tracking, run_id: str, kind: str) -> tuple[Run, Tracking]:
-    """Find the run to continue, and its own experiment.
+    """Find the run to continue, and its own experiment, of which nothing stays RUNNING that no
+    process is at work on.
 
     Raises `ConfigError` for a run of another kind and `TrackingError` where there is none.
     """
     stored = tracking.get(run_id)
     if stored.data.tags.get(runs.KIND) != kind:
         raise ConfigError(f"resume={run_id}: that run is not a {kind}")
-    return stored, Tracking(tracking.client, stored.info.experiment_id, tracking.uri)
+    home = Tracking(tracking.client, stored.info.experiment_id, tracking.uri)
+    reconcile(home)
+    return stored, home
 
 
 def load_record(

@@ -34,7 +34,8 @@ from argo_ml.sweep.stages import (
 )
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import logged_params
-from argo_ml.tracking.runs import TrackedRun, Tracking, connect, store_of_runs
+from argo_ml.tracking.reconciling import open_experiment
+from argo_ml.tracking.runs import TrackedRun, Tracking, store_of_runs
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +75,9 @@ def run_sweep(
     check_strategies(spec.strategies, spec)
     if spec.resume:
         return _continue(spec, on_progress)
-    tracking = compared.tracking if compared else connect(spec.tracking_uri, spec.experiment)
+    tracking = (
+        compared.tracking if compared else open_experiment(spec.tracking_uri, spec.experiment)
+    )
     _warn_of_short_disk(spec)
     with open_context(spec, on_progress) as context:
         cells = prepare_cells(context.spec.cells(), context)
@@ -115,7 +118,7 @@ def run_cell(spec: CellSpec, on_progress: OnProgress = ignore_progress) -> Resul
     """Run one cell as a run of its own, without a sweep."""
     check_dataset(spec.dataset, spec.documents)
     check_strategies([spec.strategy], spec)
-    tracking = connect(spec.tracking_uri, spec.experiment)
+    tracking = open_experiment(spec.tracking_uri, spec.experiment)
     context = LocalContext.open(spec, on_progress)
     [cell] = prepare_cells([context.spec], context)
     name = cell_name(spec.strategy, spec.retrieval_cost)

@@ -14,10 +14,10 @@ import time
 from enum import Enum
 from pathlib import Path
 
-from filelock import FileLock
 from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+from argo_ml.locks import ProcessLock
 from argo_ml.tracking.stores import sqlite_uri
 from argo_ml.waiting import database_timeout_s
 
@@ -42,11 +42,9 @@ def create_whole(path: Path) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f".{path.name}.lock")
-    with FileLock(lock, timeout=database_timeout_s()):
+    with ProcessLock(lock, f"the tables of {path}", database_timeout_s()):
         if _after_a_while(path) is not Condition.USABLE:
             _make(path)
-    # Whoever waits for it still finds the store made.
-    lock.unlink(missing_ok=True)
 
 
 def condition(path: Path) -> Condition:

@@ -22,6 +22,7 @@ from argo_ml.tracking.environment import DIRTY, source_tags
 from argo_ml.tracking.experiments import OPENED_RUN, experiment_id, opened_in, opened_store
 from argo_ml.tracking.first_use import create_whole
 from argo_ml.tracking.names import metric_name, setting
+from argo_ml.tracking.owners import is_own, joined_tag, left_tag, own_tag
 from argo_ml.tracking.patience import wait_patiently
 from argo_ml.tracking.stores import (
     check_reachable,
@@ -40,6 +41,8 @@ CELL_ID = "argo.cell_id"
 SWEEP_ID = "argo.sweep_id"
 ERROR = "argo.error"
 WARNING = "argo.warning"
+LOST = "argo.lost"
+"""Tag of a run that another process has ended: the process that died."""
 DEGENERATE = "argo.degenerate"
 POINTER = "resume"
 """The kind of a run that `mlflow run` opened for what another run is of."""
@@ -155,15 +158,27 @@ class TrackedRun:
 
     def point_to(self, run_id: str, name: str, note: str) -> None:
         """Make this run a mere pointer: commands that are given its id take the other one."""
-        self.log(tags={KIND: POINTER, SWEEP_ID: run_id, NOTE: note})
+        self.log(tags={KIND: POINTER, SWEEP_ID: run_id, NOTE: note, **own_tag()})
         self.rename(name)
 
-    def reopen(self) -> None:
-        """Set an ended run going again; the error it ended with is forgotten."""
+    def reopen(self, beside_others: bool = False) -> None:
+        """Set an ended run going again, as this process's; the error it ended with is forgotten.
+
+        ``beside_others``: the processes that are at work on it stay named.
+        """
         with self._explained():
+            tags = self._client.get_run(self.run_id).data.tags
+            # In this order: a run that is RUNNING names who is at work on it.
+            self.log(tags=joined_tag(tags) if beside_others else own_tag())
             self._client.update_run(self.run_id, status="RUNNING")
-            if ERROR in self._client.get_run(self.run_id).data.tags:
-                self._client.delete_tag(self.run_id, ERROR)
+            for name in {ERROR, LOST} & tags.keys():
+                self._client.delete_tag(self.run_id, name)
+
+    def leave(self) -> None:
+        """Name this process no more on a run that others are at work on."""
+        with self._explained():
+            if tag := left_tag(self._client.get_run(self.run_id).data.tags):
+                self.log(tags=tag)
 
     def end(self, status: str = "FINISHED") -> None:
         with self._explained():
@@ -177,18 +192,33 @@ class TrackedRun:
         message = str(error) if isinstance(error, ArgoError) else f"{type(error).__name__}: {error}"
         self.end_with(message, "FAILED")
 
-    def end_with(self, message: str, status: str) -> None:
-        """End for the reason ``message``, which is kept as a tag.
+    def end_with(
+        self, message: str, status: str, more_tags: Mapping[str, str] | None = None
+    ) -> None:
+        """End for the reason ``message``, which is kept as a tag, and with it what this process has
+        begun under the run.
 
         A store that is gone is logged and nothing else: the reason itself matters more than where
         it is stored.
         """
         try:
             check_reachable(self._client.tracking_uri)
-            self.log(tags={ERROR: message[:_PARAM_LIMIT]})
-            self.end(status)
+            tags = {ERROR: message[:_PARAM_LIMIT], **(more_tags or {})}
+            for run_id in (*self._open_children(), self.run_id):
+                run = TrackedRun(self._client, run_id)
+                run.log(tags=tags)
+                run.end(status)
         except TrackingError as gone:
             logger.warning("run %s could not be ended (%s)", self.run_id, gone)
+
+    def _open_children(self) -> list[str]:
+        """The runs that this process has begun under it and not ended."""
+        with self._explained():
+            experiment = self._client.get_run(self.run_id).info.experiment_id
+            running = self._client.search_runs(
+                [experiment], f"tags.`{PARENT}` = '{self.run_id}' and attributes.status = 'RUNNING'"
+            )
+        return [run.info.run_id for run in running if is_own(run)]
 
     @contextlib.contextmanager
     def recording_failure(self) -> Iterator[None]:
@@ -218,7 +248,7 @@ class Tracking:
     def create(self, name: str, tags: Mapping[str, str]) -> TrackedRun:
         with explained(self.uri):
             run = self.client.create_run(
-                self.experiment_id, tags={**source_tags(), **tags}, run_name=name
+                self.experiment_id, tags={**source_tags(), **own_tag(), **tags}, run_name=name
             )
         return TrackedRun(self.client, run.info.run_id)
 
@@ -247,7 +277,7 @@ class Tracking:
             return created
         # `mlflow run` names the commit but not whether the working tree differs from it.
         dirty = {key: value for key, value in source_tags().items() if key == DIRTY}
-        run.log(tags={**dirty, **tags})
+        run.log(tags={**dirty, **own_tag(), **tags})
         run.rename(name)
         return run
 

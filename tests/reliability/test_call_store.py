@@ -204,7 +204,6 @@ def test_a_deleted_folder_is_made_again(tmp_path: Path) -> None:
     path = tmp_path / "cache" / "calls.sqlite"
     cache = CallCache(path)
     path.unlink()
-    path.with_name("calls.sqlite.lock").unlink()
     path.parent.rmdir()
     entry = next(iter(ENTRIES.values()))
     assert cache.add(IDENTITY, [entry]) == {entry.key: entry}

@@ -12,9 +12,8 @@ from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 
-from filelock import FileLock
-
 from argo_ml.errors import ArgoError, one_line
+from argo_ml.locks import ProcessLock
 from argo_ml.models.cache.entries import model_checksum, row_checksum
 from argo_ml.waiting import database_timeout_s, is_locked, locked_advice
 
@@ -142,8 +141,8 @@ def integrity_problem(connection: sqlite3.Connection) -> str:
     return "" if first == b"ok" else one_line(str(first, errors="replace"))
 
 
-def lock(path: Path) -> FileLock:
-    return FileLock(path.with_name(f"{path.name}.lock"))
+def lock(path: Path) -> ProcessLock:
+    return ProcessLock(path.with_name(f"{path.name}.lock"), f"{path}")
 
 
 def _known_version(connection: sqlite3.Connection, path: Path) -> int:

@@ -1,0 +1,51 @@
+"""Which processes are at work on a run: they are named in a tag of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mlflow.entities import Run
+
+from argo_ml.processes import Life, Process, life_of, parse_process, this_process
+
+OWNER = "argo.process"
+"""Tag of a run: a line for each process at work on it, more than one for a study alone. Runs of
+earlier versions have none."""
+
+
+def own_tag() -> dict[str, str]:
+    return {OWNER: this_process().text}
+
+
+def joined_tag(tags: Mapping[str, str]) -> dict[str, str]:
+    """This process beside those that are named and may live."""
+    here = this_process()
+    others = [
+        process for process in named(tags) if process != here and life_of(process) is not Life.DEAD
+    ]
+    return {OWNER: "\n".join(process.text for process in (*others, here))}
+
+
+def left_tag(tags: Mapping[str, str]) -> dict[str, str]:
+    """The processes that are named without this one, unless it is the last."""
+    others = [process for process in named(tags) if process != this_process()]
+    return {OWNER: "\n".join(process.text for process in others)} if others else {}
+
+
+def named(tags: Mapping[str, str]) -> list[Process]:
+    lines = map(parse_process, tags.get(OWNER, "").splitlines())
+    return [process for process in lines if process is not None]
+
+
+def is_own(run: Run) -> bool:
+    """Whether this process is at work on it."""
+    return this_process() in named(run.data.tags)
+
+
+def life_of_any(processes: Sequence[Process]) -> Life:
+    """Alive if one of them is, dead if all are."""
+    lives = {life_of(process) for process in processes}
+    for life in (Life.ALIVE, Life.UNKNOWN):
+        if life in lives:
+            return life
+    return Life.DEAD if lives else Life.UNKNOWN

@@ -1,0 +1,160 @@
+"""Runs that are RUNNING and whose process has died: recognised and ended, whatever they are of.
+
+A run names its process, which holds a lock as long as it lives (`argo_ml.processes`). What lives,
+or may live on another machine, is never touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from argo_ml.processes import Life, Process, ending, forget
+from argo_ml.tracking.owners import life_of_any, named
+from argo_ml.tracking.runs import (
+    KIND,
+    LOST,
+    PARENT,
+    SWEEP_ID,
+    TrackedRun,
+    Tracking,
+    connect,
+    open_client,
+)
+from argo_ml.tracking.stores import explained
+
+_PAGE = 1000
+_AGAIN = "give the same command again; calls that were made are in the call cache"
+_GO_ON: Mapping[str, str] = {
+    "sweep": "go on with: argo-ml sweep --resume {run_id}",
+    "cell": "go on with: argo-ml sweep --resume {sweep_id}",
+    "comparison": "go on with: argo-ml compare --resume {run_id}",
+    "study": "go on with the same argo-ml tune command; finished trials are kept",
+    "trial": "its study goes on with the same argo-ml tune command and runs it again",
+}
+_OVER = ("FINISHED", "FAILED", "KILLED")
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Reconciled:
+    """``elsewhere`` are runs whose process only another machine can see, ``nameless`` those that
+    name none, which earlier versions began."""
+
+    ended: list[Run] = field(default_factory=list)
+    elsewhere: list[Run] = field(default_factory=list)
+    nameless: list[Run] = field(default_factory=list)
+
+
+def open_experiment(tracking_uri: str, experiment: str) -> Tracking:
+    """As `connect`, for a command that begins a run; what dead processes have left is ended."""
+    tracking = connect(tracking_uri, experiment)
+    reconcile(tracking)
+    return tracking
+
+
+def reconcile(tracking: Tracking) -> Reconciled:
+    """End what dead processes have left in an experiment, with a line in the log for each run that
+    is nobody's child."""
+    reconciled = find_lost(tracking.client, [tracking.experiment_id])
+    for run in reconciled.ended:
+        end_lost(tracking.client, run)
+    return reconciled
+
+
+def reconcile_store(tracking_uri: str, repair: bool) -> Reconciled:
+    """Find it in all experiments of a store that is there, and end it where ``repair`` is set."""
+    client = open_client(tracking_uri, create=False)
+    with explained(str(client.tracking_uri)):
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    reconciled = find_lost(client, experiments)
+    for run in reconciled.ended if repair else ():
+        end_lost(client, run)
+    return reconciled
+
+
+def find_lost(client: MlflowClient, experiments: Sequence[str]) -> Reconciled:
+    """Every RUNNING run of this package that no living process is at work on."""
+    reconciled = Reconciled()
+    lives: dict[tuple[Process, ...], Life] = {}
+    for run in _running(client, experiments):
+        processes = tuple(named(run.data.tags))
+        if not processes:
+            is_left = _is_left_behind(client, run)
+            (reconciled.ended if is_left else reconciled.nameless).append(run)
+            continue
+        life = lives.setdefault(processes, life_of_any(processes))
+        if life is Life.DEAD:
+            reconciled.ended.append(run)
+        elif life is Life.UNKNOWN:
+            reconciled.elsewhere.append(run)
+    return reconciled
+
+
+def end_lost(client: MlflowClient, run: Run) -> None:
+    """End as KILLED, and say why and what goes on with it."""
+    processes = named(run.data.tags)
+    with contextlib.ExitStack() as until_ended:
+        for process in processes:
+            until_ended.enter_context(ending(process))
+        if _is_taken_up(client, run):
+            return
+        who = " and ".join(map(str, processes)) or "the process of its parent run"
+        message = f"{who} ended without ending it; {how_to_go_on(run)}"
+        TrackedRun(client, run.info.run_id).end_with(message, "KILLED", {LOST: who})
+    if PARENT not in run.data.tags:
+        logger.info("%s %s: %s", run.data.tags[KIND], run.info.run_id, message)
+    for process in processes:
+        forget(process)
+
+
+def _is_taken_up(client: MlflowClient, run: Run) -> bool:
+    """Whether another process has ended it, or gone on with it, since it was looked up."""
+    with explained(str(client.tracking_uri)):
+        now = client.get_run(run.info.run_id)
+    return now.info.status != run.info.status or named(now.data.tags) != named(run.data.tags)
+
+
+def how_to_go_on(run: Run) -> str:
+    tags = run.data.tags
+    kind, parent = tags.get(KIND, ""), tags.get(PARENT, "")
+    if kind == "sweep" and parent:
+        kind, parent = "comparison", ""
+        return _GO_ON[kind].format(run_id=tags[PARENT])
+    if kind == "cell" and (not tags.get(SWEEP_ID) or not parent):
+        return _AGAIN
+    return _GO_ON.get(kind, _AGAIN).format(run_id=run.info.run_id, sweep_id=tags.get(SWEEP_ID, ""))
+
+
+def _running(client: MlflowClient, experiments: Sequence[str]) -> list[Run]:
+    """Of this package: whatever else tracks there is nothing of ours."""
+    running: list[Run] = []
+    token = None
+    while experiments:
+        with explained(str(client.tracking_uri)):
+            page = client.search_runs(
+                list(experiments),
+                "attributes.status = 'RUNNING'",
+                max_results=_PAGE,
+                page_token=token,
+            )
+        running.extend(run for run in page if KIND in run.data.tags)
+        token = page.token
+        if not token:
+            break
+    return running
+
+
+def _is_left_behind(client: MlflowClient, run: Run) -> bool:
+    """Whether an earlier version left a cell open when it ended its sweep, which it ran alone."""
+    parent_id = run.data.tags.get(PARENT)
+    if run.data.tags.get(KIND) != "cell" or not parent_id:
+        return False
+    with explained(str(client.tracking_uri)):
+        parent = client.get_run(parent_id)
+    return parent.data.tags.get(KIND) == "sweep" and parent.info.status in _OVER
