@@ -16,7 +16,8 @@ NAMES_ITSELF = (
 )
 HOLDS = (
     "import pathlib, sys; from argo_ml.locks import ProcessLock\n"
-    "lock = ProcessLock(pathlib.Path(sys.argv[1])); lock.acquire(); print('held', flush=True); input()"
+    "lock = ProcessLock(pathlib.Path(sys.argv[1])); lock.acquire()\n"
+    "print('held', flush=True); input()"
 )
 
 

@@ -14,7 +14,7 @@ from argo_ml.datasets import check_dataset, load_questions
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.reporting.figures.models import draw_models
-from argo_ml.results.artifacts import COMPARISON, COMPARISON_TABLE, FIGURES
+from argo_ml.results.artifacts import COMPARISON, COMPARISON_TABLE, FIGURES, SPEC
 from argo_ml.results.records import CellResult, Record, Results
 from argo_ml.statistics.resampling import mean_estimate
 from argo_ml.sweep.parent_run import find_resumed, load_record, pointing_at, recorded
@@ -22,7 +22,7 @@ from argo_ml.sweep.running import ComparedSweep, load_results, run_sweep
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import logged_metrics, spec_params
 from argo_ml.tracking.reconciling import open_experiment
-from argo_ml.tracking.runs import TrackedRun, Tracking, store_of_runs
+from argo_ml.tracking.runs import Run, TrackedRun, Tracking, store_of_runs
 
 MODEL = "argo.model"
 """Tag of a sweep in a comparison: the model as the user named it."""
@@ -97,9 +97,11 @@ def _resume(spec: CompareSpec, on_progress: OnProgress) -> ModelComparison:
     with pointing_at(spec.resume, "comparison", tracking):
         if stored.info.status == "FINISHED":
             return load_record(home, spec.resume, COMPARISON, ModelComparison)
-        run = TrackedRun(tracking.client, spec.resume)
+        run = TrackedRun(tracking.client, spec.resume, stored)
         with run.recording_failure():
             run.reopen()
+            if not stored.data.params:
+                run.log(params=spec_params(recorded(spec)))
             return _compare(spec, home, run, on_progress)
 
 
@@ -128,9 +130,7 @@ def _sweep(
 ) -> Results:
     """The sweep of one model: begun, continued, or loaded where it is finished."""
     sweep_spec = spec.sweep(model)
-    present = {child.data.tags.get(MODEL): child for child in tracking.children(run.run_id)}.get(
-        model
-    )
+    present = _present_sweep(model, tracking, run)
     if present is None:
         compared = ComparedSweep(run, tracking, {MODEL: model})
         return run_sweep(sweep_spec, on_progress, compared)
@@ -138,6 +138,16 @@ def _sweep(
         return load_results(tracking, present.info.run_id)
     resumed = sweep_spec.model_copy(update={"resume": present.info.run_id})
     return run_sweep(resumed, on_progress)
+
+
+def _present_sweep(model: str, tracking: Tracking, run: TrackedRun) -> Run | None:
+    """The sweep that the comparison has of a model; none that ended before it could be resumed."""
+    for child in tracking.children(run.run_id):
+        if child.data.tags.get(MODEL) == model:
+            sweep = TrackedRun(tracking.client, child.info.run_id)
+            if sweep.read_artifact(SPEC) is not None:
+                return child
+    return None
 
 
 def compare_models(

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from argo_ml.config import ExperimentSpec, identity_fields
+from argo_ml.config import CellSpec, ExperimentSpec, identity_fields
 from argo_ml.engine.shards import make_shards
 from argo_ml.evaluation.examples import gold_texts
 from argo_ml.reporting.figures import save_cell_figures
 from argo_ml.results.artifacts import DETAILS, FIGURES, OUTCOMES_TABLE, TRAJECTORIES
 from argo_ml.results.metrics import CURVES, cell_metrics, is_compared, retrieval_calls
 from argo_ml.results.naming import asked_questions
-from argo_ml.results.records import CellResult, QuestionResult
+from argo_ml.results.records import CellResult, PolicyTable, QuestionResult
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext
 from argo_ml.sweep.stored_files import json_lines
@@ -41,13 +41,8 @@ class CellRun:
         self._latest: tuple[int, Mapping[str, float]] | None = None
 
     def start(self, digests: Mapping[str, str], inputs: Sequence[InputDataset]) -> None:
-        cell = self.cell
-        params: dict[str, object] = {**identity_fields(cell.spec), **digests}
-        params["theta_cont"] = cell.table.theta_cont
-        params["theta_star"] = cell.table.theta_star
-        params["max_new_tokens"] = cell.spec.generation_limit
-        params["n_questions"] = cell.spec.question_limit
-        self.run.log(params=spec_params(params))
+        """What is there already, as on a run that was killed before it had all, is left alone."""
+        self.run.log(params=spec_params(cell_params(self.cell.spec, self.cell.table, digests)))
         self.run.log_inputs(inputs)
 
     def metrics(self, n_questions: int) -> Mapping[str, float]:
@@ -103,6 +98,26 @@ class CellRun:
         )
 
 
+def cell_params(
+    spec: CellSpec, table: PolicyTable, digests: Mapping[str, str]
+) -> dict[str, object]:
+    """What the run of a cell has as params, by the names of fields."""
+    return {
+        **identity_fields(spec),
+        **digests,
+        "theta_cont": table.theta_cont,
+        "theta_star": table.theta_star,
+        "max_new_tokens": spec.generation_limit,
+        "n_questions": spec.question_limit,
+    }
+
+
+def curve_steps(n_questions: int, shard_size: int) -> list[int]:
+    """The steps of every curve of a cell: questions done after each shard, 0 where there is one."""
+    ends = [*range(shard_size, n_questions, shard_size), n_questions]
+    return ends if len(ends) > 1 else [0]
+
+
 def open_cell_runs(
     cells: Sequence[Cell],
     context: ExperimentContext[ExperimentSpec],
@@ -121,10 +136,11 @@ def open_cell_runs(
             cell_run = CellRun(cell, child, n_shards)
             cell_run.start(context.digests, context.inputs)
         else:
-            tracked = TrackedRun(tracking.client, stored.info.run_id)
+            tracked = TrackedRun(tracking.client, stored.info.run_id, stored)
             cell_run = CellRun(cell, tracked, n_shards, finished=stored.info.status == "FINISHED")
             if not cell_run.finished:
                 tracked.reopen()
+                cell_run.start(context.digests, context.inputs)
         cell_runs.append(cell_run)
     return cell_runs
 

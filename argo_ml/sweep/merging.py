@@ -25,12 +25,12 @@ class ShardMerger:
         self._next = 0
         self._paid: set[str] = set()
 
-    def advance(self, finished: FinishedShard | None = None) -> bool:
-        """Take what has become next in order; returns whether there was anything.
+    def advance(self, finished: FinishedShard | None = None) -> list[int]:
+        """Take what has become next in order; returns how many questions are taken after each.
 
         ``finished`` was put into the journal just now, and need not be read again.
         """
-        first = self._next
+        taken: list[int] = []
         while self._next in self._journal:
             is_here = finished is not None and finished.index == self._next
             record = finished.record if finished and is_here else self._journal.read(self._next)
@@ -40,7 +40,8 @@ class ShardMerger:
             for keys_by_question in record.paid.values():
                 self._paid.update(*keys_by_question)
             self._next += 1
-        return self._next > first
+            taken.append(len(self._cell_runs[0].results))
+        return taken
 
 
 def without_repeated_payments(

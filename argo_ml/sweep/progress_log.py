@@ -26,32 +26,24 @@ class ShardLog:
         self._merger = ShardMerger(journal, cell_runs)
         self._progress = ProgressLog(cell_runs)
         self._times = times
-        self._n_added = 0
 
     def __enter__(self) -> ShardLog:
-        self._merger.advance()
+        # The process that ran a shard may not have logged it.
+        self._progress.add(self._merger.advance())
         return self
 
     def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
         try:
             if error_type is None:
                 with self._times.timing(LOG):
-                    self._finish()
+                    self._progress.finish()
         finally:
             self._progress.close()
 
     def add(self, finished: FinishedShard) -> None:
         self._journal.write(finished.index, finished.record)
-        if self._merger.advance(finished):
-            self._n_added += 1
-            with self._times.timing(LOG):
-                self._progress.add()
-
-    def _finish(self) -> None:
-        if not self._n_added:
-            # The journal held all; the process that ran the last shard may not have logged it.
-            self._progress.add()
-        self._progress.finish()
+        with self._times.timing(LOG):
+            self._progress.add(self._merger.advance(finished))
 
 
 class ProgressLog:
@@ -66,9 +58,11 @@ class ProgressLog:
         self._running: Future[None] | None = None
         self._waiting: list[int] = []
 
-    def add(self) -> None:
-        """A shard has ended, and the cells have its results."""
-        self._waiting.append(len(self._cell_runs[0].results))
+    def add(self, steps: Sequence[int]) -> None:
+        """The cells have the results of more shards, and of so many questions after each."""
+        self._waiting.extend(steps)
+        if not steps:
+            return
         if self._running is None or self._running.done():
             self._start()
 

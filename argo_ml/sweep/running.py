@@ -173,7 +173,7 @@ def _resumed(spec: SweepSpec) -> Iterator[SweepRun | Results]:
             logger.info("sweep %s is finished; its results are shown as they are", spec.resume)
             yield load_results(home, spec.resume)
             return
-        run = TrackedRun(tracking.client, spec.resume)
+        run = TrackedRun(tracking.client, spec.resume, stored)
         check_strategies(full_spec.strategies, full_spec)
         with open_journal(full_spec, spec.resume) as journal, run.recording_failure():
             run.reopen()
@@ -201,7 +201,7 @@ def _tell_estimate(
     ahead = estimate(context, left, cells, run.run_id)
     for line in ahead.lines:
         logger.info(line)
-    run.log(metrics=ahead.metrics)
+    run.log(metrics=ahead.metrics, once=True)
     return ahead
 
 

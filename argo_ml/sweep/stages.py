@@ -206,8 +206,6 @@ def _log_spent(
     parent_run: TrackedRun, times: StageTimes, usage: Mapping[str, float], tokens: TokenCounts
 ) -> None:
     seconds = {f"seconds_{stage}": value for stage, value in times.seconds().items()}
-    parent_run.log(metrics={**seconds, **usage})
-    if tokens.computed:
-        parent_run.log(
-            metrics={"tokens_computed": tokens.computed, "padding_share": tokens.wasted_share}
-        )
+    computed = {"tokens_computed": tokens.computed, "padding_share": tokens.wasted_share}
+    metrics = {**seconds, **usage, **(computed if tokens.computed else {})}
+    parent_run.log(metrics=metrics, once=True)

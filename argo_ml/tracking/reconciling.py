@@ -15,6 +15,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from argo_ml.processes import Life, Process, ending, forget
+from argo_ml.results.artifacts import SPEC
 from argo_ml.tracking.owners import life_of_any, named
 from argo_ml.tracking.runs import (
     KIND,
@@ -105,8 +106,9 @@ def end_lost(client: MlflowClient, run: Run) -> None:
         if _is_taken_up(client, run):
             return
         who = " and ".join(map(str, processes)) or "the process of its parent run"
-        message = f"{who} ended without ending it; {how_to_go_on(run)}"
-        TrackedRun(client, run.info.run_id).end_with(message, "KILLED", {LOST: who})
+        tracked = TrackedRun(client, run.info.run_id)
+        message = f"{who} ended without ending it; {how_to_go_on(run, tracked)}"
+        tracked.end_with(message, "KILLED", {LOST: who})
     if PARENT not in run.data.tags:
         logger.info("%s %s: %s", run.data.tags[KIND], run.info.run_id, message)
     for process in processes:
@@ -120,14 +122,15 @@ def _is_taken_up(client: MlflowClient, run: Run) -> bool:
     return now.info.status != run.info.status or named(now.data.tags) != named(run.data.tags)
 
 
-def how_to_go_on(run: Run) -> str:
+def how_to_go_on(run: Run, tracked: TrackedRun) -> str:
     tags = run.data.tags
     kind, parent = tags.get(KIND, ""), tags.get(PARENT, "")
     if kind == "sweep" and parent:
-        kind, parent = "comparison", ""
-        return _GO_ON[kind].format(run_id=tags[PARENT])
-    if kind == "cell" and (not tags.get(SWEEP_ID) or not parent):
+        return _GO_ON["comparison"].format(run_id=parent)
+    if kind == "cell" and not (parent and tags.get(SWEEP_ID)):
         return _AGAIN
+    if kind == "sweep" and tracked.read_artifact(SPEC) is None:
+        return f"it was too young to be resumed: {_AGAIN}"
     return _GO_ON.get(kind, _AGAIN).format(run_id=run.info.run_id, sweep_id=tags.get(SWEEP_ID, ""))
 
 

@@ -72,11 +72,17 @@ class InputDataset:
 
 
 class TrackedRun:
-    """One MLflow run; params that are already there are left as they are."""
+    """One MLflow run; params that are already there are left as they are.
 
-    def __init__(self, client: MlflowClient, run_id: str) -> None:
+    ``stored`` is given for a run that is continued: points of metrics that it has are not logged
+    again, so that its histories are those of a run that was not interrupted.
+    """
+
+    def __init__(self, client: MlflowClient, run_id: str, stored: Run | None = None) -> None:
         self._client = client
         self.run_id = run_id
+        self._known = {} if stored is None else dict(stored.data.metrics)
+        self._histories: dict[str, dict[int, set[float]]] = {}
 
     def log(
         self,
@@ -86,15 +92,21 @@ class TrackedRun:
         tags: Mapping[str, str] | None = None,
         step: int = 0,
         curves: Mapping[int, Mapping[str, float]] | None = None,
+        once: bool = False,
     ) -> None:
         """Log everything in one request, if MLflow takes so much; ``step`` is that of ``metrics``,
-        0 where they have no course, and ``curves`` has metrics at other steps."""
+        0 where they have no course, and ``curves`` has metrics at other steps.
+
+        ``once``: what a continued run has at a step stays, whatever it says, as readings of time
+        differ.
+        """
         now = int(time.time() * 1000)
         steps = [*(curves or {}).items(), (step, metrics or {})]
         points = [
             Metric(metric_name(key), value, now, at)
             for at, values in steps
             for key, value in values.items()
+            if not self._has_point(metric_name(key), at, value, once)
         ]
         *before, last = _batches(points)
         with self._explained():
@@ -106,6 +118,18 @@ class TrackedRun:
                 params=self._new_params(params or {}),
                 tags=[RunTag(key, value) for key, value in (tags or {}).items()],
             )
+
+    def _has_point(self, name: str, step: int, value: float, at_any_value: bool) -> bool:
+        if name not in self._known:
+            return False
+        if name not in self._histories:
+            history: dict[int, set[float]] = {}
+            with self._explained():
+                for point in self._client.get_metric_history(self.run_id, name):
+                    history.setdefault(point.step, set()).add(point.value)
+            self._histories[name] = history
+        values = self._histories[name].get(step, set())
+        return bool(values) if at_any_value else value in values
 
     def _new_params(self, params: Mapping[str, object]) -> list[Param]:
         """MLflow refuses to change a param: what `mlflow run` logged as the string given stays.
@@ -316,6 +340,12 @@ class Tracking:
                 f"run {run_id!r} is not in {without_password(self.uri)} ({first_line(error)})"
             ) from None
 
+    def history_steps(self, run_id: str, metric: str) -> list[int]:
+        """The steps at which a run has a metric, once each."""
+        with explained(self.uri):
+            history = self.client.get_metric_history(run_id, metric_name(metric))
+        return sorted({point.step for point in history})
+
     def download(self, run_id: str, artifact: str, folder: Path) -> Path:
         try:
             return Path(self.client.download_artifacts(run_id, artifact, str(folder)))
@@ -371,6 +401,11 @@ def _batches(points: Sequence[Metric]) -> list[Sequence[Metric]]:
     """Batches of metrics: at least one, the last with room for params and tags."""
     starts = range(0, max(len(points), 1), _BATCH_LIMIT)
     return [points[start : start + _BATCH_LIMIT] for start in starts]
+
+
+def is_logged_as(value: object, text: str | None) -> bool:
+    """Whether ``text`` is what a param of this value is logged as."""
+    return _same(_param_text(value), text)
 
 
 def _same(text: str, present: str | None) -> bool:

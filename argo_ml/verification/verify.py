@@ -25,6 +25,7 @@ from argo_ml.verification.numbers import (
     check_metrics,
     check_trajectories,
 )
+from argo_ml.verification.recorded import check_recorded
 from argo_ml.verification.theory import (
     graph_1b_verdicts,
     retrieving_findings,
@@ -73,6 +74,7 @@ def verify_record(record: SweepRecord) -> Iterator[Verdict]:
 
 def _verify_contents(record: SweepRecord, spec: SweepSpec, results: Results) -> Iterator[Verdict]:
     yield check_cells(record, spec, results)
+    yield check_recorded(record, spec, results)
     whole = check_results(record, spec, results)
     yield whole
     yield check_metrics(record, spec, results)

@@ -14,19 +14,26 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
-from argo_ml.config import SweepSpec
+from argo_ml.config import SweepSpec, identity_fields
 from argo_ml.reporting.figures import redraw
 from argo_ml.results.metrics import sweep_metrics
 from argo_ml.results.records import CellResult, QuestionResult, Results
+from argo_ml.sweep.cell_run import cell_params
 from argo_ml.sweep.record import open_record
 from argo_ml.tracking import runs
-from argo_ml.tracking.runs import TrackedRun, Tracking
+from argo_ml.tracking.names import spec_params
+from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking
 from argo_ml.verification import SweepRecord
 from argo_ml.verification.verify import verify_record
 from builders import result_builders
+from builders.result_builders import DIGESTS
 
 SPEC = SweepSpec(n_questions=6, retrieval_costs="0.02,0.2")
 EXPERIMENT = "stored"
+INPUTS = [
+    InputDataset("questions", DIGESTS["questions_digest"], "questions.jsonl", "questions", 6),
+    InputDataset("corpus", DIGESTS["corpus_digest"], "documents", "corpus", 1),
+]
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,10 @@ def _store_cell(
 ) -> CellResult:
     tags = {runs.KIND: "cell", runs.CELL_ID: cell.cell_id, runs.SWEEP_ID: sweep.run_id}
     run = tracking.create_child(sweep, cell.strategy, tags)
-    run.log(metrics=cell.metrics, step=len(cell.questions))
+    specs = {(known.strategy, known.retrieval_cost): known for known in SPEC.cells()}
+    spec = specs[cell.strategy, cell.retrieval_cost]
+    run.log(params=spec_params(cell_params(spec, cell.policy, DIGESTS)), metrics=cell.metrics)
+    run.log_inputs(INPUTS)
     target = folder / "upload-cells" / run.run_id
     target.mkdir(parents=True)
     lines = [json.dumps(_trajectory(row, cell.retrieval_cost)) for row in cell.questions]
@@ -150,7 +160,9 @@ def _store_sweep(sweep: TrackedRun, found: Results, target: Path) -> None:
     passage = {"id": "peru", "title": "Peru", "text": "Its capital is Lima.", "source": ""}
     (target / "passages.jsonl").write_text(json.dumps(passage) + "\n", encoding="utf-8")
     sweep.log_folder(target)
-    sweep.log(params=found.digests, metrics=sweep_metrics(found))
+    params = spec_params({**identity_fields(SPEC), **found.digests})
+    sweep.log(params=params, metrics=sweep_metrics(found))
+    sweep.log_inputs(INPUTS)
     sweep.end()
 
 

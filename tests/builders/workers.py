@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
+import pkgutil
+import signal
 from collections.abc import Mapping
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -35,6 +38,11 @@ def start_sweep(values: Mapping[str, object]) -> BaseProcess:
     return _start(_run_sweep, dict(values))
 
 
+def start_sweep_killed_at(values: Mapping[str, object], function: str, n_calls: int) -> BaseProcess:
+    """It kills itself in the place of that call of a function, named with its module."""
+    return _start(_run_sweep, dict(values), function, n_calls)
+
+
 def start_study(values: Mapping[str, object]) -> BaseProcess:
     return _start(_run_study, dict(values))
 
@@ -52,13 +60,28 @@ def _start(target: object, *arguments: object) -> BaseProcess:
     return process
 
 
-def _run_sweep(values: dict[str, object]) -> None:
+def _run_sweep(values: dict[str, object], function: str = "", n_calls: int = 0) -> None:
     from argo_ml.config import SweepSpec, build
     from argo_ml.sweep.running import run_sweep
 
+    if function:
+        _kill_at(function, n_calls)
     os.chdir(Path(str(values["cache_dir"])).parent)
     with drawing.left_out():
         run_sweep(build(SweepSpec, values))
+
+
+def _kill_at(function: str, n_calls: int) -> None:
+    owner_name, _, name = function.rpartition(".")
+    owner = pkgutil.resolve_name(owner_name)
+    original, calls = getattr(owner, name), itertools.count(1)
+
+    def counted(*arguments: object, **named: object) -> object:
+        if next(calls) == n_calls:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*arguments, **named)
+
+    setattr(owner, name, counted)
 
 
 def _run_study(values: dict[str, object]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,7 @@ def test_sound_sweep_passes_every_check(kept_sweep: Any) -> None:
         "sweep finished",
         "graphs",
         "cells",
+        "params, inputs, curves",
         "results.json",
         "metrics",
         "calls add up",
@@ -132,6 +134,52 @@ def test_failed_cell_fails(stored_sweep: Any) -> None:
     stored_sweep.client.update_run(stored_sweep.results.cells[0].run_id, status="FAILED")
 
     assert failed(stored_sweep) == {"cells": "argo c_r=0.02 is FAILED"}
+
+
+def edit_store(stored: Any, *statements: str) -> None:
+    with sqlite3.connect(stored.folder / "mlflow.db") as database:
+        for statement in statements:
+            database.execute(statement.format(first=stored.results.cells[0].run_id))
+
+
+EVERYTHING_OF_FIRST = (
+    "DELETE FROM params WHERE run_uuid = '{first}'",
+    "DELETE FROM inputs WHERE destination_id = '{first}'",
+)
+
+
+def test_cell_without_params_and_inputs_fails(stored_sweep: Any) -> None:
+    edit_store(stored_sweep, *EVERYTHING_OF_FIRST)
+
+    problem = failed(stored_sweep)["params, inputs, curves"]
+    assert problem == "argo c_r=0.02 has no params; argo c_r=0.02 lacks 2 of 2 inputs"
+
+
+def test_cell_with_another_param_than_the_spec_fails(stored_sweep: Any) -> None:
+    statement = "UPDATE params SET value = '7' WHERE run_uuid = '{first}' AND key LIKE '%top_k'"
+    edit_store(stored_sweep, statement)
+
+    problem = failed(stored_sweep)["params, inputs, curves"]
+    assert problem == "argo c_r=0.02 has top_k=7, the spec says 3"
+
+
+def test_cell_without_a_point_of_its_curves_fails(stored_sweep: Any) -> None:
+    edit_store(stored_sweep, "DELETE FROM metrics WHERE run_uuid = '{first}' AND key = 'cost'")
+
+    assert "cost lacks steps [0]" in failed(stored_sweep)["params, inputs, curves"]
+
+
+def test_sweep_of_an_earlier_version_is_asked_for_what_its_cells_share(stored_sweep: Any) -> None:
+    forget_processes = "DELETE FROM tags WHERE key = 'argo.process'"
+    forget_param = "DELETE FROM params WHERE key LIKE '%top_k'"
+    forget_points = "DELETE FROM metrics WHERE key = 'cost'"
+    edit_store(stored_sweep, forget_processes, forget_param, forget_points)
+    assert failed(stored_sweep) == {}
+
+    edit_store(stored_sweep, *EVERYTHING_OF_FIRST)
+    problem = failed(stored_sweep)["params, inputs, curves"]
+    assert problem.startswith("argo c_r=0.02 lacks ")
+    assert problem.endswith("argo c_r=0.02 lacks 2 inputs of the sweep")
 
 
 def test_missing_cell_fails(fetched_sweep: Any) -> None:
