@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,7 +75,9 @@ def test_half_written_shard_is_not_taken_for_whole(tmp_path: Path) -> None:
 def test_second_process_is_refused(tmp_path: Path) -> None:
     with (
         Journal(tmp_path / "abc"),
-        pytest.raises(TrackingError, match="'abc' is being run by another process"),
+        pytest.raises(
+            TrackingError, match=rf"'abc' is being run by process {os.getpid()} on .+ since"
+        ),
         Journal(tmp_path / "abc"),
     ):
         pass

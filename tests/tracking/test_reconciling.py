@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 from builders import owned_runs
@@ -16,6 +17,7 @@ from argo_ml.tracking.runs import Tracking, connect
 
 pytestmark = pytest.mark.slow
 EXPERIMENT = "an experiment"
+AGAIN = "give the same command again; calls that were made are in the call cache"
 
 
 @pytest.fixture
@@ -30,11 +32,11 @@ def status(tracking: Tracking, run_id: str) -> str:
 @pytest.mark.parametrize(
     ("kind", "advice"),
     [
-        ("sweep", "go on with: argo-ml sweep --resume {run_id}"),
+        ("sweep", f"too young to be resumed: {AGAIN}"),
         ("comparison", "go on with: argo-ml compare --resume {run_id}"),
         ("study", "go on with the same argo-ml tune command; finished trials are kept"),
-        ("calibration", "give the same command again; calls that were made are in the call cache"),
-        ("replay", "give the same command again; calls that were made are in the call cache"),
+        ("calibration", AGAIN),
+        ("replay", AGAIN),
     ],
 )
 def test_the_next_start_ends_the_runs_of_a_killed_process_and_says_what_goes_on(
@@ -51,6 +53,21 @@ def test_the_next_start_ends_the_runs_of_a_killed_process_and_says_what_goes_on(
     assert tags[runs.ERROR].endswith(advice.format(run_id=ids[0]))
     # One line for the parent, none for its child.
     assert len([text for text in caplog.messages if "ended without ending it" in text]) == 1
+
+
+def test_a_sweep_that_stored_its_spec_is_gone_on_with_by_its_id(
+    tracking: Tracking, tmp_path: Path
+) -> None:
+    (tmp_path / "artifacts").mkdir()
+    (tmp_path / "artifacts" / "spec.yaml").write_text("mode: small")
+    with owned_runs.living(tracking.uri, EXPERIMENT, {runs.KIND: "sweep"}) as (process, *ids):
+        runs.TrackedRun(tracking.client, ids[0]).log_folder(tmp_path / "artifacts")
+        process.kill()
+        process.join()
+    reconcile(tracking)
+    for run_id in ids:
+        error = tracking.get(run_id).data.tags[runs.ERROR]
+        assert error.endswith(f"; go on with: argo-ml sweep --resume {ids[0]}")
 
 
 def test_a_live_run_of_another_process_is_never_touched(tracking: Tracking) -> None:

@@ -314,7 +314,7 @@ def test_incomplete_results_fail(
 
 def test_logged_metric_that_differs_fails(stored_sweep: Any) -> None:
     run_id = stored_sweep.results.cells[3].run_id
-    stored_sweep.client.log_metric(run_id, "accuracy", 0.123456, step=6)
+    stored_sweep.client.log_metric(run_id, "accuracy", 0.123456, step=0)
 
     found = failed(stored_sweep)
 
