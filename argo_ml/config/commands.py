@@ -107,6 +107,11 @@ class OutcomeSources(GradingFields):
     calibration_share: float = Field(
         0.5, gt=0, lt=1, description="Share drawn to calibrate on where nothing else says which."
     )
+    repeated_questions: Literal["refuse", "leave_out"] = Field(
+        "refuse",
+        description="Questions tested on whose text calibrates under another id: refuse the file, "
+        "or leave_out of the test.",
+    )
     policies: Names = Field(
         (),
         description="Policies that decide once, comma-separated; empty: all that there is data "

@@ -59,14 +59,15 @@ def _numbered_question(value: object, number: int) -> tuple[int, Question]:
     return number, parse_question(value, number)
 
 
-def parse_question(value: object, number: int) -> Question:
-    """The question of a line's JSON value; raises `LineError` where it is none."""
+def parse_question(value: object, number: int, needs_gold: bool = True) -> Question:
+    """The question of a line's JSON value; raises `LineError` where it is none, and where it has no
+    gold answers and ``needs_gold`` them."""
     if not isinstance(value, dict):
         raise LineError("not a JSON object")
     choices = _choices(value.get("choices"))
     answers = value.get("golden_answers")
-    listed = answers if isinstance(answers, list) else [answers]
-    if answers is None or not listed:
+    listed = answers if isinstance(answers, list) else [] if answers is None else [answers]
+    if not listed and needs_gold:
         raise LineError("has no golden_answers")
     named = tuple(_gold(answer, choices) for answer in listed) if choices else ()
     metadata = value.get("metadata") or {}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +15,9 @@ from argo_ml.datasets.base import RejectedLine
 from argo_ml.errors import DataError
 
 Value = TypeVar("Value")
+_GZIP = b"\x1f\x8b"
+_MOST_BYTES = 2**31
+"""What a compressed file may unpack to."""
 
 
 class LineError(ValueError):
@@ -33,8 +39,8 @@ def parse_lines(
 ) -> ParsedLines[Value]:
     """Give every line's JSON value and number to ``parse``, which raises `LineError` to reject it.
 
-    Raises `DataError`, naming the ``parameter`` that gave the path, if the file cannot be read as
-    UTF-8 text.
+    A file may be compressed by gzip. Raises `DataError`, naming the ``parameter`` that gave the
+    path, if it cannot be read as UTF-8 text.
     """
     values: list[Value] = []
     rejected: list[RejectedLine] = []
@@ -60,7 +66,7 @@ def _read(path: Path, given: str) -> list[str]:
     if path.is_dir():
         raise DataError(f"{given}: is a folder; give a file")
     try:
-        lines = path.read_bytes().decode("utf-8-sig").split("\n")
+        lines = _unpacked(path.read_bytes(), given).decode("utf-8-sig").split("\n")
     except FileNotFoundError:
         raise DataError(f"{given}: no such file") from None
     except OSError as error:
@@ -68,6 +74,20 @@ def _read(path: Path, given: str) -> list[str]:
     except UnicodeDecodeError as error:
         raise DataError(f"{given}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     return lines if lines[-1] else lines[:-1]
+
+
+def _unpacked(content: bytes, given: str) -> bytes:
+    """The content of a file that may be compressed by gzip, whatever its name."""
+    if not content.startswith(_GZIP):
+        return content
+    try:
+        with gzip.open(io.BytesIO(content)) as file:
+            unpacked = file.read(_MOST_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{given}: is damaged or cut off ({error}); compress it again") from None
+    if len(unpacked) > _MOST_BYTES:
+        raise DataError(f"{given}: unpacks to more than {_MOST_BYTES:,} bytes; split it")
+    return unpacked
 
 
 def _decode(line: str) -> object:

@@ -42,14 +42,9 @@ def _samples(recorded: RecordedQuestion) -> str:
 
 
 def _of_answer(recorded: RecordedQuestion) -> str:
-    """What p-hat is fitted on."""
+    """Probabilities of the choices, which say how draws would differ."""
     is_known = bool(recorded.probabilities) or recorded.signals.has("logprob")
     return "" if is_known else _instead(recorded, "logprob")
-
-
-def _estimate(recorded: RecordedQuestion) -> str:
-    """p-hat itself, or what it is fitted on."""
-    return _of_answer(recorded) if recorded.confidence is None else ""
 
 
 def _instead(recorded: RecordedQuestion, mean: str) -> str:
@@ -62,8 +57,8 @@ LACKS: Mapping[RecordedSignal, Lack] = {
     RecordedSignal.DRAFT_ENTROPY: _of_draft("entropy"),
     RecordedSignal.DRAFT_MARGIN: _of_draft("margin"),
     RecordedSignal.SAMPLES: _samples,
-    RecordedSignal.ANSWER: _of_answer,
-    RecordedSignal.CONFIDENCE: _estimate,
+    RecordedSignal.ANSWER: _nothing,
+    RecordedSignal.CONFIDENCE: _nothing,
 }
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
-from argo_ml.config import GradingFields
-from argo_ml.datasets.answers import grade
+from argo_ml.config import GradingFields, suggest
+from argo_ml.datasets.answers import Grade, grade
 from argo_ml.datasets.grading import scorer_named
 from argo_ml.datasets.jsonl import parse_question
 from argo_ml.datasets.lines import LineError, parse_lines
@@ -24,15 +24,27 @@ SUM_TOLERANCE = 0.01
 """By how much probabilities may miss a sum of 1: what rounding to a few digits does."""
 SHOWN = 40
 """Characters of a bad value that an error shows."""
+_UNCOMPARED = Grade(correct=False, exact_match=0.0, token_f1=0.0, contains=0.0)
+"""Of an answer that nothing is known to compare with but whether it is right."""
 
 Probability = Annotated[float, Field(ge=0, le=1)]
+OF_QUESTION = ("id", "question", "choices", "golden_answers", "metadata")
+"""Fields of a line that a file of questions has as well."""
+
+
+def _as_truth(value: object) -> object:
+    """1 and 0, as tables have them, are true and false."""
+    return bool(value) if type(value) is int and value in (0, 1) else value
+
+
+Truth = Annotated[bool, BeforeValidator(_as_truth)]
 
 
 class OutcomeFields(Fields):
     """An answer under some plan; ``correct`` says whether it is right where that is known."""
 
     answer: Any
-    correct: bool | None = None
+    correct: Truth | None = None
     probabilities: list[Probability] | None = None
 
 
@@ -89,10 +101,11 @@ def _check_ids(recorded: Sequence[RecordedQuestion]) -> None:
 
 
 def _recorded(value: object, number: int, given: str, scorer: str) -> RecordedQuestion:
-    question = replace(parse_question(value, number), scorer=scorer)
+    question = replace(parse_question(value, number, needs_gold=False), scorer=scorer)
     assert isinstance(value, dict)
     if value.get("id") in (None, ""):
         raise LineError("id is missing")
+    _check_known(value)
     fields = _fields(value)
     none = fields.outcomes.none
     outcomes = {
@@ -111,6 +124,13 @@ def _recorded(value: object, number: int, given: str, scorer: str) -> RecordedQu
         confidence=none.confidence,
         split=fields.split or "",
     )
+
+
+def _check_known(value: Mapping[str, object]) -> None:
+    known = dict.fromkeys((*OF_QUESTION, *LineFields.model_fields))
+    for name in value:
+        if name not in known:
+            raise LineError(f"{name} is unknown{suggest(name, known)}")
 
 
 def _fields(value: dict[str, Any]) -> LineFields:
@@ -138,7 +158,9 @@ def _outcome(question: Question, plan: str, fields: OutcomeFields) -> RecordedOu
     probabilities = tuple(fields.probabilities or ())
     _check_probabilities(question, probabilities, f"{name}.probabilities")
     answer = _answer(question, fields.answer, f"{name}.answer")
-    graded = grade(question, answer)
+    if not question.is_graded and fields.correct is None:
+        raise LineError(f"has no golden_answers, and {name}.correct is missing; give either")
+    graded = grade(question, answer) if question.is_graded else _UNCOMPARED
     if fields.correct is not None:
         graded = replace(graded, correct=fields.correct)
         # Who has called it right has read it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from argo_ml.calibration.building import check_size
 from argo_ml.config import ReplaySpec
 from argo_ml.errors import DataError
 from argo_ml.randomness import derived_rng
+from argo_ml.replay.leaks import without_leaks
 from argo_ml.replay.reading import read_outcomes
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.results.text_signals import MEANS
@@ -44,7 +46,7 @@ class Parts:
 def read_parts(spec: ReplaySpec) -> Parts:
     """The files decide, else the field ``split``, else a hash of each id and the seed.
 
-    Raises `DataError` for a bad line, an id of both parts, and too few questions.
+    Raises `DataError` for a bad line, an id or a question of both parts, and too few questions.
     """
     outcomes = read_outcomes(Path(spec.outcomes).expanduser(), "outcomes", spec.scorer)
     if spec.calibration_outcomes:
@@ -53,7 +55,9 @@ def read_parts(spec: ReplaySpec) -> Parts:
     else:
         parts = _parted(spec, outcomes)
     _check(parts)
-    return _with_whole_confidences(parts)
+    leaves_out = spec.repeated_questions == "leave_out"
+    test = without_leaks(parts.calibration, parts.test, leaves_out)
+    return _with_whole_confidences(Parts(parts.calibration, test))
 
 
 def _parted(spec: ReplaySpec, outcomes: Sequence[RecordedQuestion]) -> Parts:
@@ -62,6 +66,12 @@ def _parted(spec: ReplaySpec, outcomes: Sequence[RecordedQuestion]) -> Parts:
             if not question.split:
                 raise DataError(f"{question.place}: split is missing, which other lines have")
         chosen = [question.split == CALIBRATION for question in outcomes]
+        if not any(chosen):
+            raise DataError(
+                f"outcomes={spec.outcomes}: no line has split={CALIBRATION}, all {len(outcomes)} "
+                f"have {_listed({question.split for question in outcomes})}; give "
+                "calibration_outcomes, or leave split out to calibrate on a share of them"
+            )
     else:
         chosen = [_draw(spec.seed, question.id) < spec.calibration_share for question in outcomes]
     pairs = list(zip(outcomes, chosen, strict=True))
@@ -69,6 +79,10 @@ def _parted(spec: ReplaySpec, outcomes: Sequence[RecordedQuestion]) -> Parts:
         tuple(question for question, calibrates in pairs if calibrates),
         tuple(question for question, calibrates in pairs if not calibrates),
     )
+
+
+def _listed(splits: AbstractSet[str]) -> str:
+    return " or ".join(sorted(splits))
 
 
 def _draw(seed: int, question_id: str) -> float:

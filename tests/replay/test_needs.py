@@ -56,9 +56,6 @@ def test_what_reads_the_embedding_is_said_to(name: str) -> None:
         ("entropy", "entropy_gate"),
         ("margin", "margin_gate"),
         ("samples", "variance_gate"),
-        ("logprob", "max_prob_gate"),
-        ("logprob", "graded"),
-        ("logprob", "benefit_gate"),
     ],
 )
 def test_a_missing_field_is_told_with_line_and_policy(
@@ -110,7 +107,7 @@ def test_choices_need_their_probabilities(make_spec: MakeSpec) -> None:
     lines = [choice_line(number) for number in range(14)]
     del lines[1]["outcomes"]["none"]["probabilities"]
     parts = read_parts(make_spec(lines[:4], lines[4:]))
-    for policy in ("entropy_gate", "margin_gate", "variance_gate", "benefit_gate"):
+    for policy in ("entropy_gate", "margin_gate", "variance_gate"):
         message = f"line 2: outcomes.none.probabilities is missing, which {policy} needs"
         with pytest.raises(DataError, match=message):
             choose_policies([policy], parts)
@@ -125,14 +122,10 @@ def test_a_choice_that_was_written_may_have_signals_instead(make_spec: MakeSpec)
     assert choose_policies(wanted, parts) == wanted
 
 
-def test_a_recorded_confidence_takes_the_place_of_an_estimate(make_spec: MakeSpec) -> None:
-    lines = [open_line(number, confidence=0.5) for number in range(14)]
-    for line in lines:
-        del line["outcomes"]["none"]["logprob"]
-    parts = read_parts(make_spec(lines[:4], lines[4:]))
-    assert choose_policies(["max_prob_gate", "graded"], parts) == ("max_prob_gate", "graded")
-    with pytest.raises(DataError, match=r"none.logprob is missing, which benefit_gate needs"):
-        choose_policies(["benefit_gate"], parts)
+def test_policies_of_p_hat_need_no_log_probability(make_spec: MakeSpec) -> None:
+    parts = read_parts(make_spec(lacking("logprob"), calibrating()))
+    wanted = ("max_prob_gate", "graded", "benefit_gate")
+    assert choose_policies(wanted, parts) == wanted
 
 
 def test_sizes_are_needed_to_calibrate_and_else_where_they_are_chosen(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -108,6 +110,29 @@ def test_a_recorded_grade_wins(read: Callable[..., Any], correct: bool) -> None:
             assert found.outcomes["none"].correct is correct
 
 
+def test_one_and_zero_say_what_is_right(read: Callable[..., Any]) -> None:
+    given = outcomes({"answer": "red", "correct": 1}, retrieve={"answer": "blue", "correct": 0})
+    [found] = read(line(outcomes=given))
+    assert [outcome.correct for outcome in found.outcomes.values()] == [True, False]
+
+
+def test_no_gold_is_needed_where_every_outcome_says_what_is_right(read: Callable[..., Any]) -> None:
+    given = outcomes({"answer": "red", "correct": True}, retrieve={"answer": "b", "correct": False})
+    for more in ({}, {"choices": ["red", "b", "c"]}):
+        [found] = read({"id": "q", "question": "Which?", "outcomes": given, **more})
+        assert [outcome.correct for outcome in found.outcomes.values()] == [True, False]
+
+
+def test_a_compressed_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "o.jsonl.gz"
+    path.write_bytes(gzip.compress(json.dumps(line()).encode()))
+    [found] = read_outcomes(path, "outcomes")
+    assert found.id == "q"
+    path.write_bytes(path.read_bytes()[:-12])
+    with pytest.raises(DataError, match=r"o.jsonl.gz: is damaged or cut off .*; compress it again"):
+        read_outcomes(path, "outcomes")
+
+
 def test_what_was_called_right_was_read(read: Callable[..., Any]) -> None:
     [found] = read(line(**CHOICES, outcomes=outcomes({"answer": "the second", "correct": True})))
     assert found.outcomes["none"].answer.parsed
@@ -118,7 +143,9 @@ def test_what_was_called_right_was_read(read: Callable[..., Any]) -> None:
     [
         ({"id": None}, "id is missing"),
         ({"question": " "}, "question is empty"),
-        ({"golden_answers": []}, "has no golden_answers"),
+        ({"golden_answers": []}, "has no golden_answers, and outcomes.none.correct is missing"),
+        ({"splt": "test"}, "splt is unknown; did you mean 'split'?"),
+        ({"confidence": 0.5}, "confidence is unknown; known: id, question"),
         ({"outcomes": None}, "outcomes is not an object"),
         ({"outcomes": {"none": {"answer": "a"}}}, "outcomes.retrieve is missing"),
         ({"outcomes": {"retrieve": {"answer": "a"}}}, "outcomes.none is missing"),
@@ -130,7 +157,7 @@ def test_what_was_called_right_was_read(read: Callable[..., Any]) -> None:
         ({"outcomes": outcomes({"answer": "a", "entropy": "1"})}, "outcomes.none.entropy=1: input"),
         ({"outcomes": outcomes({"answer": "a", "margin": 1.5})}, "outcomes.none.margin=1.5: input"),
         ({"outcomes": outcomes({"answer": "a", "samples": ["b"]})}, "none.samples=['b']: list"),
-        ({"outcomes": outcomes({"answer": "a", "correct": 1})}, "outcomes.none.correct=1: input"),
+        ({"outcomes": outcomes({"answer": "a", "correct": 2})}, "outcomes.none.correct=2: input"),
         ({"outcomes": outcomes({"answer": "a", "draft": {"x": 1}})}, "none.draft.x is unknown"),
         (
             {"outcomes": outcomes({"answer": "a", "probabilities": [0.5, 0.5]})},

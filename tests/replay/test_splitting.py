@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from builders.recorded_outcomes import open_line
+from builders.recorded_outcomes import choice_line, open_line
 
 from argo_ml.config import ReplaySpec
 from argo_ml.errors import DataError
@@ -75,6 +75,43 @@ def test_too_few_to_calibrate_on_are_refused(make_spec: MakeSpec) -> None:
 def test_nothing_to_test_on_is_refused(make_spec: MakeSpec) -> None:
     with pytest.raises(DataError, match="none is left to test on"):
         read_parts(make_spec(lines(0, 12, split="calibration")))
+
+
+def test_a_file_of_test_lines_alone_is_refused_as_such(make_spec: MakeSpec) -> None:
+    message = "no line has split=calibration, all 12 have test; give calibration_outcomes"
+    with pytest.raises(DataError, match=message):
+        read_parts(make_spec(lines(0, 12, split="test")))
+
+
+def test_a_question_of_both_parts_is_refused_or_left_out(
+    make_spec: MakeSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    copied = {**open_line(3), "id": "other", "question": f" {open_line(3)['question'].upper()}!"}
+    given = [*lines(20, 22), copied]
+    with pytest.raises(DataError, match=r"outcomes.jsonl: line 3: its question is among the cal"):
+        read_parts(make_spec(given, lines(0, 10)))
+    _, test = ids(read_parts(make_spec(given, lines(0, 10), repeated_questions="leave_out")))
+    assert test == ["open-20", "open-21"]
+    assert caplog.messages == ["1 questions are left out of the test: they calibrate"]
+    with pytest.raises(DataError, match="calibrates as well, and so do all that are tested on"):
+        read_parts(make_spec([copied], lines(0, 10), repeated_questions="leave_out"))
+
+
+def test_equal_questions_of_other_choices_are_others(make_spec: MakeSpec) -> None:
+    other = {**choice_line(3), "id": "other", "choices": ["alpha", "beta", "gamma", "omega"]}
+    calibrating = [choice_line(number) for number in range(10)]
+    assert len(read_parts(make_spec([other], calibrating)).test) == 1
+
+
+def test_questions_of_the_same_words_are_counted(
+    make_spec: MakeSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = open_line(3)["question"].removesuffix("?").split()
+    alike = {**open_line(3), "id": "other", "question": " ".join(["The", *reversed(words)])}
+    assert len(read_parts(make_spec([alike, *lines(20, 22)], lines(0, 10))).test) == 3
+    [warning] = caplog.messages
+    assert "line 1: has the same words as a question of the calibration" in warning
+    assert "have 0 others" in warning
 
 
 def test_confidences_count_where_every_question_has_one(
