@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 NONE = "none"
 """No step at all: the closed-book answer."""
 ONCE = "retrieve"
@@ -13,6 +16,22 @@ MULTI = "multi"
 def sized(top_k: int) -> str:
     """The name of the plan of one retrieval of ``top_k`` passages."""
     return f"{ONCE}_{top_k}"
+
+
+_THEN = ">"
+_SEQUENCE = re.compile(r"(retrieve|reason)(>(retrieve|reason))*")
+
+
+def after(actions: Sequence[str]) -> str:
+    """The name of the plan of these actions, one after the other: ``retrieve>reason``."""
+    return _THEN.join(actions) or NONE
+
+
+def actions_of(plan: str) -> tuple[str, ...] | None:
+    """The actions of a plan that is named by them; None for any other."""
+    if plan == NONE:
+        return ()
+    return tuple(plan.split(_THEN)) if _SEQUENCE.fullmatch(plan) else None
 
 
 SIZES = (1, 5)

@@ -114,11 +114,19 @@ class OutcomeSources(GradingFields):
     )
     policies: Names = Field(
         (),
-        description="Policies that decide once, comma-separated; empty: all that there is data "
-        "for.",
+        description="Policies, comma-separated; empty: all that there is data for.",
     )
     retrieval_costs: PriceList = Field(
         (0.02, 0.05, 0.1, 0.2, 0.4), description="Prices c_r of one retrieval, comma-separated."
+    )
+    reason_cost: float = Field(
+        0.02, gt=0, allow_inf_nan=False, description="Price c_p of a recorded reasoning step."
+    )
+    max_steps: int | None = Field(
+        None,
+        ge=1,
+        description="Most steps of policies that decide more than once; empty: as many as all "
+        "lines have recorded.",
     )
     mu: float = Field(1.0, ge=0, allow_inf_nan=False, description="Weight of cost in utility.")
     gate_budget: float | None = Field(

@@ -37,9 +37,11 @@ class RecordedSignal(Enum):
     DRAFT_MARGIN = "margin"
     SAMPLES = "samples"
     ANSWER = "answer"
-    """The probabilities or log-probability that p-hat is fitted on."""
+    """The answer itself; probabilities and means over its tokens are used where they are there."""
     CONFIDENCE = "confidence"
     """p-hat itself, or what it is fitted on, as for `ANSWER`."""
+    ANSWER_MARGIN = "answer margin"
+    """The margin of the answer itself, or probabilities of the choices."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from argo_ml.calibration.plans import SIZED
+from argo_ml.calibration.plans import MULTI, SIZED
 from argo_ml.config import Spec, suggest
 from argo_ml.errors import ConfigError
 from argo_ml.plugins import PartTable
@@ -41,6 +41,7 @@ from argo_ml.policies.parameters import (
 )
 from argo_ml.policies.planned import NEVER, SINGLE, never, single
 from argo_ml.policies.random_choice import random_choice
+from argo_ml.types import Action
 
 
 def _gate(
@@ -63,16 +64,30 @@ def _gate(
     )
 
 
+BOTH_ACTIONS = ReplayNeeds(plans=(Action.REASON.value,))
+"""Of policies that may retrieve and reason, whatever a question is like."""
+P_HAT = ReplayNeeds(RecordedSignal.CONFIDENCE, embeds=True)
+
 STRATEGIES: dict[str, Strategy] = {
-    ARGO: Strategy(argo, Role.ORIGINAL, is_contender=True, stops_at_theta_star=True),
-    "argo_optimal": Strategy(argo_optimal, Role.ORIGINAL),
+    ARGO: Strategy(
+        argo, Role.ORIGINAL, is_contender=True, stops_at_theta_star=True, replay=BOTH_ACTIONS
+    ),
+    "argo_optimal": Strategy(argo_optimal, Role.ORIGINAL, replay=BOTH_ACTIONS),
     ALWAYS_RETRIEVE: Strategy(
-        always_retrieve, Role.BASELINE, treats_alike=True, stops_at_theta_star=True
+        always_retrieve,
+        Role.BASELINE,
+        treats_alike=True,
+        stops_at_theta_star=True,
+        replay=BOTH_ACTIONS,
     ),
     ALWAYS_REASON: Strategy(
-        always_reason, Role.BASELINE, treats_alike=True, stops_at_theta_star=True
+        always_reason,
+        Role.BASELINE,
+        treats_alike=True,
+        stops_at_theta_star=True,
+        replay=BOTH_ACTIONS,
     ),
-    "random": Strategy(random_choice, Role.BASELINE, stops_at_theta_star=True),
+    "random": Strategy(random_choice, Role.BASELINE, stops_at_theta_star=True, replay=BOTH_ACTIONS),
     "fixed_threshold": Strategy(
         fixed_threshold,
         Role.ORIGINAL,
@@ -102,6 +117,7 @@ STRATEGIES: dict[str, Strategy] = {
         calibrated=True,
         reports_p_hat=True,
         first_confidence_is_p_hat=True,
+        replay=P_HAT,
     ),
     "argo_fitted": Strategy(
         argo_fitted,
@@ -109,6 +125,7 @@ STRATEGIES: dict[str, Strategy] = {
         calibrated=True,
         reports_p_hat=True,
         first_confidence_is_p_hat=True,
+        replay=P_HAT,
     ),
     "oracle": Strategy(oracle, Role.CEILING, OracleParameters, replay=ReplayNeeds()),
     "entropy_gate": _gate(entropy_gate, ReplayNeeds(RecordedSignal.DRAFT_ENTROPY)),
@@ -134,8 +151,16 @@ STRATEGIES: dict[str, Strategy] = {
     "skr_knn": _gate(skr_knn, ReplayNeeds(embeds=True)),
     "question_only": _gate(question_only, ReplayNeeds(embeds=True)),
     "flare": Strategy(flare, Role.GATE, GateParameters, calibrated=True, own_queries=True),
-    "adaptive_rag": Strategy(adaptive_rag, Role.GATE, by_price=False, calibrated=True),
-    "tasr": Strategy(tasr, Role.GATE, calibrated=True),
+    "adaptive_rag": Strategy(
+        adaptive_rag,
+        Role.GATE,
+        by_price=False,
+        calibrated=True,
+        replay=ReplayNeeds(plans=(MULTI,), embeds=True),
+    ),
+    "tasr": Strategy(
+        tasr, Role.GATE, calibrated=True, replay=ReplayNeeds(RecordedSignal.ANSWER_MARGIN)
+    ),
 }
 
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from pydantic import PrivateAttr
 
 from argo_ml.calibration.building import ROOT, Explored, Visit, build_calibration
-from argo_ml.calibration.plans import NONE
+from argo_ml.calibration.plans import NONE, after
 from argo_ml.calibration.record import Calibration
-from argo_ml.replay.recorded import RecordedQuestion
+from argo_ml.replay.recorded import Reach, RecordedOutcome, RecordedQuestion
 from argo_ml.results.text_signals import MEANS
 from argo_ml.state import AnswerNow, Draft, Observations, State
+from argo_ml.types import Action, Step
 
 HORIZON = 1
-"""Steps that recorded outcomes are of."""
+"""Steps of policies that decide once."""
 
+Key = tuple[str, tuple[str, ...]]
+"""A state by its question and the actions that led there."""
 Vectors = Mapping[str, tuple[float, ...]]
 """Embeddings by the text of the question."""
 
@@ -30,12 +33,57 @@ class ReplayState:
 
     recorded: RecordedQuestion
     state: State
+    means: AbstractSet[str] = frozenset()
 
     @cached_property
     def explored(self) -> Explored:
-        outcomes = {plan: outcome.correct for plan, outcome in self.recorded.outcomes.items()}
-        visits = {ROOT: Visit(self.state, outcomes[NONE])}
-        return Explored(self.recorded.question, visits, outcomes)
+        """Before the first step alone: what policies learn from that decide once."""
+        return Explored(self.recorded.question, {ROOT: self._visit(())}, self._outcomes)
+
+    def explored_within(self, reach: Reach) -> Explored:
+        """All that is recorded of sequences within ``reach``."""
+        visits = {actions: self._visit(actions) for actions in self.recorded.reaches(reach)}
+        return Explored(self.recorded.question, visits, self._outcomes)
+
+    def after(self, actions: tuple[str, ...]) -> State:
+        """The state that these actions lead to, everything probed on the way."""
+        if not actions:
+            return self.state
+        before, course = self.after(actions[:-1]), self._outcome(actions).course
+        seen = before.observations.answer
+        step = Step(
+            sub_question="",
+            action=Action(actions[-1]),
+            sub_answer="",
+            progress=0.0,
+            cost=0.0,
+            succeeded=course.succeeded,
+            evidence=course.evidence,
+            before=None if seen is None else seen.answer,
+        )
+        answers = (*before.observations.answers, self._answer_now(actions))
+        observations = replace(before.observations, answers=answers)
+        return State(before.question, 0.0, (*before.steps, step), observations)
+
+    @property
+    def _outcomes(self) -> dict[str, bool]:
+        return {plan: outcome.correct for plan, outcome in self.recorded.outcomes.items()}
+
+    def _visit(self, actions: tuple[str, ...]) -> Visit:
+        return Visit(self.after(actions), self._outcome(actions).correct)
+
+    def _outcome(self, actions: tuple[str, ...]) -> RecordedOutcome:
+        return self.recorded.outcomes[after(actions)]
+
+    def _answer_now(self, actions: tuple[str, ...]) -> AnswerNow:
+        outcome = self._outcome(actions)
+        has_means = self.means and self._shows_means(outcome)
+        tokens = outcome.course.signals.tokens(self.means) if has_means else ()
+        return AnswerNow(outcome.answer, outcome.probabilities, tokens)
+
+    def _shows_means(self, outcome: RecordedOutcome) -> bool:
+        signals = outcome.course.signals
+        return not outcome.probabilities and all(map(signals.has, self.means))
 
 
 def make_replay_state(
@@ -52,48 +100,58 @@ def make_replay_state(
         samples=recorded.samples,
         vector=vectors.get(question.text, ()),
     )
-    return ReplayState(recorded, State(question, observations=observations))
+    return ReplayState(recorded, State(question, observations=observations), means)
 
 
 class RecordedCalibration(Calibration):
     """A calibration made of recorded outcomes; ``recorded`` is p-hat by question where known.
 
-    Policies ask it only of questions before any step, so that it remembers them by their ids.
+    It remembers what it was asked of a state. One that was made of what stands before the first
+    step alone, of ``horizon`` 1 and without later nodes, is asked of nothing else.
     """
 
     recorded: Mapping[str, float] = {}
-    _inputs: dict[str, tuple[float, ...]] = PrivateAttr(default_factory=dict)
-    _confidences: dict[str, float] = PrivateAttr(default_factory=dict)
+    _inputs: dict[Key, tuple[float, ...]] = PrivateAttr(default_factory=dict)
+    _confidences: dict[Key, float] = PrivateAttr(default_factory=dict)
 
     def inputs(self, state: State) -> tuple[float, ...]:
-        key = _key(state)
+        key = self._key(state)
         if key not in self._inputs:
             self._inputs[key] = super().inputs(state)
         return self._inputs[key]
 
     def confidence(self, state: State) -> float:
-        key = _key(state)
-        if key in self.recorded:
-            return self.recorded[key]
+        key = self._key(state)
+        if not state.steps and state.question.id in self.recorded:
+            return self.recorded[state.question.id]
         if key not in self._confidences:
             self._confidences[key] = super().confidence(state)
         return self._confidences[key]
 
+    @cached_property
+    def knows_steps(self) -> bool:
+        return any(node.actions for node in self.nodes)
 
-def _key(state: State) -> str:
-    if state.steps:
-        raise ValueError(f"question {state.question.id!r}: nothing is recorded of later steps")
-    return state.question.id
+    def _key(self, state: State) -> Key:
+        actions = tuple(step.action.value for step in state.steps)
+        if actions and not self.knows_steps:
+            raise ValueError(f"question {state.question.id!r}: nothing is recorded of later steps")
+        return state.question.id, actions
 
 
 def calibrate_on_records(
-    calibrating: Sequence[ReplayState], tested: Sequence[ReplayState], spec: Mapping[str, Any]
+    calibrating: Sequence[ReplayState],
+    tested: Sequence[ReplayState],
+    spec: Mapping[str, Any],
+    reach: Reach | None = None,
 ) -> RecordedCalibration:
     """Fit what is fitted; p-hat is as recorded where every question has it.
 
-    Raises `DataError` for too few questions.
+    ``reach`` is how far the recorded sequences of actions are taken in: not at all for policies
+    that decide once. Raises `DataError` for too few questions.
     """
-    built = build_calibration([state.explored for state in calibrating], spec, {}, HORIZON)
+    explored = [state.explored_within(reach) if reach else state.explored for state in calibrating]
+    built = build_calibration(explored, spec, {}, reach.n_steps if reach else HORIZON)
     recorded = {
         state.recorded.id: state.recorded.confidence
         for state in (*calibrating, *tested)
@@ -102,6 +160,8 @@ def calibrate_on_records(
     ids = [state.recorded.id for state in calibrating]
     nodes = tuple(
         node.model_copy(update={"confidence": recorded.get(ids[node.question], node.confidence)})
+        if not node.actions
+        else node
         for node in built.nodes
     )
     values = {name: getattr(built, name) for name in Calibration.model_fields}

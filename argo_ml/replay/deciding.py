@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -16,15 +17,16 @@ from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates import Gate, Signal, SignalReading
 from argo_ml.policies.gates.base import make_gate
 from argo_ml.policies.oracle import Oracle
-from argo_ml.policies.strategies import strategy_parameters
+from argo_ml.policies.strategies import find_strategy, strategy_parameters
 from argo_ml.randomness import deferred_rng
 from argo_ml.replay.calibrating import HORIZON, ReplayState
 from argo_ml.replay.needs import missing
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.rows import ReplayDecision, question_row
+from argo_ml.replay.walking import Walker
 from argo_ml.results.records import PolicyTable, QuestionResult
 from argo_ml.sweep.cells import policy_table
-from argo_ml.types import Action, Question, StopReason
+from argo_ml.types import Action, Prices, Question, StopReason
 
 SINGLE_PLANS = (NONE, ONCE, *SIZED)
 """What a policy that decides once can come to, the cheapest first."""
@@ -45,11 +47,18 @@ class DecidedCell:
     rows: tuple[QuestionResult, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What recorded questions taught: ``at_once`` of what stands before the first step, and
+    ``stepwise`` of everything to ``horizon`` steps."""
+
+    at_once: Calibration
+    stepwise: Calibration
+    horizon: int
+
+
 def decide_all(
-    policies: Sequence[str],
-    spec: ReplaySpec,
-    calibration: Calibration,
-    tested: Sequence[ReplayState],
+    policies: Sequence[str], spec: ReplaySpec, learned: Learned, tested: Sequence[ReplayState]
 ) -> list[DecidedCell]:
     """The cells by policy, then by price ascending.
 
@@ -57,9 +66,7 @@ def decide_all(
     """
     prices = sorted(spec.retrieval_costs)
     return [
-        cell
-        for name in policies
-        for cell in _decide_policy(name, prices, spec, calibration, tested)
+        cell for name in policies for cell in _decide_policy(name, prices, spec, learned, tested)
     ]
 
 
@@ -67,24 +74,39 @@ def _decide_policy(
     name: str,
     prices: Sequence[float],
     spec: ReplaySpec,
-    calibration: Calibration,
+    learned: Learned,
     tested: Sequence[ReplayState],
 ) -> Iterator[DecidedCell]:
     policy: Policy | None = None
     known: KnownRows = {}
+    decides_once = is_decided_at_once(name)
     for price in prices:
-        solution = solve(MDPSpec(retrieval_cost=price, mu=spec.mu))
+        process = MDPSpec(retrieval_cost=price, reason_cost=spec.reason_cost, mu=spec.mu)
+        solution, who = solve(process), f"{name} chose at retrieval_cost={price:g}"
         context = PolicyContext(
-            solution, strategy_parameters(name, spec), max_steps=HORIZON, calibration=calibration
+            solution,
+            strategy_parameters(name, spec),
+            max_steps=HORIZON if decides_once else learned.horizon,
+            calibration=learned.at_once if decides_once else learned.stepwise,
         )
         policy = policy_at(name, context, policy)
-        decisions = decide_questions(policy, tested, spec.seed, spec.mu * price)
+        decisions: Sequence[ReplayDecision]
+        if decides_once:
+            decisions = decide_questions(policy, tested, spec.seed, process.prices.scaled(spec.mu))
+        else:
+            walker = Walker(policy, process, learned.horizon, spec.seed, who)
+            decisions = walker.walks(tested)
         rows = []
         for state, decision in zip(tested, decisions, strict=True):
-            _check_recorded(state.recorded, decision, f"{name} chose at retrieval_cost={price:g}")
-            rows.append(_row(state.recorded, decision, price, known))
+            _check_recorded(state.recorded, decision, who)
+            rows.append(_row(state.recorded, decision, process.prices, known))
         table = policy_table(solution, policy)
-        yield DecidedCell(name, price, policy, table, decisions, tuple(rows))
+        yield DecidedCell(name, price, policy, table, tuple(decisions), tuple(rows))
+
+
+def is_decided_at_once(name: str) -> bool:
+    strategy = find_strategy(name)
+    return strategy.decides_once or strategy.is_ceiling
 
 
 def _check_recorded(recorded: RecordedQuestion, decision: ReplayDecision, who: str) -> None:
@@ -93,13 +115,15 @@ def _check_recorded(recorded: RecordedQuestion, decision: ReplayDecision, who: s
 
 
 def _row(
-    recorded: RecordedQuestion, decision: ReplayDecision, price: float, known: KnownRows
+    recorded: RecordedQuestion, decision: ReplayDecision, prices: Prices, known: KnownRows
 ) -> QuestionResult:
     key = recorded.id, decision
     if key not in known:
         known[key] = question_row(recorded, decision)
     row = known[key]
-    return row.model_copy(update={"cost": price}) if row.actions else row
+    if not row.actions:
+        return row
+    return row.model_copy(update={"cost": math.fsum(prices.of(Action(a)) for a in row.actions)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +155,14 @@ def policy_at(name: str, context: PolicyContext, elsewhere: Policy | None) -> Po
 
 
 def decide_questions(
-    policy: Policy, tested: Sequence[ReplayState], seed: int, price: float
+    policy: Policy, tested: Sequence[ReplayState], seed: int, prices: Prices
 ) -> tuple[ReplayDecision, ...]:
-    """What the policy decides about each question; ``price`` is a retrieval's in accuracy.
+    """What the policy decides about each question; ``prices`` are in units of accuracy.
 
     Raises `ConfigError` for an action of which no outcome is recorded.
     """
     if isinstance(policy, Oracle):
-        return tuple(ReplayDecision(best_recorded_plan(own.recorded, price)) for own in tested)
+        return tuple(ReplayDecision(best_recorded_plan(own.recorded, prices)) for own in tested)
     required_probes = required_probes_of(policy)
     decisions = []
     for state in (own.state for own in tested):
@@ -159,10 +183,18 @@ def _plan(decision: Decision) -> str:
     return ONCE if decision.top_k is None else sized(decision.top_k)
 
 
-def best_recorded_plan(recorded: RecordedQuestion, price: float) -> str:
-    """The plan of the largest utility among all that are recorded; of equals the cheapest."""
+def best_recorded_plan(recorded: RecordedQuestion, prices: Prices) -> str:
+    """The plan of the largest utility among all that are recorded and known in price; of equals the
+    shortest, and of these the first of `SINGLE_PLANS`."""
+    actions = {
+        plan: recorded.actions(plan)
+        for plan in (*SINGLE_PLANS, *recorded.outcomes)
+        if plan in recorded.outcomes
+    }
+    payable = {plan: taken for plan, taken in actions.items() if taken is not None}
 
     def utility(plan: str) -> float:
-        return recorded.outcomes[plan].correct - price * (plan != NONE)
+        paid = math.fsum(prices.of(Action(action)) for action in payable[plan])
+        return recorded.outcomes[plan].correct - paid
 
-    return max((plan for plan in SINGLE_PLANS if plan in recorded.outcomes), key=utility)
+    return max(sorted(payable, key=lambda plan: len(payable[plan])), key=utility)

@@ -16,11 +16,11 @@ from argo_ml.datasets.sampling import questions_digest
 from argo_ml.evaluation.calibration_metrics import calibration_metrics
 from argo_ml.evaluation.protocol import evaluate
 from argo_ml.evaluation.record import Evaluation
-from argo_ml.mdp.process import MDPSpec
 from argo_ml.policies.gates import Gate
 from argo_ml.policies.gates.graded import Graded
+from argo_ml.replay.calibrating import ReplayState
 from argo_ml.replay.deciding import DecidedCell
-from argo_ml.replay.recorded import RecordedQuestion
+from argo_ml.replay.recorded import UNRECORDED, Course, RecordedQuestion
 from argo_ml.replay.replaying import Replay
 from argo_ml.results.metrics import cell_metrics
 from argo_ml.results.records import CellResult, Results
@@ -28,8 +28,9 @@ from argo_ml.tracking.stores import without_password
 
 UNNAMED = "an unnamed model"
 NOT_RECORDED = (
-    "Calls, tokens and failed retrievals are not recorded: in this replay calls and tokens count "
-    "as 0, and every retrieval as one that found something."
+    "Calls are not recorded and count as 0 in this replay, and so do tokens and seconds where "
+    "they are not recorded. A retrieval counts as one that found something unless it is recorded "
+    "otherwise."
 )
 EXPLORED = ("delta_r", "delta_p", "p_s")
 """What a calibration measures of further steps, which a replay knows nothing of."""
@@ -66,7 +67,6 @@ def spec_of_results(spec: ReplaySpec) -> dict[str, Any]:
         "dataset": Path(spec.outcomes).stem,
         "difficulty": "all",
         "model": spec.model or UNNAMED,
-        "reason_cost": MDPSpec(retrieval_cost=1.0).reason_cost,
     }
 
 
@@ -78,11 +78,22 @@ def stored_spec(spec: ReplaySpec) -> dict[str, Any]:
 
 def _outcomes_digest(replayed: Replay) -> str:
     """SHA-256 of all that is recorded of both parts, in order, wherever it stands."""
-    parts = [
-        [replace(state.recorded, place="") for state in part]
-        for part in (replayed.calibrating, replayed.tested)
-    ]
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
+    both = (replayed.calibrating, replayed.tested)
+    parts = [[replace(state.recorded, place="") for state in part] for part in both]
+    text = repr(parts)
+    courses = [list(map(_courses, part)) for part in both]
+    if any(known for part in courses for known in part):
+        # Left out where nothing is recorded of it, so that files have the digest they always had.
+        text += repr(courses)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _courses(state: ReplayState) -> dict[str, Course]:
+    return {
+        plan: outcome.course
+        for plan, outcome in state.recorded.outcomes.items()
+        if outcome.course != UNRECORDED
+    }
 
 
 def _cell_result(
@@ -129,7 +140,7 @@ def _prediction(
     policy: str, recorded: RecordedQuestion, cells: Sequence[DecidedCell], index: int
 ) -> dict[str, Any]:
     """``score`` and ``confidence`` are of the closed-book answer, the same at all prices."""
-    expected = cells[0].decisions[index].expected
+    expected = cells[0].decisions[index].root
     confidence = expected.confidence
     if confidence is None:
         confidence = max(recorded.probabilities, default=None)

@@ -47,6 +47,11 @@ def _of_answer(recorded: RecordedQuestion) -> str:
     return "" if is_known else _instead(recorded, "logprob")
 
 
+def _answer_margin(recorded: RecordedQuestion) -> str:
+    is_known = bool(recorded.probabilities) or recorded.signals.has("margin")
+    return "" if is_known else _instead(recorded, "margin")
+
+
 def _instead(recorded: RecordedQuestion, mean: str) -> str:
     """What to record: of choices their probabilities, which say more than a mean."""
     return "probabilities" if recorded.question.choices else mean
@@ -59,11 +64,12 @@ LACKS: Mapping[RecordedSignal, Lack] = {
     RecordedSignal.SAMPLES: _samples,
     RecordedSignal.ANSWER: _nothing,
     RecordedSignal.CONFIDENCE: _nothing,
+    RecordedSignal.ANSWER_MARGIN: _answer_margin,
 }
 
 
 def replay_needs() -> Mapping[str, ReplayNeeds]:
-    """By policy that decides once, what replaying it needs."""
+    """By policy that can be replayed, what that needs."""
     return {
         name: strategy.replay
         for name, strategy in ALL_STRATEGIES.usable().items()
@@ -72,11 +78,11 @@ def replay_needs() -> Mapping[str, ReplayNeeds]:
 
 
 def check_replayable(policies: Sequence[str]) -> None:
-    """Raises `ConfigError` for a policy that does not decide once."""
+    """Raises `ConfigError` for a policy that cannot be replayed."""
     for policy in policies:
         if policy not in replay_needs():
             raise ConfigError(
-                f"policy {policy!r} is none that decides once{suggest(policy, replay_needs())}"
+                f"policy {policy!r} cannot be replayed{suggest(policy, replay_needs())}"
             )
 
 

@@ -6,19 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, ValidationError
 
+from argo_ml.calibration.plans import actions_of, after
 from argo_ml.config import GradingFields, suggest
 from argo_ml.datasets.answers import Grade, grade
 from argo_ml.datasets.grading import scorer_named
 from argo_ml.datasets.jsonl import parse_question
 from argo_ml.datasets.lines import LineError, parse_lines
 from argo_ml.errors import DataError
-from argo_ml.replay.recorded import RecordedOutcome, RecordedQuestion
+from argo_ml.replay.recorded import Course, RecordedOutcome, RecordedQuestion
 from argo_ml.results.text_signals import Fields, TextSignals
-from argo_ml.types import Answer, Question
+from argo_ml.types import Action, Answer, Evidence, Passage, Question, Usage
 
 SUM_TOLERANCE = 0.01
 """By how much probabilities may miss a sum of 1: what rounding to a few digits does."""
@@ -37,6 +38,7 @@ def _as_truth(value: object) -> object:
     return bool(value) if type(value) is int and value in (0, 1) else value
 
 
+FieldsType = TypeVar("FieldsType", bound=Fields)
 Truth = Annotated[bool, BeforeValidator(_as_truth)]
 
 
@@ -48,7 +50,29 @@ class OutcomeFields(Fields):
     probabilities: list[Probability] | None = None
 
 
-class ClosedBookFields(OutcomeFields, TextSignals):
+class AnswerFields(OutcomeFields, TextSignals):
+    """An answer, how sure it looked, and what it took, the steps before it included."""
+
+    reasoning: str = ""
+    prompt_tokens: int = Field(0, ge=0)
+    completion_tokens: int = Field(0, ge=0)
+    seconds: float = Field(0.0, ge=0, allow_inf_nan=False)
+
+
+class PassageFields(Fields):
+    text: str
+    similarity: float = Field(0.0, ge=-1, le=1)
+
+
+class StepFields(AnswerFields):
+    """An answer after steps, of which the last ``succeeded`` and found ``evidence``."""
+
+    succeeded: Truth = True
+    evidence: list[PassageFields] = Field(default_factory=list)
+    actions: list[Literal["retrieve", "reason"]] | None = None
+
+
+class ClosedBookFields(AnswerFields):
     """The answer without retrieval, and how sure it looked."""
 
     samples: list[str] | None = Field(None, min_length=2)
@@ -58,10 +82,10 @@ class ClosedBookFields(OutcomeFields, TextSignals):
 
 class OutcomesFields(Fields):
     none: ClosedBookFields
-    retrieve: OutcomeFields
-    retrieve_1: OutcomeFields | None = None
-    retrieve_5: OutcomeFields | None = None
-    multi: OutcomeFields | None = None
+    retrieve: StepFields
+    retrieve_1: StepFields | None = None
+    retrieve_5: StepFields | None = None
+    multi: StepFields | None = None
 
 
 class LineFields(Fields):
@@ -106,13 +130,17 @@ def _recorded(value: object, number: int, given: str, scorer: str) -> RecordedQu
     if value.get("id") in (None, ""):
         raise LineError("id is missing")
     _check_known(value)
-    fields = _fields(value)
+    sequences, named = _parted(value)
+    fields = _fields(named)
     none = fields.outcomes.none
+    plans = {plan: getattr(fields.outcomes, plan) for plan in OutcomesFields.model_fields}
+    plans |= {plan: _validated(StepFields, step, plan) for plan, step in sequences.items()}
     outcomes = {
         plan: _outcome(question, plan, outcome_fields)
-        for plan in OutcomesFields.model_fields
-        if (outcome_fields := getattr(fields.outcomes, plan)) is not None
+        for plan, outcome_fields in plans.items()
+        if outcome_fields is not None
     }
+    _check_branches(outcomes)
     signals = TextSignals(**{name: getattr(none, name) for name in TextSignals.model_fields})
     return RecordedQuestion(
         place=f"{given}: line {number}",
@@ -133,17 +161,45 @@ def _check_known(value: Mapping[str, object]) -> None:
             raise LineError(f"{name} is unknown{suggest(name, known)}")
 
 
+def _parted(value: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The outcomes of sequences of actions, and the line without those that have no field."""
+    outcomes = value.get("outcomes")
+    if not isinstance(outcomes, dict):
+        return {}, value
+    known = OutcomesFields.model_fields
+    sequences = {
+        plan: step for plan, step in outcomes.items() if plan not in known and actions_of(plan)
+    }
+    named = {plan: step for plan, step in outcomes.items() if plan not in sequences}
+    return sequences, {**value, "outcomes": named}
+
+
+def _check_branches(outcomes: Mapping[str, object]) -> None:
+    """A tree has no branch without the one that it grows from."""
+    for plan in outcomes:
+        actions = actions_of(plan)
+        if actions and (before := after(actions[:-1])) not in outcomes:
+            raise LineError(
+                f"outcomes.{plan} is recorded and outcomes.{before}, which comes before it, is "
+                "not; record it as well, or leave the longer one out"
+            )
+
+
 def _fields(value: dict[str, Any]) -> LineFields:
     wanted = {name: value[name] for name in LineFields.model_fields if name in value}
+    return _validated(LineFields, wanted)
+
+
+def _validated(kind: type[FieldsType], value: object, plan: str = "") -> FieldsType:
     try:
-        return LineFields.model_validate(wanted)
+        return kind.model_validate(value)
     except ValidationError as error:
-        raise LineError(_explain(error)) from None
+        raise LineError(_explain(error, ("outcomes", plan) if plan else ())) from None
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, place: tuple[str, ...] = ()) -> str:
     problem = error.errors()[0]
-    name, message = ".".join(map(str, problem["loc"])), problem["msg"]
+    name, message = ".".join(map(str, (*place, *problem["loc"]))), problem["msg"]
     if problem["type"] == "missing":
         return f"{name} is missing"
     if problem["type"] == "extra_forbidden":
@@ -153,7 +209,7 @@ def _explain(error: ValidationError) -> str:
     return f"{name}={str(problem['input'])[:SHOWN]}: {message[0].lower()}{message[1:]}"
 
 
-def _outcome(question: Question, plan: str, fields: OutcomeFields) -> RecordedOutcome:
+def _outcome(question: Question, plan: str, fields: AnswerFields) -> RecordedOutcome:
     name = f"outcomes.{plan}"
     probabilities = tuple(fields.probabilities or ())
     _check_probabilities(question, probabilities, f"{name}.probabilities")
@@ -165,7 +221,25 @@ def _outcome(question: Question, plan: str, fields: OutcomeFields) -> RecordedOu
         graded = replace(graded, correct=fields.correct)
         # Who has called it right has read it.
         answer = replace(answer, parsed=answer.parsed or fields.correct)
-    return RecordedOutcome(answer, graded, probabilities)
+    return RecordedOutcome(answer, graded, probabilities, _course(fields))
+
+
+def _course(fields: AnswerFields) -> Course:
+    """Of the closed-book answer all is known but its signals, which stand with the question."""
+    usage = Usage(
+        prompt_tokens=fields.prompt_tokens,
+        completion_tokens=fields.completion_tokens,
+        seconds=fields.seconds,
+    )
+    if not isinstance(fields, StepFields):
+        return Course(reasoning=fields.reasoning, usage=usage)
+    signals = TextSignals(**{name: getattr(fields, name) for name in TextSignals.model_fields})
+    evidence = tuple(
+        Evidence(Passage(f"{number}", passage.text), passage.similarity)
+        for number, passage in enumerate(fields.evidence)
+    )
+    actions = None if fields.actions is None else tuple(map(Action, fields.actions))
+    return Course(signals, fields.reasoning, fields.succeeded, evidence, actions, usage)
 
 
 def _check_probabilities(question: Question, probabilities: Sequence[float], name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import ReplaySpec
@@ -11,8 +11,9 @@ from argo_ml.corpus.cached_embedding import CachingEmbedder
 from argo_ml.corpus.embedding import load_embedder
 from argo_ml.models.cache.store import CallCache
 from argo_ml.replay.calibrating import ReplayState, Vectors, calibrate_on_records, make_replay_state
-from argo_ml.replay.deciding import DecidedCell, decide_all
+from argo_ml.replay.deciding import DecidedCell, Learned, decide_all, is_decided_at_once
 from argo_ml.replay.needs import choose_policies, replay_needs
+from argo_ml.replay.recorded import Reach, common_reach
 from argo_ml.replay.splitting import Parts, read_parts
 from argo_ml.types import Question
 
@@ -57,11 +58,21 @@ def replay(spec: ReplaySpec) -> Replay:
         tuple(make_replay_state(recorded, means, vectors) for recorded in part)
         for part in (parts.calibration, parts.test)
     )
-    calibration = calibrate_on_records(
-        calibrating, tested, {"embedding_model": spec.embedding_model}
+    named = {"embedding_model": spec.embedding_model}
+    calibration = calibrate_on_records(calibrating, tested, named)
+    reach = _reach(spec, parts)
+    is_stepwise = not all(map(is_decided_at_once, policies))
+    stepwise = (
+        calibrate_on_records(calibrating, tested, named, reach) if is_stepwise else calibration
     )
-    cells = decide_all(policies, spec, calibration, tested)
+    cells = decide_all(policies, spec, Learned(calibration, stepwise, reach.n_steps), tested)
     return Replay(calibrating, tested, calibration, tuple(cells))
+
+
+def _reach(spec: ReplaySpec, parts: Parts) -> Reach:
+    """As far as every question is recorded, unless another number of steps is asked for."""
+    reach = common_reach(parts.all)
+    return replace(reach, n_steps=spec.max_steps) if spec.max_steps else reach
 
 
 def _vectors(spec: ReplaySpec, parts: Parts) -> Vectors:

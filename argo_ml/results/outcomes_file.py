@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from argo_ml.calibration.building import ROOT, Explored
-from argo_ml.calibration.plans import MULTI, NONE, ONCE, SIZED, sized
+from argo_ml.calibration.building import ROOT, Explored, Visit
+from argo_ml.calibration.plans import MULTI, NONE, ONCE, SIZED, after, sized
 from argo_ml.config import CellSpec
 from argo_ml.engine import Finished
 from argo_ml.pipeline.probing import choice_probabilities
@@ -17,7 +17,7 @@ from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.policies.strategies import ALL_STRATEGIES
 from argo_ml.results.records import QuestionResult
 from argo_ml.results.shard import ShardRecord
-from argo_ml.results.text_signals import seen_first
+from argo_ml.results.text_signals import TextSignals, seen_first
 from argo_ml.state import AnswerNow
 from argo_ml.types import Action, Answer, Question, StopReason
 
@@ -155,6 +155,11 @@ def explored_line(explored: Explored, finished: Sequence[Finished], confidence: 
         if plan in explored.outcomes
     }
     outcomes[NONE] |= {**_flat(seen_first(observations)), "confidence": confidence}
+    if MULTI in outcomes:
+        outcomes[MULTI] |= {"actions": list(_retrievals(explored)[-1])}
+    outcomes |= {
+        after(actions): _visited(visit) for actions, visit in explored.visits.items() if actions
+    }
     return {
         **_question(question),
         "split": "calibration",
@@ -162,11 +167,23 @@ def explored_line(explored: Explored, finished: Sequence[Finished], confidence: 
     }
 
 
+def _visited(visit: Visit) -> Line:
+    """The answer after some steps, how sure it looked, and what the last step found."""
+    now, step = visit.state.observations.answer, visit.state.steps[-1]
+    signals = {} if now is None or now.probabilities else TextSignals.of(now.tokens).recorded
+    evidence = [{"text": hit.passage.text, "similarity": hit.similarity} for hit in step.evidence]
+    return {
+        **_outcome(_answered(now), visit.correct),
+        **signals,
+        **({} if step.succeeded else {"succeeded": False}),
+        **({"evidence": evidence} if evidence else {}),
+    }
+
+
 def _explored_answers(explored: Explored, finished: Sequence[Finished]) -> dict[str, Answer]:
     """The answers by plan, of the plans that retrieve."""
-    retrieve = Action.RETRIEVE.value
-    constant = [actions for actions in explored.visits if set(actions) == {retrieve}]
-    once, many = (explored.visits[length(constant, key=len)] for length in (min, max))
+    constant = _retrievals(explored)
+    once, many = (explored.visits[actions] for actions in (constant[0], constant[-1]))
     answers = {ONCE: _answered(once.state.observations.answer)}
     for done in finished:
         steps = done.outcome.steps
@@ -175,6 +192,12 @@ def _explored_answers(explored: Explored, finished: Sequence[Finished]) -> dict[
     usual = [plan for plan in SIZED if plan not in answers and plan in explored.outcomes]
     answers |= {plan: answers[ONCE] for plan in usual}
     return {**answers, MULTI: _answered(many.state.observations.answer)}
+
+
+def _retrievals(explored: Explored) -> list[tuple[str, ...]]:
+    """The explored sequences of retrievals alone, the shortest first."""
+    retrieve = Action.RETRIEVE.value
+    return sorted((actions for actions in explored.visits if set(actions) == {retrieve}), key=len)
 
 
 def _answered(now: AnswerNow | None) -> Answer:

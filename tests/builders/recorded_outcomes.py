@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +88,22 @@ def replay_spec(
         given["calibration_outcomes"] = write(folder / "calibration.jsonl", calibrating)
     paths = {name: str(path) for name, path in given.items()}
     return build(ReplaySpec, {**paths, "cache_dir": str(folder / "cache"), **values})
+
+
+def tree_line(number: int, depth: int = 2, **none: object) -> dict[str, Any]:
+    """An open question with every sequence of at most ``depth`` actions recorded."""
+    draws = derived_rng(8, number, "tree")
+    line = open_line(number, **none)
+    for length in range(1, depth + 1):
+        for actions in product(("retrieve", "reason"), repeat=length):
+            share = 0.3 + 0.2 * length + 0.2 * (actions[-1] == "retrieve")
+            line["outcomes"][">".join(actions)] = {
+                "answer": f"right-{number}" if draws.random() < share else "nothing",
+                "logprob": -draws.random(),
+                "entropy": draws.random(),
+                "margin": draws.random(),
+                "seconds": 0.5 * length,
+            }
+    retrievals = line["outcomes"]["retrieve>retrieve"] if depth > 1 else {"answer": "nothing"}
+    line["outcomes"]["multi"] = {**retrievals, "actions": ["retrieve"] * max(depth, 2)}
+    return line

@@ -86,7 +86,7 @@ COUNTS = {
     "estimate": 64,
     "verify": 7,
     "report": 5,
-    "replay": 15,
+    "replay": 18,
     "answer": 56,
     "cache stats": 2,
     "cache prune": 4,

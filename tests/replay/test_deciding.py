@@ -23,7 +23,7 @@ from argo_ml.replay.deciding import best_recorded_plan, decide_questions, policy
 from argo_ml.replay.replaying import Replay, replay
 from argo_ml.replay.rows import ReplayDecision, question_row
 from argo_ml.replay.splitting import read_parts
-from argo_ml.types import Action, Expectation, StopReason
+from argo_ml.types import Action, Expectation, Prices, StopReason
 
 pytestmark = pytest.mark.slow
 
@@ -31,6 +31,7 @@ pytestmark = pytest.mark.slow
 MakeSpec = Callable[..., ReplaySpec]
 MODEL_FREE = "never,single,oracle,entropy_gate,margin_gate,variance_gate"
 """Policies that embed nothing."""
+PRICES = Prices(0.1, 0.02)
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def test_the_oracle_takes_the_cheapest_of_the_best(
         outcome["correct"] = name in right
     others = [open_line(number) for number in range(1, 12)]
     [recorded] = read_parts(make_spec([line], others)).test
-    assert best_recorded_plan(recorded, price) == plan
+    assert best_recorded_plan(recorded, Prices(price, 0.02)) == plan
 
 
 @pytest.mark.parametrize("name", ["entropy_gate", "variance_gate", "max_prob_gate", "benefit_gate"])
@@ -156,7 +157,7 @@ def test_a_number_of_passages_is_its_own_outcome(make_spec: MakeSpec) -> None:
     met = first_met(make_spec)
     for top_k, plan in ((None, "retrieve"), (1, "retrieve_1"), (5, "retrieve_5")):
         policy = Fixed(Decision(Action.RETRIEVE, top_k=top_k))
-        [taken] = decide_questions(policy, [met], 0, 0.1)
+        [taken] = decide_questions(policy, [met], 0, PRICES)
         assert taken.plan == plan
         assert question_row(met.recorded, taken).correct == met.recorded.outcomes[plan].correct
 
@@ -190,7 +191,7 @@ def test_an_abstention_answers_nothing(make_spec: MakeSpec) -> None:
     met = first_met(make_spec, correct=True)
     expected = Expectation(confidence=0.05)
     policy = Fixed(Decision(Action.STOP, StopReason.ABSTAIN, expected=expected))
-    [taken] = decide_questions(policy, [met], 0, 0.1)
+    [taken] = decide_questions(policy, [met], 0, PRICES)
     row = question_row(met.recorded, taken)
     assert (taken.label, row.answer, row.correct, row.parsed) == ("abstain", "", False, True)
     assert (row.stop_reason, row.confidence) == ("abstain", 0.05)
@@ -201,7 +202,7 @@ def test_an_abstention_answers_nothing(make_spec: MakeSpec) -> None:
 )
 def test_what_is_not_recorded_cannot_be_decided(make_spec: MakeSpec, decision: Decision) -> None:
     with pytest.raises(ConfigError, match="no such outcome is recorded"):
-        decide_questions(Fixed(decision), [first_met(make_spec)], 0, 0.1)
+        decide_questions(Fixed(decision), [first_met(make_spec)], 0, PRICES)
 
 
 def test_confidence_is_of_the_answer_given(make_spec: MakeSpec) -> None:

@@ -21,7 +21,11 @@ from argo_ml.testing.calibrations import WORLDS
 
 MakeSpec = Callable[..., ReplaySpec]
 PLAIN = ("never", "single", "oracle")
-GATES = tuple(name for name in replay_needs() if name not in PLAIN)
+GATES = tuple(name for name in replay_needs() if STRATEGIES[name].is_gate)
+OF_TWO_ANSWERS = tuple(
+    name for name, needs in replay_needs().items() if not {"reason", "multi"} & set(needs.plans)
+)
+"""Policies that need no further answer than without and with one retrieval, or of other sizes."""
 READING = ("skr_knn", "question_only")
 """Gates that read the question alone."""
 
@@ -55,6 +59,7 @@ def test_what_reads_the_embedding_is_said_to(name: str) -> None:
     [
         ("entropy", "entropy_gate"),
         ("margin", "margin_gate"),
+        ("margin", "tasr"),
         ("samples", "variance_gate"),
     ],
 )
@@ -75,8 +80,10 @@ def test_all_is_chosen_where_all_is_there(
 ) -> None:
     parts = read_parts(make_spec([open_line(10), open_line(11)], calibrating()))
     with caplog.at_level(logging.INFO):
-        assert choose_policies([], parts) == tuple(replay_needs())
-    assert caplog.text == ""
+        assert choose_policies([], parts) == OF_TWO_ANSWERS
+    assert "argo is left out: calibration_outcomes=" in caplog.text
+    assert "line 1: outcomes.reason is missing, which argo needs" in caplog.text
+    assert {*GATES, "argo_calibrated", "argo_fitted", "tasr"} <= set(OF_TWO_ANSWERS)
 
 
 def test_what_is_left_out_is_logged(make_spec: MakeSpec, caplog: pytest.LogCaptureFixture) -> None:
@@ -100,7 +107,7 @@ def test_an_empty_answer_lacks_no_signal(make_spec: MakeSpec) -> None:
     lines = lacking("entropy")
     lines[2]["outcomes"]["none"] = {"answer": "", "n_tokens": 0, "samples": ["a", "b"]}
     parts = read_parts(make_spec(lines, calibrating()))
-    assert choose_policies([], parts) == tuple(replay_needs())
+    assert choose_policies([], parts) == OF_TWO_ANSWERS
 
 
 def test_choices_need_their_probabilities(make_spec: MakeSpec) -> None:
@@ -146,8 +153,8 @@ def test_sizes_are_needed_to_calibrate_and_else_where_they_are_chosen(
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"policies": "argo"}, "policy 'argo' is none that decides once; known: never"),
-        ({"policies": "entropy"}, "policy 'entropy' is none .*did you mean 'entropy_gate'"),
+        ({"policies": "flare"}, "policy 'flare' cannot be replayed; known: argo, argo_optimal"),
+        ({"policies": "entropy"}, "policy 'entropy' cannot .*did you mean 'entropy_gate'"),
         ({"policies": "never,never"}, "policies=never,never repeats a value"),
         ({"retrieval_costs": "0.1,0.1"}, "retrieval_costs=0.1,0.1 repeats a value"),
         ({"retrieval_costs": ","}, "retrieval_costs is empty"),

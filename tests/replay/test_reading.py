@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,13 @@ from builders import recorded_outcomes
 
 from argo_ml.errors import DataError
 from argo_ml.replay.needs import replay_needs
-from argo_ml.replay.reading import ClosedBookFields, LineFields, OutcomesFields, read_outcomes
+from argo_ml.replay.reading import (
+    ClosedBookFields,
+    LineFields,
+    OutcomesFields,
+    StepFields,
+    read_outcomes,
+)
 from argo_ml.types import Answer, Difficulty
 
 PAGE = Path(__file__).parents[2] / "docs" / "replay.md"
@@ -110,6 +118,52 @@ def test_a_recorded_grade_wins(read: Callable[..., Any], correct: bool) -> None:
             assert found.outcomes["none"].correct is correct
 
 
+def test_sequences_of_steps_are_read_with_their_course(read: Callable[..., Any]) -> None:
+    step = {
+        "answer": "blue",
+        "logprob": -0.25,
+        "reasoning": "So it is blue.",
+        "completion_tokens": 7,
+        "succeeded": False,
+        "evidence": [{"text": "The sky is blue.", "similarity": 0.5}],
+    }
+    [found] = read(
+        line(outcomes=outcomes(reason=step, multi={"answer": "x", "actions": ["reason"]}))
+    )
+    course = found.outcomes["reason"].course
+    assert (course.signals.logprob, course.reasoning) == (-0.25, "So it is blue.")
+    assert (course.succeeded, course.usage.completion_tokens) == (False, 7)
+    assert [(hit.passage.text, hit.similarity) for hit in course.evidence] == [
+        ("The sky is blue.", 0.5)
+    ]
+    assert set(found.sequences) == {(), ("retrieve",), ("reason",)}
+    assert found.actions("multi") == ("reason",)
+
+
+def test_the_documented_converter_makes_lines_that_are_read(tmp_path: Path) -> None:
+    [script] = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "convert.py").write_text(script, encoding="utf-8")
+    record = {
+        "id": "q",
+        "dataset": "nq",
+        "question": "Which?",
+        "golden_answers": ["blue"],
+        "answers": {"none": "red", "one": "blue", "ircot": "It is blue"},
+        "none_reasoning": "I think red.",
+    }
+    calibrating = recorded_outcomes.write(tmp_path / "c.jsonl", [record])
+    more = {"id": "t", "ircot_steps": 3}
+    tested = recorded_outcomes.write(tmp_path / "t.jsonl", [{**record, **more}])
+    command = [sys.executable, "convert.py", calibrating.name, tested.name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    (tmp_path / "o.jsonl").write_text(done.stdout, encoding="utf-8")
+    first, second = read_outcomes(tmp_path / "o.jsonl", "outcomes", "contains")
+    assert (first.split, second.split) == ("calibration", "test")
+    assert [outcome.correct for outcome in first.outcomes.values()] == [False, True, True]
+    assert first.outcomes["none"].course.reasoning == "I think red."
+    assert (first.actions("multi"), second.actions("multi")) == (None, ("retrieve",) * 3)
+
+
 def test_one_and_zero_say_what_is_right(read: Callable[..., Any]) -> None:
     given = outcomes({"answer": "red", "correct": 1}, retrieve={"answer": "blue", "correct": 0})
     [found] = read(line(outcomes=given))
@@ -144,6 +198,13 @@ def test_what_was_called_right_was_read(read: Callable[..., Any]) -> None:
         ({"id": None}, "id is missing"),
         ({"question": " "}, "question is empty"),
         ({"golden_answers": []}, "has no golden_answers, and outcomes.none.correct is missing"),
+        (
+            {"outcomes": outcomes(**{"reason>retrieve": {"answer": "a"}})},
+            "outcomes.reason>retrieve is recorded and outcomes.reason, which comes before it, is",
+        ),
+        ({"outcomes": outcomes(reason={"answr": "a"})}, "outcomes.reason.answer is missing"),
+        ({"outcomes": outcomes(reason={"answer": "a", "x": 1})}, "outcomes.reason.x is unknown"),
+        ({"outcomes": outcomes(**{"retrieve>guess": {}})}, "outcomes.retrieve>guess is unknown"),
         ({"splt": "test"}, "splt is unknown; did you mean 'split'?"),
         ({"confidence": 0.5}, "confidence is unknown; known: id, question"),
         ({"outcomes": None}, "outcomes is not an object"),
@@ -204,7 +265,8 @@ def test_the_documented_lines_are_read(tmp_path: Path) -> None:
 
 def test_every_field_and_policy_is_documented() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    fields = {*ClosedBookFields.model_fields, *LineFields.model_fields, *replay_needs()}
+    kinds = (ClosedBookFields, StepFields, LineFields)
+    fields = {name for kind in kinds for name in kind.model_fields} | {*replay_needs()}
     assert [name for name in sorted(fields) if f"`{name}" not in text] == []
     assert [name for name in OutcomesFields.model_fields if f"`outcomes.{name}`" not in text] == []
 

@@ -108,7 +108,7 @@ def test_what_is_not_recorded_is_no_metric(found: StoredReplay, client: MlflowCl
     logged = set(logged_metrics(run)).union(*map(logged_metrics, children(client, run)))
     assert logged.isdisjoint(UNKNOWN)
     assert {"accuracy", "cost", "retrieval_calls", "break_even_price"} <= logged
-    assert "calls and tokens count as 0" in found.evaluation.caveats[-1]
+    assert "Calls are not recorded and count as 0" in found.evaluation.caveats[-1]
 
 
 def test_predictions_are_one_line_per_policy_and_question(
