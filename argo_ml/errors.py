@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from argo_ml.addresses import redacted
+
 
 def one_line(error: BaseException | str) -> str:
     """The message of an error as one line with single spaces."""
@@ -9,7 +11,13 @@ def one_line(error: BaseException | str) -> str:
 
 
 class ArgoError(Exception):
-    """Base of every error that the command line shows as one line, without a traceback."""
+    """Base of every error that the command line shows as one line, without a traceback.
+
+    Its message names no password, whatever it was made of.
+    """
+
+    def __str__(self) -> str:
+        return redacted(super().__str__())
 
 
 class ConfigError(ArgoError):

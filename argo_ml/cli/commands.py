@@ -12,10 +12,12 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from functools import partial
+from types import TracebackType
 
 import click
 
 from argo_ml import __version__
+from argo_ml.addresses import redacted
 from argo_ml.cli.options import spec_command
 from argo_ml.cli.project_run import RUN_ID, return_to_caller
 from argo_ml.config import (
@@ -38,6 +40,7 @@ from argo_ml.config import (
 )
 from argo_ml.doctor import Check
 from argo_ml.errors import ArgoError, ConfigError, ModelError, TrackingError
+from argo_ml.escaping import visible
 from argo_ml.progress import PASSAGES
 
 logger = logging.getLogger(__name__)
@@ -188,7 +191,7 @@ def estimate(spec: EstimateSpec) -> None:
     with rendering.progress() as report:
         sweep_estimate = run_estimate(spec, report)
     for line in sweep_estimate.lines:
-        click.echo(line)
+        click.echo(visible(redacted(line)))
 
 
 @spec_command(cli, VerifySpec, "verify")
@@ -271,6 +274,7 @@ def cache_prune(spec: CachePruneSpec) -> None:
 def main() -> None:
     # A polite kill ends like Ctrl-C: finished shards are kept and the runs end as KILLED.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.excepthook = _show_unexpected
     _prepare_logging()
     return_to_caller()
     sys.exit(execute(sys.argv[1:]))
@@ -324,13 +328,23 @@ def record_failure(error: Exception) -> None:
 
 def _report(error: Exception) -> int:
     if os.environ.get(_DEBUG):
-        traceback.print_exception(error)
+        click.echo(_traceback(error), err=True, nl=False)
     elif not isinstance(error, (ArgoError, click.ClickException, click.Abort, OSError)):
         raise error
-    click.echo(f"error: {_message(error)}", err=True)
+    click.echo(f"error: {visible(redacted(_message(error)))}", err=True)
     if isinstance(error, click.Abort):
         return EXIT_INTERRUPTED
     return EXIT_USAGE if isinstance(error, click.ClickException) else EXIT_ERROR
+
+
+def _traceback(error: BaseException) -> str:
+    return visible(redacted("".join(traceback.format_exception(error))))
+
+
+def _show_unexpected(
+    _kind: type[BaseException], error: BaseException, _trace: TracebackType | None
+) -> None:
+    click.echo(_traceback(error), err=True, nl=False)
 
 
 def _message(error: Exception) -> str:
@@ -360,6 +374,15 @@ def _raise_if_failed(names: Sequence[str]) -> None:
         raise ArgoError(f"{len(names)} failed: {', '.join(names)}")
 
 
+class _Formatter(logging.Formatter):
+    """For messages and tracebacks of any package."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(redacted(super().format(record)))
+
+
 def _prepare_logging() -> None:
-    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter("%(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("argo_ml").setLevel(logging.INFO)

@@ -1,6 +1,6 @@
 """Specs: groups of fields, one spec per command; they check form alone."""
 
-from argo_ml.config.addresses import Address, check_names, shown
+from argo_ml.addresses import Address, check_names, shown
 from argo_ml.config.base import (
     HelpSection,
     Names,

@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from argo_ml.addresses import learn_secrets, redacted
 from argo_ml.errors import ConfigError, one_line
 from argo_ml.parsing import LARGEST_YAML, MalformedError, parse_yaml, read_bytes
 
@@ -78,8 +79,18 @@ class Spec(BaseModel):
     def _drop_unset(cls, values: object) -> object:
         if isinstance(values, dict):
             _check_text(values)
+            _learn_secrets(values)
             return {name: value for name, value in values.items() if value not in ("", None)}
         return values
+
+
+def _learn_secrets(values: Mapping[str, object]) -> None:
+    for name, value in values.items():
+        # The one address that comes without a scheme.
+        scheme = "ray://" if name == "ray_address" else ""
+        for text in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(text, (str, Path)) and "@" in str(text):
+                learn_secrets(f"{scheme}{text}")
 
 
 def _check_text(values: Mapping[str, object]) -> None:
@@ -159,7 +170,7 @@ def _explain(spec_type: type[Spec], problem: Any) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if not name:
         return str(message)
-    given = one_line(str(problem["input"]))[:SHOWN]
+    given = redacted(one_line(str(problem["input"])))[:SHOWN]
     return f"{name}={given}: {message[0].lower()}{message[1:]}"
 
 

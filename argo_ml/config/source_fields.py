@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from argo_ml.config.addresses import check_names
+from argo_ml.addresses import check_names
 from argo_ml.config.base import HelpSection, Names, Positive, Spec, operational, split_commas
 from argo_ml.config.grading import GradingFields
 

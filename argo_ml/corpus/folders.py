@@ -40,15 +40,21 @@ def _add_files(listing: FolderFiles, top: Path, entered: set[tuple[int, int]]) -
     def refuse(error: OSError) -> None:
         _reject(listing, Path(os.fsdecode(error.filename)), error.strerror or str(error))
 
-    for place, folders, names in os.walk(top, onerror=refuse):
-        path = Path(place)
+    waiting = [top]
+    while waiting:
+        path = waiting.pop()
+        # Without what is below it: Python's own walk calls itself for every level.
+        listed = next(os.walk(path, onerror=refuse), None)
+        if listed is None:
+            continue
+        _, folders, names = listed
         status = path.stat()
         if (status.st_dev, status.st_ino) in entered:
-            folders.clear()
             continue
         entered.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (path / name for name in folders if (path / name).is_symlink())
+        below = [path / name for name in sorted(folders) if not name.startswith(".")]
+        yield from (place for place in below if place.is_symlink())
+        waiting.extend(place for place in reversed(below) if not place.is_symlink())
         for name in names:
             if not name.startswith("."):
                 _add_file(listing, path / name)

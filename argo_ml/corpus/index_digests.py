@@ -123,7 +123,7 @@ def _read(path: Path) -> _Sealed | None:
         if content["checksum"] != _checksum(content["files"]):
             return None
         return {name: (digest, stamp) for name, (digest, stamp) in content["files"].items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 

@@ -7,14 +7,14 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 from chromadb import Collection, HttpClient
 from chromadb.api import ClientAPI
 from chromadb.errors import ChromaError, NotFoundError
 
-from argo_ml.config.addresses import shown
+from argo_ml.addresses import credentials, password_advice, shown
 from argo_ml.corpus.chroma_transport import PATIENCE, make_patient
 from argo_ml.corpus.index import (
     IndexContent,
@@ -37,12 +37,12 @@ ABANDONED_S = 24 * 3600.0
 """An unfinished collection of this age belongs to a builder that was killed."""
 
 
-def _basic_authentication(parts: SplitResult) -> dict[str, str]:
-    if parts.username is None:
+def _basic_authentication(url: str) -> dict[str, str]:
+    user, password = credentials(url)
+    if not user and not password:
         return {}
-    user, password = unquote(parts.username), unquote(parts.password or "")
-    credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
-    return {"Authorization": f"Basic {credentials}"}
+    encoded = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {encoded}"}
 
 
 class ServerStore:
@@ -52,12 +52,14 @@ class ServerStore:
     """
 
     def __init__(self, url: str, patience: RetryPolicy = PATIENCE) -> None:
+        if advice := password_advice("chroma_url", url):
+            raise ConfigError(advice)
         self._url = shown(url)
         parts = urlsplit(url)
         if parts.scheme not in SCHEMES or not parts.hostname or parts.path.strip("/"):
             raise ConfigError(f"chroma_url={self._url}: not an address like http://localhost:8000")
         port = parts.port or SCHEMES[parts.scheme]
-        headers = _basic_authentication(parts)
+        headers = _basic_authentication(url)
         self._check_alive(f"{parts.scheme}://{parts.hostname}:{port}", headers)
         with self._explained():
             self._client: ClientAPI = HttpClient(

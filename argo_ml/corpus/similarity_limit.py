@@ -64,7 +64,7 @@ def stored_limit(
 def _read(path: Path) -> SimilarityLimit | None:
     try:
         return SimilarityLimit(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import IO, Generic, TypeVar
 
 from argo_ml.datasets.base import RejectedLine
 from argo_ml.errors import DataError
 
 Value = TypeVar("Value")
 _GZIP = b"\x1f\x8b"
-_MOST_BYTES = 2**31
-"""What a compressed file may unpack to."""
+
+LARGEST_FILE = 2 * 1024**3
+"""Bytes, unpacked; a hundred thousand outcomes with their signals take some hundred megabytes."""
+LONGEST_LINE = 16 * 1024 * 1024
+"""Bytes of one question."""
 
 
 class LineError(ValueError):
@@ -62,35 +64,56 @@ def required_text(value: object, name: str) -> str:
     return text
 
 
-def _read(path: Path, given: str) -> list[str]:
+def _read(path: Path, given: str) -> Iterator[str | None]:
+    """Lines without their ends; None for one that is too long."""
     if path.is_dir():
         raise DataError(f"{given}: is a folder; give a file")
     try:
-        lines = _unpacked(path.read_bytes(), given).decode("utf-8-sig").split("\n")
+        with path.open("rb") as file:
+            is_packed = file.peek(2).startswith(_GZIP)
+            yield from _unpacked(file, given) if is_packed else _text_lines(file, given)
     except FileNotFoundError:
         raise DataError(f"{given}: no such file") from None
     except OSError as error:
         raise DataError(f"{given}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{given}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
-    return lines if lines[-1] else lines[:-1]
 
 
-def _unpacked(content: bytes, given: str) -> bytes:
-    """The content of a file that may be compressed by gzip, whatever its name."""
-    if not content.startswith(_GZIP):
-        return content
+def _text_lines(file: IO[bytes] | gzip.GzipFile, given: str) -> Iterator[str | None]:
+    offset, is_rest = 0, False
+    while line := file.readline(LONGEST_LINE):
+        is_whole = line.endswith(b"\n") or len(line) < LONGEST_LINE
+        if is_whole and not is_rest:
+            yield _text(line, offset, given)
+        elif is_whole:
+            yield None
+        is_rest = not is_whole
+        offset += len(line)
+        if offset > LARGEST_FILE:
+            raise DataError(f"{given}: more than {LARGEST_FILE:,} bytes; split it")
+    if is_rest:
+        yield None
+
+
+def _text(line: bytes, offset: int, given: str) -> str:
     try:
-        with gzip.open(io.BytesIO(content)) as file:
-            unpacked = file.read(_MOST_BYTES + 1)
+        return line.decode("utf-8-sig" if not offset else "utf-8").removesuffix("\n")
+    except UnicodeDecodeError as error:
+        place = offset + error.start
+        raise DataError(f"{given}: not UTF-8 text (byte {place}); save it as UTF-8") from None
+
+
+def _unpacked(file: IO[bytes], given: str) -> Iterator[str | None]:
+    """The lines of a file that is compressed by gzip, whatever its name."""
+    try:
+        with gzip.open(file) as unpacked:
+            yield from _text_lines(unpacked, given)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{given}: is damaged or cut off ({error}); compress it again") from None
-    if len(unpacked) > _MOST_BYTES:
-        raise DataError(f"{given}: unpacks to more than {_MOST_BYTES:,} bytes; split it")
-    return unpacked
 
 
-def _decode(line: str) -> object:
+def _decode(line: str | None) -> object:
+    if line is None:
+        raise LineError(f"more than {LONGEST_LINE} bytes")
     if not line.strip():
         raise LineError("empty line")
     try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 
+from argo_ml.addresses import redacted, shown
 from argo_ml.config import DoctorSpec
-from argo_ml.config.addresses import shown
 from argo_ml.doctor.check import Check, Status, ok, refused
 from argo_ml.errors import ArgoError, one_line
 from argo_ml.tracking.stores import (
@@ -13,7 +13,6 @@ from argo_ml.tracking.stores import (
     count_experiments,
     default_uri,
     sqlite_path,
-    without_password,
 )
 
 
@@ -57,7 +56,7 @@ def _check_chroma_server(url: str) -> Check:
 def check_tracking(spec: DoctorSpec) -> Check:
     """Reads from the store; nothing is created."""
     uri = spec.tracking_uri or default_uri()
-    place = without_password(uri)
+    place = redacted(uri)
     try:
         check_reachable(uri)
         path = sqlite_path(uri)

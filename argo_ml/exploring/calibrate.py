@@ -21,6 +21,7 @@ from argo_ml.datasets.answers import grade
 from argo_ml.engine import Engine, Finished
 from argo_ml.engine.shards import make_shards
 from argo_ml.engine.stages import StageTimes
+from argo_ml.escaping import markdown
 from argo_ml.evaluation.calibration_metrics import calibration_metrics
 from argo_ml.pipeline import Known, Pipeline, build_pipeline, run_episode
 from argo_ml.policies.base import Decision, Probe, State
@@ -103,7 +104,10 @@ def _calibrate(
         write_lines(folder / OUTCOMES, _outcome_lines(explorations, calibration))
         save_calibration_figures(calibration, folder / FIGURES)
         run.log_folder(folder)
-    run.log(metrics=metrics, tags={runs.NOTE: _note(spec, calibration), DIGEST: calibration.digest})
+    run.log(
+        metrics=metrics,
+        tags={runs.NOTE: markdown(_note(spec, calibration)), DIGEST: calibration.digest},
+    )
     if reason := too_few_to_draw(calibration):
         run.warn(reason)
     return Calibrated(run.run_id, calibration, metrics)

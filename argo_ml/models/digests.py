@@ -71,6 +71,6 @@ def _read_memo(path: Path) -> dict[str, str]:
     """What is remembered; nothing if the file is missing or damaged."""
     try:
         memo = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return memo if isinstance(memo, dict) else {}

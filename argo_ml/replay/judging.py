@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from argo_ml.addresses import redacted
 from argo_ml.config import ReplaySpec
 from argo_ml.datasets.answers import accuracy_floors
 from argo_ml.datasets.sampling import questions_digest
@@ -24,7 +25,6 @@ from argo_ml.replay.recorded import UNRECORDED, Course, RecordedQuestion
 from argo_ml.replay.replaying import Replay
 from argo_ml.results.metrics import cell_metrics
 from argo_ml.results.records import CellResult, Results
-from argo_ml.tracking.stores import without_password
 
 UNNAMED = "an unnamed model"
 NOT_RECORDED = (
@@ -73,7 +73,7 @@ def spec_of_results(spec: ReplaySpec) -> dict[str, Any]:
 def stored_spec(spec: ReplaySpec) -> dict[str, Any]:
     """The spec's fields as a run keeps them: without the password of the store."""
     values = spec.model_dump(mode="json")
-    return {**values, "tracking_uri": without_password(spec.tracking_uri)}
+    return {**values, "tracking_uri": redacted(spec.tracking_uri)}
 
 
 def _outcomes_digest(replayed: Replay) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from argo_ml.config import ReplaySpec
 from argo_ml.errors import ConfigError
+from argo_ml.escaping import markdown
 from argo_ml.evaluation.firing import fire_share, is_degenerate
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.replay.deciding import DecidedCell
@@ -102,11 +103,12 @@ def _store(run: TrackedRun, replayed: Replay, results: Results, evaluation: Eval
     n_tested = len(replayed.tested)
     source = str(results.spec["outcomes"])
     digest = results.digests["questions_digest"]
+    lines = f"{evaluation.answer}\n{_note(replayed, results)}".splitlines()
     run.log_inputs([InputDataset("outcomes", digest, source, "questions", n_tested)])
     run.log(
         params=spec_params(results.digests),
         metrics=_known({**sweep_metrics(results), **evaluation_metrics(evaluation)}),
-        tags={runs.NOTE: f"{evaluation.answer}\n{_note(replayed, results)}".replace("\n", "\n\n")},
+        tags={runs.NOTE: "\n\n".join(map(markdown, lines))},
         curves=by_price(results),
     )
     with tempfile.TemporaryDirectory() as temporary:

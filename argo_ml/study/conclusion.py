@@ -32,6 +32,7 @@ from argo_ml.study.reconciliation import trial_runs
 from argo_ml.study.search import Search
 from argo_ml.sweep.cell_run import store_outcomes
 from argo_ml.sweep.context import LocalContext
+from argo_ml.sweep.parent_run import recorded
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import logged_metrics
 from argo_ml.tracking.runs import TrackedRun
@@ -121,7 +122,7 @@ def _summary(
     return StudyReport(
         study_id=search.run.run_id,
         study=study.study_name,
-        spec=search.spec.model_dump(mode="json", exclude={"storage"}),
+        spec={key: value for key, value in recorded(search.spec).items() if key != "storage"},
         n_questions=search.evaluator.n_questions,
         n_complete=counts[TrialState.COMPLETE],
         n_pruned=counts[TrialState.PRUNED],

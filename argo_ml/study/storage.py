@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from argo_ml.addresses import password_advice, redacted
 from argo_ml.config import StudySpec
 from argo_ml.errors import StudyError
 from argo_ml.locks import ProcessLock
@@ -31,7 +32,6 @@ from argo_ml.tracking.stores import (
     first_line,
     sqlite_path,
     sqlite_uri,
-    without_password,
 )
 
 RUN_ID = "argo.run_id"
@@ -116,7 +116,7 @@ class StudyStore:
 
     @property
     def shown_url(self) -> str:
-        return without_password(self.url)
+        return redacted(self.url)
 
     def find(self) -> optuna.Study | None:
         with explaining_storage(self.url), contextlib.suppress(KeyError):
@@ -213,25 +213,27 @@ def explaining_storage(url: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise StudyError(
-            f"storage={without_password(url)}: its driver is not there ({error.name}); "
+            f"storage={redacted(url)}: its driver is not there ({error.name}); "
             'pip install "argo_ml[postgresql]"'
         ) from None
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         cause = error.__cause__ or error
-        raise StudyError(f"storage={without_password(url)}: {first_line(cause)}") from None
+        raise StudyError(f"storage={redacted(url)}: {first_line(cause)}") from None
 
 
 def check(url: str) -> None:
     """Raises `StudyError` for a URL of no storage, and where nothing answers there."""
+    if advice := password_advice("storage", url):
+        raise StudyError(advice)
     if urlsplit(url).scheme.partition("+")[0] not in ("sqlite", "postgresql", "mysql"):
         raise StudyError(
-            f"storage={without_password(url)}: give a URL such as sqlite:///study.db or "
+            f"storage={redacted(url)}: give a URL such as sqlite:///study.db or "
             "postgresql://user:password@host/database"
         )
     try:
         check_database(url)
     except OSError as error:
-        raise StudyError(f"storage={without_password(url)} {error}") from None
+        raise StudyError(f"storage={redacted(url)} {error}") from None
 
 
 def _open(url: str, heartbeat_s: int | None) -> RDBStorage:
@@ -253,7 +255,7 @@ def _make_folder(url: str, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StudyError(f"storage={url}: {error}; give another storage") from None
+        raise StudyError(f"storage={redacted(url)}: {error}; give another storage") from None
 
 
 def _write_ahead(engine: sqlalchemy.Engine) -> None:

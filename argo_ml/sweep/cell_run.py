@@ -10,6 +10,7 @@ from typing import Any
 
 from argo_ml.config import CellSpec, ExperimentSpec, identity_fields
 from argo_ml.engine.shards import make_shards
+from argo_ml.escaping import markdown
 from argo_ml.evaluation.examples import gold_texts
 from argo_ml.reporting.figures import save_cell_figures
 from argo_ml.results.artifacts import DETAILS, FIGURES, OUTCOMES_TABLE, TRAJECTORIES
@@ -175,7 +176,7 @@ def cell_tags(cell: Cell, sweep_id: str = "") -> dict[str, str]:
     asked = asked_questions(spec.questions, spec.difficulty, spec.dataset)
     note = (
         f"`{spec.strategy}` at retrieval cost {spec.retrieval_cost:g} (reasoning step "
-        f"{spec.reason_cost:g}) on {asked} with {spec.model}."
+        f"{spec.reason_cost:g}) on {markdown(asked)} with {markdown(spec.model)}."
     )
     tags = {runs.KIND: "cell", runs.CELL_ID: cell.id, runs.NOTE: note}
     return {**tags, runs.SWEEP_ID: sweep_id} if sweep_id else tags

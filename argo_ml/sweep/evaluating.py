@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import SweepSpec
+from argo_ml.escaping import markdown
 from argo_ml.evaluation.calibration_metrics import calibration_metrics
 from argo_ml.evaluation.protocol import evaluate
 from argo_ml.evaluation.record import Evaluation
@@ -97,4 +98,4 @@ def description(evaluation: Evaluation, results: Results) -> str:
         f"{described_questions(results)} with {results.spec['model']}."
     )
     lines = (*evaluation.answer.splitlines(), *evaluation.limits, made_of)
-    return "\n\n".join(lines)
+    return "\n\n".join(markdown(line) for line in lines)

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import yaml
 
+from argo_ml.addresses import HIDDEN, lacks_password, redacted
 from argo_ml.config import Spec
-from argo_ml.config.addresses import shown
 from argo_ml.errors import ConfigError
 from argo_ml.results.artifacts import ENVIRONMENT, SPEC, UNCOMMITTED_DIFF
 from argo_ml.results.records import Record
@@ -19,9 +19,12 @@ from argo_ml.results.stored import stored_record
 from argo_ml.tracking import environment, runs
 from argo_ml.tracking.reconciling import reconcile
 from argo_ml.tracking.runs import Run, TrackedRun, Tracking
-from argo_ml.tracking.stores import without_password
 
 RecordType = TypeVar("RecordType", bound=Record)
+_PASSWORDS_LEFT_OUT = (
+    "# No run keeps passwords: give what has PASSWORD@ in it again on the command line,\n"
+    "# or as ARGO_ML_<NAME>, to go on with this.\n"
+)
 
 
 @contextlib.contextmanager
@@ -62,23 +65,26 @@ def load_record(
 
 
 def recorded(spec: Spec) -> dict[str, Any]:
-    """The spec's fields as a run keeps them: without the passwords of stores."""
-    values = spec.model_dump(mode="json")
-    for name in ("tracking_uri", "chroma_url", "storage"):
-        if values.get(name):
-            values[name] = without_password(values[name])
-    values["server_urls"] = [shown(url) for url in values["server_urls"]]
-    return values
+    """The spec's fields as a run keeps them: without passwords."""
+    return {name: _kept(value) for name, value in spec.model_dump(mode="json").items()}
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_kept(item) for item in value]
+    return redacted(value) if isinstance(value, str) else value
 
 
 def store_spec(run: TrackedRun, spec: Spec) -> None:
     values = recorded(spec)
     for name in ("questions", "documents", "cache_dir"):
-        if values[name]:
+        if values[name] and not lacks_password(values[name]):
             values[name] = str(Path(values[name]).expanduser().resolve())
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder)
-        (target / SPEC).write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+        text = _PASSWORDS_LEFT_OUT if HIDDEN in str(values) else ""
+        text += yaml.safe_dump(values, sort_keys=False)
+        (target / SPEC).write_text(text, encoding="utf-8")
         (target / ENVIRONMENT).write_text(environment.packages(), encoding="utf-8")
         diff = environment.uncommitted_diff()
         if diff:

@@ -11,6 +11,7 @@ from pathlib import Path
 from argo_ml.config import CellSpec, SweepSpec
 from argo_ml.datasets import check_dataset
 from argo_ml.devices import disk
+from argo_ml.escaping import markdown
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.results.artifacts import RESULTS, cell_name
@@ -146,7 +147,7 @@ def _begun(
     """A new sweep's run; it fails with an error of the block."""
     run = _create_run(spec, tracking, compared)
     with run.recording_failure(), open_journal(spec, run.run_id) as journal:
-        run.log(tags={runs.NOTE: _describe(spec)})
+        run.log(tags={runs.NOTE: markdown(_describe(spec))})
         store_spec(run, spec)
         yield SweepRun(run, tracking, spec, journal)
 

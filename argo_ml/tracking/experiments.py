@@ -10,8 +10,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 
+from argo_ml.addresses import redacted
 from argo_ml.errors import TrackingError
-from argo_ml.tracking.stores import STORE_VARIABLE, sqlite_path, without_password
+from argo_ml.tracking.stores import STORE_VARIABLE, sqlite_path
 
 OPENED_RUN = "MLFLOW_RUN_ID"
 """Environment variable of the run that `mlflow run` opened for this process."""
@@ -58,7 +59,7 @@ def _by_name(client: MlflowClient, name: str, create: bool) -> str:
         return _created(client, name)
     if experiment is None:
         known = ", ".join(sorted(other.name for other in client.search_experiments()))
-        where = without_password(client.tracking_uri)
+        where = redacted(client.tracking_uri)
         raise TrackingError(f"experiment={name!r} is not in {where}; known: {known}")
     if experiment.lifecycle_stage != "active":
         raise TrackingError(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from mlflow import MlflowClient, get_tracking_uri
 
-from argo_ml.tracking.stores import explained, without_password
+from argo_ml.addresses import redacted, shown
+from argo_ml.tracking.stores import explained
 
 UI_ADDRESS = "http://127.0.0.1:5000"
 
@@ -24,7 +25,7 @@ class RunLocation:
     @property
     def address(self) -> str:
         """The run's page in MLflow's user interface."""
-        base = self.uri.rstrip("/") if self.is_served else UI_ADDRESS
+        base = shown(self.uri).rstrip("/") if self.is_served else UI_ADDRESS
         return f"{base}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
 
     @property
@@ -36,7 +37,7 @@ class RunLocation:
         """What starts the user interface, without the store's password; empty where it runs."""
         if self.is_served:
             return ""
-        return f"mlflow ui --backend-store-uri {shlex.quote(without_password(self.uri))}"
+        return f"mlflow ui --backend-store-uri {shlex.quote(redacted(self.uri))}"
 
 
 def locate(run_id: str) -> RunLocation:

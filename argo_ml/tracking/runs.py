@@ -17,7 +17,9 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.entities import Run as Run
 from mlflow.exceptions import MlflowException
 
+from argo_ml.addresses import password_advice, redacted
 from argo_ml.errors import ArgoError, TrackingError
+from argo_ml.escaping import markdown
 from argo_ml.tracking.environment import DIRTY, source_tags
 from argo_ml.tracking.experiments import OPENED_RUN, experiment_id, opened_in, opened_store
 from argo_ml.tracking.first_use import create_whole
@@ -30,7 +32,6 @@ from argo_ml.tracking.stores import (
     first_line,
     sqlite_path,
     sqlite_uri,
-    without_password,
     without_stray_folder,
 )
 
@@ -67,7 +68,8 @@ class InputDataset:
     def as_input(self) -> DatasetInput:
         profile = json.dumps({"size": self.size})
         # Digests longer than 36 characters are refused by MLflow's database.
-        dataset = Dataset(self.name, self.digest[:36], "local", self.source, profile=profile)
+        source = redacted(self.source)
+        dataset = Dataset(redacted(self.name), self.digest[:36], "local", source, profile=profile)
         return DatasetInput(dataset, [InputTag("mlflow.data.context", self.context)])
 
 
@@ -116,7 +118,7 @@ class TrackedRun:
                 self.run_id,
                 metrics=last,
                 params=self._new_params(params or {}),
-                tags=[RunTag(key, value) for key, value in (tags or {}).items()],
+                tags=[RunTag(key, value) for key, value in _kept(tags or {}).items()],
             )
 
     def _has_point(self, name: str, step: int, value: float, at_any_value: bool) -> bool:
@@ -157,7 +159,7 @@ class TrackedRun:
         kept = tags.get(WARNING, "").splitlines()
         if message not in kept:
             text = "\n".join([*kept, message])[:_PARAM_LIMIT]
-            note = f"{tags.get(NOTE, '')}\n\n**Warning:** {message}".strip()
+            note = f"{tags.get(NOTE, '')}\n\n**Warning:** {markdown(message)}".strip()
             self.log(tags={WARNING: text, NOTE: note[:_PARAM_LIMIT]})
 
     def log_inputs(self, datasets: Sequence[InputDataset]) -> None:
@@ -178,7 +180,7 @@ class TrackedRun:
 
     def rename(self, name: str) -> None:
         with self._explained():
-            self._client.update_run(self.run_id, name=name)
+            self._client.update_run(self.run_id, name=redacted(name))
 
     def point_to(self, run_id: str, name: str, note: str) -> None:
         """Make this run a mere pointer: commands that are given its id take the other one."""
@@ -272,7 +274,9 @@ class Tracking:
     def create(self, name: str, tags: Mapping[str, str]) -> TrackedRun:
         with explained(self.uri):
             run = self.client.create_run(
-                self.experiment_id, tags={**source_tags(), **own_tag(), **tags}, run_name=name
+                self.experiment_id,
+                tags=_kept({**source_tags(), **own_tag(), **tags}),
+                run_name=redacted(name),
             )
         return TrackedRun(self.client, run.info.run_id)
 
@@ -337,7 +341,7 @@ class Tracking:
             return self.client.get_run(run_id)
         except MlflowException as error:
             raise TrackingError(
-                f"run {run_id!r} is not in {without_password(self.uri)} ({first_line(error)})"
+                f"run {run_id!r} is not in {redacted(self.uri)} ({first_line(error)})"
             ) from None
 
     def history_steps(self, run_id: str, metric: str) -> list[int]:
@@ -388,6 +392,8 @@ def open_client(tracking_uri: str, create: bool) -> MlflowClient:
         # MLflow quotes the name of its own default, and would make a folder of that name, too.
         uri = sqlite_uri(path)
         mlflow.set_tracking_uri(uri)
+    if advice := password_advice("tracking_uri", uri):
+        raise TrackingError(advice)
     check_reachable(uri)
     if not create and path is not None and not path.exists():
         raise TrackingError(f"tracking_uri={uri}: there is no such store; name that of your runs")
@@ -408,6 +414,10 @@ def is_logged_as(value: object, text: str | None) -> bool:
     return _same(_param_text(value), text)
 
 
+def _kept(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: redacted(value) for key, value in tags.items()}
+
+
 def _same(text: str, present: str | None) -> bool:
     """Whether a param says what is there already; 1 and 1.0 are one number."""
     if text == present or present is None:
@@ -421,4 +431,4 @@ def _param_text(value: object) -> str:
     if value is None:
         return ""
     listed = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-    return listed[:_PARAM_LIMIT]
+    return redacted(listed)[:_PARAM_LIMIT]

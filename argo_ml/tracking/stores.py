@@ -18,6 +18,7 @@ from mlflow.utils.credentials import get_default_host_creds
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from argo_ml.addresses import redacted
 from argo_ml.errors import TrackingError, one_line
 from argo_ml.waiting import PARAMETER, database_timeout_s, is_locked, locked_advice
 
@@ -36,9 +37,7 @@ def check_reachable(uri: str) -> None:
     try:
         check_database(uri)
     except OSError as error:
-        raise TrackingError(
-            f"tracking_uri={without_password(uri)} {error}{_other_way(uri)}"
-        ) from None
+        raise TrackingError(f"tracking_uri={redacted(uri)} {error}{_other_way(uri)}") from None
 
 
 def _other_way(uri: str) -> str:
@@ -100,19 +99,13 @@ def without_stray_folder(uri: str) -> Iterator[None]:
             os.removedirs(spelled)
 
 
-def without_password(uri: str) -> str:
-    """The URI with its password blotted out, as it may be shown."""
-    password = _split(uri).password
-    return uri.replace(f":{password}@", ":PASSWORD@", 1) if password else uri
-
-
 @contextlib.contextmanager
 def explained(uri: str) -> Iterator[None]:
     """Turns what MLflow raises about a store into one `TrackingError` of one line."""
     try:
         yield
     except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
-        raise TrackingError(f"tracking_uri={without_password(uri)}: {first_line(error)}") from None
+        raise TrackingError(f"tracking_uri={redacted(uri)}: {first_line(error)}") from None
 
 
 def first_line(error: BaseException) -> str:

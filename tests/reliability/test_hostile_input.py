@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,11 @@ from builders.stored_sweep import FetchedSweep
 from argo_ml.config import SweepSpec, build, read_params
 from argo_ml.corpus.documents import DocumentSet, read_documents
 from argo_ml.corpus.isolated_reading import ReadingLimits
+from argo_ml.corpus.readers.markdown import markdown_sections
+from argo_ml.datasets import lines
+from argo_ml.datasets.jsonl import JsonLines
 from argo_ml.errors import ArgoError, ConfigError, DataError
+from argo_ml.models.digests import files_digest
 from argo_ml.sweep.calibration_source import open_calibration
 from benchmarks.reliability import mutations
 from benchmarks.reliability.mutations import packed, pdf
@@ -69,6 +76,69 @@ def test_markdown_of_one_thing_repeated_is_read_or_set_aside(tmp_path: Path, uni
     assert [document.id for document in document_set.documents][::2] == ["a.rst", "z.rst"] or (
         document_set.rejected[0].name == "m.md"
     )
+
+
+@pytest.mark.parametrize("unit", ["<!--", "<!--\n", "<!-- a\n\n", "a <!--"])
+def test_comments_that_never_end_take_time_in_proportion(unit: str) -> None:
+    started = time.process_time()
+    markdown_sections(unit * (50_000 // len(unit)))
+    assert time.process_time() - started < 2
+
+
+@pytest.fixture
+def deep_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """1,500 folders in each other, with a text in the last; taken away again by steps."""
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1500):
+        os.mkdir("d")
+        os.chdir("d")
+    Path("b.txt").write_text("Deep.")
+    yield tmp_path
+    os.unlink("b.txt")
+    for _ in range(1500):
+        os.chdir("..")
+        os.rmdir("d")
+
+
+def test_folders_may_lie_deep_in_each_other(deep_folder: Path) -> None:
+    (deep_folder / "a.txt").write_text("Sound.")
+    documents = read_documents(str(deep_folder)).documents
+    assert [document.text for document in documents] == ["Sound.", "Deep."]
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"\xff", b"9" * 5000])
+def test_damaged_notes_beside_models_and_indexes_are_made_again(
+    tmp_path: Path, content: bytes
+) -> None:
+    memo, model = tmp_path / "memo.json", tmp_path / "model.bin"
+    memo.write_bytes(content)
+    model.write_bytes(b"weights")
+    assert files_digest([model], memo) == files_digest([model])
+
+
+def test_a_line_that_is_too_long_is_set_aside_by_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "LONGEST_LINE", 100)
+    path = tmp_path / "q.jsonl"
+    long = '{"id": "b", "question": "' + "x" * 300 + '", "golden_answers": ["y"]}'
+    path.write_text(f'\ufeff{long}\n{{"question": "Q?", "golden_answers": ["y"]}}\n{long}')
+    loaded = JsonLines(path).load()
+    assert [question.id for question in loaded.questions] == ["line-2"]
+    assert [(line.line, line.reason) for line in loaded.rejected] == [
+        (1, "more than 100 bytes"),
+        (3, "more than 100 bytes"),
+    ]
+
+
+def test_a_file_that_is_too_large_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "LARGEST_FILE", 1000)
+    path = tmp_path / "q.jsonl"
+    path.write_text("{}\n" * 400)
+    with pytest.raises(DataError, match="more than 1,000 bytes; split it"):
+        JsonLines(path).load()
 
 
 def test_front_matter_that_never_ends_is_text(tmp_path: Path) -> None:

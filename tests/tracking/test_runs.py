@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from argo_ml.addresses import redacted
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.tracking import runs
 from argo_ml.tracking.environment import DIRTY, packages, source_tags
 from argo_ml.tracking.location import RunLocation, locate
 from argo_ml.tracking.names import logged_params, spec_params
 from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking, connect
-from argo_ml.tracking.stores import check_reachable, sqlite_path, without_password
+from argo_ml.tracking.stores import check_reachable, sqlite_path
 from argo_ml.tracking.system import system_metrics
 
 
@@ -303,8 +304,8 @@ def test_path_of_an_sqlite_store(uri: str, path: Path | None) -> None:
 
 
 def test_password_is_not_shown() -> None:
-    assert without_password("mysql://me:pw@host/x") == "mysql://me:PASSWORD@host/x"
-    assert without_password("http://host:5000") == "http://host:5000"
+    assert redacted("mysql://me:pw@host/x") == "mysql://me:PASSWORD@host/x"
+    assert redacted("http://host:5000") == "http://host:5000"
 
 
 def test_run_is_located_in_its_experiment(tracking: Tracking, run: TrackedRun) -> None:

@@ -85,10 +85,13 @@ def _link_target(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 def _block(parser: MarkdownIt, environment: dict[str, Any], content: str) -> str:
     """A block of HTML; Markdown that follows a comment on its line is read as such."""
-    rest = _COMMENT.sub("", content)
+    # What opens after the last end is none, and would be looked for to the end of the text.
+    ends = content.rfind("-->") + len("-->") if "-->" in content else 0
+    begin, end = _COMMENT.sub("", content[:ends]), content[ends:]
+    rest = begin + end
     if rest != content and not rest.lstrip().startswith("<"):
         return str(parser.render(rest, environment))
-    return _ANY_BRACKET.sub(_escaped_unless_tag, rest)
+    return _ANY_BRACKET.sub(_escaped_unless_tag, begin + end.replace("<!--", "&lt;!--"))
 
 
 def _escaped_unless_tag(match: re.Match[str]) -> str:

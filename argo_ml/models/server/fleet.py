@@ -12,10 +12,9 @@ from typing import Any
 import httpx2
 import tenacity
 
-from argo_ml.config.addresses import Address
+from argo_ml.addresses import Address, without
 from argo_ml.errors import ModelError, one_line
 from argo_ml.models.server import wire
-from argo_ml.models.server.secrets import without_secrets
 from argo_ml.models.server.transfer import complete, deadline, hold_deadlines
 from argo_ml.models.server.wire import AnswerType, PassingError
 
@@ -53,7 +52,7 @@ class Server:
         self.n_running = 0
         self.n_failures = 0
         self.trouble = ""
-        self._secrets = (key, address.password)
+        self._secrets = (key, *address.secrets)
         self._policy = policy
         self._client = httpx2.Client(
             base_url=address.root,
@@ -98,7 +97,7 @@ class Server:
 
     def _shown(self, trouble: str) -> str:
         """A server may repeat what it was sent."""
-        return f"{self.address}: {without_secrets(trouble, self._secrets)}"
+        return f"{self.address}: {without(trouble, self._secrets)}"
 
 
 class Fleet:

@@ -6,15 +6,15 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from argo_ml.addresses import Address, password_advice
 from argo_ml.config import ModelSpec
-from argo_ml.config.addresses import Address
-from argo_ml.errors import ModelError
+from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models.presets import SERVER
 from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
+from argo_ml.models.server.keys import api_key
 from argo_ml.models.server.model import ServerModel
 from argo_ml.models.server.prompting import ByTokens, Prompting, find_prompting
 from argo_ml.models.server.scoring import EchoScoring
-from argo_ml.models.server.secrets import api_key
 from argo_ml.models.server.wire import ModelCard, ModelList, NoAccessError, RefusedError, Version
 
 _RETRIES_WHILE_OPENING = 2
@@ -43,6 +43,9 @@ def open_server_model(spec: ModelSpec) -> ServerModel:
         max_retries=spec.max_retries,
         largest_mb=spec.max_answer_mb,
     )
+    for url in spec.server_urls:
+        if advice := password_advice("server_urls", url):
+            raise ConfigError(advice)
     addresses = [Address.parse(url) for url in spec.server_urls]
     servers = [Server(at, api_key(at), retry_policy) for at in addresses]
     brief = replace(retry_policy, max_retries=min(retry_policy.max_retries, _RETRIES_WHILE_OPENING))

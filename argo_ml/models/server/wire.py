@@ -18,7 +18,7 @@ from pydantic import (
     ValidationError,
 )
 
-from argo_ml.config.addresses import KEY_VARIABLES
+from argo_ml.addresses import KEY_VARIABLES
 from argo_ml.errors import ModelError, one_line
 from argo_ml.models.unfit import UnfitRequestError
 

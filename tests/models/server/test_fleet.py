@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httpx2
 import pytest
 
-from argo_ml.config.addresses import Address
+from argo_ml.addresses import Address
 from argo_ml.errors import ModelError
 from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
 from argo_ml.models.server.wire import RefusedError, Version

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx2
 
-from argo_ml.config.addresses import Address
+from argo_ml.addresses import Address
 from argo_ml.models.base import Prompt
 from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
 from argo_ml.models.server.prompting import (

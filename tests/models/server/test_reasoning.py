@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 
-from argo_ml.config.addresses import Address
+from argo_ml.addresses import Address
 from argo_ml.models.base import Generation, Prompt
 from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
 from argo_ml.models.server.model import ServerModel

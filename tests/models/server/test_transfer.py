@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from argo_ml.config.addresses import Address
+from argo_ml.addresses import Address
 from argo_ml.errors import ModelError
 from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
 from argo_ml.models.server.wire import Version

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from argo_ml.addresses import Address, redacted, shown, without
 from argo_ml.config import ExperimentSpec, build
-from argo_ml.config.addresses import Address, shown
 from argo_ml.errors import ConfigError
-from argo_ml.models.server.secrets import api_key, without_secrets
+from argo_ml.models.server.keys import api_key
 
 
 @pytest.mark.parametrize(
@@ -104,4 +104,38 @@ def test_a_key_that_no_header_takes_is_refused_without_showing_it(key: str) -> N
 
 
 def test_secrets_are_taken_out_of_what_a_server_says() -> None:
-    assert without_secrets("wrong key k3y, not k3y", ("k3y", "")) == "wrong key ***, not ***"
+    assert without("wrong key k3y, not k3y", ("k3y", "")) == "wrong key ***, not ***"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown_text"),
+    [
+        ("http://me:s3cret@host/x", "http://me:PASSWORD@host/x"),
+        ("https://s3cret-token@host", "https://PASSWORD@host"),
+        ("at http://me:s3cr/et#?:@@host, twice", "at http://me:PASSWORD@host, twice"),
+        ("https:/me:s3cret@host/documents", "https:/me:PASSWORD@host/documents"),
+        ("postgresql+psycopg://me:s3cret@h/d", "postgresql+psycopg://me:PASSWORD@h/d"),
+        ("postgresql://h/d?user=me&password=s3cret", "postgresql://h/d?user=me&password=PASSWORD"),
+        ("{'Authorization': 'Basic czNjcmV0'}", "{'Authorization': 'Basic PASSWORD'}"),
+        ("authorization: bearer s3cret", "authorization: bearer PASSWORD"),
+        ("sqlite:////home/me@corp/mlflow.db", "sqlite:////home/me@corp/mlflow.db"),
+        ("mail me@corp: a basic question", "mail me@corp: a basic question"),
+    ],
+)
+def test_text_is_shown_without_its_passwords(text: str, shown_text: str) -> None:
+    assert redacted(text) == shown_text
+
+
+def test_a_password_of_a_parameter_is_known_in_every_spelling() -> None:
+    build(ExperimentSpec, {"chroma_url": "http://me:pl%40in-text@host"})
+    said = "pl@in-text, pl%40in-text and bWU6cGxAaW4tdGV4dA== were wrong"
+    assert redacted(said) == "***, *** and *** were wrong"
+
+
+def test_keys_of_the_environment_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "k-0123456")
+    assert redacted("wrong key k-0123456") == "wrong key ***"
+
+
+def test_an_error_names_no_password() -> None:
+    assert str(ConfigError("http://me:s3cret@host is gone")) == "http://me:PASSWORD@host is gone"

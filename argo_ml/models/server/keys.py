@@ -1,14 +1,14 @@
-"""Keys of model servers, and what is said without them."""
+"""Keys of model servers: which server gets which."""
 
 from __future__ import annotations
 
 import contextlib
 import ipaddress
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from argo_ml.config.addresses import KEY_VARIABLES, OPENAI_HOST, OPENAI_KEY_VARIABLE, Address
+from argo_ml.addresses import KEY_VARIABLES, OPENAI_HOST, OPENAI_KEY_VARIABLE, Address
 from argo_ml.errors import ConfigError
 
 
@@ -38,10 +38,3 @@ def _is_loopback(host: str) -> bool:
     with contextlib.suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return host == "localhost" or host.endswith(".localhost")
-
-
-def without_secrets(text: str, secrets: Iterable[str]) -> str:
-    """What a server says, which may repeat what it was sent."""
-    for secret in filter(None, secrets):
-        text = text.replace(secret, "***")
-    return text

@@ -1,0 +1,171 @@
+"""Where servers are, and the secrets that go with them: `redacted` text may be shown and kept."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote, urlsplit
+
+OPENAI_KEY_VARIABLE = "OPENAI_API_KEY"
+OPENAI_HOST = "api.openai.com"
+KEY_VARIABLES = ("ARGO_ML_API_KEY", OPENAI_KEY_VARIABLE)
+_EXAMPLE = "http://127.0.0.1:8000/v1"
+_VERSION = "/v1"
+
+HIDDEN = "PASSWORD"
+"""What stands in the place of a password, or of a user name that is one by itself."""
+_USER_INFO = re.compile(
+    r"\b(?!sqlite|file)([A-Za-z][\w+.-]*:/{1,2})(?!/)([^\s\"'<>]*)@", re.IGNORECASE
+)
+_SECRET_SETTING = re.compile(
+    r"([?&][\w.-]*(?:pass|pwd|secret|token|key|sig|auth|credential)[\w.-]*=)[^\s&#\"']+",
+    re.IGNORECASE,
+)
+_HEADER = re.compile(
+    r"(authorization[\"']*\s*[:=]\s*[\"']*(?:(?:bearer|basic)\s+)?)[^\s\"',}]+", re.IGNORECASE
+)
+_SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD)$")
+_SHORTEST = 6
+"""Characters of a secret that is looked for wherever it stands; shorter ones are words as well."""
+_known: set[str] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """``root`` is the URL without its ending ``/v1``; user and password stand apart from it.
+
+    Only ``root`` is shown anywhere.
+    """
+
+    root: str
+    user: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        return self.root
+
+    @classmethod
+    def parse(cls, url: str) -> Address:
+        """Raises ValueError that names ``url`` without its secrets."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host, port = None, None
+        if not host or parts.scheme not in ("http", "https"):
+            raise ValueError(f"server_urls: {shown(url)} is no address such as {_EXAMPLE}")
+        if parts.query or parts.fragment:
+            raise ValueError(
+                f"server_urls: {shown(url)} takes nothing after its path; put a key into "
+                f"{KEY_VARIABLES[0]}"
+            )
+        place = f"[{host}]" if ":" in host else host
+        if port is not None:
+            place = f"{place}:{port}"
+        path = parts.path.rstrip("/").removesuffix(_VERSION)
+        return cls(f"{parts.scheme}://{place}{path}", *credentials(url))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What a server that repeats what it was sent must not make us say."""
+        header = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        return (self.password, quote(self.password, safe=""), header) if self.user else ()
+
+
+def shown(url: str) -> str:
+    """``url`` without user, password and query, however it is spelled."""
+    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
+    ends = [rest.index(mark) for mark in "?#" if mark in rest]
+    if "@" in rest:
+        # Which of the marks belong to the password cannot be told.
+        rest = "..." if ends else rest.rpartition("@")[2]
+    return f"{scheme}{separator}{rest[: min(ends)] if ends else rest}"
+
+
+def credentials(url: str) -> tuple[str, str]:
+    """User and password of a URL, as they are sent; empty where it has none."""
+    parts = urlsplit(url)
+    return unquote(parts.username or ""), unquote(parts.password or "")
+
+
+def learn_secrets(text: str) -> None:
+    """Let `redacted` know the passwords of the URLs in a parameter, wherever they turn up."""
+    for match in _USER_INFO.finditer(text):
+        user, separator, password = match[2].partition(":")
+        _known.update(_spellings(user, password if separator else user))
+
+
+def redacted(text: str) -> str:
+    """Text as it may be shown, logged and stored: without passwords and keys.
+
+    Those of URLs and headers are known by their place, those of parameters and of environment
+    variables by what they are.
+    """
+    if "@" in text:
+        text = _USER_INFO.sub(_without_user_info, text)
+    if "=" in text or ":" in text:
+        text = _HEADER.sub(rf"\g<1>{HIDDEN}", _SECRET_SETTING.sub(rf"\g<1>{HIDDEN}", text))
+    return without(text, {*_known, *_keys(os.environ)})
+
+
+def without(text: str, secrets: Iterable[str]) -> str:
+    """What a server says, which may repeat what it was sent."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
+def lacks_password(url: str) -> bool:
+    """Whether this is the `redacted` form of a URL, which a run has kept."""
+    return f"{HIDDEN}@" in url
+
+
+def password_advice(name: str, url: str) -> str:
+    """What to do where a parameter is as a run has kept it; empty where it is not."""
+    if not lacks_password(url):
+        return ""
+    variable = f"ARGO_ML_{name.upper()}"
+    return f"{name}={url}: was kept without its password; give {name} again, or set {variable}"
+
+
+def _without_user_info(match: re.Match[str]) -> str:
+    user, separator, _ = match[2].partition(":")
+    return f"{match[1]}{user}:{HIDDEN}@" if separator else f"{match[1]}{HIDDEN}@"
+
+
+def _spellings(user: str, password: str) -> Iterator[str]:
+    """A password as it is written, quoted, unquoted, and in the header of a request."""
+    plain = unquote(password)
+    if plain == HIDDEN:
+        return
+    header = base64.b64encode(f"{unquote(user)}:{plain}".encode()).decode()
+    spellings = (password, plain, quote(plain, safe=""), header)
+    yield from (text for text in spellings if len(text) >= _SHORTEST)
+
+
+def _keys(environment: Mapping[str, str]) -> Iterator[str]:
+    """The secrets among environment variables; a path names a file of one."""
+    for name, value in environment.items():
+        if "@" in value and "://" in value:
+            learn_secrets(value)
+        is_secret = len(value) >= _SHORTEST and _SECRET_VARIABLE.search(name)
+        if is_secret and not value.startswith(("/", "~")):
+            yield value.strip()
+
+
+def check_names(model: str, urls: Sequence[str]) -> None:
+    """Raises ValueError where ``model`` names an address, or there are no usable ``urls``."""
+    if "://" in model:
+        raise ValueError(
+            "model=server:NAME takes the name that the server gives its model; "
+            "the address goes into server_urls"
+        )
+    if not urls:
+        raise ValueError(f"model={model} needs server_urls={_EXAMPLE} or another address")
+    roots = [Address.parse(url).root for url in urls]
+    for root in roots:
+        if roots.count(root) > 1:
+            raise ValueError(f"server_urls names {root} twice")
