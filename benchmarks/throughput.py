@@ -73,12 +73,12 @@ def decoding_step(model: TransformersModel, prompts: list[PromptIds], n_new: int
             moments.append(time.perf_counter())
         return False
 
-    model._decoder.greedy(prompts, [n_new] * len(prompts), note)
+    model._decoder.generate(prompts, [n_new] * len(prompts), note)
     return statistics.median(late - early for early, late in pairwise(moments))
 
 
 def prefill_operations(model: TransformersModel, n_rows: int, length: int) -> float:
-    network, config = model._forward._model, model._forward.config
+    network, config = model._network, model._network.config
     embedding = network.get_input_embeddings().weight.numel()
     linear = sum(
         layer.in_features * layer.out_features

@@ -191,6 +191,18 @@ class PrecisionFields(Spec):
     )
 
 
+class EngineFields(Spec):
+    section: ClassVar[HelpSection] = HelpSection.MODEL
+
+    engine: Literal["auto", "plain"] = Field(
+        "auto",
+        **operational(
+            "How models run in this process: plain: Transformers' own generate, one prompt at a "
+            "time; auto: much faster, and plain where an architecture needs it."
+        ),
+    )
+
+
 class BatchFields(Spec):
     section: ClassVar[HelpSection] = HelpSection.MODEL
 
@@ -237,7 +249,9 @@ class ServerFields(Spec):
     )
 
 
-class InferenceFields(ServerFields, PrefixCacheFields, BatchFields, PrecisionFields, DeviceFields):
+class InferenceFields(
+    ServerFields, PrefixCacheFields, BatchFields, EngineFields, PrecisionFields, DeviceFields
+):
     """How models run, whichever they are."""
 
 
@@ -248,6 +262,10 @@ class ModelFields(InferenceFields, ModelNameFields):
     def _servers_named(self) -> ModelFields:
         if self.model.startswith("server:"):
             check_names(self.model, self.server_urls)
+            if self.engine != "auto":
+                raise ValueError(
+                    f"engine={self.engine}: model={self.model} runs on a server; leave one out"
+                )
         return self
 
 

@@ -18,6 +18,7 @@ from argo_ml.models.local.growing_cache import (
     filled_cache,
     keeps_every_token,
     merged_cache,
+    select_rows,
 )
 from argo_ml.models.local.prefix_cache import PrefixCache
 
@@ -61,9 +62,8 @@ class _State:
 
     def select(self, rows: Sequence[int]) -> None:
         """Keep these rows; a row named several times is copied."""
-        # On the CPU, since layers of one cache may lie on several devices.
+        select_rows(self.cache, rows)
         index = torch.tensor(rows)
-        self.cache.batch_select_indices(index)
         self.mask = self.mask[index]
         self.logits = self.logits[index]
 
@@ -77,21 +77,12 @@ class Decoder:
         self._can_merge = keeps_every_token(empty_cache(forward.config))
         self.tokens = TokenCounts()
 
-    def greedy(
-        self,
-        prompts: Sequence[PromptIds],
-        limits: Sequence[int],
-        is_finished: Callable[[int, list[int]], bool],
-    ) -> list[list[int]]:
-        """What `generate` finds by always taking the most probable token."""
-        return self.generate(prompts, limits, is_finished, most_probable)
-
     def generate(
         self,
         prompts: Sequence[PromptIds],
         limits: Sequence[int],
         is_finished: Callable[[int, list[int]], bool],
-        choose: Choose,
+        choose: Choose = most_probable,
     ) -> list[list[int]]:
         """New token ids of each prompt, the ending one included.
 
@@ -181,12 +172,7 @@ class Decoder:
         inputs = torch.tensor([_right_aligned(row, width) for row in fresh], device=device)
         self.tokens += TokenCounts(inputs.numel(), inputs.numel() - sum(map(len, fresh)))
         output = self._forward(inputs, mask, cache)
-        logits = output.logits[:, -1]
-        if bool(torch.isnan(logits).any()):
-            raise ModelError(
-                f"the model's output is not a number in {logits.dtype}".replace("torch.", "")
-                + "; use precision=bfloat16 or float32, or check its weights"
-            )
+        logits = checked_numbers(output.logits[:, -1])
         if keeps_every_token(output.cache):
             for row, (prompt, n) in enumerate(zip(prompts, n_cached, strict=True)):
                 begin = mask.shape[1] - len(fresh[row])
@@ -213,6 +199,16 @@ class Decoder:
         logits = self._forward(inputs, mask, state.cache, last_only=False).logits
         chosen = torch.log_softmax(logits.float(), dim=-1).gather(2, targets[:, :, None])[:, :, 0]
         return [float(value) for value in (chosen * real).sum(dim=1)]
+
+
+def checked_numbers(logits: torch.Tensor) -> torch.Tensor:
+    """The logits themselves. Raises `ModelError` where some are not numbers."""
+    if bool(torch.isnan(logits).any()):
+        raise ModelError(
+            f"the model's output is not a number in {logits.dtype}".replace("torch.", "")
+            + "; use precision=bfloat16 or float32, or check its weights"
+        )
+    return logits
 
 
 def groups_by_length(lengths: Sequence[int]) -> list[list[int]]:

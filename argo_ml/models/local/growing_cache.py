@@ -34,11 +34,11 @@ class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
             room[..., used:needed, :] = new
         return self._use(needed)
 
-    def batch_select_indices(self, indices: torch.Tensor) -> None:
+    def reorder_cache(self, beam_idx: torch.Tensor) -> None:
         used = self.get_seq_length()
         if used == 0:
             return
-        selected = indices.to(self._room[0].device)
+        selected = beam_idx.to(self._room[0].device)
         self._room = [room.index_select(0, selected) for room in self._room]
         self._use(used)
 
@@ -80,6 +80,18 @@ def empty_cache(config: Any) -> Any:
 def keeps_every_token(cache: Any) -> bool:
     """Whether every layer keeps the keys and values of every token, in order."""
     return bool(cache.layers) and all(type(layer) is GrowingLayer for layer in cache.layers)
+
+
+def select_rows(cache: Any, rows: Sequence[int]) -> None:
+    """Keep these rows of every layer, whatever it holds of them; a row may be named again.
+
+    Layers of linear attention and convolutions know ``reorder_cache`` alone, and those that hold
+    keys and values beside such states forget the states in ``batch_select_indices``.
+    """
+    # On the CPU, since layers of one cache may lie on several devices.
+    index = torch.tensor(rows)
+    for layer in cache.layers:
+        layer.reorder_cache(index)
 
 
 def filled_cache(

@@ -101,7 +101,14 @@ class _Loader:
         numbers = self.precision if quantization == "none" else f"{self.precision}/{quantization}"
         limit = spec.batch_tokens or plan.batch_tokens
         return TransformersModel(
-            model, tokenizer, contents, numbers, limit, spec.prefix_cache_mb, on_event
+            model,
+            tokenizer,
+            contents,
+            numbers,
+            limit,
+            spec.prefix_cache_mb,
+            on_event,
+            spec.engine,
         )
 
 

@@ -26,7 +26,10 @@ _Key = tuple[int, tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Keys and values (layers, 2, heads, BLOCK, width), one tensor per device and shape."""
+    """All layers' keys, then all their values.
+
+    Each part is (tensors, heads, BLOCK, width) and holds neighbours of one device and shape.
+    """
 
     number: int
     parts: tuple[torch.Tensor, ...]
@@ -60,19 +63,20 @@ class PrefixCache:
         blocks_by_row = [self._find(ids[:n]) for ids, n in zip(rows, n_cached, strict=True)]
         template = next(row_blocks[0] for row_blocks in blocks_by_row if row_blocks)
         width = max(n_cached)
-        layers: list[Pair] = []
+        states: list[torch.Tensor] = []
         for index, part in enumerate(template.parts):
-            n_layers, _, heads, _, size = part.shape
-            room = part.new_empty((n_layers, 2, len(rows), heads, width + n_spare, size))
+            n_tensors, heads, _, size = part.shape
+            room = part.new_empty((n_tensors, len(rows), heads, width + n_spare, size))
             for row, row_blocks in enumerate(blocks_by_row):
                 begin = width - BLOCK_TOKENS * len(row_blocks)
                 # Padding is masked, but it is still multiplied by zero and must be a number.
-                room[:, :, row, :, :begin] = 0
-                for block in row_blocks:
-                    room[:, :, row, :, begin : begin + BLOCK_TOKENS] = block.parts[index]
-                    begin += BLOCK_TOKENS
-            layers += [(room[layer, 0], room[layer, 1]) for layer in range(n_layers)]
-        return layers
+                room[:, row, :, :begin] = 0
+                if row_blocks:
+                    joined = torch.cat([block.parts[index] for block in row_blocks], dim=2)
+                    room[:, row, :, begin:width] = joined
+            states += room.unbind()
+        n_layers = len(states) // 2
+        return list(zip(states[:n_layers], states[n_layers:], strict=True))
 
     def write(
         self, ids: Sequence[int], n_cached: int, layers: Sequence[Any], row: int, column: int
@@ -82,8 +86,11 @@ class PrefixCache:
         The first ``n_cached`` tokens were read from here; the others stand in ``layers``, whose
         ``keys`` and ``values`` are (rows, heads, columns, width), from ``column`` on.
         """
+        if not self.limit_bytes:
+            return
         path: list[_Key] = []
         before = 0
+        cut: Iterator[tuple[torch.Tensor, ...]] | None = None
         for begin, tokens in _cut_ids(ids):
             key = (before, tokens)
             block = self._blocks.get(key)
@@ -91,7 +98,11 @@ class PrefixCache:
                 # It was dropped since it was read, and its keys and values are not at hand.
                 break
             if block is None:
-                block = self._add(key, layers, row, column + begin - n_cached)
+                end = len(ids) - len(ids) % BLOCK_TOKENS
+                cut = cut or _cut_layers(
+                    layers, row, column + begin - n_cached, column + end - n_cached
+                )
+                block = self._add(key, next(cut))
             path.append(key)
             before = block.number
         self._touch(path)
@@ -117,9 +128,9 @@ class PrefixCache:
         self._touch(path)
         return blocks
 
-    def _add(self, key: _Key, layers: Sequence[Any], row: int, column: int) -> _Block:
+    def _add(self, key: _Key, parts: tuple[torch.Tensor, ...]) -> _Block:
         self._last_number += 1
-        block = _Block(self._last_number, _cut_layers(layers, row, column, column + BLOCK_TOKENS))
+        block = _Block(self._last_number, parts)
         self._blocks[key] = block
         self.n_bytes += block.n_bytes
         return block
@@ -136,13 +147,24 @@ def _cut_ids(ids: Sequence[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
         yield begin, tuple(ids[begin : begin + BLOCK_TOKENS])
 
 
-def _cut_layers(layers: Sequence[Any], row: int, begin: int, end: int) -> tuple[torch.Tensor, ...]:
-    """Columns of one row, consecutive layers of one device and shape in one tensor."""
-    parts: list[list[torch.Tensor]] = []
-    for layer in layers:
-        pair = torch.stack([layer.keys[row, :, begin:end], layer.values[row, :, begin:end]])
-        if parts and parts[-1][0].device == pair.device and parts[-1][0].shape == pair.shape:
-            parts[-1].append(pair)
+def _cut_layers(
+    layers: Sequence[Any], row: int, begin: int, end: int
+) -> Iterator[tuple[torch.Tensor, ...]]:
+    """The parts of each block of these columns of one row, in order.
+
+    The layers are gathered once for all columns; a block is a copy, so that dropping it frees it.
+    """
+    states = [layer.keys for layer in layers] + [layer.values for layer in layers]
+    groups: list[list[torch.Tensor]] = []
+    for tensor in (state[row, :, begin:end] for state in states):
+        if groups and _alike(groups[-1][0], tensor):
+            groups[-1].append(tensor)
         else:
-            parts.append([pair])
-    return tuple(torch.stack(part) for part in parts)
+            groups.append([tensor])
+    whole = [torch.stack(group) for group in groups]
+    for first in range(0, end - begin, BLOCK_TOKENS):
+        yield tuple(part[:, :, first : first + BLOCK_TOKENS].clone() for part in whole)
+
+
+def _alike(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return one.device == other.device and one.shape == other.shape

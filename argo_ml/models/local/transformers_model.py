@@ -23,7 +23,7 @@ from argo_ml.models.base import (
 from argo_ml.models.chat import ChatFormat, PromptIds, cut_at_stop
 from argo_ml.models.local import decoding
 from argo_ml.models.local.batching import Batcher, RequestSize, out_of_memory_noticed
-from argo_ml.models.local.forward import Forward
+from argo_ml.models.local.engine_check import choose_decoder
 from argo_ml.models.local.prefix_cache import PrefixCache
 from argo_ml.models.local.sampling import Chooser, TokenStatistics, needs_only_the_most_probable
 from argo_ml.models.reasoning import reply_start
@@ -48,7 +48,8 @@ class TransformersModel:
     ``model`` and ``tokenizer`` are loaded ones of Transformers, ``contents`` stands for their
     files in the identity, ``batch_tokens`` is the largest batch with its padding; it shrinks for
     good when memory runs out, which ``on_event`` receives as a line. ``prefix_cache_mb`` is the
-    memory for prompts' beginnings that later prompts repeat.
+    memory for prompts' beginnings that later prompts repeat. ``engine`` is auto or plain, as
+    `choose_decoder` takes it.
     """
 
     def __init__(
@@ -60,13 +61,14 @@ class TransformersModel:
         batch_tokens: int,
         prefix_cache_mb: int = 0,
         on_event: Callable[[str], None] = logger.warning,
+        engine: str = "auto",
     ) -> None:
-        self._forward = Forward(model)
-        self._prefixes = PrefixCache(prefix_cache_mb * 2**20)
-        self._decoder = decoding.Decoder(self._forward, self._prefixes)
-        self._tokenizer = tokenizer
+        self._network, self._tokenizer = model, tokenizer
         self._chat = ChatFormat(tokenizer)
+        # Before the plain decoder takes the model's generation settings away.
         self._end_ids = _end_ids(model, tokenizer)
+        self._prefixes = PrefixCache(prefix_cache_mb * 2**20)
+        self._decoder = choose_decoder(model, self._prefixes, engine, on_event)
         self._context = getattr(model.config, "max_position_embeddings", None)
         self._batcher = Batcher(batch_tokens, self._release_memory, on_event)
         self._identity = " ".join(
@@ -74,17 +76,21 @@ class TransformersModel:
                 "transformers",
                 contents,
                 precision,
-                self._forward.device.type,
+                model.device.type,
                 self._chat.name,
                 f"decoding={decoding.VERSION}",
                 f"transformers={_minor(transformers.__version__)}",
                 f"torch={_minor(torch.__version__)}",
+                *(["engine=plain"] if engine == "plain" else []),
             )
         )
 
     @property
     def identity(self) -> str:
         """Contents, precision, kind of device, prompt format, decoding and library versions.
+
+        A plain path that was asked for is part of it, so that its calls are not those of the fast
+        one; one that an architecture needs follows from the versions.
 
         What differs by rounding alone is left out: the batch that a request ran in, the number of
         threads, the model of the processor, and patch releases of the libraries.
@@ -152,7 +158,7 @@ class TransformersModel:
         with out_of_memory_noticed():
             limits = [request.max_new_tokens for request in requests]
             if all(map(needs_only_the_most_probable, requests)):
-                outputs = self._decoder.greedy(prompts, limits, is_finished)
+                outputs = self._decoder.generate(prompts, limits, is_finished)
             else:
                 outputs = self._decoder.generate(prompts, limits, is_finished, chooser)
         seconds = (time.perf_counter() - started) / len(requests)

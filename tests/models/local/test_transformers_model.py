@@ -140,7 +140,7 @@ def naive_log_likelihood(model: Any, prompt: Sequence[int], choice: Sequence[int
 def library_model(smollm: LanguageModel) -> tuple[Any, Any]:
     """Model and tokenizer to use without any of this package."""
     model = loaded(smollm)
-    return model._forward._model, model._tokenizer
+    return model._network, model._tokenizer
 
 
 def loaded(model: LanguageModel) -> TransformersModel:
@@ -232,7 +232,7 @@ def test_details_and_draws_equal_a_plain_computation(
         [prompt] = model._encode([request])
         draws = derived_rng(5, request.prompt.system, request.prompt.turn, "", "sampling")
         expected = naive_tokens(
-            model._forward._model, prompt.ids, completion.completion_tokens, temperature, draws
+            model._network, prompt.ids, completion.completion_tokens, temperature, draws
         )
         assert (
             completion.text == model._tokenizer.decode([token for token, *_ in expected]).lstrip()

@@ -1,0 +1,90 @@
+"""Decoding and choice scoring by Transformers' own means, for models the fast path cannot carry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
+
+from argo_ml.models.base import TokenCounts
+from argo_ml.models.chat import PromptIds
+from argo_ml.models.local.decoding import Choose, TokenIds, checked_numbers, most_probable
+
+# Transformers does not annotate its constructor.
+_settings: Any = GenerationConfig
+
+
+class PlainDecoder:
+    """Computes prompts one at a time: slow, and right for every model that can ``generate``.
+
+    ``model`` loses its own generation settings (such as a repetition penalty), which ``generate``
+    would fall back on.
+    """
+
+    def __init__(self, model: Any) -> None:
+        model.generation_config = _settings()
+        self._model = model
+        self.tokens = TokenCounts()
+
+    def generate(
+        self,
+        prompts: Sequence[PromptIds],
+        limits: Sequence[int],
+        is_finished: Callable[[int, list[int]], bool],
+        choose: Choose = most_probable,
+    ) -> list[list[int]]:
+        """What `Decoder.generate` gives."""
+        return [
+            self._generate_row(row, prompt.ids, limit, is_finished, choose)
+            for row, (prompt, limit) in enumerate(zip(prompts, limits, strict=True))
+        ]
+
+    def choice_log_likelihoods(
+        self, prompts: Sequence[PromptIds], choices: Sequence[Sequence[TokenIds]]
+    ) -> list[list[float]]:
+        """What `Decoder.choice_log_likelihoods` gives; nothing is kept from a prompt's choices."""
+        with torch.inference_mode():
+            return [
+                [self._log_likelihood(prompt.ids, ids) for ids in texts]
+                for prompt, texts in zip(prompts, choices, strict=True)
+            ]
+
+    def _generate_row(
+        self,
+        row: int,
+        prompt: list[int],
+        limit: int,
+        is_finished: Callable[[int, list[int]], bool],
+        choose: Choose,
+    ) -> list[int]:
+        def only_the_chosen(_: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+            chosen = choose([row], checked_numbers(logits))
+            kept = torch.full_like(logits, -torch.inf)
+            kept[0, chosen[0]] = 0
+            return kept
+
+        def ends(ids: torch.Tensor, _: Any, **__: Any) -> torch.Tensor:
+            finished = is_finished(row, ids[0, len(prompt) :].tolist())
+            return torch.tensor([finished], device=ids.device)
+
+        ids = torch.tensor([prompt], device=self._model.device)
+        output = self._model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=limit,
+            do_sample=False,
+            logits_processor=LogitsProcessorList([only_the_chosen]),
+            stopping_criteria=StoppingCriteriaList([ends]),
+        )
+        new_ids: list[int] = output[0, len(prompt) :].tolist()
+        self.tokens += TokenCounts(len(prompt) + len(new_ids) - 1)
+        return new_ids
+
+    def _log_likelihood(self, prompt: list[int], choice: TokenIds) -> float:
+        ids = torch.tensor([[*prompt, *choice]], device=self._model.device)
+        self.tokens += TokenCounts(ids.numel())
+        logits = self._model(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 : -1]
+        log_p = torch.log_softmax(checked_numbers(logits).float(), dim=-1)
+        return float(log_p.gather(1, ids[0, len(prompt) :, None]).sum())

@@ -1,0 +1,151 @@
+"""Every architecture: in a batch, alone, with known beginnings and without a cache are one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+
+from argo_ml.errors import ModelError
+from argo_ml.models.chat import PromptIds
+from argo_ml.models.local import engine_check
+from argo_ml.models.local.decoding import Decoder
+from argo_ml.models.local.engine_check import (
+    PROVEN,
+    TokenDecoder,
+    choose_decoder,
+    fast_path_problem,
+)
+from argo_ml.models.local.forward import Forward
+from argo_ml.models.local.plain_decoding import PlainDecoder
+from argo_ml.models.local.prefix_cache import PrefixCache
+from tests.builders.tiny_architectures import N_IDS, tiny_model
+
+pytestmark = pytest.mark.slow
+
+PLAIN = ("jamba", "mamba", "recurrent_gemma", "rwkv")
+"""Architectures that the fast path cannot carry and Transformers' own generate can."""
+REFUSED = ("bert", "minimax")
+LIMITS = (5, 2, 4, 7)
+CHOICES = ((7,), (8, 9, 10), (11, 12))
+
+
+def prompts() -> list[PromptIds]:
+    numbers = torch.Generator().manual_seed(1)
+    lengths = (21, 5, 34, 12)
+    rows = [torch.randint(3, N_IDS, (n,), generator=numbers).tolist() for n in lengths]
+    return [PromptIds(ids, len(ids)) for ids in rows]
+
+
+def never(*_: Any) -> bool:
+    return False
+
+
+def generated(decoder: TokenDecoder) -> list[list[int]]:
+    """New tokens of all prompts in one batch, which rows leave at different times."""
+    return decoder.generate(prompts(), LIMITS, never)
+
+
+def fast(model: Any, prefix_bytes: int = 0) -> Decoder:
+    return Decoder(Forward(model), PrefixCache(prefix_bytes))
+
+
+def log_p(model: Any, ids: Sequence[int]) -> torch.Tensor:
+    """Log-probabilities after each of ``ids``, of one pass without a cache."""
+    with torch.inference_mode():
+        logits = model(input_ids=torch.tensor([list(ids)]), use_cache=False).logits[0]
+    return torch.log_softmax(logits.float(), dim=-1)
+
+
+def assert_most_probable(model: Any, prompt: list[int], new_ids: list[int]) -> None:
+    expected = log_p(model, [*prompt, *new_ids])[len(prompt) - 1 : -1].argmax(dim=-1)
+    assert new_ids == expected.tolist()
+
+
+def assert_scores_are_uncached(model: Any, decoder: TokenDecoder) -> None:
+    totals = decoder.choice_log_likelihoods(prompts(), [CHOICES] * len(LIMITS))
+    for prompt, row in zip(prompts(), totals, strict=True):
+        for choice, total in zip(CHOICES, row, strict=True):
+            after = log_p(model, [*prompt.ids, *choice])[len(prompt.ids) - 1 : -1]
+            expected = sum(float(after[at, token]) for at, token in enumerate(choice))
+            assert total == pytest.approx(expected, abs=2e-3)
+
+
+@pytest.mark.parametrize("architecture", sorted(PROVEN))
+def test_batch_single_reused_and_uncached_are_one(architecture: str) -> None:
+    model = tiny_model(architecture)
+
+    together = generated(fast(model))
+
+    assert [len(row) for row in together] == list(LIMITS)
+    reusing = fast(model, 2**24)
+    assert generated(reusing) == together
+    assert generated(reusing) == together
+    for prompt, limit, new_ids in zip(prompts(), LIMITS, together, strict=True):
+        assert fast(model).generate([prompt], [limit], never) == [new_ids]
+        assert_most_probable(model, prompt.ids, new_ids)
+    assert_scores_are_uncached(model, fast(model))
+
+
+@pytest.mark.parametrize("architecture", PLAIN)
+def test_plain_path_carries_what_the_fast_one_cannot(architecture: str) -> None:
+    model = tiny_model(architecture)
+    events: list[str] = []
+
+    decoder = choose_decoder(model, PrefixCache(0), "auto", events.append)
+
+    assert isinstance(decoder, PlainDecoder)
+    [line] = events
+    assert line.startswith(f"architecture {architecture}: goes through Transformers' own generate")
+    for prompt, new_ids in zip(prompts(), generated(decoder), strict=True):
+        assert_most_probable(model, prompt.ids, new_ids)
+    assert_scores_are_uncached(model, decoder)
+
+
+@pytest.mark.parametrize("architecture", REFUSED)
+def test_architecture_that_nothing_carries_is_refused_by_name(architecture: str) -> None:
+    with pytest.raises(ModelError, match=f"^architecture {architecture} \\("):
+        choose_decoder(tiny_model(architecture), PrefixCache(0), "auto", never)
+
+
+@pytest.mark.parametrize(
+    "architecture", ["llama", "gemma3", "gpt2", "deepseek_v3", "qwen3_next", "gpt_oss", "falcon_h1"]
+)
+def test_plain_path_equals_the_fast_one(architecture: str) -> None:
+    model = tiny_model(architecture)
+    ours = generated(fast(model))
+    scores = fast(model).choice_log_likelihoods(prompts(), [CHOICES] * 4)
+
+    plain = choose_decoder(model, PrefixCache(0), "plain", never)
+
+    assert isinstance(plain, PlainDecoder)
+    assert generated(plain) == ours
+    for row, other in zip(
+        plain.choice_log_likelihoods(prompts(), [CHOICES] * 4), scores, strict=True
+    ):
+        assert row == pytest.approx(other, abs=2e-3)
+
+
+@pytest.mark.parametrize("architecture", ["llama", "qwen3_next", "gemma2"])
+def test_check_passes_what_is_right(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_check, "PROVEN", frozenset())
+
+    assert fast_path_problem(tiny_model(architecture)) == ""
+
+
+def test_check_finds_a_model_that_reads_its_padding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_check, "PROVEN", frozenset())
+    model = tiny_model("llama")
+    original = model.forward
+
+    def without_mask(input_ids: Any, attention_mask: Any = None, **rest: Any) -> Any:
+        cache = rest.get("cache", rest.get("past_key_values"))
+        return original(input_ids=input_ids, cache=cache, use_cache=rest["use_cache"])
+
+    vars(without_mask)["__signature__"] = inspect.signature(original)
+    monkeypatch.setattr(model, "forward", without_mask)
+
+    assert "off by" in fast_path_problem(model)
