@@ -49,7 +49,7 @@ def measure(model: TransformersModel, n_rows: int, length: int, n_new: int) -> d
     decoder = model._decoder
     rate = square_rate()
 
-    prefill = best(lambda: decoder.greedy(prompts, [1] * n_rows, lambda *_: False))
+    prefill = best(lambda: decoder.generate(prompts, [1] * n_rows, lambda *_: False))
     decode = decoding_step(model, prompts, n_new)
     operations = prefill_operations(model, n_rows, length)
     return {

@@ -31,6 +31,7 @@ from argo_ml.progress import EPISODES, OnProgress, ignore_progress
 from argo_ml.randomness import derived_rng
 from argo_ml.reporting.figures.calibration import save_calibration_figures, too_few_to_draw
 from argo_ml.results.artifacts import CALIBRATION, FIGURES, OUTCOMES, TRAJECTORIES
+from argo_ml.results.concerns import unfinished_answers
 from argo_ml.results.naming import asked_questions
 from argo_ml.results.outcomes_file import explored_line, write_lines
 from argo_ml.results.trajectories import trajectory
@@ -93,6 +94,8 @@ def _calibrate(
     engine = context.engine(run.run_id, times)
     explorations = explore(spec, context, engine, on_progress, run.warn)
     explored = [exploration.explored for exploration in explorations]
+    for concern in _unfinished(explorations, spec):
+        run.warn(concern)
     calibration = build_calibration(explored, _described(spec), context.digests, spec.max_steps)
     metrics = _metrics(calibration, explorations)
     metrics["unanswered"] = 1 - len(explorations) / len(context.questions.questions)
@@ -111,6 +114,12 @@ def _calibrate(
     if reason := too_few_to_draw(calibration):
         run.warn(reason)
     return Calibrated(run.run_id, calibration, metrics)
+
+
+def _unfinished(explorations: Sequence[ExploredQuestion], spec: CalibrateSpec) -> Iterator[str]:
+    answers = [done.outcome.answer for exploration in explorations for done in exploration.finished]
+    replies = [(answer.text, answer.parsed) for answer in answers if answer is not None]
+    return unfinished_answers(replies, spec.cell().generation_limit)
 
 
 def _described(spec: CalibrateSpec) -> dict[str, Any]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from argo_ml.models.base import Prompt
-from argo_ml.models.reasoning import is_unfinished, reply_start
+from argo_ml.models.reasoning import closed, is_unfinished, reply_start
 
 _MARK = "argo-ml-system-text"
+
+NO_THINKING: Mapping[str, bool] = {"enable_thinking": False, "thinking": False}
+"""What chat templates call the switch of reasoning: the first Qwen3, SmolLM3, GLM and Hunyuan, the
+second Granite and DeepSeek. Templates leave alone what they do not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +30,23 @@ class ChatFormat:
     The assistant's turn is opened and ``prefix`` appended to it. Where the template has no system
     role, the system text opens the user's turn. Where there is no template at all, system, user
     and prefix follow one another with an empty line between, after the model's usual special
-    tokens.
+    tokens. Reasoning is switched off where the template can, and closed where it is opened.
     """
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self.has_template = bool(tokenizer.chat_template)
         self.has_system_role = self.has_template and self._accepts_system()
+        self.switches_thinking_off = self.has_template and self._changes_without_thinking()
+        self.may_think = not self.switches_thinking_off and _has_token(tokenizer, "<think>")
 
     @property
     def name(self) -> str:
         """Part of a model's identity: how prompts become text."""
         if not self.has_template:
             return "plain"
-        return "chat" if self.has_system_role else "chat-without-system"
+        name = "chat" if self.has_system_role else "chat-without-system"
+        return f"{name}-without-thinking" if self.switches_thinking_off else name
 
     def render(self, prompt: Prompt) -> str:
         if not self.has_template:
@@ -78,11 +85,19 @@ class ChatFormat:
             messages.insert(0, {"role": "system", "content": system})
         elif system:
             messages[0]["content"] = f"{system}\n\n{user}"
+        return closed(self._applied(messages, NO_THINKING))
+
+    def _applied(self, messages: list[dict[str, str]], switches: Mapping[str, bool]) -> str:
         return str(
             self._tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True
+                messages, tokenize=False, add_generation_prompt=True, **switches
             )
         )
+
+    def _changes_without_thinking(self) -> bool:
+        """Whether prompts are others than this template makes of its own accord."""
+        messages = [{"role": "user", "content": "?"}]
+        return closed(self._applied(messages, NO_THINKING)) != self._applied(messages, {})
 
     def _accepts_system(self) -> bool:
         """Templates without the role raise an error or leave the text out."""
@@ -94,6 +109,11 @@ class ChatFormat:
         except TemplateError:
             return False
         return _MARK in text
+
+
+def _has_token(tokenizer: Any, token: str) -> bool:
+    number = tokenizer.convert_tokens_to_ids(token)
+    return number is not None and number != tokenizer.unk_token_id
 
 
 def _history_end(text: str, prompt: Prompt) -> int:

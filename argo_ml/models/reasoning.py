@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _OPENING = re.compile(r"\s*<think(?:ing)?>", re.IGNORECASE)
+_OPEN_END = re.compile(r"<think(?:ing)?>\s*\Z", re.IGNORECASE)
 _CLOSING = re.compile(r"</think(?:ing)?>\s*", re.IGNORECASE)
 
 
@@ -31,3 +32,17 @@ def has_reasoning(text: str) -> bool:
 def without_reasoning(text: str) -> str:
     """The reply alone, without white space around it; empty where there is none."""
     return "" if is_unfinished(text) else text[reply_start(text) :].strip()
+
+
+def closed(prompt: str) -> str:
+    """A rendered prompt, the reasoning that its end opens closed at once and empty.
+
+    Templates of models that cannot leave out their reasoning open it in the assistant's turn; after
+    an empty one they answer without (Ma et al. 2025, Reasoning Models Can Be Effective Without
+    Thinking).
+    """
+    opening = _OPEN_END.search(prompt)
+    if opening is None:
+        return prompt
+    tag = opening[0].strip()
+    return f"{prompt.rstrip()}\n\n</{tag[1:]}\n\n"

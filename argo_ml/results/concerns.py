@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from argo_ml.models.reasoning import is_unfinished
 from argo_ml.results.records import Results
@@ -11,10 +11,15 @@ from argo_ml.results.records import Results
 def unfinished_replies(results: Results, max_new_tokens: int) -> Iterator[str]:
     """A line where replies ended within <think>: they hold no answer and count as wrong."""
     rows = [row for cell in results.cells for row in cell.questions]
-    n_unfinished = sum(not row.parsed and is_unfinished(row.answer) for row in rows)
+    yield from unfinished_answers([(row.answer, row.parsed) for row in rows], max_new_tokens)
+
+
+def unfinished_answers(answers: Sequence[tuple[str, bool]], max_new_tokens: int) -> Iterator[str]:
+    """The same of ``answers``: what was replied, and whether it could be read."""
+    n_unfinished = sum(not parsed and is_unfinished(reply) for reply, parsed in answers)
     if n_unfinished:
         yield (
-            f"{n_unfinished} of {len(rows)} replies ended within <think> and hold no answer: they "
-            f"count as wrong; raise max_new_tokens={max_new_tokens}, or let the model answer "
+            f"{n_unfinished} of {len(answers)} replies ended within <think> and hold no answer: "
+            f"they count as wrong; raise max_new_tokens={max_new_tokens}, or let the model answer "
             "without thinking"
         )

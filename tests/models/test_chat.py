@@ -20,6 +20,9 @@ IGNORING = (
     "{% endfor %}<assistant>"
 )
 
+SWITCHED = WITH_SYSTEM + "{% if enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}"
+OPENING = WITH_SYSTEM + "<think>\n"
+
 
 def chat_format(template: str | None) -> ChatFormat:
     words = Tokenizer(models.WordLevel({"?": 0, "a": 1, "b": 2, "<s>": 3}, unk_token="?"))
@@ -88,3 +91,16 @@ def test_what_is_left_holds_no_stop(text: str, stop: list[str]) -> None:
     assert not any(string in cut for string in stop)
     assert text.lstrip().startswith(cut)
     assert stopped == (cut != text.lstrip())
+
+
+@pytest.mark.parametrize("template", [SWITCHED, OPENING])
+def test_reasoning_is_switched_off_or_closed(template: str) -> None:
+    chat = chat_format(template)
+
+    assert chat.render(PROMPT).endswith("<assistant><think>\n\n</think>\n\nAnswer:")
+    assert chat.name == "chat-without-thinking"
+    assert not chat.may_think
+
+
+def test_template_that_knows_no_reasoning_keeps_its_name() -> None:
+    assert chat_format(WITH_SYSTEM).name == "chat"

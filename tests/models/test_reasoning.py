@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from argo_ml.models.reasoning import is_unfinished, without_reasoning
+from argo_ml.models.reasoning import closed, is_unfinished, without_reasoning
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,16 @@ def test_reply_stands_after_the_last_reasoning(text: str, reply: str) -> None:
 )
 def test_reasoning_without_an_end_is_unfinished(text: str, expected: bool) -> None:
     assert is_unfinished(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("<assistant><think>\n", "<assistant><think>\n\n</think>\n\n"),
+        ("<assistant><Thinking>", "<assistant><Thinking>\n\n</Thinking>\n\n"),
+        ("Is <think> a tag?<assistant>", "Is <think> a tag?<assistant>"),
+        ("<think>a</think>\n", "<think>a</think>\n"),
+    ],
+)
+def test_reasoning_that_a_prompt_opens_is_closed(prompt: str, expected: str) -> None:
+    assert closed(prompt) == expected

@@ -26,12 +26,16 @@ from argo_ml.models.local.batching import Batcher, RequestSize, out_of_memory_no
 from argo_ml.models.local.engine_check import choose_decoder
 from argo_ml.models.local.prefix_cache import PrefixCache
 from argo_ml.models.local.sampling import Chooser, TokenStatistics, needs_only_the_most_probable
-from argo_ml.models.reasoning import reply_start
+from argo_ml.models.reasoning import is_unfinished, reply_start
 from argo_ml.models.token_details import added_texts, within
 from argo_ml.models.unfit import beyond_context, run_fitting
 from argo_ml.types import TokenDetail
 
 logger = logging.getLogger(__name__)
+
+THINKING_TOKENS = 1024
+"""Room for the reasoning of a model that has <think> and no switch for it, beside
+``max_new_tokens``; they count as completion tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class TransformersModel:
         self._chat = ChatFormat(tokenizer)
         # Before the plain decoder takes the model's generation settings away.
         self._end_ids = _end_ids(model, tokenizer)
+        self._has_thought = False
         self._prefixes = PrefixCache(prefix_cache_mb * 2**20)
         self._decoder = choose_decoder(model, self._prefixes, engine, on_event)
         self._context = getattr(model.config, "max_position_embeddings", None)
@@ -107,7 +112,7 @@ class TransformersModel:
         that memory cannot take."""
         prompts = self._encode(requests)
         sizes = [
-            self._size(prompt, request.max_new_tokens)
+            self._size(prompt, self._limit(request, self._has_thought))
             for prompt, request in zip(prompts, requests, strict=True)
         ]
 
@@ -150,18 +155,30 @@ class TransformersModel:
     def _complete(
         self, requests: Sequence[Generation], prompts: Sequence[PromptIds]
     ) -> list[Completion]:
+        thoughts = [0] * len(requests)
+
         def is_finished(row: int, new_ids: list[int]) -> bool:
-            return new_ids[-1] in self._end_ids or self._cut(requests[row], new_ids)[1]
+            if new_ids[-1] in self._end_ids:
+                return True
+            text = self._text(new_ids)
+            if self._chat.may_think and is_unfinished(text):
+                thoughts[row] = len(new_ids)
+                return thoughts[row] >= THINKING_TOKENS
+            n_reply = len(new_ids) - thoughts[row]
+            stopped = cut_at_stop(text, requests[row].stop)[1]
+            return stopped or n_reply >= requests[row].max_new_tokens
 
         started = time.perf_counter()
         chooser = Chooser(requests)
         with out_of_memory_noticed():
-            limits = [request.max_new_tokens for request in requests]
+            limits = [self._limit(request, self._chat.may_think) for request in requests]
             if all(map(needs_only_the_most_probable, requests)):
                 outputs = self._decoder.generate(prompts, limits, is_finished)
             else:
                 outputs = self._decoder.generate(prompts, limits, is_finished, chooser)
         seconds = (time.perf_counter() - started) / len(requests)
+        # Batches have no room for reasoning until a model turns out to write it.
+        self._has_thought = self._has_thought or any(thoughts)
         return [
             Completion(
                 self._cut(request, new_ids)[0],
@@ -174,6 +191,10 @@ class TransformersModel:
                 requests, prompts, outputs, chooser.statistics, strict=True
             )
         ]
+
+    def _limit(self, request: Generation, thinks: bool) -> int:
+        """Most new tokens, those of reasoning included."""
+        return request.max_new_tokens + (THINKING_TOKENS if thinks else 0)
 
     def _cut(self, request: Generation, new_ids: list[int]) -> tuple[str, bool]:
         return cut_at_stop(self._text(new_ids), request.stop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,12 @@ from argo_ml.models.base import (
     UnfinishedError,
 )
 from argo_ml.models.chat import cut_at_stop
-from argo_ml.models.reasoning import has_reasoning, reply_start, without_reasoning
+from argo_ml.models.reasoning import (
+    has_reasoning,
+    is_unfinished,
+    reply_start,
+    without_reasoning,
+)
 from argo_ml.models.server.prompting import GREEDY_SETTINGS, Prompting, ServerReply
 from argo_ml.models.server.request_pool import RequestPool, share_time
 from argo_ml.models.server.scoring import EchoScoring
@@ -30,6 +36,9 @@ from argo_ml.models.unfit import UnfitRequestError, all_or_unfit
 
 N_TOP = (20, 5)
 """Most probable tokens to ask for at each place: what vLLM allows, then what OpenAI does."""
+THINKING_TOKENS = 1024
+"""Room for the reasoning of a model that does not leave it out, beside ``max_new_tokens``. It is
+asked for once a reply has ended within its reasoning, and counts as completion tokens."""
 _LARGEST_SEED = 2**31 - 1
 
 
@@ -51,7 +60,7 @@ class ServerModel:
         self._pool = RequestPool(n_at_once)
         self._counts: dict[str, int] = {}
         self._n_top: tuple[int, ...] = N_TOP
-        self._reasons = False
+        self._reasons = self._thinks = False
 
     @property
     def identity(self) -> str:
@@ -99,13 +108,16 @@ class ServerModel:
 
     def _complete(self, request: Generation) -> Completion:
         started = time.perf_counter()
-        settings = {**_drawing(request), "max_tokens": request.max_new_tokens}
+        room = THINKING_TOKENS if self._thinks else 0
+        settings = {**_drawing(request), "max_tokens": request.max_new_tokens + room}
         stop = {"stop": list(request.stop)} if request.stop and not self._reasons else {}
         answer = self._answer(request, {**settings, **stop})
         self._reasons = self._reasons or has_reasoning(answer.text)
         if stop and answer.stopped and not without_reasoning(answer.text):
             # White space and reasoning, with which a turn may open, do not count as a stop.
             answer = self._answer(request, settings)
+        if not room and _ended_in_reasoning(answer):
+            answer = self._with_room(request, settings)
         text = cut_at_stop(answer.text, request.stop)[0]
         begin = reply_start(answer.text)
         tokens = within(answer.tokens, begin, begin + len(text))
@@ -114,6 +126,14 @@ class ServerModel:
         return Completion(
             text, usage.prompt_tokens, usage.completion_tokens, seconds, tokens=tokens
         )
+
+    def _with_room(self, request: Generation, settings: Mapping[str, Any]) -> ServerReply:
+        """The answer with room to think; without even that it says that it did not end."""
+        self._thinks = True
+        n_tokens = request.max_new_tokens + THINKING_TOKENS
+        answer = self._answer(request, {**settings, "max_tokens": n_tokens})
+        is_hidden = _ended_in_reasoning(answer) and not answer.text.strip()
+        return replace(answer, text="<think>") if is_hidden else answer
 
     def _answer(self, request: Generation, settings: Mapping[str, Any]) -> ServerReply:
         if not request.details:
@@ -167,6 +187,12 @@ def _responses_and_refusals(
         if not isinstance(result, UnfitRequestError)
     }
     return responses, refused
+
+
+def _ended_in_reasoning(answer: ServerReply) -> bool:
+    """Whether the limit cut reasoning off, also where a server hides it and says nothing at all."""
+    hidden = not answer.text.strip() and bool(answer.usage and answer.usage.completion_tokens > 1)
+    return not answer.stopped and (hidden or is_unfinished(answer.text))
 
 
 def _drawing(request: Generation) -> Mapping[str, Any]:

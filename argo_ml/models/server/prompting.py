@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from argo_ml.models.base import Prompt
-from argo_ml.models.reasoning import reply_start
+from argo_ml.models.chat import NO_THINKING
+from argo_ml.models.reasoning import closed, is_unfinished, reply_start
 from argo_ml.models.server.details import details_of
 from argo_ml.models.server.fleet import Fleet
 from argo_ml.models.server.wire import (
@@ -36,6 +37,8 @@ GREEDY_SETTINGS: Mapping[str, Any] = {"temperature": 0, "top_p": 1, "seed": 0}
 WHOLE_DISTRIBUTION: Mapping[str, Any] = {"top_k": -1, "min_p": 0}
 """Set back beside a temperature: vLLM and llama.cpp would draw from the most probable tokens alone,
 by a model's own settings or by their own."""
+WITHOUT_THINKING: Mapping[str, Any] = {"chat_template_kwargs": dict(NO_THINKING)}
+"""What vLLM, SGLang and llama.cpp hand to a chat template."""
 _BYTES_PER_TOKEN = 4
 
 
@@ -74,7 +77,7 @@ class ByTokens:
         if turn:
             messages.append({"role": "assistant", "content": turn})
         ending = {"add_generation_prompt": not turn, "continue_final_message": bool(turn)}
-        return self._tokens({"messages": messages, **ending})
+        return self._tokens({"messages": messages, **ending, **WITHOUT_THINKING})
 
     def plain(self, text: str) -> list[int]:
         """Token ids of a text by itself."""
@@ -103,8 +106,9 @@ class ByTemplate:
         return _described("template", self.has_system_role, self.render(_probe()))
 
     def render(self, prompt: Prompt) -> str:
-        body = {"messages": _messages(prompt, self.has_system_role)}
-        return self.fleet.request("/apply-template", body, AppliedTemplate).prompt + prompt.prefix
+        body = {"messages": _messages(prompt, self.has_system_role), **WITHOUT_THINKING}
+        applied = self.fleet.request("/apply-template", body, AppliedTemplate)
+        return closed(applied.prompt) + prompt.prefix
 
     def complete(self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0) -> ServerReply:
         body = {"prompt": self.render(prompt), "repeat_penalty": 1.0, **settings}
@@ -123,21 +127,26 @@ class ByChat:
     """Prompts by chat messages, which any server takes: the prefix becomes an instruction.
 
     It is cut off an answer that begins with it. Tokens of plain texts are estimated: one for every
-    four bytes, and at least one for every word.
+    four bytes, and at least one for every word. ``stops_thinking`` asks for replies without
+    reasoning, which strict servers refuse.
     """
 
     fleet: Fleet
     model: str
     has_system_role: bool = True
+    stops_thinking: bool = False
 
     def describe(self) -> str:
-        return _described("chat", self.has_system_role)
+        name = _described("chat", self.has_system_role)
+        return f"{name}-without-thinking" if self.stops_thinking else name
 
     def complete(self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0) -> ServerReply:
         messages = _messages(prompt, self.has_system_role)
         if prompt.prefix:
             messages[-1]["content"] += f'\n\nBegin your answer with "{prompt.prefix}"'
-        answer = self._answered({"model": self.model, "messages": messages, **settings}, n_top)
+        switch = WITHOUT_THINKING if self.stops_thinking else {}
+        body = {"model": self.model, "messages": messages, **settings, **switch}
+        answer = self._answered(body, n_top)
         text = answer.text[reply_start(answer.text) :].removeprefix(prompt.prefix)
         n_left_out = len(answer.text) - len(text)
         return replace(
@@ -149,14 +158,12 @@ class ByChat:
         if not n_top:
             plain = self.fleet.request(CHAT, body, ChatCompletions)
             choice = plain.choices[0]
-            return ServerReply(
-                choice.message.content or "", plain.usage, choice.finish_reason == "stop"
-            )
+            return ServerReply(choice.message.text, plain.usage, choice.finish_reason == "stop")
         response = self.fleet.request(
             CHAT, {**body, "logprobs": True, "top_logprobs": n_top}, DetailedChatCompletions
         )
         first = response.choices[0]
-        text = first.message.content or ""
+        text = first.message.text
         tokens = details_of(first.logprobs, text)
         return ServerReply(text, response.usage, first.finish_reason == "stop", tokens)
 
@@ -186,11 +193,23 @@ def find_prompting(fleet: Fleet, model: str) -> Prompting:
             try:
                 if has_system_role and not _keeps_system_text(prompting):
                     continue
-                prompting.complete(_probe(), {**GREEDY_SETTINGS, "max_tokens": 1})
+                reply = prompting.complete(_probe(), {**GREEDY_SETTINGS, "max_tokens": 1})
+                if isinstance(prompting, ByChat) and is_unfinished(reply.text):
+                    return _without_thinking(prompting)
                 return prompting
             except RefusedError as error:
                 reason = error
     raise reason
+
+
+def _without_thinking(prompting: ByChat) -> ByChat:
+    """The same for a model that begins with its reasoning, switched off where the server can."""
+    asking = replace(prompting, stops_thinking=True)
+    try:
+        asking.complete(_probe(), {**GREEDY_SETTINGS, "max_tokens": 1})
+    except RefusedError:
+        return prompting
+    return asking
 
 
 def _keeps_system_text(prompting: Prompting) -> bool:

@@ -124,7 +124,17 @@ def _joined(content: object) -> object:
 
 
 class Message(BaseModel):
+    """A reply; servers that take reasoning out of it give that beside, under one of two names."""
+
     content: Annotated[str | None, BeforeValidator(_joined)] = None
+    reasoning_content: Annotated[str | None, BeforeValidator(_joined)] = None
+    reasoning: Annotated[str | None, BeforeValidator(_joined)] = None
+
+    @property
+    def text(self) -> str:
+        """The reply, or the reasoning that it never came to, as models write it themselves."""
+        reasoning = self.reasoning_content or self.reasoning
+        return self.content or (f"<think>\n{reasoning}" if reasoning else "")
 
 
 class ChatChoice(BaseModel):
