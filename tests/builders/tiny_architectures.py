@@ -150,11 +150,12 @@ _OWN: Mapping[str, Mapping[str, Any]] = {
 def tiny_model(architecture: str) -> Any:
     """A model of ``architecture``, a ``model_type`` of Transformers, in float32 on the CPU."""
     torch.manual_seed(0)
-    config = _config(architecture)
+    config = tiny_config(architecture)
     return AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
 
 
-def _config(architecture: str) -> Any:
+def tiny_config(architecture: str) -> Any:
+    """What `tiny_model` builds."""
     if architecture == "gemma3":
         text = {**_COMMON, **_SLIDING}
         return AutoConfig.for_model("gemma3", text_config=text, vision_config=dict(_VISION))

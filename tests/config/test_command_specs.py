@@ -33,7 +33,14 @@ from argo_ml.errors import ConfigError
 
 QUESTIONS = {"DatasetFields", "SampleFields", "SeedFields", "GradingFields"}
 CORPUS = {"DatabaseFields", "CacheFields", "DocumentFields", "EmbeddingFields"}
-INFERENCE = {"DeviceFields", "PrecisionFields", "BatchFields", "PrefixCacheFields", "ServerFields"}
+INFERENCE = {
+    "DeviceFields",
+    "PrecisionFields",
+    "BatchFields",
+    "EngineFields",
+    "PrefixCacheFields",
+    "ServerFields",
+}
 MODEL = {"ModelNameFields", *INFERENCE}
 EPISODE = {"StepFields", "AnsweringFields"}
 ADAPTIVE = {"CalibrationFields", "StrategyFields", "GateFields", "OracleFields"}
@@ -97,7 +104,8 @@ CELL_FIELDS = (
     *("database_timeout_s", "cache_dir"),
     *("documents", "document_seconds", "document_mb", "chunk_size", "chunk_overlap"),
     *("embedding_model", "chroma_url", "model"),
-    *("device", "gpus", "precision", "quantization", "batch_tokens", "threads", "prefix_cache_mb"),
+    *("device", "gpus", "precision", "quantization"),
+    *("engine", "batch_tokens", "threads", "prefix_cache_mb"),
     *("server_urls", "server_concurrency", "request_timeout_s", "max_answer_mb", "max_retries"),
     *("top_k", "min_similarity", "channel_success_rate", "max_steps"),
     *("max_new_tokens", "evidence_tokens"),
@@ -134,7 +142,7 @@ def test_a_command_takes_these_groups_and_no_others(command: str) -> None:
         (StudySpec, "theta_cont theta_star oracle_steps n_prices resume"),
         (EstimateSpec, "resume executor workers gpus_per_worker ray_address"),
         (DoctorSpec, "models n_trials sweep"),
-        (COMMANDS["plan"], "threads batch_tokens server_urls max_retries documents"),
+        (COMMANDS["plan"], "threads engine batch_tokens server_urls max_retries documents"),
     ],
 )
 def test_a_parameter_that_would_do_nothing_is_refused(spec_type: type[Spec], names: str) -> None:

@@ -11,6 +11,8 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,14 @@ import transformers
 from safetensors import SafetensorError
 from safetensors.torch import save_model
 
+from argo_ml.locks import ProcessLock
 from argo_ml.models.digests import files_digest, model_files
 from argo_ml.models.local.loading import ModelFiles
 
 logger = logging.getLogger(__name__)
 
-LIMIT_BYTES = 2 * 2**30
-"""Larger expanded weights are not kept: their disk space costs more than the time they save."""
+FREE_BYTES = 10 * 2**30
+"""Expanded weights are kept where the disk has so much room left beside them."""
 
 
 SEAL = "contents.sha256"
@@ -55,10 +58,17 @@ def keep_converted(
     A disk that refuses is logged: the model itself is loaded and usable.
     """
     folder = _folder(digest, precision, cache_path)
-    if model.get_memory_footprint() > LIMIT_BYTES:
-        return
+    n_bytes = model.get_memory_footprint()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(folder.parent).free < n_bytes + FREE_BYTES:
+            logger.warning(
+                "%s: not kept for faster loading (%.1f GB beside %d GB that stay free)",
+                folder,
+                n_bytes / 1e9,
+                FREE_BYTES // 2**30,
+            )
+            return
         staging = Path(tempfile.mkdtemp(prefix=".converting-", dir=folder.parent))
         try:
             _write(model, tokenizer, staging)
@@ -70,6 +80,23 @@ def keep_converted(
             shutil.rmtree(staging, ignore_errors=True)
     except (OSError, SafetensorError) as error:
         logger.warning("%s: not kept for faster loading (%s)", folder, error)
+
+
+@contextmanager
+def expanding_alone(digest: str, precision: str, cache_path: Path) -> Iterator[None]:
+    """Hold the lock of one expanded model; workers of this machine that need it wait.
+
+    A folder that cannot be written is no reason not to expand a model for this process alone.
+    """
+    folder = _folder(digest, precision, cache_path)
+    with ExitStack() as stack:
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            lock = ProcessLock(folder.parent / f".{folder.name}.lock", f"{folder.name}")
+            stack.enter_context(lock)
+        except OSError as error:
+            logger.warning("%s: cannot be locked (%s)", folder, error)
+        yield
 
 
 def _write(model: Any, tokenizer: Any, folder: Path) -> None:

@@ -17,8 +17,10 @@ logger = logging.getLogger(__name__)
 
 METADATA_TIMEOUT_S = 10
 SMALL_FILES = ("*.json", "*.model", "*.txt", "*.jinja")
-WEIGHTS = ("*.safetensors", "*.bin")
+WEIGHTS = ("model*.safetensors", "*.safetensors", "pytorch_model*.bin", "*.bin")
 """Kinds of weight files, the preferred one first; files in sub-folders are other formats."""
+OTHER_FORMATS = ("consolidated*", "params*")
+"""The same weights and settings once more, as the makers' own software reads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,11 @@ def fetch_weights(model: HubModel, endpoint: str | None = None) -> Path:
 
 
 def _hub_model(model_id: str, revision: str, info: ModelInfo) -> HubModel:
-    names = [file.rfilename for file in info.siblings or [] if "/" not in file.rfilename]
+    files = [file.rfilename for file in info.siblings or [] if "/" not in file.rfilename]
+    names = [name for name in files if not any(fnmatch(name, kind) for kind in OTHER_FORMATS)]
     small = [name for name in names if any(fnmatch(name, kind) for kind in SMALL_FILES)]
     kinds = [[name for name in names if fnmatch(name, kind)] for kind in WEIGHTS]
-    weights: list[str] = next((files for files in kinds if files), [])
+    weights: list[str] = next((kind for kind in kinds if kind), [])
     if not weights or "config.json" not in small:
         raise ModelError(
             f"model={model_id}: the hub has no config.json with .safetensors or .bin weights "

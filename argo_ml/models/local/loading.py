@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -30,6 +30,7 @@ from argo_ml.devices import DriverError, driver_indices, open_driver
 from argo_ml.devices.choosing import choose_gpus
 from argo_ml.errors import ModelError, one_line
 from argo_ml.models.local.skeleton import Skeleton
+from argo_ml.models.local.stored_quantization import stored_quantization
 from argo_ml.models.placement import plan as placement
 from argo_ml.models.placement.plan import Demand, Device, PlacementPlan
 
@@ -54,6 +55,10 @@ _BROKEN = (
     SafetensorError,
 )
 """What the libraries raise for files that are missing, damaged or of an unknown kind."""
+
+
+AMPERE = (8, 0)
+"""CUDA's compute capability of the first GPUs with bfloat16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +100,8 @@ class Machine:
         n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
         chosen = choose_gpus(device, gpus, n_gpus)
         devices = _devices(chosen)
-        has_bfloat16 = bool(devices) and torch.cuda.is_bf16_supported(including_emulation=False)
-        return cls(devices, not gpus, has_bfloat16, int(psutil.virtual_memory().available))
+        free_bytes = int(psutil.virtual_memory().available)
+        return cls(devices, not gpus, _have_bfloat16(chosen), free_bytes)
 
     def plans(self, demand: Demand) -> Iterator[PlacementPlan]:
         """Where the model goes, and where instead when memory runs out there."""
@@ -113,6 +118,14 @@ def _devices(chosen: Sequence[int]) -> tuple[Device, ...]:
     """The chosen GPUs, by the driver where it can: CUDA claims memory on every GPU it reads."""
     from_driver = _devices_from_driver() if len(chosen) > 1 else {}
     return tuple(from_driver.get(index) or _device_from_cuda(index) for index in chosen)
+
+
+def _have_bfloat16(chosen: Sequence[int]) -> bool:
+    """Whether each of these GPUs computes in bfloat16: NVIDIA's from Ampere on, and AMD's."""
+    if torch.version.hip is not None:
+        return bool(chosen)
+    capabilities = [torch.cuda.get_device_capability(index) for index in chosen]
+    return bool(capabilities) and min(capabilities) >= AMPERE
 
 
 def _device_from_cuda(index: int) -> Device:
@@ -151,13 +164,19 @@ def load_tokenizer(files: ModelFiles) -> Any:
 
 
 def make_demand(
-    files: ModelFiles, config: Any, precision: str, quantization: str, prefix_bytes: int
+    files: ModelFiles,
+    config: Any,
+    precision: str,
+    quantization: str,
+    prefix_bytes: int,
+    on_gpu: bool,
 ) -> Demand:
     """What the model needs, from the configuration alone. Raises `ModelError`."""
-    stored = "none" if files.gguf_file else _stored_quantization(config)
+    stored = "none" if files.gguf_file else stored_quantization(config, on_gpu)
     with _quiet(), _broken_files_named(files):
         skeleton = Skeleton(config, precision, quantization if stored == "none" else stored)
-    return Demand(skeleton, config, precision, prefix_bytes)
+    may_quantise = not files.gguf_file and stored == "none"
+    return Demand(skeleton, config, precision, prefix_bytes, may_quantise)
 
 
 def load_weights(
@@ -200,6 +219,16 @@ def check_quantization(quantization: str, on_gpu: bool) -> None:
         raise ModelError(f"quantization={quantization}: needs a CUDA GPU; leave it out on the CPU")
 
 
+def check_file_quantization(files: ModelFiles, quantization: str) -> None:
+    """Raises `ModelError` for a GGUF file, whose own quantised weights are expanded."""
+    if files.gguf_file and quantization != "none":
+        raise ModelError(
+            f"quantization={quantization}: {files.gguf_file} is a GGUF file, whose weights are "
+            "expanded when it is read; leave it out, or use the folder or hub id of the original "
+            "weights"
+        )
+
+
 def _quantization_options(quantization: str, precision: str) -> dict[str, Any]:
     """NF4 with double quantisation (Dettmers et al. 2023, QLoRA), or LLM.int8()."""
     config: Any = BitsAndBytesConfig
@@ -212,16 +241,6 @@ def _quantization_options(quantization: str, precision: str) -> dict[str, Any]:
         bnb_4bit_compute_dtype=getattr(torch, precision),
     )
     return {"quantization_config": four_bit}
-
-
-def _stored_quantization(config: Any) -> str:
-    """8bit or 4bit for weights that are stored so, whatever the method."""
-    stored = getattr(config, "quantization_config", None)
-    if not stored:
-        return "none"
-    values: Mapping[str, Any] = stored if isinstance(stored, dict) else stored.to_dict()
-    bits = values.get("bits") or (4 if values.get("load_in_4bit") else 8)
-    return "4bit" if bits <= 4 else "8bit"
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from argo_ml.config import ModelSpec
 from argo_ml.errors import ModelError
 from argo_ml.models.digests import files_digest, model_files
 from argo_ml.models.local import hub, loading
-from argo_ml.models.local.converted import converted_files, keep_converted
+from argo_ml.models.local.converted import converted_files, expanding_alone, keep_converted
 from argo_ml.models.local.loading import Machine, ModelFiles
 from argo_ml.models.local.packed_linear import pack_linear_layers
 from argo_ml.models.local.planning import does_not_fit
@@ -37,6 +37,9 @@ def open_transformers_model(spec: ModelSpec, source: ModelSource) -> RecoveringM
     """
     machine = Machine.detect(spec.device, spec.gpus)
     precision = choose_precision(spec.precision, bool(machine.gpus), machine.has_bfloat16)
+    if source.gguf_file:
+        own = ModelFiles(spec.model, Path(source.location), source.gguf_file)
+        loading.check_file_quantization(own, spec.quantization)
     loading.check_quantization(spec.quantization, bool(machine.gpus))
     loader = _Loader(spec, machine, precision)
     if source.kind is SourceKind.HUB:
@@ -48,9 +51,14 @@ def open_transformers_model(spec: ModelSpec, source: ModelSource) -> RecoveringM
     kept = converted_files(files, digest, precision, spec.cache_path)
     if kept is not files:
         return loader.open(kept, digest)
-    logger.info("expanding %s (once; may take a minute)", files.gguf_file)
-    with loading.reading_gguf_once():
-        return loader.open(files, digest)
+    with expanding_alone(digest, precision, spec.cache_path):
+        # Another process may have been expanding it until now.
+        kept = converted_files(files, digest, precision, spec.cache_path)
+        if kept is files:
+            logger.info("expanding %s (once; may take a minute)", files.gguf_file)
+            with loading.reading_gguf_once():
+                return loader.open(files, digest)
+    return loader.open(kept, digest)
 
 
 def _open_hub(loader: _Loader, source: ModelSource) -> RecoveringModel:
@@ -73,7 +81,12 @@ class _Loader:
         config = loading.load_config(files)
         prefix_bytes = self.spec.prefix_cache_mb * 2**20
         demand = loading.make_demand(
-            files, config, self.precision, self.spec.quantization, prefix_bytes
+            files,
+            config,
+            self.precision,
+            self.spec.quantization,
+            prefix_bytes,
+            bool(self.machine.gpus),
         )
         plans = self.machine.plans(demand)
         first = next(plans)

@@ -52,7 +52,10 @@ def plan_model(spec: PlanSpec) -> PlannedModel:
     precision = choose_precision(spec.precision, bool(machine.gpus), machine.has_bfloat16)
     files, config = _files_and_config(spec)
     prefix_bytes = spec.prefix_cache_mb * 2**20
-    demand = loading.make_demand(files, config, precision, spec.quantization, prefix_bytes)
+    loading.check_file_quantization(files, spec.quantization)
+    demand = loading.make_demand(
+        files, config, precision, spec.quantization, prefix_bytes, bool(machine.gpus)
+    )
     first = next(machine.plans(demand))
     return PlannedModel(spec.model, demand, spec.quantization, machine, first)
 
@@ -133,7 +136,7 @@ def _less_precise(demand: Demand, on_gpu: bool) -> Iterator[tuple[str, Demand]]:
     if precision == "float32":
         half = "float16" if on_gpu else "bfloat16"
         yield f"precision={half}", Demand(Skeleton(config, half), config, half, prefixes)
-    for quantization in ("8bit", "4bit") if on_gpu else ():
+    for quantization in ("8bit", "4bit") if on_gpu and demand.may_quantise else ():
         skeleton = Skeleton(config, precision, quantization)
         yield f"quantization={quantization}", Demand(skeleton, config, precision, prefixes)
 

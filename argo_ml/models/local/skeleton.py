@@ -15,7 +15,11 @@ from transformers import AutoModelForCausalLM
 # Transformers annotates this in part only.
 _models: Any = AutoModelForCausalLM
 
-QUANTISED: Mapping[str, Any] = {"8bit": torch.int8, "4bit": CustomDtype.INT4}
+QUANTISED: Mapping[str, Any] = {
+    "8bit": torch.int8,
+    "4bit": CustomDtype.INT4,
+    "experts-4bit": CustomDtype.INT4,
+}
 """What a weight of a linear layer is stored as; constants of its blocks are left out, which with
 double quantisation are 0.13 bit a weight (Dettmers et al. 2023, QLoRA, section 3)."""
 
@@ -28,7 +32,7 @@ DeviceMap = Mapping[str, "int | str"]
 class Skeleton:
     """A model on torch's meta device, as it would be loaded.
 
-    ``quantization`` is none, 8bit or 4bit, of the weights of linear layers.
+    ``quantization`` is none, 8bit or 4bit, of the weights of linear layers, or experts-4bit.
     """
 
     def __init__(self, config: Any, precision: str, quantization: str = "none") -> None:
@@ -36,8 +40,7 @@ class Skeleton:
             self._module = _models.from_config(config, dtype=getattr(torch, precision))
         self._module.tie_weights()
         self._stored_as = {
-            f"{name}.weight": QUANTISED[quantization]
-            for name in self._quantised_layers(quantization)
+            name: QUANTISED[quantization] for name in self._quantised_weights(quantization)
         }
         self._sizes = compute_module_sizes(self._module, special_dtypes=self._stored_as)
 
@@ -100,12 +103,15 @@ class Skeleton:
             if type(module).__name__ in self._whole
         ]
 
-    def _quantised_layers(self, quantization: str) -> list[str]:
-        """bitsandbytes leaves the output layer as it is."""
+    def _quantised_weights(self, quantization: str) -> list[str]:
+        """bitsandbytes leaves the output layer as it is; experts are tensors without a layer."""
         if quantization == "none":
             return []
+        if quantization == "experts-4bit":
+            names = [name for name, _ in self._module.named_parameters()]
+            return [name for name in names if ".experts." in name and "bias" not in name]
         return [
-            name
+            f"{name}.weight"
             for name, module in self._module.named_modules()
             if isinstance(module, torch.nn.Linear) and name.rpartition(".")[2] != "lm_head"
         ]

@@ -74,7 +74,7 @@ class TransformersModel:
         self._has_thought = False
         self._prefixes = PrefixCache(prefix_cache_mb * 2**20)
         self._decoder = choose_decoder(model, self._prefixes, engine, on_event)
-        self._context = getattr(model.config, "max_position_embeddings", None)
+        self._context = context_tokens(model.config)
         self._batcher = Batcher(batch_tokens, self._release_memory, on_event)
         self._identity = " ".join(
             (
@@ -303,6 +303,13 @@ def _end_ids(model: Any, tokenizer: Any) -> frozenset[int]:
     configured = getattr(settings, "eos_token_id", None)
     listed = configured if isinstance(configured, list) else [configured]
     return frozenset(token for token in (*listed, tokenizer.eos_token_id) if token is not None)
+
+
+def context_tokens(config: Any) -> int | None:
+    """Composite configurations, such as those of models that see, have it in their text part."""
+    text = config.get_text_config(decoder=True)
+    names = ("max_position_embeddings", "max_seq_len", "max_sequence_length")
+    return next((size for name in names if (size := getattr(text, name, None))), None)
 
 
 def _minor(version: str) -> str:

@@ -91,13 +91,15 @@ class Weights(Protocol):
 class Demand:
     """What is to be placed: a model's skeleton, its configuration and precision.
 
-    ``prefix_bytes`` is the memory for prompts' beginnings, kept where their layers are.
+    ``prefix_bytes`` is the memory for prompts' beginnings, kept where their layers are. Files of
+    weights that are quantised already cannot be quantised by ``quantization``.
     """
 
     skeleton: Weights
     config: Any
     precision: str
     prefix_bytes: int = 0
+    may_quantise: bool = True
 
 
 def choose_precision(precision: str, on_gpu: bool, has_bfloat16: bool) -> str:

@@ -22,7 +22,8 @@ from argo_ml.models.local.engine_check import (
 from argo_ml.models.local.forward import Forward
 from argo_ml.models.local.plain_decoding import PlainDecoder
 from argo_ml.models.local.prefix_cache import PrefixCache
-from tests.builders.tiny_architectures import N_IDS, tiny_model
+from argo_ml.models.local.transformers_model import context_tokens
+from tests.builders.tiny_architectures import N_IDS, tiny_config, tiny_model
 
 pytestmark = pytest.mark.slow
 
@@ -149,3 +150,7 @@ def test_check_finds_a_model_that_reads_its_padding(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(model, "forward", without_mask)
 
     assert "off by" in fast_path_problem(model)
+
+
+def test_context_of_a_composite_configuration_is_that_of_its_text() -> None:
+    assert context_tokens(tiny_config("gemma3")) == 256

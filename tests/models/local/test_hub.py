@@ -20,6 +20,7 @@ FILES = {
     "tokenizer.json": b"{}",
     "README.md": b"read me",
     "model.safetensors": b"weights",
+    "consolidated.safetensors": b"the same weights once more",
     "pytorch_model.bin": b"the same weights",
     "onnx/model.safetensors": b"another format",
 }

@@ -87,3 +87,8 @@ def test_gpus_in_words() -> None:
     assert (none.gpus, none.device) == ((), "cpu")
     with pytest.raises(ConfigError, match="gpus=none: device=cuda needs one"):
         build(ModelFields, {"gpus": "none", "device": "cuda"})
+
+
+def test_quantising_a_gguf_file_is_refused_by_name(tiny_gguf: Path) -> None:
+    with pytest.raises(ModelError, match=r"^quantization=4bit: tiny\.gguf is a GGUF file"):
+        planned(model=str(tiny_gguf), quantization="4bit", devices="12GB")
