@@ -128,7 +128,11 @@ def _described(spec: CalibrateSpec) -> dict[str, Any]:
     shared = ExperimentSpec(**shared_fields(spec, ExperimentSpec))
     own = {"explorations": spec.explorations, "max_new_tokens": shared.generation_limit}
     # Its name counts in the digest, so an unnamed experiment keeps the one that it always had.
-    return {**recorded(shared), "experiment": spec.experiment or FALLBACK, **own}
+    values = recorded(shared)
+    if values["engine"] == "auto":
+        # As for the name: calibrations of before had no other.
+        del values["engine"]
+    return {**values, "experiment": spec.experiment or FALLBACK, **own}
 
 
 def _write_trajectories(explorations: Sequence[ExploredQuestion], path: Path) -> None:
