@@ -15,6 +15,7 @@ from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.reporting.figures.models import draw_models
 from argo_ml.results.artifacts import COMPARISON, COMPARISON_TABLE, FIGURES, SPEC
+from argo_ml.results.question_rows import row_numbers
 from argo_ml.results.records import CellResult, Record, Results
 from argo_ml.statistics.resampling import mean_estimate
 from argo_ml.sweep.parent_run import find_resumed, load_record, pointing_at, recorded
@@ -172,10 +173,7 @@ def compare_models(
 
 def _compared(model: str, cell: CellResult, reference: CellResult) -> ComparedCell:
     difference = mean_estimate(
-        [
-            float(row.correct) - float(other.correct)
-            for row, other in zip(cell.questions, reference.questions, strict=True)
-        ]
+        row_numbers(cell.questions, "correct") - row_numbers(reference.questions, "correct")
     )
     values = cell.metrics
     return ComparedCell(

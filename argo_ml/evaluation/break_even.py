@@ -11,12 +11,13 @@ from argo_ml.evaluation.judged_cells import acts_alike_at_all_prices
 from argo_ml.evaluation.record import BreakEven
 from argo_ml.policies.always_retrieve import ALWAYS_RETRIEVE
 from argo_ml.policies.planned import NEVER, SINGLE
-from argo_ml.results.metrics import retrieval_calls
-from argo_ml.results.records import CellResult, QuestionResult, Results
+from argo_ml.results.question_rows import action_counts, row_flags, row_numbers
+from argo_ml.results.records import CellResult, Results
 from argo_ml.statistics.columns import Column
 from argo_ml.statistics.effects import effect_rates
 from argo_ml.statistics.intervals import Estimate
 from argo_ml.statistics.resampling import ratio, resample
+from argo_ml.types import Action
 
 
 def break_evens(results: Results) -> tuple[BreakEven, ...]:
@@ -84,17 +85,13 @@ def _price(gains: Column, retrievals: Column) -> Estimate:
 
 
 def _correct(cell: CellResult) -> list[bool]:
-    return [row.correct for row in cell.questions]
+    return row_flags(cell.questions, "correct")
 
 
 def _retrievals(cell: CellResult) -> Column:
-    return np.asarray([retrieval_calls(row) for row in cell.questions], dtype=float)
+    return action_counts(cell.questions, Action.RETRIEVE).astype(float)
 
 
 def _other_cost(cell: CellResult) -> Column:
     """What each question cost but for its retrievals."""
-
-    def other(row: QuestionResult) -> float:
-        return row.cost - cell.retrieval_cost * retrieval_calls(row)
-
-    return np.asarray([other(row) for row in cell.questions], dtype=float)
+    return row_numbers(cell.questions, "cost") - cell.retrieval_cost * _retrievals(cell)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
+import numpy as np
+
 from argo_ml.evaluation.record import ByDifficulty, Confidence, ReliabilityPoint
 from argo_ml.evaluation.roles import is_calibrated, reports_p_hat
-from argo_ml.evaluation.strategy_rows import answered, confidence
-from argo_ml.results.metrics import reason_calls, retrieval_calls
-from argo_ml.results.records import CellResult, QuestionResult, Results
+from argo_ml.evaluation.strategy_rows import answer_confidences, confidence
+from argo_ml.results.question_rows import action_counts, row_numbers, row_values
+from argo_ml.results.records import CellResult, Results
 from argo_ml.statistics.confidence import MIN_PER_DIAGRAM_BIN, reliability_bins
-from argo_ml.types import Difficulty
+from argo_ml.types import Action, Difficulty
 
 N_BINS = 10
 
@@ -34,10 +36,9 @@ def reliability_points(results: Results) -> Mapping[str, tuple[ReliabilityPoint,
         strategy = cell.strategy
         if not is_calibrated(strategy):
             continue
-        rows = answered(cell.questions)
-        confidences = [row.confidence for row in rows if row.confidence is not None]
-        if rows and len(confidences) == len(rows):
-            points[strategy] = _points(confidences, [row.correct for row in rows])
+        known = answer_confidences(cell.questions)
+        if known is not None:
+            points[strategy] = _points(*known)
     return points
 
 
@@ -52,11 +53,13 @@ def p_hat(results: Results) -> Confidence | None:
     States of one question go together. None where no strategy computed it.
     """
     by_state = {
-        (row.question_id, row.actions[:n_steps]): (decision.confidence, decision.correct)
+        (question_id, actions[:n_steps]): (decision.confidence, decision.correct)
         for cell in results.cells
         if reports_p_hat(cell.strategy)
-        for row in cell.questions
-        for n_steps, decision in enumerate(row.decisions)
+        for question_id, actions, decisions in row_values(
+            cell.questions, "question_id", "actions", "decisions"
+        )
+        for n_steps, decision in enumerate(decisions)
         if decision.confidence is not None and decision.correct is not None
     }
     if not by_state:
@@ -66,22 +69,23 @@ def p_hat(results: Results) -> Confidence | None:
 
 
 def _of_cell(cell: CellResult) -> Iterator[ByDifficulty]:
-    for difficulty in Difficulty:
-        rows = [row for row in cell.questions if row.difficulty == difficulty.value]
-        if rows:
-            yield _means(cell, difficulty, rows)
-
-
-def _means(cell: CellResult, difficulty: Difficulty, rows: list[QuestionResult]) -> ByDifficulty:
-    return ByDifficulty(
-        strategy=cell.strategy,
-        retrieval_cost=cell.retrieval_cost,
-        difficulty=difficulty.value,
-        n=len(rows),
-        accuracy=fmean(row.correct for row in rows),
-        retrieve=fmean(map(retrieval_calls, rows)),
-        reason=fmean(map(reason_calls, rows)),
+    difficulties = [value for (value,) in row_values(cell.questions, "difficulty")]
+    correct = row_numbers(cell.questions, "correct")
+    retrieve, reason = (
+        action_counts(cell.questions, action) for action in (Action.RETRIEVE, Action.REASON)
     )
+    for difficulty in Difficulty:
+        own = np.array([value == difficulty.value for value in difficulties], dtype=bool)
+        if own.any():
+            yield ByDifficulty(
+                strategy=cell.strategy,
+                retrieval_cost=cell.retrieval_cost,
+                difficulty=difficulty.value,
+                n=int(own.sum()),
+                accuracy=fmean(correct[own]),
+                retrieve=fmean(retrieve[own].tolist()),
+                reason=fmean(reason[own].tolist()),
+            )
 
 
 def _points(confidences: list[float], correct: list[bool]) -> tuple[ReliabilityPoint, ...]:

@@ -9,9 +9,10 @@ from argo_ml.evaluation.gate_frontiers import outcomes
 from argo_ml.evaluation.record import Confidence, Evaluation, StrategyRow
 from argo_ml.evaluation.roles import is_calibrated, is_fixed, is_gate, stopping_at_theta_star
 from argo_ml.policies.planned import NEVER, SINGLE
-from argo_ml.results.metrics import retrieval_calls
 from argo_ml.results.naming import has_difficulties
+from argo_ml.results.question_rows import action_counts, row_numbers, row_values
 from argo_ml.results.records import Results
+from argo_ml.types import Action
 
 FEW_QUESTIONS = 100
 LARGE_ECE = 0.05
@@ -102,8 +103,8 @@ def _has_estimate(results: Results, strategy: str) -> bool:
     return is_calibrated(strategy) and any(
         decision.confidence is not None
         for cell in results.row(strategy)
-        for row in cell.questions
-        for decision in row.decisions
+        for (decisions,) in row_values(cell.questions, "decisions")
+        for decision in decisions
     )
 
 
@@ -118,14 +119,11 @@ def _unparsed(judgement: Judgement) -> Iterator[str]:
 
 def _retrievals_fail(judgement: Judgement) -> Iterator[str]:
     methods = {row.strategy for row in judgement.methods}
-    rows = [
-        row
-        for cell in judgement.results.cells
-        if cell.strategy in methods
-        for row in cell.questions
-    ]
-    n_retrievals = sum(map(retrieval_calls, rows))
-    n_successes = sum(row.retrieval_successes for row in rows)
+    n_retrievals = n_successes = 0
+    for cell in judgement.results.cells:
+        if cell.strategy in methods:
+            n_retrievals += int(action_counts(cell.questions, Action.RETRIEVE).sum())
+            n_successes += int(row_numbers(cell.questions, "retrieval_successes").sum())
     if n_retrievals and n_successes < LOW_SUCCESS * n_retrievals:
         yield f"Only {_percent(n_successes / n_retrievals)} of the retrievals found evidence."
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from argo_ml.evaluation.judged_cells import JudgedCell, best_fixed
 from argo_ml.evaluation.record import Contrast
 from argo_ml.policies.always_retrieve import ALWAYS_RETRIEVE
-from argo_ml.results.metrics import retrieval_calls
+from argo_ml.results.question_rows import action_counts, row_flags
 from argo_ml.results.records import CellResult
 from argo_ml.statistics.effects import NON_INFERIORITY_MARGIN
 from argo_ml.statistics.intervals import holm, mcnemar
+from argo_ml.types import Action
 
 
 def contrasts(cells: Sequence[JudgedCell]) -> tuple[Contrast, ...]:
@@ -74,8 +75,8 @@ def _with_reference(contrast: Contrast, cell: JudgedCell, reference: JudgedCell 
 
 
 def _correct(cell: CellResult) -> list[bool]:
-    return [row.correct for row in cell.questions]
+    return row_flags(cell.questions, "correct")
 
 
 def _n_retrievals(cell: CellResult) -> int:
-    return sum(map(retrieval_calls, cell.questions))
+    return int(action_counts(cell.questions, Action.RETRIEVE).sum())

@@ -11,10 +11,12 @@ from pydantic import TypeAdapter
 
 from argo_ml.evaluation.breakdowns import middle_price
 from argo_ml.evaluation.roles import is_ceiling
-from argo_ml.results.metrics import retrieval_calls
-from argo_ml.results.records import CellResult, QuestionResult, Record, Results
+from argo_ml.results.question_rows import row_values
+from argo_ml.results.records import CellResult, Record, Results
+from argo_ml.types import Action
 
 N_EXAMPLES = 3
+RETRIEVE = Action.RETRIEVE.value
 MOST_CHARACTERS = 400
 """Of a passage or an answer; what is longer is cut with an ellipsis."""
 
@@ -74,27 +76,30 @@ EXAMPLES: TypeAdapter[tuple[Example, ...]] = TypeAdapter(tuple[Example, ...])
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A question under the methods of one price."""
+    """How the methods of one price differ on a question.
+
+    ``disagreement`` is how many strategies are in the smaller of those right and those wrong, and
+    ``benefit`` the share right among those that retrieved minus that among the others; 0 without
+    either.
+    """
 
     index: int
-    rows: Sequence[QuestionResult]
+    disagreement: int
+    benefit: float
+    n_behaviors: int
 
-    @property
-    def disagreement(self) -> int:
-        """How many strategies are in the smaller of those right and those wrong."""
-        n_right = sum(row.correct for row in self.rows)
-        return min(n_right, len(self.rows) - n_right)
 
-    @property
-    def benefit(self) -> float:
-        """Share right among those that retrieved minus that among the others; 0 without either."""
-        with_ = [float(row.correct) for row in self.rows if retrieval_calls(row)]
-        without = [float(row.correct) for row in self.rows if not retrieval_calls(row)]
-        return fmean(with_) - fmean(without) if with_ and without else 0.0
-
-    @property
-    def n_behaviors(self) -> int:
-        return len({(row.actions, row.answer) for row in self.rows})
+def _row(index: int, tried: Sequence[tuple[bool, Sequence[str], str]]) -> _Row:
+    """``tried``: by method whether it was right, its actions and its answer."""
+    n_right = sum(correct for correct, _, _ in tried)
+    with_ = [float(correct) for correct, actions, _ in tried if RETRIEVE in actions]
+    without = [float(correct) for correct, actions, _ in tried if RETRIEVE not in actions]
+    return _Row(
+        index=index,
+        disagreement=min(n_right, len(tried) - n_right),
+        benefit=fmean(with_) - fmean(without) if with_ and without else 0.0,
+        n_behaviors=len({(tuple(actions), answer) for _, actions, answer in tried}),
+    )
 
 
 def pick_questions(results: Results) -> list[int]:
@@ -104,8 +109,8 @@ def pick_questions(results: Results) -> list[int]:
     methods = [cell for cell in _cells(results) if not is_ceiling(cell.strategy)]
     if len(methods) < 2:
         return []
-    by_question = zip(*(cell.questions for cell in methods), strict=True)
-    rows = [_Row(index, own) for index, own in enumerate(by_question)]
+    columns = [row_values(cell.questions, "correct", "actions", "answer") for cell in methods]
+    rows = [_row(index, own) for index, own in enumerate(zip(*columns, strict=True))]
     picked: list[_Row] = []
     for worth in (
         lambda row: (row.disagreement > 0, row.benefit, row.disagreement),
@@ -119,17 +124,18 @@ def pick_questions(results: Results) -> list[int]:
 
 def make_examples(
     results: Results,
-    trajectories: Mapping[str, Sequence[Trajectory]],
+    trajectories: Mapping[str, Iterable[Trajectory]],
     passages: Mapping[str, Mapping[str, str]],
 ) -> tuple[Example, ...]:
     """The examples at the middle price.
 
     ``trajectories`` are by the run of a cell, `example_cells` among them, and ``passages`` by id.
     """
-    cells = _cells(results)
+    cells, picked = _cells(results), pick_questions(results)
+    lines = {cell.run_id: _lines_at(picked, trajectories[cell.run_id]) for cell in cells if picked}
     examples = []
-    for index in pick_questions(results):
-        shown = [(cell, trajectories[cell.run_id][index]) for cell in cells]
+    for index in picked:
+        shown = [(cell, lines[cell.run_id][index]) for cell in cells]
         line = shown[0][1]
         choices = tuple(line["choices"])
         examples.append(
@@ -142,6 +148,10 @@ def make_examples(
             )
         )
     return tuple(examples)
+
+
+def _lines_at(indices: Sequence[int], lines: Iterable[Trajectory]) -> dict[int, Trajectory]:
+    return {index: line for index, line in enumerate(lines) if index in indices}
 
 
 def example_cells(results: Results) -> list[CellResult]:
@@ -169,11 +179,12 @@ def _episodes(
     """One per behavior, with all strategies that it is that of."""
     by_behavior: dict[ExampleEpisode, list[str]] = {}
     for cell, line in shown:
+        row = cell.questions[index]
         episode = ExampleEpisode(
             strategies=(),
             answer=_cut(str(line["answer"])),
-            correct=cell.questions[index].correct,
-            cost=cell.questions[index].cost,
+            correct=row.correct,
+            cost=row.cost,
             stop_reason=str(line["stop_reason"]),
             steps=tuple(_joined(_step(step, passages) for step in line["steps"])),
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from argo_ml.evaluation.roles import is_gate
-from argo_ml.results.metrics import retrieval_calls
+from argo_ml.results.question_rows import action_counts
 from argo_ml.results.records import CellResult
+from argo_ml.types import Action
 
 DEGENERATE_BELOW, DEGENERATE_ABOVE = 0.01, 0.99
 """Shares of questions outside which a gate decides nothing: it hardly ever, or nearly always,
@@ -15,7 +16,8 @@ def fire_share(cell: CellResult) -> float | None:
     """Share of questions that a gate retrieved for; None for a cell of no gate."""
     if not is_gate(cell.strategy):
         return None
-    return sum(retrieval_calls(row) > 0 for row in cell.questions) / len(cell.questions)
+    n_fired = int((action_counts(cell.questions, Action.RETRIEVE) > 0).sum())
+    return n_fired / len(cell.questions)
 
 
 def is_degenerate(share: float | None) -> bool:

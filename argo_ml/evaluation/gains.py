@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from argo_ml.evaluation.record import GainBin
 from argo_ml.evaluation.roles import is_ceiling
-from argo_ml.results.records import CellResult, QuestionResult, Results
+from argo_ml.results.question_rows import row_values
+from argo_ml.results.records import CellResult, Results
 from argo_ml.statistics.columns import Column
 from argo_ml.statistics.confidence import MIN_PER_DIAGRAM_BIN, equal_mass_bins, joined_bins
 from argo_ml.statistics.resampling import ratio, resample
@@ -37,19 +38,14 @@ def gain_bins(results: Results) -> tuple[GainBin, ...]:
     expectations share one. Left out is the strategy that knows the answers, whose decisions are
     those of others.
     """
-    by_strategy = {
-        strategy: [
+    acted = {
+        strategy: _acted(
             decision for cell in results.row(strategy) for decision in decisions(cell, results.spec)
-        ]
+        )
         for strategy in results.strategies
         if not is_ceiling(strategy)
     }
-    bins = [
-        gain_bin
-        for strategy, acted in by_strategy.items()
-        if acted
-        for gain_bin in _bins(strategy, acted)
-    ]
+    bins = [own for strategy, rows in acted.items() if len(rows) for own in _bins(strategy, rows)]
     n_questions = len(results.cells[0].questions)
     sums = resample([own.by_question(own.realised, n_questions) for own in bins])
     counts = resample([own.by_question(None, n_questions) for own in bins])
@@ -59,10 +55,19 @@ def gain_bins(results: Results) -> tuple[GainBin, ...]:
             expected=float(own.expected.mean()),
             realised=ratio(total, count),
             n=own.expected.size,
-            n_questions=len({decision.question for decision in by_strategy[own.strategy]}),
+            n_questions=len(np.unique(acted[own.strategy]["question"])),
         )
         for own, total, count in zip(bins, sums, counts, strict=True)
     )
+
+
+_ACTED = np.dtype([("question", np.int64), ("expected", float), ("realised", float)])
+
+
+def _acted(decided: Iterable[Acted]) -> npt.NDArray[Any]:
+    """The decisions as a table, which takes a tenth of the memory."""
+    rows = ((own.question, own.expected, own.realised) for own in decided)
+    return np.fromiter(rows, dtype=_ACTED)
 
 
 def decisions(cell: CellResult, spec: Mapping[str, Any]) -> Iterator[Acted]:
@@ -72,18 +77,15 @@ def decisions(cell: CellResult, spec: Mapping[str, Any]) -> Iterator[Acted]:
     price of the probes from there on (``probe_cost``) is left out.
     """
     prices = Prices(cell.retrieval_cost, float(spec["reason_cost"])).scaled(float(spec["mu"]))
-    for index, row in enumerate(cell.questions):
-        yield from _of_question(index, row, prices)
-
-
-def _of_question(index: int, row: QuestionResult, prices: Prices) -> Iterator[Acted]:
-    ahead = 0.0
-    # The last decision, to stop, has no action; who expects nothing has no decisions on record.
-    for action, decision in reversed(list(zip(row.actions, row.decisions, strict=False))):
-        ahead += prices.of(Action(action))
-        if decision.expected_gain is not None and decision.correct is not None:
-            realised = float(row.correct) - float(decision.correct) - ahead
-            yield Acted(index, decision.expected_gain, realised)
+    columns = row_values(cell.questions, "correct", "actions", "decisions")
+    for index, (correct, actions, decided) in enumerate(columns):
+        ahead = 0.0
+        # The last decision, to stop, has no action; who expects nothing has none on record.
+        for action, decision in reversed(list(zip(actions, decided, strict=False))):
+            ahead += prices.of(Action(action))
+            if decision.expected_gain is not None and decision.correct is not None:
+                realised = float(correct) - float(decision.correct) - ahead
+                yield Acted(index, decision.expected_gain, realised)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,10 +103,8 @@ class _Bin:
         return summed.astype(float)
 
 
-def _bins(strategy: str, acted: Sequence[Acted]) -> Iterator[_Bin]:
-    questions = np.array([decision.question for decision in acted])
-    expected = np.array([decision.expected for decision in acted])
-    realised = np.array([decision.realised for decision in acted])
+def _bins(strategy: str, acted: npt.NDArray[Any]) -> Iterator[_Bin]:
+    questions, expected, realised = (acted[name] for name in _ACTED.names or ())
     n_fitting = len(np.unique(questions)) // MIN_PER_DIAGRAM_BIN
     equal = equal_mass_bins(expected, max(1, min(N_BINS, n_fitting)))
     bins = joined_bins(equal, MIN_PER_DIAGRAM_BIN)

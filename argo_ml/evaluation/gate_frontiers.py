@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from argo_ml.evaluation.record import Effects, GateFrontiers, Point
 from argo_ml.evaluation.roles import is_gate
 from argo_ml.policies.planned import NEVER, SINGLE
+from argo_ml.results.question_rows import row_flags, row_values
 from argo_ml.results.records import CellResult, Results
 from argo_ml.statistics.effects import effect_rates, retrieval_reduction
 from argo_ml.statistics.frontiers import (
@@ -67,7 +68,8 @@ def gate_frontiers(
 
 def _first_scores(cell: CellResult) -> tuple[float, ...]:
     """The score of the first decision about each question; none where a question has no score."""
-    scores = [row.decisions[0].score if row.decisions else None for row in cell.questions]
+    looked = row_values(cell.questions, "decisions")
+    scores = [decisions[0].score if decisions else None for (decisions,) in looked]
     known = tuple(score for score in scores if score is not None)
     return known if len(known) == len(scores) else ()
 
@@ -111,4 +113,4 @@ def _points(points: Sequence[FrontierPoint]) -> tuple[Point, ...]:
 
 
 def _correct(cell: CellResult) -> tuple[bool, ...]:
-    return tuple(row.correct for row in cell.questions)
+    return tuple(row_flags(cell.questions, "correct"))

@@ -10,6 +10,7 @@ import numpy as np
 
 from argo_ml.evaluation.roles import is_ceiling, is_fixed
 from argo_ml.results.metrics import utilities
+from argo_ml.results.question_rows import question_ids, row_numbers, same_behavior
 from argo_ml.results.records import CellResult, Results
 from argo_ml.statistics.resampling import Resampled, resample
 
@@ -40,7 +41,7 @@ class JudgedCell:
 
     def acts_like(self, other: JudgedCell) -> bool:
         """Whether both took the same actions and gave the same answer on every question."""
-        return _behavior(self.result) == _behavior(other.result)
+        return same_behavior(self.result.questions, other.result.questions)
 
 
 def judge_cells(results: Results) -> tuple[JudgedCell, ...]:
@@ -52,7 +53,7 @@ def judge_cells(results: Results) -> tuple[JudgedCell, ...]:
     _check_paired(cells)
     resampled = resample(
         [np.asarray(utilities(cell, mu)) for cell in cells]
-        + [np.asarray([row.correct for row in cell.questions], dtype=float) for cell in cells]
+        + [row_numbers(cell.questions, "correct") for cell in cells]
     )
     utility, correct = resampled[: len(cells)], resampled[len(cells) :]
     return tuple(map(JudgedCell, cells, utility, correct))
@@ -76,7 +77,7 @@ def mean_utilities(cells: Sequence[JudgedCell]) -> dict[str, float]:
 
 def acts_alike_at_all_prices(cells: Sequence[CellResult]) -> bool:
     """Whether the cells, of one strategy, have the same actions and answers on every question."""
-    return all(_behavior(cell) == _behavior(cells[0]) for cell in cells[1:])
+    return all(same_behavior(cell.questions, cells[0].questions) for cell in cells[1:])
 
 
 def best_fixed(cells: Sequence[JudgedCell]) -> Mapping[float, JudgedCell]:
@@ -93,12 +94,8 @@ def best_fixed(cells: Sequence[JudgedCell]) -> Mapping[float, JudgedCell]:
     return best
 
 
-def _behavior(cell: CellResult) -> list[tuple[str, tuple[str, ...], str]]:
-    return [(row.question_id, row.actions, row.answer) for row in cell.questions]
-
-
 def _check_paired(cells: Sequence[CellResult]) -> None:
-    question_ids = [[row.question_id for row in cell.questions] for cell in cells]
-    for cell, ids in zip(cells, question_ids, strict=True):
-        if ids != question_ids[0]:
+    first = question_ids(cells[0].questions) if cells else []
+    for cell in cells:
+        if question_ids(cell.questions) != first:
             raise ValueError(f"{cell.name}: has other questions than {cells[0].name}")

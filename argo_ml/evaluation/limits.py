@@ -8,9 +8,11 @@ from itertools import combinations
 from argo_ml.evaluation.judged_cells import JudgedCell
 from argo_ml.evaluation.sentences import counted
 from argo_ml.policies.planned import NEVER, SINGLE
-from argo_ml.results.records import CellResult, QuestionResult, Results
+from argo_ml.results.question_rows import action_counts, row_flags, row_values
+from argo_ml.results.records import CellResult, Results
 from argo_ml.statistics.intervals import Estimate, wilson
 from argo_ml.statistics.power import detectable_difference, pairs_needed
+from argo_ml.types import Action
 
 GUESSES = ("random", "longest_choice")
 """The floors that need no look at the gold answers, unlike the majority position."""
@@ -76,27 +78,29 @@ def _named(cell: JudgedCell) -> str:
 
 
 def _accuracy(cell: CellResult) -> Estimate:
-    n_right, n = sum(row.correct for row in cell.questions), len(cell.questions)
+    n_right, n = sum(row_flags(cell.questions, "correct")), len(cell.questions)
     interval = wilson(n_right, n)
     return Estimate(mean=n_right / n, low=interval.low, high=interval.high)
 
 
 def _decomposer(cells: Sequence[CellResult]) -> Iterator[str]:
-    rows = [row for cell in cells for row in cell.questions]
-    n_calls = sum(row.decomposer_calls for row in rows)
-    n_fallbacks = sum(row.decomposer_fallbacks for row in rows)
+    n_calls, n_fallbacks = _total(cells, "decomposer_calls"), _total(cells, "decomposer_fallbacks")
     if n_calls and n_fallbacks > MOST * n_calls:
         yield (
             f"In {100 * n_fallbacks / n_calls:.0f} % of its calls the decomposer fell back to the "
             "question itself, so that the same passages are retrieved and paid for again and "
-            f"again{_repeated(rows)}."
+            f"again{_repeated(cells)}."
         )
 
 
-def _repeated(rows: Sequence[QuestionResult]) -> str:
+def _total(cells: Sequence[CellResult], name: str) -> int:
+    return sum(value for cell in cells for (value,) in row_values(cell.questions, name))
+
+
+def _repeated(cells: Sequence[CellResult]) -> str:
     """Counted in results that say so."""
-    n_repeated = sum(row.repeated_retrievals for row in rows)
-    n = sum(row.actions.count("retrieve") for row in rows)
+    n_repeated = _total(cells, "repeated_retrievals")
+    n = sum(int(action_counts(cell.questions, Action.RETRIEVE).sum()) for cell in cells)
     return f" ({n_repeated} of {n} retrievals repeat an earlier one)" if n_repeated else ""
 
 

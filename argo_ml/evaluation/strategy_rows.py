@@ -8,6 +8,7 @@ from dataclasses import asdict
 from argo_ml.evaluation.firing import fire_share, is_degenerate
 from argo_ml.evaluation.judged_cells import JudgedCell
 from argo_ml.evaluation.record import Confidence, StrategyRow
+from argo_ml.results.question_rows import row_values
 from argo_ml.results.records import CellResult, QuestionResult
 from argo_ml.statistics.confidence import confidence_metrics
 from argo_ml.statistics.intervals import Estimate
@@ -20,10 +21,20 @@ def strategy_rows(cells: Sequence[JudgedCell]) -> tuple[StrategyRow, ...]:
     return tuple(_row(cell, ceilings.get(cell.price)) for cell in cells)
 
 
-def answered(rows: Sequence[QuestionResult]) -> list[QuestionResult]:
-    """The rows that were answered: without an answer there is no confidence in it."""
+def answer_confidences(
+    rows: Sequence[QuestionResult],
+) -> tuple[list[float], list[bool]] | None:
+    """How sure each answer was and whether it was right; None where one has no confidence.
+
+    Questions without an answer are left out, and None is what comes of none with one.
+    """
     without = (StopReason.ABSTAIN.value, StopReason.UNANSWERED.value)
-    return [row for row in rows if row.stop_reason not in without]
+    columns = row_values(rows, "stop_reason", "confidence", "correct")
+    answered = [(sure, correct) for reason, sure, correct in columns if reason not in without]
+    confidences = [sure for sure, _ in answered if sure is not None]
+    if not answered or len(confidences) < len(answered):
+        return None
+    return confidences, [correct for _, correct in answered]
 
 
 def _row(cell: JudgedCell, ceiling: JudgedCell | None) -> StrategyRow:
@@ -60,11 +71,8 @@ def _row(cell: JudgedCell, ceiling: JudgedCell | None) -> StrategyRow:
 
 def _confidence(cell: CellResult) -> Confidence | None:
     """None where an answer has none."""
-    rows = answered(cell.questions)
-    confidences = [row.confidence for row in rows if row.confidence is not None]
-    if not rows or len(confidences) < len(rows):
-        return None
-    return confidence(confidences, [row.correct for row in rows])
+    known = answer_confidences(cell.questions)
+    return None if known is None else confidence(*known)
 
 
 def confidence(

@@ -9,16 +9,24 @@ FIGURES = "figures"
 """Folder of the figures of a run."""
 
 RESULTS = "results.json"
+ROWS = "rows"
+"""Folder of a large sweep's question rows, a file per cell; those of others are in `RESULTS`."""
+INLINE_ROWS = 50_000
+"""Question rows of all cells up to which `RESULTS` holds them, and cells keep `TRAJECTORIES`; with
+more of them both are tables."""
 EVALUATION = "evaluation.json"
 EXAMPLES_FILE = "examples.json"
 """Questions on which strategies differ, step by step, as the report shows them."""
 REPORT_PAGE = "report.html"
 PASSAGES = "passages.jsonl"
 TRAJECTORIES = "trajectories.jsonl"
+TRAJECTORIES_TABLE = "trajectories.parquet"
+"""The trajectories of a cell of a large sweep."""
 OUTCOMES = "outcomes.jsonl"
 """What a sweep or a calibration knows of outcomes, as `argo-ml replay` reads it."""
 OUTCOMES_TABLE = "outcomes.json"
-"""Table of a cell's question results, as MLflow's UI shows it."""
+"""Table of a cell's question results, as MLflow's UI shows it; of the first `TABLE_ROWS`."""
+TABLE_ROWS = 5_000
 DETAILS = "details.json"
 """All metrics of a cell, also those that its run does not show, and the readings of devices."""
 CALIBRATION = "calibration.json"
@@ -37,6 +45,11 @@ COMPARISON_TABLE = "comparison_table.json"
 def cell_name(strategy: str, retrieval_cost: float) -> str:
     """The name under which runs, messages and checks show a cell."""
     return f"{strategy} c_r={retrieval_cost:g}"
+
+
+def rows_file(cell_id: str) -> str:
+    """Path of a cell's rows among the artifacts of a large sweep."""
+    return f"{ROWS}/{cell_id}.parquet"
 
 
 def settings_file(retrieval_cost: float) -> str:

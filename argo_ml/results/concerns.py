@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from argo_ml.models.reasoning import is_unfinished
+from argo_ml.results.question_rows import row_values
 from argo_ml.results.records import Results
 
 
 def unfinished_replies(results: Results, max_new_tokens: int) -> Iterator[str]:
     """A line where replies ended within <think>: they hold no answer and count as wrong."""
-    rows = [row for cell in results.cells for row in cell.questions]
-    yield from unfinished_answers([(row.answer, row.parsed) for row in rows], max_new_tokens)
+    # A reply that could be read was not cut off, and its text is not kept.
+    answers = [
+        ("" if parsed else str(answer), bool(parsed))
+        for cell in results.cells
+        for answer, parsed in row_values(cell.questions, "answer", "parsed")
+    ]
+    yield from unfinished_answers(answers, max_new_tokens)
 
 
 def unfinished_answers(answers: Sequence[tuple[str, bool]], max_new_tokens: int) -> Iterator[str]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from argo_ml.plugins import PartTable
-from argo_ml.results.records import CellResult, PolicyTable, QuestionResult, Results
+from argo_ml.results.question_rows import row_values
+from argo_ml.results.records import CALL_FIELDS, CellResult, PolicyTable, QuestionResult, Results
+from argo_ml.statistics.exact_sum import ExactSum
 from argo_ml.statistics.intervals import wilson
 from argo_ml.types import Action, StopReason, Usage
 
@@ -124,6 +127,11 @@ _DERIVED = (
 )
 """Metrics of a cell that are no means over questions."""
 
+_SUCCESSES = "retrieval_successes"
+_SUMMED = (*(measure.name for measure in MEASURES), _SUCCESSES)
+_BLOCK = 1000
+"""Rows that are in memory at a time where they are read from a file."""
+
 ALL_METRICS: PartTable[Callable[[QuestionResult], float] | None] = PartTable(
     "argo_ml.metrics",
     "metric",
@@ -133,8 +141,59 @@ ALL_METRICS: PartTable[Callable[[QuestionResult], float] | None] = PartTable(
 """The metrics of a cell by name; of those of other installed packages the value for a question."""
 
 
+class CellTotals:
+    """The sums behind a cell's metrics: rows are added as they come, and need not be kept."""
+
+    def __init__(self, mu: float, policy: PolicyTable) -> None:
+        self._mu = mu
+        self._policy = policy
+        self._brought = {
+            name: value for name, value in ALL_METRICS.usable().items() if value is not None
+        }
+        self._sums = {name: ExactSum() for name in (*_SUMMED, *self._brought)}
+        self.n_questions = 0
+
+    def add(self, rows: Sequence[QuestionResult]) -> None:
+        usages = [row.usage for row in rows]
+        for measure in MEASURES:
+            self._sums[measure.name].add(map(measure.value, rows, usages))
+        self._sums[_SUCCESSES].add(row.retrieval_successes for row in rows)
+        for name, value in self._brought.items():
+            self._sums[name].add(map(value, rows))
+        self.n_questions += len(rows)
+
+    def curves(self) -> dict[str, float]:
+        """Those of the metrics that have a course over the questions."""
+        metrics = self.metrics()
+        return {name: metrics[name] for name in CURVES}
+
+    def metrics(self) -> dict[str, float]:
+        """The metrics of the rows until now, as `cell_metrics` says. Raises ValueError without."""
+        if not self.n_questions:
+            raise ValueError("a cell without questions has no metrics")
+        metrics = {measure.name: self._mean(measure.name) for measure in MEASURES}
+        interval = wilson(round(self._sums["accuracy"].value), self.n_questions)
+        metrics["accuracy_ci_low"] = interval.low
+        metrics["accuracy_ci_high"] = interval.high
+        metrics["utility"] = metrics["accuracy"] - self._mu * metrics["cost"]
+        if self._policy.policy_value is not None and self._policy.policy_regret is not None:
+            metrics["policy_value"] = self._policy.policy_value
+            metrics["policy_regret"] = self._policy.policy_regret
+        metrics["lm_calls_total"] = self._sums["lm_calls"].value
+        metrics["lm_calls_paid_total"] = self._sums["lm_calls_paid"].value
+        n_retrievals = self._sums["retrieval_calls"].value
+        if n_retrievals:
+            metrics["retrieval_success_rate"] = self._sums[_SUCCESSES].value / n_retrievals
+        if metrics["cost"]:
+            metrics["accuracy_per_cost"] = metrics["accuracy"] / metrics["cost"]
+        return metrics | {name: self._mean(name) for name in self._brought}
+
+    def _mean(self, name: str) -> float:
+        return self._sums[name].value / self.n_questions
+
+
 def cell_metrics(
-    questions: Sequence[QuestionResult], mu: float, policy: PolicyTable
+    questions: Iterable[QuestionResult], mu: float, policy: PolicyTable
 ) -> dict[str, float]:
     """The metrics of one cell; ``mu`` weighs cost in utility.
 
@@ -147,32 +206,25 @@ def cell_metrics(
     policy in the MDP, absent where it decides by more than progress. Other installed packages may
     bring more means.
     """
-    if not questions:
-        raise ValueError("a cell without questions has no metrics")
-    usages = [row.usage for row in questions]
-    metrics = {measure.name: _mean(map(measure.value, questions, usages)) for measure in MEASURES}
-    interval = wilson(sum(row.correct for row in questions), len(questions))
-    metrics["accuracy_ci_low"] = interval.low
-    metrics["accuracy_ci_high"] = interval.high
-    metrics["utility"] = metrics["accuracy"] - mu * metrics["cost"]
-    if policy.policy_value is not None and policy.policy_regret is not None:
-        metrics["policy_value"] = policy.policy_value
-        metrics["policy_regret"] = policy.policy_regret
-    metrics["lm_calls_total"] = float(sum(usage.calls for usage in usages))
-    metrics["lm_calls_paid_total"] = float(sum(row.lm_calls_paid for row in questions))
-    n_retrievals = sum(map(retrieval_calls, questions))
-    if n_retrievals:
-        n_successes = sum(row.retrieval_successes for row in questions)
-        metrics["retrieval_success_rate"] = n_successes / n_retrievals
-    if metrics["cost"]:
-        metrics["accuracy_per_cost"] = metrics["accuracy"] / metrics["cost"]
-    brought = {name: value for name, value in ALL_METRICS.usable().items() if value is not None}
-    return metrics | {name: _mean(map(value, questions)) for name, value in brought.items()}
+    totals, rows = CellTotals(mu, policy), iter(questions)
+    while block := list(islice(rows, _BLOCK)):
+        totals.add(block)
+    return totals.metrics()
 
 
 def utilities(cell: CellResult, mu: float) -> list[float]:
     """Utility of each question: correct - mu * cost; its mean is the cell's utility."""
-    return [row.correct - mu * row.cost for row in cell.questions]
+    columns = row_values(cell.questions, "correct", "cost")
+    return [correct - mu * cost for correct, cost in columns]
+
+
+def calls_needed(rows: Sequence[QuestionResult]) -> int:
+    """The model calls that the rows needed, whoever paid for them."""
+    return sum(map(sum, row_values(rows, *CALL_FIELDS)))
+
+
+def calls_paid(rows: Sequence[QuestionResult]) -> int:
+    return sum(n_paid for (n_paid,) in row_values(rows, "lm_calls_paid"))
 
 
 def sweep_metrics(results: Results) -> dict[str, float]:
@@ -183,12 +235,12 @@ def sweep_metrics(results: Results) -> dict[str, float]:
     made the same call. ``mean_accuracy_*`` and ``mean_utility_*`` are a strategy's means over
     prices, ``best_utility_*`` its best over prices.
     """
-    rows = [row for cell in results.cells for row in cell.questions]
-    n_needed = sum(row.usage.calls for row in rows)
-    n_paid = sum(row.lm_calls_paid for row in rows)
+    n_needed = sum(calls_needed(cell.questions) for cell in results.cells)
+    n_paid = sum(calls_paid(cell.questions) for cell in results.cells)
+    ids = {own for cell in results.cells for (own,) in row_values(cell.questions, "question_id")}
     metrics = {f"floor_{name}": value for name, value in results.floors.items()}
     metrics["n_cells"] = float(len(results.cells))
-    metrics["n_questions"] = float(len({row.question_id for row in rows}))
+    metrics["n_questions"] = float(len(ids))
     metrics["lm_calls_total"] = float(n_needed)
     metrics["lm_calls_paid_total"] = float(n_paid)
     if n_needed:

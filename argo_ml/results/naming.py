@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from argo_ml.results.question_rows import row_values
 from argo_ml.results.records import Results
 
 
 def has_difficulties(results: Results) -> bool:
     """Whether any question has a difficulty; where none has, the spec's says nothing."""
-    return any(row.difficulty for cell in results.cells[:1] for row in cell.questions)
+    return any(
+        difficulty
+        for cell in results.cells[:1]
+        for (difficulty,) in row_values(cell.questions, "difficulty")
+    )
 
 
 def described_questions(results: Results) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetPydanticSchema, model_validator
+from pydantic_core import CoreSchema, core_schema
 
 from argo_ml.results.artifacts import cell_name
 from argo_ml.types import Usage
@@ -99,6 +101,17 @@ class QuestionResult(Record):
         )
 
 
+CALL_FIELDS = (
+    "decomposer_calls",
+    "reader_calls",
+    "reasoner_calls",
+    "synthesizer_calls",
+    "probe_calls",
+    "sample_calls",
+)
+"""The fields whose sum is `Usage.calls`."""
+
+
 def usage_fields(usage: Usage) -> dict[str, Any]:
     """The usage of a question as a `QuestionResult` stores it."""
     return {
@@ -112,6 +125,27 @@ def usage_fields(usage: Usage) -> dict[str, Any]:
         "probe_calls": usage.probe_calls,
         "sample_calls": usage.sample_calls,
     }
+
+
+class RowsOnDisk(Sequence[QuestionResult]):
+    """The rows of a cell of a large sweep, which are read when they are asked for."""
+
+    @abstractmethod
+    def values(self, *names: str) -> Iterator[tuple[Any, ...]]:
+        """The fields of these names, row by row, without reading the others."""
+
+
+def _kept_on_disk(value: object, validate: Callable[[object], object]) -> object:
+    return value if isinstance(value, RowsOnDisk) else validate(value)
+
+
+def _rows_schema(source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+    rows = handler(tuple[QuestionResult, ...])
+    return core_schema.no_info_wrap_validator_function(_kept_on_disk, rows)
+
+
+QuestionRows = Annotated[Sequence[QuestionResult], GetPydanticSchema(_rows_schema)]
+"""Rows in memory, a tuple, or on disk."""
 
 
 class PolicyTable(Record):
@@ -141,7 +175,8 @@ class CellResult(Record):
     metrics: Mapping[str, float]
     """As logged on the cell's run."""
     policy: PolicyTable
-    questions: tuple[QuestionResult, ...]
+    questions: QuestionRows = ()
+    """``results.json`` of a large sweep leaves them out: they are in files beside it."""
 
     @property
     def name(self) -> str:
@@ -164,6 +199,8 @@ class Results(Record):
     strategies: tuple[str, ...]
     prices: tuple[float, ...]
     cells: tuple[CellResult, ...]
+    row_digests: Mapping[str, str] = {}
+    """Of a large sweep, by cell: the digest of the file that holds its rows."""
 
     def row(self, strategy: str) -> tuple[CellResult, ...]:
         """Cells of one strategy, by price ascending."""

@@ -71,7 +71,7 @@ def resample(columns: Sequence[Column]) -> list[Resampled]:
     return [Resampled(column, means[:, index]) for index, column in enumerate(columns)]
 
 
-def mean_estimate(values: Sequence[float]) -> Estimate:
+def mean_estimate(values: Sequence[float] | Column) -> Estimate:
     """One mean over questions with its interval; raises ValueError without any value."""
     sample = np.asarray(values, dtype=float)
     if sample.size == 0:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +15,24 @@ from argo_ml.engine.shards import make_shards
 from argo_ml.escaping import markdown
 from argo_ml.evaluation.examples import gold_texts
 from argo_ml.reporting.figures import save_cell_figures
-from argo_ml.results.artifacts import DETAILS, FIGURES, OUTCOMES_TABLE, TRAJECTORIES
-from argo_ml.results.metrics import CURVES, cell_metrics, is_compared, retrieval_calls
+from argo_ml.results.artifacts import DETAILS, FIGURES, OUTCOMES_TABLE, TABLE_ROWS
+from argo_ml.results.metrics import CURVES, CellTotals, is_compared, retrieval_calls
 from argo_ml.results.naming import asked_questions
 from argo_ml.results.records import CellResult, PolicyTable, QuestionResult
+from argo_ml.results.row_files import cell_trajectories
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext
-from argo_ml.sweep.stored_files import json_lines
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import spec_params
 from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking
+
+MOST_POINTS = 200
+"""Points of a curve: with more shards than that, only every so many-th is one."""
+
+
+def is_curve_point(n_taken: int, n_shards: int) -> bool:
+    """Whether the curves have a point after so many of all shards; they have one at the end."""
+    return n_taken * MOST_POINTS // n_shards > (n_taken - 1) * MOST_POINTS // n_shards
 
 
 class CellRun:
@@ -37,37 +47,37 @@ class CellRun:
         self.cell = cell
         self.run = run
         self.finished = finished
-        self._has_curves = n_shards > 1
-        self.results: list[QuestionResult] = []
-        self._latest: tuple[int, Mapping[str, float]] | None = None
+        self._n_shards = n_shards
+        self._n_taken = 0
+        self._totals = CellTotals(cell.spec.mu, cell.table)
+        self._points: deque[tuple[int, Mapping[str, float]]] = deque()
 
     def start(self, digests: Mapping[str, str], inputs: Sequence[InputDataset]) -> None:
         """What is there already, as on a run that was killed before it had all, is left alone."""
         self.run.log(params=spec_params(cell_params(self.cell.spec, self.cell.table, digests)))
         self.run.log_inputs(inputs)
 
-    def metrics(self, n_questions: int) -> Mapping[str, float]:
-        """The metrics of the first so many results; the latest are kept and not computed again."""
-        if self._latest is None or self._latest[0] != n_questions:
-            rows = self.results[:n_questions]
-            self._latest = n_questions, cell_metrics(rows, self.cell.spec.mu, self.cell.table)
-        return self._latest[1]
+    def add(self, rows: Sequence[QuestionResult]) -> None:
+        """Take the rows of the next shard in order: into the sums, and a point of the curves."""
+        self._totals.add(rows)
+        self._n_taken += 1
+        if is_curve_point(self._n_taken, self._n_shards):
+            self._points.append((self._totals.n_questions, self._totals.curves()))
 
-    def log_progress(self, steps: Sequence[int]) -> None:
-        """Log the metrics that have a curve at each of ``steps``, the numbers of questions done.
+    def log_progress(self) -> None:
+        """Log the points of the curves that are not logged yet, in one request.
 
-        More results may come meanwhile, from another thread.
+        More may come meanwhile, from another thread.
         """
-        if self.finished:
+        points = dict(self._points.popleft() for _ in range(len(self._points)))
+        if self.finished or not points:
             return
-        *earlier, last = steps
-        before = {step: self._curves(step) for step in earlier if self._has_curves}
-        step = last if self._has_curves else 0
-        self.run.log(metrics=self._curves(last), step=step, curves=before)
-
-    def _curves(self, n_questions: int) -> Mapping[str, float]:
-        metrics = self.metrics(n_questions)
-        return {name: metrics[name] for name in CURVES}
+        last = max(points)
+        metrics = points.pop(last)
+        if self._n_shards == 1:
+            self.run.log(metrics=metrics, step=0, curves={})
+        else:
+            self.run.log(metrics=metrics, step=last, curves=points)
 
     def finish(self, result: CellResult, folder: Path, usage: Mapping[str, float]) -> None:
         """Store the artifacts, among them the trajectories already in ``folder``, and end.
@@ -87,15 +97,16 @@ class CellRun:
         self.run.end()
         self.finished = True
 
-    def result(self) -> CellResult:
+    def result(self, questions: Sequence[QuestionResult]) -> CellResult:
+        """The result with its rows, which are those that were added."""
         return CellResult(
             cell_id=self.cell.id,
             run_id=self.run.run_id,
             strategy=self.cell.spec.strategy,
             retrieval_cost=self.cell.spec.retrieval_cost,
-            metrics=self.metrics(len(self.results)),
+            metrics=self._totals.metrics(),
             policy=self.cell.table,
-            questions=tuple(self.results),
+            questions=questions,
         )
 
 
@@ -114,9 +125,12 @@ def cell_params(
 
 
 def curve_steps(n_questions: int, shard_size: int) -> list[int]:
-    """The steps of every curve of a cell: questions done after each shard, 0 where there is one."""
+    """The steps of every curve of a cell: questions done after the shards at which it has a point,
+    0 where there is one shard."""
     ends = [*range(shard_size, n_questions, shard_size), n_questions]
-    return ends if len(ends) > 1 else [0]
+    if len(ends) == 1:
+        return [0]
+    return [end for index, end in enumerate(ends, 1) if is_curve_point(index, len(ends))]
 
 
 def open_cell_runs(
@@ -163,7 +177,7 @@ def store_outcomes(
 ) -> None:
     """Log ``folder`` with the figures of a cell and its table of outcomes, and ``metrics``."""
     save_cell_figures(result, folder / FIGURES)
-    table = _outcomes_table(result, _trajectories(folder))
+    table = _outcomes_table(result, cell_trajectories(folder))
     (folder / OUTCOMES_TABLE).write_text(json.dumps(table), encoding="utf-8")
     run.log_folder(folder)
     logged = [{"path": OUTCOMES_TABLE, "type": "table"}]
@@ -182,20 +196,17 @@ def cell_tags(cell: Cell, sweep_id: str = "") -> dict[str, str]:
     return {**tags, runs.SWEEP_ID: sweep_id} if sweep_id else tags
 
 
-def _trajectories(folder: Path) -> list[Mapping[str, Any]]:
-    path = folder / TRAJECTORIES
-    return list(json_lines(path)) if path.exists() else []
-
-
 def _outcomes_table(
-    result: CellResult, trajectories: Sequence[Mapping[str, Any]]
+    result: CellResult, trajectories: Iterable[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Columns and rows in the table format that `mlflow.load_table` reads and the UI shows.
 
-    What a person reads stands first: the question, the right answer and the one given.
+    What a person reads stands first: the question, the right answer and the one given. A browser
+    holds all of it in memory, so that there are at most `TABLE_ROWS`.
     """
-    lines = {line["question_id"]: line for line in trajectories}
-    rows = [_outcome(row, result.retrieval_cost, lines) for row in result.questions]
+    lines = {line["question_id"]: line for line in islice(trajectories, TABLE_ROWS)}
+    shown = islice(result.questions, TABLE_ROWS)
+    rows = [_outcome(row, result.retrieval_cost, lines) for row in shown]
     return {"columns": list(rows[0]) if rows else [], "data": [list(row.values()) for row in rows]}
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import TypeAlias
 
 from argo_ml.results.records import QuestionResult
 from argo_ml.results.shard import ShardRecord
 from argo_ml.sweep.cell_run import CellRun
 from argo_ml.sweep.executors.base import FinishedShard
 from argo_ml.sweep.journal import Journal
+
+Rows: TypeAlias = Sequence[QuestionResult]
 
 
 class ShardMerger:
@@ -25,23 +28,31 @@ class ShardMerger:
         self._next = 0
         self._paid: set[str] = set()
 
-    def advance(self, finished: FinishedShard | None = None) -> list[int]:
-        """Take what has become next in order; returns how many questions are taken after each.
+    def advance(self, finished: FinishedShard | None = None) -> bool:
+        """Take what has become next in order; returns whether there was anything.
 
         ``finished`` was put into the journal just now, and need not be read again.
         """
-        taken: list[int] = []
+        first = self._next
         while self._next in self._journal:
             is_here = finished is not None and finished.index == self._next
             record = finished.record if finished and is_here else self._journal.read(self._next)
             results = without_repeated_payments(record, self._paid)
             for cell_run in self._cell_runs:
-                cell_run.results.extend(results[cell_run.cell.id])
+                cell_run.add(results[cell_run.cell.id])
             for keys_by_question in record.paid.values():
                 self._paid.update(*keys_by_question)
             self._next += 1
-            taken.append(len(self._cell_runs[0].results))
-        return taken
+        return self._next > first
+
+
+def merged_rows(journal: Journal) -> Iterator[tuple[ShardRecord, Mapping[str, Rows]]]:
+    """Every shard of a journal in order, with its rows as `ShardMerger` hands them to the cells."""
+    paid: set[str] = set()
+    for record in journal.records():
+        yield record, without_repeated_payments(record, paid)
+        for keys_by_question in record.paid.values():
+            paid.update(*keys_by_question)
 
 
 def without_repeated_payments(

@@ -29,7 +29,7 @@ class ShardLog:
 
     def __enter__(self) -> ShardLog:
         # The process that ran a shard may not have logged it.
-        self._progress.add(self._merger.advance())
+        self._log()
         return self
 
     def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
@@ -43,7 +43,11 @@ class ShardLog:
     def add(self, finished: FinishedShard) -> None:
         self._journal.write(finished.index, finished.record)
         with self._times.timing(LOG):
-            self._progress.add(self._merger.advance(finished))
+            self._log(finished)
+
+    def _log(self, finished: FinishedShard | None = None) -> None:
+        if self._merger.advance(finished):
+            self._progress.add()
 
 
 class ProgressLog:
@@ -56,20 +60,15 @@ class ProgressLog:
         self._cell_runs = cell_runs
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="argo-log")
         self._running: Future[None] | None = None
-        self._waiting: list[int] = []
 
-    def add(self, steps: Sequence[int]) -> None:
-        """The cells have the results of more shards, and of so many questions after each."""
-        self._waiting.extend(steps)
-        if not steps:
-            return
+    def add(self) -> None:
+        """Shards have ended, and the cells have their results."""
         if self._running is None or self._running.done():
             self._start()
 
     def finish(self) -> None:
         """Log what is left, and wait for it."""
-        if self._waiting:
-            self._start()
+        self._start()
         self._wait()
 
     def close(self) -> None:
@@ -77,11 +76,10 @@ class ProgressLog:
 
     def _start(self) -> None:
         self._wait()
-        steps, self._waiting = self._waiting, []
 
         def log_all() -> None:
             for cell_run in self._cell_runs:
-                cell_run.log_progress(steps)
+                cell_run.log_progress()
 
         self._running = self._executor.submit(log_all)
 

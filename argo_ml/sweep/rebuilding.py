@@ -79,7 +79,7 @@ def _examples(record: SweepRecord, results: Results, run: TrackedRun) -> tuple[E
         return stored
     cells = example_cells(results)
     try:
-        lines = {cell.run_id: list(record.trajectories(cell)) for cell in cells}
+        lines = {cell.run_id: record.trajectories(cell) for cell in cells}
         return make_examples(results, lines, record.passages()) if cells else ()
     except (ArgoError, LookupError) as error:
         logger.warning("the report has no examples: trajectories cannot be read (%s)", error)

@@ -9,8 +9,15 @@ from typing import Any
 
 from argo_ml.config import SweepSpec, build
 from argo_ml.errors import ConfigError, DataError
-from argo_ml.results.artifacts import PASSAGES, RESULTS, SPEC, TRAJECTORIES
-from argo_ml.results.records import CellResult, Results
+from argo_ml.results.artifacts import (
+    PASSAGES,
+    RESULTS,
+    SPEC,
+    TRAJECTORIES,
+    TRAJECTORIES_TABLE,
+)
+from argo_ml.results.records import CellResult, Results, RowsOnDisk
+from argo_ml.results.row_files import read_trajectories, with_rows
 from argo_ml.results.stored import (
     computing_with,
     stored_lines,
@@ -59,7 +66,8 @@ class SweepRecord:
 
     def results(self) -> Results:
         """Raises `ArgoError` where they are missing or incomplete."""
-        return stored_record(self.artifact(RESULTS), Results, self.run_id)
+        summary = stored_record(self.artifact(RESULTS), Results, self.run_id)
+        return with_rows(summary, self.artifact)
 
     def passages(self) -> dict[str, Mapping[str, Any]]:
         """The cited passages by id."""
@@ -71,7 +79,11 @@ class SweepRecord:
         return set(self.passages())
 
     def trajectories(self, cell: CellResult) -> Iterator[Mapping[str, Any]]:
-        yield from stored_lines(self.artifact(TRAJECTORIES, cell.run_id), cell.run_id)
+        if isinstance(cell.questions, RowsOnDisk):
+            table = self.artifact(TRAJECTORIES_TABLE, cell.run_id)
+            yield from read_trajectories(table, cell.run_id)
+        else:
+            yield from stored_lines(self.artifact(TRAJECTORIES, cell.run_id), cell.run_id)
 
     def child_of(self, cell: CellResult) -> Run | None:
         return next((run for run in self.children if run.info.run_id == cell.run_id), None)

@@ -15,8 +15,10 @@ from argo_ml.escaping import markdown
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.results.artifacts import RESULTS, cell_name
+from argo_ml.results.kept_folder import KeptFolder
 from argo_ml.results.naming import asked_questions
 from argo_ml.results.records import Results
+from argo_ml.results.row_files import with_rows
 from argo_ml.sweep.cell_run import CellRun, cell_tags, open_cell_runs
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext, LocalContext, prepare_cells
@@ -137,7 +139,12 @@ def run_cell(spec: CellSpec, on_progress: OnProgress = ignore_progress) -> Resul
 
 def load_results(tracking: Tracking, run_id: str) -> Results:
     """The results of a finished sweep or cell."""
-    return load_record(tracking, run_id, RESULTS, Results)
+    folder = KeptFolder()
+
+    def fetched(path: str) -> Path:
+        return tracking.download(run_id, path, folder.path)
+
+    return with_rows(load_record(tracking, run_id, RESULTS, Results), fetched, folder)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ and the judging of a study's best settings the first two, a comparison whole swe
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -30,8 +31,9 @@ from argo_ml.reporting import store_report
 from argo_ml.reporting.figures import redraw
 from argo_ml.results.artifacts import FIGURES
 from argo_ml.results.concerns import unfinished_replies
+from argo_ml.results.kept_folder import KeptFolder
 from argo_ml.results.metrics import by_price, sweep_metrics
-from argo_ml.results.records import Results
+from argo_ml.results.records import CellResult, Results
 from argo_ml.results.unanswered import UnansweredQuestions
 from argo_ml.sweep.cell_run import CellRun, failing_with
 from argo_ml.sweep.cells import Cell
@@ -176,29 +178,31 @@ def _finish(
     usage: Mapping[str, float],
 ) -> Results:
     """End the cells' runs with what they keep, and store the results of all on the parent's."""
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        write_records(journal, [cell_run.cell for cell_run in cell_runs], folder)
-        results = _collect(context, parent_run, cell_runs)
-        for cell_run, result in zip(cell_runs, results.cells, strict=True):
-            cell_run.finish(result, folder / cell_run.cell.id, usage)
-        store_results(parent_run, results, folder)
+    folder = KeptFolder()
+    n_rows = len(context.questions.questions) * len(cell_runs)
+    rows = write_records(journal, [cell_run.cell for cell_run in cell_runs], folder, n_rows)
+    results = _collect(context, parent_run, [run.result(rows[run.cell.id]) for run in cell_runs])
+    for cell_run, result in zip(cell_runs, results.cells, strict=True):
+        cell_run.finish(result, folder.path / cell_run.cell.id, usage)
+    store_results(parent_run, results, folder.path)
+    for cell_run in cell_runs:
+        shutil.rmtree(folder.path / cell_run.cell.id)
     return results
 
 
 def _collect(
     context: ExperimentContext[ContextSpec],
     parent_run: TrackedRun,
-    cell_runs: Sequence[CellRun],
+    cells: Sequence[CellResult],
 ) -> Results:
     return Results(
         sweep_id=parent_run.run_id,
         spec=recorded(context.spec),
         digests=context.digests,
         floors=accuracy_floors(context.questions.questions),
-        strategies=tuple(dict.fromkeys(run.cell.spec.strategy for run in cell_runs)),
-        prices=tuple(sorted({run.cell.spec.retrieval_cost for run in cell_runs})),
-        cells=tuple(run.result() for run in cell_runs),
+        strategies=tuple(dict.fromkeys(cell.strategy for cell in cells)),
+        prices=tuple(sorted({cell.retrieval_cost for cell in cells})),
+        cells=tuple(cells),
     )
 
 

@@ -13,6 +13,7 @@ from argo_ml.config import SweepSpec
 from argo_ml.errors import ArgoError, DataError
 from argo_ml.reporting.figures import SWEEP_FIGURES
 from argo_ml.results.artifacts import FIGURES, RESULTS, cell_name
+from argo_ml.results.question_rows import question_ids, row_values
 from argo_ml.results.records import CellResult, Results
 from argo_ml.sweep.cells import cell_id
 from argo_ml.sweep.record import SweepRecord
@@ -89,18 +90,22 @@ def check_results(record: SweepRecord, spec: SweepSpec, results: Results) -> Ver
 
 def _missing_floors(results: Results) -> list[str]:
     """Only choices can be guessed: open questions have no floors."""
-    has_choices = any(row.choice is not None for cell in results.cells for row in cell.questions)
+    has_choices = any(
+        choice is not None
+        for cell in results.cells
+        for (choice,) in row_values(cell.questions, "choice")
+    )
     return [name for name in FLOORS if has_choices and name not in results.floors]
 
 
 def _wrong_questions(cell: CellResult, spec: SweepSpec, results: Results) -> list[str]:
-    ids = [row.question_id for row in cell.questions]
+    ids = question_ids(cell.questions)
     problems = []
     if not ids or len(ids) > spec.question_limit:
         problems.append(f"{cell.name} has {len(ids)} questions of {spec.question_limit}")
     if len(set(ids)) != len(ids):
         problems.append(f"{cell.name} has a question twice")
-    if ids != [row.question_id for row in results.cells[0].questions]:
+    if ids != question_ids(results.cells[0].questions):
         problems.append(f"{cell.name} has other questions than {results.cells[0].name}")
     return problems
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from argo_ml.config import SweepSpec
@@ -12,12 +14,15 @@ from argo_ml.policies import ALL_STRATEGIES
 from argo_ml.results.artifacts import RESULTS
 from argo_ml.results.metrics import (
     ALL_METRICS,
+    calls_needed,
+    calls_paid,
     cell_metrics,
     is_compared,
     reason_calls,
     retrieval_calls,
     sweep_metrics,
 )
+from argo_ml.results.question_rows import row_values
 from argo_ml.results.records import EARLIER_NAMES, CellResult, QuestionResult, Results
 from argo_ml.sweep.record import SweepRecord
 from argo_ml.tracking.names import logged_metrics
@@ -84,8 +89,8 @@ def check_calls(record: SweepRecord, results: Results) -> Verdict:
         for row in cell.questions
         for text in _wrong_calls(row, ALL_STRATEGIES[cell.strategy].is_ceiling)
     ]
-    paid = sum(row.lm_calls_paid for cell in results.cells for row in cell.questions)
-    needed = sum(row.usage.calls for cell in results.cells for row in cell.questions)
+    paid = sum(calls_paid(cell.questions) for cell in results.cells)
+    needed = sum(calls_needed(cell.questions) for cell in results.cells)
     for name, total in (("lm_calls_paid_total", paid), ("lm_calls_total", needed)):
         logged = logged_metrics(record.run).get(name)
         if logged is None or not _equal(logged, total):
@@ -120,35 +125,37 @@ def _wrong_calls(row: QuestionResult, in_hindsight: bool) -> list[str]:
     return problems
 
 
+_ACTED = ("question_id", "actions", "retrieval_successes")
+_ANSWERED = ("answer", "choice", "correct")
+
+
 def check_consistency(results: Results) -> Verdict:
     """Graph 1.A against Graph 1.B: the same actions and successes give the same answer.
 
     Strategies with queries of their own find other things by the same actions.
     """
-    seen: dict[tuple[object, ...], tuple[QuestionResult, str]] = {}
+    seen: dict[tuple[object, ...], tuple[tuple[object, ...], str]] = {}
     problems, n_compared = [], 0
     for cell in results.cells:
         strategy = ALL_STRATEGIES[cell.strategy]
         if strategy.own_queries or strategy.is_ceiling:
             continue
-        for row in cell.questions:
-            key = (row.question_id, row.actions, row.retrieval_successes)
-            first, name = seen.setdefault(key, (row, cell.name))
-            n_compared += first is not row
-            if _answer(first) != _answer(row):
+        columns = row_values(cell.questions, *_ACTED, *_ANSWERED)
+        for question_id, actions, n_successes, *values in columns:
+            key, answer = (question_id, actions, n_successes), tuple(values)
+            n_before = len(seen)
+            first, name = seen.setdefault(key, (answer, cell.name))
+            n_compared += len(seen) == n_before
+            if first != answer:
                 problems.append(
-                    f"question {row.question_id}: {name} and {cell.name} acted alike and "
-                    f"answered {first.answer!r} and {row.answer!r}"
+                    f"question {question_id}: {name} and {cell.name} acted alike and "
+                    f"answered {first[0]!r} and {answer[0]!r}"
                 )
     return judged(
         "Graph 1.A and 1.B agree",
         problems,
         f"{n_compared} times a question met the same actions again, each with the same answer",
     )
-
-
-def _answer(row: QuestionResult) -> tuple[object, ...]:
-    return row.answer, row.choice, row.correct
 
 
 def check_trajectories(record: SweepRecord, spec: SweepSpec, results: Results) -> Verdict:
@@ -158,9 +165,9 @@ def check_trajectories(record: SweepRecord, spec: SweepSpec, results: Results) -
     try:
         passages = record.passage_ids()
         for cell in results.cells:
-            lines = list(record.trajectories(cell))
-            problems += _wrong_trajectories(cell, lines, spec, passages)
-            n_steps += sum(len(line.get("steps", ())) for line in lines)
+            checked = _wrong_trajectories(cell, record.trajectories(cell), spec, passages)
+            problems += checked.problems
+            n_steps += checked.n_steps
     except (ArgoError, KeyError, TypeError) as error:
         problems.append(_unreadable(error))
     return judged(
@@ -172,17 +179,27 @@ def _unreadable(error: Exception) -> str:
     return str(error) if isinstance(error, ArgoError) else f"a line lacks {error}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    problems: list[str]
+    n_steps: int
+
+
 def _wrong_trajectories(
-    cell: CellResult, lines: list[Mapping[str, Any]], spec: SweepSpec, passages: set[str]
-) -> list[str]:
-    if [line["question_id"] for line in lines] != [row.question_id for row in cell.questions]:
-        return [f"{cell.name}: trajectories are of other questions than the rows"]
+    cell: CellResult, lines: Iterable[Mapping[str, Any]], spec: SweepSpec, passages: set[str]
+) -> _Checked:
     prices = Prices(cell.retrieval_cost, spec.reason_cost, spec.probe_cost)
-    return [
-        f"{cell.name}, question {row.question_id}: {text}"
-        for line, row in zip(lines, cell.questions, strict=True)
-        for text in _wrong_trajectory(line, row, prices, passages)
-    ]
+    problems, n_steps = [], 0
+    for line, row in zip_longest(lines, cell.questions):
+        if line is None or row is None or line["question_id"] != row.question_id:
+            other = f"{cell.name}: trajectories are of other questions than the rows"
+            return _Checked([other], n_steps)
+        problems += [
+            f"{cell.name}, question {row.question_id}: {text}"
+            for text in _wrong_trajectory(line, row, prices, passages)
+        ]
+        n_steps += len(line["steps"])
+    return _Checked(problems, n_steps)
 
 
 def _wrong_trajectory(

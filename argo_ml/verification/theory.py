@@ -15,9 +15,10 @@ from argo_ml.evaluation.sentences import break_even_value
 from argo_ml.policies.always_reason import ALWAYS_REASON
 from argo_ml.policies.always_retrieve import ALWAYS_RETRIEVE
 from argo_ml.policies.argo import ARGO
-from argo_ml.results.metrics import retrieval_calls
+from argo_ml.results.question_rows import action_counts
 from argo_ml.results.records import CellResult, Results
 from argo_ml.statistics.intervals import shows_spread
+from argo_ml.types import Action
 from argo_ml.verification.verdict import (
     Claim,
     Verdict,
@@ -81,7 +82,7 @@ def _check_falling(results: Results) -> Verdict:
 
 
 def _calls(cell: CellResult) -> float:
-    return fmean(map(retrieval_calls, cell.questions))
+    return fmean(action_counts(cell.questions, Action.RETRIEVE).tolist())
 
 
 def retrieving_findings(results: Results) -> Iterator[Verdict]:

@@ -1,8 +1,10 @@
-"""A cell's metrics, computed once for each time they are logged."""
+"""A cell's metrics, summed up shard by shard, and the points of its curves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+import weakref
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,10 @@ from builders.planted_gate import Problem, planted_context, questions, sweep_spe
 
 from argo_ml.engine.shards import Shard
 from argo_ml.engine.stages import StageTimes
-from argo_ml.results.metrics import CURVES
-from argo_ml.sweep import cell_run as module
-from argo_ml.sweep.cell_run import CellRun
+from argo_ml.results.metrics import CURVES, cell_metrics
+from argo_ml.results.records import QuestionResult
+from argo_ml.sweep.cell_run import MOST_POINTS, CellRun, is_curve_point
+from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import prepare_cells
 
 
@@ -30,56 +33,110 @@ class RecordingRun:
 
 
 @pytest.fixture
-def cell_run(tmp_path: Path) -> CellRun:
-    """A cell with the results of four questions."""
+def cell_and_rows(tmp_path: Path) -> tuple[Cell, list[QuestionResult]]:
+    """A cell with the rows of four questions."""
     context = planted_context(Problem(), questions(0, 4), tmp_path)
     spec = sweep_spec(tmp_path, strategies="single", retrieval_costs="0.1", calibration="")
     [cell] = prepare_cells(spec.cells(), context)
     executor = context.executor([cell], "a sweep", StageTimes())
     [finished] = executor.run([Shard(0, context.questions.questions)], lambda count: None)
+    return cell, finished.record.results[cell.id]
+
+
+def taken(cell: Cell, rows: Sequence[QuestionResult], n_shards: int) -> CellRun:
+    """A cell's run that has taken shards of one row each."""
     run: Any = RecordingRun()
-    made = CellRun(cell, run, n_shards=3)
-    made.results.extend(finished.record.results[cell.id])
+    made = CellRun(cell, run, n_shards)
+    for row in rows:
+        made.add([row])
     return made
 
 
-def test_progress_is_logged_at_each_step(cell_run: CellRun) -> None:
-    cell_run.log_progress([1, 2, 4])
-
-    steps = vars(cell_run.run)["steps"]
-    assert sorted(steps) == [1, 2, 4]
-    assert steps[2]["retrieval_calls"] == 1.0
-    assert tuple(steps[4]) == CURVES
+def steps(cell_run: CellRun) -> dict[int, Mapping[str, float]]:
+    return dict(vars(cell_run.run)["steps"])
 
 
-def test_one_shard_makes_no_curve(cell_run: CellRun) -> None:
-    cell = CellRun(cell_run.cell, cell_run.run)
-    cell.results.extend(cell_run.results)
-
-    cell.log_progress([4])
-
-    assert list(vars(cell.run)["steps"]) == [0]
-
-
-def test_a_result_has_the_metrics_logged_last_without_computing_them_again(
-    cell_run: CellRun, monkeypatch: pytest.MonkeyPatch
+def test_progress_is_logged_after_every_shard(
+    cell_and_rows: tuple[Cell, list[QuestionResult]],
 ) -> None:
-    cell_run.log_progress([2, 4])
-    monkeypatch.delattr(module, "cell_metrics")
+    cell_run = taken(*cell_and_rows, n_shards=4)
 
-    logged = vars(cell_run.run)["steps"][4]
-    assert {name: cell_run.result().metrics[name] for name in logged} == logged
+    cell_run.log_progress()
 
-
-def test_results_that_came_after_the_last_log_count_in_the_result(cell_run: CellRun) -> None:
-    cell_run.log_progress([2])
-
-    assert cell_run.result().metrics["lm_calls_total"] > cell_run.metrics(2)["lm_calls_total"]
+    assert sorted(steps(cell_run)) == [1, 2, 3, 4]
+    assert steps(cell_run)[2]["retrieval_calls"] == 1.0
+    assert tuple(steps(cell_run)[4]) == CURVES
 
 
-def test_a_finished_run_is_left_as_it_is(cell_run: CellRun) -> None:
+def test_the_points_are_the_metrics_of_all_rows_until_then(
+    cell_and_rows: tuple[Cell, list[QuestionResult]],
+) -> None:
+    cell, rows = cell_and_rows
+    cell_run = taken(cell, rows, n_shards=4)
+
+    cell_run.log_progress()
+
+    for n_rows in (1, 2, 3, 4):
+        recomputed = cell_metrics(rows[:n_rows], cell.spec.mu, cell.table)
+        assert steps(cell_run)[n_rows] == {name: recomputed[name] for name in CURVES}
+
+
+def test_a_point_is_logged_once(cell_and_rows: tuple[Cell, list[QuestionResult]]) -> None:
+    cell_run = taken(*cell_and_rows, n_shards=4)
+    cell_run.log_progress()
+    vars(cell_run.run)["steps"].clear()
+
+    cell_run.log_progress()
+
+    assert steps(cell_run) == {}
+
+
+def test_one_shard_makes_no_curve(cell_and_rows: tuple[Cell, list[QuestionResult]]) -> None:
+    cell, rows = cell_and_rows
+    cell_run = taken(cell, [], n_shards=1)
+    cell_run.add(rows)
+
+    cell_run.log_progress()
+
+    assert list(steps(cell_run)) == [0]
+
+
+def test_curves_of_many_shards_have_a_bounded_number_of_points_and_the_last() -> None:
+    points = [n_taken for n_taken in range(1, 2001) if is_curve_point(n_taken, 2000)]
+
+    assert len(points) == MOST_POINTS
+    assert points[-1] == 2000
+
+
+def test_a_result_has_the_metrics_of_its_rows(
+    cell_and_rows: tuple[Cell, list[QuestionResult]],
+) -> None:
+    cell, rows = cell_and_rows
+
+    result = taken(cell, rows, n_shards=4).result(rows)
+
+    assert result.metrics == cell_metrics(rows, cell.spec.mu, cell.table)
+
+
+def test_a_cell_keeps_no_row_that_it_has_taken(
+    cell_and_rows: tuple[Cell, list[QuestionResult]],
+) -> None:
+    cell, rows = cell_and_rows
+    copies = [row.model_copy() for row in rows]
+    alive = [weakref.ref(copy) for copy in copies]
+    cell_run = taken(cell, copies, n_shards=4)
+    copies.clear()
+
+    gc.collect()
+
+    assert [reference() for reference in alive] == [None] * 4
+    assert cell_run.result(rows).metrics["accuracy"] >= 0.0
+
+
+def test_a_finished_run_is_left_as_it_is(cell_and_rows: tuple[Cell, list[QuestionResult]]) -> None:
+    cell_run = taken(*cell_and_rows, n_shards=4)
     cell_run.finished = True
 
-    cell_run.log_progress([4])
+    cell_run.log_progress()
 
-    assert vars(cell_run.run)["steps"] == {}
+    assert steps(cell_run) == {}

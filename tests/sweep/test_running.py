@@ -20,7 +20,8 @@ from argo_ml.devices import disk
 from argo_ml.errors import ConfigError, DataError, TrackingError
 from argo_ml.results.metrics import is_compared
 from argo_ml.results.records import Results
-from argo_ml.sweep import running
+from argo_ml.results.row_files import ParquetRows
+from argo_ml.sweep import running, stored_files
 from argo_ml.sweep.executors import local
 from argo_ml.sweep.resumed_spec import resumed_spec
 from argo_ml.sweep.running import load_results, run_sweep
@@ -294,6 +295,31 @@ def test_interrupted_sweep_goes_on_where_it_stopped(
     assert ERROR not in sweep.data.tags
     assert [cell.info.status for cell in cells] == ["FINISHED"] * 4
     assert [cell.questions for cell in resumed.cells] == [cell.questions for cell in finished.cells]
+
+
+def test_interrupted_large_sweep_goes_on_and_says_the_same_from_its_tables(
+    spec: MakeSpec, finished: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored_files, "INLINE_ROWS", 0)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_after(2, patch, KeyboardInterrupt())
+        run_sweep(spec())
+    client = MlflowClient(spec().tracking_uri)
+    [experiment] = client.search_experiments(filter_string="name = 'argo_ml'")
+    [killed] = client.search_runs([experiment.experiment_id], f"tags.`{KIND}` = 'sweep'")
+
+    resumed = run_sweep(spec(resume=killed.info.run_id))
+    read = load_results(connect(spec().tracking_uri, "argo_ml"), killed.info.run_id)
+
+    kept = [type(cell.questions) for cell in (*resumed.cells, *read.cells)]
+    assert kept == [ParquetRows] * 8
+    assert numbers(resumed) == numbers(read) == numbers(finished)
+    assert [cell.metrics["accuracy"] for cell in read.cells] == [
+        cell.metrics["accuracy"] for cell in finished.cells
+    ]
+    verdicts = verify_sweep(killed.info.run_id, spec().tracking_uri, "argo_ml")
+    trajectories = next(verdict for verdict in verdicts if verdict.name == "trajectories")
+    assert trajectories.ok, trajectories.detail
 
 
 @pytest.mark.drawn

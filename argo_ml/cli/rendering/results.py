@@ -13,6 +13,7 @@ from argo_ml.evaluation.firing import fire_share, is_degenerate
 from argo_ml.evaluation.roles import is_ceiling
 from argo_ml.evaluation.sentences import break_even_value
 from argo_ml.results.naming import described_questions, listed_floors, model_name
+from argo_ml.results.question_rows import row_flags
 from argo_ml.results.records import CellResult, Results
 from argo_ml.tracking.location import RunLocation, locate
 
@@ -108,16 +109,16 @@ def _break_even(results: Results) -> list[str]:
 
 
 def _notes(results: Results) -> list[str]:
-    rows = [row for cell in results.cells for row in cell.questions]
     paid = sum(cell.metrics["lm_calls_paid_total"] for cell in results.cells)
     needed = sum(cell.metrics["lm_calls_total"] for cell in results.cells)
     lines = [
         f"accuracy without a model: {listed_floors(results.floors)}",
         f"language-model calls: {paid:.0f} paid of {needed:.0f} needed",
     ]
-    n_unparsed = sum(not row.parsed for row in rows)
+    n_answers = sum(len(cell.questions) for cell in results.cells)
+    n_unparsed = n_answers - sum(sum(row_flags(cell.questions, "parsed")) for cell in results.cells)
     if n_unparsed:
-        lines.append(f"{n_unparsed} of {len(rows)} answers could not be read and count as wrong")
+        lines.append(f"{n_unparsed} of {n_answers} answers could not be read and count as wrong")
     return lines
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from argo_ml.reporting.figures.style import legend_below, plain_figure, save, styled
+from argo_ml.results.question_rows import row_values
 from argo_ml.results.records import CellResult, PolicyTable
 from argo_ml.types import Action
 
@@ -68,9 +70,14 @@ def _mark_thresholds(axes: Axes, table: PolicyTable) -> None:
 def _actions(result: CellResult) -> Figure:
     figure = plain_figure()
     axes = figure.add_subplot()
-    n_steps = max(len(row.actions) for row in result.questions)
+    taken = Counter(
+        (step, action)
+        for (actions,) in row_values(result.questions, "actions")
+        for step, action in enumerate(actions, 1)
+    )
+    n_steps = max((step for step, _ in taken), default=0)
     steps = list(range(1, n_steps + 1))
-    counts = {action: _counts(result, action, n_steps) for action in _LOOKS}
+    counts = {action: [taken[step, action.value] for step in steps] for action in _LOOKS}
     beneath = [0] * n_steps
     for action, (color, hatch) in _LOOKS.items():
         axes.bar(
@@ -100,11 +107,3 @@ def _actions(result: CellResult) -> Figure:
 
 
 _LOOKS = {Action.RETRIEVE: ("#2166ac", ""), Action.REASON: ("#f4b183", "///")}
-
-
-def _counts(result: CellResult, action: Action, n_steps: int) -> list[int]:
-    action_lists = [row.actions for row in result.questions]
-    return [
-        sum(len(actions) > step and actions[step] == action.value for actions in action_lists)
-        for step in range(n_steps)
-    ]

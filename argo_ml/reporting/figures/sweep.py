@@ -27,11 +27,12 @@ from argo_ml.reporting.figures.style import (
     save,
     styled,
 )
-from argo_ml.results.metrics import retrieval_calls
 from argo_ml.results.naming import model_name, source_name
+from argo_ml.results.question_rows import action_counts
 from argo_ml.results.records import Results
 from argo_ml.statistics.intervals import Estimate
 from argo_ml.statistics.resampling import resample
+from argo_ml.types import Action
 
 _FLOORS: Mapping[str, tuple[str, Any]] = {
     "majority_position": ("majority position", (0, (1, 1.2))),
@@ -206,8 +207,7 @@ def _accuracies(results: Results) -> list[Estimate]:
 
 def _retrievals(results: Results) -> list[Estimate]:
     counts = [
-        np.array([retrieval_calls(row) for row in cell.questions], dtype=float)
-        for cell in results.cells
+        action_counts(cell.questions, Action.RETRIEVE).astype(float) for cell in results.cells
     ]
     return [column.estimate for column in resample(counts)]
 

@@ -1,0 +1,147 @@
+"""Rows and trajectories on disk say what those in memory say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from builders.result_builders import results, row
+
+from argo_ml.config import SweepSpec
+from argo_ml.errors import DataError
+from argo_ml.evaluation.protocol import evaluate
+from argo_ml.results.artifacts import rows_file
+from argo_ml.results.metrics import sweep_metrics
+from argo_ml.results.question_rows import row_values
+from argo_ml.results.records import DecisionResult, QuestionResult, Results
+from argo_ml.results.row_files import (
+    BATCH_ROWS,
+    ParquetRows,
+    read_trajectories,
+    rows_schema,
+    rows_writer,
+    trajectories_writer,
+    with_rows,
+    write_results,
+)
+from argo_ml.results.stored import stored_record
+
+DECISIONS = (
+    DecisionResult(action="retrieve", confidence=0.25, expected_gain=0.1, score=0.5, correct=False),
+    DecisionResult(action="stop"),
+)
+
+
+def written(rows: Sequence[QuestionResult], path: Path) -> ParquetRows:
+    writer = rows_writer(path)
+    writer.add(rows)
+    writer.close()
+    return ParquetRows(path)
+
+
+def many_rows(n_rows: int) -> list[QuestionResult]:
+    return [
+        row(
+            f"question-{index}",
+            ["retrieve", "reason"][: index % 3],
+            {"retrieve": 0.1, "reason": 0.02},
+            decisions=DECISIONS if index % 2 else (),
+            confidence=None if index % 5 else 0.75,
+            choice=None if index % 4 else 2,
+            difficulty="hard" if index % 2 else None,
+            answer="Zürich \u2028 \U0001f600",
+        )
+        for index in range(n_rows)
+    ]
+
+
+def on_disk(sweep: Results, folder: Path) -> Results:
+    """The same results as a large sweep stores them, read back."""
+    (folder / "rows").mkdir()
+    cells = tuple(
+        cell.model_copy(
+            update={"questions": written(cell.questions, folder / rows_file(cell.cell_id))}
+        )
+        for cell in sweep.cells
+    )
+    write_results(sweep.model_copy(update={"cells": cells}), folder / "results.json")
+    return with_rows(stored_record(folder / "results.json", Results, ""), folder.joinpath)
+
+
+def test_rows_read_are_those_written(tmp_path: Path) -> None:
+    rows = many_rows(3 * BATCH_ROWS + 7)
+
+    stored = written(rows, tmp_path / "cell.parquet")
+
+    assert list(stored) == rows
+    assert len(stored) == len(rows)
+    assert (stored[300], stored[-1], tuple(stored[5:7])) == (rows[300], rows[-1], tuple(rows[5:7]))
+    with pytest.raises(IndexError):
+        stored[len(rows)]
+
+
+def test_columns_of_both_forms_are_equal(tmp_path: Path) -> None:
+    rows = many_rows(20)
+    names = ("question_id", "actions", "decisions", "confidence", "correct")
+
+    stored = written(rows, tmp_path / "cell.parquet")
+
+    assert list(row_values(stored, *names)) == list(row_values(rows, *names))
+
+
+def test_the_columns_are_the_fields_of_a_row() -> None:
+    assert rows_schema().names == list(QuestionResult.model_fields)
+
+
+def test_results_on_disk_say_what_those_in_memory_say(tmp_path: Path) -> None:
+    sweep = results(SweepSpec(n_questions=12, retrieval_costs=(0.02, 0.1)))
+
+    stored = on_disk(sweep, tmp_path)
+
+    assert len((tmp_path / "results.json").read_text().split("question_id")) == 1
+    assert evaluate(stored) == evaluate(sweep)
+    assert sweep_metrics(stored) == sweep_metrics(sweep)
+
+
+def test_trajectories_read_are_those_written(tmp_path: Path) -> None:
+    lines = [{"question_id": f"q{index}", "steps": [{"gold": [1, "a"]}]} for index in range(600)]
+    writer = trajectories_writer(tmp_path / "trajectories.parquet")
+
+    for line in lines:
+        writer.add([line])
+    writer.close()
+
+    assert list(read_trajectories(tmp_path / "trajectories.parquet")) == lines
+
+
+def test_a_writer_keeps_few_rows_as_objects(tmp_path: Path) -> None:
+    writer = rows_writer(tmp_path / "cell.parquet")
+
+    most = 0
+    for row_ in many_rows(2 * BATCH_ROWS + 5):
+        writer.add([row_])
+        most = max(most, len(vars(writer)["_buffer"]))
+    writer.close()
+
+    assert most < BATCH_ROWS
+
+
+@pytest.mark.parametrize("flipped", [30, 200, -30])
+def test_rows_of_which_one_bit_is_another_are_refused(tmp_path: Path, flipped: int) -> None:
+    sweep = on_disk(results(SweepSpec(n_questions=12, retrieval_costs=(0.1,))), tmp_path)
+    path = tmp_path / rows_file(sweep.cells[0].cell_id)
+    content = bytearray(path.read_bytes())
+    content[flipped] ^= 1
+    path.write_bytes(bytes(content))
+
+    summary = stored_record(tmp_path / "results.json", Results, "")
+    with pytest.raises(DataError, match=rf"^{path.name} of run {sweep.sweep_id}: damaged: "):
+        with_rows(summary, tmp_path.joinpath)
+
+
+def test_a_file_of_something_else_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cell.parquet").write_text("no table")
+
+    with pytest.raises(DataError, match=r"^cell.parquet: damaged: "):
+        ParquetRows(tmp_path / "cell.parquet")
