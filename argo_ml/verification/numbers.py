@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -191,8 +192,10 @@ def _wrong_trajectories(
     prices = Prices(cell.retrieval_cost, spec.reason_cost, spec.probe_cost)
     problems, n_steps = [], 0
     for line, row in zip_longest(lines, cell.questions):
-        if line is None or row is None or line["question_id"] != row.question_id:
+        if line is None or row is None or line.get("question_id") != row.question_id:
             other = f"{cell.name}: trajectories are of other questions than the rows"
+            # A damaged line further on says more, and is an error.
+            deque(lines, maxlen=0)
             return _Checked([other], n_steps)
         problems += [
             f"{cell.name}, question {row.question_id}: {text}"
