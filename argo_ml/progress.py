@@ -10,6 +10,7 @@ OnProgress = Callable[[str, int, int], None]
 EPISODES = "episodes"
 PASSAGES = "passages"
 TRIALS = "trials"
+DECISIONS = "decisions"
 MODEL_SECONDS = "model seconds"
 """Seconds of the model's estimated time that have passed: not shown, but a better measure of what
 is left than episodes, which end together."""

@@ -221,7 +221,8 @@ def replay(spec: ReplaySpec) -> None:
     from argo_ml.cli import rendering
     from argo_ml.replay.storing import run_replay
 
-    replayed = run_replay(spec)
+    with rendering.progress() as report:
+        replayed = run_replay(spec, report)
     evaluation = replayed.evaluation
     lines = (*evaluation.answer.splitlines(), *evaluation.limits)
     rendering.print_results(replayed.results, conclusion=lines)

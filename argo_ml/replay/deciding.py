@@ -18,6 +18,7 @@ from argo_ml.policies.gates import Gate, Signal, SignalReading
 from argo_ml.policies.gates.base import make_gate
 from argo_ml.policies.oracle import Oracle
 from argo_ml.policies.strategies import find_strategy, strategy_parameters
+from argo_ml.progress import DECISIONS, OnProgress, ignore_progress
 from argo_ml.randomness import deferred_rng
 from argo_ml.replay.calibrating import HORIZON, ReplayState
 from argo_ml.replay.needs import missing
@@ -25,6 +26,7 @@ from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.rows import ReplayDecision, question_row
 from argo_ml.replay.walking import Walker
 from argo_ml.results.records import PolicyTable, QuestionResult
+from argo_ml.results.row_files import RowKeeper
 from argo_ml.sweep.cells import policy_table
 from argo_ml.types import Action, Prices, Question, StopReason
 
@@ -44,7 +46,7 @@ class DecidedCell:
     policy: Policy
     table: PolicyTable
     decisions: tuple[ReplayDecision, ...]
-    rows: tuple[QuestionResult, ...]
+    rows: Sequence[QuestionResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +60,24 @@ class Learned:
 
 
 def decide_all(
-    policies: Sequence[str], spec: ReplaySpec, learned: Learned, tested: Sequence[ReplayState]
+    policies: Sequence[str],
+    spec: ReplaySpec,
+    learned: Learned,
+    tested: Sequence[ReplayState],
+    on_progress: OnProgress = ignore_progress,
 ) -> list[DecidedCell]:
     """The cells by policy, then by price ascending.
 
     Raises `DataError` where a chosen outcome is missing.
     """
     prices = sorted(spec.retrieval_costs)
-    return [
-        cell for name in policies for cell in _decide_policy(name, prices, spec, learned, tested)
-    ]
+    n_decisions = len(policies) * len(prices) * len(tested)
+    keeper, cells = RowKeeper(n_decisions), []
+    for name in policies:
+        for cell in _decide_policy(name, prices, spec, learned, tested, keeper):
+            cells.append(cell)
+            on_progress(DECISIONS, len(cells) * len(tested), n_decisions)
+    return cells
 
 
 def _decide_policy(
@@ -76,6 +86,7 @@ def _decide_policy(
     spec: ReplaySpec,
     learned: Learned,
     tested: Sequence[ReplayState],
+    keeper: RowKeeper,
 ) -> Iterator[DecidedCell]:
     policy: Policy | None = None
     known: KnownRows = {}
@@ -96,12 +107,14 @@ def _decide_policy(
         else:
             walker = Walker(policy, process, learned.horizon, spec.seed, who)
             decisions = walker.walks(tested)
-        rows = []
         for state, decision in zip(tested, decisions, strict=True):
             _check_recorded(state.recorded, decision, who)
-            rows.append(_row(state.recorded, decision, process.prices, known))
+        rows = keeper.keep(
+            _row(state.recorded, decision, process.prices, known)
+            for state, decision in zip(tested, decisions, strict=True)
+        )
         table = policy_table(solution, policy)
-        yield DecidedCell(name, price, policy, table, tuple(decisions), tuple(rows))
+        yield DecidedCell(name, price, policy, table, tuple(decisions), rows)
 
 
 def is_decided_at_once(name: str) -> bool:

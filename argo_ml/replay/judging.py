@@ -24,6 +24,7 @@ from argo_ml.replay.deciding import DecidedCell
 from argo_ml.replay.recorded import UNRECORDED, Course, RecordedQuestion
 from argo_ml.replay.replaying import Replay
 from argo_ml.results.metrics import cell_metrics
+from argo_ml.results.question_rows import row_flags
 from argo_ml.results.records import CellResult, Results
 
 UNNAMED = "an unnamed model"
@@ -132,14 +133,20 @@ def predictions(replayed: Replay) -> Iterator[dict[str, Any]]:
     """One line per policy and question; what was decided and whether it is right are by price."""
     for policy, group in groupby(replayed.cells, lambda cell: cell.strategy):
         cells = list(group)
+        correct = [row_flags(cell.rows, "correct") for cell in cells]
         for index, state in enumerate(replayed.tested):
-            yield _prediction(policy, state.recorded, cells, index)
+            yield _prediction(policy, state.recorded, cells, correct, index)
 
 
 def _prediction(
-    policy: str, recorded: RecordedQuestion, cells: Sequence[DecidedCell], index: int
+    policy: str,
+    recorded: RecordedQuestion,
+    cells: Sequence[DecidedCell],
+    correct: Sequence[Sequence[bool]],
+    index: int,
 ) -> dict[str, Any]:
-    """``score`` and ``confidence`` are of the closed-book answer, the same at all prices."""
+    """``correct`` is by cell and question; score and confidence are of the closed-book answer, the
+    same at all prices."""
     expected = cells[0].decisions[index].root
     confidence = expected.confidence
     if confidence is None:
@@ -151,5 +158,5 @@ def _prediction(
         "score": expected.score,
         "confidence": confidence,
         "decision": {price: cell.decisions[index].label for price, cell in by_price.items()},
-        "correct": {price: cell.rows[index].correct for price, cell in by_price.items()},
+        "correct": {price: own[index] for price, own in zip(by_price, correct, strict=True)},
     }

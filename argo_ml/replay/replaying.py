@@ -10,6 +10,7 @@ from argo_ml.config import ReplaySpec
 from argo_ml.corpus.cached_embedding import CachingEmbedder
 from argo_ml.corpus.embedding import load_embedder
 from argo_ml.models.cache.store import CallCache
+from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.replay.calibrating import ReplayState, Vectors, calibrate_on_records, make_replay_state
 from argo_ml.replay.deciding import DecidedCell, Learned, decide_all, is_decided_at_once
 from argo_ml.replay.needs import choose_policies, replay_needs
@@ -38,7 +39,7 @@ class Replay:
         return tuple(state.recorded.question for state in self.tested)
 
 
-def replay(spec: ReplaySpec) -> Replay:
+def replay(spec: ReplaySpec, on_progress: OnProgress = ignore_progress) -> Replay:
     """Calibrate on one part of the questions and decide about the other.
 
     Raises `DataError` naming line and field of what cannot be used.
@@ -65,7 +66,8 @@ def replay(spec: ReplaySpec) -> Replay:
     stepwise = (
         calibrate_on_records(calibrating, tested, named, reach) if is_stepwise else calibration
     )
-    cells = decide_all(policies, spec, Learned(calibration, stepwise, reach.n_steps), tested)
+    learned = Learned(calibration, stepwise, reach.n_steps)
+    cells = decide_all(policies, spec, learned, tested, on_progress)
     return Replay(calibrating, tested, calibration, tuple(cells))
 
 

@@ -13,6 +13,7 @@ from argo_ml.errors import ConfigError
 from argo_ml.escaping import markdown
 from argo_ml.evaluation.firing import fire_share, is_degenerate
 from argo_ml.evaluation.record import Evaluation
+from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.replay.deciding import DecidedCell
 from argo_ml.replay.judging import evaluate_replay, predictions, replay_results, stored_spec
 from argo_ml.replay.needs import check_replayable
@@ -21,6 +22,7 @@ from argo_ml.reporting import store_report
 from argo_ml.results.artifacts import EVALUATION, PREDICTIONS, RESULTS, cell_name
 from argo_ml.results.metrics import MEASURES, by_price, sweep_metrics
 from argo_ml.results.records import CellResult, Results
+from argo_ml.results.row_files import write_results
 from argo_ml.sweep.evaluating import evaluation_metrics
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import spec_params
@@ -47,7 +49,7 @@ class StoredReplay:
     evaluation: Evaluation
 
 
-def run_replay(spec: ReplaySpec) -> StoredReplay:
+def run_replay(spec: ReplaySpec, on_progress: OnProgress = ignore_progress) -> StoredReplay:
     """Replay, evaluate, and keep everything.
 
     Raises `ArgoError`; there is no run then where nothing was judged.
@@ -56,7 +58,7 @@ def run_replay(spec: ReplaySpec) -> StoredReplay:
     if not spec.outcomes:
         raise ConfigError("outcomes is empty; name a JSONL file, see docs/replay.md")
     tracking = open_experiment(spec.tracking_uri, spec.experiment)
-    replayed = replay(spec)
+    replayed = replay(spec, on_progress)
     name = f"replay {Path(spec.outcomes).name}"
     run = tracking.adopt_or_create(name, {runs.KIND: KIND})
     with run.recording_failure():
@@ -113,8 +115,7 @@ def _store(run: TrackedRun, replayed: Replay, results: Results, evaluation: Eval
     )
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        text = results.model_dump_json(exclude_defaults=True)
-        (folder / RESULTS).write_text(text, encoding="utf-8")
+        write_results(results, folder / RESULTS, indent=None)
         text = evaluation.model_dump_json(indent=1)
         (folder / EVALUATION).write_text(text, encoding="utf-8")
         with (folder / PREDICTIONS).open("w", encoding="utf-8") as file:

@@ -8,13 +8,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Any, Generic, TypeVar, get_args, overload
 
 from argo_ml.errors import DataError, one_line
-from argo_ml.results.artifacts import RESULTS, TRAJECTORIES, TRAJECTORIES_TABLE, rows_file
+from argo_ml.results.artifacts import (
+    INLINE_ROWS,
+    RESULTS,
+    TRAJECTORIES,
+    TRAJECTORIES_TABLE,
+    rows_file,
+)
+from argo_ml.results.kept_folder import KeptFolder
 from argo_ml.results.records import (
     CellResult,
     DecisionResult,
@@ -54,9 +62,13 @@ class ParquetWriter(Generic[Written]):
         self._file.close()
 
     def add(self, values: Iterable[Written]) -> None:
-        self._buffer.extend(values)
-        if len(self._buffer) >= BATCH_ROWS:
-            self._batch()
+        for value in values:
+            self._buffer.append(value)
+            if len(self._buffer) >= BATCH_ROWS:
+                self._batch()
+                self._write_full_group()
+
+    def _write_full_group(self) -> None:
         if sum(batch.num_rows for batch in self._batches) >= GROUP_ROWS:
             self._write_group()
 
@@ -207,12 +219,17 @@ class ParquetRows(RowsOnDisk):
 
 
 def write_results(results: Results, path: Path, indent: int | None = 1) -> None:
-    """Write ``results.json``; rows that are on disk stay in their files."""
+    """Write ``results.json``, and beside it the files of rows that are on disk."""
     digests = {
         cell.cell_id: cell.questions.digest
         for cell in results.cells
         if isinstance(cell.questions, ParquetRows)
     }
+    for cell in results.cells:
+        target = path.parent / rows_file(cell.cell_id)
+        if isinstance(cell.questions, ParquetRows) and not target.exists():
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(cell.questions.path, target)
     left_out: dict[str, Any] = {"row_digests": True}
     if digests:
         left_out = {"cells": {"__all__": {"questions"}}}
@@ -237,6 +254,24 @@ def with_rows(results: Results, fetched: Callable[[str], Path], folder: object =
         return cell.model_copy(update={"questions": rows})
 
     return results.model_copy(update={"cells": tuple(map(with_own_rows, results.cells))})
+
+
+class RowKeeper:
+    """Keeps the rows of cells in memory, or where all have more than `INLINE_ROWS` on disk."""
+
+    def __init__(self, n_rows: int) -> None:
+        self._folder = KeptFolder() if n_rows > INLINE_ROWS else None
+        self._n_cells = 0
+
+    def keep(self, rows: Iterable[QuestionResult]) -> Sequence[QuestionResult]:
+        if self._folder is None:
+            return tuple(rows)
+        path = self._folder.path / f"{self._n_cells}.parquet"
+        self._n_cells += 1
+        writer = rows_writer(path)
+        writer.add(rows)
+        writer.close()
+        return ParquetRows(path, folder=self._folder)
 
 
 def read_trajectories(path: Path, run_id: str = "") -> Iterator[Mapping[str, Any]]:

@@ -20,10 +20,12 @@ from argo_ml.errors import ConfigError, DataError
 from argo_ml.evaluation.protocol import evaluate
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.replay.storing import UNKNOWN, StoredReplay, run_replay
+from argo_ml.results import row_files
 from argo_ml.results.records import Results
 from argo_ml.sweep.rebuilding import rebuild_report
+from argo_ml.sweep.running import load_results
 from argo_ml.tracking.names import logged_metrics
-from argo_ml.tracking.runs import PARENT
+from argo_ml.tracking.runs import PARENT, connect
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
 
@@ -209,3 +211,26 @@ def test_the_command_says_in_one_line_what_is_missing(
     assert code == 1
     shown = capsys.readouterr().err
     assert "mine.jsonl: line 7: outcomes.retrieve is missing\n" in shown
+
+
+@pytest.mark.slow
+def test_rows_of_a_large_replay_are_tables_that_say_the_same(
+    tmp_path: Path, tracking_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [recorded_outcomes.open_line(number) for number in range(40)]
+    given = {"tracking_uri": tracking_uri, "policies": "never,single", "retrieval_costs": "0.1,0.2"}
+    (tmp_path / "small").mkdir()
+    (tmp_path / "large").mkdir()
+    spec = recorded_outcomes.replay_spec(tmp_path / "small", lines[:12], lines[12:], **given)
+    small = run_replay(spec)
+    monkeypatch.setattr(row_files, "INLINE_ROWS", 0)
+    counts: list[tuple[int, int]] = []
+    large = run_replay(spec, lambda unit, n_finished, n_total: counts.append((n_finished, n_total)))
+
+    read = load_results(connect(tracking_uri, "argo_ml"), large.results.sweep_id)
+
+    assert [list(cell.questions) for cell in read.cells] == [
+        list(cell.questions) for cell in small.results.cells
+    ]
+    assert counts == [(12, 48), (24, 48), (36, 48), (48, 48)]
+    assert large.evaluation.rows == small.evaluation.rows

@@ -22,6 +22,10 @@ PROBES = frozenset({Probe.VECTOR})
 Vector = tuple[float, ...]
 
 
+BLOCK = 1_000
+"""Questions that are compared with all others at a time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Neighbors:
     """Share of the nearest questions for which retrieval made a wrong answer right (section 3.2).
@@ -52,13 +56,18 @@ class Neighbors:
         """The scores of its own questions, each by the others."""
         if len(self.vectors) < 2:
             return [0.0] * len(self.vectors)
-        similarities = cosines(self.vectors, self._units)
-        np.fill_diagonal(similarities, -np.inf)
-        return [self._share(row, len(self.vectors) - 1) for row in similarities]
+        scores = []
+        for start in range(0, len(self.vectors), BLOCK):
+            block = self.vectors[start : start + BLOCK]
+            similarities = cosines(block, self._units)
+            own = np.arange(len(block))
+            similarities[own, start + own] = -np.inf
+            scores += [self._share(row, len(self.vectors) - 1) for row in similarities]
+        return scores
 
     def _share(self, similarity: NDArray[np.float64], at_most: int | None = None) -> float:
         # Of equally near ones the first, so that the same are taken on every machine.
-        nearest = np.argsort(-similarity, kind="stable")[: self.n_neighbors][:at_most]
+        nearest = first_largest(similarity, min(self.n_neighbors, at_most or self.n_neighbors))
         return fmean(self.helped[index] for index in nearest)
 
 
@@ -76,6 +85,16 @@ def skr_knn(context: PolicyContext) -> Gate:
         for index, question in enumerate(questions)
     ]
     return make_gate(context, signal, scores)
+
+
+def first_largest(values: NDArray[np.float64], n: int) -> NDArray[np.int64]:
+    """Indices of the ``n`` largest values, of equal ones the first, in ascending order."""
+    if n >= values.size:
+        return np.arange(values.size)
+    least = np.partition(values, values.size - n)[values.size - n]
+    above = np.flatnonzero(values > least)
+    equal = np.flatnonzero(values == least)[: n - above.size]
+    return np.sort(np.concatenate([above, equal]))
 
 
 def cosines(vectors: Sequence[Vector], units: NDArray[np.float64]) -> NDArray[np.float64]:
