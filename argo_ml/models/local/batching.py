@@ -116,6 +116,22 @@ class Batcher:
         self._on_event(f"out of memory with a batch of {used} tokens; going on with half")
 
 
+_OUT_OF_MEMORY = (
+    "not enough memory",
+    "can't allocate memory",
+    "CUDA error: out of memory",
+    "CUDA out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+"""What the CPU's allocator, drivers and their libraries say without an error class of their own."""
+
+
+def says_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory ran out, whatever its class."""
+    return any(words in str(error) for words in _OUT_OF_MEMORY)
+
+
 @contextmanager
 def out_of_memory_noticed() -> Iterator[None]:
     """Raise `OutOfMemory` for what torch raises on GPUs and on the CPU when memory runs out."""
@@ -126,7 +142,6 @@ def out_of_memory_noticed() -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(str(error)) from None
     except RuntimeError as error:
-        # The CPU allocator has no error class of its own.
-        if "not enough memory" not in str(error) and "can't allocate memory" not in str(error):
+        if not says_out_of_memory(error):
             raise
         raise OutOfMemory(str(error)) from None

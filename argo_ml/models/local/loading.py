@@ -29,6 +29,7 @@ from transformers.utils import logging as transformers_logging
 from argo_ml.devices import DriverError, driver_indices, open_driver
 from argo_ml.devices.choosing import choose_gpus
 from argo_ml.errors import ModelError, one_line
+from argo_ml.models.local.batching import says_out_of_memory
 from argo_ml.models.local.skeleton import Skeleton
 from argo_ml.models.local.stored_quantization import stored_quantization
 from argo_ml.models.placement import plan as placement
@@ -264,6 +265,8 @@ def _broken_files_named(files: ModelFiles) -> Iterator[None]:
     except torch.OutOfMemoryError:
         raise
     except _BROKEN as error:
+        if says_out_of_memory(error):
+            raise torch.OutOfMemoryError(str(error)) from None
         place = files.folder / files.gguf_file if files.gguf_file else files.folder
         reason = one_line(error) or type(error).__name__
         raise ModelError(

@@ -136,3 +136,11 @@ def test_torch_running_out_of_memory_is_noticed() -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
     with pytest.raises(RuntimeError, match="shape"), out_of_memory_noticed():
         torch.ones(3).view(2)
+
+
+@pytest.mark.parametrize(
+    "message", ["CUDA error: out of memory", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"]
+)
+def test_libraries_running_out_of_memory_are_noticed(message: str) -> None:
+    with pytest.raises(OutOfMemory), out_of_memory_noticed():
+        raise RuntimeError(message)
