@@ -185,6 +185,10 @@ def forget(process: Process) -> None:
         remove_free_lock(path)
 
 
+def is_free_lock(path: Path) -> bool:
+    return _is_locked(path) is False
+
+
 def remove_free_lock(path: Path) -> bool:
     """Remove a lock that nobody holds; returns whether it is gone."""
     if not path.is_file():

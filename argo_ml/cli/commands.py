@@ -365,9 +365,9 @@ def _checks(spec: DoctorSpec) -> Iterator[Check]:
         from argo_ml.doctor.inputs import input_checks
 
         return input_checks(spec)
-    from argo_ml.doctor.checks import checks
+    from argo_ml.doctor.checks import checks, repair_checks
 
-    return checks(spec)
+    return repair_checks(spec) if spec.repair else checks(spec)
 
 
 def _raise_if_failed(names: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """Command-line options from specs: every field one option, both as ``--a-b`` and as ``--a_b``.
 
 Every option takes a value, booleans too, and an empty one means «not given»: this is how
-``mlflow run`` passes the parameters of an entry point.
+``mlflow run`` passes the parameters of an entry point. A boolean that is named alone is true.
 """
 
 from __future__ import annotations
@@ -151,6 +151,8 @@ def _option(name: str, field: FieldInfo) -> click.Option:
     return click.Option(
         [*_spellings(name), name],
         metavar=_metavar(field),
+        is_flag=False,
+        flag_value="true" if value_type(field) is bool else None,
         help=f"{field.description or ''}{shown}",
     )
 

@@ -70,6 +70,13 @@ class DoctorSpec(SweepSpec):
         False,
         **operational("true: look in seconds at questions, documents, model, GPUs and disk alone."),
     )
+    repair: bool = Field(
+        False,
+        **operational(
+            "true: end runs of the whole store whose process died, and remove stale locks and "
+            "empty folders of cache_dir; alone."
+        ),
+    )
 
 
 class PlanSpec(PrefixCacheFields, PrecisionFields, DeviceFields, ModelNameFields, CacheFields):

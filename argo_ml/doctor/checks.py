@@ -10,9 +10,16 @@ from argo_ml.doctor.check import Check
 from argo_ml.doctor.disk_space import check_disk
 from argo_ml.doctor.gpus import check_gpus, list_gpus
 from argo_ml.doctor.inputs import check_documents, check_questions
+from argo_ml.doctor.leftovers import check_leftovers, check_runs
 from argo_ml.doctor.machine import check_device, check_packages, check_python
 from argo_ml.doctor.parts import check_embedder, check_index_folder, check_model
 from argo_ml.doctor.services import check_chroma, check_tracking
+
+
+def repair_checks(spec: DoctorSpec) -> Iterator[Check]:
+    """What dead processes have left, ended and removed where ``repair`` is set."""
+    yield check_runs(spec)
+    yield check_leftovers(spec)
 
 
 def checks(spec: DoctorSpec) -> Iterator[Check]:
@@ -24,6 +31,7 @@ def checks(spec: DoctorSpec) -> Iterator[Check]:
     yield check_questions(spec)
     yield check_documents(spec)
     yield check_tracking(spec)
+    yield from repair_checks(spec)
     with open_driver() as driver:
         yield check_device(spec, list_gpus(driver))
         yield from check_gpus(driver)

@@ -65,7 +65,7 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
             reconcile(study, store, home, run.run_id)
             if _is_concluded(study, spec):
                 return load_report(home, run.run_id)
-            run.reopen()
+            run.reopen(beside_others=True)
             run.log(params=spec_params({**recorded(spec), **digests, "study": study.study_name}))
             run.log_inputs([*context.inputs, *tests.inputs[:1]])
         evaluator = Evaluator(context, times)

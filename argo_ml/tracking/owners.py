@@ -26,12 +26,6 @@ def joined_tag(tags: Mapping[str, str]) -> dict[str, str]:
     return {OWNER: "\n".join(process.text for process in (*others, here))}
 
 
-def left_tag(tags: Mapping[str, str]) -> dict[str, str]:
-    """The processes that are named without this one, unless it is the last."""
-    others = [process for process in named(tags) if process != this_process()]
-    return {OWNER: "\n".join(process.text for process in others)} if others else {}
-
-
 def named(tags: Mapping[str, str]) -> list[Process]:
     lines = map(parse_process, tags.get(OWNER, "").splitlines())
     return [process for process in lines if process is not None]
@@ -49,3 +43,7 @@ def life_of_any(processes: Sequence[Process]) -> Life:
         if life in lives:
             return life
     return Life.DEAD if lives else Life.UNKNOWN
+
+
+def hosts(run: Run) -> set[str]:
+    return {process.host for process in named(run.data.tags)}

@@ -24,7 +24,7 @@ from argo_ml.tracking.environment import DIRTY, source_tags
 from argo_ml.tracking.experiments import OPENED_RUN, experiment_id, opened_in, opened_store
 from argo_ml.tracking.first_use import create_whole
 from argo_ml.tracking.names import metric_name, setting
-from argo_ml.tracking.owners import is_own, joined_tag, left_tag, own_tag
+from argo_ml.tracking.owners import is_own, joined_tag, own_tag
 from argo_ml.tracking.patience import wait_patiently
 from argo_ml.tracking.stores import (
     check_reachable,
@@ -199,12 +199,6 @@ class TrackedRun:
             self._client.update_run(self.run_id, status="RUNNING")
             for name in {ERROR, LOST} & tags.keys():
                 self._client.delete_tag(self.run_id, name)
-
-    def leave(self) -> None:
-        """Name this process no more on a run that others are at work on."""
-        with self._explained():
-            if tag := left_tag(self._client.get_run(self.run_id).data.tags):
-                self.log(tags=tag)
 
     def end(self, status: str = "FINISHED") -> None:
         with self._explained():

@@ -47,6 +47,8 @@ def test_embedded_default_passes_on_this_machine(embedded_model: Path, tracking_
         "questions",
         "documents",
         "tracking",
+        "runs",
+        "leftovers",
         "device",
         "Chroma",
         "embedder",

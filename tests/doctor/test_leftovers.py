@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from builders import owned_runs
+
+from argo_ml.cli.commands import execute
+from argo_ml.config import DoctorSpec, build
+from argo_ml.doctor import Status
+from argo_ml.doctor.leftovers import check_leftovers, check_runs
+from argo_ml.locks import ProcessLock
+from argo_ml.tracking.runs import KIND, connect
+
+AN_HOUR_AGO = 1_000_000.0
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    """A lock that somebody holds, one that nobody does, and folders with and without files."""
+    cache = tmp_path / "cache"
+    (cache / "sweeps" / "empty").mkdir(parents=True)
+    (cache / "sweeps" / "new").mkdir()
+    (cache / "sweeps" / "empty.lock").touch()
+    (cache / "indexes").mkdir()
+    (cache / "indexes" / "kept").touch()
+    os.utime(cache / "sweeps" / "empty", (AN_HOUR_AGO, AN_HOUR_AGO))
+    return cache
+
+
+def test_free_locks_and_old_empty_folders_are_removed_and_nothing_else(cache: Path) -> None:
+    found = check_leftovers(build(DoctorSpec, {"cache_dir": cache}))
+    assert found.status is Status.WARNING
+    assert (cache / "sweeps" / "empty.lock").exists()
+
+    with ProcessLock(cache / "held.lock"):
+        repaired = check_leftovers(build(DoctorSpec, {"cache_dir": cache, "repair": True}))
+        left = sorted(str(path.relative_to(cache)) for path in cache.rglob("*"))
+    assert repaired.status is Status.OK
+    assert left == ["held.lock", "indexes", "indexes/kept", "sweeps", "sweeps/new"]
+
+
+@pytest.mark.slow
+def test_runs_of_dead_processes_are_named_and_ended_where_that_is_asked_for(
+    tracking_uri: str, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with owned_runs.living(tracking_uri, "one", {KIND: "calibration"}) as (process, *ids):
+        process.kill()
+        process.join()
+    tracking = connect(tracking_uri, "two")
+    tracking.create("there", {KIND: "sweep", **owned_runs.of_another_host()})
+    where = {"tracking_uri": tracking_uri, "cache_dir": str(cache)}
+
+    found = check_runs(build(DoctorSpec, where))
+    assert found.status is Status.WARNING
+    assert found.detail == (
+        "2 are RUNNING of processes that died; 1 of elsewhere are left alone: look from there"
+    )
+    options = [text for name, value in where.items() for text in (f"--{name}", value)]
+    assert execute(["doctor", "--repair", *options]) == 0
+    assert "2 of processes that died are ended now" in capsys.readouterr().out
+    assert [tracking.get(run_id).info.status for run_id in ids] == ["KILLED", "KILLED"]
