@@ -125,8 +125,8 @@ def cell_params(
 
 
 def curve_steps(n_questions: int, shard_size: int) -> list[int]:
-    """The steps of every curve of a cell: questions done after the shards at which it has a point,
-    0 where there is one shard."""
+    """The steps of every curve of a cell: questions done at each of its points, 0 where there is
+    one shard."""
     ends = [*range(shard_size, n_questions, shard_size), n_questions]
     if len(ends) == 1:
         return [0]

@@ -15,7 +15,7 @@ from argo_ml.engine.shards import Shard
 from argo_ml.engine.stages import StageTimes
 from argo_ml.results.metrics import CURVES, cell_metrics
 from argo_ml.results.records import QuestionResult
-from argo_ml.sweep.cell_run import MOST_POINTS, CellRun, is_curve_point
+from argo_ml.sweep.cell_run import MOST_POINTS, CellRun, curve_steps, is_curve_point
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import prepare_cells
 
@@ -140,3 +140,10 @@ def test_a_finished_run_is_left_as_it_is(cell_and_rows: tuple[Cell, list[Questio
     cell_run.log_progress()
 
     assert steps(cell_run) == {}
+
+
+def test_curves_have_a_point_after_every_shard_and_at_most_two_hundred() -> None:
+    assert curve_steps(8, 3) == [3, 6, 8]
+    assert curve_steps(8, 8) == [0]
+    many = curve_steps(1_001, 1)
+    assert (len(many), many[-1]) == (200, 1_001)
