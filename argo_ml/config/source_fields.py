@@ -194,12 +194,16 @@ class PrecisionFields(Spec):
 class EngineFields(Spec):
     section: ClassVar[HelpSection] = HelpSection.MODEL
 
-    engine: Literal["auto", "plain"] = Field(
+    engine: Literal["auto", "plain", "llamacpp", "vllm"] = Field(
         "auto",
         **operational(
-            "How models run in this process: plain: Transformers' own generate, one prompt at a "
-            "time; auto: much faster, and plain where an architecture needs it."
+            "What runs the model: plain: Transformers' own generate, one prompt at a time; auto: "
+            "much faster, and plain where an architecture needs it; llamacpp (GGUF files), vllm: "
+            "a server that the run starts and ends."
         ),
+    )
+    engine_path: str = Field(
+        "", **operational("engine=vllm: vllm's program or environment; empty: the one on PATH.")
     )
 
 

@@ -27,6 +27,9 @@ ALL_OPENERS = PartTable("argo_ml.models", "model backend", OPENERS, callable)
 LOCAL = "argo_ml.models.local.opening:open_local_model"
 """Opens presets, hub ids, folders and GGUF files."""
 
+STARTED = "argo_ml.models.engines.opening:open_engine_model"
+"""Opens them in a server that it starts."""
+
 # One letter before a colon is the drive of a path.
 _PREFIX = re.compile(r"([A-Za-z][\w-]+):.*", re.DOTALL)
 
@@ -42,6 +45,8 @@ def load_model(spec: ModelSpec) -> LanguageModel:
         # Whatever the model: the embedder computes with PyTorch as well.
         set_threads(spec.threads)
     opener = _opener(spec.model)
+    if opener == LOCAL and spec.engine in ("llamacpp", "vllm"):
+        opener = STARTED
     open_model: Opener = pkgutil.resolve_name(opener) if isinstance(opener, str) else opener
     return open_model(spec)
 

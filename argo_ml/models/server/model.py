@@ -29,7 +29,7 @@ from argo_ml.models.reasoning import (
 )
 from argo_ml.models.server.prompting import GREEDY_SETTINGS, Prompting, ServerReply
 from argo_ml.models.server.request_pool import RequestPool, share_time
-from argo_ml.models.server.scoring import EchoScoring
+from argo_ml.models.server.scoring import ChoiceScoring
 from argo_ml.models.server.wire import RefusedError, TokenUsage
 from argo_ml.models.token_details import within
 from argo_ml.models.unfit import UnfitRequestError, all_or_unfit
@@ -52,7 +52,7 @@ class ServerModel:
     """
 
     def __init__(
-        self, identity: str, prompting: Prompting, scoring: EchoScoring | None, n_at_once: int
+        self, identity: str, prompting: Prompting, scoring: ChoiceScoring | None, n_at_once: int
     ) -> None:
         self._identity = identity
         self._prompting = prompting
@@ -80,10 +80,10 @@ class ServerModel:
         return self._timed(self._complete, requests)
 
     def score(self, requests: Sequence[Scoring]) -> list[Scores]:
-        """Raises `ModelError`, always where the server gives no log-probabilities of prompts."""
+        """Raises `ModelError`, always where the server gives no log-probabilities of choices."""
         if self._scoring is None and requests:
             raise ModelError(
-                "the server gives no log-probabilities of prompts; use answering=number"
+                "the server gives no log-probabilities of choices; use answering=number"
             )
         return self._timed(self._score, requests)
 

@@ -13,21 +13,38 @@ from argo_ml.models.presets import SERVER
 from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
 from argo_ml.models.server.keys import api_key
 from argo_ml.models.server.model import ServerModel
-from argo_ml.models.server.prompting import ByTokens, Prompting, find_prompting
-from argo_ml.models.server.scoring import EchoScoring
+from argo_ml.models.server.prompting import Prompting, find_prompting
+from argo_ml.models.server.scoring import ChoiceScoring, find_scoring, same_way
 from argo_ml.models.server.wire import ModelCard, ModelList, NoAccessError, RefusedError, Version
 
 _RETRIES_WHILE_OPENING = 2
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _ServerDescription:
-    """What one server turned out to be."""
+FEWEST_TOKENS = 1024
+"""A context that is smaller than this takes hardly any prompt: evidence alone has up to 384."""
 
-    identity: str
+
+@dataclass(frozen=True, slots=True)
+class ServerDescription:
+    """What one server turned out to be; ``context`` is 0 where it does not tell."""
+
+    name: str
+    software: str
     prompting: Prompting
-    can_score: bool
+    scoring: ChoiceScoring | None
+    context: int
+
+    @property
+    def identity(self) -> str:
+        return f"server {self.name} {self.manner}".replace("  ", " ")
+
+    @property
+    def manner(self) -> str:
+        """Its software, and how it is asked."""
+        scores = self.scoring.name if self.scoring else "none"
+        parts = (self.software, f"prompts={self.prompting.describe()}", f"scores={scores}")
+        return " ".join(part for part in parts if part)
 
 
 def open_server_model(spec: ModelSpec) -> ServerModel:
@@ -38,50 +55,57 @@ def open_server_model(spec: ModelSpec) -> ServerModel:
         ModelError: a server that cannot be reached, is none, or serves another model.
     """
     name = spec.model.removeprefix(SERVER)
-    retry_policy = RetryPolicy(
-        timeout_s=spec.request_timeout_s,
-        max_retries=spec.max_retries,
-        largest_mb=spec.max_answer_mb,
-    )
     for url in spec.server_urls:
         if advice := password_advice("server_urls", url):
             raise ConfigError(advice)
     addresses = [Address.parse(url) for url in spec.server_urls]
-    servers = [Server(at, api_key(at), retry_policy) for at in addresses]
-    brief = replace(retry_policy, max_retries=min(retry_policy.max_retries, _RETRIES_WHILE_OPENING))
-    descriptions = [_describe(Fleet([server], brief), name) for server in servers]
+    servers = [Server(at, api_key(at), policy_of(spec)) for at in addresses]
+    descriptions = [describe_server(server, name, spec) for server in servers]
     _check_same(servers, descriptions)
-    prompting = replace(descriptions[0].prompting, fleet=Fleet(servers, retry_policy))
-    scoring = None
-    if descriptions[0].can_score and isinstance(prompting, ByTokens):
-        scoring = EchoScoring(prompting)
-    elif spec.answering == "likelihood":
-        logger.warning(
-            "%s gives no log-probabilities of prompts: choices are answered by their number "
-            "(answering=number) instead of by likelihood",
-            addresses[0],
-        )
-    return ServerModel(descriptions[0].identity, prompting, scoring, spec.server_concurrency)
+    return make_model(descriptions[0].identity, descriptions[0], servers, spec)
 
 
-def _describe(fleet: Fleet, name: str) -> _ServerDescription:
-    card = _served(fleet, name)
-    prompting = find_prompting(fleet, card.id)
-    can_score = isinstance(prompting, ByTokens) and EchoScoring(prompting).works
-    identity = " ".join(
-        part
-        for part in (
-            "server",
-            card.id,
-            f"root={card.root}" if card.root and card.root != card.id else "",
-            f"weights={card.meta.n_params}/{card.meta.size}" if card.meta else "",
-            _software(fleet, card),
-            f"prompts={prompting.describe()}",
-            f"scores={'echo' if can_score else 'none'}",
-        )
-        if part
+def policy_of(spec: ModelSpec) -> RetryPolicy:
+    return RetryPolicy(
+        timeout_s=spec.request_timeout_s,
+        max_retries=spec.max_retries,
+        largest_mb=spec.max_answer_mb,
     )
-    return _ServerDescription(identity, prompting, can_score)
+
+
+def describe_server(server: Server, name: str, spec: ModelSpec) -> ServerDescription:
+    """Ask a server what it serves under ``name``. Raises `ModelError`."""
+    policy = policy_of(spec)
+    n_retries = min(policy.max_retries, _RETRIES_WHILE_OPENING)
+    fleet = Fleet([server], replace(policy, max_retries=n_retries))
+    card = _served(fleet, name)
+    context = card.context
+    if 0 < context < FEWEST_TOKENS:
+        raise ModelError(
+            f"{server.address}: serves a context of {context} tokens, prompts here need "
+            f"{FEWEST_TOKENS} or more; start it with a larger one (--ctx-size of llama.cpp for "
+            "each of its slots, --max-model-len of vLLM)"
+        )
+    prompting = find_prompting(fleet, card.id)
+    root = f"root={card.root}" if card.root and card.root != card.id else ""
+    weights = f"weights={card.meta.n_params}/{card.meta.size}" if card.meta else ""
+    software = " ".join(part for part in (root, weights, _software(fleet, card)) if part)
+    return ServerDescription(card.id, software, prompting, find_scoring(prompting), context)
+
+
+def make_model(
+    identity: str, description: ServerDescription, servers: Sequence[Server], spec: ModelSpec
+) -> ServerModel:
+    """The model behind ``servers``, which all are as described."""
+    prompting = replace(description.prompting, fleet=Fleet(servers, policy_of(spec)))
+    scoring = same_way(description.scoring, prompting)
+    if scoring is None and spec.answering == "likelihood":
+        logger.warning(
+            "%s gives no log-probabilities of choices: they are answered by their number "
+            "(answering=number) instead of by likelihood",
+            servers[0].address,
+        )
+    return ServerModel(identity, prompting, scoring, spec.server_concurrency)
 
 
 def _served(fleet: Fleet, name: str) -> ModelCard:
@@ -115,10 +139,15 @@ def _software(fleet: Fleet, card: ModelCard) -> str:
     return "=".join(part for part in (card.owned_by, version) if part)
 
 
-def _check_same(servers: Sequence[Server], descriptions: Sequence[_ServerDescription]) -> None:
+def _check_same(servers: Sequence[Server], descriptions: Sequence[ServerDescription]) -> None:
     for server, other in zip(servers, descriptions, strict=True):
         if other.identity != descriptions[0].identity:
             raise ModelError(
                 f"server_urls: {servers[0].address} and {server.address} do not serve the same: "
                 f"{descriptions[0].identity!r} and {other.identity!r}"
+            )
+        if other.context != descriptions[0].context:
+            raise ModelError(
+                f"server_urls: {servers[0].address} and {server.address} serve contexts of "
+                f"{descriptions[0].context} and {other.context} tokens; start them with the same"
             )

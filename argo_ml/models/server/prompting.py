@@ -39,6 +39,8 @@ WHOLE_DISTRIBUTION: Mapping[str, Any] = {"top_k": -1, "min_p": 0}
 by a model's own settings or by their own."""
 WITHOUT_THINKING: Mapping[str, Any] = {"chat_template_kwargs": dict(NO_THINKING)}
 """What vLLM, SGLang and llama.cpp hand to a chat template."""
+FORCING_BIAS = 1000.0
+"""Added to a token's logit, which no difference between logits comes near."""
 _BYTES_PER_TOKEN = 4
 
 
@@ -79,6 +81,13 @@ class ByTokens:
         ending = {"add_generation_prompt": not turn, "continue_final_message": bool(turn)}
         return self._tokens({"messages": messages, **ending, **WITHOUT_THINKING})
 
+    def ids(self, prompt: Prompt, continuation: str = "") -> list[int]:
+        return self.render(prompt, continuation)
+
+    def forcing(self, token: int) -> Mapping[str, Any]:
+        """What makes ``token`` the next one, and has its id reported."""
+        return {"allowed_token_ids": [token], "return_tokens_as_token_ids": True}
+
     def plain(self, text: str) -> list[int]:
         """Token ids of a text by itself."""
         return self._tokens({"prompt": text, "add_special_tokens": False}) if text else []
@@ -114,12 +123,24 @@ class ByTemplate:
         body = {"prompt": self.render(prompt), "repeat_penalty": 1.0, **settings}
         return _completed(self.fleet, self.model, body, n_top)
 
+    def ids(self, prompt: Prompt, continuation: str = "") -> list[int]:
+        """Token ids of the prompt, with what a model's texts begin with, and of what goes on."""
+        text = self.render(prompt) + continuation
+        return self._tokens({"content": text, "add_special": True, "parse_special": True})
+
+    def forcing(self, token: int) -> Mapping[str, Any]:
+        """What makes ``token`` the next one."""
+        return {"logit_bias": [[token, FORCING_BIAS]], "cache_prompt": True}
+
+    def plain(self, text: str) -> list[int]:
+        """Token ids of a text by itself."""
+        return self._tokens({"content": text}) if text else []
+
     def count_tokens(self, text: str) -> int:
-        return (
-            len(self.fleet.request("/tokenize", {"content": text}, TokenizedText).tokens)
-            if text
-            else 0
-        )
+        return len(self.plain(text))
+
+    def _tokens(self, body: Mapping[str, Any]) -> list[int]:
+        return self.fleet.request("/tokenize", body, TokenizedText).tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,10 +150,14 @@ class ChatCompletions(BaseModel):
 
 
 class Alternative(BaseModel):
-    """A token that might have come at some place, and its log-probability (nats)."""
+    """A token that might have come at some place, and its log-probability (nats).
+
+    llama.cpp names its ``id`` as well.
+    """
 
     token: str
     logprob: LogProbability
+    id: int | None = None
 
 
 class ReportedToken(Alternative):
@@ -200,10 +204,11 @@ class DetailedChatCompletions(BaseModel):
 
 
 class ModelSize(BaseModel):
-    """What the llama.cpp server reports of its model's file."""
+    """What the llama.cpp server reports of its model's file, and the context of each slot."""
 
     n_params: int = 0
     size: int = 0
+    n_ctx: int = 0
 
 
 class ModelCard(BaseModel):
@@ -213,6 +218,12 @@ class ModelCard(BaseModel):
     root: str | None = None
     owned_by: str | None = None
     meta: ModelSize | None = None
+    max_model_len: int | None = None
+
+    @property
+    def context(self) -> int:
+        """Most tokens of a prompt and its answer; 0 where the server does not tell."""
+        return self.max_model_len or (self.meta.n_ctx if self.meta else 0)
 
 
 class ModelList(BaseModel):
