@@ -2,7 +2,8 @@
 
 Each question is answered in three ways: its choices scored by likelihood and named by number, with
 the passage found for it, and read in a short sentence. Without ``--urls`` the server is the test
-suite's own, started on loopback for the time of the measurement.
+suite's own, started on loopback for the time of the measurement; with ``--engine llamacpp`` it is
+llama.cpp's, as ``engine=llamacpp`` starts it.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("--n-questions", type=int, default=200)
     parser.add_argument("--difficulty", default="hard")
     parser.add_argument("--urls", default="", help="servers of the embedded model to compare")
+    parser.add_argument("--engine", choices=["llamacpp"], help="start and compare this one")
     parser.add_argument("--name", default="", help="what they call it")
     given = parser.parse_args()
     with workplace() as folder:
@@ -55,8 +57,11 @@ def main() -> None:
         context = LocalContext.open(spec)
         asked = requests(context, spec)
         with contextlib.ExitStack() as until_the_end:
-            urls = given.urls or until_the_end.enter_context(own_server(spec))
-            server = {"model": f"server:{given.name}", "server_urls": urls}
+            if given.engine:
+                server = {"engine": given.engine, "device": "cpu"}
+            else:
+                urls = given.urls or until_the_end.enter_context(own_server(spec))
+                server = {"model": f"server:{given.name}", "server_urls": urls}
             remote = load_model(build(SweepSpec, {"cache_dir": folder, **server}))
             rows = [row for way in WAYS if (row := way(asked, context.model, remote))]
     report("server", rows, server=remote.identity, target=TARGET)
