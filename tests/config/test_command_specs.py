@@ -84,7 +84,7 @@ COUNTS = {
     "compare": 71,
     "index": 12,
     "fetch": 4,
-    "doctor": 73,
+    "doctor": 74,
     "plan": 9,
     "estimate": 66,
     "verify": 7,
