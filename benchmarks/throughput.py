@@ -20,6 +20,7 @@ import torch
 from argo_ml.config import SweepSpec, build
 from argo_ml.models import load_model
 from argo_ml.models.chat import PromptIds
+from argo_ml.models.deferred import load_now
 from argo_ml.models.local.packed_linear import PackedLinear
 from argo_ml.models.local.recovery import RecoveringModel
 from argo_ml.models.local.transformers_model import TransformersModel
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--model", default=SweepSpec().model)
     parser.add_argument("--new-tokens", type=int, default=16)
     given = parser.parse_args()
-    model = load_model(build(SweepSpec, {"model": given.model, "prefix_cache_mb": 0}))
+    model = load_now(load_model(build(SweepSpec, {"model": given.model, "prefix_cache_mb": 0})))
     assert isinstance(model, RecoveringModel)
     rows = [measure(model.loaded, *shape, given.new_tokens) for shape in SHAPES]
     report("throughput", rows, model=given.model, threads=torch.get_num_threads())

@@ -41,7 +41,8 @@ def embedded_model() -> Path:
 def warm_cache(embedded_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache folder that tests share for models and indexes, also those of other processes."""
     folder = shared_folder(tmp_path_factory) / "warm-cache"
-    (folder / "indexes").mkdir(parents=True, exist_ok=True)
+    for name in ("indexes", "atlas"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         (folder / "models").symlink_to(embedded_model.parents[1])
     return folder

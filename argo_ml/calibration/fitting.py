@@ -13,10 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.isotonic import IsotonicRegression  # type: ignore[import-untyped]
-from sklearn.linear_model import LogisticRegression, RidgeCV  # type: ignore[import-untyped]
-from sklearn.model_selection import GridSearchCV, GroupKFold  # type: ignore[import-untyped]
-from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 
 from argo_ml.calibration.fitted_models import LinearModel, ProbabilityModel, logistic
 
@@ -78,6 +74,8 @@ def fit_probability(
 
 def fit_logistic(features: Floats, labels: Floats, groups: Sequence[str]) -> LinearModel:
     """Fit with the L2 penalty of the lowest log-loss on groups left out: noise weighs little."""
+    from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
+
     scaler = StandardScaler().fit(features)
     scaled = scaler.transform(features)
     regression = _penalised(scaled, labels, groups)
@@ -108,6 +106,9 @@ class _Scored:
 
 
 def _ridge(features: Floats, targets: Floats) -> _Scored:
+    from sklearn.linear_model import RidgeCV  # type: ignore[import-untyped]
+    from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
+
     scaler = StandardScaler().fit(features)
     regression = RidgeCV(RIDGE_PENALTIES).fit(scaler.transform(features), targets)
     weights, intercept = regression.coef_, regression.intercept_
@@ -116,6 +117,9 @@ def _ridge(features: Floats, targets: Floats) -> _Scored:
 
 
 def _penalised(features: Floats, labels: Floats, groups: Sequence[str]) -> Any:
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+    from sklearn.model_selection import GridSearchCV  # type: ignore[import-untyped]
+
     folds = _folds(groups)
     if any(len(set(labels[part])) < 2 for fold in folds for part in fold):
         return LogisticRegression(C=PENALTIES[0], max_iter=MAX_ITERATIONS).fit(features, labels)
@@ -137,6 +141,8 @@ def _constant(features: Floats, base_rate: float) -> FittedProbability:
 
 
 def _folds(groups: Sequence[str]) -> list[tuple[Any, Any]]:
+    from sklearn.model_selection import GroupKFold  # type: ignore[import-untyped]
+
     n_folds = min(N_FITTING_FOLDS, len(set(groups)))
     if n_folds < 2:
         raise ValueError("one question cannot be split into those fitted on and the others")
@@ -172,6 +178,8 @@ def _mapping(
 
 def _fit_platt(scores: Floats, labels: Floats) -> tuple[float, float]:
     """a, b of 1 / (1 + exp(-(a score + b))) (Platt 1999)."""
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+
     if len(set(labels)) < 2:
         return 0.0, _logit(float(labels.mean()))
     # Without regularisation, as Platt fits it.
@@ -181,6 +189,8 @@ def _fit_platt(scores: Floats, labels: Floats) -> tuple[float, float]:
 
 def fit_isotonic(scores: Floats, labels: Floats) -> tuple[tuple[float, float], ...]:
     """(score, probability) pairs of a map that never falls."""
+    from sklearn.isotonic import IsotonicRegression  # type: ignore[import-untyped]
+
     fitted = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(scores, labels)
     pairs = zip(fitted.X_thresholds_, fitted.y_thresholds_, strict=True)
     return tuple((float(score), float(value)) for score, value in pairs)

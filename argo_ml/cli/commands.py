@@ -76,68 +76,74 @@ def cli(debug: bool) -> None:
 @spec_command(cli, SweepSpec, "sweep")
 def sweep(spec: SweepSpec) -> None:
     """Run every strategy at every retrieval cost as one MLflow run with a child per cell."""
-    from argo_ml.cli import rendering
+    from argo_ml.cli.rendering.progress import progress
+    from argo_ml.cli.rendering.results import print_results
     from argo_ml.evaluation.headline import conclusion
     from argo_ml.sweep.running import run_sweep
 
-    with rendering.progress() as report:
+    with progress() as report:
         results = run_sweep(spec, report)
-    rendering.print_results(results, conclusion=conclusion(results))
+    print_results(results, conclusion=conclusion(results))
 
 
 @spec_command(cli, CompareSpec, "compare")
 def compare(spec: CompareSpec) -> None:
     """Run the same sweep for several models under one MLflow run, and compare them."""
-    from argo_ml.cli import rendering
+    from argo_ml.cli.rendering.models import print_comparison
+    from argo_ml.cli.rendering.progress import progress
     from argo_ml.comparison.model_comparison import run_comparison
 
-    with rendering.progress() as report:
+    with progress() as report:
         comparison = run_comparison(spec, report)
-    rendering.print_comparison(comparison)
+    print_comparison(comparison)
 
 
 @spec_command(cli, CellSpec, "run")
 def run(spec: CellSpec) -> None:
     """Run one cell: one strategy at one retrieval cost."""
-    from argo_ml.cli import rendering
+    from argo_ml.cli.rendering.progress import progress
+    from argo_ml.cli.rendering.results import print_results
     from argo_ml.sweep.running import run_cell
 
-    with rendering.progress() as report:
+    with progress() as report:
         results = run_cell(spec, report)
-    rendering.print_results(results)
+    print_results(results)
 
 
 @spec_command(cli, StudySpec, "tune")
 def tune(spec: StudySpec) -> None:
     """Search a strategy's settings with Optuna; every trial is a child of the study's run."""
-    from argo_ml.cli import rendering
+    from argo_ml.cli.rendering.progress import progress
+    from argo_ml.cli.rendering.study import print_study
     from argo_ml.study import run_study
 
-    with rendering.progress() as report:
+    with progress() as report:
         study_report = run_study(spec, report)
-    rendering.print_study(study_report)
+    print_study(study_report)
 
 
 @spec_command(cli, CalibrateSpec, "calibrate")
 def calibrate(spec: CalibrateSpec) -> None:
     """Explore one split once: what policies need that look at the question, at any price."""
-    from argo_ml.cli import rendering
+    from argo_ml.cli.rendering.calibration import print_calibration
+    from argo_ml.cli.rendering.progress import progress
     from argo_ml.exploring.calibrate import run_calibration
 
-    with rendering.progress() as report:
+    with progress() as report:
         calibrated = run_calibration(spec, report)
-    rendering.print_calibration(calibrated)
+    print_calibration(calibrated)
 
 
 @spec_command(cli, IndexSpec, "index")
 def index(spec: IndexSpec) -> None:
     """Build the index of the documents, or find it built."""
-    from argo_ml.cli import rendering
+    from argo_ml.cli.rendering.checks import print_corpus
+    from argo_ml.cli.rendering.progress import progress
     from argo_ml.corpus.opening import open_corpus
 
-    with rendering.progress() as report:
+    with progress() as report:
         corpus = open_corpus(spec, partial(report, PASSAGES))
-    rendering.print_corpus(corpus)
+    print_corpus(corpus)
 
 
 @spec_command(cli, FetchSpec, "fetch")
@@ -173,11 +179,11 @@ def doctor(spec: DoctorSpec) -> None:
 @spec_command(cli, PlanSpec, "plan")
 def plan(spec: PlanSpec) -> None:
     """Show where a model's weights would go, and how large a batch could be."""
-    from argo_ml.cli import rendering
+    from argo_ml.cli.rendering.plan import print_plan
     from argo_ml.models.local.planning import plan_model
 
     planned = plan_model(spec)
-    rendering.print_plan(planned)
+    print_plan(planned)
     if not planned.plan.fits:
         raise ModelError(planned.complaint)
 
@@ -185,10 +191,10 @@ def plan(spec: PlanSpec) -> None:
 @spec_command(cli, EstimateSpec, "estimate")
 def estimate(spec: EstimateSpec) -> None:
     """Say what a sweep would need: calls, tokens, time and disk."""
-    from argo_ml.cli import rendering
+    from argo_ml.cli.rendering.progress import progress
     from argo_ml.sweep.estimate import run_estimate
 
-    with rendering.progress() as report:
+    with progress() as report:
         sweep_estimate = run_estimate(spec, report)
     for line in sweep_estimate.lines:
         click.echo(visible(redacted(line)))
@@ -197,50 +203,51 @@ def estimate(spec: EstimateSpec) -> None:
 @spec_command(cli, VerifySpec, "verify")
 def verify(spec: VerifySpec) -> None:
     """Check a finished sweep or study: complete, consistent, and what it says about ARGO."""
-    from argo_ml.cli import rendering
+    from argo_ml.cli.rendering.checks import print_verdict
     from argo_ml.verification.verify import verify_run
 
     verdicts = verify_run(spec)
     for check in verdicts:
-        rendering.print_verdict(check)
+        print_verdict(check)
     _raise_if_failed([check.name for check in verdicts if check.has_failed])
 
 
 @spec_command(cli, ReportSpec, "report")
 def report(spec: ReportSpec) -> None:
     """Draw the figures and write report.html of a finished sweep again, from what it stored."""
-    from argo_ml.cli import rendering
+    from argo_ml.cli.rendering.report import print_report
     from argo_ml.sweep.rebuilding import rebuild_report
 
-    rendering.print_report(rebuild_report(spec), spec.output)
+    print_report(rebuild_report(spec), spec.output)
 
 
 @spec_command(cli, ReplaySpec, "replay")
 def replay(spec: ReplaySpec) -> None:
     """Judge policies that decide once on recorded outcomes, without a model."""
-    from argo_ml.cli import rendering
+    from argo_ml.cli.rendering.results import print_results
     from argo_ml.replay.storing import run_replay
 
     with rendering.progress() as report:
         replayed = run_replay(spec, report)
     evaluation = replayed.evaluation
     lines = (*evaluation.answer.splitlines(), *evaluation.limits)
-    rendering.print_results(replayed.results, conclusion=lines)
+    print_results(replayed.results, conclusion=lines)
 
 
 @spec_command(cli, AnswerSpec, "answer", positional="question")
 def answer(spec: AnswerSpec) -> None:
     """Answer one question and show every step of it."""
-    from argo_ml.cli import rendering
+    from argo_ml.cli.rendering.progress import progress
+    from argo_ml.cli.rendering.trajectory import print_answered
 
     if not spec.question:
         raise ConfigError('question is empty; ask one: argo-ml answer "…"')
     from argo_ml.sweep.answer import answer_question, with_sources_of_calibration
 
     cell = with_sources_of_calibration(spec).cell()
-    with rendering.progress() as report:
+    with progress() as report:
         answered = answer_question(cell, spec.question, spec.choices, report)
-    rendering.print_answered(answered)
+    print_answered(answered)
 
 
 @cli.group()

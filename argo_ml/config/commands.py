@@ -187,6 +187,10 @@ class ReportSpec(StoreFields):
     output: str = Field(
         "", **operational("A file to write the report to as well; empty: only the artifact.")
     )
+    cells: bool = Field(
+        False,
+        **operational("true: draw the figures of every cell as well, and log them on its run."),
+    )
 
 
 class CacheSpec(CacheFields):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from argo_ml.config import EMBEDDED_EMBEDDER
 from argo_ml.errors import ModelError, one_line
@@ -52,13 +55,14 @@ def _hub_folder(embedding_model: str) -> Path:
 
     model_id, _, revision = embedding_model.partition("@")
     try:
-        folder = snapshot_download(
-            model_id,
-            revision=revision or None,
-            allow_patterns=DOWNLOADED,
-            ignore_patterns=NOT_DOWNLOADED,
-            etag_timeout=HUB_TIMEOUT_S,
-        )
+        with without_hub_bars():
+            folder = snapshot_download(
+                model_id,
+                revision=revision or None,
+                allow_patterns=DOWNLOADED,
+                ignore_patterns=NOT_DOWNLOADED,
+                etag_timeout=HUB_TIMEOUT_S,
+            )
     except errors.LocalEntryNotFoundError:
         raise ModelError(
             f"embedding_model={embedding_model}: the hub cannot be reached and no copy is here; "
@@ -76,3 +80,18 @@ def _hub_folder(embedding_model: str) -> Path:
             f"{EMBEDDED_EMBEDDER} or a local folder"
         ) from None
     return Path(folder)
+
+
+@contextmanager
+def without_hub_bars() -> Iterator[None]:
+    """Without the progress bars of the hub's library."""
+    import huggingface_hub.utils
+
+    hub: Any = huggingface_hub.utils
+    had_bars = not hub.are_progress_bars_disabled()
+    hub.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if had_bars:
+            hub.enable_progress_bars()

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from sentence_transformers import SentenceTransformer
 
 from argo_ml.config import EMBEDDED_EMBEDDER
 from argo_ml.corpus.base import Vectors
-from argo_ml.corpus.embedder_files import embedder_files, find_embedder
+from argo_ml.corpus.embedder_files import embedder_files, find_embedder, without_hub_bars
 from argo_ml.devices.choosing import choose_gpus
+from argo_ml.devices.cuda import count_gpus, machine_state
 from argo_ml.errors import ModelError, one_line
 from argo_ml.models.digests import files_digest
+from argo_ml.models.sealed_json import content_key, installed_version, read_sealed, write_sealed
 
 __all__ = ["Embedder", "SentenceEmbedder", "Vectors", "load_embedder"]
 
 BATCH_SIZE = 32
+PACKAGES = ("sentence-transformers", "tokenizers", "torch", "transformers")
 
 
 class Embedder(Protocol):
@@ -49,12 +52,23 @@ class Embedder(Protocol):
 
 
 class SentenceEmbedder:
-    """A loaded Sentence Transformers model; passages and queries get the model's own prompts."""
+    """A Sentence Transformers model, which ``load`` loads when a text is new.
 
-    def __init__(self, name: str, identity: str, model: SentenceTransformer) -> None:
+    Passages and queries get the model's own prompts.
+    """
+
+    def __init__(self, name: str, identity: str, load: Callable[[], Any]) -> None:
         self.name = name
         self.identity = identity
-        self._model = model
+        self._load = load
+
+    @cached_property
+    def _model(self) -> Any:
+        return self._load()
+
+    def load_now(self) -> None:
+        """Raises `ModelError`."""
+        assert self._model is not None
 
     @property
     def max_tokens(self) -> int | None:
@@ -99,27 +113,46 @@ def load_embedder(
     """The embedded model, a model in a local folder, or one of the hub. Raises `ModelError`.
 
     It goes to the first GPU that the language model is on, or that ``device`` and ``gpus`` allow,
-    else to the CPU.
+    else to the CPU. What was loaded here before is loaded again only when a text is new.
     """
-    from safetensors import SafetensorError
-    from sentence_transformers import SentenceTransformer, __version__
+    choose_gpus(device, gpus, count_gpus())
+    folder = find_embedder(embedding_model)
+    load = partial(_load, embedding_model, folder, device, gpus)
+    try:
+        digest = files_digest(embedder_files(folder), cache_path / "embedder_digests.json")
+    except OSError as error:
+        raise _no_embedder(embedding_model, error) from None
+    major = installed_version("sentence-transformers").partition(".")[0]
+    embedder = SentenceEmbedder(
+        embedding_model, f"sentence-transformers {major} sha256:{digest}", load
+    )
+    versions = [installed_version(name) for name in PACKAGES]
+    key = content_key([embedder.identity, versions, machine_state(), device, list(gpus)])
+    seen = cache_path / "models" / "opened" / f"{key}.json"
+    if read_sealed(seen) is None:
+        embedder.load_now()
+        write_sealed(seen, embedder.identity)
+    return embedder
 
-    with _without_progress_bars():
-        folder = find_embedder(embedding_model)
-        try:
-            digest = files_digest(embedder_files(folder), cache_path / "embedder_digests.json")
-            model = SentenceTransformer(
+
+def _load(embedding_model: str, folder: Path, device: str, gpus: Sequence[int]) -> Any:
+    from safetensors import SafetensorError
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        with _without_progress_bars():
+            return SentenceTransformer(
                 str(folder), device=_torch_device(device, gpus), local_files_only=True
             )
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            reason = one_line(error)
-            raise ModelError(
-                f"embedding_model={embedding_model}: not a Sentence Transformers model ({reason}); "
-                f"use {EMBEDDED_EMBEDDER}, another folder or a hub id"
-            ) from None
-    major = __version__.partition(".")[0]
-    identity = f"sentence-transformers {major} sha256:{digest}"
-    return SentenceEmbedder(embedding_model, identity, model)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise _no_embedder(embedding_model, error) from None
+
+
+def _no_embedder(embedding_model: str, error: Exception) -> ModelError:
+    return ModelError(
+        f"embedding_model={embedding_model}: not a Sentence Transformers model "
+        f"({one_line(error)}); use {EMBEDDED_EMBEDDER}, another folder or a hub id"
+    )
 
 
 def _torch_device(device: str, gpus: Sequence[int]) -> str:
@@ -135,19 +168,14 @@ def _torch_device(device: str, gpus: Sequence[int]) -> str:
 
 @contextmanager
 def _without_progress_bars() -> Iterator[None]:
-    import huggingface_hub.utils
     import transformers.utils.logging
 
-    hub: Any = huggingface_hub.utils
     transformers_logging: Any = transformers.utils.logging
     had_bars = transformers_logging.is_progress_bar_enabled()
-    had_hub_bars = not hub.are_progress_bars_disabled()
     transformers_logging.disable_progress_bar()
-    hub.disable_progress_bars()
     try:
-        yield
+        with without_hub_bars():
+            yield
     finally:
         if had_bars:
             transformers_logging.enable_progress_bar()
-        if had_hub_bars:
-            hub.enable_progress_bars()

@@ -17,6 +17,13 @@ from argo_ml.corpus.documents import DocumentSet, read_documents
 from argo_ml.corpus.embedding import Embedder, Vectors, load_embedder
 from argo_ml.corpus.index import HNSW, IndexContent, IndexStore, OnEmbedded, open_or_build
 from argo_ml.corpus.isolated_reading import ReadingLimits
+from argo_ml.corpus.prepared import (
+    DeferredPassages,
+    SplitCorpus,
+    keep_split,
+    kept_split,
+    split_key,
+)
 from argo_ml.corpus.readers import READERS
 from argo_ml.corpus.rejected import NO_TEXT, RejectedFile, ignored_in_words
 from argo_ml.corpus.splitting import SplitSettings, embedded_text, split
@@ -94,10 +101,23 @@ def index_documents(
     from argo_ml.corpus.retriever import ChromaRetriever
     from argo_ml.corpus.similarity_limit import stored_limit
 
-    passages = split(document_set.documents, settings, embedder)
-    _warn_unknown(passages, embedder)
-    digest = corpus_digest(passages, settings, embedder)
-    name = f"argo-{digest[:40]}"
+    def make_passages() -> Sequence[Passage]:
+        return split(document_set.documents, settings, embedder)
+
+    key = split_key(document_set.documents, settings, embedder.identity)
+    known = kept_split(locks, key)
+    if known is None:
+        passages: Sequence[Passage] = make_passages()
+        known = SplitCorpus(
+            corpus_digest(passages, settings, embedder),
+            len(passages),
+            unknown_share(passages, embedder),
+        )
+        keep_split(locks, key, known)
+    else:
+        passages = DeferredPassages(known.n_passages, make_passages)
+    _warn_unknown(known.unknown_share, embedder.name)
+    name = f"argo-{known.digest[:40]}"
 
     def embed(block: Sequence[Passage]) -> Vectors:
         return embedder.embed_passages([embedded_text(p.title, p.text) for p in block])
@@ -106,9 +126,9 @@ def index_documents(
     collection, was_built = open_or_build(store, name, content, locks, on_progress)
     return Corpus(
         retriever=ChromaRetriever(collection, embedder),
-        digest=digest,
+        digest=known.digest,
         source=source,
-        n_passages=len(passages),
+        n_passages=known.n_passages,
         collection=name,
         was_built=was_built,
         rejected=document_set.rejected,
@@ -174,15 +194,19 @@ def _warn_of_some(lines: Sequence[str], more: str) -> None:
         logger.warning("%d %s", len(lines) - SHOWN_FILES, more)
 
 
-def _warn_unknown(passages: Sequence[Passage], embedder: Embedder) -> None:
-    """Texts of unknown words alone are equal to an embedder: it cannot tell them apart."""
+def unknown_share(passages: Sequence[Passage], embedder: Embedder) -> float:
+    """Of the tokens of a sample of passages, the share that the embedder does not know."""
     sample = passages[:: -(-len(passages) // SAMPLED_PASSAGES)] if passages else ()
     texts = [passage.text for passage in sample]
-    share = sum(embedder.count_unknown(texts)) / max(sum(embedder.count_tokens(texts)), 1)
+    return sum(embedder.count_unknown(texts)) / max(sum(embedder.count_tokens(texts)), 1)
+
+
+def _warn_unknown(share: float, embedding_model: str) -> None:
+    """Texts of unknown words alone are equal to an embedder: it cannot tell them apart."""
     if share > LARGEST_UNKNOWN_SHARE:
         logger.warning(
             "embedding_model=%s does not know %.0f %% of the tokens of the passages, and what it "
             "does not know is all alike to it; use an embedding model of their language",
-            embedder.name,
+            embedding_model,
             100 * share,
         )

@@ -22,6 +22,7 @@ from argo_ml.devices import (
     torch_memory,
 )
 from argo_ml.devices.choosing import choose_gpus
+from argo_ml.devices.cuda import count_gpus
 from argo_ml.errors import ModelError
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class Observation:
 def observing_devices(spec: DeviceFields, seconds: Seconds) -> Iterator[Observation]:
     """Take readings while the block runs; none of them can end it."""
     with open_driver() as driver:
-        chosen = gpus_in_use(spec, torch_memory.n_visible())
+        chosen = gpus_in_use(spec, count_gpus())
         indices = readable(driver, chosen)
         torch_memory.reset_peaks(indices)
         with Recorder(driver, indices.values()) as recorder:

@@ -8,12 +8,6 @@ from typing import Any
 from argo_ml.devices.base import MB
 
 
-def n_visible() -> int:
-    import torch
-
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0
-
-
 def uuids() -> tuple[str, ...]:
     """UUIDs of the visible GPUs by PyTorch's numbers.
 

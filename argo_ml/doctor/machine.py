@@ -11,9 +11,10 @@ import psutil
 from packaging.requirements import Requirement
 
 from argo_ml.config import DoctorSpec
-from argo_ml.devices import Gpu, torch_memory
+from argo_ml.devices import Gpu
 from argo_ml.devices.base import GB
 from argo_ml.devices.choosing import choose_gpus
+from argo_ml.devices.cuda import count_gpus
 from argo_ml.doctor.check import Check, Status, ok, refused, warning
 from argo_ml.errors import ModelError
 
@@ -66,7 +67,7 @@ def _unmet(requirement: Requirement) -> Check | None:
 def check_device(spec: DoctorSpec, gpus: Sequence[Gpu]) -> Check:
     memory = psutil.virtual_memory()
     n_cores = os.cpu_count() or 1
-    return judge_device(spec, gpus, torch_memory.n_visible(), int(memory.available), n_cores)
+    return judge_device(spec, gpus, count_gpus(), int(memory.available), n_cores)
 
 
 def judge_device(

@@ -12,6 +12,7 @@ from argo_ml.doctor.check import Check, Status, ok, refused, warning
 from argo_ml.doctor.inputs import is_cached
 from argo_ml.errors import ArgoError
 from argo_ml.models import load_model
+from argo_ml.models.deferred import load_now
 from argo_ml.models.presets import ModelSource, SourceKind, resolve
 
 _MODEL = "model"
@@ -32,7 +33,8 @@ def check_model(spec: DoctorSpec) -> Check:
             return Check(_MODEL, Status.ERROR, f"{source.location}: no such file")
         if spec.quick and source.kind is not SourceKind.SERVER:
             return ok(_MODEL, f"{spec.model} is present (not loaded: quick)")
-        return ok(_MODEL, f"{spec.model} loads: {load_model(_model_spec(spec)).identity}")
+        model = load_now(load_model(_model_spec(spec)))
+        return ok(_MODEL, f"{spec.model} loads: {model.identity}")
     except ArgoError as error:
         return refused(_MODEL, error)
 

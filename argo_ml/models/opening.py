@@ -24,8 +24,8 @@ OPENERS: dict[str, str | Opener] = {
 ALL_OPENERS = PartTable("argo_ml.models", "model backend", OPENERS, callable)
 """The openers above, and those of other installed packages."""
 
-LOCAL = "argo_ml.models.local.opening:open_local_model"
-"""Opens presets, hub ids, folders and GGUF files."""
+LOCAL = "argo_ml.models.deferred:open_deferred_model"
+"""Opens presets, hub ids, folders and GGUF files, and loads them when a call is missing."""
 
 STARTED = "argo_ml.models.engines.opening:open_engine_model"
 """Opens them in a server that it starts."""
@@ -35,7 +35,7 @@ _PREFIX = re.compile(r"([A-Za-z][\w-]+):.*", re.DOTALL)
 
 
 def load_model(spec: ModelSpec) -> LanguageModel:
-    """The model that ``spec.model`` names, ready to use.
+    """The model that ``spec.model`` names, ready to use or to be loaded at the first call.
 
     Raises:
         ConfigError: a name, folder or table that is none.

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import integrate, stats  # type: ignore[import-untyped]
-from sklearn.metrics import brier_score_loss, roc_auc_score  # type: ignore[import-untyped]
 
 from argo_ml.statistics.columns import Column, outcome_column, score_column, top_sums
 from argo_ml.statistics.intervals import Interval, wilson
@@ -80,6 +78,8 @@ def confidence_metrics(
     The last two are expectations over all orders of equal confidences. Raises ValueError for a
     confidence outside [0, 1], for unpaired columns and without any answer.
     """
+    from sklearn.metrics import brier_score_loss, roc_auc_score  # type: ignore[import-untyped]
+
     column = _confidence_column(confidences)
     outcomes = outcome_column(correct, column.size)
     clusters = _clusters(questions, column.size)
@@ -135,6 +135,8 @@ def reliability_bins(
 
 def equal_mass_bins(column: Column, n_bins: int) -> npt.NDArray[np.int64]:
     """Bin of each row, by its middle rank, which is the same for equal values."""
+    from scipy import stats  # type: ignore[import-untyped]
+
     doubled_ranks = (2 * stats.rankdata(column)).astype(np.int64)
     bins: npt.NDArray[np.int64] = (doubled_ranks - 1) * n_bins // (2 * column.size)
     return bins
@@ -213,6 +215,8 @@ def _error_if_calibrated(
 
 def _rejection_ratio(errors_kept: Column) -> float:
     """PRR from the expected errors among the k most confident, k = 0 to n."""
+    from scipy import integrate  # type: ignore[import-untyped]
+
     n = errors_kept.size - 1
     error_rate = errors_kept[-1] / n
     area = integrate.trapezoid(errors_kept) / n**2

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TypeVar
 
 import numpy as np
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import special  # type: ignore[import-untyped]
 
 CONFIDENCE = 0.95
+_QUANTILE = float(special.ndtri((1.0 + CONFIDENCE) / 2))
+"""Of the normal distribution. `scipy.stats` takes a second to import, so what counts answers is
+written out."""
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -44,8 +48,12 @@ def wilson(successes: int, n: int) -> Interval:
     """Wilson score interval of a share (Wilson 1927), without continuity correction."""
     if not 0 <= successes <= n or n == 0:
         raise ValueError(f"successes={successes}, n={n}: needs 0 <= successes <= n and n >= 1")
-    interval = stats.binomtest(successes, n).proportion_ci(CONFIDENCE, method="wilson")
-    return Interval(float(interval.low), float(interval.high))
+    share = successes / n
+    denominator = 2 * (n + _QUANTILE**2)
+    middle = (2 * n * share + _QUANTILE**2) / denominator
+    half = _QUANTILE / denominator * math.sqrt(4 * n * share * (1 - share) + _QUANTILE**2)
+    low = 0.0 if successes == 0 else middle - half
+    return Interval(low, 1.0 if successes == n else middle + half)
 
 
 def change_estimate(changes: Sequence[float]) -> Estimate:
@@ -61,7 +69,7 @@ def change_estimate(changes: Sequence[float]) -> Estimate:
     n = values.size + 2
     center = float(values.sum()) / n
     variance = (float(values @ values) + 1.0) / n - center**2
-    half = float(stats.norm.ppf((1.0 + CONFIDENCE) / 2)) * (variance / n) ** 0.5
+    half = _QUANTILE * (variance / n) ** 0.5
     low, high = max(-1.0, center - half), min(1.0, center + half)
     return Estimate(mean=float(values.mean()), low=low, high=high)
 
@@ -75,6 +83,8 @@ def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> float:
     only_second = sum(b and not a for a, b in zip(first, second, strict=True))
     if only_first + only_second == 0:
         return 1.0
+    from scipy import stats  # type: ignore[import-untyped]
+
     return float(stats.binomtest(only_first, only_first + only_second, 0.5).pvalue)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats  # type: ignore[import-untyped]
 
 from argo_ml.statistics.columns import Column
 
@@ -41,6 +40,8 @@ def _listed_share(sizes: Column, counts: npt.NDArray[np.int64], extreme: float) 
 
     Differences of one size are taken together: as many of them as a binomial draw are positive.
     """
+    from scipy import stats  # type: ignore[import-untyped]
+
     sums: Column = np.zeros(1)
     shares: Column = np.ones(1)
     for size, count in zip(sizes, counts, strict=True):

@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import special  # type: ignore[import-untyped]
 
 from argo_ml.statistics.intervals import CONFIDENCE
 
 POWER = 0.8
 """Chance that a difference of the size named is told from 0."""
-_QUANTILES = float(stats.norm.ppf((1.0 + CONFIDENCE) / 2) + stats.norm.ppf(POWER))
+_QUANTILES = float(special.ndtri((1.0 + CONFIDENCE) / 2) + special.ndtri(POWER))
 
 
 def detectable_difference(differences: Sequence[float]) -> float | None:

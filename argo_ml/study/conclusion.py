@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from argo_ml.config import ContextSpec, StudySpec
 from argo_ml.progress import OnProgress
+from argo_ml.reporting.figures import save_cell_figures
 from argo_ml.reporting.figures.study import draw_study
 from argo_ml.results.artifacts import (
     BEST_SETTINGS,
@@ -234,6 +235,7 @@ def _store_best_trials(search: Search, trials: Sequence[FrozenTrial]) -> None:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             _write_trajectories(blocks, folder)
+            save_cell_figures(result, folder / FIGURES)
             store_outcomes(run, result, folder)
 
 

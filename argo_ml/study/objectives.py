@@ -14,7 +14,6 @@ import optuna
 from optuna.pruners import WilcoxonPruner
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from scipy import stats  # type: ignore[import-untyped]
 
 from argo_ml.config import StudySpec
 from argo_ml.results.metrics import reason_calls, retrieval_calls
@@ -182,6 +181,8 @@ def _dominates(objective: Objective, other: Rows, rows: Rows) -> bool:
     The trial's confidence region is then dominated: Student's interval of each paired difference,
     Bonferroni-corrected over the values.
     """
+    from scipy import stats  # type: ignore[import-untyped]
+
     differences = np.array(
         [
             np.subtract(objective.per_question(a), objective.per_question(b))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -39,10 +40,17 @@ class CellRun:
     """A cell and its run; a ``finished`` run is left untouched: its numbers are stored already.
 
     With one shard there is no course to draw: all is logged at step 0, which MLflow shows as bars.
+    Figures are drawn where ``with_figures``: those of a sweep's cells only when they are wanted
+    (`store_cell_figures`), since dozens of cells take longer to draw than to know.
     """
 
     def __init__(
-        self, cell: Cell, run: TrackedRun, n_shards: int = 1, finished: bool = False
+        self,
+        cell: Cell,
+        run: TrackedRun,
+        n_shards: int = 1,
+        finished: bool = False,
+        with_figures: bool = False,
     ) -> None:
         self.cell = cell
         self.run = run
@@ -51,6 +59,7 @@ class CellRun:
         self._n_taken = 0
         self._totals = CellTotals(cell.spec.mu, cell.table)
         self._points: deque[tuple[int, Mapping[str, float]]] = deque()
+        self._with_figures = with_figures
 
     def start(self, digests: Mapping[str, str], inputs: Sequence[InputDataset]) -> None:
         """What is there already, as on a run that was killed before it had all, is left alone."""
@@ -93,6 +102,8 @@ class CellRun:
             for name, value in result.metrics.items()
             if is_compared(name) and name not in CURVES
         }
+        if self._with_figures:
+            save_cell_figures(result, folder / FIGURES)
         store_outcomes(self.run, result, folder, at_the_end)
         self.run.end()
         self.finished = True
@@ -175,14 +186,20 @@ def failing_with(cell_runs: Sequence[CellRun]) -> Iterator[None]:
 def store_outcomes(
     run: TrackedRun, result: CellResult, folder: Path, metrics: Mapping[str, float] | None = None
 ) -> None:
-    """Log ``folder`` with the figures of a cell and its table of outcomes, and ``metrics``."""
-    save_cell_figures(result, folder / FIGURES)
+    """Log ``folder`` with a cell's table of outcomes, and ``metrics``."""
     table = _outcomes_table(result, cell_trajectories(folder))
     (folder / OUTCOMES_TABLE).write_text(json.dumps(table), encoding="utf-8")
     run.log_folder(folder)
     logged = [{"path": OUTCOMES_TABLE, "type": "table"}]
     tags = {"mlflow.loggedArtifacts": json.dumps(logged)}
     run.log(metrics=metrics, tags=tags)
+
+
+def store_cell_figures(run: TrackedRun, result: CellResult) -> None:
+    """Draw the figures of a cell and log them."""
+    with tempfile.TemporaryDirectory() as folder:
+        save_cell_figures(result, Path(folder) / FIGURES)
+        run.log_folder(Path(folder))
 
 
 def cell_tags(cell: Cell, sweep_id: str = "") -> dict[str, str]:

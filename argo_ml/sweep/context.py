@@ -21,7 +21,7 @@ from argo_ml.models import load_model
 from argo_ml.models.base import CountsTokens, LanguageModel, ReportsEvents, TokenCounts, can_score
 from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.models.cache.store import model_digest
-from argo_ml.models.counting import CountTokens, counted_once
+from argo_ml.models.counting import CountTokens, counted_once, kept_counts
 from argo_ml.pipeline import prompts
 from argo_ml.pipeline.episode import build_pipeline
 from argo_ml.progress import PASSAGES, OnProgress, ignore_progress
@@ -175,7 +175,7 @@ class LocalContext(Generic[SomeSpec]):
 
     @cached_property
     def _counts(self) -> CountTokens:
-        return counted_once(self.model.count_tokens)
+        return counted_once(kept_counts(self.model, self.cache))
 
     def executor(self, cells: Sequence[Cell], billed_to: str, times: StageTimes) -> Executor:
         return LocalExecutor(partial(self.engine, billed_to, times), cells)

@@ -15,6 +15,7 @@ from argo_ml.reporting.report import store_report
 from argo_ml.results.artifacts import EVALUATION, RESULTS
 from argo_ml.results.records import Results
 from argo_ml.results.stored import computing_with, stored_record
+from argo_ml.sweep.cell_run import store_cell_figures
 from argo_ml.sweep.record import SweepRecord, open_record
 from argo_ml.sweep.stored_files import stored_examples
 from argo_ml.tracking.runs import KIND, Run, TrackedRun
@@ -29,7 +30,8 @@ REPORTED = ("sweep", "replay")
 def rebuild_report(spec: ReportSpec) -> str:
     """Draw and write the report again and log it; returns the id of the sweep's run.
 
-    Empty ``spec.sweep``: the experiment's latest finished one.
+    Empty ``spec.sweep``: the experiment's latest finished one. With ``spec.cells`` the figures of
+    its cells are drawn as well, and logged on their runs.
 
     Raises:
         ArgoError: there is no such sweep, it is unfinished, or ``spec.output`` cannot be written.
@@ -45,6 +47,9 @@ def rebuild_report(spec: ReportSpec) -> str:
             text = store_report(
                 run, _evaluation(record, results), results, _examples(record, results, run)
             )
+    if spec.cells:
+        for cell in results.cells:
+            store_cell_figures(TrackedRun(record.tracking.client, cell.run_id), cell)
     if spec.output:
         _write(Path(spec.output).expanduser(), text)
     return run_id

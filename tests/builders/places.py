@@ -14,8 +14,8 @@ def free_port() -> int:
 
 
 def linked_cache(shared: Path, folder: Path) -> Path:
-    """Make ``folder`` a cache of its own, but for the models and indexes of ``shared``."""
+    """Make ``folder`` a cache of its own, but for models, indexes and the atlas of ``shared``."""
     folder.mkdir()
-    for name in ("models", "indexes"):
+    for name in ("models", "indexes", "atlas"):
         (folder / name).symlink_to(shared / name)
     return folder

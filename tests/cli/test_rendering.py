@@ -9,9 +9,11 @@ import pytest
 from builders import hand_made_sweep, result_builders
 from rich.console import Console
 
-from argo_ml.cli import rendering
 from argo_ml.cli.check_lines import print_check
-from argo_ml.cli.rendering.progress import LineReport, TimeLeft
+from argo_ml.cli.rendering.checks import print_corpus, print_verdict
+from argo_ml.cli.rendering.progress import LineReport, TimeLeft, progress
+from argo_ml.cli.rendering.results import print_results
+from argo_ml.cli.rendering.trajectory import print_answered
 from argo_ml.config import CellSpec, SweepSpec
 from argo_ml.corpus.opening import Corpus
 from argo_ml.corpus.rejected import RejectedFile
@@ -49,7 +51,7 @@ def report_lines(clock: Clock) -> tuple[LineReport, io.StringIO]:
 def test_wide_sweep_is_shown_whole_in_a_pipe(capsys: Captured) -> None:
     results = result_builders.results(SweepSpec(mode="full", n_questions=3))
 
-    rendering.print_results(results, PLACE)
+    print_results(results, PLACE)
 
     lines = capsys.readouterr().out.splitlines()
     rows = [line for line in lines[1:] if " [0." in line or " [1." in line]
@@ -64,7 +66,7 @@ def test_long_strategy_names_are_wrapped_not_cut(capsys: Captured) -> None:
     name = "a_strategy_whose_name_goes_on_and_on_for_sixty_characters_xyz"
     cell = results.cells[0].model_copy(update={"strategy": name})
 
-    rendering.print_results(results.model_copy(update={"cells": (cell,)}), PLACE)
+    print_results(results.model_copy(update={"cells": (cell,)}), PLACE)
 
     shown = capsys.readouterr().out.replace("\n", "").replace(" ", "")
     assert "…" not in shown
@@ -76,7 +78,7 @@ def test_result_table_holds_the_numbers(capsys: Captured) -> None:
     results = result_builders.results(spec)
     accuracy = results.cells[0].metrics["accuracy"]
 
-    rendering.print_results(results, PLACE)
+    print_results(results, PLACE)
 
     out = capsys.readouterr().out
     first = next(line for line in out.splitlines() if "always_retrieve" in line).split()
@@ -94,7 +96,7 @@ def test_best_utility_of_a_price_is_marked(capsys: Captured) -> None:
     results = result_builders.results(spec)
     best = max(results.cells, key=lambda cell: cell.metrics["utility"])
 
-    rendering.print_results(results, PLACE)
+    print_results(results, PLACE)
 
     marked = [line for line in capsys.readouterr().out.splitlines() if "*" in line and "/" in line]
     assert len(marked) == 1
@@ -108,7 +110,7 @@ def test_strategy_that_knows_the_answers_is_never_marked_best(capsys: Captured) 
         hand_made_sweep.cell("single", 0.1, "1110", ["retrieve"]),
     ]
 
-    rendering.print_results(hand_made_sweep.results(*cells), PLACE)
+    print_results(hand_made_sweep.results(*cells), PLACE)
 
     shown = [line for line in capsys.readouterr().out.splitlines() if " [0." in line]
     assert ["*" in line for line in shown] == [False, False, False, True]
@@ -118,7 +120,7 @@ def test_strategy_that_knows_the_answers_is_never_marked_best(capsys: Captured) 
 def test_oracle_beside_one_strategy_leaves_no_best(capsys: Captured) -> None:
     cells = hand_made_sweep.cell("oracle", 0.1, "11"), hand_made_sweep.cell("never", 0.1, "10")
 
-    rendering.print_results(hand_made_sweep.results(*cells), PLACE)
+    print_results(hand_made_sweep.results(*cells), PLACE)
 
     shown = [line for line in capsys.readouterr().out.splitlines() if " [0." in line]
     assert ["*" in line for line in shown] == [False, False]
@@ -130,7 +132,7 @@ def test_degenerate_gate_is_marked(capsys: Captured) -> None:
         hand_made_sweep.cell("entropy_gate", 0.123, "1100", [["retrieve"], [], [], []]),
     ]
 
-    rendering.print_results(hand_made_sweep.results(*cells), PLACE)
+    print_results(hand_made_sweep.results(*cells), PLACE)
 
     lines = capsys.readouterr().out.splitlines()
     [at] = [index for index, line in enumerate(lines) if line.strip() == "degenerate"]
@@ -144,7 +146,7 @@ def test_table_begins_with_the_break_even_price(capsys: Captured) -> None:
         hand_made_sweep.cell("single", 0.1, "1111", ["retrieve"]),
     ]
 
-    rendering.print_results(hand_made_sweep.results(*cells), PLACE)
+    print_results(hand_made_sweep.results(*cells), PLACE)
 
     first = capsys.readouterr().out.splitlines()[0]
     assert first == "break-even price of a retrieval: single against never 0.750 [0.250, 1.000]"
@@ -153,7 +155,7 @@ def test_table_begins_with_the_break_even_price(capsys: Captured) -> None:
 def test_open_questions_have_no_accuracy_without_a_model(capsys: Captured) -> None:
     results = hand_made_sweep.results(hand_made_sweep.cell("never", 0.1, "10"))
 
-    rendering.print_results(results.model_copy(update={"floors": {"random": 0.0}}), PLACE)
+    print_results(results.model_copy(update={"floors": {"random": 0.0}}), PLACE)
 
     shown = capsys.readouterr().out
     assert "accuracy without a model: n/a (open questions cannot be guessed)" in shown
@@ -162,7 +164,7 @@ def test_open_questions_have_no_accuracy_without_a_model(capsys: Captured) -> No
 def test_conclusion_of_the_evaluation_stands_under_the_table(capsys: Captured) -> None:
     results = hand_made_sweep.results(hand_made_sweep.cell("never", 0.1, "10"))
 
-    rendering.print_results(results, PLACE, conclusion=["Not shown: it is +0.001."])
+    print_results(results, PLACE, conclusion=["Not shown: it is +0.001."])
 
     lines = capsys.readouterr().out.splitlines()
     at = lines.index("Not shown: it is +0.001.")
@@ -175,7 +177,7 @@ def test_unparsed_answers_are_told(capsys: Captured) -> None:
     rows = [row.model_copy(update={"parsed": False}) for row in results.cells[0].questions]
     cell = results.cells[0].model_copy(update={"questions": tuple(rows)})
 
-    rendering.print_results(results.model_copy(update={"cells": (cell,)}), PLACE)
+    print_results(results.model_copy(update={"cells": (cell,)}), PLACE)
 
     assert "2 of 2 answers could not be read and count as wrong" in capsys.readouterr().out
 
@@ -289,7 +291,7 @@ def test_each_unit_has_lines_of_its_own() -> None:
 
 
 def test_progress_goes_to_stderr(capsys: Captured) -> None:
-    with rendering.progress() as report:
+    with progress() as report:
         report("episodes", 5, 5)
 
     captured = capsys.readouterr()
@@ -303,7 +305,7 @@ def test_bar_on_a_terminal_starts_at_the_first_report(
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
 
-    with rendering.progress() as report:
+    with progress() as report:
         before = capsys.readouterr().err
         report("episodes", 1, 4)
         report("episodes", 4, 4)
@@ -316,7 +318,7 @@ def test_loggers_keep_their_stream_after_the_bar(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("FORCE_COLOR", "1")
     streams = [getattr(handler, "stream", None) for handler in logging.getLogger().handlers]
 
-    with rendering.progress() as report:
+    with progress() as report:
         report("episodes", 1, 2)
 
     after = [getattr(handler, "stream", None) for handler in logging.getLogger().handlers]
@@ -351,7 +353,7 @@ def test_check_that_is_fine_is_one_line(capsys: Captured) -> None:
     ],
 )
 def test_verdict_is_one_line(verdict: Verdict, line: str, capsys: Captured) -> None:
-    rendering.print_verdict(verdict)
+    print_verdict(verdict)
 
     assert capsys.readouterr().out == line
 
@@ -369,7 +371,7 @@ def corpus(**changes: Any) -> Corpus:
 
 
 def test_corpus_names_what_could_not_be_read(capsys: Captured) -> None:
-    rendering.print_corpus(corpus(rejected=(RejectedFile("a.pdf", "encrypted"),)))
+    print_corpus(corpus(rejected=(RejectedFile("a.pdf", "encrypted"),)))
 
     assert capsys.readouterr().out == (
         "index built: 12 passages of docs\n"
@@ -379,7 +381,7 @@ def test_corpus_names_what_could_not_be_read(capsys: Captured) -> None:
 
 
 def test_index_that_was_there_is_found(capsys: Captured) -> None:
-    rendering.print_corpus(corpus(was_built=False))
+    print_corpus(corpus(was_built=False))
 
     assert capsys.readouterr().out.startswith("index found: 12 passages of docs\n")
 
@@ -405,7 +407,7 @@ def answered(**changes: Any) -> Answered:
 
 
 def test_trajectory_is_shown_step_by_step(capsys: Captured) -> None:
-    rendering.print_answered(answered())
+    print_answered(answered())
 
     out = capsys.readouterr().out
     assert "Step 1  retrieve  price 0.11, progress 0.00 -> 0.25" in out
@@ -422,12 +424,12 @@ def test_trajectory_is_shown_step_by_step(capsys: Captured) -> None:
 
 
 def test_long_passages_show_their_first_words(capsys: Captured) -> None:
-    rendering.print_answered(answered())
+    print_answered(answered())
 
     assert capsys.readouterr().out.count("capital of Peru.") == 4
 
 
 def test_unreadable_answer_is_told(capsys: Captured) -> None:
-    rendering.print_answered(answered(answer=Answer("well", None, parsed=False)))
+    print_answered(answered(answer=Answer("well", None, parsed=False)))
 
     assert "Answer  well  (could not be read as an answer)" in capsys.readouterr().out

@@ -13,7 +13,7 @@ from builders import small_study
 from builders.places import linked_cache
 from mlflow import MlflowClient
 
-from argo_ml.cli.rendering import print_comparison
+from argo_ml.cli.rendering.models import print_comparison
 from argo_ml.comparison.model_comparison import ModelComparison, run_comparison
 from argo_ml.config import CompareSpec, build
 from argo_ml.errors import ConfigError

@@ -94,6 +94,17 @@ def test_sweep_stores_its_report_and_figures(sweep: Results, client: MlflowClien
     assert {"price_utility.png", "price_utility.svg", "graph_1a.png"} <= figures
 
 
+def test_figures_of_cells_are_drawn_when_they_are_wanted(
+    sweep: Results, store: dict[str, str], client: MlflowClient
+) -> None:
+    folders = [stored(client, cell.run_id, "figures") for cell in sweep.cells]
+    assert not any(folder.exists() for folder in folders)
+
+    assert report(store, "--sweep", sweep.sweep_id, "--cells", "true") == 0
+
+    assert all((folder / "actions.png").stat().st_size > 1000 for folder in folders)
+
+
 def test_latest_report_is_made_again_as_it_was(
     sweep: Results, store: dict[str, str], client: MlflowClient, tmp_path: Path, capsys: Captured
 ) -> None:

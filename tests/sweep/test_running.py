@@ -129,7 +129,8 @@ def test_cell_records_params_metrics_curves_inputs_and_artifacts(
         "corpus",
     }
     names = {item.path for item in client.list_artifacts(cell.info.run_id)}
-    assert {"trajectories.jsonl", "outcomes.json", "figures"} <= names
+    assert {"trajectories.jsonl", "outcomes.json"} <= names
+    assert "figures" not in names
 
 
 def test_table_of_outcomes_begins_with_question_gold_and_answer(

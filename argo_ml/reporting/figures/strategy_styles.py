@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from scipy import optimize  # type: ignore[import-untyped]
 
 from argo_ml.evaluation.record import Evaluation, StrategyRow
 from argo_ml.evaluation.roles import is_argo, is_ceiling
@@ -124,6 +123,8 @@ def _look(strategy: str, place: int) -> LineStyle:
 
 def spread(positions: Sequence[float], gap: float) -> list[float]:
     """The positions, moved as little as leaves them ``gap`` apart; least squares, order kept."""
+    from scipy import optimize  # type: ignore[import-untyped]
+
     order = np.argsort(positions, kind="stable")
     steps = gap * np.arange(len(order))
     moved = optimize.isotonic_regression(np.asarray(positions, dtype=float)[order] - steps).x

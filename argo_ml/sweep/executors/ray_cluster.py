@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from argo_ml.config import SweepSpec
-from argo_ml.devices import torch_memory
 from argo_ml.devices.choosing import choose_gpus
+from argo_ml.devices.cuda import count_gpus
 from argo_ml.errors import ConfigError
 from argo_ml.sweep.executors.capacity import ClusterNode
 
@@ -66,7 +66,7 @@ def nodes(ray: Any) -> list[ClusterNode]:
 
 
 def _start(ray: Any, spec: SweepSpec) -> None:
-    gpus = choose_gpus(spec.device, spec.gpus, torch_memory.n_visible())
+    gpus = choose_gpus(spec.device, spec.gpus, count_gpus())
     with showing_gpus(gpus):
         ray.init(
             address="local",

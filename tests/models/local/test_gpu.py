@@ -11,6 +11,7 @@ import torch
 from argo_ml.config import CacheFields, ExperimentSpec
 from argo_ml.models import LanguageModel, load_model
 from argo_ml.models.base import Generation, Prompt
+from argo_ml.models.deferred import load_now
 from argo_ml.models.local.loading import Machine
 from argo_ml.models.local.recovery import RecoveringModel
 from argo_ml.testing.models import QUESTIONS, LanguageModelSuite, generation
@@ -74,7 +75,7 @@ def test_the_machine_is_what_the_driver_says() -> None:
 def test_real_memory_that_runs_out_halves_the_batch(
     embedded_model: Path, little_memory: None
 ) -> None:
-    model = load("cuda", CacheFields().cache_path, batch_tokens=10**7)
+    model = load_now(load("cuda", CacheFields().cache_path, batch_tokens=10**7))
     assert isinstance(model, RecoveringModel)
     text = "One of many words that fill the memory of a small part of a GPU. " * 60
     requests = [Generation(Prompt("", f"{n} {text}"), 4, stop=()) for n in range(400)]

@@ -16,6 +16,7 @@ from argo_ml.config import ExperimentSpec
 from argo_ml.errors import ModelError
 from argo_ml.models import LanguageModel, load_model
 from argo_ml.models.base import CountsTokens, Generation, Prompt, Scoring
+from argo_ml.models.deferred import load_now
 from argo_ml.models.local.recovery import RecoveringModel
 from argo_ml.models.local.transformers_model import TransformersModel
 from argo_ml.models.unfit import SomeUnfitError
@@ -145,6 +146,7 @@ def library_model(smollm: LanguageModel) -> tuple[Any, Any]:
 
 def loaded(model: LanguageModel) -> TransformersModel:
     """What stands behind the recovery from running out of memory."""
+    model = load_now(model)
     assert isinstance(model, RecoveringModel)
     return model.loaded
 
