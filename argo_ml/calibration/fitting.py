@@ -107,7 +107,7 @@ class _Scored:
 
 def _ridge(features: Floats, targets: Floats) -> _Scored:
     from sklearn.linear_model import RidgeCV  # type: ignore[import-untyped]
-    from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
+    from sklearn.preprocessing import StandardScaler
 
     scaler = StandardScaler().fit(features)
     regression = RidgeCV(RIDGE_PENALTIES).fit(scaler.transform(features), targets)
@@ -117,7 +117,7 @@ def _ridge(features: Floats, targets: Floats) -> _Scored:
 
 
 def _penalised(features: Floats, labels: Floats, groups: Sequence[str]) -> Any:
-    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+    from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GridSearchCV  # type: ignore[import-untyped]
 
     folds = _folds(groups)
@@ -141,7 +141,7 @@ def _constant(features: Floats, base_rate: float) -> FittedProbability:
 
 
 def _folds(groups: Sequence[str]) -> list[tuple[Any, Any]]:
-    from sklearn.model_selection import GroupKFold  # type: ignore[import-untyped]
+    from sklearn.model_selection import GroupKFold
 
     n_folds = min(N_FITTING_FOLDS, len(set(groups)))
     if n_folds < 2:
@@ -178,7 +178,7 @@ def _mapping(
 
 def _fit_platt(scores: Floats, labels: Floats) -> tuple[float, float]:
     """a, b of 1 / (1 + exp(-(a score + b))) (Platt 1999)."""
-    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+    from sklearn.linear_model import LogisticRegression
 
     if len(set(labels)) < 2:
         return 0.0, _logit(float(labels.mean()))

@@ -215,7 +215,7 @@ def _error_if_calibrated(
 
 def _rejection_ratio(errors_kept: Column) -> float:
     """PRR from the expected errors among the k most confident, k = 0 to n."""
-    from scipy import integrate  # type: ignore[import-untyped]
+    from scipy import integrate
 
     n = errors_kept.size - 1
     error_rate = errors_kept[-1] / n

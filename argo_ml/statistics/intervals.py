@@ -83,7 +83,7 @@ def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> float:
     only_second = sum(b and not a for a, b in zip(first, second, strict=True))
     if only_first + only_second == 0:
         return 1.0
-    from scipy import stats  # type: ignore[import-untyped]
+    from scipy import stats
 
     return float(stats.binomtest(only_first, only_first + only_second, 0.5).pvalue)
 

@@ -1,5 +1,6 @@
 import hashlib
 import logging
+import shutil
 from pathlib import Path
 
 import chromadb
@@ -17,7 +18,7 @@ from argo_ml.datasets import DATASETS, Dataset
 from argo_ml.datasets.atlas import Atlas, atlas_documents
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.testing.embedders import WordEmbedder
-from argo_ml.types import Document
+from argo_ml.types import Document, Passage
 
 pytestmark = pytest.mark.slow
 
@@ -156,6 +157,28 @@ def test_the_digest_does_not_depend_on_files_that_were_rejected(tmp_path: Path) 
     assert first.digest == second.digest
     assert second.ignored.startswith("left out of the corpus: 1 with .csv (documents end in .docx ")
     assert not second.was_built
+
+
+def test_a_known_corpus_is_neither_split_nor_tokenized_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = DocumentSet((Document("a", "one two"), Document("b", "three")))
+    store, embedder = EmbeddedStore(tmp_path), WordEmbedder()
+    first = index_documents(documents, "", SETTINGS, embedder, store, tmp_path)
+    monkeypatch.setattr(embedder, "count_tokens", pytest.fail)
+    second = index_documents(documents, "", SETTINGS, embedder, store, tmp_path)
+    assert (second.digest, second.n_passages, second.was_built) == (first.digest, 2, False)
+
+
+def test_a_known_corpus_whose_index_is_gone_is_built_as_before(tmp_path: Path) -> None:
+    documents = DocumentSet((Document("a", "one two"), Document("b", "three")))
+    store, embedder = EmbeddedStore(tmp_path), WordEmbedder()
+    first = index_documents(documents, "", SETTINGS, embedder, store, tmp_path)
+    shutil.rmtree(tmp_path / first.collection)
+    second = index_documents(documents, "", SETTINGS, embedder, store, tmp_path)
+    [evidence] = second.retriever.retrieve(["three"], 1)
+    assert (second.digest, second.was_built) == (first.digest, True)
+    assert evidence[0].passage == Passage("b", "three")
 
 
 def test_text_that_the_embedder_does_not_know_is_warned_of(

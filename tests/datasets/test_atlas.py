@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
-from argo_ml.datasets.atlas import Atlas, atlas_documents, atlas_tables
+from argo_ml.datasets.atlas import Atlas, atlas_documents, atlas_tables, kept
 from argo_ml.datasets.atlas.facts import Entity
 from argo_ml.datasets.atlas.wording import plain_words
 from argo_ml.datasets.sampling import questions_digest, split_of
@@ -259,3 +259,23 @@ def test_questions_are_the_same_in_every_process(questions: tuple[Question, ...]
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert process.stdout.strip() == questions_digest(questions)
+
+
+def test_kept_questions_and_documents_are_those_that_were_made(
+    questions: tuple[Question, ...], tmp_path: Path
+) -> None:
+    documents = tuple(atlas_documents())
+    made = kept.kept_questions(tmp_path, lambda: questions)
+    again = kept.kept_questions(tmp_path, pytest.fail)
+    assert made == again == questions
+    assert [q.metadata for q in again] == [q.metadata for q in questions]
+    kept.kept_documents(tmp_path, lambda: documents)
+    assert kept.kept_documents(tmp_path, pytest.fail) == documents
+
+
+def test_damaged_questions_are_made_again(questions: tuple[Question, ...], tmp_path: Path) -> None:
+    kept.kept_questions(tmp_path, lambda: questions[:2])
+    [path] = tmp_path.iterdir()
+    path.write_text(path.read_text().replace("What", "Whom", 1))
+    assert kept.kept_questions(tmp_path, lambda: questions[:2]) == questions[:2]
+    assert kept.kept_questions(tmp_path, pytest.fail) == questions[:2]
