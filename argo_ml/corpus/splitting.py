@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from langchain_text_splitters import RecursiveCharacterTextSplitter
-
 from argo_ml.corpus.embedding import Embedder
 from argo_ml.corpus.fitting import cut_characters, fit_titles
 from argo_ml.errors import ConfigError, DataError
@@ -116,6 +114,8 @@ class _Cutter:
 
 
 def _splitter(size: int, overlap: int, length: Callable[[str], int]) -> Callable[[str], list[str]]:
+    from langchain_text_splitters import RecursiveCharacterTextSplitter
+
     return RecursiveCharacterTextSplitter(
         separators=list(SEPARATORS),
         keep_separator="end",

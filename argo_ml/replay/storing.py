@@ -25,9 +25,10 @@ from argo_ml.results.records import CellResult, Results
 from argo_ml.results.row_files import write_results
 from argo_ml.sweep.evaluating import evaluation_metrics
 from argo_ml.tracking import runs
+from argo_ml.tracking.input_datasets import InputDataset
 from argo_ml.tracking.names import spec_params
 from argo_ml.tracking.reconciling import open_experiment
-from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking
+from argo_ml.tracking.runs import TrackedRun, Tracking
 
 KIND = "replay"
 UNKNOWN = frozenset(

@@ -15,7 +15,6 @@ from argo_ml.errors import ConfigError
 from argo_ml.parsing import MalformedError, parse_record
 from argo_ml.results.artifacts import CALIBRATION, SPEC
 from argo_ml.results.stored import computing_with, stored_parameters
-from argo_ml.tracking.runs import store_of_runs
 
 VALID_FOR = (
     "dataset",
@@ -43,6 +42,9 @@ def open_calibration(spec: ContextSpec) -> Calibration | None:
         return None
     if (path := _file(spec.calibration)) is not None:
         return _read(path, spec.calibration)
+    # MLflow takes seconds to import, and most experiments open no stored run.
+    from argo_ml.tracking.runs import store_of_runs
+
     with tempfile.TemporaryDirectory() as folder:
         stored = store_of_runs(spec.tracking_uri).download(
             spec.calibration, CALIBRATION, Path(folder)
@@ -57,6 +59,8 @@ def made_with(calibration: str, tracking_uri: str) -> dict[str, Any]:
     """
     if (path := _file(calibration)) is not None:
         return dict(_read(path, calibration).spec)
+    from argo_ml.tracking.runs import store_of_runs
+
     store = store_of_runs(tracking_uri)
     with tempfile.TemporaryDirectory() as folder:
         made = _read(store.download(calibration, CALIBRATION, Path(folder)), calibration)

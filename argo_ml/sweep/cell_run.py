@@ -24,8 +24,9 @@ from argo_ml.results.row_files import cell_trajectories
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext
 from argo_ml.tracking import runs
+from argo_ml.tracking.input_datasets import InputDataset
 from argo_ml.tracking.names import spec_params
-from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking
+from argo_ml.tracking.runs import TrackedRun, Tracking
 
 MOST_POINTS = 200
 """Points of a curve: with more shards than that, only every so many-th is one."""

@@ -40,7 +40,7 @@ from argo_ml.sweep.cells import (
     policy_table,
 )
 from argo_ml.sweep.executors import Executor, LocalExecutor
-from argo_ml.tracking.runs import InputDataset
+from argo_ml.tracking.input_datasets import InputDataset
 
 logger = logging.getLogger(__name__)
 

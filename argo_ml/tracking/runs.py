@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities import Run as Run
 from mlflow.exceptions import MlflowException
 
@@ -23,6 +21,7 @@ from argo_ml.escaping import markdown
 from argo_ml.tracking.environment import DIRTY, source_tags
 from argo_ml.tracking.experiments import OPENED_RUN, experiment_id, opened_in, opened_store
 from argo_ml.tracking.first_use import create_whole
+from argo_ml.tracking.input_datasets import InputDataset
 from argo_ml.tracking.names import metric_name, setting
 from argo_ml.tracking.owners import is_own, joined_tag, own_tag
 from argo_ml.tracking.patience import wait_patiently
@@ -55,35 +54,19 @@ _BATCH_LIMIT = 800
 """Metrics in a request, of which MLflow takes 1,000 together with params and tags."""
 
 
-@dataclass(frozen=True, slots=True)
-class InputDataset:
-    """Questions or corpus as MLflow records them."""
-
-    name: str
-    digest: str
-    source: str
-    context: str
-    size: int
-
-    def as_input(self) -> DatasetInput:
-        profile = json.dumps({"size": self.size})
-        # Digests longer than 36 characters are refused by MLflow's database.
-        source = redacted(self.source)
-        dataset = Dataset(redacted(self.name), self.digest[:36], "local", source, profile=profile)
-        return DatasetInput(dataset, [InputTag("mlflow.data.context", self.context)])
-
-
 class TrackedRun:
     """One MLflow run; params that are already there are left as they are.
 
-    ``stored`` is given for a run that is continued: points of metrics that it has are not logged
-    again, so that its histories are those of a run that was not interrupted.
+    ``stored`` is given for a run that was made just now, or that is continued: params that it has
+    are not asked for, and points of metrics that it has are not logged again, so that its histories
+    are those of a run that was not interrupted.
     """
 
     def __init__(self, client: MlflowClient, run_id: str, stored: Run | None = None) -> None:
         self._client = client
         self.run_id = run_id
         self._known = {} if stored is None else dict(stored.data.metrics)
+        self._params = None if stored is None else dict(stored.data.params)
         self._histories: dict[str, dict[int, set[float]]] = {}
 
     def log(
@@ -112,14 +95,17 @@ class TrackedRun:
         ]
         *before, last = _batches(points)
         with self._explained():
+            new_params = self._new_params(params or {})
             for batch in before:
                 self._client.log_batch(self.run_id, metrics=batch)
             self._client.log_batch(
                 self.run_id,
                 metrics=last,
-                params=self._new_params(params or {}),
+                params=new_params,
                 tags=[RunTag(key, value) for key, value in _kept(tags or {}).items()],
             )
+        if self._params is not None:
+            self._params.update((param.key, param.value) for param in new_params)
 
     def _has_point(self, name: str, step: int, value: float, at_any_value: bool) -> bool:
         if name not in self._known:
@@ -138,7 +124,7 @@ class TrackedRun:
 
         Where the value in use is another text, it goes under ``settings/``.
         """
-        present = self._client.get_run(self.run_id).data.params if params else {}
+        present = self._present_params() if params else {}
         texts = {key: _param_text(value) for key, value in params.items()}
         new = {}
         for key, text in texts.items():
@@ -146,6 +132,12 @@ class TrackedRun:
             if not any(_same(text, present.get(known)) for known in (key, name)):
                 new[setting(name) if name in present else key] = text
         return [Param(key, text) for key, text in new.items() if key not in present]
+
+    def _present_params(self) -> Mapping[str, str]:
+        if self._params is not None:
+            return self._params
+        params: Mapping[str, str] = self._client.get_run(self.run_id).data.params
+        return params
 
     def warn(self, message: str) -> None:
         """Log a warning and keep it on the run."""
@@ -272,7 +264,7 @@ class Tracking:
                 tags=_kept({**source_tags(), **own_tag(), **tags}),
                 run_name=redacted(name),
             )
-        return TrackedRun(self.client, run.info.run_id)
+        return TrackedRun(self.client, run.info.run_id, run)
 
     def create_child(self, parent: TrackedRun, name: str, tags: Mapping[str, str]) -> TrackedRun:
         return self.create(name, {**tags, PARENT: parent.run_id})

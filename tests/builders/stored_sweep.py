@@ -21,8 +21,9 @@ from argo_ml.results.records import CellResult, QuestionResult, Results
 from argo_ml.sweep.cell_run import cell_params
 from argo_ml.sweep.record import open_record
 from argo_ml.tracking import runs
+from argo_ml.tracking.input_datasets import InputDataset
 from argo_ml.tracking.names import spec_params
-from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking
+from argo_ml.tracking.runs import TrackedRun, Tracking
 from argo_ml.verification import SweepRecord
 from argo_ml.verification.verify import verify_record
 from builders import result_builders

@@ -11,9 +11,10 @@ from argo_ml.addresses import redacted
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.tracking import runs
 from argo_ml.tracking.environment import DIRTY, packages, source_tags
+from argo_ml.tracking.input_datasets import InputDataset
 from argo_ml.tracking.location import RunLocation, locate
 from argo_ml.tracking.names import logged_params, spec_params
-from argo_ml.tracking.runs import InputDataset, TrackedRun, Tracking, connect
+from argo_ml.tracking.runs import TrackedRun, Tracking, connect
 from argo_ml.tracking.stores import check_reachable, sqlite_path
 from argo_ml.tracking.system import system_metrics
 

@@ -16,7 +16,7 @@ from argo_ml.sweep.context import SomeSpec
 from argo_ml.sweep.executors.base import Executor, FinishedShard, OnProgress
 from argo_ml.sweep.executors.ray_worker import Facts
 from argo_ml.sweep.executors.worker_pool import WorkerPool
-from argo_ml.tracking.runs import InputDataset
+from argo_ml.tracking.input_datasets import InputDataset
 
 
 class RayExecutor:

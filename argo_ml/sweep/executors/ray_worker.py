@@ -20,7 +20,7 @@ from argo_ml.results.shard import ShardRecord
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.shards import ShardEpisodes
-from argo_ml.tracking.runs import InputDataset
+from argo_ml.tracking.input_datasets import InputDataset
 
 
 @dataclass(frozen=True, slots=True)
