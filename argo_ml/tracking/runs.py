@@ -258,16 +258,20 @@ class Tracking:
             return str(self.client.get_experiment(self.experiment_id).name)
 
     def create(self, name: str, tags: Mapping[str, str]) -> TrackedRun:
+        return TrackedRun(self.client, self._created(name, tags).info.run_id)
+
+    def create_child(self, parent: TrackedRun, name: str, tags: Mapping[str, str]) -> TrackedRun:
+        """A run to which this process alone logs, so that it is not asked what it has."""
+        run = self._created(name, {**tags, PARENT: parent.run_id})
+        return TrackedRun(self.client, run.info.run_id, run)
+
+    def _created(self, name: str, tags: Mapping[str, str]) -> Run:
         with explained(self.uri):
-            run = self.client.create_run(
+            return self.client.create_run(
                 self.experiment_id,
                 tags=_kept({**source_tags(), **own_tag(), **tags}),
                 run_name=redacted(name),
             )
-        return TrackedRun(self.client, run.info.run_id, run)
-
-    def create_child(self, parent: TrackedRun, name: str, tags: Mapping[str, str]) -> TrackedRun:
-        return self.create(name, {**tags, PARENT: parent.run_id})
 
     def opened_run(self) -> TrackedRun | None:
         """The run that `mlflow run` opened for this process; handed out once."""
