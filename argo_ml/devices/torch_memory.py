@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -34,8 +35,9 @@ def peaks_mb(gpus: Iterable[int]) -> Mapping[int, float]:
 
 
 def _cuda_in_use() -> Any:
-    """PyTorch's module, which is annotated in part only; None before its first use here."""
-    import torch
+    """PyTorch's module, which is annotated in part only; None before its first use here.
 
-    cuda: Any = torch.cuda
-    return cuda if cuda.is_initialized() else None
+    PyTorch is not imported to find that nothing has used it.
+    """
+    torch: Any = sys.modules.get("torch")
+    return torch.cuda if torch and torch.cuda.is_initialized() else None
