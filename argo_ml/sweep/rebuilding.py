@@ -47,9 +47,8 @@ def rebuild_report(spec: ReportSpec) -> str:
             text = store_report(
                 run, _evaluation(record, results), results, _examples(record, results, run)
             )
-    if spec.cells:
-        for cell in results.cells:
-            store_cell_figures(TrackedRun(record.tracking.client, cell.run_id), cell)
+            for cell in results.cells if spec.cells else ():
+                store_cell_figures(TrackedRun(record.tracking.client, cell.run_id), cell)
     if spec.output:
         _write(Path(spec.output).expanduser(), text)
     return run_id
