@@ -18,6 +18,7 @@ from huggingface_hub import constants
 from argo_ml.config import ExperimentSpec
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models import LanguageModel, load_model
+from argo_ml.models.deferred import load_now
 from argo_ml.testing.models import QUESTIONS, generation, scoring
 
 pytestmark = pytest.mark.slow
@@ -151,7 +152,7 @@ def test_an_expansion_without_digest_is_made_again(tiny_gguf: Path, tmp_path: Pa
     load(tiny_gguf, tmp_path)
     [kept] = (tmp_path / "models" / "converted").iterdir()
     (kept / "contents.sha256").unlink()
-    load(tiny_gguf, tmp_path)
+    load_now(load(tiny_gguf, tmp_path))
     assert (kept / "contents.sha256").is_file()
 
 
