@@ -272,6 +272,14 @@ def cache_check(spec: CacheSpec) -> None:
     click.echo(CallCache(spec.calls_path).check())
 
 
+@spec_command(cache, CacheSpec, "ledger")
+def cache_ledger(spec: CacheSpec) -> None:
+    """Show which runs have executed how many calls, also those that were pruned since."""
+    from argo_ml.models.cache.caching import CallCache
+
+    click.echo(CallCache(spec.calls_path).ledger())
+
+
 @spec_command(cache, CachePruneSpec, "prune")
 def cache_prune(spec: CachePruneSpec) -> None:
     """Remove calls of one model, or calls that nothing has asked for in some time."""

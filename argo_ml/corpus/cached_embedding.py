@@ -10,9 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from argo_ml.corpus.embedding import Embedder, Vectors
-from argo_ml.models.cache.store import CallCache, Entry
-
-EMBED_KIND = "embed"
+from argo_ml.models.cache.store import EMBED, CallCache, Entry
 
 
 class CachingEmbedder:
@@ -55,13 +53,13 @@ class CachingEmbedder:
         return np.stack([_vector(cached[key]) for key in keys])
 
     def _key(self, text: str) -> str:
-        content = json.dumps([self.identity, EMBED_KIND, text])
+        content = json.dumps([self.identity, EMBED, text])
         return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _entry(key: str, vector: Vectors) -> Entry:
     encoded = base64.b64encode(np.asarray(vector, dtype="<f4").tobytes()).decode()
-    return Entry(key, EMBED_KIND, json.dumps(encoded), 0, "0", 0.0, "")
+    return Entry(key, EMBED, json.dumps(encoded), 0, "0", 0.0, "")
 
 
 def _vector(entry: Entry) -> Vectors:

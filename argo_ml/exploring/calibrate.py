@@ -37,6 +37,7 @@ from argo_ml.results.outcomes_file import explored_line, write_lines
 from argo_ml.results.trajectories import trajectory
 from argo_ml.results.unanswered import UnansweredQuestions
 from argo_ml.state import CONFIDENCE_PROBES
+from argo_ml.sweep.accounting import account_for_dead, accounting
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.parent_run import recorded, store_spec
 from argo_ml.sweep.stages import log_inputs, store_resolved
@@ -82,7 +83,9 @@ def run_calibration(spec: CalibrateSpec, on_progress: OnProgress = ignore_progre
         store_spec(run, spec)
         resolved = store_resolved(spec, context, run)
         log_inputs(resolved, context, run)
-        calibrated = _calibrate(resolved, context, run, on_progress)
+        account_for_dead(tracking, context.spec)
+        with accounting(run, context.spec):
+            calibrated = _calibrate(resolved, context, run, on_progress)
         run.end()
     return calibrated
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from optuna.trial import FrozenTrial, TrialState
 
 from argo_ml.config import ContextSpec, StudySpec
+from argo_ml.models.cache.store import CallCache
 from argo_ml.progress import OnProgress
 from argo_ml.reporting.figures import save_cell_figures
 from argo_ml.reporting.figures.study import draw_study
@@ -114,10 +115,7 @@ def _summary(
     study = search.study
     trials = study.get_trials(deepcopy=False)
     counts = {state: sum(trial.state is state for trial in trials) for state in TrialState}
-    paid = sum(
-        int(logged_metrics(child).get("lm_calls_paid_total", 0))
-        for child in trial_runs(search.tracking, search.run.run_id)
-    )
+    paid = _paid_by_trials(search)
     n_done = counts[TrialState.COMPLETE] + counts[TrialState.PRUNED]
     knee_at = knee([trial.values for trial in points], search.objective) if points else -1
     return StudyReport(
@@ -144,6 +142,20 @@ def _summary(
         lm_calls_paid=paid,
         lm_calls_paid_per_trial=paid / n_done,
     )
+
+
+def _paid_by_trials(search: Search) -> int:
+    """Calls executed for trials, those of workers that died included.
+
+    Where workers have caches of their own, the ledger here does not know of all; a trial that was
+    killed on another machine is then left out.
+    """
+    logged = sum(
+        int(logged_metrics(child).get("lm_calls_paid_total", 0))
+        for child in trial_runs(search.tracking, search.run.run_id)
+    )
+    cache = CallCache(search.spec.calls_path)
+    return max(logged, cache.paid_by(search.run.run_id, parts_only=True).executed)
 
 
 def _best(

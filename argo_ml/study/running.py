@@ -26,6 +26,7 @@ from argo_ml.study.reconciliation import reconcile
 from argo_ml.study.search import Search, seeds
 from argo_ml.study.space import SearchSpace, check_searchable
 from argo_ml.study.storage import StudyStore
+from argo_ml.sweep.accounting import account_for_dead, accounting
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.parent_run import load_record, pointing_at, recorded, store_spec
 from argo_ml.tracking import runs
@@ -62,6 +63,7 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
             study, run, home = _begin_or_join(spec, store, tracking, digests)
             until_the_end.enter_context(pointing_at(run.run_id, "study", tracking))
             until_the_end.enter_context(run.recording_failure())
+            account_for_dead(home, spec)
             reconcile(study, store, home, run.run_id)
             if _is_concluded(study, spec):
                 return load_report(home, run.run_id)
@@ -71,11 +73,13 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
         evaluator = Evaluator(context, times)
         objective = make_objective(spec)
         search = Search(spec, store, study, space, objective, evaluator, home, run)
-        trials_per_second = _work(search, on_progress)
+        with accounting(run, spec):
+            trials_per_second = _work(search, on_progress)
         with store.lock:
             reconcile(study, store, home, run.run_id)
             if not _is_concluded(study, spec):
-                conclude(search, tests, trials_per_second, on_progress)
+                with accounting(run, spec):
+                    conclude(search, tests, trials_per_second, on_progress)
                 run.end()
                 study.set_user_attr(storage.CONCLUDED, spec.n_trials)
         return load_report(home, run.run_id)

@@ -65,8 +65,12 @@ def load_record(
 
 
 def recorded(spec: Spec) -> dict[str, Any]:
-    """The spec's fields as a run keeps them: without passwords."""
-    return {name: _kept(value) for name, value in spec.model_dump(mode="json").items()}
+    """The spec's fields as a run keeps them: without passwords.
+
+    A sweep that is resumed keeps what one keeps that was not interrupted.
+    """
+    values = {name: _kept(value) for name, value in spec.model_dump(mode="json").items()}
+    return {**values, "resume": ""} if "resume" in values else values
 
 
 def _kept(value: Any) -> Any:

@@ -19,6 +19,7 @@ from argo_ml.results.kept_folder import KeptFolder
 from argo_ml.results.naming import asked_questions
 from argo_ml.results.records import Results
 from argo_ml.results.row_files import with_rows
+from argo_ml.sweep.accounting import account_for_dead, accounting
 from argo_ml.sweep.cell_run import CellRun, cell_tags, open_cell_runs
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext, LocalContext, prepare_cells
@@ -107,8 +108,9 @@ def _carry_out(
     run, journal = sweep.run, sweep.journal
     log_inputs(store_resolved(sweep.spec, context, run), context, run)
     cell_runs = open_cell_runs(cells, context, sweep.tracking, run)
-    time_estimate = _tell_estimate(context, cells, journal, run)
-    with _telling_how_to_resume(run.run_id):
+    account_for_dead(sweep.tracking, context.spec)
+    with accounting(run, context.spec), _telling_how_to_resume(run.run_id):
+        time_estimate = _tell_estimate(context, cells, journal, run)
         results = run_cells(
             context, run, cell_runs, journal, on_progress, time_estimate=time_estimate
         )
@@ -133,7 +135,8 @@ def run_cell(spec: CellSpec, on_progress: OnProgress = ignore_progress) -> Resul
         n_shards = len(missing_shards(context, journal, [cell]))
         cell_run = CellRun(cell, run, n_shards, with_figures=True)
         cell_run.start(context.digests, context.inputs)
-        results = run_cells(context, run, [cell_run], journal, on_progress)
+        with accounting(run, context.spec):
+            results = run_cells(context, run, [cell_run], journal, on_progress)
         journal.remove()
         return results
 

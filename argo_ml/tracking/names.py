@@ -30,6 +30,7 @@ _METRIC_GROUPS = (
     _Group("answers", r"exact_match|contains|accuracy_per_cost"),
     _Group("actions", r"steps|retrieval_success_rate|repeated_retrievals|\w*fallbacks"),
     _Group("calls", r"(decomposer|reader|reasoner|synthesizer|probe|sample)_calls"),
+    _Group("calls", r"lm_calls_executed|lm_calls_unsettled"),
     _Group("calls", r"prompt_tokens|completion_tokens|lm_seconds|tokens_computed|padding_share"),
     _Group("stops", r"stop_\w+"),
     _Group("process", r"policy_value|policy_regret"),

@@ -300,20 +300,24 @@ class Tracking:
         return run
 
     def children(self, parent_id: str) -> list[Run]:
-        children: list[Run] = []
+        return self._search(f"tags.`{PARENT}` = '{parent_id}'")
+
+    def in_status(self, status: str) -> list[Run]:
+        """The runs that have ended so, or not yet."""
+        return self._search(f"attributes.status = '{status}'")
+
+    def _search(self, condition: str) -> list[Run]:
+        runs: list[Run] = []
         token = None
         while True:
             with explained(self.uri):
                 page = self.client.search_runs(
-                    [self.experiment_id],
-                    f"tags.`{PARENT}` = '{parent_id}'",
-                    max_results=1000,
-                    page_token=token,
+                    [self.experiment_id], condition, max_results=1000, page_token=token
                 )
-            children.extend(page)
+            runs.extend(page)
             token = page.token
             if not token:
-                return children
+                return runs
 
     def latest_finished(self, kind: str) -> Run | None:
         """The run of this kind that ended last."""

@@ -96,6 +96,10 @@ def check_calls(record: SweepRecord, results: Results) -> Verdict:
         logged = logged_metrics(record.run).get(name)
         if logged is None or not _equal(logged, total):
             problems.append(f"{name} of the sweep is {logged}, the rows add up to {total}")
+    executed = logged_metrics(record.run).get("lm_calls_executed", math.inf)
+    # The ledger here knows nothing of the caches of workers elsewhere.
+    if executed < paid and results.spec.get("executor") != "ray":
+        problems.append(f"{paid} calls paid, but the ledger has {executed:.0f} executed for it")
     return judged("calls add up", problems, f"{paid} paid of {needed} needed")
 
 

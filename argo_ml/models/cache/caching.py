@@ -20,12 +20,15 @@ from argo_ml.models.base import (
     Scoring,
     UnfinishedError,
 )
+from argo_ml.models.cache.ledger import Begun
 from argo_ml.models.cache.store import CacheStats, CallCache, Entry, Pruned
 from argo_ml.models.unfit import all_or_unfit, answered_and_refused
 from argo_ml.types import TokenDetail
 
 __all__ = ["CacheStats", "CachingModel", "CallCache", "Pruned"]
 
+GENERATE, SCORE = "generate", "score"
+"""Kinds of calls."""
 SLICE = 64
 """Requests executed between two writes: what a kill can lose."""
 
@@ -33,10 +36,11 @@ SLICE = 64
 class CachingModel:
     """Executes only what the cache does not hold, and stores it at once.
 
-    A response is ``paid`` if and only if ``billed_to`` executed its call, now or earlier: work that
-    is repeated billed to the same run after a kill reports the same calls as paid and executes
-    none. A request that occurs several times in a list is executed once. ``slice_size`` requests
-    are executed between two writes.
+    A response is ``paid`` if and only if ``billed_to`` executed its call, now or earlier, and also
+    where another had executed it before: work that is repeated billed to the same run after a kill
+    reports the same calls as paid and executes none, and of two that execute a call at once both
+    have paid for it. A request that occurs several times in a list is executed once.
+    ``slice_size`` requests are executed between two writes.
     """
 
     def __init__(
@@ -72,7 +76,7 @@ class CachingModel:
     ) -> list[ResponseType]:
         keys = [request_key(self.identity, request) for request in requests]
         by_key = dict(zip(keys, requests, strict=True))
-        entries = self._cache.find(keys)
+        entries = self._cache.find(keys, self._billed_to)
         missing = [key for key in by_key if key not in entries]
         # Slices of similar length keep the padding of the model's batches low.
         missing.sort(key=lambda key: _length(by_key[key]), reverse=True)
@@ -99,12 +103,17 @@ class CachingModel:
         for start in range(0, len(missing), self._slice_size):
             checkpoint()
             part = missing[start : start + self._slice_size]
+            requests = [by_key[key] for key in part]
+            kind = GENERATE if isinstance(requests[0], Generation) else SCORE
+            begun = self._cache.begin(self.identity, self._billed_to, kind, len(part))
             try:
-                finished, unfit = answered_and_refused(execute, [by_key[key] for key in part])
-            except UnfinishedError as error:
-                self._add({part[index]: error.finished[index] for index in error.finished}, store)
+                finished, unfit = answered_and_refused(execute, requests)
+            except Exception as error:
+                answered = error.finished if isinstance(error, UnfinishedError) else {}
+                self._add({part[index]: answered[index] for index in answered}, store, begun)
                 raise
-            entries |= self._add({part[index]: made for index, made in finished.items()}, store)
+            made = {part[index]: response for index, response in finished.items()}
+            entries |= self._add(made, store, begun)
             refused |= {part[index]: why for index, why in unfit.items()}
         return entries, refused
 
@@ -112,9 +121,10 @@ class CachingModel:
         self,
         responses: Mapping[str, ResponseType],
         store: Callable[[str, ResponseType, str], Entry],
+        begun: Begun,
     ) -> dict[str, Entry]:
         entries = [store(key, response, self._billed_to) for key, response in responses.items()]
-        return self._cache.add(self.identity, entries)
+        return self._cache.add(self.identity, entries, begun)
 
 
 def request_key(identity: str, request: Generation | Scoring) -> str:
@@ -149,7 +159,7 @@ def _length(request: Generation | Scoring) -> int:
 def _completion_entry(key: str, response: Completion, billed_to: str) -> Entry:
     return Entry(
         key=key,
-        kind="generate",
+        kind=GENERATE,
         output=json.dumps(_completion_json(response)),
         prompt_tokens=response.prompt_tokens,
         output_tokens=json.dumps(response.completion_tokens),
@@ -181,7 +191,7 @@ def _completion(entry: Entry, paid: bool) -> Completion:
 def _scores_entry(key: str, response: Scores, billed_to: str) -> Entry:
     return Entry(
         key=key,
-        kind="score",
+        kind=SCORE,
         output=json.dumps(response.log_likelihoods),
         prompt_tokens=response.prompt_tokens,
         output_tokens=json.dumps(response.lengths),

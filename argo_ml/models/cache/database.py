@@ -14,12 +14,13 @@ from pathlib import Path
 
 from argo_ml.errors import ArgoError, one_line
 from argo_ml.locks import ProcessLock
+from argo_ml.models.cache import ledger
 from argo_ml.models.cache.entries import model_checksum, row_checksum
 from argo_ml.waiting import database_timeout_s, is_locked, locked_advice
 
 logger = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _SCHEMA = """
 CREATE TABLE models (id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE);
 CREATE TABLE calls (
@@ -36,11 +37,13 @@ CREATE TABLE calls (
 ) WITHOUT ROWID;
 CREATE INDEX calls_by_model ON calls (model);
 """
-"""That of version 1; `_MIGRATION` follows also in a new file, so that both are the same."""
-_MIGRATION = """
+"""That of version 1; `_MIGRATIONS` follow also in a new file, so that all are the same."""
+_CHECKSUMS = """
 ALTER TABLE models ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE calls ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
 """
+_MIGRATIONS = {2: _CHECKSUMS, 3: ledger.SCHEMA}
+"""What each version has beyond the one before it."""
 _AS_BYTES = (
     "CAST(key AS BLOB), model, CAST(kind AS BLOB), CAST(output AS BLOB), prompt_tokens, "
     "CAST(output_tokens AS BLOB), seconds, CAST(payer AS BLOB)"
@@ -95,7 +98,7 @@ def create_private(path: Path) -> None:
 
 
 def prepare(path: Path) -> None:
-    """Create the tables of a new file, add checksums to an old one, refuse a newer one.
+    """Create the tables of a new file, bring an old one up to date, refuse a newer one.
 
     SQLite does not wait where two connections switch one file to a write-ahead log, and another
     process may put a healed file in the place of this one: hence a lock, and a connection that is
@@ -105,16 +108,15 @@ def prepare(path: Path) -> None:
         version = _known_version(connection, path)
         if version == 0:
             create(connection)
-        elif version == 1:
-            _migrate(connection, path)
+        elif version < SCHEMA_VERSION:
+            _migrate(connection, path, version)
 
 
 def create(connection: sqlite3.Connection) -> None:
     """The tables of this version in an empty file."""
     connection.execute("PRAGMA journal_mode = WAL")
     with transaction(connection):
-        _execute_all(connection, _SCHEMA)
-        _execute_all(connection, _MIGRATION)
+        _create_tables(connection, SCHEMA_VERSION)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
@@ -147,14 +149,16 @@ def lock(path: Path) -> ProcessLock:
 
 def _known_version(connection: sqlite3.Connection, path: Path) -> int:
     version, tables = schema_version(connection), _tables(connection)
-    if version == SCHEMA_VERSION or (version == 0 and not tables) or version == 1:
+    if version == SCHEMA_VERSION or (version == 0 and not tables):
         return version
-    for known in (SCHEMA_VERSION, 1):
-        # A later version has other tables, so these with another number are a flipped bit.
+    for known in range(SCHEMA_VERSION, 0, -1):
+        # Each version has other tables, so these with another number are a flipped bit.
         if (version ^ known).bit_count() == 1 and tables == _expected_tables(known):
             logger.warning("%s: said to be of version %d and is of %d", path, version, known)
             connection.execute(f"PRAGMA user_version = {known}")
             return known
+    if 0 < version < SCHEMA_VERSION:
+        return version
     if version == 0:
         raise ArgoError(f"{path}: is a database of something else; move it away")
     raise ArgoError(
@@ -163,21 +167,27 @@ def _known_version(connection: sqlite3.Connection, path: Path) -> int:
     )
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Give every call of an old file its checksum; what it says until then cannot be checked."""
+def _migrate(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    """Add what the versions after ``version`` have, with what can be known of what is stored."""
     problem = integrity_problem(connection)
     if problem:
         raise sqlite3.DatabaseError(problem)
-    connection.create_function("row_checksum", 8, _checksum_of_sound)
-    connection.create_function("model_checksum", 2, _checksum_of_model)
     with transaction(connection):
-        _execute_all(connection, _MIGRATION)
-        connection.execute(f"UPDATE calls SET checksum = coalesce(row_checksum({_AS_BYTES}), 0)")
-        connection.execute(
-            "UPDATE models SET checksum = model_checksum(id, CAST(identity AS BLOB))"
-        )
+        if version < 2:
+            _execute_all(connection, _CHECKSUMS)
+            _add_checksums(connection)
+        _execute_all(connection, ledger.SCHEMA)
+        ledger.mend(connection)
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     os.chmod(path, path.stat().st_mode & 0o770)
+
+
+def _add_checksums(connection: sqlite3.Connection) -> None:
+    """Give every call its checksum; what it says until then cannot be checked."""
+    connection.create_function("row_checksum", 8, _checksum_of_sound)
+    connection.create_function("model_checksum", 2, _checksum_of_model)
+    connection.execute(f"UPDATE calls SET checksum = coalesce(row_checksum({_AS_BYTES}), 0)")
+    connection.execute("UPDATE models SET checksum = model_checksum(id, CAST(identity AS BLOB))")
 
 
 def _checksum_of_sound(*row: bytes | int | float) -> int | None:
@@ -202,10 +212,14 @@ def _tables(connection: sqlite3.Connection) -> list[bytes]:
 @lru_cache
 def _expected_tables(version: int) -> list[bytes]:
     with closing(connect(Path(":memory:"))) as connection:
-        _execute_all(connection, _SCHEMA)
-        if version > 1:
-            _execute_all(connection, _MIGRATION)
+        _create_tables(connection, version)
         return _tables(connection)
+
+
+def _create_tables(connection: sqlite3.Connection, version: int) -> None:
+    _execute_all(connection, _SCHEMA)
+    for later in range(2, version + 1):
+        _execute_all(connection, _MIGRATIONS[later])
 
 
 def _execute_all(connection: sqlite3.Connection, statements: str) -> None:

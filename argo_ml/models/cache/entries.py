@@ -15,6 +15,7 @@ COLUMNS = "key, model, kind, output, prompt_tokens, output_tokens, seconds, paye
 """In the order of rows; texts are read as bytes, since damaged ones need not be UTF-8."""
 
 _NUMBERS = struct.Struct("<qqd")
+_PAYMENT_NUMBERS = struct.Struct("<qqqqd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,33 @@ def row_checksum(
 def model_checksum(model: int, identity: bytes) -> int:
     """Of a row of the table of models."""
     return _digest(b"%d %s" % (model, identity))
+
+
+def payment_checksum(
+    payer: Any,
+    model: Any,
+    kind: Any,
+    executed: Any,
+    unsettled: Any,
+    prompt_tokens: Any,
+    output_tokens: Any,
+    seconds: Any,
+) -> int | None:
+    """Of a total of the ledger; None for values of types that no such row has."""
+    try:
+        numbers = _PAYMENT_NUMBERS.pack(executed, unsettled, prompt_tokens, output_tokens, seconds)
+        return _digest(b"\0".join((b"payment", payer, model, kind)) + numbers)
+    except (TypeError, struct.error):
+        return None
+
+
+def repetition_checksum(payer: object, key: object) -> int | None:
+    """Of a repetition in the ledger; None for values that are no texts."""
+    texts = [text.encode() if isinstance(text, str) else text for text in (payer, key)]
+    try:
+        return _digest(b"\0".join((b"repetition", *texts)))  # type: ignore[arg-type]
+    except TypeError:
+        return None
 
 
 def _digest(content: bytes) -> int:

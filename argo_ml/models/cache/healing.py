@@ -7,10 +7,12 @@ import itertools
 import logging
 import os
 import shutil
+import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
 
+from argo_ml.models.cache import ledger
 from argo_ml.models.cache.database import connect, create, create_private, lock, transaction
 from argo_ml.models.cache.entries import COLUMNS, model_checksum
 from argo_ml.models.cache.salvage import Salvaged, SalvagedCall, salvage
@@ -72,7 +74,26 @@ def _write(path: Path, salvaged: Salvaged) -> int:
                 f"VALUES ({', '.join('?' * 11)})",
                 [_values(call) for call in calls.values()],
             )
+            _write_ledger(connection, salvaged)
     return len(calls)
+
+
+def _write_ledger(connection: sqlite3.Connection, salvaged: Salvaged) -> None:
+    """What could be read of it, and no less than the calls say."""
+    ledger.put_salvaged(connection, salvaged.payments.values())
+    connection.executemany(
+        f"INSERT OR IGNORE INTO repetitions ({ledger.REPETITION_COLUMNS}) VALUES (?, ?, ?, ?)",
+        [
+            (payer.decode(), key.decode(), _moment(created), checksum)
+            for payer, key, created, checksum in salvaged.repetitions
+        ],
+    )
+    ledger.mend(connection)
+
+
+def _moment(value: object) -> object:
+    """A time that was stored; it has no checksum, and damaged it is now."""
+    return value if isinstance(value, (int, float)) else time.time()
 
 
 def _model_rows(
@@ -88,9 +109,7 @@ def _model_rows(
 
 def _values(call: SalvagedCall) -> list[object]:
     texts = [value.decode() if isinstance(value, bytes) else value for value in call.row]
-    now = time.time()
-    times = (call.created, call.last_used)
-    return [*texts, *(moment if isinstance(moment, (int, float)) else now for moment in times)]
+    return [*texts, *map(_moment, (call.created, call.last_used))]
 
 
 def _set_aside(path: Path) -> Path:

@@ -16,7 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from argo_ml.models.cache.entries import Row, from_row, model_checksum, row_checksum
+from argo_ml.models.cache.entries import (
+    Row,
+    from_row,
+    model_checksum,
+    repetition_checksum,
+    row_checksum,
+)
+from argo_ml.models.cache.ledger import payment_of
 
 PAGE_SIZE = 4096
 """SQLite's own; files of this package have no other."""
@@ -43,13 +50,16 @@ class SalvagedCall:
 class Salvaged:
     """What could be read, calls by key and models' identities by id.
 
-    ``unchecked`` are calls of a file that was written before rows had checksums.
+    ``unchecked`` are calls of a file that was written before rows had checksums. ``payments`` and
+    ``repetitions`` are rows of the ledger.
     """
 
     calls: dict[bytes, SalvagedCall] = field(default_factory=dict)
     unchecked: dict[bytes, SalvagedCall] = field(default_factory=dict)
     models: dict[int, bytes] = field(default_factory=dict)
     unchecked_models: dict[int, bytes] = field(default_factory=dict)
+    payments: dict[tuple[bytes, ...], Row] = field(default_factory=dict)
+    repetitions: set[tuple[Any, ...]] = field(default_factory=set)
 
     def add(self, row_id: int, values: Sequence[Any]) -> None:
         """Take a record that is one of ours; others are left."""
@@ -60,6 +70,13 @@ class Salvaged:
         elif len(values) == 10 and _is_plausible(values):
             row = (*values[:8], row_checksum(*values[:8]))
             self.unchecked[values[0]] = SalvagedCall(row, values[8], values[9])
+        elif len(values) == 9 and payment_of(values):
+            # Of a total that is on several pages the latest is the largest.
+            key = (*values[:3],)
+            if key not in self.payments or self.payments[key][3] <= values[3]:
+                self.payments[key] = values
+        elif len(values) == 4 and repetition_checksum(values[0], values[1]) == values[3]:
+            self.repetitions.add((*values,))
         elif len(values) == 3 and model_checksum(row_id, values[1]) == values[2]:
             self.models[row_id] = values[1]
         elif len(values) == 2 and isinstance(values[1], bytes) and values[0] is None:

@@ -9,10 +9,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from argo_ml.errors import ArgoError, ConfigError, one_line
+from argo_ml.models.cache import ledger
 from argo_ml.models.cache.database import (
     SCHEMA_VERSION,
     connect,
@@ -25,21 +27,26 @@ from argo_ml.models.cache.database import (
 )
 from argo_ml.models.cache.entries import COLUMNS, Entry, from_row, model_checksum, to_row
 from argo_ml.models.cache.healing import FileIdentity, file_identity, heal
+from argo_ml.models.cache.ledger import Account, Begun
 from argo_ml.models.cache.summaries import (
     CacheStats,
     Checked,
+    Ledger,
     ModelEntries,
+    Payment,
     Pruned,
     model_digest,
 )
 
-__all__ = ["CacheStats", "CallCache", "Checked", "Entry", "Pruned", "model_digest"]
+__all__ = ["CacheStats", "CallCache", "Checked", "Entry", "Payment", "Pruned", "model_digest"]
 
 ResultType = TypeVar("ResultType")
 Work = Callable[[sqlite3.Connection], ResultType]
 logger = logging.getLogger(__name__)
 
 DAY_S = 86_400.0
+EMBED = "embed"
+"""The kind of a query's vector, which is no call of a language model."""
 _KEYS_PER_STATEMENT = 500
 _ATTEMPTS = 3
 
@@ -62,17 +69,54 @@ class CallCache:
         self._healed: list[str] = []
         self._do(lambda connection: None)
 
-    def find(self, keys: Iterable[str]) -> dict[str, Entry]:
-        """The entries that exist; keys without one are left out."""
-        distinct = list(dict.fromkeys(keys))
-        return self._do(lambda connection: self._find(connection, distinct)) if distinct else {}
+    def find(self, keys: Iterable[str], payer: str = "") -> dict[str, Entry]:
+        """The entries that exist; keys without one are left out.
 
-    def add(self, identity: str, entries: Sequence[Entry]) -> dict[str, Entry]:
-        """Store calls of one model and return what is stored under their keys.
-
-        Where another process was first its entry stays and is returned.
+        What ``payer`` has executed is billed to it, also where another process was first.
         """
-        return self._do(lambda connection: self._add(connection, identity, entries))
+        distinct = list(dict.fromkeys(keys))
+        if not distinct:
+            return {}
+        return self._do(lambda connection: self._find(connection, distinct, payer))
+
+    def begin(self, identity: str, payer: str, kind: str, n_calls: int) -> Begun:
+        """Enter calls that are about to be executed into the ledger."""
+        begun = Begun(Account(payer, model_digest(identity), kind), n_calls)
+
+        def enter(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                ledger.begin(connection, begun)
+
+        self._do(enter)
+        return begun
+
+    def add(
+        self, identity: str, entries: Sequence[Entry], begun: Begun | None = None
+    ) -> dict[str, Entry]:
+        """Store calls of one model, enter them into the ledger, and return what is stored under
+        their keys, billed to who has just executed it.
+
+        Where another process was first its output stays and is returned. ``begun`` is what the
+        calls were begun as; those that are not among ``entries`` have failed.
+        """
+        return self._do(lambda connection: self._add(connection, identity, entries, begun))
+
+    def paid_by(self, run_id: str, parts_only: bool = False) -> Payment:
+        """What was executed of language models for a run and its parts, or for these alone."""
+
+        def total(connection: sqlite3.Connection) -> Payment:
+            listed = [
+                paid
+                for account, paid in ledger.payments(connection, run_id)
+                if account.kind != EMBED and not (parts_only and account.payer == run_id)
+            ]
+            return sum(listed, Payment())
+
+        return self._do(total)
+
+    def ledger(self) -> Ledger:
+        """Who has executed what, the parts of a run together."""
+        return self._do(self._ledger)
 
     def stats(self) -> CacheStats:
         return self._do(self._stats)
@@ -83,8 +127,10 @@ class CallCache:
         if problem:
             self._heal(file_identity(self._path), problem)
         self._do(self._drop_damaged)
+        n_recounted = self._do(_mend_ledger)
         n_entries = self.stats().n_entries
-        return Checked(self._path, n_entries, self.n_dropped, "; ".join(self._healed))
+        healed = "; ".join(self._healed)
+        return Checked(self._path, n_entries, self.n_dropped, healed, n_recounted)
 
     def prune(self, older_than_days: float | None = None, digest: str = "") -> Pruned:
         """Remove calls not used for so many days, those of one model, or those that are both.
@@ -98,7 +144,9 @@ class CallCache:
         n_entries = self._do(lambda connection: self._prune(connection, older_than_days, digest))
         return Pruned(n_entries, max(0, before - self._size()))
 
-    def _find(self, connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, Entry]:
+    def _find(
+        self, connection: sqlite3.Connection, keys: Sequence[str], payer: str = ""
+    ) -> dict[str, Entry]:
         entries: dict[str, Entry] = {}
         stale: list[str] = []
         damaged: list[str] = []
@@ -119,27 +167,46 @@ class CallCache:
             connection.execute(update, (now, *chunk))
         if damaged:
             self._drop(connection, damaged)
+        if payer and any(entry.billed_to != payer for entry in entries.values()):
+            for key in ledger.repeated_by(connection, payer) & entries.keys():
+                entries[key] = replace(entries[key], billed_to=payer)
         return entries
 
     def _add(
-        self, connection: sqlite3.Connection, identity: str, entries: Sequence[Entry]
+        self,
+        connection: sqlite3.Connection,
+        identity: str,
+        entries: Sequence[Entry],
+        begun: Begun | None,
     ) -> dict[str, Entry]:
-        now = self._clock()
-        missing = entries
+        keys = [entry.key for entry in entries]
         with transaction(connection):
-            model = _model_id(connection, identity)
-            # A damaged call in the place of one is dropped when it is read, and written again.
-            for _ in range(2):
-                connection.executemany(
-                    f"INSERT OR IGNORE INTO calls ({COLUMNS}, created, last_used) "
-                    f"VALUES ({_marks(range(11))})",
-                    [(*to_row(model, entry), now, now) for entry in missing],
-                )
-                stored = self._find(connection, [entry.key for entry in entries])
-                missing = [entry for entry in entries if entry.key not in stored]
-                if not missing:
-                    return stored
-        raise sqlite3.DatabaseError("what was stored does not come back")
+            # A damaged call in the place of one is dropped when it is read.
+            stored = self._find(connection, keys)
+            self._insert(connection, identity, [e for e in entries if e.key not in stored])
+            ledger.enter(connection, identity, entries)
+            repeated = [entry for entry in entries if entry.key in stored]
+            ledger.enter_repetitions(connection, repeated, self._clock())
+            if begun is not None:
+                ledger.settle(connection, begun)
+            stored = self._find(connection, keys)
+        if len(stored) < len(set(keys)):
+            raise sqlite3.DatabaseError("what was stored does not come back")
+        own = {entry.key: entry.billed_to for entry in entries}
+        return {key: replace(entry, billed_to=own[key]) for key, entry in stored.items()}
+
+    def _insert(
+        self, connection: sqlite3.Connection, identity: str, entries: Sequence[Entry]
+    ) -> None:
+        if not entries:
+            return
+        now = self._clock()
+        model = _model_id(connection, identity)
+        connection.executemany(
+            f"INSERT OR IGNORE INTO calls ({COLUMNS}, created, last_used) "
+            f"VALUES ({_marks(range(11))})",
+            [(*to_row(model, entry), now, now) for entry in entries],
+        )
 
     def _drop(self, connection: sqlite3.Connection, keys: Sequence[str]) -> None:
         """Delete what does not match its checksum, unless another process has replaced it."""
@@ -204,8 +271,20 @@ class CallCache:
             delete = f"DELETE FROM calls WHERE {' AND '.join(conditions)}"
             n_entries = connection.execute(delete, values).rowcount
             connection.execute("DELETE FROM models WHERE id NOT IN (SELECT model FROM calls)")
+            ledger.forget_pruned(connection)
         connection.execute("VACUUM")
         return n_entries
+
+    def _ledger(self, connection: sqlite3.Connection) -> Ledger:
+        totals: dict[str, Payment] = {}
+        n_embedded = 0
+        for account, payment in ledger.payments(connection):
+            if account.kind == EMBED:
+                n_embedded += payment.executed
+                continue
+            run_id = account.payer.partition("/")[0]
+            totals[run_id] = totals.get(run_id, Payment()) + payment
+        return Ledger(self._path, totals, n_embedded)
 
     def _size(self) -> int:
         with contextlib.suppress(FileNotFoundError):
@@ -263,6 +342,11 @@ def _problem(connection: sqlite3.Connection) -> str:
     if any(model_checksum(model, identity) != checksum for model, identity, checksum in rows):
         return "the name of a model does not match its checksum"
     return integrity_problem(connection)
+
+
+def _mend_ledger(connection: sqlite3.Connection) -> int:
+    with transaction(connection):
+        return ledger.mend(connection)
 
 
 def _model_id(connection: sqlite3.Connection, identity: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,59 @@ class CacheStats:
 
 
 @dataclass(frozen=True, slots=True)
+class Payment:
+    """Calls that somebody executed, and what they took.
+
+    ``unsettled`` are being executed now, or were when their process died, so that nobody knows
+    whether they were executed.
+    """
+
+    executed: int = 0
+    unsettled: int = 0
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: Payment) -> Payment:
+        return Payment(
+            self.executed + other.executed,
+            self.unsettled + other.unsettled,
+            self.prompt_tokens + other.prompt_tokens,
+            self.output_tokens + other.output_tokens,
+            self.seconds + other.seconds,
+        )
+
+    def __str__(self) -> str:
+        text = (
+            f"{self.executed} calls, {self.prompt_tokens} prompt and {self.output_tokens} other "
+            f"tokens, {self.seconds:.0f} s"
+        )
+        if self.unsettled:
+            text += f"; {self.unsettled} more are under way or ended with their process"
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Who has executed how many calls of language models: by run, or by what else asked for them.
+
+    ``embedded`` are the queries that were embedded, which nobody pays for.
+    """
+
+    path: Path
+    payments: Mapping[str, Payment]
+    embedded: int = 0
+
+    @property
+    def total(self) -> Payment:
+        return sum(self.payments.values(), Payment())
+
+    def __str__(self) -> str:
+        lines = [f"{payer or 'nobody'}  {payment}" for payer, payment in self.payments.items()]
+        return "\n".join([*lines, f"all  {self.total}"])
+
+
+@dataclass(frozen=True, slots=True)
 class Pruned:
     n_entries: int
     freed_bytes: int
@@ -63,18 +117,20 @@ class Checked:
     """What a check found in a cache file and has mended.
 
     ``problem`` is what SQLite says of a file that had to be written anew; empty of one that is
-    sound. ``n_removed`` rows did not match their checksums and are executed again when needed.
+    sound. ``n_removed`` rows did not match their checksums and are executed again when needed, and
+    ``n_recounted`` entries of the ledger were counted again from the calls.
     """
 
     path: Path
     n_entries: int
     n_removed: int = 0
     problem: str = ""
+    n_recounted: int = 0
 
     @property
     def is_sound(self) -> bool:
         """Whether nothing had to be mended."""
-        return not self.problem and not self.n_removed
+        return not (self.problem or self.n_removed or self.n_recounted)
 
     def __str__(self) -> str:
         if self.problem:
@@ -86,6 +142,11 @@ class Checked:
             return (
                 f"{self.n_entries} calls match their checksums; {self.n_removed} did not, are "
                 "removed, and will be executed again when they are needed"
+            )
+        if self.n_recounted:
+            return (
+                f"{self.n_entries} calls: all match their checksums; {self.n_recounted} entries of "
+                "the ledger did not, and are what these calls add up to now"
             )
         return f"{self.n_entries} calls: all match their checksums, and the file is sound"
 

@@ -12,7 +12,8 @@ from argo_ml.corpus.base import Retriever, Vectors
 from argo_ml.engine import Engine
 from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring
 from argo_ml.models.cache.caching import CachingModel, CallCache
-from argo_ml.models.cache.store import Entry
+from argo_ml.models.cache.ledger import Account, Begun
+from argo_ml.models.cache.store import Entry, model_digest
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.estimate.speed_profile import SpeedProfile
@@ -69,12 +70,17 @@ class _Overlay(CallCache):
         self._cache = cache
         self._added: dict[str, Entry] = {}
 
-    def find(self, keys: Iterable[str]) -> dict[str, Entry]:
+    def find(self, keys: Iterable[str], payer: str = "") -> dict[str, Entry]:
         listed = list(keys)
         here = {key: self._added[key] for key in listed if key in self._added}
-        return {**self._cache.find(key for key in listed if key not in here), **here}
+        return {**self._cache.find((key for key in listed if key not in here), payer), **here}
 
-    def add(self, identity: str, entries: Sequence[Entry]) -> dict[str, Entry]:
+    def begin(self, identity: str, payer: str, kind: str, n_calls: int) -> Begun:
+        return Begun(Account(payer, model_digest(identity), kind), n_calls)
+
+    def add(
+        self, identity: str, entries: Sequence[Entry], begun: Begun | None = None
+    ) -> dict[str, Entry]:
         added = {entry.key: entry for entry in entries}
         self._added.update(added)
         return added

@@ -229,14 +229,18 @@ def test_what_was_stored_comes_back(
         assert model.score([Scoring(Prompt(text, ""), (text,))]) == [scores]
 
 
-def test_the_first_of_two_writers_wins(path: Path) -> None:
+def test_the_first_of_two_writers_wins_and_both_have_paid(path: Path) -> None:
     cache = CallCache(path)
     cache.add("model", [entry("k", "first", "1")])
     stored = cache.add("model", [entry("k", "second", "2"), entry("l", "second", "2")])
     assert [(stored[key].billed_to, stored[key].output) for key in "kl"] == [
-        ("first", '"1"'),
+        ("second", '"1"'),
         ("second", '"2"'),
     ]
+    assert {payer: cache.paid_by(payer).executed for payer in ("first", "second")} == {
+        "first": 1,
+        "second": 2,
+    }
 
 
 def _write_entries(path: Path, billed_to: str, n_entries: int) -> None:
@@ -315,7 +319,7 @@ def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
     CallCache(path).add("model", [entry("k")])
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(ArgoError, match="schema version 99, this argo_ml reads 2"):
+    with pytest.raises(ArgoError, match="schema version 99, this argo_ml reads 3"):
         CallCache(path)
     assert not list(path.parent.glob("*.corrupt-*"))
 
