@@ -11,7 +11,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.reliability import bitflips, derived, first_runs, journal, mutations
+from benchmarks.reliability import (
+    accounting,
+    bitflips,
+    derived,
+    first_runs,
+    journal,
+    kill_points,
+    mutations,
+)
 from benchmarks.reliability.counting import Campaign
 from benchmarks.reporting import report
 
@@ -22,6 +30,9 @@ CAMPAIGNS: dict[str, Campaign] = {
     "journal": journal.campaign,
     "first-runs": first_runs.campaign,
     "mutations": mutations.campaign,
+    "kill-points": kill_points.campaign,
+    "kills": kill_points.random_campaign,
+    "accounting": accounting.campaign,
 }
 """Kinds of faults by name; a module of its own each, whose first function is the campaign."""
 
