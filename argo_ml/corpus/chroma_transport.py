@@ -5,18 +5,20 @@ Chroma's own client waits for ever and asks once.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 
 import httpx
+import httpx2
 import tenacity
 from chromadb.api import ClientAPI
 
+from argo_ml.models.server.deadlines import deadline, hold_deadlines
 from argo_ml.models.server.fleet import RetryPolicy
-from argo_ml.models.server.wire import PASSING
+from argo_ml.models.server.transfer import whole_body
+from argo_ml.models.server.wire import PASSING, GarbageError
 
-PATIENCE = RetryPolicy(timeout_s=60.0)
-"""As for model servers, with less time for an answer."""
+PATIENCE = RetryPolicy(timeout_s=60.0, largest_mb=256)
+"""As for model servers, with less time for an answer, and more room for vectors."""
 _PASSING = PASSING - {409}
 """By 409 Chroma says that a collection is there already."""
 _CONNECT_TIMEOUT_S = 10.0
@@ -28,10 +30,14 @@ class _PassingStatusError(Exception):
         self.response = response
 
 
+_PASSING_ERRORS = (httpx.TransportError, GarbageError, _PassingStatusError)
+
+
 class PatientTransport(httpx.BaseTransport):
     """Sends by another transport; ``unreachable`` makes the error for when all tries are spent.
 
-    ``timeout_s`` of the policy is for a whole answer, its last byte included.
+    ``timeout_s`` of the policy is for a whole answer, its last byte included, and ``largest_mb``
+    the most that one may take, packed and unpacked.
 
     Passages are added under their ids, so that a request which was carried out although its answer
     was lost may be made again.
@@ -43,7 +49,7 @@ class PatientTransport(httpx.BaseTransport):
         patience: RetryPolicy,
         unreachable: Callable[[str], Exception],
     ) -> None:
-        self._inner = inner
+        self.inner = inner
         self._patience = patience
         self._unreachable = unreachable
 
@@ -52,7 +58,7 @@ class PatientTransport(httpx.BaseTransport):
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(1 + patience.max_retries),
             wait=tenacity.wait_random_exponential(patience.first_pause_s, patience.longest_pause_s),
-            retry=tenacity.retry_if_exception_type((httpx.TransportError, _PassingStatusError)),
+            retry=tenacity.retry_if_exception_type(_PASSING_ERRORS),
         )
         try:
             return retrying(self._send, request)
@@ -60,42 +66,56 @@ class PatientTransport(httpx.BaseTransport):
             last = error.last_attempt.exception()
         if isinstance(last, _PassingStatusError):
             return last.response
+        reason = str(last) if isinstance(last, GarbageError) else type(last).__name__
         tries = f"{1 + patience.max_retries} tries"
-        raise self._unreachable(f"{type(last).__name__}, {tries}") from None
+        raise self._unreachable(f"{reason}, {tries}") from None
 
     def close(self) -> None:
-        self._inner.close()
+        self.inner.close()
 
     def _send(self, request: httpx.Request) -> httpx.Response:
-        ends = time.monotonic() + self._patience.timeout_s
-        limit = httpx.Timeout(self._patience.timeout_s, connect=_CONNECT_TIMEOUT_S)
-        request.extensions = {**request.extensions, "timeout": limit.as_dict()}
-        answer = self._inner.handle_request(request)
-        response = httpx.Response(
-            answer.status_code, headers=answer.headers, content=_body(answer, ends), request=request
-        )
+        response = send_whole(self.inner, request, self._patience)
         if response.status_code in _PASSING:
             raise _PassingStatusError(response)
         return response
 
 
-def _body(answer: httpx.Response, ends: float) -> bytes:
-    """The whole body, as it is encoded."""
-    parts = []
-    try:
-        for part in _chunks(answer):
-            if time.monotonic() > ends:
-                raise httpx.ReadTimeout("the answer is not complete at its deadline")
-            parts.append(part)
-    finally:
-        answer.close()
-    return b"".join(parts)
+def send_whole(
+    transport: httpx.BaseTransport, request: httpx.Request, policy: RetryPolicy
+) -> httpx.Response:
+    """One try, with its whole body.
+
+    Raises `httpx.TransportError`, also where the deadline has passed, and `GarbageError`.
+    """
+    connect_s = min(policy.timeout_s, _CONNECT_TIMEOUT_S)
+    limit = httpx.Timeout(policy.timeout_s, connect=connect_s)
+    request.extensions = {**request.extensions, "timeout": limit.as_dict()}
+    request.headers["Accept-Encoding"] = "gzip"
+    with deadline(policy.timeout_s):
+        answer = transport.handle_request(request)
+        try:
+            content = _body(answer, policy.largest_mb)
+        finally:
+            answer.close()
+    headers = {"content-type": answer.headers.get("content-type", "")}
+    return httpx.Response(answer.status_code, headers=headers, content=content, request=request)
 
 
-def _chunks(answer: httpx.Response) -> Iterator[bytes]:
+def _body(answer: httpx.Response, largest_mb: int) -> bytes:
     if not isinstance(answer.stream, httpx.SyncByteStream):
         raise TypeError("the transport answers as an asynchronous one")
-    yield from answer.stream
+    try:
+        return whole_body(answer.stream, answer.headers.get("content-encoding", ""), largest_mb)
+    except httpx2.ReadTimeout as error:
+        raise httpx.ReadTimeout(str(error)) from None
+
+
+def ask(url: str, headers: Mapping[str, str], policy: RetryPolicy) -> httpx.Response:
+    """One try of a GET, with a connection of its own; raises as `send_whole` does."""
+    with httpx.Client(headers=headers) as client:
+        hold_deadlines(client)
+        request = client.build_request("GET", url)
+        return send_whole(client._transport_for_url(request.url), request, policy)
 
 
 def make_patient(
@@ -106,7 +126,13 @@ def make_patient(
     Chroma offers no setting for it; clients of one address share their connections.
     """
     session = client._server._session  # type: ignore[attr-defined]
-    transport = session._transport
-    if isinstance(transport, PatientTransport):
-        transport = transport._inner
-    session._transport = PatientTransport(transport, patience, unreachable)
+
+    def patient(transport: httpx.BaseTransport) -> PatientTransport:
+        inner = transport.inner if isinstance(transport, PatientTransport) else transport
+        return PatientTransport(inner, patience, unreachable)
+
+    hold_deadlines(session)
+    session._transport = patient(session._transport)
+    session._mounts = {
+        pattern: transport and patient(transport) for pattern, transport in session._mounts.items()
+    }

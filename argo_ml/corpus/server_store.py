@@ -15,7 +15,7 @@ from chromadb.api import ClientAPI
 from chromadb.errors import ChromaError, NotFoundError
 
 from argo_ml.addresses import credentials, password_advice, shown
-from argo_ml.corpus.chroma_transport import PATIENCE, make_patient
+from argo_ml.corpus.chroma_transport import PATIENCE, ask, make_patient
 from argo_ml.corpus.index import (
     IndexContent,
     OnEmbedded,
@@ -26,12 +26,13 @@ from argo_ml.corpus.index import (
 )
 from argo_ml.errors import ConfigError, CorpusIndexError, one_line
 from argo_ml.models.server.fleet import RetryPolicy
+from argo_ml.models.server.wire import GarbageError
 
 BUILDING_INFIX = "-building-"
 SCHEMES = {"http": 8000, "https": 443}
 """Scheme -> port where the address names none."""
 
-HEARTBEAT_TIMEOUT_S = 5.0
+OPENING = RetryPolicy(timeout_s=5.0, largest_mb=1)
 _ASKED_WHILE_OPENING = ("heartbeat", "tenants/default_tenant")
 ABANDONED_S = 24 * 3600.0
 """An unfinished collection of this age belongs to a builder that was killed."""
@@ -130,14 +131,12 @@ class ServerStore:
         """Chroma's own client waits for ever where nothing answers."""
         try:
             for path in _ASKED_WHILE_OPENING:
-                answer = httpx.get(
-                    f"{address}/api/v2/{path}", headers=headers, timeout=HEARTBEAT_TIMEOUT_S
-                )
-                answer.raise_for_status()
+                ask(f"{address}/api/v2/{path}", headers, OPENING).raise_for_status()
         except httpx.HTTPStatusError as error:
             raise self._unreachable(f"HTTP {error.response.status_code}") from None
-        except httpx.HTTPError as error:
-            raise self._unreachable(type(error).__name__) from None
+        except (httpx.HTTPError, GarbageError) as error:
+            reason = str(error) if isinstance(error, GarbageError) else type(error).__name__
+            raise self._unreachable(reason) from None
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

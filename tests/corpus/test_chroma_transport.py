@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import itertools
+import socket
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import httpx
 import pytest
 
 from argo_ml.corpus.chroma_transport import PatientTransport
+from argo_ml.corpus.server_store import ServerStore
 from argo_ml.errors import CorpusIndexError
+from argo_ml.models.server.deadlines import hold_deadlines
 from argo_ml.models.server.fleet import RetryPolicy
 
 QUICK = RetryPolicy(timeout_s=0.3, max_retries=2, first_pause_s=0.01, longest_pause_s=0.02)
+ONCE = RetryPolicy(timeout_s=0.6, max_retries=0)
+ROOMY = RetryPolicy(timeout_s=30, max_retries=0, largest_mb=1)
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
 def client(handle: Callable[[httpx.Request], httpx.Response]) -> httpx.Client:
@@ -69,10 +79,95 @@ def test_an_answer_byte_by_byte_ends_at_the_deadline() -> None:
 
 def test_a_compressed_body_is_read() -> None:
     def compressed(request: httpx.Request) -> httpx.Response:
-        import gzip
-
         return httpx.Response(
             200, content=gzip.compress(b'{"ok": 1}'), headers={"content-encoding": "gzip"}
         )
 
     assert client(compressed).get("http://chroma/").json() == {"ok": 1}
+
+
+@contextlib.contextmanager
+def listening(parts: Iterable[bytes], pause_s: float = 0.0) -> Iterator[str]:
+    """A server that sends ``parts`` to whoever connects first; its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65_536)
+                    for part in parts:
+                        connection.sendall(part)
+                        time.sleep(pause_s)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    thread.join(5)
+
+
+@contextlib.contextmanager
+def connected(policy: RetryPolicy) -> Iterator[httpx.Client]:
+    """A client with connections, as Chroma's."""
+    with httpx.Client(timeout=None) as plain:
+        hold_deadlines(plain)
+        transport = PatientTransport(plain._transport, policy, CorpusIndexError)
+        with httpx.Client(transport=transport) as patient:
+            yield patient
+
+
+def bytewise(data: bytes) -> list[bytes]:
+    return [data[i : i + 1] for i in range(len(data))]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        bytewise(HEAD + b"X: " + b"x" * 1000),
+        [HEAD, b"Content-Length: 1000\r\n\r\n", *bytewise(b" " * 1000)],
+    ],
+    ids=["headers", "body"],
+)
+def test_the_deadline_holds_for_headers_and_body_byte_by_byte(parts: list[bytes]) -> None:
+    started = time.monotonic()
+    with (
+        listening(parts, pause_s=0.1) as url,
+        connected(ONCE) as asked,
+        pytest.raises(CorpusIndexError, match="ReadTimeout, 1 tries"),
+    ):
+        asked.get(url)
+    assert time.monotonic() - started < 5
+
+
+def test_an_endless_body_ends_at_the_limit() -> None:
+    endless = itertools.chain([HEAD + b"\r\n"], itertools.repeat(b" " * 65_536))
+    with (
+        listening(endless) as url,
+        connected(ROOMY) as asked,
+        pytest.raises(CorpusIndexError, match="answers more than 1 MB, 1 tries"),
+    ):
+        asked.get(url)
+
+
+def test_a_small_body_that_unpacks_to_more_ends_at_the_limit() -> None:
+    packed = gzip.compress(b" " * 20_000_000)
+    head = HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+    with (
+        listening([head, packed]) as url,
+        connected(ROOMY) as asked,
+        pytest.raises(CorpusIndexError, match="answers more than 1 MB"),
+    ):
+        asked.get(url)
+
+
+def test_what_is_no_server_is_left_at_the_deadline_of_opening(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("argo_ml.corpus.server_store.OPENING", ONCE)
+    started = time.monotonic()
+    with (
+        listening(bytewise(HEAD + b"X: " + b"x" * 1000), pause_s=0.1) as url,
+        pytest.raises(CorpusIndexError, match=r"no Chroma server answers there \(ReadTimeout\)"),
+    ):
+        ServerStore(url)
+    assert time.monotonic() - started < 5

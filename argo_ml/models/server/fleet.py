@@ -15,7 +15,8 @@ import tenacity
 from argo_ml.addresses import Address, without
 from argo_ml.errors import ModelError, one_line
 from argo_ml.models.server import wire
-from argo_ml.models.server.transfer import complete, deadline, hold_deadlines
+from argo_ml.models.server.deadlines import deadline, hold_deadlines
+from argo_ml.models.server.transfer import complete
 from argo_ml.models.server.wire import AnswerType, PassingError
 
 _CONNECT_TIMEOUT_S = 10.0
@@ -157,12 +158,17 @@ class Fleet:
                 server.n_running -= 1
 
     def _take(self) -> Server:
-        """The least busy server that is ready; where all rest, the one that rests least."""
+        """The least busy server that is ready; where all rest, the one that rests least.
+
+        Of equally busy ones that which has failed less often, so that all are tried.
+        """
         with self._lock:
             now = time.monotonic()
             server = min(
                 self._servers,
-                key=lambda candidate: (max(now, candidate.rests_until), candidate.n_running),
+                key=lambda candidate: (
+                    *(max(now, candidate.rests_until), candidate.n_running, candidate.n_failures),
+                ),
             )
             server.n_running += 1
             return server

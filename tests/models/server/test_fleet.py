@@ -98,6 +98,13 @@ def test_all_servers_are_named_when_all_are_gone() -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_the_other_server_is_tried_although_the_first_is_ready_again() -> None:
+    at_once = RetryPolicy(max_retries=0, first_pause_s=0, longest_pause_s=0)
+    dead, alive = Scripted(httpx2.ConnectError("refused")), Scripted(FINE)
+    assert version(fleet(dead, alive, retry_policy=at_once)) == "1"
+    assert (dead.n_asked, alive.n_asked) == (1, 1)
+
+
 def test_a_server_that_asks_for_time_gets_it() -> None:
     busy = Scripted(httpx2.Response(429, headers={"retry-after": "0.2"}), FINE)
     started = time.monotonic()
