@@ -7,18 +7,38 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
+from contextvars import ContextVar
 
 DEFAULT_S = 120.0
 """As the parameter has it, which most commands take."""
 PARAMETER = "database_timeout_s"
 VARIABLE = f"ARGO_ML_{PARAMETER.upper()}"
+LAST_WORDS_S = 5.0
+"""For recording how a run ended, where patience may have been spent on the same database before."""
+
+_at_most: ContextVar[float] = ContextVar("at_most", default=float("inf"))
 
 
 def database_timeout_s() -> float:
     """Seconds; the default where the environment says none that is a number."""
+    return min(_at_most.get(), _given_s())
+
+
+def _given_s() -> float:
     with contextlib.suppress(ValueError):
         return max(0.0, float(os.environ.get(VARIABLE, "")))
     return DEFAULT_S
+
+
+@contextlib.contextmanager
+def short_patience(seconds: float = LAST_WORDS_S) -> Iterator[None]:
+    """Let this thread wait no longer than ``seconds`` for databases meanwhile."""
+    token = _at_most.set(seconds)
+    try:
+        yield
+    finally:
+        _at_most.reset(token)
 
 
 def set_database_timeout(seconds: float) -> None:
@@ -34,6 +54,11 @@ def is_locked(message: str) -> bool:
 
 def locked_advice() -> str:
     return (
-        f"another program has kept it locked for {database_timeout_s():g} s ({PARAMETER}): close "
+        f"another program has kept it locked for {_given_s():g} s ({PARAMETER}): close "
         "that, or wait for it longer, and run again"
     )
+
+
+def is_locked_advice(message: str) -> bool:
+    """Whether a message says that a database stayed locked until patience ended."""
+    return locked_advice() in message

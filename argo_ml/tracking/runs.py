@@ -33,6 +33,7 @@ from argo_ml.tracking.stores import (
     sqlite_uri,
     without_stray_folder,
 )
+from argo_ml.waiting import is_locked_advice, short_patience
 
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
@@ -211,11 +212,16 @@ class TrackedRun:
         begun under the run.
 
         A store that is gone is logged and nothing else: the reason itself matters more than where
-        it is stored.
+        it is stored. One that has stayed locked is not waited for as long again.
         """
+        is_spent = is_locked_advice(message)
+        with short_patience() if is_spent else contextlib.nullcontext():
+            self._end_all(message, status, more_tags or {})
+
+    def _end_all(self, message: str, status: str, more_tags: Mapping[str, str]) -> None:
         try:
             check_reachable(self._client.tracking_uri)
-            tags = {ERROR: message[:_PARAM_LIMIT], **(more_tags or {})}
+            tags = {ERROR: message[:_PARAM_LIMIT], **more_tags}
             for run_id in (*self._open_children(), self.run_id):
                 run = TrackedRun(self._client, run_id)
                 run.log(tags=tags)

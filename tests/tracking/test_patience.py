@@ -18,7 +18,13 @@ from argo_ml.errors import ArgoError, TrackingError
 from argo_ml.models.cache.caching import CallCache
 from argo_ml.study.storage import StudyStore
 from argo_ml.tracking.runs import connect
-from argo_ml.waiting import DEFAULT_S, VARIABLE, database_timeout_s
+from argo_ml.waiting import (
+    DEFAULT_S,
+    VARIABLE,
+    database_timeout_s,
+    locked_advice,
+    short_patience,
+)
 
 
 @contextlib.contextmanager
@@ -77,6 +83,29 @@ def test_a_run_ends_in_one_line_where_the_store_stays_locked(
         run.log(params={"x": 1})
     assert time.monotonic() - started < 5
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_ending_a_run_does_not_wait_as_long_again(
+    store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("argo_ml.tracking.runs.short_patience", lambda: short_patience(0.3))
+    run = connect(f"sqlite:///{store}", "e").create("a", {})
+    started = time.monotonic()
+    with locked(store, 60):
+        run.fail(TrackingError(f"mlflow.db: {locked_advice()}"))
+    assert time.monotonic() - started < 10
+    assert "could not be ended" in caplog.text
+    assert "kept it locked for 120 s (database_timeout_s)" in caplog.text
+
+
+def test_after_another_error_a_locked_store_is_waited_for(store: Path) -> None:
+    tracking = connect(f"sqlite:///{store}", "e")
+    run = tracking.create("a", {})
+    with short_patience(0.1), locked(store, 60), pytest.raises(TrackingError):
+        run.end()
+    with locked(store, 1.0):
+        run.fail(ArgoError("no questions"))
+    assert tracking.get(run.run_id).info.status == "FAILED"
 
 
 def test_opening_waits_and_says_so(
