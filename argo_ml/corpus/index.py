@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -100,7 +101,11 @@ def writer_lock(folder: Path, name: str) -> ProcessLock:
 
 def unwritable(folder: Path, error: OSError) -> CorpusIndexError:
     reason = error.strerror or str(error)
-    return CorpusIndexError(f"{folder}: cannot be written ({reason}); choose another cache_dir")
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    advice = "free disk space" if is_full else "make it writable"
+    return CorpusIndexError(
+        f"{folder}: cannot be written ({reason}); {advice}, or choose another cache_dir"
+    )
 
 
 def unsearchable(collection: Collection, error: Exception) -> CorpusIndexError:

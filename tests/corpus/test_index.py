@@ -1,3 +1,4 @@
+import errno
 import logging
 import os
 import shutil
@@ -14,7 +15,7 @@ from filelock import FileLock
 
 from argo_ml.corpus.documents import DocumentSet
 from argo_ml.corpus.embedded_store import EmbeddedStore
-from argo_ml.corpus.index import IndexContent, open_or_build
+from argo_ml.corpus.index import IndexContent, open_or_build, unwritable
 from argo_ml.corpus.opening import Corpus, index_documents
 from argo_ml.corpus.splitting import SplitSettings
 from argo_ml.errors import CorpusIndexError
@@ -200,6 +201,16 @@ def test_a_locked_index_is_an_error(
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(CorpusIndexError, match="keeps this index locked; close it"):
             build(tmp_path / "copy")
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"), [(errno.ENOSPC, "free disk space"), (errno.EROFS, "make it writable")]
+)
+def test_what_keeps_an_index_from_being_written_has_its_own_advice(
+    number: int, advice: str
+) -> None:
+    shown = str(unwritable(Path("indexes"), OSError(number, "reason")))
+    assert shown == (f"indexes: cannot be written (reason); {advice}, or choose another cache_dir")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
