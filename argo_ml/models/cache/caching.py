@@ -21,14 +21,19 @@ from argo_ml.models.base import (
     UnfinishedError,
 )
 from argo_ml.models.cache.ledger import Begun
-from argo_ml.models.cache.store import CacheStats, CallCache, Entry, Pruned
+from argo_ml.models.cache.store import (
+    GENERATE,
+    SCORE,
+    CacheStats,
+    CallCache,
+    Entry,
+    Pruned,
+)
 from argo_ml.models.unfit import all_or_unfit, answered_and_refused
 from argo_ml.types import TokenDetail
 
 __all__ = ["CacheStats", "CachingModel", "CallCache", "Pruned"]
 
-GENERATE, SCORE = "generate", "score"
-"""Kinds of calls."""
 SLICE = 64
 """Requests executed between two writes: what a kill can lose."""
 

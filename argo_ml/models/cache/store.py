@@ -47,6 +47,8 @@ logger = logging.getLogger(__name__)
 DAY_S = 86_400.0
 EMBED = "embed"
 """The kind of a query's vector, which is no call of a language model."""
+GENERATE, SCORE = "generate", "score"
+"""Kinds of calls of a language model: what somebody pays for."""
 _KEYS_PER_STATEMENT = 500
 _ATTEMPTS = 3
 
@@ -108,7 +110,8 @@ class CallCache:
             listed = [
                 paid
                 for account, paid in ledger.payments(connection, run_id)
-                if account.kind != EMBED and not (parts_only and account.payer == run_id)
+                if account.kind in (GENERATE, SCORE)
+                and not (parts_only and account.payer == run_id)
             ]
             return sum(listed, Payment())
 
@@ -277,14 +280,11 @@ class CallCache:
 
     def _ledger(self, connection: sqlite3.Connection) -> Ledger:
         totals: dict[str, Payment] = {}
-        n_embedded = 0
         for account, payment in ledger.payments(connection):
-            if account.kind == EMBED:
-                n_embedded += payment.executed
-                continue
-            run_id = account.payer.partition("/")[0]
-            totals[run_id] = totals.get(run_id, Payment()) + payment
-        return Ledger(self._path, totals, n_embedded)
+            if account.kind in (GENERATE, SCORE):
+                run_id = account.payer.partition("/")[0]
+                totals[run_id] = totals.get(run_id, Payment()) + payment
+        return Ledger(self._path, totals)
 
     def _size(self) -> int:
         with contextlib.suppress(FileNotFoundError):

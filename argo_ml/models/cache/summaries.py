@@ -87,12 +87,11 @@ class Payment:
 class Ledger:
     """Who has executed how many calls of language models: by run, or by what else asked for them.
 
-    ``embedded`` are the queries that were embedded, which nobody pays for.
+    Embedded queries and counted tokens are stored as well, and nobody pays for them.
     """
 
     path: Path
     payments: Mapping[str, Payment]
-    embedded: int = 0
 
     @property
     def total(self) -> Payment:

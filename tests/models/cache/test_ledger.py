@@ -130,3 +130,9 @@ def test_a_damaged_total_is_counted_again_when_more_is_added(
         connection.execute("UPDATE payments SET executed = 99")
     CachingModel(WatchedModel(), cache, "a").generate(REQUESTS)
     assert cache.paid_by("a").executed == 6
+
+
+def test_embedded_queries_and_counted_tokens_are_nobodys_calls(cache: CallCache) -> None:
+    for number, kind in enumerate(("embed", "count")):
+        cache.add("model", [Entry(f"{number:064}", kind, '"x"', 0, "0", 0.0, "")])
+    assert cache.ledger().payments == {}
