@@ -148,12 +148,14 @@ def value_type(field: FieldInfo) -> Any:
 def _option(name: str, field: FieldInfo) -> click.Option:
     default = default_text(field)
     shown = f"  [default: {default}]" if default else ""
+    # Of other types this would keep click from taking a value that begins with a dash.
+    is_boolean = value_type(field) is bool
+    alone: dict[str, Any] = {"is_flag": False, "flag_value": "true"} if is_boolean else {}
     return click.Option(
         [*_spellings(name), name],
         metavar=_metavar(field),
-        is_flag=False,
-        flag_value="true" if value_type(field) is bool else None,
         help=f"{field.description or ''}{shown}",
+        **alone,
     )
 
 

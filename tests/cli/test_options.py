@@ -44,6 +44,11 @@ def test_empty_value_means_not_given(command: SpecCommand, seen: list[SweepSpec]
     assert seen[0].question_limit == 100
 
 
+def test_a_negative_value_is_no_option(command: SpecCommand, seen: list[SweepSpec]) -> None:
+    invoke(command, "--min_similarity", "-1", "--n_questions", "7")
+    assert (seen[0].min_similarity, seen[0].n_questions) == (-1.0, 7)
+
+
 def test_command_line_comes_before_environment_before_file(
     command: SpecCommand,
     seen: list[SweepSpec],

@@ -164,6 +164,8 @@ def test_a_server_that_is_slow_is_asked_again(llama_spec: ExperimentSpec) -> Non
         expected = [item.text for item in model.generate(generations(2))]
         server = server_of(model)
         server.send_signal(signal.SIGSTOP)
+        while server.status() != psutil.STATUS_STOPPED:
+            time.sleep(0.01)
         threading.Timer(1.2, server.send_signal, [signal.SIGCONT]).start()
         started = time.monotonic()
         assert [item.text for item in model.generate(generations(2))] == expected
