@@ -10,9 +10,15 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from itertools import islice
 from statistics import fmean
 
 from argo_ml.calibration.signals import entropy, largest_probability, margin
+from argo_ml.calibration.text_features import (
+    ANSWER_FEATURES,
+    QUESTION_KINDS,
+    answer_in_question,
+)
 from argo_ml.state import AnswerNow, State
 from argo_ml.types import Action, Evidence
 
@@ -113,6 +119,20 @@ def n_failed(state: State) -> float:
     return float(sum(not step.succeeded for step in state.steps))
 
 
+def _answer_text(state: State) -> str:
+    """Of a choice its own text, in whatever words or by whatever number it was named."""
+    answer = _present_answer(state).answer
+    return answer.text if answer.choice is None else state.question.choices[answer.choice]
+
+
+def _of_answer(compute: Callable[[str], float]) -> Callable[[State], float]:
+    return lambda state: compute(_answer_text(state))
+
+
+def _of_question(compute: Callable[[str], float]) -> Callable[[State], float]:
+    return lambda state: compute(state.question.text)
+
+
 FEATURES: Mapping[str, Callable[[State], float]] = {
     "largest_probability": lambda state: largest_probability(_present_answer(state)),
     "margin": lambda state: margin(_present_answer(state)),
@@ -134,10 +154,19 @@ FEATURES: Mapping[str, Callable[[State], float]] = {
     "question_words": lambda state: math.log1p(len(state.question.text.split())),
     "n_choices": lambda state: float(len(state.question.choices)),
     "numeric_choices": numeric_choices,
+    **{name: _of_answer(compute) for name, compute in ANSWER_FEATURES.items()},
+    "answer_in_question": lambda state: answer_in_question(
+        _answer_text(state), state.question.text
+    ),
+    **{name: _of_question(compute) for name, compute in QUESTION_KINDS.items()},
 }
-"""Name -> its value in a state whose answer was looked at."""
+"""Name -> its value in a state whose answer was looked at. New ones stand at the end: calibrations
+of earlier versions have those before them."""
 
 
-def features(state: State) -> tuple[float, ...]:
-    """Features of a state, ordered as `FEATURES`. Raises ValueError without a present answer."""
-    return tuple(compute(state) for compute in FEATURES.values())
+def features(state: State, n_features: int | None = None) -> tuple[float, ...]:
+    """Features of a state, ordered as `FEATURES`, or the first so many of them.
+
+    Raises ValueError without a present answer.
+    """
+    return tuple(compute(state) for compute in islice(FEATURES.values(), n_features))

@@ -142,7 +142,8 @@ class Calibration(Part):
 
     def inputs(self, state: State) -> tuple[float, ...]:
         """Features of a state whose answer was looked at, then the projections of its question."""
-        return (*features(state), *self.projection.project(state.observations.vector))
+        projected = self.projection.project(state.observations.vector)
+        return (*features(state, len(self.feature_names) - len(projected)), *projected)
 
     def confidence(self, state: State) -> float:
         """p-hat of a state whose answer was looked at."""

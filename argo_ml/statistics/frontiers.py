@@ -213,6 +213,30 @@ def threshold_for_price(
     )
 
 
+def threshold_by_line(
+    scores: Sequence[float], without: Sequence[bool], with_: Sequence[bool], price: float
+) -> float:
+    """The score from which on the benefit exceeds ``price`` on the least-squares line through
+    scores and benefits (1 where retrieval helps, -1 where it harms).
+
+    A line follows the trend of all questions, where the threshold that paid best follows the
+    luckiest of them. ``math.inf``, or ``-math.inf`` where retrieving always pays on average, for a
+    line that does not rise, and ``math.inf`` at prices that no benefit exceeds. Raises ValueError
+    as `threshold_for_price` does.
+    """
+    if not 0.0 <= price < math.inf:
+        raise ValueError(f"price={price}: needs 0 <= price < inf")
+    gated = _gated(scores, without, with_)
+    if price >= 1.0:
+        return math.inf
+    mean_gain, deviations = float(gated.gains.mean()), gated.scores - gated.scores.mean()
+    spread = float(deviations @ deviations)
+    slope = float(deviations @ gated.gains) / spread if spread > 0 else 0.0
+    if not slope > 0:
+        return -math.inf if mean_gain > price else math.inf
+    return float(gated.scores.mean()) + (price - mean_gain) / slope
+
+
 def _gated(scores: Sequence[float], without: Sequence[bool], with_: Sequence[bool]) -> _Gated:
     column = score_column(scores)
     correct_without = outcome_column(without, column.size)

@@ -96,7 +96,8 @@ def check_usable(
         before = calibration.spec.get(key)
         if before != here[key]:
             raise ConfigError(f"{name}: was made with {key}={before}, here {here[key]}; {again}")
-    if calibration.feature_names[: len(FEATURES)] != tuple(FEATURES):
+    n_features = len(calibration.feature_names) - len(calibration.projection.components)
+    if calibration.feature_names[:n_features] != tuple(FEATURES)[:n_features]:
         raise ConfigError(f"{name}: was made with other features than this argo_ml has; {again}")
 
 

@@ -36,6 +36,18 @@ def test_a_node_per_visit_with_p_hat_out_of_fold() -> None:
     assert min(by_depth[1]) > 0.7
 
 
+def test_a_calibration_of_an_earlier_version_reads_the_features_that_it_has() -> None:
+    vectors = [(float(number % 7), float(number % 5), 1.0) for number in range(60)]
+    made = [explored(number, vector) for number, vector in enumerate(vectors)]
+    calibration = build_calibration(made, {}, {}, horizon=1)
+    n_projections = len(calibration.projection.components)
+    first, last = calibration.feature_names[:20], calibration.feature_names[-n_projections:]
+    earlier = calibration.model_copy(update={"feature_names": (*first, *last)})
+    state = made[3].visits[ROOT].state
+    inputs, whole = earlier.inputs(state), calibration.inputs(state)
+    assert inputs == (*whole[:20], *whole[-n_projections:])
+
+
 def test_without_vectors_there_are_no_projections() -> None:
     calibration = build_calibration([explored(number) for number in range(60)], {}, {}, horizon=1)
     assert calibration.feature_names == tuple(FEATURES)

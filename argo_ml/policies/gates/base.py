@@ -15,7 +15,7 @@ from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.parameters import GateParameters
 from argo_ml.policies.planned import NO_PROBES, PLAN_ENDED
-from argo_ml.statistics.frontiers import threshold_for_budget, threshold_for_price
+from argo_ml.statistics.frontiers import threshold_by_line, threshold_for_budget
 from argo_ml.types import Action, Expectation, Question, StopReason
 
 
@@ -95,7 +95,7 @@ def make_gate(
 
 
 def choose_threshold(context: PolicyContext, scores: Sequence[float], extra: float = 0.0) -> float:
-    """The threshold within the budget, else the one that pays best on the calibration.
+    """The threshold within the budget, else that of the line from scores to benefits.
 
     ``scores`` are of all its questions; ``extra`` is what a retrieval costs beside its price.
     Raises `ConfigError` where no question has the outcomes that the price is to be weighed against.
@@ -112,7 +112,7 @@ def choose_threshold(context: PolicyContext, scores: Sequence[float], extra: flo
         raise missing_outcomes(NONE, ONCE)
     known_scores, without, with_ = zip(*rows, strict=True)
     price = context.prices.retrieve + extra
-    return threshold_for_price(known_scores, without, with_, price).threshold
+    return threshold_by_line(known_scores, without, with_, price)
 
 
 def extra_probes(context: PolicyContext, signal: Signal) -> float:

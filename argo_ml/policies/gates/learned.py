@@ -15,6 +15,10 @@ N_FOLDS = 5
 FEWEST = 5
 """Labels of a class below which there is nothing to tell it by."""
 
+PENALTY = 0.03
+"""Inverse strength of the L2 penalty: strong, since some hundred questions say little."""
+_LEAST_PROBABILITY = 1e-9
+
 Rows = Sequence[Sequence[float]]
 
 
@@ -40,9 +44,32 @@ class CrossFitted:
     model: ClassModel
     out_of_fold: tuple[Mapping[int, float], ...]
 
+    def log_likelihood(self, labels: Sequence[int | None]) -> float:
+        """Of the labels, by models that have not seen them."""
+        return math.fsum(
+            math.log(max(shares.get(label, 0.0), _LEAST_PROBABILITY))
+            for shares, label in zip(self.out_of_fold, labels, strict=True)
+            if label is not None
+        )
 
-def cross_fit(rows: Rows, labels: Sequence[int | None]) -> CrossFitted:
-    """Fit on the rows that have a label. Every fifth row is of one fold."""
+    def padded(self, n_features: int) -> CrossFitted:
+        scores = tuple(score.padded(n_features) for score in self.model.scores)
+        return CrossFitted(ClassModel(self.model.classes, scores), self.out_of_fold)
+
+
+def cross_fit(rows: Rows, labels: Sequence[int | None], n_optional: int = 0) -> CrossFitted:
+    """Fit on the rows that have a label. Every fifth row is of one fold.
+
+    The last ``n_optional`` features are used where labels left out are more probable with them.
+    """
+    n_features = len(rows[0]) if rows else 0
+    # Of equals the first: with fewer features.
+    sizes = dict.fromkeys((n_features - n_optional, n_features))
+    fits = [_cross_fit([row[:size] for row in rows], labels) for size in sizes]
+    return max(fits, key=lambda fit: fit.log_likelihood(labels)).padded(n_features)
+
+
+def _cross_fit(rows: Rows, labels: Sequence[int | None]) -> CrossFitted:
     model = _fit_labelled(rows, labels)
     out_of_fold: dict[int, Mapping[int, float]] = {}
     for fold in range(N_FOLDS):
@@ -63,7 +90,7 @@ def fit_classes(rows: Rows, labels: Sequence[int]) -> ClassModel:
     from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 
     scaler = StandardScaler().fit(np.asarray(rows, dtype=float))
-    regression = LogisticRegression(max_iter=2000).fit(scaler.transform(rows), labels)
+    regression = LogisticRegression(C=PENALTY, max_iter=2000).fit(scaler.transform(rows), labels)
     weights, intercepts = regression.coef_, regression.intercept_
     if len(counts) == 2:
         # Of two classes scikit-learn has the score of the second against the first.

@@ -79,9 +79,9 @@ def test_stops_after_its_retrieval_without_looking_again() -> None:
     assert gate.decide(state, RNG) == Decision(Action.STOP, StopReason.POLICY)
 
 
-def test_threshold_is_what_pays_best_at_the_price() -> None:
-    # Utility of retrieving for the top 0 to 4: 0.5, 0.725, 0.95, 0.925, 0.65.
-    assert make_gate(context(0.1), Words()) == Gate(Words(), 2.5)
+def test_threshold_is_where_the_line_of_benefits_reaches_the_price() -> None:
+    # Benefits 1, 1, 0, -1 at scores 4, 3, 2, 1: the line is 0.25 + 0.7 (score - 2.5).
+    assert make_gate(context(0.1), Words()).threshold == pytest.approx(2.5 - 0.15 / 0.7)
 
 
 def test_no_retrieval_pays_where_its_price_exceeds_an_answer() -> None:
@@ -95,7 +95,9 @@ def test_threshold_keeps_the_budget_whatever_the_price() -> None:
 
 
 def test_scores_of_models_that_have_not_seen_the_questions_take_the_place_of_its_own() -> None:
-    assert make_gate(context(0.1), Words(), [0.9, 0.7, 0.3, 0.1]).threshold == 0.5
+    assert make_gate(context(0.1), Words(), [0.9, 0.7, 0.3, 0.1]).threshold == pytest.approx(
+        0.5 - 0.15 / 2.5
+    )
 
 
 def test_an_answer_that_was_looked_at_costs_where_the_gate_retrieves() -> None:
@@ -103,13 +105,14 @@ def test_an_answer_that_was_looked_at_costs_where_the_gate_retrieves() -> None:
     assert extra_probes(probing, Words(Probe.ANSWER)) == 0.4
     assert make_gate(probing, Words(Probe.ANSWER)).threshold == math.inf
     assert extra_probes(probing, Words(Probe.DRAFT)) == 0.0
-    assert make_gate(probing, Words(Probe.DRAFT)).threshold == 2.5
+    assert make_gate(probing, Words(Probe.DRAFT)).threshold == pytest.approx(2.5 + 0.45 / 0.7)
 
 
 def test_questions_without_the_outcomes_are_left_out() -> None:
     calibration = recorded_calibration([*QUESTIONS, seen_question({"none": True})])
     only = replace(context(0.1), calibration=calibration)
-    assert choose_threshold(only, [4.0, 3.0, 2.0, 1.0, 9.0]) == 2.5
+    chosen = choose_threshold(only, [4.0, 3.0, 2.0, 1.0, 9.0])
+    assert chosen == choose_threshold(context(0.1), [4.0, 3.0, 2.0, 1.0])
 
 
 def test_outcomes_that_no_question_has_are_named() -> None:

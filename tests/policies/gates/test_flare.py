@@ -81,8 +81,8 @@ def test_theta_separates_those_that_retrieval_helps() -> None:
     context = PolicyContext(
         solve(MDPSpec(retrieval_cost=0.1)), calibration=recorded_calibration([sure, unsure])
     )
-    # Scores 0.2 and 0.6.
-    assert flare(context).threshold == pytest.approx(0.4)
+    # Scores 0.2 and 0.6, benefits 0 and 1.
+    assert flare(context).threshold == pytest.approx(0.2 + 0.1 * 0.4)
     assert flare(
         replace(context, parameters=GateParameters(gate_budget=0.5))
     ).threshold == pytest.approx(0.6)

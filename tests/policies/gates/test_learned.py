@@ -30,10 +30,21 @@ def test_fitted_probabilities_are_those_of_scikit_learn(n_classes: int) -> None:
     rows = [[draws.gauss(0, 1), draws.gauss(5, 3)] for _ in range(60)]
     labels = [draws.randrange(n_classes) - 1 for _ in rows]
     scaler = StandardScaler().fit(rows)
-    theirs = LogisticRegression(max_iter=2000).fit(scaler.transform(rows), labels)
+    theirs = LogisticRegression(C=0.03, max_iter=2000).fit(scaler.transform(rows), labels)
     ours = fit_classes(rows, labels)
     for row, expected in zip(rows, theirs.predict_proba(scaler.transform(rows)), strict=True):
         assert list(ours.probabilities(row).values()) == pytest.approx(list(expected))
+
+
+def test_optional_features_are_used_where_they_tell_labels_apart() -> None:
+    draws = random.Random(3)
+    signal = [draws.gauss(0, 1) for _ in range(100)]
+    noise = [[draws.gauss(0, 1) for _ in range(8)] for _ in signal]
+    labels: list[int | None] = [int(value > 0) for value in signal]
+    useful = cross_fit([[0.0, value] for value in signal], labels, n_optional=1)
+    useless = cross_fit([[a, *b] for a, b in zip(signal, noise, strict=True)], labels, n_optional=8)
+    assert any(useful.model.scores[1].weights)
+    assert useless.model.scores[1].weights[1:] == (0.0,) * 8
 
 
 def test_too_few_labels_of_all_but_one_class_give_their_shares() -> None:

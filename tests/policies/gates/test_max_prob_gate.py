@@ -29,10 +29,9 @@ def test_threshold_is_of_the_confidence_out_of_fold() -> None:
         for index, confidence in enumerate((0.9, 0.3))
     ]
     calibration = recorded_calibration([SURE, UNSURE], nodes)
-    # Midway between 1 - 0.9 and 1 - 0.3.
-    assert max_prob_gate(PolicyContext(CHEAP, calibration=calibration)).threshold == pytest.approx(
-        0.4
-    )
+    # A tenth of the way from 1 - 0.9, where retrieving adds nothing, to 1 - 0.3, where it helps.
+    gate = max_prob_gate(PolicyContext(CHEAP, calibration=calibration))
+    assert gate.threshold == pytest.approx(0.1 + 0.1 * 0.6)
 
 
 def test_answer_that_was_not_looked_at_is_refused() -> None:
