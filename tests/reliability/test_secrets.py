@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from argo_ml.cli import execute
+from argo_ml.sweep.journal import Journal
 
 KEYS = {
     "ARGO_ML_API_KEY": "sk-planted-argo",
@@ -88,7 +89,7 @@ def script(place: Path) -> str:
 def run(arguments: Sequence[str], place: Path, debug: str) -> int:
     local = ["--cache_dir", str(place / "cache")]
     prefix = ["--debug"] if debug else []
-    with contextlib.suppress(KeyError):
+    with contextlib.suppress(KeyError, KeyboardInterrupt):
         return execute([*prefix, *arguments, *local])
     return 1
 
@@ -105,6 +106,10 @@ def check_nothing_shown(place: Path, shown: Sequence[str]) -> None:
     assert leaks == []
 
 
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 FAILING = {
     "server": ["sweep", "--model", "server:m", "--server_urls", "{server_urls}", *SMALL, *QUICK],
     "doctor": ["doctor", "--model", "server:m", "--server_urls", "{server_urls}", *QUICK],
@@ -115,6 +120,14 @@ FAILING = {
     "storage": ["tune", "--storage", "{storage}", "--model", "{model}", *SMALL[:2]],
     "ray": ["sweep", "--executor", "ray", "--ray_address", "{ray_address}", "--model", "x", *SMALL],
     "unreadable": ["sweep", "--server_urls", "me:{server_urls}", "--model", "server:m"],
+    "compare": [
+        *("compare", "--models", "server:m,server:n", "--server_urls", "{server_urls}"),
+        *(*SMALL, *QUICK),
+    ],
+    "calibrate": [
+        *("calibrate", "--model", "server:m", "--server_urls", "{server_urls}"),
+        *(*SMALL[:2], *QUICK),
+    ],
     "answer": ["answer", "Why?", "--model", "server:m", "--server_urls", "{server_urls}", *QUICK],
 }
 
@@ -140,6 +153,49 @@ def test_a_command_that_fails_shows_no_secret(
     assert code != 0
     captured = capfd.readouterr()
     assert captured.err
+    check_nothing_shown(place, [captured.out, captured.err])
+
+
+SUCCEEDING = {
+    "tune": ["tune", "--n_trials", "1", "--retrieval_costs", "0.1", "--pruning", "false"],
+    "calibrate": ["calibrate", "--explorations", "0", "--max_steps", "1"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cache_dir", "tracking_uri", "quick_figures")
+@pytest.mark.parametrize("command", SUCCEEDING)
+def test_a_study_and_a_calibration_that_succeed_keep_no_secret(
+    command: str, place: Path, echo: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    servers = ["--server_urls", url("server_urls", echo)]
+    model = ["--model", script(place), "--n_questions", "4"]
+    assert run([*SUCCEEDING[command], *model, *servers], place, "") == 0
+    captured = capfd.readouterr()
+    check_nothing_shown(place, [captured.out, captured.err])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cache_dir", "tracking_uri", "quick_figures")
+def test_a_sweep_that_is_resumed_with_passwords_keeps_none(
+    place: Path,
+    echo: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    secret = url("server_urls", echo)
+    sweep = ["sweep", "--model", script(place), *SMALL]
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "write", interrupted)
+        assert run([*sweep, "--server_urls", secret], place, "") != 0
+        [spec] = place.rglob("spec.yaml")
+        resume = ["sweep", "--resume", spec.parents[1].name]
+        assert run([*resume, "--server_urls", secret], place, "") != 0
+    assert run(resume, place, "") != 0
+    assert "PASSWORD@" in capfd.readouterr().err
+    monkeypatch.setenv("ARGO_ML_SERVER_URLS", secret)
+    assert run(resume, place, "") == 0
+    captured = capfd.readouterr()
     check_nothing_shown(place, [captured.out, captured.err])
 
 

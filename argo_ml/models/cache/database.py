@@ -70,7 +70,8 @@ def obstacle(error: Exception, path: Path) -> ArgoError | None:
     """What keeps the file from being used; None where the file itself is damaged."""
     reason = one_line(error)
     if isinstance(error, OSError):
-        return _unusable(path, reason, _advice(reason, _OBSTACLES["readonly"]))
+        said = error.strerror or reason
+        return _unusable(path, said, _advice(said, _OBSTACLES["readonly"]))
     if "readonly" in reason and _is_writable(path):
         # A flipped bit of the header says so as well.
         return None
