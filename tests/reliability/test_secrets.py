@@ -157,8 +157,18 @@ def test_a_command_that_fails_shows_no_secret(
 
 
 SUCCEEDING = {
-    "tune": ["tune", "--n_trials", "1", "--retrieval_costs", "0.1", "--pruning", "false"],
-    "calibrate": ["calibrate", "--explorations", "0", "--max_steps", "1"],
+    "tune": [
+        "tune",
+        "--n_questions",
+        "4",
+        "--n_trials",
+        "1",
+        "--retrieval_costs",
+        "0.1",
+        "--pruning",
+        "false",
+    ],
+    "calibrate": ["calibrate", "--explorations", "0", "--max_steps", "1", "--n_questions", "10"],
 }
 
 
@@ -169,7 +179,7 @@ def test_a_study_and_a_calibration_that_succeed_keep_no_secret(
     command: str, place: Path, echo: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     servers = ["--server_urls", url("server_urls", echo)]
-    model = ["--model", script(place), "--n_questions", "4"]
+    model = ["--model", script(place)]
     assert run([*SUCCEEDING[command], *model, *servers], place, "") == 0
     captured = capfd.readouterr()
     check_nothing_shown(place, [captured.out, captured.err])
