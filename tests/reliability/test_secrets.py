@@ -201,8 +201,6 @@ def test_a_sweep_that_is_resumed_with_passwords_keeps_none(
         [spec] = place.rglob("spec.yaml")
         resume = ["sweep", "--resume", spec.parents[1].name]
         assert run([*resume, "--server_urls", secret], place, "") != 0
-    assert run(resume, place, "") != 0
-    assert "PASSWORD@" in capfd.readouterr().err
     monkeypatch.setenv("ARGO_ML_SERVER_URLS", secret)
     assert run(resume, place, "") == 0
     captured = capfd.readouterr()
