@@ -79,7 +79,9 @@ class StudyFields(Spec):
         "", **operational("Name of the study in its storage; empty: by what it searches.")
     )
     heartbeat_s: int = Field(
-        15, ge=1, **operational("Seconds between signs of life; four missed ones fail a trial.")
+        15,
+        ge=1,
+        **operational("Seconds between signs of life; after four missed ones a trial runs again."),
     )
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from argo_ml.processes import Life
 from argo_ml.results.study import OBJECTIVES, TRIAL
 from argo_ml.study import storage
 from argo_ml.study.storage import StudyStore
 from argo_ml.study.trial_run import STATUSES, TRIAL_STATE
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import logged_metrics
+from argo_ml.tracking.owners import life_of_any, named
 from argo_ml.tracking.runs import Run, TrackedRun, Tracking
 
 LOST = "its worker ended before the trial did; the trial was queued again"
@@ -21,8 +24,11 @@ LOST = "its worker ended before the trial did; the trial was queued again"
 def reconcile(
     study: optuna.Study, store: StudyStore, tracking: Tracking, study_run_id: str
 ) -> None:
-    """Fail trials of dead workers, and end every run as its trial has ended."""
-    storage.fail_stale(study, store)
+    """Queue the trials of dead workers again, and end every run as its trial has ended.
+
+    The study's lock must be held.
+    """
+    requeue_lost(study, store, tracking)
     trials = _by_number(study)
     for child in trial_runs(tracking, study_run_id):
         expected = expected_status(child, trials)
@@ -32,6 +38,26 @@ def reconcile(
         if expected == "KILLED":
             run.log(tags={TRIAL_STATE: TrialState.FAIL.name, runs.ERROR: LOST})
         run.end(expected)
+
+
+def requeue_lost(
+    study: optuna.Study, store: StudyStore, tracking: Tracking, now: datetime | None = None
+) -> None:
+    """Queue the running trials of workers that died, or give no sign of life, again.
+
+    Each keeps its number and its settings, so that the study goes on as if nothing had happened.
+    The study's lock must be held.
+    """
+    for trial in storage.in_states(study, TrialState.RUNNING):
+        run_id = storage.run_id_of(trial)
+        # Whoever begins a trial gives back the lock only when the trial knows its run.
+        is_dead = not run_id or _is_dead(tracking.get(run_id))
+        if is_dead or store.is_silent(trial, now or datetime.now()):
+            store.requeue(study, trial._trial_id)
+
+
+def _is_dead(run: Run) -> bool:
+    return life_of_any(named(run.data.tags)) is Life.DEAD
 
 
 def disagreements(study: optuna.Study, tracking: Tracking, study_run_id: str) -> Iterator[str]:

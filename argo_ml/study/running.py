@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-import warnings
 from collections.abc import Mapping
 
 import optuna
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from argo_ml.config import StudySpec
 from argo_ml.datasets import check_dataset
@@ -23,6 +21,7 @@ from argo_ml.study.evaluation import Evaluator
 from argo_ml.study.judging import open_test_context
 from argo_ml.study.objectives import make_objective
 from argo_ml.study.reconciliation import reconcile
+from argo_ml.study.sampling import make_sampler
 from argo_ml.study.search import Search, seeds
 from argo_ml.study.space import SearchSpace, check_searchable
 from argo_ml.study.storage import StudyStore
@@ -34,9 +33,6 @@ from argo_ml.tracking.names import spec_params
 from argo_ml.tracking.reconciling import open_experiment
 from argo_ml.tracking.runs import TrackedRun, Tracking
 from argo_ml.tracking.system import system_metrics
-
-N_RANDOM = 10
-"""Trials before TPE begins to learn, the known settings included; Optuna's own default."""
 
 
 def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> StudyReport:
@@ -108,9 +104,9 @@ def _begin_or_join(
     attributes = study.user_attrs
     if storage.RUN_ID in attributes:
         storage.check_same_search(study, spec, digests)
-        run = TrackedRun(tracking.client, attributes[storage.RUN_ID])
-        experiment = tracking.get(run.run_id).info.experiment_id
-        home = Tracking(tracking.client, experiment, tracking.uri)
+        stored = tracking.get(attributes[storage.RUN_ID])
+        run = TrackedRun(tracking.client, stored.info.run_id, stored)
+        home = Tracking(tracking.client, stored.info.experiment_id, tracking.uri)
     else:
         storage.check_fresh(study)
         run = tracking.adopt_or_create(f"study {study.study_name}", {runs.KIND: "study"})
@@ -119,25 +115,13 @@ def _begin_or_join(
         study.set_user_attr(storage.DIGESTS, dict(digests))
         study.set_user_attr(OBJECTIVES, objective.names)
         for point in seeds(spec, SearchSpace(spec))[: spec.n_trials]:
-            study.enqueue_trial(point)
+            # A worker that died before it was known may have begun with it.
+            study.enqueue_trial(point, skip_if_exists=True)
         # Last: with it the study counts as begun.
         study.set_user_attr(storage.RUN_ID, run.run_id)
         home = tracking
-    n_workers = attributes.get(storage.WORKERS, 0)
-    study.set_user_attr(storage.WORKERS, n_workers + 1)
-    study.sampler = _sampler(spec, n_workers)
+    study.sampler = make_sampler(spec)
     return study, run, home
-
-
-def _sampler(spec: StudySpec, n_before: int) -> BaseSampler:
-    """Workers that drew alike would try the same settings: each has a seed of its own."""
-    first = spec.seed if spec.sampler_seed is None else spec.sampler_seed
-    seed = first + n_before
-    if spec.sampler == "random":
-        return RandomSampler(seed=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return TPESampler(seed=seed, multivariate=True, n_startup_trials=N_RANDOM)
 
 
 def _is_concluded(study: optuna.Study, spec: StudySpec) -> bool:

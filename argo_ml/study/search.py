@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import optuna
@@ -17,9 +18,10 @@ from argo_ml.mdp.process import solve
 from argo_ml.progress import TRIALS, OnProgress
 from argo_ml.results.records import QuestionResult
 from argo_ml.results.study import settings_of
-from argo_ml.study import storage, trial_run
+from argo_ml.study import storage, trial_run, trials
 from argo_ml.study.evaluation import Evaluator
 from argo_ml.study.objectives import Objective, front, is_clearly_worse, values
+from argo_ml.study.reconciliation import requeue_lost
 from argo_ml.study.space import SearchSpace
 from argo_ml.study.storage import StudyStore
 from argo_ml.tracking.runs import TrackedRun, Tracking
@@ -53,48 +55,53 @@ class Search:
             else:
                 # Another worker's trial is running; if that worker has died, it is queued again.
                 time.sleep(WAIT_S)
-                storage.fail_stale(self.study, self.store)
+                with self.store.lock:
+                    requeue_lost(self.study, self.store, self.tracking)
 
     def _run_next(self, on_progress: OnProgress) -> bool:
         """Run one trial; False where as many as wanted are finished or running.
 
-        Counting and taking happen under the study's lock, which the trial gives back as soon as
-        it has begun: so workers together run exactly as many.
+        Counting and beginning happen under the study's lock, so that workers together run exactly
+        as many, and a trial that nobody holds the lock for has its run or is lost.
         """
-        self.store.lock.acquire()
-        is_held = True
-
-        def begin(trial: Trial) -> float | Sequence[float]:
-            nonlocal is_held
-            self.store.lock.release()
-            is_held = False
-            return self._run(trial, complete)
-
-        try:
+        with self.store.lock:
             taken = storage.in_states(self.study, *storage.TAKEN)
             complete = [trial for trial in taken if trial.state is TrialState.COMPLETE]
             n_done = sum(trial.state in storage.DONE for trial in taken)
             on_progress(TRIALS, n_done, max(self.spec.n_trials, n_done))
             if len(taken) >= self.spec.n_trials:
                 return False
-            self.study.optimize(begin, n_trials=1)
-            return True
-        finally:
-            if is_held:
-                self.store.lock.release()
+            trial = trials.ask(self.study)
+            settings = self.space.settings(trial)
+            run = trial_run.start(self.tracking, self.run, trial.number)
+            # In this order: `reconcile` finds and ends a run whose trial does not know it.
+            storage.begin_trial(trial, run.run_id, settings)
+        with self._requeueing_interrupted(trial):
+            trials.run(self.study, trial, lambda: self._run(trial, run, settings, complete))
+        return True
 
-    def _run(self, trial: Trial, complete: Sequence[FrozenTrial]) -> float | Sequence[float]:
-        settings = self.space.settings(trial)
-        run = trial_run.start(self.tracking, self.run, trial.number)
-        # In this order: `reconcile` finds and ends a run whose trial does not know it.
-        storage.begin_trial(trial, run.run_id, settings)
+    @contextlib.contextmanager
+    def _requeueing_interrupted(self, trial: Trial) -> Iterator[None]:
+        try:
+            yield
+        except KeyboardInterrupt:
+            with self.store.lock:
+                self.store.requeue(self.study, trial._trial_id)
+            raise
+
+    def _run(
+        self,
+        trial: Trial,
+        run: TrackedRun,
+        settings: Mapping[str, float],
+        complete: Sequence[FrozenTrial],
+    ) -> Sequence[float]:
         with run.recording_failure():
             leaders = self._leaders(complete) if self.spec.pruning else []
             rows, is_pruned = self._evaluate(trial, run, settings, leaders)
         if is_pruned:
             raise optuna.TrialPruned(f"clearly worse after {len(rows)} questions")
-        reached = values(self.objective, rows)
-        return reached[0] if len(reached) == 1 else reached
+        return values(self.objective, rows)
 
     def _evaluate(
         self,
@@ -112,7 +119,7 @@ class Search:
             rows.extend(block.rows)
             curve[len(rows)] = values(self.objective, rows)
             if len(self.objective.directions) == 1:
-                trial.report(curve[len(rows)][0], len(rows))
+                trials.report(trial, curve[len(rows)][0], len(rows))
             is_last = len(rows) == self.evaluator.n_questions
             is_pruned = not is_last and is_clearly_worse(self.objective, rows, leaders)
             if is_pruned:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import optuna
 import sqlalchemy
-from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -39,12 +39,18 @@ RUN_ID = "argo.run_id"
 """User attribute of a trial: its MLflow run and its settings, written at once."""
 SEARCH = "argo.search"
 DIGESTS = "argo.digests"
-WORKERS = "argo.workers"
 CONCLUDED = "argo.concluded"
 GRACE_BEATS = 4
 """Missed signs of life after which a trial's worker counts as dead."""
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 TAKEN = (*DONE, TrialState.RUNNING)
+_NEVER_S = 10 * 365 * 24 * 3600
+_BEATS = sqlalchemy.table(
+    "trial_heartbeats",
+    sqlalchemy.column("trial_id", sqlalchemy.Integer),
+    sqlalchemy.column("heartbeat", sqlalchemy.DateTime),
+)
+"""Optuna's own table of signs of life."""
 
 
 class StudyLock:
@@ -108,11 +114,29 @@ class StudyStore:
             with self.lock:
                 self.storage = _open(self.url, spec.heartbeat_s)
 
-    def has_sign_of_life(self, trial: FrozenTrial) -> bool:
-        statement = "SELECT count(*) FROM trial_heartbeats WHERE trial_id = :id"
+    def is_silent(self, trial: FrozenTrial, now: datetime) -> bool:
+        """Whether a running trial has given no sign of life for too long."""
+        grace = timedelta(seconds=self.grace_s)
+        statement = sqlalchemy.select(_BEATS.c.heartbeat, sqlalchemy.func.now()).where(
+            _BEATS.c.trial_id == trial._trial_id
+        )
         with self.storage.engine.connect() as connection:
-            count = connection.execute(sqlalchemy.text(statement), {"id": trial._trial_id})
-            return bool(count.scalar())
+            beat = connection.execute(statement).first()
+        if beat is None:
+            return trial.datetime_start is not None and trial.datetime_start < now - grace
+        last, present = (moment.replace(tzinfo=None) for moment in beat)
+        return bool(present - last > grace)
+
+    def requeue(self, study: optuna.Study, trial_id: int) -> None:
+        """Let a trial that did not end run again under its number, before all that wait.
+
+        What it was suggested stays. The study's lock must be held.
+        """
+        statement = sqlalchemy.delete(_BEATS).where(_BEATS.c.trial_id == trial_id)
+        with self.storage.engine.begin() as connection:
+            connection.execute(statement)
+        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+            study._storage.set_trial_state_values(trial_id, TrialState.WAITING)
 
     @property
     def shown_url(self) -> str:
@@ -152,8 +176,14 @@ def check_same_search(study: optuna.Study, spec: StudySpec, digests: Mapping[str
 
 
 def check_fresh(study: optuna.Study) -> None:
-    """Raises `StudyError` where the study was begun by something else than this package."""
-    if study.get_trials(deepcopy=False) or set(study.user_attrs) - {SEARCH, DIGESTS, OBJECTIVES}:
+    """Raises `StudyError` where the study was begun by something else than this package.
+
+    A worker that died while it began one has left known settings that wait.
+    """
+    names = set(study.user_attrs)
+    states = {trial.state for trial in study.get_trials(deepcopy=False)}
+    is_left = states <= {TrialState.WAITING} and (SEARCH in names or not states)
+    if not is_left or names - {SEARCH, DIGESTS, OBJECTIVES}:
         raise StudyError(
             f"study={study.study_name}: the storage has a study of that name by something else; "
             "give another study name"
@@ -169,25 +199,6 @@ def run_id_of(trial: FrozenTrial) -> str:
     return str(trial.user_attrs.get(TRIAL, {}).get("run_id", ""))
 
 
-def fail_stale(study: optuna.Study, store: StudyStore, now: datetime | None = None) -> None:
-    """Fail the trials of dead workers; each is queued again.
-
-    Optuna knows a dead worker by its missing signs of life, but not one that died before it gave
-    the first.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        optuna.storages.fail_stale_trials(study)
-        latest = (now or datetime.now()) - timedelta(seconds=store.grace_s)
-        for trial in in_states(study, TrialState.RUNNING):
-            started = trial.datetime_start
-            if started and started < latest and not store.has_sign_of_life(trial):
-                with contextlib.suppress(ValueError):
-                    # Another worker may just have failed it.
-                    study.tell(trial.number, state=TrialState.FAIL)
-                    RetryHeartbeatStaleTrialCallback()(study, trial)
-
-
 def in_states(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:
     return [trial for trial in study.get_trials(deepcopy=False) if trial.state in states]
 
@@ -195,7 +206,7 @@ def in_states(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:
 def save_copy(study: optuna.Study, path: Path) -> None:
     """The study alone as an SQLite storage of its own, which optuna-dashboard opens: one file."""
     copied = _open(sqlite_uri(path), None)
-    with _silently():
+    with silently():
         optuna.copy_study(
             from_study_name=study.study_name, from_storage=study._storage, to_storage=copied
         )
@@ -239,12 +250,12 @@ def check(url: str) -> None:
 def _open(url: str, heartbeat_s: int | None) -> RDBStorage:
     wait_patiently()
     check(url)
-    with _silently():
+    with silently():
         storage = RDBStorage(
             url,
             heartbeat_interval=heartbeat_s,
-            grace_period=heartbeat_s and GRACE_BEATS * heartbeat_s,
-            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
+            # Optuna would fail a silent trial, where it is to run again.
+            grace_period=heartbeat_s and _NEVER_S,
         )
     if sqlite_path(url) is not None:
         _write_ahead(storage.engine)
@@ -270,7 +281,7 @@ def _write_ahead(engine: sqlalchemy.Engine) -> None:
 
 
 @contextlib.contextmanager
-def _silently() -> Iterator[None]:
+def silently() -> Iterator[None]:
     """Heartbeats are marked experimental; what Optuna logs, the study shows in its own way."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():

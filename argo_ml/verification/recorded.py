@@ -52,8 +52,8 @@ def _wrong_sweep(record: SweepRecord, spec: SweepSpec, results: Results) -> Iter
     fields = identity_fields(spec)
     known = {name: fields[name] for name in fields.keys() & spec.model_fields_set}
     for text in (
-        *_wrong_params({**known, **results.digests}, record.run),
-        *_wrong_inputs(results.digests, record.run),
+        *wrong_params({**known, **results.digests}, record.run),
+        *wrong_inputs(results.digests, record.run),
     ):
         yield f"the sweep {text}"
 
@@ -70,8 +70,8 @@ def _wrong_cell(
         for name, value in cell_params(cell_spec, cell.policy, digests).items()
         if name in spec.model_fields_set or name in _OF_CELLS or name.endswith("_digest")
     }
-    yield from _wrong_params(expected, child)
-    yield from _wrong_inputs(digests, child)
+    yield from wrong_params(expected, child)
+    yield from wrong_inputs(digests, child)
     yield from _wrong_curves(record, child, curve_steps(len(cell.questions), spec.shard_size))
 
 
@@ -90,7 +90,7 @@ def _unlike_others(sweep: Run, child: Run, usual: set[str]) -> Iterator[str]:
         yield f"lacks {len(lacking)} inputs of the sweep"
 
 
-def _wrong_params(expected: Mapping[str, object], run: Run) -> Iterator[str]:
+def wrong_params(expected: Mapping[str, object], run: Run) -> Iterator[str]:
     logged = logged_params(run)
     names = {name.rpartition("/")[2]: value for name, value in spec_params(expected).items()}
     if not logged:
@@ -101,7 +101,7 @@ def _wrong_params(expected: Mapping[str, object], run: Run) -> Iterator[str]:
             yield f"has {name}={logged.get(name, 'nothing')}, the spec says {value}"
 
 
-def _wrong_inputs(digests: Mapping[str, str], run: Run) -> Iterator[str]:
+def wrong_inputs(digests: Mapping[str, str], run: Run) -> Iterator[str]:
     expected = {digests[name][:_DIGEST_SHOWN] for name in _INPUTS if name in digests}
     if lacking := expected - _input_digests(run):
         yield f"lacks {len(lacking)} of {len(expected)} inputs"

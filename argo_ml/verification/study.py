@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,11 +18,14 @@ from argo_ml.results.stored import stored_object
 from argo_ml.results.study import StudyReport, settings_of
 from argo_ml.study import load_report, storage
 from argo_ml.study.judging import judged_cells, utility_difference
-from argo_ml.study.reconciliation import disagreements
+from argo_ml.study.reconciliation import disagreements, trial_runs
 from argo_ml.study.storage import StudyStore
 from argo_ml.sweep.running import load_results
+from argo_ml.tracking import runs
 from argo_ml.tracking.names import logged_params
+from argo_ml.tracking.owners import OWNER
 from argo_ml.tracking.runs import Run, Tracking
+from argo_ml.verification.recorded import wrong_inputs, wrong_params
 from argo_ml.verification.verdict import Verdict, above_zero, finding, judged
 
 NEAR = 1e-9
@@ -42,6 +46,7 @@ def verify_study(
         yield Verdict("report and storage", False, f"{error}; nothing more can be checked")
         return
     yield _agreement(study, tracking, run_id)
+    yield _recorded(study, report, tracking, run)
     yield _counts(study, report)
     yield _best(study, report, tracking, folder)
     yield _judgement(report, results)
@@ -66,6 +71,41 @@ def _agreement(study: optuna.Study, tracking: Tracking, run_id: str) -> Verdict:
     n_trials = len(study.get_trials(deepcopy=False))
     fine = f"{n_trials} trials have the same state and values in both"
     return judged("MLflow and Optuna agree", problems, fine)
+
+
+def _recorded(study: optuna.Study, report: StudyReport, tracking: Tracking, run: Run) -> Verdict:
+    """The study's run, those of its trials and of the cells judged have all params and inputs.
+
+    Those that name no process are of earlier versions, and are not compared.
+    """
+    if OWNER not in run.data.tags:
+        return Verdict("params and inputs", True, "of an earlier version: not compared")
+    digests = study.user_attrs[storage.DIGESTS]
+    searched = json.loads(study.user_attrs[storage.SEARCH]).keys() & report.spec.keys()
+    fields = {name: report.spec[name] for name in searched}
+    tested = {**digests, "questions_digest": digests["test_questions_digest"]}
+    problems = [f"the study {text}" for text in wrong_params({**fields, **digests}, run)]
+    problems += [f"the study {text}" for of in (digests, tested) for text in wrong_inputs(of, run)]
+    problems += _wrong_trials(study, report, tracking)
+    for child in tracking.children(report.study_id):
+        if child.data.tags.get(runs.KIND) == "cell" and child.info.status == "FINISHED":
+            wrong = (*_without_params(child), *wrong_inputs(tested, child))
+            problems += [f"{child.info.run_name} {text}" for text in wrong]
+    return judged("params and inputs", problems, "all that the search and its settings ask for")
+
+
+def _wrong_trials(study: optuna.Study, report: StudyReport, tracking: Tracking) -> Iterator[str]:
+    by_id = {run.info.run_id: run for run in trial_runs(tracking, report.study_id)}
+    for trial in storage.in_states(study, *storage.DONE):
+        run = by_id.get(storage.run_id_of(trial))
+        if run is not None and OWNER in run.data.tags:
+            settings = {"strategy": report.spec["strategy"], **settings_of(trial.user_attrs)}
+            yield from (f"trial {trial.number} {text}" for text in wrong_params(settings, run))
+
+
+def _without_params(cell: Run) -> Iterator[str]:
+    if lacking := {"strategy", "retrieval_cost"} - logged_params(cell).keys():
+        yield f"lacks {len(lacking)} of its params, such as {min(lacking)}"
 
 
 def _counts(study: optuna.Study, report: StudyReport) -> Verdict:

@@ -34,6 +34,10 @@ class Problem:
         """A worker of the study as a process."""
         return workers.start_study({**self.values, **changes})
 
+    def start_killed_at(self, function: str, n_calls: int, **changes: object) -> BaseProcess:
+        """A worker that kills itself in the place of that call of a function."""
+        return workers.start_study({**self.values, **changes}, function, n_calls)
+
 
 def write(folder: Path) -> dict[str, str]:
     """Write the sources into ``folder``; returns the parameters of a study over them."""

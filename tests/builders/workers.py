@@ -43,8 +43,15 @@ def start_sweep_killed_at(values: Mapping[str, object], function: str, n_calls: 
     return _start(_run_sweep, dict(values), function, n_calls)
 
 
-def start_study(values: Mapping[str, object]) -> BaseProcess:
-    return _start(_run_study, dict(values))
+def start_study(values: Mapping[str, object], function: str = "", n_calls: int = 0) -> BaseProcess:
+    """Given a function, it kills itself as `start_sweep_killed_at` says."""
+    return _start(_run_study, dict(values), function, n_calls)
+
+
+def start_comparison_killed_at(
+    values: Mapping[str, object], function: str, n_calls: int
+) -> BaseProcess:
+    return _start(_run_comparison, dict(values), function, n_calls)
 
 
 def start_project(
@@ -84,13 +91,24 @@ def _kill_at(function: str, n_calls: int) -> None:
     setattr(owner, name, counted)
 
 
-def _run_study(values: dict[str, object]) -> None:
+def _run_study(values: dict[str, object], function: str, n_calls: int) -> None:
     from argo_ml.config import StudySpec, build
     from argo_ml.study import run_study
 
+    if function:
+        _kill_at(function, n_calls)
     os.chdir(Path(str(values["cache_dir"])).parent)
     with drawing.left_out():
         run_study(build(StudySpec, values))
+
+
+def _run_comparison(values: dict[str, object], function: str, n_calls: int) -> None:
+    from argo_ml.comparison.model_comparison import run_comparison
+    from argo_ml.config import CompareSpec, build
+
+    _kill_at(function, n_calls)
+    os.chdir(Path(str(values["cache_dir"])).parent)
+    run_comparison(build(CompareSpec, values))
 
 
 def _run_project(

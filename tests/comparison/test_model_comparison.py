@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import small_study
+from builders import small_study, workers
 from builders.places import linked_cache
 from mlflow import MlflowClient
 
@@ -21,6 +21,7 @@ from argo_ml.results.artifacts import COMPARISON
 from argo_ml.tracking.runs import KIND, PARENT, connect
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_figures")]
+JOIN_S = 240
 
 
 def parameters(folder: Path) -> dict[str, str]:
@@ -145,6 +146,28 @@ def test_a_comparison_whose_second_model_was_missing_goes_on(
         [experiment.experiment_id], f"tags.`{PARENT}` = '{parent.info.run_id}'"
     )
     assert sorted(run.info.status for run in sweeps) == ["FINISHED", "FINISHED"]
+
+
+def test_a_comparison_whose_sweep_was_killed_before_it_stored_its_spec_goes_on(
+    values: dict[str, str], tmp_path: Path
+) -> None:
+    killed = workers.start_comparison_killed_at(values, "argo_ml.sweep.running.store_spec", 2)
+    killed.join(JOIN_S)
+    assert killed.exitcode == -9
+    client = MlflowClient(values["tracking_uri"])
+    [experiment] = client.search_experiments(filter_string="name = 'argo_ml'")
+    [parent] = client.search_runs([experiment.experiment_id], f"tags.`{KIND}` = 'comparison'")
+
+    found = run_comparison(spec(values, resume=parent.info.run_id))
+
+    sweeps = client.search_runs(
+        [experiment.experiment_id], f"tags.`{PARENT}` = '{parent.info.run_id}'"
+    )
+    compared = {model.sweep_id for model in found.models}
+    statuses = {run.info.run_id in compared: run.info.status for run in sweeps}
+    assert len(sweeps) == 3
+    assert statuses == {True: "FINISHED", False: "KILLED"}
+    assert client.get_run(parent.info.run_id).info.status == "FINISHED"
 
 
 @pytest.mark.parametrize(

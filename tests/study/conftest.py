@@ -23,6 +23,17 @@ def problem(cache_dir: Path, tracking_uri: str, tmp_path: Path) -> Problem:
     return Problem(values(planted_study.write(tmp_path), cache_dir, tracking_uri))
 
 
+@pytest.fixture
+def other_problem(problem: Problem, warm_cache: Path, empty_store: Path, tmp_path: Path) -> Problem:
+    """The same in a folder of its own."""
+    folder = tmp_path / "other"
+    folder.mkdir()
+    shutil.copyfile(empty_store, folder / "mlflow.db")
+    cache = linked_cache(warm_cache, folder / "cache")
+    own = {"cache_dir": str(cache), "tracking_uri": f"sqlite:///{folder / 'mlflow.db'}"}
+    return Problem({**problem.values, **own})
+
+
 @pytest.fixture(scope="module")
 def finished(
     warm_cache: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,13 +22,13 @@ from argo_ml.config.run_fields import GIVEN_SIMILARITY
 from argo_ml.engine.stages import StageTimes
 from argo_ml.errors import StudyError
 from argo_ml.results.study import StudyReport, settings_of
-from argo_ml.study import run_study
+from argo_ml.study import run_study, storage, trials
 from argo_ml.study.evaluation import Evaluator
 from argo_ml.study.objectives import Utility, Valuation, values
-from argo_ml.study.reconciliation import disagreements
+from argo_ml.study.reconciliation import disagreements, requeue_lost
 from argo_ml.study.search import seeds
 from argo_ml.study.space import SearchSpace
-from argo_ml.study.storage import RUN_ID, StudyStore, fail_stale
+from argo_ml.study.storage import RUN_ID, StudyStore
 from argo_ml.sweep.context import LocalContext
 from argo_ml.tracking.runs import Tracking, connect
 from argo_ml.types import Prices
@@ -142,6 +144,24 @@ def test_verify_proves_that_both_agree_and_finds_where_they_do_not(problem: Prob
     assert f"{run.info.run_name} is FAILED in MLflow, not FINISHED" in failed[0].detail
 
 
+def test_verify_names_the_param_that_a_trial_lacks_and_the_inputs_of_the_study(
+    problem: Problem,
+) -> None:
+    report = run_study(problem.spec(n_trials=2))
+    spec = build(VerifySpec, {**where(problem), "study": report.study_id})
+    trial = next(run for run in children(problem, report, "trial"))
+    path = problem.values["tracking_uri"].removeprefix("sqlite:///")
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        params = "DELETE FROM params WHERE run_uuid = ? AND key LIKE '%max_steps'"
+        connection.execute(params, (trial.info.run_id,))
+        connection.execute("DELETE FROM inputs WHERE destination_id = ?", (report.study_id,))
+    [failed] = [verdict for verdict in verify_run(spec) if verdict.has_failed]
+    assert failed.name == "params and inputs"
+    number = trial.data.tags["argo.trial"]
+    assert f"trial {number} has max_steps=nothing, the spec says" in failed.detail
+    assert "the study lacks 2 of 2 inputs" in failed.detail
+
+
 def where(problem: Problem) -> dict[str, str]:
     return {name: problem.values[name] for name in ("cache_dir", "tracking_uri", "experiment")}
 
@@ -232,14 +252,32 @@ def test_a_trial_whose_worker_died_before_its_first_sign_of_life_is_queued_again
 ) -> None:
     store = StudyStore(problem.spec(), "mine")
     study = store.create([StudyDirection.MAXIMIZE])
-    with pytest.warns(UserWarning, match="Heartbeat"):
-        trial = study.ask()
-    trial.suggest_float("x", 0, 1)
-    fail_stale(study, store)
+    trial = trials.ask(study)
+    value = trial.suggest_float("x", 0, 1)
+    run = home(problem).client.create_run(home(problem).experiment_id)
+    storage.begin_trial(trial, run.info.run_id, {"x": value})
+    requeue_lost(study, store, home(problem))
     assert states(study) == [TrialState.RUNNING]
-    fail_stale(study, store, now=datetime.now() + timedelta(minutes=1))
-    assert states(study) == [TrialState.FAIL, TrialState.WAITING]
-    assert study.trials[1].params == study.trials[0].params
+    requeue_lost(study, store, home(problem), now=datetime.now() + timedelta(minutes=1))
+    assert states(study) == [TrialState.WAITING]
+    assert study.trials[0].params == {"x": value}
+
+
+def test_a_silent_trial_that_another_worker_took_over_is_not_told_twice(problem: Problem) -> None:
+    store = StudyStore(problem.spec(), "mine")
+    study = store.create([StudyDirection.MAXIMIZE])
+    silent = trials.ask(study)
+    storage.begin_trial(silent, "first", {})
+
+    def wakes_up_late() -> list[float]:
+        store.requeue(study, silent._trial_id)
+        storage.begin_trial(trials.ask(study), "second", {})
+        return [1.0]
+
+    trials.run(study, silent, wakes_up_late)
+    assert states(study) == [TrialState.RUNNING]
+    trials.run(study, silent, lambda: [2.0])
+    assert [trial.values for trial in study.trials] == [[2.0]]
 
 
 def states(study: optuna.Study) -> list[TrialState]:

@@ -1,0 +1,63 @@
+"""One trial in Optuna: asked for, run with signs of life, and told what it came to.
+
+Not by `Study.optimize`, for which a trial that was interrupted, or is silent, has failed.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+
+import optuna
+from optuna.storages._heartbeat import get_heartbeat_thread
+from optuna.trial import Trial, TrialState
+
+from argo_ml.study.storage import run_id_of, silently
+
+logger = logging.getLogger(__name__)
+
+
+def ask(study: optuna.Study) -> Trial:
+    """The first trial that waits, or the next number; `run` gives its signs of life."""
+    with silently():
+        warnings.filterwarnings("ignore", message="Heartbeat of storage is supposed")
+        return study.ask()
+
+
+def run(study: optuna.Study, trial: Trial, objective: Callable[[], Sequence[float]]) -> None:
+    """Tell the study what a trial comes to; that of an error has failed."""
+    own_run_id = run_id_of(study._storage.get_trial(trial._trial_id))
+    state, reached = TrialState.FAIL, None
+    with get_heartbeat_thread(trial._trial_id, study._storage):
+        try:
+            reached = objective()
+            state = TrialState.COMPLETE
+        except optuna.TrialPruned:
+            state = TrialState.PRUNED
+        except Exception:
+            _tell(study, trial, own_run_id, state, None)
+            raise
+    _tell(study, trial, own_run_id, state, reached)
+
+
+def _tell(
+    study: optuna.Study,
+    trial: Trial,
+    own_run_id: str,
+    state: TrialState,
+    reached: Sequence[float] | None,
+) -> None:
+    """Another worker may have taken over a trial that was silent for too long; its word counts."""
+    stored = study._storage.get_trial(trial._trial_id)
+    if stored.state is TrialState.RUNNING and run_id_of(stored) == own_run_id:
+        study.tell(trial, reached, state)
+    else:
+        logger.warning("trial %d was taken over by another worker meanwhile", trial.number)
+
+
+def report(trial: Trial, value: float, step: int) -> None:
+    """What a trial that runs again has reported before, it reports again."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The reported value is ignored")
+        trial.report(value, step)
