@@ -34,17 +34,25 @@ KILLS = {
 }
 
 
+IN_BETWEEN = ["between the settings drawn for a trial", "in the middle of a trial"]
+
+
 @pytest.mark.parametrize(
-    "search",
-    [{}, {"sampler": "random", "sampler_seed": 3}, {"objective": "accuracy_cost"}],
+    ("search", "moments"),
+    [
+        ({}, list(KILLS)),
+        ({"sampler": "random", "sampler_seed": 3}, IN_BETWEEN),
+        ({"objective": "accuracy_cost"}, IN_BETWEEN),
+    ],
     ids=["tpe", "random", "two objectives"],
 )
 def test_a_killed_study_has_the_trials_of_one_that_was_not(
-    problem: Problem, other_problem: Problem, search: dict[str, object]
+    problem: Problem, other_problem: Problem, search: dict[str, object], moments: list[str]
 ) -> None:
     wanted = {"n_trials": N_TRIALS, **search}
     expected = run_study(other_problem.spec(**wanted))
-    for moment, (function, n_calls) in KILLS.items():
+    for moment in moments:
+        function, n_calls = KILLS[moment]
         worker = problem.start_killed_at(function, n_calls, **wanted)
         worker.join(JOIN_S)
         assert worker.exitcode == -9, moment
