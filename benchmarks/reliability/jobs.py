@@ -234,10 +234,15 @@ def _by_run(database: sqlite3.Connection, query: str) -> defaultdict[str, dict[s
 def _histories(database: sqlite3.Connection) -> defaultdict[str, dict[str, list[Any]]]:
     """The points of every metric, of which a killed job may have logged some twice.
 
-    What was executed or lost for a run is compared with what the model wrote down instead.
+    What was executed or lost for a run is compared with what the model wrote down instead. Readings
+    of the machine, estimates of what is left, and trials lost with their workers are as they are.
     """
     found: defaultdict[str, defaultdict[str, set[Any]]] = defaultdict(lambda: defaultdict(set))
-    query = "SELECT run_uuid, key, step, value FROM metrics WHERE key NOT LIKE 'calls/lm_calls_%'"
+    query = (
+        "SELECT run_uuid, key, step, value FROM metrics "
+        "WHERE key NOT LIKE 'calls/lm_calls_%' AND key NOT LIKE 'system/%' "
+        "AND key NOT LIKE 'estimate/%' AND key != 'trials_failed'"
+    )
     for run, key, step, value in database.execute(query):
         found[run][key].add((step, value))
     points: defaultdict[str, dict[str, list[Any]]] = defaultdict(dict)

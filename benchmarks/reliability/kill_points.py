@@ -130,7 +130,11 @@ def outcomes(template: Template, place: Path, what: str, n_kills: int = 1) -> li
     if code:
         _note(place, what, (place / "output").read_text()[-400:])
         return [*named, "raw_exceptions" if code == RAISED else "unhealed"]
-    differences = compared(template, read_state(job, place))
+    left = read_state(job, place)
+    others = left.pop("other runs", [])
+    if others:
+        named.append("begun anew")
+    differences = compared(template, left) + ["another run is RUNNING"] * others.count("RUNNING")
     if any(not text.startswith("file ") for text in differences):
         named.append("wrong_values")
     elif differences:
@@ -147,15 +151,13 @@ def outcomes(template: Template, place: Path, what: str, n_kills: int = 1) -> li
         _note(place, what, "; ".join(differences[:12]))
     if n_repeated:
         named.append("unfinished calls executed again")
-    return named or ["as if not killed"]
+    return named if differences else [*named, "as if not killed"]
 
 
 def compared(template: Template, left: State) -> list[str]:
-    expected, ignored = template.expected, template.varying
+    expected, ignored = template.expected, template.varying | {"other runs"}
     if template.job.begins_anew:
         ignored |= {"parent metrics lm_calls_paid_total"}
-        n_unended = left["other runs"].count("RUNNING")
-        left = {**left, "other runs": ["RUNNING"] * n_unended}
     return [
         f"{name}: {_shown(left.get(name))}, not {_shown(expected.get(name))}"
         for name in sorted(expected | left)
@@ -252,6 +254,7 @@ def import_everything() -> None:
 
     packages, tags = environment.packages(), environment.source_tags()
     environment.packages = lambda: packages
+    environment.uncommitted_diff = lambda: ""
     runs.source_tags = lambda: dict(tags)
 
 

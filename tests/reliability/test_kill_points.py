@@ -1,0 +1,90 @@
+"""A sample of the points at which jobs are killed; benchmarks/reliability kills at all of them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+
+from benchmarks.reliability.jobs import JOBS
+from benchmarks.reliability.points import Point, Watch, install
+
+
+def _do_some_writes(folder: Path, deadly: Point | None, results: Connection) -> None:
+    watch = Watch(folder, deadly)
+    install(watch)
+    with closing(sqlite3.connect(folder / "a.db", isolation_level=None)) as database:
+        database.execute("CREATE TABLE t (a)")
+        database.execute("BEGIN")
+        database.execute("INSERT INTO t VALUES (1)")
+        database.execute("COMMIT")
+    partial = folder / "partial"
+    partial.write_text("written whole")
+    partial.replace(folder / "whole")
+    results.send([str(point) for point in watch.reached])
+
+
+def writes(folder: Path, deadly: Point | None = None) -> tuple[int | None, list[str]]:
+    """The exit code of a process that writes, and the points that it came through."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_do_some_writes, args=(folder, deadly, sender))
+    process.start()
+    sender.close()
+    process.join(120)
+    reached = receiver.recv() if process.exitcode == 0 else []
+    return process.exitcode, reached
+
+
+@pytest.mark.slow
+def test_points_are_writes_and_commits_and_a_write_can_be_cut_in_its_midst(tmp_path: Path) -> None:
+    (tmp_path / "all").mkdir()
+    assert writes(tmp_path / "all") == (
+        0,
+        [
+            "CREATE a.db #1",
+            "COMMIT a.db #1",
+            "open partial #1",
+            "write partial #1",
+            "half of a write partial #1",
+            "os.rename partial #1",
+        ],
+    )
+    (tmp_path / "cut").mkdir()
+    code, _ = writes(tmp_path / "cut", Point("half of a write partial", 1))
+    assert code == -9
+    assert (tmp_path / "cut" / "partial").read_text() == "writte"
+    assert not (tmp_path / "cut" / "whole").exists()
+    with closing(sqlite3.connect(tmp_path / "cut" / "a.db")) as database:
+        assert database.execute("SELECT a FROM t").fetchall() == [(1,)]
+
+
+def _sample(folder: Path, name: str, n_cases: int, results: Connection) -> None:
+    from benchmarks.reliability.kill_points import points_campaign
+
+    counts = points_campaign(folder, JOBS[name], n_cases, seed=1, n_lanes=1)
+    results.send((counts.n_cases, counts.outcomes, counts.n_failures, counts.examples))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "n_cases"), [("sweep", 3), ("index", 3)])
+def test_a_job_killed_at_a_point_ends_as_one_that_was_not(
+    tmp_path: Path, name: str, n_cases: int
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    # A process of its own, since it forks others and must have no threads.
+    process = context.Process(target=_sample, args=(tmp_path, name, n_cases, sender))
+    process.start()
+    sender.close()
+    n_run, outcomes, n_failures, examples = receiver.recv()
+    process.join(60)
+    assert n_run == n_cases
+    assert n_failures == 0, examples
+    assert isinstance(outcomes, Counter)
+    assert outcomes["as if not killed"] + outcomes["left files behind"] == n_cases
