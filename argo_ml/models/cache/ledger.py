@@ -174,20 +174,24 @@ def _put(connection: sqlite3.Connection, account: Account, payment: Payment) -> 
 
 
 def _remove_damaged(connection: sqlite3.Connection) -> int:
-    n_wrong = 0
-    for row in connection.execute(f"SELECT {PAYMENT_COLUMNS} FROM payments").fetchall():
-        if payment_of(row) is None:
-            keys = [_stored_text(value) for value in row[:3]]
-            connection.execute(f"DELETE FROM payments WHERE {_OF_ACCOUNT}", keys)
-            n_wrong += 1
-    for payer, key, _, checksum in connection.execute(
-        f"SELECT {REPETITION_COLUMNS} FROM repetitions"
-    ).fetchall():
-        if repetition_checksum(payer, key) != checksum:
-            texts = [_stored_text(payer), _stored_text(key)]
-            connection.execute("DELETE FROM repetitions WHERE payer = ? AND key = ?", texts)
-            n_wrong += 1
-    return n_wrong
+    payments = connection.execute(f"SELECT {PAYMENT_COLUMNS} FROM payments").fetchall()
+    damaged = [row[:3] for row in payments if payment_of(row) is None]
+    connection.executemany(
+        f"DELETE FROM payments WHERE {_where('payer', 'model', 'kind')}", damaged
+    )
+    query = f"SELECT {REPETITION_COLUMNS} FROM repetitions"
+    repeated = [
+        (payer, key)
+        for payer, key, _, checksum in connection.execute(query).fetchall()
+        if repetition_checksum(payer, key) != checksum
+    ]
+    connection.executemany(f"DELETE FROM repetitions WHERE {_where('payer', 'key')}", repeated)
+    return len(damaged) + len(repeated)
+
+
+def _where(*columns: str) -> str:
+    """Finds a row by its bytes: a damaged text need not be UTF-8, nor a text at all."""
+    return " AND ".join(f"CAST({column} AS BLOB) IS CAST(? AS BLOB)" for column in columns)
 
 
 def _counted(connection: sqlite3.Connection) -> dict[Account, Payment]:
@@ -222,11 +226,3 @@ def _payment(entry: Entry) -> Payment:
     tokens = json.loads(entry.output_tokens)
     n_output = sum(tokens) if isinstance(tokens, list) else tokens
     return Payment(1, 0, entry.prompt_tokens, n_output, entry.seconds)
-
-
-def _stored_text(value: object) -> object:
-    """A damaged text as SQLite takes it to find its row; one that is no UTF-8 stays as it is."""
-    try:
-        return value.decode() if isinstance(value, bytes) else value
-    except UnicodeDecodeError:
-        return value

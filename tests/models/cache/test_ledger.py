@@ -105,7 +105,14 @@ def test_the_ledger_outlives_what_is_pruned(cache: CallCache) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", ["executed = 99", "payer = 'b'", "seconds = 'x'", "checksum = 0"]
+    "change",
+    [
+        "executed = 99",
+        "payer = 'b'",
+        "seconds = 'x'",
+        "checksum = 0",
+        "payer = CAST(x'ff61' AS TEXT)",
+    ],
 )
 def test_a_damaged_total_is_what_the_calls_add_up_to(
     cache: CallCache, tmp_path: Path, change: str
