@@ -88,7 +88,7 @@ COUNTS = {
     "plan": 9,
     "estimate": 66,
     "verify": 7,
-    "report": 5,
+    "report": 6,
     "replay": 18,
     "answer": 58,
     "cache stats": 2,

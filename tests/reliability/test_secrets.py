@@ -71,6 +71,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder, whose environment has every key."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ARGO_ML_DEBUG", "")
+    monkeypatch.setenv("ARGO_ML_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     for name, key in KEYS.items():
         monkeypatch.setenv(name, key)
     return tmp_path
