@@ -71,7 +71,7 @@ class Address:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What a server that repeats what it was sent must not make us say."""
-        header = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        header = basic_authentication(self.user, self.password)
         return (self.password, quote(self.password, safe=""), header) if self.user else ()
 
 
@@ -89,6 +89,11 @@ def credentials(url: str) -> tuple[str, str]:
     """User and password of a URL, as they are sent; empty where it has none."""
     parts = urlsplit(url)
     return unquote(parts.username or ""), unquote(parts.password or "")
+
+
+def basic_authentication(user: str, password: str) -> str:
+    """What stands behind ``Basic`` in the header of a request (RFC 7617)."""
+    return base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def learn_secrets(text: str) -> None:
@@ -141,7 +146,7 @@ def _spellings(user: str, password: str) -> Iterator[str]:
     plain = unquote(password)
     if plain == HIDDEN:
         return
-    header = base64.b64encode(f"{unquote(user)}:{plain}".encode()).decode()
+    header = basic_authentication(unquote(user), plain)
     spellings = (password, plain, quote(plain, safe=""), header)
     yield from (text for text in spellings if len(text) >= _SHORTEST)
 

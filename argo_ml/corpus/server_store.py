@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,7 @@ from chromadb import Collection, HttpClient
 from chromadb.api import ClientAPI
 from chromadb.errors import ChromaError, NotFoundError
 
-from argo_ml.addresses import credentials, password_advice, shown
+from argo_ml.addresses import basic_authentication, credentials, password_advice, shown
 from argo_ml.corpus.chroma_transport import PATIENCE, ask, make_patient
 from argo_ml.corpus.index import (
     IndexContent,
@@ -38,12 +37,11 @@ ABANDONED_S = 24 * 3600.0
 """An unfinished collection of this age belongs to a builder that was killed."""
 
 
-def _basic_authentication(url: str) -> dict[str, str]:
+def _authorization(url: str) -> dict[str, str]:
     user, password = credentials(url)
     if not user and not password:
         return {}
-    encoded = base64.b64encode(f"{user}:{password}".encode()).decode()
-    return {"Authorization": f"Basic {encoded}"}
+    return {"Authorization": f"Basic {basic_authentication(user, password)}"}
 
 
 class ServerStore:
@@ -60,7 +58,7 @@ class ServerStore:
         if parts.scheme not in SCHEMES or not parts.hostname or parts.path.strip("/"):
             raise ConfigError(f"chroma_url={self._url}: not an address like http://localhost:8000")
         port = parts.port or SCHEMES[parts.scheme]
-        headers = _basic_authentication(url)
+        headers = _authorization(url)
         self._check_alive(f"{parts.scheme}://{parts.hostname}:{port}", headers)
         with self._explained():
             self._client: ClientAPI = HttpClient(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from typing import TypeAlias
 
 from argo_ml.results.records import QuestionResult
@@ -37,11 +36,9 @@ class ShardMerger:
         while self._next in self._journal:
             is_here = finished is not None and finished.index == self._next
             record = finished.record if finished and is_here else self._journal.read(self._next)
-            results = without_repeated_payments(record, self._paid)
+            rows = paid_rows(record, self._paid)
             for cell_run in self._cell_runs:
-                cell_run.add(results[cell_run.cell.id])
-            for keys_by_question in record.paid.values():
-                self._paid.update(*keys_by_question)
+                cell_run.add(rows[cell_run.cell.id])
             self._next += 1
         return self._next > first
 
@@ -50,21 +47,21 @@ def merged_rows(journal: Journal) -> Iterator[tuple[ShardRecord, Mapping[str, Ro
     """Every shard of a journal in order, with its rows as `ShardMerger` hands them to the cells."""
     paid: set[str] = set()
     for record in journal.records():
-        yield record, without_repeated_payments(record, paid)
-        for keys_by_question in record.paid.values():
-            paid.update(*keys_by_question)
+        yield record, paid_rows(record, paid)
 
 
-def without_repeated_payments(
-    record: ShardRecord, paid_before: AbstractSet[str]
-) -> Mapping[str, Sequence[QuestionResult]]:
-    """The record's results without the payments that earlier shards have made already."""
+def paid_rows(record: ShardRecord, paid: set[str]) -> Mapping[str, Rows]:
+    """The record's rows by cell without the payments of calls in ``paid``, which earlier shards
+    have made already; those of this shard are added to it."""
     if not record.paid:
         return record.results
-    return {
+    rows_by_cell = {
         cell: [
-            row.model_copy(update={"lm_calls_paid": sum(key not in paid_before for key in keys)})
+            row.model_copy(update={"lm_calls_paid": sum(key not in paid for key in keys)})
             for row, keys in zip(rows, record.paid[cell], strict=True)
         ]
         for cell, rows in record.results.items()
     }
+    for keys_by_question in record.paid.values():
+        paid.update(*keys_by_question)
+    return rows_by_cell

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import gzip
 import itertools
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from builders.raw_server import sending
 
 from argo_ml.corpus.chroma_transport import PatientTransport
 from argo_ml.corpus.server_store import ServerStore
@@ -87,26 +86,6 @@ def test_a_compressed_body_is_read() -> None:
 
 
 @contextlib.contextmanager
-def listening(parts: Iterable[bytes], pause_s: float = 0.0) -> Iterator[str]:
-    """A server that sends ``parts`` to whoever connects first; its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            with contextlib.suppress(OSError):
-                connection, _ = listener.accept()
-                with connection:
-                    connection.recv(65_536)
-                    for part in parts:
-                        connection.sendall(part)
-                        time.sleep(pause_s)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    thread.join(5)
-
-
-@contextlib.contextmanager
 def connected(policy: RetryPolicy) -> Iterator[httpx.Client]:
     """A client with connections, as Chroma's."""
     with httpx.Client(timeout=None) as plain:
@@ -131,7 +110,7 @@ def bytewise(data: bytes) -> list[bytes]:
 def test_the_deadline_holds_for_headers_and_body_byte_by_byte(parts: list[bytes]) -> None:
     started = time.monotonic()
     with (
-        listening(parts, pause_s=0.1) as url,
+        sending(parts, pause_s=0.1) as url,
         connected(ONCE) as asked,
         pytest.raises(CorpusIndexError, match="ReadTimeout, 1 tries"),
     ):
@@ -142,7 +121,7 @@ def test_the_deadline_holds_for_headers_and_body_byte_by_byte(parts: list[bytes]
 def test_an_endless_body_ends_at_the_limit() -> None:
     endless = itertools.chain([HEAD + b"\r\n"], itertools.repeat(b" " * 65_536))
     with (
-        listening(endless) as url,
+        sending(endless) as url,
         connected(ROOMY) as asked,
         pytest.raises(CorpusIndexError, match="answers more than 1 MB, 1 tries"),
     ):
@@ -153,7 +132,7 @@ def test_a_small_body_that_unpacks_to_more_ends_at_the_limit() -> None:
     packed = gzip.compress(b" " * 20_000_000)
     head = HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
     with (
-        listening([head, packed]) as url,
+        sending([head, packed]) as url,
         connected(ROOMY) as asked,
         pytest.raises(CorpusIndexError, match="answers more than 1 MB"),
     ):
@@ -166,7 +145,7 @@ def test_what_is_no_server_is_left_at_the_deadline_of_opening(
     monkeypatch.setattr("argo_ml.corpus.server_store.OPENING", ONCE)
     started = time.monotonic()
     with (
-        listening(bytewise(HEAD + b"X: " + b"x" * 1000), pause_s=0.1) as url,
+        sending(bytewise(HEAD + b"X: " + b"x" * 1000), pause_s=0.1) as url,
         pytest.raises(CorpusIndexError, match=r"no Chroma server answers there \(ReadTimeout\)"),
     ):
         ServerStore(url)

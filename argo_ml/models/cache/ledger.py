@@ -109,12 +109,9 @@ def repeated_by(connection: sqlite3.Connection, payer: str) -> frozenset[str]:
 
 def payments(connection: sqlite3.Connection, run_id: str = "") -> Iterator[tuple[Account, Payment]]:
     """All totals, or those of a run and its parts; what does not match its checksum is left out."""
-    query, values = f"SELECT {PAYMENT_COLUMNS} FROM payments", ()
-    if run_id:
-        rows = connection.execute(f"{query} WHERE {_OF_RUN}", (run_id,) * 3)
-    else:
-        rows = connection.execute(query, values)
-    for row in rows:
+    query = f"SELECT {PAYMENT_COLUMNS} FROM payments"
+    of_run = (f"{query} WHERE {_OF_RUN}", (run_id,) * 3)
+    for row in connection.execute(*of_run) if run_id else connection.execute(query):
         entered = payment_of(row)
         if entered is not None:
             yield entered
@@ -174,8 +171,8 @@ def _put(connection: sqlite3.Connection, account: Account, payment: Payment) -> 
 
 
 def _remove_damaged(connection: sqlite3.Connection) -> int:
-    payments = connection.execute(f"SELECT {PAYMENT_COLUMNS} FROM payments").fetchall()
-    damaged = [row[:3] for row in payments if payment_of(row) is None]
+    totals = connection.execute(f"SELECT {PAYMENT_COLUMNS} FROM payments").fetchall()
+    damaged = [row[:3] for row in totals if payment_of(row) is None]
     connection.executemany(
         f"DELETE FROM payments WHERE {_where('payer', 'model', 'kind')}", damaged
     )

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import itertools
 import json
 import resource
-import socket
-import threading
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import pytest
+from builders.raw_server import sending
 
 from argo_ml.addresses import Address
 from argo_ml.errors import ModelError
@@ -24,26 +22,6 @@ POLICY = RetryPolicy(timeout_s=0.6, max_retries=0, largest_mb=1)
 ROOMY = RetryPolicy(timeout_s=20, max_retries=0, largest_mb=1)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 FINE = json.dumps({"version": "1"}).encode()
-
-
-@contextlib.contextmanager
-def answering(parts: Iterable[bytes], pause_s: float = 0.0) -> Iterator[str]:
-    """A server that sends ``parts`` to whoever connects first; its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            with contextlib.suppress(OSError):
-                connection, _ = listener.accept()
-                with connection:
-                    connection.recv(65_536)
-                    for part in parts:
-                        connection.sendall(part)
-                        time.sleep(pause_s)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    thread.join(5)
 
 
 def version(url: str, policy: RetryPolicy) -> str:
@@ -67,7 +45,7 @@ def bytewise(data: bytes) -> Iterator[bytes]:
 def test_the_deadline_is_for_the_whole_answer(parts: list[bytes]) -> None:
     started = time.monotonic()
     with (
-        answering(parts, pause_s=0.1) as url,
+        sending(parts, pause_s=0.1) as url,
         pytest.raises(ModelError, match=r"no whole answer in time \(request_timeout_s=0.6"),
     ):
         version(url, POLICY)
@@ -76,13 +54,13 @@ def test_the_deadline_is_for_the_whole_answer(parts: list[bytes]) -> None:
 
 def test_a_slow_answer_that_is_whole_in_time_is_read() -> None:
     head = HEAD + b"Content-Length: %d\r\n\r\n" % len(FINE)
-    with answering([head, *bytewise(FINE)], pause_s=0.01) as url:
+    with sending([head, *bytewise(FINE)], pause_s=0.01) as url:
         assert version(url, ROOMY) == "1"
 
 
 def test_an_endless_stream_ends_at_the_limit() -> None:
     endless = itertools.chain([HEAD + b"\r\n"], itertools.repeat(b" " * 65_536))
-    with answering(endless) as url, pytest.raises(ModelError, match="raise max_answer_mb"):
+    with sending(endless) as url, pytest.raises(ModelError, match="raise max_answer_mb"):
         version(url, ROOMY)
 
 
@@ -91,7 +69,7 @@ def test_a_small_body_that_unpacks_to_gigabytes_ends_at_the_limit() -> None:
     packed = b"".join(packing.compress(b" " * 1_000_000) for _ in range(300)) + packing.flush()
     head = HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with answering([head, packed]) as url, pytest.raises(ModelError, match="more than 1 MB"):
+    with sending([head, packed]) as url, pytest.raises(ModelError, match="more than 1 MB"):
         version(url, ROOMY)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 50_000
 
@@ -99,12 +77,12 @@ def test_a_small_body_that_unpacks_to_gigabytes_ends_at_the_limit() -> None:
 def test_a_packed_answer_is_read() -> None:
     packed = gzip.compress(FINE)
     head = HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
-    with answering([head, packed]) as url:
+    with sending([head, packed]) as url:
         assert version(url, ROOMY) == "1"
 
 
 @pytest.mark.parametrize("encoding", [b"br", b"zstd", b"gzip, gzip"])
 def test_other_encodings_are_refused(encoding: bytes) -> None:
     head = HEAD + b"Content-Encoding: %s\r\nContent-Length: 2\r\n\r\n{}" % encoding
-    with answering([head]) as url, pytest.raises(ModelError, match="let it use none or gzip"):
+    with sending([head]) as url, pytest.raises(ModelError, match="let it use none or gzip"):
         version(url, ROOMY)
