@@ -10,8 +10,10 @@ from mlflow.entities import Run
 
 from argo_ml.tracking.runs import CELL_ID, ERROR, LOST, PARENT, SWEEP_ID, WARNING
 
-READINGS = re.compile(r"^(devices/|time/|system/|.*seconds_|.*_seconds$|estimate|.*estimated)|mb$")
+READINGS = re.compile(r"^(devices/|time/|.*seconds_|.*_seconds$|estimate|.*estimated)|mb$")
 """Metrics that are readings of a clock or of devices: how many points they have is compared."""
+_BY_TIME = "system/"
+"""What MLflow reads of the machine every five seconds: a fast run has none."""
 _OWN_TAGS = ("argo.process", CELL_ID, PARENT, SWEEP_ID, "mlflow.runName")
 _OWN_PARAMS = ("cache_dir", "model", "tracking_uri", "experiment", "resume")
 
@@ -38,13 +40,15 @@ def _record(client: MlflowClient, run: Run) -> dict[str, Any]:
         "tags": {name for name in tags if name not in (*_OWN_TAGS, WARNING)},
         "errors": [tags[name] for name in (ERROR, LOST) if name in tags],
         "inputs": sorted(entry.dataset.digest for entry in run.inputs.dataset_inputs),
-        "metrics": {name: _points(client, run, name) for name in sorted(run.data.metrics)},
+        "metrics": {
+            name: _points(client, run, name)
+            for name in sorted(run.data.metrics)
+            if not name.startswith(_BY_TIME)
+        },
     }
 
 
 def _points(client: MlflowClient, run: Run, name: str) -> list[tuple[int, float | None]]:
-    if name.startswith("system/"):
-        return []
     history = client.get_metric_history(run.info.run_id, name)
     is_reading = READINGS.search(name) is not None
     return sorted((point.step, None if is_reading else point.value) for point in history)
