@@ -41,6 +41,7 @@ from argo_ml.config import (
 from argo_ml.doctor import Check
 from argo_ml.errors import ArgoError, ConfigError, ModelError, TrackingError
 from argo_ml.escaping import visible
+from argo_ml.library_settings import set_library_defaults
 from argo_ml.progress import PASSAGES
 
 logger = logging.getLogger(__name__)
@@ -49,16 +50,6 @@ EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 _DEBUG = "ARGO_ML_DEBUG"
-
-ENVIRONMENT = {
-    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-    "GIT_PYTHON_REFRESH": "quiet",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "TOKENIZERS_PARALLELISM": "false",
-}
-"""Set where the user has not: numbers GPUs as nvidia-smi does, and silences what nobody can act
-on."""
 
 
 @click.group(name="argo-ml", context_settings={"help_option_names": ["-h", "--help"]})
@@ -69,8 +60,7 @@ def cli(debug: bool) -> None:
     if debug:
         os.environ[_DEBUG] = "1"
     _prepare_logging()
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    set_library_defaults()
 
 
 @spec_command(cli, SweepSpec, "sweep")

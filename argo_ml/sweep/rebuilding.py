@@ -13,7 +13,9 @@ from argo_ml.evaluation.protocol import evaluate, reexamined, with_conclusion
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting.report import store_report
 from argo_ml.results.artifacts import EVALUATION, RESULTS
+from argo_ml.results.kept_folder import KeptFolder
 from argo_ml.results.records import Results
+from argo_ml.results.row_files import with_rows
 from argo_ml.results.stored import computing_with, stored_record
 from argo_ml.sweep.cell_run import store_cell_figures
 from argo_ml.sweep.record import SweepRecord, open_record
@@ -52,6 +54,17 @@ def rebuild_report(spec: ReportSpec) -> str:
     if spec.output:
         _write(Path(spec.output).expanduser(), text)
     return run_id
+
+
+def load_evaluated(run_id: str, tracking_uri: str = "") -> tuple[Results, Evaluation]:
+    """The results of a finished sweep or replay, and their evaluation. Raises `ArgoError`."""
+    folder = KeptFolder()
+    record = open_record(run_id, tracking_uri, "", folder.path, kinds=REPORTED)
+    _check_finished(record.run)
+    summary = stored_record(record.artifact(RESULTS), Results, record.run_id)
+    results = with_rows(summary, record.artifact, folder)
+    with computing_with(f"{RESULTS} or {EVALUATION}", record.run_id):
+        return results, _evaluation(record, results)
 
 
 def _check_finished(run: Run) -> None:

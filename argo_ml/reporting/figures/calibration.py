@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from argo_ml.calibration.record import Calibration
 from argo_ml.reporting.figures.style import new_figure, save, styled
@@ -21,6 +22,11 @@ def save_calibration_figures(calibration: Calibration, folder: Path) -> None:
     """Draw ``reliability`` into ``folder``; nothing where `too_few_to_draw` says so."""
     if too_few_to_draw(calibration):
         return
+    with styled():
+        save(reliability_figure(calibration), folder, "reliability")
+
+
+def reliability_figure(calibration: Calibration) -> Figure:
     n_questions = len(calibration.questions)
     with styled():
         figure = new_figure(5.2, 4.8)
@@ -30,7 +36,7 @@ def save_calibration_figures(calibration: Calibration, folder: Path) -> None:
             f"Reliability of p-hat, out of fold\nn = {n_questions} questions "
             f"({len(calibration.nodes)} states); bars: bootstrap 95 % over questions"
         )
-        save(figure, folder, "reliability")
+    return figure
 
 
 def too_few_to_draw(calibration: Calibration) -> str:

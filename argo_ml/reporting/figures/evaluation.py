@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
+from argo_ml.config import suggest
+from argo_ml.errors import ConfigError
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting.figures.accuracy_retrievals import ACCURACY_RETRIEVALS
 from argo_ml.reporting.figures.bins import GAINS, RELIABILITY
@@ -12,7 +16,7 @@ from argo_ml.reporting.figures.description import EvaluationFigure
 from argo_ml.reporting.figures.difficulty import ACTIONS_BY_DIFFICULTY
 from argo_ml.reporting.figures.price_utility import PRICE_UTILITY
 from argo_ml.reporting.figures.style import save, styled
-from argo_ml.reporting.figures.sweep import GRAPH_1A, GRAPH_1B
+from argo_ml.reporting.figures.sweep import GRAPH_1A, GRAPH_1B, SWEEP_FIGURES
 from argo_ml.results.naming import model_name, source_name
 from argo_ml.results.records import Results
 
@@ -42,6 +46,23 @@ def draw_evaluation(evaluation: Evaluation, results: Results, folder: Path) -> N
                 if not description.has_heading:
                     figure.suptitle(_source(evaluation, results), x=0.01, ha="left", fontsize=9)
                 save(figure, folder, name)
+
+
+def draw_figure(name: str, evaluation: Evaluation, results: Results) -> Figure:
+    """One figure of the report or of the sweep, as a user asks for it.
+
+    Raises `ConfigError` for a name that is unknown, or where there is no data for it.
+    """
+    known = {**SWEEP_FIGURES, **EVALUATION_FIGURES}
+    if name not in known:
+        raise ConfigError(f"figure {name!r} is unknown{suggest(name, known)}")
+    with styled():
+        if name in SWEEP_FIGURES:
+            return SWEEP_FIGURES[name](results)
+        figure = EVALUATION_FIGURES[name].draw(evaluation, results)
+    if figure is None:
+        raise ConfigError(f"figure {name!r}: there is no data for it in run {results.sweep_id}")
+    return figure
 
 
 def _source(evaluation: Evaluation, results: Results) -> str:

@@ -1,0 +1,9 @@
+from argo_ml.errors import ArgoError as ArgoError
+from argo_ml.interface.jobs import calibrate as calibrate
+from argo_ml.interface.jobs import estimate as estimate
+from argo_ml.interface.jobs import load_results as load_results
+from argo_ml.interface.jobs import replay as replay
+from argo_ml.interface.jobs import sweep as sweep
+from argo_ml.interface.jobs import tune as tune
+
+__version__: str

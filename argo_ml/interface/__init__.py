@@ -1,0 +1,1 @@
+"""The public Python interface: what `argo_ml.sweep` and its like call and return."""

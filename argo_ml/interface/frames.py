@@ -1,0 +1,92 @@
+"""Results as pandas tables, one observation a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from argo_ml.calibration.record import Calibration
+from argo_ml.results.question_rows import row_values
+from argo_ml.results.records import CellResult, QuestionResult, Results
+from argo_ml.results.study import StudyReport
+from argo_ml.types import Action
+
+_OF_QUESTION = tuple(name for name in QuestionResult.model_fields if name != "decisions")
+
+
+def question_frame(results: Results) -> pd.DataFrame:
+    """One row per question, strategy and price.
+
+    Columns: strategy, retrieval_cost, the fields of `QuestionResult` without its decisions, the
+    number of retrievals and reasoning steps, and utility = correct - mu x cost.
+    """
+    mu = float(results.spec["mu"])
+    frames = [_questions_of(cell, mu) for cell in results.cells]
+    joined: pd.DataFrame = pd.concat(frames, ignore_index=True)
+    return joined
+
+
+def _questions_of(cell: CellResult, mu: float) -> pd.DataFrame:
+    frame: pd.DataFrame = pd.DataFrame(
+        list(row_values(cell.questions, *_OF_QUESTION)), columns=_OF_QUESTION
+    )
+    frame.insert(0, "strategy", cell.strategy)
+    frame.insert(1, "retrieval_cost", cell.retrieval_cost)
+    for column, action in (("retrievals", Action.RETRIEVE), ("reason_steps", Action.REASON)):
+        frame[column] = [actions.count(action.value) for actions in frame["actions"]]
+    frame["utility"] = frame["correct"].astype(float) - mu * frame["cost"]
+    return frame
+
+
+def cell_frame(results: Results) -> pd.DataFrame:
+    """One row per strategy and price: its run and all its metrics, means over the questions."""
+    frame: pd.DataFrame = pd.DataFrame(
+        [
+            {
+                "strategy": cell.strategy,
+                "retrieval_cost": cell.retrieval_cost,
+                "run_id": cell.run_id,
+                "n_questions": len(cell.questions),
+                **cell.metrics,
+            }
+            for cell in results.cells
+        ]
+    )
+    return frame
+
+
+def calibration_frame(calibration: Calibration) -> pd.DataFrame:
+    """One row per explored question and plan, and whether its answer was right."""
+    frame: pd.DataFrame = pd.DataFrame(
+        [
+            {
+                "question_id": question.id,
+                "question": question.text,
+                "difficulty": question.difficulty,
+                "plan": plan,
+                "correct": correct,
+            }
+            for question in calibration.questions
+            for plan, correct in question.outcomes.items()
+        ]
+    )
+    return frame
+
+
+def study_frame(report: StudyReport) -> pd.DataFrame:
+    """One row per price: the best settings, and what they came to on both splits."""
+    rows = [dict(_best_of(report, index)) for index in range(len(report.best))]
+    frame: pd.DataFrame = pd.DataFrame(rows)
+    return frame
+
+
+def _best_of(report: StudyReport, index: int) -> Iterator[tuple[str, Any]]:
+    best = report.best[index]
+    yield from (("retrieval_cost", best.retrieval_cost), ("trial", best.trial))
+    yield from (("run_id", best.run_id), *best.settings.items())
+    scores: Mapping[str, Any] = {"tune": best.tune, "test": best.test}
+    for split, score in scores.items():
+        yield from ((f"{split}_{name}", value) for name, value in dict(score).items())
+    yield "optimism", best.optimism

@@ -1,0 +1,129 @@
+"""The functions of the Python interface: a job's options in, its results out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from argo_ml.config import (
+    CalibrateSpec,
+    EstimateSpec,
+    ReplaySpec,
+    SpecType,
+    StudySpec,
+    SweepSpec,
+    build,
+)
+from argo_ml.config.source_fields import DatabaseFields
+from argo_ml.errors import ConfigError
+from argo_ml.exploring.calibrate import run_calibration
+from argo_ml.interface.bars import Progress, showing
+from argo_ml.interface.returned import (
+    CalibrationResult,
+    EstimateResult,
+    StudyResult,
+    SweepResult,
+)
+from argo_ml.library_settings import set_library_defaults
+from argo_ml.replay.storing import run_replay
+from argo_ml.sweep.estimate import run_estimate
+from argo_ml.sweep.rebuilding import load_evaluated
+from argo_ml.sweep.running import run_sweep
+from argo_ml.waiting import set_database_timeout
+
+set_library_defaults()
+# What is logged is shown where the user has set logging up, and not by the handler of last resort.
+logging.getLogger("argo_ml").addHandler(logging.NullHandler())
+
+
+def sweep(
+    spec: SweepSpec | None = None, *, progress: Progress = None, **options: Any
+) -> SweepResult:
+    """Run every strategy at every retrieval cost as one MLflow run with a child per cell.
+
+    Options are those of ``argo-ml sweep`` (docs/parameters.md), as keywords or as a ``spec``, or
+    both; keywords win. ``strategies`` may hold policies of your own beside names, and lists take
+    the place of commas. ``progress``: True or False for bars or none, or a function that
+    receives what is counted, how many are finished, and of how many.
+
+    Raises `ArgoError` with one line that says what would work.
+    """
+    asked = _spec(SweepSpec, spec, options)
+    with showing(progress) as on_progress:
+        run_id = run_sweep(asked, on_progress).sweep_id
+    return load_results(run_id, tracking_uri=asked.tracking_uri)
+
+
+def calibrate(
+    spec: CalibrateSpec | None = None, *, progress: Progress = None, **options: Any
+) -> CalibrationResult:
+    """Explore one split once: what policies need that look at the question, at any price.
+
+    Options are those of ``argo-ml calibrate``; the rest is as for `sweep`.
+    """
+    asked = _spec(CalibrateSpec, spec, options)
+    with showing(progress) as on_progress:
+        calibrated = run_calibration(asked, on_progress)
+    return CalibrationResult(calibrated.run_id, calibrated.calibration, calibrated.metrics)
+
+
+def tune(
+    spec: StudySpec | None = None, *, progress: Progress = None, **options: Any
+) -> StudyResult:
+    """Search a strategy's settings with Optuna, and judge the best on questions of another split.
+
+    Options are those of ``argo-ml tune``; the rest is as for `sweep`.
+    """
+    # Optuna takes seconds to import, and the other jobs do without.
+    from argo_ml.study import run_study
+
+    asked = _spec(StudySpec, spec, options)
+    with showing(progress) as on_progress:
+        return StudyResult(run_study(asked, on_progress))
+
+
+def replay(
+    spec: ReplaySpec | None = None, *, progress: Progress = None, **options: Any
+) -> SweepResult:
+    """Judge policies on recorded outcomes of any model, without a model (docs/replay.md).
+
+    Options are those of ``argo-ml replay``; the rest is as for `sweep`.
+    """
+    asked = _spec(ReplaySpec, spec, options)
+    with showing(progress) as on_progress:
+        stored = run_replay(asked, on_progress)
+    return SweepResult(stored.results, stored.evaluation)
+
+
+def estimate(
+    spec: EstimateSpec | None = None, *, progress: Progress = None, **options: Any
+) -> EstimateResult:
+    """What a sweep would need: calls, tokens, time and disk.
+
+    Options are those of ``argo-ml estimate``; the rest is as for `sweep`.
+    """
+    asked = _spec(EstimateSpec, spec, options)
+    with showing(progress) as on_progress:
+        return EstimateResult(run_estimate(asked, on_progress))
+
+
+def load_results(run_id: str, *, tracking_uri: str = "") -> SweepResult:
+    """The results of a sweep or a replay that has finished, by its MLflow run.
+
+    Raises `ArgoError` where there is no such run, or it is unfinished.
+    """
+    results, evaluation = load_evaluated(run_id, tracking_uri)
+    return SweepResult(results, evaluation)
+
+
+def _spec(spec_type: type[SpecType], spec: SpecType | None, options: Mapping[str, Any]) -> SpecType:
+    if spec is not None and not isinstance(spec, spec_type):
+        raise ConfigError(
+            f"{spec!r:.80} is no {spec_type.__name__}; give options by name, as mode='small'"
+        )
+    given = {name: getattr(spec, name) for name in spec.model_fields_set} if spec else {}
+    asked = build(spec_type, {**given, **options})
+    if isinstance(asked, DatabaseFields):
+        set_database_timeout(asked.database_timeout_s)
+    return asked

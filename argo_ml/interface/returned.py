@@ -1,0 +1,170 @@
+"""What the functions of the Python interface return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from argo_ml.calibration.record import Calibration
+from argo_ml.config import suggest
+from argo_ml.errors import ConfigError
+from argo_ml.evaluation.record import Evaluation
+from argo_ml.interface.frames import calibration_frame, cell_frame, question_frame, study_frame
+from argo_ml.interface.pages import page
+from argo_ml.reporting.figures.calibration import reliability_figure, too_few_to_draw
+from argo_ml.reporting.figures.evaluation import draw_figure
+from argo_ml.results.naming import described_questions, model_name
+from argo_ml.results.records import CellResult, Results
+from argo_ml.results.study import StudyReport
+from argo_ml.sweep.estimate import SweepEstimate
+
+RELIABILITY = "reliability"
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """A finished sweep or replay: its results, and the evaluation that its report shows."""
+
+    results: Results = field(repr=False)
+    evaluation: Evaluation = field(repr=False)
+
+    @property
+    def run_id(self) -> str:
+        """The MLflow run whose children the cells are."""
+        return self.results.sweep_id
+
+    @property
+    def answer(self) -> str:
+        """When it pays to retrieve, a sentence a line."""
+        return "\n".join((*self.evaluation.answer.splitlines(), *self.evaluation.limits))
+
+    def to_frame(self, per: Literal["question", "cell"] = "question") -> pd.DataFrame:
+        """One row per question, strategy and price, or per strategy and price.
+
+        Raises `ConfigError` for another value of ``per``.
+        """
+        frames = {"question": question_frame, "cell": cell_frame}
+        if per not in frames:
+            raise ConfigError(f"per={per}: must be question or cell")
+        return frames[per](self.results)
+
+    def figure(self, name: str = "price_utility") -> Figure:
+        """A figure of the report or of the sweep's run, by its file's name.
+
+        Raises `ConfigError` for a name that is unknown, or where there is no data for it.
+        """
+        return draw_figure(name, self.evaluation, self.results)
+
+    def __repr__(self) -> str:
+        first = self.answer.partition("\n")[0]
+        return f"SweepResult(run_id={self.run_id!r}, cells={len(self.results.cells)}): {first}"
+
+    def _repr_html_(self) -> str:
+        results = self.results
+        made_of = f"{described_questions(results)}, {model_name(results.spec)}; run {self.run_id}"
+        rows = [_cell_row(cell) for cell in results.cells]
+        return page((*self.answer.splitlines(), made_of), _CELL_HEADER, rows)
+
+
+_CELL_HEADER = ("strategy", "c_r", "accuracy", "95 % CI", "retrievals", "cost", "utility")
+
+
+def _cell_row(cell: CellResult) -> tuple[str, ...]:
+    values = cell.metrics
+    return (
+        cell.strategy,
+        f"{cell.retrieval_cost:.4g}",
+        f"{values['accuracy']:.3f}",
+        f"[{values['accuracy_ci_low']:.2f}, {values['accuracy_ci_high']:.2f}]",
+        *(f"{values[name]:.3f}" for name in ("retrieval_calls", "cost", "utility")),
+    )
+
+
+@dataclass(frozen=True)
+class CalibrationResult:
+    """A finished calibration; ``calibration=result.run_id`` of other jobs names it."""
+
+    run_id: str
+    calibration: Calibration = field(repr=False)
+    metrics: Mapping[str, float] = field(repr=False)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per explored question and plan, and whether its answer was right."""
+        return calibration_frame(self.calibration)
+
+    def figure(self, name: str = RELIABILITY) -> Figure:
+        """How far p-hat can be trusted. Raises `ConfigError` where too few questions tell."""
+        if name != RELIABILITY:
+            raise ConfigError(f"figure {name!r} is unknown{suggest(name, {RELIABILITY: None})}")
+        if reason := too_few_to_draw(self.calibration):
+            raise ConfigError(reason)
+        return reliability_figure(self.calibration)
+
+    def _repr_html_(self) -> str:
+        made_of = f"calibration of {len(self.calibration.questions)} questions; run {self.run_id}"
+        return page([made_of], ("metric", "value"), _metric_rows(self.metrics))
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """A finished study: the best settings at every price, judged on questions it had not seen."""
+
+    report: StudyReport = field(repr=False)
+
+    @property
+    def run_id(self) -> str:
+        return self.report.study_id
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per price: the best settings, and what they came to on both splits."""
+        return study_frame(self.report)
+
+    def __repr__(self) -> str:
+        return f"StudyResult(run_id={self.run_id!r}, trials={self.report.n_complete})"
+
+    def _repr_html_(self) -> str:
+        lines = [f"c_r={best.retrieval_cost:.4g}: {best.verdict}" for best in self.report.best]
+        rows = [tuple(map(_shown, row)) for row in self.to_frame().itertuples(index=False)]
+        return page([*lines, f"run {self.run_id}"], list(self.to_frame().columns), rows)
+
+
+_ESTIMATED = (
+    *("n_cells", "n_questions", "needed", "missing"),
+    *("prompt_tokens", "completion_tokens", "seconds", "disk_bytes"),
+)
+
+
+@dataclass(frozen=True)
+class EstimateResult:
+    """What a sweep would need; it has no run, since nothing was run."""
+
+    estimate: SweepEstimate = field(repr=False)
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        return self.estimate.metrics
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row: cells, questions, calls, tokens, seconds and bytes on disk."""
+        frame: pd.DataFrame = pd.DataFrame(
+            [{name: getattr(self.estimate, name) for name in _ESTIMATED}]
+        )
+        return frame
+
+    def __repr__(self) -> str:
+        return "\n".join(self.estimate.lines)
+
+    def _repr_html_(self) -> str:
+        return page(self.estimate.lines, (), ())
+
+
+def _metric_rows(metrics: Mapping[str, float]) -> Sequence[tuple[str, str]]:
+    return [(name, _shown(value)) for name, value in sorted(metrics.items())]
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
