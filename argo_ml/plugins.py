@@ -38,10 +38,27 @@ class PartTable(Mapping[str, Part]):
         self._kind = kind
         self._own = own
         self._fits = fits
+        self._added: dict[str, Part] = {}
         self._imported: dict[str, Part] = {}
         self._refused: set[str] = set()
 
+    def add(self, name: str, part: Part) -> None:
+        """Make a part known for this process alone, in the place of one that was added before.
+
+        Raises `ConfigError` for a name that argo_ml or an installed package has.
+        """
+        if name in self._own or name in self._brought:
+            owner = "argo_ml" if name in self._own else package_of(self._brought[name][0])
+            raise ConfigError(f"{self._kind} {name!r} is one of {owner}; choose another name")
+        self._added[name] = part
+
+    def is_added(self, name: str) -> bool:
+        """Whether `add` has made it known, so that other processes do not know it."""
+        return name in self._added
+
     def __getitem__(self, name: str) -> Part:
+        if name in self._added:
+            return self._added[name]
         brought = self._brought.get(name, ())
         if not brought:
             return self._own[name]
@@ -50,10 +67,10 @@ class PartTable(Mapping[str, Part]):
         return self._imported[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._own or name in self._brought
+        return name in self._own or name in self._brought or name in self._added
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys((*self._own, *self._brought)))
+        return iter(dict.fromkeys((*self._own, *self._brought, *self._added)))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

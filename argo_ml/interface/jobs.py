@@ -19,6 +19,7 @@ from argo_ml.config.source_fields import DatabaseFields
 from argo_ml.errors import ConfigError
 from argo_ml.exploring.calibrate import run_calibration
 from argo_ml.interface.bars import Progress, showing
+from argo_ml.interface.own_parts import with_own_policies
 from argo_ml.interface.returned import (
     CalibrationResult,
     EstimateResult,
@@ -49,7 +50,7 @@ def sweep(
 
     Raises `ArgoError` with one line that says what would work.
     """
-    asked = _spec(SweepSpec, spec, options)
+    asked = _spec(SweepSpec, spec, with_own_policies(options))
     with showing(progress) as on_progress:
         run_id = run_sweep(asked, on_progress).sweep_id
     return load_results(run_id, tracking_uri=asked.tracking_uri)
@@ -103,7 +104,7 @@ def estimate(
 
     Options are those of ``argo-ml estimate``; the rest is as for `sweep`.
     """
-    asked = _spec(EstimateSpec, spec, options)
+    asked = _spec(EstimateSpec, spec, with_own_policies(options))
     with showing(progress) as on_progress:
         return EstimateResult(run_estimate(asked, on_progress))
 

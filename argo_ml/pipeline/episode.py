@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from argo_ml.config import CellSpec
+from argo_ml.errors import ConfigError
 from argo_ml.mdp.progress import FixedGains
 from argo_ml.models.counting import CountTokens
 from argo_ml.models.unfit import UnfitRequestError
@@ -192,6 +193,10 @@ def _measured(state: State, pipeline: Pipeline) -> State:
 def _decide(policy: Policy, state: State, pipeline: Pipeline) -> Decision:
     rng = deferred_rng(pipeline.seed, state.question.id, len(state.steps), "policy")
     decision = policy.decide(state, rng)
+    if not isinstance(decision, Decision):
+        raise ConfigError(
+            f"{type(policy).__name__}.decide returned {decision!r:.60}; return a Decision"
+        )
     if decision.stop_reason is None and len(state.steps) >= pipeline.max_steps:
         return Decision(Action.STOP, StopReason.LIMIT, expected=decision.expected)
     return decision
