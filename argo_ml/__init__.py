@@ -8,9 +8,11 @@ __version__ = "0.1.0"
 
 _HOME_OF = {
     "ArgoError": "argo_ml.errors",
+    "Pipeline": "argo_ml.recording",
     "calibrate": "argo_ml.interface.jobs",
     "estimate": "argo_ml.interface.jobs",
     "load_results": "argo_ml.interface.jobs",
+    "record": "argo_ml.interface.jobs",
     "replay": "argo_ml.replay",
     "sweep": "argo_ml.sweep",
     "tune": "argo_ml.interface.jobs",

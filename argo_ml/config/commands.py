@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -174,6 +175,42 @@ class ReplaySpec(StoreFields, OutcomeSources, CacheFields):
         if not self.retrieval_costs:
             raise ValueError("retrieval_costs is empty; give at least one price")
         return self
+
+
+class RecordSpec(GradingFields, StoreFields, CacheFields):
+    """A pipeline of one's own that is asked a file of questions (docs/your-own-pipeline.md)."""
+
+    name: str = Field("", description="Name of the pipeline: answers are kept under it.")
+    version: str = Field(
+        "1", description="Version of the pipeline; another one is asked everything anew."
+    )
+    output: Path = Field(Path("outcomes.jsonl"), **operational("File of outcomes to write."))
+    split: Literal["calibration", "tune", "test", "all"] | None = Field(
+        None, **operational("The split that every line names; empty: none.")
+    )
+    max_steps: int = Field(
+        3, ge=2, le=8, description="Retrievals up to which a pipeline that continues is asked."
+    )
+    batch_size: int = Field(8, ge=1, **operational("Questions that a callable gets at once."))
+    concurrency: int = Field(
+        1, ge=1, le=256, **operational("Calls under way at once, each in a thread of its own.")
+    )
+    max_retries: int = Field(2, ge=0, **operational("Further tries of a call that raises."))
+
+    @model_validator(mode="after")
+    def _pipeline_named(self) -> RecordSpec:
+        if not self.name.strip():
+            raise ValueError("name is empty; name the pipeline: its answers are kept under that")
+        return self
+
+    @property
+    def identity(self) -> str:
+        """What the answers are kept under."""
+        return f"pipeline:{self.name}@{self.version}"
+
+    @property
+    def output_path(self) -> Path:
+        return self.output.expanduser().resolve()
 
 
 class ReportSpec(StoreFields):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from argo_ml.calibration.record import Calibration
+from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.results.question_rows import row_values
 from argo_ml.results.records import CellResult, QuestionResult, Results
 from argo_ml.results.study import StudyReport
@@ -90,3 +91,25 @@ def _best_of(report: StudyReport, index: int) -> Iterator[tuple[str, Any]]:
     for split, score in scores.items():
         yield from ((f"{split}_{name}", value) for name, value in dict(score).items())
     yield "optimism", best.optimism
+
+
+def recorded_frame(questions: Sequence[RecordedQuestion]) -> pd.DataFrame:
+    """One row per recorded question and plan."""
+    frame: pd.DataFrame = pd.DataFrame(
+        [
+            {
+                "question_id": recorded.id,
+                "question": recorded.question.text,
+                "plan": plan,
+                "answer": outcome.answer.text,
+                "correct": outcome.correct,
+                "prompt_tokens": outcome.course.usage.prompt_tokens,
+                "completion_tokens": outcome.course.usage.completion_tokens,
+                "seconds": outcome.course.usage.seconds,
+                "cost": outcome.course.money,
+            }
+            for recorded in questions
+            for plan, outcome in recorded.outcomes.items()
+        ]
+    )
+    return frame

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from argo_ml.config import (
     CalibrateSpec,
     EstimateSpec,
+    RecordSpec,
     ReplaySpec,
     SpecType,
     StudySpec,
@@ -23,10 +26,13 @@ from argo_ml.interface.own_parts import with_own_policies
 from argo_ml.interface.returned import (
     CalibrationResult,
     EstimateResult,
+    RecordResult,
     StudyResult,
     SweepResult,
 )
 from argo_ml.library_settings import set_library_defaults
+from argo_ml.recording import Pipeline, run_recording
+from argo_ml.recording.pipeline import as_pipeline
 from argo_ml.replay.storing import run_replay
 from argo_ml.sweep.estimate import run_estimate
 from argo_ml.sweep.rebuilding import load_evaluated
@@ -109,6 +115,30 @@ def estimate(
         return EstimateResult(run_estimate(asked, on_progress))
 
 
+def record(
+    pipeline: Pipeline | Sequence[Callable[..., Any]],
+    questions: str | Path | Iterable[Mapping[str, Any]],
+    spec: RecordSpec | None = None,
+    *,
+    progress: Progress = None,
+    **options: Any,
+) -> RecordResult:
+    """Answer questions with a pipeline of your own, without and with retrieval, for `replay`.
+
+    ``pipeline``: two callables from a list of questions to a list of answers, or three
+    (docs/your-own-pipeline.md); ``questions``: a JSONL file, or mappings with id, question and
+    golden_answers. Options: name (needed), version, output, scorer, split, max_steps, batch_size,
+    concurrency, max_retries, cache_dir, experiment, tracking_uri. It is asked at most once per
+    question and variant of a version: recording again after an error goes on.
+
+    Raises `ArgoError` that says what the pipeline did, and with which question.
+    """
+    asked = _spec(RecordSpec, spec, options)
+    with showing(progress) as on_progress:
+        recorded = run_recording(as_pipeline(pipeline), questions, asked, on_progress)
+    return RecordResult(recorded)
+
+
 def load_results(run_id: str, *, tracking_uri: str = "") -> SweepResult:
     """The results of a sweep or a replay that has finished, by its MLflow run.
 
@@ -124,7 +154,11 @@ def _spec(spec_type: type[SpecType], spec: SpecType | None, options: Mapping[str
             f"{spec!r:.80} is no {spec_type.__name__}; give options by name, as mode='small'"
         )
     given = {name: getattr(spec, name) for name in spec.model_fields_set} if spec else {}
-    asked = build(spec_type, {**given, **options})
+    named = {
+        name: os.fspath(own) if isinstance(own, os.PathLike) else own
+        for name, own in options.items()
+    }
+    asked = build(spec_type, {**given, **named})
     if isinstance(asked, DatabaseFields):
         set_database_timeout(asked.database_timeout_s)
     return asked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
@@ -13,8 +14,15 @@ from argo_ml.calibration.record import Calibration
 from argo_ml.config import suggest
 from argo_ml.errors import ConfigError
 from argo_ml.evaluation.record import Evaluation
-from argo_ml.interface.frames import calibration_frame, cell_frame, question_frame, study_frame
+from argo_ml.interface.frames import (
+    calibration_frame,
+    cell_frame,
+    question_frame,
+    recorded_frame,
+    study_frame,
+)
 from argo_ml.interface.pages import page
+from argo_ml.recording import Recorded
 from argo_ml.reporting.figures.calibration import reliability_figure, too_few_to_draw
 from argo_ml.reporting.figures.evaluation import draw_figure
 from argo_ml.results.naming import described_questions, model_name
@@ -130,6 +138,39 @@ class StudyResult:
         lines = [f"c_r={best.retrieval_cost:.4g}: {best.verdict}" for best in self.report.best]
         rows = [tuple(map(_shown, row)) for row in self.to_frame().itertuples(index=False)]
         return page([*lines, f"run {self.run_id}"], list(self.to_frame().columns), rows)
+
+
+@dataclass(frozen=True)
+class RecordResult:
+    """A finished recording; it may stand for its file, as in ``replay(outcomes=recorded)``."""
+
+    recorded: Recorded = field(repr=False)
+
+    @property
+    def run_id(self) -> str:
+        return self.recorded.run_id
+
+    @property
+    def path(self) -> Path:
+        """The file of outcomes."""
+        return self.recorded.path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per question and plan: the answer, whether it is right, and what it took."""
+        return recorded_frame(self.recorded.questions)
+
+    def __repr__(self) -> str:
+        return f"RecordResult(path={str(self.path)!r}, run_id={self.run_id!r})"
+
+    def _repr_html_(self) -> str:
+        questions = self.recorded.questions
+        frame = self.to_frame().groupby("plan", sort=False)[["correct", "seconds"]].mean()
+        rows = [tuple(map(_shown, row)) for row in frame.itertuples()]
+        lines = [f"{len(questions)} questions in {self.path}; run {self.run_id}"]
+        return page(lines, ("plan", "accuracy", "seconds"), rows)
 
 
 _ESTIMATED = (

@@ -51,12 +51,16 @@ class OutcomeFields(Fields):
 
 
 class AnswerFields(OutcomeFields, TextSignals):
-    """An answer, how sure it looked, and what it took, the steps before it included."""
+    """An answer, how sure it looked, and what it took, the steps before it included.
+
+    ``cost`` is money in whatever unit whoever recorded it counts in.
+    """
 
     reasoning: str = ""
     prompt_tokens: int = Field(0, ge=0)
     completion_tokens: int = Field(0, ge=0)
     seconds: float = Field(0.0, ge=0, allow_inf_nan=False)
+    cost: float | None = Field(None, ge=0, allow_inf_nan=False)
 
 
 class PassageFields(Fields):
@@ -232,14 +236,16 @@ def _course(fields: AnswerFields) -> Course:
         seconds=fields.seconds,
     )
     if not isinstance(fields, StepFields):
-        return Course(reasoning=fields.reasoning, usage=usage)
+        return Course(reasoning=fields.reasoning, usage=usage, money=fields.cost)
     signals = TextSignals(**{name: getattr(fields, name) for name in TextSignals.model_fields})
     evidence = tuple(
         Evidence(Passage(f"{number}", passage.text), passage.similarity)
         for number, passage in enumerate(fields.evidence)
     )
     actions = None if fields.actions is None else tuple(map(Action, fields.actions))
-    return Course(signals, fields.reasoning, fields.succeeded, evidence, actions, usage)
+    return Course(
+        signals, fields.reasoning, fields.succeeded, evidence, actions, usage, fields.cost
+    )
 
 
 def _check_probabilities(question: Question, probabilities: Sequence[float], name: str) -> None:

@@ -17,7 +17,8 @@ class Course:
 
     ``signals`` are of its text and ``reasoning`` is what the model wrote before it. ``succeeded``
     says whether the last action found something, and ``evidence`` what. ``actions`` are those of a
-    plan that its name does not say, ``usage`` what all of them took.
+    plan that its name does not say, ``usage`` what all of them took, and ``money`` what they cost
+    where that is recorded.
     """
 
     signals: TextSignals = field(default_factory=TextSignals)
@@ -26,6 +27,7 @@ class Course:
     evidence: tuple[Evidence, ...] = ()
     actions: tuple[Action, ...] | None = None
     usage: Usage = field(default_factory=Usage)
+    money: float | None = None
 
 
 UNRECORDED = Course()

@@ -1,0 +1,214 @@
+"""Calls a pipeline at most once per question and variant, and keeps what it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+from tenacity import Retrying, stop_after_attempt, wait_exponential
+
+from argo_ml.calibration.plans import NONE, ONCE
+from argo_ml.errors import ModelError, one_line
+from argo_ml.interruption import checkpoint
+from argo_ml.models.cache.store import CallCache, Entry
+from argo_ml.progress import OnProgress
+from argo_ml.recording.answers import Outcome, UnreadableError, outcome_of
+from argo_ml.types import Question
+
+PIPELINE = "pipeline"
+"""The kind of a kept answer, which is no call of a language model of ours."""
+LONGEST_WAIT_S = 30.0
+UNIT = "answers"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A question under a plan: ``asked`` is what the callable gets, ``key`` what its answer is
+    kept by."""
+
+    key: str
+    question: Question
+    plan: str
+    asked: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How a pipeline is called: so many questions at once, so many calls, so many tries again."""
+
+    batch_size: int
+    concurrency: int
+    max_retries: int
+
+
+class PipelineCalls:
+    """Answers of one version of a pipeline, those asked for before from the cache."""
+
+    def __init__(self, identity: str, cache: CallCache, billed_to: str, limits: Limits) -> None:
+        self._identity = identity
+        self._cache = cache
+        self._billed_to = billed_to
+        self._limits = limits
+
+    def call(self, question: Question, plan: str, asked: Any, before: object = None) -> Call:
+        """``before`` is all that the answer depends on beside the question's text."""
+        content = json.dumps([self._identity, PIPELINE, plan, asked_text(question), before])
+        return Call(hashlib.sha256(content.encode()).hexdigest(), question, plan, asked)
+
+    def answer(
+        self, function: Callable[..., Any], calls: Sequence[Call], on_progress: OnProgress
+    ) -> list[Outcome]:
+        """One outcome per call, in their order; what was answered is kept at once.
+
+        Raises `ModelError` that names what the callable did and with which question.
+        """
+        kept = {key: json.loads(entry.output) for key, entry in self._find(calls).items()}
+        missing = list({call.key: call for call in calls if call.key not in kept}.values())
+        n_before = len(calls) - len(missing)
+        on_progress(UNIT, n_before, len(calls))
+        for answered in self._executed(function, missing):
+            kept |= answered
+            n_before += len(answered)
+            on_progress(UNIT, n_before, len(calls))
+        return [kept[call.key] for call in calls]
+
+    def _find(self, calls: Sequence[Call]) -> Mapping[str, Entry]:
+        return self._cache.find(call.key for call in calls)
+
+    def _executed(
+        self, function: Callable[..., Any], calls: Sequence[Call]
+    ) -> Iterator[dict[str, Outcome]]:
+        """Batches as they are answered; after an error those under way are kept before it rises."""
+        size = self._limits.batch_size
+        batches = [calls[start : start + size] for start in range(0, len(calls), size)]
+        waiting = iter(batches)
+        with ThreadPoolExecutor(self._limits.concurrency, "pipeline") as pool:
+            under_way: set[Future[dict[str, Outcome]]] = set()
+            while True:
+                for batch in waiting:
+                    under_way.add(pool.submit(self._batch, function, batch))
+                    if len(under_way) == self._limits.concurrency:
+                        break
+                if not under_way:
+                    return
+                finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                checkpoint()
+                for future in finished:
+                    yield future.result()
+
+    def _batch(self, function: Callable[..., Any], batch: Sequence[Call]) -> dict[str, Outcome]:
+        """A batch that fails for good is asked one by one, so that all but one are answered."""
+        try:
+            return self._kept(batch, *self._tried(function, batch))
+        except _RaisedError:
+            if len(batch) == 1:
+                raise
+        answered: dict[str, Outcome] = {}
+        for call in batch:
+            answered |= self._kept([call], *self._tried(function, [call]))
+        return answered
+
+    def _tried(
+        self, function: Callable[..., Any], batch: Sequence[Call]
+    ) -> tuple[list[Any], float]:
+        """What came, and the seconds that it took, after as many tries as there may be."""
+        tries = Retrying(
+            stop=stop_after_attempt(self._limits.max_retries + 1),
+            wait=wait_exponential(multiplier=0.5, max=LONGEST_WAIT_S),
+            reraise=True,
+        )
+        started = time.perf_counter()
+        try:
+            given = tries(_called, function, [call.asked for call in batch])
+        # Whatever the caller's pipeline raises: the question that it fails at has to be named.
+        except Exception as error:
+            raise _RaisedError(
+                f"{_where(batch[0])} raised {type(error).__name__}: {one_line(error)[:200]}"
+            ) from error
+        return _listed(given, batch), time.perf_counter() - started
+
+    def _kept(
+        self, batch: Sequence[Call], given: Sequence[Any], seconds: float
+    ) -> dict[str, Outcome]:
+        """Outcomes by key; those before one that cannot be read are kept as well."""
+        outcomes: dict[str, Outcome] = {}
+        try:
+            for call, own in zip(batch, given, strict=True):
+                outcomes[call.key] = _outcome(call, own, seconds / len(batch))
+        finally:
+            self._store(outcomes)
+        return outcomes
+
+    def _store(self, outcomes: Mapping[str, Outcome]) -> None:
+        entries = [
+            Entry(
+                key=key,
+                kind=PIPELINE,
+                output=json.dumps(outcome),
+                prompt_tokens=int(outcome.get("prompt_tokens", 0)),
+                output_tokens=json.dumps(int(outcome.get("completion_tokens", 0))),
+                seconds=float(outcome["seconds"]),
+                billed_to=self._billed_to,
+            )
+            for key, outcome in outcomes.items()
+        ]
+        if entries:
+            self._cache.add(self._identity, entries)
+
+
+class _RaisedError(ModelError):
+    """The caller's pipeline raised, also when it was tried again."""
+
+
+def asked_text(question: Question) -> str:
+    """What a pipeline is asked: the question, and its choices below it."""
+    return "\n".join((question.text, *(f"- {choice}" for choice in question.choices)))
+
+
+def _called(function: Callable[..., Any], asked: Sequence[Any]) -> Any:
+    given = function(list(asked))
+    if inspect.isawaitable(given):
+
+        async def awaited() -> Any:
+            return await given
+
+        return asyncio.run(awaited())
+    return given
+
+
+def _listed(given: Any, batch: Sequence[Call]) -> list[Any]:
+    if given is None or isinstance(given, (str, Mapping)) or not hasattr(given, "__iter__"):
+        raise ModelError(
+            f"{_where(batch[0])} gave {given!r:.40} for a list of {len(batch)}; give a list with "
+            "one answer per question"
+        )
+    answers = list(given)
+    if len(answers) != len(batch):
+        raise ModelError(
+            f"{_where(batch[0])} gave {len(answers)} answers for {len(batch)} questions; give one "
+            "per question, in their order"
+        )
+    return answers
+
+
+def _outcome(call: Call, given: Any, seconds: float) -> Outcome:
+    try:
+        outcome = outcome_of(given, call.plan)
+        json.dumps(outcome).encode()
+    except (UnreadableError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{_where(call)} gave {one_line(error)}; give a text, or a mapping with answer"
+        ) from None
+    return {"seconds": round(seconds, 6), **outcome}
+
+
+def _where(call: Call) -> str:
+    variant = {NONE: "without retrieval", ONCE: "with retrieval"}.get(call.plan, call.plan)
+    return f"pipeline {variant}, question {call.question.id!r}:"

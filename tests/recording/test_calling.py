@@ -1,0 +1,154 @@
+"""A pipeline is asked once per question and variant, and what it answers is kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from argo_ml.errors import ModelError
+from argo_ml.models.cache.store import CallCache
+from argo_ml.progress import ignore_progress
+from argo_ml.recording.answers import Outcome
+from argo_ml.recording.calling import Limits, PipelineCalls
+from argo_ml.types import Question
+
+QUESTIONS = [Question(f"q{number}", f"Question {number}?", ("yes",)) for number in range(6)]
+
+
+class Asking:
+    """A callable that remembers what it was asked."""
+
+    def __init__(self, answer: Callable[[str], Any] = lambda text: f"to {text}") -> None:
+        self.batches: list[list[str]] = []
+        self._answer = answer
+
+    def __call__(self, texts: list[str]) -> list[Any]:
+        self.batches.append(texts)
+        return [self._answer(text) for text in texts]
+
+    @property
+    def texts(self) -> list[str]:
+        return [text for batch in self.batches for text in batch]
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> CallCache:
+    return CallCache(tmp_path / "calls.sqlite")
+
+
+def answers(
+    cache: CallCache,
+    function: Callable[..., Any],
+    version: str = "1",
+    plan: str = "none",
+    questions: Sequence[Question] = QUESTIONS,
+    limits: Limits = Limits(batch_size=2, concurrency=1, max_retries=0),  # noqa: B008
+    on_progress: Callable[[str, int, int], None] = ignore_progress,
+) -> list[Outcome]:
+    calls = PipelineCalls(f"pipeline:mine@{version}", cache, "run", limits)
+    asked = [calls.call(question, plan, question.text) for question in questions]
+    return calls.answer(function, asked, on_progress)
+
+
+def test_answers_come_in_the_order_of_questions_and_in_batches(cache: CallCache) -> None:
+    asking = Asking()
+    given = answers(cache, asking)
+    assert [outcome["answer"] for outcome in given] == [f"to Question {n}?" for n in range(6)]
+    assert [len(batch) for batch in asking.batches] == [2, 2, 2]
+
+
+def test_nothing_is_asked_twice_but_by_another_variant_or_version(cache: CallCache) -> None:
+    asking = Asking()
+    first = answers(cache, asking)
+    assert answers(cache, asking) == first
+    assert len(asking.texts) == 6
+    answers(cache, asking, plan="retrieve")
+    answers(cache, asking, version="2")
+    assert len(asking.texts) == 18
+
+
+def test_questions_of_the_same_text_are_asked_once(cache: CallCache) -> None:
+    asking = Asking()
+    twins = [Question("a", "The same?", ("yes",)), Question("b", "The same?", ("no",))]
+    assert len(answers(cache, asking, questions=twins)) == 2
+    assert asking.texts == ["The same?"]
+
+
+def test_a_callable_that_raises_loses_no_answer_and_is_gone_on_with(cache: CallCache) -> None:
+    def failing(text: str) -> str:
+        if text == "Question 3?":
+            raise ConnectionError("the gateway\nis down")
+        return text
+
+    with pytest.raises(
+        ModelError, match=r"without retrieval, question 'q3': raised ConnectionError: the g"
+    ):
+        answers(cache, Asking(failing))
+    asking = Asking()
+    answers(cache, asking)
+    assert asking.texts == ["Question 3?", "Question 4?", "Question 5?"]
+
+
+def test_what_passes_is_tried_again(cache: CallCache) -> None:
+    failures = iter([True, False])
+
+    def once(text: str) -> str:
+        if next(failures, False):
+            raise TimeoutError
+        return text
+
+    given = answers(cache, Asking(once), limits=Limits(6, 1, 1))
+    assert [outcome["answer"] for outcome in given][-1] == "Question 5?"
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda texts: texts[:1], "gave 1 answers for 2 questions; give one per question"),
+        (lambda texts: None, "gave None for a list of 2; give a list"),
+        (lambda texts: "yes", "gave 'yes' for a list of 2; give a list"),
+        (lambda texts: [texts[0], None], "question 'q1': gave None; give a text, or a mapping"),
+        (lambda texts: [{"reply": "yes"}] * 2, "an answer with 'reply'; known: logprob, "),
+        (
+            lambda texts: [{"answer": "yes", "token_logprobs": [0.5]}] * 2,
+            "a log-probability 0.5, which is no number up to 0",
+        ),
+    ],
+)
+def test_what_is_no_list_of_answers_is_named(
+    cache: CallCache, function: Callable[..., Any], message: str
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        answers(cache, function)
+
+
+def test_answers_before_one_that_cannot_be_read_are_kept(cache: CallCache) -> None:
+    with pytest.raises(ModelError, match="'q1': gave None"):
+        answers(cache, lambda texts: [texts[0], None])
+    asking = Asking()
+    answers(cache, asking)
+    assert "Question 0?" not in asking.texts
+
+
+def test_so_many_calls_are_under_way_at_once_and_no_more(cache: CallCache) -> None:
+    together = threading.Barrier(3, timeout=20)
+
+    def waiting(texts: list[str]) -> list[str]:
+        together.wait()
+        return texts
+
+    given = answers(cache, waiting, limits=Limits(1, 3, 0))
+    assert len(given) == 6
+
+
+def test_coroutines_are_awaited_and_progress_is_told(cache: CallCache) -> None:
+    async def answering(texts: list[str]) -> list[str]:
+        return texts
+
+    counts: list[tuple[str, int, int]] = []
+    answers(cache, answering, on_progress=lambda *count: counts.append(count))
+    assert counts == [("answers", n, 6) for n in (0, 2, 4, 6)]

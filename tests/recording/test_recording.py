@@ -1,0 +1,166 @@
+"""A pipeline recorded into a file and a run, and the file replayed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+import argo_ml
+from argo_ml.interface.returned import RecordResult
+from argo_ml.recording import Asked
+from argo_ml.tracking.runs import ERROR, KIND
+
+QUESTIONS = [
+    {"id": f"q{n}", "question": f"Which number follows {n}?", "golden_answers": [str(n + 1)]}
+    for n in range(40)
+]
+Record = Callable[..., RecordResult]
+
+
+def without(questions: list[str]) -> list[dict[str, Any]]:
+    """Knows what follows the even numbers, and is surer of that."""
+    asked = [int(question[:-1].split()[-1]) for question in questions]
+    return [
+        {
+            "answer": str(number + 1) if number % 2 == 0 else "many",
+            "token_logprobs": [-0.1 if number % 2 == 0 else -2.0],
+        }
+        for number in asked
+    ]
+
+
+def with_retrieval(questions: list[str]) -> list[str]:
+    return [str(int(question[:-1].split()[-1]) + 1) for question in questions]
+
+
+@pytest.fixture
+def record(tmp_path: Path, tracking_uri: str, monkeypatch: pytest.MonkeyPatch) -> Record:
+    monkeypatch.chdir(tmp_path)
+    common = {"name": "counting", "cache_dir": tmp_path / "cache", "max_retries": 0}
+
+    def recorded(pipeline: Any = (without, with_retrieval), **options: Any) -> RecordResult:
+        questions = options.pop("questions", QUESTIONS)
+        return argo_ml.record(
+            pipeline, questions, **{**common, "tracking_uri": tracking_uri, **options}
+        )
+
+    return recorded
+
+
+def runs(tracking_uri: str) -> list[Run]:
+    client = MlflowClient(tracking_uri)
+    [experiment] = [own for own in client.search_experiments() if own.name == "argo_ml"]
+    return list(client.search_runs([experiment.experiment_id]))
+
+
+def test_the_file_is_what_replay_reads(record: Record, tmp_path: Path, tracking_uri: str) -> None:
+    recorded = record()
+    replayed = argo_ml.replay(
+        outcomes=recorded,
+        policies=["never", "single", "oracle"],
+        retrieval_costs=[0.1],
+        tracking_uri=tracking_uri,
+        cache_dir=tmp_path / "cache",
+    )
+    accuracy = replayed.to_frame("cell").set_index("strategy").accuracy
+    assert accuracy["single"] == 1.0
+    assert 0.2 < accuracy["never"] < 0.8
+    assert "never" in replayed.answer
+
+
+def test_a_run_keeps_outcomes_and_accuracies(record: Record, tracking_uri: str) -> None:
+    recorded = record()
+    client = MlflowClient(tracking_uri)
+    run = client.get_run(recorded.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags[KIND] == "recording"
+    metrics = run.data.metrics
+    assert (metrics["accuracy_none"], metrics["accuracy_retrieve"]) == (0.5, 1.0)
+    assert [artifact.path for artifact in client.list_artifacts(recorded.run_id)] == [
+        "outcomes.jsonl"
+    ]
+    assert len(run.inputs.dataset_inputs) == 1
+
+
+def test_lines_have_question_gold_and_how_sure_it_looked(record: Record) -> None:
+    line = json.loads(record(split="test").path.read_text().splitlines()[0])
+    assert (line["id"], line["golden_answers"], line["split"]) == ("q0", ["1"], "test")
+    none = line["outcomes"]["none"]
+    assert (none["answer"], none["logprob"], none["n_tokens"]) == ("1", -0.1, 1)
+    assert line["outcomes"]["retrieve"]["answer"] == "1"
+
+
+def test_a_frame_has_a_row_per_question_and_plan(record: Record) -> None:
+    recorded = record()
+    assert len(recorded.to_frame()) == 80
+    assert recorded.to_frame().groupby("plan").correct.mean().to_dict() == {
+        "none": 0.5,
+        "retrieve": 1.0,
+    }
+    assert "<td>retrieve</td><td>1</td>" in recorded._repr_html_()
+
+
+def test_a_pipeline_that_continues_is_asked_step_by_step(record: Record) -> None:
+    def further(asked: list[Asked]) -> list[str]:
+        return [f"{own.answers[-1]['answer']}.{len(own.answers)}" for own in asked]
+
+    recorded = record((without, with_retrieval, further), max_steps=3)
+    first = json.loads(recorded.path.read_text().splitlines()[0])["outcomes"]
+    assert list(first) == ["none", "retrieve", "retrieve>retrieve", "retrieve>retrieve>retrieve"]
+    assert first["retrieve>retrieve>retrieve"]["answer"] == "1.2.3"
+
+
+def test_a_failure_ends_the_run_and_the_next_recording_goes_on(
+    record: Record, tracking_uri: str, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def failing(questions: list[str]) -> list[str]:
+        if "Which number follows 2?" in questions:
+            raise ConnectionError("the gateway is down")
+        asked.extend(questions)
+        return with_retrieval(questions)
+
+    message = r"with retrieval, question 'q2': raised ConnectionError: the gateway is down; what"
+    with pytest.raises(argo_ml.ArgoError, match=message):
+        record((without, failing), batch_size=4)
+    [run] = runs(tracking_uri)
+    assert run.info.status == "FAILED"
+    assert "the gateway is down" in run.data.tags[ERROR]
+    assert not (tmp_path / "outcomes.jsonl").exists()
+    assert asked == ["Which number follows 0?", "Which number follows 1?"]
+
+    def remembering(questions: list[str]) -> list[str]:
+        asked.extend(questions)
+        return with_retrieval(questions)
+
+    record((without, remembering))
+    assert sorted(asked) == sorted(question["question"] for question in QUESTIONS)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pipeline": without}, "give two callables"),
+        ({"pipeline": (without, None)}, "pipeline: with_retrieval=None cannot be called"),
+        ({"name": " "}, "name is empty; name the pipeline"),
+        ({"questions": []}, "questions is empty"),
+        ({"questions": [QUESTIONS[0]] * 2}, "repeats id 'q0'"),
+        ({"questions": [{"question": "Why?"}]}, "number 1: has no golden_answers"),
+        ({"questions": "nowhere.jsonl"}, "questions=nowhere.jsonl: no such file"),
+        ({"output": "/proc/none/outcomes.jsonl"}, "cannot be written"),
+        ({"scorer": "near"}, "scorer=near: is no scorer"),
+        ({"batch_size": 0}, "batch_size=0"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_asked(
+    record: Record, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(argo_ml.ArgoError, match=message):
+        record(**options)
