@@ -11,6 +11,7 @@ _HOME_OF = {
     "Pipeline": "argo_ml.recording",
     "calibrate": "argo_ml.interface.jobs",
     "estimate": "argo_ml.interface.jobs",
+    "load_policy": "argo_ml.serving.loading",
     "load_results": "argo_ml.interface.jobs",
     "record": "argo_ml.interface.jobs",
     "replay": "argo_ml.replay",

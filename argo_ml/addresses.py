@@ -18,7 +18,7 @@ _VERSION = "/v1"
 HIDDEN = "PASSWORD"
 """What stands in the place of a password, or of a user name that is one by itself."""
 _USER_INFO = re.compile(
-    r"\b(?!sqlite|file)([A-Za-z][\w+.-]*:/{1,2})(?!/)([^\s\"'<>]*)@", re.IGNORECASE
+    r"\b(?!sqlite|file|models:/[^/])([A-Za-z][\w+.-]*:/{1,2})(?!/)([^\s\"'<>]*)@", re.IGNORECASE
 )
 _SECRET_SETTING = re.compile(
     r"([?&][\w.-]*(?:pass|pwd|secret|token|key|sig|auth|credential)[\w.-]*=)[^\s&#\"']+",

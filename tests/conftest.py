@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from builders import drawing
-from builders.places import linked_cache
+from builders.places import linked_cache, shared_folder
 from filelock import FileLock
 from hypothesis import settings
 
@@ -22,7 +21,7 @@ from argo_ml.models.embedded_model import fetch_embedded_model
 settings.register_profile("unhurried", deadline=None, derandomize=True)
 settings.load_profile("unhurried")
 
-pytest_plugins = ["builders.stored_sweep"]
+pytest_plugins = ["builders.published_policy", "builders.stored_sweep"]
 
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -96,12 +95,6 @@ def oran_questions() -> Path:
 @pytest.fixture(scope="session")
 def oran_documents() -> Path:
     return _shared("oran-sc-docs")
-
-
-def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of this run of the tests that the processes which run them share."""
-    base = tmp_path_factory.getbasetemp()
-    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 def _shared(name: str) -> Path:

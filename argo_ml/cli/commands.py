@@ -32,6 +32,7 @@ from argo_ml.config import (
     FetchSpec,
     IndexSpec,
     PlanSpec,
+    PublishSpec,
     ReplaySpec,
     ReportSpec,
     StudySpec,
@@ -239,6 +240,15 @@ def answer(spec: AnswerSpec) -> None:
     with progress() as report:
         answered = answer_question(cell, spec.question, spec.choices, report)
     print_answered(answered)
+
+
+@spec_command(cli, PublishSpec, "publish")
+def publish(spec: PublishSpec) -> None:
+    """Make the policy of a finished sweep a model of MLflow, to be served."""
+    from argo_ml.cli.rendering.serving import print_registered
+    from argo_ml.serving.publishing import publish as publish_policy
+
+    print_registered(publish_policy(spec))
 
 
 @cli.group()

@@ -24,6 +24,7 @@ from argo_ml.config import (
     FetchSpec,
     IndexSpec,
     PlanSpec,
+    PublishSpec,
     ReplaySpec,
     ReportSpec,
     Spec,
@@ -48,6 +49,7 @@ ENTRY_POINTS: Mapping[str, tuple[str, type[Spec]]] = MappingProxyType(
         "report": ("report", ReportSpec),
         "replay": ("replay", ReplaySpec),
         "answer": ("answer", AnswerSpec),
+        "publish": ("publish", PublishSpec),
     }
 )
 """Entry point -> (command, its spec)."""

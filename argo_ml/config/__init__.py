@@ -53,6 +53,7 @@ from argo_ml.config.run_fields import (
     MDPFields,
     TrackingFields,
 )
+from argo_ml.config.serving import PublishSpec
 from argo_ml.config.source_fields import (
     EMBEDDED_EMBEDDER,
     EMBEDDED_MODEL,
@@ -110,6 +111,7 @@ __all__ = [
     "Positive",
     "PriceList",
     "Probability",
+    "PublishSpec",
     "QuestionFields",
     "QuestionSpec",
     "RecordSpec",

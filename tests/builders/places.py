@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
+
+import pytest
 
 
 def free_port() -> int:
@@ -19,3 +22,9 @@ def linked_cache(shared: Path, folder: Path) -> Path:
     for name in ("models", "indexes", "atlas"):
         (folder / name).symlink_to(shared / name)
     return folder
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run of the tests that the processes which run them share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base

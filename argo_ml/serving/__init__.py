@@ -1,0 +1,1 @@
+"""A policy that a sweep justifies, as a model of MLflow: published, loaded, served."""

@@ -1,0 +1,113 @@
+"""Whole answers: one thread opens documents and model, and runs what waits together.
+
+Models and indexes are used by one thread, requests come in many. What waits while a batch runs is
+the next batch, so that requests share calls as questions of a sweep do. Whatever cannot be opened
+or fails is opened anew for the next request: a server that was down is used once it is back.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from argo_ml.config import CellSpec
+from argo_ml.datasets import QuestionSet
+from argo_ml.engine.loop import Finished
+from argo_ml.errors import ConfigError
+from argo_ml.pipeline.episode import build_pipeline, run_episode
+from argo_ml.serving.deciding import LoadedPolicy
+from argo_ml.serving.priced import PricedPolicy
+from argo_ml.sweep.calibration_source import DIGESTS
+from argo_ml.sweep.cells import measure
+from argo_ml.sweep.context import LocalContext
+from argo_ml.types import Question
+
+LARGEST_BATCH = 32
+BILLED_TO = "served"
+"""In the ledger of calls, whoever pays for those of served requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    question: Question
+    priced: PricedPolicy
+    result: Future[Finished] = field(default_factory=Future)
+
+
+class AnsweringService:
+    """Answers questions by a loaded policy; any number of threads may ask at once."""
+
+    def __init__(self, policy: LoadedPolicy) -> None:
+        self._policy = policy
+        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._context: LocalContext[CellSpec] | None = None
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def answer(self, question: Question, price: float) -> Finished:
+        """Raises `ArgoError` where documents, index or model cannot be used now."""
+        job = _Job(question, self._policy.policies.at(price))
+        self._jobs.put(job)
+        self._start()
+        return job.result.result()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._work, name="answers", daemon=True)
+                self._thread.start()
+
+    def _work(self) -> None:
+        while True:
+            batch = [self._jobs.get()]
+            while len(batch) < LARGEST_BATCH and not self._jobs.empty():
+                batch.append(self._jobs.get())
+            try:
+                finished = self._run(batch)
+            except BaseException as error:
+                self._context = None
+                for job in batch:
+                    job.result.set_exception(error)
+            else:
+                for job, one in zip(batch, finished, strict=True):
+                    job.result.set_result(one)
+
+    def _run(self, batch: Sequence[_Job]) -> list[Finished]:
+        if self._context is None:
+            self._context = self._opened()
+        context, calibration = self._context, self._policy.calibration
+        episodes = [
+            run_episode(
+                job.question,
+                job.priced.policy,
+                build_pipeline(
+                    resolved(job.priced.spec, context.spec),
+                    context.count_tokens,
+                    measure(job.priced.spec, calibration),
+                ),
+            )
+            for job in batch
+        ]
+        return context.engine(BILLED_TO).run(episodes)
+
+    def _opened(self) -> LocalContext[CellSpec]:
+        spec, published = self._policy.spec, self._policy.published
+        questions = QuestionSet((Question("asked", "anything"),), "", "")
+        context = LocalContext.open_for(questions, spec, calibration=self._policy.calibration)
+        for name, what in DIGESTS.items():
+            before, here = published.digests.get(name), context.digests[name]
+            if before != here:
+                raise ConfigError(
+                    f"this policy was made with {what} ({name} {before}, here {here}); "
+                    "sweep again and publish that"
+                )
+        return context
+
+
+def resolved(spec: CellSpec, opened: CellSpec) -> CellSpec:
+    """``spec`` as the opened model and documents let it be carried out."""
+    update = {"answering": opened.answering, "min_similarity": opened.min_similarity}
+    return spec.model_copy(update=update)

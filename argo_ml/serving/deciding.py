@@ -1,0 +1,170 @@
+"""Decisions about answers that a caller already has: no model, no documents, no index."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from argo_ml.calibration.record import Calibration
+from argo_ml.config import CellSpec
+from argo_ml.corpus.cached_embedding import CachingEmbedder
+from argo_ml.corpus.embedding import load_embedder
+from argo_ml.corpus.retriever import QueryVectors
+from argo_ml.models.cache.caching import CallCache
+from argo_ml.policies.base import Decision, Probe, required_probes_of
+from argo_ml.randomness import deferred_rng
+from argo_ml.serving.priced import PricedPolicies, PricedPolicy, served_spec
+from argo_ml.serving.published import PublishedPolicy, read_policy
+from argo_ml.serving.questions import Asked, RequestError, probabilities_of, read_asked
+from argo_ml.serving.signals import AnswerSignals, is_estimated
+from argo_ml.state import AnswerNow, Observations, State
+from argo_ml.types import Answer, Question
+
+KNOWN_PROBES = frozenset({Probe.ANSWER, Probe.VECTOR})
+"""What a caller's answer can show; the rest takes calls of the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDecision:
+    """What the policy would do about an answer; ``retrieve`` is whether that is a retrieval.
+
+    ``p_hat`` is the calibrated probability that the answer is right, ``expected_gain`` the utility
+    that the action is expected to add to giving the answer, ``score`` what a gate compared with
+    its threshold; None where the strategy has nothing of the kind. ``is_estimated``: part of how
+    sure the answer looked was filled in from the calibration.
+    """
+
+    action: str
+    retrieve: bool
+    strategy: str
+    retrieval_cost: float
+    p_hat: float | None = None
+    expected_gain: float | None = None
+    score: float | None = None
+    query: str | None = None
+    top_k: int | None = None
+    is_estimated: bool = False
+
+
+class LoadedPolicy:
+    """A published policy, ready to decide; `answering` adds the answers."""
+
+    def __init__(
+        self, published: PublishedPolicy, calibration: Calibration | None, spec: CellSpec
+    ) -> None:
+        self.published = published
+        self.calibration = calibration
+        self.spec = spec
+        self.policies = PricedPolicies(published, calibration, spec)
+        self._embedding = threading.Lock()
+
+    @classmethod
+    def read(cls, folder: Path) -> LoadedPolicy:
+        """Raises `ArgoError` for files that are none of a published policy."""
+        published, calibration = read_policy(folder)
+        return cls(published, calibration, served_spec(published, folder))
+
+    def warm_up(self) -> None:
+        """Make the policies of the swept prices, and load the embedder where it is needed."""
+        for swept in self.published.prices:
+            self.policies.at(swept.retrieval_cost)
+        if self._needs_vector(self.policies.at(self.published.default_price)):
+            self._vector("warm")
+
+    def decide(
+        self,
+        question: str,
+        answer: str | None = None,
+        token_logprobs: tuple[Any, ...] | list[Any] = (),
+        price: float | None = None,
+        **more: Any,
+    ) -> PolicyDecision:
+        """Decide about an answer that is already there.
+
+        ``token_logprobs`` are log-probabilities of its tokens, or mappings that have ``logprob``
+        and ``top_logprobs``, or ``entropy`` and ``gap``; ``more`` are ``choices`` and
+        ``choice_logprobs`` of a question with choices, and ``question_id``. Raises `RequestError`
+        for what cannot be.
+        """
+        asked = {"question": question, "answer": answer, "token_logprobs": token_logprobs}
+        return self.decide_asked(
+            read_asked({**asked, "retrieval_cost": price, "decide_only": True, **more})
+        )
+
+    def decide_asked(self, asked: Asked) -> PolicyDecision:
+        priced = self.policies.at(self.price_of(asked))
+        question = asked.as_question()
+        state = State(question, observations=self._observed(asked, question, priced))
+        rng = deferred_rng(priced.spec.seed, question.id, 0, "policy")
+        decision = priced.policy.decide(state, rng)
+        return _described(decision, priced, is_estimated(asked.tokens))
+
+    def price_of(self, asked: Asked) -> float:
+        given = asked.retrieval_cost
+        return self.published.default_price if given is None else given
+
+    def _observed(self, asked: Asked, question: Question, priced: PricedPolicy) -> Observations:
+        probes = required_probes_of(priced.policy)(State(question))
+        if beyond := sorted(probe.value for probe in probes - KNOWN_PROBES):
+            raise RequestError(
+                f"strategy={priced.spec.strategy} looks at {', '.join(beyond)}, which takes calls "
+                "of the model; ask without decide_only, or publish a strategy that decides by the "
+                "answer"
+            )
+        answer = self._answer(asked) if Probe.ANSWER in probes else None
+        has_vector = Probe.VECTOR in probes and self._needs_vector(priced)
+        vector = self._vector(question.text) if has_vector else ()
+        return Observations(answers=(answer,), vector=vector)
+
+    def _answer(self, asked: Asked) -> AnswerNow:
+        if asked.choice_logprobs:
+            scores = asked.choice_logprobs
+            best = max(range(len(scores)), key=scores.__getitem__)
+            answer = Answer(asked.choices[best], choice=best, scores=scores)
+            return AnswerNow(answer, probabilities_of(scores))
+        if asked.answer is None or not asked.tokens:
+            wanted = "choice_logprobs" if asked.choices else "answer and token_logprobs"
+            raise RequestError(f"decide_only needs {wanted}: how sure the answer looked")
+        choice = asked.choices.index(asked.answer) if asked.answer in asked.choices else None
+        is_read = choice is not None or not asked.choices
+        answer = Answer(asked.answer, choice=choice, parsed=is_read)
+        return AnswerNow(answer, (), self._signals.of_tokens(asked.tokens))
+
+    @cached_property
+    def _signals(self) -> AnswerSignals:
+        if self.calibration is None:
+            return AnswerSignals((), (), ())
+        return AnswerSignals.of(self.calibration)
+
+    def _needs_vector(self, priced: PricedPolicy) -> bool:
+        return Probe.VECTOR in required_probes_of(priced.policy)(State(Question("", "any")))
+
+    def _vector(self, text: str) -> tuple[float, ...]:
+        with self._embedding:
+            return tuple(map(float, self._vectors([text])[0]))
+
+    @cached_property
+    def _vectors(self) -> Callable[[list[str]], Any]:
+        spec = self.spec
+        embedder = load_embedder(spec.embedding_model, spec.cache_path, spec.device, spec.gpus)
+        return QueryVectors(CachingEmbedder(embedder, CallCache(spec.calls_path)))
+
+
+def _described(decision: Decision, priced: PricedPolicy, estimated: bool = False) -> PolicyDecision:
+    expected = decision.expected
+    return PolicyDecision(
+        action=decision.action.value,
+        retrieve=decision.action.value == "retrieve",
+        strategy=priced.spec.strategy,
+        retrieval_cost=priced.spec.retrieval_cost,
+        p_hat=expected.confidence,
+        expected_gain=expected.gain,
+        score=expected.score,
+        query=decision.query,
+        top_k=decision.top_k,
+        is_estimated=estimated,
+    )

@@ -1,0 +1,111 @@
+"""A published policy in Python, by the URI of its model or a folder."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from argo_ml.errors import ConfigError
+from argo_ml.serving.answering import AnsweringService
+from argo_ml.serving.deciding import LoadedPolicy, PolicyDecision
+from argo_ml.serving.published import FOLDER, POLICY, PublishedPolicy
+from argo_ml.serving.questions import RequestError, read_asked
+from argo_ml.types import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyAnswer:
+    """An answer with what it rests on and what it took; ``cost`` is the price of the actions."""
+
+    text: str
+    choice: int | None
+    actions: tuple[str, ...]
+    passages: tuple[Evidence, ...]
+    p_hat: float | None
+    expected_gain: float | None
+    cost: float
+    strategy: str
+    retrieval_cost: float
+
+
+class Policy:
+    """Decides about answers that are there, and answers questions itself."""
+
+    def __init__(self, loaded: LoadedPolicy) -> None:
+        self._loaded = loaded
+        self._answers = AnsweringService(loaded)
+
+    @property
+    def published(self) -> PublishedPolicy:
+        return self._loaded.published
+
+    def decide(
+        self,
+        question: str,
+        answer: str | None = None,
+        token_logprobs: tuple[Any, ...] | list[Any] = (),
+        price: float | None = None,
+        **more: Any,
+    ) -> PolicyDecision:
+        """The decision about ``answer``, as `LoadedPolicy.decide` makes it."""
+        return self._loaded.decide(question, answer, token_logprobs, price, **more)
+
+    def answer(
+        self, question: str, choices: tuple[str, ...] = (), price: float | None = None
+    ) -> PolicyAnswer:
+        """Answer from the documents with the model that the policy was published with.
+
+        Raises `ArgoError` where they cannot be used, or the question cannot be asked.
+        """
+        asked = read_asked({"question": question, "choices": choices, "retrieval_cost": price})
+        at = self._loaded.price_of(asked)
+        outcome = self._answers.answer(asked.as_question(), at).outcome
+        if outcome.unanswered:
+            raise RequestError(f"the question cannot be asked: {outcome.unanswered}")
+        cited = {hit.passage.id: hit for step in outcome.steps for hit in step.evidence}
+        first = outcome.steps[0].expected if outcome.steps else outcome.expected
+        return PolicyAnswer(
+            text=outcome.answer.text,
+            choice=outcome.answer.choice,
+            actions=tuple(step.action.value for step in outcome.steps),
+            passages=tuple(cited.values()),
+            p_hat=outcome.expected.confidence,
+            expected_gain=first.gain,
+            cost=outcome.cost,
+            strategy=self.published.strategy_at(at),
+            retrieval_cost=at,
+        )
+
+
+def load_policy(uri: str, tracking_uri: str = "") -> Policy:
+    """The policy of ``models:/NAME@ALIAS``, or of a folder that holds one.
+
+    Raises `ArgoError` for what is no published policy.
+    """
+    folder = Path(uri).expanduser()
+    if "://" not in uri and not uri.startswith("models:"):
+        return Policy(LoadedPolicy.read(_policy_folder(folder)))
+    with tempfile.TemporaryDirectory() as target:
+        return Policy(LoadedPolicy.read(_policy_folder(_downloaded(uri, tracking_uri, target))))
+
+
+def _policy_folder(folder: Path) -> Path:
+    """The folder itself, or that of a downloaded model."""
+    inside = folder / "artifacts" / FOLDER
+    return inside if (inside / POLICY).is_file() else folder
+
+
+def _downloaded(uri: str, tracking_uri: str, target: str) -> Path:
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    from argo_ml.tracking.runs import open_client
+    from argo_ml.tracking.stores import first_line
+
+    open_client(tracking_uri, create=False)
+    try:
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=target))
+    except (MlflowException, OSError) as error:
+        raise ConfigError(f"policy={uri}: cannot be loaded ({first_line(error)})") from None

@@ -1,0 +1,91 @@
+"""The files of a published policy: JSON alone, read without running anything of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from argo_ml.calibration.record import Calibration
+from argo_ml.errors import ConfigError
+from argo_ml.parsing import parse_record
+from argo_ml.results.artifacts import CALIBRATION
+from argo_ml.results.records import Record
+from argo_ml.results.stored import naming, stored_record
+
+POLICY = "policy.json"
+FOLDER = "policy"
+"""Name of the folder of both files among the artifacts of a model."""
+
+
+class StrategyRange(Record):
+    """The strategy that decides at prices from ``low`` on and below ``high``; None is no bound."""
+
+    strategy: str
+    low: float = 0.0
+    high: float | None = None
+
+    def has(self, price: float) -> bool:
+        return self.low <= price and (self.high is None or price < self.high)
+
+
+class SweptPrice(Record):
+    """What the sweep has seen of the policy at one price: what to expect of it in use."""
+
+    retrieval_cost: float
+    strategy: str
+    accuracy: float
+    utility: float
+    retrieval_calls: float
+    confidence: float | None = None
+    """Mean of p-hat of the answers given; None where the strategy has none."""
+
+
+class PublishedPolicy(Record):
+    """Everything that a served policy is made of, beside the calibration.
+
+    ``spec`` is of a cell, without passwords; ``digests`` are of questions, corpus, model, prompts
+    and calibration. ``answer`` is the sweep's, a line per sentence. ``example`` is one of its
+    questions.
+    """
+
+    schema_version: int = 1
+    sweep_id: str
+    experiment_id: str
+    argo_ml: str
+    spec: Mapping[str, Any]
+    digests: Mapping[str, str]
+    ranges: tuple[StrategyRange, ...]
+    prices: tuple[SweptPrice, ...]
+    default_price: float
+    trace_sampling: float
+    n_questions: int
+    answer: str
+    example: Mapping[str, Any]
+
+    def strategy_at(self, price: float) -> str:
+        """The strategy that decides at a price; beyond all ranges that of the nearest."""
+        inside = [part.strategy for part in self.ranges if part.has(price)]
+        return inside[0] if inside else self.ranges[-1].strategy
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(part.strategy for part in self.ranges))
+
+
+def write_policy(published: PublishedPolicy, calibration: Calibration | None, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / POLICY).write_text(published.model_dump_json(indent=1), encoding="utf-8")
+    if calibration is not None:
+        (folder / CALIBRATION).write_text(calibration.model_dump_json(), encoding="utf-8")
+
+
+def read_policy(folder: Path) -> tuple[PublishedPolicy, Calibration | None]:
+    """Raises `DataError` for files that are damaged and `ConfigError` for no published policy."""
+    if not (folder / POLICY).is_file():
+        raise ConfigError(f"{folder} holds no {POLICY}; publish one with argo-ml publish")
+    published = stored_record(folder / POLICY, PublishedPolicy, "")
+    if not (folder / CALIBRATION).is_file():
+        return published, None
+    with naming(CALIBRATION, ""):
+        return published, parse_record(Calibration, (folder / CALIBRATION).read_bytes())

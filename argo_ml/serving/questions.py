@@ -1,0 +1,119 @@
+"""What a caller asks and already knows: a question, its answer so far, how sure that looked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from argo_ml.errors import ArgoError, one_line
+from argo_ml.types import Question
+
+LONGEST_QUESTION = 20_000
+"""Characters of a question, and of an answer; what is longer is refused before anything else."""
+MOST_TOKENS = 20_000
+MOST_CHOICES = 100
+_SHOWN = 200
+
+Text = Annotated[str, Field(max_length=LONGEST_QUESTION)]
+LogProbability = Annotated[float, Field(le=1e-6, ge=-1e6, allow_inf_nan=False)]
+
+
+class RequestError(ArgoError):
+    """A request that says too little, too much, or what cannot be."""
+
+
+class AnswerToken(BaseModel):
+    """A token of the caller's answer, and the distribution that it comes from as far as known.
+
+    ``entropy`` is in nats, ``gap`` by how much the log-probability of the most probable token
+    exceeds that of the second; ``top_logprobs`` are the most probable ones, from which both follow.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    logprob: LogProbability
+    entropy: float | None = Field(None, ge=0, allow_inf_nan=False)
+    gap: float | None = Field(None, ge=0, allow_inf_nan=False)
+    top_logprobs: tuple[LogProbability, ...] = Field((), max_length=1000)
+
+
+class Asked(BaseModel):
+    """A question as a caller asks it; ``price`` None is the published default.
+
+    ``decide_only`` asks for the decision about ``answer``, which the caller has, and for no answer.
+    ``choice_logprobs`` are log-likelihoods per token of the choices. ``question_id`` matters to
+    strategies that draw.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question: Text
+    choices: tuple[Text, ...] = Field((), max_length=MOST_CHOICES)
+    retrieval_cost: float | None = Field(None, gt=0, allow_inf_nan=False)
+    decide_only: bool = False
+    answer: Text | None = None
+    token_logprobs: tuple[AnswerToken | LogProbability, ...] = Field((), max_length=MOST_TOKENS)
+    choice_logprobs: tuple[LogProbability, ...] = ()
+    question_id: Annotated[str, Field(max_length=_SHOWN)] = "asked"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Asked:
+        if not self.question.strip():
+            raise ValueError("the question is empty; ask one")
+        if len(self.choices) == 1:
+            raise ValueError("choices: there is one; give at least two, or none")
+        if self.choice_logprobs and len(self.choice_logprobs) != len(self.choices):
+            raise ValueError(
+                f"choice_logprobs has {len(self.choice_logprobs)} values for "
+                f"{len(self.choices)} choices"
+            )
+        if not self.decide_only and (self.answer or self.token_logprobs or self.choice_logprobs):
+            raise ValueError("answer, token_logprobs and choice_logprobs go with decide_only: true")
+        return self
+
+    def as_question(self) -> Question:
+        return Question(id=self.question_id, text=self.question, choices=self.choices)
+
+    @property
+    def tokens(self) -> tuple[AnswerToken, ...]:
+        return tuple(
+            token if isinstance(token, AnswerToken) else AnswerToken(logprob=token)
+            for token in self.token_logprobs
+        )
+
+
+def read_asked(values: Mapping[str, Any]) -> Asked:
+    """Raises `RequestError` with one line that names every value that cannot be."""
+    try:
+        return Asked.model_validate(dict(values))
+    except ValidationError as error:
+        lines = dict.fromkeys(_explained(problem) for problem in error.errors())
+        raise RequestError("; ".join(list(lines)[:5])) from None
+
+
+def _explained(problem: Any) -> str:
+    name = ".".join(str(part) for part in problem["loc"] if isinstance(part, (str, int))) or ""
+    if problem["type"] == "extra_forbidden":
+        known = ", ".join(field for field in Asked.model_fields if field != "question")
+        return f"custom_inputs has an unknown {name[:_SHOWN]!r}; known: {known}"
+    message = one_line(problem["msg"].removeprefix("Value error, "))
+    if not name:
+        return message
+    given = problem["input"]
+    shown = one_line(f"={given}")[:_SHOWN] if _is_short(given) else ""
+    return f"{name}{shown}: {message[0].lower()}{message[1:]}"
+
+
+def _is_short(value: object) -> bool:
+    is_plain = isinstance(value, (str, int, float, bool)) or value is None
+    return is_plain and (not isinstance(value, str) or len(value) <= _SHOWN)
+
+
+def probabilities_of(choice_logprobs: tuple[float, ...]) -> tuple[float, ...]:
+    """Softmax of log-likelihoods per token."""
+    best = max(choice_logprobs, default=0.0)
+    weights = [math.exp(value - best) for value in choice_logprobs]
+    return tuple(weight / math.fsum(weights) for weight in weights)

@@ -1,0 +1,163 @@
+"""The registered model of a published policy: logged, linked, named."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+import argo_ml
+from argo_ml.config import PublishSpec
+from argo_ml.errors import ConfigError
+from argo_ml.escaping import markdown
+from argo_ml.serving import agent_code
+from argo_ml.serving.published import FOLDER, PublishedPolicy
+from argo_ml.sweep.record import SweepRecord
+from argo_ml.tracking import runs
+from argo_ml.tracking.names import spec_params
+from argo_ml.tracking.runs import Tracking
+from argo_ml.tracking.stores import explained
+
+KIND = "publish"
+STRATEGY = "argo.strategy"
+CALIBRATION = "argo.calibration"
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A version of a registered model; ``uri`` is by its alias."""
+
+    name: str
+    version: str
+    alias: str
+    uri: str
+    run_id: str
+    model_id: str
+    published: PublishedPolicy
+
+
+def check_alias(tracking: Tracking, spec: PublishSpec) -> None:
+    """Raises `ConfigError` for an alias that another version has, unless it is to be replaced."""
+    holder = version_of_alias(tracking.client, spec.name, spec.alias)
+    if holder and not spec.replace:
+        raise ConfigError(
+            f"alias={spec.alias} of {spec.name} is version {holder}'s; take it with --replace, or "
+            "give another alias"
+        )
+
+
+def version_of_alias(client: MlflowClient, name: str, alias: str) -> str:
+    """The version that has the alias; empty where none has."""
+    try:
+        return str(client.get_model_version_by_alias(name, alias).version)
+    except MlflowException:
+        return ""
+
+
+def register(
+    spec: PublishSpec,
+    record: SweepRecord,
+    published: PublishedPolicy,
+    folder: Path,
+    requirements: Sequence[str],
+) -> Registered:
+    """Log the policy on a run of its own beside the sweep, and give the version its alias."""
+    tracking = record.tracking
+    tags = {
+        runs.KIND: KIND,
+        runs.SWEEP_ID: record.run_id,
+        STRATEGY: ",".join(published.strategies),
+        CALIBRATION: str(published.spec.get("calibration", "")),
+    }
+    run = tracking.adopt_or_create(f"publish {spec.name}", tags)
+    with run.recording_failure():
+        run.log(params=spec_params(spec.model_dump(mode="json")), tags={runs.NOTE: note(published)})
+        with explained(tracking.uri):
+            info = _log_model(run.run_id, published, folder, requirements)
+            model_version = _register(tracking.client, info, spec, tags, note(published))
+        _log_evidence(tracking.client, run.run_id, info.model_id, published)
+        run.end()
+    return Registered(
+        name=spec.name,
+        version=str(model_version.version),
+        alias=spec.alias,
+        uri=f"models:/{spec.name}@{spec.alias}",
+        run_id=run.run_id,
+        model_id=str(info.model_id),
+        published=published,
+    )
+
+
+def note(published: PublishedPolicy) -> str:
+    """The description of a version: what it is, and what justifies it."""
+    swept = ", ".join(f"{price.retrieval_cost:g}" for price in published.prices)
+    lines = (
+        f"`{', '.join(published.strategies)}` at any price of a retrieval, justified by sweep "
+        f"`{published.sweep_id}` on {published.n_questions} questions at prices {swept}.",
+        markdown(published.answer),
+    )
+    return "\n\n".join(lines)
+
+
+def _log_model(
+    run_id: str, published: PublishedPolicy, folder: Path, requirements: Sequence[str]
+) -> Any:
+    """Log code and files; MLflow answers the example by them first."""
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    with warnings.catch_warnings(), mlflow.start_run(run_id=run_id):
+        warnings.simplefilter("ignore")
+        return mlflow.pyfunc.log_model(
+            name=FOLDER,
+            python_model=agent_code.__file__,
+            artifacts={FOLDER: str(folder)},
+            code_paths=[str(Path(argo_ml.__file__).parent)],
+            input_example=dict(published.example),
+            pip_requirements=list(requirements),
+            params={
+                "strategy": ",".join(published.strategies),
+                "default_price": published.default_price,
+                "model": published.spec.get("model"),
+                "sweep": published.sweep_id,
+            },
+            metadata={"argo_ml": published.argo_ml, "sweep": published.sweep_id},
+            model_type="agent",
+        )
+
+
+def _register(
+    client: MlflowClient, info: Any, spec: PublishSpec, tags: dict[str, str], description: str
+) -> Any:
+    try:
+        client.create_registered_model(
+            spec.name, description="Published by argo-ml: decides when retrieving pays."
+        )
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    version = client.create_model_version(
+        spec.name,
+        source=info.model_uri,
+        run_id=info.run_id,
+        tags=tags,
+        description=description,
+        model_id=info.model_id,
+    )
+    client.set_registered_model_alias(spec.name, spec.alias, version.version)
+    return version
+
+
+def _log_evidence(
+    client: MlflowClient, run_id: str, model_id: str, published: PublishedPolicy
+) -> None:
+    """What the sweep has measured, as metrics of the model: one point per price."""
+    for step, price in enumerate(published.prices):
+        for name in ("accuracy", "utility", "retrieval_calls"):
+            value = getattr(price, name)
+            client.log_metric(run_id, name, value, step=step, model_id=model_id)

@@ -1,0 +1,147 @@
+"""A policy published from a sweep: what it decides and answers, and what it is linked to."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders.published_policy import EXPERIMENT, PublishedSweep
+from builders.stored_sweep import StoredSweep
+from mlflow import MlflowClient
+
+from argo_ml.config import PublishSpec, build
+from argo_ml.errors import ArgoError, ConfigError
+from argo_ml.serving.loading import Policy, load_policy
+from argo_ml.serving.publishing import publish
+
+pytestmark = pytest.mark.slow
+
+STRATEGY = "argo_calibrated"
+
+
+@pytest.fixture(scope="module")
+def policy(published_sweep: PublishedSweep) -> Policy:
+    return load_policy(published_sweep.model, published_sweep.uri)
+
+
+def token(seen: dict[str, float]) -> dict[str, float]:
+    """One token that has the means of a recorded answer."""
+    return {
+        "logprob": seen["logprob"],
+        "entropy": seen["entropy"],
+        "gap": -math.log1p(-seen["margin"]),
+    }
+
+
+@pytest.mark.parametrize("price", [0.02, 0.1, 0.3])
+def test_decisions_are_those_of_the_sweep(
+    published_sweep: PublishedSweep, policy: Policy, price: float
+) -> None:
+    lines: Any = published_sweep.trajectories(STRATEGY, price)
+    for line in lines.values():
+        first = [step["action"] for step in line["steps"]][:1] or ["stop"]
+        answer = line["steps"][0]["answer_before"] if line["steps"] else line["answer"]
+        known = [token(line["seen"]["answer"])]
+        decision = policy.decide(line["question"], answer, known, price)
+        assert [decision.action] == first
+        assert decision.retrieve == (first == ["retrieve"])
+
+
+def test_answers_are_those_of_the_sweep_at_every_price(
+    published_sweep: PublishedSweep, policy: Policy
+) -> None:
+    for cell in published_sweep.results.row(STRATEGY):
+        lines: Any = published_sweep.trajectories(STRATEGY, cell.retrieval_cost)
+        for row in cell.questions:
+            question = lines[row.question_id]["question"]
+            answered = policy.answer(question, price=cell.retrieval_cost)
+            assert (answered.text, answered.actions) == (row.answer, row.actions)
+            assert answered.cost == pytest.approx(row.cost)
+
+
+def test_the_version_is_linked_to_the_runs_that_justify_it(
+    published_sweep: PublishedSweep,
+) -> None:
+    client = MlflowClient(published_sweep.uri)
+    version = client.get_model_version_by_alias("support-bot", "champion")
+    assert version.tags["argo.sweep_id"] == published_sweep.sweep
+    assert version.tags["argo.strategy"] == STRATEGY
+    run = client.get_run(version.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["argo.kind"] == "publish"
+
+
+def test_the_model_holds_json_and_code_alone_and_pinned_requirements(
+    published_sweep: PublishedSweep, tmp_path: Path
+) -> None:
+    import mlflow
+
+    model = Path(
+        mlflow.artifacts.download_artifacts(
+            artifact_uri=published_sweep.model, dst_path=str(tmp_path)
+        )
+    )
+    kept = {path.name for path in (model / "artifacts" / "policy").iterdir()}
+    assert kept == {"policy.json", "calibration.json"}
+    assert not list(model.rglob("*.pkl"))
+    requirements = (model / "requirements.txt").read_text().split()
+    assert any(line.startswith("mlflow==") for line in requirements)
+    assert all("==" in line for line in requirements)
+    assert (model / "input_example.json").exists()
+
+
+def test_an_alias_of_another_version_is_not_taken_without_replace(
+    published_sweep: PublishedSweep,
+) -> None:
+    values = {
+        "sweep": published_sweep.sweep,
+        "tracking_uri": published_sweep.uri,
+        "experiment": EXPERIMENT,
+        "name": "support-bot",
+    }
+    with pytest.raises(ConfigError, match=r"alias=champion .* version 1's; .* --replace"):
+        publish(build(PublishSpec, values))
+
+
+def test_a_sweep_that_does_not_verify_is_not_published(stored_sweep: StoredSweep) -> None:
+    path = stored_sweep.artifact("results.json")
+    content = json.loads(path.read_text())
+    content["cells"][0]["metrics"]["accuracy"] = 0.123
+    path.write_text(json.dumps(content))
+    values = {"sweep": stored_sweep.sweep_id, "tracking_uri": stored_sweep.uri}
+    with pytest.raises(ConfigError, match="does not verify and is not published"):
+        publish(build(PublishSpec, values))
+    assert not stored_sweep.client.search_registered_models()
+
+
+def test_a_strategy_that_did_not_run_is_refused(published_sweep: PublishedSweep) -> None:
+    values = {"sweep": published_sweep.sweep, "tracking_uri": published_sweep.uri}
+    with pytest.raises(ConfigError, match="strategy=flare did not run in sweep"):
+        publish(build(PublishSpec, {**values, "name": "other", "strategy": "flare"}))
+
+
+def test_documents_that_are_gone_are_said_and_used_again_once_they_are_back(
+    published_sweep: PublishedSweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved, documents = tmp_path / "elsewhere", tmp_path / "documents"
+    shutil.copytree(published_sweep.folder / "documents", moved)
+    monkeypatch.setenv("ARGO_ML_DOCUMENTS", str(documents))
+    policy = load_policy(published_sweep.model, published_sweep.uri)
+    with pytest.raises(ArgoError, match=r"documents=.*"):
+        policy.answer("What is the capital of Land1?")
+    moved.rename(documents)
+    assert policy.answer("What is the capital of Land1?").text
+
+
+def test_other_documents_than_those_of_the_sweep_are_refused(
+    published_sweep: PublishedSweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other.txt").write_text("Something else altogether.")
+    monkeypatch.setenv("ARGO_ML_DOCUMENTS", str(tmp_path))
+    policy = load_policy(published_sweep.model, published_sweep.uri)
+    with pytest.raises(ArgoError, match="was made with another corpus"):
+        policy.answer("What is the capital of Land1?")
