@@ -25,6 +25,7 @@ from argo_ml.config.commands import (
     FetchSpec,
     IndexSpec,
     PlanSpec,
+    PublishSpec,
     RecordSpec,
     ReplaySpec,
     ReportSpec,
@@ -53,7 +54,6 @@ from argo_ml.config.run_fields import (
     MDPFields,
     TrackingFields,
 )
-from argo_ml.config.serving import PublishSpec
 from argo_ml.config.source_fields import (
     EMBEDDED_EMBEDDER,
     EMBEDDED_MODEL,

@@ -71,6 +71,7 @@ GROUPS: dict[str, set[str]] = {
         *(EXPERIMENT - {"SampleFields", "GradingFields", "OracleFields"} - {*TRACKING}),
         *("DatabaseFields", "StoreFields", "CellFields", "AnswerSpec"),
     },
+    "publish": {"DatabaseFields", "StoreFields", "PublishSpec"},
     "cache stats": {"DatabaseFields", "CacheFields"},
     "cache prune": {"DatabaseFields", "CacheFields", "CachePruneSpec"},
 }
@@ -91,6 +92,7 @@ COUNTS = {
     "report": 6,
     "replay": 18,
     "answer": 58,
+    "publish": 10,
     "cache stats": 2,
     "cache prune": 4,
 }
