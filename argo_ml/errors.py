@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+
 from argo_ml.addresses import redacted
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_REFUSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def one_line(error: BaseException | str) -> str:
     """The message of an error as one line with single spaces."""
     return " ".join(str(error).split())
+
+
+def disk_advice(error: OSError) -> str:
+    """What helps against it, of a file system that is full or refuses; empty for others."""
+    if error.errno in _FULL:
+        return "free disk space"
+    return "make it writable" if error.errno in _REFUSED else ""
 
 
 class ArgoError(Exception):

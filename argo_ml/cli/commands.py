@@ -40,7 +40,7 @@ from argo_ml.config import (
     VerifySpec,
 )
 from argo_ml.doctor import Check
-from argo_ml.errors import ArgoError, ConfigError, ModelError, TrackingError
+from argo_ml.errors import ArgoError, ConfigError, ModelError, TrackingError, disk_advice
 from argo_ml.escaping import visible
 from argo_ml.library_settings import set_library_defaults
 from argo_ml.progress import PASSAGES
@@ -372,7 +372,8 @@ def _message(error: Exception) -> str:
     if isinstance(error, OSError):
         # A disk that is full or read-only, a file in the place of a folder: nobody's bug.
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror or error}; {_DEBUG}=1 shows where"
+        advice = disk_advice(error) or f"{_DEBUG}=1 shows where"
+        return f"{place}{error.strerror or error}; {advice}"
     return str(error) if isinstance(error, ArgoError) else f"{type(error).__name__}: {error}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from chromadb import Collection
 from chromadb.config import Settings
 
 from argo_ml.corpus.embedding import Vectors
-from argo_ml.errors import CorpusIndexError, one_line
+from argo_ml.errors import CorpusIndexError, disk_advice, one_line
 from argo_ml.locks import ProcessLock
 from argo_ml.types import Passage
 
@@ -101,8 +100,7 @@ def writer_lock(folder: Path, name: str) -> ProcessLock:
 
 def unwritable(folder: Path, error: OSError) -> CorpusIndexError:
     reason = error.strerror or str(error)
-    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    advice = "free disk space" if is_full else "make it writable"
+    advice = disk_advice(error) or "make it writable"
     return CorpusIndexError(
         f"{folder}: cannot be written ({reason}); {advice}, or choose another cache_dir"
     )

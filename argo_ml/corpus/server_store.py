@@ -32,7 +32,13 @@ SCHEMES = {"http": 8000, "https": 443}
 """Scheme -> port where the address names none."""
 
 OPENING = RetryPolicy(timeout_s=5.0, largest_mb=1)
-_ASKED_WHILE_OPENING = ("heartbeat", "tenants/default_tenant")
+_ASKED_WHILE_OPENING = (
+    "heartbeat",
+    "auth/identity",
+    "tenants/default_tenant",
+    "tenants/default_tenant/databases/default_database",
+)
+"""What Chroma's client asks for when it is made, without a deadline of its own."""
 ABANDONED_S = 24 * 3600.0
 """An unfinished collection of this age belongs to a builder that was killed."""
 
