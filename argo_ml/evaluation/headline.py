@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from argo_ml.evaluation.break_even import break_evens
 from argo_ml.evaluation.judged_cells import (
@@ -58,7 +58,8 @@ def headline(cells: Sequence[JudgedCell], is_measured: bool = False) -> Headline
 
     ``is_measured``: whether progress is measured on the question.
     """
-    candidates, fixed = _candidates(cells, is_measured), best_fixed(cells)
+    candidates = candidates_among(by_strategy(cells), is_measured)
+    fixed = best_fixed(cells)
     if not candidates or not fixed:
         return None
     utilities = mean_utilities(cells)
@@ -77,9 +78,8 @@ def headline(cells: Sequence[JudgedCell], is_measured: bool = False) -> Headline
     )
 
 
-def _candidates(cells: Sequence[JudgedCell], is_measured: bool) -> tuple[str, ...]:
+def candidates_among(ran: Collection[str], is_measured: bool) -> tuple[str, ...]:
     """Adaptive strategies; without any, ARGO where it looks at the question, else the gates."""
-    ran = by_strategy(cells)
     for role in (Role.ADAPTIVE, Role.ORIGINAL) if is_measured else (Role.ADAPTIVE,):
         contenders = tuple(name for name in contenders_of(role) if name in ran)
         if contenders:

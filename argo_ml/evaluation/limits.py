@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 from argo_ml.evaluation.judged_cells import JudgedCell
-from argo_ml.evaluation.sentences import counted
+from argo_ml.evaluation.sentences import counted, stopping_lines
 from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.results.question_rows import action_counts, row_flags, row_values
 from argo_ml.results.records import CellResult, Results
@@ -28,8 +28,10 @@ FINE = 0.05
 
 
 def limits(results: Results, cells: Sequence[JudgedCell]) -> tuple[str, ...]:
-    """The sentences that apply: the guessing floor, the decomposer, and what n can tell."""
+    """The sentences that apply: where it stopped, the guessing floor, the decomposer, and what n
+    can tell."""
     return (
+        *stopping_lines(results.stopping),
         *_floor(results.floors, cells),
         *_decomposer([cell.result for cell in cells if not cell.is_ceiling]),
         *_power(cells),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from argo_ml.evaluation.record import BreakEven, Headline, PriceRange
 from argo_ml.policies.planned import NEVER, SINGLE
-from argo_ml.results.records import Results
+from argo_ml.results.records import Results, Stopping
 from argo_ml.statistics.intervals import Estimate, shows_spread
+from argo_ml.statistics.sequential import Sign
 
 GLOSSES = {NEVER: "no retrieval", SINGLE: "one retrieval"}
 
@@ -171,3 +172,41 @@ def _percent(share: float) -> str:
 
 def counted(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def stopping_lines(stopping: Stopping | None) -> Iterator[str]:
+    """Where a sweep that stops once decided has stopped, and what it knows at which prices."""
+    if stopping is None:
+        return
+    n_asked, n_available = stopping.n_asked, stopping.n_available
+    n_open = sum(verdict.sign == Sign.OPEN.value for verdict in stopping.verdicts)
+    start = f"Stopped after {n_asked:,} of {n_available:,} questions, as all is decided"
+    if n_open:
+        of = counted(len(stopping.verdicts), "comparison")
+        start = f"All {n_asked:,} questions were asked, which leaves {n_open} of {of} open"
+    yield (
+        f"{start}: {'; '.join(_by_sign(stopping))}. That any of this is wrong has a chance of at "
+        f"most {100 * stopping.level:g} %, at all prices and however often one looks; the other "
+        "intervals and p-values here take the number of questions as fixed."
+    )
+
+
+def _by_sign(stopping: Stopping) -> Iterator[str]:
+    """``single minus never is above 0 at c_r=0.02, 0.06``"""
+    meanings = {
+        Sign.ABOVE: "above 0",
+        Sign.BELOW: "below 0",
+        Sign.SMALL: f"nearer to 0 than {stopping.margin:g}",
+        Sign.OPEN: "open",
+    }
+    pairs = dict.fromkeys((own.strategy, own.baselines) for own in stopping.verdicts)
+    for strategy, baselines in pairs:
+        other = baselines[0] if len(baselines) == 1 else "the best fixed strategy"
+        for sign, meaning in meanings.items():
+            prices = [
+                f"{own.retrieval_cost:g}"
+                for own in stopping.verdicts
+                if (own.strategy, own.baselines, own.sign) == (strategy, baselines, sign.value)
+            ]
+            if prices:
+                yield f"{strategy} minus {other} is {meaning} at c_r={', '.join(prices)}"

@@ -184,6 +184,38 @@ class CellResult(Record):
         return cell_name(self.strategy, self.retrieval_cost)
 
 
+class SequentialVerdict(Record):
+    """What the questions told of one strategy against the best of its ``baselines`` at a price.
+
+    ``sign`` is that of the difference of utility: above, below, small (nearer to 0 than the margin)
+    or open, first known after ``n_needed`` questions. ``low`` and ``high`` hold at all prices and
+    all looks together.
+    """
+
+    strategy: str
+    baselines: tuple[str, ...]
+    retrieval_cost: float
+    sign: str
+    n_needed: int | None
+    mean: float
+    low: float
+    high: float
+
+
+class Stopping(Record):
+    """Where a sweep with ``until=decided`` stopped: after ``n_asked`` of ``n_available`` questions.
+
+    ``level`` is the chance at most that any sign is wrong, ``margin`` what counts as small.
+    """
+
+    n_asked: int
+    n_available: int
+    is_decided: bool
+    level: float
+    margin: float
+    verdicts: tuple[SequentialVerdict, ...]
+
+
 class Results(Record):
     """``cells`` in grid order: by strategy as given, then by price ascending."""
 
@@ -201,6 +233,8 @@ class Results(Record):
     cells: tuple[CellResult, ...]
     row_digests: Mapping[str, str] = {}
     """Of a large sweep, by cell: the digest of the file that holds its rows."""
+    stopping: Stopping | None = None
+    """None of a sweep that asks all questions, whatever they tell."""
 
     def row(self, strategy: str) -> tuple[CellResult, ...]:
         """Cells of one strategy, by price ascending."""

@@ -233,6 +233,8 @@ def write_results(results: Results, path: Path, indent: int | None = 1) -> None:
     left_out: dict[str, Any] = {"row_digests": True}
     if digests:
         left_out = {"cells": {"__all__": {"questions"}}}
+    if results.stopping is None:
+        left_out["stopping"] = True
         results = results.model_copy(update={"row_digests": digests})
     text = results.model_dump_json(indent=indent, exclude=left_out, exclude_defaults=indent is None)
     path.write_text(text, encoding="utf-8")

@@ -74,6 +74,11 @@ class CellRun:
         if is_curve_point(self._n_taken, self._n_shards):
             self._points.append((self._totals.n_questions, self._totals.curves()))
 
+    def end_curves(self) -> None:
+        """Give the curves their last point, where that is no point of all shards'."""
+        if self._n_taken and not is_curve_point(self._n_taken, self._n_shards):
+            self._points.append((self._totals.n_questions, self._totals.curves()))
+
     def log_progress(self) -> None:
         """Log the points of the curves that are not logged yet, in one request.
 
@@ -136,13 +141,18 @@ def cell_params(
     }
 
 
-def curve_steps(n_questions: int, shard_size: int) -> list[int]:
+def curve_steps(n_asked: int, shard_size: int, n_available: int | None = None) -> list[int]:
     """The steps of every curve of a cell: questions done at each of its points, 0 where there is
-    one shard."""
+    one shard.
+
+    ``n_available`` is the number of questions where fewer were asked.
+    """
+    n_questions = n_available or n_asked
     ends = [*range(shard_size, n_questions, shard_size), n_questions]
     if len(ends) == 1:
         return [0]
-    return [end for index, end in enumerate(ends, 1) if is_curve_point(index, len(ends))]
+    points = {end for index, end in enumerate(ends, 1) if is_curve_point(index, len(ends))}
+    return sorted({end for end in points if end < n_asked} | {n_asked})
 
 
 def open_cell_runs(

@@ -117,6 +117,13 @@ class Journal:
                 if any(row.unanswered for rows in record.results.values() for row in rows):
                     path.unlink()
 
+    def remove_from(self, index: int) -> None:
+        """Forget the shards from ``index`` on."""
+        for path in self._paths():
+            if _index(path) >= index:
+                path.unlink()
+        self._held = {held for held in self._held if held < index}
+
     def remove(self) -> None:
         """Forget a sweep whose results are stored elsewhere."""
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
+from argo_ml.evaluation.stopping import StoppingRule, cell_key
 from argo_ml.results.records import QuestionResult
 from argo_ml.results.shard import ShardRecord
 from argo_ml.sweep.cell_run import CellRun
@@ -21,9 +22,12 @@ class ShardMerger:
     one after the other: so who pays does not depend on who ran what, or when.
     """
 
-    def __init__(self, journal: Journal, cell_runs: Sequence[CellRun]) -> None:
+    def __init__(
+        self, journal: Journal, cell_runs: Sequence[CellRun], rule: StoppingRule | None = None
+    ) -> None:
         self._journal = journal
         self._cell_runs = cell_runs
+        self._rule = rule
         self._next = 0
         self._paid: set[str] = set()
 
@@ -33,14 +37,27 @@ class ShardMerger:
         ``finished`` was put into the journal just now, and need not be read again.
         """
         first = self._next
-        while self._next in self._journal:
+        while self._next in self._journal and not self.is_decided:
             is_here = finished is not None and finished.index == self._next
             record = finished.record if finished and is_here else self._journal.read(self._next)
             rows = paid_rows(record, self._paid)
             for cell_run in self._cell_runs:
                 cell_run.add(rows[cell_run.cell.id])
+            if self._rule is not None:
+                self._rule.add(
+                    {cell_key(run.cell.spec): rows[run.cell.id] for run in self._cell_runs}
+                )
             self._next += 1
         return self._next > first
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the shards taken tell what was asked for, so that no other one is needed."""
+        return self._rule is not None and self._rule.is_decided
+
+    def forget_others(self) -> None:
+        """Remove shards that finished beyond those taken."""
+        self._journal.remove_from(self._next)
 
 
 def merged_rows(journal: Journal) -> Iterator[tuple[ShardRecord, Mapping[str, Rows]]]:

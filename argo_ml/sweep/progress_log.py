@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
 from argo_ml.engine.stages import LOG, StageTimes
+from argo_ml.evaluation.stopping import StoppingRule
 from argo_ml.progress import EPISODES, MODEL_SECONDS, OnProgress
 from argo_ml.sweep.cell_run import CellRun
 from argo_ml.sweep.executors.base import FinishedShard
@@ -21,9 +22,16 @@ class ShardLog:
     Entering takes what the journal holds already; leaving waits until all is logged.
     """
 
-    def __init__(self, journal: Journal, cell_runs: Sequence[CellRun], times: StageTimes) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        cell_runs: Sequence[CellRun],
+        times: StageTimes,
+        rule: StoppingRule | None = None,
+    ) -> None:
         self._journal = journal
-        self._merger = ShardMerger(journal, cell_runs)
+        self._cell_runs = cell_runs
+        self._merger = ShardMerger(journal, cell_runs, rule)
         self._progress = ProgressLog(cell_runs)
         self._times = times
 
@@ -35,10 +43,18 @@ class ShardLog:
     def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
         try:
             if error_type is None:
+                self._merger.forget_others()
+                for cell_run in self._cell_runs:
+                    cell_run.end_curves()
                 with self._times.timing(LOG):
                     self._progress.finish()
         finally:
             self._progress.close()
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether no other shard is needed."""
+        return self._merger.is_decided
 
     def add(self, finished: FinishedShard) -> None:
         self._journal.write(finished.index, finished.record)

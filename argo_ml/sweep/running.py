@@ -12,6 +12,7 @@ from argo_ml.config import CellSpec, SweepSpec
 from argo_ml.datasets import check_dataset
 from argo_ml.devices import disk
 from argo_ml.escaping import markdown
+from argo_ml.evaluation.stopping import stopping_rule
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.results.artifacts import RESULTS, cell_name
@@ -77,6 +78,7 @@ def run_sweep(
     """
     check_dataset(spec.dataset, spec.documents)
     check_strategies(spec.strategies, spec)
+    stopping_rule(spec)
     if spec.resume:
         return _continue(spec, on_progress)
     tracking = (
@@ -106,13 +108,14 @@ def _carry_out(
     on_progress: OnProgress,
 ) -> Results:
     run, journal = sweep.run, sweep.journal
+    rule = stopping_rule(context.spec)
     log_inputs(store_resolved(sweep.spec, context, run), context, run)
     cell_runs = open_cell_runs(cells, context, sweep.tracking, run)
     account_for_dead(sweep.tracking, context.spec)
     with accounting(run, context.spec), _telling_how_to_resume(run.run_id):
         time_estimate = _tell_estimate(context, cells, journal, run)
         results = run_cells(
-            context, run, cell_runs, journal, on_progress, time_estimate=time_estimate
+            context, run, cell_runs, journal, on_progress, time_estimate=time_estimate, rule=rule
         )
     conclude_sweep(context, run, cell_runs, results)
     journal.remove()

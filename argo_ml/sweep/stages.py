@@ -25,6 +25,7 @@ from argo_ml.devices.observing import observing_devices
 from argo_ml.engine.shards import Shard, make_shards
 from argo_ml.engine.stages import LOG, StageTimes
 from argo_ml.errors import ConfigError, TrackingError
+from argo_ml.evaluation.stopping import StoppingRule
 from argo_ml.models.base import TokenCounts
 from argo_ml.progress import OnProgress
 from argo_ml.reporting import store_report
@@ -33,12 +34,14 @@ from argo_ml.results.artifacts import FIGURES
 from argo_ml.results.concerns import unfinished_replies
 from argo_ml.results.kept_folder import KeptFolder
 from argo_ml.results.metrics import by_price, sweep_metrics
-from argo_ml.results.records import CellResult, Results
+from argo_ml.results.records import CellResult, Results, Stopping
 from argo_ml.results.unanswered import UnansweredQuestions
 from argo_ml.sweep.cell_run import CellRun, failing_with
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext
 from argo_ml.sweep.evaluating import description, evaluate_sweep, store_evaluation
+from argo_ml.sweep.executors import Executor, FinishedShard
+from argo_ml.sweep.executors.base import OnProgress as OnEpisodes
 from argo_ml.sweep.journal import Journal
 from argo_ml.sweep.parent_run import recorded, store_spec
 from argo_ml.sweep.progress_log import ShardLog, TimeEstimate, episode_progress
@@ -77,12 +80,14 @@ def run_cells(
     on_progress: OnProgress,
     times: StageTimes | None = None,
     time_estimate: TimeEstimate | None = None,
+    rule: StoppingRule | None = None,
 ) -> Results:
     """Run what is not done yet, end every cell's run, and store the results on ``parent_run``.
 
     After an error the unfinished cells end as FAILED with it; finished shards stay in the journal.
-    ``times`` is what the parent has spent already, where it has done more than this, and
-    ``time_estimate`` what the rest was estimated to take.
+    ``times`` is what the parent has spent already, where it has done more than this,
+    ``time_estimate`` what the rest was estimated to take, and ``rule`` says whether the shards done
+    are enough.
     """
     times = times or StageTimes()
     tokens_before = context.tokens
@@ -96,11 +101,11 @@ def run_cells(
         with (
             observing_devices(context.spec, times.seconds) as observed,
             _keeping_events(context, parent_run),
-            ShardLog(journal, cell_runs, times) as shard_log,
+            ShardLog(journal, cell_runs, times, rule) as shard_log,
         ):
             if not missing:
                 on_episodes(0)
-            for finished in executor.run(missing, on_episodes):
+            for finished in _until(shard_log, executor, missing, on_episodes):
                 shard_log.add(finished)
                 for rows in finished.record.results.values():
                     unanswered.add_rows(rows)
@@ -109,7 +114,8 @@ def run_cells(
         for concern in observed.concerns():
             parent_run.warn(concern)
         with times.timing(LOG):
-            results = _finish(context, parent_run, cell_runs, journal, usage)
+            stopping = rule.record(len(context.questions.questions)) if rule else None
+            results = _finish(context, parent_run, cell_runs, journal, usage, stopping)
             for concern in unfinished_replies(results, context.spec.generation_limit):
                 parent_run.warn(concern)
             if unanswered.concern:
@@ -176,12 +182,14 @@ def _finish(
     cell_runs: Sequence[CellRun],
     journal: Journal,
     usage: Mapping[str, float],
+    stopping: Stopping | None,
 ) -> Results:
     """End the cells' runs with what they keep, and store the results of all on the parent's."""
     folder = KeptFolder()
     n_rows = len(context.questions.questions) * len(cell_runs)
     rows = write_records(journal, [cell_run.cell for cell_run in cell_runs], folder, n_rows)
-    results = _collect(context, parent_run, [run.result(rows[run.cell.id]) for run in cell_runs])
+    cells = [run.result(rows[run.cell.id]) for run in cell_runs]
+    results = _collect(context, parent_run, cells, stopping)
     for cell_run, result in zip(cell_runs, results.cells, strict=True):
         cell_run.finish(result, folder.path / cell_run.cell.id, usage)
     store_results(parent_run, results, folder.path)
@@ -194,16 +202,31 @@ def _collect(
     context: ExperimentContext[ContextSpec],
     parent_run: TrackedRun,
     cells: Sequence[CellResult],
+    stopping: Stopping | None,
 ) -> Results:
+    asked = context.questions.questions[: stopping.n_asked if stopping else None]
     return Results(
         sweep_id=parent_run.run_id,
         spec=recorded(context.spec),
         digests=context.digests,
-        floors=accuracy_floors(context.questions.questions),
+        floors=accuracy_floors(asked),
         strategies=tuple(dict.fromkeys(cell.strategy for cell in cells)),
         prices=tuple(sorted({cell.retrieval_cost for cell in cells})),
         cells=tuple(cells),
+        stopping=stopping,
     )
+
+
+def _until(
+    shard_log: ShardLog, executor: Executor, shards: Sequence[Shard], on_episodes: OnEpisodes
+) -> Iterator[FinishedShard]:
+    """Shards as they finish, until those done are enough."""
+    if shard_log.is_decided:
+        return
+    for finished in executor.run(shards, on_episodes):
+        yield finished
+        if shard_log.is_decided:
+            return
 
 
 def _log_spent(

@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from argo_ml.config import SweepSpec
 from argo_ml.errors import ArgoError, DataError
+from argo_ml.evaluation.stopping import replayed_stopping
 from argo_ml.reporting.figures import SWEEP_FIGURES
 from argo_ml.results.artifacts import FIGURES, RESULTS, cell_name
 from argo_ml.results.question_rows import question_ids, row_values
@@ -84,8 +85,28 @@ def check_results(record: SweepRecord, spec: SweepSpec, results: Results) -> Ver
     problems += [text for cell in results.cells for text in _wrong_questions(cell, spec, results)]
     n_questions = len(results.cells[0].questions) if results.cells else 0
     asked = spec.question_limit
-    note = "" if n_questions == asked else f" ({asked} were asked for; the source has no more)"
+    note = _fewer(results, n_questions, asked)
     return judged(RESULTS, problems, f"complete: {n_questions} questions per cell{note}")
+
+
+def _fewer(results: Results, n_questions: int, asked: int) -> str:
+    """Why a cell has fewer questions than were asked for."""
+    if results.stopping is not None and n_questions < results.stopping.n_available:
+        return f" (it stopped once decided; there were {results.stopping.n_available})"
+    return "" if n_questions == asked else f" ({asked} were asked for; the source has no more)"
+
+
+def check_stopping(spec: SweepSpec, results: Results) -> Verdict:
+    """Where a sweep stopped follows from the answers to its questions and from nothing else."""
+    problems = []
+    made_anew = replayed_stopping(spec, results)
+    if (results.stopping is None) != (spec.until == "all"):
+        problems.append(f"until={spec.until}, but results.json says otherwise")
+    elif results.stopping is not None and made_anew != results.stopping:
+        n_asked = made_anew.n_asked if made_anew else 0
+        problems.append(f"the rows say to stop after {n_asked}, or tell other signs")
+    text = "as the rows say" if results.stopping else "every question was asked for"
+    return judged("stopping", problems, text)
 
 
 def _missing_floors(results: Results) -> list[str]:

@@ -35,7 +35,7 @@ def check_recorded(record: SweepRecord, spec: SweepSpec, results: Results) -> Ve
         if child is None or cell.cell_id not in specs:
             continue
         if OWNER in child.data.tags:
-            wrong = _wrong_cell(record, spec, results.digests, (cell, specs[cell.cell_id], child))
+            wrong = _wrong_cell(record, spec, results, (cell, specs[cell.cell_id], child))
         else:
             wrong = _unlike_others(record.run, child, usual)
         problems += [f"{cell.name} {text}" for text in wrong]
@@ -61,10 +61,11 @@ def _wrong_sweep(record: SweepRecord, spec: SweepSpec, results: Results) -> Iter
 def _wrong_cell(
     record: SweepRecord,
     spec: SweepSpec,
-    digests: Mapping[str, str],
+    results: Results,
     of: tuple[CellResult, CellSpec, Run],
 ) -> Iterator[str]:
     cell, cell_spec, child = of
+    digests = results.digests
     expected = {
         name: value
         for name, value in cell_params(cell_spec, cell.policy, digests).items()
@@ -72,7 +73,9 @@ def _wrong_cell(
     }
     yield from wrong_params(expected, child)
     yield from wrong_inputs(digests, child)
-    yield from _wrong_curves(record, child, curve_steps(len(cell.questions), spec.shard_size))
+    n_asked, stopping = len(cell.questions), results.stopping
+    n_available = stopping.n_available if stopping else n_asked
+    yield from _wrong_curves(record, child, curve_steps(n_asked, spec.shard_size, n_available))
 
 
 def _shared_params(cells: Sequence[Run]) -> set[str]:

@@ -18,6 +18,7 @@ from argo_ml.verification.completeness import (
     check_finished,
     check_graphs,
     check_results,
+    check_stopping,
 )
 from argo_ml.verification.numbers import (
     check_calls,
@@ -77,6 +78,8 @@ def _verify_contents(record: SweepRecord, spec: SweepSpec, results: Results) -> 
     yield check_recorded(record, spec, results)
     whole = check_results(record, spec, results)
     yield whole
+    if spec.until != "all" or results.stopping is not None:
+        yield check_stopping(spec, results)
     yield check_metrics(record, spec, results)
     yield check_calls(record, results)
     yield check_consistency(results)
