@@ -137,13 +137,13 @@ class SweepSpec(EstimateSpec, WorkerFields, ExecutorFields, ExperimentSpec):
 
     section: ClassVar[HelpSection] = HelpSection.EXECUTION
 
+    resume: str = Field("", **operational("Run id of an unfinished sweep to continue."))
     until: Literal["all", "decided"] = Field(
         "all",
         description="all: ask every question; decided: stop once they tell at every price whether "
         "deciding by the question pays (without strategies that do: whether retrieving once does), "
         "or that it matters less than 0.01.",
     )
-    resume: str = Field("", **operational("Run id of an unfinished sweep to continue."))
 
 
 class CompareSpec(
