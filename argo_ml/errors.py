@@ -54,3 +54,7 @@ class TrackingError(ArgoError):
 
 class StudyError(ArgoError):
     """A study or its storage that cannot be used."""
+
+
+class StoppedError(ArgoError):
+    """Something that was ended before its end on purpose, and can go on."""

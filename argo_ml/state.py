@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from argo_ml.pricing import Tariff
 from argo_ml.types import (
     NOTHING_EXPECTED,
     Action,
@@ -94,7 +95,9 @@ class Outcome:
 
     ``expected`` is what the policy expected when it stopped, ``probe_price`` a look's price, and
     ``observations`` all that the policy looked at. ``unanswered`` is why the model did not take a
-    request, which ended the episode without an answer; empty for all others.
+    request, which ended the episode without an answer; empty for all others. With a ``tariff`` the
+    outcome costs what it used. ``step_usages`` is what every step took, ``answer_usages`` what
+    looking at the answer took before each of them and at the end, where it was looked at.
     """
 
     question_id: str
@@ -107,11 +110,17 @@ class Outcome:
     probe_price: float = 0.0
     observations: Observations | None = field(default=None, compare=False)
     unanswered: str = ""
+    tariff: Tariff | None = field(default=None, compare=False)
+    step_usages: tuple[Usage, ...] = field(default=(), compare=False)
+    answer_usages: tuple[Usage, ...] = field(default=(), compare=False)
 
     @property
     def cost(self) -> float:
         """c_r * (retrieve actions) + c_p * (reason actions) + probe_cost * (probe and sample
-        calls), whatever a cache served."""
+        calls), or what the tariff says of all that was used, whatever a cache served."""
+        if self.tariff is not None:
+            has_abstained = self.stop_reason is StopReason.ABSTAIN
+            return self.tariff.cost(self.usage, self.count(Action.RETRIEVE), has_abstained)
         return sum(step.cost for step in self.steps) + self.probe_price * self.usage.probing_calls
 
     @property

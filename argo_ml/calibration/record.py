@@ -111,6 +111,15 @@ class GainEstimate(Part):
     n: int
 
 
+class ActionUsage(Part):
+    """Means over questions of what an action used of the language model, ``n`` times."""
+
+    prompt_tokens: float
+    completion_tokens: float
+    seconds: float
+    n: int
+
+
 class Calibration(Part):
     """What exploring one split taught, and the models fitted on it.
 
@@ -129,11 +138,16 @@ class Calibration(Part):
     gains: Mapping[str, GainEstimate]
     questions: tuple[CalibrationQuestion, ...]
     nodes: tuple[Node, ...]
+    action_usage: Mapping[str, ActionUsage] = {}
+    """What an action of either kind, and a look at the answer, used on average; empty in those of
+    earlier versions, and where it was not recorded."""
 
     @cached_property
     def digest(self) -> str:
-        """Digest of everything in it: two calibrations of one digest give the same policies."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+        """Digest of everything in it but readings of time: two calibrations of one digest give the
+        same policies at prices in shares of a right answer."""
+        text = self.model_dump_json(exclude={"action_usage"})
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @cached_property
     def exploration(self) -> Exploration:

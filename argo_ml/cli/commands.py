@@ -21,6 +21,7 @@ from argo_ml.addresses import redacted
 from argo_ml.cli.options import spec_command
 from argo_ml.cli.project_run import RUN_ID, return_to_caller
 from argo_ml.config import (
+    AdviseSpec,
     AnswerSpec,
     CachePruneSpec,
     CacheSpec,
@@ -75,6 +76,18 @@ def sweep(spec: SweepSpec) -> None:
     with progress() as report:
         results = run_sweep(spec, report)
     print_results(results, conclusion=conclusion(results))
+
+
+@spec_command(cli, AdviseSpec, "advise")
+def advise(spec: AdviseSpec) -> None:
+    """Say when retrieval pays for your questions, documents and model, and how sure that is."""
+    from argo_ml.advising.running import run_advice
+    from argo_ml.cli.rendering.advice import print_advice
+    from argo_ml.cli.rendering.progress import progress
+
+    with progress() as report:
+        advice = run_advice(spec, report)
+    print_advice(advice)
 
 
 @spec_command(cli, CompareSpec, "compare")

@@ -15,6 +15,7 @@ import yaml
 from argo_ml.cli.options import default_text, value_type
 from argo_ml.cli.sections import ordered_names
 from argo_ml.config import (
+    AdviseSpec,
     AnswerSpec,
     CalibrateSpec,
     CellSpec,
@@ -36,6 +37,7 @@ from argo_ml.config import (
 ENTRY_POINTS: Mapping[str, tuple[str, type[Spec]]] = MappingProxyType(
     {
         "main": ("sweep", SweepSpec),
+        "advise": ("advise", AdviseSpec),
         "run": ("run", CellSpec),
         "tune": ("tune", StudySpec),
         "calibrate": ("calibrate", CalibrateSpec),

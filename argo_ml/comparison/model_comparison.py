@@ -18,8 +18,14 @@ from argo_ml.results.artifacts import COMPARISON, COMPARISON_TABLE, FIGURES, SPE
 from argo_ml.results.question_rows import row_numbers
 from argo_ml.results.records import CellResult, Record, Results
 from argo_ml.statistics.resampling import mean_estimate
-from argo_ml.sweep.parent_run import find_resumed, load_record, pointing_at, recorded
-from argo_ml.sweep.running import ComparedSweep, load_results, run_sweep
+from argo_ml.sweep.parent_run import (
+    ParentRun,
+    find_resumed,
+    load_record,
+    pointing_at,
+    recorded,
+)
+from argo_ml.sweep.running import load_results, run_sweep
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import logged_metrics, spec_params
 from argo_ml.tracking.reconciling import open_experiment
@@ -133,8 +139,8 @@ def _sweep(
     sweep_spec = spec.sweep(model)
     present = _present_sweep(model, tracking, run)
     if present is None:
-        compared = ComparedSweep(run, tracking, {MODEL: model})
-        return run_sweep(sweep_spec, on_progress, compared)
+        parent = ParentRun(run, tracking, {MODEL: model})
+        return run_sweep(sweep_spec, on_progress, parent)
     if present.info.status == "FINISHED":
         return load_results(tracking, present.info.run_id)
     resumed = sweep_spec.model_copy(update={"resume": present.info.run_id})

@@ -1,6 +1,7 @@
 """Specs: groups of fields, one spec per command; they check form alone."""
 
 from argo_ml.addresses import Address, check_names, shown
+from argo_ml.config.advising import STAGE_SPLITS, AdviseSpec, BudgetFields
 from argo_ml.config.base import (
     HelpSection,
     Names,
@@ -43,6 +44,7 @@ from argo_ml.config.experiment import (
     SweepSpec,
 )
 from argo_ml.config.grading import GradingFields
+from argo_ml.config.price_fields import MoneyFields, RetrievalPriceFields, money_of
 from argo_ml.config.run_fields import (
     DEFAULT_STRATEGIES,
     AdaptiveFields,
@@ -76,10 +78,13 @@ __all__ = [
     "EMBEDDED_EMBEDDER",
     "EMBEDDED_MODEL",
     "MODES",
+    "STAGE_SPLITS",
     "AdaptiveFields",
     "Address",
+    "AdviseSpec",
     "AnswerSpec",
     "AnsweringFields",
+    "BudgetFields",
     "CacheFields",
     "CachePruneSpec",
     "CacheSpec",
@@ -106,6 +111,7 @@ __all__ = [
     "ModeName",
     "ModelFields",
     "ModelSpec",
+    "MoneyFields",
     "Names",
     "PlanSpec",
     "Positive",
@@ -117,6 +123,7 @@ __all__ = [
     "RecordSpec",
     "ReplaySpec",
     "ReportSpec",
+    "RetrievalPriceFields",
     "Spec",
     "SpecType",
     "StrategyFields",
@@ -128,6 +135,7 @@ __all__ = [
     "check_names",
     "identity_fields",
     "is_operational",
+    "money_of",
     "operational",
     "read_params",
     "shared_fields",

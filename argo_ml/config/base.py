@@ -46,6 +46,7 @@ class HelpSection(Enum):
     MOST_USED = "Most used"
     COMMAND = "Options"
     STRATEGIES = "Strategies and prices"
+    MONEY = "Prices in your own unit"
     QUESTIONS = "Questions"
     DOCUMENTS = "Documents"
     MODEL = "Model"

@@ -18,6 +18,7 @@ from argo_ml.config.base import (
 )
 from argo_ml.config.experiment import SHARED_FIRST, SweepSpec
 from argo_ml.config.grading import GradingFields
+from argo_ml.config.price_fields import PRICES_MISSING, RetrievalPriceFields
 from argo_ml.config.run_fields import StoreFields
 from argo_ml.config.source_fields import (
     EMBEDDED_EMBEDDER,
@@ -108,7 +109,7 @@ class VerifySpec(StoreFields, CacheFields):
     storage: str = Field("", **operational("The study's Optuna storage; empty: in cache_dir."))
 
 
-class OutcomeSources(GradingFields):
+class OutcomeSources(RetrievalPriceFields, GradingFields):
     """Recorded outcomes, and the policies that are judged on them."""
 
     outcomes: str = Field(
@@ -183,7 +184,16 @@ class ReplaySpec(StoreFields, OutcomeSources, CacheFields):
             check_unrepeated(field, getattr(self, field))
         if not self.retrieval_costs:
             raise ValueError("retrieval_costs is empty; give at least one price")
+        if self.money is not None and not self.price_per_retrieval:
+            raise ValueError(PRICES_MISSING.format(worth=self.value_of_correct))
         return self
+
+    @property
+    def prices(self) -> tuple[float, ...]:
+        """Prices of a retrieval in shares of a right answer, ascending."""
+        if self.money is not None:
+            return self.retrieval_shares()
+        return tuple(sorted(self.retrieval_costs))
 
 
 class RecordSpec(GradingFields, StoreFields, CacheFields):

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
 from argo_ml.config.base import HelpSection, Names, build, operational, shared_fields
+from argo_ml.config.price_fields import MoneyFields
 from argo_ml.config.run_fields import (
     AdaptiveFields,
     AnsweringFields,
@@ -41,6 +42,7 @@ from argo_ml.config.source_fields import (
     QuestionSpec,
     SeedFields,
 )
+from argo_ml.types import Prices
 
 SHARED_FIRST = ("mode", "dataset", "questions", "documents", "difficulty", "model", "gpus")
 """Of the parameters that most experiments have, those that most people need."""
@@ -77,6 +79,7 @@ class ContextSpec(
 
 
 class ExperimentSpec(
+    MoneyFields,
     ContextSpec,
     TrackingFields,
     DecisionFields,
@@ -104,6 +107,13 @@ class CellSpec(CellFields, ExperimentSpec):
         "calibration",
     )
 
+    @property
+    def step_prices(self) -> Prices:
+        """What steps cost whatever they use; in a unit of one's own a retrieval alone does."""
+        if self.money is not None:
+            return Prices(self.retrieval_cost, 0.0)
+        return Prices(self.retrieval_cost, self.reason_cost, self.probe_cost)
+
 
 class EstimateSpec(GridFields, ExperimentSpec):
     """A grid of cells: every strategy at every retrieval cost."""
@@ -117,6 +127,8 @@ class EstimateSpec(GridFields, ExperimentSpec):
 
     @property
     def prices(self) -> tuple[float, ...]:
+        if self.money is not None:
+            return self.retrieval_shares()
         if self.retrieval_costs:
             return self.retrieval_costs
         n_prices = self.n_prices or MODES[self.mode][1]

@@ -16,6 +16,7 @@ from argo_ml.config.base import (
     check_unrepeated,
     operational,
 )
+from argo_ml.config.price_fields import PRICES_MISSING, NotNegative, RetrievalPriceFields
 from argo_ml.config.source_fields import DatabaseFields, DeviceFields
 from argo_ml.config.strategy_fields import StrategyFields
 from argo_ml.mdp.process import MDPSpec
@@ -294,10 +295,17 @@ class CellFields(Spec):
     section: ClassVar[HelpSection] = HelpSection.STRATEGIES
 
     strategy: str = Field("argo", description="Policy that decides each step.")
-    retrieval_cost: Positive = Field(0.11, description="Price c_r of one retrieval.")
+    retrieval_cost: NotNegative = Field(0.11, description="Price c_r of one retrieval.")
+
+    @model_validator(mode="after")
+    def _price_above_zero(self) -> CellFields:
+        """In a unit of one's own a retrieval costs tokens as well, and may cost nothing else."""
+        if self.retrieval_cost <= 0 and getattr(self, "value_of_correct", None) is None:
+            raise ValueError(f"retrieval_cost={self.retrieval_cost:g}: must be greater than 0")
+        return self
 
 
-class GridFields(Spec):
+class GridFields(RetrievalPriceFields):
     section: ClassVar[HelpSection] = HelpSection.STRATEGIES
 
     strategies: Names = Field(DEFAULT_STRATEGIES, description="Strategies, comma-separated.")
@@ -310,4 +318,6 @@ class GridFields(Spec):
     def _grid_valid(self) -> GridFields:
         check_unrepeated("strategies", self.strategies)
         check_unrepeated("retrieval_costs", self.retrieval_costs)
+        if self.money is not None and not self.price_per_retrieval:
+            raise ValueError(PRICES_MISSING.format(worth=self.value_of_correct))
         return self

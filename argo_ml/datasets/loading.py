@@ -69,9 +69,7 @@ def load_questions(spec: QuestionSpec) -> QuestionSet:
     Raises `ConfigError` for an unknown dataset or scorer, and `DataError` where the dataset cannot
     be read or holds too few questions.
     """
-    scorer_named(spec.scorer)
-    loaded = find_dataset(spec.dataset).open(spec).load()
-    _report(loaded)
+    loaded = _load(spec)
     eligible = _of_difficulty(_of_split(loaded, spec), spec)
     sampled = sample(eligible, _n_questions(spec, eligible), spec.seed)
     questions = tuple(
@@ -80,6 +78,19 @@ def load_questions(spec: QuestionSpec) -> QuestionSet:
     return QuestionSet(
         questions, questions_digest(questions), loaded.source, loaded.rejected, loaded.n_repeated
     )
+
+
+def load_all(spec: QuestionSpec) -> LoadedQuestions:
+    """All questions of the spec's difficulty, whatever their split. Raises as `load_questions`."""
+    loaded = _load(spec)
+    return replace(loaded, questions=tuple(_of_difficulty(list(loaded.questions), spec)))
+
+
+def _load(spec: QuestionSpec) -> LoadedQuestions:
+    scorer_named(spec.scorer)
+    loaded = find_dataset(spec.dataset).open(spec).load()
+    _report(loaded)
+    return loaded
 
 
 def _report(loaded: LoadedQuestions) -> None:

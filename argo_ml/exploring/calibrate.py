@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from argo_ml.calibration.action_usage import measure_action_usage
 from argo_ml.calibration.building import ROOT, Explored, Visit, build_calibration, check_size
 from argo_ml.calibration.plans import MULTI, NONE, ONCE, SIZES, sized
 from argo_ml.calibration.record import Calibration
-from argo_ml.config import CalibrateSpec, CellSpec, ExperimentSpec, shared_fields
+from argo_ml.config import CalibrateSpec, CellSpec, ExperimentSpec, MoneyFields, shared_fields
 from argo_ml.datasets import check_dataset
 from argo_ml.datasets.answers import grade
 from argo_ml.engine import Engine, Finished
@@ -39,7 +40,7 @@ from argo_ml.results.unanswered import UnansweredQuestions
 from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.sweep.accounting import account_for_dead, accounting
 from argo_ml.sweep.context import LocalContext
-from argo_ml.sweep.parent_run import recorded, store_spec
+from argo_ml.sweep.parent_run import ParentRun, recorded, store_spec
 from argo_ml.sweep.stages import log_inputs, store_resolved
 from argo_ml.tracking import runs
 from argo_ml.tracking.experiments import FALLBACK
@@ -67,18 +68,22 @@ class Calibrated:
     metrics: Mapping[str, float]
 
 
-def run_calibration(spec: CalibrateSpec, on_progress: OnProgress = ignore_progress) -> Calibrated:
-    """Explore a split, fit a calibration, and keep both as an MLflow run.
+def run_calibration(
+    spec: CalibrateSpec,
+    on_progress: OnProgress = ignore_progress,
+    parent: ParentRun | None = None,
+) -> Calibrated:
+    """Explore a split, fit a calibration, and keep both as an MLflow run, below ``parent`` if any.
 
     A calibration that was interrupted is run again: calls that were made are in the call cache.
     Raises `ArgoError`; once it has begun its run has then ended as FAILED with it.
     """
     check_dataset(spec.dataset, spec.documents)
-    tracking = open_experiment(spec.tracking_uri, spec.experiment)
+    tracking = parent.tracking if parent else open_experiment(spec.tracking_uri, spec.experiment)
     context = LocalContext.open(spec.cell(), on_progress)
     check_size(len(context.questions.questions))
-    name = f"calibration {_asked(spec)} {Path(spec.model).name}"
-    run = tracking.adopt_or_create(name, {runs.KIND: "calibration"})
+    name, tags = f"calibration {_asked(spec)} {Path(spec.model).name}", {runs.KIND: "calibration"}
+    run = parent.create_child(name, tags) if parent else tracking.adopt_or_create(name, tags)
     with run.recording_failure():
         store_spec(run, spec)
         resolved = store_resolved(spec, context, run)
@@ -99,7 +104,9 @@ def _calibrate(
     explored = [exploration.explored for exploration in explorations]
     for concern in _unfinished(explorations, spec):
         run.warn(concern)
-    calibration = build_calibration(explored, _described(spec), context.digests, spec.max_steps)
+    built = build_calibration(explored, _described(spec), context.digests, spec.max_steps)
+    outcomes = (done.outcome for exploration in explorations for done in exploration.finished)
+    calibration = built.model_copy(update={"action_usage": measure_action_usage(outcomes)})
     metrics = _metrics(calibration, explorations)
     metrics["unanswered"] = 1 - len(explorations) / len(context.questions.questions)
     metrics |= {f"seconds_{stage}": value for stage, value in times.seconds().items()}
@@ -135,6 +142,9 @@ def _described(spec: CalibrateSpec) -> dict[str, Any]:
     if values["engine"] == "auto":
         # As for the name: calibrations of before had no other.
         del values["engine"]
+    for name in MoneyFields.model_fields:
+        # It holds at every price.
+        del values[name]
     return {**values, "experiment": spec.experiment or FALLBACK, **own}
 
 

@@ -23,6 +23,7 @@ from argo_ml.pipeline.known import Known
 from argo_ml.pipeline.probing import Observer, ProbeResult, as_probe
 from argo_ml.pipeline.requests import Requesting
 from argo_ml.policies.base import Decision, Policy, Probe, State, required_probes_of
+from argo_ml.pricing import Tariff
 from argo_ml.randomness import deferred_rng
 from argo_ml.state import CONFIDENCE_PROBES, Outcome
 from argo_ml.types import Action, Answer, Prices, Question, Step, StopReason, Usage
@@ -36,7 +37,7 @@ class Pipeline:
     """The components and settings that all episodes of a cell share.
 
     ``measure`` gives progress from what was probed at; without it ``progress`` advances it by what
-    a step achieved.
+    a step achieved. With a ``tariff`` an episode costs what it used, else ``prices`` of its steps.
     """
 
     decomposer: Decomposer
@@ -48,6 +49,7 @@ class Pipeline:
     max_steps: int
     seed: int
     measure: Callable[[State], float] | None = None
+    tariff: Tariff | None = None
 
     @property
     def knowledge(self) -> Hashable:
@@ -71,6 +73,7 @@ def build_pipeline(
     spec: CellSpec,
     count_tokens: CountTokens,
     measure: Callable[[State], float] | None = None,
+    tariff: Tariff | None = None,
 ) -> Pipeline:
     limit = spec.generation_limit
     return Pipeline(
@@ -79,10 +82,11 @@ def build_pipeline(
         reasoner=Reasoner(limit),
         synthesizer=Synthesizer(spec.answering, spec.evidence_tokens, limit, count_tokens),
         progress=FixedGains(spec.delta_r, spec.delta_p, spec.u_max),
-        prices=Prices(spec.retrieval_cost, spec.reason_cost, spec.probe_cost),
+        prices=spec.step_prices,
         max_steps=spec.max_steps,
         seed=spec.seed,
         measure=measure,
+        tariff=tariff,
     )
 
 
@@ -112,6 +116,8 @@ class _Episode:
     root: Known
     state: State
     usage: Usage = field(default_factory=Usage)
+    step_usages: tuple[Usage, ...] = ()
+    answer_usages: tuple[Usage, ...] = ()
 
     def run(self) -> Requesting[Outcome]:
         pipeline, here = self.pipeline, self.root
@@ -123,6 +129,7 @@ class _Episode:
                 sub_question = yield from self._next_sub_question(here)
             probed = yield from observer.probe(probes, self.state, sub_question, here, self.root)
             self.usage = self.usage + probed.usage
+            self.answer_usages = (*self.answer_usages, probed.answer_usage)
             seen = replace(self.state, observations=probed.observations)
             self.state = _measured(seen, pipeline)
             decision = _decide(self.policy, self.state, pipeline)
@@ -153,6 +160,7 @@ class _Episode:
         step = _step(decision, state, sub_question, sub_answer, self.pipeline)
         self.state = State(state.question, step.progress, (*state.steps, step), state.observations)
         self.usage = self.usage + sub_answer.usage
+        self.step_usages = (*self.step_usages, sub_question.usage + sub_answer.usage)
         return after
 
     def outcome(self, decision: Decision, answer: Answer) -> Outcome:
@@ -167,6 +175,9 @@ class _Episode:
             expected=decision.expected,
             probe_price=self.pipeline.prices.probe,
             observations=self.state.observations,
+            tariff=self.pipeline.tariff,
+            step_usages=self.step_usages,
+            answer_usages=self.answer_usages,
         )
 
 

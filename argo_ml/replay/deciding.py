@@ -21,6 +21,7 @@ from argo_ml.policies.strategies import find_strategy, strategy_parameters
 from argo_ml.progress import DECISIONS, OnProgress, ignore_progress
 from argo_ml.randomness import deferred_rng
 from argo_ml.replay.calibrating import HORIZON, ReplayState
+from argo_ml.replay.charging import Charges, Charging
 from argo_ml.replay.needs import missing
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.rows import ReplayDecision, question_row
@@ -63,6 +64,7 @@ def decide_all(
     policies: Sequence[str],
     spec: ReplaySpec,
     learned: Learned,
+    charging: Charging,
     tested: Sequence[ReplayState],
     on_progress: OnProgress = ignore_progress,
 ) -> list[DecidedCell]:
@@ -70,11 +72,11 @@ def decide_all(
 
     Raises `DataError` where a chosen outcome is missing.
     """
-    prices = sorted(spec.retrieval_costs)
+    prices = spec.prices
     n_decisions = len(policies) * len(prices) * len(tested)
     keeper, cells = RowKeeper(n_decisions), []
     for name in policies:
-        for cell in _decide_policy(name, prices, spec, learned, tested, keeper):
+        for cell in _decide_policy(name, prices, spec, learned, charging, tested, keeper):
             cells.append(cell)
             on_progress(DECISIONS, len(cells) * len(tested), n_decisions)
     return cells
@@ -85,6 +87,7 @@ def _decide_policy(
     prices: Sequence[float],
     spec: ReplaySpec,
     learned: Learned,
+    charging: Charging,
     tested: Sequence[ReplayState],
     keeper: RowKeeper,
 ) -> Iterator[DecidedCell]:
@@ -92,12 +95,14 @@ def _decide_policy(
     known: KnownRows = {}
     decides_once = is_decided_at_once(name)
     for price in prices:
-        process = MDPSpec(retrieval_cost=price, reason_cost=spec.reason_cost, mu=spec.mu)
+        charges = charging.at(price)
+        process = MDPSpec(charges.expected.retrieve, charges.expected.reason, mu=spec.mu)
         solution, who = solve(process), f"{name} chose at retrieval_cost={price:g}"
         context = PolicyContext(
             solution,
             strategy_parameters(name, spec),
             max_steps=HORIZON if decides_once else learned.horizon,
+            probe_cost=charges.expected.probe,
             calibration=learned.at_once if decides_once else learned.stepwise,
         )
         policy = policy_at(name, context, policy)
@@ -110,7 +115,7 @@ def _decide_policy(
         for state, decision in zip(tested, decisions, strict=True):
             _check_recorded(state.recorded, decision, who)
         rows = keeper.keep(
-            _row(state.recorded, decision, process.prices, known)
+            _row(state.recorded, decision, charges, known)
             for state, decision in zip(tested, decisions, strict=True)
         )
         table = policy_table(solution, policy)
@@ -128,15 +133,15 @@ def _check_recorded(recorded: RecordedQuestion, decision: ReplayDecision, who: s
 
 
 def _row(
-    recorded: RecordedQuestion, decision: ReplayDecision, prices: Prices, known: KnownRows
+    recorded: RecordedQuestion, decision: ReplayDecision, charges: Charges, known: KnownRows
 ) -> QuestionResult:
     key = recorded.id, decision
     if key not in known:
         known[key] = question_row(recorded, decision)
     row = known[key]
-    if not row.actions:
+    if not row.actions and charges.tariff is None:
         return row
-    return row.model_copy(update={"cost": math.fsum(prices.of(Action(a)) for a in row.actions)})
+    return row.model_copy(update={"cost": charges.of(recorded, decision, row)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def replay_results(
         digests=digests,
         floors=accuracy_floors(questions),
         strategies=tuple(dict.fromkeys(cell.strategy for cell in replayed.cells)),
-        prices=tuple(sorted(spec.retrieval_costs)),
+        prices=spec.prices,
         cells=tuple(
             _cell_result(cell, spec, digests, child_id)
             for cell, child_id in zip(replayed.cells, child_ids, strict=True)
@@ -101,6 +101,8 @@ def _cell_result(
     cell: DecidedCell, spec: ReplaySpec, digests: Mapping[str, str], run_id: str
 ) -> CellResult:
     decided_by = [cell.strategy, cell.retrieval_cost, spec.mu, spec.gate_budget, spec.seed]
+    if spec.money is not None:
+        decided_by.append(repr(spec.money))
     content = json.dumps([decided_by, digests], sort_keys=True)
     return CellResult(
         cell_id=hashlib.sha256(content.encode()).hexdigest()[:16],

@@ -93,7 +93,7 @@ def choose_policies(wanted: Sequence[str], parts: Parts) -> tuple[str, ...]:
     further outcomes it needs on the questions that are tested on only those that it chooses.
     """
     if not wanted:
-        return tuple(policy for policy in replay_needs() if _is_possible(policy, parts))
+        return tuple(policy for policy in replay_needs() if is_possible(policy, parts))
     for policy in wanted:
         lack = next(chain(_fields(policy, parts.all), _plans(policy, parts.calibration)), "")
         if lack:
@@ -101,7 +101,11 @@ def choose_policies(wanted: Sequence[str], parts: Parts) -> tuple[str, ...]:
     return tuple(wanted)
 
 
-def _is_possible(policy: str, parts: Parts) -> bool:
+def is_possible(policy: str, parts: Parts) -> bool:
+    """Whether everything is recorded that the policy needs; the log says what is missing."""
+    if policy not in replay_needs():
+        logger.info("%s is left out: it cannot be replayed", policy)
+        return False
     lack = next(chain(_fields(policy, parts.all), _plans(policy, parts.all)), "")
     if lack:
         logger.info("%s is left out: %s", policy, lack)

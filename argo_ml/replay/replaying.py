@@ -12,6 +12,7 @@ from argo_ml.corpus.embedding import load_embedder
 from argo_ml.models.cache.store import CallCache
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.replay.calibrating import ReplayState, Vectors, calibrate_on_records, make_replay_state
+from argo_ml.replay.charging import Charging, check_usage_recorded
 from argo_ml.replay.deciding import DecidedCell, Learned, decide_all, is_decided_at_once
 from argo_ml.replay.needs import choose_policies, replay_needs
 from argo_ml.replay.recorded import Reach, common_reach
@@ -46,6 +47,7 @@ def replay(spec: ReplaySpec, on_progress: OnProgress = ignore_progress) -> Repla
     """
     parts = read_parts(spec)
     policies = choose_policies(spec.policies, parts)
+    check_usage_recorded(spec.money, parts.all)
     logger.info(
         "%d questions to calibrate on, %d to test on; policies: %s",
         len(parts.calibration),
@@ -67,7 +69,8 @@ def replay(spec: ReplaySpec, on_progress: OnProgress = ignore_progress) -> Repla
         calibrate_on_records(calibrating, tested, named, reach) if is_stepwise else calibration
     )
     learned = Learned(calibration, stepwise, reach.n_steps)
-    cells = decide_all(policies, spec, learned, tested, on_progress)
+    charging = Charging.of(spec, parts.calibration)
+    cells = decide_all(policies, spec, learned, charging, tested, on_progress)
     return Replay(calibrating, tested, calibration, tuple(cells))
 
 

@@ -24,6 +24,7 @@ from argo_ml.results.metrics import MEASURES, by_price, sweep_metrics
 from argo_ml.results.records import CellResult, Results
 from argo_ml.results.row_files import write_results
 from argo_ml.sweep.evaluating import evaluation_metrics
+from argo_ml.sweep.parent_run import ParentRun
 from argo_ml.tracking import runs
 from argo_ml.tracking.input_datasets import InputDataset
 from argo_ml.tracking.names import spec_params
@@ -50,18 +51,22 @@ class StoredReplay:
     evaluation: Evaluation
 
 
-def run_replay(spec: ReplaySpec, on_progress: OnProgress = ignore_progress) -> StoredReplay:
-    """Replay, evaluate, and keep everything.
+def run_replay(
+    spec: ReplaySpec,
+    on_progress: OnProgress = ignore_progress,
+    parent: ParentRun | None = None,
+) -> StoredReplay:
+    """Replay, evaluate, and keep everything, below ``parent`` where one is given.
 
     Raises `ArgoError`; there is no run then where nothing was judged.
     """
     check_replayable(spec.policies)
     if not spec.outcomes:
         raise ConfigError("outcomes is empty; name a JSONL file, see docs/replay.md")
-    tracking = open_experiment(spec.tracking_uri, spec.experiment)
+    tracking = parent.tracking if parent else open_experiment(spec.tracking_uri, spec.experiment)
     replayed = replay(spec, on_progress)
-    name = f"replay {Path(spec.outcomes).name}"
-    run = tracking.adopt_or_create(name, {runs.KIND: KIND})
+    name, tags = f"replay {Path(spec.outcomes).name}", {runs.KIND: KIND}
+    run = parent.create_child(name, tags) if parent else tracking.adopt_or_create(name, tags)
     with run.recording_failure():
         run.log(params=spec_params(stored_spec(spec)))
         children = [_child(cell, run, tracking) for cell in replayed.cells]

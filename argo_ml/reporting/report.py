@@ -11,6 +11,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from argo_ml import __version__
+from argo_ml.evaluation.advice import Advice
+from argo_ml.evaluation.advice_words import price_span, signed
 from argo_ml.evaluation.examples import Example
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting.columns import table_columns
@@ -48,20 +50,31 @@ def write_report(
 
 
 def store_report(
-    run: TrackedRun, evaluation: Evaluation, results: Results, examples: Sequence[Example] = ()
+    run: TrackedRun,
+    evaluation: Evaluation,
+    results: Results,
+    examples: Sequence[Example] = (),
+    advice: Advice | None = None,
 ) -> str:
-    """Log the figures of the evaluation and the report on ``run``; returns the report."""
+    """Log the figures of the evaluation and the report on ``run``; returns the report.
+
+    With an ``advice`` that was drawn from it the report begins with that.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         draw_evaluation(evaluation, results, folder / FIGURES)
-        text = _rendered(evaluation, results, examples, folder / FIGURES)
+        text = _rendered(evaluation, results, examples, folder / FIGURES, advice)
         (folder / REPORT_PAGE).write_text(text, encoding="utf-8")
         run.log_folder(folder)
     return text
 
 
 def _rendered(
-    evaluation: Evaluation, results: Results, examples: Sequence[Example], figures: Path
+    evaluation: Evaluation,
+    results: Results,
+    examples: Sequence[Example],
+    figures: Path,
+    advice: Advice | None = None,
 ) -> str:
     inlined = list(_inlined(figures))
     environment = Environment(
@@ -71,9 +84,10 @@ def _rendered(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(FILTERS)
+    environment.filters.update({**FILTERS, "price_span": price_span, "signed": signed})
     return environment.get_template(TEMPLATE).render(
         content=content(evaluation, results),
+        advice=advice,
         columns=table_columns(evaluation),
         examples=examples,
         graphs=[figure for figure in inlined if figure.name in GRAPHS],

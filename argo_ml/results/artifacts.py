@@ -38,6 +38,9 @@ STUDY_STORAGE = "study.sqlite"
 BEST_SETTINGS = "best"
 """Folder of a study's best settings."""
 
+ADVICE = "advice.json"
+"""When retrieval pays, as `argo-ml advise` found."""
+
 COMPARISON = "comparison.json"
 COMPARISON_TABLE = "comparison_table.json"
 

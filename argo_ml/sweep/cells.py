@@ -9,7 +9,14 @@ from dataclasses import dataclass, replace
 
 from argo_ml.calibration.gains import usable_gains
 from argo_ml.calibration.record import Calibration
-from argo_ml.config import AdaptiveFields, CellSpec, GradingFields, identity_fields
+from argo_ml.config import (
+    AdaptiveFields,
+    CellSpec,
+    GradingFields,
+    MoneyFields,
+    identity_fields,
+)
+from argo_ml.errors import ConfigError
 from argo_ml.mdp.policy_value import ProgressPolicy, policy_value
 from argo_ml.mdp.process import MDPSpec, Solution
 from argo_ml.pipeline import Pipeline
@@ -18,8 +25,10 @@ from argo_ml.policies.base import State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.strategies import find_strategy, strategy_parameters
 from argo_ml.policies.thresholds import ThresholdPolicy
+from argo_ml.pricing import Tariff
 from argo_ml.results.artifacts import cell_name
 from argo_ml.results.records import PolicyTable
+from argo_ml.types import Prices
 
 CALIBRATION_DIGEST = "calibration_digest"
 
@@ -50,7 +59,7 @@ def cell_id(spec: CellSpec, digests: Mapping[str, str]) -> str:
     """
     added = {
         name: value
-        for fields in (AdaptiveFields(), GradingFields())
+        for fields in (AdaptiveFields(), GradingFields(), MoneyFields())
         for name, value in fields.model_dump(mode="json").items()
     }
     # Fields of later versions count where they are used, so that older cells keep their id.
@@ -72,11 +81,35 @@ def acts_by_calibration(spec: CellSpec) -> bool:
 
 def cell_process(spec: CellSpec, calibration: Calibration | None) -> MDPSpec:
     """The process at the cell's price, with the gains that were measured where they are wanted."""
-    given = spec.mdp(spec.retrieval_cost)
+    prices = expected_prices(spec, calibration)
+    given = replace(spec.mdp(prices.retrieve), reason_cost=prices.reason)
     if spec.gains == "given" or calibration is None:
         return given
     gains = usable_gains(calibration, given.u_max)
     return replace(given, delta_r=gains.delta_r, delta_p=gains.delta_p, p_s=gains.p_s)
+
+
+def expected_prices(spec: CellSpec, calibration: Calibration | None) -> Prices:
+    """What actions and looks are expected to cost, in shares of a right answer.
+
+    In a unit of the user's own it is what they used on the calibration's questions.
+    Raises `ConfigError` for a calibration of an earlier version, which did not measure it.
+    """
+    money = spec.money
+    if money is None:
+        return Prices(spec.retrieval_cost, spec.reason_cost, spec.probe_cost)
+    measured = calibration.action_usage if calibration else {}
+    if money.prices_usage and calibration and not measured:
+        raise ConfigError(
+            f"calibration={spec.calibration}: was made by a version that did not measure what "
+            "actions use, which prices of tokens and seconds need; make one: argo-ml calibrate"
+        )
+    return money.expected(measured, spec.retrieval_cost)
+
+
+def cell_tariff(spec: CellSpec) -> Tariff | None:
+    """What a question costs by what it used; None where actions have fixed prices."""
+    return None if spec.money is None else Tariff(spec.money, spec.retrieval_cost)
 
 
 def measure(spec: CellSpec, calibration: Calibration | None) -> Callable[[State], float] | None:
@@ -94,7 +127,7 @@ def cell_policy(
         solution,
         strategy_parameters(spec.strategy, spec),
         max_steps=spec.max_steps,
-        probe_cost=spec.probe_cost,
+        probe_cost=expected_prices(spec, calibration).probe,
         calibration=calibration,
     )
     return make_policy(spec.strategy, context)

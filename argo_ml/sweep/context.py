@@ -36,6 +36,7 @@ from argo_ml.sweep.cells import (
     cell_id,
     cell_policy,
     cell_process,
+    cell_tariff,
     measure,
     policy_table,
 )
@@ -234,12 +235,13 @@ def prepare_cells(specs: Sequence[CellSpec], context: ExperimentContext[ContextS
         if mdp not in solutions:
             solutions[mdp] = solve(mdp)
         policy = cell_policy(spec, solutions[mdp], calibration)
+        progress = measure(spec, calibration)
         cells.append(
             Cell(
                 spec=spec,
                 id=cell_id(spec, context.digests),
                 policy=policy,
-                pipeline=build_pipeline(spec, context.count_tokens, measure(spec, calibration)),
+                pipeline=build_pipeline(spec, context.count_tokens, progress, cell_tariff(spec)),
                 table=policy_table(solutions[mdp], policy),
             )
         )

@@ -77,7 +77,7 @@ def _plans(cell: Cell) -> list[Policy]:
 def _repriced(outcome: Outcome, cell: Cell) -> Outcome:
     prices = cell.pipeline.prices
     steps = tuple(replace(step, cost=prices.of(step.action)) for step in outcome.steps)
-    return replace(outcome, steps=steps)
+    return replace(outcome, steps=steps, tariff=cell.pipeline.tariff)
 
 
 def _best(outcomes: Sequence[Outcome], cell: Cell, question: Question) -> Outcome:

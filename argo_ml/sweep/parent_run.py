@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,10 +22,27 @@ from argo_ml.tracking.reconciling import reconcile
 from argo_ml.tracking.runs import Run, TrackedRun, Tracking
 
 RecordType = TypeVar("RecordType", bound=Record)
+_PATHS = ("questions", "documents", "cache_dir", "outcomes", "calibration_outcomes")
 _PASSWORDS_LEFT_OUT = (
     "# No run keeps passwords: give what has PASSWORD@ in it again on the command line,\n"
     "# or as ARGO_ML_<NAME>, to go on with this.\n"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ParentRun:
+    """The run that a sweep or a calibration is a child of, and what tells it from the others.
+
+    An empty ``name`` leaves the child the one that it would have.
+    """
+
+    run: TrackedRun
+    tracking: Tracking
+    tags: Mapping[str, str]
+    name: str = ""
+
+    def create_child(self, name: str, tags: Mapping[str, str]) -> TrackedRun:
+        return self.tracking.create_child(self.run, self.name or name, {**tags, **self.tags})
 
 
 @contextlib.contextmanager
@@ -81,8 +99,8 @@ def _kept(value: Any) -> Any:
 
 def store_spec(run: TrackedRun, spec: Spec) -> None:
     values = recorded(spec)
-    for name in ("questions", "documents", "cache_dir"):
-        if values[name] and not lacks_password(values[name]):
+    for name in _PATHS:
+        if values.get(name) and not lacks_password(values[name]):
             values[name] = str(Path(values[name]).expanduser().resolve())
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder)

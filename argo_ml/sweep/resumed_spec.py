@@ -1,13 +1,21 @@
-"""The spec that an interrupted sweep goes on with: its own, and what the command may change."""
+"""The spec that an interrupted sweep or advice goes on with: its own, and what the command may
+change."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from argo_ml.config import ExecutorFields, SweepSpec, build, is_operational
+from argo_ml.config import (
+    AdviseSpec,
+    BudgetFields,
+    ExecutorFields,
+    SweepSpec,
+    build,
+    is_operational,
+)
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.results.artifacts import SPEC
 from argo_ml.results.stored import stored_parameters
@@ -17,27 +25,34 @@ LAID_DOWN = frozenset({"shard_size"})
 """What finished shards were made by, although it changes no number."""
 RESOLVED = frozenset({("answering", "likelihood"), ("min_similarity", None)})
 """What was asked for, in whose place the model or the corpus may have put something else."""
-_SOURCES = ("questions", "documents")
+_SOURCES = ("questions", "documents", "outcomes", "calibration_outcomes")
+Resumable = TypeVar("Resumable", SweepSpec, AdviseSpec)
 
 
-def resumed_spec(command: SweepSpec, home: Tracking) -> SweepSpec:
-    """The sweep's own spec, with the operational parameters that ``command`` was given.
+def resumed_spec(command: Resumable, home: Tracking) -> Resumable:
+    """The spec that it was begun with, with the operational parameters that ``command`` was given.
 
+    A budget is spent once: what is given now is all there is.
     Raises `ConfigError` that names what else it was given and the sweep was begun with otherwise.
     """
-    stored = build(SweepSpec, _stored_values(command.resume, home))
+    spec_type = type(command)
+    stored = build(spec_type, _stored_values(command.resume, home))
     _check_same(command, stored, home)
     given = {
         name: getattr(command, name)
         for name in command.model_fields_set
-        if is_operational(SweepSpec.model_fields[name])
+        if is_operational(spec_type.model_fields[name])
     }
     if given.keys() & ExecutorFields.model_fields.keys():
         # They make sense together only: workers of another executor mean nothing here.
         given |= {name: getattr(command, name) for name in ExecutorFields.model_fields}
     where = {"tracking_uri": command.tracking_uri, "resume": command.resume}
-    values = {name: getattr(stored, name) for name in stored.model_fields_set}
-    return build(SweepSpec, {**values, **_moved(stored), **given, **where})
+    values = {
+        name: getattr(stored, name)
+        for name in stored.model_fields_set
+        if name not in BudgetFields.model_fields
+    }
+    return build(spec_type, {**values, **_moved(stored), **given, **where})
 
 
 def _stored_values(run_id: str, home: Tracking) -> dict[str, Any]:
@@ -52,32 +67,33 @@ def _stored_values(run_id: str, home: Tracking) -> dict[str, Any]:
         return stored_parameters(path, run_id)
 
 
-def _check_same(command: SweepSpec, stored: SweepSpec, home: Tracking) -> None:
+def _check_same(command: Resumable, stored: Resumable, home: Tracking) -> None:
     different = list(_differences(command, stored))
     if command.experiment and command.experiment != home.experiment_name:
         different.append(f"experiment={command.experiment} (it is in {home.experiment_name})")
     if different:
         raise ConfigError(
-            f"resume={command.resume}: {', '.join(different)} cannot change in a sweep that has "
-            "begun; leave it out, or start a new sweep without resume"
+            f"resume={command.resume}: {', '.join(different)} cannot change in what has begun; "
+            "leave it out, or start anew without resume"
         )
 
 
-def _differences(command: SweepSpec, stored: SweepSpec) -> Iterator[str]:
+def _differences(command: Resumable, stored: Resumable) -> Iterator[str]:
     for name in sorted(command.model_fields_set):
-        may_change = is_operational(SweepSpec.model_fields[name]) and name not in LAID_DOWN
+        field = type(command).model_fields[name]
+        may_change = is_operational(field) and name not in LAID_DOWN
         before, now = getattr(stored, name), getattr(command, name)
         if before != now and not may_change and (name, now) not in RESOLVED:
             yield f"{name}={_shown(now)} (it was {_shown(before)})"
 
 
-def _moved(stored: SweepSpec) -> Mapping[str, str]:
+def _moved(stored: Resumable) -> Mapping[str, str]:
     """Sources that are gone from their place but lie in this folder by their old name.
 
     Whether they are the same is known by their digest once they are open.
     """
     moved = {}
-    for name in _SOURCES:
+    for name in (name for name in _SOURCES if name in type(stored).model_fields):
         path = Path(getattr(stored, name)).expanduser()
         if getattr(stored, name) and not path.exists() and Path(path.name).exists():
             moved[name] = str(Path(path.name).resolve())

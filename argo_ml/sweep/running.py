@@ -27,7 +27,13 @@ from argo_ml.sweep.context import ExperimentContext, LocalContext, prepare_cells
 from argo_ml.sweep.estimate import SweepEstimate, estimate
 from argo_ml.sweep.executors.opening import open_context
 from argo_ml.sweep.journal import Journal, open_journal
-from argo_ml.sweep.parent_run import find_resumed, load_record, pointing_at, store_spec
+from argo_ml.sweep.parent_run import (
+    ParentRun,
+    find_resumed,
+    load_record,
+    pointing_at,
+    store_spec,
+)
 from argo_ml.sweep.resumed_spec import resumed_spec
 from argo_ml.sweep.stages import (
     check_unchanged,
@@ -46,15 +52,6 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class ComparedSweep:
-    """The run that a sweep is a child of, and what tells it from its other children."""
-
-    parent: TrackedRun
-    tracking: Tracking
-    tags: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
 class SweepRun:
     """A sweep's own run, open, with its journal; ``params`` are those of an interrupted one."""
 
@@ -68,9 +65,9 @@ class SweepRun:
 def run_sweep(
     spec: SweepSpec,
     on_progress: OnProgress = ignore_progress,
-    compared: ComparedSweep | None = None,
+    parent: ParentRun | None = None,
 ) -> Results:
-    """Run a sweep, beside others where ``compared`` is given, or continue that of ``spec.resume``.
+    """Run a sweep, below ``parent`` where one is given, or continue that of ``spec.resume``.
 
     Raises:
         ArgoError: something the user can act on; once the sweep has begun its run has ended as
@@ -81,13 +78,11 @@ def run_sweep(
     stopping_rule(spec)
     if spec.resume:
         return _continue(spec, on_progress)
-    tracking = (
-        compared.tracking if compared else open_experiment(spec.tracking_uri, spec.experiment)
-    )
+    tracking = parent.tracking if parent else open_experiment(spec.tracking_uri, spec.experiment)
     _warn_of_short_disk(spec)
     with open_context(spec, on_progress) as context:
         cells = prepare_cells(context.spec.cells(), context)
-        with _begun(spec, tracking, compared) as sweep:
+        with _begun(spec, tracking, parent) as sweep:
             return _carry_out(sweep, context, cells, on_progress)
 
 
@@ -155,23 +150,20 @@ def load_results(tracking: Tracking, run_id: str) -> Results:
 
 
 @contextlib.contextmanager
-def _begun(
-    spec: SweepSpec, tracking: Tracking, compared: ComparedSweep | None
-) -> Iterator[SweepRun]:
+def _begun(spec: SweepSpec, tracking: Tracking, parent: ParentRun | None) -> Iterator[SweepRun]:
     """A new sweep's run; it fails with an error of the block."""
-    run = _create_run(spec, tracking, compared)
+    run = _create_run(spec, tracking, parent)
     with run.recording_failure(), open_journal(spec, run.run_id) as journal:
         run.log(tags={runs.NOTE: markdown(_describe(spec))})
         store_spec(run, spec)
         yield SweepRun(run, tracking, spec, journal)
 
 
-def _create_run(spec: SweepSpec, tracking: Tracking, compared: ComparedSweep | None) -> TrackedRun:
+def _create_run(spec: SweepSpec, tracking: Tracking, parent: ParentRun | None) -> TrackedRun:
     model = Path(spec.model).name
     tags = {runs.KIND: "sweep"}
-    if compared is not None:
-        tags |= compared.tags
-        return tracking.create_child(compared.parent, f"sweep {model}", tags)
+    if parent is not None:
+        return parent.create_child(f"sweep {model}", tags)
     asked = asked_questions(spec.questions, spec.difficulty, spec.dataset)
     name = f"sweep {spec.mode} {asked} {model}"
     return tracking.adopt_or_create(name, tags)

@@ -16,7 +16,7 @@ from mlflow.entities import Run as Run
 from mlflow.exceptions import MlflowException
 
 from argo_ml.addresses import password_advice, redacted
-from argo_ml.errors import ArgoError, TrackingError
+from argo_ml.errors import ArgoError, StoppedError, TrackingError
 from argo_ml.escaping import markdown
 from argo_ml.tracking.environment import DIRTY, source_tags
 from argo_ml.tracking.experiments import OPENED_RUN, experiment_id, opened_in, opened_store
@@ -198,9 +198,13 @@ class TrackedRun:
             self._client.set_terminated(self.run_id, status)
 
     def fail(self, error: BaseException) -> None:
-        """End as KILLED after an interruption, else as FAILED; the error is kept as a tag."""
+        """End as KILLED after an interruption or a stop on purpose, else as FAILED; the error is
+        kept as a tag."""
         if isinstance(error, KeyboardInterrupt):
             self.end_with("interrupted", "KILLED")
+            return
+        if isinstance(error, StoppedError):
+            self.end_with(str(error), "KILLED")
             return
         message = str(error) if isinstance(error, ArgoError) else f"{type(error).__name__}: {error}"
         self.end_with(message, "FAILED")

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from argo_ml.config import SweepSpec
+from argo_ml.config import CellSpec, ExperimentSpec, SweepSpec, shared_fields
 from argo_ml.errors import ArgoError
 from argo_ml.policies import ALL_STRATEGIES
+from argo_ml.pricing import Tariff
 from argo_ml.results.artifacts import RESULTS
 from argo_ml.results.metrics import (
     ALL_METRICS,
@@ -25,6 +26,7 @@ from argo_ml.results.metrics import (
 )
 from argo_ml.results.question_rows import row_values
 from argo_ml.results.records import EARLIER_NAMES, CellResult, QuestionResult, Results
+from argo_ml.sweep.cells import cell_tariff
 from argo_ml.sweep.record import SweepRecord
 from argo_ml.tracking.names import logged_metrics
 from argo_ml.types import Action, Prices, StopReason
@@ -193,7 +195,12 @@ class _Checked:
 def _wrong_trajectories(
     cell: CellResult, lines: Iterable[Mapping[str, Any]], spec: SweepSpec, passages: set[str]
 ) -> _Checked:
-    prices = Prices(cell.retrieval_cost, spec.reason_cost, spec.probe_cost)
+    cell_spec = CellSpec(
+        **shared_fields(spec, ExperimentSpec),
+        strategy=cell.strategy,
+        retrieval_cost=cell.retrieval_cost,
+    )
+    prices, tariff = cell_spec.step_prices, cell_tariff(cell_spec)
     problems, n_steps = [], 0
     for line, row in zip_longest(lines, cell.questions):
         if line is None or row is None or line.get("question_id") != row.question_id:
@@ -203,7 +210,7 @@ def _wrong_trajectories(
             return _Checked([other], n_steps)
         problems += [
             f"{cell.name}, question {row.question_id}: {text}"
-            for text in _wrong_trajectory(line, row, prices, passages)
+            for text in _wrong_trajectory(line, row, prices, tariff, passages)
         ]
         n_steps += len(line["steps"])
     return _Checked(problems, n_steps)
@@ -213,6 +220,7 @@ def _wrong_trajectory(
     line: Mapping[str, Any],
     row: QuestionResult,
     prices: Prices,
+    tariff: Tariff | None,
     passages: set[str],
 ) -> list[str]:
     steps = line["steps"]
@@ -231,10 +239,9 @@ def _wrong_trajectory(
     )
     if n_successes != row.retrieval_successes:
         problems.append("other retrieval successes than its row")
-    cost = math.fsum(_price(action, prices) for action in row.actions)
-    cost += prices.probe * row.usage.probing_calls
+    cost, how = _cost(row, prices, tariff)
     if not (_equal(row.cost, cost) and _equal(line["cost"], cost)):
-        problems.append(f"cost is {row.cost}, c_r x retrievals + c_p x reasons is {cost}")
+        problems.append(f"cost is {row.cost}, {how} is {cost}")
     cited = {hit["passage_id"] for step in steps for hit in step["evidence"]}
     problems += [f"passage {name!r} is not stored" for name in sorted(cited - passages)]
     return problems
@@ -248,3 +255,13 @@ def _price(action: str, prices: Prices) -> float:
 
 def _equal(first: float, second: float) -> bool:
     return math.isclose(first, second, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+
+
+def _cost(row: QuestionResult, prices: Prices, tariff: Tariff | None) -> tuple[float, str]:
+    """What the row's question cost, and how that is reckoned."""
+    if tariff is not None:
+        has_abstained = row.stop_reason == StopReason.ABSTAIN.value
+        cost = tariff.cost(row.usage, retrieval_calls(row), has_abstained)
+        return cost, "the price of all that it used, as a share of a right answer,"
+    cost = math.fsum(_price(action, prices) for action in row.actions)
+    return cost + prices.probe * row.usage.probing_calls, "c_r x retrievals + c_p x reasons"

@@ -107,6 +107,7 @@ def test_help_shows_the_ten_most_used_first_and_then_group_by_group(
     assert titles == [
         "Most used:",
         "Strategies and prices:",
+        "Prices in your own unit:",
         "Questions:",
         "Documents:",
         "Model:",

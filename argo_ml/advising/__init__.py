@@ -1,0 +1,1 @@
+"""From documents, questions and a model to the decision when to retrieve."""

@@ -1,0 +1,58 @@
+"""What a study may take, and when it ends early for that."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from argo_ml.config import BudgetFields
+from argo_ml.errors import StoppedError
+from argo_ml.models.cache.store import CallCache
+from argo_ml.progress import EPISODES, OnProgress
+
+LOOKS_EVERY_S = 1.0
+
+
+@dataclass
+class Budget:
+    """Raises `StoppedError` from the progress of a stage that has taken its part.
+
+    ``paying_runs`` gives the runs whose calls count. A stage may take ``share`` of everything; what
+    it leaves is the next ones'.
+    """
+
+    limits: BudgetFields
+    cache: CallCache
+    paying_runs: Callable[[], list[str]]
+    began: float = field(default_factory=time.monotonic)
+    _looked: float = 0.0
+
+    def watching(self, on_progress: OnProgress, share: float) -> OnProgress:
+        """The observer of a stage, that ends it once ``share`` of the budget is spent."""
+        if not self.limits.has_budget:
+            return on_progress
+
+        def watch(unit: str, n_finished: int, n_total: int) -> None:
+            on_progress(unit, n_finished, n_total)
+            if unit == EPISODES and n_finished < n_total:
+                self._check(share)
+
+        return watch
+
+    def _check(self, share: float) -> None:
+        now = time.monotonic()
+        if now - self._looked < LOOKS_EVERY_S:
+            return
+        self._looked = now
+        minutes, most = (now - self.began) / 60, self.limits.max_minutes
+        if most is not None and minutes > share * most:
+            raise StoppedError(f"max_minutes={most:g}: {minutes:.1f} minutes are spent")
+        if self.limits.max_calls is not None:
+            n_calls = self.n_calls()
+            if n_calls > share * self.limits.max_calls:
+                raise StoppedError(f"max_calls={self.limits.max_calls}: {n_calls} calls are spent")
+
+    def n_calls(self) -> int:
+        """Calls executed for the study until now."""
+        return sum(self.cache.paid_by(run_id).executed for run_id in self.paying_runs())

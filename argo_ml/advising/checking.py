@@ -1,0 +1,148 @@
+"""What can be seen of questions and documents before a model is asked anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from statistics import fmean
+
+from argo_ml.calibration.building import FEW_CALIBRATION_QUESTIONS, MIN_CALIBRATION_QUESTIONS
+from argo_ml.config import STAGE_SPLITS, AdviseSpec, QuestionSpec, build, shared_fields
+from argo_ml.corpus.opening import Corpus, open_corpus
+from argo_ml.datasets.grading import contains
+from argo_ml.datasets.loading import load_all
+from argo_ml.datasets.sampling import SPLIT_PERCENT, in_split, sample
+from argo_ml.errors import DataError
+from argo_ml.evaluation.advice import DataCheck, SplitCheck
+from argo_ml.progress import PASSAGES, OnProgress
+from argo_ml.types import Evidence, Question
+
+REACH = 50
+"""Nearest passages among which a gold answer is looked for at all."""
+LOOKED_UP = 200
+"""Questions whose passages are looked at, at most."""
+LOW_HIT_RATE = 0.5
+FEWEST_CONFIRMING = 10
+"""Questions of the tune and of the test split below which nothing is chosen or confirmed."""
+FEWEST: Mapping[str, int] = {
+    "calibration": MIN_CALIBRATION_QUESTIONS,
+    "tune": FEWEST_CONFIRMING,
+    "test": FEWEST_CONFIRMING,
+}
+CLAIMS: Mapping[str, str] = {
+    "calibration": "to calibrate on",
+    "tune": "to choose a policy on",
+    "test": "to confirm it on",
+}
+
+
+def check_data(spec: AdviseSpec, on_progress: OnProgress) -> DataCheck:
+    """Look at the questions of all splits and at what retrieving finds for them.
+
+    Raises `DataError` where there are too few questions for the three splits.
+    """
+    loaded = load_all(build(QuestionSpec, {**shared_fields(spec, QuestionSpec), "split": "all"}))
+    splits = tuple(_split(spec, split, loaded.questions) for split in STAGE_SPLITS)
+    check_sizes(spec, splits)
+    corpus = open_corpus(spec, partial(on_progress, PASSAGES))
+    asked = [
+        question
+        for own in splits
+        for question in sample(in_split(loaded.questions, own.split), own.n_used, spec.seed)
+    ]
+    looked_up = [
+        question for question in sample(asked, LOOKED_UP, spec.seed) if gold_texts(question)
+    ]
+    near, far = _hits(looked_up, corpus, spec.top_k)
+    return DataCheck(
+        splits=splits,
+        n_repeated=loaded.n_repeated,
+        n_rejected=len(loaded.rejected),
+        n_passages=corpus.n_passages,
+        top_k=spec.top_k,
+        hit_rate=near,
+        reachable=far,
+        n_looked_up=len(looked_up),
+        concerns=tuple(_concerns(splits, near, far, spec.top_k)),
+    )
+
+
+def _split(spec: AdviseSpec, split: str, questions: Sequence[Question]) -> SplitCheck:
+    n_questions = len(in_split(questions, split))
+    return SplitCheck(
+        split=split, n_questions=n_questions, n_used=min(n_questions, spec.size(split))
+    )
+
+
+def check_sizes(spec: AdviseSpec, splits: Sequence[SplitCheck]) -> None:
+    """Raises `DataError` naming every claim that there are too few questions for."""
+    for own in splits:
+        wanted = getattr(spec, f"n_{own.split}")
+        if wanted is not None and wanted > own.n_questions:
+            raise DataError(
+                f"n_{own.split}={wanted}: the {own.split} split has {own.n_questions} questions; "
+                "ask for at most that many"
+            )
+    lacking = [own for own in splits if own.n_used < FEWEST[own.split]]
+    if not lacking:
+        return
+    n_all = sum(own.n_questions for own in splits)
+    parts = [
+        f"{FEWEST[own.split]} {CLAIMS[own.split]} ({own.n_used} here, about "
+        f"{needed_in_all(own.split)} questions in all)"
+        for own in lacking
+    ]
+    raise DataError(
+        f"questions={spec.questions or spec.dataset}: {n_all} are too few for three splits: an "
+        f"advice needs {' and '.join(parts)}; add questions, or replay recorded outcomes"
+    )
+
+
+def needed_in_all(split: str) -> int:
+    """Questions of which the split is expected to hold its fewest."""
+    return -(-FEWEST[split] * 100 // SPLIT_PERCENT[split])
+
+
+def gold_texts(question: Question) -> tuple[str, ...]:
+    """The gold answers as texts to look for."""
+    return tuple(question.choices[index] for index in question.gold) or question.answers
+
+
+def _hits(
+    questions: Sequence[Question], corpus: Corpus, top_k: int
+) -> tuple[float | None, float | None]:
+    if not questions:
+        return None, None
+    found = corpus.retriever.retrieve([question.text for question in questions], max(REACH, top_k))
+    pairs = list(zip(questions, found, strict=True))
+    near = fmean(holds_gold(question, hits[:top_k]) for question, hits in pairs)
+    return near, fmean(holds_gold(question, hits) for question, hits in pairs)
+
+
+def holds_gold(question: Question, hits: Sequence[Evidence]) -> float:
+    """Whether a gold answer stands in any of the passages, as whole words."""
+    return max((contains(hit.passage.text, gold_texts(question)) for hit in hits), default=0.0)
+
+
+def _concerns(
+    splits: Sequence[SplitCheck], near: float | None, far: float | None, top_k: int
+) -> Iterator[str]:
+    for own in splits:
+        if own.split == "calibration" and own.n_used < FEW_CALIBRATION_QUESTIONS:
+            yield (
+                f"Only {own.n_used} questions calibrate: policies that decide by the question are "
+                f"learned from few; {FEW_CALIBRATION_QUESTIONS} or more are better."
+            )
+    if near is None or far is None:
+        yield "No gold answer is a text that could be looked for in the documents."
+    elif far < LOW_HIT_RATE:
+        yield (
+            f"Only {100 * far:.0f} % of the questions have a gold answer word for word in the "
+            f"{REACH} nearest passages: these documents hardly hold the answers, or in other words."
+        )
+    elif near < LOW_HIT_RATE:
+        yield (
+            f"Only {100 * near:.0f} % of the questions have a gold answer in the {top_k} nearest "
+            f"passages and {100 * far:.0f} % in the {REACH} nearest: more passages per retrieval "
+            "(top_k) or another embedding model may do more than any policy."
+        )

@@ -1,0 +1,113 @@
+"""Which strategy to advise at a price, chosen on questions that it is not confirmed on.
+
+The best strategy of some questions owes part of its lead to chance. Choosing is therefore judged as
+a method: on the other four fifths of the questions the best policy that decides by the question and
+the best fixed plan are chosen, and compared on the fifth left out, in turn (cross-validation, Stone
+1974). Where the policies so chosen earn no more, the fixed plan is taken.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from argo_ml.evaluation.judged_cells import JudgedCell, judge_cells
+from argo_ml.results.question_rows import action_counts
+from argo_ml.results.records import Results
+from argo_ml.statistics.columns import Column
+from argo_ml.statistics.intervals import Estimate
+from argo_ml.statistics.resampling import mean_estimate
+from argo_ml.types import Action
+
+N_FOLDS = 5
+ROUNDING = 1e-9
+"""Difference of utilities that are equal but for the order in which prices were added up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen at a price.
+
+    ``alternative`` is what it is to be compared with, ``candidate`` the best policy that decides
+    by the question, chosen or not (empty where none ran), and ``gain`` what choosing such policies
+    earns over choosing fixed plans, on questions left out.
+    """
+
+    retrieval_cost: float
+    strategy: str
+    alternative: str
+    candidate: str = ""
+    gain: Estimate | None = None
+
+
+def choose(results: Results) -> tuple[Choice, ...]:
+    """A choice for every price, ascending. Raises ValueError where no fixed strategy ran."""
+    cells = judge_cells(results)
+    return tuple(
+        _choose([cell for cell in cells if cell.price == price]) for price in results.prices
+    )
+
+
+def _choose(cells: Sequence[JudgedCell]) -> Choice:
+    fixed = {cell.strategy: cell.utility.values for cell in cells if cell.is_fixed}
+    adaptive = {
+        cell.strategy: cell.utility.values
+        for cell in cells
+        if not cell.is_fixed and not cell.is_ceiling
+    }
+    if not fixed:
+        raise ValueError("no strategy ran that treats all questions alike")
+    price, best_fixed = cells[0].price, best(fixed)
+    plain = Choice(price, best_fixed, _opposite(best_fixed, fixed, cells))
+    if not adaptive:
+        return plain
+    differences = left_out_differences(adaptive, fixed)
+    gain, candidate = mean_estimate(differences), best(adaptive)
+    if gain.mean > ROUNDING:
+        return Choice(price, candidate, best_fixed, candidate, gain)
+    return Choice(price, plain.strategy, plain.alternative, candidate, gain)
+
+
+def best(utilities: Mapping[str, Column]) -> str:
+    """The name of the highest mean; of equal ones the first."""
+    return max(utilities, key=lambda name: _rounded_mean(utilities[name]))
+
+
+def left_out_differences(adaptive: Mapping[str, Column], fixed: Mapping[str, Column]) -> Column:
+    """By question, the utility of the policy minus that of the plan that the others choose."""
+    n = len(next(iter(fixed.values())))
+    folds = np.arange(n) % min(N_FOLDS, n)
+    differences = np.zeros(n)
+    for fold in np.unique(folds):
+        chosen_on, held_out = folds != fold, folds == fold
+        if not chosen_on.any():
+            chosen_on = held_out
+        policy, plan = (
+            kind[best({name: values[chosen_on] for name, values in kind.items()})]
+            for kind in (adaptive, fixed)
+        )
+        differences[held_out] = policy[held_out] - plan[held_out]
+    return differences
+
+
+def _opposite(strategy: str, fixed: Mapping[str, Column], cells: Sequence[JudgedCell]) -> str:
+    """The best plan that retrieves where ``strategy`` does not, and the other way round."""
+    retrieving = {cell.strategy for cell in cells if cell.is_fixed and retrieves(cell)}
+    others = {
+        name: values
+        for name, values in fixed.items()
+        if (name in retrieving) is not (strategy in retrieving)
+    }
+    others = others or {name: values for name, values in fixed.items() if name != strategy}
+    return best(others or fixed)
+
+
+def retrieves(cell: JudgedCell) -> bool:
+    return bool(action_counts(cell.result.questions, Action.RETRIEVE).any())
+
+
+def _rounded_mean(values: Column) -> float:
+    return round(math.fsum(values) / len(values), 9)

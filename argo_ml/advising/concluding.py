@@ -1,0 +1,51 @@
+"""From what the stages of a study gave to its advice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from argo_ml.advising.choosing import Choice
+from argo_ml.advising.confirming import advised_ranges, confirm
+from argo_ml.advising.sentences import sentences
+from argo_ml.evaluation.advice import Advice, DataCheck
+from argo_ml.evaluation.headline import question
+from argo_ml.results.records import Results
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was chosen, and the results that it is judged by.
+
+    ``judged_on`` names their split, ``sizes`` are questions by split, and ``runs`` are run ids by
+    stage.
+    """
+
+    choices: tuple[Choice, ...]
+    results: Results
+    judged_on: str
+    sizes: Mapping[str, int]
+    runs: Mapping[str, str]
+
+
+def conclude(
+    judged: Judged, data: DataCheck | None, advice_id: str, cut: Mapping[str, str]
+) -> Advice:
+    """The advice of the run ``advice_id``; ``cut`` are the stages that a budget ended."""
+    prices = confirm(judged.choices, judged.results)
+    ranges = advised_ranges(prices, judged.results)
+    n = len(judged.results.cells[0].questions)
+    return Advice(
+        advice_id=advice_id,
+        question=question(judged.results),
+        sentences=sentences(ranges, prices, judged.judged_on, n),
+        ranges=ranges,
+        prices=prices,
+        sizes=judged.sizes,
+        judged_on=judged.judged_on,
+        calibration_run=judged.runs.get("calibration", ""),
+        runs=judged.runs,
+        data=data,
+        cut=dict(cut),
+        go_on=f"argo-ml advise --resume {advice_id}" if cut else "",
+    )

@@ -1,0 +1,136 @@
+"""What was chosen, judged on other questions: what it gains, how sure that is, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby, pairwise
+from statistics import fmean
+
+from argo_ml.advising.choosing import Choice
+from argo_ml.evaluation.advice import AdvisedRange, Certainty, PriceAdvice, Recommendation
+from argo_ml.evaluation.judged_cells import JudgedCell, judge_cells
+from argo_ml.results.question_rows import action_counts
+from argo_ml.results.records import Results
+from argo_ml.statistics.intervals import Estimate, wilson
+from argo_ml.statistics.power import pairs_needed
+from argo_ml.statistics.resampling import Resampled, average
+from argo_ml.types import Action
+
+NEARLY_ALL = 0.99
+"""Share of questions from which on retrieving for them is retrieving always."""
+Cells = Mapping[tuple[str, float], JudgedCell]
+
+
+def confirm(choices: Sequence[Choice], results: Results) -> tuple[PriceAdvice, ...]:
+    """The choices of all prices on the questions of ``results``, by price ascending."""
+    cells = {(cell.strategy, cell.price): cell for cell in judge_cells(results)}
+    return tuple(_at_price(choice, cells) for choice in choices)
+
+
+def _at_price(choice: Choice, cells: Cells) -> PriceAdvice:
+    price = choice.retrieval_cost
+    chosen, other = cells[choice.strategy, price], cells[choice.alternative, price]
+    certainty = certainty_of((chosen.utility - other.utility).estimate)
+    if certainty is Certainty.REFUTED:
+        chosen, other = other, chosen
+    difference = chosen.utility - other.utility
+    share = retrieval_share(chosen)
+    return PriceAdvice(
+        retrieval_cost=price,
+        recommendation=recommendation_of(chosen, share),
+        strategy=chosen.strategy,
+        alternative=other.strategy,
+        gain=difference.estimate,
+        certainty=certainty,
+        n_more=None if certainty is not Certainty.OPEN else n_more_questions(difference),
+        accuracy=_accuracy(chosen),
+        utility=chosen.utility.estimate,
+        retrieval_share=share,
+        retrievals=float(action_counts(chosen.result.questions, Action.RETRIEVE).mean()),
+    )
+
+
+def certainty_of(gain: Estimate) -> Certainty:
+    if gain.low > 0.0:
+        return Certainty.CONFIRMED
+    return Certainty.REFUTED if gain.high < 0.0 else Certainty.OPEN
+
+
+def n_more_questions(difference: Resampled) -> int | None:
+    """Further questions that would tell a mean of this size from 0, in four of five such studies.
+
+    None where the mean or its spread is 0: no number of questions is known to tell then.
+    """
+    size = abs(difference.mean)
+    needed = pairs_needed(list(difference.values), size) if size > 0.0 else None
+    return None if needed is None else max(needed - len(difference.values), 1)
+
+
+def retrieval_share(cell: JudgedCell) -> float:
+    return float((action_counts(cell.result.questions, Action.RETRIEVE) > 0).mean())
+
+
+def recommendation_of(cell: JudgedCell, share: float) -> Recommendation:
+    if share >= NEARLY_ALL:
+        return Recommendation.ALWAYS
+    if share <= 1.0 - NEARLY_ALL:
+        return Recommendation.NEVER
+    return Recommendation.BY_QUESTION
+
+
+def _accuracy(cell: JudgedCell) -> Estimate:
+    n_right, n = round(float(cell.correct.values.sum())), len(cell.correct.values)
+    interval = wilson(n_right, n)
+    return Estimate(mean=n_right / n, low=interval.low, high=interval.high)
+
+
+def advised_ranges(prices: Sequence[PriceAdvice], results: Results) -> tuple[AdvisedRange, ...]:
+    """Neighboring prices of one strategy joined, with the prices between them where it changes."""
+    cells = {(cell.strategy, cell.price): cell for cell in judge_cells(results)}
+    groups = [list(own) for _, own in groupby(prices, lambda at: (at.strategy, at.recommendation))]
+    ends = [None, *_changes(groups, cells), None]
+    return tuple(
+        _range(own, low, high, cells)
+        for own, (low, high) in zip(groups, pairwise(ends), strict=True)
+    )
+
+
+def _changes(groups: Sequence[Sequence[PriceAdvice]], cells: Cells) -> Iterator[float]:
+    """Where the utilities of two neighboring strategies cross, taken as straight between prices;
+    halfway where they do not cross on these questions."""
+    for below, above in pairwise(groups):
+        low, high = below[-1].retrieval_cost, above[0].retrieval_cost
+        at_low, at_high = (
+            cells[below[-1].strategy, price].utility.mean
+            - cells[above[0].strategy, price].utility.mean
+            for price in (low, high)
+        )
+        share = at_low / (at_low - at_high) if at_low > 0.0 > at_high else 0.5
+        yield low + share * (high - low)
+
+
+def _range(
+    own: Sequence[PriceAdvice], low: float | None, high: float | None, cells: Cells
+) -> AdvisedRange:
+    gain = average(
+        [
+            cells[at.strategy, at.retrieval_cost].utility
+            - cells[at.alternative, at.retrieval_cost].utility
+            for at in own
+        ]
+    ).estimate
+    certainty = certainty_of(gain)
+    if any(at.certainty is Certainty.REFUTED for at in own):
+        certainty = Certainty.REFUTED
+    return AdvisedRange(
+        low=low,
+        high=high,
+        recommendation=own[0].recommendation,
+        strategy=own[0].strategy,
+        alternative=own[0].alternative,
+        prices=tuple(at.retrieval_cost for at in own),
+        gain=gain,
+        certainty=certainty,
+        accuracy=fmean(at.accuracy.mean for at in own),
+        retrieval_share=fmean(at.retrieval_share for at in own),
+    )

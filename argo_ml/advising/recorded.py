@@ -1,0 +1,113 @@
+"""An advice on recorded outcomes of any pipeline, for which no model is asked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from argo_ml.advising.checking import CLAIMS, FEWEST
+from argo_ml.advising.choosing import choose
+from argo_ml.advising.concluding import Judged, conclude
+from argo_ml.advising.storing import store_with_report
+from argo_ml.config import AdviseSpec, ReplaySpec
+from argo_ml.errors import DataError
+from argo_ml.evaluation.advice import Advice
+from argo_ml.evaluation.protocol import evaluate
+from argo_ml.progress import OnProgress
+from argo_ml.randomness import derived_rng
+from argo_ml.replay.judging import NOT_RECORDED
+from argo_ml.replay.needs import is_possible
+from argo_ml.replay.recorded import RecordedQuestion
+from argo_ml.replay.splitting import Parts, read_parts
+from argo_ml.replay.storing import run_replay
+from argo_ml.results.metrics import cell_metrics
+from argo_ml.results.question_rows import question_ids
+from argo_ml.results.records import CellResult, Results
+from argo_ml.sweep.parent_run import ParentRun
+from argo_ml.tracking.runs import TrackedRun, Tracking
+
+TUNE = "tune"
+logger = logging.getLogger(__name__)
+
+
+def recorded_parts(spec: AdviseSpec) -> Parts:
+    """The questions that calibrate, and those to choose and to confirm on.
+
+    Raises `DataError` for a bad line, and where there are too few for the three parts.
+    """
+    parts = read_parts(spec.replay())
+    tuning = tuning_ids(spec, parts.test)
+    sizes = {
+        "calibration": len(parts.calibration),
+        TUNE: len(tuning),
+        "test": len(parts.test) - len(tuning),
+    }
+    lacking = [
+        f"{FEWEST[split]} {CLAIMS[split]} ({n} here)"
+        for split, n in sizes.items()
+        if n < FEWEST[split]
+    ]
+    if lacking:
+        raise DataError(
+            f"outcomes={spec.outcomes}: {sum(sizes.values())} questions are too few for three "
+            f"parts: an advice needs {' and '.join(lacking)}; record more questions"
+        )
+    return parts
+
+
+def tuning_ids(spec: AdviseSpec, tested: Sequence[RecordedQuestion]) -> frozenset[str]:
+    """The questions to choose on: those whose line says so, else a share drawn by id and seed."""
+    named = frozenset(question.id for question in tested if question.split == TUNE)
+    if named:
+        return named
+    return frozenset(
+        question.id
+        for question in tested
+        if derived_rng(spec.seed, question.id, "advise").random() < spec.tune_share
+    )
+
+
+def replayed_spec(spec: AdviseSpec, parts: Parts) -> ReplaySpec:
+    """The replay of those of the policies that enough is recorded for."""
+    possible = tuple(name for name in spec.policies if is_possible(name, parts))
+    return spec.replay().model_copy(update={"policies": possible})
+
+
+def advise_on_outcomes(
+    spec: AdviseSpec,
+    parts: Parts,
+    run: TrackedRun,
+    tracking: Tracking,
+    on_progress: OnProgress,
+) -> Advice:
+    """Replay the policies below ``run``, choose on one part and confirm on the other."""
+    parent = ParentRun(run, tracking, {}, name=f"replay {Path(spec.outcomes).name}")
+    stored = run_replay(replayed_spec(spec, parts), on_progress, parent)
+    tuning = tuning_ids(spec, parts.test)
+    testing = frozenset(question.id for question in parts.test) - tuning
+    choices = choose(of_questions(stored.results, tuning))
+    confirmed = of_questions(stored.results, testing)
+    sizes = {"calibration": len(parts.calibration), TUNE: len(tuning), "test": len(testing)}
+    runs = {"replay": stored.results.sweep_id}
+    judged = Judged(choices, confirmed, "test", sizes, runs)
+    advice = conclude(judged, None, run.run_id, {})
+    evaluation = evaluate(confirmed)
+    caveats = (*evaluation.caveats, NOT_RECORDED)
+    store_with_report(advice, judged, evaluation.model_copy(update={"caveats": caveats}), run)
+    return advice
+
+
+def of_questions(results: Results, ids: Collection[str]) -> Results:
+    """The results on some of their questions."""
+    mu = float(results.spec["mu"])
+    return results.model_copy(
+        update={"cells": tuple(_of_questions(cell, ids, mu) for cell in results.cells)}
+    )
+
+
+def _of_questions(cell: CellResult, ids: Collection[str], mu: float) -> CellResult:
+    kept = zip(question_ids(cell.questions), cell.questions, strict=True)
+    rows = tuple(row for question_id, row in kept if question_id in ids)
+    metrics = cell_metrics(rows, mu, cell.policy)
+    return cell.model_copy(update={"questions": rows, "metrics": metrics})

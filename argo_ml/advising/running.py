@@ -1,0 +1,183 @@
+"""One command from data to decision: check, explore, choose, confirm, and say it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from argo_ml.advising.budget import Budget
+from argo_ml.advising.checking import FEWEST, check_data
+from argo_ml.advising.choosing import Choice, choose
+from argo_ml.advising.concluding import Judged, conclude
+from argo_ml.advising.recorded import advise_on_outcomes, recorded_parts
+from argo_ml.advising.stages import Stages, opened
+from argo_ml.advising.storing import store_advice
+from argo_ml.config import AdviseSpec, SweepSpec
+from argo_ml.datasets import check_dataset
+from argo_ml.errors import ConfigError, StoppedError
+from argo_ml.evaluation.advice import Advice, DataCheck
+from argo_ml.models.cache.store import CallCache
+from argo_ml.policies.strategies import find_strategy
+from argo_ml.progress import OnProgress, ignore_progress
+from argo_ml.results.artifacts import ADVICE
+from argo_ml.results.naming import asked_questions
+from argo_ml.sweep.parent_run import find_resumed, load_record, pointing_at, recorded, store_spec
+from argo_ml.sweep.resumed_spec import resumed_spec
+from argo_ml.tracking import runs
+from argo_ml.tracking.names import spec_params
+from argo_ml.tracking.reconciling import open_experiment
+from argo_ml.tracking.runs import TrackedRun, Tracking, store_of_runs
+
+KIND = "advice"
+logger = logging.getLogger(__name__)
+
+
+def run_advice(spec: AdviseSpec, on_progress: OnProgress = ignore_progress) -> Advice:
+    """Make the study of the spec, or go on with that of ``spec.resume``.
+
+    Where a budget ends it, the advice is what was seen until then. Raises `ArgoError`; the study's
+    run has then ended as FAILED with it, and what it made is kept.
+    """
+    _check(spec)
+    if spec.resume:
+        return _resume(spec, on_progress)
+    if spec.outcomes:
+        return _advise_on_outcomes(spec, on_progress)
+    tracking = open_experiment(spec.tracking_uri, spec.experiment)
+    data = check_data(spec, on_progress)
+    asked = asked_questions(spec.questions, spec.difficulty, spec.dataset)
+    name = f"advice on {asked} {Path(spec.model).name}"
+    run = tracking.adopt_or_create(name, {runs.KIND: KIND})
+    with run.recording_failure(), _telling_how_to_go_on(run.run_id):
+        store_spec(run, spec)
+        run.log(params=spec_params(recorded(spec)))
+        return _advise(spec, data, run, tracking, on_progress)
+
+
+def _advise_on_outcomes(spec: AdviseSpec, on_progress: OnProgress) -> Advice:
+    parts = recorded_parts(spec)
+    tracking = open_experiment(spec.tracking_uri, spec.experiment)
+    run = tracking.adopt_or_create(f"advice on {Path(spec.outcomes).name}", {runs.KIND: KIND})
+    with run.recording_failure():
+        store_spec(run, spec)
+        run.log(params=spec_params(recorded(spec)))
+        advice = advise_on_outcomes(spec, parts, run, tracking, on_progress)
+        run.end()
+    return advice
+
+
+def _check(spec: AdviseSpec) -> None:
+    """Raises `ConfigError` for what would be refused after minutes of work."""
+    if not spec.outcomes and not spec.resume:
+        check_dataset(spec.dataset, spec.documents)
+    if spec.outcomes and spec.has_budget:
+        raise ConfigError("max_calls, max_minutes: outcomes are judged without a model; leave out")
+    for name in spec.policies:
+        if find_strategy(name).is_ceiling:
+            raise ConfigError(
+                f"policies={','.join(spec.policies)}: {name} knows the answers, so that nobody can "
+                "act by it; leave it out"
+            )
+
+
+def _resume(spec: AdviseSpec, on_progress: OnProgress) -> Advice:
+    tracking = store_of_runs(spec.tracking_uri)
+    stored, home = find_resumed(tracking, spec.resume, KIND)
+    with pointing_at(spec.resume, KIND, tracking):
+        full = resumed_spec(spec, home)
+        if stored.info.status == "FINISHED":
+            advice = load_record(home, spec.resume, ADVICE, Advice)
+            if advice.is_complete:
+                logger.info("advice %s is complete; it is shown as it is", spec.resume)
+                return advice
+        run = TrackedRun(home.client, spec.resume, stored)
+        with run.recording_failure(), _telling_how_to_go_on(run.run_id):
+            run.reopen()
+            return _advise(full, check_data(full, on_progress), run, home, on_progress)
+
+
+def _advise(
+    spec: AdviseSpec,
+    data: DataCheck,
+    run: TrackedRun,
+    tracking: Tracking,
+    on_progress: OnProgress,
+) -> Advice:
+    for concern in data.concerns:
+        run.warn(concern)
+    make_budget = partial(Budget, spec, CallCache(spec.calls_path))
+    stages = opened(spec, run, tracking, make_budget, on_progress)
+    judged = _judge(spec, data, stages)
+    advice = conclude(judged, data, run.run_id, stages.cut)
+    store_advice(advice, judged, run, tracking)
+    run.end()
+    return advice
+
+
+def _judge(spec: AdviseSpec, data: DataCheck, stages: Stages) -> Judged:
+    """Run the stages one after the other, as far as the budget goes."""
+    sizes = {own.split: own.n_used for own in data.splits}
+    calibrated = stages.calibration(sizes["calibration"], FEWEST["calibration"])
+    if calibrated is None:
+        raise StoppedError(
+            f"{stages.cut['calibration']} before {FEWEST['calibration']} questions were explored, "
+            "so that nothing can be advised yet"
+        )
+    calibration, n_explored = calibrated
+    tuned = stages.sweep(
+        "tune", sizes["tune"], FEWEST["tune"], partial(_all_policies, spec, calibration)
+    )
+    if tuned is None:
+        return _judge_on_explored(spec, stages, calibration, n_explored)
+    results, n_tuned = tuned
+    choices = choose(results)
+    confirmed = stages.sweep(
+        "test", sizes["test"], FEWEST["test"], partial(_chosen, spec, calibration, choices)
+    )
+    used = {"calibration": n_explored, "tune": n_tuned}
+    ran = {"calibration": calibration, "tune": results.sweep_id}
+    if confirmed is None:
+        return Judged(choices, results, "tune", used, ran)
+    test, n_confirmed = confirmed
+    return Judged(
+        choices, test, "test", {**used, "test": n_confirmed}, {**ran, "test": test.sweep_id}
+    )
+
+
+def _judge_on_explored(
+    spec: AdviseSpec, stages: Stages, calibration: str, n_explored: int
+) -> Judged:
+    """The fixed plans alone, on the questions that were explored, whose calls are all cached."""
+    plans = tuple(name for name in spec.policies if not find_strategy(name).calibrated)
+    sweep = spec.sweep("calibration", n_explored, plans, calibration="")
+    results = stages.swept("explored", sweep)
+    used = {"calibration": n_explored}
+    ran = {"calibration": calibration, "explored": results.sweep_id}
+    return Judged(choose(results), results, "calibration", used, ran)
+
+
+def _all_policies(spec: AdviseSpec, calibration: str, n_questions: int) -> SweepSpec:
+    return spec.sweep("tune", n_questions, spec.policies, calibration)
+
+
+def _chosen(
+    spec: AdviseSpec, calibration: str, choices: tuple[Choice, ...], n_questions: int
+) -> SweepSpec:
+    """The fixed plans, and every policy that was the best of its kind at some price."""
+    candidates = {choice.candidate for choice in choices}
+    names = tuple(
+        name for name in spec.policies if not find_strategy(name).calibrated or name in candidates
+    )
+    return spec.sweep("test", n_questions, names, calibration)
+
+
+@contextlib.contextmanager
+def _telling_how_to_go_on(run_id: str) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        logger.warning("unfinished; go on with: argo-ml advise --resume %s", run_id)
+        raise

@@ -1,0 +1,152 @@
+"""The stages of a study as children of its run: found again, run, or cut where a budget ends."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+from argo_ml.advising.budget import Budget
+from argo_ml.config import AdviseSpec, CalibrateSpec, Spec, SweepSpec
+from argo_ml.errors import StoppedError
+from argo_ml.exploring.calibrate import run_calibration
+from argo_ml.progress import EPISODES, OnProgress, ignore_progress
+from argo_ml.results.records import Results
+from argo_ml.sweep.parent_run import ParentRun, recorded
+from argo_ml.sweep.running import load_results, run_sweep
+from argo_ml.tracking.runs import TrackedRun, Tracking
+
+STAGE = "argo.stage"
+STAGE_KEY = "argo.stage_key"
+SHARES = {"calibration": 0.4, "tune": 0.6, "test": 1.0}
+"""Share of a budget that is spent at most once a stage has ended, so that the next ones begin."""
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+
+@dataclass
+class Progress:
+    """Remembers how much of a stage is finished, for when it is cut."""
+
+    on_progress: OnProgress
+    share: float = 0.0
+
+    def __call__(self, unit: str, n_finished: int, n_total: int) -> None:
+        if unit == EPISODES and n_total:
+            self.share = n_finished / n_total
+        self.on_progress(unit, n_finished, n_total)
+
+
+@dataclass
+class Stages:
+    """``cut`` says of the stages that a budget has ended early, why."""
+
+    spec: AdviseSpec
+    run: TrackedRun
+    tracking: Tracking
+    budget: Budget
+    on_progress: OnProgress
+    cut: dict[str, str] = field(default_factory=dict)
+
+    def calibration(self, n_questions: int, fewest: int) -> tuple[str, int] | None:
+        """Run id of the calibration and its number of questions; None where a budget ended before
+        there were ``fewest``."""
+
+        def explore(n: int, on_progress: OnProgress) -> str:
+            return self._calibrated(self.spec.calibrate(n), on_progress)
+
+        return self._within_budget("calibration", n_questions, fewest, explore)
+
+    def sweep(
+        self, stage: str, n_questions: int, fewest: int, make: Callable[[int], SweepSpec]
+    ) -> tuple[Results, int] | None:
+        def sweep(n: int, on_progress: OnProgress) -> Results:
+            return self.swept(stage, make(n), on_progress)
+
+        return self._within_budget(stage, n_questions, fewest, sweep)
+
+    def _within_budget(
+        self, stage: str, n_questions: int, fewest: int, run: Callable[[int, OnProgress], Result]
+    ) -> tuple[Result, int] | None:
+        """The stage on all its questions, or on those that were finished when the budget ended.
+
+        What they need is in the call cache then, so that the second run costs no call.
+        """
+        progress = Progress(self.on_progress)
+        try:
+            watched = self.budget.watching(progress, SHARES[stage])
+            return run(n_questions, watched), n_questions
+        except StoppedError as stopped:
+            self.cut[stage] = str(stopped)
+            size = self.spec.shard_size
+            n_finished = int(progress.share * n_questions) // size * size
+            logger.warning(
+                "%s; %d of %d %s questions are finished", stopped, n_finished, n_questions, stage
+            )
+            if n_finished < fewest:
+                return None
+            return run(n_finished, self.on_progress), n_finished
+
+    def _calibrated(self, spec: CalibrateSpec, on_progress: OnProgress) -> str:
+        known = self._finished("calibration", spec)
+        if known:
+            return known
+        parent = self._parent("calibration", spec)
+        return run_calibration(spec, on_progress, parent).run_id
+
+    def swept(
+        self, stage: str, spec: SweepSpec, on_progress: OnProgress = ignore_progress
+    ) -> Results:
+        """The sweep of a stage, as it was finished before or now."""
+        known = self._finished(stage, spec)
+        if known:
+            return load_results(self.tracking, known)
+        return run_sweep(spec, on_progress, self._parent(stage, spec))
+
+    def _parent(self, stage: str, spec: Spec) -> ParentRun:
+        logger.info("%s", STARTS[stage])
+        tags = {STAGE: stage, STAGE_KEY: stage_key(spec)}
+        return ParentRun(self.run, self.tracking, tags, name=stage)
+
+    def _finished(self, stage: str, spec: Spec) -> str:
+        """The run id of a finished child that did the same; empty where there is none."""
+        wanted = (stage, stage_key(spec))
+        for child in self.tracking.children(self.run.run_id):
+            tags = child.data.tags
+            is_same = (tags.get(STAGE), tags.get(STAGE_KEY)) == wanted
+            if is_same and child.info.status == "FINISHED":
+                logger.info("%s: done before, as run %s", stage, child.info.run_id)
+                return str(child.info.run_id)
+        return ""
+
+
+STARTS = {
+    "explored": "comparing fixed plans on the explored questions",
+    "calibration": "1 of 3: exploring the calibration split",
+    "tune": "2 of 3: choosing a policy for every price on the tune split",
+    "test": "3 of 3: confirming it on the test split",
+}
+
+
+def stage_key(spec: Spec) -> str:
+    """A hash of everything that a stage was asked for."""
+    text = json.dumps(recorded(spec), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def opened(
+    spec: AdviseSpec,
+    run: TrackedRun,
+    tracking: Tracking,
+    make_budget: Callable[[Callable[[], list[str]]], Budget],
+    on_progress: OnProgress,
+) -> Stages:
+    """The stages of a study, whose calls count as those of its children."""
+    children = partial(tracking.children, run.run_id)
+    budget = make_budget(lambda: [str(child.info.run_id) for child in children()])
+    return Stages(spec, run, tracking, budget, on_progress)

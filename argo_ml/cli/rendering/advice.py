@@ -1,0 +1,73 @@
+"""What the terminal shows of an advice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.box import SIMPLE
+from rich.table import Table
+
+from argo_ml.cli.rendering.console import console
+from argo_ml.cli.rendering.results import whereabouts
+from argo_ml.evaluation.advice import Advice, AdvisedRange, DataCheck
+from argo_ml.evaluation.advice_words import price_span, signed
+from argo_ml.tracking.location import locate
+
+
+def print_advice(advice: Advice) -> None:
+    """What was looked at, the answer, the ranges of prices, and where the run is."""
+    out = console()
+    for line in (advice.question, *advice.sentences):
+        out.print(line, soft_wrap=True)
+    out.print(_table(advice))
+    for line in (*_notes(advice), *whereabouts(locate(advice.advice_id))):
+        out.print(line, soft_wrap=True)
+
+
+def _table(advice: Advice) -> Table:
+    table = Table(header_style="bold", box=SIMPLE, pad_edge=False)
+    for heading in ("price of a retrieval", "do", "strategy"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("gain [95 % CI]", "over", "retrieves for", "accuracy"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for own in advice.ranges:
+        table.add_row(*_row(own))
+    return table
+
+
+def _row(own: AdvisedRange) -> tuple[str, ...]:
+    return (
+        price_span(own),
+        own.recommendation.value,
+        own.strategy,
+        signed(own.gain),
+        own.alternative,
+        f"{100 * own.retrieval_share:.0f} %",
+        f"{own.accuracy:.3f}",
+        own.certainty.value,
+    )
+
+
+def _notes(advice: Advice) -> Iterator[str]:
+    if advice.data is not None:
+        yield from data_lines(advice.data)
+    sizes = ", ".join(f"{n} {split}" for split, n in advice.sizes.items())
+    yield f"questions: {sizes}; judged on the {advice.judged_on} split"
+    if advice.judged_on == "tune":
+        yield "judged on the questions that it was chosen on, which favors it: not confirmed"
+    for stage, why in advice.cut.items():
+        yield f"{stage} ended early: {why}"
+    if advice.go_on:
+        yield f"go on with: {advice.go_on}"
+
+
+def data_lines(data: DataCheck) -> Iterator[str]:
+    splits = ", ".join(f"{own.n_used} of {own.n_questions} {own.split}" for own in data.splits)
+    yield f"data: {splits} questions; {data.n_passages:,} passages"
+    if data.hit_rate is not None and data.reachable is not None:
+        yield (
+            f"a gold answer stands in the {data.top_k} nearest passages of "
+            f"{100 * data.hit_rate:.0f} % of {data.n_looked_up} questions, in the 50 nearest of "
+            f"{100 * data.reachable:.0f} %"
+        )

@@ -1,0 +1,127 @@
+"""What an advice says: written as ``advice.json``, read by its report and by who acts on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from argo_ml.results.records import Record
+from argo_ml.statistics.intervals import Estimate
+
+
+class Recommendation(str, Enum):
+    """What to do about retrieving at a price."""
+
+    ALWAYS = "retrieve always"
+    BY_QUESTION = "decide by the question"
+    NEVER = "never retrieve"
+
+
+class Certainty(str, Enum):
+    """What the questions that it was confirmed on say of the gain of an advice."""
+
+    CONFIRMED = "confirmed"
+    """The 95 % interval of the gain lies above 0."""
+    OPEN = "not settled"
+    """It contains 0."""
+    REFUTED = "refuted"
+    """It lies below 0, so that the alternative is advised."""
+
+
+class SplitCheck(Record):
+    """One split of the questions: how many there are, and how many of them are used."""
+
+    split: str
+    n_questions: int
+    n_used: int
+
+
+class DataCheck(Record):
+    """What was seen of questions and documents before any model was asked.
+
+    ``hit_rate`` is the share of questions whose ``top_k`` nearest passages hold a gold answer,
+    ``reachable`` that of the `REACH` nearest; None where no gold answer is a text to look for.
+    """
+
+    splits: tuple[SplitCheck, ...]
+    n_repeated: int
+    n_rejected: int
+    n_passages: int
+    top_k: int
+    hit_rate: float | None
+    reachable: float | None
+    n_looked_up: int
+    concerns: tuple[str, ...] = ()
+
+
+class PriceAdvice(Record):
+    """What to do at one price of a retrieval, and what it is worth on the test questions.
+
+    ``strategy`` was chosen on other questions (the tune split) against ``alternative``, which is
+    the best fixed plan where the strategy decides by the question, else the best plan of the
+    opposite kind. Where the test refutes it, the two have changed places. ``gain`` is the utility
+    of the strategy minus the alternative's. ``n_more`` is how many more test questions would tell
+    a gain of this size from 0; None where it is told, or no spread was seen.
+    """
+
+    retrieval_cost: float
+    recommendation: Recommendation
+    strategy: str
+    alternative: str
+    gain: Estimate
+    certainty: Certainty
+    n_more: int | None
+    accuracy: Estimate
+    utility: Estimate
+    retrieval_share: float
+    """Share of questions that it retrieves for at least once."""
+    retrievals: float
+
+
+class AdvisedRange(Record):
+    """Neighboring prices at which the same strategy is advised.
+
+    ``low`` and ``high`` are prices of a retrieval; None where the range has no end that was
+    looked at. ``gain`` is the mean over ``prices``, those of the range that were swept.
+    """
+
+    low: float | None
+    high: float | None
+    recommendation: Recommendation
+    strategy: str
+    alternative: str
+    prices: tuple[float, ...]
+    gain: Estimate
+    certainty: Certainty
+    accuracy: float
+    retrieval_share: float
+
+
+class Advice(Record):
+    """When retrieval pays.
+
+    ``judged_on`` is the split that the advice was confirmed on; ``test`` unless a budget ended the
+    study before. ``sizes`` are questions by split. ``calibration_run`` is the run whose
+    calibration the strategies act by, empty where recorded outcomes were judged.
+    """
+
+    schema_version: int = 1
+    advice_id: str
+    question: str
+    sentences: tuple[str, ...]
+    ranges: tuple[AdvisedRange, ...]
+    prices: tuple[PriceAdvice, ...]
+    sizes: Mapping[str, int]
+    judged_on: str
+    calibration_run: str = ""
+    runs: Mapping[str, str] = {}
+    """Run ids by stage."""
+    data: DataCheck | None = None
+    cut: Mapping[str, str] = {}
+    """Stages that a budget ended early, and why."""
+    go_on: str = ""
+    """The command that goes on; empty where the study is complete."""
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.cut

@@ -1,0 +1,76 @@
+"""The unit in which prices and utilities are shown: shares of a right answer, or the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from argo_ml.config import money_of
+from argo_ml.statistics.intervals import Estimate
+
+THOUSAND = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """``factor`` times a share of a right answer is an amount, ``wrong`` what a wrong answer costs.
+
+    ``is_own`` says whether it is the user's; ``name`` may be empty.
+    """
+
+    factor: float = 1.0
+    wrong: float = 0.0
+    name: str = ""
+    is_own: bool = False
+
+    @property
+    def label(self) -> str:
+        """``EUR``, or a word where the user's unit has no name."""
+        return self.name or "own unit"
+
+    def amount(self, share: float) -> float:
+        return share * self.factor
+
+    def price(self, share: float) -> str:
+        """``0.1``, or ``0.4 EUR``."""
+        return self._named(f"{self.amount(share):.4g}")
+
+    def at_price(self, share: float) -> str:
+        """``c_r = 0.1``, or ``0.4 EUR per retrieval``."""
+        return f"{self.price(share)} per retrieval" if self.is_own else f"c_r = {share:.4g}"
+
+    def interval(self, estimate: Estimate) -> str:
+        """``0.200 [0.000, 0.500]``, or ``0.8 EUR [0, 2]``."""
+        if not self.is_own:
+            return f"{estimate.mean:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+        low, high = (f"{self.amount(end):.3g}" for end in (estimate.low, estimate.high))
+        return f"{self._named(f'{self.amount(estimate.mean):.3g}')} [{low}, {high}]"
+
+    def gain(self, estimate: Estimate) -> str:
+        """``+0.031 [+0.004, +0.058]``, or ``+0.12 EUR [+0.02, +0.23]`` per question."""
+        if not self.is_own:
+            return f"{estimate.mean:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"
+        low, high = (f"{self.amount(end):+.3g}" for end in (estimate.low, estimate.high))
+        return f"{self._named(f'{self.amount(estimate.mean):+.3g}')} [{low}, {high}]"
+
+    def worth(self, utility: Estimate) -> Estimate:
+        """A mean utility in the unit, per question."""
+        mean, low, high = (
+            self.amount(value) - self.wrong for value in (utility.mean, utility.low, utility.high)
+        )
+        return Estimate(mean=mean, low=low, high=high)
+
+    def _named(self, amount: str) -> str:
+        return f"{amount} {self.name}".rstrip()
+
+
+SHARES = Unit()
+
+
+def unit_of(spec: Mapping[str, Any]) -> Unit:
+    """The unit of the prices that a stored spec has."""
+    money = money_of(spec)
+    if money is None:
+        return SHARES
+    return Unit(money.stake, money.of_wrong, money.unit, is_own=True)

@@ -1,0 +1,166 @@
+"""A whole advice with a scripted model and a real MLflow store."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import small_study
+from builders.places import linked_cache
+from mlflow import MlflowClient
+
+from argo_ml.advising import budget
+from argo_ml.advising.running import run_advice
+from argo_ml.advising.stages import STAGE
+from argo_ml.cli.rendering.advice import print_advice
+from argo_ml.config import AdviseSpec, build
+from argo_ml.errors import ConfigError, DataError, StoppedError
+from argo_ml.evaluation.advice import Advice
+from argo_ml.results.artifacts import ADVICE, REPORT_PAGE
+from argo_ml.tracking.runs import KIND, PARENT, connect
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.usefixtures("quick_figures_of_module", "quick_figures"),
+]
+MOST_CALLS = "345"
+OTHERS = ("split", "n_questions", "n_prices", "strategies", "max_steps")
+
+
+def parameters(folder: Path, n_more_countries: int = 56) -> dict[str, str]:
+    sources = small_study.write(folder, n_more_countries)
+    kept = {name: value for name, value in sources.items() if name not in OTHERS}
+    sizes = {"n_calibration": "10", "n_tune": "10", "n_test": "12", "max_steps": "2"}
+    return {**kept, **sizes, "retrieval_costs": "0.05,0.3", "explorations": "0"}
+
+
+@pytest.fixture(scope="module")
+def shared(
+    warm_cache: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    folder = tmp_path_factory.mktemp("advised")
+    shutil.copyfile(empty_store, folder / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield {
+            **parameters(folder),
+            "cache_dir": str(linked_cache(warm_cache, folder / "cache")),
+            "tracking_uri": f"sqlite:///{folder / 'mlflow.db'}",
+        }
+
+
+@pytest.fixture(scope="module")
+def cut(shared: dict[str, str]) -> Advice:
+    """What was seen when so few calls were allowed that the test split was not reached."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(budget, "LOOKS_EVERY_S", 0.0)
+        return run_advice(spec(shared, max_calls=MOST_CALLS))
+
+
+@pytest.fixture(scope="module")
+def finished(shared: dict[str, str], cut: Advice) -> Advice:
+    return run_advice(build(AdviseSpec, going_on(shared, cut)))
+
+
+def spec(values: dict[str, str], **others: Any) -> AdviseSpec:
+    return build(AdviseSpec, {**values, **others})
+
+
+def going_on(values: dict[str, str], advice: Advice) -> dict[str, str]:
+    return {"tracking_uri": values["tracking_uri"], "resume": advice.advice_id}
+
+
+def test_a_budget_ends_it_with_what_was_seen(shared: dict[str, str], cut: Advice) -> None:
+    assert cut.judged_on in ("calibration", "tune")
+    assert not cut.is_complete
+    assert any(f"max_calls={MOST_CALLS}" in why for why in cut.cut.values())
+    assert cut.go_on == f"argo-ml advise --resume {cut.advice_id}"
+    stored = MlflowClient(shared["tracking_uri"]).get_run(cut.advice_id)
+    assert stored.info.status == "FINISHED"
+
+
+def test_it_goes_on_to_the_test_split_under_the_same_run(
+    shared: dict[str, str], cut: Advice, finished: Advice
+) -> None:
+    client = MlflowClient(shared["tracking_uri"])
+    assert (finished.advice_id, finished.judged_on) == (cut.advice_id, "test")
+    assert finished.sizes == {"calibration": 10, "tune": 10, "test": 12}
+    assert finished.is_complete
+    for stage, run_id in finished.runs.items():
+        child = client.get_run(run_id)
+        assert (child.data.tags[STAGE], child.info.status) == (stage, "FINISHED")
+        assert child.data.tags[PARENT] == finished.advice_id
+    assert client.get_run(finished.advice_id).data.tags[KIND] == "advice"
+
+
+def test_what_is_stored_is_what_is_shown(
+    shared: dict[str, str],
+    finished: Advice,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tracking = connect(shared["tracking_uri"], "argo_ml")
+    path = tracking.download(finished.advice_id, ADVICE, tmp_path)
+    assert Advice.model_validate_json(path.read_bytes()) == finished
+    page = tracking.download(finished.advice_id, REPORT_PAGE, tmp_path).read_text()
+    assert "What to do at which price of a retrieval" in page
+
+    monkeypatch.setenv("COLUMNS", "200")
+    print_advice(finished)
+
+    shown = capsys.readouterr().out
+    assert finished.sentences[0] in shown
+    assert "judged on the test split" in shown
+
+
+def test_a_complete_advice_is_shown_again(shared: dict[str, str], finished: Advice) -> None:
+    assert run_advice(build(AdviseSpec, going_on(shared, finished))) == finished
+
+
+def test_a_second_advice_calls_no_model(shared: dict[str, str], finished: Advice) -> None:
+    again = run_advice(spec(shared, max_calls="1"))
+
+    assert again.is_complete
+    assert again.ranges == finished.ranges
+
+
+def test_too_few_questions_are_refused_with_how_many_are_needed(
+    tmp_path: Path, cache_dir: Path, tracking_uri: str
+) -> None:
+    values = parameters(tmp_path, n_more_countries=4)
+    sizes = {"n_calibration": "", "n_tune": "", "n_test": ""}
+    with pytest.raises(DataError, match=r"needs 10 to calibrate on \(\d here, about 67 questions"):
+        run_advice(spec(values, **sizes, cache_dir=str(cache_dir), tracking_uri=tracking_uri))
+
+
+def test_a_budget_that_nothing_can_be_seen_with_says_so(
+    tmp_path: Path, cache_dir: Path, tracking_uri: str
+) -> None:
+    values = {**parameters(tmp_path), "cache_dir": str(cache_dir), "tracking_uri": tracking_uri}
+    with pytest.raises(StoppedError, match=r"max_calls=1: .* before 10 questions were explored"):
+        run_advice(spec(values, max_calls="1"))
+    [advice] = [
+        run
+        for run in connect(tracking_uri, "argo_ml").in_status("KILLED")
+        if run.data.tags[KIND] == "advice"
+    ]
+    assert "nothing can be advised yet" in advice.data.tags["argo.error"]
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"policies": "never,argo_fitted"}, "policies=never,argo_fitted lacks single"),
+        ({"policies": "never,single,oracle"}, "oracle knows the answers"),
+        ({"retrieval_costs": "0.1,0.1"}, "repeats a value"),
+        ({"split": "test"}, "all three are used"),
+        ({"max_minutes": "-1"}, "max_minutes=-1"),
+    ],
+)
+def test_bad_values_are_named(values: dict[str, str], complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        run_advice(build(AdviseSpec, values))

@@ -1,0 +1,88 @@
+"""Which strategy is advised at a price, on made-up outcomes."""
+
+from __future__ import annotations
+
+from builders import hand_made_sweep as sweep
+
+from argo_ml.advising.choosing import choose
+from argo_ml.advising.confirming import advised_ranges, confirm
+from argo_ml.advising.sentences import sentences
+from argo_ml.evaluation.advice import Certainty, Recommendation
+from argo_ml.results.records import CellResult
+
+RETRIEVE = ("retrieve",)
+NEVER = "1" * 40 + "0" * 60
+SINGLE = "1" * 90 + "0" * 10
+
+
+def cells(
+    price: float, adaptive: str = "", never: str = NEVER, single: str = SINGLE
+) -> list[CellResult]:
+    made = [sweep.cell("never", price, never), sweep.cell("single", price, single, RETRIEVE)]
+    if adaptive:
+        made.append(sweep.cell("argo_fitted", price, adaptive))
+    return made
+
+
+def test_what_earns_most_at_each_price_is_chosen() -> None:
+    results = sweep.results(*cells(0.1), *cells(0.6))
+
+    assert [choice.strategy for choice in choose(results)] == ["single", "never"]
+    assert [choice.alternative for choice in choose(results)] == ["never", "single"]
+
+
+def test_a_policy_is_chosen_where_it_earns_more_on_questions_left_out() -> None:
+    [choice] = choose(sweep.results(*cells(0.3, adaptive="1" * 95 + "0" * 5)))
+
+    assert (choice.strategy, choice.alternative) == ("argo_fitted", "single")
+    assert choice.gain is not None
+    assert round(choice.gain.mean, 3) == 0.35
+
+
+def test_a_policy_that_earns_no_more_leaves_the_fixed_plan() -> None:
+    [choice] = choose(sweep.results(*cells(0.1, adaptive=NEVER)))
+
+    assert (choice.strategy, choice.candidate) == ("single", "argo_fitted")
+
+
+def test_ranges_join_prices_and_change_where_utilities_cross() -> None:
+    results = sweep.results(*cells(0.1), *cells(0.2), *cells(0.6))
+    prices = confirm(choose(results), results)
+
+    below, above = advised_ranges(prices, results)
+
+    assert (below.strategy, below.low, below.prices) == ("single", None, (0.1, 0.2))
+    assert round(below.high or 0, 6) == round(above.low or 0, 6) == 0.5
+    assert (above.recommendation, above.high) == (Recommendation.NEVER, None)
+
+
+def test_a_choice_that_the_test_refutes_changes_places_with_its_alternative() -> None:
+    tune = sweep.results(*cells(0.3, adaptive="1" * 95 + "0" * 5))
+    test = sweep.results(*cells(0.3, adaptive="1" * 5 + "0" * 95))
+
+    [at] = confirm(choose(tune), test)
+
+    assert (at.strategy, at.alternative) == ("single", "argo_fitted")
+    assert at.certainty is Certainty.REFUTED
+    assert at.gain.low > 0.0
+
+
+def test_how_many_more_questions_would_tell_an_open_gain() -> None:
+    results = sweep.results(*cells(0.1, never="10" * 50, single="1" * 12 + "0" + "10" * 43 + "1"))
+    [at] = confirm(choose(results), results)
+
+    assert at.certainty is Certainty.OPEN
+    assert at.n_more is not None and at.n_more > 100
+
+
+def test_three_sentences_say_what_to_do_what_it_is_worth_and_what_would_change_it() -> None:
+    results = sweep.results(*cells(0.1), *cells(0.52))
+    prices = confirm(choose(results), results)
+
+    lines = sentences(advised_ranges(prices, results), prices, "test", 100)
+
+    assert lines[0] == (
+        "Retrieve always (single) below 0.5 per retrieval, never retrieve (never) above 0.5."
+    )
+    assert "the utility of single minus that of never is +0.400 [" in lines[1]
+    assert "Not settled at 0.52 (" in lines[2]

@@ -1,0 +1,70 @@
+"""An advice on recorded outcomes, without a model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from builders.recorded_outcomes import choice_line
+
+from argo_ml.advising.running import run_advice
+from argo_ml.config import AdviseSpec, build
+from argo_ml.errors import ConfigError, DataError
+from argo_ml.evaluation.advice import Advice
+from argo_ml.tracking.runs import KIND, PARENT, connect
+
+WORTH = {"value_of_correct": "2", "price_per_retrieval": "0.1,0.4", "price_unit": "EUR"}
+
+
+def written(path: Path, n: int, **used: float) -> str:
+    lines = [choice_line(number) for number in range(n)]
+    for line in lines:
+        for outcome in line["outcomes"].values():
+            outcome.update(used)
+    path.write_text("\n".join(map(json.dumps, lines)))
+    return str(path)
+
+
+def advised(folder: Path, tracking_uri: str, outcomes: str, **others: str) -> Advice:
+    values = {
+        "outcomes": outcomes,
+        "tracking_uri": tracking_uri,
+        "cache_dir": str(folder / "cache"),
+        "policies": "never,single,benefit_gate,max_prob_gate,always_reason",
+        **others,
+    }
+    return run_advice(build(AdviseSpec, values))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_figures")
+def test_recorded_outcomes_are_advised_on(tmp_path: Path, tracking_uri: str) -> None:
+    outcomes = written(tmp_path / "outcomes.jsonl", 120)
+
+    advice = advised(tmp_path, tracking_uri, outcomes)
+
+    assert sum(advice.sizes.values()) == 120
+    assert min(advice.sizes.values()) > 10
+    assert [at.retrieval_cost for at in advice.prices] == [0.01, 0.02, 0.05, 0.1, 0.2, 0.4]
+    tracking = connect(tracking_uri, "argo_ml")
+    replay = tracking.get(advice.runs["replay"])
+    assert replay.data.tags[PARENT] == advice.advice_id
+    assert tracking.get(advice.advice_id).data.tags[KIND] == "advice"
+
+
+def test_too_few_outcomes_are_refused(tmp_path: Path, tracking_uri: str) -> None:
+    outcomes = written(tmp_path / "outcomes.jsonl", 35)
+    with pytest.raises(DataError, match=r"35 questions are too few .* 10 to choose a policy on"):
+        advised(tmp_path, tracking_uri, outcomes)
+
+
+def test_priced_tokens_have_to_be_recorded(tmp_path: Path, tracking_uri: str) -> None:
+    outcomes = written(tmp_path / "outcomes.jsonl", 120, seconds=0.5)
+    with pytest.raises(DataError, match=r"outcomes\.none\.prompt_tokens is missing, which has a"):
+        advised(tmp_path, tracking_uri, outcomes, **WORTH, price_per_1m_prompt_tokens="3")
+
+
+def test_a_budget_of_calls_makes_no_sense_of_outcomes(tmp_path: Path, tracking_uri: str) -> None:
+    with pytest.raises(ConfigError, match="outcomes are judged without a model"):
+        advised(tmp_path, tracking_uri, "o.jsonl", max_calls="3")
