@@ -72,7 +72,7 @@ def _advise_on_outcomes(spec: AdviseSpec, on_progress: OnProgress) -> Advice:
 def _check(spec: AdviseSpec) -> None:
     """Raises `ConfigError` for what would be refused after minutes of work."""
     if not spec.outcomes and not spec.resume:
-        check_dataset(spec.dataset, spec.documents)
+        check_dataset(spec.dataset, spec.given_documents)
     if spec.outcomes and spec.has_budget:
         raise ConfigError("max_calls, max_minutes: outcomes are judged without a model; leave out")
     for name in spec.policies:

@@ -84,7 +84,7 @@ def run_comparison(spec: CompareSpec, on_progress: OnProgress = ignore_progress)
     Raises:
         ArgoError: something the user can act on; finished sweeps are kept.
     """
-    check_dataset(spec.dataset, spec.documents)
+    check_dataset(spec.dataset, spec.given_documents)
     check_strategies(spec.strategies, spec)
     if spec.resume:
         return _resume(spec, on_progress)

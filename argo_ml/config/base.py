@@ -13,7 +13,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from argo_ml.addresses import learn_secrets, redacted
@@ -38,6 +47,12 @@ Probability = Annotated[float, Field(gt=0, le=1)]
 def operational(description: str) -> Any:
     """Keyword arguments of a field that cannot change any number of a result."""
     return {"description": description, "json_schema_extra": {"operational": True}}
+
+
+def left_out_at_default(description: str) -> Any:
+    """Keyword arguments of a field of a later version: what is stored without it, identities
+    among it, is what it was before there was any."""
+    return {"description": description, "json_schema_extra": {"left_out_at_default": True}}
 
 
 class HelpSection(Enum):
@@ -83,6 +98,21 @@ class Spec(BaseModel):
             _learn_secrets(values)
             return {name: value for name, value in values.items() if value not in ("", None)}
         return values
+
+    @model_serializer(mode="wrap")
+    def _leave_out_later(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = serialize(self)
+        fields = type(self).model_fields
+        later = [name for name in values if _is_later(fields[name])]
+        for name in later:
+            if getattr(self, name) == fields[name].default:
+                del values[name]
+        return values
+
+
+def _is_later(field: FieldInfo) -> bool:
+    extra = field.json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("left_out_at_default"))
 
 
 def _learn_secrets(values: Mapping[str, object]) -> None:

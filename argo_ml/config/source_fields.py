@@ -9,7 +9,15 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from argo_ml.addresses import check_names
-from argo_ml.config.base import HelpSection, Names, Positive, Spec, operational, split_commas
+from argo_ml.config.base import (
+    HelpSection,
+    Names,
+    Positive,
+    Spec,
+    left_out_at_default,
+    operational,
+    split_commas,
+)
 from argo_ml.config.grading import GradingFields
 
 EMBEDDED_MODEL = "smollm2-135m"
@@ -144,8 +152,43 @@ class EmbeddingFields(Spec):
     chroma_url: str = Field("", **operational("URL of a Chroma server; empty for embedded."))
 
 
-class CorpusFields(EmbeddingFields, DocumentFields, CacheFields):
+DENSE, BM25, HYBRID = "dense", "bm25", "hybrid"
+RETRIEVERS = (DENSE, BM25, HYBRID)
+"""Those that search the documents; any other is a plugin's or a program's, which has its own."""
+
+
+class RetrieverFields(Spec):
+    """How passages are found."""
+
+    section: ClassVar[HelpSection] = HelpSection.DOCUMENTS
+
+    retriever: str = Field(
+        DENSE,
+        **left_out_at_default(
+            "dense (nearest vectors), bm25 (words), hybrid (both, by reciprocal ranks), or a "
+            "plugin's."
+        ),
+    )
+    reranker: str = Field(
+        "",
+        **left_out_at_default(
+            "Sentence Transformers cross-encoder that orders the first passages anew: a folder; "
+            "empty: none."
+        ),
+    )
+
+    @property
+    def searches_documents(self) -> bool:
+        return self.retriever in RETRIEVERS
+
+
+class CorpusFields(RetrieverFields, EmbeddingFields, DocumentFields, CacheFields):
     """The documents of an experiment, made ready to be retrieved from."""
+
+    @property
+    def given_documents(self) -> str:
+        """What the user gives to be retrieved from; empty where the dataset has to bring it."""
+        return self.documents if self.searches_documents else f"retriever {self.retriever}"
 
 
 class ModelNameFields(Spec):
@@ -283,6 +326,6 @@ class CorpusSpec(DeviceFields, CorpusFields, DatasetFields):
 
     @model_validator(mode="after")
     def _documents_named(self) -> CorpusSpec:
-        if self.dataset == "jsonl" and not self.documents:
+        if self.dataset == "jsonl" and not self.given_documents:
             raise ValueError("dataset=jsonl needs documents=FOLDER or a corpus JSONL")
         return self

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BeforeValidator, Field
 
-from argo_ml.config.base import HelpSection, Spec
+from argo_ml.config.base import HelpSection, Spec, left_out_at_default
 
 _PAIR = re.compile(r"([^.=,\s]+)\.([^.=,\s]+)=([^,]+)")
 
@@ -33,8 +33,9 @@ class StrategyFields(Spec):
 
     strategy_parameters: Annotated[str, BeforeValidator(_canonical)] = Field(
         "",
-        description="Parameters of strategies of other packages: STRATEGY.NAME=VALUE, "
-        "comma-separated.",
+        **left_out_at_default(
+            "Parameters of strategies of other packages: STRATEGY.NAME=VALUE, comma-separated."
+        ),
     )
 
     @property
@@ -44,11 +45,3 @@ class StrategyFields(Spec):
         for strategy, name, value in _PAIR.findall(self.strategy_parameters):
             by_strategy.setdefault(strategy, {})[name] = value
         return by_strategy
-
-    @model_serializer(mode="wrap")
-    def _leave_out_where_empty(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """So that what is stored without plugins is what it was before there were any."""
-        values: dict[str, Any] = serialize(self)
-        if not values.get("strategy_parameters"):
-            values.pop("strategy_parameters", None)
-        return values

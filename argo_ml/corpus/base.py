@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from argo_ml.corpus.rejected import RejectedFile
 from argo_ml.types import Evidence
 
 Vectors = NDArray[np.float32]
@@ -44,3 +45,25 @@ class Retriever(Protocol):
 
     def embed(self, queries: Sequence[str]) -> Vectors:
         """Vectors (queries, dimensions) that the queries are searched by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """An indexed corpus.
+
+    ``digest`` changes with everything that can change what is retrieved: the passages, how they
+    were split and embedded, and how they are searched. ``was_built`` is False where the index was
+    there already; ``rejected`` are the files that could not be read, and ``ignored`` says in words
+    which others are no documents.
+    """
+
+    retriever: Retriever
+    digest: str
+    source: str
+    n_passages: int
+    collection: str
+    was_built: bool
+    rejected: tuple[RejectedFile, ...] = ()
+    ignored: str = ""
+    measure_limit: Callable[[], SimilarityLimit | None] = lambda: None
+    """Measures from which similarity on a passage counts as found; None where it cannot."""

@@ -140,9 +140,9 @@ def _load(embedding_model: str, folder: Path, device: str, gpus: Sequence[int]) 
     from sentence_transformers import SentenceTransformer
 
     try:
-        with _without_progress_bars():
+        with without_progress_bars():
             return SentenceTransformer(
-                str(folder), device=_torch_device(device, gpus), local_files_only=True
+                str(folder), device=torch_device(device, gpus), local_files_only=True
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise _no_embedder(embedding_model, error) from None
@@ -155,7 +155,7 @@ def _no_embedder(embedding_model: str, error: Exception) -> ModelError:
     )
 
 
-def _torch_device(device: str, gpus: Sequence[int]) -> str:
+def torch_device(device: str, gpus: Sequence[int]) -> str:
     import torch
 
     chosen = choose_gpus(device, gpus, torch.cuda.device_count())
@@ -167,7 +167,7 @@ def _torch_device(device: str, gpus: Sequence[int]) -> str:
 
 
 @contextmanager
-def _without_progress_bars() -> Iterator[None]:
+def without_progress_bars() -> Iterator[None]:
     import transformers.utils.logging
 
     transformers_logging: Any = transformers.utils.logging

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from argo_ml.config import CorpusSpec
-from argo_ml.corpus.base import Retriever, SimilarityLimit
+from argo_ml.corpus.base import Corpus
 from argo_ml.corpus.cached_embedding import CachingEmbedder
 from argo_ml.corpus.documents import DocumentSet, read_documents
 from argo_ml.corpus.embedding import Embedder, Vectors, load_embedder
@@ -25,7 +24,7 @@ from argo_ml.corpus.prepared import (
     split_key,
 )
 from argo_ml.corpus.readers import READERS
-from argo_ml.corpus.rejected import NO_TEXT, RejectedFile, ignored_in_words
+from argo_ml.corpus.rejected import NO_TEXT, ignored_in_words
 from argo_ml.corpus.splitting import SplitSettings, embedded_text, split
 from argo_ml.datasets import own_documents
 from argo_ml.models.cache.store import CallCache
@@ -41,43 +40,24 @@ LARGEST_UNKNOWN_SHARE = 0.1
 """Of the tokens of a sample of passages; beyond it the embedder is of another language."""
 
 
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """An indexed corpus.
-
-    ``digest`` changes with everything that can change what is retrieved: the passages, how they
-    were split and embedded, and how they are searched. ``was_built`` is False where the index was
-    there already; ``rejected`` are the files that could not be read, and ``ignored`` says in words
-    which others are no documents.
-    """
-
-    retriever: Retriever
-    digest: str
-    source: str
-    n_passages: int
-    collection: str
-    was_built: bool
-    rejected: tuple[RejectedFile, ...] = ()
-    ignored: str = ""
-    measure_limit: Callable[[], SimilarityLimit | None] = lambda: None
-    """Measures from which similarity on a passage counts as found; None where it cannot."""
-
-
 def open_corpus(spec: CorpusSpec, on_progress: OnEmbedded = ignore_progress) -> Corpus:
     """Find the index of the spec's documents, or build it.
 
     ``on_progress`` receives how many passages are embedded, and of how many. Raises `DataError`,
     `ConfigError`, `ModelError` and `CorpusIndexError`.
     """
+    # Importing Chroma takes seconds, and what the corpus is made of is imported everywhere.
+    from argo_ml.corpus.ranking import check_ranking, own_corpus, with_ranking
+
+    check_ranking(spec)
+    if not spec.searches_documents:
+        return with_ranking(own_corpus(spec, _embedder(spec)), spec)
     source, document_set = _load_documents(spec)
     _log_unused(document_set)
     # A server that does not answer is known sooner than a model is loaded.
     store = _store(spec)
-    embedder = CachingEmbedder(
-        load_embedder(spec.embedding_model, spec.cache_path, spec.device, spec.gpus),
-        CallCache(spec.calls_path),
-    )
-    return index_documents(
+    embedder = _embedder(spec)
+    corpus = index_documents(
         document_set,
         source,
         SplitSettings(spec.chunk_size, spec.chunk_overlap),
@@ -85,6 +65,14 @@ def open_corpus(spec: CorpusSpec, on_progress: OnEmbedded = ignore_progress) -> 
         store,
         spec.indexes_path,
         on_progress,
+    )
+    return with_ranking(corpus, spec)
+
+
+def _embedder(spec: CorpusSpec) -> CachingEmbedder:
+    return CachingEmbedder(
+        load_embedder(spec.embedding_model, spec.cache_path, spec.device, spec.gpus),
+        CallCache(spec.calls_path),
     )
 
 

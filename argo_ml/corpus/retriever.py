@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from argo_ml.corpus.embedding import Embedder, Vectors
 from argo_ml.corpus.exact_search import ExactSearch
 from argo_ml.corpus.index import reaches_all, unsearchable
+from argo_ml.corpus.splitting import embedded_text
 from argo_ml.types import Evidence, Passage
 
 REMEMBERED_QUERIES = 10_000
@@ -21,6 +22,9 @@ MARGIN = 8
 
 WIDENED = 400
 """Passages asked for where so many are equally similar that the margin does not show the last."""
+
+TEXT_PAGE = 2_000
+"""Passages whose texts are read at once."""
 
 SIMILARITY_DECIMALS = 6
 """Beyond these a similarity depends on the batch that its query was embedded in."""
@@ -78,6 +82,51 @@ class ChromaRetriever:
 
     def embed(self, queries: Sequence[str]) -> Vectors:
         return self._vectors(queries)
+
+    def evidence(
+        self, queries: Sequence[str], rankings: Sequence[Sequence[str]]
+    ) -> list[tuple[Evidence, ...]]:
+        """The passages of these ids for each query, in the order given, with their cosines.
+
+        Raises `CorpusIndexError`.
+        """
+        ids = sorted({key for ranking in rankings for key in ranking})
+        if not ids:
+            return [() for _ in queries]
+        try:
+            got = self._collection.get(ids=ids, include=["documents", "embeddings", "metadatas"])
+        except ChromaError as error:
+            raise unsearchable(self._collection, error) from None
+        place = {key: row for row, key in enumerate(got["ids"])}
+        stored = np.asarray(got["embeddings"], dtype=np.float64)
+        texts, metadatas = got["documents"] or [], got["metadatas"] or []
+
+        def hit(key: str, query: NDArray[np.float32]) -> Evidence:
+            row = place[key]
+            similarity = float(np.clip(stored[row] @ query, -1, 1))
+            passage = _passage(key, texts[row], metadatas[row])
+            return Evidence(passage, round(similarity, SIMILARITY_DECIMALS))
+
+        return [
+            tuple(hit(key, query) for key in ranking)
+            for query, ranking in zip(self._vectors(queries), rankings, strict=True)
+        ]
+
+    def passage_texts(self) -> dict[str, str]:
+        """Title and text of every passage, by id. Raises `CorpusIndexError`."""
+        texts: dict[str, str] = {}
+        try:
+            for start in range(0, self._n_passages, TEXT_PAGE):
+                got = self._collection.get(
+                    limit=TEXT_PAGE, offset=start, include=["documents", "metadatas"]
+                )
+                documents, metadatas = got["documents"] or [], got["metadatas"] or []
+                for key, text, metadata in zip(got["ids"], documents, metadatas, strict=True):
+                    passage = _passage(key, text, metadata)
+                    texts[key] = embedded_text(passage.title, passage.text)
+        except ChromaError as error:
+            raise unsearchable(self._collection, error) from None
+        return texts
 
     def _search(self, vectors: Vectors, top_k: int) -> list[list[Evidence]]:
         if not self._reaches_all:

@@ -78,7 +78,7 @@ def run_calibration(
     A calibration that was interrupted is run again: calls that were made are in the call cache.
     Raises `ArgoError`; once it has begun its run has then ended as FAILED with it.
     """
-    check_dataset(spec.dataset, spec.documents)
+    check_dataset(spec.dataset, spec.given_documents)
     tracking = parent.tracking if parent else open_experiment(spec.tracking_uri, spec.experiment)
     context = LocalContext.open(spec.cell(), on_progress)
     check_size(len(context.questions.questions))

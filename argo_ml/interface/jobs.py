@@ -22,7 +22,7 @@ from argo_ml.config.source_fields import DatabaseFields
 from argo_ml.errors import ConfigError
 from argo_ml.exploring.calibrate import run_calibration
 from argo_ml.interface.bars import Progress, showing
-from argo_ml.interface.own_parts import with_own_policies
+from argo_ml.interface.own_parts import with_own_parts
 from argo_ml.interface.returned import (
     CalibrationResult,
     EstimateResult,
@@ -56,7 +56,7 @@ def sweep(
 
     Raises `ArgoError` with one line that says what would work.
     """
-    asked = _spec(SweepSpec, spec, with_own_policies(options))
+    asked = _spec(SweepSpec, spec, with_own_parts(options))
     with showing(progress) as on_progress:
         run_id = run_sweep(asked, on_progress).sweep_id
     return load_results(run_id, tracking_uri=asked.tracking_uri)
@@ -69,7 +69,7 @@ def calibrate(
 
     Options are those of ``argo-ml calibrate``; the rest is as for `sweep`.
     """
-    asked = _spec(CalibrateSpec, spec, options)
+    asked = _spec(CalibrateSpec, spec, with_own_parts(options))
     with showing(progress) as on_progress:
         calibrated = run_calibration(asked, on_progress)
     return CalibrationResult(calibrated.run_id, calibrated.calibration, calibrated.metrics)
@@ -85,7 +85,7 @@ def tune(
     # Optuna takes seconds to import, and the other jobs do without.
     from argo_ml.study import run_study
 
-    asked = _spec(StudySpec, spec, options)
+    asked = _spec(StudySpec, spec, with_own_parts(options))
     with showing(progress) as on_progress:
         return StudyResult(run_study(asked, on_progress))
 
@@ -110,7 +110,7 @@ def estimate(
 
     Options are those of ``argo-ml estimate``; the rest is as for `sweep`.
     """
-    asked = _spec(EstimateSpec, spec, with_own_policies(options))
+    asked = _spec(EstimateSpec, spec, with_own_parts(options))
     with showing(progress) as on_progress:
         return EstimateResult(run_estimate(asked, on_progress))
 

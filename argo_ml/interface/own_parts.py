@@ -5,8 +5,45 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from argo_ml.config.source_fields import RETRIEVERS
+from argo_ml.corpus.own_retriever import OWN_RETRIEVERS
 from argo_ml.errors import ConfigError
 from argo_ml.policies.own import add_policy
+
+
+def with_own_parts(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Policies and a retriever that are objects become known in this process by their names.
+
+    Raises `ConfigError` for what is none, and with workers that would not know it.
+    """
+    return with_own_retriever(with_own_policies(options))
+
+
+def with_own_retriever(options: Mapping[str, Any]) -> dict[str, Any]:
+    """A function as ``retriever`` becomes known by its attribute ``name``, else its own name."""
+    retriever = options.get("retriever")
+    if retriever is None or isinstance(retriever, str):
+        return dict(options)
+    if not callable(retriever):
+        raise ConfigError(
+            f"retriever={retriever!r:.60} cannot be called; give a name, or a function from a list "
+            "of queries to a list of passages for each"
+        )
+    _refuse_workers(options, "a retriever")
+    own_name = getattr(retriever, "__name__", type(retriever).__name__)
+    name = str(getattr(retriever, "name", own_name)).strip("<>")
+    if name in RETRIEVERS:
+        raise ConfigError(f"retriever {name!r} is one of argo_ml; choose another name")
+    OWN_RETRIEVERS.add(name, retriever)
+    return {**options, "retriever": name}
+
+
+def _refuse_workers(options: Mapping[str, Any], what: str) -> None:
+    if options.get("executor") == "ray":
+        raise ConfigError(
+            f"executor=ray: workers do not know {what} of this program; put it into a package "
+            "(docs/extending.md)"
+        )
 
 
 def with_own_policies(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -18,11 +55,8 @@ def with_own_policies(options: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(strategies, (list, tuple)):
         return dict(options)
     added = [(own, "") if isinstance(own, str) else add_policy(own) for own in strategies]
-    if options.get("executor") == "ray" and not all(isinstance(own, str) for own in strategies):
-        raise ConfigError(
-            "executor=ray: workers do not know policies of this program; put them into a package "
-            "(docs/extending.md)"
-        )
+    if not all(isinstance(own, str) for own in strategies):
+        _refuse_workers(options, "a policy")
     given = [options.get("strategy_parameters", ""), *(parameters for _, parameters in added)]
     return {
         **options,

@@ -41,7 +41,7 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
     Raises:
         ArgoError: something the user can act on; finished trials stay in the storage.
     """
-    check_dataset(spec.dataset, spec.documents)
+    check_dataset(spec.dataset, spec.given_documents)
     check_searchable(spec)
     check_calibrated([spec.strategy], spec)
     space = SearchSpace(spec)

@@ -78,7 +78,7 @@ def _beginning(text: str) -> str:
 
 
 def _check_answerable(spec: CellSpec) -> None:
-    check_dataset(spec.dataset, spec.documents)
+    check_dataset(spec.dataset, spec.given_documents)
     check_strategies([spec.strategy], spec)
     if find_strategy(spec.strategy).is_ceiling:
         raise ConfigError(f"strategy={spec.strategy} needs the answer to find it; use another")

@@ -11,7 +11,8 @@ from typing import Generic, Protocol, TypeVar
 
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import CellSpec, ContextSpec
-from argo_ml.corpus.opening import Corpus, open_corpus
+from argo_ml.corpus.base import Corpus
+from argo_ml.corpus.opening import open_corpus
 from argo_ml.datasets import QuestionSet, load_questions
 from argo_ml.engine import Engine
 from argo_ml.engine.stages import StageTimes

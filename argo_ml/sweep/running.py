@@ -73,7 +73,7 @@ def run_sweep(
         ArgoError: something the user can act on; once the sweep has begun its run has ended as
             FAILED with it.
     """
-    check_dataset(spec.dataset, spec.documents)
+    check_dataset(spec.dataset, spec.given_documents)
     check_strategies(spec.strategies, spec)
     stopping_rule(spec)
     if spec.resume:
@@ -119,7 +119,7 @@ def _carry_out(
 
 def run_cell(spec: CellSpec, on_progress: OnProgress = ignore_progress) -> Results:
     """Run one cell as a run of its own, without a sweep."""
-    check_dataset(spec.dataset, spec.documents)
+    check_dataset(spec.dataset, spec.given_documents)
     check_strategies([spec.strategy], spec)
     tracking = open_experiment(spec.tracking_uri, spec.experiment)
     context = LocalContext.open(spec, on_progress)

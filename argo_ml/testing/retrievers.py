@@ -1,6 +1,7 @@
 """What every `Retriever` must do.
 
-A test class inherits `RetrieverSuite` and defines a fixture ``retriever`` that holds `DOCUMENTS`.
+A test class inherits `RetrieverSuite`, or `RankingSuite`, and defines a fixture ``retriever`` that
+holds `DOCUMENTS`.
 """
 
 from __future__ import annotations
@@ -21,17 +22,18 @@ DOCUMENTS = (
 QUERIES = ("Which metal is yellow?", "What is the capital of Peru?", "sentence in documents")
 
 
-class RetrieverSuite:
-    """Lists in, lists out: same length, same order, the same result in any company."""
+class RankingSuite:
+    """Lists in, lists out: same length, same order, the same result in any company.
+
+    For retrievers that order passages by something else than similarity, which stays a cosine.
+    """
 
     def test_no_queries_give_no_evidence(self, retriever: Retriever) -> None:
         assert retriever.retrieve([], 3) == []
 
-    def test_the_most_similar_come_first(self, retriever: Retriever) -> None:
-        for evidence in retriever.retrieve(QUERIES, len(DOCUMENTS)):
-            similarities = [hit.similarity for hit in evidence]
-            assert similarities == sorted(similarities, reverse=True)
-            assert all(-1 <= similarity <= 1 for similarity in similarities)
+    def test_similarities_are_cosines(self, retriever: Retriever) -> None:
+        for query, evidence in zip(QUERIES, retriever.retrieve(QUERIES, 5), strict=True):
+            assert all(-1 <= hit.similarity <= 1 for hit in evidence), query
 
     def test_evidence_keeps_the_order_of_queries(self, retriever: Retriever) -> None:
         together = retriever.retrieve(QUERIES, 2)
@@ -80,3 +82,12 @@ class RetrieverSuite:
     def test_rejects_less_than_one_passage(self, retriever: Retriever) -> None:
         with pytest.raises(ValueError, match="top_k=0"):
             retriever.retrieve(["Paris"], 0)
+
+
+class RetrieverSuite(RankingSuite):
+    """What a retriever does as well that orders passages by similarity."""
+
+    def test_the_most_similar_come_first(self, retriever: Retriever) -> None:
+        for evidence in retriever.retrieve(QUERIES, len(DOCUMENTS)):
+            similarities = [hit.similarity for hit in evidence]
+            assert similarities == sorted(similarities, reverse=True)

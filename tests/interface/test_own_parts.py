@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import pytest
 
 from argo_ml.config import SweepSpec, build
+from argo_ml.corpus.own_retriever import OWN_RETRIEVERS
 from argo_ml.errors import ConfigError
-from argo_ml.interface.own_parts import with_own_policies
+from argo_ml.interface.own_parts import with_own_parts, with_own_policies
 from argo_ml.policies import ALL_STRATEGIES, Policy, PolicyContext, check_strategies
 from argo_ml.policies.base import Decision, State
 from argo_ml.policies.own import add_policy
@@ -34,9 +35,9 @@ class LongQuestion:
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    before = dict(ALL_STRATEGIES._added)
+    before = dict(ALL_STRATEGIES._added), dict(OWN_RETRIEVERS._added)
     yield
-    ALL_STRATEGIES._added = before
+    ALL_STRATEGIES._added, OWN_RETRIEVERS._added = before
 
 
 def cell_ids(policy: Policy) -> list[str]:
@@ -97,6 +98,30 @@ class Argo(Opaque):
 def test_what_cannot_be_a_policy_is_refused(given: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message.replace("(", r"\(")):
         with_own_policies({"strategies": ["single", given]})
+
+
+def passages(queries: list[str]) -> list[list[str]]:
+    return [["A passage."] for _ in queries]
+
+
+def dense(queries: list[str]) -> list[list[str]]:
+    return passages(queries)
+
+
+def test_a_function_is_a_retriever_by_its_name() -> None:
+    options = with_own_parts({"retriever": passages, "strategies": ["single"]})
+    assert options["retriever"] == "passages"
+    assert OWN_RETRIEVERS["passages"] is passages
+    assert with_own_parts({"retriever": "hybrid"}) == {"retriever": "hybrid"}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [(7, "retriever=7 cannot be called"), (dense, "retriever 'dense' is one of argo_ml")],
+)
+def test_what_cannot_be_a_retriever_is_refused(given: object, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        with_own_parts({"retriever": given})
 
 
 def test_workers_elsewhere_do_not_know_it() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from argo_ml.cli.rendering.console import console
-from argo_ml.corpus.opening import Corpus
+from argo_ml.corpus.base import Corpus
 from argo_ml.verification.verify import Verdict
 
 _STYLES = {"ok": "green", "failed": "bold red"}

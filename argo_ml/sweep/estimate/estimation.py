@@ -83,7 +83,7 @@ def run_estimate(spec: EstimateSpec, on_progress: OnProgress = ignore_progress) 
 
     Raises `ArgoError` for whatever the sweep itself would not run with.
     """
-    check_dataset(spec.dataset, spec.documents)
+    check_dataset(spec.dataset, spec.given_documents)
     check_strategies(spec.strategies, spec)
     context = LocalContext.open(spec, on_progress)
     cells = prepare_cells(context.spec.cells(), context)

@@ -1,0 +1,80 @@
+"""The corpus under the retriever that a spec names: dense, by words, both, one's own, reranked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from argo_ml.config import CorpusSpec, suggest
+from argo_ml.config.source_fields import BM25, DENSE, HYBRID, RETRIEVERS
+from argo_ml.corpus import fusion, reranking
+from argo_ml.corpus.base import Corpus, Retriever
+from argo_ml.corpus.bm25 import BM25Retriever, bm25_identity, bm25_package
+from argo_ml.corpus.embedding import Embedder
+from argo_ml.corpus.fusion import HybridRetriever
+from argo_ml.corpus.own_retriever import OWN_RETRIEVERS, OwnRetriever, own_identity
+from argo_ml.corpus.reranking import CrossEncoder, RerankingRetriever
+from argo_ml.corpus.retriever import ChromaRetriever
+from argo_ml.errors import ConfigError
+
+_RANKED: Mapping[str, Callable[[ChromaRetriever], Retriever]] = {
+    BM25: BM25Retriever,
+    HYBRID: HybridRetriever,
+}
+
+
+def check_ranking(spec: CorpusSpec) -> None:
+    """Raises `ArgoError` for a retriever or a reranker that is not there, before documents are
+    read."""
+    if spec.retriever in _RANKED:
+        bm25_package()
+    elif spec.retriever != DENSE and spec.retriever not in OWN_RETRIEVERS:
+        known = dict.fromkeys((*RETRIEVERS, *OWN_RETRIEVERS))
+        raise ConfigError(f"retriever={spec.retriever} is unknown{suggest(spec.retriever, known)}")
+    if spec.reranker:
+        _encoder(spec)
+
+
+def own_corpus(spec: CorpusSpec, embedder: Embedder) -> Corpus:
+    """What a retriever of a package or a program searches; nobody here knows its passages."""
+    search = OWN_RETRIEVERS[spec.retriever]
+    identity = own_identity(spec.retriever, search)
+    return Corpus(
+        retriever=OwnRetriever(spec.retriever, search, embedder),
+        digest=_digest("own", identity, embedder.identity),
+        source=f"retriever {identity}",
+        n_passages=0,
+        collection="",
+        was_built=False,
+    )
+
+
+def with_ranking(corpus: Corpus, spec: CorpusSpec) -> Corpus:
+    """The corpus with the retriever and the reranker of the spec, which its digest then names.
+
+    A dense corpus is left as it is.
+    """
+    if spec.retriever in _RANKED and isinstance(corpus.retriever, ChromaRetriever):
+        ranked = _RANKED[spec.retriever](corpus.retriever)
+        parts = [spec.retriever, bm25_identity()]
+        if spec.retriever == HYBRID:
+            parts.append(f"rrf {fusion.RANK_CONSTANT} of {fusion.DEPTH}")
+        corpus = replace(corpus, retriever=ranked, digest=_digest(corpus.digest, *parts))
+    if not spec.reranker:
+        return corpus
+    encoder = _encoder(spec)
+    return replace(
+        corpus,
+        retriever=RerankingRetriever(corpus.retriever, encoder),
+        digest=_digest(corpus.digest, encoder.identity, f"of {reranking.DEPTH}"),
+    )
+
+
+def _encoder(spec: CorpusSpec) -> CrossEncoder:
+    return CrossEncoder(spec.reranker, spec.cache_path, spec.device, spec.gpus)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
