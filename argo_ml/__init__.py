@@ -13,6 +13,7 @@ _HOME_OF = {
     "estimate": "argo_ml.interface.jobs",
     "load_policy": "argo_ml.serving.loading",
     "load_results": "argo_ml.interface.jobs",
+    "publish": "argo_ml.interface.jobs",
     "record": "argo_ml.interface.jobs",
     "replay": "argo_ml.replay",
     "sweep": "argo_ml.sweep",

@@ -11,6 +11,7 @@ from typing import Any
 from argo_ml.config import (
     CalibrateSpec,
     EstimateSpec,
+    PublishSpec,
     RecordSpec,
     ReplaySpec,
     SpecType,
@@ -34,6 +35,7 @@ from argo_ml.library_settings import set_library_defaults
 from argo_ml.recording import Pipeline, run_recording
 from argo_ml.recording.pipeline import as_pipeline
 from argo_ml.replay.storing import run_replay
+from argo_ml.serving.registering import Registered
 from argo_ml.sweep.estimate import run_estimate
 from argo_ml.sweep.rebuilding import load_evaluated
 from argo_ml.sweep.running import run_sweep
@@ -137,6 +139,20 @@ def record(
     with showing(progress) as on_progress:
         recorded = run_recording(as_pipeline(pipeline), questions, asked, on_progress)
     return RecordResult(recorded)
+
+
+def publish(spec: PublishSpec | None = None, **options: Any) -> Registered:
+    """Publish the policy of a finished sweep as a version of a registered model (docs/serving.md).
+
+    Options are those of ``argo-ml publish``: sweep, strategy, name, alias, replace, default_price.
+    `load_policy` then takes its address, ``models:/NAME@ALIAS``.
+
+    Raises `ArgoError` where the sweep does not verify, or the alias is another version's.
+    """
+    # The checks of a sweep take a second to import, and the other jobs do without.
+    from argo_ml.serving.publishing import publish as register_policy
+
+    return register_policy(_spec(PublishSpec, spec, options))
 
 
 def load_results(run_id: str, *, tracking_uri: str = "") -> SweepResult:
