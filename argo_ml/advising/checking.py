@@ -8,7 +8,8 @@ from statistics import fmean
 
 from argo_ml.calibration.building import FEW_CALIBRATION_QUESTIONS, MIN_CALIBRATION_QUESTIONS
 from argo_ml.config import STAGE_SPLITS, AdviseSpec, QuestionSpec, build, shared_fields
-from argo_ml.corpus.opening import Corpus, open_corpus
+from argo_ml.corpus.base import Corpus
+from argo_ml.corpus.opening import open_corpus
 from argo_ml.datasets.grading import contains
 from argo_ml.datasets.loading import load_all
 from argo_ml.datasets.sampling import SPLIT_PERCENT, in_split, sample
