@@ -221,7 +221,8 @@ class Step:
     whether the decomposer's sub-question was unusable and the question itself was asked instead.
     ``query`` is what was looked up where it is not the sub-question, ``top_k`` for how many
     passages where that is not the cell's number. ``expected`` is what the policy expected when it
-    decided, ``before`` the answer that it saw it would stop with.
+    decided, ``before`` the answer that it saw it would stop with. ``tokens`` are those of prompts
+    and of what was generated, the sub-question's among them.
     """
 
     sub_question: str
@@ -236,6 +237,7 @@ class Step:
     expected: Expectation = NOTHING_EXPECTED
     before: Answer | None = None
     top_k: int | None = None
+    tokens: tuple[int, int] = field(default=(0, 0), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,14 @@ class SweepSpec(EstimateSpec, WorkerFields, ExecutorFields, ExperimentSpec):
         "deciding by the question pays (without strategies that do: whether retrieving once does), "
         "or that it matters less than 0.01.",
     )
+    traces: int = Field(
+        20,
+        ge=0,
+        le=10_000,
+        **operational(
+            "Episodes kept as MLflow traces, where strategies disagree the most; 0: none."
+        ),
+    )
 
 
 class CompareSpec(

@@ -260,7 +260,12 @@ def _step(
         expected=decision.expected,
         before=None if present is None else present.answer,
         top_k=decision.top_k,
+        tokens=_tokens(sub_question.usage + sub_answer.usage),
     )
+
+
+def _tokens(usage: Usage) -> tuple[int, int]:
+    return usage.prompt_tokens, usage.completion_tokens
 
 
 def _answer(

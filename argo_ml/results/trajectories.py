@@ -149,4 +149,5 @@ def _plain_step(step: Step) -> dict[str, Any]:
         ],
         "progress": step.progress,
         "cost": step.cost,
+        "tokens": list(step.tokens),
     }

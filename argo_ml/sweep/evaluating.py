@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
+from urllib.parse import quote
 
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import SweepSpec
@@ -14,13 +15,16 @@ from argo_ml.evaluation.calibration_metrics import calibration_metrics
 from argo_ml.evaluation.protocol import evaluate
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.policies.planned import NEVER, SINGLE
-from argo_ml.results.artifacts import EVALUATION
+from argo_ml.results.artifacts import EVALUATION, FIGURES
 from argo_ml.results.naming import described_questions
 from argo_ml.results.records import Results
 from argo_ml.statistics.intervals import Estimate, shows_spread
 from argo_ml.sweep.cell_run import CellRun
 from argo_ml.sweep.cells import Cell
 from argo_ml.tracking.runs import DEGENERATE, TrackedRun
+
+SHOWN_FIGURES = ("price_utility", "accuracy_retrievals")
+"""Figures of a sweep that its description shows."""
 
 
 @runtime_checkable
@@ -98,4 +102,11 @@ def description(evaluation: Evaluation, results: Results) -> str:
         f"{described_questions(results)} with {results.spec['model']}."
     )
     lines = (*evaluation.answer.splitlines(), *evaluation.limits, made_of)
-    return "\n\n".join(markdown(line) for line in lines)
+    figures = [_image(results.sweep_id, name) for name in SHOWN_FIGURES]
+    return "\n\n".join([*(markdown(line) for line in lines), " ".join(figures)])
+
+
+def _image(run_id: str, name: str) -> str:
+    """A figure among the run's artifacts, as MLflow's own interface serves it."""
+    path = quote(f"{FIGURES}/{name}.png", safe="")
+    return f"![{name}](get-artifact?path={path}&run_uuid={run_id})"

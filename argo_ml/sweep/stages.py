@@ -46,6 +46,7 @@ from argo_ml.sweep.journal import Journal
 from argo_ml.sweep.parent_run import recorded, store_spec
 from argo_ml.sweep.progress_log import ShardLog, TimeEstimate, episode_progress
 from argo_ml.sweep.stored_files import store_results, stored_examples, write_records
+from argo_ml.sweep.traces import trace_sweep
 from argo_ml.tracking.names import spec_params
 from argo_ml.tracking.runs import NOTE, TrackedRun
 from argo_ml.tracking.system import system_metrics
@@ -140,6 +141,7 @@ def conclude_sweep(
     store_evaluation(evaluation, run, cell_runs)
     store_report(run, evaluation, results, stored_examples(run))
     run.log(tags={NOTE: description(evaluation, results)})
+    run.describe_experiment(evaluation.answer)
     run.end()
 
 
@@ -193,6 +195,8 @@ def _finish(
     for cell_run, result in zip(cell_runs, results.cells, strict=True):
         cell_run.finish(result, folder.path / cell_run.cell.id, usage)
     store_results(parent_run, results, folder.path)
+    if isinstance(context.spec, SweepSpec) and context.spec.traces:
+        trace_sweep(parent_run, results, folder.path, context.spec.traces)
     for cell_run in cell_runs:
         shutil.rmtree(folder.path / cell_run.cell.id)
     return results

@@ -4,10 +4,24 @@ seconds."""
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from argo_ml.addresses import redacted
+
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "questions": {
+        "id": "string",
+        "question": "string",
+        "choices": "array",
+        "golden_answers": "array",
+        "difficulty": "string",
+    },
+    "corpus": {"id": "string", "title": "string", "text": "string", "source": "string"},
+}
+"""The columns of a row of each context, and their types."""
+_OPTIONAL = frozenset({"choices", "difficulty", "title", "source"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +37,30 @@ class InputDataset:
     def as_input(self) -> Any:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
-        profile = json.dumps({"size": self.size})
+        profile = json.dumps({"size": self.size, "num_rows": self.size})
         # Digests longer than 36 characters are refused by MLflow's database.
         source = redacted(self.source)
-        dataset = Dataset(redacted(self.name), self.digest[:36], "local", source, profile=profile)
+        dataset = Dataset(
+            redacted(self.name),
+            self.digest[:36],
+            "local",
+            source,
+            schema=_schema(COLUMNS.get(self.context, {})),
+            profile=profile,
+        )
         return DatasetInput(dataset, [InputTag("mlflow.data.context", self.context)])
+
+
+def _schema(columns: Mapping[str, str]) -> str | None:
+    """The columns in the form that MLflow's interface shows."""
+    described = [
+        {"name": name, "required": name not in _OPTIONAL, **_type(kind)}
+        for name, kind in columns.items()
+    ]
+    return json.dumps({"mlflow_colspec": described}) if described else None
+
+
+def _type(kind: str) -> dict[str, object]:
+    if kind == "array":
+        return {"type": "array", "items": {"type": "string"}}
+    return {"type": kind}

@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from argo_ml.addresses import password_advice, redacted
 from argo_ml.errors import ArgoError, StoppedError, TrackingError
 from argo_ml.escaping import markdown
+from argo_ml.tracking.descriptions import describe_experiment
 from argo_ml.tracking.environment import DIRTY, source_tags
 from argo_ml.tracking.experiments import OPENED_RUN, experiment_id, opened_in, opened_store
 from argo_ml.tracking.first_use import create_whole
@@ -33,6 +34,7 @@ from argo_ml.tracking.stores import (
     sqlite_uri,
     without_stray_folder,
 )
+from argo_ml.tracking.traces import EpisodeTrace, write_traces
 from argo_ml.waiting import is_locked_advice, short_patience
 
 PARENT = "mlflow.parentRunId"
@@ -170,6 +172,19 @@ class TrackedRun:
             if not any(artifact.path == name for artifact in stored):
                 return None
             return Path(self._client.download_artifacts(self.run_id, name, folder)).read_bytes()
+
+    @property
+    def experiment_id(self) -> str:
+        with self._explained():
+            return str(self._client.get_run(self.run_id).info.experiment_id)
+
+    def log_traces(self, traces: Sequence[EpisodeTrace]) -> None:
+        write_traces(str(self._client.tracking_uri), self.experiment_id, traces)
+
+    def describe_experiment(self, answer: str) -> None:
+        """Let the experiment's page say what this run came to."""
+        with self._explained():
+            describe_experiment(self._client, self.experiment_id, answer, self.run_id)
 
     def rename(self, name: str) -> None:
         with self._explained():

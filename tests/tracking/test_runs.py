@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import socket
 from pathlib import Path
@@ -143,7 +144,9 @@ def test_datasets_are_recorded_with_their_digests(tracking: Tracking, run: Track
     by_name = {item.dataset.name: item for item in inputs}
     assert by_name["atlas-hard-test"].dataset.digest == "d" * 36
     assert by_name["corpus"].tags[0].value == "corpus"
-    assert by_name["corpus"].dataset.profile == '{"size": 300}'
+    schema = json.loads(by_name["corpus"].dataset.schema)["mlflow_colspec"]
+    assert [column["name"] for column in schema] == ["id", "title", "text", "source"]
+    assert by_name["corpus"].dataset.profile == '{"size": 300, "num_rows": 300}'
 
 
 def test_folder_is_stored_and_fetched(tracking: Tracking, run: TrackedRun, tmp_path: Path) -> None:
