@@ -37,12 +37,14 @@ _known: set[str] = set()
 class Address:
     """``root`` is the URL without its ending ``/v1``; user and password stand apart from it.
 
-    Only ``root`` is shown anywhere.
+    Only ``root`` is shown anywhere. ``has_version`` is false where the URL ended in another path,
+    which may take the place of ``/v1``, as in ``https://host/v1beta/openai``.
     """
 
     root: str
     user: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
+    has_version: bool = True
 
     def __str__(self) -> str:
         return self.root
@@ -65,8 +67,10 @@ class Address:
         place = f"[{host}]" if ":" in host else host
         if port is not None:
             place = f"{place}:{port}"
-        path = parts.path.rstrip("/").removesuffix(_VERSION)
-        return cls(f"{parts.scheme}://{place}{path}", *credentials(url))
+        given = parts.path.rstrip("/")
+        path = given.removesuffix(_VERSION)
+        has_version = path != given or not path
+        return cls(f"{parts.scheme}://{place}{path}", *credentials(url), has_version)
 
     @property
     def secrets(self) -> tuple[str, ...]:

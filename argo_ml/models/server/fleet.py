@@ -19,6 +19,7 @@ from argo_ml.models.server.deadlines import deadline, hold_deadlines
 from argo_ml.models.server.transfer import complete
 from argo_ml.models.server.wire import AnswerType, PassingError
 
+VERSION = "/v1"
 _CONNECT_TIMEOUT_S = 10.0
 
 
@@ -39,7 +40,10 @@ class RetryPolicy:
 
 
 class Server:
-    """A server at one address; after a failure it is left alone until ``rests_until``."""
+    """A server at one address; after a failure it is left alone until ``rests_until``.
+
+    ``version`` is what its paths have in the place of ``/v1``.
+    """
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class Server:
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self.address = address
+        self.version = VERSION
         self.rests_until = 0.0
         self.n_running = 0
         self.n_failures = 0
@@ -90,6 +95,8 @@ class Server:
 
     def _answer(self, path: str, body: Mapping[str, Any] | None) -> httpx2.Response:
         method = "GET" if body is None else "POST"
+        if path.startswith(f"{VERSION}/"):
+            path = self.version + path.removeprefix(VERSION)
         with (
             deadline(self._policy.timeout_s),
             self._client.stream(method, path, json=body) as response,

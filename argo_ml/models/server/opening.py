@@ -10,14 +10,16 @@ from argo_ml.addresses import Address, password_advice
 from argo_ml.config import ModelSpec
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models.presets import SERVER
-from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
+from argo_ml.models.server.fleet import VERSION, Fleet, RetryPolicy, Server
 from argo_ml.models.server.keys import api_key
 from argo_ml.models.server.model import ServerModel
-from argo_ml.models.server.prompting import Prompting, find_prompting
+from argo_ml.models.server.prompting import ByChat, Prompting, find_prompting
 from argo_ml.models.server.scoring import ChoiceScoring, find_scoring, same_way
 from argo_ml.models.server.wire import ModelCard, ModelList, NoAccessError, RefusedError, Version
 
 _RETRIES_WHILE_OPENING = 2
+_GEMINI_PREFIX = "models/"
+"""Google lists models with it, and takes them without."""
 logger = logging.getLogger(__name__)
 
 
@@ -78,6 +80,8 @@ def describe_server(server: Server, name: str, spec: ModelSpec) -> ServerDescrip
     policy = policy_of(spec)
     n_retries = min(policy.max_retries, _RETRIES_WHILE_OPENING)
     fleet = Fleet([server], replace(policy, max_retries=n_retries))
+    if not server.address.has_version:
+        server.version = _version_of(server, fleet)
     card = _served(fleet, name)
     context = card.context
     if 0 < context < FEWEST_TOKENS:
@@ -99,6 +103,12 @@ def make_model(
     """The model behind ``servers``, which all are as described."""
     prompting = replace(description.prompting, fleet=Fleet(servers, policy_of(spec)))
     scoring = same_way(description.scoring, prompting)
+    if isinstance(prompting, ByChat) and not prompting.fields.draws_greedily:
+        logger.warning(
+            "%s takes no temperature: its answers are drawn, so that the first one to a request, "
+            "which is kept, is one of several",
+            servers[0].address,
+        )
     if scoring is None and spec.answering == "likelihood":
         logger.warning(
             "%s gives no log-probabilities of choices: they are answered by their number "
@@ -106,6 +116,22 @@ def make_model(
             servers[0].address,
         )
     return ServerModel(identity, prompting, scoring, spec.server_concurrency)
+
+
+def _version_of(server: Server, fleet: Fleet) -> str:
+    """Empty where the address itself is that of the models, else ``/v1``."""
+    for version in (VERSION, ""):
+        server.version = version
+        try:
+            fleet.request(f"{VERSION}/models", None, ModelList)
+        except NoAccessError:
+            return version
+        except RefusedError:
+            continue
+        except ModelError:
+            break
+        return version
+    return VERSION
 
 
 def _served(fleet: Fleet, name: str) -> ModelCard:
@@ -122,7 +148,7 @@ def _served(fleet: Fleet, name: str) -> ModelCard:
     if not name and len(cards) == 1:
         return cards[0]
     for card in cards:
-        if card.id == name:
+        if name and card.id.removeprefix(_GEMINI_PREFIX) == name.removeprefix(_GEMINI_PREFIX):
             return card
     wish = f"model=server:{name}"
     if name:

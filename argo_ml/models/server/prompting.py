@@ -16,6 +16,7 @@ from typing import Any
 from argo_ml.models.base import Prompt
 from argo_ml.models.chat import NO_THINKING
 from argo_ml.models.reasoning import closed, is_unfinished, reply_start
+from argo_ml.models.server.accepted_fields import ALL_FIELDS, AcceptedFields
 from argo_ml.models.server.details import details_of
 from argo_ml.models.server.fleet import Fleet
 from argo_ml.models.server.wire import (
@@ -27,6 +28,7 @@ from argo_ml.models.server.wire import (
     RefusedError,
     TokenizedText,
     TokenUsage,
+    UnfitPromptError,
 )
 from argo_ml.models.token_details import within
 from argo_ml.types import TokenDetail
@@ -37,11 +39,13 @@ GREEDY_SETTINGS: Mapping[str, Any] = {"temperature": 0, "top_p": 1, "seed": 0}
 WHOLE_DISTRIBUTION: Mapping[str, Any] = {"top_k": -1, "min_p": 0}
 """Set back beside a temperature: vLLM and llama.cpp would draw from the most probable tokens alone,
 by a model's own settings or by their own."""
+_PROBE_SETTINGS: Mapping[str, Any] = {**GREEDY_SETTINGS, "max_tokens": 1}
 WITHOUT_THINKING: Mapping[str, Any] = {"chat_template_kwargs": dict(NO_THINKING)}
 """What vLLM, SGLang and llama.cpp hand to a chat template."""
 FORCING_BIAS = 1000.0
 """Added to a token's logit, which no difference between logits comes near."""
 _BYTES_PER_TOKEN = 4
+_TOO_FEW_TOKENS = "output limit was reached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,24 +153,27 @@ class ByChat:
 
     It is cut off an answer that begins with it. Tokens of plain texts are estimated: one for every
     four bytes, and at least one for every word. ``stops_thinking`` asks for replies without
-    reasoning, which strict servers refuse.
+    reasoning, which strict servers refuse. ``fields`` are those of its own that the server takes.
     """
 
     fleet: Fleet
     model: str
     has_system_role: bool = True
     stops_thinking: bool = False
+    fields: AcceptedFields = ALL_FIELDS
 
     def describe(self) -> str:
         name = _described("chat", self.has_system_role)
-        return f"{name}-without-thinking" if self.stops_thinking else name
+        thinking = "-without-thinking" if self.stops_thinking else ""
+        return f"{name}{thinking}{self.fields.describe()}"
 
     def complete(self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0) -> ServerReply:
         messages = _messages(prompt, self.has_system_role)
         if prompt.prefix:
             messages[-1]["content"] += f'\n\nBegin your answer with "{prompt.prefix}"'
         switch = WITHOUT_THINKING if self.stops_thinking else {}
-        body = {"model": self.model, "messages": messages, **settings, **switch}
+        said = self.fields.of(settings)
+        body = {"model": self.model, "messages": messages, **said, **switch}
         answer = self._answered(body, n_top)
         text = answer.text[reply_start(answer.text) :].removeprefix(prompt.prefix)
         n_left_out = len(answer.text) - len(text)
@@ -175,7 +182,18 @@ class ByChat:
         )
 
     def _answered(self, body: Mapping[str, Any], n_top: int) -> ServerReply:
-        """What the model has written, the prefix included."""
+        """What the model has written, the prefix included.
+
+        OpenAI refuses a request whose reasoning takes all of its tokens: that it was unfinished.
+        """
+        try:
+            return self._asked(body, n_top)
+        except UnfitPromptError as error:
+            if _TOO_FEW_TOKENS not in str(error):
+                raise
+            return ServerReply("<think>", None, stopped=False)
+
+    def _asked(self, body: Mapping[str, Any], n_top: int) -> ServerReply:
         if not n_top:
             plain = self.fleet.request(CHAT, body, ChatCompletions)
             choice = plain.choices[0]
@@ -214,20 +232,34 @@ def find_prompting(fleet: Fleet, model: str) -> Prompting:
             try:
                 if has_system_role and not _keeps_system_text(prompting):
                     continue
-                reply = prompting.complete(_probe(), {**GREEDY_SETTINGS, "max_tokens": 1})
-                if isinstance(prompting, ByChat) and is_unfinished(reply.text):
-                    return _without_thinking(prompting)
+                if isinstance(prompting, ByChat):
+                    return _chatting(prompting)
+                prompting.complete(_probe(), _PROBE_SETTINGS)
                 return prompting
             except RefusedError as error:
                 reason = error
     raise reason
 
 
+def _chatting(prompting: ByChat) -> ByChat:
+    """The same with the fields that the server takes, and without reasoning where it can."""
+    while True:
+        try:
+            reply = prompting.complete(_probe(), {**_PROBE_SETTINGS, "stop": ["\n\n\n"]})
+            break
+        except UnfitPromptError as error:
+            fields = prompting.fields.without_refused(str(error))
+            if fields is None:
+                raise
+            prompting = replace(prompting, fields=fields)
+    return _without_thinking(prompting) if is_unfinished(reply.text) else prompting
+
+
 def _without_thinking(prompting: ByChat) -> ByChat:
     """The same for a model that begins with its reasoning, switched off where the server can."""
     asking = replace(prompting, stops_thinking=True)
     try:
-        asking.complete(_probe(), {**GREEDY_SETTINGS, "max_tokens": 1})
+        asking.complete(_probe(), _PROBE_SETTINGS)
     except RefusedError:
         return prompting
     return asking

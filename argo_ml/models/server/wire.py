@@ -37,6 +37,7 @@ _UNFIT = frozenset({400, 413, 422})
 """HTTP statuses for a request that is too long, or that says what the server does not take."""
 _LONGEST_REST_S = 600.0
 _LONGEST_TEXT = 200
+_LONGEST_FIELD = 40
 _DEEPEST_REASON = 5
 _LARGEST_FAILURE = 65_536
 """Bytes of the body of a failure that are looked through for its reason."""
@@ -306,8 +307,17 @@ def _message(response: httpx2.Response) -> str:
         content = json.loads(response.content) if len(response.content) < _LARGEST_FAILURE else None
     except (ValueError, RecursionError):
         content = None
-    text = _first_text(content) if isinstance(content, dict) else ""
-    return one_line(text)[:_LONGEST_TEXT]
+    if not isinstance(content, dict):
+        return ""
+    text, field = one_line(_first_text(content))[:_LONGEST_TEXT], _refused_field(content)
+    return f"{text}: {field}" if field and field not in text else text
+
+
+def _refused_field(content: Mapping[str, Any]) -> str:
+    """Which field of the request the error is about, where OpenAI's shape says so."""
+    error = content.get("error")
+    field = error.get("param") if isinstance(error, dict) else None
+    return one_line(field)[:_LONGEST_FIELD] if isinstance(field, str) else ""
 
 
 def _first_text(content: Mapping[str, Any], depth: int = 0) -> str:
