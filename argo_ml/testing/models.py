@@ -147,7 +147,12 @@ class CompletionSuite:
 
 
 class LanguageModelSuite(CompletionSuite):
-    """The completion suite, and the same properties of scoring choices."""
+    """The completion suite, and the same properties of scoring choices.
+
+    ``relative_tolerance`` is how far the rounding of another batch may take a log-likelihood.
+    """
+
+    relative_tolerance = 1e-4
 
     def test_scores_keep_the_order_of_requests(self, model: LanguageModel) -> None:
         requests = [scoring(question) for question in QUESTIONS]
@@ -156,14 +161,14 @@ class LanguageModelSuite(CompletionSuite):
         for scores, expected in zip(together, alone, strict=True):
             assert scores.lengths == expected.lengths
             assert scores.prompt_tokens == expected.prompt_tokens
-            assert _close(scores, expected)
+            assert self._close(scores, expected)
 
     def test_order_of_choices_does_not_change_their_scores(self, model: LanguageModel) -> None:
         forward, backward = CHOICES, CHOICES[::-1]
         [a], [b] = (model.score([scoring(QUESTIONS[0], texts)]) for texts in (forward, backward))
         turned = Scores(b.log_likelihoods[::-1], b.lengths[::-1], b.prompt_tokens, b.seconds)
         assert a.lengths == turned.lengths
-        assert _close(a, turned)
+        assert self._close(a, turned)
 
     def test_requests_may_differ_in_their_number_of_choices(self, model: LanguageModel) -> None:
         scores = model.score([scoring(QUESTIONS[0], CHOICES[:n]) for n in (1, 3, 2)])
@@ -189,12 +194,11 @@ class LanguageModelSuite(CompletionSuite):
         [scores] = model.score([Scoring(ANY_SCRIPT, ("北京", "Zürich"))])
         assert len(scores.log_likelihoods) == 2
 
+    def _close(self, scores: Scores, expected: Scores) -> bool:
+        pairs = zip(scores.log_likelihoods, expected.log_likelihoods, strict=True)
+        tolerance = self.relative_tolerance
+        return all(math.isclose(a, b, rel_tol=tolerance, abs_tol=1e-3) for a, b in pairs)
+
 
 def _outputs(completion: Completion) -> tuple[str, int, int]:
     return completion.text, completion.prompt_tokens, completion.completion_tokens
-
-
-def _close(scores: Scores, expected: Scores) -> bool:
-    """Equal but for the rounding of another batch."""
-    pairs = zip(scores.log_likelihoods, expected.log_likelihoods, strict=True)
-    return all(math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-3) for a, b in pairs)
