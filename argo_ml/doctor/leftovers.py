@@ -1,8 +1,10 @@
-"""What dead processes have left: runs that stay RUNNING, locks, and empty folders of the cache."""
+"""What dead processes have left: RUNNING runs, and locks, halves and empty folders of the cache."""
 
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,7 +20,9 @@ from argo_ml.tracking.stores import default_uri, sqlite_path
 
 REPAIR = "argo-ml doctor --repair with the same tracking_uri and cache_dir"
 _SETTLED_S = 3600
-"""Age of an empty folder that nobody is about to fill."""
+"""Age of an empty folder that nobody is about to fill, and of a half that nobody is at work on."""
+_HALF_WRITTEN = re.compile(r"\..+-[a-z0-9_]{8}")
+"""Names of files and folders that are renamed once they are whole."""
 
 
 def check_runs(spec: DoctorSpec) -> Check:
@@ -50,19 +54,27 @@ def _others(reconciled: Reconciled) -> Iterator[str]:
 
 
 def check_leftovers(spec: DoctorSpec) -> Check:
-    """Locks that nobody holds and empty folders; removed where ``repair`` is set."""
+    """Locks that nobody holds, halves and empty folders; removed where ``repair`` is set."""
     locks = [path for path in _locks(spec.cache_path) if is_free_lock(path)]
+    halves = list(_half_written(spec.cache_path))
     folders = list(_empty_folders(spec.cache_path))
-    if not locks and not folders:
-        return ok("leftovers", "no stale lock and no empty folder")
-    n_locks, n_folders = len(locks), len(folders)
+    n_stale = len(locks) + len(halves) + len(folders)
+    if not n_stale:
+        return ok("leftovers", "no stale lock, nothing half written and no empty folder")
     if not spec.repair:
-        detail = f"{n_locks} locks that nobody holds, {n_folders} empty folders"
+        detail = (
+            f"{len(locks)} locks that nobody holds, {len(halves)} half written files and folders, "
+            f"{len(folders)} empty folders"
+        )
         return warning("leftovers", detail, REPAIR)
     n_locks = sum(map(remove_free_lock, locks))
+    n_halves = sum(map(_remove_half, halves))
     n_folders = sum(map(_remove_empty, folders))
-    removed = f"{n_locks} stale locks and {n_folders} empty folders removed"
-    n_left = len(locks) + len(folders) - n_locks - n_folders
+    removed = (
+        f"{n_locks} stale locks, {n_halves} half written files and folders, and {n_folders} empty "
+        "folders removed"
+    )
+    n_left = n_stale - n_locks - n_halves - n_folders
     if n_left:
         return Check("leftovers", Status.WARNING, f"{removed}; {n_left} could not be")
     return ok("leftovers", removed)
@@ -79,6 +91,32 @@ def _empty_folders(cache_path: Path) -> Iterator[Path]:
         path = Path(place)
         if path != cache_path and not folders and not files and path.stat().st_mtime < latest:
             yield path
+
+
+def _half_written(cache_path: Path) -> Iterator[Path]:
+    latest = time.time() - _SETTLED_S
+    for place, folders, files in os.walk(cache_path):
+        halves = [name for name in (*folders, *files) if _HALF_WRITTEN.fullmatch(name)]
+        folders[:] = [name for name in folders if name not in halves]
+        for path in (Path(place) / name for name in halves):
+            if _last_change(path) < latest:
+                yield path
+
+
+def _last_change(path: Path) -> float:
+    """Of a file, or of what is in a folder; 0 for what has just been removed."""
+    try:
+        return max(part.lstat().st_mtime for part in (path, *path.rglob("*")))
+    except FileNotFoundError:
+        return 0.0
+
+
+def _remove_half(path: Path) -> bool:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+    return not path.exists()
 
 
 def _remove_empty(path: Path) -> bool:

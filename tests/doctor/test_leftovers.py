@@ -41,6 +41,29 @@ def test_free_locks_and_old_empty_folders_are_removed_and_nothing_else(cache: Pa
     assert left == ["held.lock", "indexes", "indexes/kept", "sweeps", "sweeps/new"]
 
 
+def test_what_killed_writers_left_is_removed_once_it_is_an_hour_old(tmp_path: Path) -> None:
+    halves = (
+        ".building-docs-8dk3_x1a/index/data",
+        ".digests.json-0a1b2c3d",
+        ".opened.json-zzzzzzz9",
+    )
+    for name in halves:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    for old in (
+        *tmp_path.glob(".building*/**"),
+        *tmp_path.glob(".building*/**/*"),
+        tmp_path / halves[1],
+    ):
+        os.utime(old, (AN_HOUR_AGO, AN_HOUR_AGO))
+
+    repaired = check_leftovers(build(DoctorSpec, {"cache_dir": tmp_path, "repair": True}))
+
+    assert "2 half written files and folders" in repaired.detail
+    assert [path.name for path in tmp_path.iterdir()] == [young]
+
+
 @pytest.mark.slow
 def test_runs_of_dead_processes_are_named_and_ended_where_that_is_asked_for(
     tracking_uri: str, cache: Path, capsys: pytest.CaptureFixture[str]
