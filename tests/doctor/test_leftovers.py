@@ -42,21 +42,12 @@ def test_free_locks_and_old_empty_folders_are_removed_and_nothing_else(cache: Pa
 
 
 def test_what_killed_writers_left_is_removed_once_it_is_an_hour_old(tmp_path: Path) -> None:
-    halves = (
-        ".building-docs-8dk3_x1a/index/data",
-        ".digests.json-0a1b2c3d",
-        ".opened.json-zzzzzzz9",
-    )
-    for name in halves:
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    for old in (
-        *tmp_path.glob(".building*/**"),
-        *tmp_path.glob(".building*/**/*"),
-        tmp_path / halves[1],
-    ):
-        os.utime(old, (AN_HOUR_AGO, AN_HOUR_AGO))
+    folder, old, young = ".building-docs-8dk3_x1a", ".digests.json-0a1b2c3d", ".speed.json-zzzzzz_9"
+    (tmp_path / folder / "index").mkdir(parents=True)
+    for name in (f"{folder}/index/data", old, young):
+        (tmp_path / name).touch()
+    for name in (f"{folder}/index/data", f"{folder}/index", folder, old):
+        os.utime(tmp_path / name, (AN_HOUR_AGO, AN_HOUR_AGO))
 
     repaired = check_leftovers(build(DoctorSpec, {"cache_dir": tmp_path, "repair": True}))
 
