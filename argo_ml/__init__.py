@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 _HOME_OF = {
     "ArgoError": "argo_ml.errors",
     "Pipeline": "argo_ml.recording",
+    "advise": "argo_ml.interface.jobs",
     "calibrate": "argo_ml.interface.jobs",
     "estimate": "argo_ml.interface.jobs",
     "load_policy": "argo_ml.serving.loading",

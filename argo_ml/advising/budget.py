@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from argo_ml.config import BudgetFields
 from argo_ml.errors import StoppedError
 from argo_ml.models.cache.store import CallCache
+from argo_ml.models.cache.summaries import Payment
+from argo_ml.pricing import MoneyPrices
 from argo_ml.progress import EPISODES, OnProgress
 
 LOOKS_EVERY_S = 1.0
@@ -25,6 +27,7 @@ class Budget:
     limits: BudgetFields
     cache: CallCache
     paying_runs: Callable[[], list[str]]
+    money: MoneyPrices | None = None
     began: float = field(default_factory=time.monotonic)
     _looked: float = 0.0
 
@@ -49,10 +52,17 @@ class Budget:
         if most is not None and minutes > share * most:
             raise StoppedError(f"max_minutes={most:g}: {minutes:.1f} minutes are spent")
         if self.limits.max_calls is not None:
-            n_calls = self.n_calls()
+            n_calls = self.paid().executed
             if n_calls > share * self.limits.max_calls:
                 raise StoppedError(f"max_calls={self.limits.max_calls}: {n_calls} calls are spent")
 
-    def n_calls(self) -> int:
-        """Calls executed for the study until now."""
-        return sum(self.cache.paid_by(run_id).executed for run_id in self.paying_runs())
+        if self.limits.max_cost is not None and self.money is not None:
+            cost = self.money.of_usage(self.paid().usage)
+            if cost > share * self.limits.max_cost:
+                raise StoppedError(
+                    f"max_cost={self.limits.max_cost:g}: {cost:.3g} {self.money.unit} are spent"
+                )
+
+    def paid(self) -> Payment:
+        """What was executed for the study until now."""
+        return sum(map(self.cache.paid_by, self.paying_runs()), Payment())

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from argo_ml.advising.choosing import Choice
 from argo_ml.advising.confirming import advised_ranges, confirm
 from argo_ml.advising.sentences import sentences
-from argo_ml.evaluation.advice import Advice, DataCheck
+from argo_ml.evaluation.advice import Advice, AdviceUnit, DataCheck
 from argo_ml.evaluation.headline import question
 from argo_ml.results.records import Results
+from argo_ml.results.unit import unit_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,14 @@ def conclude(
     """The advice of the run ``advice_id``; ``cut`` are the stages that a budget ended."""
     prices = confirm(judged.choices, judged.results)
     ranges = advised_ranges(prices, judged.results)
-    n = len(judged.results.cells[0].questions)
+    n, unit = len(judged.results.cells[0].questions), unit_of(judged.results.spec)
     return Advice(
         advice_id=advice_id,
         question=question(judged.results),
-        sentences=sentences(ranges, prices, judged.judged_on, n),
+        sentences=sentences(ranges, prices, judged.judged_on, n, unit),
+        unit=AdviceUnit(
+            stake=unit.factor, price_of_wrong=unit.wrong, name=unit.name, is_own=unit.is_own
+        ),
         ranges=ranges,
         prices=prices,
         sizes=judged.sizes,

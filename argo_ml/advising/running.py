@@ -15,7 +15,7 @@ from argo_ml.advising.concluding import Judged, conclude
 from argo_ml.advising.recorded import advise_on_outcomes, recorded_parts
 from argo_ml.advising.stages import Stages, opened
 from argo_ml.advising.storing import store_advice
-from argo_ml.config import AdviseSpec, SweepSpec
+from argo_ml.config import AdviseSpec, PublishSpec, SweepSpec, build
 from argo_ml.datasets import check_dataset
 from argo_ml.errors import ConfigError, StoppedError
 from argo_ml.evaluation.advice import Advice, DataCheck
@@ -24,6 +24,8 @@ from argo_ml.policies.strategies import find_strategy
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.results.artifacts import ADVICE
 from argo_ml.results.naming import asked_questions
+from argo_ml.serving.publishing import publish
+from argo_ml.serving.registering import check_alias
 from argo_ml.sweep.parent_run import find_resumed, load_record, pointing_at, recorded, store_spec
 from argo_ml.sweep.resumed_spec import resumed_spec
 from argo_ml.tracking import runs
@@ -47,6 +49,9 @@ def run_advice(spec: AdviseSpec, on_progress: OnProgress = ignore_progress) -> A
     if spec.outcomes:
         return _advise_on_outcomes(spec, on_progress)
     tracking = open_experiment(spec.tracking_uri, spec.experiment)
+    if spec.publish_as:
+        # What would be refused at the end.
+        check_alias(tracking, _publishing(spec, tracking))
     data = check_data(spec, on_progress)
     asked = asked_questions(spec.questions, spec.difficulty, spec.dataset)
     name = f"advice on {asked} {Path(spec.model).name}"
@@ -74,7 +79,9 @@ def _check(spec: AdviseSpec) -> None:
     if not spec.outcomes and not spec.resume:
         check_dataset(spec.dataset, spec.given_documents)
     if spec.outcomes and spec.has_budget:
-        raise ConfigError("max_calls, max_minutes: outcomes are judged without a model; leave out")
+        raise ConfigError(
+            "max_calls, max_minutes, max_cost: outcomes are judged without a model; leave it out"
+        )
     for name in spec.policies:
         if find_strategy(name).is_ceiling:
             raise ConfigError(
@@ -108,13 +115,22 @@ def _advise(
 ) -> Advice:
     for concern in data.concerns:
         run.warn(concern)
-    make_budget = partial(Budget, spec, CallCache(spec.calls_path))
+    make_budget = partial(Budget, spec, CallCache(spec.calls_path), money=spec.money)
     stages = opened(spec, run, tracking, make_budget, on_progress)
     judged = _judge(spec, data, stages)
     advice = conclude(judged, data, run.run_id, stages.cut)
+    if spec.publish_as and advice.judged_on == "test":
+        registered = publish(_publishing(spec, tracking, advice))
+        advice = advice.model_copy(update={"published": registered.uri})
     store_advice(advice, judged, run, tracking)
     run.end()
     return advice
+
+
+def _publishing(spec: AdviseSpec, tracking: Tracking, advice: Advice | None = None) -> PublishSpec:
+    """What publishing the advised policy is asked for; the confirming sweep justifies it."""
+    justified = {"sweep": advice.runs["test"], "strategy": advice.policy} if advice else {}
+    return build(PublishSpec, {"name": spec.publish_as, "tracking_uri": tracking.uri, **justified})
 
 
 def _judge(spec: AdviseSpec, data: DataCheck, stages: Stages) -> Judged:

@@ -53,6 +53,13 @@ class BudgetFields(Spec):
         None, gt=0, allow_inf_nan=False, **operational("Minutes to take at most.")
     )
 
+    max_cost: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        **operational("Price to pay at most for calls that are executed, in your own unit."),
+    )
+
     @property
     def has_budget(self) -> bool:
         return any(getattr(self, name) is not None for name in BudgetFields.model_fields)
@@ -133,6 +140,13 @@ class AdviseSpec(
         0.3, gt=0, lt=1, description="outcomes: share of the other questions to choose on."
     )
     resume: str = Field("", **operational("Run id of an advice to go on with."))
+    publish_as: str = Field(
+        "",
+        **operational(
+            "Registered model that the advised policy becomes a version of (argo-ml publish); "
+            "empty: none."
+        ),
+    )
 
     @model_validator(mode="after")
     def _advice_possible(self) -> AdviseSpec:
@@ -142,6 +156,12 @@ class AdviseSpec(
             raise ValueError("dataset=jsonl needs questions=FILE.jsonl")
         if not self.retrieval_costs:
             raise ValueError("retrieval_costs is empty; give at least one price")
+        money = self.money
+        if self.max_cost is not None and not (money and money.prices_usage):
+            raise ValueError(
+                f"max_cost={self.max_cost:g} needs prices of tokens or seconds, such as "
+                "price_per_1m_prompt_tokens, and value_of_correct"
+            )
         missing = [name for name in ("never", "single") if name not in self.policies]
         if missing:
             raise ValueError(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 
 from argo_ml.results.records import Record
+from argo_ml.results.unit import Unit
 from argo_ml.statistics.intervals import Estimate
 
 
@@ -97,6 +98,23 @@ class AdvisedRange(Record):
     retrieval_share: float
 
 
+class AdviceUnit(Record):
+    """The unit of the prices: those of this record are shares of what is at stake.
+
+    ``stake`` times a share is an amount in the unit called ``name``; 1 where prices are shares of a
+    right answer.
+    """
+
+    stake: float = 1.0
+    price_of_wrong: float = 0.0
+    name: str = ""
+    is_own: bool = False
+
+    @property
+    def shown(self) -> Unit:
+        return Unit(self.stake, self.price_of_wrong, self.name, self.is_own)
+
+
 class Advice(Record):
     """When retrieval pays.
 
@@ -117,10 +135,22 @@ class Advice(Record):
     runs: Mapping[str, str] = {}
     """Run ids by stage."""
     data: DataCheck | None = None
+    unit: AdviceUnit = AdviceUnit()
     cut: Mapping[str, str] = {}
     """Stages that a budget ended early, and why."""
+    published: str = ""
+    """URI of the model that the policy was published as; empty where it was not."""
     go_on: str = ""
     """The command that goes on; empty where the study is complete."""
+
+    @property
+    def policy(self) -> str:
+        """The strategy that decides by the question at most of the prices, else the plan that is
+        advised at most of them."""
+        by_question = [
+            own for own in self.ranges if own.recommendation is Recommendation.BY_QUESTION
+        ]
+        return max(by_question or self.ranges, key=lambda own: len(own.prices)).strategy
 
     @property
     def is_complete(self) -> bool:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from argo_ml.evaluation.advice import AdvisedRange, PriceAdvice
-from argo_ml.statistics.intervals import Estimate
+from argo_ml.results.unit import Unit
 
 MOST_QUESTIONS = 100_000
 """Numbers of further questions beyond which none would be collected."""
 
 
-def signed(gain: Estimate) -> str:
-    """``+0.031 [+0.004, +0.058]``"""
-    return f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
-
-
-def price_span(own: AdvisedRange) -> str:
+def price_span(own: AdvisedRange, unit: Unit) -> str:
     """``below 0.1``, ``0.1 to 0.3``, ``above 0.3`` or, where nothing else is advised, ``any``."""
     if own.low is None:
-        return "any looked at" if own.high is None else f"below {own.high:.3g}"
-    return f"above {own.low:.3g}" if own.high is None else f"{own.low:.3g} to {own.high:.3g}"
+        return "any looked at" if own.high is None else f"below {_end(own.high, unit)}"
+    if own.high is None:
+        return f"above {_end(own.low, unit)}"
+    return f"{_end(own.low, unit)} to {_end(own.high, unit)}"
+
+
+def _end(price: float, unit: Unit) -> str:
+    """An interpolated price, to three digits."""
+    return f"{unit.amount(price):.3g} {unit.name}".rstrip()
 
 
 def needed(at: PriceAdvice) -> str:

@@ -150,8 +150,8 @@ def _nothing_significant(judgement: Judgement) -> Iterator[str]:
     contrasts = judgement.evaluation.contrasts
     if contrasts and all(contrast.holm_utility > SIGNIFICANT for contrast in contrasts):
         yield (
-            f"No difference of utility, of {len(contrasts)}, is significant at 5 % after Holm's "
-            "correction."
+            f"No difference of utility, of {len(contrasts)}, is significant at 5 % once p-values "
+            "are adjusted for their number (Holm)."
         )
 
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from argo_ml.evaluation.record import BreakEven, Headline, PriceRange
 from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.results.records import Results, Stopping
+from argo_ml.results.unit import SHARES, Unit, unit_of
 from argo_ml.statistics.intervals import Estimate, shows_spread
 from argo_ml.statistics.sequential import Sign
 
@@ -22,29 +23,30 @@ def answer_lines(
 ) -> tuple[str, ...]:
     """First the break-even prices, then what to use at which price, then deciding by question."""
     n, prices = len(results.cells[0].questions), results.prices
-    lines = [paying(break_even, n, prices) for break_even in break_evens]
+    unit = unit_of(results.spec)
+    lines = [paying(break_even, n, prices, unit) for break_even in break_evens]
     if not break_evens:
         lines.append(_unknown(results))
     if ranges:
-        lines.append(usage(ranges))
+        lines.append(usage(ranges, unit))
     if headline is not None:
-        lines.append(deciding(headline))
+        lines.append(deciding(headline, unit))
     return tuple(lines)
 
 
-def break_even_value(break_even: BreakEven) -> str:
+def break_even_value(break_even: BreakEven, unit: Unit = SHARES) -> str:
     """The break-even price with its interval, as every place writes it."""
     price = break_even.price
     if not shows_spread(price.low, price.high):
-        return f"{price.mean:.3f} [no interval: no spread]"
-    return f"{price.mean:.3f} [{price.low:.3f}, {price.high:.3f}]"
+        return f"{unit.interval(price).partition(' [')[0]} [no interval: no spread]"
+    return unit.interval(price)
 
 
-def paying(break_even: BreakEven, n: int, prices: Sequence[float]) -> str:
+def paying(break_even: BreakEven, n: int, prices: Sequence[float], unit: Unit = SHARES) -> str:
     """Below which price of a retrieval the strategy that retrieves more pays."""
     return (
-        f"Break-even price of {_step(break_even)}: {break_even_value(break_even)} per retrieval"
-        f"{_verdict_on(break_even.price, n, prices)}. "
+        f"Break-even price of {_step(break_even)}: {break_even_value(break_even, unit)} per "
+        f"retrieval{_verdict_on(break_even.price, n, prices, unit)}. "
         f"Accuracy {break_even.accuracy_more:.3f} against {break_even.accuracy_fewer:.3f}: "
         f"{_percent(break_even.corrected)} of the answers corrected, "
         f"{_percent(break_even.spoiled)} spoiled."
@@ -59,14 +61,14 @@ def _step(break_even: BreakEven) -> str:
     return f"retrieving {more} ({break_even.more}{where}) instead of {fewer} ({break_even.fewer})"
 
 
-def _verdict_on(price: Estimate, n: int, prices: Sequence[float]) -> str:
+def _verdict_on(price: Estimate, n: int, prices: Sequence[float], unit: Unit) -> str:
     if not shows_spread(price.low, price.high):
         return f"; the same on all of {counted(n, 'question')}, which settles nothing"
     verdict = "pays below it and not above" if price.mean > 0.0 else "pays at no price"
-    return f", so that it {verdict}{_certainty(price, n, prices)}"
+    return f", so that it {verdict}{_certainty(price, n, prices, unit)}"
 
 
-def _certainty(price: Estimate, n: int, prices: Sequence[float]) -> str:
+def _certainty(price: Estimate, n: int, prices: Sequence[float], unit: Unit) -> str:
     low, high = min(prices), max(prices)
     questions = counted(n, "question")
     if price.low <= 0.0 <= price.high:
@@ -74,23 +76,23 @@ def _certainty(price: Estimate, n: int, prices: Sequence[float]) -> str:
     if price.low <= low and high <= price.high:
         return f"; the interval covers all swept prices: {questions} settle it at none of them"
     if price.mean > high:
-        return f"; all swept prices ({_span(low, high)}) lie below it"
+        return f"; all swept prices ({_span(low, high, unit)}) lie below it"
     if 0.0 < price.mean < low:
-        return f"; all swept prices ({_span(low, high)}) lie above it"
+        return f"; all swept prices ({_span(low, high, unit)}) lie above it"
     return ""
 
 
-def usage(ranges: Sequence[PriceRange]) -> str:
+def usage(ranges: Sequence[PriceRange], unit: Unit = SHARES) -> str:
     """«use X below c, Y above», of the strategies that treat all questions alike."""
-    swept = _span(ranges[0].low, ranges[-1].high)
+    swept = _span(ranges[0].low, ranges[-1].high, unit)
     if len(ranges) == 1:
         return (
             f"Use {_glossed(ranges[0].strategy)} at every swept price ({swept}): the fixed "
             "strategy of highest mean utility."
         )
-    parts = [f"{_glossed(ranges[0].strategy)} below {_end(ranges[0])}"]
+    parts = [f"{_glossed(ranges[0].strategy)} below {_end(ranges[0], unit)}"]
     parts += [
-        f"{_glossed(own.strategy)} from {_end(before)} to {_end(own)}"
+        f"{_glossed(own.strategy)} from {_end(before, unit)} to {_end(own, unit)}"
         for before, own in pairwise(ranges[:-1])
     ]
     parts.append(f"{_glossed(ranges[-1].strategy)} above")
@@ -103,12 +105,13 @@ def _glossed(strategy: str) -> str:
     return f"{strategy} ({gloss})" if gloss else strategy
 
 
-def _end(own: PriceRange) -> str:
-    return f"{own.high:.3f}" if own.is_exact else f"about {own.high:.3f}"
+def _end(own: PriceRange, unit: Unit) -> str:
+    high = unit.price(own.high) if unit.is_own else f"{own.high:.3f}"
+    return high if own.is_exact else f"about {high}"
 
 
-def _span(low: float, high: float) -> str:
-    return f"{low:.4g} to {high:.4g}" if low < high else f"{low:.4g}"
+def _span(low: float, high: float, unit: Unit) -> str:
+    return f"{unit.price(low)} to {unit.price(high)}" if low < high else unit.price(low)
 
 
 def _unknown(results: Results) -> str:
@@ -123,7 +126,7 @@ def _unknown(results: Results) -> str:
     )
 
 
-def deciding(headline: Headline) -> str:
+def deciding(headline: Headline, unit: Unit = SHARES) -> str:
     """Whether deciding by the question beats the best fixed strategy."""
     prices = counted(headline.n_prices, "price")
     if headline.is_identical:
@@ -135,8 +138,13 @@ def deciding(headline: Headline) -> str:
     return (
         f"{_verdict(gain)}: the utility of {headline.strategy}{_choice(headline)} minus that of "
         f"the best fixed strategy is {gain.mean:+.3f} on average over {prices}, 95 % "
-        f"interval {gain.low:+.3f} to {gain.high:+.3f}; {_at_single_prices(headline)}."
+        f"interval {gain.low:+.3f} to {gain.high:+.3f}{_in_unit(gain, unit)}; "
+        f"{_at_single_prices(headline)}."
     )
+
+
+def _in_unit(gain: Estimate, unit: Unit) -> str:
+    return f", which is {unit.gain(gain)} per question" if unit.is_own else ""
 
 
 def _at_single_prices(headline: Headline) -> str:

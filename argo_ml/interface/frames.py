@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from argo_ml.calibration.record import Calibration
+from argo_ml.evaluation.advice import Advice
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.results.question_rows import row_values
 from argo_ml.results.records import CellResult, QuestionResult, Results
@@ -110,6 +111,30 @@ def recorded_frame(questions: Sequence[RecordedQuestion]) -> pd.DataFrame:
             }
             for recorded in questions
             for plan, outcome in recorded.outcomes.items()
+        ]
+    )
+    return frame
+
+
+def advice_frame(advice: Advice) -> pd.DataFrame:
+    """One row per price; ``price`` is in the unit of the advice, as are gains per question."""
+    unit = advice.unit.shown
+    frame: pd.DataFrame = pd.DataFrame(
+        [
+            {
+                "price": unit.amount(at.retrieval_cost),
+                "do": at.recommendation.value,
+                "strategy": at.strategy,
+                "alternative": at.alternative,
+                "gain": unit.amount(at.gain.mean),
+                "gain_ci_low": unit.amount(at.gain.low),
+                "gain_ci_high": unit.amount(at.gain.high),
+                "certainty": at.certainty.value,
+                "n_more": at.n_more,
+                "accuracy": at.accuracy.mean,
+                "retrieval_share": at.retrieval_share,
+            }
+            for at in advice.prices
         ]
     )
     return frame

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from argo_ml.advising.running import run_advice
 from argo_ml.config import (
+    AdviseSpec,
     CalibrateSpec,
     EstimateSpec,
     PublishSpec,
@@ -25,6 +27,7 @@ from argo_ml.exploring.calibrate import run_calibration
 from argo_ml.interface.bars import Progress, showing
 from argo_ml.interface.own_parts import with_own_parts
 from argo_ml.interface.returned import (
+    AdviceResult,
     CalibrationResult,
     EstimateResult,
     RecordResult,
@@ -75,6 +78,18 @@ def calibrate(
     with showing(progress) as on_progress:
         calibrated = run_calibration(asked, on_progress)
     return CalibrationResult(calibrated.run_id, calibrated.calibration, calibrated.metrics)
+
+
+def advise(
+    spec: AdviseSpec | None = None, *, progress: Progress = None, **options: Any
+) -> AdviceResult:
+    """Say when retrieval pays for these questions, documents and model, and how sure that is.
+
+    Options are those of ``argo-ml advise``; the rest is as for `sweep`.
+    """
+    asked = _spec(AdviseSpec, spec, options)
+    with showing(progress) as on_progress:
+        return AdviceResult(run_advice(asked, on_progress))
 
 
 def tune(

@@ -13,8 +13,10 @@ from matplotlib.figure import Figure
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import suggest
 from argo_ml.errors import ConfigError
+from argo_ml.evaluation.advice import Advice
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.interface.frames import (
+    advice_frame,
     calibration_frame,
     cell_frame,
     question_frame,
@@ -138,6 +140,35 @@ class StudyResult:
         lines = [f"c_r={best.retrieval_cost:.4g}: {best.verdict}" for best in self.report.best]
         rows = [tuple(map(_shown, row)) for row in self.to_frame().itertuples(index=False)]
         return page([*lines, f"run {self.run_id}"], list(self.to_frame().columns), rows)
+
+
+@dataclass(frozen=True)
+class AdviceResult:
+    """When retrieval pays: ranges of prices, what to do in each, and what it gains."""
+
+    advice: Advice = field(repr=False)
+
+    @property
+    def run_id(self) -> str:
+        """The study's run, whose children its stages are."""
+        return self.advice.advice_id
+
+    @property
+    def answer(self) -> str:
+        """What to do, what it is worth, and what would change it, a sentence a line."""
+        return "\n".join(self.advice.sentences)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per price: what to do, the strategy, and what it gains over its alternative."""
+        return advice_frame(self.advice)
+
+    def __repr__(self) -> str:
+        return f"AdviceResult(run_id={self.run_id!r}, judged_on={self.advice.judged_on!r})"
+
+    def _repr_html_(self) -> str:
+        frame = self.to_frame()
+        rows = [tuple(map(_shown, row)) for row in frame.itertuples(index=False)]
+        return page([*self.advice.sentences, f"run {self.run_id}"], list(frame.columns), rows)
 
 
 @dataclass(frozen=True)

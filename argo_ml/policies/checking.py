@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from argo_ml.config import CalibrationFields, DecisionFields
+from argo_ml.config import CalibrationFields, DecisionFields, MoneyFields
 from argo_ml.errors import ConfigError
 from argo_ml.policies.parameters import given_parameters
 from argo_ml.policies.strategies import ALL_STRATEGIES, strategy_parameters
@@ -36,3 +36,14 @@ def check_calibrated(names: Sequence[str], spec: CalibrationFields) -> None:
             raise ConfigError(
                 f"strategy {name} needs calibration=RUN_ID; make one: argo-ml calibrate"
             )
+        if ALL_STRATEGIES[name].by_price and prices_usage(spec):
+            raise ConfigError(
+                f"strategy {name} decides by what steps cost, which is measured where tokens or "
+                "seconds have prices: it needs calibration=RUN_ID; make one: argo-ml calibrate"
+            )
+
+
+def prices_usage(spec: CalibrationFields) -> bool:
+    """Whether tokens or seconds have prices."""
+    money = spec.money if isinstance(spec, MoneyFields) else None
+    return money is not None and money.prices_usage

@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 
 from argo_ml.evaluation.record import Confidence, Contrast, Evaluation, GateFrontiers, StrategyRow
 from argo_ml.reporting.formatting import difference, interval, number, p_value, percent, yes_or_no
+from argo_ml.results.unit import SHARES, THOUSAND, Unit
+from argo_ml.statistics.intervals import Estimate
 
 Row = TypeVar("Row")
 
@@ -55,12 +57,12 @@ class TableColumns:
     confidence: Columns[Confidence]
 
 
-def table_columns(evaluation: Evaluation) -> TableColumns:
+def table_columns(evaluation: Evaluation, unit: Unit = SHARES) -> TableColumns:
     """Columns are left out of the tables of all prices or of none, so that they stay alike."""
     rows, contrasts = evaluation.rows, evaluation.contrasts
     confidences = [row.confidence for row in rows if row.confidence is not None]
     return TableColumns(
-        worth=_saying(WORTH, rows),
+        worth=_saying((*WORTH, *_in_unit(unit)), rows),
         calls=_saying(CALLS, rows),
         tests=_saying(TESTS, contrasts),
         reference=_saying(REFERENCE, contrasts),
@@ -99,6 +101,34 @@ WORTH: tuple[Column[StrategyRow], ...] = (
     _share("retrieves for", lambda row: row.fire_share),
 )
 """What a strategy achieves by what it does."""
+
+
+def _in_unit(unit: Unit) -> tuple[Column[StrategyRow], ...]:
+    """What questions come to in a unit of the user's own; nothing where prices are shares."""
+    if not unit.is_own:
+        return ()
+    return (
+        Column(
+            f"{unit.label} per question [95 %]",
+            lambda row: row.utility,
+            lambda row: _four_digits(unit.worth(row.utility)),
+        ),
+        Column(
+            f"{unit.label} per 1,000",
+            lambda row: row.utility,
+            lambda row: f"{THOUSAND * unit.worth_of(row.utility.mean):,.4g}",
+        ),
+        Column(
+            f"cost, {unit.label} per 1,000",
+            lambda row: row.cost,
+            lambda row: f"{THOUSAND * unit.amount(row.cost):,.4g}",
+        ),
+    )
+
+
+def _four_digits(worth: Estimate) -> str:
+    return f"{worth.mean:.4g} [{worth.low:.4g}, {worth.high:.4g}]"
+
 
 CALLS: tuple[Column[StrategyRow], ...] = (
     _measure("LMC", lambda row: row.lmc, 2, zero_says_nothing=True),

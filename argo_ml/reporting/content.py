@@ -13,14 +13,25 @@ from argo_ml.reporting.figures.strategy_styles import Kind, kinds, of_kind
 from argo_ml.reporting.formatting import difference, number, percent
 from argo_ml.results.naming import described_questions, model_name
 from argo_ml.results.records import Results
+from argo_ml.results.unit import Unit, unit_of
 
 LEVEL = 0.05
 """Of Holm's adjusted p-values."""
 
 
+MARKS = {
+    "best": "the highest utility at the price among all that do not know the answers",
+    "best fixed": "the highest among strategies that treat all questions alike",
+    "fixed": "treats all questions alike",
+    "ceiling": "knows the right answers, which no method does",
+    "degenerate": "a gate that retrieves for less than 1 % or more than 99 % of the questions, so "
+    "that it decides nothing",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class MarkedRow:
-    """``marks`` are of best, best fixed, fixed, ceiling and degenerate."""
+    """``marks`` are names of `MARKS`."""
 
     row: StrategyRow
     marks: tuple[str, ...]
@@ -79,7 +90,7 @@ def content(evaluation: Evaluation, results: Results) -> Content:
         by_price={cost: _marked(evaluation, cost) for cost in sorted(evaluation.prices)},
         difficulty={cost: _by_difficulty(evaluation, cost) for cost in evaluation.prices},
         overall=sorted(_overall(evaluation), key=lambda own: -own.mean_utility),
-        key_numbers=list(_key_numbers(evaluation)),
+        key_numbers=list(_key_numbers(evaluation, unit_of(results.spec))),
     )
 
 
@@ -143,10 +154,10 @@ def _is_worse(contrast: Contrast) -> bool:
     return contrast.holm_utility < LEVEL and contrast.utility.mean < 0
 
 
-def _key_numbers(evaluation: Evaluation) -> Iterator[KeyNumber]:
+def _key_numbers(evaluation: Evaluation, unit: Unit) -> Iterator[KeyNumber]:
     for break_even in evaluation.break_evens:
         yield KeyNumber(
-            break_even_value(break_even),
+            break_even_value(break_even, unit),
             f"break-even price of a retrieval: below it {break_even.more} is more useful than "
             f"{break_even.fewer}, and its 95 % interval",
         )
@@ -178,7 +189,8 @@ def _deciding(evaluation: Evaluation) -> Iterator[KeyNumber]:
     if headline is not None and contrasts:
         yield KeyNumber(
             f"{sum(map(_is_better, contrasts))} of {len(contrasts)}",
-            "comparisons in which a strategy beats the best fixed one after Holm's correction; "
+            "comparisons in which a strategy beats the best fixed one, p-values adjusted for their "
+            "number (Holm); "
             f"in {sum(map(_is_worse, contrasts))} it is worse",
         )
 

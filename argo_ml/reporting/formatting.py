@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from argo_ml.evaluation.record import PriceRange
 from argo_ml.results.naming import listed_floors
+from argo_ml.results.unit import Unit
 from argo_ml.statistics.intervals import Estimate
 
 UNDEFINED = "n/a"
@@ -43,6 +45,12 @@ def yes_or_no(value: bool | None) -> str:
 
 def price(value: float) -> str:
     return f"{value:.4g}"
+
+
+def price_ends(own: PriceRange, unit: Unit) -> str:
+    """``0.02 to 0.11``: the prices between which a strategy is the most useful."""
+    low, high = (f"{unit.amount(end):.3g}" for end in (own.low, own.high))
+    return f"{low} to {high} {unit.name}".rstrip()
 
 
 def unbroken(text: str) -> str:

@@ -6,22 +6,24 @@ import base64
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from argo_ml import __version__
 from argo_ml.evaluation.advice import Advice
-from argo_ml.evaluation.advice_words import price_span, signed
+from argo_ml.evaluation.advice_words import price_span
 from argo_ml.evaluation.examples import Example
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting.columns import table_columns
-from argo_ml.reporting.content import content
+from argo_ml.reporting.content import MARKS, content
 from argo_ml.reporting.figures import EVALUATION_FIGURES, GRAPHS, draw_evaluation
 from argo_ml.reporting.figures.bins import not_drawn
-from argo_ml.reporting.formatting import FILTERS
+from argo_ml.reporting.formatting import FILTERS, price_ends
 from argo_ml.results.artifacts import FIGURES, REPORT_PAGE
 from argo_ml.results.records import Results
+from argo_ml.results.unit import unit_of
 from argo_ml.tracking.runs import TrackedRun
 
 TEMPLATE = "report.html.j2"
@@ -76,7 +78,7 @@ def _rendered(
     figures: Path,
     advice: Advice | None = None,
 ) -> str:
-    inlined = list(_inlined(figures))
+    inlined, unit = list(_inlined(figures)), unit_of(results.spec)
     environment = Environment(
         loader=PackageLoader("argo_ml.reporting"),
         autoescape=True,
@@ -84,11 +86,14 @@ def _rendered(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update({**FILTERS, "price_span": price_span, "signed": signed})
+    environment.filters.update({**FILTERS, "at_price": unit.at_price, "gain": unit.gain})
+    environment.filters["price_span"] = partial(price_span, unit=unit)
+    environment.filters["price_ends"] = partial(price_ends, unit=unit)
+    environment.globals["MARKS"] = MARKS
     return environment.get_template(TEMPLATE).render(
         content=content(evaluation, results),
         advice=advice,
-        columns=table_columns(evaluation),
+        columns=table_columns(evaluation, unit),
         examples=examples,
         graphs=[figure for figure in inlined if figure.name in GRAPHS],
         figures=[figure for figure in inlined if figure.name not in GRAPHS],

@@ -32,9 +32,13 @@ class Unit:
     def amount(self, share: float) -> float:
         return share * self.factor
 
+    def named(self, amount: float) -> str:
+        """``0.4 EUR``: an amount in the unit."""
+        return self._named(f"{amount:.4g}")
+
     def price(self, share: float) -> str:
         """``0.1``, or ``0.4 EUR``."""
-        return self._named(f"{self.amount(share):.4g}")
+        return self.named(self.amount(share))
 
     def at_price(self, share: float) -> str:
         """``c_r = 0.1``, or ``0.4 EUR per retrieval``."""
@@ -54,11 +58,12 @@ class Unit:
         low, high = (f"{self.amount(end):+.3g}" for end in (estimate.low, estimate.high))
         return f"{self._named(f'{self.amount(estimate.mean):+.3g}')} [{low}, {high}]"
 
-    def worth(self, utility: Estimate) -> Estimate:
+    def worth_of(self, utility: float) -> float:
         """A mean utility in the unit, per question."""
-        mean, low, high = (
-            self.amount(value) - self.wrong for value in (utility.mean, utility.low, utility.high)
-        )
+        return self.amount(utility) - self.wrong
+
+    def worth(self, utility: Estimate) -> Estimate:
+        mean, low, high = map(self.worth_of, (utility.mean, utility.low, utility.high))
         return Estimate(mean=mean, low=low, high=high)
 
     def _named(self, amount: str) -> str:

@@ -20,7 +20,7 @@ from argo_ml.results.kept_folder import KeptFolder
 from argo_ml.results.naming import asked_questions
 from argo_ml.results.records import Results
 from argo_ml.results.row_files import with_rows
-from argo_ml.sweep.accounting import account_for_dead, accounting
+from argo_ml.sweep.accounting import account_for_dead, accounting, log_payment
 from argo_ml.sweep.cell_run import CellRun, cell_tags, open_cell_runs
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext, LocalContext, prepare_cells
@@ -112,6 +112,7 @@ def _carry_out(
         results = run_cells(
             context, run, cell_runs, journal, on_progress, time_estimate=time_estimate, rule=rule
         )
+    log_payment(run, context.spec, results)
     conclude_sweep(context, run, cell_runs, results)
     journal.remove()
     return results

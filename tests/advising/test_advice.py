@@ -12,6 +12,7 @@ from builders import small_study
 from builders.places import linked_cache
 from mlflow import MlflowClient
 
+import argo_ml
 from argo_ml.advising import budget
 from argo_ml.advising.running import run_advice
 from argo_ml.advising.stages import STAGE
@@ -115,6 +116,14 @@ def test_what_is_stored_is_what_is_shown(
     shown = capsys.readouterr().out
     assert finished.sentences[0] in shown
     assert "judged on the test split" in shown
+
+
+def test_python_returns_a_row_per_price(shared: dict[str, str], finished: Advice) -> None:
+    result = argo_ml.advise(**going_on(shared, finished), progress=False)
+
+    assert result.advice == finished
+    assert list(result.to_frame()["price"]) == [0.05, 0.3]
+    assert finished.sentences[0] in result._repr_html_()
 
 
 def test_a_complete_advice_is_shown_again(shared: dict[str, str], finished: Advice) -> None:

@@ -9,6 +9,7 @@ from argo_ml.advising.confirming import advised_ranges, confirm
 from argo_ml.advising.sentences import sentences
 from argo_ml.evaluation.advice import Certainty, Recommendation
 from argo_ml.results.records import CellResult
+from argo_ml.results.unit import SHARES
 
 RETRIEVE = ("retrieve",)
 NEVER = "1" * 40 + "0" * 60
@@ -79,7 +80,7 @@ def test_three_sentences_say_what_to_do_what_it_is_worth_and_what_would_change_i
     results = sweep.results(*cells(0.1), *cells(0.52))
     prices = confirm(choose(results), results)
 
-    lines = sentences(advised_ranges(prices, results), prices, "test", 100)
+    lines = sentences(advised_ranges(prices, results), prices, "test", 100, SHARES)
 
     assert lines[0] == (
         "Retrieve always (single) below 0.5 per retrieval, never retrieve (never) above 0.5."

@@ -89,7 +89,7 @@ GROUPS: dict[str, set[str]] = {
 
 COUNTS = {
     "main": 84,
-    "advise": 66,
+    "advise": 68,
     "run": 75,
     "tune": 81,
     "calibrate": 46,

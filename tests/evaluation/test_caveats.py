@@ -124,7 +124,8 @@ def test_nothing_significant_and_nothing_different() -> None:
     assert caveats(sweep.cell("never", 0.1, GOOD), sweep.cell("argo", 0.1, GOOD)) == [
         "argo acts and answers like the best fixed strategy on every question at every price: it "
         "is no other method here.",
-        "No difference of utility, of 1, is significant at 5 % after Holm's correction.",
+        "No difference of utility, of 1, is significant at 5 % once p-values are adjusted for "
+        "their number (Holm).",
     ]
 
 

@@ -132,7 +132,7 @@ def test_every_figure_is_inlined_with_a_text_in_its_place(page: Page) -> None:
 
 
 def test_every_table_says_n_and_what_needs_no_model(page: Page) -> None:
-    assert len(page.tables) == page.tags["caption"] == 33
+    assert len(page.tables) == page.tags["caption"] == 34
     assert all("n = 300 questions" in table.caption for table in page.tables)
     assert all(FLOORS in table.caption for table in page.tables)
 

@@ -10,7 +10,8 @@ from rich.table import Table
 from argo_ml.cli.rendering.console import console
 from argo_ml.cli.rendering.results import whereabouts
 from argo_ml.evaluation.advice import Advice, AdvisedRange, DataCheck
-from argo_ml.evaluation.advice_words import price_span, signed
+from argo_ml.evaluation.advice_words import price_span
+from argo_ml.results.unit import Unit
 from argo_ml.tracking.location import locate
 
 
@@ -32,16 +33,16 @@ def _table(advice: Advice) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("")
     for own in advice.ranges:
-        table.add_row(*_row(own))
+        table.add_row(*_row(own, advice.unit.shown))
     return table
 
 
-def _row(own: AdvisedRange) -> tuple[str, ...]:
+def _row(own: AdvisedRange, unit: Unit) -> tuple[str, ...]:
     return (
-        price_span(own),
+        price_span(own, unit),
         own.recommendation.value,
         own.strategy,
-        signed(own.gain),
+        unit.gain(own.gain),
         own.alternative,
         f"{100 * own.retrieval_share:.0f} %",
         f"{own.accuracy:.3f}",
@@ -58,6 +59,13 @@ def _notes(advice: Advice) -> Iterator[str]:
         yield "judged on the questions that it was chosen on, which favors it: not confirmed"
     for stage, why in advice.cut.items():
         yield f"{stage} ended early: {why}"
+    if advice.published:
+        yield f"serve it: mlflow models serve -m {advice.published} --env-manager local"
+    elif "test" in advice.runs:
+        yield (
+            f"put it to use: argo-ml publish --sweep {advice.runs['test']} --strategy "
+            f"{advice.policy}"
+        )
     if advice.go_on:
         yield f"go on with: {advice.go_on}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rich.box import SIMPLE
+from rich.console import JustifyMethod
 from rich.table import Table
 
 from argo_ml.cli.rendering.console import console
@@ -15,9 +16,10 @@ from argo_ml.evaluation.sentences import break_even_value
 from argo_ml.results.naming import described_questions, listed_floors, model_name
 from argo_ml.results.question_rows import row_flags
 from argo_ml.results.records import CellResult, Results
+from argo_ml.results.unit import THOUSAND, Unit, unit_of
 from argo_ml.tracking.location import RunLocation, locate
 
-_COLUMNS: Mapping[str, str] = {
+_COLUMNS: Mapping[str, JustifyMethod] = {
     "c_r": "left",
     "strategy": "left",
     "accuracy [95 % CI]": "left",
@@ -50,20 +52,31 @@ def results_table(results: Results) -> Table:
     ``*`` marks the best utility at its price among those that do not know the answers.
     """
     table = Table(header_style="bold", box=SIMPLE, pad_edge=False)
-    for name, justify in _COLUMNS.items():
-        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    unit = unit_of(results.spec)
+    for name, justify in _columns(unit).items():
+        table.add_column(name, justify=justify, overflow="fold")
     for price in results.prices:
         cells = [cell for cell in results.cells if cell.retrieval_cost == price]
         best = _best_utility(cells)
         for index, cell in enumerate(cells):
             is_best = cell.metrics["utility"] == best and not is_ceiling(cell.strategy)
             table.add_row(
-                f"{price:.4g}" if index == 0 else "",
-                *_row(cell, is_best),
+                unit.price(price) if index == 0 else "",
+                *_row(cell, is_best, unit),
                 style="bold" if is_best else None,
                 end_section=index == len(cells) - 1,
             )
     return table
+
+
+def _columns(unit: Unit) -> dict[str, JustifyMethod]:
+    """In a unit of the user's own the price is in it, and what 1,000 questions come to."""
+    columns: dict[str, JustifyMethod] = {}
+    for name, justify in _COLUMNS.items():
+        columns["price of a\nretrieval" if unit.is_own and name == "c_r" else name] = justify
+        if unit.is_own and name == "utility":
+            columns[f"{unit.label} per\n1,000 questions"] = "right"
+    return columns
 
 
 def _best_utility(cells: Sequence[CellResult]) -> float | None:
@@ -72,7 +85,7 @@ def _best_utility(cells: Sequence[CellResult]) -> float | None:
     return max(utilities) if len(utilities) > 1 else None
 
 
-def _row(cell: CellResult, is_best: bool) -> tuple[str, ...]:
+def _row(cell: CellResult, is_best: bool, unit: Unit) -> tuple[str, ...]:
     values = cell.metrics
     low, high = values["accuracy_ci_low"], values["accuracy_ci_high"]
     return (
@@ -82,6 +95,7 @@ def _row(cell: CellResult, is_best: bool) -> tuple[str, ...]:
         f"{values['reason_calls']:.2f}",
         f"{values['cost']:.3f}",
         f"{values['utility']:.3f}{'*' if is_best else ' '}",
+        *([f"{THOUSAND * unit.worth_of(values['utility']):.4g}"] if unit.is_own else []),
         f"{values['lm_calls_paid_total']:.0f}/{values['lm_calls_total']:.0f}",
     )
 
@@ -101,8 +115,9 @@ def _heading(results: Results) -> str:
 
 def _break_even(results: Results) -> list[str]:
     """What the table begins with: where retrieving more stops to pay."""
+    unit = unit_of(results.spec)
     parts = [
-        f"{break_even.more} against {break_even.fewer} {break_even_value(break_even)}"
+        f"{break_even.more} against {break_even.fewer} {break_even_value(break_even, unit)}"
         for break_even in break_evens(results)
     ]
     return [f"break-even price of a retrieval: {'; '.join(parts)}"] if parts else []
@@ -119,6 +134,11 @@ def _notes(results: Results) -> list[str]:
     n_unparsed = n_answers - sum(sum(row_flags(cell.questions, "parsed")) for cell in results.cells)
     if n_unparsed:
         lines.append(f"{n_unparsed} of {n_answers} answers could not be read and count as wrong")
+    if any(is_degenerate(fire_share(cell)) for cell in results.cells):
+        lines.append(
+            "degenerate: a gate that retrieves for less than 1 % or more than 99 % of the "
+            "questions, so that it decides nothing"
+        )
     return lines
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from argo_ml.types import Usage
+
 
 @dataclass(frozen=True, slots=True)
 class ModelEntries:
@@ -71,6 +73,15 @@ class Payment:
             self.prompt_tokens + other.prompt_tokens,
             self.output_tokens + other.output_tokens,
             self.seconds + other.seconds,
+        )
+
+    @property
+    def usage(self) -> Usage:
+        """What they took, as what is needed is counted."""
+        return Usage(
+            prompt_tokens=self.prompt_tokens,
+            completion_tokens=self.output_tokens,
+            seconds=self.seconds,
         )
 
     def __str__(self) -> str:

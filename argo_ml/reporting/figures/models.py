@@ -12,6 +12,7 @@ from argo_ml.reporting.figures.front import draw_middle_front
 from argo_ml.reporting.figures.style import legend_below, new_figure, price_axis, save, styled
 from argo_ml.reporting.figures.sweep import draw_accuracy, draw_retrievals
 from argo_ml.results.records import Results
+from argo_ml.results.unit import unit_of
 
 PANEL_WIDTH = 4.2
 """Inches."""
@@ -44,12 +45,12 @@ def _panels(
 
 def _accuracy(axes: Axes, results: Results) -> None:
     draw_accuracy(axes, results)
-    price_axis(axes, results.prices, MOST_TICKS)
+    price_axis(axes, results.prices, MOST_TICKS, unit_of(results.spec))
 
 
 def _retrievals(axes: Axes, results: Results) -> None:
     draw_retrievals(axes, results)
-    price_axis(axes, results.prices, MOST_TICKS)
+    price_axis(axes, results.prices, MOST_TICKS, unit_of(results.spec))
 
 
 PANELS: Mapping[str, tuple[Callable[[Axes, Results], None], str]] = {

@@ -20,6 +20,7 @@ from argo_ml.reporting.figures.style import (
     price_axis,
 )
 from argo_ml.results.records import Results
+from argo_ml.results.unit import Unit, unit_of
 
 MOST_TICKS = 8
 BEST_FIXED = LineStyle("#a6a6a6", "", "-", 5.0, 0.0, 1.0)
@@ -33,20 +34,21 @@ def price_utility(evaluation: Evaluation, results: Results) -> Figure | None:
     gates = of_kind(evaluation, Kind.GATE)
     figure = new_figure(width=12.0 if gates else 7.4, height=5.4)
     panels = figure.subplots(1, 2 if gates else 1, squeeze=False)[0]
-    _draw(panels[0], evaluation, others)
+    unit = unit_of(results.spec)
+    _draw(panels[0], evaluation, others, unit)
     panels[0].set_title("fixed and stepwise strategies; bars: bootstrap 95 %")
     panels[0].set_ylabel(f"utility (accuracy - {float(results.spec['mu']):g} x cost)")
     if gates:
         _draw_best_fixed(panels[1], evaluation)
-        _draw(panels[1], evaluation, gates)
+        _draw(panels[1], evaluation, gates, unit)
         panels[1].set_title(
             "gates, on a scale of their own; grey: the best fixed strategy and its band"
         )
     return figure
 
 
-def _draw(axes: Axes, evaluation: Evaluation, strategies: Sequence[str]) -> None:
-    price_axis(axes, evaluation.prices, MOST_TICKS)
+def _draw(axes: Axes, evaluation: Evaluation, strategies: Sequence[str], unit: Unit) -> None:
+    price_axis(axes, evaluation.prices, MOST_TICKS, unit)
     kind_by_strategy = kinds(evaluation)
     for index, strategy in enumerate(strategies):
         style, rows = styles_of(evaluation)[strategy], evaluation.rows_of(strategy)

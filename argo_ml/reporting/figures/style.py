@@ -12,6 +12,8 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from argo_ml.results.unit import SHARES, Unit
+
 _RC: Any = {
     "axes.axisbelow": True,
     "axes.grid": True,
@@ -133,11 +135,12 @@ def plain_figure(width: float = 6.4, height: float = 4.6) -> Figure:
     return figure
 
 
-def price_axis(axes: Axes, prices: Sequence[float], most: int = 10) -> None:
+def price_axis(axes: Axes, prices: Sequence[float], most: int = 10, unit: Unit = SHARES) -> None:
     """The prices themselves as ticks, at most ``most`` and as far as they stand apart."""
-    axes.set_xlabel("retrieval cost $c_r$ (price of one retrieval)")
+    own = f"price of one retrieval ({unit.label})"
+    axes.set_xlabel(own if unit.is_own else "retrieval cost $c_r$ (price of one retrieval)")
     ticks = spaced(prices, most)
-    axes.set_xticks(ticks, [f"{price:.4g}" for price in ticks])
+    axes.set_xticks(ticks, [f"{unit.amount(price):.4g}" for price in ticks])
     margin = max(0.05 * (max(prices) - min(prices)), 0.35 * _least_distance(prices))
     axes.set_xlim(min(prices) - margin, max(prices) + margin)
 

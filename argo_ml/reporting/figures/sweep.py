@@ -30,6 +30,7 @@ from argo_ml.reporting.figures.style import (
 from argo_ml.results.naming import model_name, source_name
 from argo_ml.results.question_rows import action_counts
 from argo_ml.results.records import Results
+from argo_ml.results.unit import unit_of
 from argo_ml.statistics.intervals import Estimate
 from argo_ml.statistics.resampling import resample
 from argo_ml.types import Action
@@ -57,7 +58,7 @@ def _graph_1a(results: Results) -> Figure:
     axes = figure.add_subplot()
     draw_accuracy(axes, results)
     axes.set_ylabel("accuracy (share of questions)")
-    price_axis(axes, results.prices)
+    price_axis(axes, results.prices, unit=unit_of(results.spec))
     _title(axes, results, "Graph 1.A: accuracy", "bars: Wilson 95 %, strategies side by side")
     legend_below(figure)
     return figure
@@ -84,7 +85,7 @@ def _graph_1b(results: Results) -> Figure:
     axes = figure.add_subplot()
     draw_retrievals(axes, results)
     axes.set_ylabel("retrievals per question")
-    price_axis(axes, results.prices)
+    price_axis(axes, results.prices, unit=unit_of(results.spec))
     _title(
         axes, results, "Graph 1.B: retrieval calls", "bars: bootstrap 95 %, strategies side by side"
     )
@@ -106,10 +107,10 @@ def _utility(results: Results) -> Figure:
     if contrasts:
         axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         _draw_contrasts(below, contrasts, strategy_styles(results.strategies))
-        price_axis(below, results.prices)
+        price_axis(below, results.prices, unit=unit_of(results.spec))
     else:
         axes = figure.add_subplot()
-        price_axis(axes, results.prices)
+        price_axis(axes, results.prices, unit=unit_of(results.spec))
     _draw_strategies(axes, results, [cell.utility.estimate for cell in cells])
     axes.set_ylabel(f"utility (accuracy - {mu:g} x cost)")
     _title(axes, results, "Utility", "bars: bootstrap 95 %")
@@ -126,7 +127,7 @@ def _front(results: Results) -> Figure:
     grid = list(figure.subplots(n_lines, n_columns, sharey=True, squeeze=False).flat)
     for axes, price in zip(grid, prices, strict=False):
         draw_front(axes, results, price)
-        axes.set_title(f"$c_r$ = {price:.4g}")
+        axes.set_title(unit_of(results.spec).at_price(price).replace("c_r", "$c_r$"))
         axes.set_xlabel("mean cost per question")
     for unused in grid[len(prices) :]:
         unused.remove()
