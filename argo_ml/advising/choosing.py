@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,14 +31,17 @@ ROUNDING = 1e-9
 class Choice:
     """What was chosen at a price.
 
-    ``alternative`` is what it is to be compared with, ``candidate`` the best policy that decides
-    by the question, chosen or not (empty where none ran), and ``gain`` what choosing such policies
-    earns over choosing fixed plans, on questions left out.
+    ``alternative`` is what it is to be compared with, ``plan`` the best fixed plan and ``opposite``
+    the best plan that retrieves where that one does not, or the other way round. ``candidate`` is
+    the best policy that decides by the question, chosen or not (empty where none ran), and
+    ``gain`` what choosing such policies earns over choosing fixed plans, on questions left out.
     """
 
     retrieval_cost: float
     strategy: str
     alternative: str
+    plan: str
+    opposite: str
     candidate: str = ""
     gain: Estimate | None = None
 
@@ -60,15 +63,21 @@ def _choose(cells: Sequence[JudgedCell]) -> Choice:
     }
     if not fixed:
         raise ValueError("no strategy ran that treats all questions alike")
-    price, best_fixed = cells[0].price, best(fixed)
-    plain = Choice(price, best_fixed, _opposite(best_fixed, fixed, cells))
+    price, plan = cells[0].price, best(fixed)
+    opposite = _opposite(plan, fixed, cells)
+    plain = Choice(price, plan, opposite, plan, opposite)
     if not adaptive:
         return plain
-    differences = left_out_differences(adaptive, fixed)
-    gain, candidate = mean_estimate(differences), best(adaptive)
-    if gain.mean > ROUNDING:
-        return Choice(price, candidate, best_fixed, candidate, gain)
-    return Choice(price, plain.strategy, plain.alternative, candidate, gain)
+    gain, candidate = mean_estimate(left_out_differences(adaptive, fixed)), best(adaptive)
+    considered = replace(plain, candidate=candidate, gain=gain)
+    if gain.mean <= ROUNDING or _acts_like(candidate, plan, cells):
+        return considered
+    return replace(considered, strategy=candidate, alternative=plan)
+
+
+def _acts_like(candidate: str, plan: str, cells: Sequence[JudgedCell]) -> bool:
+    by_name = {cell.strategy: cell for cell in cells}
+    return by_name[candidate].acts_like(by_name[plan])
 
 
 def best(utilities: Mapping[str, Column]) -> str:

@@ -30,6 +30,9 @@ def confirm(choices: Sequence[Choice], results: Results) -> tuple[PriceAdvice, .
 def _at_price(choice: Choice, cells: Cells) -> PriceAdvice:
     price = choice.retrieval_cost
     chosen, other = cells[choice.strategy, price], cells[choice.alternative, price]
+    if not chosen.is_fixed and chosen.acts_like(other):
+        # It is no other method here than the plan.
+        chosen, other = cells[choice.plan, price], cells[choice.opposite, price]
     certainty = certainty_of((chosen.utility - other.utility).estimate)
     if certainty is Certainty.REFUTED:
         chosen, other = other, chosen

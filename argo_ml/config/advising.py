@@ -140,6 +140,11 @@ class AdviseSpec(
         0.3, gt=0, lt=1, description="outcomes: share of the other questions to choose on."
     )
     resume: str = Field("", **operational("Run id of an advice to go on with."))
+    until: Literal["all", "decided"] = Field(
+        "all",
+        description="all: confirm on every question of the test split; decided: on as many as it "
+        "takes to tell whether deciding by the question pays, as sweep does.",
+    )
     publish_as: str = Field(
         "",
         **operational(
@@ -188,6 +193,7 @@ class AdviseSpec(
             "strategies": strategies,
             "calibration": calibration,
             "resume": "",
+            "until": self.until if split == "test" else "all",
         }
         return build(SweepSpec, {**self._of_stage(SweepSpec, split, n_questions), **own})
 

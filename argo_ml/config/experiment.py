@@ -165,6 +165,16 @@ class SweepSpec(EstimateSpec, WorkerFields, ExecutorFields, ExperimentSpec):
         ),
     )
 
+    @model_validator(mode="after")
+    def _stoppable(self) -> SweepSpec:
+        money = self.money
+        if self.until == "decided" and money is not None and money.prices_usage:
+            raise ValueError(
+                "until=decided: needs costs that have a bound, and tokens and seconds that have "
+                "prices have none; leave it out"
+            )
+        return self
+
 
 class CompareSpec(
     GridFields,

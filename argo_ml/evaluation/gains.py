@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from argo_ml.config import money_of
 from argo_ml.evaluation.record import GainBin
 from argo_ml.evaluation.roles import is_ceiling
 from argo_ml.results.question_rows import row_values
@@ -74,8 +75,11 @@ def decisions(cell: CellResult, spec: Mapping[str, Any]) -> Iterator[Acted]:
     """The decisions to act that expected a gain and saw the answer they would have stopped with.
 
     Realised: correct in the end - correct there - mu x the price of the actions from there on. The
-    price of the probes from there on (``probe_cost``) is left out.
+    price of the probes from there on (``probe_cost``) is left out. None where questions cost what
+    they used, of which a row knows the whole alone.
     """
+    if money_of(spec) is not None:
+        return
     prices = Prices(cell.retrieval_cost, float(spec["reason_cost"])).scaled(float(spec["mu"]))
     columns = row_values(cell.questions, "correct", "actions", "decisions")
     for index, (correct, actions, decided) in enumerate(columns):

@@ -46,6 +46,16 @@ def test_a_policy_that_earns_no_more_leaves_the_fixed_plan() -> None:
     assert (choice.strategy, choice.candidate) == ("single", "argo_fitted")
 
 
+def test_a_policy_that_acts_like_the_plan_on_the_test_is_no_other_method() -> None:
+    tune = sweep.results(*cells(0.3, adaptive="1" * 95 + "0" * 5))
+    never, single = cells(0.3)
+    alike = sweep.cell("argo_fitted", 0.3, SINGLE, RETRIEVE)
+
+    [at] = confirm(choose(tune), sweep.results(never, single, alike))
+
+    assert (at.strategy, at.alternative) == ("single", "never")
+
+
 def test_ranges_join_prices_and_change_where_utilities_cross() -> None:
     results = sweep.results(*cells(0.1), *cells(0.2), *cells(0.6))
     prices = confirm(choose(results), results)

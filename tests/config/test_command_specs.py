@@ -89,7 +89,7 @@ GROUPS: dict[str, set[str]] = {
 
 COUNTS = {
     "main": 84,
-    "advise": 68,
+    "advise": 69,
     "run": 75,
     "tune": 81,
     "calibrate": 46,

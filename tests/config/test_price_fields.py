@@ -73,6 +73,12 @@ def test_prices_that_do_not_go_together_are_named(
         build(spec_type, values)
 
 
+def test_costs_without_a_bound_cannot_stop_a_sweep_early() -> None:
+    prices = {**WORTH, "price_per_retrieval": "1", "price_per_second": "0.1"}
+    with pytest.raises(ConfigError, match="until=decided: needs costs that have a bound"):
+        build(SweepSpec, {**prices, "until": "decided"})
+
+
 def test_a_cell_without_a_worth_needs_a_price() -> None:
     with pytest.raises(ConfigError, match="retrieval_cost=0: must be greater than 0"):
         build(CellSpec, {"retrieval_cost": "0"})
