@@ -70,7 +70,7 @@ from argo_ml.config.source_fields import (
     QuestionFields,
     QuestionSpec,
 )
-from argo_ml.config.strategy_fields import StrategyFields
+from argo_ml.config.strategy_fields import Guarantee, Promise, StrategyFields, read_guarantee
 from argo_ml.config.study import StudySpec
 
 __all__ = [
@@ -105,6 +105,7 @@ __all__ = [
     "ExperimentSpec",
     "FetchSpec",
     "GradingFields",
+    "Guarantee",
     "HelpSection",
     "IndexSpec",
     "MDPFields",
@@ -117,6 +118,7 @@ __all__ = [
     "Positive",
     "PriceList",
     "Probability",
+    "Promise",
     "PublishSpec",
     "QuestionFields",
     "QuestionSpec",
@@ -137,6 +139,7 @@ __all__ = [
     "is_operational",
     "money_of",
     "operational",
+    "read_guarantee",
     "read_params",
     "shared_fields",
     "shown",

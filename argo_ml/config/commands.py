@@ -29,6 +29,7 @@ from argo_ml.config.source_fields import (
     PrecisionFields,
     PrefixCacheFields,
 )
+from argo_ml.config.strategy_fields import GuaranteeFields
 
 _NAME = re.compile(r"[^/:.%\"'\\\s][^/:%\"'\\]*")
 _ALIAS = re.compile(r"(?!v\d+$|latest$)[A-Za-z0-9_-]+")
@@ -109,7 +110,7 @@ class VerifySpec(StoreFields, CacheFields):
     storage: str = Field("", **operational("The study's Optuna storage; empty: in cache_dir."))
 
 
-class OutcomeSources(RetrievalPriceFields, GradingFields):
+class OutcomeSources(RetrievalPriceFields, GradingFields, GuaranteeFields):
     """Recorded outcomes, and the policies that are judged on them."""
 
     outcomes: str = Field(

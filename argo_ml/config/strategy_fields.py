@@ -1,16 +1,19 @@
-"""Parameters of strategies that other packages bring, as one field."""
+"""Parameters of single strategies that are left out of what is stored where nobody sets them."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
 from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
 
 from argo_ml.config.base import HelpSection, Spec, left_out_at_default
 
+_FORM = re.compile(r"\s*(?P<promise>[a-z ]+?)\s*(?:<=|≤)\s*(?P<level>[0-9.]+)\s*")
 _PAIR = re.compile(r"([^.=,\s]+)\.([^.=,\s]+)=([^,]+)")
 
 
@@ -28,7 +31,62 @@ def _canonical(value: object) -> object:
     return ",".join(parts)
 
 
-class StrategyFields(Spec):
+class Promise(Enum):
+    """A share of questions that is kept small."""
+
+    ERRORS = "error among answered"
+    RETRIEVALS = "share of retrievals"
+
+
+@dataclass(frozen=True, slots=True)
+class Guarantee:
+    """That ``promise`` is at most ``level``."""
+
+    promise: Promise
+    level: float
+
+
+def read_guarantee(text: str) -> Guarantee:
+    """Raises ValueError that says what would be one."""
+    match = _FORM.fullmatch(text)
+    promises = [own.value for own in Promise]
+    if match is None or match["promise"] not in promises:
+        known = " <= 0.2, or ".join(promises)
+        raise ValueError(f"promises nothing that is known; write {known} <= 0.3")
+    try:
+        level = float(match["level"])
+    except ValueError:
+        level = 1.0
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"{match['level']} is no share; write one between 0 and 1")
+    return Guarantee(Promise(match["promise"]), level)
+
+
+def _checked_guarantee(value: object) -> object:
+    if isinstance(value, str) and value:
+        read_guarantee(value)
+    return value
+
+
+class GuaranteeFields(Spec):
+    """What gates promise."""
+
+    section: ClassVar[HelpSection] = HelpSection.STRATEGY_SETTINGS
+
+    guarantee: Annotated[str, BeforeValidator(_checked_guarantee)] = Field(
+        "",
+        **left_out_at_default(
+            "What gates promise of questions like the calibration's, with probability 1 - delta: "
+            "'error among answered <= 0.2' (they abstain where less sure), or 'share of "
+            "retrievals <= 0.3'."
+        ),
+    )
+    delta: float = Field(
+        0.05, gt=0, lt=1, **left_out_at_default("Chance at most that the guarantee does not hold.")
+    )
+
+
+class StrategyFields(GuaranteeFields):
     section: ClassVar[HelpSection] = HelpSection.STRATEGY_SETTINGS
 
     strategy_parameters: Annotated[str, BeforeValidator(_canonical)] = Field(

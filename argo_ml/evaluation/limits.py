@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 from argo_ml.evaluation.judged_cells import JudgedCell
+from argo_ml.evaluation.promises import promise_lines
 from argo_ml.evaluation.sentences import counted, stopping_lines
 from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.results.question_rows import action_counts, row_flags, row_values
@@ -32,6 +33,7 @@ def limits(results: Results, cells: Sequence[JudgedCell]) -> tuple[str, ...]:
     can tell."""
     return (
         *stopping_lines(results.stopping),
+        *promise_lines(results, cells),
         *_floor(results.floors, cells),
         *_decomposer([cell.result for cell in cells if not cell.is_ceiling]),
         *_power(cells),

@@ -22,6 +22,11 @@ def check_strategies(names: Sequence[str], spec: DecisionFields) -> None:
                 f"strategy_parameters names {name}, which is none of strategies={','.join(names)}"
             )
     check_calibrated(names, spec)
+    if spec.guarantee and not any(ALL_STRATEGIES[name].is_gate for name in names):
+        raise ConfigError(
+            f"guarantee={spec.guarantee}: none of strategies={','.join(names)} has a threshold; "
+            "name a gate, such as max_prob_gate"
+        )
 
 
 def check_calibrated(names: Sequence[str], spec: CalibrationFields) -> None:

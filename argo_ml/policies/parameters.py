@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from argo_ml.config import Spec, StrategyFields, suggest
+from argo_ml.config import Guarantee, Spec, StrategyFields, read_guarantee, suggest
 from argo_ml.errors import ConfigError
 
 
@@ -34,10 +34,17 @@ class ThresholdParameters(StrategyParameters):
 class GateParameters(StrategyParameters):
     """``gate_budget`` is the share of questions that a gate may retrieve for.
 
-    None: the threshold follows from the price.
+    None: the threshold follows from the price. ``guarantee`` is what is promised with probability 1
+    - ``delta`` (`argo_ml.config.Guarantee`); empty: nothing.
     """
 
     gate_budget: float | None = None
+    guarantee: str = ""
+    delta: float = 0.05
+
+    @property
+    def promised(self) -> Guarantee | None:
+        return read_guarantee(self.guarantee) if self.guarantee else None
 
 
 class GradedParameters(GateParameters):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from argo_ml.calibration.plans import NONE, ONCE, SIZED, sized
 from argo_ml.calibration.record import Calibration
-from argo_ml.config import ReplaySpec
+from argo_ml.config import Promise, ReplaySpec, read_guarantee
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import Policy, make_policy
@@ -93,7 +93,7 @@ def _decide_policy(
 ) -> Iterator[DecidedCell]:
     policy: Policy | None = None
     known: KnownRows = {}
-    decides_once = is_decided_at_once(name)
+    decides_once = is_decided_at_once(name, spec)
     for price in prices:
         charges = charging.at(price)
         process = MDPSpec(charges.expected.retrieve, charges.expected.reason, mu=spec.mu)
@@ -122,8 +122,12 @@ def _decide_policy(
         yield DecidedCell(name, price, policy, table, tuple(decisions), rows)
 
 
-def is_decided_at_once(name: str) -> bool:
+def is_decided_at_once(name: str, spec: ReplaySpec) -> bool:
+    """Whether it decides before the first step alone; a gate that may withhold its answer does
+    not."""
     strategy = find_strategy(name)
+    if strategy.is_gate and spec.guarantee:
+        return read_guarantee(spec.guarantee).promise is not Promise.ERRORS
     return strategy.decides_once or strategy.is_ceiling
 
 

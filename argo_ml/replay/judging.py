@@ -103,6 +103,8 @@ def _cell_result(
     decided_by = [cell.strategy, cell.retrieval_cost, spec.mu, spec.gate_budget, spec.seed]
     if spec.money is not None:
         decided_by.append(repr(spec.money))
+    if spec.guarantee:
+        decided_by += [spec.guarantee, spec.delta]
     content = json.dumps([decided_by, digests], sort_keys=True)
     return CellResult(
         cell_id=hashlib.sha256(content.encode()).hexdigest()[:16],

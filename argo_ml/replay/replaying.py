@@ -64,7 +64,7 @@ def replay(spec: ReplaySpec, on_progress: OnProgress = ignore_progress) -> Repla
     named = {"embedding_model": spec.embedding_model}
     calibration = calibrate_on_records(calibrating, tested, named)
     reach = _reach(spec, parts)
-    is_stepwise = not all(map(is_decided_at_once, policies))
+    is_stepwise = not all(is_decided_at_once(name, spec) for name in policies)
     stepwise = (
         calibrate_on_records(calibrating, tested, named, reach) if is_stepwise else calibration
     )

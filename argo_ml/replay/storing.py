@@ -97,6 +97,7 @@ def _end(run: TrackedRun, cell: CellResult, spec: ReplaySpec, digests: Mapping[s
                 "retrieval_cost": cell.retrieval_cost,
                 "mu": spec.mu,
                 "gate_budget": spec.gate_budget,
+                **({"guarantee": spec.guarantee, "delta": spec.delta} if spec.guarantee else {}),
                 "seed": spec.seed,
                 **digests,
             }

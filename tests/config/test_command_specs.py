@@ -39,7 +39,9 @@ INFERENCE = {
 }
 MODEL = {"ModelNameFields", *INFERENCE}
 EPISODE = {"StepFields", "AnsweringFields"}
-ADAPTIVE = {"CalibrationFields", "StrategyFields", "GateFields", "OracleFields"}
+ADAPTIVE = {
+    *("CalibrationFields", "GuaranteeFields", "StrategyFields", "GateFields", "OracleFields"),
+}
 DECISIONS = {"MDPFields", "ThresholdFields", *ADAPTIVE}
 TRACKING = {"DatabaseFields", "StoreFields", "ShardFields", "UnansweredFields"}
 SHARED = {*QUESTIONS, *CORPUS, *MODEL, *EPISODE, *DECISIONS, *TRACKING}
@@ -75,7 +77,7 @@ GROUPS: dict[str, set[str]] = {
     "report": {"DatabaseFields", "StoreFields", "ReportSpec"},
     "replay": {
         *("DatabaseFields", "CacheFields", "GradingFields", "OutcomeSources", "StoreFields"),
-        *("MoneyFields", "RetrievalPriceFields"),
+        *("MoneyFields", "RetrievalPriceFields", "GuaranteeFields"),
     },
     "answer": {
         *(SHARED - {"SampleFields", "GradingFields", "OracleFields"} - {*TRACKING}),
@@ -88,20 +90,20 @@ GROUPS: dict[str, set[str]] = {
 """By command, the classes that declare its fields; its own spec among them where it adds some."""
 
 COUNTS = {
-    "main": 84,
+    "main": 86,
     "advise": 69,
-    "run": 75,
-    "tune": 81,
+    "run": 77,
+    "tune": 83,
     "calibrate": 46,
-    "compare": 82,
+    "compare": 84,
     "index": 14,
     "fetch": 4,
-    "doctor": 87,
+    "doctor": 89,
     "plan": 9,
-    "estimate": 77,
+    "estimate": 79,
     "verify": 7,
     "report": 6,
-    "replay": 27,
+    "replay": 29,
     "answer": 60,
     "publish": 10,
     "cache stats": 2,
@@ -120,7 +122,15 @@ CELL_FIELDS = (
     *("max_new_tokens", "evidence_tokens"),
     *("answering", "delta_r", "delta_p", "p_s", "reason_cost", "mu", "policy_mu", "gamma", "u_max"),
     *("quality", "alpha", "theta_cont", "theta_star", "calibration", "progress", "gains"),
-    *("probe_cost", "strategy_parameters", "gate_budget", "abstain_below", "oracle_steps"),
+    *(
+        "probe_cost",
+        "guarantee",
+        "delta",
+        "strategy_parameters",
+        "gate_budget",
+        "abstain_below",
+        "oracle_steps",
+    ),
     *("experiment", "tracking_uri", "shard_size", "max_unanswered"),
     *("value_of_correct", "price_per_1m_prompt_tokens", "price_per_1m_completion_tokens"),
     *("price_per_second", "price_of_wrong", "price_of_abstaining", "price_unit", "prices_file"),
@@ -169,7 +179,7 @@ def test_one_model_beside_several_says_what_to_do() -> None:
 
 def test_a_cell_and_a_sweep_keep_their_fields_in_the_order_of_stored_ones() -> None:
     assert tuple(ExperimentSpec.model_fields) == CELL_FIELDS
-    later = {"retriever", "reranker", "strategy_parameters"}
+    later = {"retriever", "reranker", "guarantee", "delta", "strategy_parameters"}
     stored = tuple(name for name in CELL_FIELDS if name not in later)
     assert tuple(ExperimentSpec().model_dump(mode="json")) == stored
     assert tuple(CellSpec.model_fields) == (*CELL_FIELDS, "strategy", "retrieval_cost")

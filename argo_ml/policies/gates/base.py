@@ -13,8 +13,10 @@ from argo_ml.calibration.record import Calibration, CalibrationQuestion
 from argo_ml.errors import ConfigError
 from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.gates.certified import least_confidence, least_score
 from argo_ml.policies.parameters import GateParameters
 from argo_ml.policies.planned import NO_PROBES, PLAN_ENDED
+from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.statistics.frontiers import threshold_by_line, threshold_for_budget
 from argo_ml.types import Action, Expectation, Question, StopReason
 
@@ -50,31 +52,50 @@ class Signal(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """The p-hat that an answer needs to be given."""
+
+    calibration: Calibration = field(compare=False)
+    least: float
+
+    def stop(self, state: State, score: float | None = None) -> Decision:
+        """Stop with the answer of a state whose answer was probed, or without one."""
+        confidence = self.calibration.confidence(state)
+        reason = StopReason.ABSTAIN if confidence < self.least else StopReason.POLICY
+        return Decision(Action.STOP, reason, expected=Expectation(confidence, score=score))
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """Retrieves once where the signal's score is at least ``threshold``, then answers.
 
     ``calibration_scores`` are those that the threshold was chosen by, ``price`` is what a retrieval
-    costs, probes included, in units of accuracy.
+    costs, probes included, in units of accuracy. With ``trust`` it gives no answer of too small a
+    p-hat.
     """
 
     signal: Signal
     threshold: float
     calibration_scores: tuple[float, ...] = field(default=(), compare=False)
     price: float = field(default=0.0, compare=False)
+    trust: Trust | None = None
 
     def score(self, state: State) -> float:
         """The signal's score of a state whose required probes were made."""
         return self.signal.read(state).score
 
     def required_probes(self, state: State) -> frozenset[Probe]:
-        return NO_PROBES if state.steps else self.signal.required_probes(state.question)
+        own = NO_PROBES if state.steps else self.signal.required_probes(state.question)
+        return own if self.trust is None else own | CONFIDENCE_PROBES
 
     def decide(self, state: State, rng: random.Random) -> Decision:
         if state.steps:
-            return PLAN_ENDED
+            return PLAN_ENDED if self.trust is None else self.trust.stop(state)
         reading = self.signal.read(state)
         if reading.score >= self.threshold:
             return Decision(Action.RETRIEVE, expected=reading.expected(self.price))
+        if self.trust is not None:
+            return self.trust.stop(state, reading.score)
         return Decision(Action.STOP, StopReason.POLICY, expected=reading.expected(None))
 
 
@@ -90,8 +111,11 @@ def make_gate(
         states = [question.state() for question in context.calibrated.questions]
         scores = [signal.read(state).score for state in states]
     extra = extra_probes(context, signal)
-    threshold = choose_threshold(context, scores, extra)
-    return Gate(signal, threshold, tuple(map(float, scores)), context.prices.retrieve + extra)
+    threshold = max(choose_threshold(context, scores, extra), least_score(context, scores))
+    least = least_confidence(context, scores, threshold)
+    trust = None if least is None else Trust(context.calibrated, least)
+    price = context.prices.retrieve + extra
+    return Gate(signal, threshold, tuple(map(float, scores)), price, trust)
 
 
 def choose_threshold(context: PolicyContext, scores: Sequence[float], extra: float = 0.0) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from argo_ml.calibration.plans import NONE, SIZED, SIZES
 from argo_ml.calibration.record import Calibration
+from argo_ml.errors import ConfigError
 from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.base import (
@@ -85,9 +86,19 @@ def graded(context: PolicyContext) -> Graded:
         raise missing_outcomes(NONE, ONE, FIVE)
     trials = Trials.of(*zip(*rows, strict=True))
     parameters = context.parameters_as(GradedParameters)
+    _check_promise(parameters)
     if parameters.gate_budget is not None:
         grades = trials.within(threshold_for_budget(scores, parameters.gate_budget))
     else:
         price = context.prices.retrieve + extra_probes(context, Uncertainty(calibration))
         grades = trials.best_at(price)
     return Graded(calibration, grades, parameters.abstain_below, tuple(scores))
+
+
+def _check_promise(parameters: GradedParameters) -> None:
+    """Raises `ConfigError` for a promise: p-hat after one passage or five is not on record."""
+    if parameters.promised is not None:
+        raise ConfigError(
+            f"guarantee={parameters.guarantee}: graded promises nothing; use max_prob_gate, which "
+            "has the same score"
+        )
