@@ -37,9 +37,10 @@ class StoppingRule:
 
     def __init__(self, spec: SweepSpec, compared: Sequence[Compared]) -> None:
         self._mu = spec.mu
-        n_families = number_of_families(compared)
+        n_families = number_of_families(compared, _costs_vary(spec))
+        self._spans = {own: _span(spec, own) for own in compared}
         self._differences = {
-            own: SequentialDifference(_span(spec, own), n_families) for own in compared
+            own: SequentialDifference(span, n_families) for own, span in self._spans.items()
         }
         self._n_asked = 0
 
@@ -52,7 +53,9 @@ class StoppingRule:
         for compared, difference in self._differences.items():
             own = by_cell[compared.strategy, compared.price]
             others = [by_cell[name, compared.price] for name in compared.baselines]
-            difference.add(np.column_stack([own - other for other in others]))
+            differences = np.column_stack([own - other for other in others])
+            span = self._spans[compared]
+            difference.add(np.clip(differences, span.low, span.high))
         self._n_asked += len(next(iter(by_cell.values())))
 
     @property
@@ -106,12 +109,15 @@ def compared_in(spec: SweepSpec) -> tuple[Compared, ...]:
     return tuple(Compared(name, fixed, price) for name in candidates for price in spec.prices)
 
 
-def number_of_families(compared: Sequence[Compared]) -> int:
+def number_of_families(compared: Sequence[Compared], costs_vary: bool = False) -> int:
     """How many differences are unlike each other.
 
     Retrieving once costs its price more than not at all on every question: what is known of this
     difference at one price is known at all, and no price needs a share of the level of its own.
+    Unless ``costs_vary`` with the question.
     """
+    if costs_vary:
+        return len(compared)
     shifted = {own for own in compared if (own.strategy, own.baselines) == (SINGLE, (NEVER,))}
     return len(compared) - len(shifted) + bool(shifted)
 
@@ -141,9 +147,17 @@ def _utilities(rows: Sequence[QuestionResult], mu: float) -> Column:
     return np.array([row.correct - mu * row.cost for row in rows], dtype=float)
 
 
+def _costs_vary(spec: SweepSpec) -> bool:
+    """Whether tokens or seconds are paid for, so that a step costs something else each time."""
+    return spec.money is not None and spec.money.prices_usage
+
+
 def _span(spec: SweepSpec, compared: Compared) -> Range:
-    own = _largest_cost(spec, compared.strategy, compared.price)
-    others = [_largest_cost(spec, name, compared.price) for name in compared.baselines]
+    """What is priced by tokens or seconds has no largest cost: differences beyond a whole answer's
+    worth more are counted as that."""
+    beyond = 1.0 if _costs_vary(spec) else 0.0
+    own = _largest_cost(spec, compared.strategy, compared.price) + beyond
+    others = [_largest_cost(spec, name, compared.price) + beyond for name in compared.baselines]
     return Range(-1.0 - spec.mu * own, 1.0 + spec.mu * max(others))
 
 

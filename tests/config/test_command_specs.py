@@ -104,7 +104,7 @@ COUNTS = {
     "verify": 7,
     "report": 6,
     "replay": 29,
-    "answer": 60,
+    "answer": 62,
     "publish": 10,
     "cache stats": 2,
     "cache prune": 4,

@@ -91,3 +91,9 @@ def test_stored_stopping_follows_from_the_rows() -> None:
     assert again is not None
     assert again.n_asked < 100
     assert again.verdicts != stopping.verdicts
+
+
+def test_where_tokens_are_paid_for_every_price_is_a_difference_of_its_own() -> None:
+    compared = compared_in(spec(retrieval_costs="0.02,0.1,0.2"))
+
+    assert number_of_families(compared, costs_vary=True) == 3
