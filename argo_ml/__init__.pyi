@@ -1,4 +1,5 @@
 from argo_ml.errors import ArgoError as ArgoError
+from argo_ml.interface.jobs import advise as advise
 from argo_ml.interface.jobs import calibrate as calibrate
 from argo_ml.interface.jobs import estimate as estimate
 from argo_ml.interface.jobs import load_results as load_results

@@ -219,8 +219,14 @@ class AdviseSpec(
         return {**shared, "split": split, "n_questions": n_questions}
 
     def replay(self) -> ReplaySpec:
-        """The replay of recorded outcomes, of which a part is chosen on and the other confirmed."""
-        return build(ReplaySpec, {**shared_fields(self, ReplaySpec), **self._prices()})
+        """The replay of recorded outcomes, of which a part is chosen on and the other confirmed.
+
+        They are of no model but the one that is named.
+        """
+        shared = shared_fields(self, ReplaySpec)
+        if "model" not in self.model_fields_set:
+            shared.pop("model")
+        return build(ReplaySpec, {**shared, **self._prices()})
 
 
 STAGE_SPLITS = ("calibration", "tune", "test")

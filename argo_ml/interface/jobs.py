@@ -25,7 +25,7 @@ from argo_ml.config.source_fields import DatabaseFields
 from argo_ml.errors import ConfigError
 from argo_ml.exploring.calibrate import run_calibration
 from argo_ml.interface.bars import Progress, showing
-from argo_ml.interface.own_parts import with_own_parts
+from argo_ml.interface.own_parts import with_own_parts, with_own_retriever
 from argo_ml.interface.returned import (
     AdviceResult,
     CalibrationResult,
@@ -33,6 +33,7 @@ from argo_ml.interface.returned import (
     RecordResult,
     StudyResult,
     SweepResult,
+    loaded_sweep,
 )
 from argo_ml.library_settings import set_library_defaults
 from argo_ml.recording import Pipeline, run_recording
@@ -40,7 +41,6 @@ from argo_ml.recording.pipeline import as_pipeline
 from argo_ml.replay.storing import run_replay
 from argo_ml.serving.registering import Registered
 from argo_ml.sweep.estimate import run_estimate
-from argo_ml.sweep.rebuilding import load_evaluated
 from argo_ml.sweep.running import run_sweep
 from argo_ml.waiting import set_database_timeout
 
@@ -64,7 +64,7 @@ def sweep(
     asked = _spec(SweepSpec, spec, with_own_parts(options))
     with showing(progress) as on_progress:
         run_id = run_sweep(asked, on_progress).sweep_id
-    return load_results(run_id, tracking_uri=asked.tracking_uri)
+    return loaded_sweep(run_id, asked.tracking_uri)
 
 
 def calibrate(
@@ -85,11 +85,12 @@ def advise(
 ) -> AdviceResult:
     """Say when retrieval pays for these questions, documents and model, and how sure that is.
 
-    Options are those of ``argo-ml advise``; the rest is as for `sweep`.
+    Options are those of ``argo-ml advise``, ``outcomes`` among them, which takes what `record`
+    returns; the rest is as for `sweep`.
     """
-    asked = _spec(AdviseSpec, spec, options)
+    asked = _spec(AdviseSpec, spec, with_own_retriever(options))
     with showing(progress) as on_progress:
-        return AdviceResult(run_advice(asked, on_progress))
+        return AdviceResult(run_advice(asked, on_progress), asked.tracking_uri)
 
 
 def tune(
@@ -175,8 +176,7 @@ def load_results(run_id: str, *, tracking_uri: str = "") -> SweepResult:
 
     Raises `ArgoError` where there is no such run, or it is unfinished.
     """
-    results, evaluation = load_evaluated(run_id, tracking_uri)
-    return SweepResult(results, evaluation)
+    return loaded_sweep(run_id, tracking_uri)
 
 
 def _spec(spec_type: type[SpecType], spec: SpecType | None, options: Mapping[str, Any]) -> SpecType:

@@ -31,6 +31,7 @@ from argo_ml.results.naming import described_questions, model_name
 from argo_ml.results.records import CellResult, Results
 from argo_ml.results.study import StudyReport
 from argo_ml.sweep.estimate import SweepEstimate
+from argo_ml.sweep.rebuilding import load_evaluated
 
 RELIABILITY = "reliability"
 
@@ -78,6 +79,12 @@ class SweepResult:
         made_of = f"{described_questions(results)}, {model_name(results.spec)}; run {self.run_id}"
         rows = [_cell_row(cell) for cell in results.cells]
         return page((*self.answer.splitlines(), made_of), _CELL_HEADER, rows)
+
+
+def loaded_sweep(run_id: str, tracking_uri: str) -> SweepResult:
+    """A finished sweep or replay by its run. Raises `ArgoError`."""
+    results, evaluation = load_evaluated(run_id, tracking_uri)
+    return SweepResult(results, evaluation)
 
 
 _CELL_HEADER = ("strategy", "c_r", "accuracy", "95 % CI", "retrievals", "cost", "utility")
@@ -147,6 +154,7 @@ class AdviceResult:
     """When retrieval pays: ranges of prices, what to do in each, and what it gains."""
 
     advice: Advice = field(repr=False)
+    _tracking_uri: str = field(default="", repr=False)
 
     @property
     def run_id(self) -> str:
@@ -157,6 +165,16 @@ class AdviceResult:
     def answer(self) -> str:
         """What to do, what it is worth, and what would change it, a sentence a line."""
         return "\n".join(self.advice.sentences)
+
+    @property
+    def judged(self) -> SweepResult:
+        """The sweep or the replay that the advice was confirmed by."""
+        runs = self.advice.runs
+        return loaded_sweep(runs.get("replay") or runs[self.advice.judged_on], self._tracking_uri)
+
+    def figure(self, name: str = "price_utility") -> Figure:
+        """A figure of the sweep that the advice was confirmed by. Raises `ConfigError`."""
+        return self.judged.figure(name)
 
     def to_frame(self) -> pd.DataFrame:
         """One row per price: what to do, the strategy, and what it gains over its alternative."""
