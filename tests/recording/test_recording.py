@@ -74,6 +74,32 @@ def test_the_file_is_what_replay_reads(record: Record, tmp_path: Path, tracking_
     assert "never" in replayed.answer
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_figures")
+def test_a_pipeline_is_advised_on_to_the_steps_that_are_recorded(
+    record: Record, tmp_path: Path, tracking_uri: str
+) -> None:
+    questions = [
+        {"id": f"q{n}", "question": f"Which number follows {n}?", "golden_answers": [str(n + 1)]}
+        for n in range(200)
+    ]
+    advised = argo_ml.advise(
+        outcomes=record(questions=questions),
+        policies=["never", "single", "argo_calibrated"],
+        retrieval_costs=[0.1, 0.3],
+        tracking_uri=tracking_uri,
+        cache_dir=tmp_path / "cache",
+    )
+    frame = advised.to_frame().set_index("retrieval_cost")
+    # How sure the pipeline is says exactly when retrieval helps: for the half of the questions.
+    assert list(frame.recommendation) == ["decide by the question"] * 2
+    assert frame.accuracy.tolist() == [1.0, 1.0]
+    assert frame.retrieval_share[0.1] == pytest.approx(0.5, abs=0.2)
+    assert "an unnamed model" in advised.advice.question
+    assert advised.judged.run_id != advised.run_id
+    assert "decide by the question" in advised._repr_html_()
+
+
 def test_a_run_keeps_outcomes_and_accuracies(record: Record, tracking_uri: str) -> None:
     recorded = record()
     client = MlflowClient(tracking_uri)
