@@ -90,9 +90,9 @@ def test_a_pipeline_is_advised_on_to_the_steps_that_are_recorded(
         tracking_uri=tracking_uri,
         cache_dir=tmp_path / "cache",
     )
-    frame = advised.to_frame().set_index("retrieval_cost")
+    frame = advised.to_frame().set_index("price")
     # How sure the pipeline is says exactly when retrieval helps: for the half of the questions.
-    assert list(frame.recommendation) == ["decide by the question"] * 2
+    assert list(frame.do) == ["decide by the question"] * 2
     assert frame.accuracy.tolist() == [1.0, 1.0]
     assert frame.retrieval_share[0.1] == pytest.approx(0.5, abs=0.2)
     assert "an unnamed model" in advised.advice.question
