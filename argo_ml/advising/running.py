@@ -22,6 +22,7 @@ from argo_ml.evaluation.advice import Advice, DataCheck
 from argo_ml.models.cache.store import CallCache
 from argo_ml.policies.strategies import find_strategy
 from argo_ml.progress import OnProgress, ignore_progress
+from argo_ml.replay.splitting import Parts
 from argo_ml.results.artifacts import ADVICE
 from argo_ml.results.naming import asked_questions
 from argo_ml.serving.publishing import publish
@@ -69,8 +70,14 @@ def _advise_on_outcomes(spec: AdviseSpec, on_progress: OnProgress) -> Advice:
     with run.recording_failure():
         store_spec(run, spec)
         run.log(params=spec_params(recorded(spec)))
-        advice = advise_on_outcomes(spec, parts, run, tracking, on_progress)
-        run.end()
+        return _from_outcomes(spec, parts, run, tracking, on_progress)
+
+
+def _from_outcomes(
+    spec: AdviseSpec, parts: Parts, run: TrackedRun, tracking: Tracking, on_progress: OnProgress
+) -> Advice:
+    advice = advise_on_outcomes(spec, parts, run, tracking, on_progress)
+    run.end()
     return advice
 
 
@@ -103,6 +110,8 @@ def _resume(spec: AdviseSpec, on_progress: OnProgress) -> Advice:
         run = TrackedRun(home.client, spec.resume, stored)
         with run.recording_failure(), _telling_how_to_go_on(run.run_id):
             run.reopen()
+            if full.outcomes:
+                return _from_outcomes(full, recorded_parts(full), run, home, on_progress)
             return _advise(full, check_data(full, on_progress), run, home, on_progress)
 
 

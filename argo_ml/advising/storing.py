@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from argo_ml.advising.concluding import Judged
+from argo_ml.errors import TrackingError
 from argo_ml.escaping import markdown
 from argo_ml.evaluation.advice import Advice
 from argo_ml.evaluation.examples import Example
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting import store_report
-from argo_ml.results.artifacts import ADVICE, EVALUATION
+from argo_ml.results.artifacts import ADVICE, EVALUATION, FIGURES
 from argo_ml.sweep.parent_run import load_record
 from argo_ml.sweep.stored_files import stored_examples
 from argo_ml.tracking import runs
@@ -24,7 +25,17 @@ def store_advice(advice: Advice, judged: Judged, run: TrackedRun, tracking: Trac
     sweep_id = judged.results.sweep_id
     evaluation = load_record(tracking, sweep_id, EVALUATION, Evaluation)
     examples = stored_examples(TrackedRun(tracking.client, sweep_id))
-    store_with_report(advice, judged, evaluation, run, examples)
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = _figures(tracking, sweep_id, Path(folder))
+        store_with_report(advice, judged, evaluation, run, examples, drawn)
+
+
+def _figures(tracking: Tracking, sweep_id: str, folder: Path) -> Path | None:
+    """The figures of the sweep; None where it has none, so that they are drawn again."""
+    try:
+        return tracking.download(sweep_id, FIGURES, folder)
+    except TrackingError:
+        return None
 
 
 def store_with_report(
@@ -33,12 +44,13 @@ def store_with_report(
     evaluation: Evaluation,
     run: TrackedRun,
     examples: Sequence[Example] = (),
+    drawn: Path | None = None,
 ) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / ADVICE).write_text(advice.model_dump_json(indent=1), encoding="utf-8")
         run.log_folder(folder)
-    store_report(run, evaluation, judged.results, examples, advice)
+    store_report(run, evaluation, judged.results, examples, advice, drawn)
     run.log(metrics=advice_metrics(advice), tags={runs.NOTE: description(advice)})
 
 

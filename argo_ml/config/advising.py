@@ -30,14 +30,14 @@ FIXED = ("never", "single", "always_retrieve", "always_reason")
 """Plans made before the question is seen, which are compared with whatever decides by it."""
 ADAPTIVE = ("argo_calibrated", "argo_fitted", "benefit_gate")
 """Policies that decide by the question, of which one may be advised at a price."""
-ADVISED_PRICES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
+ADVISED_PRICES = (0.02, 0.05, 0.1, 0.2, 0.4)
 """In shares of a right answer."""
 FEWEST_PRICES = 3
 UNSET = ""
 """As a parameter: not given."""
 STAGE_SIZES: Mapping[str, tuple[int, int, int]] = {
     "small": (30, 20, 40),
-    "medium": (100, 60, 150),
+    "medium": (100, 60, 120),
     "full": (300, 200, 1000),
 }
 """Mode -> questions of the calibration, tune and test split."""
@@ -99,7 +99,7 @@ class AdviseSpec(
     mode: ModeName = Field(
         "medium",
         description="Size: questions to calibrate on, to choose on and to confirm on: small 30, 20 "
-        "and 40, medium 100, 60 and 150, full 300, 200 and 1000.",
+        "and 40, medium 100, 60 and 120, full 300, 200 and 1000.",
     )
     difficulty: Literal["easy", "medium", "hard", "all"] = Field(
         "all", description="Difficulty of the questions; all for a mixture."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -57,14 +58,19 @@ def store_report(
     results: Results,
     examples: Sequence[Example] = (),
     advice: Advice | None = None,
+    drawn: Path | None = None,
 ) -> str:
     """Log the figures of the evaluation and the report on ``run``; returns the report.
 
-    With an ``advice`` that was drawn from it the report begins with that.
+    With an ``advice`` that was drawn from it the report begins with that. ``drawn`` is a folder of
+    the figures where they were drawn before.
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        draw_evaluation(evaluation, results, folder / FIGURES)
+        if drawn is None:
+            draw_evaluation(evaluation, results, folder / FIGURES)
+        else:
+            shutil.copytree(drawn, folder / FIGURES)
         text = _rendered(evaluation, results, examples, folder / FIGURES, advice)
         (folder / REPORT_PAGE).write_text(text, encoding="utf-8")
         run.log_folder(folder)

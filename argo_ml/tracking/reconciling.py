@@ -35,6 +35,7 @@ _GO_ON: Mapping[str, str] = {
     "sweep": "go on with: argo-ml sweep --resume {run_id}",
     "cell": "go on with: argo-ml sweep --resume {sweep_id}",
     "comparison": "go on with: argo-ml compare --resume {run_id}",
+    "advice": "go on with: argo-ml advise --resume {run_id}",
     "study": "go on with the same argo-ml tune command; finished trials are kept",
     "trial": "its study goes on with the same argo-ml tune command and runs it again",
 }

@@ -137,6 +137,23 @@ def test_a_second_advice_calls_no_model(shared: dict[str, str], finished: Advice
     assert again.ranges == finished.ranges
 
 
+def test_an_advice_in_the_users_unit(shared: dict[str, str], finished: Advice) -> None:
+    prices = {
+        "value_of_correct": "2",
+        "price_per_retrieval": "0.1,0.4,1",
+        "price_per_1m_prompt_tokens": "500",
+        "price_unit": "EUR",
+        "retrieval_costs": "",
+        "policies": "never,single,argo_fitted",
+    }
+
+    advice = run_advice(spec(shared, **prices))
+
+    assert [at.retrieval_cost for at in advice.prices] == [0.05, 0.2, 0.5]
+    assert (advice.unit.name, advice.unit.stake) == ("EUR", 2.0)
+    assert "EUR per retrieval" in advice.sentences[0]
+
+
 def test_too_few_questions_are_refused_with_how_many_are_needed(
     tmp_path: Path, cache_dir: Path, tracking_uri: str
 ) -> None:

@@ -46,7 +46,7 @@ def test_recorded_outcomes_are_advised_on(tmp_path: Path, tracking_uri: str) -> 
 
     assert sum(advice.sizes.values()) == 120
     assert min(advice.sizes.values()) > 10
-    assert [at.retrieval_cost for at in advice.prices] == [0.01, 0.02, 0.05, 0.1, 0.2, 0.4]
+    assert [at.retrieval_cost for at in advice.prices] == [0.02, 0.05, 0.1, 0.2, 0.4]
     tracking = connect(tracking_uri, "argo_ml")
     replay = tracking.get(advice.runs["replay"])
     assert replay.data.tags[PARENT] == advice.advice_id

@@ -43,7 +43,7 @@ def test_an_advice_looks_around_a_single_price() -> None:
 
     sweep = spec.sweep("tune", 20, ("never", "single"), "")
 
-    assert sweep.prices == (0.01, 0.02, 0.05, 0.06, 0.1, 0.2, 0.4)
+    assert sweep.prices == (0.02, 0.05, 0.06, 0.1, 0.2, 0.4)
 
 
 @pytest.mark.parametrize(
