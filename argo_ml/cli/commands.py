@@ -39,6 +39,7 @@ from argo_ml.config import (
     StudySpec,
     SweepSpec,
     VerifySpec,
+    WatchSpec,
 )
 from argo_ml.doctor import Check
 from argo_ml.errors import ArgoError, ConfigError, ModelError, TrackingError, disk_advice
@@ -262,6 +263,15 @@ def publish(spec: PublishSpec) -> None:
     from argo_ml.serving.publishing import publish as publish_policy
 
     print_registered(publish_policy(spec))
+
+
+@spec_command(cli, WatchSpec, "watch")
+def watch(spec: WatchSpec) -> None:
+    """Compare a served policy with its sweep, week by week: p-hat, and how often it retrieves."""
+    from argo_ml.cli.rendering.serving import print_weeks
+    from argo_ml.serving.watching import watch as watch_policy
+
+    print_weeks(watch_policy(spec))
 
 
 @cli.group()

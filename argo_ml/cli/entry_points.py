@@ -32,6 +32,7 @@ from argo_ml.config import (
     StudySpec,
     SweepSpec,
     VerifySpec,
+    WatchSpec,
 )
 
 ENTRY_POINTS: Mapping[str, tuple[str, type[Spec]]] = MappingProxyType(
@@ -52,6 +53,7 @@ ENTRY_POINTS: Mapping[str, tuple[str, type[Spec]]] = MappingProxyType(
         "replay": ("replay", ReplaySpec),
         "answer": ("answer", AnswerSpec),
         "publish": ("publish", PublishSpec),
+        "watch": ("watch", WatchSpec),
     }
 )
 """Entry point -> (command, its spec)."""

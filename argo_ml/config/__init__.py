@@ -26,7 +26,6 @@ from argo_ml.config.commands import (
     FetchSpec,
     IndexSpec,
     PlanSpec,
-    PublishSpec,
     RecordSpec,
     ReplaySpec,
     ReportSpec,
@@ -56,6 +55,7 @@ from argo_ml.config.run_fields import (
     MDPFields,
     TrackingFields,
 )
+from argo_ml.config.serving import PublishSpec, WatchSpec
 from argo_ml.config.source_fields import (
     EMBEDDED_EMBEDDER,
     EMBEDDED_MODEL,
@@ -133,6 +133,7 @@ __all__ = [
     "SweepSpec",
     "TrackingFields",
     "VerifySpec",
+    "WatchSpec",
     "build",
     "check_names",
     "identity_fields",

@@ -6,12 +6,11 @@ import re
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from argo_ml.config.base import (
     HelpSection,
     Names,
-    Positive,
     PriceList,
     check_unrepeated,
     operational,
@@ -31,8 +30,6 @@ from argo_ml.config.source_fields import (
 )
 from argo_ml.config.strategy_fields import GuaranteeFields
 
-_NAME = re.compile(r"[^/:.%\"'\\\s][^/:%\"'\\]*")
-_ALIAS = re.compile(r"(?!v\d+$|latest$)[A-Za-z0-9_-]+")
 _UNITS = {"gb": 10**9, "gib": 2**30, "mb": 10**6, "mib": 2**20}
 
 
@@ -263,57 +260,3 @@ class CachePruneSpec(CacheSpec):
     model_digest: str = Field(
         "", **operational("Calls of one model: its digest in cache stats or a run's parameters.")
     )
-
-
-class PublishSpec(StoreFields):
-    """A policy of a finished sweep, and the name that it is to be served under."""
-
-    most_used: ClassVar[tuple[str, ...]] = ("sweep", "strategy", "name", "alias", "replace")
-
-    sweep: str = Field(
-        "",
-        description="Run id of the sweep that justifies the policy; empty for the experiment's "
-        "latest finished one.",
-    )
-    strategy: str = Field(
-        "",
-        description="Strategy to publish; empty: the one that its headline is about, at every "
-        "price.",
-    )
-    name: str = Field(
-        "argo-policy", **operational("Registered model that gets the policy as a new version.")
-    )
-    alias: str = Field(
-        "champion", **operational("Alias of the new version, as in models:/NAME@ALIAS.")
-    )
-    replace: bool = Field(
-        False, **operational("true: take the alias from the version that has it.")
-    )
-    default_price: Positive | None = Field(
-        None,
-        **operational(
-            "Price of a retrieval where a request names none; empty: the sweep's middle one."
-        ),
-    )
-    trace_sampling: float = Field(
-        1.0,
-        ge=0,
-        le=1,
-        **operational(
-            "Share of served requests that are traced; MLFLOW_TRACE_SAMPLING_RATIO wins."
-        ),
-    )
-
-    @field_validator("name")
-    @classmethod
-    def _registrable(cls, name: str) -> str:
-        if not _NAME.fullmatch(name):
-            raise ValueError("is no name of a model; use letters, digits, - and _")
-        return name
-
-    @field_validator("alias")
-    @classmethod
-    def _usable_alias(cls, alias: str) -> str:
-        if not _ALIAS.fullmatch(alias):
-            raise ValueError("is no alias; use letters, digits, - and _, and neither latest nor v1")
-        return alias

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import pkgutil
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from argo_ml.config import CacheFields, QuestionSpec, suggest
@@ -31,10 +32,17 @@ ALL_DATASETS = PartTable(
     "argo_ml.datasets", "dataset", DATASETS, lambda part: isinstance(part, Dataset)
 )
 """The datasets above, and those of other installed packages."""
+MLFLOW = "mlflow:"
+"""Before the name of an evaluation dataset of MLflow."""
+EVALUATION_DATASET = "argo_ml.tracking.evaluation_datasets:evaluation_dataset"
 
 
 def find_dataset(name: str) -> Dataset:
     """Raises `ConfigError` for a name that is unknown."""
+    if name.startswith(MLFLOW):
+        # What imports MLflow is imported when it is asked for.
+        evaluation_dataset: Callable[[str], Dataset] = pkgutil.resolve_name(EVALUATION_DATASET)
+        return evaluation_dataset(name)
     if name not in ALL_DATASETS:
         raise ConfigError(f"dataset={name} is unknown{suggest(name, ALL_DATASETS)}")
     return ALL_DATASETS[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from uuid import uuid4
 
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE
+from mlflow.pyfunc.context import get_prediction_context
 from mlflow.pyfunc.model import PythonModelContext, ResponsesAgent
 from mlflow.types.responses import ResponsesAgentRequest, ResponsesAgentResponse
 
@@ -20,6 +22,8 @@ from argo_ml.serving.answering import AnsweringService
 from argo_ml.serving.deciding import LoadedPolicy, PolicyDecision
 from argo_ml.serving.published import FOLDER
 from argo_ml.serving.questions import Asked, RequestError, read_asked
+from argo_ml.serving.tracing import RequestTracer
+from argo_ml.tracking.stores import STORE_VARIABLE
 from argo_ml.types import Action, Evidence
 
 logger = logging.getLogger(__name__)
@@ -46,16 +50,19 @@ class _Answering:
     def load_context(self, context: PythonModelContext) -> None:
         self.policy = LoadedPolicy.read(Path(context.artifacts[FOLDER]))
         self.answers = AnsweringService(self.policy)
+        self.tracer = RequestTracer(self.policy.published, tracking_uri())
         self.policy.warm_up()
 
     def predict(self, request: ResponsesAgentRequest) -> ResponsesAgentResponse:
         try:
             asked = read_asked(_values(request))
             if asked.decide_only:
-                return _decided(self.policy.decide_asked(asked))
+                return self._decided(asked)
             price = self.policy.price_of(asked)
             finished = self.answers.answer(asked.as_question(), price)
-            return self._answered(asked, price, finished)
+            answered = self._answered(asked, price, finished)
+            self.tracer.answered(asked, price, finished, _model_id())
+            return answered
         except RequestError as error:
             raise ServedError(str(error), INVALID_PARAMETER_VALUE) from None
         except ArgoError as error:
@@ -64,6 +71,11 @@ class _Answering:
             logger.exception("a request failed")
             line = f"{type(error).__name__}: {one_line(error)}"[:500]
             raise ServedError(line, TEMPORARILY_UNAVAILABLE) from None
+
+    def _decided(self, asked: Asked) -> ResponsesAgentResponse:
+        decision = self.policy.decide_asked(asked)
+        self.tracer.decided(asked, decision, _model_id())
+        return _decided(decision)
 
     def _answered(self, asked: Asked, price: float, finished: Finished) -> ResponsesAgentResponse:
         outcome = finished.outcome
@@ -94,6 +106,17 @@ class _Answering:
 
 class PolicyAgent(_Answering, ResponsesAgent):  # type: ignore[misc]
     """Answers questions over the user's documents with the user's model, by a published policy."""
+
+
+def _model_id() -> str:
+    """The model that MLflow answers with at the moment; empty outside of one that was loaded."""
+    context = get_prediction_context()
+    return (context and context.model_id) or ""
+
+
+def tracking_uri() -> str:
+    """The store that was named for this process; none is made for traces alone."""
+    return os.environ.get(STORE_VARIABLE, "")
 
 
 def _values(request: ResponsesAgentRequest) -> dict[str, Any]:

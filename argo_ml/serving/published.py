@@ -37,6 +37,8 @@ class SweptPrice(Record):
     accuracy: float
     utility: float
     retrieval_calls: float
+    retrieval_share: float
+    """Share of the questions that it retrieved for."""
     confidence: float | None = None
     """Mean of p-hat of the answers given; None where the strategy has none."""
 

@@ -83,7 +83,8 @@ GROUPS: dict[str, set[str]] = {
         *(SHARED - {"SampleFields", "GradingFields", "OracleFields"} - {*TRACKING}),
         *("DatabaseFields", "StoreFields", "CellFields", "AnswerSpec"),
     },
-    "publish": {"DatabaseFields", "StoreFields", "PublishSpec"},
+    "publish": {"DatabaseFields", "StoreFields", "PolicyNameFields", "PublishSpec"},
+    "watch": {"DatabaseFields", "StoreFields", "PolicyNameFields"},
     "cache stats": {"DatabaseFields", "CacheFields"},
     "cache prune": {"DatabaseFields", "CacheFields", "CachePruneSpec"},
 }
@@ -105,7 +106,8 @@ COUNTS = {
     "report": 6,
     "replay": 29,
     "answer": 62,
-    "publish": 10,
+    "publish": 11,
+    "watch": 5,
     "cache stats": 2,
     "cache prune": 4,
 }

@@ -16,7 +16,11 @@ from typing import Any
 
 import pytest
 from builders.places import free_port
-from builders.published_policy import PublishedSweep
+from builders.published_policy import NAME, PublishedSweep
+
+from argo_ml.config import WatchSpec, build
+from argo_ml.errors import ConfigError
+from argo_ml.serving.watching import Week, watch
 
 pytestmark = pytest.mark.slow
 
@@ -118,3 +122,25 @@ def test_what_is_no_question_gets_a_clear_4xx(served: Served, body: bytes, reaso
     status, answer = served.post(body)
     assert status == 400
     assert reason in answer["message"]
+
+
+def test_requests_are_traced_and_compared_with_the_sweep_by_week(
+    published_sweep: PublishedSweep, served: Served
+) -> None:
+    status, _ = served.ask("What is the capital of Land1?", retrieval_cost=0.1)
+    assert status == 200
+    spec = build(WatchSpec, {"name": NAME, "tracking_uri": published_sweep.uri})
+    [week] = _watched(spec)
+    assert week.n_requests >= 1
+    assert week.mean_p_hat is not None
+
+
+def _watched(spec: WatchSpec) -> tuple[Week, ...]:
+    """The weeks, once the traces of requests are written."""
+    deadline = time.monotonic() + STARTUP_S
+    while True:
+        try:
+            return watch(spec)
+        except ConfigError:
+            assert time.monotonic() < deadline
+            time.sleep(0.5)

@@ -37,7 +37,7 @@ def test_no_more_episodes_than_asked_for_are_chosen_and_no_course_twice() -> Non
 def traces(published_sweep: PublishedSweep) -> list[Trace]:
     mlflow.set_tracking_uri(published_sweep.uri)
     experiment = mlflow.get_experiment_by_name("serving")
-    condition = f"tags.`argo.sweep_id` = '{published_sweep.sweep}'"
+    condition = f"tags.`argo.sweep_id` = '{published_sweep.sweep}' and tags.`argo.kind` = 'cell'"
     return mlflow.search_traces(
         locations=[experiment.experiment_id], filter_string=condition, return_type="list"
     )

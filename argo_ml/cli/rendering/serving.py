@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from rich.table import Table
+
 from argo_ml.cli.rendering.console import console
 from argo_ml.serving.registering import Registered
+from argo_ml.serving.watching import Week
 
 
 def print_registered(registered: Registered) -> None:
@@ -19,3 +24,38 @@ def print_registered(registered: Registered) -> None:
     )
     for line in lines:
         out.print(line, soft_wrap=True, markup=False)
+
+
+def print_weeks(weeks: Sequence[Week]) -> None:
+    """A line per week, then what has drifted."""
+    table, out = Table(box=None, pad_edge=False), console()
+    for name in (
+        "week",
+        "requests",
+        "retrieve",
+        "swept",
+        "p-hat",
+        "judged",
+        "right",
+        "their p-hat",
+    ):
+        table.add_column(name, justify="left" if name == "week" else "right")
+    for week in weeks:
+        table.add_row(
+            week.week,
+            str(week.n_requests),
+            _share(week.retrieves),
+            _share(week.expected_retrieves),
+            _share(week.mean_p_hat),
+            str(week.n_judged),
+            _share(week.accuracy),
+            _share(week.judged_p_hat),
+        )
+    out.print(table)
+    for week in weeks:
+        for warning in week.warnings:
+            out.print(f"{week.week}: {warning}", soft_wrap=True)
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

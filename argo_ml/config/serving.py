@@ -1,0 +1,82 @@
+"""Specs of the commands about policies in use."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from pydantic import Field, field_validator
+
+from argo_ml.config.base import Positive, Spec, operational
+from argo_ml.config.run_fields import StoreFields
+
+_NAME = re.compile(r"[^/:.%\"'\\\s][^/:%\"'\\]*")
+_ALIAS = re.compile(r"(?!v\d+$|latest$)[A-Za-z0-9_-]+")
+
+
+class PolicyNameFields(Spec):
+    """The registered model of a policy, and one of its versions."""
+
+    name: str = Field("argo-policy", **operational("Registered model of the policy."))
+    alias: str = Field("champion", **operational("Alias of its version, as in models:/NAME@ALIAS."))
+
+    @field_validator("name")
+    @classmethod
+    def _registrable(cls, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            raise ValueError("is no name of a model; use letters, digits, - and _")
+        return name
+
+    @field_validator("alias")
+    @classmethod
+    def _usable_alias(cls, alias: str) -> str:
+        if not _ALIAS.fullmatch(alias):
+            raise ValueError("is no alias; use letters, digits, - and _, and neither latest nor v1")
+        return alias
+
+
+class PublishSpec(StoreFields, PolicyNameFields):
+    """A policy of a finished sweep, and the name that it is to be served under."""
+
+    most_used: ClassVar[tuple[str, ...]] = (
+        *("sweep", "advice", "strategy", "name", "alias", "replace"),
+    )
+
+    sweep: str = Field(
+        "",
+        description="Run id of the sweep that justifies the policy; empty for the experiment's "
+        "latest finished one.",
+    )
+    advice: str = Field(
+        "",
+        description="Run id of an advice, whose strategy of every price range is published, in the "
+        "place of a sweep.",
+    )
+    strategy: str = Field(
+        "",
+        description="Strategy to publish; empty: the one that its headline is about, at every "
+        "price.",
+    )
+    replace: bool = Field(
+        False, **operational("true: take the alias from the version that has it.")
+    )
+    default_price: Positive | None = Field(
+        None,
+        **operational(
+            "Price of a retrieval where a request names none; empty: the sweep's middle one."
+        ),
+    )
+    trace_sampling: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        **operational(
+            "Share of served requests that are traced; MLFLOW_TRACE_SAMPLING_RATIO wins."
+        ),
+    )
+
+
+class WatchSpec(StoreFields, PolicyNameFields):
+    """A published policy whose served requests are looked at."""
+
+    most_used: ClassVar[tuple[str, ...]] = ("name", "alias", "tracking_uri")

@@ -1,0 +1,104 @@
+"""Graders as code scorers of `mlflow.genai.evaluate`: the accuracy of a sweep, without a judge.
+
+import mlflow
+from argo_ml.serving.scorers import answering, evaluation_records, graders
+
+policy = argo_ml.load_policy("models:/support-bot@champion")
+mlflow.genai.evaluate(
+    data=evaluation_records(questions),
+    predict_fn=answering(policy, price=0.05),
+    scorers=graders(),
+)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from mlflow.genai.scorers import Scorer, scorer
+
+from argo_ml.datasets.answers import grade
+from argo_ml.datasets.jsonl import parse_question
+from argo_ml.datasets.lines import LineError
+from argo_ml.errors import DataError
+from argo_ml.serving.loading import Policy
+from argo_ml.types import Answer, Question
+
+MEASURES = ("correct", "exact_match", "token_f1", "contains")
+
+
+def answering(policy: Policy, price: float | None = None) -> Callable[..., dict[str, Any]]:
+    """A function of a question, and of its choices, for ``predict_fn``."""
+
+    def answer(question: str, choices: Sequence[str] = (), id: str = "") -> dict[str, Any]:
+        answered = policy.answer(question, tuple(choices), price)
+        return {
+            "answer": answered.text,
+            "choice": answered.choice,
+            "retrievals": answered.actions.count("retrieve"),
+            "cost": answered.cost,
+        }
+
+    return answer
+
+
+def graders(judged_by: str = "auto") -> list[Scorer]:
+    """The measures of a sweep's rows as scorers; ``judged_by`` is the sweep's ``scorer``."""
+    return [_grader(name, judged_by) for name in MEASURES]
+
+
+def _grader(name: str, judged_by: str) -> Scorer:
+    def measure(
+        inputs: Mapping[str, Any], outputs: Any, expectations: Mapping[str, Any]
+    ) -> bool | float:
+        question = graded_question(inputs, expectations, judged_by)
+        value: bool | float = getattr(grade(question, _answer(outputs)), name)
+        return value
+
+    made: Scorer = scorer(measure, name=name)
+    return made
+
+
+def graded_question(
+    inputs: Mapping[str, Any], expectations: Mapping[str, Any], judged_by: str = "auto"
+) -> Question:
+    """The question of a record. Raises `DataError` for one without a gold answer."""
+    gold = expectations.get("golden_answers", expectations.get("expected_response"))
+    choices = list(inputs.get("choices") or ())
+    if choices and isinstance(gold, str) and gold in choices:
+        gold = [choices.index(gold)]
+    line = {"question": inputs["question"], "golden_answers": gold}
+    try:
+        question = parse_question({**line, **({"choices": choices} if choices else {})}, 1)
+    except LineError as error:
+        raise DataError(f"question={inputs['question']!r}: {error}") from None
+    return Question(
+        question.id,
+        question.text,
+        answers=question.answers,
+        choices=question.choices,
+        gold=question.gold,
+        scorer=judged_by,
+    )
+
+
+def _answer(outputs: Any) -> Answer:
+    """What was answered: a text, or a mapping that has ``answer`` and ``choice``."""
+    if isinstance(outputs, str):
+        return Answer(outputs)
+    choice = outputs.get("choice")
+    return Answer(outputs["answer"], choice=choice, parsed=bool(outputs["answer"]))
+
+
+def evaluation_records(questions: Iterable[Question]) -> list[dict[str, Any]]:
+    """The records of `mlflow.genai.evaluate`, and of an evaluation dataset, for these questions."""
+    return [_record(question) for question in questions]
+
+
+def _record(question: Question) -> dict[str, Any]:
+    inputs: dict[str, Any] = {"question": question.text}
+    if question.choices:
+        inputs["choices"] = list(question.choices)
+    gold = list(question.gold) if question.choices else list(question.answers)
+    return {"inputs": inputs, "expectations": {"golden_answers": gold}}

@@ -1,0 +1,153 @@
+"""Whether a published policy does in use what its sweep saw: by week, from the traces of requests.
+
+Two things are compared. p-hat with the verdicts that people or scorers gave (feedback of the name
+``correct``): a calibrated p-hat is right on average. And the share of requests that retrieve with
+that of the sweep at the same prices: it differs for questions of another kind.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from statistics import fmean
+from typing import Any
+
+from argo_ml.config import WatchSpec
+from argo_ml.errors import ConfigError
+from argo_ml.serving.loading import load_policy
+from argo_ml.serving.published import PublishedPolicy
+from argo_ml.serving.tracing import SERVED
+from argo_ml.statistics.intervals import wilson
+from argo_ml.tracking.runs import open_client
+from argo_ml.tracking.stores import explained
+from argo_ml.tracking.traces import CORRECT
+
+FEWEST = 20
+"""Requests, and verdicts, of a week below which nothing is said of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedRequest:
+    """What a trace tells of a request; ``correct`` is None until somebody has judged it."""
+
+    week: str
+    retrieval_cost: float
+    retrieves: bool
+    p_hat: float | None
+    correct: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """A week of requests; shares are None where there is nothing to take them of."""
+
+    week: str
+    n_requests: int
+    retrieves: float
+    expected_retrieves: float | None
+    mean_p_hat: float | None
+    n_judged: int
+    judged_p_hat: float | None
+    accuracy: float | None
+    warnings: tuple[str, ...]
+
+
+def watch(spec: WatchSpec) -> tuple[Week, ...]:
+    """The weeks of the served requests, in order. Raises `ArgoError`."""
+    policy = load_policy(f"models:/{spec.name}@{spec.alias}", spec.tracking_uri)
+    client = open_client(spec.tracking_uri, create=False)
+    with explained(str(client.tracking_uri)):
+        requests = list(_served(client, policy.published))
+    if not requests:
+        raise ConfigError(
+            f"{spec.name}@{spec.alias} has no traced requests; serve it with this store as "
+            "MLFLOW_TRACKING_URI"
+        )
+    return weeks(requests, policy.published)
+
+
+def weeks(requests: Sequence[ServedRequest], published: PublishedPolicy) -> tuple[Week, ...]:
+    by_week: defaultdict[str, list[ServedRequest]] = defaultdict(list)
+    for request in requests:
+        by_week[request.week].append(request)
+    return tuple(_week(week, by_week[week], published) for week in sorted(by_week))
+
+
+def _week(week: str, requests: Sequence[ServedRequest], published: PublishedPolicy) -> Week:
+    shares = {price.retrieval_cost: price.retrieval_share for price in published.prices}
+    swept = [shares[one.retrieval_cost] for one in requests if one.retrieval_cost in shares]
+    expected = fmean(swept) if swept and len(swept) == len(requests) else None
+    judged = [one for one in requests if one.correct is not None and one.p_hat is not None]
+    confident = [one.p_hat for one in requests if one.p_hat is not None]
+    seen = Week(
+        week=week,
+        n_requests=len(requests),
+        retrieves=fmean(one.retrieves for one in requests),
+        expected_retrieves=expected,
+        mean_p_hat=fmean(confident) if confident else None,
+        n_judged=len(judged),
+        judged_p_hat=fmean(one.p_hat or 0.0 for one in judged) if judged else None,
+        accuracy=fmean(bool(one.correct) for one in judged) if judged else None,
+        warnings=(),
+    )
+    return Week(**{**_fields(seen), "warnings": tuple(_drifts(seen))})
+
+
+def _fields(week: Week) -> dict[str, Any]:
+    return {name: getattr(week, name) for name in Week.__dataclass_fields__}
+
+
+def _drifts(week: Week) -> Iterator[str]:
+    """What lies outside of the 95 % interval (Wilson 1927) of what was seen."""
+    if week.expected_retrieves is not None and week.n_requests >= FEWEST:
+        low, high = _interval(week.retrieves, week.n_requests)
+        if not low <= week.expected_retrieves <= high:
+            yield (
+                f"retrieves for {week.retrieves:.0%} of {week.n_requests} requests, in the sweep "
+                f"for {week.expected_retrieves:.0%}: the questions may be of another kind"
+            )
+    if week.accuracy is not None and week.judged_p_hat is not None and week.n_judged >= FEWEST:
+        low, high = _interval(week.accuracy, week.n_judged)
+        if not low <= week.judged_p_hat <= high:
+            yield (
+                f"{week.accuracy:.0%} of {week.n_judged} judged answers are right, p-hat says "
+                f"{week.judged_p_hat:.0%}: calibrate again"
+            )
+
+
+def _interval(share: float, n: int) -> tuple[float, float]:
+    estimate = wilson(round(share * n), n)
+    return estimate.low, estimate.high
+
+
+def _served(client: Any, published: PublishedPolicy) -> Iterator[ServedRequest]:
+    condition = f"tags.`argo.kind` = '{SERVED}' and tags.`argo.sweep_id` = '{published.sweep_id}'"
+    token = None
+    while True:
+        page = client.search_traces(
+            locations=[published.experiment_id],
+            filter_string=condition,
+            max_results=500,
+            page_token=token,
+            include_spans=False,
+        )
+        yield from (_request(trace.info) for trace in page)
+        token = page.token
+        if not token:
+            return
+
+
+def _request(info: Any) -> ServedRequest:
+    tags: Mapping[str, str] = info.tags
+    p_hat = tags.get("argo.p_hat")
+    at = datetime.fromtimestamp(info.request_time / 1000, tz=timezone.utc).isocalendar()
+    verdicts = [one.value for one in info.assessments if one.name == CORRECT]
+    return ServedRequest(
+        week=f"{at.year}-W{at.week:02d}",
+        retrieval_cost=float(tags["argo.retrieval_cost"]),
+        retrieves=tags["argo.retrieves"] == "true",
+        p_hat=None if p_hat is None else float(p_hat),
+        correct=bool(verdicts[-1]) if verdicts else None,
+    )
