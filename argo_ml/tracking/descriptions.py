@@ -21,13 +21,18 @@ def describe_experiment(client: MlflowClient, experiment_id: str, answer: str, r
         return
     here = f"#/experiments/{experiment_id}"
     answered = "\n\n".join(markdown(line) for line in answer.splitlines())
+    ways = (
+        f"[runs]({here}/runs)",
+        f"[charts]({here}/runs?compareRunsMode=CHART)",
+        f"[traces]({here}/traces)",
+        f"[latest sweep]({here}/runs/{run_id})",
+    )
+    # The page shows the first line alone until somebody unfolds it.
     lines = (
-        f"{_BEGIN} Experiment of argo_ml.",
-        f"[The latest sweep]({here}/runs/{run_id}): {answered}",
-        f"[All runs]({here}/runs): sweeps with a child per strategy and price of a retrieval; "
-        "open a sweep for its report. "
-        f"[Charts]({here}/runs?compareRunsMode=CHART): the cells side by side. "
-        f"[Traces]({here}/traces): the episodes on which strategies disagree the most, with "
-        "`correct` and `paid_off`.",
+        f"{_BEGIN} {' · '.join(ways)}",
+        answered,
+        "Runs are sweeps with a child per strategy and price of a retrieval; a sweep's report is "
+        "among its artifacts. Charts show them side by side. Traces are the episodes on which "
+        "strategies disagree the most, with `correct` and `paid_off`.",
     )
     client.set_experiment_tag(experiment_id, NOTE, "\n\n".join(lines)[:_MOST])
