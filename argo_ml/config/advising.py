@@ -37,7 +37,7 @@ UNSET = ""
 """As a parameter: not given."""
 STAGE_SIZES: Mapping[str, tuple[int, int, int]] = {
     "small": (30, 20, 40),
-    "medium": (100, 60, 120),
+    "medium": (80, 50, 100),
     "full": (300, 200, 1000),
 }
 """Mode -> questions of the calibration, tune and test split."""
@@ -99,7 +99,7 @@ class AdviseSpec(
     mode: ModeName = Field(
         "medium",
         description="Size: questions to calibrate on, to choose on and to confirm on: small 30, 20 "
-        "and 40, medium 100, 60 and 120, full 300, 200 and 1000.",
+        "and 40, medium 80, 50 and 100, full 300, 200 and 1000.",
     )
     difficulty: Literal["easy", "medium", "hard", "all"] = Field(
         "all", description="Difficulty of the questions; all for a mixture."
@@ -194,6 +194,8 @@ class AdviseSpec(
             "calibration": calibration,
             "resume": "",
             "until": self.until if split == "test" else "all",
+            # What is only chosen on is nobody's to look through.
+            "traces": SweepSpec.model_fields["traces"].default if split == "test" else 0,
         }
         return build(SweepSpec, {**self._of_stage(SweepSpec, split, n_questions), **own})
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from rich.box import SIMPLE
 from rich.table import Table
 
+from argo_ml.calibration.record import Calibration
 from argo_ml.cli.rendering.console import console
 from argo_ml.cli.rendering.results import whereabouts
 from argo_ml.exploring.calibrate import Calibrated
+from argo_ml.pricing import PROBE, REASON, RETRIEVE
 from argo_ml.tracking.location import RunLocation, locate
 
 _GAINS = {
@@ -15,6 +17,7 @@ _GAINS = {
     "delta_p": "right answers gained by a reasoning step",
     "p_s": "share of retrievals that succeed",
 }
+_ACTIONS = {RETRIEVE: "a retrieval", REASON: "a reasoning step", PROBE: "a look at the answer"}
 
 
 def print_calibration(calibrated: Calibrated, location: RunLocation | None = None) -> None:
@@ -42,9 +45,20 @@ def print_calibration(calibrated: Calibrated, location: RunLocation | None = Non
         soft_wrap=True,
     )
     out.print(_gains_table(calibrated))
+    if calibration.action_usage:
+        out.print(f"used on average: {_used(calibration)}", soft_wrap=True)
     out.print(f"use it: argo-ml sweep --calibration {calibrated.run_id} ...", soft_wrap=True)
     for line in whereabouts(location or locate(calibrated.run_id)):
         out.print(line, soft_wrap=True)
+
+
+def _used(calibration: Calibration) -> str:
+    """What actions use, which is what they cost where tokens or seconds have prices."""
+    return "; ".join(
+        f"{_ACTIONS[name]} {used.prompt_tokens:.0f} prompt and {used.completion_tokens:.0f} new "
+        f"tokens, {used.seconds:.2f} s"
+        for name, used in calibration.action_usage.items()
+    )
 
 
 def _gains_table(calibrated: Calibrated) -> Table:
