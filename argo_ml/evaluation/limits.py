@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
+from argo_ml.evaluation.further import rounded
 from argo_ml.evaluation.judged_cells import JudgedCell
 from argo_ml.evaluation.promises import promise_lines
 from argo_ml.evaluation.sentences import counted, stopping_lines
@@ -125,7 +126,7 @@ def _power(cells: Sequence[JudgedCell]) -> Iterator[str]:
     yield (
         f"What {n} can tell: differences of accuracy between {names} from about {smallest:.2f} on "
         f"(80 % power at the 5 % level, by their spread here); {FINE:g} would take about "
-        f"{_rounded(needed)}."
+        f"{rounded(needed)}."
     )
 
 
@@ -140,9 +141,3 @@ def _compared(cells: Sequence[JudgedCell]) -> tuple[JudgedCell, JudgedCell] | No
     pairs = list(combinations(by_name.values(), 2))
     differing = (pair for pair in pairs if any(pair[0].correct.values != pair[1].correct.values))
     return next(differing, pairs[0] if pairs else None)
-
-
-def _rounded(n: int) -> str:
-    """To two digits: it is no better known."""
-    digits = max(len(str(n)) - 2, 0)
-    return f"{round(n, -digits):,}"

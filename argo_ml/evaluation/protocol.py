@@ -10,6 +10,7 @@ from argo_ml.evaluation.break_even import break_evens
 from argo_ml.evaluation.breakdowns import by_difficulty, p_hat, reliability_points
 from argo_ml.evaluation.caveats import Judgement, caveats
 from argo_ml.evaluation.contrasts import contrasts
+from argo_ml.evaluation.further import further_lines, further_questions
 from argo_ml.evaluation.gains import gain_bins
 from argo_ml.evaluation.gate_frontiers import effects, gate_frontiers
 from argo_ml.evaluation.headline import answer, has_measured_progress, headline, question
@@ -59,7 +60,7 @@ def evaluate(
     cells = judge_cells(results)
     evaluation = Evaluation(
         sweep_id=results.sweep_id,
-        **_conclusion(results, cells),
+        **_conclusion(results, cells, calibration_metrics),
         n_questions=len(results.cells[0].questions),
         floors=results.floors,
         prices=results.prices,
@@ -80,17 +81,27 @@ def evaluate(
 
 def with_conclusion(evaluation: Evaluation, results: Results) -> Evaluation:
     """An evaluation of an earlier version with what this one concludes from the same results."""
-    return evaluation.model_copy(update=_conclusion(results, judge_cells(results)))
+    return evaluation.model_copy(
+        update=_conclusion(results, judge_cells(results), evaluation.calibration)
+    )
 
 
-def _conclusion(results: Results, cells: Sequence[JudgedCell]) -> dict[str, Any]:
+def _conclusion(
+    results: Results, cells: Sequence[JudgedCell], calibration: Mapping[str, float]
+) -> dict[str, Any]:
     """What was asked, what came out, and the numbers that say so."""
+    first = headline(cells, has_measured_progress(results))
+    n_calibration = calibration.get("n_questions")
+    further = further_questions(
+        cells, first and first.strategy, None if n_calibration is None else int(n_calibration)
+    )
     return {
         "question": question(results),
         "answer": "\n".join(answer(results, cells)),
         "break_evens": break_evens(results),
         "price_ranges": price_ranges(cells),
         "mean_utilities": mean_utilities(cells),
-        "limits": limits(results, cells),
-        "headline": headline(cells, has_measured_progress(results)),
+        "limits": (*limits(results, cells), *further_lines(further)),
+        "headline": first,
+        "further_questions": further,
     }

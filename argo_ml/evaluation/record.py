@@ -179,6 +179,23 @@ class PriceRange(Record):
     """Whether ``high`` is exact, rather than interpolated between two swept prices."""
 
 
+class FurtherQuestions(Record):
+    """How many questions would settle one price: tell the sign of the difference of ``strategy``
+    from ``baseline``, or that it is nearer to 0 than 0.01, with 80 % power at the 5 % level.
+
+    By the spread of the paired differences of utility here. ``n_needed`` is None where they show
+    none, ``n_test`` how many test questions are lacking, and ``n_calibration`` how many of the
+    calibration, so that the same is told there, where strategies are chosen; None without any.
+    """
+
+    strategy: str
+    baseline: str
+    retrieval_cost: float
+    n_needed: int | None
+    n_test: int | None
+    n_calibration: int | None = None
+
+
 class Headline(Record):
     """The strategy that decides by the question, against the best fixed one at each price.
 
@@ -242,6 +259,8 @@ class Evaluation(Record):
     """Metrics of the calibration, such as its Brier score out of fold."""
     headline: Headline | None = None
     """None where no strategy that looks at the question or no fixed one ran."""
+    further_questions: tuple[FurtherQuestions, ...] = ()
+    """By price; evaluations of earlier versions lack them."""
 
     def rows_of(self, strategy: str) -> tuple[StrategyRow, ...]:
         """The rows of a strategy, by price ascending."""

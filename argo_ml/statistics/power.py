@@ -33,6 +33,16 @@ def pairs_needed(differences: Sequence[float], difference: float) -> int | None:
     return math.ceil((_QUANTILES * spread / difference) ** 2) if spread else None
 
 
+def pairs_to_settle(differences: Sequence[float], margin: float) -> int | None:
+    """Number of pairs that would tell the sign of the observed mean, or that it is nearer to 0 than
+    ``margin``, whichever takes fewer. None where no spread was observed.
+    """
+    size = abs(float(np.mean(differences)))
+    distances = [distance for distance in (size, margin - size) if distance > 0.0]
+    numbers = [pairs_needed(differences, distance) for distance in distances]
+    return min((number for number in numbers if number is not None), default=None)
+
+
 def _spread(differences: Sequence[float]) -> float:
     """Standard deviation with n - 1; 0 of fewer than two."""
     return float(np.std(differences, ddof=1)) if len(differences) > 1 else 0.0

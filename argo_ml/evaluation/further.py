@@ -1,0 +1,75 @@
+"""How many questions would settle each price, by the spread of the differences observed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from argo_ml.evaluation.judged_cells import JudgedCell, best_fixed
+from argo_ml.evaluation.record import FurtherQuestions
+from argo_ml.policies.planned import NEVER, SINGLE
+from argo_ml.statistics.power import pairs_to_settle
+from argo_ml.statistics.sequential import MARGIN
+
+MOST = 100_000
+"""Questions beyond which a price is said not to be worth settling."""
+
+
+def further_questions(
+    cells: Sequence[JudgedCell], strategy: str | None, n_calibration: int | None = None
+) -> tuple[FurtherQuestions, ...]:
+    """Of ``strategy`` against the best fixed one; where that is None, of retrieving once against
+    not at all. ``n_calibration`` is the number of questions of the calibration."""
+    name = strategy or SINGLE
+    baselines = best_fixed(cells)
+    if strategy is None:
+        baselines = {cell.price: cell for cell in cells if cell.strategy == NEVER}
+    return tuple(
+        _further(cell, baselines[cell.price], n_calibration)
+        for cell in cells
+        if cell.strategy == name and cell.price in baselines
+    )
+
+
+def _further(cell: JudgedCell, baseline: JudgedCell, n_calibration: int | None) -> FurtherQuestions:
+    differences = list((cell.utility - baseline.utility).values)
+    needed = pairs_to_settle(differences, MARGIN)
+    return FurtherQuestions(
+        strategy=cell.strategy,
+        baseline=baseline.strategy,
+        retrieval_cost=cell.price,
+        n_needed=needed,
+        n_test=None if needed is None else max(needed - len(differences), 0),
+        n_calibration=None
+        if needed is None or n_calibration is None
+        else max(needed - n_calibration, 0),
+    )
+
+
+def further_lines(further: Sequence[FurtherQuestions]) -> Iterator[str]:
+    """One sentence for all prices."""
+    if not further:
+        return
+    prices = "; ".join(map(_at_price, further))
+    yield (
+        f"To settle {further[0].strategy} at each price, its sign or that it matters less than "
+        f"{MARGIN:g} (80 % power at the 5 % level), takes further questions: {prices}."
+    )
+
+
+def _at_price(own: FurtherQuestions) -> str:
+    """``1,200 test and 900 calibration questions at c_r=0.02``"""
+    where = f"at c_r={own.retrieval_cost:g}"
+    if own.n_test is None:
+        return f"unknown {where}, where it does not differ from {own.baseline}"
+    if own.n_test > MOST:
+        return f"more than {MOST:,} {where}"
+    parts = [f"{rounded(own.n_test)} test"]
+    if own.n_calibration is not None:
+        parts.append(f"{rounded(own.n_calibration)} calibration")
+    return f"{' and '.join(parts)} {where}"
+
+
+def rounded(n: int) -> str:
+    """To two digits: it is no better known."""
+    digits = max(len(str(n)) - 2, 0)
+    return f"{round(n, -digits):,}"

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+from builders import result_builders
+
+from argo_ml.config import SweepSpec, build
+from argo_ml.evaluation.further import further_lines, further_questions
+from argo_ml.evaluation.judged_cells import JudgedCell, judge_cells
+from argo_ml.evaluation.protocol import evaluate
+from argo_ml.statistics.power import pairs_needed
+
+SPEC = build(
+    SweepSpec,
+    {"strategies": "never,single", "retrieval_costs": "0.02,0.45", "n_questions": "100"},
+)
+
+
+def cells() -> tuple[JudgedCell, ...]:
+    return judge_cells(result_builders.results(SPEC))
+
+
+def test_what_is_told_needs_no_further_question_and_what_is_near_many() -> None:
+    clear, near = further_questions(cells(), None, n_calibration=50)
+
+    assert clear.n_needed is not None
+    assert clear.n_test == 0
+    assert clear.n_calibration == max(clear.n_needed - 50, 0)
+    assert near.n_test is not None
+    assert near.n_test > 200
+
+
+def test_number_is_by_the_spread_of_the_paired_differences() -> None:
+    own = cells()
+    by_name = {(cell.strategy, cell.price): cell.utility.values for cell in own}
+    differences = by_name["single", 0.45] - by_name["never", 0.45]
+
+    (_, near) = further_questions(own, None)
+
+    assert near.n_needed == pairs_needed(list(differences), abs(float(np.mean(differences))))
+
+
+def test_sentence_names_every_price() -> None:
+    (line,) = further_lines(further_questions(cells(), None))
+
+    assert line.startswith("To settle single at each price, its sign or that it matters less than")
+    assert ": 0 test at c_r=0.02; " in line
+    assert line.endswith(" test at c_r=0.45.")
+
+
+def test_evaluation_keeps_the_numbers_and_says_the_sentence() -> None:
+    evaluation = evaluate(result_builders.results(SPEC))
+
+    assert [own.retrieval_cost for own in evaluation.further_questions] == [0.02, 0.45]
+    assert evaluation.limits[-1].startswith("To settle single at each price")
