@@ -22,6 +22,7 @@ from benchmarks.reporting import report
 
 PRICES = (0.02, 0.05, 0.1, 0.2, 0.4)
 Z = 1.959964
+ROUNDING = 1e-9
 
 
 def named_and_needed(pairs: Pairs, n_sample: int, n_draws: int) -> Iterator[dict[str, Any]]:
@@ -30,7 +31,7 @@ def named_and_needed(pairs: Pairs, n_sample: int, n_draws: int) -> Iterator[dict
     for price in PRICES:
         differences = pairs.benefit - price
         mean = float(differences.mean())
-        needed = pairs_needed(list(differences), abs(mean)) if mean else None
+        needed = pairs_needed(list(differences), abs(mean)) if abs(mean) > ROUNDING else None
         if needed is None:
             continue
         # The difference is what would be told; only its spread is taken from the sample.

@@ -93,7 +93,9 @@ def _conclusion(
     first = headline(cells, has_measured_progress(results))
     n_calibration = calibration.get("n_questions")
     further = further_questions(
-        cells, first and first.strategy, None if n_calibration is None else int(n_calibration)
+        cells,
+        first.strategy if first else None,
+        None if n_calibration is None else int(n_calibration),
     )
     return {
         "question": question(results),
