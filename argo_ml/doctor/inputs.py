@@ -1,6 +1,7 @@
 """What a sweep reads: questions, documents, and a model that is here or can be fetched.
 
-Nothing of this imports PyTorch, Chroma or MLflow, so that it takes seconds.
+Nothing of this imports PyTorch, Chroma (but for other retrievers than the default) or MLflow, so
+that it takes seconds.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from argo_ml.config import DoctorSpec
+from argo_ml.config.source_fields import DENSE
 from argo_ml.datasets import load_questions, own_documents
 from argo_ml.devices import Gpu, open_driver
 from argo_ml.devices.choosing import choose_gpus
@@ -51,8 +53,15 @@ def check_questions(spec: DoctorSpec) -> Check:
 
 
 def check_documents(spec: DoctorSpec) -> Check:
-    """Whether they are there; they are not read."""
+    """Whether they are there, and what finds and orders them; they are not read."""
     try:
+        if spec.retriever != DENSE or spec.reranker:
+            # Importing Chroma takes seconds.
+            from argo_ml.corpus.ranking import check_ranking
+
+            check_ranking(spec)
+        if not spec.searches_documents:
+            return ok("documents", spec.given_documents)
         place = spec.documents or own_documents(spec.dataset, spec).source
     except ArgoError as error:
         return _with_atlas(refused("documents", error), spec)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+from argo_ml.interface.notebook import bar_type, is_notebook
 from argo_ml.progress import MODEL_SECONDS, OnProgress, ignore_progress
 
 Progress = bool | OnProgress | None
@@ -38,7 +38,7 @@ class _Bars:
         if unit == MODEL_SECONDS:
             return
         if unit not in self._bars:
-            bar = _bar_type()(desc=unit, total=n_total, leave=False)
+            bar = bar_type()(desc=unit, total=n_total, leave=False)
             self._bars[unit] = bar
             self._until_the_end.callback(bar.close)
         bar = self._bars[unit]
@@ -48,20 +48,5 @@ class _Bars:
         bar.update(n_finished - bar.n)
 
 
-def _bar_type() -> Callable[..., Any]:
-    """tqdm's widget in a notebook that has ipywidgets, else its line of text."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from tqdm.auto import tqdm  # type: ignore[import-untyped]
-    made: Callable[..., Any] = tqdm
-    return made
-
-
 def _is_seen() -> bool:
     return is_notebook() or (sys.stderr is not None and sys.stderr.isatty())
-
-
-def is_notebook() -> bool:
-    """Whether this process is the kernel of a notebook."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return "IPKernelApp" in getattr(shell, "config", {})

@@ -23,6 +23,7 @@ from argo_ml.interface.frames import (
     recorded_frame,
     study_frame,
 )
+from argo_ml.interface.notebook import show_figures
 from argo_ml.interface.pages import page
 from argo_ml.recording import Recorded
 from argo_ml.reporting.figures.calibration import reliability_figure, too_few_to_draw
@@ -68,6 +69,7 @@ class SweepResult:
 
         Raises `ConfigError` for a name that is unknown, or where there is no data for it.
         """
+        show_figures()
         return draw_figure(name, self.evaluation, self.results)
 
     def __repr__(self) -> str:
@@ -119,6 +121,7 @@ class CalibrationResult:
             raise ConfigError(f"figure {name!r} is unknown{suggest(name, {RELIABILITY: None})}")
         if reason := too_few_to_draw(self.calibration):
             raise ConfigError(reason)
+        show_figures()
         return reliability_figure(self.calibration)
 
     def _repr_html_(self) -> str:
@@ -257,4 +260,6 @@ def _metric_rows(metrics: Mapping[str, float]) -> Sequence[tuple[str, str]]:
 
 
 def _shown(value: Any) -> str:
+    if value is None or value != value:
+        return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -44,6 +44,14 @@ def test_sweep_whose_sources_are_there_passes(tmp_path: Path) -> None:
     assert {found[name] for name in ("questions", "documents", "model", "GPUs")} == {Status.OK}
 
 
+@pytest.mark.parametrize("missing", [{"retriever": "bm52"}, {"reranker": "nowhere"}])
+def test_a_retriever_that_is_not_there_is_an_error(tmp_path: Path, missing: dict[str, str]) -> None:
+    sources = small_study.write(tmp_path)
+    checks = {check.name: check for check in input_checks(spec(**sources, **missing))}
+    assert checks["documents"].status is Status.ERROR
+    assert next(iter(missing.values())) in checks["documents"].detail
+
+
 @pytest.mark.parametrize("answers", [True, False])
 def test_model_of_the_hub_is_an_error_where_the_hub_does_not_answer(
     monkeypatch: pytest.MonkeyPatch, answers: bool

@@ -1,0 +1,69 @@
+"""The notebooks of the documentation run from the first cell to the last."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOK = ROOT / "docs" / "own-data.ipynb"
+MODEL, PORT = '"smollm2-135m"', "5077"
+
+
+def cells(kind: str) -> list[dict[str, Any]]:
+    notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == kind]
+
+
+def code() -> str:
+    return "\n\n".join("".join(cell["source"]) for cell in cells("code"))
+
+
+def free_port() -> str:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return str(taken.getsockname()[1])
+
+
+def test_the_notebook_is_kept_with_what_it_showed() -> None:
+    for cell in cells("code"):
+        assert cell["execution_count"] is not None
+        assert not [output for output in cell["outputs"] if output["output_type"] == "error"]
+    shown = json.dumps([cell["outputs"] for cell in cells("code")])
+    assert "image/png" in shown
+    assert "text/html" in shown
+    assert str(Path.home()) not in shown
+
+
+@pytest.mark.slow
+def test_the_notebook_goes_from_own_data_to_a_served_policy(
+    cache_dir: Path, empty_store: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mlflow.db").write_bytes(empty_store.read_bytes())
+    (tmp_path / "script.json").write_text(json.dumps({"default": "hash"}))
+    home = tmp_path / "home" / ".cache"
+    home.mkdir(parents=True)
+    (home / "argo_ml").symlink_to(cache_dir)
+    script = code().replace(MODEL, '"scripted:script.json"').replace(PORT, free_port())
+    assert "scripted:script.json" in script
+
+    # The store that MLflow takes when nobody names one is the folder's own.
+    others = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    environment = {**others, "HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "'strategy': 'max_prob_gate'" in done.stdout.splitlines()[-1]
