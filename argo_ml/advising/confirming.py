@@ -12,8 +12,9 @@ from argo_ml.evaluation.judged_cells import JudgedCell, judge_cells
 from argo_ml.results.question_rows import action_counts
 from argo_ml.results.records import Results
 from argo_ml.statistics.intervals import Estimate, wilson
-from argo_ml.statistics.power import pairs_needed
+from argo_ml.statistics.power import pairs_to_settle
 from argo_ml.statistics.resampling import Resampled, average
+from argo_ml.statistics.sequential import MARGIN
 from argo_ml.types import Action
 
 NEARLY_ALL = 0.99
@@ -60,12 +61,12 @@ def certainty_of(gain: Estimate) -> Certainty:
 
 
 def n_more_questions(difference: Resampled) -> int | None:
-    """Further questions that would tell a mean of this size from 0, in four of five such studies.
+    """Further questions that would tell the sign of the difference, or that it matters less than
+    `MARGIN`, in four of five such studies.
 
-    None where the mean or its spread is 0: no number of questions is known to tell then.
+    None where no spread was seen: no number of questions is known to tell then.
     """
-    size = abs(difference.mean)
-    needed = pairs_needed(list(difference.values), size) if size > 0.0 else None
+    needed = pairs_to_settle(list(difference.values), MARGIN)
     return None if needed is None else max(needed - len(difference.values), 1)
 
 

@@ -14,7 +14,7 @@ from argo_ml.advising.choosing import Choice, choose
 from argo_ml.advising.concluding import Judged, conclude
 from argo_ml.advising.recorded import advise_on_outcomes, recorded_parts
 from argo_ml.advising.stages import Stages, opened
-from argo_ml.advising.storing import store_advice
+from argo_ml.advising.storing import store_advice, write_advice
 from argo_ml.config import AdviseSpec, PublishSpec, SweepSpec, build
 from argo_ml.datasets import check_dataset
 from argo_ml.errors import ConfigError, StoppedError
@@ -128,18 +128,19 @@ def _advise(
     stages = opened(spec, run, tracking, make_budget, on_progress)
     judged = _judge(spec, data, stages)
     advice = conclude(judged, data, run.run_id, stages.cut)
-    if spec.publish_as and advice.judged_on == "test":
-        registered = publish(_publishing(spec, tracking, advice))
-        advice = advice.model_copy(update={"published": registered.uri})
     store_advice(advice, judged, run, tracking)
+    if spec.publish_as and advice.judged_on == "test":
+        registered = publish(_publishing(spec, tracking, advice.advice_id))
+        advice = advice.model_copy(update={"published": registered.uri})
+        write_advice(advice, run)
     run.end()
     return advice
 
 
-def _publishing(spec: AdviseSpec, tracking: Tracking, advice: Advice | None = None) -> PublishSpec:
-    """What publishing the advised policy is asked for; the confirming sweep justifies it."""
-    justified = {"sweep": advice.runs["test"], "strategy": advice.policy} if advice else {}
-    return build(PublishSpec, {"name": spec.publish_as, "tracking_uri": tracking.uri, **justified})
+def _publishing(spec: AdviseSpec, tracking: Tracking, advice_id: str = "") -> PublishSpec:
+    """What publishing the advised policies is asked for."""
+    where = {"name": spec.publish_as, "tracking_uri": tracking.uri}
+    return build(PublishSpec, {**where, "advice": advice_id})
 
 
 def _judge(spec: AdviseSpec, data: DataCheck, stages: Stages) -> Judged:

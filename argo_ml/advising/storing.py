@@ -46,12 +46,16 @@ def store_with_report(
     examples: Sequence[Example] = (),
     drawn: Path | None = None,
 ) -> None:
+    write_advice(advice, run)
+    store_report(run, evaluation, judged.results, examples, advice, drawn)
+    run.log(metrics=advice_metrics(advice), tags={runs.NOTE: description(advice)})
+
+
+def write_advice(advice: Advice, run: TrackedRun) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / ADVICE).write_text(advice.model_dump_json(indent=1), encoding="utf-8")
         run.log_folder(folder)
-    store_report(run, evaluation, judged.results, examples, advice, drawn)
-    run.log(metrics=advice_metrics(advice), tags={runs.NOTE: description(advice)})
 
 
 def advice_metrics(advice: Advice) -> dict[str, float]:

@@ -62,7 +62,8 @@ class PriceAdvice(Record):
     the best fixed plan where the strategy decides by the question, else the best plan of the
     opposite kind. Where the test refutes it, the two have changed places. ``gain`` is the utility
     of the strategy minus the alternative's. ``n_more`` is how many more test questions would tell
-    a gain of this size from 0; None where it is told, or no spread was seen.
+    the gain's sign, or that it matters less than 0.01; None where it is told, or no spread was
+    seen.
     """
 
     retrieval_cost: float
@@ -142,15 +143,6 @@ class Advice(Record):
     """URI of the model that the policy was published as; empty where it was not."""
     go_on: str = ""
     """The command that goes on; empty where the study is complete."""
-
-    @property
-    def policy(self) -> str:
-        """The strategy that decides by the question at most of the prices, else the plan that is
-        advised at most of them."""
-        by_question = [
-            own for own in self.ranges if own.recommendation is Recommendation.BY_QUESTION
-        ]
-        return max(by_question or self.ranges, key=lambda own: len(own.prices)).strategy
 
     @property
     def is_complete(self) -> bool:

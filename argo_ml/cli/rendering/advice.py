@@ -62,10 +62,7 @@ def _notes(advice: Advice) -> Iterator[str]:
     if advice.published:
         yield f"serve it: mlflow models serve -m {advice.published} --env-manager local"
     elif "test" in advice.runs:
-        yield (
-            f"put it to use: argo-ml publish --sweep {advice.runs['test']} --strategy "
-            f"{advice.policy}"
-        )
+        yield f"put it to use: argo-ml publish --advice {advice.advice_id}"
     if advice.go_on:
         yield f"go on with: {advice.go_on}"
 
