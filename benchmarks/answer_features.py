@@ -171,18 +171,6 @@ def areas(questions: Questions) -> dict[str, float]:
     return found
 
 
-def out_of_fold_confidence(questions: Questions) -> Floats:
-    """P(right without retrieval) by the words of question and answer."""
-    rows = np.hstack([questions.groups[name] for name in ("answer", "question")])
-    learner = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=500))
-    cv = KFold(N_FOLDS, shuffle=True, random_state=0)
-    probabilities = cross_val_predict(
-        learner, rows, questions.without, cv=cv, method="predict_proba"
-    )
-    confidences: Floats = probabilities[:, 1]
-    return confidences
-
-
 def _folds(n: int, seed: int) -> Iterator[tuple[Any, Any]]:
     yield from KFold(N_FOLDS, shuffle=True, random_state=seed).split(np.zeros(n))
 

@@ -1,11 +1,9 @@
 """Certificates of thresholds: how often they are broken, and how much slack they leave.
 
-Random splits of questions into those that certify and those that tell whether the promise is kept:
-of a made-up world whose true rates are known, and of recorded outcomes (calibration files alone)
-with p-hat of the answer out of fold, where «kept» means on all questions of the set.
+Samples of a made-up world whose true rates are known choose a threshold, by the exact test and by
+Hoeffding's bound.
 
     python -m benchmarks.certificates
-    python -m benchmarks.certificates nq.jsonl squad.jsonl --scorer contains
 """
 
 from __future__ import annotations
@@ -15,7 +13,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -105,47 +102,10 @@ def simulated(n_splits: int, n: int, level: float) -> Iterator[dict[str, Any]]:
             }
 
 
-def recorded(path: Path, scorer: str, n_splits: int, level: float) -> dict[str, Any]:
-    """Random halves of a set: one certifies, the other tells."""
-    from benchmarks.answer_features import load, out_of_fold_confidence
-
-    questions = load(path, scorer, "all-minilm-l6-v2")
-    confidences, correct = out_of_fold_confidence(questions), questions.without > 0
-    generator, broken, answered, n_unmet = np.random.default_rng(0), 0, [], 0
-    for _ in range(n_splits):
-        order = generator.permutation(correct.size)
-        half = order[: correct.size // 2]
-        own = answering_threshold(confidences[half].tolist(), correct[half].tolist(), level, DELTA)
-        if not isinstance(own, Answering):
-            n_unmet += 1
-            continue
-        given = confidences >= own.threshold
-        answered.append(float(given.mean()))
-        broken += bool((~correct[given]).mean() > level)
-    return {
-        "set": path.stem,
-        "promise": f"error among answered <= {level:g}",
-        "splits": n_splits,
-        "no threshold": n_unmet / n_splits,
-        "broken": broken / n_splits,
-        "answered": float(np.mean(answered)) if answered else 0.0,
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("outcomes", nargs="*", type=Path)
-    parser.add_argument("--scorer", default="auto")
     parser.add_argument("--splits", type=int, default=1000)
     given = parser.parse_args()
-    if given.outcomes:
-        rows = [
-            recorded(path, given.scorer, given.splits, level)
-            for path in given.outcomes
-            for level in (0.3, 0.5, 0.7)
-        ]
-        report("certificates_recorded", rows)
-        return
     rows = [
         row
         for n in (100, 300, 1000)
