@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
 
 from pydantic import Field, field_validator
 
@@ -37,10 +36,6 @@ class PolicyNameFields(Spec):
 
 class PublishSpec(StoreFields, PolicyNameFields):
     """A policy of a finished sweep, and the name that it is to be served under."""
-
-    most_used: ClassVar[tuple[str, ...]] = (
-        *("sweep", "advice", "strategy", "name", "alias", "replace"),
-    )
 
     sweep: str = Field(
         "",
@@ -78,5 +73,3 @@ class PublishSpec(StoreFields, PolicyNameFields):
 
 class WatchSpec(StoreFields, PolicyNameFields):
     """A published policy whose served requests are looked at."""
-
-    most_used: ClassVar[tuple[str, ...]] = ("name", "alias", "tracking_uri")
