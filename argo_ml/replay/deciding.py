@@ -24,6 +24,7 @@ from argo_ml.replay.calibrating import HORIZON, ReplayState
 from argo_ml.replay.charging import Charges, Charging
 from argo_ml.replay.needs import missing
 from argo_ml.replay.recorded import RecordedQuestion
+from argo_ml.replay.row_tables import RowTables
 from argo_ml.replay.rows import ReplayDecision, question_row
 from argo_ml.replay.walking import Walker
 from argo_ml.results.records import PolicyTable, QuestionResult
@@ -72,11 +73,10 @@ def decide_all(
 
     Raises `DataError` where a chosen outcome is missing.
     """
-    prices = spec.prices
-    n_decisions = len(policies) * len(prices) * len(tested)
-    keeper, cells = RowKeeper(n_decisions), []
+    n_decisions = len(policies) * len(spec.prices) * len(tested)
+    keeper, tables, cells = RowKeeper(n_decisions), RowTables(tested), []
     for name in policies:
-        for cell in _decide_policy(name, prices, spec, learned, charging, tested, keeper):
+        for cell in _decide_policy(name, spec, learned, charging, tested, keeper, tables):
             cells.append(cell)
             on_progress(DECISIONS, len(cells) * len(tested), n_decisions)
     return cells
@@ -84,17 +84,17 @@ def decide_all(
 
 def _decide_policy(
     name: str,
-    prices: Sequence[float],
     spec: ReplaySpec,
     learned: Learned,
     charging: Charging,
     tested: Sequence[ReplayState],
     keeper: RowKeeper,
+    tables: RowTables,
 ) -> Iterator[DecidedCell]:
     policy: Policy | None = None
     known: KnownRows = {}
     decides_once = is_decided_at_once(name, spec)
-    for price in prices:
+    for price in spec.prices:
         charges = charging.at(price)
         process = MDPSpec(charges.expected.retrieve, charges.expected.reason, mu=spec.mu)
         solution, who = solve(process), f"{name} chose at retrieval_cost={price:g}"
@@ -114,10 +114,13 @@ def _decide_policy(
             decisions = walker.walks(tested)
         for state, decision in zip(tested, decisions, strict=True):
             _check_recorded(state.recorded, decision, who)
-        rows = keeper.keep(
-            _row(state.recorded, decision, charges, known)
-            for state, decision in zip(tested, decisions, strict=True)
-        )
+        if decides_once and keeper.keeps_tables and charges.tariff is None:
+            rows = keeper.keep_table(tables.cell(decisions, charges.expected))
+        else:
+            rows = keeper.keep(
+                _row(state.recorded, decision, charges, known)
+                for state, decision in zip(tested, decisions, strict=True)
+            )
         table = policy_table(solution, policy)
         yield DecidedCell(name, price, policy, table, tuple(decisions), rows)
 

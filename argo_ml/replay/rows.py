@@ -79,7 +79,7 @@ def question_row(recorded: RecordedQuestion, decision: ReplayDecision) -> Questi
         confidence=_confidence(decision, outcome),
         decisions=_walked(recorded, decision)
         if isinstance(decision, Walk)
-        else _decisions(recorded, decision, outcome),
+        else decisions_of(recorded, decision),
         difficulty=None if question.difficulty is None else question.difficulty.value,
     )
 
@@ -130,10 +130,10 @@ def _confidence(decision: ReplayDecision, outcome: RecordedOutcome) -> float | N
     return None if confidence is None else round(confidence, CONFIDENCE_DECIMALS)
 
 
-def _decisions(
-    recorded: RecordedQuestion, decision: ReplayDecision, outcome: RecordedOutcome
+def decisions_of(
+    recorded: RecordedQuestion, decision: ReplayDecision
 ) -> tuple[DecisionResult, ...]:
-    """The decisions; none of a policy that neither probed nor expected anything.
+    """What was decided at once; nothing of a policy that neither probed nor expected anything.
 
     A retrieval ends in a stop.
     """
@@ -149,5 +149,6 @@ def _decisions(
     )
     if not retrieves:
         return (first,)
+    outcome = ABSTENTION if decision.abstains else recorded.outcomes[decision.plan]
     last = outcome.correct if has_probed else None
     return first, DecisionResult(action=Action.STOP.value, correct=last)

@@ -38,6 +38,7 @@ BATCH_ROWS = 250
 """Rows that are in memory as objects, of every file that is being written."""
 GROUP_ROWS = 5_000
 """Rows that are compressed together: what reading a single one reads."""
+_WRITING: Mapping[str, Any] = {"compression": "zstd", "write_page_checksum": True}
 READ_ROWS = 1_000
 """Rows that are in memory as objects where a file is read."""
 
@@ -54,7 +55,7 @@ class ParquetWriter(Generic[Written]):
         self._columns = columns
         self._buffer: list[Written] = []
         self._batches: list[Any] = []
-        self._file = pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
+        self._file = pq.ParquetWriter(path, schema, **_WRITING)
 
     def close(self) -> None:
         self._batch()
@@ -104,6 +105,13 @@ def trajectories_writer(path: Path) -> ParquetWriter[Mapping[str, Any]]:
         return [pa.array([line["question_id"] for line in lines]), pa.array(texts)]
 
     return ParquetWriter(path, schema, columns)
+
+
+def rows_table(rows: Sequence[QuestionResult], schema: Any) -> Any:
+    """The rows as an Arrow table."""
+    import pyarrow as pa
+
+    return pa.Table.from_arrays(_row_columns(rows, schema), schema=schema)
 
 
 def rows_schema() -> Any:
@@ -268,12 +276,30 @@ class RowKeeper:
     def keep(self, rows: Iterable[QuestionResult]) -> Sequence[QuestionResult]:
         if self._folder is None:
             return tuple(rows)
-        path = self._folder.path / f"{self._n_cells}.parquet"
-        self._n_cells += 1
+        path = self._next_path(self._folder)
         writer = rows_writer(path)
         writer.add(rows)
         writer.close()
         return ParquetRows(path, folder=self._folder)
+
+    @property
+    def keeps_tables(self) -> bool:
+        return self._folder is not None
+
+    def keep_table(self, table: Any) -> Sequence[QuestionResult]:
+        """The same of an Arrow table of rows, where those go to disk."""
+        import pyarrow.parquet as pq
+
+        assert self._folder is not None
+        path = self._next_path(self._folder)
+        with pq.ParquetWriter(path, table.schema, **_WRITING) as file:
+            file.write_table(table, row_group_size=GROUP_ROWS)
+        return ParquetRows(path, folder=self._folder)
+
+    def _next_path(self, folder: KeptFolder) -> Path:
+        path = folder.path / f"{self._n_cells}.parquet"
+        self._n_cells += 1
+        return path
 
 
 def read_trajectories(path: Path, run_id: str = "") -> Iterator[Mapping[str, Any]]:

@@ -218,7 +218,8 @@ def test_rows_of_a_large_replay_are_tables_that_say_the_same(
     tmp_path: Path, tracking_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = [recorded_outcomes.open_line(number) for number in range(40)]
-    given = {"tracking_uri": tracking_uri, "policies": "never,single", "retrieval_costs": "0.1,0.2"}
+    policies = "never,single,oracle,margin_gate,benefit_gate,argo_calibrated"
+    given = {"tracking_uri": tracking_uri, "policies": policies, "retrieval_costs": "0.1,0.2"}
     (tmp_path / "small").mkdir()
     (tmp_path / "large").mkdir()
     spec = recorded_outcomes.replay_spec(tmp_path / "small", lines[:12], lines[12:], **given)
@@ -232,5 +233,5 @@ def test_rows_of_a_large_replay_are_tables_that_say_the_same(
     assert [list(cell.questions) for cell in read.cells] == [
         list(cell.questions) for cell in small.results.cells
     ]
-    assert counts == [(12, 48), (24, 48), (36, 48), (48, 48)]
+    assert counts == [(12 * n_cells, 144) for n_cells in range(1, 13)]
     assert large.evaluation.rows == small.evaluation.rows
