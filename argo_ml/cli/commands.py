@@ -228,7 +228,7 @@ def report(spec: ReportSpec) -> None:
 
 @spec_command(cli, ReplaySpec, "replay")
 def replay(spec: ReplaySpec) -> None:
-    """Judge policies that decide once on recorded outcomes, without a model."""
+    """Judge policies on recorded outcomes, without a model."""
     from argo_ml.cli.rendering.progress import progress
     from argo_ml.cli.rendering.results import print_results
     from argo_ml.replay.storing import run_replay

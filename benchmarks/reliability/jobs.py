@@ -21,6 +21,7 @@ N_QUESTIONS = 120
 N_DOCUMENTS = 1100
 """Of the index that is built; from 1,000 passages on Chroma has files of vectors."""
 _ID = re.compile(r"[0-9a-f]{32}")
+_STAGE = "argo.stage"
 _KEPT_TAGS = ("argo.kind", "argo.cell_id", "argo.degenerate", "argo.error", "argo.trial_state")
 
 State = dict[str, Any]
@@ -114,6 +115,16 @@ def run_study() -> None:
     running.run_study(build(StudySpec, values))
 
 
+def run_advice() -> None:
+    """Explores, chooses and confirms on ten questions each; goes on with one that has its spec."""
+    from argo_ml.advising import running
+    from argo_ml.config import AdviseSpec, build
+
+    sizes = {"n_calibration": 10, "n_tune": 10, "n_test": 10, "shard_size": 5}
+    values = {**SHARED, **sizes, "max_steps": 2, "retrieval_costs": "0.05,0.3", "explorations": 0}
+    running.run_advice(build(AdviseSpec, {**values, "resume": resumable("advice")}))
+
+
 def build_index() -> None:
     """The index of enough documents for files of vectors; says what it retrieves."""
     from argo_ml.corpus.documents import DocumentSet
@@ -144,6 +155,7 @@ JOBS = {
         Job("sweep", run_sweep, "sweep"),
         Job("calibrate", run_calibration, "calibration", begins_anew=True),
         Job("tune", run_study, "study"),
+        Job("advise", run_advice, "advice"),
         Job("index", build_index, ""),
     )
 }
@@ -187,11 +199,9 @@ def _runs(database: sqlite3.Connection, kind: str) -> State:
     if len(whole) != 1:
         return left
     params = _by_run(database, "SELECT run_uuid, key, value FROM params")
-    names = {
-        run: _label(run, whole[0], tags[run], params[run])
-        for run in status
-        if run == whole[0] or tags[run].get("mlflow.parentRunId") == whole[0]
-    }
+    names = _names(whole[0], tags, params, status)
+    given_up = [run for run in status if run not in names and tags[run].get(_STAGE)]
+    left["other runs"] = sorted([*left["other runs"], *(status[run] for run in given_up)])
     metrics = _histories(database)
     inputs = _inputs(database)
     for run, _, place in rows:
@@ -205,6 +215,29 @@ def _runs(database: sqlite3.Connection, kind: str) -> State:
     return left
 
 
+def _names(
+    top: str,
+    tags: Mapping[str, Mapping[str, str]],
+    params: Mapping[str, Mapping[str, str]],
+    status: Mapping[str, str],
+) -> dict[str, str]:
+    """The runs below ``top``, and it itself, by what they are on the way there.
+
+    Stages that did not finish were begun again.
+    """
+    names = {top: "parent"}
+    level = [top]
+    while level:
+        above, level = level, []
+        for run in status:
+            parent = tags[run].get("mlflow.parentRunId", "")
+            if parent in above and (_STAGE not in tags[run] or status[run] == "FINISHED"):
+                way = "" if parent == top else f"{names[parent]} "
+                names[run] = way + _label(run, top, tags[run], params[run])
+                level.append(run)
+    return names
+
+
 def _label(run: str, top: str, tags: Mapping[str, str], params: Mapping[str, str]) -> str:
     """What a run is, however often its job was begun."""
     if run == top:
@@ -212,7 +245,8 @@ def _label(run: str, top: str, tags: Mapping[str, str], params: Mapping[str, str
     if tags.get("argo.kind") == "trial":
         settings = {name: value for name, value in params.items() if name != "strategy"}
         return f"trial {json.dumps(settings, sort_keys=True)}"
-    return f"cell {tags.get('argo.cell_id')}"
+    stage = tags.get(_STAGE)
+    return f"stage {stage}" if stage else f"cell {tags.get('argo.cell_id')}"
 
 
 def _flat(of_run: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

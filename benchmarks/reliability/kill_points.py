@@ -245,6 +245,7 @@ def import_everything() -> None:
     import chromadb  # noqa: F401
     import optuna.visualization.matplotlib  # noqa: F401
 
+    import argo_ml.advising.running
     import argo_ml.corpus.retriever
     import argo_ml.exploring.calibrate
     import argo_ml.models.scripted
