@@ -274,7 +274,8 @@ def _histories(database: sqlite3.Connection) -> defaultdict[str, dict[str, list[
     found: defaultdict[str, defaultdict[str, set[Any]]] = defaultdict(lambda: defaultdict(set))
     query = (
         "SELECT run_uuid, key, step, value FROM metrics "
-        "WHERE key NOT LIKE 'calls/lm_calls_%' AND key NOT LIKE 'system/%' "
+        "WHERE key NOT LIKE 'calls/lm_calls_%' AND key NOT LIKE 'lm_calls_paid_%' "
+        "AND key NOT LIKE 'system/%' "
         "AND key NOT LIKE 'estimate/%' AND key != 'trials_failed'"
     )
     for run, key, step, value in database.execute(query):
