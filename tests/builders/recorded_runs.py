@@ -10,8 +10,11 @@ from mlflow.entities import Run
 
 from argo_ml.tracking.runs import CELL_ID, ERROR, LOST, PARENT, SWEEP_ID, WARNING
 
-READINGS = re.compile(r"^(devices/|time/|.*seconds_|.*_seconds$|estimate|.*estimated)|mb$")
-"""Metrics that are readings of a clock or of devices: how many points they have is compared."""
+READINGS = re.compile(
+    r"^(devices/|time/|.*seconds_|.*_seconds$|estimate|.*estimated|calls/lm_calls_unsettled$)|mb$"
+)
+"""Metrics that are readings of a clock or of devices, and the calls that a kill met under way: how
+many points they have is compared."""
 _BY_TIME = "system/"
 """What MLflow reads of the machine every five seconds: a fast run has none."""
 _OWN_TAGS = ("argo.process", CELL_ID, PARENT, SWEEP_ID, "mlflow.runName")

@@ -15,7 +15,14 @@ from mlflow import MlflowClient
 
 from argo_ml.calibration import Calibration
 from argo_ml.cli.commands import execute
-from argo_ml.config import AnswerSpec, CalibrateSpec, ExperimentSpec, SweepSpec, build
+from argo_ml.config import (
+    AnswerSpec,
+    CalibrateSpec,
+    ExperimentSpec,
+    MoneyFields,
+    SweepSpec,
+    build,
+)
 from argo_ml.errors import ConfigError, DataError, TrackingError
 from argo_ml.exploring.calibrate import Calibrated, run_calibration
 from argo_ml.sweep.answer import answer_question, with_sources_of_calibration
@@ -262,7 +269,8 @@ def test_a_calibration_does_not_build_on_another() -> None:
 def test_a_calibration_says_of_everything_that_cells_share_what_it_was_made_for(made: Made) -> None:
     stored = made.found.calibration.spec
 
-    shared = [name for name in ExperimentSpec().model_dump() if name != "engine"]
+    left_out = {"engine", *MoneyFields.model_fields}
+    shared = [name for name in ExperimentSpec().model_dump() if name not in left_out]
     assert list(stored) == [*shared, "explorations"]
     assert (stored["max_steps"], stored["max_new_tokens"], stored["theta_cont"]) == (2, 4, None)
 

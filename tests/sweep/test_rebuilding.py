@@ -154,7 +154,9 @@ def test_description_of_the_run_begins_with_the_break_even_price(
     note = client.get_run(sweep.sweep_id).data.tags["mlflow.note.content"]
 
     assert note.startswith("Break-even price of retrieving once (single) instead of not at all")
-    assert "3 strategies x " in note.splitlines()[-1]
+    *_, made_of, figures = note.split("\n\n")
+    assert made_of.startswith("3 strategies x ")
+    assert figures.count("![") == 2
 
 
 def test_run_that_is_no_sweep_is_an_error(
