@@ -10,6 +10,7 @@ from argo_ml.types import (
     NOTHING_EXPECTED,
     Action,
     Answer,
+    Evidence,
     Expectation,
     Question,
     Step,
@@ -135,6 +136,16 @@ class Outcome:
             if step.action is Action.RETRIEVE
         ]
         return len(made) - len(set(made))
+
+    @property
+    def retrieved(self) -> tuple[Evidence, ...]:
+        """Every passage that was retrieved, once, in the order in which they were first."""
+        return tuple({hit.passage.id: hit for step in self.steps for hit in step.evidence}.values())
+
+    @property
+    def expected_at_first(self) -> Expectation:
+        """What the policy expected of its first decision."""
+        return self.steps[0].expected if self.steps else self.expected
 
     def count(self, action: Action) -> int:
         return sum(step.action is action for step in self.steps)

@@ -9,9 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from itertools import pairwise
@@ -21,7 +18,7 @@ from typing import Any
 from argo_ml.config import SweepSpec, build
 from argo_ml.progress import EPISODES
 from benchmarks.reporting import report
-from benchmarks.workplace import scripted, workplace
+from benchmarks.workplace import measured_alone, peak_mib, scripted, workplace
 
 N_DOCUMENTS = 300
 
@@ -52,9 +49,7 @@ def main() -> None:
                 **({"strategies": given.strategies} if given.strategies else {}),
                 **({"dataset": "jsonl"} if given.generated else {}),
             }
-            command = [sys.executable, "-m", "benchmarks.overhead", "--one", json.dumps(values)]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            rows.append(json.loads(done.stdout.splitlines()[-1]))
+            rows.append(measured_alone("benchmarks.overhead", json.dumps(values)))
     report("overhead", rows)
 
 
@@ -83,13 +78,13 @@ class Clock:
     """When how many episodes were finished, in processor time, with the peak memory by then."""
 
     def __init__(self) -> None:
-        self.readings: list[tuple[int, float, float]] = [(0, time.process_time(), _peak_mib())]
+        self.readings: list[tuple[int, float, float]] = [(0, time.process_time(), peak_mib())]
         self.n_episodes = 0
 
     def __call__(self, what: str, n_done: int, n_total: int) -> None:
         if what == EPISODES:
             self.n_episodes = n_total
-            self.readings.append((n_done, time.process_time(), _peak_mib()))
+            self.readings.append((n_done, time.process_time(), peak_mib()))
 
     def tenths(self) -> list[float]:
         """Processor seconds of each tenth of the episodes."""
@@ -104,10 +99,6 @@ class Clock:
             return before[1]
         share = (n_done - before[0]) / (after[0] - before[0])
         return before[1] + share * (after[1] - before[1])
-
-
-def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure(values: dict[str, Any]) -> dict[str, Any]:
@@ -155,7 +146,7 @@ def measure(values: dict[str, Any]) -> dict[str, Any]:
         "of the slowest tenth": max(tenths),
         "processor s after the episodes": time.process_time() - clock.readings[-1][1],
         "peak memory of episodes (MiB)": clock.readings[-1][2],
-        "peak memory (MiB)": _peak_mib(),
+        "peak memory (MiB)": peak_mib(),
         **stages,
     }
 

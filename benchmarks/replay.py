@@ -9,9 +9,6 @@ import argparse
 import json
 import os
 import random
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +18,7 @@ from typing import Any
 from argo_ml.config import CacheFields, ReplaySpec, build
 from argo_ml.progress import DECISIONS
 from benchmarks.reporting import report
+from benchmarks.workplace import measured_alone, peak_mib
 
 POLICIES = "never,single,oracle,question_only,margin_gate,max_prob_gate,entropy_gate,benefit_gate"
 PRICES = "0.02,0.05,0.1,0.2,0.4"
@@ -36,12 +34,8 @@ def main() -> None:
     if given.one:
         print(json.dumps(measure(given.one)))
         return
-    rows = []
-    for n_questions in given.n_questions.split(","):
-        command = [sys.executable, "-m", "benchmarks.replay", "--one", n_questions]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        rows.append(json.loads(done.stdout.splitlines()[-1]))
-    report("replay", rows)
+    sizes = given.n_questions.split(",")
+    report("replay", [measured_alone("benchmarks.replay", size) for size in sizes])
 
 
 def measure(n_questions: int) -> dict[str, Any]:
@@ -76,7 +70,7 @@ def measure(n_questions: int) -> dict[str, Any]:
         "cells": len(replayed.results.cells),
         "processor s": seconds,
         "s": wall_s,
-        "peak memory (MiB)": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak memory (MiB)": peak_mib(),
         "artifacts (MiB)": stored / MIB,
         "reports of progress": n_told,
     }

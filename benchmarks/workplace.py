@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import resource
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from argo_ml.config import CacheFields, SweepSpec
 from argo_ml.engine.shards import make_shards
@@ -14,6 +18,19 @@ from argo_ml.engine.stages import StageTimes
 from argo_ml.progress import ignore_progress
 from argo_ml.results.records import QuestionResult
 from argo_ml.sweep.context import LocalContext, prepare_cells
+
+
+def measured_alone(module: str, argument: str) -> dict[str, Any]:
+    """What ``python -m MODULE --one ARGUMENT`` prints last, so that memory is that of one."""
+    command = [sys.executable, "-m", module, "--one", argument]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return measured
+
+
+def peak_mib() -> float:
+    """The most memory that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 @contextlib.contextmanager

@@ -37,12 +37,16 @@ class Charges:
     ) -> float:
         """What the row's question cost, looks that the policy took at answers included."""
         if self.tariff is None:
-            return math.fsum(self.expected.of(Action(action)) for action in row.actions)
+            return price_of_actions(row.actions, self.expected)
         look, used = recorded.outcomes[NONE].course.usage, row.usage
         for _ in range(n_looks(decision)):
             used = used + look
         n_retrievals = row.actions.count(Action.RETRIEVE.value)
         return self.tariff.cost(used, n_retrievals, decision.abstains)
+
+
+def price_of_actions(actions: Sequence[str], prices: Prices) -> float:
+    return math.fsum(prices.of(Action(action)) for action in actions)
 
 
 def n_looks(decision: ReplayDecision) -> int:

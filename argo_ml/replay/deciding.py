@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -21,7 +20,7 @@ from argo_ml.policies.strategies import find_strategy, strategy_parameters
 from argo_ml.progress import DECISIONS, OnProgress, ignore_progress
 from argo_ml.randomness import deferred_rng
 from argo_ml.replay.calibrating import HORIZON, ReplayState
-from argo_ml.replay.charging import Charges, Charging
+from argo_ml.replay.charging import Charges, Charging, price_of_actions
 from argo_ml.replay.needs import missing
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.row_tables import RowTables
@@ -219,7 +218,6 @@ def best_recorded_plan(recorded: RecordedQuestion, prices: Prices) -> str:
     payable = {plan: taken for plan, taken in actions.items() if taken is not None}
 
     def utility(plan: str) -> float:
-        paid = math.fsum(prices.of(Action(action)) for action in payable[plan])
-        return recorded.outcomes[plan].correct - paid
+        return recorded.outcomes[plan].correct - price_of_actions(payable[plan], prices)
 
     return max(sorted(payable, key=lambda plan: len(payable[plan])), key=utility)

@@ -7,18 +7,22 @@ each plan.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from argo_ml.calibration.plans import NONE
 from argo_ml.replay.calibrating import ReplayState
+from argo_ml.replay.charging import price_of_actions
 from argo_ml.replay.recorded import RecordedQuestion
-from argo_ml.replay.rows import ReplayDecision, decisions_of, question_row
+from argo_ml.replay.rows import (
+    ReplayDecision,
+    confidence_in_answer,
+    decisions_of,
+    question_row,
+)
 from argo_ml.results.row_files import rows_schema, rows_table
-from argo_ml.results.trajectories import CONFIDENCE_DECIMALS
-from argo_ml.types import Action, Prices
+from argo_ml.types import Prices
 
 Outcome = tuple[str, bool]
 """A plan, and whether the answer is withheld after it."""
@@ -55,12 +59,12 @@ class RowTables:
         n_questions = len(self._recorded)
         picked = [number[outcome] * n_questions + at for at, outcome in enumerate(outcomes)]
         table = pa.concat_tables([part.table for part in parts]).take(pa.array(picked))
-        costs = [[_cost(way, prices) for way in part.ways] for part in parts]
+        costs = [[price_of_actions(way, prices) for way in part.ways] for part in parts]
         own = [(number[outcome], parts[number[outcome]]) for outcome in outcomes]
         columns = {
             "cost": [costs[part_at][part.way[at]] for at, (part_at, part) in enumerate(own)],
             "confidence": [
-                _confidence(decision, part.confidences[at])
+                confidence_in_answer(decision, part.confidences[at])
                 for at, (decision, (_, part)) in enumerate(zip(decisions, own, strict=True))
             ],
             "decisions": self._decisions(decisions),
@@ -97,12 +101,3 @@ class RowTables:
                 tuple(row.confidence for row in rows),
             )
         return self._tables[outcome]
-
-
-def _cost(way: Sequence[str], prices: Prices) -> float:
-    return math.fsum(prices.of(Action(action)) for action in way)
-
-
-def _confidence(decision: ReplayDecision, of_answer: float | None) -> float | None:
-    own = decision.expected.confidence if decision.plan == NONE else None
-    return of_answer if own is None else round(own, CONFIDENCE_DECIMALS)

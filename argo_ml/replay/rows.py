@@ -123,10 +123,14 @@ def _walked(recorded: RecordedQuestion, walk: Walk) -> tuple[DecisionResult, ...
 
 def _confidence(decision: ReplayDecision, outcome: RecordedOutcome) -> float | None:
     """Confidence in the answer given: what the policy expected of it, else its probability."""
+    return confidence_in_answer(decision, max(outcome.probabilities, default=None))
+
+
+def confidence_in_answer(decision: ReplayDecision, of_answer: float | None) -> float | None:
+    """The policy's own where it stops with the answer that it looked at, else ``of_answer``."""
     stops_there = decision.plan == NONE or isinstance(decision, Walk)
-    confidence = decision.expected.confidence if stops_there else None
-    if confidence is None:
-        confidence = max(outcome.probabilities, default=None)
+    own = decision.expected.confidence if stops_there else None
+    confidence = of_answer if own is None else own
     return None if confidence is None else round(confidence, CONFIDENCE_DECIMALS)
 
 

@@ -79,26 +79,22 @@ class _Answering:
 
     def _answered(self, asked: Asked, price: float, finished: Finished) -> ResponsesAgentResponse:
         outcome = finished.outcome
-        if outcome.unanswered:
-            raise RequestError(f"the question cannot be asked: {outcome.unanswered}")
-        cited = {hit.passage.id: hit for step in outcome.steps for hit in step.evidence}
-        gain = outcome.steps[0].expected.gain if outcome.steps else outcome.expected.gain
         custom = {
             "strategy": self.policy.published.strategy_at(price),
             "retrieval_cost": price,
             "actions": [step.action.value for step in outcome.steps],
             "retrievals": outcome.count(Action.RETRIEVE),
             "stop_reason": outcome.stop_reason.value,
-            "expected_gain": gain,
+            "expected_gain": outcome.expected_at_first.gain,
             "p_hat": outcome.expected.confidence,
             "cost": outcome.cost,
             "choice": outcome.answer.choice,
-            "passages": [_passage(hit) for hit in cited.values()],
+            "passages": [_passage(hit) for hit in outcome.retrieved],
             "lm_calls": outcome.usage.calls,
             "lm_calls_executed": finished.paid_calls,
         }
         return ResponsesAgentResponse(
-            output=[_message(outcome.answer.text, list(cited))],
+            output=[_message(outcome.answer.text, [hit.passage.id for hit in outcome.retrieved])],
             usage=_usage(outcome.usage.prompt_tokens, outcome.usage.completion_tokens),
             custom_outputs=custom,
         )

@@ -20,6 +20,7 @@ from argo_ml.errors import ConfigError
 from argo_ml.pipeline.episode import build_pipeline, run_episode
 from argo_ml.serving.deciding import LoadedPolicy
 from argo_ml.serving.priced import PricedPolicy
+from argo_ml.serving.questions import RequestError
 from argo_ml.sweep.calibration_source import DIGESTS
 from argo_ml.sweep.cells import measure
 from argo_ml.sweep.context import LocalContext
@@ -48,11 +49,15 @@ class AnsweringService:
         self._thread: threading.Thread | None = None
 
     def answer(self, question: Question, price: float) -> Finished:
-        """Raises `ArgoError` where documents, index or model cannot be used now."""
+        """Raises `RequestError` for a question that the model does not take, and `ArgoError` where
+        documents, index or model cannot be used now."""
         job = _Job(question, self._policy.policies.at(price))
         self._jobs.put(job)
         self._start()
-        return job.result.result()
+        finished = job.result.result()
+        if finished.outcome.unanswered:
+            raise RequestError(f"the question cannot be asked: {finished.outcome.unanswered}")
+        return finished
 
     def _start(self) -> None:
         with self._starting:

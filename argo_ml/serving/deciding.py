@@ -15,11 +15,12 @@ from argo_ml.corpus.cached_embedding import CachingEmbedder
 from argo_ml.corpus.embedding import load_embedder
 from argo_ml.corpus.retriever import QueryVectors
 from argo_ml.models.cache.caching import CallCache
+from argo_ml.pipeline.probing import choice_probabilities
 from argo_ml.policies.base import Decision, Probe, required_probes_of
 from argo_ml.randomness import deferred_rng
 from argo_ml.serving.priced import PricedPolicies, PricedPolicy, served_spec
 from argo_ml.serving.published import PublishedPolicy, read_policy
-from argo_ml.serving.questions import Asked, RequestError, probabilities_of, read_asked
+from argo_ml.serving.questions import Asked, RequestError, read_asked
 from argo_ml.serving.signals import AnswerSignals, is_estimated
 from argo_ml.state import AnswerNow, Observations, State
 from argo_ml.types import Answer, Question
@@ -125,7 +126,7 @@ class LoadedPolicy:
             scores = asked.choice_logprobs
             best = max(range(len(scores)), key=scores.__getitem__)
             answer = Answer(asked.choices[best], choice=best, scores=scores)
-            return AnswerNow(answer, probabilities_of(scores))
+            return AnswerNow(answer, choice_probabilities(answer))
         if asked.answer is None or not asked.tokens:
             wanted = "choice_logprobs" if asked.choices else "answer and token_logprobs"
             raise RequestError(f"decide_only needs {wanted}: how sure the answer looked")

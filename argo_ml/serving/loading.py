@@ -11,7 +11,7 @@ from argo_ml.errors import ConfigError
 from argo_ml.serving.answering import AnsweringService
 from argo_ml.serving.deciding import LoadedPolicy, PolicyDecision
 from argo_ml.serving.published import FOLDER, POLICY, PublishedPolicy
-from argo_ml.serving.questions import RequestError, read_asked
+from argo_ml.serving.questions import read_asked
 from argo_ml.types import Evidence
 
 
@@ -62,17 +62,13 @@ class Policy:
         asked = read_asked({"question": question, "choices": choices, "retrieval_cost": price})
         at = self._loaded.price_of(asked)
         outcome = self._answers.answer(asked.as_question(), at).outcome
-        if outcome.unanswered:
-            raise RequestError(f"the question cannot be asked: {outcome.unanswered}")
-        cited = {hit.passage.id: hit for step in outcome.steps for hit in step.evidence}
-        first = outcome.steps[0].expected if outcome.steps else outcome.expected
         return PolicyAnswer(
             text=outcome.answer.text,
             choice=outcome.answer.choice,
             actions=tuple(step.action.value for step in outcome.steps),
-            passages=tuple(cited.values()),
+            passages=outcome.retrieved,
             p_hat=outcome.expected.confidence,
-            expected_gain=first.gain,
+            expected_gain=outcome.expected_at_first.gain,
             cost=outcome.cost,
             strategy=self.published.strategy_at(at),
             retrieval_cost=at,

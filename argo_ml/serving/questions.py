@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -110,10 +109,3 @@ def _explained(problem: Any) -> str:
 def _is_short(value: object) -> bool:
     is_plain = isinstance(value, (str, int, float, bool)) or value is None
     return is_plain and (not isinstance(value, str) or len(value) <= _SHOWN)
-
-
-def probabilities_of(choice_logprobs: tuple[float, ...]) -> tuple[float, ...]:
-    """Softmax of log-likelihoods per token."""
-    best = max(choice_logprobs, default=0.0)
-    weights = [math.exp(value - best) for value in choice_logprobs]
-    return tuple(weight / math.fsum(weights) for weight in weights)
