@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from builders import small_study
-from builders.places import linked_cache
+from builders.places import at_work_in
 from mlflow import MlflowClient
 
 import argo_ml
@@ -43,14 +42,8 @@ def shared(
     warm_cache: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, str]]:
     folder = tmp_path_factory.mktemp("advised")
-    shutil.copyfile(empty_store, folder / "mlflow.db")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        yield {
-            **parameters(folder),
-            "cache_dir": str(linked_cache(warm_cache, folder / "cache")),
-            "tracking_uri": f"sqlite:///{folder / 'mlflow.db'}",
-        }
+    with at_work_in(folder, warm_cache, empty_store) as places:
+        yield {**parameters(folder), **places}
 
 
 @pytest.fixture(scope="module")

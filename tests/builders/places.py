@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,18 @@ def linked_cache(shared: Path, folder: Path) -> Path:
     for name in ("models", "indexes", "atlas"):
         (folder / name).symlink_to(shared / name)
     return folder
+
+
+@contextlib.contextmanager
+def at_work_in(folder: Path, warm_cache: Path, empty_store: Path) -> Iterator[dict[str, str]]:
+    """The parameters of a cache and a store of its own in ``folder``, which is the current one."""
+    shutil.copyfile(empty_store, folder / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield {
+            "cache_dir": str(linked_cache(warm_cache, folder / "cache")),
+            "tracking_uri": f"sqlite:///{folder / 'mlflow.db'}",
+        }
 
 
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from builders import small_study, workers
-from builders.places import linked_cache
+from builders.places import at_work_in
 from mlflow import MlflowClient
 
 from argo_ml.cli.rendering.models import print_comparison
@@ -47,14 +46,8 @@ def shared(
 ) -> Iterator[dict[str, str]]:
     """The parameters of tests that only read a finished comparison."""
     folder = tmp_path_factory.mktemp("compared")
-    shutil.copyfile(empty_store, folder / "mlflow.db")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        yield {
-            **parameters(folder),
-            "cache_dir": str(linked_cache(warm_cache, folder / "cache")),
-            "tracking_uri": f"sqlite:///{folder / 'mlflow.db'}",
-        }
+    with at_work_in(folder, warm_cache, empty_store) as places:
+        yield {**parameters(folder), **places}
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from builders import small_study
-from builders.places import linked_cache
+from builders.places import at_work_in
 from mlflow import MlflowClient
 
 from argo_ml.cli.commands import execute
@@ -31,16 +30,9 @@ def store(
     warm_cache: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, str]]:
     folder = tmp_path_factory.mktemp("reported")
-    shutil.copyfile(empty_store, folder / "mlflow.db")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        yield {
-            **small_study.write(folder),
-            "strategies": "argo,never,single",
-            "cache_dir": str(linked_cache(warm_cache, folder / "cache")),
-            "tracking_uri": f"sqlite:///{folder / 'mlflow.db'}",
-            "experiment": EXPERIMENT,
-        }
+    with at_work_in(folder, warm_cache, empty_store) as places:
+        sources = {**small_study.write(folder), "strategies": "argo,never,single"}
+        yield {**sources, **places, "experiment": EXPERIMENT}
 
 
 @pytest.fixture(scope="module")
