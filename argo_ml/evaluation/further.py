@@ -61,6 +61,8 @@ def _at_price(own: FurtherQuestions) -> str:
     where = f"at c_r={own.retrieval_cost:g}"
     if own.n_test is None:
         return f"unknown {where}, where it does not differ from {own.baseline}"
+    if not own.n_test and not own.n_calibration:
+        return f"none {where}"
     if own.n_test > MOST:
         return f"more than {MOST:,} {where}"
     parts = [f"{rounded(own.n_test)} test"]

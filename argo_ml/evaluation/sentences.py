@@ -137,8 +137,8 @@ def deciding(headline: Headline, unit: Unit = SHARES) -> str:
     gain = headline.gain
     return (
         f"{_verdict(gain)}: the utility of {headline.strategy}{_choice(headline)} minus that of "
-        f"the best fixed strategy is {gain.mean:+.3f} on average over {prices}, 95 % "
-        f"interval {gain.low:+.3f} to {gain.high:+.3f}{_in_unit(gain, unit)}; "
+        f"the best fixed strategy is {gain.mean:+z.3f} on average over {prices}, 95 % "
+        f"interval {gain.low:+z.3f} to {gain.high:+z.3f}{_in_unit(gain, unit)}; "
         f"{_at_single_prices(headline)}."
     )
 

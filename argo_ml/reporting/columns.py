@@ -98,7 +98,7 @@ WORTH: tuple[Column[StrategyRow], ...] = (
     _measure("regret", _regret, 3),
     _measure("RC", lambda row: row.rc, 2),
     _measure("reasoning", lambda row: row.reason_calls, 2, zero_says_nothing=True),
-    _share("retrieves for", lambda row: row.fire_share),
+    _share("gate retrieves for", lambda row: row.fire_share),
 )
 """What a strategy achieves by what it does."""
 

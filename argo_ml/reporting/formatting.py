@@ -12,21 +12,17 @@ LEAST_P = 0.001
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    return UNDEFINED if value is None else f"{value:.{digits}f}"
+    return UNDEFINED if value is None else f"{value:z.{digits}f}"
 
 
 def interval(estimate: Estimate | None) -> str:
     """``0.612 [0.556, 0.665]``"""
-    if estimate is None:
-        return UNDEFINED
-    return f"{estimate.mean:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+    return UNDEFINED if estimate is None else f"{estimate:z.3f}"
 
 
 def difference(estimate: Estimate | None) -> str:
     """An interval of a difference: as `interval`, with signs."""
-    if estimate is None:
-        return UNDEFINED
-    return f"{estimate.mean:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"
+    return UNDEFINED if estimate is None else f"{estimate:+z.3f}"
 
 
 def p_value(value: float) -> str:

@@ -54,7 +54,7 @@ def _kind(results: Results) -> list[str]:
 
 
 def listed_floors(floors: Mapping[str, float]) -> str:
-    """Accuracies without a model, by name; n/a where no question has choices to guess among."""
+    """Accuracies without a model, by name; empty where no question has choices to guess among."""
     if not any(floors.values()):
-        return "n/a (open questions cannot be guessed)"
+        return ""
     return ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in floors.items())

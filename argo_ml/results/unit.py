@@ -47,14 +47,14 @@ class Unit:
     def interval(self, estimate: Estimate) -> str:
         """``0.200 [0.000, 0.500]``, or ``0.8 EUR [0, 2]``."""
         if not self.is_own:
-            return f"{estimate.mean:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+            return f"{estimate:z.3f}"
         low, high = (f"{self.amount(end):.3g}" for end in (estimate.low, estimate.high))
         return f"{self._named(f'{self.amount(estimate.mean):.3g}')} [{low}, {high}]"
 
     def gain(self, estimate: Estimate) -> str:
         """``+0.031 [+0.004, +0.058]``, or ``+0.12 EUR [+0.02, +0.23]`` per question."""
         if not self.is_own:
-            return f"{estimate.mean:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"
+            return f"{estimate:+z.3f}"
         low, high = (f"{self.amount(end):+.3g}" for end in (estimate.low, estimate.high))
         return f"{self._named(f'{self.amount(estimate.mean):+.3g}')} [{low}, {high}]"
 

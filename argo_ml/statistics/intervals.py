@@ -28,11 +28,19 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean with its 95 % interval, bootstrapped over questions unless said otherwise."""
+    """A mean with its 95 % interval, bootstrapped over questions unless said otherwise.
+
+    Its format is that of its numbers: ``f"{estimate:+z.3f}"`` is ``+0.031 [+0.004, +0.058]``, the
+    ``z`` for zero without a sign of its own.
+    """
 
     mean: float
     low: float
     high: float
+
+    def __format__(self, number_format: str) -> str:
+        mean, low, high = (format(own, number_format) for own in (self.mean, self.low, self.high))
+        return f"{mean} [{low}, {high}]"
 
 
 _ROUNDING = 1e-9

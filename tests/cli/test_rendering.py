@@ -157,8 +157,19 @@ def test_open_questions_have_no_accuracy_without_a_model(capsys: Captured) -> No
 
     print_results(results.model_copy(update={"floors": {"random": 0.0}}), PLACE)
 
+    assert "without a model" not in capsys.readouterr().out
+
+
+def test_what_is_zero_for_every_cell_has_no_column(capsys: Captured) -> None:
+    cell = hand_made_sweep.cell("single", 0.1, "10", ["retrieve"])
+    no_calls = {name: 0.0 for name in cell.metrics if name.startswith("lm_calls")}
+    cell = cell.model_copy(update={"metrics": {**cell.metrics, **no_calls}})
+
+    print_results(hand_made_sweep.results(cell), PLACE)
+
     shown = capsys.readouterr().out
-    assert "accuracy without a model: n/a (open questions cannot be guessed)" in shown
+    assert ("retrieve" in shown, "reason" in shown) == (True, False)
+    assert "calls" not in shown
 
 
 def test_conclusion_of_the_evaluation_stands_under_the_table(capsys: Captured) -> None:

@@ -43,7 +43,7 @@ def test_sentence_names_every_price() -> None:
     (line,) = further_lines(further_questions(cells(), None))
 
     assert line.startswith("To settle single at each price, its sign or that it matters less than")
-    assert ": 0 test at c_r=0.02; " in line
+    assert ": none at c_r=0.02; " in line
     assert line.endswith(" test at c_r=0.45.")
 
 

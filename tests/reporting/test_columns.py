@@ -13,7 +13,7 @@ def test_columns_of_what_never_took_place_are_left_out() -> None:
     columns = table_columns(evaluate(sweep.results(*cells)))
 
     assert columns.worth.names == ["accuracy [95 %]", "utility [95 %]", "RC"]
-    assert columns.worth.left_out == ("regret", "reasoning", "retrieves for")
+    assert columns.worth.left_out == ("regret", "reasoning", "gate retrieves for")
     assert {"probes", "samples", "abstained", "unparsed"} <= set(columns.calls.left_out)
     assert columns.gates.shown == ()
 

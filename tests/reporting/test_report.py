@@ -155,7 +155,7 @@ def test_strategies_of_a_price_have_their_numbers_and_marks(page: Page) -> None:
         f"{row.accuracy.mean:.3f} [{row.accuracy.low:.3f}, {row.accuracy.high:.3f}]"
     )
     assert found["RC"] == f"{row.rc:.2f}"
-    assert found["retrieves for"] == "n/a"
+    assert found["gate retrieves for"] == "n/a"
     assert table.row("oracle")["marks"] == "ceiling "
     assert table.row("vote_gate")["marks"] == "degenerate "
     marks = [each[1] for each in table.rows]

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from argo_ml.statistics.intervals import (
+    Estimate,
     holm,
     mcnemar,
     wilson,
@@ -89,3 +90,9 @@ def test_holm_keeps_the_order_of_p_values_whatever_order_they_come_in(
     by_raw = sorted(family, key=family.__getitem__)
     assert all(found[low] <= found[high] for low, high in pairwise(by_raw))
     assert all(family[key] <= found[key] <= min(1.0, len(family) * family[key]) for key in family)
+
+
+def test_estimate_is_formatted_as_its_numbers_are() -> None:
+    estimate = Estimate(-0.0001, -0.012, 0.0119)
+    assert f"{estimate:.2f}" == "-0.00 [-0.01, 0.01]"
+    assert f"{estimate:+z.3f}" == "+0.000 [-0.012, +0.012]"

@@ -69,6 +69,6 @@ def _gains_table(calibrated: Calibrated) -> Table:
     table.add_column("")
     for name, meaning in _GAINS.items():
         gain = calibrated.calibration.gains[name]
-        interval = f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
+        interval = f"{gain.mean:+z.3f} [{gain.low:+z.3f}, {gain.high:+z.3f}]"
         table.add_row(name, interval, str(gain.n), meaning)
     return table

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from rich.box import SIMPLE
 from rich.console import JustifyMethod
@@ -19,16 +20,18 @@ from argo_ml.results.records import CellResult, Results
 from argo_ml.results.unit import THOUSAND, Unit, unit_of
 from argo_ml.tracking.location import RunLocation, locate
 
-_COLUMNS: Mapping[str, JustifyMethod] = {
-    "c_r": "left",
-    "strategy": "left",
-    "accuracy [95 % CI]": "left",
-    "retrieve": "right",
-    "reason": "right",
-    "cost": "right",
-    "utility": "right",
-    "LM calls\npaid/needed": "right",
-}
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """``text`` is of a cell, and whether it is the best at its price.
+
+    Where the metric ``shows`` is 0 for every cell, the column is left out.
+    """
+
+    heading: str
+    text: Callable[[CellResult, bool], str]
+    justify: JustifyMethod = "right"
+    shows: str = ""
 
 
 def print_results(
@@ -53,8 +56,14 @@ def results_table(results: Results) -> Table:
     """
     table = Table(header_style="bold", box=SIMPLE, pad_edge=False)
     unit = unit_of(results.spec)
-    for name, justify in _columns(unit).items():
-        table.add_column(name, justify=justify, overflow="fold")
+    columns = [
+        column
+        for column in _columns(unit)
+        if not column.shows or any(cell.metrics[column.shows] for cell in results.cells)
+    ]
+    table.add_column("price of a\nretrieval" if unit.is_own else "c_r", overflow="fold")
+    for column in columns:
+        table.add_column(column.heading, justify=column.justify, overflow="fold")
     for price in results.prices:
         cells = [cell for cell in results.cells if cell.retrieval_cost == price]
         best = _best_utility(cells)
@@ -62,21 +71,11 @@ def results_table(results: Results) -> Table:
             is_best = cell.metrics["utility"] == best and not is_ceiling(cell.strategy)
             table.add_row(
                 unit.price(price) if index == 0 else "",
-                *_row(cell, is_best, unit),
+                *(column.text(cell, is_best) for column in columns),
                 style="bold" if is_best else None,
                 end_section=index == len(cells) - 1,
             )
     return table
-
-
-def _columns(unit: Unit) -> dict[str, JustifyMethod]:
-    """In a unit of the user's own the price is in it, and what 1,000 questions come to."""
-    columns: dict[str, JustifyMethod] = {}
-    for name, justify in _COLUMNS.items():
-        columns["price of a\nretrieval" if unit.is_own and name == "c_r" else name] = justify
-        if unit.is_own and name == "utility":
-            columns[f"{unit.label} per\n1,000 questions"] = "right"
-    return columns
 
 
 def _best_utility(cells: Sequence[CellResult]) -> float | None:
@@ -85,19 +84,36 @@ def _best_utility(cells: Sequence[CellResult]) -> float | None:
     return max(utilities) if len(utilities) > 1 else None
 
 
-def _row(cell: CellResult, is_best: bool, unit: Unit) -> tuple[str, ...]:
-    values = cell.metrics
-    low, high = values["accuracy_ci_low"], values["accuracy_ci_high"]
-    return (
-        _name(cell),
-        f"{values['accuracy']:.3f} [{low:.2f}, {high:.2f}]",
-        f"{values['retrieval_calls']:.2f}",
-        f"{values['reason_calls']:.2f}",
-        f"{values['cost']:.3f}",
-        f"{values['utility']:.3f}{'*' if is_best else ' '}",
-        *([f"{THOUSAND * unit.worth_of(values['utility']):.4g}"] if unit.is_own else []),
-        f"{values['lm_calls_paid_total']:.0f}/{values['lm_calls_total']:.0f}",
+def _columns(unit: Unit) -> Iterator[_Column]:
+    """In a unit of the user's own there is also what 1,000 questions come to."""
+    yield _Column("strategy", lambda cell, _: _name(cell), "left")
+    yield _Column("accuracy [95 % CI]", lambda cell, _: _accuracy(cell), "left")
+    yield _measure("retrieve", "retrieval_calls", 2)
+    yield _measure("reason", "reason_calls", 2, shows="reason_calls")
+    yield _measure("cost", "cost", 3)
+    yield _Column(
+        "utility",
+        lambda cell, is_best: f"{cell.metrics['utility']:.3f}{'*' if is_best else ' '}",
     )
+    if unit.is_own:
+        yield _Column(
+            f"{unit.label} per\n1,000 questions",
+            lambda cell, _: f"{THOUSAND * unit.worth_of(cell.metrics['utility']):.4g}",
+        )
+    yield _Column("LM calls\npaid/needed", lambda cell, _: _calls(cell), shows="lm_calls_total")
+
+
+def _measure(heading: str, metric: str, digits: int, shows: str = "") -> _Column:
+    return _Column(heading, lambda cell, _: f"{cell.metrics[metric]:.{digits}f}", shows=shows)
+
+
+def _accuracy(cell: CellResult) -> str:
+    low, high = cell.metrics["accuracy_ci_low"], cell.metrics["accuracy_ci_high"]
+    return f"{cell.metrics['accuracy']:.3f} [{low:.2f}, {high:.2f}]"
+
+
+def _calls(cell: CellResult) -> str:
+    return f"{cell.metrics['lm_calls_paid_total']:.0f}/{cell.metrics['lm_calls_total']:.0f}"
 
 
 def _name(cell: CellResult) -> str:
@@ -126,10 +142,10 @@ def _break_even(results: Results) -> list[str]:
 def _notes(results: Results) -> list[str]:
     paid = sum(cell.metrics["lm_calls_paid_total"] for cell in results.cells)
     needed = sum(cell.metrics["lm_calls_total"] for cell in results.cells)
-    lines = [
-        f"accuracy without a model: {listed_floors(results.floors)}",
-        f"language-model calls: {paid:.0f} paid of {needed:.0f} needed",
-    ]
+    floors = listed_floors(results.floors)
+    lines = [f"accuracy without a model: {floors}"] if floors else []
+    if needed:
+        lines.append(f"language-model calls: {paid:.0f} paid of {needed:.0f} needed")
     n_answers = sum(len(cell.questions) for cell in results.cells)
     n_unparsed = n_answers - sum(sum(row_flags(cell.questions, "parsed")) for cell in results.cells)
     if n_unparsed:
