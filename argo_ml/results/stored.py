@@ -22,6 +22,7 @@ _CONTRADICTIONS = (ArithmeticError, AssertionError, AttributeError, LookupError,
 in: a strategy that does not exist, a table of another length."""
 
 _SHOWN = 200
+AGAIN = "run its command again, without resume: calls that were made are in the call cache"
 
 
 @contextlib.contextmanager
@@ -30,7 +31,7 @@ def naming(name: str, run_id: str) -> Iterator[None]:
     try:
         yield
     except MalformedError as error:
-        raise DataError(f"{_place(name, run_id)}: damaged: {error}") from None
+        raise DataError(f"{_place(name, run_id)}: damaged: {error}{_again(run_id)}") from None
     except OSError as error:
         reason = error.strerror or one_line(error)
         raise DataError(f"{_place(name, run_id)}: cannot be read ({reason})") from None
@@ -48,6 +49,7 @@ def computing_with(name: str, run_id: str) -> Iterator[None]:
         reason = f"{type(error).__name__}: {one_line(error)}"[:_SHOWN]
         raise DataError(
             f"{_place(name, run_id)}: damaged: its values do not go together ({reason})"
+            f"{_again(run_id)}"
         ) from error
 
 
@@ -92,3 +94,9 @@ def _object(content: bytes) -> Mapping[str, Any]:
 
 def _place(name: str, run_id: str) -> str:
     return f"{name} of run {run_id}" if run_id else name
+
+
+def _again(run_id: str) -> str:
+    """What works however a file of a run was damaged, and also where it was half written by a run
+    that died."""
+    return f"; {AGAIN}" if run_id else ""

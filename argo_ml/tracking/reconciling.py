@@ -16,6 +16,7 @@ from mlflow.entities import Run
 
 from argo_ml.processes import Life, Process, ending, forget
 from argo_ml.results.artifacts import SPEC
+from argo_ml.tracking.artifact_files import remove_unfinished
 from argo_ml.tracking.owners import life_of_any, named
 from argo_ml.tracking.runs import (
     KIND,
@@ -110,6 +111,7 @@ def end_lost(client: MlflowClient, run: Run) -> None:
         tracked = TrackedRun(client, run.info.run_id)
         message = f"{who} ended without ending it; {how_to_go_on(run, tracked)}"
         tracked.end_with(message, "KILLED", {LOST: who})
+        remove_unfinished(run.info.artifact_uri)
     if PARENT not in run.data.tags:
         logger.info("%s %s: %s", run.data.tags[KIND], run.info.run_id, message)
     for process in processes:

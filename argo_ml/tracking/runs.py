@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from argo_ml.addresses import password_advice, redacted
 from argo_ml.errors import ArgoError, StoppedError, TrackingError
 from argo_ml.escaping import markdown
+from argo_ml.tracking.artifact_files import log_files
 from argo_ml.tracking.descriptions import describe_experiment
 from argo_ml.tracking.environment import DIRTY, source_tags
 from argo_ml.tracking.experiments import OPENED_RUN, experiment_id, opened_in, opened_store
@@ -163,7 +164,7 @@ class TrackedRun:
 
     def log_folder(self, folder: Path) -> None:
         with self._explained():
-            self._client.log_artifacts(self.run_id, str(folder))
+            log_files(self._client, self.run_id, folder)
 
     def read_artifact(self, name: str) -> bytes | None:
         """A file at the top of its artifacts; None where it has no such file."""

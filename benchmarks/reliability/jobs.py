@@ -15,6 +15,7 @@ from typing import Any
 
 from argo_ml.results.artifacts import SPEC
 from argo_ml.testing.embedders import WordEmbedder
+from argo_ml.tracking.artifact_files import UNFINISHED
 
 RIVERS = ("Velt", "Mirn", "Ostr", "Penh", "Quell", "Rusk")
 N_QUESTIONS = 120
@@ -179,7 +180,7 @@ def state(job: Job) -> State:
     if not job.kind:
         return {"hits": json.loads(Path("hits.json").read_text()), **_files("cache/indexes")}
     with closing(_connected()) as database:
-        return {**_runs(database, job.kind), **_files("cache")}
+        return {**_runs(database, job.kind), **_files("cache"), **_files("mlruns", UNFINISHED)}
 
 
 def _connected() -> sqlite3.Connection:
@@ -301,10 +302,11 @@ def _inputs(database: sqlite3.Connection) -> defaultdict[str, list[Any]]:
 
 
 def _artifacts(folder: Path) -> dict[str, str]:
+    """What MLflow lists of them."""
     return {
         str(path.relative_to(folder)): _digest(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and not path.name.startswith(UNFINISHED)
     }
 
 
@@ -314,9 +316,9 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(_ID.sub("ID", content.decode("latin-1")).encode()).hexdigest()[:16]
 
 
-def _files(folder: str) -> State:
-    """What lies in the cache folder, of each only that it is there."""
-    names = {_same(str(path)) for path in Path(folder).rglob("*")}
+def _files(folder: str, beginning: str = "") -> State:
+    """What lies in a folder, of each only that it is there."""
+    names = {_same(str(path)) for path in Path(folder).rglob(f"{beginning}*")}
     return {f"file {re.sub(r'[0-9a-f]{8}-[0-9a-f-]{27}', 'ID', name)}": True for name in names}
 
 

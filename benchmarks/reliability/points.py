@@ -26,7 +26,6 @@ _MLFLOW = (
     "create_experiment",
     "log_batch",
     "log_inputs",
-    "log_artifacts",
     "update_run",
     "delete_tag",
     "set_terminated",
@@ -51,6 +50,7 @@ _NAMES = (
     (re.compile(r"\.building-.*?-ID-\w+"), ".building"),
     (re.compile(r"(?<=\.json)-\w{8}$"), ""),
     (re.compile(r"\.new-\d+"), ".new"),
+    (re.compile(r"(?<=\.artifact\.uploading\.)\w{8}"), ""),
 )
 """What differs between two runs in the names of files."""
 
@@ -94,6 +94,8 @@ class Watch:
 
     def named(self, path: object) -> str:
         """A path below the folder as it is the same in every run; empty for any other."""
+        if not path:
+            return ""
         try:
             text = os.path.abspath(os.fsdecode(path))  # type: ignore[arg-type]
         except (TypeError, ValueError):
@@ -149,7 +151,7 @@ def _absolute(path: object, folder: object) -> object:
 def _watch_writes(watch: Watch) -> None:
     class WatchedFile(io.FileIO):
         def write(self, content: Any, /) -> int:
-            name = watch.named(self.name)
+            name = watch.named(_path(self.name))
             if name and len(content):
                 watch.reach(f"write {name}")
                 if watch.is_deadly(f"half of a write {name}"):
@@ -160,19 +162,19 @@ def _watch_writes(watch: Watch) -> None:
     plain_open, plain_sync, plain_send = builtins.open, os.fsync, os.sendfile
 
     def watched_open(file: Any, mode: str = "r", *args: Any, **options: Any) -> Any:
-        if isinstance(file, int) or not _WRITING.search(mode) or not watch.named(file):
+        if not _WRITING.search(mode) or not watch.named(_path(file)):
             return plain_open(file, mode, *args, **options)
         return _wrapped(WatchedFile, file, mode, *args, **options)
 
     def watched_sync(handle: Any) -> None:
         number = handle if isinstance(handle, int) else handle.fileno()
-        if name := watch.named(os.readlink(f"/proc/self/fd/{number}")):
+        if name := watch.named(_path(number)):
             watch.reach(f"fsync {name}")
         plain_sync(handle)
 
     def watched_send(target: int, source: int, offset: int, count: int) -> int:
         name, n_bytes = (
-            watch.named(os.readlink(f"/proc/self/fd/{target}")),
+            watch.named(_path(target)),
             os.fstat(source).st_size,
         )
         if name and offset < n_bytes:
@@ -184,6 +186,14 @@ def _watch_writes(watch: Watch) -> None:
 
     builtins.open = io.open = watched_open
     os.fsync, os.sendfile = watched_sync, watched_send
+
+
+def _path(file: object) -> object:
+    """Of a file by its name or its number; empty for a pipe."""
+    if not isinstance(file, int):
+        return file
+    path = os.readlink(f"/proc/self/fd/{file}")
+    return path if os.path.isabs(path) else ""
 
 
 def _wrapped(

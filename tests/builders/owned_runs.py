@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -11,6 +10,7 @@ from multiprocessing.process import BaseProcess
 
 from argo_ml.processes import this_process
 from argo_ml.tracking.owners import OWNER
+from builders import workers
 
 JOIN_S = 60
 
@@ -35,7 +35,7 @@ def living(
     tracking_uri: str, experiment: str, tags: Mapping[str, str]
 ) -> Iterator[tuple[BaseProcess, str, str]]:
     """A second process and the ids of its run and of that run's child."""
-    context = multiprocessing.get_context("spawn")
+    context = workers.context()
     here, there = context.Pipe()
     process = context.Process(target=begin_runs, args=(tracking_uri, experiment, tags, there))
     process.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -10,7 +11,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
+from builders import workers
 
+from argo_ml.tracking import runs
+from argo_ml.tracking.artifact_files import UNFINISHED
+from argo_ml.tracking.reconciling import open_experiment
+from argo_ml.tracking.runs import TrackedRun, connect
 from benchmarks.reliability.jobs import JOBS
 from benchmarks.reliability.points import Point, Watch, install
 
@@ -62,6 +68,40 @@ def test_points_are_writes_and_commits_and_a_write_can_be_cut_in_its_midst(tmp_p
     assert not (tmp_path / "cut" / "whole").exists()
     with closing(sqlite3.connect(tmp_path / "cut" / "a.db")) as database:
         assert database.execute("SELECT a FROM t").fetchall() == [(1,)]
+
+
+def _log_until_killed(folder: Path, uri: str, run_id: str, source: Path) -> None:
+    os.chdir(folder)
+    run = TrackedRun(connect(uri, "killed").client, run_id)
+    run.reopen()
+    name = f"mlruns/1/ID/artifacts/{UNFINISHED}"
+    install(Watch(folder, Point(f"half of a write {name}", 1)))
+    run.log_folder(source)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("earlier", [None, "as it was"])
+def test_of_an_artifact_that_a_kill_cut_off_nobody_sees_a_half(
+    tracking_uri: str, tmp_path: Path, earlier: str | None
+) -> None:
+    run = connect(tracking_uri, "killed").create("a sweep", {runs.KIND: "sweep"})
+    source = tmp_path / "source"
+    source.mkdir()
+    if earlier is not None:
+        (source / "spec.yaml").write_text(earlier)
+        run.log_folder(source)
+    (source / "spec.yaml").write_text("written whole")
+    arguments = (tmp_path, tracking_uri, run.run_id, source)
+    process = workers.context().Process(target=_log_until_killed, args=arguments)
+    process.start()
+    process.join(120)
+    assert process.exitcode == -9
+    stored = run.read_artifact("spec.yaml")
+    assert (stored.decode() if stored else None) == earlier
+    [half] = (tmp_path / "mlruns").rglob(f"{UNFINISHED}*")
+    assert half.read_text() == "writte"
+    open_experiment(tracking_uri, "killed")
+    assert not half.exists()
 
 
 def _sample(folder: Path, name: str, n_cases: int, results: Connection) -> None:

@@ -185,7 +185,8 @@ def test_unreadable_evaluation_is_an_error(
     error = capsys.readouterr().err
     assert (
         error
-        == f"error: evaluation.json of run {sweep.sweep_id}: damaged: sweep_id: Field required\n"
+        == f"error: evaluation.json of run {sweep.sweep_id}: damaged: sweep_id: Field required; "
+        "run its command again, without resume: calls that were made are in the call cache\n"
     )
 
 

@@ -273,6 +273,7 @@ def test_results_without_a_field_fail(fetched_sweep: Any) -> None:
     run_id = fetched_sweep.record.run.info.run_id
     assert failed_in(fetched_sweep.record)["spec and results"] == (
         f"results.json of run {run_id}: damaged: cells.0.questions.0.cost: Field required; "
+        "run its command again, without resume: calls that were made are in the call cache; "
         "nothing more can be checked"
     )
 
