@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ from hypothesis import settings
 from argo_ml.config import CacheFields
 from argo_ml.models.downloads import FetchError
 from argo_ml.models.embedded_model import fetch_embedded_model
+
+# So that answers are the same on every processor: without AMX precision=auto is float32.
+os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_FP16")
 
 # Machines differ in speed, and shared ones stall.
 settings.register_profile("unhurried", deadline=None, derandomize=True)

@@ -23,6 +23,7 @@ from argo_ml.cli.sections import sections
 from argo_ml.config import Spec, SpecType, build, unknown_parameter
 from argo_ml.config.source_fields import DatabaseFields
 from argo_ml.errors import ConfigError
+from argo_ml.models.precision import with_precision
 from argo_ml.waiting import set_database_timeout
 
 PARAMS = "params"
@@ -53,7 +54,7 @@ class SpecCommand(click.Command):
             spec = build(spec_type, self._collect(given))
             if isinstance(spec, DatabaseFields):
                 set_database_timeout(spec.database_timeout_s)
-            handler(spec)
+            handler(with_precision(spec))
 
         options: list[click.Parameter] = [
             _option(field_name, field) for field_name, field in spec_type.model_fields.items()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from argo_ml.config import CompareSpec
 from argo_ml.datasets import check_dataset, load_questions
+from argo_ml.models.precision import with_precision
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.reporting.figures.models import draw_models
@@ -27,7 +28,7 @@ from argo_ml.sweep.parent_run import (
 )
 from argo_ml.sweep.running import load_results, run_sweep
 from argo_ml.tracking import runs
-from argo_ml.tracking.names import logged_metrics, spec_params
+from argo_ml.tracking.names import logged_metrics, logged_params, spec_params
 from argo_ml.tracking.reconciling import open_experiment
 from argo_ml.tracking.runs import Run, TrackedRun, Tracking, store_of_runs
 
@@ -140,11 +141,23 @@ def _sweep(
     present = _present_sweep(model, tracking, run)
     if present is None:
         parent = ParentRun(run, tracking, {MODEL: model})
+        before = _precisions(tracking, run) if spec.resume else []
+        if before and spec.precision == "auto":
+            sweep_spec = sweep_spec.model_copy(update={"precision": before[0]})
+        else:
+            sweep_spec = with_precision(sweep_spec)
         return run_sweep(sweep_spec, on_progress, parent)
     if present.info.status == "FINISHED":
         return load_results(tracking, present.info.run_id)
     resumed = sweep_spec.model_copy(update={"resume": present.info.run_id})
     return run_sweep(resumed, on_progress)
+
+
+def _precisions(tracking: Tracking, run: TrackedRun) -> list[str]:
+    """Those of the sweeps that the comparison has begun."""
+    sweeps = [child for child in tracking.children(run.run_id) if MODEL in child.data.tags]
+    params = [logged_params(sweep) for sweep in sweeps]
+    return [of_sweep["precision"] for of_sweep in params if "precision" in of_sweep]
 
 
 def _present_sweep(model: str, tracking: Tracking, run: TrackedRun) -> Run | None:

@@ -227,7 +227,11 @@ class PrecisionFields(Spec):
     section: ClassVar[HelpSection] = HelpSection.MODEL
 
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="auto: float32 on CPU, bfloat16 on GPUs that have it, else float16."
+        "auto",
+        description=(
+            "auto: what is fastest here: bfloat16 on GPUs that have it, else float16; on a CPU "
+            "bfloat16 where it has AMX, else float32."
+        ),
     )
     quantization: Literal["none", "8bit", "4bit"] = Field(
         "none", description="Weights of linear layers by bitsandbytes, on GPUs: none, 8bit or 4bit."

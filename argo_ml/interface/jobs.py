@@ -36,6 +36,7 @@ from argo_ml.interface.returned import (
     loaded_sweep,
 )
 from argo_ml.library_settings import set_library_defaults
+from argo_ml.models.precision import with_precision
 from argo_ml.recording import Pipeline, run_recording
 from argo_ml.recording.pipeline import as_pipeline
 from argo_ml.replay.storing import run_replay
@@ -192,4 +193,4 @@ def _spec(spec_type: type[SpecType], spec: SpecType | None, options: Mapping[str
     asked = build(spec_type, {**given, **named})
     if isinstance(asked, DatabaseFields):
         set_database_timeout(asked.database_timeout_s)
-    return asked
+    return with_precision(asked)

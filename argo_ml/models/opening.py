@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from argo_ml.config import ModelSpec, suggest
+from argo_ml.config import ModelFields, ModelSpec, PlanSpec, suggest
 from argo_ml.devices.threads import set_threads
 from argo_ml.errors import ConfigError
 from argo_ml.models.base import LanguageModel
@@ -45,10 +45,15 @@ def load_model(spec: ModelSpec) -> LanguageModel:
         # Whatever the model: the embedder computes with PyTorch as well.
         set_threads(spec.threads)
     opener = _opener(spec.model)
-    if opener == LOCAL and spec.engine in ("llamacpp", "vllm"):
+    if opener == LOCAL and not runs_here(spec):
         opener = STARTED
     open_model: Opener = pkgutil.resolve_name(opener) if isinstance(opener, str) else opener
     return open_model(spec)
+
+
+def runs_here(spec: ModelFields | PlanSpec) -> bool:
+    """Whether this process computes with the model, and no server. Raises `ConfigError`."""
+    return _opener(spec.model) == LOCAL and getattr(spec, "engine", "auto") in ("auto", "plain")
 
 
 def is_plugin_model(model: str) -> bool:

@@ -114,5 +114,9 @@ class AnsweringService:
 
 def resolved(spec: CellSpec, opened: CellSpec) -> CellSpec:
     """``spec`` as the opened model and documents let it be carried out."""
-    update = {"answering": opened.answering, "min_similarity": opened.min_similarity}
+    update = {
+        "answering": opened.answering,
+        "min_similarity": opened.min_similarity,
+        "precision": opened.precision,
+    }
     return spec.model_copy(update=update)

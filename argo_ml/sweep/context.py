@@ -123,6 +123,7 @@ class LocalContext(Generic[SomeSpec]):
         """Open everything else for these questions, which need not be of any split."""
         _check_cache_folder(spec.cache_path)
         calibration = calibration or open_calibration(spec)
+        spec = resolve_precision(spec, calibration)
         model = load_model(spec)
         corpus = open_corpus(spec, partial(on_progress, PASSAGES))
         resolved = resolve_similarity(_resolve_answering(spec, model), corpus, calibration)
@@ -193,6 +194,14 @@ def _resolve_answering(spec: SpecType, model: LanguageModel) -> SpecType:
     if spec.answering == "likelihood" and not can_score(model):
         return spec.model_copy(update={"answering": "number"})
     return spec
+
+
+def resolve_precision(spec: SpecType, calibration: Calibration | None) -> SpecType:
+    """``spec`` with the calibration's precision, so that its model is the same one."""
+    made_with = calibration.spec.get("precision", "auto") if calibration else "auto"
+    if spec.precision != "auto" or made_with == "auto":
+        return spec
+    return spec.model_copy(update={"precision": made_with})
 
 
 def _check_cache_folder(path: Path) -> None:

@@ -23,8 +23,9 @@ from argo_ml.tracking.runs import Tracking
 
 LAID_DOWN = frozenset({"shard_size"})
 """What finished shards were made by, although it changes no number."""
-RESOLVED = frozenset({("answering", "likelihood"), ("min_similarity", None)})
-"""What was asked for, in whose place the model or the corpus may have put something else."""
+RESOLVED = frozenset({("answering", "likelihood"), ("min_similarity", None), ("precision", "auto")})
+"""What was asked for, in whose place the model, the corpus or the processor may have put something
+else."""
 _SOURCES = ("questions", "documents", "outcomes", "calibration_outcomes")
 Resumable = TypeVar("Resumable", SweepSpec, AdviseSpec)
 

@@ -60,7 +60,11 @@ def store_resolved(
     """The spec as the model can carry it out, stored in the place of one that it cannot."""
     made = context.spec
     resolved = asked.model_copy(
-        update={"answering": made.answering, "min_similarity": made.min_similarity}
+        update={
+            "answering": made.answering,
+            "min_similarity": made.min_similarity,
+            "precision": made.precision,
+        }
     )
     if resolved != asked:
         store_spec(run, resolved)

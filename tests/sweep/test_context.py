@@ -19,7 +19,7 @@ from builders.planted_gate import (
 from argo_ml.config import CellSpec, build
 from argo_ml.corpus.base import SimilarityLimit
 from argo_ml.corpus.opening import Corpus
-from argo_ml.sweep.context import prepare_cells, resolve_similarity
+from argo_ml.sweep.context import prepare_cells, resolve_precision, resolve_similarity
 
 
 def test_cells_prepared_apart_share_what_they_know(tmp_path: Path) -> None:
@@ -84,3 +84,24 @@ def test_steps_find_what_they_found_when_the_calibration_was_made(tmp_path: Path
     spec = build(CellSpec, {"cache_dir": tmp_path, "documents": "mine"})
 
     assert resolve_similarity(spec, corpus(0.42), made).min_similarity == 0.3
+
+
+@pytest.mark.parametrize(
+    ("made_with", "asked", "expected"),
+    [
+        ("bfloat16", "auto", "bfloat16"),
+        ("bfloat16", "float32", "float32"),
+        ("auto", "auto", "auto"),
+        (None, "auto", "auto"),
+    ],
+)
+def test_the_model_computes_as_it_did_for_the_calibration(
+    tmp_path: Path, made_with: str | None, asked: str, expected: str
+) -> None:
+    made = calibrate(Problem(honesty=1.0), 20, tmp_path)
+    values = {"precision": made_with} if made_with else {}
+    kept = {name: value for name, value in made.spec.items() if name != "precision"}
+    made = made.model_copy(update={"spec": {**kept, **values}})
+    spec = build(CellSpec, {"cache_dir": tmp_path, "precision": asked})
+
+    assert resolve_precision(spec, made).precision == expected

@@ -172,7 +172,7 @@ class Decoder:
         inputs = torch.tensor([_right_aligned(row, width) for row in fresh], device=device)
         self.tokens += TokenCounts(inputs.numel(), inputs.numel() - sum(map(len, fresh)))
         output = self._forward(inputs, mask, cache)
-        logits = checked_numbers(output.logits[:, -1])
+        logits = checked_numbers(output.logits[:, -1], self._forward.dtype)
         if keeps_every_token(output.cache):
             for row, (prompt, n) in enumerate(zip(prompts, n_cached, strict=True)):
                 begin = mask.shape[1] - len(fresh[row])
@@ -201,11 +201,14 @@ class Decoder:
         return [float(value) for value in (chosen * real).sum(dim=1)]
 
 
-def checked_numbers(logits: torch.Tensor) -> torch.Tensor:
-    """The logits themselves. Raises `ModelError` where some are not numbers."""
+def checked_numbers(logits: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """The logits themselves. Raises `ModelError` where some are not numbers.
+
+    ``dtype`` is what the model computed in.
+    """
     if bool(torch.isnan(logits).any()):
         raise ModelError(
-            f"the model's output is not a number in {logits.dtype}".replace("torch.", "")
+            f"the model's output is not a number in {dtype}".replace("torch.", "")
             + "; use precision=bfloat16 or float32, or check its weights"
         )
     return logits

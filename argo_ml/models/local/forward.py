@@ -46,6 +46,12 @@ class Forward:
         return self._model.config
 
     @property
+    def dtype(self) -> torch.dtype:
+        """What the model computes in; its logits may be of a higher precision."""
+        dtype: torch.dtype = self._model.dtype
+        return dtype
+
+    @property
     def device(self) -> torch.device:
         """The device that inputs go to."""
         device: torch.device = self._model.device

@@ -13,6 +13,7 @@ from argo_ml.errors import ModelError
 from argo_ml.models.digests import files_digest, model_files
 from argo_ml.models.local import hub, loading
 from argo_ml.models.local.converted import converted_files, expanding_alone, keep_converted
+from argo_ml.models.local.float32_head import use_float32_head
 from argo_ml.models.local.loading import Machine, ModelFiles
 from argo_ml.models.local.packed_linear import pack_linear_layers
 from argo_ml.models.local.planning import does_not_fit
@@ -110,8 +111,11 @@ class _Loader:
         model = loading.load_weights(files, config, self.precision, quantization, plan)
         if files.gguf_file:
             keep_converted(model, tokenizer, contents, self.precision, spec.cache_path)
+        # What a lower precision rounded to equal logits before is another model.
+        logits = " logits=float32" if use_float32_head(model) else ""
         pack_linear_layers(model)
-        numbers = self.precision if quantization == "none" else f"{self.precision}/{quantization}"
+        stored = "" if quantization == "none" else f"/{quantization}"
+        numbers = f"{self.precision}{stored}{logits}"
         limit = spec.batch_tokens or plan.batch_tokens
         return TransformersModel(
             model,

@@ -60,7 +60,7 @@ class PlainDecoder:
         choose: Choose,
     ) -> list[int]:
         def only_the_chosen(_: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-            chosen = choose([row], checked_numbers(logits))
+            chosen = choose([row], checked_numbers(logits, self._model.dtype))
             kept = torch.full_like(logits, -torch.inf)
             kept[0, chosen[0]] = 0
             return kept
@@ -86,5 +86,5 @@ class PlainDecoder:
         ids = torch.tensor([[*prompt, *choice]], device=self._model.device)
         self.tokens += TokenCounts(ids.numel())
         logits = self._model(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 : -1]
-        log_p = torch.log_softmax(checked_numbers(logits).float(), dim=-1)
+        log_p = torch.log_softmax(checked_numbers(logits, self._model.dtype).float(), dim=-1)
         return float(log_p.gather(1, ids[0, len(prompt) :, None]).sum())

@@ -43,6 +43,12 @@ def bytes_per_layer(config: Any, item_bytes: int) -> int:
     return int(item_bytes * 2 * 2 * kept_heads * width)
 
 
+def head_copy_bytes(config: Any, precision: str) -> int:
+    """Memory of the float32 copy of the output layer that a lower precision has on the CPU."""
+    text = config.get_text_config()
+    return 0 if precision == "float32" else 4 * int(text.vocab_size) * int(text.hidden_size)
+
+
 def activation_bytes(config: Any, item_bytes: int) -> int:
     """Memory of the intermediate results of one token, of one layer at a time."""
     text = config.get_text_config()

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from argo_ml.devices.base import GB
-from argo_ml.models.placement.batch_memory import FEWEST_TOKENS, fitting_tokens, within_bounds
+from argo_ml.models.placement.batch_memory import (
+    FEWEST_TOKENS,
+    fitting_tokens,
+    head_copy_bytes,
+    within_bounds,
+)
 
 BATCH_RESERVE_GB = 1
 """Kept free on every GPU for batches."""
@@ -103,7 +108,11 @@ class Demand:
 
 
 def choose_precision(precision: str, on_gpu: bool, has_bfloat16: bool) -> str:
-    """auto: float32 on the CPU, bfloat16 on GPUs that have it, else float16."""
+    """auto: bfloat16 on GPUs that have it, else float16; on the CPU float32.
+
+    What auto comes to on the CPU of a command's user is `with_precision`'s to say: a spec with auto
+    means float32 there, as it did in runs that were stored before processors were asked.
+    """
     if precision != "auto":
         return precision
     if not on_gpu:
@@ -113,7 +122,7 @@ def choose_precision(precision: str, on_gpu: bool, has_bfloat16: bool) -> str:
 
 def plan_cpu(demand: Demand, free_bytes: int) -> PlacementPlan:
     """The plan without GPUs."""
-    weights = demand.skeleton.weight_bytes
+    weights = demand.skeleton.weight_bytes + head_copy_bytes(demand.config, demand.precision)
     left = free_bytes - weights - demand.prefix_bytes
     item_bytes = ITEM_BYTES[demand.precision]
     tokens = fitting_tokens(demand.config, item_bytes, left, demand.skeleton.n_layers)

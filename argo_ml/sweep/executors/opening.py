@@ -43,7 +43,11 @@ def open_context(
         try:
             facts = pool.wait_for_facts()
             resolved = spec.model_copy(
-                update={"answering": facts.answering, "min_similarity": facts.min_similarity}
+                update={
+                    "answering": facts.answering,
+                    "min_similarity": facts.min_similarity,
+                    "precision": facts.precision,
+                }
             )
             yield RemoteContext(resolved, questions, facts, pool, calibration)
         finally:

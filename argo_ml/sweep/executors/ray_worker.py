@@ -28,7 +28,8 @@ class Facts:
     """What a worker has opened, where it is, and what it warned of meanwhile.
 
     All workers must have opened the same. ``answering`` is how choices are answered, once it is
-    known what the model can do, ``min_similarity`` a number, once the corpus is known.
+    known what the model can do, ``min_similarity`` a number, once the corpus is known, and
+    ``precision`` that of the calibration, where there is one.
     """
 
     place: str
@@ -37,6 +38,7 @@ class Facts:
     inputs: list[InputDataset]
     answering: str
     min_similarity: float
+    precision: str
     warnings: tuple[str, ...] = ()
 
     @property
@@ -95,6 +97,7 @@ class Worker:
             inputs=context.inputs,
             answering=context.spec.answering,
             min_similarity=context.spec.similarity_limit,
+            precision=context.spec.precision,
             warnings=self._warnings.taken(),
         )
 

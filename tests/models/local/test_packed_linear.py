@@ -30,14 +30,25 @@ def test_packed_layers_compute_what_linear_ones_do(shape: tuple[int, ...]) -> No
 
 
 def test_other_precisions_are_left_as_they_are() -> None:
-    model = network(torch.bfloat16)
+    model = network(torch.float16)
 
     assert pack_linear_layers(model) == 0
     assert type(model[0]) is torch.nn.Linear
 
 
+@pytest.mark.parametrize(("is_fast", "n_packed"), [(True, 2), (False, 0)])
+def test_bfloat16_is_packed_where_the_processor_multiplies_it_fastest(
+    monkeypatch: pytest.MonkeyPatch, is_fast: bool, n_packed: int
+) -> None:
+    monkeypatch.setattr(packed_linear, "multiplies_bfloat16", lambda: is_fast)
+    monkeypatch.setattr(packed_linear, "_works", lambda dtype: True)
+    monkeypatch.setattr(packed_linear, "PackedLinear", lambda linear: torch.nn.Identity())
+
+    assert pack_linear_layers(network(torch.bfloat16)) == n_packed
+
+
 def test_without_the_operators_the_model_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packed_linear, "_works", lambda: False)
+    monkeypatch.setattr(packed_linear, "_works", lambda dtype: False)
     model = network()
 
     assert pack_linear_layers(model) == 0
