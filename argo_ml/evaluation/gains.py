@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,23 +12,15 @@ import numpy.typing as npt
 from argo_ml.config import money_of
 from argo_ml.evaluation.record import GainBin
 from argo_ml.evaluation.roles import is_ceiling
-from argo_ml.results.question_rows import row_values
+from argo_ml.results.question_rows import column_blocks
 from argo_ml.results.records import CellResult, Results
+from argo_ml.results.row_columns import RowColumns
 from argo_ml.statistics.columns import Column
 from argo_ml.statistics.confidence import MIN_PER_DIAGRAM_BIN, equal_mass_bins, joined_bins
 from argo_ml.statistics.resampling import ratio, resample
 from argo_ml.types import Action, Prices
 
 N_BINS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Acted:
-    """A decision to act: what it expected to add to stopping there, and what it added."""
-
-    question: int
-    expected: float
-    realised: float
 
 
 def gain_bins(results: Results) -> tuple[GainBin, ...]:
@@ -40,9 +32,7 @@ def gain_bins(results: Results) -> tuple[GainBin, ...]:
     those of others.
     """
     acted = {
-        strategy: _acted(
-            decision for cell in results.row(strategy) for decision in decisions(cell, results.spec)
-        )
+        strategy: np.concatenate([acted_on(cell, results.spec) for cell in results.row(strategy)])
         for strategy in results.strategies
         if not is_ceiling(strategy)
     }
@@ -62,34 +52,55 @@ def gain_bins(results: Results) -> tuple[GainBin, ...]:
     )
 
 
-_ACTED = np.dtype([("question", np.int64), ("expected", float), ("realised", float)])
+ACTED = np.dtype([("question", np.int64), ("expected", float), ("realised", float)])
+"""A decision to act: what it expected to add to stopping there, and what it added."""
 
 
-def _acted(decided: Iterable[Acted]) -> npt.NDArray[Any]:
-    """The decisions as a table, which takes a tenth of the memory."""
-    rows = ((own.question, own.expected, own.realised) for own in decided)
-    return np.fromiter(rows, dtype=_ACTED)
-
-
-def decisions(cell: CellResult, spec: Mapping[str, Any]) -> Iterator[Acted]:
-    """The decisions to act that expected a gain and saw the answer they would have stopped with.
+def acted_on(cell: CellResult, spec: Mapping[str, Any]) -> npt.NDArray[Any]:
+    """The decisions to act that expected a gain and saw the answer they would have stopped with, of
+    type `ACTED`: question by question, the last first.
 
     Realised: correct in the end - correct there - mu x the price of the actions from there on. The
     price of the probes from there on (``probe_cost``) is left out. None where questions cost what
     they used, of which a row knows the whole alone.
     """
     if money_of(spec) is not None:
-        return
+        return np.empty(0, dtype=ACTED)
     prices = Prices(cell.retrieval_cost, float(spec["reason_cost"])).scaled(float(spec["mu"]))
-    columns = row_values(cell.questions, "correct", "actions", "decisions")
-    for index, (correct, actions, decided) in enumerate(columns):
-        ahead = 0.0
-        # The last decision, to stop, has no action; who expects nothing has none on record.
-        for action, decision in reversed(list(zip(actions, decided, strict=False))):
-            ahead += prices.of(Action(action))
-            if decision.expected_gain is not None and decision.correct is not None:
-                realised = float(correct) - float(decision.correct) - ahead
-                yield Acted(index, decision.expected_gain, realised)
+    blocks, n_before = [np.empty(0, dtype=ACTED)], 0
+    for rows in column_blocks(cell.questions):
+        acted = _acted_in(rows, prices)
+        acted["question"] += n_before
+        n_before += rows.n
+        blocks.append(acted)
+    return np.concatenate(blocks)
+
+
+def _acted_in(rows: RowColumns, prices: Prices) -> npt.NDArray[Any]:
+    names, of_action = rows.actions()
+    expected, of_decision = rows.decided("expected_gain")
+    there, _ = rows.decided("correct")
+    n_actions, n_decisions = (
+        np.bincount(own, minlength=rows.n) for own in (of_action, of_decision)
+    )
+    # The last decision, to stop, has no action; who expects nothing has none on record.
+    n_both = np.minimum(n_actions, n_decisions)
+    first_action, first_decision = (np.cumsum(own) - own for own in (n_actions, n_decisions))
+    paid = np.zeros(len(names))
+    for action in (Action.RETRIEVE, Action.REASON):
+        paid[names == action.value] = prices.of(action)
+    correct, ahead = rows.field("correct").astype(float), np.zeros(rows.n)
+    steps = []
+    for step in reversed(range(max(n_both, default=0))):
+        own = np.flatnonzero(n_both > step)
+        ahead[own] += paid[first_action[own] + step]
+        decision = first_decision[own] + step
+        acted = np.empty(len(own), dtype=ACTED)
+        acted["question"], acted["expected"] = own, expected[decision]
+        acted["realised"] = correct[own] - there[decision] - ahead[own]
+        steps.append(acted[~np.isnan(acted["expected"] + acted["realised"])])
+    acted = np.concatenate([np.empty(0, dtype=ACTED), *steps])
+    return acted[np.argsort(acted["question"], kind="stable")]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +119,7 @@ class _Bin:
 
 
 def _bins(strategy: str, acted: npt.NDArray[Any]) -> Iterator[_Bin]:
-    questions, expected, realised = (acted[name] for name in _ACTED.names or ())
+    questions, expected, realised = (acted[name] for name in ACTED.names or ())
     n_fitting = len(np.unique(questions)) // MIN_PER_DIAGRAM_BIN
     equal = equal_mass_bins(expected, max(1, min(N_BINS, n_fitting)))
     bins = joined_bins(equal, MIN_PER_DIAGRAM_BIN)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from argo_ml.plugins import PartTable
-from argo_ml.results.question_rows import row_values
+from argo_ml.results.question_rows import column_blocks, row_values
 from argo_ml.results.records import CALL_FIELDS, CellResult, PolicyTable, QuestionResult, Results
+from argo_ml.results.row_columns import Array, RowColumns
 from argo_ml.statistics.exact_sum import ExactSum
 from argo_ml.statistics.intervals import wilson
-from argo_ml.types import Action, StopReason, Usage
+from argo_ml.types import Action, StopReason
 
 
 def retrieval_calls(row: QuestionResult) -> int:
@@ -27,60 +29,69 @@ def reason_calls(row: QuestionResult) -> int:
 class Measure:
     """A number of every question, whose mean over the questions is a metric of the cell.
 
-    ``value`` is computed from a question's row and its usage. ``is_replayed`` says whether
+    ``values`` computes it for many questions from their columns. ``is_replayed`` says whether
     recorded outcomes, which know nothing of calls, tell it.
     """
 
     name: str
-    value: Callable[[QuestionResult, Usage], float]
+    values: Callable[[RowColumns], Array]
     meaning: str
     is_replayed: bool = True
 
 
-def _calls(name: str, value: Callable[[QuestionResult, Usage], float], meaning: str) -> Measure:
-    return Measure(name, value, meaning, is_replayed=False)
+def _field(name: str, meaning: str, field: str = "") -> Measure:
+    return Measure(name, lambda rows: rows.field(field or name), meaning)
+
+
+def _usage(name: str, meaning: str) -> Measure:
+    return replace(_field(name, meaning), is_replayed=False)
 
 
 def _stops(reason: StopReason, meaning: str) -> Measure:
     return Measure(
-        f"stop_{reason.value}", lambda row, usage: row.stop_reason == reason.value, meaning
+        f"stop_{reason.value}", lambda rows: rows.field("stop_reason") == reason.value, meaning
     )
 
 
 MEASURES: Sequence[Measure] = (
-    Measure("accuracy", lambda row, usage: row.correct, "answered correctly, by gold alone"),
-    Measure("exact_match", lambda row, usage: row.exact_match, "equals a gold answer's text"),
-    Measure("token_f1", lambda row, usage: row.token_f1, "words shared with a gold answer's text"),
-    Measure("contains", lambda row, usage: row.contains, "contains a gold answer's text"),
-    Measure("retrieval_calls", lambda row, usage: retrieval_calls(row), "retrievals"),
-    Measure("reason_calls", lambda row, usage: reason_calls(row), "reasoning steps"),
-    Measure("steps", lambda row, usage: len(row.actions), "actions taken"),
-    Measure("cost", lambda row, usage: row.cost, "price of actions and probes"),
-    _calls("lm_calls", lambda row, usage: usage.calls, "calls needed, whoever made them"),
-    _calls(
-        "decomposer_calls", lambda row, usage: usage.decomposer_calls, "calls for sub-questions"
+    _field("accuracy", "answered correctly, by gold alone", field="correct"),
+    _field("exact_match", "equals a gold answer's text"),
+    _field("token_f1", "words shared with a gold answer's text"),
+    _field("contains", "contains a gold answer's text"),
+    Measure("retrieval_calls", lambda rows: rows.taken(Action.RETRIEVE), "retrievals"),
+    Measure("reason_calls", lambda rows: rows.taken(Action.REASON), "reasoning steps"),
+    Measure("steps", lambda rows: rows.steps(), "actions taken"),
+    _field("cost", "price of actions and probes"),
+    Measure(
+        "lm_calls",
+        lambda rows: rows.total(*CALL_FIELDS),
+        "calls needed, whoever made them",
+        is_replayed=False,
     ),
-    _calls("reader_calls", lambda row, usage: usage.reader_calls, "calls that read passages"),
-    _calls("reasoner_calls", lambda row, usage: usage.reasoner_calls, "calls that reasoned"),
-    _calls("synthesizer_calls", lambda row, usage: usage.synthesizer_calls, "calls that answered"),
-    _calls("probe_calls", lambda row, usage: usage.probe_calls, "calls that served a decision"),
-    _calls("sample_calls", lambda row, usage: usage.sample_calls, "drafts sampled for a decision"),
-    _calls(
-        "lm_calls_paid", lambda row, usage: row.lm_calls_paid, "calls that were executed for it"
+    _usage("decomposer_calls", "calls for sub-questions"),
+    _usage("reader_calls", "calls that read passages"),
+    _usage("reasoner_calls", "calls that reasoned"),
+    _usage("synthesizer_calls", "calls that answered"),
+    _usage("probe_calls", "calls that served a decision"),
+    _usage("sample_calls", "drafts sampled for a decision"),
+    _usage("lm_calls_paid", "calls that were executed for it"),
+    _usage("prompt_tokens", "tokens of the prompts"),
+    _usage("completion_tokens", "tokens generated"),
+    _usage("lm_seconds", "model time of the calls"),
+    Measure(
+        "unparsed", lambda rows: ~rows.field("parsed"), "could not be read and counts as wrong"
     ),
-    _calls("prompt_tokens", lambda row, usage: usage.prompt_tokens, "tokens of the prompts"),
-    _calls("completion_tokens", lambda row, usage: usage.completion_tokens, "tokens generated"),
-    _calls("lm_seconds", lambda row, usage: usage.seconds, "model time of the calls"),
-    Measure("unparsed", lambda row, usage: not row.parsed, "could not be read and counts as wrong"),
-    Measure("unanswered", lambda row, usage: bool(row.unanswered), "could not be asked to the end"),
-    _calls(
+    Measure(
+        "unanswered",
+        lambda rows: rows.field("unanswered") != "",
+        "could not be asked to the end",
+    ),
+    _usage(
         "decomposer_fallbacks",
-        lambda row, usage: row.decomposer_fallbacks,
         "steps whose sub-question was unusable, so that the question itself was asked",
     ),
-    _calls(
+    _usage(
         "repeated_retrievals",
-        lambda row, usage: row.repeated_retrievals,
         "retrievals by the query of an earlier one that brought the same passages",
     ),
     _stops(StopReason.THRESHOLD, "ended where progress reached theta_star"),
@@ -129,8 +140,6 @@ _DERIVED = (
 
 _SUCCESSES = "retrieval_successes"
 _SUMMED = (*(measure.name for measure in MEASURES), _SUCCESSES)
-_BLOCK = 1000
-"""Rows that are in memory at a time where they are read from a file."""
 
 ALL_METRICS: PartTable[Callable[[QuestionResult], float] | None] = PartTable(
     "argo_ml.metrics",
@@ -153,14 +162,13 @@ class CellTotals:
         self._sums = {name: ExactSum() for name in (*_SUMMED, *self._brought)}
         self.n_questions = 0
 
-    def add(self, rows: Sequence[QuestionResult]) -> None:
-        usages = [row.usage for row in rows]
+    def add(self, rows: RowColumns) -> None:
         for measure in MEASURES:
-            self._sums[measure.name].add(map(measure.value, rows, usages))
-        self._sums[_SUCCESSES].add(row.retrieval_successes for row in rows)
+            self._sums[measure.name].add(measure.values(rows))
+        self._sums[_SUCCESSES].add(rows.field(_SUCCESSES))
         for name, value in self._brought.items():
-            self._sums[name].add(map(value, rows))
-        self.n_questions += len(rows)
+            self._sums[name].add(np.array([value(row) for row in rows.rows()]))
+        self.n_questions += rows.n
 
     def curves(self) -> dict[str, float]:
         """Those of the metrics that have a course over the questions."""
@@ -193,7 +201,7 @@ class CellTotals:
 
 
 def cell_metrics(
-    questions: Iterable[QuestionResult], mu: float, policy: PolicyTable
+    questions: Sequence[QuestionResult], mu: float, policy: PolicyTable
 ) -> dict[str, float]:
     """The metrics of one cell; ``mu`` weighs cost in utility.
 
@@ -206,8 +214,8 @@ def cell_metrics(
     policy in the MDP, absent where it decides by more than progress. Other installed packages may
     bring more means.
     """
-    totals, rows = CellTotals(mu, policy), iter(questions)
-    while block := list(islice(rows, _BLOCK)):
+    totals = CellTotals(mu, policy)
+    for block in column_blocks(questions):
         totals.add(block)
     return totals.metrics()
 

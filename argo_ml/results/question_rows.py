@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from argo_ml.results.records import QuestionResult, RowsOnDisk
+from argo_ml.results.row_columns import RowColumns, columns_in_memory
 from argo_ml.types import Action
 
 
@@ -17,6 +18,13 @@ def row_values(rows: Sequence[QuestionResult], *names: str) -> Iterator[tuple[An
     if isinstance(rows, RowsOnDisk):
         return rows.values(*names)
     return (tuple(getattr(row, name) for name in names) for row in rows)
+
+
+def column_blocks(rows: Sequence[QuestionResult]) -> Iterator[RowColumns]:
+    """All columns, of some rows at a time where they are on disk."""
+    if isinstance(rows, RowsOnDisk):
+        return rows.columns()
+    return iter([columns_in_memory(rows)] if rows else [])
 
 
 def row_numbers(rows: Sequence[QuestionResult], name: str) -> npt.NDArray[np.float64]:

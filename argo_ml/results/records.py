@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetPydanticSch
 from pydantic_core import CoreSchema, core_schema
 
 from argo_ml.results.artifacts import cell_name
+from argo_ml.results.row_columns import RowColumns
 from argo_ml.types import Usage
 
 EARLIER_NAMES: Mapping[str, str] = MappingProxyType({"fallbacks": "decomposer_fallbacks"})
@@ -133,6 +134,10 @@ class RowsOnDisk(Sequence[QuestionResult]):
     @abstractmethod
     def values(self, *names: str) -> Iterator[tuple[Any, ...]]:
         """The fields of these names, row by row, without reading the others."""
+
+    @abstractmethod
+    def columns(self) -> Iterator[RowColumns]:
+        """The columns of some rows at a time."""
 
 
 def _kept_on_disk(value: object, validate: Callable[[object], object]) -> object:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import NoneType
 from typing import Any, Generic, TypeVar, get_args, overload
@@ -30,6 +31,7 @@ from argo_ml.results.records import (
     Results,
     RowsOnDisk,
 )
+from argo_ml.results.row_columns import RowColumns, columns_of_batch
 from argo_ml.results.stored import stored_lines
 
 Written = TypeVar("Written")
@@ -209,6 +211,11 @@ class ParquetRows(RowsOnDisk):
                 columns = [_column(batch, name) for name in names]
                 yield from zip(*columns, strict=True)
 
+    def columns(self) -> Iterator[RowColumns]:
+        with self._opened() as file:
+            for batch in file.iter_batches(GROUP_ROWS):
+                yield columns_of_batch(batch, _default, partial(self._rows, batch))
+
     def _rows(self, batch: Any) -> Iterator[QuestionResult]:
         names = [name for name in self._names if name in QuestionResult.model_fields]
         columns = [_column(batch, name) for name in names]
@@ -345,10 +352,14 @@ def _group_starts(metadata: Any) -> list[int]:
     return starts
 
 
+def _default(name: str) -> Any:
+    return QuestionResult.model_fields[name].default
+
+
 def _column(batch: Any, name: str) -> list[Any]:
     """The values of a column as a row has them; the default where the file has no such column."""
     if name not in batch.schema.names:
-        return [QuestionResult.model_fields[name].default] * int(batch.num_rows)
+        return [_default(name)] * int(batch.num_rows)
     values = batch.column(name).to_pylist()
     if name == "actions":
         return list(map(tuple, values))

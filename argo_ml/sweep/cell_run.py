@@ -20,6 +20,7 @@ from argo_ml.results.artifacts import DETAILS, FIGURES, OUTCOMES_TABLE, TABLE_RO
 from argo_ml.results.metrics import CURVES, CellTotals, is_compared, retrieval_calls
 from argo_ml.results.naming import asked_questions
 from argo_ml.results.records import CellResult, PolicyTable, QuestionResult
+from argo_ml.results.row_columns import columns_in_memory
 from argo_ml.results.row_files import cell_trajectories
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext
@@ -69,7 +70,7 @@ class CellRun:
 
     def add(self, rows: Sequence[QuestionResult]) -> None:
         """Take the rows of the next shard in order: into the sums, and a point of the curves."""
-        self._totals.add(rows)
+        self._totals.add(columns_in_memory(rows))
         self._n_taken += 1
         if is_curve_point(self._n_taken, self._n_shards):
             self._points.append((self._totals.n_questions, self._totals.curves()))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from builders import hand_made_sweep as sweep
 
-from argo_ml.evaluation.gains import decisions, gain_bins
+from argo_ml.evaluation.gains import acted_on, gain_bins
 from argo_ml.results.records import CellResult, DecisionResult
 
 
@@ -19,10 +19,10 @@ def test_realised_gain_is_what_acting_added_to_stopping_there() -> None:
     )
     cell = sweep.cell("argo_fitted", 0.1, "1", ["retrieve", "reason"], decisions=[taken])
 
-    second, first = decisions(cell, {"mu": 2.0, "reason_cost": 0.02})
+    found = acted_on(cell, {"mu": 2.0, "reason_cost": 0.02})
 
-    assert (first.expected, second.expected) == (0.3, 0.1)
-    assert (first.realised, second.realised) == pytest.approx((1.0 - 2 * 0.12, -2 * 0.02))
+    assert list(found["expected"]) == [0.1, 0.3]
+    assert list(found["realised"]) == pytest.approx([-2 * 0.02, 1.0 - 2 * 0.12])
 
 
 def test_decisions_that_did_not_look_or_expect_are_left_out() -> None:
@@ -34,7 +34,7 @@ def test_decisions_that_did_not_look_or_expect_are_left_out() -> None:
     actions = [["retrieve"], ["retrieve"], []]
     cell = sweep.cell("argo_fitted", 0.1, "111", actions, decisions=taken)
 
-    assert list(decisions(cell, sweep.SPEC)) == []
+    assert len(acted_on(cell, sweep.SPEC)) == 0
     assert gain_bins(sweep.results(cell)) == ()
 
 
