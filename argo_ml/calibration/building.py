@@ -14,6 +14,7 @@ from argo_ml.calibration.features import FEATURES, features
 from argo_ml.calibration.fitting import fit_probability
 from argo_ml.calibration.gains import estimate_gains
 from argo_ml.calibration.node import Node
+from argo_ml.calibration.question_fields import segment_fields
 from argo_ml.calibration.record import (
     Calibration,
     CalibrationQuestion,
@@ -108,6 +109,7 @@ def build_calibration(
         gains=estimate_gains(Exploration(nodes)),
         questions=tuple(map(_question, explored)),
         nodes=nodes,
+        metadata=segment_fields([history.question.metadata for history in explored]),
     )
 
 

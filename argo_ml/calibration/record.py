@@ -141,12 +141,17 @@ class Calibration(Part):
     action_usage: Mapping[str, ActionUsage] = {}
     """What an action of either kind, and a look at the answer, used on average; empty in those of
     earlier versions, and where it was not recorded."""
+    metadata: tuple[Mapping[str, str], ...] = ()
+    """By question, the fields of its metadata that part the questions into some segments; empty
+    where there are none, and in those of earlier versions."""
 
     @cached_property
     def digest(self) -> str:
         """Digest of everything in it but readings of time: two calibrations of one digest give the
         same policies at prices in shares of a right answer."""
-        text = self.model_dump_json(exclude={"action_usage"})
+        # Without segments it is what it always was.
+        left_out = {"action_usage"} if self.metadata else {"action_usage", "metadata"}
+        text = self.model_dump_json(exclude=left_out)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @cached_property

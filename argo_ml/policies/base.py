@@ -15,11 +15,13 @@ __all__ = [
     "AnswerNow",
     "Decision",
     "Draft",
+    "ExplainedPolicy",
     "Observations",
     "Policy",
     "Probe",
     "ProbingPolicy",
     "State",
+    "explained",
     "required_probes_of",
 ]
 
@@ -58,6 +60,19 @@ class ProbingPolicy(Protocol):
 
     def required_probes(self, state: State) -> AbstractSet[Probe]:
         """The probes that ``decide`` reads in this state."""
+
+
+@runtime_checkable
+class ExplainedPolicy(Protocol):
+    """A policy that can say in words what it does."""
+
+    def explained(self) -> str:
+        """One line: what is done for which questions."""
+
+
+def explained(policy: Policy) -> str:
+    """What a policy does, in words; empty where it does not say."""
+    return policy.explained() if isinstance(policy, ExplainedPolicy) else ""
 
 
 def required_probes_of(policy: Policy) -> Callable[[State], AbstractSet[Probe]]:

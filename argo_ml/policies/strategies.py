@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from argo_ml.calibration.plans import MULTI, SIZED
+from argo_ml.calibration.plans import MULTI, ONCE, SIZED, after
 from argo_ml.config import Spec, suggest
 from argo_ml.errors import ConfigError
 from argo_ml.plugins import PartTable
 from argo_ml.policies.always_reason import ALWAYS_REASON, always_reason
 from argo_ml.policies.always_retrieve import ALWAYS_RETRIEVE, always_retrieve
 from argo_ml.policies.argo import ARGO, argo
+from argo_ml.policies.argo_advantage import argo_advantage
 from argo_ml.policies.argo_calibrated import argo_calibrated
 from argo_ml.policies.argo_fitted import argo_fitted
 from argo_ml.policies.argo_optimal import argo_optimal
+from argo_ml.policies.argo_segment import argo_segment
 from argo_ml.policies.base import Policy
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.description import RecordedSignal, ReplayNeeds, Role, Strategy
@@ -26,8 +28,11 @@ from argo_ml.policies.gates.graded import graded
 from argo_ml.policies.gates.margin_gate import margin_gate
 from argo_ml.policies.gates.max_prob_gate import max_prob_gate
 from argo_ml.policies.gates.question_only import question_only
+from argo_ml.policies.gates.raser import raser
 from argo_ml.policies.gates.skr_knn import skr_knn
+from argo_ml.policies.gates.stop_rag import stop_rag
 from argo_ml.policies.gates.tasr import tasr
+from argo_ml.policies.gates.value_of_information import value_of_information
 from argo_ml.policies.gates.variance_gate import variance_gate
 from argo_ml.policies.oracle import oracle
 from argo_ml.policies.parameters import (
@@ -66,6 +71,7 @@ def _gate(
 
 BOTH_ACTIONS = ReplayNeeds(plans=(Action.REASON.value,))
 """Of policies that may retrieve and reason, whatever a question is like."""
+TWICE = after((ONCE, ONCE))
 P_HAT = ReplayNeeds(RecordedSignal.CONFIDENCE, embeds=True)
 
 STRATEGIES: dict[str, Strategy] = {
@@ -127,6 +133,15 @@ STRATEGIES: dict[str, Strategy] = {
         first_confidence_is_p_hat=True,
         replay=P_HAT,
     ),
+    "argo_advantage": Strategy(
+        argo_advantage,
+        Role.ADAPTIVE,
+        calibrated=True,
+        reports_p_hat=True,
+        first_confidence_is_p_hat=True,
+        replay=P_HAT,
+    ),
+    "argo_segment": Strategy(argo_segment, Role.ADAPTIVE, calibrated=True, replay=ReplayNeeds()),
     "oracle": Strategy(oracle, Role.CEILING, OracleParameters, replay=ReplayNeeds()),
     "entropy_gate": _gate(entropy_gate, ReplayNeeds(RecordedSignal.DRAFT_ENTROPY)),
     "margin_gate": _gate(margin_gate, ReplayNeeds(RecordedSignal.DRAFT_MARGIN)),
@@ -157,6 +172,28 @@ STRATEGIES: dict[str, Strategy] = {
         by_price=False,
         calibrated=True,
         replay=ReplayNeeds(plans=(MULTI,), embeds=True),
+    ),
+    "stop_rag": Strategy(
+        stop_rag,
+        Role.GATE,
+        calibrated=True,
+        reports_p_hat=True,
+        first_confidence_is_p_hat=True,
+        replay=P_HAT,
+    ),
+    "raser": Strategy(
+        raser,
+        Role.GATE,
+        calibrated=True,
+        replay=ReplayNeeds(RecordedSignal.CONFIDENCE, (TWICE,), embeds=True),
+    ),
+    "value_of_information": Strategy(
+        value_of_information,
+        Role.GATE,
+        calibrated=True,
+        reports_p_hat=True,
+        first_confidence_is_p_hat=True,
+        replay=P_HAT,
     ),
     "tasr": Strategy(
         tasr, Role.GATE, calibrated=True, replay=ReplayNeeds(RecordedSignal.ANSWER_MARGIN)

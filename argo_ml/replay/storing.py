@@ -13,6 +13,7 @@ from argo_ml.errors import ConfigError
 from argo_ml.escaping import markdown
 from argo_ml.evaluation.firing import fire_share, is_degenerate
 from argo_ml.evaluation.record import Evaluation
+from argo_ml.policies.base import explained
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.replay.deciding import DecidedCell
 from argo_ml.replay.judging import evaluate_replay, predictions, replay_results, stored_spec
@@ -82,7 +83,10 @@ def run_replay(
 
 def _child(cell: DecidedCell, run: TrackedRun, tracking: Tracking) -> TrackedRun:
     name = cell_name(cell.strategy, cell.retrieval_cost)
-    return tracking.create_child(run, name, {runs.KIND: "cell", runs.SWEEP_ID: run.run_id})
+    tags = {runs.KIND: "cell", runs.SWEEP_ID: run.run_id}
+    if rule := explained(cell.policy):
+        tags[runs.NOTE] = f"In words: {markdown(rule)}."
+    return tracking.create_child(run, name, tags)
 
 
 def _end(run: TrackedRun, cell: CellResult, spec: ReplaySpec, digests: Mapping[str, str]) -> None:

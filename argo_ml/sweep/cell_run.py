@@ -15,6 +15,7 @@ from argo_ml.config import CellSpec, ExperimentSpec, identity_fields
 from argo_ml.engine.shards import make_shards
 from argo_ml.escaping import markdown
 from argo_ml.evaluation.examples import gold_texts
+from argo_ml.policies.base import explained
 from argo_ml.reporting.figures import save_cell_figures
 from argo_ml.results.artifacts import DETAILS, FIGURES, OUTCOMES_TABLE, TABLE_ROWS
 from argo_ml.results.metrics import CURVES, CellTotals, is_compared, retrieval_calls
@@ -221,6 +222,8 @@ def cell_tags(cell: Cell, sweep_id: str = "") -> dict[str, str]:
         f"`{spec.strategy}` at retrieval cost {spec.retrieval_cost:g} (reasoning step "
         f"{spec.reason_cost:g}) on {markdown(asked)} with {markdown(spec.model)}."
     )
+    if rule := explained(cell.policy):
+        note += f"\n\nIn words: {markdown(rule)}."
     tags = {runs.KIND: "cell", runs.CELL_ID: cell.id, runs.NOTE: note}
     return {**tags, runs.SWEEP_ID: sweep_id} if sweep_id else tags
 

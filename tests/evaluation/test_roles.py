@@ -15,7 +15,12 @@ def test_parts_are_those_of_the_descriptions() -> None:
     assert roles.is_ceiling("oracle")
     assert roles.is_gate("entropy_gate") and not roles.is_gate("flare")
     assert roles.is_argo("argo_optimal") and not roles.is_argo("fixed_threshold")
-    assert roles.contenders_of(Role.ADAPTIVE) == ("argo_calibrated", "argo_fitted")
+    assert roles.contenders_of(Role.ADAPTIVE) == (
+        "argo_calibrated",
+        "argo_fitted",
+        "argo_advantage",
+        "argo_segment",
+    )
     assert roles.contenders_of(Role.ORIGINAL) == ("argo",)
     assert roles.stopping_at_theta_star() == ("argo", "always_retrieve", "always_reason", "random")
 

@@ -192,6 +192,8 @@ def test_every_named_strategy_can_be_built() -> None:
         "single",
         "argo_calibrated",
         "argo_fitted",
+        "argo_advantage",
+        "argo_segment",
         "oracle",
         "entropy_gate",
         "margin_gate",
@@ -204,6 +206,9 @@ def test_every_named_strategy_can_be_built() -> None:
         "flare",
         "adaptive_rag",
         "tasr",
+        "stop_rag",
+        "raser",
+        "value_of_information",
     }
 
 

@@ -23,7 +23,9 @@ MakeSpec = Callable[..., ReplaySpec]
 PLAIN = ("never", "single", "oracle")
 GATES = tuple(name for name in replay_needs() if STRATEGIES[name].is_gate)
 OF_TWO_ANSWERS = tuple(
-    name for name, needs in replay_needs().items() if not {"reason", "multi"} & set(needs.plans)
+    name
+    for name, needs in replay_needs().items()
+    if not {"reason", "multi", "retrieve>retrieve"} & set(needs.plans)
 )
 """Policies that need no further answer than without and with one retrieval, or of other sizes."""
 READING = ("skr_knn", "question_only")

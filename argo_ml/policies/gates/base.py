@@ -162,6 +162,13 @@ def missing_outcomes(*plans: str) -> ConfigError:
     )
 
 
+def unexplored(strategy: str, n_steps: int) -> ConfigError:
+    return ConfigError(
+        f"strategy={strategy} needs histories explored to {n_steps} steps, and this calibration "
+        f"has none; make one: argo-ml calibrate --max_steps {n_steps}"
+    )
+
+
 def not_probed(question: Question, what: str) -> ConfigError:
     return ConfigError(f"question {question.id!r}: its {what} was not probed")
 

@@ -1,0 +1,78 @@
+"""Randomised trees fitted to explored questions, kept as plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+N_TREES = 100
+FEWEST_IN_LEAF = 25
+"""Rows that a leaf needs: with 10 it gains less and with 50 much less, see docs/policies.md."""
+SHARE_OF_FEATURES = 0.4
+"""Features that a split chooses among."""
+
+
+@dataclass(frozen=True)
+class Forest:
+    """The mean over trees of the mean target in the leaf that the features lead to.
+
+    By node: the feature that it splits by, the value up to which rows go left, its children (of a
+    leaf itself) and its mean target. ``roots`` are the nodes that the trees begin at.
+    """
+
+    split_features: tuple[int, ...]
+    thresholds: tuple[float, ...]
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    means: tuple[float, ...]
+    roots: tuple[int, ...]
+    depth: int
+
+    def value(self, features: Sequence[float]) -> float:
+        split_features, thresholds, left, right, means, roots = self._arrays
+        # scikit-learn compares features in single precision.
+        row = np.asarray(features, dtype=np.float32)
+        at = roots
+        for _ in range(self.depth):
+            at = np.where(row[split_features[at]] <= thresholds[at], left[at], right[at])
+        return float(means[at].mean())
+
+    @cached_property
+    def _arrays(self) -> tuple[NDArray[Any], ...]:
+        fields = (self.split_features, self.thresholds, self.left, self.right, self.means)
+        return tuple(map(np.asarray, (*fields, self.roots)))
+
+
+def fit_forest(rows: Sequence[Sequence[float]], targets: Sequence[float]) -> Forest:
+    """Extremely randomised trees (Geurts, Ernst and Wehenkel 2006), the same ones every time."""
+    from sklearn.ensemble import ExtraTreesRegressor  # type: ignore[import-untyped]
+
+    fitted = ExtraTreesRegressor(
+        N_TREES,
+        min_samples_leaf=FEWEST_IN_LEAF,
+        max_features=SHARE_OF_FEATURES,
+        random_state=0,
+    ).fit(np.asarray(rows, dtype=float), np.asarray(targets, dtype=float))
+    trees = [tree.tree_ for tree in fitted.estimators_]
+    starts = np.concatenate([[0], np.cumsum([tree.node_count for tree in trees])[:-1]])
+    own = [np.arange(tree.node_count) + start for tree, start in zip(trees, starts, strict=True)]
+    is_leaf = [tree.children_left < 0 for tree in trees]
+    parts = list(zip(trees, starts, own, is_leaf, strict=True))
+    return Forest(
+        split_features=_joined([np.where(leaf, 0, tree.feature) for tree, _, _, leaf in parts]),
+        thresholds=_joined([tree.threshold for tree in trees]),
+        left=_joined([np.where(leaf, at, tree.children_left + s) for tree, s, at, leaf in parts]),
+        right=_joined([np.where(leaf, at, tree.children_right + s) for tree, s, at, leaf in parts]),
+        means=_joined([tree.value[:, 0, 0] for tree in trees]),
+        roots=tuple(starts.tolist()),
+        depth=max(int(tree.max_depth) for tree in trees),
+    )
+
+
+def _joined(parts: Sequence[NDArray[Any]]) -> tuple[Any, ...]:
+    return tuple(np.concatenate(parts).tolist())

@@ -1,0 +1,30 @@
+"""The fields of questions' metadata that part them into segments large enough to learn from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+MOST_SEGMENTS = 20
+FEWEST_QUESTIONS = 10
+"""Questions of a segment, at least two of which have to have so many."""
+GRADED_BY = frozenset({"difficulty", "level"})
+"""A benchmark's own grade of a question, which nobody knows of one that is asked."""
+
+
+def segment_fields(metadata: Sequence[Mapping[str, object]]) -> tuple[dict[str, str], ...]:
+    """By question its values of the fields that part all of them; nothing where no field does."""
+    names = dict.fromkeys(name for own in metadata for name in own if name not in GRADED_BY)
+    kept = [name for name in names if _parts([own.get(name) for own in metadata])]
+    if not kept:
+        return ()
+    return tuple({name: str(own.get(name, "")) for name in kept} for own in metadata)
+
+
+def _parts(values: Sequence[object]) -> bool:
+    """Whether at most `MOST_SEGMENTS` plain values, two of them often, stand there."""
+    if not all(value is None or isinstance(value, (str, int)) for value in values):
+        return False
+    counts = Counter(map(str, values))
+    n_large = sum(count >= FEWEST_QUESTIONS for count in counts.values())
+    return len(counts) <= MOST_SEGMENTS and n_large > 1

@@ -1,0 +1,106 @@
+"""What plans add to stopping, learned once for all prices."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from builders.explored_nodes import calibration, node
+
+from argo_ml.calibration import Node
+from argo_ml.calibration.exploration import Exploration
+from argo_ml.calibration.forests import fit_forest
+from argo_ml.mdp.process import MDPSpec, solve
+from argo_ml.policies.argo_advantage import (
+    ArgoAdvantage,
+    argo_advantage,
+    best_step,
+    fit_advantages,
+)
+from argo_ml.policies.best_plan import BestPlan
+from argo_ml.policies.context import PolicyContext
+from argo_ml.types import Action, Prices
+
+RETRIEVE, REASON = Action.RETRIEVE, Action.REASON
+PRICES = Prices(retrieve=0.2, reason=0.02)
+
+
+def test_first_action_of_the_plan_that_adds_most_is_taken() -> None:
+    advantages = {(RETRIEVE,): 0.1, (REASON,): -0.1, (RETRIEVE, RETRIEVE): 0.7}
+
+    assert best_step(advantages, PRICES, ahead=2) == (RETRIEVE, pytest.approx(0.7 - 0.4))
+    assert best_step(advantages, PRICES, ahead=1) == (Action.STOP, 0.0)
+
+
+def test_every_look_on_the_way_is_paid() -> None:
+    probed = Prices(retrieve=0.2, reason=0.02, probe=0.1)
+
+    action, gain = best_step({(RETRIEVE, RETRIEVE): 0.7}, probed, ahead=2)
+
+    assert (action, gain) == (RETRIEVE, pytest.approx(0.7 - 0.6))
+
+
+def test_advantages_of_longer_plans_are_learned_without_a_price() -> None:
+    explored = Exploration.of(
+        made
+        for number in range(20)
+        for made in (
+            node(number, "", False),
+            node(number, "r", False),
+            node(number, "rr", number < 15),
+        )
+    )
+    at_first, after_one = fit_advantages(explored, "ridge", 0)
+
+    assert at_first.advantages((0.5,))[RETRIEVE,] == 0.0
+    assert at_first.advantages((0.5,))[RETRIEVE, RETRIEVE] == pytest.approx(0.75)
+    assert after_one.advantages((0.5,)) == {(RETRIEVE,): pytest.approx(0.75)}
+
+
+def helped_in_the_middle(n_questions: int = 300) -> list[Node]:
+    """A retrieval helps where the feature is between 0.4 and 0.6: no line can tell."""
+    draws = random.Random(1)
+    made = []
+    for number in range(n_questions):
+        feature = draws.random()
+        made += [node(number, "", False, feature)]
+        made += [node(number, "r", 0.4 < feature < 0.6, feature)]
+    return made
+
+
+def made_at(nodes: list[Node], price: float) -> object:
+    context = PolicyContext(solve(MDPSpec(price, 0.02)), calibration=calibration(nodes))
+    return argo_advantage(context)
+
+
+def test_learner_that_pays_on_questions_left_out_is_taken() -> None:
+    policy = made_at(helped_in_the_middle(), 0.4)
+
+    assert isinstance(policy, ArgoAdvantage)
+    [predictors] = policy.predictors
+    middle, edge = (predictors.advantages((at,))[RETRIEVE,] for at in (0.5, 0.05))
+    assert middle > 0.5 and edge < 0.1
+
+
+def test_plan_is_followed_where_no_learner_pays() -> None:
+    draws = random.Random(2)
+    made = []
+    for number in range(100):
+        made += [node(number, "", False, draws.random()), node(number, "r", number % 2 == 0)]
+
+    assert isinstance(made_at(made, 0.9), BestPlan)
+
+
+def test_forest_predicts_as_scikit_learn_does() -> None:
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(200, 5))
+    targets = rows[:, 0] * rows[:, 1]
+
+    ours = fit_forest(rows.tolist(), targets.tolist())
+
+    theirs = ExtraTreesRegressor(100, min_samples_leaf=25, max_features=0.4, random_state=0)
+    expected = theirs.fit(rows, targets).predict(rows[:20])
+    assert [ours.value(row) for row in rows[:20].tolist()] == pytest.approx(expected.tolist())

@@ -1,0 +1,108 @@
+"""Plans by segment: what is known of a question before anything is done."""
+
+from __future__ import annotations
+
+import random
+
+from argo_ml.calibration import Calibration
+from argo_ml.calibration.building import ROOT, Explored, Visit, build_calibration
+from argo_ml.mdp.process import MDPSpec, solve
+from argo_ml.policies.argo_segment import ArgoSegment, argo_segment
+from argo_ml.policies.base import AnswerNow, Observations, State, required_probes_of
+from argo_ml.policies.context import PolicyContext
+from argo_ml.types import Action, Answer, Evidence, Passage, Question, Step
+
+RETRIEVED = Step("", Action.RETRIEVE, "", 0.0, 0.0, evidence=(Evidence(Passage("p", "p"), 0.5),))
+
+
+def explored(number: int, text: str, source: str, before: bool, after: bool) -> Explored:
+    question = Question(f"q{number}", text, answers=("a",), metadata={"source": source})
+    answers = [AnswerNow(Answer("a" if right else "b")) for right in (before, after)]
+    root = State(question, observations=Observations(answers=(answers[0],)))
+    later = State(question, steps=(RETRIEVED,), observations=Observations(answers=tuple(answers)))
+    visits = {ROOT: Visit(root, before), ("retrieve",): Visit(later, after)}
+    return Explored(question, visits, {"none": before, "retrieve": after})
+
+
+def calibrated(n_questions: int, helps_wiki: float, helps_news: float) -> Calibration:
+    """Every other question is from a wiki. Nobody knows anything without a retrieval, which helps
+    the given share."""
+    draws = random.Random(3)
+    made = [
+        explored(
+            number,
+            f"Who is number {number}?" if number % 4 < 2 else f"When was number {number}?",
+            "wiki" if number % 2 else "news",
+            False,
+            draws.random() < (helps_wiki if number % 2 else helps_news),
+        )
+        for number in range(n_questions)
+    ]
+    return build_calibration(made, {}, {}, horizon=1)
+
+
+def policy(calibration: Calibration, price: float) -> ArgoSegment:
+    spec = MDPSpec(retrieval_cost=price, reason_cost=0.02)
+    return argo_segment(PolicyContext(solve(spec), calibration=calibration))
+
+
+def asked(source: str) -> State:
+    return State(Question("new", "Who is new?", metadata={"source": source}))
+
+
+def test_retrieves_in_the_segment_where_it_pays_and_asks_no_model() -> None:
+    made = policy(calibrated(200, helps_wiki=0.6, helps_news=0.02), price=0.2)
+
+    actions = [made.decide(asked(source), random.Random(0)).action for source in ("wiki", "news")]
+
+    assert actions == [Action.RETRIEVE, Action.STOP]
+    assert required_probes_of(made)(asked("wiki")) == frozenset()
+    assert made.explained() == (
+        "retrieve for questions with source=wiki. answer at once for all others"
+    )
+
+
+def test_question_of_a_segment_never_seen_has_the_plan_of_all() -> None:
+    made = policy(calibrated(200, helps_wiki=0.6, helps_news=0.02), price=0.2)
+
+    assert made.segment(asked("elsewhere")) == ()
+    assert made.decide(asked("elsewhere"), random.Random(0)).action is Action.RETRIEVE
+
+
+def test_segments_that_differ_by_chance_are_not_used() -> None:
+    made = policy(calibrated(200, helps_wiki=0.3, helps_news=0.3), price=0.2)
+
+    assert made.chain == ()
+    assert made.explained() == "retrieve for all"
+
+
+def test_gain_is_that_of_the_rest_of_the_plan() -> None:
+    made = policy(calibrated(200, helps_wiki=1.0, helps_news=1.0), price=0.25)
+
+    expected = made.decide(asked("wiki"), random.Random(0)).expected
+
+    assert expected.gain == 0.75
+
+
+def test_benchmark_grades_and_fields_of_many_values_part_nothing() -> None:
+    calibration = calibrated(40, 0.5, 0.5)
+    assert calibration.metadata[0] == {"source": "news"}
+    made = [
+        Explored(
+            Question(
+                f"q{n}", "Who?", metadata={"level": "easy" if n % 2 else "hard", "url": f"{n}"}
+            ),
+            explored(n, "Who?", "", False, False).visits,
+        )
+        for n in range(40)
+    ]
+    assert build_calibration(made, {}, {}, horizon=1).metadata == ()
+
+
+def test_calibration_without_segments_has_the_digest_that_it_always_had() -> None:
+    with_segments = calibrated(40, 0.5, 0.5)
+    without = with_segments.model_copy(update={"metadata": ()})
+    text = without.model_dump_json(exclude={"action_usage", "metadata"})
+    stored = Calibration.model_validate_json(text)
+
+    assert stored.digest == without.digest != with_segments.digest
