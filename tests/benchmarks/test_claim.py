@@ -1,0 +1,30 @@
+"""The questions that the claim is judged on, and stages that are not run twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from argo_ml.config import SweepSpec, build
+from argo_ml.datasets.loading import load_questions
+from benchmarks.claim import HELD_BACK, N_HELD_BACK, Claim
+
+
+def ids(dataset: str, split: str, n_questions: int, folder: Path) -> set[str]:
+    values = {"dataset": dataset, "split": split, "n_questions": n_questions, "difficulty": "all"}
+    spec = build(SweepSpec, {**values, "cache_dir": folder})
+    return {question.id for question in load_questions(spec).questions}
+
+
+def test_test_questions_are_none_that_a_sweep_of_thousands_has_asked(tmp_path: Path) -> None:
+    held_back = ids(HELD_BACK, "test", N_HELD_BACK, tmp_path)
+
+    assert len(held_back) == 3000
+    assert not held_back & ids("atlas", "test", 5000, tmp_path)
+    assert ids(HELD_BACK, "tune", 50, tmp_path) == ids("atlas", "tune", 50, tmp_path)
+
+
+def test_stage_that_has_ended_is_not_run_again(tmp_path: Path) -> None:
+    claim = Claim(tmp_path, "smollm2-135m", 1.0)
+
+    assert claim.once("tune, one step", lambda: "first") == "first"
+    assert claim.once("tune, one step", lambda: "second") == "first"
