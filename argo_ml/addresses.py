@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
 OPENAI_KEY_VARIABLE = "OPENAI_API_KEY"
@@ -117,7 +118,9 @@ def redacted(text: str) -> str:
         text = _USER_INFO.sub(_without_user_info, text)
     if "=" in text or ":" in text:
         text = _HEADER.sub(rf"\g<1>{HIDDEN}", _SECRET_SETTING.sub(rf"\g<1>{HIDDEN}", text))
-    return without(text, {*_known, *_keys(os.environ)})
+    if len(text) < _SHORTEST:
+        return text
+    return without(text, {*_known, *_keys(tuple(os.environ.items()))})
 
 
 def without(text: str, secrets: Iterable[str]) -> str:
@@ -155,14 +158,19 @@ def _spellings(user: str, password: str) -> Iterator[str]:
     yield from (text for text in spellings if len(text) >= _SHORTEST)
 
 
-def _keys(environment: Mapping[str, str]) -> Iterator[str]:
+@lru_cache(maxsize=8)
+def _keys(environment: tuple[tuple[str, str], ...]) -> frozenset[str]:
     """The secrets among environment variables; a path names a file of one."""
-    for name, value in environment.items():
+    for _, value in environment:
         if "@" in value and "://" in value:
             learn_secrets(value)
-        is_secret = len(value) >= _SHORTEST and _SECRET_VARIABLE.search(name)
-        if is_secret and not value.startswith(("/", "~")):
-            yield value.strip()
+    keys = (value.strip() for name, value in environment if _is_key(name, value))
+    return frozenset(key for key in keys if len(key) >= _SHORTEST)
+
+
+def _is_key(name: str, value: str) -> bool:
+    is_secret = len(value) >= _SHORTEST and _SECRET_VARIABLE.search(name)
+    return bool(is_secret) and not value.startswith(("/", "~"))
 
 
 def check_names(model: str, urls: Sequence[str]) -> None:

@@ -47,13 +47,13 @@ def model_files(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.suffix in MODEL_SUFFIXES and path.is_file()]
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Write through a temporary file beside ``path``, so that nobody reads half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
         os.replace(name, path)
     except OSError:
         os.unlink(name)

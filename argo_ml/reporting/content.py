@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from argo_ml.evaluation.breakdowns import middle_price
 from argo_ml.evaluation.record import ByDifficulty, Contrast, Evaluation, StrategyRow
 from argo_ml.evaluation.sentences import break_even_value
-from argo_ml.reporting.figures.difficulty import middle_price
-from argo_ml.reporting.figures.strategy_styles import Kind, kinds, of_kind
 from argo_ml.reporting.formatting import difference, number, percent
+from argo_ml.reporting.strategy_kinds import Kind, kinds, of_kind
 from argo_ml.results.naming import described_questions, model_name
 from argo_ml.results.records import Results
 from argo_ml.results.unit import Unit, unit_of
@@ -86,7 +86,7 @@ def content(evaluation: Evaluation, results: Results) -> Content:
         title=f"{model_name(results.spec)} on {described_questions(results)}",
         evaluation=evaluation,
         results=results,
-        middle_price=middle_price(evaluation),
+        middle_price=middle_price(evaluation.prices),
         by_price={cost: _marked(evaluation, cost) for cost in sorted(evaluation.prices)},
         difficulty={cost: _by_difficulty(evaluation, cost) for cost in evaluation.prices},
         overall=sorted(_overall(evaluation), key=lambda own: -own.mean_utility),

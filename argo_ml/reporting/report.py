@@ -17,11 +17,12 @@ from argo_ml.evaluation.advice import Advice
 from argo_ml.evaluation.advice_words import price_span
 from argo_ml.evaluation.examples import Example
 from argo_ml.evaluation.record import Evaluation
+from argo_ml.reporting.captions import CAPTIONS, GRAPHS
 from argo_ml.reporting.columns import table_columns
 from argo_ml.reporting.content import MARKS, content
-from argo_ml.reporting.figures import EVALUATION_FIGURES, GRAPHS, draw_evaluation
-from argo_ml.reporting.figures.bins import not_drawn
+from argo_ml.reporting.drawing import draw_evaluation
 from argo_ml.reporting.formatting import FILTERS, price_ends
+from argo_ml.reporting.large_enough import not_drawn
 from argo_ml.results.artifacts import FIGURES, REPORT_PAGE
 from argo_ml.results.records import Results
 from argo_ml.results.unit import unit_of
@@ -110,10 +111,10 @@ def _rendered(
 
 def _inlined(folder: Path) -> Iterator[InlineFigure]:
     """The figures that were drawn, in the order of the report."""
-    for name, figure in EVALUATION_FIGURES.items():
+    for name, shown in CAPTIONS.items():
         path = folder / f"{name}.svg"
         if path.exists():
-            yield InlineFigure(name, _data_uri(path), figure.caption, figure.alternative)
+            yield InlineFigure(name, _data_uri(path), shown.caption, shown.alternative)
 
 
 def _data_uri(path: Path) -> str:

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from argo_ml.config import ContextSpec, StudySpec
 from argo_ml.models.cache.store import CallCache
 from argo_ml.progress import OnProgress
-from argo_ml.reporting.figures import save_cell_figures
+from argo_ml.reporting.drawing import draw_cell
 from argo_ml.reporting.figures.study import draw_study
 from argo_ml.results.artifacts import (
     BEST_SETTINGS,
@@ -247,7 +247,7 @@ def _store_best_trials(search: Search, trials: Sequence[FrozenTrial]) -> None:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             _write_trajectories(blocks, folder)
-            save_cell_figures(result, folder / FIGURES)
+            draw_cell(result, folder / FIGURES)
             store_outcomes(run, result, folder)
 
 

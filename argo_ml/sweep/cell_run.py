@@ -16,7 +16,7 @@ from argo_ml.engine.shards import make_shards
 from argo_ml.escaping import markdown
 from argo_ml.evaluation.examples import gold_texts
 from argo_ml.policies.base import explained
-from argo_ml.reporting.figures import save_cell_figures
+from argo_ml.reporting.drawing import draw_cell
 from argo_ml.results.artifacts import DETAILS, FIGURES, OUTCOMES_TABLE, TABLE_ROWS
 from argo_ml.results.metrics import CURVES, CellTotals, is_compared, retrieval_calls
 from argo_ml.results.naming import asked_questions
@@ -111,7 +111,7 @@ class CellRun:
             if is_compared(name) and name not in CURVES
         }
         if self._with_figures:
-            save_cell_figures(result, folder / FIGURES)
+            draw_cell(result, folder / FIGURES)
         store_outcomes(self.run, result, folder, at_the_end)
         self.run.end()
         self.finished = True
@@ -211,7 +211,7 @@ def store_outcomes(
 def store_cell_figures(run: TrackedRun, result: CellResult) -> None:
     """Draw the figures of a cell and log them."""
     with tempfile.TemporaryDirectory() as folder:
-        save_cell_figures(result, Path(folder) / FIGURES)
+        draw_cell(result, Path(folder) / FIGURES)
         run.log_folder(Path(folder))
 
 

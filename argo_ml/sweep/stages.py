@@ -29,8 +29,6 @@ from argo_ml.evaluation.stopping import StoppingRule
 from argo_ml.models.base import TokenCounts
 from argo_ml.progress import OnProgress
 from argo_ml.reporting import store_report
-from argo_ml.reporting.figures import redraw
-from argo_ml.results.artifacts import FIGURES
 from argo_ml.results.concerns import unfinished_replies
 from argo_ml.results.kept_folder import KeptFolder
 from argo_ml.results.metrics import by_price, sweep_metrics
@@ -39,10 +37,11 @@ from argo_ml.results.unanswered import UnansweredQuestions
 from argo_ml.sweep.cell_run import CellRun, failing_with
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext
-from argo_ml.sweep.evaluating import description, evaluate_sweep, store_evaluation
+from argo_ml.sweep.evaluating import description, store_evaluation
 from argo_ml.sweep.executors import Executor, FinishedShard
 from argo_ml.sweep.executors.base import OnProgress as OnEpisodes
 from argo_ml.sweep.journal import Journal
+from argo_ml.sweep.kept_conclusions import concluded
 from argo_ml.sweep.parent_run import recorded, store_spec
 from argo_ml.sweep.progress_log import ShardLog, TimeEstimate, episode_progress
 from argo_ml.sweep.stored_files import store_results, stored_examples, write_records
@@ -136,14 +135,13 @@ def conclude_sweep(
     results: Results,
 ) -> None:
     """Draw, evaluate and report all cells together, and end the sweep's run."""
-    with tempfile.TemporaryDirectory() as folder:
-        redraw(results, Path(folder) / FIGURES)
-        run.log_folder(Path(folder))
     run.log(metrics=sweep_metrics(results), curves=by_price(results))
     cells = [cell_run.cell for cell_run in cell_runs]
-    evaluation = evaluate_sweep(context.spec, results, cells, context.calibration)
-    store_evaluation(evaluation, run, cell_runs)
-    store_report(run, evaluation, results, stored_examples(run))
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = Path(folder)
+        evaluation = concluded(context.spec, results, cells, context.calibration, drawn)
+        store_evaluation(evaluation, run, cell_runs)
+        store_report(run, evaluation, results, stored_examples(run), drawn=drawn)
     run.log(tags={NOTE: description(evaluation, results)})
     run.describe_experiment(evaluation.answer)
     run.end()

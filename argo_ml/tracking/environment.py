@@ -37,12 +37,18 @@ def uncommitted_diff() -> str:
 @cache
 def packages() -> str:
     """Python and every installed distribution, as a requirements file pins them."""
-    pins = sorted(
-        f"{dist.metadata['Name']}=={dist.version}"
-        for dist in metadata.distributions()
-        if dist.metadata["Name"]
-    )
+    named = (_name_and_version(dist) for dist in metadata.distributions())
+    pins = sorted(f"{name}=={version}" for name, version in named if name)
     return "\n".join([f"# Python {sys.version.split()[0]}", *dict.fromkeys(pins), ""])
+
+
+def _name_and_version(distribution: metadata.Distribution) -> tuple[str, str]:
+    """As `Distribution.metadata` has them, which parses pages of description for it."""
+    head, _, _ = (distribution.read_text("METADATA") or "").partition("\n\n")
+    fields = dict(line.partition(": ")[::2] for line in head.splitlines())
+    if "Name" in fields and "Version" in fields:
+        return fields["Name"].strip(), fields["Version"].strip()
+    return distribution.metadata["Name"] or "", distribution.version
 
 
 def _git(*arguments: str) -> str:

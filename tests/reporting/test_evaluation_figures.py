@@ -7,18 +7,13 @@ import pytest
 from builders import synthetic_evaluation
 from PIL import Image
 
+from argo_ml.evaluation.breakdowns import middle_price
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting.figures import EVALUATION_FIGURES, draw_evaluation
 from argo_ml.reporting.figures.accuracy_retrievals import MOST_GATES, best_gates
-from argo_ml.reporting.figures.difficulty import middle_price
-from argo_ml.reporting.figures.strategy_styles import (
-    Kind,
-    kinds,
-    spread,
-    strategy_styles,
-    styles_of,
-)
+from argo_ml.reporting.figures.strategy_styles import spread, strategy_styles, styles_of
 from argo_ml.reporting.figures.style import styled
+from argo_ml.reporting.strategy_kinds import Kind, kinds
 from argo_ml.results.records import Results
 
 
@@ -145,8 +140,8 @@ def test_gains_have_a_panel_per_strategy(evaluation: Evaluation, results: Result
 def test_middle_price_of_an_even_number_is_the_higher(evaluation: Evaluation) -> None:
     four = evaluation.model_copy(update={"prices": (0.4, 0.1, 0.2, 0.3)})
 
-    assert middle_price(evaluation) == 0.1
-    assert middle_price(four) == 0.3
+    assert middle_price(evaluation.prices) == 0.1
+    assert middle_price(four.prices) == 0.3
 
 
 def test_spread_moves_only_what_is_too_near() -> None:

@@ -15,7 +15,10 @@ from argo_ml.sweep.running import run_sweep
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_figures")]
 
-HEAVY = {"langchain_text_splitters", "sentence_transformers", "torch", "transformers"}
+HEAVY = {
+    *("langchain_text_splitters", "matplotlib", "scipy.stats", "sentence_transformers", "sklearn"),
+    *("torch", "transformers"),
+}
 SCRIPT = """
 import json, sys
 from argo_ml.cli.commands import execute

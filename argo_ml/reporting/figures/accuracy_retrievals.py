@@ -10,15 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from argo_ml.evaluation.record import Evaluation, GateFrontiers, Point
+from argo_ml.reporting import captions
 from argo_ml.reporting.figures.description import EvaluationFigure
-from argo_ml.reporting.figures.strategy_styles import (
-    LABEL_GAP,
-    Kind,
-    kinds,
-    spread,
-    styles_of,
-)
+from argo_ml.reporting.figures.strategy_styles import LABEL_GAP, spread, styles_of
 from argo_ml.reporting.figures.style import new_figure, stacked_size
+from argo_ml.reporting.strategy_kinds import Kind, kinds
 from argo_ml.results.records import Results
 
 MOST_GATES = 6
@@ -133,15 +129,6 @@ def _line(axes: Axes, points: Sequence[Point], **options: object) -> None:
 
 
 ACCURACY_RETRIEVALS = EvaluationFigure(
-    name="accuracy_retrievals",
-    caption=(
-        "Accuracy against retrievals per question: a strategy is good where it stands high and to "
-        "the left, and a gate's ranking where its line runs above that of retrieving at random."
-    ),
-    alternative=(
-        "Scatter chart of accuracy against retriever calls per question, one point per strategy "
-        "and price, with a panel for the frontier of each of the best gates; the numbers are in "
-        "the table of strategies by price and in the table of gates."
-    ),
+    captions.ACCURACY_RETRIEVALS,
     draw=accuracy_retrievals,
 )

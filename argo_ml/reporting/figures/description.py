@@ -8,20 +8,15 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from argo_ml.evaluation.record import Evaluation
+from argo_ml.reporting.captions import Caption
 from argo_ml.results.records import Results
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationFigure:
-    """A figure of the report.
+    """A figure of the report; ``draw`` returns None where the evaluation has no data for it."""
 
-    ``name`` is its file's without suffix, ``caption`` tells those who see it what it shows and
-    ``alternative`` those who do not. ``draw`` returns None where the evaluation has no data for it.
-    """
-
-    name: str
-    caption: str
-    alternative: str
+    caption: Caption
     draw: Callable[[Evaluation, Results], Figure | None]
     has_heading: bool = False
     """Whether it says itself what it is of."""

@@ -7,21 +7,17 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from argo_ml.evaluation import breakdowns
+from argo_ml.evaluation.breakdowns import middle_price
 from argo_ml.evaluation.record import ByDifficulty, Evaluation
+from argo_ml.reporting import captions
 from argo_ml.reporting.figures.description import EvaluationFigure
 from argo_ml.reporting.figures.style import legend_below, new_figure
 from argo_ml.results.records import Results
 
 
-def middle_price(evaluation: Evaluation) -> float:
-    """The price of an evaluation that stands for all where there is room for one."""
-    return breakdowns.middle_price(evaluation.prices)
-
-
 def actions_by_difficulty(evaluation: Evaluation, results: Results) -> Figure | None:
     """Mean retrievals and reasoning steps at the middle price; a panel per difficulty."""
-    price = middle_price(evaluation)
+    price = middle_price(evaluation.prices)
     rows = [row for row in evaluation.by_difficulty if row.retrieval_cost == price]
     if not rows:
         return None
@@ -77,14 +73,6 @@ def _draw(axes: Axes, rows: Sequence[ByDifficulty], strategies: Sequence[str]) -
 
 
 ACTIONS_BY_DIFFICULTY = EvaluationFigure(
-    name="actions_by_difficulty",
-    caption=(
-        "What strategies did for questions of each difficulty at the middle price: one that "
-        "decides by the question should not treat them alike."
-    ),
-    alternative=(
-        "Stacked bars of mean retrievals and reasoning steps per question, one bar per strategy "
-        "and one panel per difficulty; the numbers are in the table by difficulty."
-    ),
+    captions.ACTIONS_BY_DIFFICULTY,
     draw=actions_by_difficulty,
 )

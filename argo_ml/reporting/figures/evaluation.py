@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -21,7 +21,7 @@ from argo_ml.results.naming import model_name, source_name
 from argo_ml.results.records import Results
 
 EVALUATION_FIGURES: Mapping[str, EvaluationFigure] = {
-    figure.name: figure
+    figure.caption.name: figure
     for figure in (
         GRAPH_1A,
         GRAPH_1B,
@@ -33,15 +33,16 @@ EVALUATION_FIGURES: Mapping[str, EvaluationFigure] = {
     )
 }
 """Every figure of the report by its name, in the report's order."""
-GRAPHS = (GRAPH_1A.name, GRAPH_1B.name)
-"""Those that the report begins with."""
 
 
-def draw_evaluation(evaluation: Evaluation, results: Results, folder: Path) -> None:
-    """Draw into ``folder``, as PNG and as SVG, every figure that there is data for."""
+def draw_evaluation(
+    evaluation: Evaluation, results: Results, folder: Path, drawn: Collection[str] = ()
+) -> None:
+    """Draw into ``folder``, as PNG and as SVG, every figure that there is data for, but for those
+    of the names ``drawn``, which are there."""
     with styled():
         for name, description in EVALUATION_FIGURES.items():
-            figure = description.draw(evaluation, results)
+            figure = None if name in drawn else description.draw(evaluation, results)
             if figure is not None:
                 if not description.has_heading:
                     figure.suptitle(_source(evaluation, results), x=0.01, ha="left", fontsize=9)

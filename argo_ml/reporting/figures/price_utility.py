@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 
 from argo_ml.evaluation.record import Evaluation, StrategyRow
 from argo_ml.evaluation.roles import is_argo
+from argo_ml.reporting import captions
 from argo_ml.reporting.figures.description import EvaluationFigure
-from argo_ml.reporting.figures.strategy_styles import Kind, kinds, label_ends, of_kind, styles_of
+from argo_ml.reporting.figures.strategy_styles import label_ends, styles_of
 from argo_ml.reporting.figures.style import (
     LineStyle,
     dodged,
@@ -19,6 +20,7 @@ from argo_ml.reporting.figures.style import (
     new_figure,
     price_axis,
 )
+from argo_ml.reporting.strategy_kinds import Kind, kinds, of_kind
 from argo_ml.results.records import Results
 from argo_ml.results.unit import Unit, unit_of
 
@@ -83,14 +85,6 @@ def _label(axes: Axes, evaluation: Evaluation, strategies: Sequence[str]) -> Non
 
 
 PRICE_UTILITY = EvaluationFigure(
-    name="price_utility",
-    caption=(
-        "Mean utility by the price of one retrieval, strategies side by side; ARGO is filled, and "
-        "the ceiling, which knows the answers, is dashed in grey."
-    ),
-    alternative=(
-        "Line chart of utility against retrieval cost, one line per strategy; the numbers are in "
-        "the table of strategies by price."
-    ),
+    captions.PRICE_UTILITY,
     draw=price_utility,
 )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import Enum
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from argo_ml.evaluation.record import Evaluation, StrategyRow
+from argo_ml.evaluation.record import Evaluation
 from argo_ml.evaluation.roles import is_argo, is_ceiling
 from argo_ml.policies import ALL_STRATEGIES
 from argo_ml.reporting.figures.style import LineStyle
+from argo_ml.reporting.strategy_kinds import kinds
 
 CEILING_COLOR = "#4d4d4d"
 # Neighbors differ in luminance, hue, marker and line, so that any one of them suffices; all are
@@ -43,36 +43,6 @@ LINES: tuple[Any, ...] = (
 )
 LABEL_GAP = 0.052
 """Least distance of two labels, as a share of the height of the axes."""
-
-
-class Kind(Enum):
-    """Fixed ones treat all questions alike, gates decide once, stepwise ones before every step."""
-
-    CEILING = "ceiling"
-    FIXED = "fixed"
-    STEPWISE = "stepwise"
-    GATE = "gate"
-
-
-def kind_of(row: StrategyRow) -> Kind:
-    if row.is_ceiling:
-        return Kind.CEILING
-    if row.is_fixed:
-        return Kind.FIXED
-    return Kind.STEPWISE if row.fire_share is None else Kind.GATE
-
-
-def kinds(evaluation: Evaluation) -> dict[str, Kind]:
-    """The kind of every strategy, in the order of the evaluation."""
-    by_strategy: dict[str, Kind] = {}
-    for row in evaluation.rows:
-        by_strategy.setdefault(row.strategy, kind_of(row))
-    return by_strategy
-
-
-def of_kind(evaluation: Evaluation, *wanted: Kind) -> list[str]:
-    """The strategies of these kinds, in the order of the evaluation."""
-    return [strategy for strategy, kind in kinds(evaluation).items() if kind in wanted]
 
 
 def styles_of(evaluation: Evaluation) -> dict[str, LineStyle]:

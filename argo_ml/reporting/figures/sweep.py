@@ -14,6 +14,7 @@ from argo_ml.evaluation.contrasts import contrasts_of
 from argo_ml.evaluation.judged_cells import judge_cells
 from argo_ml.evaluation.record import Contrast
 from argo_ml.policies.argo import ARGO
+from argo_ml.reporting import captions
 from argo_ml.reporting.figures.description import EvaluationFigure
 from argo_ml.reporting.figures.front import draw_front
 from argo_ml.reporting.figures.strategy_styles import strategy_styles
@@ -226,28 +227,12 @@ def _heading(results: Results, what: str, note: str) -> str:
 
 
 GRAPH_1A = EvaluationFigure(
-    name="graph_1a",
-    caption=(
-        "Accuracy by the price of one retrieval, strategies side by side, with Wilson's 95 % "
-        "intervals; dotted: what needs no model."
-    ),
-    alternative=(
-        "Line chart of accuracy against retrieval cost, one line per strategy; the numbers are in "
-        "the table of strategies by price."
-    ),
+    captions.GRAPH_1A,
     draw=lambda evaluation, results: _graph_1a(results),
     has_heading=True,
 )
 GRAPH_1B = EvaluationFigure(
-    name="graph_1b",
-    caption=(
-        "Retrievals per question by the price of one, strategies side by side, with bootstrapped "
-        "95 % intervals."
-    ),
-    alternative=(
-        "Line chart of retrievals per question against retrieval cost, one line per strategy; the "
-        "numbers are in the table of strategies by price."
-    ),
+    captions.GRAPH_1B,
     draw=lambda evaluation, results: _graph_1b(results),
     has_heading=True,
 )
