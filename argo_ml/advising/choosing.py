@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from argo_ml.evaluation.judged_cells import JudgedCell, judge_cells
+from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.results.question_rows import action_counts
 from argo_ml.results.records import Results
 from argo_ml.statistics.columns import Column
@@ -52,6 +53,15 @@ def choose(results: Results) -> tuple[Choice, ...]:
     return tuple(
         _choose([cell for cell in cells if cell.price == price]) for price in results.prices
     )
+
+
+def confirmed_strategies(policies: Sequence[str], choices: Sequence[Choice]) -> tuple[str, ...]:
+    """The policies that a verdict at some price is about, and the two that others are compared
+    with; what was the best at no price on the tune split need not be asked again."""
+    named = {NEVER, SINGLE}
+    for choice in choices:
+        named |= {choice.plan, choice.opposite, choice.candidate}
+    return tuple(name for name in policies if name in named)
 
 
 def _choose(cells: Sequence[JudgedCell]) -> Choice:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from argo_ml.advising.budget import Budget
 from argo_ml.advising.checking import FEWEST, check_data
-from argo_ml.advising.choosing import Choice, choose
+from argo_ml.advising.choosing import Choice, choose, confirmed_strategies
 from argo_ml.advising.concluding import Judged, conclude
 from argo_ml.advising.recorded import advise_on_outcomes, recorded_parts
 from argo_ml.advising.stages import Stages, opened
@@ -192,11 +192,7 @@ def _all_policies(spec: AdviseSpec, calibration: str, n_questions: int) -> Sweep
 def _chosen(
     spec: AdviseSpec, calibration: str, choices: tuple[Choice, ...], n_questions: int
 ) -> SweepSpec:
-    """The fixed plans, and every policy that was the best of its kind at some price."""
-    candidates = {choice.candidate for choice in choices}
-    names = tuple(
-        name for name in spec.policies if not find_strategy(name).calibrated or name in candidates
-    )
+    names = confirmed_strategies(spec.policies, choices)
     return spec.sweep("test", n_questions, names, calibration)
 
 

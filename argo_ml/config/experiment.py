@@ -9,7 +9,14 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
-from argo_ml.config.base import HelpSection, Names, build, operational, shared_fields
+from argo_ml.config.base import (
+    HelpSection,
+    Names,
+    build,
+    left_out_at_default,
+    operational,
+    shared_fields,
+)
 from argo_ml.config.price_fields import MoneyFields
 from argo_ml.config.run_fields import (
     AdaptiveFields,
@@ -248,6 +255,13 @@ class CalibrateSpec(TrackingFields, EpisodeFields, ModelFields, CorpusSpec, Ques
         1,
         ge=0,
         description="Different random plans per question, beside retrieving and reasoning alone.",
+    )
+    policies: Names = Field(
+        (),
+        **left_out_at_default(
+            "Strategies that it is for, comma-separated; empty: all. What only others look at "
+            "(drafts, samples, retrievals of another size) is not explored."
+        ),
     )
 
     def cell(self) -> CellSpec:

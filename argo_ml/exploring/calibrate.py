@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import random
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from argo_ml.calibration.action_usage import measure_action_usage
 from argo_ml.calibration.building import ROOT, Explored, Visit, build_calibration, check_size
-from argo_ml.calibration.plans import MULTI, NONE, ONCE, SIZES, sized
+from argo_ml.calibration.plans import MULTI, NONE, ONCE, sized
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import CalibrateSpec, CellSpec, ExperimentSpec, MoneyFields, shared_fields
 from argo_ml.datasets import check_dataset
@@ -24,12 +23,10 @@ from argo_ml.engine.shards import make_shards
 from argo_ml.engine.stages import StageTimes
 from argo_ml.escaping import markdown
 from argo_ml.evaluation.calibration_metrics import calibration_metrics
+from argo_ml.exploring.plans import ExploredPlans, WatchedPlan
 from argo_ml.pipeline import Known, Pipeline, build_pipeline, run_episode
-from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.gates.base import root_confidences
-from argo_ml.policies.planned import FixedPlan
 from argo_ml.progress import EPISODES, OnProgress, ignore_progress
-from argo_ml.randomness import derived_rng
 from argo_ml.reporting.figures.calibration import save_calibration_figures, too_few_to_draw
 from argo_ml.results.artifacts import CALIBRATION, FIGURES, OUTCOMES, TRAJECTORIES
 from argo_ml.results.concerns import unfinished_answers
@@ -37,7 +34,6 @@ from argo_ml.results.naming import asked_questions
 from argo_ml.results.outcomes_file import explored_line, write_lines
 from argo_ml.results.trajectories import trajectory
 from argo_ml.results.unanswered import UnansweredQuestions
-from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.sweep.accounting import account_for_dead, accounting
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.parent_run import ParentRun, recorded, store_spec
@@ -50,11 +46,6 @@ from argo_ml.types import Action, Question
 
 logger = logging.getLogger(__name__)
 
-EVERYTHING = CONFIDENCE_PROBES | {Probe.TENTATIVE}
-WRITTEN = EVERYTHING | {Probe.DRAFT, Probe.SAMPLES}
-"""Before the first step of a question without choices; of choices the scores say the same."""
-ACTIONS = (Action.RETRIEVE, Action.REASON)
-Plan = tuple[Action, ...]
 ROOT_RETRIEVED = (Action.RETRIEVE.value,)
 DIGEST = "argo.calibration_digest"
 
@@ -79,6 +70,7 @@ def run_calibration(
     Raises `ArgoError`; once it has begun its run has then ended as FAILED with it.
     """
     check_dataset(spec.dataset, spec.given_documents)
+    ExploredPlans.of(spec)
     tracking = parent.tracking if parent else open_experiment(spec.tracking_uri, spec.experiment)
     context = LocalContext.open(spec.cell(), on_progress)
     check_size(len(context.questions.questions))
@@ -177,7 +169,7 @@ def explore(
     on_progress: OnProgress = ignore_progress,
     on_concern: Callable[[str], None] = logger.warning,
 ) -> list[ExploredQuestion]:
-    """Follow every plan of every question, and probe at all there is in every state.
+    """Follow every plan of every question, and probe at all that its policies look at.
 
     A question that the model does not take under some plan teaches nothing and is left out, which
     ``on_concern`` receives as a line. Raises `DataError` where there are too many of them.
@@ -185,7 +177,8 @@ def explore(
     pipeline = build_pipeline(spec.cell(), context.count_tokens)
     questions = context.questions.questions
     unanswered = UnansweredQuestions(spec.max_unanswered, len(questions))
-    n_plans = len(_plans(questions[0], spec))
+    plans = ExploredPlans.of(spec)
+    n_plans = len(plans.of_question(questions[0]))
     explorations: list[ExploredQuestion] = []
     for shard in make_shards(questions, spec.shard_size):
         n_before = shard.index * spec.shard_size * n_plans
@@ -194,7 +187,7 @@ def explore(
             on_progress(EPISODES, n_before + n_finished, len(questions) * n_plans)
 
         explorations += _explore_shard(
-            shard.questions, spec, pipeline, engine, unanswered, on_episodes
+            shard.questions, plans, pipeline, engine, unanswered, on_episodes
         )
         unanswered.check()
     if unanswered.concern:
@@ -204,13 +197,13 @@ def explore(
 
 def _explore_shard(
     questions: Sequence[Question],
-    spec: CalibrateSpec,
+    explored_plans: ExploredPlans,
     pipeline: Pipeline,
     engine: Engine,
     unanswered: UnansweredQuestions,
     on_episodes: Callable[[int], None],
 ) -> list[ExploredQuestion]:
-    watched = {question.id: _plans(question, spec) for question in questions}
+    watched = {question.id: explored_plans.of_question(question) for question in questions}
     known: defaultdict[Hashable, Known] = defaultdict(Known)
     episodes = [
         run_episode(question, plan, pipeline, known[question.id])
@@ -226,55 +219,12 @@ def _explore_shard(
         if reasons:
             unanswered.add(question.id, reasons[0])
         else:
-            explorations.append(ExploredQuestion(_explored(question, plans, spec), done))
+            explored = _explored(question, plans, explored_plans.spec)
+            explorations.append(ExploredQuestion(explored, done))
     return explorations
 
 
-@dataclass(frozen=True, slots=True)
-class _Watched:
-    """A plan, and every state that it came to."""
-
-    plan: FixedPlan
-    states: list[State] = field(default_factory=list)
-
-    def required_probes(self, state: State) -> frozenset[Probe]:
-        return self.plan.required_probes(state)
-
-    def decide(self, state: State, rng: random.Random) -> Decision:
-        self.states.append(state)
-        return self.plan.decide(state, rng)
-
-
-def _plans(question: Question, spec: CalibrateSpec) -> list[_Watched]:
-    """Retrieving alone, reasoning alone, random plans, and single retrievals of other sizes."""
-    first_probes = EVERYTHING if question.choices else WRITTEN
-
-    def plan(actions: Plan, top_k: int | None = None) -> _Watched:
-        return _Watched(FixedPlan(actions, top_k, first_probes, CONFIDENCE_PROBES))
-
-    constant = [(action,) * spec.max_steps for action in ACTIONS]
-    drawn = _random_plans(question, spec, constant)
-    sizes = [size for size in SIZES if size != spec.top_k]
-    return [
-        *map(plan, [*constant, *drawn]),
-        *(plan((Action.RETRIEVE,), size) for size in sizes),
-    ]
-
-
-def _random_plans(question: Question, spec: CalibrateSpec, known: Sequence[Plan]) -> list[Plan]:
-    """``explorations`` different plans beside those that are ``known``; fewer where there are not
-    so many, which is everything then."""
-    n_plans = min(len(known) + spec.explorations, len(ACTIONS) ** spec.max_steps)
-    rng = derived_rng(spec.seed, question.id, "explore")
-    plans = [*known]
-    while len(plans) < n_plans:
-        drawn = tuple(rng.choice(ACTIONS) for _ in range(spec.max_steps))
-        if drawn not in plans:
-            plans.append(drawn)
-    return plans[len(known) :]
-
-
-def _explored(question: Question, plans: Sequence[_Watched], spec: CalibrateSpec) -> Explored:
+def _explored(question: Question, plans: Sequence[WatchedPlan], spec: CalibrateSpec) -> Explored:
     visits: dict[tuple[str, ...], Visit] = {}
     outcomes: dict[str, bool] = {}
     for watched in plans:

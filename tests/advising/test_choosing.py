@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from builders import hand_made_sweep as sweep
 
-from argo_ml.advising.choosing import choose
+from argo_ml.advising.choosing import choose, confirmed_strategies
 from argo_ml.advising.confirming import advised_ranges, confirm
 from argo_ml.advising.sentences import sentences
 from argo_ml.evaluation.advice import Certainty, Recommendation
@@ -44,6 +44,18 @@ def test_a_policy_that_earns_no_more_leaves_the_fixed_plan() -> None:
     [choice] = choose(sweep.results(*cells(0.1, adaptive=NEVER)))
 
     assert (choice.strategy, choice.candidate) == ("single", "argo_fitted")
+
+
+def test_what_was_the_best_at_no_price_is_not_confirmed() -> None:
+    worse = [
+        sweep.cell("argo_calibrated", 0.3, "0" * 100),
+        sweep.cell("always_retrieve", 0.3, "1" * 80 + "0" * 20, RETRIEVE * 2),
+    ]
+    results = sweep.results(*cells(0.3, adaptive="1" * 95 + "0" * 5), *worse)
+
+    named = confirmed_strategies(results.strategies, choose(results))
+
+    assert set(named) == {"never", "single", "argo_fitted"}
 
 
 def test_a_policy_that_acts_like_the_plan_on_the_test_is_no_other_method() -> None:

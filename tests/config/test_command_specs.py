@@ -95,7 +95,7 @@ COUNTS = {
     "advise": 69,
     "run": 77,
     "tune": 83,
-    "calibrate": 46,
+    "calibrate": 47,
     "compare": 84,
     "index": 14,
     "fetch": 4,
