@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -35,6 +35,9 @@ from argo_ml.tracking.reconciling import open_experiment
 from argo_ml.tracking.runs import TrackedRun, Tracking, store_of_runs
 
 KIND = "advice"
+Study = Callable[[TrackedRun, Tracking], Advice]
+"""A study that is made as a run of a store."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -47,36 +50,45 @@ def run_advice(spec: AdviseSpec, on_progress: OnProgress = ignore_progress) -> A
     _check(spec)
     if spec.resume:
         return _resume(spec, on_progress)
-    if spec.outcomes:
-        return _advise_on_outcomes(spec, on_progress)
     tracking = open_experiment(spec.tracking_uri, spec.experiment)
     if spec.publish_as:
         # What would be refused at the end.
         check_alias(tracking, _publishing(spec, tracking))
-    data = check_data(spec, on_progress)
-    asked = asked_questions(spec.questions, spec.difficulty, spec.dataset)
-    name = f"advice on {asked} {Path(spec.model).name}"
-    run = tracking.adopt_or_create(name, {runs.KIND: KIND})
+    study = _study(spec, on_progress)
+    run = tracking.adopt_or_create(_run_name(spec), {runs.KIND: KIND})
     with run.recording_failure(), _telling_how_to_go_on(run.run_id):
         store_spec(run, spec)
         run.log(params=spec_params(recorded(spec)))
-        return _advise(spec, data, run, tracking, on_progress)
+        return study(run, tracking)
 
 
-def _advise_on_outcomes(spec: AdviseSpec, on_progress: OnProgress) -> Advice:
-    parts = recorded_parts(spec)
-    tracking = open_experiment(spec.tracking_uri, spec.experiment)
-    run = tracking.adopt_or_create(f"advice on {Path(spec.outcomes).name}", {runs.KIND: KIND})
-    with run.recording_failure():
-        store_spec(run, spec)
-        run.log(params=spec_params(recorded(spec)))
-        return _from_outcomes(spec, parts, run, tracking, on_progress)
+def _run_name(spec: AdviseSpec) -> str:
+    if spec.outcomes:
+        return f"advice on {Path(spec.outcomes).name}"
+    asked = asked_questions(spec.questions, spec.difficulty, spec.dataset)
+    return f"advice on {asked} {Path(spec.model).name}"
 
 
-def _from_outcomes(
-    spec: AdviseSpec, parts: Parts, run: TrackedRun, tracking: Tracking, on_progress: OnProgress
+def _study(spec: AdviseSpec, on_progress: OnProgress) -> Study:
+    """The study, ready to begin. Raises `ArgoError` for data that it cannot be made of."""
+    if spec.outcomes:
+        return partial(_advise_on_outcomes, spec, recorded_parts(spec), on_progress)
+    return partial(_advise, spec, check_data(spec, on_progress), on_progress)
+
+
+def _advise_on_outcomes(
+    spec: AdviseSpec, parts: Parts, on_progress: OnProgress, run: TrackedRun, tracking: Tracking
 ) -> Advice:
     advice = advise_on_outcomes(spec, parts, run, tracking, on_progress)
+    return _ended(spec, advice, run, tracking)
+
+
+def _ended(spec: AdviseSpec, advice: Advice, run: TrackedRun, tracking: Tracking) -> Advice:
+    """Publish what was confirmed where that is wanted, and end the run."""
+    if spec.publish_as and advice.judged_on == "test":
+        registered = publish(_publishing(spec, tracking, advice.advice_id))
+        advice = advice.model_copy(update={"published": registered.uri})
+        write_advice(advice, run)
     run.end()
     return advice
 
@@ -110,17 +122,15 @@ def _resume(spec: AdviseSpec, on_progress: OnProgress) -> Advice:
         run = TrackedRun(home.client, spec.resume, stored)
         with run.recording_failure(), _telling_how_to_go_on(run.run_id):
             run.reopen()
-            if full.outcomes:
-                return _from_outcomes(full, recorded_parts(full), run, home, on_progress)
-            return _advise(full, check_data(full, on_progress), run, home, on_progress)
+            return _study(full, on_progress)(run, home)
 
 
 def _advise(
     spec: AdviseSpec,
     data: DataCheck,
+    on_progress: OnProgress,
     run: TrackedRun,
     tracking: Tracking,
-    on_progress: OnProgress,
 ) -> Advice:
     for concern in data.concerns:
         run.warn(concern)
@@ -129,12 +139,7 @@ def _advise(
     judged = _judge(spec, data, stages)
     advice = conclude(judged, data, run.run_id, stages.cut)
     store_advice(advice, judged, run, tracking)
-    if spec.publish_as and advice.judged_on == "test":
-        registered = publish(_publishing(spec, tracking, advice.advice_id))
-        advice = advice.model_copy(update={"published": registered.uri})
-        write_advice(advice, run)
-    run.end()
-    return advice
+    return _ended(spec, advice, run, tracking)
 
 
 def _publishing(spec: AdviseSpec, tracking: Tracking, advice_id: str = "") -> PublishSpec:

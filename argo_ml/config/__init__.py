@@ -43,7 +43,12 @@ from argo_ml.config.experiment import (
     SweepSpec,
 )
 from argo_ml.config.grading import GradingFields
-from argo_ml.config.price_fields import MoneyFields, RetrievalPriceFields, money_of
+from argo_ml.config.price_fields import (
+    MoneyFields,
+    RetrievalPriceFields,
+    money_fields,
+    money_of,
+)
 from argo_ml.config.run_fields import (
     DEFAULT_STRATEGIES,
     AdaptiveFields,
@@ -70,7 +75,13 @@ from argo_ml.config.source_fields import (
     QuestionFields,
     QuestionSpec,
 )
-from argo_ml.config.strategy_fields import Guarantee, Promise, StrategyFields, read_guarantee
+from argo_ml.config.strategy_fields import (
+    Guarantee,
+    GuaranteeFields,
+    Promise,
+    StrategyFields,
+    read_guarantee,
+)
 from argo_ml.config.study import StudySpec
 
 __all__ = [
@@ -106,6 +117,7 @@ __all__ = [
     "FetchSpec",
     "GradingFields",
     "Guarantee",
+    "GuaranteeFields",
     "HelpSection",
     "IndexSpec",
     "MDPFields",
@@ -138,6 +150,7 @@ __all__ = [
     "check_names",
     "identity_fields",
     "is_operational",
+    "money_fields",
     "money_of",
     "operational",
     "read_guarantee",

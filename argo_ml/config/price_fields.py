@@ -95,6 +95,19 @@ def money_of(values: Mapping[str, Any]) -> MoneyPrices | None:
     )
 
 
+def money_fields(money: MoneyPrices) -> dict[str, Any]:
+    """The fields of a spec that hold these prices, as `money_of` reads them."""
+    return {
+        "value_of_correct": money.value_of_correct,
+        "price_per_1m_prompt_tokens": money.per_1m_prompt_tokens,
+        "price_per_1m_completion_tokens": money.per_1m_completion_tokens,
+        "price_per_second": money.per_second,
+        "price_of_wrong": money.of_wrong,
+        "price_of_abstaining": money.of_abstaining,
+        "price_unit": money.unit,
+    }
+
+
 def _prices_of(spec_type: type[Spec], path: Path) -> dict[str, object]:
     """Raises `ConfigError` for a file that cannot be read and ValueError for a name in it that is
     no price."""

@@ -39,8 +39,8 @@ class PublishSpec(StoreFields, PolicyNameFields):
 
     sweep: str = Field(
         "",
-        description="Run id of the sweep that justifies the policy; empty for the experiment's "
-        "latest finished one.",
+        description="Run id of the sweep or replay that justifies the policy; empty for the "
+        "experiment's latest finished sweep.",
     )
     advice: str = Field(
         "",

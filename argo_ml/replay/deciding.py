@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from argo_ml.calibration.plans import NONE, ONCE, SIZED, sized
-from argo_ml.calibration.record import Calibration
-from argo_ml.config import Promise, ReplaySpec, read_guarantee
+from argo_ml.config import GuaranteeFields, Promise, ReplaySpec, read_guarantee
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import Policy, make_policy
@@ -19,7 +18,7 @@ from argo_ml.policies.oracle import Oracle
 from argo_ml.policies.strategies import find_strategy, strategy_parameters
 from argo_ml.progress import DECISIONS, OnProgress, ignore_progress
 from argo_ml.randomness import deferred_rng
-from argo_ml.replay.calibrating import HORIZON, ReplayState
+from argo_ml.replay.calibrating import HORIZON, RecordedCalibration, ReplayState
 from argo_ml.replay.charging import Charges, Charging, price_of_actions
 from argo_ml.replay.needs import missing
 from argo_ml.replay.recorded import RecordedQuestion
@@ -55,8 +54,8 @@ class Learned:
     """What recorded questions taught: ``at_once`` of what stands before the first step, and
     ``stepwise`` of everything to ``horizon`` steps."""
 
-    at_once: Calibration
-    stepwise: Calibration
+    at_once: RecordedCalibration
+    stepwise: RecordedCalibration
     horizon: int
 
 
@@ -124,7 +123,7 @@ def _decide_policy(
         yield DecidedCell(name, price, policy, table, tuple(decisions), rows)
 
 
-def is_decided_at_once(name: str, spec: ReplaySpec) -> bool:
+def is_decided_at_once(name: str, spec: GuaranteeFields) -> bool:
     """Whether it decides before the first step alone; a gate that may withhold its answer does
     not."""
     strategy = find_strategy(name)

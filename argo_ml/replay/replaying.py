@@ -24,15 +24,20 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """``calibrating`` are the questions that ``calibration`` is of.
+    """``calibrating`` are the questions that ``learned`` is from.
 
     ``cells`` are by policy, then by price, each of all tested questions.
     """
 
     calibrating: tuple[ReplayState, ...]
     tested: tuple[ReplayState, ...]
-    calibration: Calibration
+    learned: Learned
     cells: tuple[DecidedCell, ...]
+
+    @property
+    def calibration(self) -> Calibration:
+        """What was learned of the state before the first step."""
+        return self.learned.at_once
 
     @property
     def questions(self) -> tuple[Question, ...]:
@@ -68,10 +73,12 @@ def replay(spec: ReplaySpec, on_progress: OnProgress = ignore_progress) -> Repla
     stepwise = (
         calibrate_on_records(calibrating, tested, named, reach) if is_stepwise else calibration
     )
-    learned = Learned(calibration, stepwise, reach.n_steps)
     charging = Charging.of(spec, parts.calibration)
+    used = {"action_usage": charging.measured}
+    at_once, stepwise = (own.model_copy(update=used) for own in (calibration, stepwise))
+    learned = Learned(at_once, stepwise, reach.n_steps)
     cells = decide_all(policies, spec, learned, charging, tested, on_progress)
-    return Replay(calibrating, tested, calibration, tuple(cells))
+    return Replay(calibrating, tested, learned, tuple(cells))
 
 
 def _reach(spec: ReplaySpec, parts: Parts) -> Reach:

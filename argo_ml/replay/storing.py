@@ -20,7 +20,14 @@ from argo_ml.replay.judging import evaluate_replay, predictions, replay_results,
 from argo_ml.replay.needs import check_replayable
 from argo_ml.replay.replaying import Replay, replay
 from argo_ml.reporting import store_report
-from argo_ml.results.artifacts import EVALUATION, PREDICTIONS, RESULTS, cell_name
+from argo_ml.results.artifacts import (
+    CALIBRATION,
+    EVALUATION,
+    PREDICTIONS,
+    RESULTS,
+    STEPWISE_CALIBRATION,
+    cell_name,
+)
 from argo_ml.results.metrics import MEASURES, by_price, sweep_metrics
 from argo_ml.results.records import CellResult, Results
 from argo_ml.results.row_files import write_results
@@ -33,6 +40,8 @@ from argo_ml.tracking.reconciling import open_experiment
 from argo_ml.tracking.runs import TrackedRun, Tracking
 
 KIND = "replay"
+MOST_KEPT = 5_000
+"""Questions calibrated on up to which a replay keeps its calibrations: about 10 kB each."""
 UNKNOWN = frozenset(
     {
         *(measure.name for measure in MEASURES if not measure.is_replayed),
@@ -129,10 +138,22 @@ def _store(run: TrackedRun, replayed: Replay, results: Results, evaluation: Eval
         write_results(results, folder / RESULTS, indent=None)
         text = evaluation.model_dump_json(indent=1)
         (folder / EVALUATION).write_text(text, encoding="utf-8")
+        _write_calibrations(replayed, folder)
         with (folder / PREDICTIONS).open("w", encoding="utf-8") as file:
             for line in predictions(replayed):
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
         run.log_folder(folder)
+
+
+def _write_calibrations(replayed: Replay, folder: Path) -> None:
+    """What the policies are made of again where one is published."""
+    if len(replayed.calibrating) > MOST_KEPT:
+        return
+    learned = replayed.learned
+    (folder / CALIBRATION).write_text(learned.at_once.model_dump_json(), encoding="utf-8")
+    if learned.stepwise.knows_steps:
+        text = learned.stepwise.model_dump_json()
+        (folder / STEPWISE_CALIBRATION).write_text(text, encoding="utf-8")
 
 
 def _known(metrics: Mapping[str, float]) -> dict[str, float]:

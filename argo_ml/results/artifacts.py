@@ -30,6 +30,8 @@ TABLE_ROWS = 5_000
 DETAILS = "details.json"
 """All metrics of a cell, also those that its run does not show, and the readings of devices."""
 CALIBRATION = "calibration.json"
+STEPWISE_CALIBRATION = "calibration_stepwise.json"
+"""What a replay learned of recorded sequences of actions, beside `CALIBRATION`."""
 PREDICTIONS = "predictions.jsonl"
 """What the policies of a replay decided, question by question."""
 

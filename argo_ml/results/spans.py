@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from argo_ml.pricing import MILLION, MoneyPrices
 from argo_ml.results.records import QuestionResult
-from argo_ml.types import Action
+from argo_ml.types import Action, Usage
 
+DOLLARS = ("USD", "$", "US$")
 LONGEST_TEXT = 1_000
 """Characters of a text in a span; what is longer is cut with an ellipsis."""
 Trajectory = Mapping[str, Any]
@@ -31,7 +33,8 @@ class SpanKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A step of an episode; ``tokens`` are those of its prompts and of what was generated."""
+    """A step of an episode; ``tokens`` are those of its prompts and of what was generated, and
+    ``dollars`` what these cost, where they have a price."""
 
     name: str
     kind: SpanKind
@@ -39,6 +42,7 @@ class Span:
     outputs: Any
     attributes: Mapping[str, object] = field(default_factory=dict)
     tokens: tuple[int, int] | None = None
+    dollars: tuple[float, float] | None = None
     children: tuple[Span, ...] = ()
 
     @property
@@ -57,11 +61,41 @@ class EpisodeCosts:
     completion_tokens: int
     seconds: float
     model: str = ""
+    money: MoneyPrices | None = None
 
     @classmethod
-    def of_row(cls, strategy: str, price: float, row: QuestionResult, model: str) -> EpisodeCosts:
+    def of_row(
+        cls,
+        strategy: str,
+        price: float,
+        row: QuestionResult,
+        model: str,
+        money: MoneyPrices | None = None,
+    ) -> EpisodeCosts:
         tokens = row.prompt_tokens, row.completion_tokens
-        return cls(strategy, price, row.cost, *tokens, row.lm_seconds, model)
+        return cls(strategy, price, row.cost, *tokens, row.lm_seconds, model, money)
+
+    def amounts(self, n_retrievals: int) -> dict[str, object]:
+        """What the episode cost in the user's unit; nothing where prices are shares."""
+        if self.money is None:
+            return {}
+        used = Usage(
+            prompt_tokens=self.prompt_tokens,
+            completion_tokens=self.completion_tokens,
+            seconds=self.seconds,
+        )
+        per_retrieval = self.retrieval_cost * self.money.stake
+        spent = self.money.spent(used, n_retrievals, per_retrieval)
+        return {"argo.amount": spent.total, "argo.price_unit": self.money.unit}
+
+    def dollars(self, tokens: tuple[int, int] | None) -> tuple[float, float] | None:
+        """The price of tokens of prompts and of what was generated, where it is in dollars: tools
+        show costs in no other unit."""
+        money = self.money
+        if tokens is None or money is None or money.unit.upper() not in DOLLARS:
+            return None
+        prices = money.per_1m_prompt_tokens, money.per_1m_completion_tokens
+        return tokens[0] * prices[0] / MILLION, tokens[1] * prices[1] / MILLION
 
 
 def episode_span(
@@ -69,7 +103,8 @@ def episode_span(
 ) -> Span:
     """The agent's span with all that happened in it, in order; ``passages`` are by id."""
     steps = line["steps"]
-    parts = [part for step in steps for part in _step_spans(step, passages)]
+    parts = [part for step in steps for part in _step_spans(step, passages, costs)]
+    n_retrievals = sum(step["action"] == Action.RETRIEVE.value for step in steps)
     final = (
         *parts,
         _decision(Action.STOP.value, line.get("expected"), {}),
@@ -85,6 +120,7 @@ def episode_span(
         "argo.p_hat": (line.get("expected") or {}).get("confidence"),
         "argo.expected_gain": (first.get("expected") or {}).get("gain"),
         "argo.lm_seconds": costs.seconds,
+        **costs.amounts(n_retrievals),
     }
     asked: dict[str, Any] = {"question": _cut(line["question"])}
     if line["choices"]:
@@ -100,18 +136,19 @@ def episode_span(
 
 
 def _step_spans(
-    step: Mapping[str, Any], passages: Mapping[str, Mapping[str, Any]]
+    step: Mapping[str, Any], passages: Mapping[str, Mapping[str, Any]], costs: EpisodeCosts
 ) -> Iterator[Span]:
     before = {"answer": _cut(step["answer_before"])} if "answer_before" in step else {}
     yield _decision(step["action"], step.get("expected"), before)
-    tokens = tuple(step["tokens"]) if "tokens" in step else None
+    tokens = (step["tokens"][0], step["tokens"][1]) if "tokens" in step else None
     asked = {"sub_question": _cut(step["sub_question"])}
     if step["action"] == Action.RETRIEVE.value:
         query = step.get("query") or step["sub_question"]
         found = [_document(hit, passages) for hit in step["evidence"]]
         yield Span("retrieve", SpanKind.RETRIEVER, {"query": _cut(query)}, found)
     name = "read" if step["action"] == Action.RETRIEVE.value else "reason"
-    yield Span(name, SpanKind.LLM, asked, {"answer": _cut(step["sub_answer"])}, tokens=tokens)
+    said = {"answer": _cut(step["sub_answer"])}
+    yield Span(name, SpanKind.LLM, asked, said, tokens=tokens, dollars=costs.dollars(tokens))
 
 
 def _decision(action: str, expected: Mapping[str, Any] | None, before: Mapping[str, str]) -> Span:
@@ -133,7 +170,8 @@ def _synthesis(line: Trajectory, costs: EpisodeCosts) -> Span:
         tokens = costs.prompt_tokens - taken[0], costs.completion_tokens - taken[1]
     inputs = {"question": _cut(line["question"]), "sub_answers": _sub_answers(steps)}
     outputs = {"answer": _cut(line["answer"])}
-    return Span("synthesize", SpanKind.LLM, inputs, outputs, tokens=tokens)
+    dollars = costs.dollars(tokens)
+    return Span("synthesize", SpanKind.LLM, inputs, outputs, tokens=tokens, dollars=dollars)
 
 
 def _sub_answers(steps: Sequence[Mapping[str, Any]]) -> list[str]:

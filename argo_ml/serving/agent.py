@@ -20,6 +20,7 @@ from argo_ml.engine.loop import Finished
 from argo_ml.errors import ArgoError, one_line
 from argo_ml.serving.answering import AnsweringService
 from argo_ml.serving.deciding import LoadedPolicy, PolicyDecision
+from argo_ml.serving.priced import RequestPrice, amounts
 from argo_ml.serving.published import FOLDER
 from argo_ml.serving.questions import Asked, RequestError, read_asked
 from argo_ml.serving.tracing import RequestTracer
@@ -77,17 +78,20 @@ class _Answering:
         self.tracer.decided(asked, decision, _model_id())
         return _decided(decision)
 
-    def _answered(self, asked: Asked, price: float, finished: Finished) -> ResponsesAgentResponse:
+    def _answered(
+        self, asked: Asked, price: RequestPrice, finished: Finished
+    ) -> ResponsesAgentResponse:
         outcome = finished.outcome
         custom = {
-            "strategy": self.policy.published.strategy_at(price),
-            "retrieval_cost": price,
+            "strategy": self.policy.published.strategy_at(price.retrieval_cost),
+            "retrieval_cost": price.retrieval_cost,
             "actions": [step.action.value for step in outcome.steps],
             "retrievals": outcome.count(Action.RETRIEVE),
             "stop_reason": outcome.stop_reason.value,
             "expected_gain": outcome.expected_at_first.gain,
             "p_hat": outcome.expected.confidence,
             "cost": outcome.cost,
+            **amounts(price, outcome.usage, outcome.count(Action.RETRIEVE)),
             "choice": outcome.answer.choice,
             "passages": [_passage(hit) for hit in outcome.retrieved],
             "lm_calls": outcome.usage.calls,

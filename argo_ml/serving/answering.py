@@ -7,8 +7,6 @@ or fails is opened anew for the next request: a server that was down is used onc
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -17,18 +15,23 @@ from argo_ml.config import CellSpec
 from argo_ml.datasets import QuestionSet
 from argo_ml.engine.loop import Finished
 from argo_ml.errors import ConfigError
-from argo_ml.pipeline.episode import build_pipeline, run_episode
+from argo_ml.pipeline.episode import Pipeline, build_pipeline, run_episode
+from argo_ml.serving.batches import BatchThread
 from argo_ml.serving.deciding import LoadedPolicy
-from argo_ml.serving.priced import PricedPolicy
+from argo_ml.serving.priced import PricedPolicy, RequestPrice
 from argo_ml.serving.questions import RequestError
 from argo_ml.sweep.calibration_source import DIGESTS
-from argo_ml.sweep.cells import measure
+from argo_ml.sweep.cells import cell_tariff, measure
 from argo_ml.sweep.context import LocalContext
 from argo_ml.types import Question
 
 LARGEST_BATCH = 32
 BILLED_TO = "served"
 """In the ledger of calls, whoever pays for those of served requests."""
+DECIDES_ONLY = (
+    "this policy was published from recorded outcomes and has neither documents nor a model to "
+    "answer with; send decide_only: true with your answer and its token_logprobs"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,57 +46,38 @@ class AnsweringService:
 
     def __init__(self, policy: LoadedPolicy) -> None:
         self._policy = policy
-        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._context: LocalContext[CellSpec] | None = None
-        self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._thread = BatchThread("answers", self._work, LARGEST_BATCH)
 
-    def answer(self, question: Question, price: float) -> Finished:
+    def answer(self, question: Question, price: RequestPrice) -> Finished:
         """Raises `RequestError` for a question that the model does not take, and `ArgoError` where
         documents, index or model cannot be used now."""
+        if self._policy.published.decides_only:
+            raise RequestError(DECIDES_ONLY)
         job = _Job(question, self._policy.policies.at(price))
-        self._jobs.put(job)
-        self._start()
+        self._thread.put(job)
         finished = job.result.result()
         if finished.outcome.unanswered:
             raise RequestError(f"the question cannot be asked: {finished.outcome.unanswered}")
         return finished
 
-    def _start(self) -> None:
-        with self._starting:
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._work, name="answers", daemon=True)
-                self._thread.start()
-
-    def _work(self) -> None:
-        while True:
-            batch = [self._jobs.get()]
-            while len(batch) < LARGEST_BATCH and not self._jobs.empty():
-                batch.append(self._jobs.get())
-            try:
-                finished = self._run(batch)
-            except BaseException as error:
-                self._context = None
-                for job in batch:
-                    job.result.set_exception(error)
-            else:
-                for job, one in zip(batch, finished, strict=True):
-                    job.result.set_result(one)
+    def _work(self, batch: list[_Job]) -> None:
+        try:
+            finished = self._run(batch)
+        except BaseException as error:
+            self._context = None
+            for job in batch:
+                job.result.set_exception(error)
+        else:
+            for job, one in zip(batch, finished, strict=True):
+                job.result.set_result(one)
 
     def _run(self, batch: Sequence[_Job]) -> list[Finished]:
         if self._context is None:
             self._context = self._opened()
-        context, calibration = self._context, self._policy.calibration
+        context = self._context
         episodes = [
-            run_episode(
-                job.question,
-                job.priced.policy,
-                build_pipeline(
-                    resolved(job.priced.spec, context.spec),
-                    context.count_tokens,
-                    measure(job.priced.spec, calibration),
-                ),
-            )
+            run_episode(job.question, job.priced.policy, _pipeline(job.priced, context))
             for job in batch
         ]
         return context.engine(BILLED_TO).run(episodes)
@@ -110,6 +94,12 @@ class AnsweringService:
                     "sweep again and publish that"
                 )
         return context
+
+
+def _pipeline(priced: PricedPolicy, context: LocalContext[CellSpec]) -> Pipeline:
+    spec = resolved(priced.spec, context.spec)
+    progress = measure(priced.spec, priced.calibration)
+    return build_pipeline(spec, context.count_tokens, progress, cell_tariff(priced.spec))
 
 
 def resolved(spec: CellSpec, opened: CellSpec) -> CellSpec:

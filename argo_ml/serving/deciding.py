@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from argo_ml.calibration.record import Calibration
 from argo_ml.config import CellSpec
 from argo_ml.corpus.cached_embedding import CachingEmbedder
 from argo_ml.corpus.embedding import load_embedder
@@ -18,8 +17,8 @@ from argo_ml.models.cache.caching import CallCache
 from argo_ml.pipeline.probing import choice_probabilities
 from argo_ml.policies.base import Decision, Probe, required_probes_of
 from argo_ml.randomness import deferred_rng
-from argo_ml.serving.priced import PricedPolicies, PricedPolicy, served_spec
-from argo_ml.serving.published import PublishedPolicy, read_policy
+from argo_ml.serving.priced import PricedPolicies, PricedPolicy, RequestPrice, served_spec
+from argo_ml.serving.published import PolicyFiles, read_policy
 from argo_ml.serving.questions import Asked, RequestError, read_asked
 from argo_ml.serving.signals import AnswerSignals, is_estimated
 from argo_ml.state import AnswerNow, Observations, State
@@ -54,26 +53,26 @@ class PolicyDecision:
 class LoadedPolicy:
     """A published policy, ready to decide; `answering` adds the answers."""
 
-    def __init__(
-        self, published: PublishedPolicy, calibration: Calibration | None, spec: CellSpec
-    ) -> None:
-        self.published = published
-        self.calibration = calibration
+    def __init__(self, files: PolicyFiles, spec: CellSpec) -> None:
+        self.published = files.published
+        self.calibration = files.calibration
         self.spec = spec
-        self.policies = PricedPolicies(published, calibration, spec)
+        self.policies = PricedPolicies(files, spec)
         self._embedding = threading.Lock()
 
     @classmethod
     def read(cls, folder: Path) -> LoadedPolicy:
         """Raises `ArgoError` for files that are none of a published policy."""
-        published, calibration = read_policy(folder)
-        return cls(published, calibration, served_spec(published, folder))
+        files = read_policy(folder)
+        return cls(files, served_spec(files.published, folder))
 
     def warm_up(self) -> None:
         """Make the policies of the swept prices, and load the embedder where it is needed."""
-        for swept in self.published.prices:
-            self.policies.at(swept.retrieval_cost)
-        if self._needs_vector(self.policies.at(self.published.default_price)):
+        made = [
+            self.policies.at(RequestPrice(swept.retrieval_cost, self.spec.money))
+            for swept in self.published.prices
+        ]
+        if any(map(self._needs_vector, made)):
             self._vector("warm")
 
     def decide(
@@ -88,13 +87,14 @@ class LoadedPolicy:
 
         ``token_logprobs`` are log-probabilities of its tokens, or mappings that have ``logprob``
         and ``top_logprobs``, or ``entropy`` and ``gap``; ``more`` are ``choices`` and
-        ``choice_logprobs`` of a question with choices, and ``question_id``. Raises `RequestError`
-        for what cannot be.
+        ``choice_logprobs`` of a question with choices, ``question_id``, and prices in the caller's
+        own unit. Raises `RequestError` for what cannot be.
         """
         asked = {"question": question, "answer": answer, "token_logprobs": token_logprobs}
-        return self.decide_asked(
-            read_asked({**asked, "retrieval_cost": price, "decide_only": True, **more})
-        )
+        return self.decide_values({**asked, "retrieval_cost": price, "decide_only": True, **more})
+
+    def decide_values(self, values: Mapping[str, Any]) -> PolicyDecision:
+        return self.decide_asked(read_asked(values))
 
     def decide_asked(self, asked: Asked) -> PolicyDecision:
         priced = self.policies.at(self.price_of(asked))
@@ -104,9 +104,8 @@ class LoadedPolicy:
         decision = priced.policy.decide(state, rng)
         return _described(decision, priced, is_estimated(asked.tokens))
 
-    def price_of(self, asked: Asked) -> float:
-        given = asked.retrieval_cost
-        return self.published.default_price if given is None else given
+    def price_of(self, asked: Asked) -> RequestPrice:
+        return self.policies.price_of(asked)
 
     def _observed(self, asked: Asked, question: Question, priced: PricedPolicy) -> Observations:
         probes = required_probes_of(priced.policy)(State(question))
@@ -127,13 +126,22 @@ class LoadedPolicy:
             best = max(range(len(scores)), key=scores.__getitem__)
             answer = Answer(asked.choices[best], choice=best, scores=scores)
             return AnswerNow(answer, choice_probabilities(answer))
-        if asked.answer is None or not asked.tokens:
+        if asked.answer is None or not (asked.tokens or self._knows_no_tokens):
             wanted = "choice_logprobs" if asked.choices else "answer and token_logprobs"
             raise RequestError(f"decide_only needs {wanted}: how sure the answer looked")
         choice = asked.choices.index(asked.answer) if asked.answer in asked.choices else None
         is_read = choice is not None or not asked.choices
         answer = Answer(asked.answer, choice=choice, parsed=is_read)
-        return AnswerNow(answer, (), self._signals.of_tokens(asked.tokens))
+        tokens = self._signals.of_tokens(asked.tokens) if asked.tokens else ()
+        return AnswerNow(answer, (), tokens)
+
+    @cached_property
+    def _knows_no_tokens(self) -> bool:
+        """Whether nothing was recorded of how sure answers looked, so that nothing is asked for."""
+        questions = self.calibration.questions if self.calibration else ()
+        return bool(questions) and not any(
+            question.answer.tokens or question.answer.probabilities for question in questions
+        )
 
     @cached_property
     def _signals(self) -> AnswerSignals:

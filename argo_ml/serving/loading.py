@@ -10,14 +10,19 @@ from typing import Any
 from argo_ml.errors import ConfigError
 from argo_ml.serving.answering import AnsweringService
 from argo_ml.serving.deciding import LoadedPolicy, PolicyDecision
+from argo_ml.serving.priced import amounts
 from argo_ml.serving.published import FOLDER, POLICY, PublishedPolicy
 from argo_ml.serving.questions import read_asked
-from argo_ml.types import Evidence
+from argo_ml.types import Action, Evidence
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyAnswer:
-    """An answer with what it rests on and what it took; ``cost`` is the price of the actions."""
+    """An answer with what it rests on and what it took.
+
+    ``cost`` is the price of the actions in shares of a right answer, ``amount`` that in the
+    caller's own unit, where prices are in one.
+    """
 
     text: str
     choice: int | None
@@ -28,6 +33,7 @@ class PolicyAnswer:
     cost: float
     strategy: str
     retrieval_cost: float
+    amount: float | None = None
 
 
 class Policy:
@@ -53,13 +59,21 @@ class Policy:
         return self._loaded.decide(question, answer, token_logprobs, price, **more)
 
     def answer(
-        self, question: str, choices: tuple[str, ...] = (), price: float | None = None
+        self,
+        question: str,
+        choices: tuple[str, ...] = (),
+        price: float | None = None,
+        **prices: float,
     ) -> PolicyAnswer:
         """Answer from the documents with the model that the policy was published with.
 
-        Raises `ArgoError` where they cannot be used, or the question cannot be asked.
+        ``prices`` are in a unit of your own: ``value_of_correct``, ``price_per_retrieval`` and so
+        on. Raises `ArgoError` where documents or model cannot be used, or the question cannot be
+        asked.
         """
-        asked = read_asked({"question": question, "choices": choices, "retrieval_cost": price})
+        asked = read_asked(
+            {"question": question, "choices": choices, "retrieval_cost": price, **prices}
+        )
         at = self._loaded.price_of(asked)
         outcome = self._answers.answer(asked.as_question(), at).outcome
         return PolicyAnswer(
@@ -70,8 +84,9 @@ class Policy:
             p_hat=outcome.expected.confidence,
             expected_gain=outcome.expected_at_first.gain,
             cost=outcome.cost,
-            strategy=self.published.strategy_at(at),
-            retrieval_cost=at,
+            strategy=self.published.strategy_at(at.retrieval_cost),
+            retrieval_cost=at.retrieval_cost,
+            amount=amounts(at, outcome.usage, outcome.count(Action.RETRIEVE)).get("amount"),
         )
 
 

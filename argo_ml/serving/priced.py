@@ -8,40 +8,99 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from argo_ml.calibration.record import Calibration
-from argo_ml.config import CellSpec, build, is_operational
+from argo_ml.config import CellSpec, build, is_operational, money_fields
 from argo_ml.mdp.process import solve
 from argo_ml.policies import Policy
+from argo_ml.pricing import MoneyPrices
+from argo_ml.replay.calibrating import HORIZON
+from argo_ml.replay.deciding import is_decided_at_once
 from argo_ml.results.artifacts import CALIBRATION
-from argo_ml.serving.published import PublishedPolicy
+from argo_ml.serving.published import PolicyFiles, PublishedPolicy
+from argo_ml.serving.questions import Asked, RequestError
 from argo_ml.sweep.cells import cell_policy, cell_process
+from argo_ml.types import Usage
 
 KEPT_PRICES = 256
 """Policies kept at once; one for another price is made again when it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
+class RequestPrice:
+    """The price of a retrieval in shares of what is at stake, and all others where they are in
+    money."""
+
+    retrieval_cost: float
+    money: MoneyPrices | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PricedPolicy:
-    """A policy and the cell that it would be; ``spec`` names strategy and price."""
+    """A policy and the cell that it would be; ``spec`` names strategy and price.
+
+    ``calibration`` is the one that it was made of.
+    """
 
     spec: CellSpec
     policy: Policy
+    calibration: Calibration | None
 
 
 class PricedPolicies:
     """Policies by price. Threads may ask at once; each price is fitted by one of them."""
 
-    def __init__(
-        self, published: PublishedPolicy, calibration: Calibration | None, spec: CellSpec
-    ) -> None:
-        self._published = published
-        self._calibration = calibration
+    def __init__(self, files: PolicyFiles, spec: CellSpec) -> None:
+        self._files = files
         self._spec = spec
-        self._kept: OrderedDict[float, PricedPolicy] = OrderedDict()
+        self._kept: OrderedDict[RequestPrice, PricedPolicy] = OrderedDict()
         self._lock = threading.Lock()
 
-    def at(self, price: float) -> PricedPolicy:
+    def price_of(self, asked: Asked) -> RequestPrice:
+        """The price that a request names, else the published one.
+
+        Raises `RequestError` for prices in two units, or in one that the policy knows nothing of.
+        """
+        published = self._files.published
+        if asked.money_given:
+            return self._in_money(asked)
+        given = asked.retrieval_cost
+        if given is not None and self._spec.money is not None and self._spec.money.prices_usage:
+            raise RequestError(
+                f"retrieval_cost={given:g} is in shares of a right answer, and this policy was "
+                "published with prices of tokens or seconds; give price_per_retrieval"
+            )
+        share = published.default_price if given is None else given
+        return RequestPrice(share, self._spec.money)
+
+    def _in_money(self, asked: Asked) -> RequestPrice:
+        """The prices of the request, and the published ones where those are in money as well."""
+        own = self._spec.money
+        worth = asked.value_of_correct or (own.value_of_correct if own else None)
+        if worth is None:
+            name, value = next(iter(asked.money_given.items()))
+            raise RequestError(
+                f"{name}={value:g} is in your own unit: give value_of_correct, what a right answer "
+                "is worth in it"
+            )
+        money = asked.money(worth, own)
+        if money.prices_usage and self._knows_no_usage:
+            raise RequestError(
+                "prices of tokens and seconds need a calibration that measured what actions use, "
+                "and this policy has none; give value_of_correct and price_per_retrieval alone"
+            )
+        share = self._files.published.default_price
+        if asked.price_per_retrieval is not None:
+            share = round(asked.price_per_retrieval / money.stake, 10)
+        return RequestPrice(share, money)
+
+    @property
+    def _knows_no_usage(self) -> bool:
+        calibration = self._files.calibration
+        return calibration is not None and not calibration.action_usage
+
+    def at(self, price: RequestPrice) -> PricedPolicy:
         with self._lock:
             if price not in self._kept:
                 self._kept[price] = self._make(price)
@@ -50,12 +109,29 @@ class PricedPolicies:
                 self._kept.popitem(last=False)
             return self._kept[price]
 
-    def _make(self, price: float) -> PricedPolicy:
-        spec = self._spec.model_copy(
-            update={"strategy": self._published.strategy_at(price), "retrieval_cost": price}
-        )
-        solution = solve(cell_process(spec, self._calibration))
-        return PricedPolicy(spec, cell_policy(spec, solution, self._calibration))
+    def _make(self, price: RequestPrice) -> PricedPolicy:
+        strategy = self._files.published.strategy_at(price.retrieval_cost)
+        update: dict[str, Any] = {"strategy": strategy, "retrieval_cost": price.retrieval_cost}
+        if price.money is not None:
+            update |= money_fields(price.money)
+        spec = self._spec.model_copy(update=update)
+        calibration = self._files.calibration
+        if self._files.published.decides_only:
+            if is_decided_at_once(strategy, spec):
+                spec = spec.model_copy(update={"max_steps": HORIZON})
+            else:
+                calibration = self._files.stepwise
+        solution = solve(cell_process(spec, calibration))
+        return PricedPolicy(spec, cell_policy(spec, solution, calibration), calibration)
+
+
+def amounts(price: RequestPrice, usage: Usage, n_retrievals: int) -> dict[str, Any]:
+    """What an answer cost in the caller's unit; nothing where prices are shares."""
+    money = price.money
+    if money is None:
+        return {}
+    spent = money.spent(usage, n_retrievals, price.retrieval_cost * money.stake)
+    return {"amount": spent.total, "price_unit": money.unit}
 
 
 def served_spec(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from argo_ml.calibration.record import Calibration
 from argo_ml.errors import ConfigError
 from argo_ml.parsing import parse_record
-from argo_ml.results.artifacts import CALIBRATION
+from argo_ml.results.artifacts import CALIBRATION, STEPWISE_CALIBRATION
 from argo_ml.results.records import Record
 from argo_ml.results.stored import naming, stored_record
 
@@ -64,6 +65,8 @@ class PublishedPolicy(Record):
     n_questions: int
     answer: str
     example: Mapping[str, Any]
+    decides_only: bool = False
+    """Whether it is of recorded outcomes: there is nothing to answer with."""
 
     def strategy_at(self, price: float) -> str:
         """The strategy that decides at a price; beyond all ranges that of the nearest."""
@@ -75,19 +78,39 @@ class PublishedPolicy(Record):
         return tuple(dict.fromkeys(part.strategy for part in self.ranges))
 
 
-def write_policy(published: PublishedPolicy, calibration: Calibration | None, folder: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class PolicyFiles:
+    """What a model holds; ``stepwise`` is the calibration of those policies of recorded outcomes
+    that decide step by step."""
+
+    published: PublishedPolicy
+    calibration: Calibration | None = None
+    stepwise: Calibration | None = None
+
+
+def write_policy(files: PolicyFiles, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / POLICY).write_text(published.model_dump_json(indent=1), encoding="utf-8")
-    if calibration is not None:
-        (folder / CALIBRATION).write_text(calibration.model_dump_json(), encoding="utf-8")
+    records = {
+        POLICY: files.published.model_dump_json(indent=1),
+        CALIBRATION: files.calibration and files.calibration.model_dump_json(),
+        STEPWISE_CALIBRATION: files.stepwise and files.stepwise.model_dump_json(),
+    }
+    for name, text in records.items():
+        if text:
+            (folder / name).write_text(text, encoding="utf-8")
 
 
-def read_policy(folder: Path) -> tuple[PublishedPolicy, Calibration | None]:
+def read_policy(folder: Path) -> PolicyFiles:
     """Raises `DataError` for files that are damaged and `ConfigError` for no published policy."""
     if not (folder / POLICY).is_file():
         raise ConfigError(f"{folder} holds no {POLICY}; publish one with argo-ml publish")
     published = stored_record(folder / POLICY, PublishedPolicy, "")
-    if not (folder / CALIBRATION).is_file():
-        return published, None
-    with naming(CALIBRATION, ""):
-        return published, parse_record(Calibration, (folder / CALIBRATION).read_bytes())
+    names = (CALIBRATION, STEPWISE_CALIBRATION)
+    return PolicyFiles(published, *(_calibration(folder / name) for name in names))
+
+
+def _calibration(path: Path) -> Calibration | None:
+    if not path.is_file():
+        return None
+    with naming(path.name, ""):
+        return parse_record(Calibration, path.read_bytes())

@@ -1,10 +1,9 @@
-"""From a sweep that verifies to a registered model, linked to the runs that justify it."""
+"""From a sweep or a replay that verifies to a registered model, linked to what justifies it."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import requires, version
 from pathlib import Path
 from typing import Any
@@ -13,129 +12,127 @@ from packaging.requirements import Requirement
 
 import argo_ml
 from argo_ml.calibration.record import Calibration
-from argo_ml.config import CellSpec, PublishSpec, SweepSpec, shared_fields
+from argo_ml.config import CellSpec, PublishSpec, build
 from argo_ml.errors import ConfigError
-from argo_ml.evaluation.advice import Advice
-from argo_ml.evaluation.record import Evaluation
+from argo_ml.evaluation.advice import PriceAdvice
 from argo_ml.policies.strategies import find_strategy
-from argo_ml.results.artifacts import ADVICE, EVALUATION
-from argo_ml.results.records import CellResult, Results
-from argo_ml.results.stored import stored_record
+from argo_ml.results.records import CellResult
+from argo_ml.serving.deciding import LoadedPolicy
 from argo_ml.serving.published import (
     FOLDER,
+    PolicyFiles,
     PublishedPolicy,
     StrategyRange,
     SweptPrice,
     write_policy,
 )
+from argo_ml.serving.recorded import (
+    Calibrations,
+    check_decides,
+    decision_example,
+    replayed_calibrations,
+)
 from argo_ml.serving.registering import Registered, check_alias, register
+from argo_ml.serving.sources import Source, open_source
 from argo_ml.sweep.calibration_source import open_calibration
 from argo_ml.sweep.cells import CALIBRATION_DIGEST, acts_by_calibration
-from argo_ml.sweep.parent_run import load_record
-from argo_ml.sweep.record import SweepRecord, open_record
-from argo_ml.tracking.runs import store_of_runs
 from argo_ml.types import Action
-from argo_ml.verification.verify import verify_record
 
 PUBLISHED = "publish"
 """Kind of the run that a published policy is logged on."""
-_N_SHOWN = 3
 SERVED = "those of requests"
 """Stands for the file of questions, of which a served policy has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """What a sweep says of the policy."""
-
-    record: SweepRecord
-    spec: SweepSpec
-    results: Results
-    evaluation: Evaluation
-    advice: Advice | None = None
-
-
 def publish(spec: PublishSpec) -> Registered:
-    """Publish the policy of a finished sweep as a version of a registered model.
+    """Publish the policy of a finished sweep or replay as a version of a registered model.
+
+    That of a replay decides only: there are neither documents nor a model to answer with.
 
     Raises:
         ArgoError: the sweep does not verify, or the alias is another version's; nothing is
             registered then.
     """
     with tempfile.TemporaryDirectory() as folder:
-        source = _source(spec, Path(folder))
+        source = open_source(spec, Path(folder))
         check_alias(source.record.tracking, spec)
-        published, calibration = _published(spec, source)
+        files = _files(spec, source)
         target = Path(folder) / FOLDER
-        write_policy(published, calibration, target)
+        write_policy(files, target)
+        if source.is_replay:
+            check_decides(LoadedPolicy.read(target))
+        published = files.published
         return register(spec, source.record, published, target, pinned_requirements())
 
 
-def _source(spec: PublishSpec, folder: Path) -> _Source:
-    advice = _advice(spec)
-    sweep = advice.runs["test"] if advice else spec.sweep
-    record = open_record(sweep, spec.tracking_uri, spec.experiment, folder)
-    failed = [verdict for verdict in verify_record(record) if verdict.has_failed]
-    if failed:
-        shown = "; ".join(f"{verdict.name}: {verdict.detail}" for verdict in failed[:_N_SHOWN])
-        raise ConfigError(f"sweep={record.run_id} does not verify and is not published ({shown})")
-    evaluation = stored_record(record.artifact(EVALUATION), Evaluation, record.run_id)
-    return _Source(record, record.spec(), record.results(), evaluation, advice)
-
-
-def _advice(spec: PublishSpec) -> Advice | None:
-    """Raises `ConfigError` for an advice that was not confirmed on the test split by a sweep."""
-    if not spec.advice:
-        return None
-    if spec.sweep or spec.strategy:
-        raise ConfigError("advice names sweep and strategies itself; leave out sweep and strategy")
-    store = store_of_runs(spec.tracking_uri)
-    advice = load_record(store, spec.advice, ADVICE, Advice)
-    if "test" not in advice.runs:
-        raise ConfigError(
-            f"advice={spec.advice} was not confirmed on the test split; go on with it first: "
-            f"{advice.go_on or 'argo-ml advise with a model'}"
-        )
-    return advice
-
-
-def _published(spec: PublishSpec, source: _Source) -> tuple[PublishedPolicy, Calibration | None]:
+def _files(spec: PublishSpec, source: Source) -> PolicyFiles:
     ranges = _ranges(spec, source)
     cells = [cell for cell in source.results.cells if _decides_at(ranges, cell)]
     cells.sort(key=lambda cell: cell.retrieval_cost)
     default = spec.default_price or cells[len(cells) // 2].retrieval_cost
-    cell = CellSpec(
-        **{
-            **shared_fields(source.spec, CellSpec),
-            **{
-                "strategy": cells[0].strategy,
-                "retrieval_cost": default,
-                "questions": SERVED,
-                "tracking_uri": "",
-            },
-        }
+    cell = build(
+        CellSpec,
+        {
+            **source.shared,
+            "strategy": cells[0].strategy,
+            "retrieval_cost": default,
+            "questions": SERVED,
+            "tracking_uri": "",
+        },
     )
-    strategies = [part.strategy for part in ranges]
-    calibration = _calibration(cell, strategies, source)
-    update = {"calibration": ""} if calibration is None else {}
-    published = PublishedPolicy(
-        sweep_id=source.record.run_id,
-        experiment_id=str(source.record.run.info.experiment_id),
-        argo_ml=argo_ml.__version__,
-        spec=cell.model_copy(update=update).model_dump(mode="json"),
-        digests=source.record.digests,
-        ranges=ranges,
-        prices=tuple(map(_swept_price, cells)),
-        default_price=default,
-        trace_sampling=spec.trace_sampling,
-        n_questions=source.evaluation.n_questions,
-        answer=source.evaluation.answer,
-        example=_example(source.record, cells[0]),
+    learned = _learned(cell, [part.strategy for part in ranges], source)
+    update = {} if learned.calibration and not source.is_replay else {"calibration": ""}
+    return PolicyFiles(
+        PublishedPolicy(
+            sweep_id=source.record.run_id,
+            experiment_id=str(source.record.run.info.experiment_id),
+            argo_ml=argo_ml.__version__,
+            spec=cell.model_copy(update=update).model_dump(mode="json"),
+            digests=source.record.digests,
+            ranges=ranges,
+            prices=_swept_prices(source, cells),
+            default_price=default,
+            trace_sampling=spec.trace_sampling,
+            n_questions=source.evaluation.n_questions,
+            answer=source.evaluation.answer,
+            example=_example(source, cells[0], learned),
+            decides_only=source.is_replay,
+        ),
+        learned.calibration,
+        learned.stepwise,
     )
-    return published, calibration
 
 
-def _ranges(spec: PublishSpec, source: _Source) -> tuple[StrategyRange, ...]:
+def _learned(cell: CellSpec, strategies: Sequence[str], source: Source) -> Calibrations:
+    if source.is_replay:
+        return replayed_calibrations(source)
+    return Calibrations(_calibration(cell, strategies, source))
+
+
+def _swept_prices(source: Source, cells: Sequence[CellResult]) -> tuple[SweptPrice, ...]:
+    """What the test split showed where an advice has chosen on another part of the replay."""
+    advised = source.advice.prices if source.advice and source.is_replay else ()
+    by_price = {at.retrieval_cost: at for at in advised}
+    return tuple(
+        _advised_price(by_price[cell.retrieval_cost])
+        if cell.retrieval_cost in by_price
+        else _swept_price(cell)
+        for cell in cells
+    )
+
+
+def _advised_price(at: PriceAdvice) -> SweptPrice:
+    return SweptPrice(
+        retrieval_cost=at.retrieval_cost,
+        strategy=at.strategy,
+        accuracy=at.accuracy.mean,
+        utility=at.utility.mean,
+        retrieval_calls=at.retrievals,
+        retrieval_share=at.retrieval_share,
+    )
+
+
+def _ranges(spec: PublishSpec, source: Source) -> tuple[StrategyRange, ...]:
     """The strategies by price: those of an advice, or one at all prices."""
     if source.advice is None:
         return (StrategyRange(strategy=_strategy(spec, source)),)
@@ -150,7 +147,7 @@ def _decides_at(ranges: Sequence[StrategyRange], cell: CellResult) -> bool:
     return (inside or ranges[-1:])[0].strategy == cell.strategy
 
 
-def _strategy(spec: PublishSpec, source: _Source) -> str:
+def _strategy(spec: PublishSpec, source: Source) -> str:
     """The strategy that was asked for, or that of the sweep's headline."""
     swept = source.results.strategies
     headline = source.evaluation.headline
@@ -170,7 +167,7 @@ def _strategy(spec: PublishSpec, source: _Source) -> str:
     return strategy
 
 
-def _calibration(cell: CellSpec, strategies: Sequence[str], source: _Source) -> Calibration | None:
+def _calibration(cell: CellSpec, strategies: Sequence[str], source: Source) -> Calibration | None:
     """The very calibration of the sweep, where some strategy acts by it."""
     cells = [cell.model_copy(update={"strategy": strategy}) for strategy in strategies]
     if not any(map(acts_by_calibration, cells)):
@@ -199,9 +196,12 @@ def _swept_price(cell: CellResult) -> SweptPrice:
     )
 
 
-def _example(record: SweepRecord, cell: CellResult) -> dict[str, Any]:
-    """A request for one of the sweep's questions, whose calls its cache has."""
-    line = next(iter(record.trajectories(cell)))
+def _example(source: Source, cell: CellResult, learned: Calibrations) -> dict[str, Any]:
+    """A request for one of the sweep's questions, whose calls its cache has; of a replay for a
+    decision about one of the answers that it calibrated on."""
+    if source.is_replay:
+        return decision_example(cell.retrieval_cost, learned)
+    line = next(iter(source.record.trajectories(cell)))
     custom: dict[str, Any] = {"retrieval_cost": cell.retrieval_cost}
     if line["choices"]:
         custom["choices"] = list(line["choices"])

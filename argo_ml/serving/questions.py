@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from argo_ml.errors import ArgoError, one_line
+from argo_ml.pricing import MoneyPrices
 from argo_ml.types import Question
 
 LONGEST_QUESTION = 20_000
@@ -17,7 +19,21 @@ MOST_CHOICES = 100
 _SHOWN = 200
 
 Text = Annotated[str, Field(max_length=LONGEST_QUESTION)]
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 LogProbability = Annotated[float, Field(le=1e-6, ge=-1e6, allow_inf_nan=False)]
+
+
+MONEY = {
+    "value_of_correct": "value_of_correct",
+    "price_per_retrieval": "",
+    "price_per_1m_prompt_tokens": "per_1m_prompt_tokens",
+    "price_per_1m_completion_tokens": "per_1m_completion_tokens",
+    "price_per_second": "per_second",
+    "price_of_wrong": "of_wrong",
+    "price_of_abstaining": "of_abstaining",
+}
+"""Inputs in the caller's unit, and the fields of `MoneyPrices` that they are; a retrieval's own
+price is none of these."""
 
 
 class RequestError(ArgoError):
@@ -40,9 +56,10 @@ class AnswerToken(BaseModel):
 
 
 class Asked(BaseModel):
-    """A question as a caller asks it; ``price`` None is the published default.
+    """A question as a caller asks it; a price that is None is the published one.
 
     ``decide_only`` asks for the decision about ``answer``, which the caller has, and for no answer.
+    Prices are shares of a right answer (``retrieval_cost``) or in the caller's own unit.
     ``choice_logprobs`` are log-likelihoods per token of the choices. ``question_id`` matters to
     strategies that draw.
     """
@@ -57,6 +74,13 @@ class Asked(BaseModel):
     token_logprobs: tuple[AnswerToken | LogProbability, ...] = Field((), max_length=MOST_TOKENS)
     choice_logprobs: tuple[LogProbability, ...] = ()
     question_id: Annotated[str, Field(max_length=_SHOWN)] = "asked"
+    value_of_correct: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    price_per_retrieval: Price | None = None
+    price_per_1m_prompt_tokens: Price | None = None
+    price_per_1m_completion_tokens: Price | None = None
+    price_per_second: Price | None = None
+    price_of_wrong: Price | None = None
+    price_of_abstaining: Price | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Asked:
@@ -69,12 +93,34 @@ class Asked(BaseModel):
                 f"choice_logprobs has {len(self.choice_logprobs)} values for "
                 f"{len(self.choices)} choices"
             )
+        if self.retrieval_cost is not None and self.money_given:
+            name, value = next(iter(self.money_given.items()))
+            raise ValueError(
+                f"retrieval_cost={self.retrieval_cost:g} is in shares of a right answer and "
+                f"{name}={value:g} in your own unit: give prices in one of the two"
+            )
         if not self.decide_only and (self.answer or self.token_logprobs or self.choice_logprobs):
             raise ValueError("answer, token_logprobs and choice_logprobs go with decide_only: true")
         return self
 
     def as_question(self) -> Question:
         return Question(id=self.question_id, text=self.question, choices=self.choices)
+
+    @property
+    def money_given(self) -> dict[str, float]:
+        """The prices in the caller's unit that the request names."""
+        values = {name: getattr(self, name) for name in MONEY}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def money(self, value_of_correct: float, published: MoneyPrices | None) -> MoneyPrices:
+        """The prices that the request names; the others are the published ones, else 0."""
+        base = published or MoneyPrices(value_of_correct)
+        given = {
+            field: getattr(self, name)
+            for name, field in MONEY.items()
+            if field and getattr(self, name) is not None
+        }
+        return replace(base, **{"value_of_correct": value_of_correct, **given})
 
     @property
     def tokens(self) -> tuple[AnswerToken, ...]:

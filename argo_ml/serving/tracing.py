@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
 import random
-import threading
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
@@ -19,7 +17,9 @@ from argo_ml.engine.loop import Finished
 from argo_ml.errors import ArgoError
 from argo_ml.results.spans import EpisodeCosts, Span, SpanKind, episode_span
 from argo_ml.results.trajectories import cited_passages, passage_record, trajectory
+from argo_ml.serving.batches import BatchThread
 from argo_ml.serving.deciding import PolicyDecision
+from argo_ml.serving.priced import RequestPrice
 from argo_ml.serving.published import PublishedPolicy
 from argo_ml.serving.questions import Asked
 from argo_ml.tracking.traces import EpisodeTrace, write_traces
@@ -41,24 +41,26 @@ class RequestTracer:
     def __init__(self, published: PublishedPolicy, uri: str) -> None:
         self._published = published
         self._uri = uri
-        self._waiting: queue.Queue[EpisodeTrace] = queue.Queue(MOST_WAITING)
         self._share = float(os.environ.get(SAMPLING_VARIABLE) or published.trace_sampling)
-        self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._thread = BatchThread("traces", self._write, LARGEST_BATCH, MOST_WAITING)
         self._has_warned = False
 
     def decided(self, asked: Asked, decision: PolicyDecision, model_id: str) -> None:
         if self._is_sampled():
             self._add(_decision_span(asked, decision), 0.0, decision.retrieve, model_id)
 
-    def answered(self, asked: Asked, price: float, finished: Finished, model_id: str) -> None:
+    def answered(
+        self, asked: Asked, price: RequestPrice, finished: Finished, model_id: str
+    ) -> None:
         if not self._is_sampled():
             return
         outcome, question = finished.outcome, asked.as_question()
-        usage = outcome.usage
+        usage, share = outcome.usage, price.retrieval_cost
         tokens = usage.prompt_tokens, usage.completion_tokens
-        strategy = self._published.strategy_at(price)
-        costs = EpisodeCosts(strategy, price, outcome.cost, *tokens, usage.seconds)
+        strategy = self._published.strategy_at(share)
+        costs = EpisodeCosts(
+            strategy, share, outcome.cost, *tokens, usage.seconds, money=price.money
+        )
         passages = {
             key: passage_record(passage) for key, passage in cited_passages([outcome]).items()
         }
@@ -67,7 +69,7 @@ class RequestTracer:
 
     def flush(self) -> None:
         """Wait until everything is written."""
-        self._waiting.join()
+        self._thread.join()
 
     def _is_sampled(self) -> bool:
         return bool(self._uri) and random.random() < self._share
@@ -83,31 +85,16 @@ class RequestTracer:
             **_numbers(attributes),
         }
         trace = EpisodeTrace(uuid4().hex, root, seconds, model_id=model_id, tags=tags)
-        try:
-            self._waiting.put_nowait(trace)
-        except queue.Full:
+        if not self._thread.put(trace):
             self._warn("traces of requests come faster than they are written; some are left out")
-        self._start()
 
-    def _start(self) -> None:
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="traces", daemon=True)
-                self._thread.start()
-
-    def _work(self) -> None:
-        while True:
-            batch = [self._waiting.get()]
-            while len(batch) < LARGEST_BATCH and not self._waiting.empty():
-                batch.append(self._waiting.get())
-            try:
-                write_traces(self._uri, self._published.experiment_id, batch)
-            except ArgoError as error:
-                self._warn(f"requests are not traced ({error})")
-            except Exception as error:
-                self._warn(f"requests are not traced ({type(error).__name__}: {error})")
-            for _ in batch:
-                self._waiting.task_done()
+    def _write(self, batch: list[EpisodeTrace]) -> None:
+        try:
+            write_traces(self._uri, self._published.experiment_id, batch)
+        except ArgoError as error:
+            self._warn(f"requests are not traced ({error})")
+        except Exception as error:
+            self._warn(f"requests are not traced ({type(error).__name__}: {error})")
 
     def _warn(self, message: str) -> None:
         """Once: a store that stays gone is no news."""

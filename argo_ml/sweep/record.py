@@ -43,6 +43,10 @@ class SweepRecord:
         return str(self.run.info.run_id)
 
     @property
+    def kind(self) -> str:
+        return str(self.run.data.tags.get(runs.KIND, ""))
+
+    @property
     def digests(self) -> dict[str, str]:
         params = logged_params(self.run)
         return {name: value for name, value in params.items() if name.endswith("_digest")}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from argo_ml.config import money_of
 from argo_ml.errors import ArgoError
 from argo_ml.evaluation.examples import gold_texts
 from argo_ml.evaluation.roles import is_ceiling
@@ -116,7 +117,8 @@ def _trace(
 ) -> EpisodeTrace:
     cell, row = chosen.cell, chosen.row
     model = str(results.spec.get("model", ""))
-    costs = EpisodeCosts.of_row(cell.strategy, cell.retrieval_cost, row, model)
+    money = money_of(results.spec)
+    costs = EpisodeCosts.of_row(cell.strategy, cell.retrieval_cost, row, model, money)
     gold = " | ".join(gold_texts(line))
     return EpisodeTrace(
         key=f"{cell.run_id} {row.question_id}",

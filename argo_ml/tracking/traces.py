@@ -24,6 +24,7 @@ from mlflow.entities import Span as StoredSpan
 from mlflow.entities.assessment import Assessment
 from mlflow.tracing.client import TracingClient
 from mlflow.tracing.constant import (
+    CostKey,
     SpanAttributeKey,
     TokenUsageKey,
     TraceMetadataKey,
@@ -88,7 +89,9 @@ def _trace_number(trace: EpisodeTrace) -> int:
 def _info(trace: EpisodeTrace, experiment_id: str, ended_ns: int) -> TraceInfo:
     duration_ns = _duration_ns(trace)
     usage = _usage(_total_tokens(trace.root))
+    dollars = _total_dollars(trace.root)
     metadata = {
+        TraceMetadataKey.COST: json.dumps(_cost(dollars)) if dollars else "",
         TraceMetadataKey.SOURCE_RUN: trace.run_id,
         TraceMetadataKey.MODEL_ID: trace.model_id,
         TraceMetadataKey.TOKEN_USAGE: json.dumps(usage),
@@ -153,6 +156,8 @@ def _stored(trace: EpisodeTrace, span: Span, number: int, begin_ns: int, end_ns:
     }
     if span.tokens is not None:
         attributes[SpanAttributeKey.CHAT_USAGE] = _usage(span.tokens)
+    if span.dollars is not None:
+        attributes[SpanAttributeKey.LLM_COST] = _cost(span.dollars)
     is_failed = number == 0 and bool(trace.failed)
     return StoredSpan.from_dict(
         {
@@ -184,6 +189,21 @@ def _usage(tokens: tuple[int, int]) -> dict[str, int]:
         TokenUsageKey.INPUT_TOKENS: tokens[0],
         TokenUsageKey.OUTPUT_TOKENS: tokens[1],
         TokenUsageKey.TOTAL_TOKENS: sum(tokens),
+    }
+
+
+def _total_dollars(root: Span) -> tuple[float, float] | None:
+    known = [span.dollars for span in (root, *root.children) if span.dollars is not None]
+    if not known:
+        return None
+    return sum(own[0] for own in known), sum(own[1] for own in known)
+
+
+def _cost(dollars: tuple[float, float]) -> dict[str, float]:
+    return {
+        CostKey.INPUT_COST: dollars[0],
+        CostKey.OUTPUT_COST: dollars[1],
+        CostKey.TOTAL_COST: sum(dollars),
     }
 
 

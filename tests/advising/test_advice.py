@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.usefixtures("quick_figures_of_module", "quick_figures"),
 ]
-MOST_CALLS = "345"
+MOST_CALLS = "250"
 OTHERS = ("split", "n_questions", "n_prices", "strategies", "max_steps")
 
 

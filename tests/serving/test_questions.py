@@ -22,6 +22,11 @@ def test_a_question_and_a_price_are_enough() -> None:
         ({"question": "Q?", "retrieval_cost": 0}, "retrieval_cost=0: input should be greater than"),
         ({"question": "Q?", "retrieval_cost": float("nan")}, "retrieval_cost=nan"),
         ({"question": "Q?", "prize": 1}, "unknown 'prize'; known: choices, retrieval_cost"),
+        (
+            {"question": "Q?", "retrieval_cost": 0.1, "price_per_retrieval": 2},
+            "retrieval_cost=0.1 is in shares of a right answer and price_per_retrieval=2 in your",
+        ),
+        ({"question": "Q?", "price_of_wrong": -1}, "price_of_wrong=-1: input should be greater"),
         ({"question": "Q?", "choices": ["A"]}, "choices: there is one"),
         ({"question": "Q?", "answer": "A"}, "go with decide_only: true"),
         (

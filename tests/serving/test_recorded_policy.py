@@ -1,0 +1,143 @@
+"""A policy published from recorded outcomes: it decides as the replay did, and answers nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders.places import at_work_in
+from builders.recorded_outcomes import choice_line, open_line, replay_spec, tree_line
+
+from argo_ml.advising.running import run_advice
+from argo_ml.config import AdviseSpec, PublishSpec, build
+from argo_ml.errors import ConfigError
+from argo_ml.replay.storing import run_replay
+from argo_ml.results.records import Results
+from argo_ml.serving.loading import Policy, load_policy
+from argo_ml.serving.publishing import publish
+from argo_ml.serving.questions import RequestError
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.usefixtures("quick_figures_of_module", "quick_figures"),
+]
+PRICES = "0.02,0.1,0.3"
+
+
+@dataclass(frozen=True)
+class Replayed:
+    folder: Path
+    results: Results
+    lines: Mapping[str, Mapping[str, Any]]
+    places: Mapping[str, str]
+
+    def published(self, strategy: str) -> Policy:
+        uri = self.places["tracking_uri"]
+        values = {"sweep": self.results.sweep_id, "strategy": strategy, "tracking_uri": uri}
+        return load_policy(publish(build(PublishSpec, {**values, "name": strategy})).uri, uri)
+
+
+@pytest.fixture(scope="module")
+def replayed(
+    warm_cache: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Replayed]:
+    folder = tmp_path_factory.mktemp("recorded")
+    lines = [*map(tree_line, range(40)), *map(choice_line, range(20))]
+    with at_work_in(folder, warm_cache, empty_store) as places:
+        values = {
+            "policies": "never,single,argo_fitted,max_prob_gate,margin_gate",
+            "retrieval_costs": PRICES,
+            "calibration_share": "0.6",
+            **places,
+        }
+        for line in lines:
+            if "choices" in line:
+                only = line["outcomes"]["retrieve"]
+                for plan in ("reason", "retrieve>retrieve", "retrieve>reason"):
+                    line["outcomes"][plan] = only
+                for plan in ("reason>retrieve", "reason>reason"):
+                    line["outcomes"][plan] = only
+        results = run_replay(replay_spec(folder, lines, **values)).results
+        yield Replayed(folder, results, {line["id"]: line for line in lines}, places)
+
+
+def known(line: Mapping[str, Any]) -> dict[str, Any]:
+    """What a caller says of the answer without retrieval."""
+    seen = line["outcomes"]["none"]
+    if "choices" in line:
+        logprobs = [math.log(share) for share in seen["probabilities"]]
+        return {"choices": line["choices"], "choice_logprobs": logprobs}
+    gap = -math.log1p(-seen["margin"])
+    token = {"logprob": seen["logprob"], "entropy": seen["entropy"], "gap": gap}
+    return {"answer": seen["answer"], "token_logprobs": [token]}
+
+
+@pytest.mark.parametrize("strategy", ["argo_fitted", "max_prob_gate"])
+def test_it_decides_as_the_replay_at_every_price_and_answers_nothing(
+    replayed: Replayed, strategy: str
+) -> None:
+    policy = replayed.published(strategy)
+    n_retrieved = 0
+    for cell in replayed.results.row(strategy):
+        for row in cell.questions:
+            line = replayed.lines[row.question_id]
+            decision = policy.decide(line["question"], price=cell.retrieval_cost, **known(line))
+            assert decision.action == (*row.actions, "stop")[0]
+            assert decision.expected_gain == pytest.approx(row.decisions[0].expected_gain)
+            n_retrieved += decision.retrieve
+    assert 0 < n_retrieved < 3 * len(replayed.results.cells[0].questions)
+    with pytest.raises(RequestError, match=r"neither documents nor a model .* decide_only: true"):
+        policy.answer("What is thing 1 by the sea?")
+
+
+def test_a_strategy_that_looks_at_drafts_is_not_published(replayed: Replayed) -> None:
+    with pytest.raises(ConfigError, match=r"margin_gate is not published: .* looks at draft"):
+        replayed.published("margin_gate")
+
+
+def test_results_that_do_not_follow_from_their_rows_are_not_published(
+    replayed: Replayed,
+) -> None:
+    [path] = replayed.folder.glob(f"mlruns/*/{replayed.results.sweep_id}/artifacts/results.json")
+    kept = path.read_text()
+    content = json.loads(kept)
+    content["cells"][0]["metrics"]["accuracy"] = 0.123
+    path.write_text(json.dumps(content))
+    try:
+        with pytest.raises(ConfigError, match=r"replay=.* \(never c_r=0.02: accuracy is 0.123, of"):
+            replayed.published("argo_fitted")
+    finally:
+        path.write_text(kept)
+
+
+def test_p_hat_that_was_recorded_is_not_known_of_other_questions(
+    replayed: Replayed, tmp_path: Path
+) -> None:
+    lines = [open_line(number, confidence=0.5) for number in range(30)]
+    spec = replay_spec(tmp_path, lines, policies="never,single,max_prob_gate", **replayed.places)
+    results = run_replay(spec).results
+    with pytest.raises(ConfigError, match=r"leave confidence out of the file"):
+        Replayed(tmp_path, results, {}, replayed.places).published("max_prob_gate")
+
+
+def test_an_advice_on_outcomes_is_published_with_a_strategy_per_range(
+    replayed: Replayed, tmp_path: Path
+) -> None:
+    path = tmp_path / "outcomes.jsonl"
+    path.write_text("\n".join(json.dumps(choice_line(number)) for number in range(120)))
+    values = {"outcomes": str(path), "policies": "never,single,benefit_gate"}
+
+    advice = run_advice(build(AdviseSpec, {**values, "publish_as": "advised", **replayed.places}))
+
+    policy = load_policy(advice.published, replayed.places["tracking_uri"])
+    assert policy.published.decides_only
+    assert {at.strategy for at in advice.prices} == set(policy.published.strategies)
+    line = choice_line(1)
+    for at in advice.prices:
+        decision = policy.decide(line["question"], price=at.retrieval_cost, **known(line))
+        assert decision.strategy == at.strategy
