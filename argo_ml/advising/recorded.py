@@ -12,8 +12,9 @@ from argo_ml.advising.concluding import Judged, conclude
 from argo_ml.advising.storing import store_with_report
 from argo_ml.config import AdviseSpec, ReplaySpec
 from argo_ml.errors import DataError
-from argo_ml.evaluation.advice import Advice
+from argo_ml.evaluation.advice import REPLAY, Advice
 from argo_ml.evaluation.protocol import evaluate
+from argo_ml.evaluation.record import Evaluation
 from argo_ml.progress import OnProgress
 from argo_ml.randomness import derived_rng
 from argo_ml.replay.judging import NOT_RECORDED
@@ -86,18 +87,26 @@ def advise_on_outcomes(
     """Replay the policies below ``run``, choose on one part and confirm on the other."""
     parent = ParentRun(run, tracking, {}, name=f"replay {Path(spec.outcomes).name}")
     stored = run_replay(replayed_spec(spec, parts), on_progress, parent)
+    judged = judge_replay(spec, parts, stored.results)
+    advice = conclude(judged, None, run.run_id, {})
+    store_with_report(advice, judged, evaluate_part(judged.results), run)
+    return advice
+
+
+def judge_replay(spec: AdviseSpec, parts: Parts, results: Results) -> Judged:
+    """Choose on one part of a replay's questions, to be confirmed on the other."""
     tuning = tuning_ids(spec, parts.test)
     testing = frozenset(question.id for question in parts.test) - tuning
-    choices = choose(of_questions(stored.results, tuning))
-    confirmed = of_questions(stored.results, testing)
     sizes = {"calibration": len(parts.calibration), TUNE: len(tuning), "test": len(testing)}
-    runs = {"replay": stored.results.sweep_id}
-    judged = Judged(choices, confirmed, "test", sizes, runs)
-    advice = conclude(judged, None, run.run_id, {})
+    choices = choose(of_questions(results, tuning))
+    confirmed = of_questions(results, testing)
+    return Judged(choices, confirmed, "test", sizes, {REPLAY: results.sweep_id})
+
+
+def evaluate_part(confirmed: Results) -> Evaluation:
     evaluation = evaluate(confirmed)
     caveats = (*evaluation.caveats, NOT_RECORDED)
-    store_with_report(advice, judged, evaluation.model_copy(update={"caveats": caveats}), run)
-    return advice
+    return evaluation.model_copy(update={"caveats": caveats})
 
 
 def of_questions(results: Results, ids: Collection[str]) -> Results:

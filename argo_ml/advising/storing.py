@@ -45,10 +45,12 @@ def store_with_report(
     run: TrackedRun,
     examples: Sequence[Example] = (),
     drawn: Path | None = None,
-) -> None:
+) -> str:
+    """Returns the report's text."""
     write_advice(advice, run)
-    store_report(run, evaluation, judged.results, examples, advice, drawn)
+    text = store_report(run, evaluation, judged.results, examples, advice, drawn)
     run.log(metrics=advice_metrics(advice), tags={runs.NOTE: description(advice)})
+    return text
 
 
 def write_advice(advice: Advice, run: TrackedRun) -> None:

@@ -207,11 +207,11 @@ def estimate(spec: EstimateSpec) -> None:
 
 @spec_command(cli, VerifySpec, "verify")
 def verify(spec: VerifySpec) -> None:
-    """Check a finished sweep or study: complete, consistent, and what it says about ARGO."""
+    """Check a finished sweep, advice or study: complete, consistent, what it says about ARGO."""
+    from argo_ml.advising.stored import verify as verify_stored
     from argo_ml.cli.rendering.checks import print_verdict
-    from argo_ml.verification.verify import verify_run
 
-    verdicts = verify_run(spec)
+    verdicts = verify_stored(spec)
     for check in verdicts:
         print_verdict(check)
     _raise_if_failed([check.name for check in verdicts if check.has_failed])
@@ -220,10 +220,10 @@ def verify(spec: VerifySpec) -> None:
 @spec_command(cli, ReportSpec, "report")
 def report(spec: ReportSpec) -> None:
     """Draw the figures and write report.html of a finished sweep again, from what it stored."""
+    from argo_ml.advising.stored import write_report
     from argo_ml.cli.rendering.report import print_report
-    from argo_ml.sweep.rebuilding import rebuild_report
 
-    print_report(rebuild_report(spec), spec.output)
+    print_report(write_report(spec), spec.output)
 
 
 @spec_command(cli, ReplaySpec, "replay")

@@ -101,7 +101,9 @@ class VerifySpec(StoreFields, CacheFields):
     """A finished sweep, or a study."""
 
     sweep: str = Field(
-        "", description="Run id of a sweep; empty for the experiment's latest finished one."
+        "",
+        description="Run id of a sweep or an advice; empty for the experiment's latest finished "
+        "sweep.",
     )
     study: str = Field("", description="Run id of a study, to check that instead of a sweep.")
     storage: str = Field("", **operational("The study's Optuna storage; empty: in cache_dir."))
@@ -235,8 +237,8 @@ class ReportSpec(StoreFields):
 
     sweep: str = Field(
         "",
-        description="Run id of a sweep or a replay; empty for the experiment's latest finished "
-        "sweep.",
+        description="Run id of a sweep, a replay or an advice; empty for the experiment's latest "
+        "finished sweep.",
     )
     output: str = Field(
         "", **operational("A file to write the report to as well; empty: only the artifact.")

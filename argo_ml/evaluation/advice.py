@@ -9,6 +9,10 @@ from argo_ml.results.records import Record
 from argo_ml.results.unit import Unit
 from argo_ml.statistics.intervals import Estimate
 
+EXPLORED, REPLAY = "explored", "replay"
+"""Stages that an advice is drawn from where there is no sweep of the split: of the fixed plans on
+the explored questions, and of recorded outcomes."""
+
 
 class Recommendation(str, Enum):
     """What to do about retrieving at a price."""
@@ -143,6 +147,12 @@ class Advice(Record):
     """URI of the model that the policy was published as; empty where it was not."""
     go_on: str = ""
     """The command that goes on; empty where the study is complete."""
+
+    @property
+    def judged_by(self) -> str:
+        """The run of the sweep or replay that it was drawn from."""
+        stage = EXPLORED if self.judged_on == "calibration" else self.judged_on
+        return self.runs.get(REPLAY) or self.runs[stage]
 
     @property
     def is_complete(self) -> bool:

@@ -106,7 +106,7 @@ def tune(
 
     asked = _spec(StudySpec, spec, with_own_parts(options))
     with showing(progress) as on_progress:
-        return StudyResult(run_study(asked, on_progress))
+        return StudyResult(run_study(asked, on_progress), asked)
 
 
 def replay(

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from argo_ml.calibration.record import Calibration
-from argo_ml.config import suggest
+from argo_ml.config import StudySpec, suggest
 from argo_ml.errors import ConfigError
 from argo_ml.evaluation.advice import Advice
 from argo_ml.evaluation.record import Evaluation
@@ -134,10 +134,26 @@ class StudyResult:
     """A finished study: the best settings at every price, judged on questions it had not seen."""
 
     report: StudyReport = field(repr=False)
+    _spec: StudySpec = field(default=StudySpec(), repr=False)
 
     @property
     def run_id(self) -> str:
         return self.report.study_id
+
+    def figure(self, name: str = "optimization_history") -> Figure:
+        """A figure of the study, drawn from its storage: `optimization_history`, `slice`,
+        `param_importances`, `thresholds` or `pareto_front`.
+
+        Raises `ConfigError` for one that it has no data for, and `StudyError` where the storage is
+        gone.
+        """
+        # Optuna takes seconds to import, and the other results do without.
+        from argo_ml.reporting.figures.study import study_figure
+        from argo_ml.study.storage import open_stored
+
+        study = open_stored(self._spec, self.report.study)
+        show_figures()
+        return study_figure(name, study, self.report)
 
     def to_frame(self) -> pd.DataFrame:
         """One row per price: the best settings, and what they came to on both splits."""
@@ -172,8 +188,7 @@ class AdviceResult:
     @property
     def judged(self) -> SweepResult:
         """The sweep or the replay that the advice was confirmed by."""
-        runs = self.advice.runs
-        return loaded_sweep(runs.get("replay") or runs[self.advice.judged_on], self._tracking_uri)
+        return loaded_sweep(self.advice.judged_by, self._tracking_uri)
 
     def figure(self, name: str = "price_utility") -> Figure:
         """A figure of the sweep that the advice was confirmed by. Raises `ConfigError`."""

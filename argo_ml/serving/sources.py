@@ -94,4 +94,4 @@ def _advice(spec: PublishSpec) -> Advice | None:
 def confirming_run(advice: Advice) -> str:
     """The run that an advice rests on: its sweep of the test split, or its replay of recorded
     outcomes; empty where a budget ended it before."""
-    return advice.runs.get("test") or advice.runs.get("replay", "")
+    return advice.runs.get("test") or advice.runs.get(REPLAY, "")

@@ -154,6 +154,15 @@ class StudyStore:
             )
 
 
+def open_stored(spec: StudySpec, name: str) -> optuna.Study:
+    """The study of this name. Raises `StudyError` where the storage has none."""
+    store = StudyStore(spec, name)
+    study = store.find()
+    if study is None:
+        raise StudyError(f"storage={store.shown_url}: has no study {name}; give its storage")
+    return study
+
+
 def study_name(spec: StudySpec, digests: Mapping[str, str]) -> str:
     """The user's name, or one that the same search on the same contents always gets."""
     content = spec.search_text + json.dumps(digests, sort_keys=True)

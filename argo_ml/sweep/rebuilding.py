@@ -52,7 +52,7 @@ def rebuild_report(spec: ReportSpec) -> str:
             for cell in results.cells if spec.cells else ():
                 store_cell_figures(TrackedRun(record.tracking.client, cell.run_id), cell)
     if spec.output:
-        _write(Path(spec.output).expanduser(), text)
+        write_page(Path(spec.output).expanduser(), text)
     return run_id
 
 
@@ -110,7 +110,8 @@ def _has_evaluation(record: SweepRecord) -> bool:
     return any(artifact.path == EVALUATION for artifact in artifacts)
 
 
-def _write(path: Path, text: str) -> None:
+def write_page(path: Path, text: str) -> None:
+    """Raises `ConfigError` where there can be no such file."""
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -14,6 +14,7 @@ from argo_ml.evaluation.examples import gold_texts
 from argo_ml.evaluation.roles import is_ceiling
 from argo_ml.policies.planned import NEVER
 from argo_ml.results.artifacts import PASSAGES
+from argo_ml.results.question_rows import row_values
 from argo_ml.results.records import CellResult, QuestionResult, Results
 from argo_ml.results.row_files import cell_trajectories
 from argo_ml.results.spans import EpisodeCosts, Trajectory, episode_span
@@ -30,11 +31,20 @@ _Course = tuple[tuple[str, ...], str]
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """An episode to be traced, and what answering at once came to on its question."""
+    """An episode to be traced, and whether answering at once is right on its question."""
 
     cell: CellResult
     row: QuestionResult
-    without: QuestionResult | None
+    right_without: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an episode's row is, and whether its answer is right."""
+
+    cell: CellResult
+    index: int
+    correct: bool
 
 
 def trace_sweep(run: TrackedRun, results: Results, folder: Path, n_traces: int) -> None:
@@ -55,22 +65,35 @@ def trace_sweep(run: TrackedRun, results: Results, folder: Path, n_traces: int) 
 def choose_episodes(results: Results, n_traces: int) -> list[_Chosen]:
     """Episodes that differ, question by question, those first on which courses differ the most.
 
-    Of episodes of one question that went alike there is one, of the first strategy and price.
+    Of episodes of one question that went alike there is one, of the first strategy and price. Of
+    rows on disk those that are chosen are read, and of the others what tells courses apart.
     """
     cells = [cell for cell in results.cells if not is_ceiling(cell.strategy)]
-    without = {
-        row.question_id: row for cell in cells if cell.strategy == NEVER for row in cell.questions
-    }
-    by_question: dict[str, dict[_Course, _Chosen]] = {}
+    by_question: dict[str, dict[_Course, _Place]] = {}
     for cell in sorted(cells, key=_most_telling_first(results)):
-        for row in cell.questions:
-            courses = by_question.setdefault(row.question_id, {})
-            courses.setdefault(
-                (row.actions, row.answer), _Chosen(cell, row, without.get(row.question_id))
-            )
+        columns = row_values(cell.questions, "question_id", "actions", "answer", "correct")
+        for index, (question_id, actions, answer, correct) in enumerate(columns):
+            courses = by_question.setdefault(question_id, {})
+            courses.setdefault((tuple(actions), answer), _Place(cell, index, correct))
     ranked = sorted(by_question.items(), key=lambda item: (-_disagreement(item[1]), item[0]))
-    episodes = [chosen for _, courses in ranked for chosen in courses.values()]
-    return episodes[:n_traces]
+    places = [place for _, courses in ranked for place in courses.values()][:n_traces]
+    without = _right_without(cells)
+    return [_chosen(place, without) for place in places]
+
+
+def _right_without(cells: Sequence[CellResult]) -> dict[str, bool]:
+    """Whether answering at once is right, by question."""
+    never = [cell for cell in cells if cell.strategy == NEVER]
+    return {
+        question_id: bool(correct)
+        for cell in never[-1:]
+        for question_id, correct in row_values(cell.questions, "question_id", "correct")
+    }
+
+
+def _chosen(place: _Place, without: Mapping[str, bool]) -> _Chosen:
+    row = place.cell.questions[place.index]
+    return _Chosen(place.cell, row, without.get(row.question_id))
 
 
 def _most_telling_first(results: Results) -> Any:
@@ -84,9 +107,9 @@ def _most_telling_first(results: Results) -> Any:
     return key
 
 
-def _disagreement(courses: Mapping[_Course, _Chosen]) -> float:
+def _disagreement(courses: Mapping[_Course, _Place]) -> float:
     """How many courses there are, and more where some end right and some wrong."""
-    verdicts = {chosen.row.correct for chosen in courses.values()}
+    verdicts = {place.correct for place in courses.values()}
     return len(courses) + 100 * (len(verdicts) - 1)
 
 
@@ -139,12 +162,12 @@ def _trace(
 
 
 def _verdicts(results: Results, chosen: _Chosen, gold: str) -> Iterator[Verdict]:
-    row, without = chosen.row, chosen.without
+    row, without = chosen.row, chosen.right_without
     yield Verdict(CORRECT, row.correct, f"right: {gold}" if gold else "")
     if without is None or not row.actions:
         return
     mu = float(results.spec.get("mu", 1.0))
-    gain = row.correct - without.correct - mu * row.cost
-    change = f"{int(without.correct)} -> {int(row.correct)}"
+    gain = row.correct - without - mu * row.cost
+    change = f"{int(without)} -> {int(row.correct)}"
     reason = f"right without any step -> with: {change}, price {mu * row.cost:g}: {gain:+g}"
     yield Verdict(PAID_OFF, gain > 0, reason)

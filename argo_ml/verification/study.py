@@ -19,7 +19,6 @@ from argo_ml.results.study import StudyReport, settings_of
 from argo_ml.study import load_report, storage
 from argo_ml.study.judging import judged_cells, utility_difference
 from argo_ml.study.reconciliation import disagreements, trial_runs
-from argo_ml.study.storage import StudyStore
 from argo_ml.sweep.running import load_results
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import logged_params
@@ -59,11 +58,7 @@ def verify_study(
 def _study(run: Run, storage_url: str, cache_dir: Path) -> optuna.Study:
     name = logged_params(run)["study"]
     values = {"storage": storage_url, "cache_dir": cache_dir}
-    store = StudyStore(build(StudySpec, values), name)
-    study = store.find()
-    if study is None:
-        raise ArgoError(f"storage={store.shown_url}: has no study {name}; give its storage")
-    return study
+    return storage.open_stored(build(StudySpec, values), name)
 
 
 def _agreement(study: optuna.Study, tracking: Tracking, run_id: str) -> Verdict:

@@ -15,12 +15,15 @@ import argo_ml
 from argo_ml.advising import budget
 from argo_ml.advising.running import run_advice
 from argo_ml.advising.stages import STAGE
+from argo_ml.advising.stored import verify, write_report
+from argo_ml.advising.storing import write_advice
 from argo_ml.cli.rendering.advice import print_advice
-from argo_ml.config import AdviseSpec, build
+from argo_ml.config import AdviseSpec, ReportSpec, VerifySpec, build
 from argo_ml.errors import ConfigError, DataError, StoppedError
 from argo_ml.evaluation.advice import Advice
 from argo_ml.results.artifacts import ADVICE, REPORT_PAGE
-from argo_ml.tracking.runs import KIND, PARENT, connect
+from argo_ml.tracking.runs import KIND, PARENT, TrackedRun, connect
+from argo_ml.verification.verdict import Verdict
 
 pytestmark = [
     pytest.mark.slow,
@@ -121,6 +124,43 @@ def test_python_returns_a_row_per_price(shared: dict[str, str], finished: Advice
 
 def test_a_complete_advice_is_shown_again(shared: dict[str, str], finished: Advice) -> None:
     assert run_advice(build(AdviseSpec, going_on(shared, finished))) == finished
+
+
+def test_its_report_is_written_again(
+    shared: dict[str, str], finished: Advice, tmp_path: Path
+) -> None:
+    values = {"sweep": finished.advice_id, "output": str(tmp_path / "again.html")}
+    spec = build(ReportSpec, {**values, "tracking_uri": shared["tracking_uri"]})
+
+    assert write_report(spec) == finished.advice_id
+
+    assert finished.sentences[0] in (tmp_path / "again.html").read_text()
+
+
+def failed_but_for_graphs(spec: VerifySpec) -> list[Verdict]:
+    """Figures are not drawn here."""
+    failed = [own for own in verify(spec) if own.has_failed]
+    return [own for own in failed if not own.name.endswith(": graphs")]
+
+
+def test_it_is_verified_with_the_runs_that_it_rests_on(
+    shared: dict[str, str], finished: Advice
+) -> None:
+    spec = build(VerifySpec, {"sweep": finished.advice_id, "tracking_uri": shared["tracking_uri"]})
+    assert {own.name for own in verify(spec)} >= {"finished", "calibration", "advice"}
+    assert not failed_but_for_graphs(spec)
+
+    tracking = connect(shared["tracking_uri"], "argo_ml")
+    changed = finished.prices[0].model_copy(update={"strategy": "another"})
+    wrong = finished.model_copy(update={"prices": (changed, *finished.prices[1:])})
+    run = TrackedRun(tracking.client, finished.advice_id)
+    write_advice(wrong, run)
+    try:
+        [failed] = failed_but_for_graphs(spec)
+    finally:
+        write_advice(finished, run)
+    assert failed.name == "advice"
+    assert "at 0.05 it says another" in failed.detail
 
 
 def test_a_second_advice_calls_no_model(shared: dict[str, str], finished: Advice) -> None:

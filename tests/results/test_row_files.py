@@ -26,6 +26,7 @@ from argo_ml.results.row_files import (
     write_results,
 )
 from argo_ml.results.stored import stored_record
+from argo_ml.sweep.traces import choose_episodes
 
 DECISIONS = (
     DecisionResult(action="retrieve", confidence=0.25, expected_gain=0.1, score=0.5, correct=False),
@@ -102,6 +103,16 @@ def test_results_on_disk_say_what_those_in_memory_say(tmp_path: Path) -> None:
     assert len((tmp_path / "results.json").read_text().split("question_id")) == 1
     assert evaluate(stored) == evaluate(sweep)
     assert sweep_metrics(stored) == sweep_metrics(sweep)
+
+
+def test_the_episodes_to_be_traced_are_the_same_of_both_forms(tmp_path: Path) -> None:
+    sweep = results(SweepSpec(n_questions=12, retrieval_costs=(0.02, 0.1)))
+
+    chosen = choose_episodes(on_disk(sweep, tmp_path), 9)
+
+    assert [(one.cell.cell_id, one.row) for one in chosen] == [
+        (one.cell.cell_id, one.row) for one in choose_episodes(sweep, 9)
+    ]
 
 
 def test_trajectories_read_are_those_written(tmp_path: Path) -> None:

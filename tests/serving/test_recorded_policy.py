@@ -36,10 +36,12 @@ class Replayed:
     lines: Mapping[str, Mapping[str, Any]]
     places: Mapping[str, str]
 
-    def published(self, strategy: str) -> Policy:
+    def published(self, strategy: str, name: str = "") -> Policy:
         uri = self.places["tracking_uri"]
         values = {"sweep": self.results.sweep_id, "strategy": strategy, "tracking_uri": uri}
-        return load_policy(publish(build(PublishSpec, {**values, "name": strategy})).uri, uri)
+        return load_policy(
+            publish(build(PublishSpec, {**values, "name": name or strategy})).uri, uri
+        )
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +124,7 @@ def test_p_hat_that_was_recorded_is_not_known_of_other_questions(
     spec = replay_spec(tmp_path, lines, policies="never,single,max_prob_gate", **replayed.places)
     results = run_replay(spec).results
     with pytest.raises(ConfigError, match=r"leave confidence out of the file"):
-        Replayed(tmp_path, results, {}, replayed.places).published("max_prob_gate")
+        Replayed(tmp_path, results, {}, replayed.places).published("max_prob_gate", "other")
 
 
 def test_an_advice_on_outcomes_is_published_with_a_strategy_per_range(

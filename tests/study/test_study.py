@@ -20,7 +20,8 @@ from argo_ml.cli.params_file import read_for
 from argo_ml.config import SweepSpec, VerifySpec, build
 from argo_ml.config.run_fields import GIVEN_SIMILARITY
 from argo_ml.engine.stages import StageTimes
-from argo_ml.errors import StudyError
+from argo_ml.errors import ConfigError, StudyError
+from argo_ml.interface.returned import StudyResult
 from argo_ml.results.study import StudyReport, settings_of
 from argo_ml.study import run_study, storage, trials
 from argo_ml.study.evaluation import Evaluator
@@ -60,6 +61,14 @@ def children(problem: Problem, report: StudyReport, kind: str) -> list[Run]:
 
 def home(problem: Problem) -> Tracking:
     return connect(problem.values["tracking_uri"], "study")
+
+
+def test_python_draws_what_the_study_has_data_for(finished: tuple[Problem, StudyReport]) -> None:
+    problem, report = finished
+    result = StudyResult(report, problem.spec())
+    assert result.figure("slice").axes
+    with pytest.raises(ConfigError, match=r"'pareto_front': this study has optimization_history"):
+        result.figure("pareto_front")
 
 
 def test_a_study_is_a_run_with_a_child_per_trial_and_test_cell(

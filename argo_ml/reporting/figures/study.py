@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization import matplotlib as plots
 
 from argo_ml.config.study import THRESHOLDS
+from argo_ml.errors import ConfigError
 from argo_ml.reporting.figures.style import new_figure, save, styled
 from argo_ml.results.study import OBJECTIVES, StudyReport, settings_of
 
@@ -42,6 +43,20 @@ def draw_study(study: optuna.Study, report: StudyReport, folder: Path) -> None:
             figure = draw()
             save(figure, folder, name)
             _close(figure)
+
+
+def study_figure(name: str, study: optuna.Study, report: StudyReport) -> Figure:
+    """One figure of a study. Raises `ConfigError` for one that there is no data for."""
+    matplotlib.use("agg")
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    known = _figures(study, report, trials)
+    if name not in known:
+        raise ConfigError(f"figure {name!r}: this study has {', '.join(known)}")
+    with styled(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        figure = known[name]()
+    _close(figure)
+    return figure
 
 
 def _figures(
