@@ -9,12 +9,16 @@ ENVIRONMENT = {
     "GIT_PYTHON_REFRESH": "quiet",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "PYTORCH_ALLOC_CONF": "expandable_segments:True",
     "TOKENIZERS_PARALLELISM": "false",
 }
-"""Set where the user has not: numbers GPUs as nvidia-smi does, and silences what nobody can act
-on."""
+"""Set where the user has not: numbers GPUs as nvidia-smi does, lets batches of different size use
+the same memory of a GPU, and silences what nobody can act on."""
+_OLDER = {"PYTORCH_ALLOC_CONF": "PYTORCH_CUDA_ALLOC_CONF"}
+"""What a setting was called before, and may have been set as."""
 
 
 def set_library_defaults() -> None:
     for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+        if _OLDER.get(name, name) not in os.environ:
+            os.environ.setdefault(name, value)

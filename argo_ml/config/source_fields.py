@@ -287,7 +287,7 @@ class ServerFields(Spec):
         ),
     )
     server_concurrency: int = Field(
-        16, ge=1, le=64, **operational("Requests to servers under way at once.")
+        16, ge=1, le=1024, **operational("Requests to servers under way at once.")
     )
     request_timeout_s: Positive = Field(
         300.0, **operational("Seconds to wait for a server's whole answer.")

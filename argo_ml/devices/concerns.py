@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from argo_ml.devices.usage import DeviceUsage, ResourceUsage
 
 LOWEST_UTILIZATION = 80
+"""Of a GPU that holds a whole model; of one of several that a model is spread over, the share of it
+that its layers can be at work."""
 HIGHEST_TEMPERATURE_C = 83
 """Where the GeForce cards of the original study begin to lower their clocks."""
 FEWEST_READINGS = 10
@@ -19,11 +21,13 @@ def concerns(usage: ResourceUsage, seconds: Mapping[str, float]) -> Iterator[str
 
     ``seconds`` is the time of each stage, which says what the GPU waited for.
     """
+    n_holding = sum(device.torch_memory_peak_mb is not None for device in usage.devices)
+    lowest = LOWEST_UTILIZATION / max(n_holding, 1)
     for device in usage.devices:
-        if _is_idle(device):
+        if _is_idle(device, lowest):
             yield (
                 f"GPU {device.index}: mean utilisation {device.utilization_mean:.0f} % is under "
-                f"{LOWEST_UTILIZATION} %; seconds by stage: {_spent(seconds)}"
+                f"{lowest:.0f} %; seconds by stage: {_spent(seconds)}"
             )
         if device.temperature_max is not None and device.temperature_max > HIGHEST_TEMPERATURE_C:
             yield (
@@ -33,10 +37,10 @@ def concerns(usage: ResourceUsage, seconds: Mapping[str, float]) -> Iterator[str
             )
 
 
-def _is_idle(device: DeviceUsage) -> bool:
+def _is_idle(device: DeviceUsage, lowest: float) -> bool:
     return (
         device.utilization_mean is not None
-        and device.utilization_mean < LOWEST_UTILIZATION
+        and device.utilization_mean < lowest
         and device.n_readings >= FEWEST_READINGS
     )
 

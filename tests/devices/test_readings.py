@@ -224,6 +224,21 @@ def test_gpu_that_waited_is_explained_by_the_stages() -> None:
     ]
 
 
+@pytest.mark.parametrize(("utilization", "n_lines"), [(39.0, 2), (41.0, 0)])
+def test_gpus_that_share_a_model_are_each_busy_half_of_the_time(
+    utilization: float, n_lines: int
+) -> None:
+    devices = tuple(
+        DeviceUsage(index, 200, utilization_mean=utilization, torch_memory_peak_mb=8000)
+        for index in (0, 1)
+    )
+
+    lines = list(concerns(ResourceUsage(devices=devices), SECONDS))
+
+    assert len(lines) == n_lines
+    assert all("is under 40 %" in line for line in lines)
+
+
 def test_gpu_over_83_degrees_is_told() -> None:
     usage = ResourceUsage(devices=(DeviceUsage(0, 200, utilization_mean=95, temperature_max=84),))
 

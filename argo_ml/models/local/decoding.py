@@ -21,6 +21,7 @@ from argo_ml.models.local.growing_cache import (
     select_rows,
 )
 from argo_ml.models.local.prefix_cache import PrefixCache
+from argo_ml.models.placement.batch_memory import LOGITS_BYTES
 
 VERSION = 2
 """Part of a model's identity: raise it with every change that can change an output."""
@@ -64,8 +65,8 @@ class _State:
         """Keep these rows; a row named several times is copied."""
         select_rows(self.cache, rows)
         index = torch.tensor(rows)
-        self.mask = self.mask[index]
-        self.logits = self.logits[index]
+        self.mask = self.mask[index.to(self.mask.device)]
+        self.logits = self.logits[index.to(self.logits.device)]
 
 
 class Decoder:
@@ -124,7 +125,7 @@ class Decoder:
             owners = [row for row, texts in enumerate(choices) for _ in texts]
             flat = [ids for texts in choices for ids in texts]
             first = torch.log_softmax(state.logits.float(), dim=-1)
-            totals = [float(first[owner, ids[0]]) for owner, ids in zip(owners, flat, strict=True)]
+            totals: list[float] = first[owners, [ids[0] for ids in flat]].tolist()
             longer = [index for index, ids in enumerate(flat) if len(ids) > 1]
             if longer:
                 state.select([owners[index] for index in longer])
@@ -174,10 +175,9 @@ class Decoder:
         output = self._forward(inputs, mask, cache)
         logits = checked_numbers(output.logits[:, -1], self._forward.dtype)
         if keeps_every_token(output.cache):
-            for row, (prompt, n) in enumerate(zip(prompts, n_cached, strict=True)):
-                begin = mask.shape[1] - len(fresh[row])
-                kept = prompt.ids[: prompt.n_reusable]
-                self._prefixes.write(kept, n, output.cache.layers, row, begin)
+            kept = [prompt.ids[: prompt.n_reusable] for prompt in prompts]
+            begins = [mask.shape[1] - len(row) for row in fresh]
+            self._prefixes.write(kept, n_cached, output.cache.layers, begins)
         return _State(output.cache, mask, logits)
 
     def _advance(self, state: _State, new_ids: Sequence[TokenIds]) -> None:
@@ -187,18 +187,34 @@ class Decoder:
         state.logits = self._forward(ids, state.mask, state.cache).logits[:, -1]
 
     def _continuations(self, state: _State, texts: Sequence[TokenIds]) -> list[float]:
-        """Log-likelihood of each text's second and later tokens after the state's rows."""
-        device = self._forward.device
+        """Log-likelihood of each text's second and later tokens after the state's rows.
+
+        As many columns go into one pass as their logits have memory.
+        """
         width = max(map(len, texts)) - 1
+        n_bytes = 4 * len(texts) * state.logits.shape[1]
+        n_columns = max(1, LOGITS_BYTES // n_bytes)
+        totals = [0.0] * len(texts)
+        for begin in range(0, width, n_columns):
+            end = min(begin + n_columns, width)
+            parts = [ids[begin : end + 1] for ids in texts]
+            for row, value in enumerate(self._columns(state, parts, end - begin)):
+                totals[row] += value
+        return totals
+
+    def _columns(self, state: _State, texts: Sequence[TokenIds], width: int) -> list[float]:
+        """Log-likelihood of each text's second and later tokens, of which some have none."""
+        device = self._forward.device
         inputs = torch.tensor([_left_aligned(ids[:-1], width) for ids in texts], device=device)
-        targets = torch.tensor([_left_aligned(ids[1:], width) for ids in texts], device=device)
+        targets = torch.tensor([_left_aligned(ids[1:], width) for ids in texts])
         real = torch.tensor([_left_aligned([1] * (len(ids) - 1), width) for ids in texts])
         self.tokens += TokenCounts(real.numel(), int((1 - real).sum()))
-        real = real.to(device)
-        mask = torch.cat([state.mask, real], dim=1)
-        logits = self._forward(inputs, mask, state.cache, last_only=False).logits
-        chosen = torch.log_softmax(logits.float(), dim=-1).gather(2, targets[:, :, None])[:, :, 0]
-        return [float(value) for value in (chosen * real).sum(dim=1)]
+        state.mask = torch.cat([state.mask, real.to(device)], dim=1)
+        logits = self._forward(inputs, state.mask, state.cache, last_only=False).logits
+        wanted = targets.to(logits.device)[:, :, None]
+        chosen = torch.log_softmax(logits.float(), dim=-1).gather(2, wanted)[:, :, 0]
+        values: list[float] = (chosen * real.to(logits.device)).sum(dim=1).tolist()
+        return values
 
 
 def checked_numbers(logits: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -18,6 +18,7 @@ from argo_ml.models.local.loading import Machine, ModelFiles
 from argo_ml.models.local.packed_linear import pack_linear_layers
 from argo_ml.models.local.planning import does_not_fit
 from argo_ml.models.local.recovery import RecoveringModel
+from argo_ml.models.local.spread import share_copies
 from argo_ml.models.local.transformers_model import TransformersModel
 from argo_ml.models.placement.plan import PlacementPlan, choose_precision
 from argo_ml.models.presets import ModelSource, SourceKind, resolve
@@ -114,6 +115,7 @@ class _Loader:
         # What a lower precision rounded to equal logits before is another model.
         logits = " logits=float32" if use_float32_head(model) else ""
         pack_linear_layers(model)
+        share_copies(model)
         stored = "" if quantization == "none" else f"/{quantization}"
         numbers = f"{self.precision}{stored}{logits}"
         limit = spec.batch_tokens or plan.batch_tokens

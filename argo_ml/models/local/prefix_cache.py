@@ -7,18 +7,11 @@ beginnings share their blocks (Kwon et al. 2023, PagedAttention, section 4.3).
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
-BLOCK_TOKENS = 16
-"""Tokens per block: what a beginning that is reused is rounded down to."""
-
-Pair = tuple[torch.Tensor, torch.Tensor]
-"""Keys and values of one layer."""
-
+from argo_ml.models.local.block_pool import BLOCK_TOKENS, BlockPool, Pair
 
 _Key = tuple[int, tuple[int, ...]]
 """The number of the block before (0: none) and the block's own tokens."""
@@ -26,17 +19,8 @@ _Key = tuple[int, tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """All layers' keys, then all their values.
-
-    Each part is (tensors, heads, BLOCK, width) and holds neighbours of one device and shape.
-    """
-
     number: int
-    parts: tuple[torch.Tensor, ...]
-
-    @property
-    def n_bytes(self) -> int:
-        return sum(part.numel() * part.element_size() for part in self.parts)
+    slot: int
 
 
 class PrefixCache:
@@ -44,9 +28,14 @@ class PrefixCache:
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
-        self.n_bytes = 0
         self._blocks: OrderedDict[_Key, _Block] = OrderedDict()
+        self._pool: BlockPool | None = None
+        self._free: list[int] = []
         self._last_number = 0
+
+    @property
+    def n_bytes(self) -> int:
+        return len(self._blocks) * self._pool.block_bytes if self._pool else 0
 
     def cached_tokens(self, ids: Sequence[int]) -> int:
         """Leading tokens that need not be computed; at least one token always does."""
@@ -60,59 +49,71 @@ class PrefixCache:
         Shorter rows are padded on the left; ``n_spare`` columns follow that hold nothing yet.
         ``n_cached`` are what `cached_tokens` says now, at least one of them above 0.
         """
-        blocks_by_row = [self._find(ids[:n]) for ids, n in zip(rows, n_cached, strict=True)]
-        template = next(row_blocks[0] for row_blocks in blocks_by_row if row_blocks)
-        width = max(n_cached)
-        states: list[torch.Tensor] = []
-        for index, part in enumerate(template.parts):
-            n_tensors, heads, _, size = part.shape
-            room = part.new_empty((n_tensors, len(rows), heads, width + n_spare, size))
-            for row, row_blocks in enumerate(blocks_by_row):
-                begin = width - BLOCK_TOKENS * len(row_blocks)
-                # Padding is masked, but it is still multiplied by zero and must be a number.
-                room[:, row, :, :begin] = 0
-                if row_blocks:
-                    joined = torch.cat([block.parts[index] for block in row_blocks], dim=2)
-                    room[:, row, :, begin:width] = joined
-            states += room.unbind()
-        n_layers = len(states) // 2
-        return list(zip(states[:n_layers], states[n_layers:], strict=True))
+        assert self._pool is not None, "nothing was ever written"
+        slots = [
+            [block.slot for block in self._find(ids[:n])]
+            for ids, n in zip(rows, n_cached, strict=True)
+        ]
+        return self._pool.read(slots, n_spare)
 
     def write(
-        self, ids: Sequence[int], n_cached: int, layers: Sequence[Any], row: int, column: int
+        self,
+        rows: Sequence[Sequence[int]],
+        n_cached: Sequence[int],
+        layers: Sequence[Any],
+        columns: Sequence[int],
     ) -> None:
-        """Keep the whole blocks of ``ids``.
+        """Keep the whole blocks of all ``rows``.
 
-        The first ``n_cached`` tokens were read from here; the others stand in ``layers``, whose
-        ``keys`` and ``values`` are (rows, heads, columns, width), from ``column`` on.
+        The first ``n_cached`` tokens of each were read from here; the others stand in ``layers``,
+        whose ``keys`` and ``values`` are (rows, heads, columns, width), from ``columns`` on.
         """
         if not self.limit_bytes:
             return
+        if self._pool is None:
+            self._pool = BlockPool(layers, self.limit_bytes)
+            self._free = self._pool.slots()
+        sources: dict[int, tuple[int, int]] = {}
+        for row, (ids, known, column) in enumerate(zip(rows, n_cached, columns, strict=True)):
+            for slot, begin in self._place(ids, known).items():
+                # A slot may be taken away again by a later row.
+                sources[slot] = (row, column + begin - known)
+        self._pool.write(layers, sources)
+
+    def clear(self) -> None:
+        """Forget all blocks and give their memory back."""
+        self._blocks.clear()
+        self._pool = None
+
+    def _place(self, ids: Sequence[int], n_cached: int) -> Mapping[int, int]:
+        """Slots for the blocks of ``ids`` that are not known yet, and where each block begins."""
+        placed: dict[int, int] = {}
         path: list[_Key] = []
         before = 0
-        cut: Iterator[tuple[torch.Tensor, ...]] | None = None
         for begin, tokens in _cut_ids(ids):
             key = (before, tokens)
             block = self._blocks.get(key)
-            if block is None and begin < n_cached:
-                # It was dropped since it was read, and its keys and values are not at hand.
-                break
             if block is None:
-                end = len(ids) - len(ids) % BLOCK_TOKENS
-                cut = cut or _cut_layers(
-                    layers, row, column + begin - n_cached, column + end - n_cached
-                )
-                block = self._add(key, next(cut))
+                # One that was dropped since it was read has no keys and values at hand.
+                slot = self._slot(path) if begin >= n_cached else None
+                if slot is None:
+                    break
+                placed[slot] = begin
+                block = self._add(key, slot)
+            self._blocks.move_to_end(key)
             path.append(key)
             before = block.number
         self._touch(path)
-        while self.n_bytes > self.limit_bytes:
-            _, oldest = self._blocks.popitem(last=False)
-            self.n_bytes -= oldest.n_bytes
+        return placed
 
-    def clear(self) -> None:
-        self._blocks.clear()
-        self.n_bytes = 0
+    def _slot(self, path: Sequence[_Key]) -> int | None:
+        """A free slot, or that of the oldest block that is not on ``path``."""
+        if self._free:
+            return self._free.pop()
+        oldest = next(iter(self._blocks), None)
+        if oldest is None or oldest in path:
+            return None
+        return self._blocks.pop(oldest).slot
 
     def _find(self, ids: Sequence[int]) -> list[_Block]:
         """The blocks that ``ids`` begin with."""
@@ -128,11 +129,9 @@ class PrefixCache:
         self._touch(path)
         return blocks
 
-    def _add(self, key: _Key, parts: tuple[torch.Tensor, ...]) -> _Block:
+    def _add(self, key: _Key, slot: int) -> _Block:
         self._last_number += 1
-        block = _Block(self._last_number, parts)
-        self._blocks[key] = block
-        self.n_bytes += block.n_bytes
+        block = self._blocks[key] = _Block(self._last_number, slot)
         return block
 
     def _touch(self, path: Sequence[_Key]) -> None:
@@ -145,26 +144,3 @@ def _cut_ids(ids: Sequence[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
     """Where each whole block begins, and its tokens."""
     for begin in range(0, len(ids) - BLOCK_TOKENS + 1, BLOCK_TOKENS):
         yield begin, tuple(ids[begin : begin + BLOCK_TOKENS])
-
-
-def _cut_layers(
-    layers: Sequence[Any], row: int, begin: int, end: int
-) -> Iterator[tuple[torch.Tensor, ...]]:
-    """The parts of each block of these columns of one row, in order.
-
-    The layers are gathered once for all columns; a block is a copy, so that dropping it frees it.
-    """
-    states = [layer.keys for layer in layers] + [layer.values for layer in layers]
-    groups: list[list[torch.Tensor]] = []
-    for tensor in (state[row, :, begin:end] for state in states):
-        if groups and _alike(groups[-1][0], tensor):
-            groups[-1].append(tensor)
-        else:
-            groups.append([tensor])
-    whole = [torch.stack(group) for group in groups]
-    for first in range(0, end - begin, BLOCK_TOKENS):
-        yield tuple(part[:, :, first : first + BLOCK_TOKENS].clone() for part in whole)
-
-
-def _alike(one: torch.Tensor, other: torch.Tensor) -> bool:
-    return one.device == other.device and one.shape == other.shape

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import torch
 
 from argo_ml.models.base import Generation
-from argo_ml.models.local.decoding import most_probable
 from argo_ml.randomness import deferred_rng
+
+DRAWING_BYTES = 2**26
+"""Most memory of one float64 copy of the logits that are drawn from at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,41 +50,58 @@ class Chooser:
         self.statistics: list[list[TokenStatistics]] = [[] for _ in requests]
 
     def __call__(self, rows: Sequence[int], logits: torch.Tensor) -> list[int]:
-        """Token ids of ``rows`` from their ``logits`` (rows, vocabulary)."""
-        chosen = most_probable(rows, logits)
-        for position, row in enumerate(rows):
-            temperature = self._requests[row].temperature
-            if temperature:
-                chosen[position] = drawn(logits[position], temperature, self._draws[row].random())
-        detailed = [position for position, row in enumerate(rows) if self._requests[row].details]
+        """Token ids of ``rows`` from their ``logits`` (rows, vocabulary).
+
+        They are chosen where the logits are, and come from there once.
+        """
+        chosen = logits.argmax(dim=-1)
+        drawing = [at for at, row in enumerate(rows) if self._requests[row].temperature]
+        if drawing:
+            temperatures = [self._requests[rows[at]].temperature for at in drawing]
+            uniforms = [self._draws[rows[at]].random() for at in drawing]
+            own = logits if len(drawing) == len(rows) else logits[drawing]
+            chosen[drawing] = drawn(own, temperatures, uniforms)
+        detailed = [at for at, row in enumerate(rows) if self._requests[row].details]
         if detailed:
-            statistics_of_rows = token_statistics(
-                logits[detailed], [chosen[position] for position in detailed]
-            )
-            for position, statistics in zip(detailed, statistics_of_rows, strict=True):
-                self.statistics[rows[position]].append(statistics)
-        return chosen
+            statistics_of_rows = token_statistics(logits[detailed], chosen[detailed])
+            for at, statistics in zip(detailed, statistics_of_rows, strict=True):
+                self.statistics[rows[at]].append(statistics)
+        tokens: list[int] = chosen.tolist()
+        return tokens
 
 
-def drawn(logits: torch.Tensor, temperature: float, uniform: float) -> int:
-    """The token at which the distribution function at a temperature exceeds ``uniform``.
+def drawn(
+    logits: torch.Tensor, temperatures: Sequence[float], uniforms: Sequence[float]
+) -> torch.Tensor:
+    """The token of each row at which its distribution function exceeds its uniform number.
 
-    It is computed in float64 on the CPU, so that devices differ by their logits alone.
+    It is computed in float64, so that a row's token depends on its own logits alone; some rows at
+    a time, as that takes memory.
     """
-    exact = logits.to("cpu", torch.float64)
+    n_rows = max(1, DRAWING_BYTES // (8 * logits.shape[-1]))
+    numbers = torch.tensor([temperatures, uniforms], dtype=torch.float64, device=logits.device)
+    parts = zip(torch.split(logits, n_rows), torch.split(numbers, n_rows, dim=1), strict=True)
+    return torch.cat([_drawn(part, *of_part) for part, of_part in parts])
+
+
+def _drawn(
+    logits: torch.Tensor, temperatures: torch.Tensor, uniforms: torch.Tensor
+) -> torch.Tensor:
+    exact = logits.double()
     # Without its maximum no logit overflows at a low temperature.
-    shares = torch.softmax((exact - exact.max()) / temperature, dim=-1).cumsum(dim=-1)
+    scaled = (exact - exact.amax(dim=-1, keepdim=True)) / temperatures[:, None]
+    shares = torch.softmax(scaled, dim=-1).cumsum(dim=-1)
     # The last share may be a little off 1.
-    index = int(torch.searchsorted(shares, uniform * float(shares[-1]), right=True))
-    return min(index, len(shares) - 1)
+    wanted = uniforms * shares[:, -1]
+    tokens = torch.searchsorted(shares, wanted[:, None], right=True)[:, 0]
+    return tokens.clamp(max=logits.shape[-1] - 1)
 
 
-def token_statistics(logits: torch.Tensor, chosen: Sequence[int]) -> list[TokenStatistics]:
+def token_statistics(logits: torch.Tensor, chosen: torch.Tensor) -> list[TokenStatistics]:
     """Statistics of each row's chosen token, from ``logits`` (rows, vocabulary), in float32."""
     log_p = torch.log_softmax(logits.float(), dim=-1)
-    ids = torch.tensor(chosen, device=log_p.device)
-    own = log_p.gather(1, ids[:, None])[:, 0].tolist()
-    entropies = torch.special.entr(log_p.exp()).sum(dim=-1).tolist()
+    own = log_p.gather(1, chosen[:, None])[:, 0]
+    entropies = torch.special.entr(log_p.exp()).sum(dim=-1)
     first, second = log_p.topk(2, dim=-1).values.unbind(dim=-1)
-    gaps = (first - second).tolist()
-    return [TokenStatistics(*statistics) for statistics in zip(own, entropies, gaps, strict=True)]
+    rows = torch.stack([own, entropies, first - second], dim=1).tolist()
+    return [TokenStatistics(*statistics) for statistics in rows]

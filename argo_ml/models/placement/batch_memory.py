@@ -7,14 +7,20 @@ from typing import Any
 BATCH_SHARE = 0.5
 """Share of the free memory that a batch may take; what is estimated here is not exact."""
 MOST_TOKENS = 32_768
-"""Beyond this a batch is no faster per token, on the CPU and on GPUs alike."""
+"""Beyond this a batch is no faster per token on the CPU."""
+MOST_GPU_TOKENS = 262_144
+"""On GPUs, whose decoding gains until several hundred rows share one reading of the weights."""
+LOGITS_BYTES = 2**28
+"""Most memory of the logits that are computed at once where more than the last are wanted."""
+LOGITS_COPIES = 2
+"""Logits and their logarithmic probabilities are held at once."""
 FEWEST_TOKENS = 512
 """A single prompt of usual length; where not even this fits, running out of memory says so."""
 
 
-def within_bounds(tokens: int) -> int:
+def within_bounds(tokens: int, on_gpu: bool) -> int:
     """The largest batch, in tokens with padding, where memory has room for ``tokens``."""
-    return max(FEWEST_TOKENS, min(MOST_TOKENS, tokens))
+    return max(FEWEST_TOKENS, min(MOST_GPU_TOKENS if on_gpu else MOST_TOKENS, tokens))
 
 
 def fitting_tokens(config: Any, item_bytes: int, free_bytes: int, n_layers: int) -> int:

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from argo_ml.devices.base import GB
 from argo_ml.models.placement.batch_memory import (
     FEWEST_TOKENS,
+    LOGITS_BYTES,
+    LOGITS_COPIES,
     fitting_tokens,
     head_copy_bytes,
     within_bounds,
@@ -123,11 +125,11 @@ def choose_precision(precision: str, on_gpu: bool, has_bfloat16: bool) -> str:
 def plan_cpu(demand: Demand, free_bytes: int) -> PlacementPlan:
     """The plan without GPUs."""
     weights = demand.skeleton.weight_bytes + head_copy_bytes(demand.config, demand.precision)
-    left = free_bytes - weights - demand.prefix_bytes
+    left = free_bytes - weights - demand.prefix_bytes - LOGITS_COPIES * LOGITS_BYTES
     item_bytes = ITEM_BYTES[demand.precision]
     tokens = fitting_tokens(demand.config, item_bytes, left, demand.skeleton.n_layers)
     return PlacementPlan(
-        (), {"": "cpu"}, weights, within_bounds(tokens), fits=weights <= free_bytes
+        (), {"": "cpu"}, weights, within_bounds(tokens, on_gpu=False), fits=weights <= free_bytes
     )
 
 
@@ -202,7 +204,7 @@ def _on(demand: Demand, chosen: Sequence[Device], less_gb: int) -> PlacementPlan
         uses=uses,
         device_map=device_map,
         weight_bytes=demand.skeleton.weight_bytes,
-        batch_tokens=within_bounds(tokens) if tokens >= FEWEST_TOKENS else 0,
+        batch_tokens=within_bounds(tokens, on_gpu=True) if tokens >= FEWEST_TOKENS else 0,
         fits=tokens >= FEWEST_TOKENS,
     )
 
@@ -226,12 +228,13 @@ def _balanced(skeleton: Weights, limits: Mapping[int, int]) -> dict[str, int | s
 def _batch_tokens(demand: Demand, uses: Sequence[GpuShare]) -> int:
     """What the GPU with the least room for its layers allows."""
     fitting = []
-    for use in uses:
-        if not use.n_layers:
-            continue
-        is_first = use is uses[0]
+    holding = [use for use in uses if use.n_layers]
+    for use in holding:
+        is_first, is_last = use is uses[0], use is holding[-1]
         prefixes = demand.prefix_bytes * use.n_layers // demand.skeleton.n_layers
         reserved = EMBEDDER_RESERVE_GB * GB if is_first else 0
+        # The output layer lies behind the last of the others.
+        reserved += LOGITS_COPIES * LOGITS_BYTES if is_last else 0
         left = use.device.free_bytes - use.weight_bytes - reserved - prefixes
         item_bytes = ITEM_BYTES[demand.precision]
         fitting.append(fitting_tokens(demand.config, item_bytes, left, use.n_layers))

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from argo_ml.errors import ConfigError
 
+MOST_CPUS = 4
+"""Most CPUs of a worker that computes on GPUs: further ones would wait for them, and others go
+without."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterNode:
@@ -28,7 +32,7 @@ class WorkerPlan:
 def plan_workers(
     nodes: Sequence[ClusterNode], workers: int | None, gpus_per_worker: int | None, n_shards: int
 ) -> WorkerPlan:
-    """Plan the workers that fit, with as many CPUs each as all of them can get.
+    """Plan the workers that fit, with as many CPUs each as all of them can get and make use of.
 
     Where ``workers`` is None: as many as there are GPUs for, or one per machine without GPUs;
     where ``gpus_per_worker`` is None: 1 if any machine has a GPU. No more than there are shards.
@@ -50,7 +54,8 @@ def plan_workers(
         )
     wanted = workers or (most if n_gpus else sum(node.n_cpus > 0 for node in nodes))
     n_workers = min(wanted, max(n_shards, 1))
-    shares = range(1, max(node.n_cpus for node in nodes) + 1)
+    n_useful = MOST_CPUS if n_gpus else max(node.n_cpus for node in nodes)
+    shares = range(1, n_useful + 1)
     n_cpus = max(share for share in shares if _room(nodes, n_gpus, share) >= n_workers)
     return WorkerPlan(n_workers, n_gpus, n_cpus)
 

@@ -11,7 +11,7 @@ import torch
 
 from argo_ml.errors import ModelError
 from argo_ml.models.chat import PromptIds
-from argo_ml.models.local import engine_check
+from argo_ml.models.local import decoding, engine_check
 from argo_ml.models.local.decoding import Decoder
 from argo_ml.models.local.engine_check import (
     PROVEN,
@@ -88,6 +88,16 @@ def test_batch_single_reused_and_uncached_are_one(architecture: str) -> None:
     for prompt, limit, new_ids in zip(prompts(), LIMITS, together, strict=True):
         assert fast(model).generate([prompt], [limit], never) == [new_ids]
         assert_most_probable(model, prompt.ids, new_ids)
+    assert_scores_are_uncached(model, fast(model))
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt_oss", "deepseek_v3", "qwen3_next", "bamba"])
+def test_scores_computed_column_by_column_are_the_same(
+    architecture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "LOGITS_BYTES", 1)
+    model = tiny_model(architecture)
+
     assert_scores_are_uncached(model, fast(model))
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from argo_ml.models.local.prefix_cache import BLOCK_TOKENS, PrefixCache
+from argo_ml.models.local import block_pool
+from argo_ml.models.local.block_pool import BLOCK_TOKENS
+from argo_ml.models.local.prefix_cache import PrefixCache
 
 N_LAYERS, HEADS, WIDTH = 3, 2, 4
 BLOCK_BYTES = N_LAYERS * 2 * HEADS * BLOCK_TOKENS * WIDTH * 4
@@ -31,7 +33,7 @@ def layers(rows: list[list[int]], n_columns: int) -> list[Layer]:
 
 def written(ids: list[int], limit_bytes: int = 10**9) -> PrefixCache:
     cache = PrefixCache(limit_bytes)
-    cache.write(ids, 0, layers([ids], len(ids)), 0, 0)
+    cache.write([ids], [0], layers([ids], len(ids)), [0])
     return cache
 
 
@@ -78,17 +80,56 @@ def test_continued_row_is_written_from_its_own_column() -> None:
     cache = written(ids[:BLOCK_TOKENS])
     padded = layers([ids], len(ids) + 4)
 
-    cache.write(ids, BLOCK_TOKENS, padded, 0, 4 + BLOCK_TOKENS)
+    cache.write([ids], [BLOCK_TOKENS], padded, [4 + BLOCK_TOKENS])
 
     [(keys, _), *_] = cache.read([[*ids, 1]], [3 * BLOCK_TOKENS])
     assert torch.equal(keys, layers([ids], 3 * BLOCK_TOKENS)[0].keys)
+
+
+def test_rows_of_a_batch_are_written_together_and_share_what_they_begin_with() -> None:
+    one, other = list(range(1, 3 * BLOCK_TOKENS + 1)), list(range(1, BLOCK_TOKENS + 1))
+    other += [99] * BLOCK_TOKENS
+    cache = PrefixCache(10**9)
+    state = layers([one, other], len(one))
+
+    cache.write([one, other], [0, 0], state, [0, BLOCK_TOKENS])
+
+    assert cache.n_bytes == 4 * BLOCK_BYTES
+    read = cache.read([[*one, 1], [*other, 1]], [3 * BLOCK_TOKENS, 2 * BLOCK_TOKENS])
+    for (keys, values), layer in zip(read, state, strict=True):
+        assert torch.equal(keys, layer.keys)
+        assert torch.equal(values, layer.values)
+
+
+def test_a_row_may_take_the_place_of_an_earlier_one_of_its_batch() -> None:
+    rows = [[start] * 2 * BLOCK_TOKENS for start in (1, 2, 3)]
+    cache = PrefixCache(3 * BLOCK_BYTES)
+
+    cache.write(rows, [0, 0, 0], layers(rows, 2 * BLOCK_TOKENS), [0, 0, 0])
+
+    known = [cache.cached_tokens([*ids, 0]) for ids in rows]
+    assert known == [0, BLOCK_TOKENS, 2 * BLOCK_TOKENS]
+    [(keys, _), *_] = cache.read([[*rows[2], 0]], [2 * BLOCK_TOKENS])
+    assert torch.equal(keys, layers([rows[2]], 2 * BLOCK_TOKENS)[0].keys)
+
+
+def test_memory_for_less_is_used_as_far_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    allocated = block_pool._allocated
+
+    def scarce(states: list[torch.Tensor], n_slots: int) -> list[torch.Tensor]:
+        return allocated(states, n_slots) if n_slots <= 3 else []
+
+    monkeypatch.setattr(block_pool, "_allocated", scarce)
+    cache = written(list(range(6 * BLOCK_TOKENS)), limit_bytes=5 * BLOCK_BYTES)
+
+    assert cache.n_bytes == 2 * BLOCK_BYTES
 
 
 def test_what_was_not_asked_for_longest_goes_first() -> None:
     first, second, third = ([start] * BLOCK_TOKENS for start in (1, 2, 3))
     cache = written(first, limit_bytes=2 * BLOCK_BYTES)
     for ids in (second, first, third):
-        cache.write(ids, 0, layers([ids], BLOCK_TOKENS), 0, 0)
+        cache.write([ids], [0], layers([ids], BLOCK_TOKENS), [0])
 
     known = [cache.cached_tokens([*ids, 0]) for ids in (first, second, third)]
     assert known == [BLOCK_TOKENS, 0, BLOCK_TOKENS]
@@ -106,7 +147,7 @@ def test_block_dropped_between_reading_and_writing_is_left_out() -> None:
     cache = written(ids[:BLOCK_TOKENS])
     cache.clear()
 
-    cache.write(ids, BLOCK_TOKENS, layers([ids], 2 * BLOCK_TOKENS), 0, BLOCK_TOKENS)
+    cache.write([ids], [BLOCK_TOKENS], layers([ids], 2 * BLOCK_TOKENS), [BLOCK_TOKENS])
 
     assert cache.n_bytes == 0
 

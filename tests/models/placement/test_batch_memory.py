@@ -5,6 +5,7 @@ from transformers import GPT2Config, LlamaConfig
 
 from argo_ml.models.placement.batch_memory import (
     FEWEST_TOKENS,
+    MOST_GPU_TOKENS,
     MOST_TOKENS,
     activation_bytes,
     bytes_per_layer,
@@ -35,10 +36,16 @@ def test_a_model_without_grouped_queries_keeps_all_heads() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tokens", "limit"), [(-5, FEWEST_TOKENS), (700, 700), (10**9, MOST_TOKENS)]
+    ("tokens", "on_gpu", "limit"),
+    [
+        (-5, True, FEWEST_TOKENS),
+        (700, False, 700),
+        (10**9, False, MOST_TOKENS),
+        (10**9, True, MOST_GPU_TOKENS),
+    ],
 )
-def test_the_limit_has_ends(tokens: int, limit: int) -> None:
-    assert within_bounds(tokens) == limit
+def test_the_limit_has_ends(tokens: int, on_gpu: bool, limit: int) -> None:
+    assert within_bounds(tokens, on_gpu) == limit
 
 
 def test_half_of_the_free_memory_is_used() -> None:

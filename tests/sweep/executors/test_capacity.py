@@ -16,7 +16,7 @@ MIXED = [
 def test_six_idle_cards_become_three_workers_of_two() -> None:
     plan = plan_workers([ClusterNode(n_cpus=16, n_gpus=6)], None, 2, n_shards=100)
 
-    assert plan == WorkerPlan(n_workers=3, n_gpus=2, n_cpus=5)
+    assert plan == WorkerPlan(n_workers=3, n_gpus=2, n_cpus=4)
 
 
 def test_every_gpu_gets_a_worker_where_nothing_is_said() -> None:
@@ -35,7 +35,7 @@ def test_a_worker_is_not_spread_over_two_machines() -> None:
 
 def test_no_more_workers_than_shards() -> None:
     assert plan_workers(EIGHT_CARDS, 8, 1, n_shards=1) == WorkerPlan(
-        n_workers=1, n_gpus=1, n_cpus=32
+        n_workers=1, n_gpus=1, n_cpus=4
     )
 
 
