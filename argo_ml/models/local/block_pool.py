@@ -97,6 +97,6 @@ def _joined(tensor: torch.Tensor, index: torch.Tensor, n_spare: int) -> torch.Te
     n_rows, n_blocks = index.shape
     _, heads, size, width = tensor.shape
     room = tensor.new_empty((n_rows, heads, n_blocks * size + n_spare, width))
-    known = room[:, :, : n_blocks * size].unflatten(2, (n_blocks, size))
+    known = torch.unflatten(room[:, :, : n_blocks * size], 2, (n_blocks, size))
     known.copy_(tensor[index].transpose(1, 2))
     return room
