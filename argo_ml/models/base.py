@@ -152,6 +152,15 @@ class CountsTokens(Protocol):
         """All tokens until now."""
 
 
+@runtime_checkable
+class HasBatchLimit(Protocol):
+    """A backend that makes up batches itself."""
+
+    @property
+    def batch_tokens(self) -> int | None:
+        """The most tokens of a batch now, after any halving; None before there was a batch."""
+
+
 class UnfinishedError(ModelError):
     """Raised where some requests of a list failed.
 

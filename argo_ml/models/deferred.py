@@ -40,6 +40,9 @@ class LocalModel(LanguageModel, Protocol):
     @property
     def events(self) -> Sequence[str]: ...
 
+    @property
+    def batch_tokens(self) -> int | None: ...
+
 
 class DeferredModel:
     """A local model of a known ``identity``, which ``load`` loads at the first call."""
@@ -65,6 +68,11 @@ class DeferredModel:
     @property
     def tokens(self) -> TokenCounts:
         return self.loaded.tokens if self.is_loaded else TokenCounts()
+
+    @property
+    def batch_tokens(self) -> int | None:
+        """None where no call was missing, so that nothing was loaded."""
+        return self.loaded.batch_tokens if self.is_loaded else None
 
     @property
     def events(self) -> Sequence[str]:

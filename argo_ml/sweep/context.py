@@ -19,7 +19,14 @@ from argo_ml.engine.stages import StageTimes
 from argo_ml.errors import ConfigError
 from argo_ml.mdp.process import MDPSpec, Solution, solve
 from argo_ml.models import load_model
-from argo_ml.models.base import CountsTokens, LanguageModel, ReportsEvents, TokenCounts, can_score
+from argo_ml.models.base import (
+    CountsTokens,
+    HasBatchLimit,
+    LanguageModel,
+    ReportsEvents,
+    TokenCounts,
+    can_score,
+)
 from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.models.cache.store import model_digest
 from argo_ml.models.counting import CountTokens, counted_once, kept_counts
@@ -78,6 +85,10 @@ class ExperimentContext(Protocol[SomeSpec]):
     @property
     def events(self) -> Sequence[str]:
         """What the model did when memory ran out, as far as it is known here."""
+
+    @property
+    def batch_tokens(self) -> int | None:
+        """The most tokens of a batch that it came to; None where that is not known here."""
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]: ...
 
@@ -172,6 +183,10 @@ class LocalContext(Generic[SomeSpec]):
     @property
     def events(self) -> Sequence[str]:
         return self.model.events if isinstance(self.model, ReportsEvents) else ()
+
+    @property
+    def batch_tokens(self) -> int | None:
+        return self.model.batch_tokens if isinstance(self.model, HasBatchLimit) else None
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self._counts(texts)

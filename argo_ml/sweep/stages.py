@@ -47,7 +47,7 @@ from argo_ml.sweep.progress_log import ShardLog, TimeEstimate, episode_progress
 from argo_ml.sweep.stored_files import store_results, stored_examples, write_records
 from argo_ml.sweep.traces import trace_sweep
 from argo_ml.tracking.names import spec_params
-from argo_ml.tracking.runs import NOTE, TrackedRun
+from argo_ml.tracking.runs import BATCH_TOKENS, NOTE, TrackedRun
 from argo_ml.tracking.system import system_metrics
 
 ResolvedType = TypeVar("ResolvedType", bound=EpisodeFields)
@@ -171,13 +171,16 @@ def check_unchanged(sweep_id: str, params: Mapping[str, str], digests: Mapping[s
 def _keeping_events(
     context: ExperimentContext[ContextSpec], parent_run: TrackedRun
 ) -> Iterator[None]:
-    """Keep on the run what was done when memory ran out, also where it did not help."""
+    """Keep on the run how large batches were, and what was done when memory ran out, also where
+    it did not help."""
     try:
         yield
     finally:
         with contextlib.suppress(TrackingError):
             for event in context.events:
                 parent_run.keep_warning(event)
+            if context.batch_tokens:
+                parent_run.log(tags={BATCH_TOKENS: str(context.batch_tokens)})
 
 
 def _finish(

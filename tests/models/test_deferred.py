@@ -20,6 +20,7 @@ class Tiny:
     identity: str = "tiny"
     tokens: TokenCounts = field(default_factory=lambda: TokenCounts(computed=3))
     events: Sequence[str] = ("halved",)
+    batch_tokens: int | None = 512
 
     def generate(self, requests: Sequence[Generation]) -> list[Completion]:
         return [Completion(self.identity, 1, 1, 0.0) for _ in requests]
@@ -80,8 +81,9 @@ def test_a_model_that_was_loaded_before_is_loaded_at_the_first_call(
     model = load_model(spec)
     assert isinstance(model, DeferredModel)
     assert (model.identity, model.tokens.computed, model.events) == ("tiny", 0, ())
-    assert loads.n_loaded == 1
+    assert (loads.n_loaded, model.batch_tokens) == (1, None)
     assert answer(model) == "tiny"
+    assert model.batch_tokens == 512
     assert (loads.n_loaded, model.tokens.computed, model.events) == (2, 3, ("halved",))
 
 

@@ -60,6 +60,11 @@ class RecoveringModel:
         return self._spent + self._model.tokens
 
     @property
+    def batch_tokens(self) -> int:
+        """The limit of the model as it is loaded now."""
+        return self._model.batch_tokens
+
+    @property
     def events(self) -> Sequence[str]:
         """What was done when memory ran out, in order."""
         return tuple(self._events)

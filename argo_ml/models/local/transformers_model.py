@@ -107,6 +107,11 @@ class TransformersModel:
         """What was computed until now."""
         return self._decoder.tokens
 
+    @property
+    def batch_tokens(self) -> int:
+        """The most tokens of a batch, which is less once memory has run out."""
+        return self._batcher.limit
+
     def generate(self, requests: Sequence[Generation]) -> list[Completion]:
         """Raises `SomeUnfitError` for prompts beyond the model's context, `ModelError` for one
         that memory cannot take."""

@@ -71,6 +71,11 @@ class RemoteContext(Generic[SomeSpec]):
     def events(self) -> Sequence[str]:
         return self.pool.events
 
+    @property
+    def batch_tokens(self) -> int | None:
+        """Workers may have come to different ones."""
+        return None
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self.pool.count_tokens(texts)
 

@@ -101,9 +101,11 @@ def test_in_a_batch(loader: Loader, tiny_folder: Path, n_forward: int) -> None:
     expected = texts(open_with(Loader(tiny_folder)))
     loader.fails_at_forward = lambda n_forwards: n_forwards == n_forward
     model = open_with(loader)
+    before = model.batch_tokens
     assert [texts(model) for _ in range(5)] == [expected] * 5
     [event] = model.events
     assert event.startswith("out of memory with a batch of ")
+    assert model.batch_tokens < before
     assert loader.n_loads == 1
 
 

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from benchmarks import gpu
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def lines() -> dict[str, dict[str, Any]]:
+    """The last line of each step, of a tiny model."""
+    out = io.StringIO()
+    gpu.main(["--tiny", "--rows", "2,6", "--prompt-tokens", "40", "--new-tokens", "5"], out)
+    written = [json.loads(line) for line in out.getvalue().splitlines()]
+    return {line["step"]: line for line in written}
+
+
+def test_every_step_writes_a_line(lines: dict[str, dict[str, Any]]) -> None:
+    assert list(lines) == [
+        *("machine", "load", "generate", "transformers generate", "transformers generate_batch"),
+        *("sampling", "known beginnings", "scoring"),
+        *(f"out of memory in {phase}" for phase in ("prefill", "decoding", "scoring")),
+        *("one row against many", "readings"),
+    ]
+
+
+def test_speeds_of_the_engine_and_of_transformers_are_measured(
+    lines: dict[str, dict[str, Any]],
+) -> None:
+    assert lines["generate"]["prefill tokens/s"] > 0
+    assert lines["generate"]["new tokens/s"] > 0
+    assert lines["transformers generate"]["all new tokens/s"] > 0
+
+
+@pytest.mark.parametrize("phase", ["prefill", "decoding", "scoring"])
+def test_memory_that_runs_out_halves_the_batch_and_changes_nothing(
+    lines: dict[str, dict[str, Any]], phase: str
+) -> None:
+    line = lines[f"out of memory in {phase}"]
+    assert line["same"]
+    [event] = line["events"]
+    assert event.startswith("out of memory with a batch of ")
+
+
+def test_batches_draws_and_known_beginnings_agree(lines: dict[str, dict[str, Any]]) -> None:
+    assert lines["sampling"]["same again"]
+    assert lines["known beginnings"]["same share"] == 1
+    assert lines["one row against many"]["same share"] == 1
