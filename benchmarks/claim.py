@@ -145,7 +145,7 @@ class Claim:
             {"calibration": name, "policy": strategy, "utility on tune": value}
             for (name, strategy), value in values.items()
         ]
-        report("claim_tune", rows)
+        report("claim_choice", rows)
         return max(values, key=values.__getitem__)
 
     def judge(self, split: str, n_questions: int) -> None:

@@ -121,7 +121,15 @@ def _node(index: int, visit: Visit, row: tuple[float, ...], confidence: float) -
         correct=visit.correct,
         succeeded=visit.succeeded,
         confidence=float(confidence),
+        gold_probability=_gold_probability(visit.state),
     )
+
+
+def _gold_probability(state: State) -> float | None:
+    answer, gold = state.observations.answer, state.question.gold
+    if answer is None or not answer.probabilities or not gold:
+        return None
+    return sum(answer.probabilities[number] for number in gold)
 
 
 def check_size(n_questions: int) -> None:

@@ -23,3 +23,6 @@ class Node(Part):
     correct: bool
     succeeded: bool = True
     confidence: float
+    gold_probability: float | None = None
+    """What the model gives to the right choices, whichever it takes; None without choices that were
+    scored, and in calibrations of earlier versions."""

@@ -149,8 +149,12 @@ class Calibration(Part):
     def digest(self) -> str:
         """Digest of everything in it but readings of time: two calibrations of one digest give the
         same policies at prices in shares of a right answer."""
-        # Without segments it is what it always was.
-        left_out = {"action_usage"} if self.metadata else {"action_usage", "metadata"}
+        # Without what earlier versions did not have it is what it always was.
+        left_out: dict[str, Any] = {"action_usage": True}
+        if not self.metadata:
+            left_out["metadata"] = True
+        if all(node.gold_probability is None for node in self.nodes):
+            left_out["nodes"] = {"__all__": {"gold_probability"}}
         text = self.model_dump_json(exclude=left_out)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

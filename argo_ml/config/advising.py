@@ -28,7 +28,7 @@ from argo_ml.config.source_fields import CorpusSpec, ModelFields, ModeName, Seed
 
 FIXED = ("never", "single", "always_retrieve", "always_reason")
 """Plans made before the question is seen, which are compared with whatever decides by it."""
-ADAPTIVE = ("argo_calibrated", "argo_fitted", "benefit_gate")
+ADAPTIVE = ("argo_fitted", "argo_advantage", "benefit_gate")
 """Policies that decide by the question, of which one may be advised at a price."""
 ADVISED_PRICES = (0.02, 0.05, 0.1, 0.2, 0.4)
 """In shares of a right answer."""

@@ -3,7 +3,7 @@
 The advantage of a plan is u = correct after - correct now, in {-1, 0, 1}, and knows no price: one
 regression a plan serves all prices. The plan whose predicted advantage exceeds its price most is
 begun, and chosen anew after its first action. Which learner, and how far ahead, is decided at every
-price on questions left out; where no way pays there, the best plan is followed.
+price on questions left out; where no way pays there by more than chance, the best plan is followed.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ import numpy as np
 
 from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.fitted_models import LinearModel
+from argo_ml.calibration.fitting import fit_ridge
 from argo_ml.calibration.forests import fit_forest
 from argo_ml.calibration.node import Node
 from argo_ml.calibration.record import Calibration
 from argo_ml.policies.base import Decision, Policy, Probe, State
 from argo_ml.policies.best_plan import Deciding, best_paying, follow_best_plan
 from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.gates.questions import question_features
 from argo_ml.policies.plan_outcomes import Plan
 from argo_ml.state import CONFIDENCE_PROBES
-from argo_ml.types import Action, Expectation, Prices, StopReason
+from argo_ml.types import Action, Expectation, Prices, Question, StopReason
 
 
 class Predictor(Protocol):
@@ -38,7 +40,13 @@ class Predictor(Protocol):
 
 Rows = Sequence[Sequence[float]]
 Learner = Callable[[Rows, Sequence[float], int], Predictor]
-"""Fits targets to rows of features, of which the last so many are optional."""
+"""Fits targets to rows of inputs, of which the last so many are projections of the question's
+embedding."""
+Words = tuple[tuple[float, ...], ...]
+"""By number of a question, the features of its words."""
+N_ERRORS = 1.0
+"""Standard errors by which deciding by the question has to pay on questions left out: with none it
+gains more on some data, and loses more on others, see docs/policies.md."""
 Advantages = Mapping[Plan, float]
 
 
@@ -68,8 +76,9 @@ class ArgoAdvantage:
         return CONFIDENCE_PROBES
 
     def decide(self, state: State, rng: random.Random) -> Decision:
-        inputs = self.calibration.inputs(state)
-        confidence = self.calibration.probability.probability(inputs)
+        features = self.calibration.inputs(state)
+        confidence = self.calibration.probability.probability(features)
+        inputs = (*question_features(state.question), *features)
         if len(state.steps) >= len(self.predictors):
             return Decision(Action.STOP, StopReason.POLICY, expected=Expectation(confidence))
         advantages = self.predictors[len(state.steps)].advantages(inputs)
@@ -92,24 +101,63 @@ def best_step(advantages: Advantages, prices: Prices, ahead: int) -> tuple[Actio
     return (best[0], net[best]) if net[best] > 0 else (Action.STOP, 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """How advantages are fitted.
+
+    With ``on_probabilities`` the targets are changes of the gold choice's probability, which are
+    less noisy than those of right and wrong. ``n_optional`` features are projections.
+    """
+
+    learner: str
+    on_probabilities: bool
+    words: Words = ()
+    n_optional: int = 0
+
+    def inputs(self, node: Node) -> tuple[float, ...]:
+        """The features of the question's words, then those of the state."""
+        return (*(self.words[node.question] if self.words else ()), *node.features)
+
+    def target(self, before: Node, after: Node) -> float:
+        return self._right(after) - self._right(before)
+
+    def _right(self, node: Node) -> float:
+        if not self.on_probabilities or node.gold_probability is None:
+            return float(node.correct)
+        return node.gold_probability
+
+    def predictor(self, pairs: Sequence[tuple[Node, Node]]) -> Predictor:
+        rows = [self.inputs(before) for before, _ in pairs]
+        targets = [self.target(*pair) for pair in pairs]
+        if len(targets) < 2 or np.ptp(targets) == 0.0:
+            return LinearModel.constant(float(np.mean(targets)), len(rows[0]))
+        return LEARNERS[self.learner](rows, targets, self.n_optional)
+
+
 def argo_advantage(context: PolicyContext) -> Policy:
-    """Choose learner and horizon at the cell's price; no model is asked."""
+    """Choose learner, targets and horizon at the cell's price; no model is asked."""
     calibration, prices = context.calibrated, context.prices
     horizon = min(calibration.horizon, context.max_steps)
-    n_optional = len(calibration.projection.components)
     explored = calibration.exploration.within(horizon)
-    ways = [
-        (learner, ahead)
-        for learner, ahead in product(LEARNERS, dict.fromkeys((1, horizon)))
-        if ahead <= horizon
-    ]
-    fits = [partial(_deciding, learner, ahead, n_optional, prices) for learner, ahead in ways]
-    best = best_paying(explored, fits, prices)
+    ways = list(product(fittings(calibration), dict.fromkeys((min(1, horizon), horizon))))
+    fits = [partial(_deciding, fitting, ahead, prices) for fitting, ahead in ways]
+    best = best_paying(explored, fits, prices, N_ERRORS)
     if best is None:
         return follow_best_plan(calibration, prices, horizon)
-    learner, ahead = ways[best]
-    fitted = explored.once(fit_advantages, learner, n_optional)
-    return ArgoAdvantage(calibration, prices, ahead, fitted)
+    fitting, ahead = ways[best]
+    return ArgoAdvantage(calibration, prices, ahead, explored.once(fit_advantages, fitting))
+
+
+def fittings(calibration: Calibration) -> list[Fitting]:
+    """The ways of fitting to choose among: with probabilities where every node has one."""
+    questions = (
+        Question(id=own.id, text=own.text, choices=own.choices) for own in calibration.questions
+    )
+    words = tuple(map(question_features, questions))
+    n_optional = len(calibration.projection.components)
+    has_all = all(node.gold_probability is not None for node in calibration.nodes)
+    targets = (False, True) if has_all else (False,)
+    return [Fitting(name, on, words, n_optional) for name, on in product(LEARNERS, targets)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,37 +165,34 @@ class _Remembering:
     """Reads every node once, whatever the number of prices."""
 
     predictors: tuple[PlanPredictors, ...]
+    fitting: Fitting
     known: dict[tuple[int, tuple[str, ...]], Advantages] = field(default_factory=dict)
 
     def advantages(self, node: Node) -> Advantages:
-        key = node.question, node.actions
+        key, n_steps = (node.question, node.actions), len(node.actions)
+        if n_steps >= len(self.predictors):
+            return {}
         if key not in self.known:
-            n_steps = len(node.actions)
-            is_last = n_steps >= len(self.predictors)
-            self.known[key] = {} if is_last else self.predictors[n_steps].advantages(node.features)
+            self.known[key] = self.predictors[n_steps].advantages(self.fitting.inputs(node))
         return self.known[key]
 
 
-def _remembering(explored: Exploration, learner: str, n_optional: int) -> _Remembering:
-    return _Remembering(fit_advantages(explored, learner, n_optional))
+def _remembering(explored: Exploration, fitting: Fitting) -> _Remembering:
+    return _Remembering(fit_advantages(explored, fitting), fitting)
 
 
-def _deciding(
-    learner: str, ahead: int, n_optional: int, prices: Prices, explored: Exploration
-) -> Deciding:
-    fitted = explored.once(_remembering, learner, n_optional)
+def _deciding(fitting: Fitting, ahead: int, prices: Prices, explored: Exploration) -> Deciding:
+    fitted = explored.once(_remembering, fitting)
     return lambda node: best_step(fitted.advantages(node), prices, ahead)[0]
 
 
-def fit_advantages(
-    explored: Exploration, learner: str, n_optional: int
-) -> tuple[PlanPredictors, ...]:
+def fit_advantages(explored: Exploration, fitting: Fitting) -> tuple[PlanPredictors, ...]:
     """Predictors of all explored plans at 0, 1, ... steps taken."""
     horizon = max(len(node.actions) for node in explored.nodes)
     return tuple(
         PlanPredictors(
             {
-                plan: _fit(LEARNERS[learner], pairs, n_optional)
+                plan: fitting.predictor(pairs)
                 for plan, pairs in _explored_plans(explored, n_steps).items()
             }
         )
@@ -165,23 +210,9 @@ def _explored_plans(explored: Exploration, n_steps: int) -> dict[Plan, list[tupl
     return made
 
 
-def _fit(learner: Learner, pairs: Sequence[tuple[Node, Node]], n_optional: int) -> Predictor:
-    rows = [before.features for before, _ in pairs]
-    targets = [float(after.correct) - float(before.correct) for before, after in pairs]
-    if len(targets) < 2 or np.ptp(targets) == 0.0:
-        return LinearModel.constant(float(np.mean(targets)), len(rows[0]))
-    return learner(rows, targets, n_optional)
-
-
-def _ridge(rows: Rows, targets: Sequence[float], n_optional: int) -> Predictor:
-    from argo_ml.calibration.fitting import fit_ridge
-
-    return fit_ridge(rows, targets, n_optional)
-
-
 def _forest(rows: Rows, targets: Sequence[float], n_optional: int) -> Predictor:
     # With projections of the question's embedding trees decide worse, see docs/policies.md.
     return fit_forest([row[: len(row) - n_optional] for row in rows], targets)
 
 
-LEARNERS: Mapping[str, Learner] = {"ridge": _ridge, "forest": _forest}
+LEARNERS: Mapping[str, Learner] = {"forest": _forest, "ridge": fit_ridge}

@@ -13,6 +13,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import pstdev
 from typing import Protocol
 
 from argo_ml.calibration.exploration import Exploration
@@ -94,10 +95,11 @@ def best_paying(
     explored: Exploration,
     fits: Sequence[Callable[[Exploration], Deciding]],
     prices: Prices,
+    n_errors: float = 0.0,
 ) -> int | None:
     """The index of the fit whose decisions earn most, of equals the first.
 
-    None where no fit earns more than the best plan.
+    None where no fit earns more than the best plan by so many standard errors.
 
     All are made from four fifths of the questions, and judged on the others, in turn.
     """
@@ -110,7 +112,9 @@ def best_paying(
             by_question += [own[question] - plain[question] for question in own]
     gains = list(map(math.fsum, differences))
     best = max(range(len(fits)), key=gains.__getitem__)
-    return best if gains[best] > ROUNDING * len(differences[best]) else None
+    n_questions = len(differences[best])
+    error = pstdev(differences[best]) * math.sqrt(n_questions)
+    return best if gains[best] > n_errors * error + ROUNDING * n_questions else None
 
 
 def earned(explored: Exploration, decide: Deciding, prices: Prices) -> dict[int, float]:

@@ -14,12 +14,15 @@ from argo_ml.calibration.forests import fit_forest
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies.argo_advantage import (
     ArgoAdvantage,
+    Fitting,
     argo_advantage,
     best_step,
     fit_advantages,
+    fittings,
 )
 from argo_ml.policies.best_plan import BestPlan
 from argo_ml.policies.context import PolicyContext
+from argo_ml.testing.calibrations import CHOICE_WORLD, OPEN_WORLD
 from argo_ml.types import Action, Prices
 
 RETRIEVE, REASON = Action.RETRIEVE, Action.REASON
@@ -51,7 +54,7 @@ def test_advantages_of_longer_plans_are_learned_without_a_price() -> None:
             node(number, "rr", number < 15),
         )
     )
-    at_first, after_one = fit_advantages(explored, "ridge", 0)
+    at_first, after_one = fit_advantages(explored, Fitting("ridge", on_probabilities=False))
 
     assert at_first.advantages((0.5,))[RETRIEVE,] == 0.0
     assert at_first.advantages((0.5,))[RETRIEVE, RETRIEVE] == pytest.approx(0.75)
@@ -90,6 +93,30 @@ def test_plan_is_followed_where_no_learner_pays() -> None:
         made += [node(number, "", False, draws.random()), node(number, "r", number % 2 == 0)]
 
     assert isinstance(made_at(made, 0.9), BestPlan)
+
+
+def test_probabilities_of_the_gold_choice_show_the_advantage_with_less_noise() -> None:
+    """A retrieval raises the gold choice's probability by half of the feature."""
+    draws, made = random.Random(4), []
+    for number in range(60):
+        feature = draws.random()
+        for letters, probability in (("", 0.25), ("r", 0.25 + feature / 2)):
+            own = node(number, letters, draws.random() < probability, feature)
+            made.append(own.model_copy(update={"gold_probability": probability}))
+    explored = Exploration.of(made)
+
+    errors = {}
+    for on_probabilities in (False, True):
+        [predictors] = fit_advantages(explored, Fitting("ridge", on_probabilities))
+        predicted = [predictors.advantages((at,))[RETRIEVE,] for at in (0.1, 0.5, 0.9)]
+        errors[on_probabilities] = max(abs(np.array(predicted) - [0.05, 0.25, 0.45]))
+
+    assert errors[True] < 0.01 < errors[False]
+
+
+def test_probabilities_are_used_only_where_all_choices_were_scored() -> None:
+    assert {own.on_probabilities for own in fittings(CHOICE_WORLD.calibration)} == {False, True}
+    assert {own.on_probabilities for own in fittings(OPEN_WORLD.calibration)} == {False}
 
 
 def test_forest_predicts_as_scikit_learn_does() -> None:
