@@ -118,7 +118,7 @@ def redacted(text: str) -> str:
         text = _USER_INFO.sub(_without_user_info, text)
     if "=" in text or ":" in text:
         text = _HEADER.sub(rf"\g<1>{HIDDEN}", _SECRET_SETTING.sub(rf"\g<1>{HIDDEN}", text))
-    if len(text) < _SHORTEST:
+    if len(text) < _SHORTEST or text.isspace():
         return text
     return without(text, {*_known, *_keys(tuple(os.environ.items()))})
 
