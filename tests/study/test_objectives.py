@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
+from statistics import fmean
 
 import pytest
 from builders import result_builders
-from optuna.trial import create_trial
+from optuna import create_study
+from optuna.pruners import WilcoxonPruner
+from optuna.trial import TrialState, create_trial
 
 from argo_ml.results.records import QuestionResult
 from argo_ml.study.objectives import (
@@ -69,6 +73,25 @@ def test_no_trial_is_stopped_before_ten_questions_or_without_a_best() -> None:
     assert not is_clearly_worse(Utility(VALUATION), rows([False] * 9), [best])
     assert is_clearly_worse(Utility(VALUATION), rows([False] * 10), [best])
     assert not is_clearly_worse(Utility(VALUATION), rows([False] * 10), [])
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("n_asked", [10, 20, 40])
+def test_a_trial_is_stopped_where_optunas_pruner_stops_it(n_asked: int) -> None:
+    for seed in range(8):
+        draws = random.Random(seed)
+        best = [draws.random() < 0.7 for _ in range(40)]
+        own = [draws.random() < 0.3 + 0.05 * seed for _ in range(n_asked)]
+        study = create_study(direction="maximize")
+        study.add_trial(
+            create_trial(value=fmean(best), intermediate_values=dict(enumerate(map(float, best))))
+        )
+        running = create_trial(
+            state=TrialState.RUNNING, intermediate_values=dict(enumerate(map(float, own)))
+        )
+        is_pruned = WilcoxonPruner(p_threshold=0.05, n_startup_steps=10).prune(study, running)
+
+        assert is_clearly_worse(Utility(VALUATION), rows(own), [rows(best)]) == is_pruned
 
 
 def test_with_two_values_only_a_dominated_region_is_stopped() -> None:
