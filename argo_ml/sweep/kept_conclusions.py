@@ -7,6 +7,7 @@ counts as missing.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import os
@@ -110,11 +111,12 @@ def _read(path: Path, folder: Path) -> Evaluation | None:
         with zipfile.ZipFile(path) as archive:
             contents = {name: archive.read(name) for name in archive.namelist()}
         evaluation = Evaluation.model_validate_json(contents.pop(EVALUATION))
-        os.utime(path)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
         return None
     for name, content in contents.items():
         (folder / Path(name).name).write_bytes(content)
+    with contextlib.suppress(OSError):
+        os.utime(path)
     return evaluation
 
 
