@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -48,9 +48,23 @@ class CachingEmbedder:
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in cached}
         if missing:
             vectors = self._embedder.embed_queries(list(missing.values()))
-            entries = [_entry(key, row) for key, row in zip(missing, vectors, strict=True)]
-            cached.update(self._cache.add(self.identity, entries))
+            cached.update(self._add(missing, vectors))
         return np.stack([_vector(cached[key]) for key in keys])
+
+    def known(self, texts: Sequence[str]) -> dict[str, Vectors]:
+        """The vectors, by text, of those that somebody has embedded before."""
+        by_key = {self._key(text): text for text in texts}
+        return {by_key[key]: _vector(entry) for key, entry in self._cache.find(by_key).items()}
+
+    def keep(self, vectors: Mapping[str, Sequence[float]]) -> None:
+        """Keep vectors that were made elsewhere by the same embedder, by text."""
+        if vectors:
+            keys = {self._key(text): text for text in vectors}
+            self._add(keys, np.asarray(list(vectors.values()), dtype=np.float32))
+
+    def _add(self, keys: Mapping[str, str], vectors: Vectors) -> dict[str, Entry]:
+        entries = [_entry(key, row) for key, row in zip(keys, vectors, strict=True)]
+        return self._cache.add(self.identity, entries)
 
     def _key(self, text: str) -> str:
         content = json.dumps([self.identity, EMBED, text])

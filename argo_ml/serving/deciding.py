@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from argo_ml.config import CellSpec
-from argo_ml.corpus.cached_embedding import CachingEmbedder
-from argo_ml.corpus.embedding import load_embedder
-from argo_ml.corpus.retriever import QueryVectors
-from argo_ml.models.cache.caching import CallCache
 from argo_ml.pipeline.probing import choice_probabilities
 from argo_ml.policies.base import Decision, Probe, required_probes_of
 from argo_ml.randomness import deferred_rng
@@ -21,6 +16,7 @@ from argo_ml.serving.priced import PricedPolicies, PricedPolicy, RequestPrice, s
 from argo_ml.serving.published import PolicyFiles, read_policy
 from argo_ml.serving.questions import Asked, RequestError, read_asked
 from argo_ml.serving.signals import AnswerSignals, is_estimated
+from argo_ml.serving.vectors import ServedVectors
 from argo_ml.state import AnswerNow, Observations, State
 from argo_ml.types import Answer, Question
 
@@ -58,7 +54,7 @@ class LoadedPolicy:
         self.calibration = files.calibration
         self.spec = spec
         self.policies = PricedPolicies(files, spec)
-        self._embedding = threading.Lock()
+        self._vector = ServedVectors(spec)
 
     @classmethod
     def read(cls, folder: Path) -> LoadedPolicy:
@@ -150,17 +146,11 @@ class LoadedPolicy:
         return AnswerSignals.of(self.calibration)
 
     def _needs_vector(self, priced: PricedPolicy) -> bool:
+        """Whether anything reads the question's embedding: nothing does where none was known when
+        the policy was made."""
+        if priced.calibration is None or not priced.calibration.projection.components:
+            return False
         return Probe.VECTOR in required_probes_of(priced.policy)(State(Question("", "any")))
-
-    def _vector(self, text: str) -> tuple[float, ...]:
-        with self._embedding:
-            return tuple(map(float, self._vectors([text])[0]))
-
-    @cached_property
-    def _vectors(self) -> Callable[[list[str]], Any]:
-        spec = self.spec
-        embedder = load_embedder(spec.embedding_model, spec.cache_path, spec.device, spec.gpus)
-        return QueryVectors(CachingEmbedder(embedder, CallCache(spec.calls_path)))
 
 
 def _described(decision: Decision, priced: PricedPolicy, estimated: bool = False) -> PolicyDecision:
