@@ -98,6 +98,36 @@ def test_haystack(example: dict[str, Any]) -> None:
     check(run_example("haystack", {**example, "store": store, "generator": Rule()}))
 
 
+def test_llamaindex(example: dict[str, Any]) -> None:
+    pytest.importorskip("llama_index.core", reason="llama-index-core is not installed")
+    from llama_index.core.base.llms.types import CompletionResponse, LLMMetadata
+    from llama_index.core.llms import CustomLLM
+    from llama_index.core.llms.callbacks import llm_completion_callback
+    from llama_index.core.retrievers import BaseRetriever
+    from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+
+    class Rule(CustomLLM):
+        @property
+        def metadata(self) -> LLMMetadata:
+            return LLMMetadata(model_name="rule")
+
+        @llm_completion_callback()
+        def complete(self, prompt: str, formatted: bool = False, **_: Any) -> CompletionResponse:
+            return CompletionResponse(text=reply(prompt))
+
+        @llm_completion_callback()
+        def stream_complete(self, prompt: str, formatted: bool = False, **_: Any) -> Any:
+            yield self.complete(prompt)
+
+    class Words(BaseRetriever):
+        def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+            words = set(query_bundle.query_str.strip("?").split())
+            found = sorted(sentences(), key=lambda text: -len(words & set(text.split())))
+            return [NodeWithScore(node=TextNode(text=text), score=1.0) for text in found[:1]]
+
+    check(run_example("llama_index", {**example, "llm": Rule(), "retriever": Words()}))
+
+
 def test_the_first_example_needs_nothing_but_functions(example: dict[str, Any]) -> None:
     text = PAGE.read_text(encoding="utf-8")
     block = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)[0]
