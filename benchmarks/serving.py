@@ -5,7 +5,14 @@
 
 It asks every question of the sweep that justifies the policy at up to three of its prices, and
 counts answers and actions that are the sweep's; then it asks for decisions about the same answers
-one by one, and lets several clients ask for both at once for some minutes.
+one by one, and about questions that are new, and lets several clients ask for answers and decisions
+at once for some minutes. For 300 questions at three prices, each about a thousand requests:
+
+    argo-ml calibrate --n_questions 80 --policies argo_fitted
+    argo-ml sweep --n_questions 300 --retrieval_costs 0.05,0.2,0.4 --difficulty all --max_steps 3 \
+        --strategies never,single,argo_fitted --calibration RUN_ID
+    argo-ml publish --sweep RUN_ID --strategy argo_fitted --name bench
+    python -m benchmarks.serving models:/bench@champion --tracking-uri sqlite:///mlflow.db
 """
 
 from __future__ import annotations
@@ -25,7 +32,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +92,7 @@ def main() -> None:
             wait_until_up(port, process, log)
             report("answers", compare_answers(cases, port))
             report("decide_only", time_decisions(cases, port))
+            report("decide_only, new questions", time_decisions(renamed(cases), port))
             report("load", load(cases, port, given.clients, given.minutes, process))
         finally:
             process.terminate()
@@ -127,6 +135,14 @@ def time_decisions(cases: list[Case], port: int) -> dict[str, Any]:
         seconds.append(took)
         counts["equal"] += answer["custom_outputs"]["action"] == (*case.row.actions, "stop")[0]
     return {"n": len(seconds), **counts, **quantiles(seconds)}
+
+
+def renamed(cases: list[Case]) -> list[Case]:
+    """The same about questions that nobody has embedded; what is decided may differ."""
+    return [
+        replace(case, line={**case.line, "question": f"{case.line['question']} ({number})"})
+        for number, case in enumerate(cases)
+    ]
 
 
 def load(
