@@ -219,7 +219,12 @@ class ShardFields(Spec):
     section: ClassVar[HelpSection] = HelpSection.EXECUTION
 
     shard_size: int = Field(
-        10, ge=1, **operational("Questions per shard: what runs together and is logged together.")
+        10,
+        ge=1,
+        **operational(
+            "Questions per shard: what runs together and is logged together. On GPUs and servers "
+            "further shards run beside it, as many as there is room for."
+        ),
     )
 
 

@@ -7,8 +7,9 @@ batched call per kind, hands the responses back, and retires the finished.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeGuard
 
 from argo_ml.corpus.base import Retriever
@@ -75,24 +76,51 @@ class Engine:
 
         ``on_progress`` is told after each round how many episodes have finished.
         """
-        live = _Live(episodes)
-        paid: list[list[Generation | Scoring]] = [[] for _ in episodes]
-        answered: dict[Request, Response] = {}
-        while live.requests:
-            first_needing: dict[Request, int] = {}
-            for index, request in live.requests.items():
-                first_needing.setdefault(request, index)
-            fresh = self._execute([request for request in first_needing if request not in answered])
-            for request, response in fresh.items():
-                if _is_paid(request, response):
-                    paid[first_needing[request]].append(request)
-            answered.update(fresh)
-            for index, request in list(live.requests.items()):
-                live.advance(index, answered[request])
-            on_progress(len(live.outcomes))
-        return [
-            Finished(live.outcomes[index], tuple(paid[index])) for index in range(len(episodes))
-        ]
+        [(_, finished)] = self.run_groups(
+            [episodes], lambda: 1, lambda _, n_finished: on_progress(n_finished)
+        )
+        return finished
+
+    def run_groups(
+        self,
+        groups: Iterable[Sequence[Requesting[Outcome]]],
+        n_at_once: Callable[[], int],
+        on_progress: Callable[[int, int], None] = lambda *_: None,
+    ) -> Iterator[tuple[int, list[Finished]]]:
+        """Yield the number and the outcomes of each group of episodes as it finishes.
+
+        As many groups as ``n_at_once`` says share their rounds; where one has finished the next
+        takes its place, so that batches stay full. ``groups`` are made when their turn comes.
+        ``on_progress`` is told after each round how many episodes of a group have finished.
+        """
+        waiting = enumerate(groups)
+        live: list[_Group] = []
+        while True:
+            room = max(0, n_at_once() - len(live))
+            live += [_Group(*numbered) for numbered in islice(waiting, room)]
+            if not live:
+                return
+            self._advance(live)
+            for group in live:
+                on_progress(group.number, len(group.live.outcomes))
+            ended = [group for group in live if not group.live.requests]
+            live = [group for group in live if group.live.requests]
+            yield from ((group.number, group.finished()) for group in ended)
+
+    def _advance(self, groups: Sequence[_Group]) -> None:
+        """One round of all groups."""
+        first_needing: dict[Request, tuple[_Group, int]] = {}
+        for group in groups:
+            for index, request in group.live.requests.items():
+                if request not in group.answered:
+                    first_needing.setdefault(request, (group, index))
+        fresh = self._execute(list(first_needing))
+        for request, response in fresh.items():
+            if _is_paid(request, response):
+                group, index = first_needing[request]
+                group.paid[index].append(request)
+        for group in groups:
+            group.take(fresh)
 
     def _execute(self, pending: Sequence[Request]) -> dict[Request, Response]:
         generations = [request for request in pending if isinstance(request, Generation)]
@@ -145,6 +173,27 @@ class Engine:
 
 def _is_paid(request: Request, response: Response) -> TypeGuard[Generation | Scoring]:
     return isinstance(response, (Completion, Scores)) and response.paid
+
+
+class _Group:
+    """Episodes that are told of together once all have finished."""
+
+    def __init__(self, number: int, episodes: Sequence[Requesting[Outcome]]) -> None:
+        self.number = number
+        self.live = _Live(episodes)
+        self.paid: list[list[Generation | Scoring]] = [[] for _ in episodes]
+        self.answered: dict[Request, Response] = {}
+
+    def take(self, fresh: Mapping[Request, Response]) -> None:
+        """Hand every episode what it waits for, new or known in this group."""
+        for index, request in list(self.live.requests.items()):
+            if request not in self.answered:
+                self.answered[request] = fresh[request]
+            self.live.advance(index, self.answered[request])
+
+    def finished(self) -> list[Finished]:
+        outcomes = self.live.outcomes
+        return [Finished(outcomes[index], tuple(paid)) for index, paid in enumerate(self.paid)]
 
 
 class _Live:

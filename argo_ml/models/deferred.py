@@ -43,6 +43,9 @@ class LocalModel(LanguageModel, Protocol):
     @property
     def batch_tokens(self) -> int | None: ...
 
+    @property
+    def requests_at_once(self) -> int | None: ...
+
 
 class DeferredModel:
     """A local model of a known ``identity``, which ``load`` loads at the first call."""
@@ -73,6 +76,10 @@ class DeferredModel:
     def batch_tokens(self) -> int | None:
         """None where no call was missing, so that nothing was loaded."""
         return self.loaded.batch_tokens if self.is_loaded else None
+
+    @property
+    def requests_at_once(self) -> int | None:
+        return self.loaded.requests_at_once if self.is_loaded else None
 
     @property
     def events(self) -> Sequence[str]:

@@ -29,6 +29,7 @@ from argo_ml.models.base import (
 )
 from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.models.cache.store import model_digest
+from argo_ml.models.capacity import requests_at_once
 from argo_ml.models.counting import CountTokens, counted_once, kept_counts
 from argo_ml.pipeline import prompts
 from argo_ml.pipeline.episode import build_pipeline
@@ -196,7 +197,8 @@ class LocalContext(Generic[SomeSpec]):
         return counted_once(kept_counts(self.model, self.cache))
 
     def executor(self, cells: Sequence[Cell], billed_to: str, times: StageTimes) -> Executor:
-        return LocalExecutor(partial(self.engine, billed_to, times), cells)
+        make_engine = partial(self.engine, billed_to, times)
+        return LocalExecutor(make_engine, cells, partial(requests_at_once, self.model))
 
     def engine(self, billed_to: str, times: StageTimes | None = None) -> Engine:
         """An engine whose executed calls are remembered as paid by ``billed_to``."""

@@ -234,3 +234,40 @@ def test_cached_run_executes_nothing_and_its_new_payer_pays_nothing(
     assert recorder.n_executed == executed
     assert repeated == first
     assert other == [replace(done, paid=()) for done in first]
+
+
+def test_a_group_that_has_finished_makes_room_for_the_next(recorder: Any) -> None:
+    groups = [
+        [asking("long", *[generation(f"a{step}") for step in range(4)])],
+        [asking("short", generation("b"))],
+        [asking("next", generation("c"), generation("d"))],
+    ]
+
+    done = list(Engine(recorder, recorder).run_groups(groups, lambda: 2))
+
+    assert [(number, ids(finished)) for number, finished in done] == [
+        (1, ["short"]),
+        (2, ["next"]),
+        (0, ["long"]),
+    ]
+    assert [len(batch) for batch in recorder.generated] == [2, 2, 2, 1]
+
+
+def test_groups_together_or_apart_give_the_same_outcomes(recorder: Any) -> None:
+    def groups() -> list[list[Requesting[Outcome]]]:
+        return [
+            [
+                asking(
+                    f"{group} {row}", *[generation(f"{row} {step}") for step in range(group + row)]
+                )
+                for row in range(3)
+            ]
+            for group in range(4)
+        ]
+
+    apart = dict(Engine(recorder, recorder).run_groups(groups(), lambda: 1))
+    together = dict(Engine(recorder, recorder).run_groups(groups(), lambda: 3))
+
+    assert {
+        number: [done.outcome for done in finished] for number, finished in together.items()
+    } == {number: [done.outcome for done in finished] for number, finished in apart.items()}

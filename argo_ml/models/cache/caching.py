@@ -29,6 +29,7 @@ from argo_ml.models.cache.store import (
     Entry,
     Pruned,
 )
+from argo_ml.models.capacity import requests_at_once
 from argo_ml.models.unfit import all_or_unfit, answered_and_refused
 from argo_ml.types import TokenDetail
 
@@ -45,16 +46,22 @@ class CachingModel:
     where another had executed it before: work that is repeated billed to the same run after a kill
     reports the same calls as paid and executes none, and of two that execute a call at once both
     have paid for it. A request that occurs several times in a list is executed once.
-    ``slice_size`` requests are executed between two writes.
+    ``slice_size`` requests are executed between two writes; by default `SLICE`, or as many as the
+    model works on at once.
     """
 
     def __init__(
-        self, model: LanguageModel, cache: CallCache, billed_to: str, slice_size: int = SLICE
+        self, model: LanguageModel, cache: CallCache, billed_to: str, slice_size: int | None = None
     ) -> None:
         self._model = model
         self._cache = cache
         self._billed_to = billed_to
-        self._slice_size = slice_size
+        self._given_slice_size = slice_size
+
+    @property
+    def _slice_size(self) -> int:
+        # A model that is loaded at its first call does not know before.
+        return self._given_slice_size or max(SLICE, requests_at_once(self._model))
 
     @property
     def identity(self) -> str:
@@ -105,9 +112,10 @@ class CachingModel:
         """What came of the requests of these keys, and why others were refused."""
         entries: dict[str, Entry] = {}
         refused: dict[str, str] = {}
-        for start in range(0, len(missing), self._slice_size):
+        size = self._slice_size
+        for start in range(0, len(missing), size):
             checkpoint()
-            part = missing[start : start + self._slice_size]
+            part = missing[start : start + size]
             requests = [by_key[key] for key in part]
             kind = GENERATE if isinstance(requests[0], Generation) else SCORE
             begun = self._cache.begin(self.identity, self._billed_to, kind, len(part))

@@ -65,6 +65,10 @@ class RecoveringModel:
         return self._model.batch_tokens
 
     @property
+    def requests_at_once(self) -> int:
+        return self._model.requests_at_once
+
+    @property
     def events(self) -> Sequence[str]:
         """What was done when memory ran out, in order."""
         return tuple(self._events)

@@ -33,6 +33,8 @@ from argo_ml.types import TokenDetail
 
 logger = logging.getLogger(__name__)
 
+REQUEST_TOKENS = 512
+"""What a prompt with passages and its answer take, roughly."""
 THINKING_TOKENS = 1024
 """Room for the reasoning of a model that has <think> and no switch for it, beside
 ``max_new_tokens``; they count as completion tokens."""
@@ -111,6 +113,12 @@ class TransformersModel:
     def batch_tokens(self) -> int:
         """The most tokens of a batch, which is less once memory has run out."""
         return self._batcher.limit
+
+    @property
+    def requests_at_once(self) -> int:
+        """On GPUs as many as fit; on the CPU further ones are no faster."""
+        on_gpu = self._network.device.type != "cpu"
+        return self._batcher.limit // REQUEST_TOKENS if on_gpu else 1
 
     def generate(self, requests: Sequence[Generation]) -> list[Completion]:
         """Raises `SomeUnfitError` for prompts beyond the model's context, `ModelError` for one

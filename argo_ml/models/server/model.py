@@ -58,6 +58,7 @@ class ServerModel:
         self._prompting = prompting
         self._scoring = scoring
         self._pool = RequestPool(n_at_once)
+        self.requests_at_once = n_at_once
         self._counts: dict[str, int] = {}
         self._n_top: tuple[int, ...] = N_TOP
         self._reasons = self._thinks = False

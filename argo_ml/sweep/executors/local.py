@@ -1,38 +1,60 @@
-"""Shards run one after the other in this process."""
+"""Shards run in this process: one after the other, or several together where the model has room."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from argo_ml.engine import Engine
 from argo_ml.engine.shards import Shard
 from argo_ml.interruption import checkpoint, finishing_batches
+from argo_ml.pipeline.requests import Requesting
+from argo_ml.state import Outcome
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.executors.base import FinishedShard, OnProgress
 from argo_ml.sweep.shards import ShardEpisodes
 
 
 class LocalExecutor:
-    """Runs shards in this process, each with an engine of its own from ``make_engine``."""
+    """Runs shards in this process with an engine from ``make_engine``.
 
-    def __init__(self, make_engine: Callable[[], Engine], cells: Sequence[Cell]) -> None:
+    ``n_requests`` says how many requests the model works on at once. Every question of a shard
+    brings about one, so as many shards run together.
+    """
+
+    def __init__(
+        self,
+        make_engine: Callable[[], Engine],
+        cells: Sequence[Cell],
+        n_requests: Callable[[], int] = lambda: 1,
+    ) -> None:
         self._make_engine = make_engine
         self._cells = cells
+        self._n_requests = n_requests
 
     def run(self, shards: Sequence[Shard], on_progress: OnProgress) -> Iterator[FinishedShard]:
-        n_before = 0
-        for shard in shards:
-            on_episodes = _beginning_at(n_before, on_progress)
-            episodes, engine = ShardEpisodes(shard.questions, self._cells), self._make_engine()
+        episodes: dict[int, ShardEpisodes] = {}
+        n_finished: dict[int, int] = {}
+
+        def groups() -> Iterator[Sequence[Requesting[Outcome]]]:
+            for number, shard in enumerate(shards):
+                episodes[number] = ShardEpisodes(shard.questions, self._cells)
+                yield episodes[number].episodes
+
+        def count(number: int, n_of_shard: int) -> None:
+            episodes[number].counted(partial(n_finished.__setitem__, number))(n_of_shard)
+            on_progress(sum(n_finished.values()))
+
+        engine = self._make_engine()
+        running = engine.run_groups(groups(), partial(self._n_at_once, shards), count)
+        for _ in shards:
             with finishing_batches():
-                done = engine.run(episodes.episodes, episodes.counted(on_episodes))
-                record = episodes.record(done, engine.key)
-            n_before += len(shard.questions) * len(self._cells)
-            on_progress(n_before)
-            yield FinishedShard(shard.index, record)
+                number, done = next(running)
+                record = episodes.pop(number).record(done, engine.key)
+            n_finished[number] = len(shards[number].questions) * len(self._cells)
+            on_progress(sum(n_finished.values()))
+            yield FinishedShard(shards[number].index, record)
             checkpoint()
 
-
-def _beginning_at(n_before: int, on_progress: OnProgress) -> OnProgress:
-    """Reports a shard's episodes after those of earlier shards."""
-    return lambda n_finished: on_progress(n_before + n_finished)
+    def _n_at_once(self, shards: Sequence[Shard]) -> int:
+        return max(1, self._n_requests() // len(shards[0].questions))
