@@ -115,9 +115,14 @@ def _hits(
     if not questions:
         return None, None
     found = corpus.retriever.retrieve([question.text for question in questions], max(REACH, top_k))
-    pairs = list(zip(questions, found, strict=True))
-    near = fmean(holds_gold(question, hits[:top_k]) for question, hits in pairs)
-    return near, fmean(holds_gold(question, hits) for question, hits in pairs)
+    ranks = [_rank(question, hits) for question, hits in zip(questions, found, strict=True)]
+    near = fmean(rank is not None and rank < top_k for rank in ranks)
+    return near, fmean(rank is not None for rank in ranks)
+
+
+def _rank(question: Question, hits: Sequence[Evidence]) -> int | None:
+    """The place, from 0, of the first passage that holds a gold answer."""
+    return next((rank for rank, hit in enumerate(hits) if holds_gold(question, [hit])), None)
 
 
 def holds_gold(question: Question, hits: Sequence[Evidence]) -> float:
