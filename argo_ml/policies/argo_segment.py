@@ -61,8 +61,8 @@ class ArgoSegment:
         others»."""
         finest = [own for own in self.benefits if len(own) == len(self.chain)]
         by_plan: dict[Plan, list[str]] = {}
-        for segment in sorted(finest):
-            by_plan.setdefault(self.plan(segment), []).append(" ".join(segment))
+        for segment in dict.fromkeys(self._widest(own, finest) for own in sorted(finest)):
+            by_plan.setdefault(self._plan_within(segment, finest), []).append(" ".join(segment))
         common = max(by_plan, key=lambda plan: len(by_plan[plan]))
         rules = [
             f"{named_plan(plan)} for questions {'; '.join(own)}"
@@ -72,6 +72,19 @@ class ArgoSegment:
         return ". ".join(
             [*rules, f"{named_plan(common)} for all {'others' if rules else ''}"]
         ).strip()
+
+    def _widest(self, segment: Path, finest: Sequence[Path]) -> Path:
+        """The widest segment around a finest one in which all have its plan."""
+        plan = self.plan(segment)
+        return next(
+            segment[:n]
+            for n in range(min(1, len(segment)), len(segment) + 1)
+            if all(self.plan(own) == plan for own in finest if own[:n] == segment[:n])
+        )
+
+    def _plan_within(self, segment: Path, finest: Sequence[Path]) -> Plan:
+        """The plan of the first of the finest segments inside."""
+        return self.plan(next(own for own in finest if own[: len(segment)] == segment))
 
     def _net(self, segment: Path, plan: Plan) -> float:
         at = self.plans.index(plan)

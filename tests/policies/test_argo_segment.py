@@ -11,6 +11,7 @@ from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies.argo_segment import ArgoSegment, argo_segment
 from argo_ml.policies.base import AnswerNow, Observations, State, required_probes_of
 from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.segments import AskedKind, MetadataField
 from argo_ml.types import Action, Answer, Evidence, Passage, Question, Step
 
 RETRIEVED = Step("", Action.RETRIEVE, "", 0.0, 0.0, evidence=(Evidence(Passage("p", "p"), 0.5),))
@@ -109,3 +110,20 @@ def test_calibration_without_segments_has_the_digest_that_it_always_had() -> Non
 
     assert stored.digest == hashlib.sha256(text.encode()).hexdigest()[:16]
     assert stored.digest == without.digest != with_segments.digest
+
+
+def test_segments_of_one_plan_are_named_by_the_level_above() -> None:
+    benefits = {
+        (): (0.0, 0.1),
+        ("a",): (0.0, 0.3),
+        ("a", "who"): (0.0, 0.3),
+        ("a", "when"): (0.0, 0.4),
+        ("b",): (0.0, 0.1),
+        ("b", "who"): (0.0, 0.0),
+        ("b", "when"): (0.0, 0.3),
+        ("b", "why"): (0.0, 0.3),
+    }
+    chain = (MetadataField("source"), AskedKind())
+    made = ArgoSegment(chain, ((), (Action.RETRIEVE,)), (0.0, 0.2), benefits)
+
+    assert made.explained() == "answer at once for questions b who. retrieve for all others"
