@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -25,7 +25,7 @@ from argo_ml.reporting.formatting import FILTERS, price_ends
 from argo_ml.reporting.large_enough import not_drawn
 from argo_ml.results.artifacts import FIGURES, REPORT_PAGE
 from argo_ml.results.records import Results
-from argo_ml.results.unit import unit_of
+from argo_ml.results.unit import Unit, unit_of
 from argo_ml.tracking.runs import TrackedRun
 
 TEMPLATE = "report.html.j2"
@@ -86,6 +86,22 @@ def _rendered(
     advice: Advice | None = None,
 ) -> str:
     inlined, unit = list(_inlined(figures)), unit_of(results.spec)
+    template = template_environment(unit).get_template(TEMPLATE)
+    return template.render(
+        content=content(evaluation, results),
+        advice=advice,
+        columns=table_columns(evaluation, unit),
+        examples=examples,
+        graphs=[figure for figure in inlined if figure.name in GRAPHS],
+        figures=[figure for figure in inlined if figure.name not in GRAPHS],
+        not_drawn=not_drawn(evaluation),
+        version=__version__,
+    )
+
+
+@cache
+def template_environment(unit: Unit) -> Environment:
+    """Where templates are kept compiled, which takes longer than to fill them in."""
     environment = Environment(
         loader=PackageLoader("argo_ml.reporting"),
         autoescape=True,
@@ -97,16 +113,7 @@ def _rendered(
     environment.filters["price_span"] = partial(price_span, unit=unit)
     environment.filters["price_ends"] = partial(price_ends, unit=unit)
     environment.globals["MARKS"] = MARKS
-    return environment.get_template(TEMPLATE).render(
-        content=content(evaluation, results),
-        advice=advice,
-        columns=table_columns(evaluation, unit),
-        examples=examples,
-        graphs=[figure for figure in inlined if figure.name in GRAPHS],
-        figures=[figure for figure in inlined if figure.name not in GRAPHS],
-        not_drawn=not_drawn(evaluation),
-        version=__version__,
-    )
+    return environment
 
 
 def _inlined(folder: Path) -> Iterator[InlineFigure]:

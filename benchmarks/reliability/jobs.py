@@ -99,7 +99,7 @@ def run_calibration() -> None:
 
 
 def run_study() -> None:
-    """A study of six trials, and of its best settings on other questions."""
+    """A study of three trials, and of its best settings on other questions."""
     from argo_ml.config import StudySpec, build
     from argo_ml.study import running
 
@@ -107,22 +107,25 @@ def run_study() -> None:
         **SHARED,
         "split": "tune",
         "test_split": "test",
-        "n_questions": 4,
+        "n_questions": 2,
         "shard_size": 2,
-        "n_trials": 6,
-        "max_steps_range": "1,3",
+        "n_trials": 3,
+        "max_steps_range": "1,2",
+        "max_steps": 2,
         "heartbeat_s": 1,
     }
     running.run_study(build(StudySpec, values))
 
 
 def run_advice() -> None:
-    """Explores, chooses and confirms on ten questions each; goes on with one that has its spec."""
+    """Explores, chooses and confirms on ten questions each, the fewest that are enough; goes on
+    with one that has its spec."""
     from argo_ml.advising import running
     from argo_ml.config import AdviseSpec, build
 
-    sizes = {"n_calibration": 10, "n_tune": 10, "n_test": 10, "shard_size": 5}
-    values = {**SHARED, **sizes, "max_steps": 2, "retrieval_costs": "0.05,0.3", "explorations": 0}
+    sizes = {"n_calibration": 10, "n_tune": 10, "n_test": 10, "shard_size": 10}
+    plans = {"policies": "never,single,argo_calibrated", "retrieval_costs": "0.1"}
+    values = {**SHARED, **sizes, **plans, "max_steps": 1, "explorations": 0}
     running.run_advice(build(AdviseSpec, {**values, "resume": resumable("advice")}))
 
 

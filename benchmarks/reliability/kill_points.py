@@ -22,6 +22,8 @@ from typing import Any
 
 from argo_ml.errors import ArgoError
 from argo_ml.models.cache.caching import SLICE, CallCache
+from argo_ml.reporting.report import template_environment
+from argo_ml.results.unit import Unit
 from argo_ml.tracking import runs
 from benchmarks.reliability.counting import Counts
 from benchmarks.reliability.jobs import JOBS, Job, State, state, write_sources
@@ -263,11 +265,15 @@ def import_everything() -> None:
 
 
 def import_as(modules: Path) -> None:
-    """Import what a job imported on its way, which takes longer than the job itself."""
+    """Import what a job imported on its way, and compile templates, which takes longer than the
+    job itself."""
     for name in json.loads(modules.read_text()):
         if name not in sys.modules:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
+    templates = template_environment(Unit())
+    for name in templates.list_templates():
+        templates.get_template(name)
 
 
 def _replace_slow_parts() -> None:
