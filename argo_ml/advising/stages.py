@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -12,10 +13,11 @@ from typing import TypeVar
 
 from argo_ml.advising.budget import Budget
 from argo_ml.config import AdviseSpec, CalibrateSpec, Spec, SweepSpec
-from argo_ml.errors import StoppedError
+from argo_ml.errors import StoppedError, TrackingError
 from argo_ml.exploring.calibrate import run_calibration
 from argo_ml.progress import EPISODES, OnProgress, ignore_progress
 from argo_ml.results.records import Results
+from argo_ml.sweep.journal import open_journal
 from argo_ml.sweep.parent_run import ParentRun, recorded
 from argo_ml.sweep.running import load_results, run_sweep
 from argo_ml.tracking.runs import TrackedRun, Tracking
@@ -106,7 +108,19 @@ class Stages:
         known = self._finished(stage, spec)
         if known:
             return load_results(self.tracking, known)
-        return run_sweep(spec, on_progress, self._parent(stage, spec))
+        results = run_sweep(spec, on_progress, self._parent(stage, spec))
+        self._forget_unfinished(stage)
+        return results
+
+    def _forget_unfinished(self, stage: str) -> None:
+        """Remove the journals of sweeps of the stage that were cut off: none is gone on with."""
+        for child in self.tracking.children(self.run.run_id):
+            if child.data.tags.get(STAGE) == stage and child.info.status != "FINISHED":
+                with (
+                    contextlib.suppress(TrackingError),
+                    open_journal(self.spec, child.info.run_id) as journal,
+                ):
+                    journal.remove()
 
     def _parent(self, stage: str, spec: Spec) -> ParentRun:
         logger.info("%s", STARTS[stage])

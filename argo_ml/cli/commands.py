@@ -286,9 +286,9 @@ def cache() -> None:
 @spec_command(cache, CacheSpec, "stats")
 def cache_stats(spec: CacheSpec) -> None:
     """Show what the cache holds."""
-    from argo_ml.models.cache.caching import CallCache
+    from argo_ml.models.cache.reading import read_stats
 
-    click.echo(CallCache(spec.calls_path).stats())
+    click.echo(read_stats(spec.calls_path))
 
 
 @spec_command(cache, CacheSpec, "check")
@@ -302,9 +302,9 @@ def cache_check(spec: CacheSpec) -> None:
 @spec_command(cache, CacheSpec, "ledger")
 def cache_ledger(spec: CacheSpec) -> None:
     """Show which runs have executed how many calls, also those that were pruned since."""
-    from argo_ml.models.cache.caching import CallCache
+    from argo_ml.models.cache.reading import read_ledger
 
-    click.echo(CallCache(spec.calls_path).ledger())
+    click.echo(read_ledger(spec.calls_path))
 
 
 @spec_command(cache, CachePruneSpec, "prune")

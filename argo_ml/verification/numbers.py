@@ -49,6 +49,15 @@ WITHOUT_ANSWER = (StopReason.ABSTAIN.value, StopReason.UNANSWERED.value)
 
 def check_metrics(record: SweepRecord, spec: SweepSpec, results: Results) -> Verdict:
     """The metrics recomputed from the rows are those in results.json and on each run."""
+    problems = wrong_metrics(record, spec.mu, results)
+    if not problems:
+        problems += _differences("the sweep", sweep_metrics(results), logged_metrics(record.run))
+    return judged(
+        "metrics", problems, "recomputed from the question rows, equal to those on every run"
+    )
+
+
+def wrong_metrics(record: SweepRecord, mu: float, results: Results) -> list[str]:
     problems = []
     for cell in results.cells:
         if not cell.questions:
@@ -56,7 +65,7 @@ def check_metrics(record: SweepRecord, spec: SweepSpec, results: Results) -> Ver
             continue
         recomputed = {
             name: value
-            for name, value in cell_metrics(cell.questions, spec.mu, cell.policy).items()
+            for name, value in cell_metrics(cell.questions, mu, cell.policy).items()
             # A plugin may have been installed since.
             if name in cell.metrics or not ALL_METRICS.is_plugin(name)
         }
@@ -68,11 +77,7 @@ def check_metrics(record: SweepRecord, spec: SweepSpec, results: Results) -> Ver
             ("the run", shown, logged),
         ):
             problems += _differences(f"{cell.name} in {where}", wanted, values)
-    if not problems:
-        problems += _differences("the sweep", sweep_metrics(results), logged_metrics(record.run))
-    return judged(
-        "metrics", problems, "recomputed from the question rows, equal to those on every run"
-    )
+    return problems
 
 
 def _differences(where: str, wanted: Mapping[str, float], stored: Mapping[str, float]) -> list[str]:
@@ -86,12 +91,7 @@ def _differences(where: str, wanted: Mapping[str, float], stored: Mapping[str, f
 
 def check_calls(record: SweepRecord, results: Results) -> Verdict:
     """Calls follow from the actions, paid ones are among those needed, and the sums agree."""
-    problems = [
-        f"{cell.name}, question {row.question_id}: {text}"
-        for cell in results.cells
-        for row in cell.questions
-        for text in _wrong_calls(row, ALL_STRATEGIES[cell.strategy].is_ceiling)
-    ]
+    problems = wrong_calls(results)
     paid = sum(calls_paid(cell.questions) for cell in results.cells)
     needed = sum(calls_needed(cell.questions) for cell in results.cells)
     for name, total in (("lm_calls_paid_total", paid), ("lm_calls_total", needed)):
@@ -103,6 +103,15 @@ def check_calls(record: SweepRecord, results: Results) -> Verdict:
     if executed < paid and results.spec.get("executor") != "ray":
         problems.append(f"{paid} calls paid, but the ledger has {executed:.0f} executed for it")
     return judged("calls add up", problems, f"{paid} paid of {needed} needed")
+
+
+def wrong_calls(results: Results) -> list[str]:
+    return [
+        f"{cell.name}, question {row.question_id}: {text}"
+        for cell in results.cells
+        for row in cell.questions
+        for text in _wrong_calls(row, ALL_STRATEGIES[cell.strategy].is_ceiling)
+    ]
 
 
 def _wrong_calls(row: QuestionResult, in_hindsight: bool) -> list[str]:
@@ -165,7 +174,7 @@ def check_consistency(results: Results) -> Verdict:
     )
 
 
-def check_trajectories(record: SweepRecord, spec: SweepSpec, results: Results) -> Verdict:
+def check_trajectories(record: SweepRecord, spec: ExperimentSpec, results: Results) -> Verdict:
     """Every step of every cell agrees with the rows, the prices, and the stored passages."""
     problems: list[str] = []
     n_steps = 0
@@ -193,7 +202,7 @@ class _Checked:
 
 
 def _wrong_trajectories(
-    cell: CellResult, lines: Iterable[Mapping[str, Any]], spec: SweepSpec, passages: set[str]
+    cell: CellResult, lines: Iterable[Mapping[str, Any]], spec: ExperimentSpec, passages: set[str]
 ) -> _Checked:
     cell_spec = CellSpec(
         **shared_fields(spec, ExperimentSpec),

@@ -75,7 +75,7 @@ def _wrong_cell(
     yield from wrong_inputs(digests, child)
     n_asked, stopping = len(cell.questions), results.stopping
     n_available = stopping.n_available if stopping else n_asked
-    yield from _wrong_curves(record, child, curve_steps(n_asked, spec.shard_size, n_available))
+    yield from wrong_curves(record, child, curve_steps(n_asked, spec.shard_size, n_available))
 
 
 def _shared_params(cells: Sequence[Run]) -> set[str]:
@@ -115,7 +115,7 @@ def _input_digests(run: Run) -> set[str]:
     return {entry.dataset.digest for entry in inputs}
 
 
-def _wrong_curves(record: SweepRecord, child: Run, expected: list[int]) -> Iterator[str]:
+def wrong_curves(record: SweepRecord, child: Run, expected: list[int]) -> Iterator[str]:
     for name in CURVES:
         steps = record.tracking.history_steps(child.info.run_id, name)
         if steps != expected:

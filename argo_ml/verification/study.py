@@ -9,7 +9,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
-from argo_ml.config import StudySpec, build
+from argo_ml.config import ExperimentSpec, StudySpec, build
 from argo_ml.errors import ArgoError
 from argo_ml.results.artifacts import settings_file
 from argo_ml.results.metrics import utilities
@@ -17,14 +17,22 @@ from argo_ml.results.records import Results
 from argo_ml.results.stored import stored_object
 from argo_ml.results.study import StudyReport, settings_of
 from argo_ml.study import load_report, storage
-from argo_ml.study.judging import judged_cells, utility_difference
+from argo_ml.study.judging import SHARD_SIZE, judged_cells, utility_difference
 from argo_ml.study.reconciliation import disagreements, trial_runs
+from argo_ml.sweep.cell_run import curve_steps
+from argo_ml.sweep.record import SweepRecord
 from argo_ml.sweep.running import load_results
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import logged_params
 from argo_ml.tracking.owners import OWNER
 from argo_ml.tracking.runs import Run, Tracking
-from argo_ml.verification.recorded import wrong_inputs, wrong_params
+from argo_ml.verification.numbers import (
+    check_consistency,
+    check_trajectories,
+    wrong_calls,
+    wrong_metrics,
+)
+from argo_ml.verification.recorded import wrong_curves, wrong_inputs, wrong_params
 from argo_ml.verification.verdict import Verdict, above_zero, finding, judged
 
 NEAR = 1e-9
@@ -49,10 +57,46 @@ def verify_study(
     yield _counts(study, report)
     yield _best(study, report, tracking, folder)
     yield _judgement(report, results)
+    cells = tuple(child for child in tracking.children(run_id) if _is_cell(child))
+    yield from _cells(SweepRecord(tracking, run, cells, folder), report, results)
     for best in report.best:
         against_untuned = best.differences[0]
         helped = above_zero(against_untuned.low, against_untuned.high)
         yield finding(f"tuning helped at c_r={best.retrieval_cost:g}", helped, best.verdict)
+
+
+def _is_cell(child: Run) -> bool:
+    return child.data.tags.get(runs.KIND) == "cell"
+
+
+def _cells(record: SweepRecord, report: StudyReport, results: Results) -> Iterator[Verdict]:
+    """The cells of the test split follow from their rows as a sweep's do.
+
+    Settings that were tuned retrieve other passages, so that only the references answer alike.
+    """
+    known = {name: report.spec[name] for name in ExperimentSpec.model_fields.keys() & report.spec}
+    spec = build(ExperimentSpec, known)
+    yield judged(
+        "metrics of cells",
+        [*wrong_metrics(record, spec.mu, results), *_wrong_curves(record, spec, results)],
+        "recomputed from the question rows, equal to those on every run",
+    )
+    yield judged("calls of cells", wrong_calls(results), "they follow from the actions")
+    yield check_trajectories(record, spec, results)
+    references = [
+        cell
+        for best in report.best
+        for cell in judged_cells(results, best.retrieval_cost, report.spec["strategy"])[1]
+    ]
+    yield check_consistency(results.model_copy(update={"cells": tuple(references)}))
+
+
+def _wrong_curves(record: SweepRecord, spec: ExperimentSpec, results: Results) -> Iterator[str]:
+    for cell in results.cells:
+        child, n_asked = record.child_of(cell), len(cell.questions)
+        if child is not None and OWNER in child.data.tags:
+            steps = curve_steps(n_asked, max(spec.shard_size, SHARD_SIZE), n_asked)
+            yield from (f"{cell.name} {text}" for text in wrong_curves(record, child, steps))
 
 
 def _study(run: Run, storage_url: str, cache_dir: Path) -> optuna.Study:
@@ -83,7 +127,7 @@ def _recorded(study: optuna.Study, report: StudyReport, tracking: Tracking, run:
     problems += [f"the study {text}" for of in (digests, tested) for text in wrong_inputs(of, run)]
     problems += _wrong_trials(study, report, tracking)
     for child in tracking.children(report.study_id):
-        if child.data.tags.get(runs.KIND) == "cell" and child.info.status == "FINISHED":
+        if _is_cell(child) and child.info.status == "FINISHED":
             wrong = (*_without_params(child), *wrong_inputs(tested, child))
             problems += [f"{child.info.run_name} {text}" for text in wrong]
     return judged("params and inputs", problems, "all that the search and its settings ask for")

@@ -91,6 +91,7 @@ def test_it_goes_on_to_the_test_split_under_the_same_run(
         assert (child.data.tags[STAGE], child.info.status) == (stage, "FINISHED")
         assert child.data.tags[PARENT] == finished.advice_id
     assert client.get_run(finished.advice_id).data.tags[KIND] == "advice"
+    assert list(Path(shared["cache_dir"], "sweeps").iterdir()) == []
 
 
 def test_what_is_stored_is_what_is_shown(

@@ -1,4 +1,4 @@
-"""Import every module in a process that has imported nothing of its own layer or of those above.
+"""Import every module where nothing of its own layer or of those above has been imported.
 
 Run as a program it reads layers of modules from standard input, the lowest first, and writes which
 modules cannot be imported first, and why. What lies below a module is imported already and cannot
@@ -23,7 +23,6 @@ THIRD_PARTY = (
     *("sqlalchemy", "torch", "transformers", "yaml"),
 )
 """What takes seconds to import; imported once, before the processes part."""
-N_PROCESSES = 2
 
 
 def import_error(name: str) -> str:
@@ -35,12 +34,30 @@ def import_error(name: str) -> str:
     return ""
 
 
+def first_import_error(name: str) -> str:
+    """As `import_error`; the modules of the package that it brought are forgotten again."""
+    before = set(sys.modules)
+    try:
+        return import_error(name)
+    finally:
+        for brought in set(sys.modules) - before:
+            if brought.partition(".")[0] == "argo_ml":
+                forget(brought)
+
+
+def forget(name: str) -> None:
+    parent, _, own = name.rpartition(".")
+    del sys.modules[name]
+    if own in vars(sys.modules.get(parent, object)):
+        delattr(sys.modules[parent], own)
+
+
 def errors_of(layer: Sequence[str]) -> dict[str, str]:
-    """What each module raises as the first of its layer, in a process of its own."""
+    """What each module raises as the first of its layer, in a process that ends with the layer."""
     # Forked processes then share what is loaded instead of copying it on the first collection.
     gc.freeze()
-    with multiprocessing.get_context("fork").Pool(N_PROCESSES, maxtasksperchild=1) as pool:
-        errors = pool.map(import_error, layer, chunksize=1)
+    with multiprocessing.get_context("fork").Pool(1, maxtasksperchild=1) as pool:
+        errors = pool.map(first_import_error, layer, chunksize=len(layer))
     return {name: error for name, error in zip(layer, errors, strict=True) if error}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sqlite3
 from collections import Counter
@@ -37,7 +36,7 @@ def _do_some_writes(folder: Path, deadly: Point | None, results: Connection) -> 
 
 def writes(folder: Path, deadly: Point | None = None) -> tuple[int | None, list[str]]:
     """The exit code of a process that writes, and the points that it came through."""
-    context = multiprocessing.get_context("spawn")
+    context = workers.context()
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_do_some_writes, args=(folder, deadly, sender))
     process.start()
@@ -116,7 +115,7 @@ def _sample(folder: Path, name: str, n_cases: int, results: Connection) -> None:
 def test_a_job_killed_at_a_point_ends_as_one_that_was_not(
     tmp_path: Path, name: str, n_cases: int
 ) -> None:
-    context = multiprocessing.get_context("spawn")
+    context = workers.context()
     receiver, sender = context.Pipe(duplex=False)
     # A process of its own, since it forks others and must have no threads.
     process = context.Process(target=_sample, args=(tmp_path, name, n_cases, sender))

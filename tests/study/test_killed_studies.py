@@ -49,7 +49,7 @@ IN_BETWEEN = ["between the settings drawn for a trial", "in the middle of a tria
 def test_a_killed_study_has_the_trials_of_one_that_was_not(
     problem: Problem, other_problem: Problem, search: dict[str, object], moments: list[str]
 ) -> None:
-    wanted = {"n_trials": N_TRIALS, **search}
+    wanted = {"n_trials": N_TRIALS, "n_questions": 10, "shard_size": 5, **search}
     expected = run_study(other_problem.spec(**wanted))
     for moment in moments:
         function, n_calls = KILLS[moment]

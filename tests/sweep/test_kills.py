@@ -19,9 +19,9 @@ from mlflow import MlflowClient
 
 pytestmark = pytest.mark.slow
 
-N_SWEEPS = 8
-MOST_KILLS_OF_ONE = 6
-N_KILLS = 20
+N_SWEEPS = 5
+MOST_KILLS_OF_ONE = 4
+N_KILLS = 8
 SEED = 20
 JOIN_S = 180
 
