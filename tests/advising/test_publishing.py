@@ -11,7 +11,7 @@ from argo_ml.advising.running import run_advice
 from argo_ml.config import AdviseSpec, build
 from argo_ml.errors import ConfigError
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_figures")]
 OTHERS = ("split", "n_questions", "n_prices", "strategies", "max_steps")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,24 +11,30 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from PIL import Image
 
-_EMPTY = {
-    ".png": bytes.fromhex(
-        "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
-        "0000000a4944415478da63f80f00010101001cb08c990000000049454e44ae426082"
-    ),
-    ".svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>',
-}
+_SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1">{}</svg>'
+
+
+def _png() -> bytes:
+    image = Image.new("L", (200, 200), "white")
+    image.putpixel((0, 0), 0)
+    image.save(content := io.BytesIO(), "png")
+    return content.getvalue()
+
+
+_LEAST = {".png": _png(), ".svg": _SVG.format("<path/>" * 10).encode()}
+"""What a sweep's check takes for a drawing."""
 
 
 @contextlib.contextmanager
 def left_out() -> Iterator[None]:
-    """Every figure that is saved is an empty picture."""
+    """Every figure that is saved is a picture of next to nothing."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", _save_empty)
+        patch.setattr(Figure, "savefig", _save_least)
         patch.setattr(ConstrainedLayoutEngine, "execute", lambda *_: None)
         yield
 
 
-def _save_empty(figure: Figure, path: Path, **_: Any) -> None:
-    path.write_bytes(_EMPTY[path.suffix])
+def _save_least(figure: Figure, path: Path, **_: Any) -> None:
+    path.write_bytes(_LEAST[path.suffix])

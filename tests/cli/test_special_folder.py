@@ -12,7 +12,10 @@ from builders.places import linked_cache
 from argo_ml.cli.commands import execute
 from argo_ml.tracking.runs import connect
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_figures")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.usefixtures("quick_figures_of_module", "quick_figures"),
+]
 
 NAME = "a b ü#1?2%41 %"
 GRID = ["--n_questions", "2", "--n_prices", "1", "--strategies", "argo"]

@@ -19,7 +19,10 @@ from argo_ml.errors import ConfigError
 from argo_ml.results.artifacts import COMPARISON
 from argo_ml.tracking.runs import KIND, PARENT, connect
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_figures")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.usefixtures("quick_figures_of_module", "quick_figures"),
+]
 JOIN_S = 240
 
 

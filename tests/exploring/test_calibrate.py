@@ -31,7 +31,10 @@ from argo_ml.sweep.running import run_sweep
 from argo_ml.types import Action
 from argo_ml.verification.verify import verify_sweep
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_figures")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.usefixtures("quick_figures_of_module", "quick_figures"),
+]
 
 ADAPTIVE = "never,single,argo,argo_calibrated,argo_fitted,oracle"
 
@@ -130,7 +133,6 @@ def test_a_second_calibration_asks_no_model_and_finds_the_same(made: Made) -> No
     assert again.calibration.digest == made.found.calibration.digest
 
 
-@pytest.mark.drawn
 def test_a_sweep_acts_by_it_and_agrees_with_itself(made: Made) -> None:
     results = run_sweep(made.sweep_spec())
     assert results.digests["calibration_digest"] == made.found.calibration.digest
@@ -175,7 +177,6 @@ def test_cells_that_do_not_act_by_it_keep_their_identity(made: Made) -> None:
     assert [cell.cell_id for cell in with_it.cells] == [cell.cell_id for cell in without.cells]
 
 
-@pytest.mark.drawn
 def test_open_questions_are_judged_by_the_tokens_of_their_answers(
     tmp_path: Path, warm_cache: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

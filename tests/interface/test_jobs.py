@@ -23,7 +23,10 @@ from argo_ml.interface.returned import SweepResult
 from argo_ml.policies.base import Decision, State
 from argo_ml.types import Action, StopReason
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.usefixtures("quick_figures_of_module", "quick_figures"),
+]
 
 
 @dataclass(frozen=True)

@@ -214,6 +214,7 @@ def test_what_data_says_is_no_markup(tmp_path: Path) -> None:
     assert page.text.count(question) == 3
 
 
+@pytest.mark.usefixtures("quick_figures")
 @pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>.jsonl", "**a** [b](javascript:c)"])
 def test_names_of_questions_data_sets_and_models_are_text(name: str, tmp_path: Path) -> None:
     page, plain = (page_naming(text, tmp_path) for text in (name, "plain.jsonl"))
@@ -236,6 +237,7 @@ def page_naming(name: str, folder: Path) -> Page:
     return Page(path.read_text(encoding="utf-8"))
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_least_evaluation_has_a_report(tmp_path: Path) -> None:
     page = Page(written(synthetic_evaluation.minimal(), tmp_path))
 
@@ -275,6 +277,7 @@ def example(question: str) -> Example:
     )
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_examples_are_told_step_by_step_and_are_no_markup(tmp_path: Path) -> None:
     question = "<script>alert('x')</script> Which & where?"
     path = tmp_path / "report.html"
@@ -290,6 +293,7 @@ def test_examples_are_told_step_by_step_and_are_no_markup(tmp_path: Path) -> Non
     assert "argo, always_retrieve" in page.text and "Lima (right)" in page.text
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_what_there_are_too_few_questions_to_draw_is_said(tmp_path: Path) -> None:
     full = synthetic_evaluation.full()
     points = tuple(point.model_copy(update={"n": 3}) for point in full.reliability["argo"])
@@ -301,6 +305,7 @@ def test_what_there_are_too_few_questions_to_draw_is_said(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_figures")
 def test_identical_strategies_have_no_difference(tmp_path: Path) -> None:
     evaluation = synthetic_evaluation.full()
     first, *_ = evaluation.contrasts

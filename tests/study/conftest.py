@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from builders import planted_study
+from builders import drawing, planted_study
 from builders.places import linked_cache
 from builders.planted_study import Problem
 
@@ -46,7 +46,9 @@ def finished(
     before = Path.cwd()
     os.chdir(folder)
     try:
-        yield problem, run_study(problem.spec(n_trials=N_TRIALS))
+        with drawing.left_out():
+            report = run_study(problem.spec(n_trials=N_TRIALS))
+        yield problem, report
     finally:
         os.chdir(before)
 

@@ -26,7 +26,10 @@ from argo_ml.tracking.names import logged_metrics
 from argo_ml.tracking.runs import DEGENERATE, connect
 from argo_ml.verification.verify import verify_sweep
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_figures")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.usefixtures("quick_figures_of_module", "quick_figures"),
+]
 
 GATES = ("entropy_gate", "max_prob_gate")
 STRATEGIES = ("never", "single", *GATES, "argo_fitted", "oracle")

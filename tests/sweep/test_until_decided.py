@@ -33,9 +33,9 @@ def common(tmp_path: Path, cache_dir: Path, tracking_uri: str) -> dict[str, Any]
 
 
 def failures(results: Results, common: dict[str, Any]) -> dict[str, str]:
-    """What verify finds wrong, but for figures, which tests do not draw."""
+    """What verify finds wrong."""
     verdicts = verify_sweep(results.sweep_id, common["tracking_uri"], "")
-    return {own.name: own.detail for own in verdicts if own.has_failed and own.name != "graphs"}
+    return {own.name: own.detail for own in verdicts if own.has_failed}
 
 
 def test_it_stops_at_the_end_of_a_shard_and_the_run_says_why(common: dict[str, Any]) -> None:

@@ -27,7 +27,7 @@ from argo_ml.sweep.running import run_sweep
 from argo_ml.testing.models import CHOICES, QUESTIONS, LanguageModelSuite, generation, scoring
 from argo_ml.tracking.runs import WARNING
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_figures")]
 
 CPU = PlacementPlan((), {"": "cpu"}, 0, 4096, True)
 REQUESTS = [Generation(Prompt("", f"Number {n}"), 3, stop=()) for n in range(6)]

@@ -20,7 +20,7 @@ from argo_ml.tracking.names import logged_params
 from argo_ml.tracking.runs import KIND
 from argo_ml.verification.verify import verify_sweep
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_figures")]
 
 
 @pytest.fixture
