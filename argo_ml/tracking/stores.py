@@ -109,10 +109,12 @@ def explained(uri: str) -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of a database says; of one that stays locked, who is to blame."""
+    """What an error of a database says; of one that stays locked, who is to blame, and of a full
+    disk what helps."""
     if is_locked(str(error)):
         return locked_advice()
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    said = (str(error).splitlines() or [type(error).__name__])[0]
+    return f"{said}; free disk space, and go on" if "disk is full" in said else said
 
 
 def _split(uri: str) -> SplitResult:

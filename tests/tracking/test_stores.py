@@ -14,7 +14,7 @@ from builders.places import free_port
 from sqlalchemy.engine import make_url
 
 from argo_ml.errors import TrackingError
-from argo_ml.tracking.stores import check_reachable, sqlite_path, sqlite_uri
+from argo_ml.tracking.stores import check_reachable, first_line, sqlite_path, sqlite_uri
 
 
 @pytest.mark.parametrize("name", ["plain", "a b", "ü", "c#", "c?2", "100%", "c%41", "?#% ü"])
@@ -112,3 +112,10 @@ def test_server_is_asked_with_the_certificates_that_mlflow_takes(
     monkeypatch.delenv("MLFLOW_TRACKING_SERVER_CERT_PATH")
     monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", "true")
     check_reachable(secure_server)
+
+
+def test_a_full_disk_is_said_with_what_helps() -> None:
+    error = OSError("(sqlite3.OperationalError) database or disk is full\n[SQL: INSERT]")
+    assert first_line(error) == (
+        "(sqlite3.OperationalError) database or disk is full; free disk space, and go on"
+    )
