@@ -74,7 +74,7 @@ class HeldBack:
         return replace(loaded, questions=questions, source=HELD_BACK)
 
 
-DATASETS[HELD_BACK] = Dataset(open=HeldBack, documents=ATLAS.documents)
+DATASET = Dataset(open=HeldBack, documents=ATLAS.documents)
 
 
 @dataclass(frozen=True)
@@ -199,6 +199,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if "test" in given.stages and given.share != 1.0:
         parser.error(f"--share {given.share:g}: the test split is asked once, with all questions")
+    DATASETS[HELD_BACK] = DATASET
     claim = Claim(folder, given.model, given.share, given.cache_dir)
     steps: Mapping[str, Callable[[], object]] = {
         "calibrate": lambda: [claim.calibration(name) for name in CALIBRATIONS],

@@ -66,11 +66,12 @@ def _rounds(
     for number in range(n_rounds):
         place = copied(template.folder, folder / f"{case.__name__}-{number}")
         case(template, place, number)
-        counts.add(*_outcomes(place, template.job, counts.examples))
+        counts.add(*outcomes(place, template.job, counts.examples))
     return counts
 
 
-def _outcomes(place: Path, job: Job, examples: list[str]) -> list[str]:
+def outcomes(place: Path, job: Job, examples: list[str]) -> list[str]:
+    """In words; ``examples`` gets what does not add up."""
     calls = executed(place)
     problems = unaccounted(place, len(calls), job)
     if problems:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from argo_ml.config import SweepSpec, build
-from argo_ml.datasets.loading import load_questions
-from benchmarks.claim import HELD_BACK, N_HELD_BACK, Claim
+from argo_ml.datasets.loading import DATASETS, load_questions
+from benchmarks.claim import DATASET, HELD_BACK, N_HELD_BACK, Claim
 
 
 def ids(dataset: str, split: str, n_questions: int, folder: Path) -> set[str]:
@@ -15,7 +17,10 @@ def ids(dataset: str, split: str, n_questions: int, folder: Path) -> set[str]:
     return {question.id for question in load_questions(spec).questions}
 
 
-def test_test_questions_are_none_that_a_sweep_of_thousands_has_asked(tmp_path: Path) -> None:
+def test_test_questions_are_none_that_a_sweep_of_thousands_has_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DATASETS, HELD_BACK, DATASET)
     held_back = ids(HELD_BACK, "test", N_HELD_BACK, tmp_path)
 
     assert len(held_back) == 3000

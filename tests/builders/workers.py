@@ -7,13 +7,17 @@ import multiprocessing
 import os
 import pkgutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import TypeVar
 
 from builders import drawing
 from builders.processes import ROOT
+
+Result = TypeVar("Result")
 
 PRELOADED = [
     "argo_ml.corpus.retriever",
@@ -31,6 +35,25 @@ def context() -> ForkServerContext:
     made = multiprocessing.get_context("forkserver")
     made.set_forkserver_preload(PRELOADED)
     return made
+
+
+def returned(function: Callable[..., Result], *arguments: object) -> Result:
+    """What the function returns in a process of its own, which has no threads and may fork.
+
+    Raises EOFError where it did not come to its end.
+    """
+    receiver, sender = context().Pipe(duplex=False)
+    process = _start(_send, sender, function, *arguments)
+    sender.close()
+    try:
+        result: Result = receiver.recv()
+    finally:
+        process.join(60)
+    return result
+
+
+def _send(sender: Connection, function: Callable[..., object], *arguments: object) -> None:
+    sender.send(function(*arguments))
 
 
 def start_sweep(values: Mapping[str, object]) -> BaseProcess:

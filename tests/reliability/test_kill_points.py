@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections import Counter
 from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -16,7 +15,10 @@ from argo_ml.tracking import runs
 from argo_ml.tracking.artifact_files import UNFINISHED
 from argo_ml.tracking.reconciling import open_experiment
 from argo_ml.tracking.runs import TrackedRun, connect
+from benchmarks.reliability import accounting
+from benchmarks.reliability.counting import Counts
 from benchmarks.reliability.jobs import JOBS
+from benchmarks.reliability.kill_points import copied, points_campaign, prepare
 from benchmarks.reliability.points import Point, Watch, install
 
 
@@ -103,11 +105,8 @@ def test_of_an_artifact_that_a_kill_cut_off_nobody_sees_a_half(
     assert not half.exists()
 
 
-def _sample(folder: Path, name: str, n_cases: int, results: Connection) -> None:
-    from benchmarks.reliability.kill_points import points_campaign
-
-    counts = points_campaign(folder, JOBS[name], n_cases, seed=1, n_lanes=1)
-    results.send((counts.n_cases, counts.outcomes, counts.n_failures, counts.examples))
+def sample(folder: Path, name: str, n_cases: int) -> Counts:
+    return points_campaign(folder, JOBS[name], n_cases, seed=1, n_lanes=1)
 
 
 @pytest.mark.slow
@@ -115,15 +114,25 @@ def _sample(folder: Path, name: str, n_cases: int, results: Connection) -> None:
 def test_a_job_killed_at_a_point_ends_as_one_that_was_not(
     tmp_path: Path, name: str, n_cases: int
 ) -> None:
-    context = workers.context()
-    receiver, sender = context.Pipe(duplex=False)
-    # A process of its own, since it forks others and must have no threads.
-    process = context.Process(target=_sample, args=(tmp_path, name, n_cases, sender))
-    process.start()
-    sender.close()
-    n_run, outcomes, n_failures, examples = receiver.recv()
-    process.join(60)
-    assert n_run == n_cases
-    assert n_failures == 0, examples
-    assert isinstance(outcomes, Counter)
-    assert outcomes["as if not killed"] + outcomes["left files behind"] == n_cases
+    counts = workers.returned(sample, tmp_path, name, n_cases)
+
+    assert (counts.n_cases, counts.n_failures) == (n_cases, 0), counts.examples
+    assert counts.outcomes["as if not killed"] + counts.outcomes["left files behind"] == n_cases
+
+
+def paid_at_once(folder: Path, name: str) -> tuple[list[str], list[str]]:
+    """What came of running a job twice at once, and what does not add up."""
+    template = prepare(folder / name, JOBS[name])
+    place = copied(template.folder, folder / "at once")
+    accounting.at_once(template, place, 0)
+    problems: list[str] = []
+    return accounting.outcomes(place, template.job, problems), problems
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sweep", "calibrate"])
+def test_of_two_jobs_at_once_runs_paid_what_the_model_was_asked(tmp_path: Path, name: str) -> None:
+    outcomes, problems = workers.returned(paid_at_once, tmp_path, name)
+
+    assert problems == []
+    assert outcomes[0] == "every call has a payer"

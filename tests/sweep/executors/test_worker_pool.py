@@ -52,7 +52,7 @@ def light_worker() -> type:
 
         def open(self) -> Facts:
             self.behave(-1)
-            return Facts("there", "1", self.digests, [], "likelihood", 0.3)
+            return Facts("there", "1", self.digests, [], "likelihood", 0.3, "auto")
 
         def run(self, shard: Shard, factor: int) -> ShardWork:
             self.behave(shard.index)
