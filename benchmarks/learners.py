@@ -23,6 +23,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.model_selection import KFold
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 
 from argo_ml.calibration.plans import NONE, ONCE
@@ -59,14 +60,42 @@ def _forest(fewest: int, rows: Floats, targets: Floats, new: Floats) -> Floats:
     return predicted
 
 
+def _nearest(n: int, rows: Floats, targets: Floats, new: Floats) -> Floats:
+    fitted = KNeighborsRegressor(n, metric="cosine").fit(rows, targets)
+    predicted: Floats = fitted.predict(new)
+    return predicted
+
+
+def _mean(learners: Sequence[Learner], rows: Floats, targets: Floats, new: Floats) -> Floats:
+    predicted: Floats = np.mean([learner(rows, targets, new) for learner in learners], axis=0)
+    return predicted
+
+
+def _on_a_line(learner: Learner, rows: Floats, targets: Floats, new: Floats) -> Floats:
+    """The line from predictions of rows left out to their targets, at those of the new ones."""
+    left_out = np.zeros(len(rows))
+    for first, others in folds(len(rows), 3):
+        left_out[others] = learner(rows[first], targets[first], rows[others])
+    variance = float(left_out.var())
+    slope = float(np.cov(left_out, targets, bias=True)[0, 1]) / variance if variance else 0.0
+    predicted = learner(rows, targets, new) - left_out.mean()
+    line: Floats = targets.mean() + min(max(slope, 0.0), 1.0) * predicted
+    return line
+
+
 LEARNERS: Mapping[str, Learner] = {
     "ridge": _ridge,
     "benefit": _benefit,
     "forest, 10 in a leaf": partial(_forest, 10),
     "forest, 25 in a leaf": partial(_forest, 25),
     "forest, 50 in a leaf": partial(_forest, 50),
+    "nearest 25": partial(_nearest, 25),
+    "nearest 50": partial(_nearest, 50),
+    "mean of ridge and forest": partial(_mean, (_ridge, partial(_forest, 25))),
+    "forest, on a line": partial(_on_a_line, partial(_forest, 25)),
 }
 GROUPS = ("kind", "words", "answer")
+OF_REASONING = ("answer_doubts", "answer_digit_share", "answer_capitals", "answer_commas")
 TRIALS: Sequence[tuple[str, Sequence[str], int]] = (
     ("ridge", GROUPS, 0),
     ("benefit", GROUPS, 0),
@@ -75,6 +104,10 @@ TRIALS: Sequence[tuple[str, Sequence[str], int]] = (
     ("forest, 25 in a leaf", ("kind", "answer"), 0),
     ("forest, 25 in a leaf", ("answer",), 0),
     ("forest, 25 in a leaf", GROUPS, 32),
+    ("forest, 25 in a leaf", (*GROUPS, "reasoning"), 0),
+    ("nearest 25", ("embedding",), 0),
+    ("nearest 50", ("embedding",), 0),
+    ("mean of ridge and forest", GROUPS, 0),
 )
 """Learner, groups of features, and projections of the question's embedding."""
 RULES = (("ridge", GROUPS), ("forest, 25 in a leaf", GROUPS))
@@ -91,6 +124,8 @@ class Questions:
             "kind": np.array([_kind(text) for text in texts]),
             "words": np.array([question_features(own.question) for own in recorded]),
             "answer": np.array([_answer(own) for own in recorded]),
+            "reasoning": np.array([_reasoning(own) for own in recorded]),
+            "embedding": self.vectors,
         }
         right = [[own.outcomes[plan].correct for own in recorded] for plan in (NONE, ONCE)]
         self.change = np.array(right[1], dtype=float) - np.array(right[0], dtype=float)
@@ -113,6 +148,21 @@ def _answer(own: RecordedQuestion) -> list[float]:
     text = own.outcomes[NONE].answer.text
     computed = [compute(text) for compute in ANSWER_FEATURES.values()]
     return [*computed, answer_in_question(text, own.question.text)]
+
+
+def _reasoning(own: RecordedQuestion) -> list[float]:
+    """Of the text before the answer: its length, doubts, digits, capitals and commas, what it
+    repeats of the question, and whether the answer stands in it."""
+    none = own.outcomes[NONE]
+    text = none.course.reasoning
+    computed = [ANSWER_FEATURES[name](text) for name in OF_REASONING]
+    repeated = answer_in_question(text, own.question.text)
+    return [
+        np.log1p(len(text)),
+        *computed,
+        repeated,
+        float(none.answer.text.lower() in text.lower()),
+    ]
 
 
 def folds(n: int, seed: int) -> Iterator[tuple[Any, Any]]:

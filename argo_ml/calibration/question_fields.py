@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 MOST_SEGMENTS = 20
 FEWEST_QUESTIONS = 10
@@ -19,6 +20,29 @@ def segment_fields(metadata: Sequence[Mapping[str, object]]) -> tuple[dict[str, 
     if not kept:
         return ()
     return tuple({name: str(own.get(name, "")) for name in kept} for own in metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldIndicators:
+    """A feature for every (name, value) of a calibration's fields: 1 for questions that have it."""
+
+    pairs: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, metadata: Sequence[Mapping[str, str]]) -> FieldIndicators:
+        return cls(tuple(sorted({pair for own in metadata for pair in own.items()})))
+
+    def knows(self, metadata: Mapping[str, object]) -> bool:
+        """Whether every field has a value here that some question of the calibration has."""
+        names = {name for name, _ in self.pairs}
+        return all((name, self._value(metadata, name)) in self.pairs for name in names)
+
+    def values(self, metadata: Mapping[str, object]) -> tuple[float, ...]:
+        return tuple(float(self._value(metadata, name) == own) for name, own in self.pairs)
+
+    @staticmethod
+    def _value(metadata: Mapping[str, object], name: str) -> str:
+        return str(metadata.get(name, ""))
 
 
 def _parts(values: Sequence[object]) -> bool:

@@ -28,7 +28,7 @@ from argo_ml.config.source_fields import (
     PrecisionFields,
     PrefixCacheFields,
 )
-from argo_ml.config.strategy_fields import GuaranteeFields
+from argo_ml.config.strategy_fields import StrategyFields
 
 _UNITS = {"gb": 10**9, "gib": 2**30, "mb": 10**6, "mib": 2**20}
 
@@ -109,7 +109,7 @@ class VerifySpec(StoreFields, CacheFields):
     storage: str = Field("", **operational("The study's Optuna storage; empty: in cache_dir."))
 
 
-class OutcomeSources(RetrievalPriceFields, GradingFields, GuaranteeFields):
+class OutcomeSources(RetrievalPriceFields, GradingFields, StrategyFields):
     """Recorded outcomes, and the policies that are judged on them."""
 
     outcomes: str = Field(

@@ -92,7 +92,8 @@ class StrategyFields(GuaranteeFields):
     strategy_parameters: Annotated[str, BeforeValidator(_canonical)] = Field(
         "",
         **left_out_at_default(
-            "Parameters of strategies of other packages: STRATEGY.NAME=VALUE, comma-separated."
+            "Parameters of single strategies, and those of other packages: STRATEGY.NAME=VALUE, "
+            "comma-separated."
         ),
     )
 

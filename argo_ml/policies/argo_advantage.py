@@ -4,12 +4,16 @@ The advantage of a plan is u = correct after - correct now, in {-1, 0, 1}, and k
 regression a plan serves all prices. The plan whose predicted advantage exceeds its price most is
 begun, and chosen anew after its first action. Which learner, and how far ahead, is decided at every
 price on questions left out; where no way pays there by more than chance, the best plan is followed.
+
+With ``reads_metadata`` the fields of the questions' metadata that part the calibration, such as the
+data set that they are from, are features as well. A question that lacks one, or has a value that no
+question of the calibration has, is decided about by a policy that was made without them.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
@@ -22,11 +26,18 @@ from argo_ml.calibration.fitted_models import LinearModel
 from argo_ml.calibration.fitting import fit_ridge
 from argo_ml.calibration.forests import fit_forest
 from argo_ml.calibration.node import Node
+from argo_ml.calibration.question_fields import (
+    FEWEST_QUESTIONS,
+    MOST_SEGMENTS,
+    FieldIndicators,
+)
 from argo_ml.calibration.record import Calibration
+from argo_ml.errors import ConfigError
 from argo_ml.policies.base import Decision, Policy, Probe, State
-from argo_ml.policies.best_plan import Deciding, best_paying, follow_best_plan
+from argo_ml.policies.best_plan import BestPlan, Deciding, best_paying, follow_best_plan
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.questions import question_features
+from argo_ml.policies.parameters import AdvantageParameters
 from argo_ml.policies.plan_outcomes import Plan
 from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.types import Action, Expectation, Prices, Question, StopReason
@@ -39,15 +50,31 @@ class Predictor(Protocol):
 
 
 Rows = Sequence[Sequence[float]]
-Learner = Callable[[Rows, Sequence[float], int], Predictor]
-"""Fits targets to rows of inputs, of which the last so many are projections of the question's
-embedding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What stands in a row of inputs: the first are indicators of metadata, the last are
+    projections of the question's embedding."""
+
+    n_indicators: int = 0
+    n_projections: int = 0
+
+
+Learner = Callable[[Rows, Sequence[float], Columns], Predictor]
+"""Fits targets to rows of inputs."""
 Words = tuple[tuple[float, ...], ...]
-"""By number of a question, the features of its words."""
+"""By number of a question, the indicators of its metadata and the features of its words."""
 N_ERRORS = 1.0
 """Standard errors by which deciding by the question has to pay on questions left out: with none it
 gains more on some data, and loses more on others, see docs/policies.md."""
 Advantages = Mapping[Plan, float]
+NO_FIELDS = FieldIndicators()
+NOTHING_TO_READ = (
+    "argo_advantage.reads_metadata=true: no field of the calibration's metadata has at most "
+    f"{MOST_SEGMENTS} values, two of them with {FEWEST_QUESTIONS} questions or more; calibrate on "
+    "questions that have such a field, or leave reads_metadata out"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +91,15 @@ class PlanPredictors:
 class ArgoAdvantage:
     """Begins the plan of at most ``ahead`` steps whose advantage exceeds its price most, if any.
 
-    ``predictors`` are by the number of steps taken; beyond them it stops.
+    ``predictors`` are by the number of steps taken; beyond them it stops. Of metadata they read
+    ``indicators``.
     """
 
     calibration: Calibration
     prices: Prices
     ahead: int
     predictors: tuple[PlanPredictors, ...]
+    indicators: FieldIndicators = NO_FIELDS
 
     def required_probes(self, state: State) -> frozenset[Probe]:
         return CONFIDENCE_PROBES
@@ -78,13 +107,37 @@ class ArgoAdvantage:
     def decide(self, state: State, rng: random.Random) -> Decision:
         features = self.calibration.inputs(state)
         confidence = self.calibration.probability.probability(features)
-        inputs = (*question_features(state.question), *features)
+        inputs = (*question_inputs(state.question, self.indicators), *features)
         if len(state.steps) >= len(self.predictors):
             return Decision(Action.STOP, StopReason.POLICY, expected=Expectation(confidence))
         advantages = self.predictors[len(state.steps)].advantages(inputs)
         action, gain = best_step(advantages, self.prices, self.ahead)
         reason = StopReason.POLICY if action is Action.STOP else None
         return Decision(action, reason, expected=Expectation(confidence, gain))
+
+
+@dataclass(frozen=True, slots=True)
+class ArgoAdvantageByFields:
+    """Decides by ``known`` about questions whose metadata ``indicators`` know, else by ``other``,
+    which reads no metadata."""
+
+    indicators: FieldIndicators
+    known: ArgoAdvantage | BestPlan
+    other: ArgoAdvantage | BestPlan
+
+    def required_probes(self, state: State) -> frozenset[Probe]:
+        return self._of(state).required_probes(state)
+
+    def decide(self, state: State, rng: random.Random) -> Decision:
+        return self._of(state).decide(state, rng)
+
+    def _of(self, state: State) -> ArgoAdvantage | BestPlan:
+        return self.known if self.indicators.knows(state.question.metadata) else self.other
+
+
+def question_inputs(question: Question, indicators: FieldIndicators) -> tuple[float, ...]:
+    """What is known of a question before its answer is looked at."""
+    return (*indicators.values(question.metadata), *question_features(question))
 
 
 def best_step(advantages: Advantages, prices: Prices, ahead: int) -> tuple[Action, float]:
@@ -106,16 +159,16 @@ class Fitting:
     """How advantages are fitted.
 
     With ``on_probabilities`` the targets are changes of the gold choice's probability, which are
-    less noisy than those of right and wrong. ``n_optional`` features are projections.
+    less noisy than those of right and wrong.
     """
 
     learner: str
     on_probabilities: bool
     words: Words = ()
-    n_optional: int = 0
+    columns: Columns = Columns()
 
     def inputs(self, node: Node) -> tuple[float, ...]:
-        """The features of the question's words, then those of the state."""
+        """What is known of the question, then the features of the state."""
         return (*(self.words[node.question] if self.words else ()), *node.features)
 
     def target(self, before: Node, after: Node) -> float:
@@ -131,33 +184,51 @@ class Fitting:
         targets = [self.target(*pair) for pair in pairs]
         if len(targets) < 2 or np.ptp(targets) == 0.0:
             return LinearModel.constant(float(np.mean(targets)), len(rows[0]))
-        return LEARNERS[self.learner](rows, targets, self.n_optional)
+        return LEARNERS[self.learner](rows, targets, self.columns)
 
 
 def argo_advantage(context: PolicyContext) -> Policy:
-    """Choose learner, targets and horizon at the cell's price; no model is asked."""
+    """Choose learner, targets and horizon at the cell's price; no model is asked.
+
+    Raises `ConfigError` where metadata is to be read, and no field of it parts the calibration.
+    """
+    other = _advantage(context, NO_FIELDS)
+    if not context.parameters_as(AdvantageParameters).reads_metadata:
+        return other
+    indicators = FieldIndicators.of(context.calibrated.metadata)
+    if not indicators.pairs:
+        raise ConfigError(NOTHING_TO_READ)
+    return ArgoAdvantageByFields(indicators, _advantage(context, indicators), other)
+
+
+def _advantage(context: PolicyContext, indicators: FieldIndicators) -> ArgoAdvantage | BestPlan:
     calibration, prices = context.calibrated, context.prices
     horizon = min(calibration.horizon, context.max_steps)
     explored = calibration.exploration.within(horizon)
-    ways = list(product(fittings(calibration), dict.fromkeys((min(1, horizon), horizon))))
+    aheads = dict.fromkeys((min(1, horizon), horizon))
+    ways = list(product(fittings(calibration, indicators), aheads))
     fits = [partial(_deciding, fitting, ahead, prices) for fitting, ahead in ways]
     best = best_paying(explored, fits, prices, N_ERRORS)
     if best is None:
         return follow_best_plan(calibration, prices, horizon)
     fitting, ahead = ways[best]
-    return ArgoAdvantage(calibration, prices, ahead, explored.once(fit_advantages, fitting))
+    fitted = explored.once(fit_advantages, fitting)
+    return ArgoAdvantage(calibration, prices, ahead, fitted, indicators)
 
 
-def fittings(calibration: Calibration) -> list[Fitting]:
+def fittings(calibration: Calibration, indicators: FieldIndicators) -> list[Fitting]:
     """The ways of fitting to choose among: with probabilities where every node has one."""
-    questions = (
-        Question(id=own.id, text=own.text, choices=own.choices) for own in calibration.questions
-    )
-    words = tuple(map(question_features, questions))
-    n_optional = len(calibration.projection.components)
+    words = tuple(question_inputs(question, indicators) for question in _questions_of(calibration))
+    columns = Columns(len(indicators.pairs), len(calibration.projection.components))
     has_all = all(node.gold_probability is not None for node in calibration.nodes)
     targets = (False, True) if has_all else (False,)
-    return [Fitting(name, on, words, n_optional) for name, on in product(LEARNERS, targets)]
+    return [Fitting(name, on, words, columns) for name, on in product(LEARNERS, targets)]
+
+
+def _questions_of(calibration: Calibration) -> Iterator[Question]:
+    metadata = calibration.metadata or ({},) * len(calibration.questions)
+    for own, fields in zip(calibration.questions, metadata, strict=True):
+        yield Question(id=own.id, text=own.text, choices=own.choices, metadata=fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +281,13 @@ def _explored_plans(explored: Exploration, n_steps: int) -> dict[Plan, list[tupl
     return made
 
 
-def _forest(rows: Rows, targets: Sequence[float], n_optional: int) -> Predictor:
+def _forest(rows: Rows, targets: Sequence[float], columns: Columns) -> Predictor:
     # With projections of the question's embedding trees decide worse, see docs/policies.md.
-    return fit_forest([row[: len(row) - n_optional] for row in rows], targets)
+    return fit_forest([row[: len(row) - columns.n_projections] for row in rows], targets)
 
 
-LEARNERS: Mapping[str, Learner] = {"forest": _forest, "ridge": fit_ridge}
+def _ridge(rows: Rows, targets: Sequence[float], columns: Columns) -> Predictor:
+    return fit_ridge(rows, targets, columns.n_projections)
+
+
+LEARNERS: Mapping[str, Learner] = {"forest": _forest, "ridge": _ridge}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from argo_ml.config import CalibrationFields, DecisionFields, MoneyFields
+from argo_ml.config import CalibrationFields, DecisionFields, MoneyFields, Spec
 from argo_ml.errors import ConfigError
 from argo_ml.policies.parameters import given_parameters
 from argo_ml.policies.strategies import ALL_STRATEGIES, strategy_parameters
@@ -16,17 +16,22 @@ def check_strategies(names: Sequence[str], spec: DecisionFields) -> None:
         raise ConfigError(f"strategies is empty; known: {', '.join(ALL_STRATEGIES)}")
     for name in names:
         strategy_parameters(name, spec)
-    for name in given_parameters(spec):
-        if name not in names:
-            raise ConfigError(
-                f"strategy_parameters names {name}, which is none of strategies={','.join(names)}"
-            )
+    check_parameters(names, spec, "strategies")
     check_calibrated(names, spec)
     if spec.guarantee and not any(ALL_STRATEGIES[name].is_gate for name in names):
         raise ConfigError(
             f"guarantee={spec.guarantee}: none of strategies={','.join(names)} has a threshold; "
             "name a gate, such as max_prob_gate"
         )
+
+
+def check_parameters(names: Sequence[str], spec: Spec, field: str) -> None:
+    """Raises `ConfigError` for parameters of a strategy that is not among those of ``field``."""
+    for name in given_parameters(spec):
+        if name not in names:
+            raise ConfigError(
+                f"strategy_parameters names {name}, which is none of {field}={','.join(names)}"
+            )
 
 
 def check_calibrated(names: Sequence[str], spec: CalibrationFields) -> None:

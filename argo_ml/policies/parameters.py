@@ -59,6 +59,13 @@ class OracleParameters(StrategyParameters):
     oracle_steps: int = 2
 
 
+class AdvantageParameters(StrategyParameters):
+    """``reads_metadata``: fields of the questions' metadata that part the calibration are
+    features."""
+
+    reads_metadata: bool = False
+
+
 def read_parameters(strategy: str, kind: type[ParametersType], spec: Spec) -> ParametersType:
     """The parameters of ``strategy`` as ``spec`` has them.
 

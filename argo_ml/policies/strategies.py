@@ -36,6 +36,7 @@ from argo_ml.policies.gates.value_of_information import value_of_information
 from argo_ml.policies.gates.variance_gate import variance_gate
 from argo_ml.policies.oracle import oracle
 from argo_ml.policies.parameters import (
+    AdvantageParameters,
     GateParameters,
     GradedParameters,
     OracleParameters,
@@ -136,6 +137,7 @@ STRATEGIES: dict[str, Strategy] = {
     "argo_advantage": Strategy(
         argo_advantage,
         Role.ADAPTIVE,
+        AdvantageParameters,
         calibrated=True,
         reports_p_hat=True,
         first_confidence_is_p_hat=True,

@@ -10,6 +10,7 @@ from argo_ml.config import ReplaySpec
 from argo_ml.corpus.cached_embedding import CachingEmbedder
 from argo_ml.corpus.embedding import load_embedder
 from argo_ml.models.cache.store import CallCache
+from argo_ml.policies.checking import check_parameters
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.replay.calibrating import ReplayState, Vectors, calibrate_on_records, make_replay_state
 from argo_ml.replay.charging import Charging, check_usage_recorded
@@ -52,6 +53,7 @@ def replay(spec: ReplaySpec, on_progress: OnProgress = ignore_progress) -> Repla
     """
     parts = read_parts(spec)
     policies = choose_policies(spec.policies, parts)
+    check_parameters(policies, spec, "policies")
     check_usage_recorded(spec.money, parts.all)
     logger.info(
         "%d questions to calibrate on, %d to test on; policies: %s",

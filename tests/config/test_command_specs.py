@@ -77,7 +77,7 @@ GROUPS: dict[str, set[str]] = {
     "report": {"DatabaseFields", "StoreFields", "ReportSpec"},
     "replay": {
         *("DatabaseFields", "CacheFields", "GradingFields", "OutcomeSources", "StoreFields"),
-        *("MoneyFields", "RetrievalPriceFields", "GuaranteeFields"),
+        *("MoneyFields", "RetrievalPriceFields", "GuaranteeFields", "StrategyFields"),
     },
     "answer": {
         *(SHARED - {"SampleFields", "GradingFields", "OracleFields"} - {*TRACKING}),
@@ -104,7 +104,7 @@ COUNTS = {
     "estimate": 79,
     "verify": 7,
     "report": 6,
-    "replay": 29,
+    "replay": 30,
     "answer": 62,
     "publish": 11,
     "watch": 5,

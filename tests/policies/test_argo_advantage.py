@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from builders.explored_nodes import calibration, node
+from builders.sources import answered, calibrated
 
-from argo_ml.calibration import Node
+from argo_ml.calibration import Calibration, Node
 from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.forests import fit_forest
+from argo_ml.calibration.question_fields import FieldIndicators
+from argo_ml.errors import ConfigError
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies.argo_advantage import (
     ArgoAdvantage,
@@ -22,6 +26,7 @@ from argo_ml.policies.argo_advantage import (
 )
 from argo_ml.policies.best_plan import BestPlan
 from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.parameters import AdvantageParameters
 from argo_ml.testing.calibrations import CHOICE_WORLD, OPEN_WORLD
 from argo_ml.types import Action, Prices
 
@@ -115,8 +120,12 @@ def test_probabilities_of_the_gold_choice_show_the_advantage_with_less_noise() -
 
 
 def test_probabilities_are_used_only_where_all_choices_were_scored() -> None:
-    assert {own.on_probabilities for own in fittings(CHOICE_WORLD.calibration)} == {False, True}
-    assert {own.on_probabilities for own in fittings(OPEN_WORLD.calibration)} == {False}
+    assert {
+        own.on_probabilities for own in fittings(CHOICE_WORLD.calibration, FieldIndicators())
+    } == {False, True}
+    assert {
+        own.on_probabilities for own in fittings(OPEN_WORLD.calibration, FieldIndicators())
+    } == {False}
 
 
 def test_forest_predicts_as_scikit_learn_does() -> None:
@@ -131,3 +140,51 @@ def test_forest_predicts_as_scikit_learn_does() -> None:
     theirs = ExtraTreesRegressor(100, min_samples_leaf=25, max_features=0.4, random_state=0)
     expected = theirs.fit(rows, targets).predict(rows[:20])
     assert [ours.value(row) for row in rows[:20].tolist()] == pytest.approx(expected.tolist())
+
+
+@pytest.fixture(scope="module")
+def sources() -> Calibration:
+    """A retrieval helps most questions from the wiki and none from the news, which no feature but
+    the source tells apart."""
+    return calibrated(200, helps_wiki=0.9, helps_news=0.0)
+
+
+def reading(calibration: Calibration, reads_metadata: bool = True) -> object:
+    parameters = AdvantageParameters(reads_metadata=reads_metadata)
+    solution = solve(MDPSpec(retrieval_cost=0.3, reason_cost=0.02))
+    return argo_advantage(PolicyContext(solution, parameters, 1, calibration=calibration))
+
+
+def test_source_of_a_question_tells_where_a_retrieval_pays(sources: Calibration) -> None:
+    made = reading(sources)
+
+    actions = [made.decide(answered(own), random.Random(0)).action for own in ("wiki", "news")]
+
+    assert actions == [RETRIEVE, Action.STOP]
+
+
+@pytest.mark.parametrize("source", [None, "elsewhere"])
+def test_question_of_no_known_source_is_decided_about_without_metadata(
+    sources: Calibration, source: str | None
+) -> None:
+    made, plain = reading(sources), reading(sources, reads_metadata=False)
+
+    decision = made.decide(answered(source), random.Random(0))
+
+    assert decision == plain.decide(answered(source), random.Random(0))
+    assert made.required_probes(answered(source)) == plain.required_probes(answered(source))
+
+
+def test_metadata_is_not_read_unless_asked_for(sources: Calibration) -> None:
+    without = sources.model_copy(update={"metadata": ()})
+
+    plain = reading(without, reads_metadata=False)
+
+    assert reading(sources, reads_metadata=False) == replace(plain, calibration=sources)
+
+
+def test_metadata_that_parts_nothing_is_refused(sources: Calibration) -> None:
+    without = sources.model_copy(update={"metadata": ()})
+
+    with pytest.raises(ConfigError, match=r"reads_metadata=true: no field .* leave reads_metadata"):
+        reading(without)

@@ -11,6 +11,7 @@ from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import STRATEGIES, PolicyContext, make_policy
 from argo_ml.policies.base import Decision, Policy, State
 from argo_ml.policies.parameters import (
+    AdvantageParameters,
     OracleParameters,
     StrategyParameters,
     ThresholdParameters,
@@ -41,6 +42,7 @@ BY_PROGRESS = frozenset(
 PARAMETERS: dict[str, tuple[StrategyParameters, ...]] = {
     "fixed_threshold": (ThresholdParameters(theta_cont=0.3, theta_star=0.6),),
     "oracle": (OracleParameters(),),
+    "argo_advantage": (AdvantageParameters(),),
 }
 
 

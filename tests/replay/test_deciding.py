@@ -31,6 +31,7 @@ pytestmark = pytest.mark.slow
 MakeSpec = Callable[..., ReplaySpec]
 MODEL_FREE = "never,single,oracle,entropy_gate,margin_gate,variance_gate"
 """Policies that embed nothing."""
+READS_METADATA = "argo_advantage.reads_metadata"
 PRICES = Prices(0.1, 0.02)
 
 
@@ -220,3 +221,20 @@ def test_confidence_is_of_the_answer_given(make_spec: MakeSpec) -> None:
     assert first.correct == recorded.outcomes["none"].correct
     assert (last.action, last.correct) == ("stop", recorded.outcomes["retrieve"].correct)
     assert question_row(recorded, ReplayDecision("retrieve")).decisions == ()
+
+
+def test_metadata_is_read_in_a_replay_where_it_is_asked_for(make_spec: MakeSpec) -> None:
+    def line(number: int) -> dict[str, object]:
+        return {**open_line(number), "metadata": {"source": "wiki" if number % 2 else "news"}}
+
+    own = {"policies": "argo_advantage", "strategy_parameters": f"{READS_METADATA}=true"}
+    assert {cell.strategy for cell in replayed(make_spec, line=line, **own).cells} == {
+        "argo_advantage"
+    }
+    with pytest.raises(ConfigError, match="no field of the calibration's metadata"):
+        replayed(make_spec, **own)
+
+
+def test_parameters_of_a_policy_that_is_not_replayed_are_refused(make_spec: MakeSpec) -> None:
+    with pytest.raises(ConfigError, match="names argo_advantage, which is none of policies=never"):
+        replayed(make_spec, policies="never", strategy_parameters=f"{READS_METADATA}=true")

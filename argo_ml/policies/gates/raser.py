@@ -25,7 +25,7 @@ FEATURES = (
     "best_similarity",
     "question_words",
 )
-"""Six of the answer after one retrieval, its passages and the question; as many as the paper's."""
+"""Of the answer after one retrieval, its passages and the question."""
 N_FIRST, N_MOST = 1, 2
 """Retrievals that every question has, and those of the ones that are escalated."""
 
@@ -35,7 +35,9 @@ class Raser:
     """Retrieves once, and again where that is predicted to gain more right answers than its price.
 
     The paper's routers are gradient-boosted and escalate to PRUNE or to IRCoT; this one is a
-    multinomial logistic regression, and escalates to a second retrieval.
+    multinomial logistic regression, and escalates to a second retrieval. They read six features of
+    one-shot RAG, of which its abstract says no more. As many of that kind stand in for them: those
+    that every calibration keeps of a state, so that nothing more is asked or stored.
     """
 
     calibration: Calibration
