@@ -21,6 +21,7 @@ from typing import Any
 import argo_ml
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import SweepSpec
+from argo_ml.config.base import is_operational
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.models.digests import write_atomically
 from argo_ml.models.sealed_json import code_digest, content_key, installed_version
@@ -37,6 +38,11 @@ MOST_KEPT = 20
 """Of a megabyte or less; those used last stay."""
 _COMPUTED_WITH = ("matplotlib", "numpy", "pillow", "scikit-learn", "scipy")
 _PAID = "lm_calls_paid"
+_PLACES = {
+    name
+    for name, field in SweepSpec.model_fields.items()
+    if is_operational(field) and name != "questions"
+}
 
 
 def concluded(
@@ -74,8 +80,14 @@ def _kept_path(spec: SweepSpec, results: Results, cells: Sequence[Cell]) -> Path
 
 
 def _content(results: Results) -> dict[str, Any]:
-    """All but ids of runs and who paid for calls, on which no conclusion depends."""
+    """All but ids of runs, places and who paid for calls, on which no conclusion depends.
+
+    Of a calibration there is the digest.
+    """
     content = results.model_dump(mode="json", exclude={"sweep_id"})
+    content["spec"] = {
+        name: value for name, value in content["spec"].items() if name not in _PLACES
+    }
     for cell in content["cells"]:
         del cell["run_id"]
         cell["metrics"] = {k: v for k, v in cell["metrics"].items() if not k.startswith(_PAID)}

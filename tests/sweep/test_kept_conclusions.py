@@ -59,6 +59,8 @@ def test_same_results_paid_by_another_sweep_take_its_evaluation_and_figures(
     spec: SweepSpec, first: tuple[Evaluation, Path], draws: list[str], tmp_path: Path
 ) -> None:
     results = paid(result_builders.results(spec, sweep_id="fedcba9876543210" * 2), 7)
+    elsewhere = {"calibration": "another run", "experiment": "another", "tracking_uri": "there"}
+    results = results.model_copy(update={"spec": {**results.spec, **elsewhere}})
 
     evaluation = concluded(spec, results, (), None, tmp_path)
 
