@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -160,8 +160,11 @@ class Calibration(Part):
 
     @cached_property
     def exploration(self) -> Exploration:
-        """The explored nodes, and what the policies of all prices make of them."""
-        return Exploration(self.nodes)
+        """The explored nodes, and what the policies of all prices make of them.
+
+        Sweeps by one calibration in one process share it, however often that is read.
+        """
+        return _exploration(self.nodes)
 
     def inputs(self, state: State) -> tuple[float, ...]:
         """Features of a state whose answer was looked at, then the projections of its question."""
@@ -189,3 +192,6 @@ def _tokens(rows: Sequence[tuple[str, float, float, float]]) -> tuple[TokenDetai
 
 def _draft(draft: SeenDraft | None) -> Draft | None:
     return None if draft is None else Draft(draft.text, _tokens(draft.tokens))
+
+
+_exploration = lru_cache(maxsize=4)(Exploration)
