@@ -57,6 +57,14 @@ class Pool:
         scaled = StandardScaler().fit(rows[train]).transform(rows)
         return learner(scaled[train], self.change[train], scaled[new])
 
+    def beyond_mean(self, learner: Learner, train: Places, new: Places) -> Floats:
+        """The shrunk mean of the set, and what is learned of the difference from it."""
+        rows = np.hstack([self.features, self.indicators])
+        scaled = StandardScaler().fit(rows[train]).transform(rows)
+        residuals = self.change[train] - self.shrunk(train, train)
+        made: Floats = self.shrunk(train, new) + learner(scaled[train], residuals, scaled[new])
+        return made
+
     def alone(self, predict: Predict, train: Places, new: Places) -> Floats:
         """Every set by what was learned from its own questions."""
         made = np.zeros(len(new))
@@ -83,6 +91,15 @@ def ways(pool: Pool) -> Iterator[tuple[str, str, Predict]]:
         yield name, "each set alone", partial(pool.alone, without)
         yield name, "all sets", without
         yield name, "all sets, the set known", known
+    yield FOREST, "all sets, beyond the mean of each", partial(pool.beyond_mean, LEARNERS[FOREST])
+    alone = partial(pool.alone, partial(pool.learned, LEARNERS[FOREST], False))
+    both = (alone, partial(pool.learned, LEARNERS[FOREST], True))
+    yield FOREST, "the mean of each set alone and all", partial(_mean, both)
+
+
+def _mean(ways: Sequence[Predict], train: Places, new: Places) -> Floats:
+    made: Floats = np.mean([way(train, new) for way in ways], axis=0)
+    return made
 
 
 def trial(pool: Pool, predict: Predict, plan: Predict, n: int, seed: int) -> Floats:
