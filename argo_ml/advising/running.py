@@ -122,6 +122,8 @@ def _resume(spec: AdviseSpec, on_progress: OnProgress) -> Advice:
         run = TrackedRun(home.client, spec.resume, stored)
         with run.recording_failure(), _telling_how_to_go_on(run.run_id):
             run.reopen()
+            # A kill may have come before them.
+            run.log(params=spec_params(recorded(full)))
             return _study(full, on_progress)(run, home)
 
 
