@@ -82,6 +82,11 @@ class MoneyPrices:
             usage.seconds * self.per_second,
         )
 
+    def amount(self, usage: Used, n_retrievals: int, share: float) -> float:
+        """What a question cost, in the unit; ``share`` is the price of a retrieval in units of the
+        stake."""
+        return self.spent(usage, n_retrievals, share * self.stake).total
+
     def utility(self, is_correct: bool, has_abstained: bool, spent: Spent) -> float:
         """What a question came to, in the unit."""
         if is_correct:

@@ -44,6 +44,7 @@ from argo_ml.config.experiment import (
 )
 from argo_ml.config.grading import GradingFields
 from argo_ml.config.price_fields import (
+    MONEY_PRICES,
     MoneyFields,
     RetrievalPriceFields,
     money_fields,
@@ -89,6 +90,7 @@ __all__ = [
     "EMBEDDED_EMBEDDER",
     "EMBEDDED_MODEL",
     "MODES",
+    "MONEY_PRICES",
     "STAGE_SPLITS",
     "AdaptiveFields",
     "Address",

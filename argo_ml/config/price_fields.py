@@ -17,6 +17,15 @@ PRICES_MISSING = (
     "value_of_correct={worth:g} needs price_per_retrieval: the prices of a retrieval to compare, 0 "
     "where it costs nothing but its tokens"
 )
+MONEY_PRICES: Mapping[str, str] = {
+    "value_of_correct": "value_of_correct",
+    "price_per_1m_prompt_tokens": "per_1m_prompt_tokens",
+    "price_per_1m_completion_tokens": "per_1m_completion_tokens",
+    "price_per_second": "per_second",
+    "price_of_wrong": "of_wrong",
+    "price_of_abstaining": "of_abstaining",
+}
+"""Parameters in the user's unit, and the fields of `MoneyPrices` that they are."""
 IN_ANSWERS = ("retrieval_costs", "n_prices", "mu", "reason_cost", "probe_cost")
 """Parameters that price in shares of a right answer."""
 
@@ -84,28 +93,14 @@ def money_of(values: Mapping[str, Any]) -> MoneyPrices | None:
     """The prices in the user's unit that a spec's stored fields hold; None without any."""
     if values.get("value_of_correct") is None:
         return None
-    return MoneyPrices(
-        value_of_correct=float(values["value_of_correct"]),
-        per_1m_prompt_tokens=float(values["price_per_1m_prompt_tokens"]),
-        per_1m_completion_tokens=float(values["price_per_1m_completion_tokens"]),
-        per_second=float(values["price_per_second"]),
-        of_wrong=float(values["price_of_wrong"]),
-        of_abstaining=float(values["price_of_abstaining"]),
-        unit=str(values["price_unit"]),
-    )
+    prices = {own: float(values[name]) for name, own in MONEY_PRICES.items()}
+    return MoneyPrices(**prices, unit=str(values["price_unit"]))
 
 
 def money_fields(money: MoneyPrices) -> dict[str, Any]:
     """The fields of a spec that hold these prices, as `money_of` reads them."""
-    return {
-        "value_of_correct": money.value_of_correct,
-        "price_per_1m_prompt_tokens": money.per_1m_prompt_tokens,
-        "price_per_1m_completion_tokens": money.per_1m_completion_tokens,
-        "price_per_second": money.per_second,
-        "price_of_wrong": money.of_wrong,
-        "price_of_abstaining": money.of_abstaining,
-        "price_unit": money.unit,
-    }
+    prices = {name: getattr(money, own) for name, own in MONEY_PRICES.items()}
+    return {**prices, "price_unit": money.unit}
 
 
 def _prices_of(spec_type: type[Spec], path: Path) -> dict[str, object]:

@@ -8,7 +8,7 @@ more than one plan for all on questions that neither was made from.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +50,7 @@ class ArgoSegment:
     def segment(self, state: State) -> Path:
         """The finest segment of the question that was seen."""
         path = path_of(self.chain, state.question.text, state.question.metadata)
-        return next(path[:n] for n in range(len(path), -1, -1) if path[:n] in self.benefits)
+        return _finest(path, self.benefits)
 
     def plan(self, segment: Path) -> Plan:
         """The plan that pays best there; of equals the shortest."""
@@ -140,7 +140,7 @@ def _out_of_fold(explored: Exploration, segments: Sequence[Path]) -> Floats:
             train = held_out
         means = segment_benefits(outcomes.benefits[train], [segments[at] for at in train])
         for at in held_out:
-            estimated[at] = _finest(means, segments[at])
+            estimated[at] = means[_finest(segments[at], means)]
     return estimated
 
 
@@ -159,5 +159,6 @@ def segment_benefits(benefits: Floats, segments: Sequence[Path]) -> dict[Path, F
     return means
 
 
-def _finest(means: Mapping[Path, Floats], path: Path) -> Floats:
-    return next(means[path[:n]] for n in range(len(path), -1, -1) if path[:n] in means)
+def _finest(path: Path, known: Container[Path]) -> Path:
+    """The longest beginning of ``path`` that is known; `ALL` always is."""
+    return next(path[:n] for n in range(len(path), -1, -1) if path[:n] in known)

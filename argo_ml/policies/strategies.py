@@ -70,6 +70,23 @@ def _gate(
     )
 
 
+def _by_p_hat(
+    make: Callable[[PolicyContext], Policy],
+    role: Role,
+    parameters: type[StrategyParameters] = StrategyParameters,
+) -> Strategy:
+    """A policy that decides step by step, by p-hat of the answer that it has."""
+    return Strategy(
+        make,
+        role,
+        parameters,
+        calibrated=True,
+        reports_p_hat=True,
+        first_confidence_is_p_hat=True,
+        replay=P_HAT,
+    )
+
+
 BOTH_ACTIONS = ReplayNeeds(plans=(Action.REASON.value,))
 """Of policies that may retrieve and reason, whatever a question is like."""
 TWICE = after((ONCE, ONCE))
@@ -118,31 +135,9 @@ STRATEGIES: dict[str, Strategy] = {
         decides_once=True,
         replay=ReplayNeeds(),
     ),
-    "argo_calibrated": Strategy(
-        argo_calibrated,
-        Role.ADAPTIVE,
-        calibrated=True,
-        reports_p_hat=True,
-        first_confidence_is_p_hat=True,
-        replay=P_HAT,
-    ),
-    "argo_fitted": Strategy(
-        argo_fitted,
-        Role.ADAPTIVE,
-        calibrated=True,
-        reports_p_hat=True,
-        first_confidence_is_p_hat=True,
-        replay=P_HAT,
-    ),
-    "argo_advantage": Strategy(
-        argo_advantage,
-        Role.ADAPTIVE,
-        AdvantageParameters,
-        calibrated=True,
-        reports_p_hat=True,
-        first_confidence_is_p_hat=True,
-        replay=P_HAT,
-    ),
+    "argo_calibrated": _by_p_hat(argo_calibrated, Role.ADAPTIVE),
+    "argo_fitted": _by_p_hat(argo_fitted, Role.ADAPTIVE),
+    "argo_advantage": _by_p_hat(argo_advantage, Role.ADAPTIVE, AdvantageParameters),
     "argo_segment": Strategy(argo_segment, Role.ADAPTIVE, calibrated=True, replay=ReplayNeeds()),
     "oracle": Strategy(oracle, Role.CEILING, OracleParameters, replay=ReplayNeeds()),
     "entropy_gate": _gate(entropy_gate, ReplayNeeds(RecordedSignal.DRAFT_ENTROPY)),
@@ -175,28 +170,14 @@ STRATEGIES: dict[str, Strategy] = {
         calibrated=True,
         replay=ReplayNeeds(plans=(MULTI,), embeds=True),
     ),
-    "stop_rag": Strategy(
-        stop_rag,
-        Role.GATE,
-        calibrated=True,
-        reports_p_hat=True,
-        first_confidence_is_p_hat=True,
-        replay=P_HAT,
-    ),
+    "stop_rag": _by_p_hat(stop_rag, Role.GATE),
     "raser": Strategy(
         raser,
         Role.GATE,
         calibrated=True,
         replay=ReplayNeeds(RecordedSignal.CONFIDENCE, (TWICE,), embeds=True),
     ),
-    "value_of_information": Strategy(
-        value_of_information,
-        Role.GATE,
-        calibrated=True,
-        reports_p_hat=True,
-        first_confidence_is_p_hat=True,
-        replay=P_HAT,
-    ),
+    "value_of_information": _by_p_hat(value_of_information, Role.GATE),
     "tasr": Strategy(
         tasr, Role.GATE, calibrated=True, replay=ReplayNeeds(RecordedSignal.ANSWER_MARGIN)
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ class RowColumns:
     ``field`` gives the values of a field of numbers, truth values or texts. ``actions`` gives the
     names of all actions, ``decided`` a field of all decisions (of numbers; not a number where one
     has none), each with the numbers of the rows that they belong to. ``rows`` gives the rows
-    themselves. Arrays of fields and counts are of shape (n,).
+    themselves. Arrays of fields and counts are of shape (n,), and are not to be changed: several
+    measures read one.
     """
 
     n: int
@@ -48,9 +50,11 @@ class RowColumns:
 def columns_in_memory(rows: Sequence[Any]) -> RowColumns:
     """Of rows that are objects."""
 
+    @cache
     def field(name: str) -> Array:
         return np.array([getattr(row, name) for row in rows])
 
+    @cache
     def actions() -> tuple[Array, Array]:
         names = [name for row in rows for name in row.actions]
         return np.array(names, dtype=object), _owners([len(row.actions) for row in rows])
@@ -68,11 +72,13 @@ def columns_of_batch(
     """Of an Arrow batch of rows; ``defaults`` gives the values of fields that it lacks."""
     present = set(batch.schema.names)
 
+    @cache
     def field(name: str) -> Array:
         if name not in present:
             return np.full(batch.num_rows, defaults(name))
         return np.asarray(batch.column(name).to_numpy(zero_copy_only=False))
 
+    @cache
     def actions() -> tuple[Array, Array]:
         column = batch.column("actions")
         return column.flatten().to_numpy(zero_copy_only=False), _owners_in(column)

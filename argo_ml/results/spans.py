@@ -13,7 +13,7 @@ from typing import Any
 
 from argo_ml.pricing import MILLION, MoneyPrices
 from argo_ml.results.records import QuestionResult
-from argo_ml.types import Action, Usage
+from argo_ml.types import Action
 
 DOLLARS = ("USD", "$", "US$")
 LONGEST_TEXT = 1_000
@@ -79,14 +79,8 @@ class EpisodeCosts:
         """What the episode cost in the user's unit; nothing where prices are shares."""
         if self.money is None:
             return {}
-        used = Usage(
-            prompt_tokens=self.prompt_tokens,
-            completion_tokens=self.completion_tokens,
-            seconds=self.seconds,
-        )
-        per_retrieval = self.retrieval_cost * self.money.stake
-        spent = self.money.spent(used, n_retrievals, per_retrieval)
-        return {"argo.amount": spent.total, "argo.price_unit": self.money.unit}
+        amount = self.money.amount(self, n_retrievals, self.retrieval_cost)
+        return {"argo.amount": amount, "argo.price_unit": self.money.unit}
 
     def dollars(self, tokens: tuple[int, int] | None) -> tuple[float, float] | None:
         """The price of tokens of prompts and of what was generated, where it is in dollars: tools

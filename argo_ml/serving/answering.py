@@ -22,7 +22,7 @@ from argo_ml.serving.priced import PricedPolicy, RequestPrice
 from argo_ml.serving.questions import RequestError
 from argo_ml.sweep.calibration_source import DIGESTS
 from argo_ml.sweep.cells import cell_tariff, measure
-from argo_ml.sweep.context import LocalContext
+from argo_ml.sweep.context import LocalContext, resolved_as
 from argo_ml.types import Question
 
 LARGEST_BATCH = 32
@@ -97,16 +97,6 @@ class AnsweringService:
 
 
 def _pipeline(priced: PricedPolicy, context: LocalContext[CellSpec]) -> Pipeline:
-    spec = resolved(priced.spec, context.spec)
+    spec = resolved_as(priced.spec, context.spec)
     progress = measure(priced.spec, priced.calibration)
     return build_pipeline(spec, context.count_tokens, progress, cell_tariff(priced.spec))
-
-
-def resolved(spec: CellSpec, opened: CellSpec) -> CellSpec:
-    """``spec`` as the opened model and documents let it be carried out."""
-    update = {
-        "answering": opened.answering,
-        "min_similarity": opened.min_similarity,
-        "precision": opened.precision,
-    }
-    return spec.model_copy(update=update)

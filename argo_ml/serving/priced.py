@@ -130,8 +130,8 @@ def amounts(price: RequestPrice, usage: Usage, n_retrievals: int) -> dict[str, A
     money = price.money
     if money is None:
         return {}
-    spent = money.spent(usage, n_retrievals, price.retrieval_cost * money.stake)
-    return {"amount": spent.total, "price_unit": money.unit}
+    amount = money.amount(usage, n_retrievals, price.retrieval_cost)
+    return {"amount": amount, "price_unit": money.unit}
 
 
 def served_spec(

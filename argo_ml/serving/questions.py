@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from argo_ml.config import MONEY_PRICES
 from argo_ml.errors import ArgoError, one_line
 from argo_ml.pricing import MoneyPrices
 from argo_ml.types import Question
@@ -23,17 +24,12 @@ Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 LogProbability = Annotated[float, Field(le=1e-6, ge=-1e6, allow_inf_nan=False)]
 
 
-MONEY = {
-    "value_of_correct": "value_of_correct",
-    "price_per_retrieval": "",
-    "price_per_1m_prompt_tokens": "per_1m_prompt_tokens",
-    "price_per_1m_completion_tokens": "per_1m_completion_tokens",
-    "price_per_second": "per_second",
-    "price_of_wrong": "of_wrong",
-    "price_of_abstaining": "of_abstaining",
-}
-"""Inputs in the caller's unit, and the fields of `MoneyPrices` that they are; a retrieval's own
-price is none of these."""
+MONEY = (
+    "value_of_correct",
+    "price_per_retrieval",
+    *(name for name in MONEY_PRICES if name != "value_of_correct"),
+)
+"""Inputs in the caller's unit."""
 
 
 class RequestError(ArgoError):
@@ -116,9 +112,9 @@ class Asked(BaseModel):
         """The prices that the request names; the others are the published ones, else 0."""
         base = published or MoneyPrices(value_of_correct)
         given = {
-            field: getattr(self, name)
-            for name, field in MONEY.items()
-            if field and getattr(self, name) is not None
+            own: getattr(self, name)
+            for name, own in MONEY_PRICES.items()
+            if getattr(self, name) is not None
         }
         return replace(base, **{"value_of_correct": value_of_correct, **given})
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from argo_ml.calibration.record import Calibration
-from argo_ml.config import CellSpec, ContextSpec
+from argo_ml.config import CellSpec, ContextSpec, EpisodeFields
 from argo_ml.corpus.base import Corpus
 from argo_ml.corpus.opening import open_corpus
 from argo_ml.datasets import QuestionSet, load_questions
@@ -55,6 +55,7 @@ from argo_ml.tracking.input_datasets import InputDataset
 logger = logging.getLogger(__name__)
 
 SpecType = TypeVar("SpecType", bound=ContextSpec)
+EpisodeSpec = TypeVar("EpisodeSpec", bound=EpisodeFields)
 SomeSpec = TypeVar("SomeSpec", bound=ContextSpec, covariant=True)
 
 
@@ -204,6 +205,25 @@ class LocalContext(Generic[SomeSpec]):
         """An engine whose executed calls are remembered as paid by ``billed_to``."""
         model = CachingModel(self.model, self.cache, billed_to)
         return Engine(model, self.corpus.retriever, times)
+
+
+class Resolved(Protocol):
+    """What model, documents and calibration have made of a spec."""
+
+    @property
+    def answering(self) -> Any: ...
+
+    @property
+    def min_similarity(self) -> float | None: ...
+
+    @property
+    def precision(self) -> Any: ...
+
+
+def resolved_as(spec: EpisodeSpec, opened: Resolved) -> EpisodeSpec:
+    """``spec`` as it can be carried out with what was opened."""
+    names = ("answering", "min_similarity", "precision")
+    return spec.model_copy(update={name: getattr(opened, name) for name in names})
 
 
 def _resolve_answering(spec: SpecType, model: LanguageModel) -> SpecType:

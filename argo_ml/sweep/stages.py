@@ -17,9 +17,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from argo_ml.config import ContextSpec, EpisodeFields, ExperimentSpec, Spec, SweepSpec
+from argo_ml.config import ContextSpec, ExperimentSpec, Spec, SweepSpec
 from argo_ml.datasets.answers import accuracy_floors
 from argo_ml.devices.observing import observing_devices
 from argo_ml.engine.shards import Shard, make_shards
@@ -36,7 +35,7 @@ from argo_ml.results.records import CellResult, Results, Stopping
 from argo_ml.results.unanswered import UnansweredQuestions
 from argo_ml.sweep.cell_run import CellRun, failing_with
 from argo_ml.sweep.cells import Cell
-from argo_ml.sweep.context import ExperimentContext
+from argo_ml.sweep.context import EpisodeSpec, ExperimentContext, resolved_as
 from argo_ml.sweep.evaluating import description, store_evaluation
 from argo_ml.sweep.executors import Executor, FinishedShard
 from argo_ml.sweep.executors.base import OnProgress as OnEpisodes
@@ -50,21 +49,12 @@ from argo_ml.tracking.names import spec_params
 from argo_ml.tracking.runs import BATCH_TOKENS, NOTE, TrackedRun
 from argo_ml.tracking.system import system_metrics
 
-ResolvedType = TypeVar("ResolvedType", bound=EpisodeFields)
-
 
 def store_resolved(
-    asked: ResolvedType, context: ExperimentContext[ContextSpec], run: TrackedRun
-) -> ResolvedType:
+    asked: EpisodeSpec, context: ExperimentContext[ContextSpec], run: TrackedRun
+) -> EpisodeSpec:
     """The spec as the model can carry it out, stored in the place of one that it cannot."""
-    made = context.spec
-    resolved = asked.model_copy(
-        update={
-            "answering": made.answering,
-            "min_similarity": made.min_similarity,
-            "precision": made.precision,
-        }
-    )
+    resolved = resolved_as(asked, context.spec)
     if resolved != asked:
         store_spec(run, resolved)
     return resolved

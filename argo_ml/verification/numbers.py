@@ -85,7 +85,7 @@ def _differences(where: str, wanted: Mapping[str, float], stored: Mapping[str, f
     return [
         f"{where}: {name} is {stored.get(name)}, recomputed {value}"
         for name, value in wanted.items()
-        if not _equal(stored.get(name, _ABSENT.get(name, math.nan)), value)
+        if not are_equal(stored.get(name, _ABSENT.get(name, math.nan)), value)
     ]
 
 
@@ -96,7 +96,7 @@ def check_calls(record: SweepRecord, results: Results) -> Verdict:
     needed = sum(calls_needed(cell.questions) for cell in results.cells)
     for name, total in (("lm_calls_paid_total", paid), ("lm_calls_total", needed)):
         logged = logged_metrics(record.run).get(name)
-        if logged is None or not _equal(logged, total):
+        if logged is None or not are_equal(logged, total):
             problems.append(f"{name} of the sweep is {logged}, the rows add up to {total}")
     executed = logged_metrics(record.run).get("lm_calls_executed", math.inf)
     # The ledger here knows nothing of the caches of workers elsewhere.
@@ -237,7 +237,7 @@ def _wrong_trajectory(
     problems = []
     if actions != row.actions:
         problems.append("other actions than its row")
-    elif any(not _equal(step["cost"], _price(step["action"], prices)) for step in steps):
+    elif any(not are_equal(step["cost"], _price(step["action"], prices)) for step in steps):
         problems.append("a step at another price than the cell's")
     if (line["answer"], line["choice"]) != (row.answer, row.choice):
         problems.append("another answer than its row")
@@ -249,7 +249,7 @@ def _wrong_trajectory(
     if n_successes != row.retrieval_successes:
         problems.append("other retrieval successes than its row")
     cost, how = _cost(row, prices, tariff)
-    if not (_equal(row.cost, cost) and _equal(line["cost"], cost)):
+    if not (are_equal(row.cost, cost) and are_equal(line["cost"], cost)):
         problems.append(f"cost is {row.cost}, {how} is {cost}")
     cited = {hit["passage_id"] for step in steps for hit in step["evidence"]}
     problems += [f"passage {name!r} is not stored" for name in sorted(cited - passages)]
@@ -262,7 +262,7 @@ def _price(action: str, prices: Prices) -> float:
     return known.get(action, math.nan)
 
 
-def _equal(first: float, second: float) -> bool:
+def are_equal(first: float, second: float) -> bool:
     return math.isclose(first, second, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
 
 

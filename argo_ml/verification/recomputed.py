@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from argo_ml.results.artifacts import cell_name
 from argo_ml.results.metrics import cell_metrics
 from argo_ml.results.records import CellResult
 from argo_ml.sweep.record import SweepRecord
-
-TOLERANCE = 1e-9
+from argo_ml.verification.numbers import are_equal
 
 
 def replay_faults(record: SweepRecord) -> list[str]:
@@ -35,10 +33,6 @@ def _differing(cell: CellResult, mu: float) -> Iterator[str]:
     recomputed = cell_metrics(cell.questions, mu, cell.policy)
     for name, value in recomputed.items():
         stored = cell.metrics.get(name)
-        if stored is None or not _equal(stored, value):
+        if stored is None or not are_equal(stored, value):
             where = cell_name(cell.strategy, cell.retrieval_cost)
             yield f"{where}: {name} is {stored}, of its rows {value:g}"
-
-
-def _equal(stored: float, value: float) -> bool:
-    return math.isclose(stored, value, rel_tol=TOLERANCE, abs_tol=TOLERANCE)

@@ -14,7 +14,7 @@ from argo_ml.datasets import QuestionSet, load_questions
 from argo_ml.engine.shards import make_shards
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.sweep.calibration_source import open_calibration
-from argo_ml.sweep.context import ExperimentContext, LocalContext
+from argo_ml.sweep.context import ExperimentContext, LocalContext, resolved_as
 from argo_ml.sweep.executors import ray_cluster
 from argo_ml.sweep.executors.capacity import WorkerPlan, plan_workers
 from argo_ml.sweep.executors.ray_executor import RemoteContext
@@ -42,13 +42,7 @@ def open_context(
         pool = _hire(ray, spec, questions, calibration)
         try:
             facts = pool.wait_for_facts()
-            resolved = spec.model_copy(
-                update={
-                    "answering": facts.answering,
-                    "min_similarity": facts.min_similarity,
-                    "precision": facts.precision,
-                }
-            )
+            resolved = resolved_as(spec, facts)
             yield RemoteContext(resolved, questions, facts, pool, calibration)
         finally:
             pool.dismiss()
