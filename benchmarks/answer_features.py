@@ -9,7 +9,6 @@ minus that of the plan, retrieving never or always, that was better on the quest
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import KFold, cross_val_predict
@@ -26,18 +23,22 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from argo_ml.calibration.plans import NONE, ONCE
-from argo_ml.calibration.text_features import ANSWER_FEATURES, QUESTION_KINDS, answer_in_question
 from argo_ml.config import CacheFields
 from argo_ml.corpus.embedding import load_embedder
-from argo_ml.replay.reading import read_outcomes
 from argo_ml.replay.recorded import RecordedQuestion
-from argo_ml.replay.splitting import CALIBRATION
 from argo_ml.statistics.frontiers import threshold_by_line, threshold_for_price
+from benchmarks.recorded_sets import (
+    Floats,
+    embedding_arguments,
+    of_answer,
+    of_question,
+    read_calibration,
+    scaled,
+)
 from benchmarks.reporting import report
 
 PRICES = (0.02, 0.05, 0.1, 0.2, 0.4)
 N_FOLDS = 5
-Floats = NDArray[np.float64]
 Learner = Callable[[Floats, Floats, Floats, Floats], Floats]
 """Scores of the last rows, from rows, outcomes without and with retrieval of the first."""
 
@@ -53,11 +54,7 @@ class Questions:
 
 
 def load(path: Path, scorer: str, embedding_model: str) -> Questions:
-    recorded = [
-        question
-        for question in read_outcomes(path, "outcomes", scorer)
-        if question.split in ("", CALIBRATION)
-    ]
+    recorded = read_calibration(path, scorer)
     embedder = load_embedder(embedding_model, CacheFields().cache_path)
     correct = [[own.outcomes[plan].correct for own in recorded] for plan in (NONE, ONCE)]
     return Questions(
@@ -68,20 +65,9 @@ def load(path: Path, scorer: str, embedding_model: str) -> Questions:
     )
 
 
-def _answer(recorded: RecordedQuestion) -> list[float]:
-    text = recorded.outcomes[NONE].answer.text
-    own = [compute(text) for compute in ANSWER_FEATURES.values()]
-    return [*own, answer_in_question(text, recorded.question.text)]
-
-
-def _question(recorded: RecordedQuestion) -> list[float]:
-    text = recorded.question.text
-    return [np.log1p(len(text.split())), *(compute(text) for compute in QUESTION_KINDS.values())]
-
-
 GROUPS: Mapping[str, Callable[[RecordedQuestion], list[float]]] = {
-    "answer": _answer,
-    "question": _question,
+    "answer": of_answer,
+    "question": of_question,
 }
 
 
@@ -124,13 +110,9 @@ INPUTS: Sequence[tuple[tuple[str, ...], int]] = (
 
 
 def inputs(questions: Questions, groups: Sequence[str], n_projections: int, train: Any) -> Floats:
-    columns = [questions.groups[name] for name in groups]
-    if n_projections:
-        fitted = PCA(n_projections, svd_solver="full").fit(questions.vectors[train])
-        columns.append(fitted.transform(questions.vectors))
-    rows = np.hstack(columns)
-    scaled: Floats = StandardScaler().fit(rows[train]).transform(rows)
-    return scaled
+    return scaled(
+        [questions.groups[name] for name in groups], questions.vectors, n_projections, train
+    )
 
 
 def gains(questions: Questions, learner: Learner, rows_of: Callable[[Any], Floats]) -> Floats:
@@ -176,10 +158,7 @@ def _folds(n: int, seed: int) -> Iterator[tuple[Any, Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("outcomes", nargs="+", type=Path)
-    parser.add_argument("--scorer", default="auto")
-    parser.add_argument("--embedding-model", default="all-minilm-l6-v2")
+    parser = embedding_arguments(__doc__)
     parser.add_argument("--only-p-hat", action="store_true")
     given = parser.parse_args()
     sets = {path.stem: load(path, given.scorer, given.embedding_model) for path in given.outcomes}

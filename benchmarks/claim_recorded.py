@@ -8,7 +8,6 @@ Each file holds lines of both splits, converted as docs/replay.md shows.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from argo_ml.replay.deciding import DecidedCell
 from argo_ml.replay.replaying import Replay, replay
 from argo_ml.results.question_rows import row_numbers
 from benchmarks.claim_verdict import Judged, mean_gain
+from benchmarks.recorded_sets import arguments
 from benchmarks.reporting import report
 
 PRICES = "0.02,0.05,0.1,0.2,0.4"
@@ -129,9 +129,7 @@ def rows(played: Mapping[str, Played], policies: Sequence[str]) -> Iterator[dict
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("outcomes", nargs="+", type=Path)
-    parser.add_argument("--scorer", default="auto")
+    parser = arguments(__doc__)
     given = parser.parse_args()
     claimed = list(ADAPTIVE)
     policies = [*claimed, *PUBLISHED]

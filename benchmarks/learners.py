@@ -11,31 +11,33 @@ questions left out of fitting.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.model_selection import KFold
 from sklearn.neighbors import KNeighborsRegressor
-from sklearn.preprocessing import StandardScaler
 
 from argo_ml.calibration.plans import NONE, ONCE
-from argo_ml.calibration.text_features import ANSWER_FEATURES, QUESTION_KINDS, answer_in_question
+from argo_ml.calibration.text_features import ANSWER_FEATURES, answer_in_question
 from argo_ml.config import CacheFields
 from argo_ml.corpus.embedding import load_embedder
 from argo_ml.policies.gates.questions import question_features
 from argo_ml.replay.recorded import RecordedQuestion
-from benchmarks.policy_trials import PRICES, read_calibration
+from benchmarks.policy_trials import PRICES
+from benchmarks.recorded_sets import (
+    Floats,
+    embedding_arguments,
+    of_answer,
+    of_question,
+    read_calibration,
+    scaled,
+)
 from benchmarks.reporting import report
 
-Floats = NDArray[np.float64]
 Learner = Callable[[Floats, Floats, Floats], Floats]
 """Predictions for the last rows, from rows and targets of the first."""
 STEPS = np.array(PRICES)
@@ -121,9 +123,9 @@ class Questions:
         embedder = load_embedder(embedding_model, CacheFields().cache_path)
         self.vectors = np.asarray(embedder.embed_queries(texts))
         self.groups: Mapping[str, Floats] = {
-            "kind": np.array([_kind(text) for text in texts]),
+            "kind": np.array([of_question(own) for own in recorded]),
             "words": np.array([question_features(own.question) for own in recorded]),
-            "answer": np.array([_answer(own) for own in recorded]),
+            "answer": np.array([of_answer(own) for own in recorded]),
             "reasoning": np.array([_reasoning(own) for own in recorded]),
             "embedding": self.vectors,
         }
@@ -131,23 +133,7 @@ class Questions:
         self.change = np.array(right[1], dtype=float) - np.array(right[0], dtype=float)
 
     def rows(self, groups: Sequence[str], n_projections: int, train: Any) -> Floats:
-        columns = [self.groups[name] for name in groups]
-        if n_projections:
-            fitted = PCA(n_projections, svd_solver="full").fit(self.vectors[train])
-            columns.append(fitted.transform(self.vectors))
-        rows = np.hstack(columns)
-        scaled: Floats = StandardScaler().fit(rows[train]).transform(rows)
-        return scaled
-
-
-def _kind(text: str) -> list[float]:
-    return [np.log1p(len(text.split())), *(asks(text) for asks in QUESTION_KINDS.values())]
-
-
-def _answer(own: RecordedQuestion) -> list[float]:
-    text = own.outcomes[NONE].answer.text
-    computed = [compute(text) for compute in ANSWER_FEATURES.values()]
-    return [*computed, answer_in_question(text, own.question.text)]
+        return scaled([self.groups[name] for name in groups], self.vectors, n_projections, train)
 
 
 def _reasoning(own: RecordedQuestion) -> list[float]:
@@ -224,10 +210,7 @@ def row(name: str, features: str, by_set: Mapping[str, Floats]) -> dict[str, Any
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("outcomes", nargs="+", type=Path)
-    parser.add_argument("--scorer", default="auto")
-    parser.add_argument("--embedding-model", default="all-minilm-l6-v2")
+    parser = embedding_arguments(__doc__)
     parser.add_argument("--repeats", type=int, default=2)
     given = parser.parse_args()
     sets = {

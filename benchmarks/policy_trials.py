@@ -12,12 +12,10 @@ for all sets are reported, too. Policies that read metadata then know the set:
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,10 +38,9 @@ from argo_ml.replay.calibrating import (
     make_replay_state,
 )
 from argo_ml.replay.deciding import decide_questions
-from argo_ml.replay.reading import read_outcomes
 from argo_ml.replay.recorded import Reach, RecordedQuestion
-from argo_ml.replay.splitting import CALIBRATION
 from argo_ml.replay.walking import Walker
+from benchmarks.recorded_sets import Floats, embedding_arguments, read_calibration
 from benchmarks.reporting import report
 
 PRICES = (0.02, 0.05, 0.1, 0.2, 0.4)
@@ -59,13 +56,7 @@ POLICIES = (
     "skr_knn",
 )
 OF_SET, OF_ALL = PLANS = ("plan of the set", "plan of all")
-Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
-
-
-def read_calibration(path: Path, scorer: str) -> list[RecordedQuestion]:
-    recorded = read_outcomes(path, "outcomes", scorer)
-    return [own for own in recorded if own.split in ("", CALIBRATION)]
 
 
 def embedded(questions: Sequence[RecordedQuestion], model: str) -> Vectors:
@@ -182,10 +173,7 @@ def rows(name: str, made: Mapping[tuple[str, str], Floats], sets: Any) -> Iterat
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("outcomes", nargs="+", type=Path)
-    parser.add_argument("--scorer", default="auto")
-    parser.add_argument("--embedding-model", default="all-minilm-l6-v2")
+    parser = embedding_arguments(__doc__)
     parser.add_argument("--policies", default=",".join(POLICIES))
     parser.add_argument("--pooled", action="store_true")
     parser.add_argument("--parameters", default="", help="POLICY.NAME=VALUE, comma-separated")

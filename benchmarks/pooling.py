@@ -10,10 +10,8 @@ all questions learned from, and the one of each set that was better on those of 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,8 +19,8 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
 from argo_ml.statistics.shrinkage import shrunk_means
-from benchmarks.learners import GROUPS, LEARNERS, STEPS, Floats, Learner, Questions, folds
-from benchmarks.policy_trials import read_calibration
+from benchmarks.learners import GROUPS, LEARNERS, STEPS, Learner, Questions, folds
+from benchmarks.recorded_sets import Floats, embedding_arguments, read_calibration
 from benchmarks.reporting import report
 
 FOREST = "forest, 25 in a leaf"
@@ -130,10 +128,7 @@ def row(pool: Pool, name: str, learned_from: str, predict: Predict, n: int, n_se
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("outcomes", nargs="+", type=Path)
-    parser.add_argument("--scorer", default="auto")
-    parser.add_argument("--embedding-model", default="all-minilm-l6-v2")
+    parser = embedding_arguments(__doc__)
     parser.add_argument("--repeats", type=int, default=2)
     given = parser.parse_args()
     read = (read_calibration(path, given.scorer) for path in given.outcomes)

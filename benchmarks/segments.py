@@ -10,7 +10,6 @@ questions left out. Judged by five-fold cross-validation, repeated; no test ques
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,12 +22,10 @@ from sklearn.model_selection import KFold
 
 from argo_ml.calibration.plans import NONE, ONCE
 from argo_ml.calibration.text_features import QUESTION_KINDS
-from argo_ml.replay.reading import read_outcomes
-from argo_ml.replay.splitting import CALIBRATION
+from benchmarks.recorded_sets import Floats, arguments, read_calibration
 from benchmarks.reporting import report
 
 PRICES = (0.02, 0.05, 0.1, 0.2, 0.4)
-Floats = NDArray[np.float64]
 Labels = NDArray[np.str_]
 
 
@@ -47,9 +44,7 @@ class Segmented:
 def read_segmented(paths: Sequence[Path], scorer: str) -> Segmented:
     benefits, names, kinds = [], [], []
     for path in paths:
-        for own in read_outcomes(path, "outcomes", scorer):
-            if own.split not in ("", CALIBRATION):
-                continue
+        for own in read_calibration(path, scorer):
             benefits.append(float(own.outcomes[ONCE].correct) - float(own.outcomes[NONE].correct))
             names.append(path.stem)
             kinds.append(_kind(own.question.text))
@@ -149,9 +144,7 @@ def trials(data: Segmented, numbers: Sequence[int], n_repeats: int) -> Iterator[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("outcomes", nargs="+", type=Path)
-    parser.add_argument("--scorer", default="auto")
+    parser = arguments(__doc__)
     parser.add_argument("--repeats", type=int, default=10)
     given = parser.parse_args()
     data = read_segmented(given.outcomes, given.scorer)
