@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from argo_ml.advising.checking import gold_texts, holds_gold
+from argo_ml.advising.hit_rates import gold_texts, holds_gold
 from argo_ml.config import CorpusSpec, QuestionSpec, build
 from argo_ml.corpus.opening import open_corpus
 from argo_ml.datasets import load_questions

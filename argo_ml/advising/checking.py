@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from statistics import fmean
 
+from argo_ml.advising.hit_rates import REACH, HitRates, better_retriever, gold_texts, hit_rates
 from argo_ml.calibration.building import FEW_CALIBRATION_QUESTIONS, MIN_CALIBRATION_QUESTIONS
 from argo_ml.config import STAGE_SPLITS, AdviseSpec, QuestionSpec, build, shared_fields
-from argo_ml.corpus.base import Corpus
 from argo_ml.corpus.opening import open_corpus
-from argo_ml.datasets.grading import contains
 from argo_ml.datasets.loading import load_all
 from argo_ml.datasets.sampling import SPLIT_PERCENT, in_split, sample
 from argo_ml.errors import DataError
 from argo_ml.evaluation.advice import DataCheck, SplitCheck
 from argo_ml.progress import PASSAGES, OnProgress
-from argo_ml.types import Evidence, Question
+from argo_ml.types import Question
 
-REACH = 50
-"""Nearest passages among which a gold answer is looked for at all."""
 LOOKED_UP = 200
 """Questions whose passages are looked at, at most."""
 LOW_HIT_RATE = 0.5
@@ -54,17 +50,18 @@ def check_data(spec: AdviseSpec, on_progress: OnProgress) -> DataCheck:
     looked_up = [
         question for question in sample(asked, LOOKED_UP, spec.seed) if gold_texts(question)
     ]
-    near, far = _hits(looked_up, corpus, spec.top_k)
+    rates = hit_rates(spec, corpus, looked_up)
     return DataCheck(
         splits=splits,
         n_repeated=loaded.n_repeated,
         n_rejected=len(loaded.rejected),
         n_passages=corpus.n_passages,
         top_k=spec.top_k,
-        hit_rate=near,
-        reachable=far,
+        hit_rate=rates.near,
+        reachable=rates.far,
         n_looked_up=len(looked_up),
-        concerns=tuple(_concerns(splits, near, far, spec.top_k)),
+        hit_rates=rates.by_retriever,
+        concerns=(*_concerns(splits, rates, spec.top_k), *better_retriever(spec, rates)),
     )
 
 
@@ -104,35 +101,8 @@ def needed_in_all(split: str) -> int:
     return -(-FEWEST[split] * 100 // SPLIT_PERCENT[split])
 
 
-def gold_texts(question: Question) -> tuple[str, ...]:
-    """The gold answers as texts to look for."""
-    return tuple(question.choices[index] for index in question.gold) or question.answers
-
-
-def _hits(
-    questions: Sequence[Question], corpus: Corpus, top_k: int
-) -> tuple[float | None, float | None]:
-    if not questions:
-        return None, None
-    found = corpus.retriever.retrieve([question.text for question in questions], max(REACH, top_k))
-    ranks = [_rank(question, hits) for question, hits in zip(questions, found, strict=True)]
-    near = fmean(rank is not None and rank < top_k for rank in ranks)
-    return near, fmean(rank is not None for rank in ranks)
-
-
-def _rank(question: Question, hits: Sequence[Evidence]) -> int | None:
-    """The place, from 0, of the first passage that holds a gold answer."""
-    return next((rank for rank, hit in enumerate(hits) if holds_gold(question, [hit])), None)
-
-
-def holds_gold(question: Question, hits: Sequence[Evidence]) -> float:
-    """Whether a gold answer stands in any of the passages, as whole words."""
-    return max((contains(hit.passage.text, gold_texts(question)) for hit in hits), default=0.0)
-
-
-def _concerns(
-    splits: Sequence[SplitCheck], near: float | None, far: float | None, top_k: int
-) -> Iterator[str]:
+def _concerns(splits: Sequence[SplitCheck], rates: HitRates, top_k: int) -> Iterator[str]:
+    near, far = rates.near, rates.far
     for own in splits:
         if own.split == "calibration" and own.n_used < FEW_CALIBRATION_QUESTIONS:
             yield (

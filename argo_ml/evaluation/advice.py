@@ -45,7 +45,8 @@ class DataCheck(Record):
     """What was seen of questions and documents before any model was asked.
 
     ``hit_rate`` is the share of questions whose ``top_k`` nearest passages hold a gold answer,
-    ``reachable`` that of the `REACH` nearest; None where no gold answer is a text to look for.
+    ``reachable`` that of the 50 nearest; None where no gold answer is a text to look for.
+    ``hit_rates`` has it of all retrievers that search the same passages.
     """
 
     splits: tuple[SplitCheck, ...]
@@ -56,6 +57,7 @@ class DataCheck(Record):
     hit_rate: float | None
     reachable: float | None
     n_looked_up: int
+    hit_rates: Mapping[str, float] = {}
     concerns: tuple[str, ...] = ()
 
 

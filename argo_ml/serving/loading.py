@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,17 +64,17 @@ class Policy:
         question: str,
         choices: tuple[str, ...] = (),
         price: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
         **prices: float,
     ) -> PolicyAnswer:
         """Answer from the documents with the model that the policy was published with.
 
-        ``prices`` are in a unit of your own: ``value_of_correct``, ``price_per_retrieval`` and so
-        on. Raises `ArgoError` where documents or model cannot be used, or the question cannot be
-        asked.
+        ``metadata`` is what the questions of the sweep had, such as their source. ``prices`` are
+        in a unit of your own: ``value_of_correct``, ``price_per_retrieval`` and so on. Raises
+        `ArgoError` where documents or model cannot be used, or the question cannot be asked.
         """
-        asked = read_asked(
-            {"question": question, "choices": choices, "retrieval_cost": price, **prices}
-        )
+        given = {"question": question, "choices": choices, "metadata": metadata or {}}
+        asked = read_asked({**given, "retrieval_cost": price, **prices})
         at = self._loaded.price_of(asked)
         outcome = self._answers.answer(asked.as_question(), at).outcome
         return PolicyAnswer(

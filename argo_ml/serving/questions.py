@@ -17,9 +17,12 @@ LONGEST_QUESTION = 20_000
 """Characters of a question, and of an answer; what is longer is refused before anything else."""
 MOST_TOKENS = 20_000
 MOST_CHOICES = 100
+MOST_FIELDS = 50
+"""Fields of a question's metadata."""
 _SHOWN = 200
 
 Text = Annotated[str, Field(max_length=LONGEST_QUESTION)]
+ShortText = Annotated[str, Field(max_length=_SHOWN)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 LogProbability = Annotated[float, Field(le=1e-6, ge=-1e6, allow_inf_nan=False)]
 
@@ -57,7 +60,7 @@ class Asked(BaseModel):
     ``decide_only`` asks for the decision about ``answer``, which the caller has, and for no answer.
     Prices are shares of a right answer (``retrieval_cost``) or in the caller's own unit.
     ``choice_logprobs`` are log-likelihoods per token of the choices. ``question_id`` matters to
-    strategies that draw.
+    strategies that draw, ``metadata`` to those that act by kinds of questions.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,7 +72,10 @@ class Asked(BaseModel):
     answer: Text | None = None
     token_logprobs: tuple[AnswerToken | LogProbability, ...] = Field((), max_length=MOST_TOKENS)
     choice_logprobs: tuple[LogProbability, ...] = ()
-    question_id: Annotated[str, Field(max_length=_SHOWN)] = "asked"
+    question_id: ShortText = "asked"
+    metadata: Mapping[ShortText, ShortText | int | float | bool | None] = Field(
+        default_factory=dict, max_length=MOST_FIELDS
+    )
     value_of_correct: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     price_per_retrieval: Price | None = None
     price_per_1m_prompt_tokens: Price | None = None
@@ -100,7 +106,12 @@ class Asked(BaseModel):
         return self
 
     def as_question(self) -> Question:
-        return Question(id=self.question_id, text=self.question, choices=self.choices)
+        return Question(
+            id=self.question_id,
+            text=self.question,
+            choices=self.choices,
+            metadata=dict(self.metadata),
+        )
 
     @property
     def money_given(self) -> dict[str, float]:

@@ -29,10 +29,15 @@ MEASURES = ("correct", "exact_match", "token_f1", "contains")
 
 
 def answering(policy: Policy, price: float | None = None) -> Callable[..., dict[str, Any]]:
-    """A function of a question, and of its choices, for ``predict_fn``."""
+    """A function of a question, of its choices and its metadata, for ``predict_fn``."""
 
-    def answer(question: str, choices: Sequence[str] = (), id: str = "") -> dict[str, Any]:
-        answered = policy.answer(question, tuple(choices), price)
+    def answer(
+        question: str,
+        choices: Sequence[str] = (),
+        id: str = "",
+        metadata: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        answered = policy.answer(question, tuple(choices), price, metadata)
         return {
             "answer": answered.text,
             "choice": answered.choice,
@@ -91,14 +96,21 @@ def _answer(outputs: Any) -> Answer:
     return Answer(outputs["answer"], choice=choice, parsed=bool(outputs["answer"]))
 
 
-def evaluation_records(questions: Iterable[Question]) -> list[dict[str, Any]]:
-    """The records of `mlflow.genai.evaluate`, and of an evaluation dataset, for these questions."""
-    return [_record(question) for question in questions]
+def evaluation_records(
+    questions: Iterable[Question], with_metadata: bool = False
+) -> list[dict[str, Any]]:
+    """The records of `mlflow.genai.evaluate`, and of an evaluation dataset, for these questions.
+
+    Their metadata is an input only where it is asked for: a function of one's own need not know it.
+    """
+    return [_record(question, with_metadata) for question in questions]
 
 
-def _record(question: Question) -> dict[str, Any]:
+def _record(question: Question, with_metadata: bool) -> dict[str, Any]:
     inputs: dict[str, Any] = {"question": question.text}
     if question.choices:
         inputs["choices"] = list(question.choices)
+    if with_metadata and question.metadata:
+        inputs["metadata"] = dict(question.metadata)
     gold = list(question.gold) if question.choices else list(question.answers)
     return {"inputs": inputs, "expectations": {"golden_answers": gold}}

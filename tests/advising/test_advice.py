@@ -70,6 +70,14 @@ def going_on(values: dict[str, str], advice: Advice) -> dict[str, str]:
     return {"tracking_uri": values["tracking_uri"], "resume": advice.advice_id}
 
 
+def test_every_retriever_over_the_documents_is_looked_at(finished: Advice) -> None:
+    assert finished.data is not None
+    rates = finished.data.hit_rates
+    assert set(rates) == {"dense", "bm25", "hybrid"}
+    assert rates["dense"] == finished.data.hit_rate
+    assert rates["bm25"] > 0.5
+
+
 def test_a_budget_ends_it_with_what_was_seen(shared: dict[str, str], cut: Advice) -> None:
     assert cut.judged_on in ("calibration", "tune")
     assert not cut.is_complete

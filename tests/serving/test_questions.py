@@ -15,10 +15,17 @@ def test_a_question_and_a_price_are_enough() -> None:
     assert asked.retrieval_cost == 0.05
 
 
+def test_metadata_goes_with_the_question_as_it_is() -> None:
+    asked = read_asked({"question": "Who?", "metadata": {"source": "wiki", "year": 1999}})
+    assert asked.as_question().metadata == {"source": "wiki", "year": 1999}
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"question": " "}, "the question is empty"),
+        ({"question": "Q?", "metadata": "wiki"}, "metadata=wiki: input should be a"),
+        ({"question": "Q?", "metadata": {"source": ["wiki"]}}, "metadata.source"),
         ({"question": "Q?", "retrieval_cost": 0}, "retrieval_cost=0: input should be greater than"),
         ({"question": "Q?", "retrieval_cost": float("nan")}, "retrieval_cost=nan"),
         ({"question": "Q?", "prize": 1}, "unknown 'prize'; known: choices, retrieval_cost"),

@@ -52,12 +52,13 @@ def replayed(
     lines = [*map(tree_line, range(40)), *map(choice_line, range(20))]
     with at_work_in(folder, warm_cache, empty_store) as places:
         values = {
-            "policies": "never,single,argo_fitted,max_prob_gate,margin_gate",
+            "policies": "never,single,argo_fitted,argo_segment,max_prob_gate,margin_gate",
             "retrieval_costs": PRICES,
             "calibration_share": "0.6",
             **places,
         }
         for line in lines:
+            line["metadata"] = {"source": "web" if is_known(line) else "wiki"}
             if "choices" in line:
                 only = line["outcomes"]["retrieve"]
                 for plan in ("reason", "retrieve>retrieve", "retrieve>reason"):
@@ -68,18 +69,24 @@ def replayed(
         yield Replayed(folder, results, {line["id"]: line for line in lines}, places)
 
 
+def is_known(line: Mapping[str, Any]) -> bool:
+    """Whether the answer without retrieval is right."""
+    answer = line["outcomes"]["none"]["answer"]
+    return any(str(gold) in str(answer) for gold in line["golden_answers"])
+
+
 def known(line: Mapping[str, Any]) -> dict[str, Any]:
-    """What a caller says of the answer without retrieval."""
-    seen = line["outcomes"]["none"]
+    """What a caller says of the question, and of the answer without retrieval."""
+    seen, metadata = line["outcomes"]["none"], line.get("metadata", {})
     if "choices" in line:
         logprobs = [math.log(share) for share in seen["probabilities"]]
-        return {"choices": line["choices"], "choice_logprobs": logprobs}
+        return {"choices": line["choices"], "choice_logprobs": logprobs, "metadata": metadata}
     gap = -math.log1p(-seen["margin"])
     token = {"logprob": seen["logprob"], "entropy": seen["entropy"], "gap": gap}
-    return {"answer": seen["answer"], "token_logprobs": [token]}
+    return {"answer": seen["answer"], "token_logprobs": [token], "metadata": metadata}
 
 
-@pytest.mark.parametrize("strategy", ["argo_fitted", "max_prob_gate"])
+@pytest.mark.parametrize("strategy", ["argo_fitted", "argo_segment", "max_prob_gate"])
 def test_it_decides_as_the_replay_at_every_price_and_answers_nothing(
     replayed: Replayed, strategy: str
 ) -> None:

@@ -76,3 +76,6 @@ def data_lines(data: DataCheck) -> Iterator[str]:
             f"{100 * data.hit_rate:.0f} % of {data.n_looked_up} questions, in the 50 nearest of "
             f"{100 * data.reachable:.0f} %"
         )
+    if len(data.hit_rates) > 1:
+        rates = [f"{name} {100 * rate:.0f} %" for name, rate in sorted(data.hit_rates.items())]
+        yield f"by retriever: {', '.join(rates)}"
