@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeGuard
@@ -54,14 +55,22 @@ class Finished:
 
 
 class Engine:
-    """Runs episodes against one model and one retriever; identical requests run once."""
+    """Runs episodes against one model and one retriever; identical requests run once.
+
+    ``kept_open`` is entered while episodes run: what model and retriever keep open meanwhile.
+    """
 
     def __init__(
-        self, model: LanguageModel, retriever: Retriever, times: StageTimes | None = None
+        self,
+        model: LanguageModel,
+        retriever: Retriever,
+        times: StageTimes | None = None,
+        kept_open: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._model = model
         self._retriever = retriever
         self._times = times or StageTimes()
+        self._kept_open = kept_open
 
     def key(self, request: Generation | Scoring) -> str:
         """The request's key in the cache of calls."""
@@ -93,6 +102,15 @@ class Engine:
         takes its place, so that batches stay full. ``groups`` are made when their turn comes.
         ``on_progress`` is told after each round how many episodes of a group have finished.
         """
+        with self._kept_open():
+            yield from self._run_groups(groups, n_at_once, on_progress)
+
+    def _run_groups(
+        self,
+        groups: Iterable[Sequence[Requesting[Outcome]]],
+        n_at_once: Callable[[], int],
+        on_progress: Callable[[int, int], None],
+    ) -> Iterator[tuple[int, list[Finished]]]:
         waiting = enumerate(groups)
         live: list[_Group] = []
         while True:

@@ -204,7 +204,7 @@ class LocalContext(Generic[SomeSpec]):
     def engine(self, billed_to: str, times: StageTimes | None = None) -> Engine:
         """An engine whose executed calls are remembered as paid by ``billed_to``."""
         model = CachingModel(self.model, self.cache, billed_to)
-        return Engine(model, self.corpus.retriever, times)
+        return Engine(model, self.corpus.retriever, times, self.cache.kept_open)
 
 
 class Resolved(Protocol):

@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -27,6 +27,11 @@ from argo_ml.models.cache.database import (
 )
 from argo_ml.models.cache.entries import COLUMNS, Entry, from_row, model_checksum, to_row
 from argo_ml.models.cache.healing import FileIdentity, file_identity, heal
+from argo_ml.models.cache.kept_connection import (
+    close_kept,
+    keeping_connection,
+    kept_connection,
+)
 from argo_ml.models.cache.ledger import Account, Begun
 from argo_ml.models.cache.summaries import (
     CacheStats,
@@ -56,9 +61,10 @@ _ATTEMPTS = 3
 class CallCache:
     """Finished model calls by key.
 
-    Every operation is one short transaction on a connection of its own, so any number of threads
-    and processes may share a file. With a write-ahead log and ``synchronous=NORMAL`` a killed
-    process loses nothing it has written; a power cut may lose the last calls, never the file.
+    Every operation is one short transaction, on a connection of its own or the thread's kept one,
+    so any number of threads and processes may share a file. With a write-ahead log and
+    ``synchronous=NORMAL`` a killed process loses nothing it has written; a power cut may lose the
+    last calls, never the file.
     A call that does not match its checksum counts as one that was never stored, and `n_dropped`
     counts those met. A damaged file is set aside and a new one begun with what can be read of it.
     Everything else that goes wrong raises `ArgoError`.
@@ -70,6 +76,10 @@ class CallCache:
         self.n_dropped = 0
         self._healed: list[str] = []
         self._do(lambda connection: None)
+
+    def kept_open(self) -> AbstractContextManager[None]:
+        """Let this thread keep its connection meanwhile: a look-up takes a tenth of the time."""
+        return keeping_connection(self._path)
 
     def find(self, keys: Iterable[str], payer: str = "") -> dict[str, Entry]:
         """The entries that exist; keys without one are left out.
@@ -309,6 +319,13 @@ class CallCache:
         raise ArgoError(f"{self._path}: cannot be used ({reason}); move it away")
 
     def _attempt(self, work: Work[ResultType]) -> ResultType:
+        kept = kept_connection(self._path)
+        if kept is not None:
+            try:
+                return work(kept)
+            except BaseException:
+                close_kept(self._path)
+                raise
         with closing(connect(self._path)) as connection:
             if schema_version(connection) == SCHEMA_VERSION:
                 return work(connection)
