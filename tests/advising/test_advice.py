@@ -121,6 +121,9 @@ def test_what_is_stored_is_what_is_shown(
     shown = capsys.readouterr().out
     assert finished.sentences[0] in shown
     assert "judged on the test split" in shown
+    assert "by retriever: bm25" in shown
+    assert finished.data is not None
+    assert all(concern in shown for concern in finished.data.concerns)
 
 
 def test_python_returns_a_row_per_price(shared: dict[str, str], finished: Advice) -> None:

@@ -79,3 +79,4 @@ def data_lines(data: DataCheck) -> Iterator[str]:
     if len(data.hit_rates) > 1:
         rates = [f"{name} {100 * rate:.0f} %" for name, rate in sorted(data.hit_rates.items())]
         yield f"by retriever: {', '.join(rates)}"
+    yield from data.concerns
