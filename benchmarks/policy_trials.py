@@ -31,13 +31,13 @@ from argo_ml.policies import make_policy
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.parameters import StrategyParameters
 from argo_ml.policies.strategies import find_strategy, strategy_parameters
+from argo_ml.replay.at_once import decide_questions
 from argo_ml.replay.calibrating import (
     ReplayState,
     Vectors,
     calibrate_on_records,
     make_replay_state,
 )
-from argo_ml.replay.deciding import decide_questions
 from argo_ml.replay.recorded import Reach, RecordedQuestion
 from argo_ml.replay.walking import Walker
 from benchmarks.recorded_sets import Floats, embedding_arguments, read_calibration

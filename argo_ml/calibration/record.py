@@ -68,9 +68,11 @@ class CalibrationQuestion(Part):
             tentative=_draft(self.tentative),
             vector=self.vector,
         )
-        return State(
-            Question(id=self.id, text=self.text, choices=self.choices), observations=observations
-        )
+        return State(self.question, observations=observations)
+
+    @cached_property
+    def question(self) -> Question:
+        return Question(id=self.id, text=self.text, choices=self.choices)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

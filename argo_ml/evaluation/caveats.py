@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from argo_ml.evaluation.gate_frontiers import outcomes
 from argo_ml.evaluation.record import Confidence, Evaluation, StrategyRow
 from argo_ml.evaluation.roles import is_calibrated, is_fixed, is_gate, stopping_at_theta_star
 from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.results.naming import has_difficulties
-from argo_ml.results.question_rows import action_counts, row_numbers, row_values
+from argo_ml.results.question_rows import action_counts, column_blocks, row_numbers
 from argo_ml.results.records import Results
 from argo_ml.types import Action
 
@@ -101,10 +103,9 @@ def _ece_if_calibrated(confidence: Confidence) -> str:
 def _has_estimate(results: Results, strategy: str) -> bool:
     """Whether its confidence is p-hat rather than the model's own."""
     return is_calibrated(strategy) and any(
-        decision.confidence is not None
+        bool(np.any(~np.isnan(rows.decided("confidence")[0])))
         for cell in results.row(strategy)
-        for (decisions,) in row_values(cell.questions, "decisions")
-        for decision in decisions
+        for rows in column_blocks(cell.questions, "decisions")
     )
 
 

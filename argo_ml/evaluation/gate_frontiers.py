@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from argo_ml.evaluation.record import Effects, GateFrontiers, Point
 from argo_ml.evaluation.roles import is_gate
 from argo_ml.policies.planned import NEVER, SINGLE
-from argo_ml.results.question_rows import row_flags, row_values
+from argo_ml.results.question_rows import first_decided, row_flags
 from argo_ml.results.records import CellResult, Results
 from argo_ml.statistics.effects import effect_rates, retrieval_reduction
 from argo_ml.statistics.frontiers import (
     FrontierPoint,
+    RandomSplits,
     conservative_frontier,
     deployable_frontier,
     exact_frontier,
-    exceedances,
 )
 from argo_ml.statistics.resampling import SEED
 
@@ -68,10 +70,8 @@ def gate_frontiers(
 
 def _first_scores(cell: CellResult) -> tuple[float, ...]:
     """The score of the first decision about each question; none where a question has no score."""
-    looked = row_values(cell.questions, "decisions")
-    scores = [decisions[0].score if decisions else None for (decisions,) in looked]
-    known = tuple(score for score in scores if score is not None)
-    return known if len(known) == len(scores) else ()
+    scores = first_decided(cell.questions, "score")
+    return () if np.isnan(scores).any() else tuple(scores.tolist())
 
 
 def _frontiers(
@@ -87,22 +87,20 @@ def _frontiers(
     if not calibration:
         return frontiers
     columns = calibration, scores, tried.without, tried.with_, BUDGETS
+    splits = RandomSplits.of([*calibration, *scores], len(calibration), seed=SEED)
     return frontiers.model_copy(
         update={
             "deployable": _points(deployable_frontier(*columns)),
             "conservative": _points(conservative_frontier(*columns)),
-            "deployable_exceedance": _exceedance(calibration, scores, conservative=False),
-            "conservative_exceedance": _exceedance(calibration, scores, conservative=True),
+            "deployable_exceedance": _exceedance(splits, conservative=False),
+            "conservative_exceedance": _exceedance(splits, conservative=True),
         }
     )
 
 
-def _exceedance(
-    calibration: Sequence[float], scores: Sequence[float], *, conservative: bool
-) -> float:
+def _exceedance(splits: RandomSplits, *, conservative: bool) -> float:
     """The largest exceedance over the budgets between none and all."""
-    pooled, budgets = [*calibration, *scores], BUDGETS[1:-1]
-    return max(exceedances(pooled, budgets, len(calibration), seed=SEED, conservative=conservative))
+    return max(splits.exceedances(BUDGETS[1:-1], conservative=conservative))
 
 
 def _points(points: Sequence[FrontierPoint]) -> tuple[Point, ...]:

@@ -21,6 +21,7 @@ from argo_ml.evaluation.record import Evaluation
 from argo_ml.evaluation.strategy_rows import strategy_rows
 from argo_ml.policies import ALL_STRATEGIES
 from argo_ml.results.records import Results
+from argo_ml.statistics.resampling import shared_draws
 
 NOTHING: Mapping[str, float] = MappingProxyType({})
 NO_SCORES: Mapping[str, Sequence[float]] = MappingProxyType({})
@@ -57,6 +58,19 @@ def evaluate(
     ``gate_scores`` are by gate those of the calibration's questions, and the other three what the
     calibration is. Raises ValueError where cells were not asked the same questions.
     """
+    with shared_draws():
+        return _evaluate(
+            results, gate_scores, calibration_metrics, calibration_run, calibration_difficulty
+        )
+
+
+def _evaluate(
+    results: Results,
+    gate_scores: Mapping[str, Sequence[float]],
+    calibration_metrics: Mapping[str, float],
+    calibration_run: str,
+    calibration_difficulty: str,
+) -> Evaluation:
     cells = judge_cells(results)
     evaluation = Evaluation(
         sweep_id=results.sweep_id,

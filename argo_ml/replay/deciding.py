@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from argo_ml.calibration.plans import NONE, ONCE, SIZED, sized
+from argo_ml.calibration.plans import NONE, ONCE
 from argo_ml.config import GuaranteeFields, Promise, ReplaySpec, read_guarantee
-from argo_ml.errors import ConfigError, DataError
+from argo_ml.errors import DataError
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import Policy, make_policy
-from argo_ml.policies.base import Decision, Probe, State, required_probes_of
+from argo_ml.policies.base import Probe, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates import Gate, Signal, SignalReading
 from argo_ml.policies.gates.base import make_gate
-from argo_ml.policies.oracle import Oracle
 from argo_ml.policies.strategies import find_strategy, strategy_parameters
 from argo_ml.progress import DECISIONS, OnProgress, ignore_progress
-from argo_ml.randomness import deferred_rng
+from argo_ml.replay.at_once import AtOnce
 from argo_ml.replay.calibrating import HORIZON, RecordedCalibration, ReplayState
-from argo_ml.replay.charging import Charges, Charging, price_of_actions
+from argo_ml.replay.charging import Charges, Charging
+from argo_ml.replay.decision_columns import DecisionColumns
 from argo_ml.replay.needs import missing
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.row_tables import RowTables
@@ -28,10 +28,7 @@ from argo_ml.replay.walking import Walker
 from argo_ml.results.records import PolicyTable, QuestionResult
 from argo_ml.results.row_files import RowKeeper
 from argo_ml.sweep.cells import policy_table
-from argo_ml.types import Action, Prices, Question, StopReason
-
-SINGLE_PLANS = (NONE, ONCE, *SIZED)
-"""What a policy that decides once can come to, the cheapest first."""
+from argo_ml.types import Question
 
 KnownRows = dict[tuple[str, ReplayDecision], QuestionResult]
 """Rows by question and decision, but for the price."""
@@ -45,7 +42,7 @@ class DecidedCell:
     retrieval_cost: float
     policy: Policy
     table: PolicyTable
-    decisions: tuple[ReplayDecision, ...]
+    decisions: Sequence[ReplayDecision]
     rows: Sequence[QuestionResult]
 
 
@@ -57,6 +54,16 @@ class Learned:
     at_once: RecordedCalibration
     stepwise: RecordedCalibration
     horizon: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The questions that are tested on, and what decides about them and keeps the rows."""
+
+    tested: Sequence[ReplayState]
+    at_once: AtOnce
+    keeper: RowKeeper
+    tables: RowTables
 
 
 def decide_all(
@@ -72,9 +79,10 @@ def decide_all(
     Raises `DataError` where a chosen outcome is missing.
     """
     n_decisions = len(policies) * len(spec.prices) * len(tested)
-    keeper, tables, cells = RowKeeper(n_decisions), RowTables(tested), []
+    asked = Asked(tested, AtOnce(tested, spec.seed), RowKeeper(n_decisions), RowTables(tested))
+    cells: list[DecidedCell] = []
     for name in policies:
-        for cell in _decide_policy(name, spec, learned, charging, tested, keeper, tables):
+        for cell in _decide_policy(name, spec, learned, charging, asked):
             cells.append(cell)
             on_progress(DECISIONS, len(cells) * len(tested), n_decisions)
     return cells
@@ -85,9 +93,7 @@ def _decide_policy(
     spec: ReplaySpec,
     learned: Learned,
     charging: Charging,
-    tested: Sequence[ReplayState],
-    keeper: RowKeeper,
-    tables: RowTables,
+    asked: Asked,
 ) -> Iterator[DecidedCell]:
     policy: Policy | None = None
     known: KnownRows = {}
@@ -106,21 +112,25 @@ def _decide_policy(
         policy = policy_at(name, context, policy)
         decisions: Sequence[ReplayDecision]
         if decides_once:
-            decisions = decide_questions(policy, tested, spec.seed, process.prices.scaled(spec.mu))
+            decisions = asked.at_once.decisions(name, policy, process.prices.scaled(spec.mu))
         else:
             walker = Walker(policy, process, learned.horizon, spec.seed, who)
-            decisions = walker.walks(tested)
-        for state, decision in zip(tested, decisions, strict=True):
-            _check_recorded(state.recorded, decision, who)
-        if decides_once and keeper.keeps_tables and charges.tariff is None:
-            rows = keeper.keep_table(tables.cell(decisions, charges.expected))
-        else:
-            rows = keeper.keep(
-                _row(state.recorded, decision, charges, known)
-                for state, decision in zip(tested, decisions, strict=True)
-            )
-        table = policy_table(solution, policy)
-        yield DecidedCell(name, price, policy, table, tuple(decisions), rows)
+            decisions = walker.walks(asked.tested)
+        _check_recorded(asked.tested, decisions, who)
+        rows = _rows(asked, decisions, charges, known)
+        yield DecidedCell(name, price, policy, policy_table(solution, policy), decisions, rows)
+
+
+def _rows(
+    asked: Asked, decisions: Sequence[ReplayDecision], charges: Charges, known: KnownRows
+) -> Sequence[QuestionResult]:
+    is_table = asked.keeper.keeps_tables and charges.tariff is None
+    if is_table and isinstance(decisions, DecisionColumns):
+        return asked.keeper.keep_table(asked.tables.cell(decisions, charges.expected))
+    return asked.keeper.keep(
+        _row(state.recorded, decision, charges, known)
+        for state, decision in zip(asked.tested, decisions, strict=True)
+    )
 
 
 def is_decided_at_once(name: str, spec: GuaranteeFields) -> bool:
@@ -132,9 +142,15 @@ def is_decided_at_once(name: str, spec: GuaranteeFields) -> bool:
     return strategy.decides_once or strategy.is_ceiling
 
 
-def _check_recorded(recorded: RecordedQuestion, decision: ReplayDecision, who: str) -> None:
-    if decision.plan not in recorded.outcomes and not decision.abstains:
-        raise DataError(missing(recorded, decision.plan, who))
+def _check_recorded(
+    tested: Sequence[ReplayState], decisions: Sequence[ReplayDecision], who: str
+) -> None:
+    # Every line has these outcomes.
+    if isinstance(decisions, DecisionColumns) and decisions.plans <= {NONE, ONCE}:
+        return
+    for own, decision in zip(tested, decisions, strict=True):
+        if decision.plan not in own.recorded.outcomes and not decision.abstains:
+            raise DataError(missing(own.recorded, decision.plan, who))
 
 
 def _row(
@@ -174,49 +190,6 @@ def policy_at(name: str, context: PolicyContext, elsewhere: Policy | None) -> Po
     if isinstance(elsewhere, Gate):
         return make_gate(context, elsewhere.signal, elsewhere.calibration_scores)
     policy = make_policy(name, context)
-    return replace(policy, signal=Remembered(policy.signal)) if isinstance(policy, Gate) else policy
-
-
-def decide_questions(
-    policy: Policy, tested: Sequence[ReplayState], seed: int, prices: Prices
-) -> tuple[ReplayDecision, ...]:
-    """What the policy decides about each question; ``prices`` are in units of accuracy.
-
-    Raises `ConfigError` for an action of which no outcome is recorded.
-    """
-    if isinstance(policy, Oracle):
-        return tuple(ReplayDecision(best_recorded_plan(own.recorded, prices)) for own in tested)
-    required_probes = required_probes_of(policy)
-    decisions = []
-    for state in (own.state for own in tested):
-        decision = policy.decide(state, deferred_rng(seed, state.question.id, 0, "policy"))
-        has_probed_answer = Probe.ANSWER in required_probes(state)
-        abstains = decision.stop_reason is StopReason.ABSTAIN
-        decisions.append(
-            ReplayDecision(_plan(decision), decision.expected, has_probed_answer, abstains)
-        )
-    return tuple(decisions)
-
-
-def _plan(decision: Decision) -> str:
-    if decision.action is Action.STOP:
-        return NONE
-    if decision.action is not Action.RETRIEVE or decision.query is not None:
-        raise ConfigError(f"action={decision.action.value}: no such outcome is recorded")
-    return ONCE if decision.top_k is None else sized(decision.top_k)
-
-
-def best_recorded_plan(recorded: RecordedQuestion, prices: Prices) -> str:
-    """The plan of the largest utility among all that are recorded and known in price; of equals the
-    shortest, and of these the first of `SINGLE_PLANS`."""
-    actions = {
-        plan: recorded.actions(plan)
-        for plan in (*SINGLE_PLANS, *recorded.outcomes)
-        if plan in recorded.outcomes
-    }
-    payable = {plan: taken for plan, taken in actions.items() if taken is not None}
-
-    def utility(plan: str) -> float:
-        return recorded.outcomes[plan].correct - price_of_actions(payable[plan], prices)
-
-    return max(sorted(payable, key=lambda plan: len(payable[plan])), key=utility)
+    if isinstance(policy, Gate) and policy.trust is not None:
+        return replace(policy, signal=Remembered(policy.signal))
+    return policy

@@ -21,11 +21,13 @@ from argo_ml.policies.gates import Gate
 from argo_ml.policies.gates.graded import Graded
 from argo_ml.replay.calibrating import ReplayState
 from argo_ml.replay.deciding import DecidedCell
+from argo_ml.replay.decision_columns import decision_labels, root_expectations
 from argo_ml.replay.recorded import UNRECORDED, Course, RecordedQuestion
 from argo_ml.replay.replaying import Replay
 from argo_ml.results.metrics import cell_metrics
 from argo_ml.results.question_rows import row_flags
 from argo_ml.results.records import CellResult, Results
+from argo_ml.types import Expectation
 
 UNNAMED = "an unnamed model"
 NOT_RECORDED = (
@@ -137,30 +139,23 @@ def predictions(replayed: Replay) -> Iterator[dict[str, Any]]:
     """One line per policy and question; what was decided and whether it is right are by price."""
     for policy, group in groupby(replayed.cells, lambda cell: cell.strategy):
         cells = list(group)
-        correct = [row_flags(cell.rows, "correct") for cell in cells]
-        for index, state in enumerate(replayed.tested):
-            yield _prediction(policy, state.recorded, cells, correct, index)
+        prices = [f"{cell.retrieval_cost:g}" for cell in cells]
+        labels = zip(*(decision_labels(cell.decisions) for cell in cells), strict=True)
+        correct = zip(*(row_flags(cell.rows, "correct") for cell in cells), strict=True)
+        roots = root_expectations(cells[0].decisions)
+        for state, root, words, right in zip(replayed.tested, roots, labels, correct, strict=True):
+            yield {
+                "id": state.recorded.id,
+                "policy": policy,
+                **_root(root, state.recorded),
+                "decision": dict(zip(prices, words, strict=True)),
+                "correct": dict(zip(prices, right, strict=True)),
+            }
 
 
-def _prediction(
-    policy: str,
-    recorded: RecordedQuestion,
-    cells: Sequence[DecidedCell],
-    correct: Sequence[Sequence[bool]],
-    index: int,
-) -> dict[str, Any]:
-    """``correct`` is by cell and question; score and confidence are of the closed-book answer, the
-    same at all prices."""
-    expected = cells[0].decisions[index].root
+def _root(expected: Expectation, recorded: RecordedQuestion) -> dict[str, float | None]:
+    """Score and confidence of the closed-book answer, the same at all prices."""
     confidence = expected.confidence
     if confidence is None:
         confidence = max(recorded.probabilities, default=None)
-    by_price = {f"{cell.retrieval_cost:g}": cell for cell in cells}
-    return {
-        "id": recorded.id,
-        "policy": policy,
-        "score": expected.score,
-        "confidence": confidence,
-        "decision": {price: cell.decisions[index].label for price, cell in by_price.items()},
-        "correct": {price: own[index] for price, own in zip(by_price, correct, strict=True)},
-    }
+    return {"score": expected.score, "confidence": confidence}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from argo_ml.plugins import PartTable
-from argo_ml.results.question_rows import column_blocks, row_values
+from argo_ml.results.question_rows import column_blocks, question_ids, row_numbers
 from argo_ml.results.records import CALL_FIELDS, CellResult, PolicyTable, QuestionResult, Results
 from argo_ml.results.row_columns import Array, RowColumns
 from argo_ml.statistics.exact_sum import ExactSum
@@ -220,19 +220,20 @@ def cell_metrics(
     return totals.metrics()
 
 
-def utilities(cell: CellResult, mu: float) -> list[float]:
+def utilities(cell: CellResult, mu: float) -> Array:
     """Utility of each question: correct - mu * cost; its mean is the cell's utility."""
-    columns = row_values(cell.questions, "correct", "cost")
-    return [correct - mu * cost for correct, cost in columns]
+    correct, cost = (row_numbers(cell.questions, name) for name in ("correct", "cost"))
+    return np.asarray(correct - mu * cost)
 
 
 def calls_needed(rows: Sequence[QuestionResult]) -> int:
     """The model calls that the rows needed, whoever paid for them."""
-    return sum(map(sum, row_values(rows, *CALL_FIELDS)))
+    return sum(int(own.total(*CALL_FIELDS).sum()) for own in column_blocks(rows, *CALL_FIELDS))
 
 
 def calls_paid(rows: Sequence[QuestionResult]) -> int:
-    return sum(n_paid for (n_paid,) in row_values(rows, "lm_calls_paid"))
+    blocks = column_blocks(rows, "lm_calls_paid")
+    return sum(int(own.field("lm_calls_paid").sum()) for own in blocks)
 
 
 def sweep_metrics(results: Results) -> dict[str, float]:
@@ -245,7 +246,7 @@ def sweep_metrics(results: Results) -> dict[str, float]:
     """
     n_needed = sum(calls_needed(cell.questions) for cell in results.cells)
     n_paid = sum(calls_paid(cell.questions) for cell in results.cells)
-    ids = {own for cell in results.cells for (own,) in row_values(cell.questions, "question_id")}
+    ids = {own for cell in results.cells for own in question_ids(cell.questions)}
     metrics = {f"floor_{name}": value for name, value in results.floors.items()}
     metrics["n_cells"] = float(len(results.cells))
     metrics["n_questions"] = float(len(ids))

@@ -136,8 +136,12 @@ class RowsOnDisk(Sequence[QuestionResult]):
         """The fields of these names, row by row, without reading the others."""
 
     @abstractmethod
-    def columns(self) -> Iterator[RowColumns]:
-        """The columns of some rows at a time."""
+    def columns(self, *names: str) -> Iterator[RowColumns]:
+        """The columns of some rows at a time: those of these names, or without any all of them."""
+
+    @abstractmethod
+    def same(self, other: RowsOnDisk, *names: str) -> bool:
+        """Whether both have the same rows as far as the fields of these names go."""
 
 
 def _kept_on_disk(value: object, validate: Callable[[object], object]) -> object:

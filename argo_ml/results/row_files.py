@@ -11,9 +11,12 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from types import NoneType
 from typing import Any, Generic, TypeVar, get_args, overload
+
+import numpy as np
 
 from argo_ml.errors import DataError, one_line
 from argo_ml.results.artifacts import (
@@ -197,7 +200,7 @@ class ParquetRows(RowsOnDisk):
         group = max(number for number, start in enumerate(self._starts) if start <= at)
         with self._opened() as file:
             table = file.read_row_group(group).slice(at - self._starts[group], 1)
-        return next(self._rows(table))
+        return next(self._rows(table.combine_chunks().to_batches()[0]))
 
     def __iter__(self) -> Iterator[QuestionResult]:
         with self._opened() as file:
@@ -211,10 +214,18 @@ class ParquetRows(RowsOnDisk):
                 columns = [_column(batch, name) for name in names]
                 yield from zip(*columns, strict=True)
 
-    def columns(self) -> Iterator[RowColumns]:
+    def columns(self, *names: str) -> Iterator[RowColumns]:
         with self._opened() as file:
-            for batch in file.iter_batches(GROUP_ROWS):
+            present = [name for name in names or self._names if name in self._names]
+            for batch in file.iter_batches(GROUP_ROWS, columns=present):
                 yield columns_of_batch(batch, _default, partial(self._rows, batch))
+
+    def same(self, other: RowsOnDisk, *names: str) -> bool:
+        if not isinstance(other, ParquetRows) or not set(names) <= {*self._names} & {*other._names}:
+            return list(self.values(*names)) == list(other.values(*names))
+        with self._opened() as file, other._opened() as its_file:
+            own, its = file.read(columns=list(names)), its_file.read(columns=list(names))
+        return bool(own.equals(its))
 
     def _rows(self, batch: Any) -> Iterator[QuestionResult]:
         names = [name for name in self._names if name in QuestionResult.model_fields]
@@ -360,9 +371,23 @@ def _column(batch: Any, name: str) -> list[Any]:
     """The values of a column as a row has them; the default where the file has no such column."""
     if name not in batch.schema.names:
         return [_default(name)] * int(batch.num_rows)
-    values = batch.column(name).to_pylist()
+    column = batch.column(name)
     if name == "actions":
-        return list(map(tuple, values))
+        return _tuples(column)
     if name == "decisions":
-        return [tuple(DecisionResult.model_construct(**own) for own in row) for row in values]
-    return list(values)
+        return [
+            tuple(DecisionResult.model_construct(**own) for own in row)
+            for row in column.to_pylist()
+        ]
+    # An array of objects is far faster than a list made value by value.
+    has_all = column.null_count == 0
+    return list(column.to_numpy(zero_copy_only=False).tolist() if has_all else column.to_pylist())
+
+
+def _tuples(column: Any) -> list[tuple[Any, ...]]:
+    """The lists of a column, of equal ones the same tuple."""
+    values = column.flatten().to_numpy(zero_copy_only=False).tolist()
+    ends = np.cumsum(np.diff(column.offsets.to_numpy())).tolist()
+    made: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    rows = (tuple(values[start:end]) for start, end in pairwise([0, *ends]))
+    return [made.setdefault(row, row) for row in rows]

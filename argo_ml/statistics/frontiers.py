@@ -146,21 +146,40 @@ def exceedances(
     leaves no calibration or no test question, for ``n_splits`` below 1, and as
     `conservative_budget` does.
     """
-    splits = _split(score_column(scores), n_calibration, n_splits, seed)
-    kept = [
-        conservative_budget(rho, n_calibration, delta) if conservative else rho for rho in budgets
-    ]
-    return tuple(splits.exceedance(budget, rho) for rho, budget in zip(budgets, kept, strict=True))
+    splits = RandomSplits.of(scores, n_calibration, seed=seed, n_splits=n_splits)
+    return splits.exceedances(budgets, conservative=conservative, delta=delta)
 
 
 @dataclass(frozen=True, slots=True)
-class _Splits:
+class RandomSplits:
     """Scores by split, those of the calibration ascending."""
 
     calibration: npt.NDArray[np.float64]
     test: npt.NDArray[np.float64]
 
-    def exceedance(self, kept: float, allowed: float) -> float:
+    @classmethod
+    def of(
+        cls, scores: Sequence[float], n_calibration: int, *, seed: int, n_splits: int = 200
+    ) -> RandomSplits:
+        """Those that `exceedances` draws. Raises ValueError as that does."""
+        ordered = np.sort(score_column(scores))
+        if not 0 < n_calibration < ordered.size:
+            raise ValueError(f"n_calibration={n_calibration}: needs 1 to {ordered.size - 1}")
+        if n_splits < 1:
+            raise ValueError(f"n_splits={n_splits}: needs at least 1")
+        generator = np.random.default_rng(seed)
+        drawn = np.stack([generator.permutation(ordered) for _ in range(n_splits)])
+        return cls(np.sort(drawn[:, :n_calibration], axis=1), drawn[:, n_calibration:])
+
+    def exceedances(
+        self, budgets: Sequence[float], *, conservative: bool, delta: float = 0.05
+    ) -> tuple[float, ...]:
+        """The `exceedances` of these splits."""
+        n = self.calibration.shape[1]
+        kept = [conservative_budget(rho, n, delta) if conservative else rho for rho in budgets]
+        return tuple(map(self._exceedance, kept, budgets))
+
+    def _exceedance(self, kept: float, allowed: float) -> float:
         """Share of splits of larger use than ``allowed`` at thresholds that keep ``kept``."""
         n_allowed = _n_within(allowed, self.test.shape[1])
         n_fired = np.sum(self.test >= self._thresholds(kept)[:, None], axis=1)
@@ -172,21 +191,9 @@ class _Splits:
         n_beyond = n - _n_within(rho, n)
         if n_beyond == 0:
             return np.full(len(self.calibration), -math.inf)
-        highest_beyond = self.calibration[:, n_beyond - 1, None]
-        above = np.where(self.calibration > highest_beyond, self.calibration, math.inf)
-        lowest: Column = above.min(axis=1)
-        return lowest
-
-
-def _split(scores: Column, n_calibration: int, n_splits: int, seed: int) -> _Splits:
-    ordered = np.sort(scores)
-    if not 0 < n_calibration < ordered.size:
-        raise ValueError(f"n_calibration={n_calibration}: needs 1 to {ordered.size - 1}")
-    if n_splits < 1:
-        raise ValueError(f"n_splits={n_splits}: needs at least 1")
-    generator = np.random.default_rng(seed)
-    drawn = np.stack([generator.permutation(ordered) for _ in range(n_splits)])
-    return _Splits(np.sort(drawn[:, :n_calibration], axis=1), drawn[:, n_calibration:])
+        above = [np.searchsorted(own, own[n_beyond - 1], "right") for own in self.calibration]
+        rows = zip(self.calibration, above, strict=True)
+        return np.array([own[at] if at < n else math.inf for own, at in rows])
 
 
 def threshold_for_price(

@@ -6,6 +6,8 @@ Both draw the same questions, so that they give the same interval but for roundi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,13 +117,43 @@ def _interpolated(ascending: Column, share: float) -> float:
     return float((1.0 - weight) * below + weight * above)
 
 
+@contextmanager
+def shared_draws() -> Iterator[None]:
+    """Within it the questions are drawn once for all columns over equally many questions."""
+    token = _SHARED.set({})
+    try:
+        yield
+    finally:
+        _SHARED.reset(token)
+
+
+_SHARED: ContextVar[dict[int, list[npt.NDArray[np.uint8]]] | None] = ContextVar(
+    "shared_draws", default=None
+)
+
+
 def _counts(n: int) -> Iterator[npt.NDArray[np.float64]]:
     """How often each of ``n`` questions was drawn, (resamples, n), a batch at a time."""
+    shared = _SHARED.get()
+    if shared is None:
+        drawn = _drawn_counts(n)
+    elif n in shared:
+        drawn = iter(shared[n])
+    else:
+        # Those over fewer questions, if any, are not asked for again.
+        shared.clear()
+        drawn = iter(shared.setdefault(n, list(_drawn_counts(n))))
+    return (counts.astype(float) for counts in drawn)
+
+
+def _drawn_counts(n: int) -> Iterator[npt.NDArray[np.uint8]]:
+    """The same in a byte each: of n draws 255 of one question never happen."""
     for drawn in _draws(n):
-        n_resamples = len(drawn)
-        drawn += np.arange(n_resamples)[:, None] * n
-        counts = np.bincount(drawn.ravel(), minlength=n_resamples * n)
-        yield counts.reshape(n_resamples, n).astype(float)
+        # Row by row, since counters that fit into the processor's cache are counted up fast.
+        counts = np.empty(drawn.shape, dtype=np.uint8)
+        for row, own in zip(counts, drawn, strict=True):
+            row[:] = np.bincount(own, minlength=n)
+        yield counts
 
 
 def _draws(n: int) -> Iterator[npt.NDArray[np.int64]]:

@@ -18,8 +18,9 @@ from argo_ml.policies.base import Decision, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.graded import Graded
 from argo_ml.policies.parameters import GradedParameters
+from argo_ml.replay.at_once import best_recorded_plan, decide_questions
 from argo_ml.replay.calibrating import ReplayState, make_replay_state
-from argo_ml.replay.deciding import best_recorded_plan, decide_questions, policy_at
+from argo_ml.replay.deciding import policy_at
 from argo_ml.replay.replaying import Replay, replay
 from argo_ml.replay.rows import ReplayDecision, question_row
 from argo_ml.replay.splitting import read_parts

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from builders.result_builders import results, row
 
@@ -13,7 +15,13 @@ from argo_ml.errors import DataError
 from argo_ml.evaluation.protocol import evaluate
 from argo_ml.results.artifacts import rows_file
 from argo_ml.results.metrics import sweep_metrics
-from argo_ml.results.question_rows import row_values
+from argo_ml.results.question_rows import (
+    action_counts,
+    first_decided,
+    row_numbers,
+    row_values,
+    same_behavior,
+)
 from argo_ml.results.records import DecisionResult, QuestionResult, Results
 from argo_ml.results.row_files import (
     BATCH_ROWS,
@@ -27,6 +35,7 @@ from argo_ml.results.row_files import (
 )
 from argo_ml.results.stored import stored_record
 from argo_ml.sweep.traces import choose_episodes
+from argo_ml.types import Action
 
 DECISIONS = (
     DecisionResult(action="retrieve", confidence=0.25, expected_gain=0.1, score=0.5, correct=False),
@@ -89,6 +98,30 @@ def test_columns_of_both_forms_are_equal(tmp_path: Path) -> None:
     stored = written(rows, tmp_path / "cell.parquet")
 
     assert list(row_values(stored, *names)) == list(row_values(rows, *names))
+
+
+def test_numbers_of_rows_on_disk_are_those_in_memory(tmp_path: Path) -> None:
+    rows = many_rows(20)
+
+    stored = written(rows, tmp_path / "cell.parquet")
+
+    assert action_counts(stored, Action.RETRIEVE).tolist() == [0, 1, 1] * 6 + [0, 1]
+    for read in (partial(row_numbers, name="confidence"), partial(first_decided, name="score")):
+        np.testing.assert_array_equal(read(stored), read(rows))
+    assert first_decided(rows, "score")[:2].tolist()[1] == 0.5
+    assert np.isnan(first_decided(rows, "score")[0])
+
+
+def test_rows_on_disk_behave_alike_where_actions_and_answers_are_equal(tmp_path: Path) -> None:
+    rows = many_rows(20)
+    other = [*rows[:-1], rows[-1].model_copy(update={"answer": "Bern"})]
+    first, same, third = (
+        written(own, tmp_path / name)
+        for own, name in ((rows, "a.parquet"), (rows, "b.parquet"), (other, "c.parquet"))
+    )
+
+    assert same_behavior(first, same)
+    assert not same_behavior(first, third)
 
 
 def test_the_columns_are_the_fields_of_a_row() -> None:

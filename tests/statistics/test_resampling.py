@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from argo_ml.statistics.intervals import Estimate
-from argo_ml.statistics.resampling import Resampled, average, mean_estimate, ratio, resample
+from argo_ml.statistics.resampling import (
+    Resampled,
+    average,
+    mean_estimate,
+    ratio,
+    resample,
+    shared_draws,
+)
 
 
 def drawn(seed: int, n: int = 40) -> list[float]:
@@ -112,6 +119,18 @@ def test_batches_change_no_resample(monkeypatch: pytest.MonkeyPatch) -> None:
     [parts] = resample([np.array(drawn(1))])
 
     assert parts.means == pytest.approx(whole.means)
+
+
+def test_shared_draws_are_those_that_every_column_draws_itself() -> None:
+    columns = [np.arange(300.0) % 7, np.arange(300.0) % 11]
+    alone = [resample([column])[0].means for column in columns]
+
+    with shared_draws():
+        shared = [resample([column])[0].means for column in columns]
+        others = resample([columns[0][:50]])[0].means
+
+    np.testing.assert_array_equal(shared, alone)
+    np.testing.assert_array_equal(others, resample([columns[0][:50]])[0].means)
 
 
 def test_equal_values_have_an_interval_of_no_width() -> None:

@@ -145,8 +145,8 @@ def extra_probes(context: PolicyContext, signal: Signal) -> float:
     An answer that was probed is the final one where the gate stops, and serves the decision alone
     where it retrieves. Every other probe costs the same either way.
     """
-    questions = [question.state().question for question in context.calibrated.questions]
-    share = fmean(Probe.ANSWER in signal.required_probes(question) for question in questions)
+    questions = context.calibrated.questions
+    share = fmean(Probe.ANSWER in signal.required_probes(own.question) for own in questions)
     return share * context.prices.probe
 
 

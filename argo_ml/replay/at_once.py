@@ -1,0 +1,173 @@
+"""What policies that decide before the first step alone decide about all recorded questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from argo_ml.calibration.plans import NONE, ONCE, SIZED, sized
+from argo_ml.errors import ConfigError
+from argo_ml.policies import Policy
+from argo_ml.policies.base import Decision, Probe, State, required_probes_of
+from argo_ml.policies.gates import Gate, Signal
+from argo_ml.policies.oracle import Oracle
+from argo_ml.policies.planned import FixedPlan
+from argo_ml.randomness import deferred_rng
+from argo_ml.replay.calibrating import ReplayState
+from argo_ml.replay.charging import price_of_actions
+from argo_ml.replay.decision_columns import (
+    DecisionColumns,
+    ExpectationColumns,
+    Flags,
+    Numbers,
+    Outcome,
+)
+from argo_ml.replay.recorded import RecordedQuestion
+from argo_ml.replay.rows import ReplayDecision
+from argo_ml.types import NOTHING_EXPECTED, Action, Expectation, Prices, StopReason
+
+SINGLE_PLANS = (NONE, ONCE, *SIZED)
+"""What a policy that decides once can come to, the cheapest first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """What a gate's signal reads of each question, whatever the price."""
+
+    read: ExpectationColumns
+    probed: Flags
+
+    @classmethod
+    def of(cls, signal: Signal, states: Sequence[State]) -> Readings:
+        probed = [Probe.ANSWER in signal.required_probes(state.question) for state in states]
+        read = ExpectationColumns.of([signal.read(state) for state in states])
+        return cls(read, np.array(probed, dtype=bool))
+
+    def decided_by(self, gate: Gate) -> DecisionColumns:
+        """As `Gate.decide` does, question by question."""
+        retrieves = self.read.score >= gate.threshold
+        predicts = ~np.isnan(self.read.gain)
+        stopped = np.where(predicts, 0.0, np.nan)
+        gain = np.where(retrieves, self.read.gain - gate.price, stopped)
+        expected = replace(self.read, gain=gain)
+        outcomes: tuple[Outcome, ...] = ((NONE, False), (ONCE, False))
+        return DecisionColumns(outcomes, retrieves.astype(np.int64), expected, self.probed)
+
+
+@dataclass(frozen=True, eq=False)
+class BestPlans:
+    """What is best of what is recorded of each question: the same for all whose outcomes are alike.
+
+    ``examples`` are one question of each kind, ``kind`` the number of each question's.
+    """
+
+    examples: tuple[RecordedQuestion, ...]
+    kind: Numbers
+
+    @classmethod
+    def of(cls, questions: Sequence[RecordedQuestion]) -> BestPlans:
+        kinds = [
+            tuple((plan, own.correct, one.actions(plan)) for plan, own in one.outcomes.items())
+            for one in questions
+        ]
+        examples = dict(zip(kinds, questions, strict=True))
+        number = {kind: at for at, kind in enumerate(examples)}
+        return cls(tuple(examples.values()), np.array([number[kind] for kind in kinds]))
+
+    def at(self, prices: Prices) -> DecisionColumns:
+        plans = [best_recorded_plan(example, prices) for example in self.examples]
+        outcomes = tuple((plan, False) for plan in dict.fromkeys(plans))
+        number = np.array([outcomes.index((plan, False)) for plan in plans])
+        return _alike(NOTHING_EXPECTED, False, outcomes, number[self.kind])
+
+
+class AtOnce:
+    """Asks policies about all questions; what a gate reads it reads once for all prices."""
+
+    def __init__(self, tested: Sequence[ReplayState], seed: int) -> None:
+        self._tested = tested
+        self._seed = seed
+        self._readings: dict[str, Readings] = {}
+
+    def decisions(self, name: str, policy: Policy, prices: Prices) -> DecisionColumns:
+        """What the policy called ``name`` decides; ``prices`` are in units of accuracy.
+
+        Raises `ConfigError` for an action of which no outcome is recorded.
+        """
+        if isinstance(policy, Oracle):
+            return self._best.at(prices)
+        if isinstance(policy, Gate) and policy.trust is None:
+            return self._read(name, policy).decided_by(policy)
+        if isinstance(policy, FixedPlan):
+            [first] = decide_questions(policy, self._tested[:1], self._seed, prices)
+            outcome = np.zeros(len(self._tested), dtype=np.int64)
+            plans = ((first.plan, first.abstains),)
+            return _alike(first.expected, first.has_probed_answer, plans, outcome)
+        return DecisionColumns.of(decide_questions(policy, self._tested, self._seed, prices))
+
+    @cached_property
+    def _best(self) -> BestPlans:
+        return BestPlans.of([own.recorded for own in self._tested])
+
+    def _read(self, name: str, gate: Gate) -> Readings:
+        if name not in self._readings:
+            self._readings = {name: Readings.of(gate.signal, [own.state for own in self._tested])}
+        return self._readings[name]
+
+
+def _alike(
+    expected: Expectation, probed: bool, outcomes: tuple[Outcome, ...], outcome: Numbers
+) -> DecisionColumns:
+    """Decisions that expect the same of all questions."""
+    one, n = ExpectationColumns.of([expected]), len(outcome)
+    parts = (one.confidence, one.gain, one.score, one.rounded_confidence)
+    columns = ExpectationColumns(*(np.repeat(part, n) for part in parts))
+    return DecisionColumns(outcomes, outcome, columns, np.full(n, probed))
+
+
+def decide_questions(
+    policy: Policy, tested: Sequence[ReplayState], seed: int, prices: Prices
+) -> tuple[ReplayDecision, ...]:
+    """What the policy decides about each question; ``prices`` are in units of accuracy.
+
+    Raises `ConfigError` for an action of which no outcome is recorded.
+    """
+    if isinstance(policy, Oracle):
+        return tuple(ReplayDecision(best_recorded_plan(own.recorded, prices)) for own in tested)
+    required_probes = required_probes_of(policy)
+    decisions = []
+    for state in (own.state for own in tested):
+        decision = policy.decide(state, deferred_rng(seed, state.question.id, 0, "policy"))
+        has_probed_answer = Probe.ANSWER in required_probes(state)
+        abstains = decision.stop_reason is StopReason.ABSTAIN
+        decisions.append(
+            ReplayDecision(_plan(decision), decision.expected, has_probed_answer, abstains)
+        )
+    return tuple(decisions)
+
+
+def _plan(decision: Decision) -> str:
+    if decision.action is Action.STOP:
+        return NONE
+    if decision.action is not Action.RETRIEVE or decision.query is not None:
+        raise ConfigError(f"action={decision.action.value}: no such outcome is recorded")
+    return ONCE if decision.top_k is None else sized(decision.top_k)
+
+
+def best_recorded_plan(recorded: RecordedQuestion, prices: Prices) -> str:
+    """The plan of the largest utility among all that are recorded and known in price; of equals the
+    shortest, and of these the first of `SINGLE_PLANS`."""
+    actions = {
+        plan: recorded.actions(plan)
+        for plan in (*SINGLE_PLANS, *recorded.outcomes)
+        if plan in recorded.outcomes
+    }
+    payable = {plan: taken for plan, taken in actions.items() if taken is not None}
+
+    def utility(plan: str) -> float:
+        return recorded.outcomes[plan].correct - price_of_actions(payable[plan], prices)
+
+    return max(sorted(payable, key=lambda plan: len(payable[plan])), key=utility)
