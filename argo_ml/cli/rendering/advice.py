@@ -26,12 +26,13 @@ def print_advice(advice: Advice) -> None:
 
 
 def _table(advice: Advice) -> Table:
-    table = Table(header_style="bold", box=SIMPLE, pad_edge=False)
-    for heading in ("price of a retrieval", "do", "strategy"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("gain [95 % CI]", "over", "retrieves for", "accuracy"):
+    table = Table(header_style="bold", box=SIMPLE, pad_edge=False, collapse_padding=True)
+    table.add_column("price", min_width=8)
+    table.add_column("do", min_width=8)
+    table.add_column("strategy", no_wrap=True)
+    table.add_column("gain [95 % CI]", no_wrap=True)
+    for heading in ("retrieves", "accuracy"):
         table.add_column(heading, justify="right")
-    table.add_column("")
     for own in advice.ranges:
         table.add_row(*_row(own, advice.unit.shown))
     return table
@@ -42,11 +43,9 @@ def _row(own: AdvisedRange, unit: Unit) -> tuple[str, ...]:
         price_span(own, unit),
         own.recommendation.value,
         own.strategy,
-        unit.gain(own.gain),
-        own.alternative,
+        f"{unit.gain(own.gain)}\nover {own.alternative}, {own.certainty.value}",
         f"{100 * own.retrieval_share:.0f} %",
         f"{own.accuracy:.3f}",
-        own.certainty.value,
     )
 
 
