@@ -32,7 +32,7 @@ def _table(advice: Advice) -> Table:
     table.add_column("strategy", no_wrap=True)
     table.add_column("gain [95 % CI]", no_wrap=True)
     for heading in ("retrieves", "accuracy"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", min_width=len(heading))
     for own in advice.ranges:
         table.add_row(*_row(own, advice.unit.shown))
     return table
