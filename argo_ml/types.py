@@ -183,6 +183,8 @@ class Usage:
         return components + self.probing_calls
 
     def __add__(self, other: Usage) -> Usage:
+        if other is NO_USAGE:
+            return self
         return Usage(
             self.decomposer_calls + other.decomposer_calls,
             self.reader_calls + other.reader_calls,
@@ -194,6 +196,9 @@ class Usage:
             self.probe_calls + other.probe_calls,
             self.sample_calls + other.sample_calls,
         )
+
+
+NO_USAGE = Usage()
 
 
 @dataclass(frozen=True, slots=True)

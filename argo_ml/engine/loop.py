@@ -129,9 +129,8 @@ class Engine:
         """One round of all groups."""
         first_needing: dict[Request, tuple[_Group, int]] = {}
         for group in groups:
-            for index, request in group.live.requests.items():
-                if request not in group.answered:
-                    first_needing.setdefault(request, (group, index))
+            for request, index in group.unanswered().items():
+                first_needing.setdefault(request, (group, index))
         fresh = self._execute(list(first_needing))
         for request, response in fresh.items():
             if _is_paid(request, response):
@@ -202,12 +201,28 @@ class _Group:
         self.paid: list[list[Generation | Scoring]] = [[] for _ in episodes]
         self.answered: dict[Request, Response] = {}
 
+    def unanswered(self) -> dict[Request, int]:
+        """The requests whose responses are not known in this group, by who needs them first."""
+        # Episodes that share a request have the same object, which is hashed once a round.
+        first = {id(request): index for index, request in reversed(self.live.requests.items())}
+        distinct = ((self.live.requests[index], index) for index in sorted(first.values()))
+        needed: dict[Request, int] = {}
+        for request, index in distinct:
+            if request not in self.answered:
+                needed.setdefault(request, index)
+        return needed
+
     def take(self, fresh: Mapping[Request, Response]) -> None:
         """Hand every episode what it waits for, new or known in this group."""
-        for index, request in list(self.live.requests.items()):
-            if request not in self.answered:
-                self.answered[request] = fresh[request]
-            self.live.advance(index, self.answered[request])
+        waiting = list(self.live.requests.items())
+        responses: dict[int, Response] = {}
+        for _, request in waiting:
+            if id(request) not in responses:
+                known = self.answered.get(request)
+                response = fresh[request] if known is None else known
+                self.answered[request] = responses[id(request)] = response
+        for index, request in waiting:
+            self.live.advance(index, responses[id(request)])
 
     def finished(self) -> list[Finished]:
         outcomes = self.live.outcomes

@@ -15,7 +15,17 @@ from argo_ml.models.reasoning import without_reasoning
 from argo_ml.pipeline import prompts
 from argo_ml.pipeline.option_numbers import read_number
 from argo_ml.pipeline.requests import Requesting, Retrieval, generated, retrieved, scored
-from argo_ml.types import Answer, Component, Evidence, Passage, Question, Step, TokenDetail, Usage
+from argo_ml.types import (
+    NO_USAGE,
+    Answer,
+    Component,
+    Evidence,
+    Passage,
+    Question,
+    Step,
+    TokenDetail,
+    Usage,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,7 @@ class Decomposer:
 
     def ask(self, question: Question, steps: tuple[Step, ...]) -> Requesting[SubQuestion]:
         if not steps:
-            return SubQuestion(question.text, fallback=False, usage=Usage())
+            return SubQuestion(question.text, fallback=False, usage=NO_USAGE)
         prompt = prompts.decomposer(question.text, steps)
         completion = yield from generated(
             Generation(prompt, self.max_new_tokens, component=Component.DECOMPOSER)
@@ -89,7 +99,7 @@ class Reader:
 
     def read(self, sub_question: str, evidence: tuple[Evidence, ...]) -> Requesting[SubAnswer]:
         if not evidence:
-            return SubAnswer("", Usage(), succeeded=False)
+            return SubAnswer("", NO_USAGE, succeeded=False)
         prompt = prompts.reader(sub_question, [hit.passage for hit in evidence])
         completion = yield from generated(
             Generation(prompt, self.max_new_tokens, component=Component.READER)

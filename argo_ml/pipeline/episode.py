@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from argo_ml.config import CellSpec
 from argo_ml.errors import ConfigError
@@ -26,7 +26,7 @@ from argo_ml.policies.base import Decision, Policy, Probe, State, required_probe
 from argo_ml.pricing import Tariff
 from argo_ml.randomness import deferred_rng
 from argo_ml.state import CONFIDENCE_PROBES, Outcome
-from argo_ml.types import Action, Answer, Prices, Question, Step, StopReason, Usage
+from argo_ml.types import NO_USAGE, Action, Answer, Prices, Question, Step, StopReason, Usage
 
 NO_ANSWER = Answer("", withheld=True)
 """What an episode answers that abstains, or that the model did not let come to its end."""
@@ -115,7 +115,7 @@ class _Episode:
     pipeline: Pipeline
     root: Known
     state: State
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = NO_USAGE
     step_usages: tuple[Usage, ...] = ()
     answer_usages: tuple[Usage, ...] = ()
 
@@ -130,12 +130,14 @@ class _Episode:
             probed = yield from observer.probe(probes, self.state, sub_question, here, self.root)
             self.usage = self.usage + probed.usage
             self.answer_usages = (*self.answer_usages, probed.answer_usage)
-            seen = replace(self.state, observations=probed.observations)
+            before = self.state
+            seen = State(before.question, before.progress, before.steps, probed.observations)
             self.state = _measured(seen, pipeline)
             decision = _decide(self.policy, self.state, pipeline)
             if decision.stop_reason is not None:
                 break
-            self.usage = self.usage + as_probe(probed.answer_usage)
+            if probed.answer_usage is not NO_USAGE:
+                self.usage = self.usage + as_probe(probed.answer_usage)
             if sub_question is None:
                 sub_question = yield from self._next_sub_question(here)
             here = yield from self._take(decision, sub_question, here)
@@ -144,12 +146,14 @@ class _Episode:
         return self.outcome(decision, answer)
 
     def _next_sub_question(self, here: Known) -> Requesting[SubQuestion]:
-        if here.sub_question is None:
-            here.sub_question = yield from self.pipeline.decomposer.ask(
-                self.state.question, self.state.steps
+        state = self.state
+        sub_question = here.sub_question.value or (
+            yield from here.sub_question.get(
+                self.pipeline.decomposer.ask(state.question, state.steps)
             )
-        self.usage = self.usage + here.sub_question.usage
-        return here.sub_question
+        )
+        self.usage = self.usage + sub_question.usage
+        return sub_question
 
     def _take(
         self, decision: Decision, sub_question: SubQuestion, here: Known
@@ -157,10 +161,11 @@ class _Episode:
         """Take the step decided on; returns the point of the history that it leads to."""
         state = self.state
         sub_answer, after = yield from _act(decision, state, sub_question.text, self.pipeline, here)
-        step = _step(decision, state, sub_question, sub_answer, self.pipeline)
+        spent = sub_question.usage + sub_answer.usage
+        step = _step(decision, state, sub_question, sub_answer, self.pipeline, spent)
         self.state = State(state.question, step.progress, (*state.steps, step), state.observations)
         self.usage = self.usage + sub_answer.usage
-        self.step_usages = (*self.step_usages, sub_question.usage + sub_answer.usage)
+        self.step_usages = (*self.step_usages, spent)
         return after
 
     def outcome(self, decision: Decision, answer: Answer) -> Outcome:
@@ -219,21 +224,19 @@ def _act(
     """What the action finds, and the point of the history that it leads to."""
     question, steps, reader = state.question, state.steps, pipeline.reader
     if decision.action is Action.REASON:
-        reasoned = here.reasoned or (
-            yield from pipeline.reasoner.answer(question, steps, sub_question)
+        reasoned = here.reasoned.value or (
+            yield from here.reasoned.get(pipeline.reasoner.answer(question, steps, sub_question))
         )
-        here.reasoned = reasoned
         return reasoned, here.after_reasoning()
     query, top_k = decision.query or sub_question, decision.top_k or reader.top_k
-    if (query, top_k) not in here.hits:
-        here.hits[query, top_k] = yield from reader.search(query, top_k)
+    once = here.hits[query, top_k]
+    hits = once.value or (yield from once.get(reader.search(query, top_k)))
     channel = deferred_rng(pipeline.seed, question.id, len(steps), "channel")
-    evidence = reader.delivered(here.hits[query, top_k], channel)
+    evidence = reader.delivered(hits, channel)
     passage_ids = tuple(hit.passage.id for hit in evidence)
-    if passage_ids not in here.read:
-        here.read[passage_ids] = yield from reader.read(sub_question, evidence)
     # The same passages may have been found by another query, at other similarities.
-    sub_answer = here.read[passage_ids]
+    reading = here.read[passage_ids]
+    sub_answer = reading.value or (yield from reading.get(reader.read(sub_question, evidence)))
     if sub_answer.evidence != evidence:
         sub_answer = replace(sub_answer, evidence=evidence)
     return sub_answer, here.after_reading(passage_ids)
@@ -245,6 +248,7 @@ def _step(
     sub_question: SubQuestion,
     sub_answer: SubAnswer,
     pipeline: Pipeline,
+    spent: Usage,
 ) -> Step:
     present = state.observations.answer
     return Step(
@@ -260,12 +264,8 @@ def _step(
         expected=decision.expected,
         before=None if present is None else present.answer,
         top_k=decision.top_k,
-        tokens=_tokens(sub_question.usage + sub_answer.usage),
+        tokens=(spent.prompt_tokens, spent.completion_tokens),
     )
-
-
-def _tokens(usage: Usage) -> tuple[int, int]:
-    return usage.prompt_tokens, usage.completion_tokens
 
 
 def _answer(
@@ -277,6 +277,5 @@ def _answer(
         return NO_ANSWER, as_probe(probed.answer_usage)
     if answer_now is not None:
         return answer_now.answer, probed.answer_usage
-    if here.final is None:
-        here.final = yield from pipeline.synthesizer.answer(state.question, state.steps)
-    return here.final.answer, here.final.usage
+    final = yield from here.final.get(pipeline.synthesizer.answer(state.question, state.steps))
+    return final.answer, final.usage

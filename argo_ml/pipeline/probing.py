@@ -19,7 +19,7 @@ from argo_ml.pipeline.components import (
 from argo_ml.pipeline.known import Known
 from argo_ml.pipeline.requests import Embedding, Requesting, embedded, generated
 from argo_ml.state import AnswerNow, Draft, Observations, Probe, State
-from argo_ml.types import Answer, Component, Question, Usage
+from argo_ml.types import NO_USAGE, Answer, Component, Question, Usage
 
 DRAFT_TOKENS = 20
 """Tokens of a draft: TARG's k (arXiv 2511.09803, section 3)."""
@@ -65,57 +65,47 @@ class Observer:
         ``here`` is what is known at this point of the history and ``root`` at its beginning;
         ``sub_question`` is the next one, which a tentative sentence answers.
         """
-        question, usage = state.question, Usage()
-        observations = replace(state.observations, tentative=None)
-        answer, spent = None, Usage()
+        question, usage, seen = state.question, NO_USAGE, state.observations
+        answer, spent = None, NO_USAGE
+        draft, samples, vector, tentative = seen.draft, seen.samples, seen.vector, None
         if Probe.ANSWER in required:
             final = yield from self._answer(question, state, here)
             answer, spent = answer_now(final), final.usage
-        if Probe.DRAFT in required and observations.draft is None:
-            draft = yield from self._draft(question, root)
-            observations = replace(observations, draft=_as_draft(draft))
-            usage = usage + usage_of(Component.PROBE, draft)
-        if Probe.SAMPLES in required and not observations.samples:
-            samples = yield from self._samples(question, root)
-            texts = tuple(without_reasoning(sample.text) for sample in samples)
-            observations = replace(observations, samples=texts)
-            for sample in samples:
+        if Probe.DRAFT in required and draft is None:
+            drafted = yield from root.draft.get(generated(self._drafting(question)))
+            draft = _as_draft(drafted)
+            usage = usage + usage_of(Component.PROBE, drafted)
+        if Probe.SAMPLES in required and not samples:
+            drawn = yield from root.samples.get(self._draw_samples(question))
+            samples = tuple(without_reasoning(sample.text) for sample in drawn)
+            for sample in drawn:
                 usage = usage + as_samples(usage_of(Component.PROBE, sample))
         if Probe.TENTATIVE in required and sub_question is not None:
-            tentative = yield from self._tentative(state, sub_question.text, here)
-            observations = replace(observations, tentative=_as_draft(tentative))
-            usage = usage + usage_of(Component.PROBE, tentative)
-        if Probe.VECTOR in required and not observations.vector:
-            if root.vector is None:
-                root.vector = (yield from embedded(Embedding(question.text))).values
-            observations = replace(observations, vector=root.vector)
-        observations = replace(observations, answers=(*observations.answers, answer))
+            said = yield from here.tentative.get(self._tentative(state, sub_question.text))
+            tentative = _as_draft(said)
+            usage = usage + usage_of(Component.PROBE, said)
+        if Probe.VECTOR in required and not vector:
+            vector = yield from root.vector.get(_vector(question))
+        observations = Observations((*seen.answers, answer), draft, samples, tentative, vector)
         return ProbeResult(observations, usage, spent)
 
     def _answer(self, question: Question, state: State, here: Known) -> Requesting[FinalAnswer]:
         if self.synthesizer.scores(question):
             # Scored choices say all there is to see, so that this is the final answer's own call.
-            if here.final is None:
-                here.final = yield from self.synthesizer.answer(question, state.steps)
-            return here.final
-        if here.detailed is None:
-            here.detailed = yield from self.synthesizer.answer(question, state.steps, details=True)
-        return here.detailed
+            return (yield from here.final.get(self.synthesizer.answer(question, state.steps)))
+        return (
+            yield from here.detailed.get(
+                self.synthesizer.answer(question, state.steps, details=True)
+            )
+        )
 
-    def _draft(self, question: Question, root: Known) -> Requesting[Completion]:
-        if root.draft is None:
-            root.draft = yield from generated(self._drafting(question))
-        return root.draft
-
-    def _samples(self, question: Question, root: Known) -> Requesting[tuple[Completion, ...]]:
-        if not root.samples:
-            drafting = self._drafting(question, SAMPLE_TEMPERATURE)
-            drawn = []
-            for number in range(N_SAMPLES):
-                request = replace(drafting, seed=self.seed * N_SAMPLES + number)
-                drawn.append((yield from generated(request)))
-            root.samples = tuple(drawn)
-        return root.samples
+    def _draw_samples(self, question: Question) -> Requesting[tuple[Completion, ...]]:
+        drafting = self._drafting(question, SAMPLE_TEMPERATURE)
+        drawn = []
+        for number in range(N_SAMPLES):
+            request = replace(drafting, seed=self.seed * N_SAMPLES + number)
+            drawn.append((yield from generated(request)))
+        return tuple(drawn)
 
     def _drafting(self, question: Question, temperature: float = 0.0) -> Generation:
         return Generation(
@@ -126,14 +116,16 @@ class Observer:
             component=Component.PROBE,
         )
 
-    def _tentative(self, state: State, sub_question: str, here: Known) -> Requesting[Completion]:
-        if here.tentative is None:
-            prompt = prompts.reasoner(state.question.text, state.steps, sub_question)
-            request = Generation(
-                prompt, self.reasoner.max_new_tokens, details=True, component=Component.PROBE
-            )
-            here.tentative = yield from generated(request)
-        return here.tentative
+    def _tentative(self, state: State, sub_question: str) -> Requesting[Completion]:
+        prompt = prompts.reasoner(state.question.text, state.steps, sub_question)
+        n_tokens, component = self.reasoner.max_new_tokens, Component.PROBE
+        return (
+            yield from generated(Generation(prompt, n_tokens, details=True, component=component))
+        )
+
+
+def _vector(question: Question) -> Requesting[tuple[float, ...]]:
+    return (yield from embedded(Embedding(question.text))).values
 
 
 def _as_draft(completion: Completion) -> Draft:
