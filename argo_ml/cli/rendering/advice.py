@@ -26,7 +26,7 @@ def print_advice(advice: Advice) -> None:
 
 
 def _table(advice: Advice) -> Table:
-    table = Table(header_style="bold", box=SIMPLE, pad_edge=False, collapse_padding=True)
+    table = Table(header_style="bold", box=SIMPLE, padding=0, show_edge=False)
     table.add_column("price", min_width=8)
     table.add_column("do", min_width=8)
     table.add_column("strategy", no_wrap=True)
