@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -63,6 +64,7 @@ class Observations:
 
     ``answers`` has the answer before each step, the present one last; an answer that was not looked
     at is None. ``tentative`` is of the present step; the others depend on the question alone.
+    ``scores`` are the user's own, by name, of questions whose outcomes were recorded.
     """
 
     answers: tuple[AnswerNow | None, ...] = ()
@@ -70,6 +72,7 @@ class Observations:
     samples: tuple[str, ...] = ()
     tentative: Draft | None = None
     vector: tuple[float, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     @property
     def answer(self) -> AnswerNow | None:

@@ -18,7 +18,7 @@ from argo_ml.evaluation.record import Evaluation
 from argo_ml.progress import OnProgress
 from argo_ml.randomness import derived_rng
 from argo_ml.replay.judging import NOT_RECORDED
-from argo_ml.replay.needs import is_possible
+from argo_ml.replay.needs import given_score, is_possible
 from argo_ml.replay.recorded import RecordedQuestion, common_reach
 from argo_ml.replay.splitting import Parts, read_parts
 from argo_ml.replay.storing import run_replay
@@ -72,7 +72,8 @@ def tuning_ids(spec: AdviseSpec, tested: Sequence[RecordedQuestion]) -> frozense
 def replayed_spec(spec: AdviseSpec, parts: Parts) -> ReplaySpec:
     """The replay of those of the policies that enough is recorded for, to as many steps as are
     recorded, or to fewer."""
-    possible = tuple(name for name in spec.policies if is_possible(name, parts))
+    score = given_score(spec)
+    possible = tuple(name for name in spec.policies if is_possible(name, parts, score))
     n_steps = min(spec.max_steps, common_reach(parts.all).n_steps)
     return spec.replay().model_copy(update={"policies": possible, "max_steps": n_steps})
 

@@ -182,6 +182,7 @@ def _question(explored: Explored) -> CalibrationQuestion:
         samples=observations.samples,
         tentative=observations.tentative and _draft(observations.tentative),
         vector=observations.vector,
+        scores=observations.scores,
         outcomes=explored.outcomes,
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.features import features
@@ -55,6 +56,8 @@ class CalibrationQuestion(Part):
     tentative: SeenDraft | None = None
     vector: tuple[float, ...] = ()
     outcomes: Mapping[str, bool]
+    scores: Mapping[str, float] = Field({}, exclude_if=lambda own: not own)
+    """The user's own, by name."""
 
     def state(self) -> State:
         """The state in which a policy meets the question, with everything looked at."""
@@ -67,6 +70,7 @@ class CalibrationQuestion(Part):
             samples=self.samples,
             tentative=_draft(self.tentative),
             vector=self.vector,
+            scores=self.scores,
         )
         return State(self.question, observations=observations)
 

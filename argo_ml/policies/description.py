@@ -42,6 +42,8 @@ class RecordedSignal(Enum):
     """p-hat itself, or what it is fitted on, as for `ANSWER`."""
     ANSWER_MARGIN = "answer margin"
     """The margin of the answer itself, or probabilities of the choices."""
+    OWN_SCORE = "own score"
+    """A score of the user's own, by the name that the strategy's parameters give."""
 
 
 @dataclass(frozen=True, slots=True)

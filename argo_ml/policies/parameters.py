@@ -53,6 +53,15 @@ class GradedParameters(GateParameters):
     abstain_below: float | None = None
 
 
+class ScoreParameters(GateParameters):
+    """``name`` is the recorded score that a gate decides by, empty: the only one there is.
+    ``reads_answer``: the score was computed from the answer without retrieval, which is paid for
+    where a retrieval follows."""
+
+    name: str = ""
+    reads_answer: bool = False
+
+
 class OracleParameters(StrategyParameters):
     """``oracle_steps`` is the length of the longest sequences of actions that are tried."""
 

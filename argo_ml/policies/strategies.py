@@ -29,6 +29,7 @@ from argo_ml.policies.gates.margin_gate import margin_gate
 from argo_ml.policies.gates.max_prob_gate import max_prob_gate
 from argo_ml.policies.gates.question_only import question_only
 from argo_ml.policies.gates.raser import raser
+from argo_ml.policies.gates.score_gate import score_gate
 from argo_ml.policies.gates.skr_knn import skr_knn
 from argo_ml.policies.gates.stop_rag import stop_rag
 from argo_ml.policies.gates.tasr import tasr
@@ -40,6 +41,7 @@ from argo_ml.policies.parameters import (
     GateParameters,
     GradedParameters,
     OracleParameters,
+    ScoreParameters,
     StrategyParameters,
     ThresholdParameters,
     given_parameters,
@@ -89,6 +91,7 @@ def _by_p_hat(
 
 BOTH_ACTIONS = ReplayNeeds(plans=(Action.REASON.value,))
 """Of policies that may retrieve and reason, whatever a question is like."""
+SCORE_GATE = "score_gate"
 TWICE = after((ONCE, ONCE))
 P_HAT = ReplayNeeds(RecordedSignal.CONFIDENCE, embeds=True)
 
@@ -162,6 +165,7 @@ STRATEGIES: dict[str, Strategy] = {
     ),
     "skr_knn": _gate(skr_knn, ReplayNeeds(embeds=True)),
     "question_only": _gate(question_only, ReplayNeeds(embeds=True)),
+    SCORE_GATE: _gate(score_gate, ReplayNeeds(RecordedSignal.OWN_SCORE), ScoreParameters),
     "flare": Strategy(flare, Role.GATE, GateParameters, calibrated=True, own_queries=True),
     "adaptive_rag": Strategy(
         adaptive_rag,

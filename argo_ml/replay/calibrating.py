@@ -99,6 +99,7 @@ def make_replay_state(
         draft=None if question.choices else Draft("", recorded.draft.tokens(frozenset(MEANS))),
         samples=recorded.samples,
         vector=vectors.get(question.text, ()),
+        scores=recorded.scores,
     )
     return ReplayState(recorded, State(question, observations=observations), means)
 

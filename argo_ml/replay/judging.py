@@ -88,6 +88,9 @@ def _outcomes_digest(replayed: Replay) -> str:
     if any(known for part in courses for known in part):
         # Left out where nothing is recorded of it, so that files have the digest they always had.
         text += repr(courses)
+    scores = [[state.recorded.scores for state in part] for part in both]
+    if any(own for part in scores for own in part):
+        text += repr(scores)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from argo_ml.calibration.plans import NONE
-from argo_ml.config import suggest
+from argo_ml.config import Spec, suggest
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.policies.description import RecordedSignal, ReplayNeeds
-from argo_ml.policies.strategies import ALL_STRATEGIES
+from argo_ml.policies.parameters import given_parameters
+from argo_ml.policies.strategies import ALL_STRATEGIES, SCORE_GATE
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.splitting import Parts
 
@@ -65,6 +66,7 @@ LACKS: Mapping[RecordedSignal, Lack] = {
     RecordedSignal.ANSWER: _nothing,
     RecordedSignal.CONFIDENCE: _nothing,
     RecordedSignal.ANSWER_MARGIN: _answer_margin,
+    RecordedSignal.OWN_SCORE: _nothing,
 }
 
 
@@ -77,6 +79,11 @@ def replay_needs() -> Mapping[str, ReplayNeeds]:
     }
 
 
+def given_score(spec: Spec) -> str:
+    """The user's own score that a gate is to decide by; empty where none is named."""
+    return given_parameters(spec).get(SCORE_GATE, {}).get("name", "")
+
+
 def check_replayable(policies: Sequence[str]) -> None:
     """Raises `ConfigError` for a policy that cannot be replayed."""
     for policy in policies:
@@ -86,38 +93,57 @@ def check_replayable(policies: Sequence[str]) -> None:
             )
 
 
-def choose_policies(wanted: Sequence[str], parts: Parts) -> tuple[str, ...]:
+def choose_policies(wanted: Sequence[str], parts: Parts, score: str = "") -> tuple[str, ...]:
     """Those that are wanted; without a wish all that the data has everything for.
+
+    ``score`` is the user's own that a gate is to decide by, empty: the only one there is.
 
     Raises `DataError` naming line, field and policy where a wanted one lacks something. Of its
     further outcomes it needs on the questions that are tested on only those that it chooses.
     """
     if not wanted:
-        return tuple(policy for policy in replay_needs() if is_possible(policy, parts))
+        return tuple(policy for policy in replay_needs() if is_possible(policy, parts, score))
     for policy in wanted:
-        lack = next(chain(_fields(policy, parts.all), _plans(policy, parts.calibration)), "")
+        lack = next(chain(_fields(policy, parts, score), _plans(policy, parts.calibration)), "")
         if lack:
             raise DataError(lack)
     return tuple(wanted)
 
 
-def is_possible(policy: str, parts: Parts) -> bool:
+def is_possible(policy: str, parts: Parts, score: str = "") -> bool:
     """Whether everything is recorded that the policy needs; the log says what is missing."""
     if policy not in replay_needs():
         logger.info("%s is left out: it cannot be replayed", policy)
         return False
-    lack = next(chain(_fields(policy, parts.all), _plans(policy, parts.all)), "")
+    lack = next(chain(_fields(policy, parts, score), _plans(policy, parts.all)), "")
     if lack:
         logger.info("%s is left out: %s", policy, lack)
     return not lack
 
 
-def _fields(policy: str, questions: Sequence[RecordedQuestion]) -> Iterator[str]:
-    lack_of = LACKS[replay_needs()[policy].signal]
-    for recorded in questions:
-        lack = lack_of(recorded)
+def _fields(policy: str, parts: Parts, score: str) -> Iterator[str]:
+    signal = replay_needs()[policy].signal
+    if signal is RecordedSignal.OWN_SCORE:
+        yield from _scores(policy, parts, score)
+    for recorded in parts.all:
+        lack = LACKS[signal](recorded)
         if lack:
             yield missing(recorded, f"{NONE}.{lack}", f"{policy} needs")
+
+
+def _scores(policy: str, parts: Parts, score: str) -> Iterator[str]:
+    """What is wrong with the scores of the lines, of which every one needs that of the name."""
+    known = dict.fromkeys(name for recorded in parts.all for name in recorded.scores)
+    if not known:
+        yield missing(parts.all[0], f"{NONE}.scores", f"{policy} needs, and of every line")
+    elif score and score not in known:
+        yield f"{policy}.name={score}: no line has that score{suggest(score, known)}"
+    elif not score and len(known) > 1:
+        yield f"{policy} needs {policy}.name: the lines have the scores {', '.join(known)}"
+    for recorded in parts.all:
+        for name in [score] if score else known:
+            if name not in recorded.scores:
+                yield missing(recorded, f"{NONE}.scores.{name}", f"{policy} needs")
 
 
 def _plans(policy: str, questions: Sequence[RecordedQuestion]) -> Iterator[str]:

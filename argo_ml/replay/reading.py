@@ -29,6 +29,7 @@ _UNCOMPARED = Grade(correct=False, exact_match=0.0, token_f1=0.0, contains=0.0)
 """Of an answer that nothing is known to compare with but whether it is right."""
 
 Probability = Annotated[float, Field(ge=0, le=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 OF_QUESTION = ("id", "question", "choices", "golden_answers", "metadata")
 """Fields of a line that a file of questions has as well."""
 
@@ -82,6 +83,7 @@ class ClosedBookFields(AnswerFields):
     samples: list[str] | None = Field(None, min_length=2)
     draft: TextSignals | None = None
     confidence: Probability | None = None
+    scores: dict[str, Finite] = Field(default_factory=dict)
 
 
 class OutcomesFields(Fields):
@@ -155,6 +157,7 @@ def _recorded(value: object, number: int, given: str, scorer: str) -> RecordedQu
         samples=tuple(none.samples or ()),
         confidence=none.confidence,
         split=fields.split or "",
+        scores=none.scores,
     )
 
 

@@ -61,7 +61,8 @@ class RecordedQuestion:
 
     ``outcomes`` are by plan, `NONE` and `ONCE` among them. The others are of the closed-book
     answer: ``signals`` of its text, ``draft`` of a shorter one (that of the answer where none is
-    recorded), ``samples`` drawn, ``confidence`` the probability that it is right.
+    recorded), ``samples`` drawn, ``confidence`` the probability that it is right,
+    ``scores`` the user's own, by name.
     """
 
     place: str
@@ -72,6 +73,7 @@ class RecordedQuestion:
     samples: tuple[str, ...] = ()
     confidence: float | None = None
     split: str = ""
+    scores: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     @property
     def id(self) -> str:

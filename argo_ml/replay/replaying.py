@@ -15,7 +15,7 @@ from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.replay.calibrating import ReplayState, Vectors, calibrate_on_records, make_replay_state
 from argo_ml.replay.charging import Charging, check_usage_recorded
 from argo_ml.replay.deciding import DecidedCell, Learned, decide_all, is_decided_at_once
-from argo_ml.replay.needs import choose_policies, replay_needs
+from argo_ml.replay.needs import choose_policies, given_score, replay_needs
 from argo_ml.replay.recorded import Reach, common_reach
 from argo_ml.replay.splitting import Parts, read_parts
 from argo_ml.types import Question
@@ -52,7 +52,7 @@ def replay(spec: ReplaySpec, on_progress: OnProgress = ignore_progress) -> Repla
     Raises `DataError` naming line and field of what cannot be used.
     """
     parts = read_parts(spec)
-    policies = choose_policies(spec.policies, parts)
+    policies = choose_policies(spec.policies, parts, given_score(spec))
     check_parameters(policies, spec, "policies")
     check_usage_recorded(spec.money, parts.all)
     logger.info(

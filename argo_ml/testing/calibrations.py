@@ -67,6 +67,7 @@ class World:
             samples=tuple(self._text(question, (), draws) for _ in range(3)),
             tentative=self._draft(question, actions, self._rng(question, actions, "tentative")),
             vector=self._vector(question),
+            scores={"sureness": self._rng(question, "score").gauss(0.0, 1.0)},
         )
         return State(question, 0.0, steps, observations)
 

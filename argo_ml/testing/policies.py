@@ -61,8 +61,12 @@ class Trial:
                 yield self.state(question, actions)
 
     def observed(self, state: State) -> State:
-        """The state as an episode would show it: with the probes that the policy requires."""
-        shown, observations = state.observations, Observations()
+        """The state as an episode would show it: with the probes that the policy requires.
+
+        Recorded scores are there without any.
+        """
+        shown = state.observations
+        observations = Observations(scores=shown.scores)
         for n_steps, answer in enumerate(shown.answers):
             before = replace(observations, tentative=None)
             required = self._required_probes(
@@ -75,6 +79,7 @@ class Trial:
                 samples=shown.samples if Probe.SAMPLES in required else before.samples,
                 tentative=shown.tentative if is_present and Probe.TENTATIVE in required else None,
                 vector=shown.vector if Probe.VECTOR in required else before.vector,
+                scores=shown.scores,
             )
         return replace(state, observations=observations)
 

@@ -13,6 +13,7 @@ from argo_ml.policies.base import Decision, Policy, State
 from argo_ml.policies.parameters import (
     AdvantageParameters,
     OracleParameters,
+    ScoreParameters,
     StrategyParameters,
     ThresholdParameters,
 )
@@ -43,6 +44,7 @@ PARAMETERS: dict[str, tuple[StrategyParameters, ...]] = {
     "fixed_threshold": (ThresholdParameters(theta_cont=0.3, theta_star=0.6),),
     "oracle": (OracleParameters(),),
     "argo_advantage": (AdvantageParameters(),),
+    "score_gate": (ScoreParameters(), ScoreParameters(name="sureness", reads_answer=True)),
 }
 
 

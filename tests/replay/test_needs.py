@@ -25,9 +25,10 @@ GATES = tuple(name for name in replay_needs() if STRATEGIES[name].is_gate)
 OF_TWO_ANSWERS = tuple(
     name
     for name, needs in replay_needs().items()
-    if not {"reason", "multi", "retrieve>retrieve"} & set(needs.plans)
+    if not {"reason", "multi", "retrieve>retrieve"} & set(needs.plans) and name != "score_gate"
 )
-"""Policies that need no further answer than without and with one retrieval, or of other sizes."""
+"""Policies that need no further answer than without and with one retrieval, or of other sizes,
+and no score of the user's own."""
 READING = ("skr_knn", "question_only")
 """Gates that read the question alone."""
 
@@ -85,7 +86,9 @@ def test_all_is_chosen_where_all_is_there(
         assert choose_policies([], parts) == OF_TWO_ANSWERS
     assert "argo is left out: calibration_outcomes=" in caplog.text
     assert "line 1: outcomes.reason is missing, which argo needs" in caplog.text
-    assert {*GATES, "argo_calibrated", "argo_fitted", "tasr"} <= set(OF_TWO_ANSWERS)
+    assert {*GATES, "argo_calibrated", "argo_fitted", "tasr"} - {"score_gate"} <= set(
+        OF_TWO_ANSWERS
+    )
 
 
 def test_what_is_left_out_is_logged(make_spec: MakeSpec, caplog: pytest.LogCaptureFixture) -> None:
