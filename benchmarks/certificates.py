@@ -1,9 +1,12 @@
 """Certificates of thresholds: how often they are broken, and how much slack they leave.
 
 Samples of a made-up world whose true rates are known choose a threshold, by the exact test and by
-Hoeffding's bound.
+Hoeffding's bound. With files of recorded outcomes their calibration questions are split into halves
+instead, at random again and again: one chooses the threshold, the other judges it. No test question
+is read.
 
     python -m benchmarks.certificates
+    python -m benchmarks.certificates nq.jsonl squad.jsonl --scorer contains
 """
 
 from __future__ import annotations
@@ -13,13 +16,25 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from argo_ml.statistics.certificates import Answering, answering_threshold, retrieval_threshold
+from argo_ml.calibration.plans import ONCE
+from argo_ml.replay.calibrating import calibrate_on_records, make_replay_state
+from argo_ml.replay.recorded import Reach
+from argo_ml.statistics.certificates import (
+    GRID,
+    Answering,
+    answering_threshold,
+    binomial_p_value,
+    last_passing,
+    retrieval_threshold,
+)
 from argo_ml.statistics.frontiers import conservative_budget, threshold_for_budget
+from benchmarks.recorded_sets import read_calibration
 from benchmarks.reporting import report
 
 DELTA = 0.05
@@ -66,16 +81,13 @@ def promised_errors(
 
 def _by_hoeffding(confidences: Floats, correct: NDArray[np.bool_], level: float) -> float:
     """The same sequence with Hoeffding's bound on the error among answered."""
-    passed = math.inf
-    for threshold in np.arange(100, -1, -1) / 100:
-        given = confidences >= threshold
-        if given.sum() < math.log(1 / DELTA) / (2 * level**2):
-            continue
-        bound = (~correct[given]).mean() + math.sqrt(math.log(1 / DELTA) / (2 * given.sum()))
-        if bound > level:
-            break
-        passed = float(threshold)
-    return passed
+    is_given = confidences >= GRID[:, None]
+    n_given, n_wrong = is_given.sum(axis=1), (is_given & ~correct).sum(axis=1)
+    tried = np.flatnonzero(n_given >= math.log(1 / DELTA) / (2 * level**2))
+    margins = np.sqrt(math.log(1 / DELTA) / (2 * n_given[tried]))
+    fails = n_wrong[tried] / n_given[tried] + margins > level
+    n_passing = int(fails.argmax()) if fails.any() else len(tried)
+    return float(GRID[tried[n_passing - 1]]) if n_passing else math.inf
 
 
 PROMISES: Mapping[str, Callable[[np.random.Generator, int, float, bool], Certified]] = {
@@ -102,10 +114,140 @@ def simulated(n_splits: int, n: int, level: float) -> Iterator[dict[str, Any]]:
             }
 
 
+@dataclass(frozen=True)
+class Answers:
+    """p-hat of answers by models that have not seen the question, and whether they are right."""
+
+    confidences: Floats
+    correct: NDArray[np.bool_]
+
+
+def read_answers(path: Path, scorer: str) -> dict[str, Answers]:
+    """The answers to the calibration questions of a file by plan: none, and one retrieval."""
+    questions = read_calibration(path, scorer)
+    states = [make_replay_state(own, frozenset(), {}) for own in questions]
+    learned = calibrate_on_records(states, (), {}, Reach(1, frozenset({ONCE})))
+    plans = {"no retrieval": (), "one retrieval": (ONCE,)}
+    nodes = {
+        name: [node for node in learned.nodes if node.actions == actions]
+        for name, actions in plans.items()
+    }
+    return {
+        name: Answers(
+            np.array([node.confidence for node in own]), np.array([node.correct for node in own])
+        )
+        for name, own in nodes.items()
+    }
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a threshold came to on the other half: how many of how many break the promise, and the
+    share of questions that is used of it."""
+
+    n_events: int
+    n: int
+    used: float
+
+    def breaks(self, level: float) -> bool:
+        return self.n_events > level * self.n
+
+    def surely_breaks(self, level: float) -> bool:
+        """Beyond what chance does to a half, at the 5 % level."""
+        return self.n > 0 and binomial_p_value(self.n - self.n_events, self.n, 1 - level) < DELTA
+
+
+def judged_retrievals(own: Answers, half: Any, other: Any, level: float, is_exact: bool) -> Judged:
+    """Retrievals for the least sure, of answers without retrieval."""
+    scores = (1.0 - own.confidences[half]).tolist()
+    if is_exact:
+        threshold = retrieval_threshold(scores, level, DELTA)
+    else:
+        budget = conservative_budget(level, len(scores), DELTA)
+        threshold = threshold_for_budget(scores, budget)
+    n_events = int((1.0 - own.confidences[other] >= threshold).sum())
+    return Judged(n_events, len(other), n_events / len(other))
+
+
+def judged_errors(own: Answers, half: Any, other: Any, level: float, is_exact: bool) -> Judged:
+    """Wrong answers among those that are given."""
+    confidences, correct = own.confidences[half], own.correct[half]
+    if is_exact:
+        passed = last_passing(confidences, 1.0 - correct, level, DELTA)
+        threshold = math.inf if passed is None else passed
+    else:
+        threshold = _by_hoeffding(confidences, correct, level)
+    given = own.confidences[other] >= threshold
+    return Judged(int((given & ~own.correct[other]).sum()), int(given.sum()), float(given.mean()))
+
+
+RECORDED: Mapping[tuple[str, str], Callable[[Answers, Any, Any, float, bool], Judged]] = {
+    ("share of retrievals", "no retrieval"): judged_retrievals,
+    ("error among answered", "no retrieval"): judged_errors,
+    ("error among answered", "one retrieval"): judged_errors,
+}
+
+
+def halves(n: int, n_splits: int) -> Iterator[tuple[Any, Any]]:
+    generator = np.random.default_rng(0)
+    for _ in range(n_splits):
+        order = generator.permutation(n)
+        yield order[: n // 2], order[n // 2 :]
+
+
+def on_recorded(
+    name: str, answers: Mapping[str, Answers], level: float, n_splits: int
+) -> Iterator[dict[str, Any]]:
+    for (promise, plan), judge in RECORDED.items():
+        own = answers[plan]
+        for bound in ("exact", "Hoeffding"):
+            splits = [
+                judge(own, half, other, level, bound == "exact")
+                for half, other in halves(len(own.correct), n_splits)
+            ]
+            n_events, n = sum(one.n_events for one in splits), sum(one.n for one in splits)
+            yield {
+                "questions": name,
+                "promise": f"{promise} <= {level:g}",
+                "answers": plan,
+                "bound": bound,
+                "n": len(own.correct) // 2,
+                "splits": n_splits,
+                "broken": float(np.mean([one.breaks(level) for one in splits])),
+                "surely": float(np.mean([one.surely_breaks(level) for one in splits])),
+                "rate": n_events / n if n else None,
+                "used": float(np.mean([one.used for one in splits])),
+            }
+
+
+def pooled(files: Mapping[str, Mapping[str, Answers]]) -> dict[str, Answers]:
+    plans = next(iter(files.values()))
+    return {
+        plan: Answers(
+            np.concatenate([own[plan].confidences for own in files.values()]),
+            np.concatenate([own[plan].correct for own in files.values()]),
+        )
+        for plan in plans
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("outcomes", nargs="*", type=Path)
+    parser.add_argument("--scorer", default="auto")
     parser.add_argument("--splits", type=int, default=1000)
     given = parser.parse_args()
+    if given.outcomes:
+        files = {path.stem: read_answers(path, given.scorer) for path in given.outcomes}
+        every = {**files, "all": pooled(files)} if len(files) > 1 else files
+        recorded = [
+            row
+            for name, answers in every.items()
+            for level in (0.3, 0.5)
+            for row in on_recorded(name, answers, level, given.splits)
+        ]
+        report("certificates on recorded outcomes", recorded)
+        return
     rows = [
         row
         for n in (100, 300, 1000)

@@ -165,7 +165,6 @@ STRATEGIES: dict[str, Strategy] = {
     ),
     "skr_knn": _gate(skr_knn, ReplayNeeds(embeds=True)),
     "question_only": _gate(question_only, ReplayNeeds(embeds=True)),
-    SCORE_GATE: _gate(score_gate, ReplayNeeds(RecordedSignal.OWN_SCORE), ScoreParameters),
     "flare": Strategy(flare, Role.GATE, GateParameters, calibrated=True, own_queries=True),
     "adaptive_rag": Strategy(
         adaptive_rag,
@@ -185,6 +184,7 @@ STRATEGIES: dict[str, Strategy] = {
     "tasr": Strategy(
         tasr, Role.GATE, calibrated=True, replay=ReplayNeeds(RecordedSignal.ANSWER_MARGIN)
     ),
+    SCORE_GATE: _gate(score_gate, ReplayNeeds(RecordedSignal.OWN_SCORE), ScoreParameters),
 }
 
 

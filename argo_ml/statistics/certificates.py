@@ -94,14 +94,14 @@ def answering_threshold(
     _check_shares(level, delta)
     column = score_column(confidences)
     wrong = 1.0 - outcome_column(correct, column.size)
-    passed = _last_passing(column, wrong, level, delta)
+    passed = last_passing(column, wrong, level, delta)
     if passed is None:
         return Unmet(_n_needed(column, wrong, level, delta), _least_level(column, wrong, delta))
     is_given = column >= passed
     return Answering(passed, float(is_given.mean()), float(wrong[is_given].mean()))
 
 
-def _last_passing(
+def last_passing(
     column: Column, wrong: Column, level: float, delta: float, factor: float = 1.0
 ) -> float | None:
     """The last threshold before the first that fails, with ``factor`` times as many questions of
@@ -126,7 +126,7 @@ def _last_passing(
 def _least_level(column: Column, wrong: Column, delta: float) -> float:
     """In hundredths, the least level at which a threshold passes; 1 where none does."""
     levels = (hundredth / 100 for hundredth in range(1, 100))
-    passing = (own for own in levels if _last_passing(column, wrong, own, delta) is not None)
+    passing = (own for own in levels if last_passing(column, wrong, own, delta) is not None)
     return next(passing, 1.0)
 
 
@@ -135,7 +135,7 @@ def _n_needed(column: Column, wrong: Column, level: float, delta: float) -> int 
 
     def passes(n_questions: int) -> bool:
         factor = n_questions / column.size
-        return _last_passing(column, wrong, level, delta, factor) is not None
+        return last_passing(column, wrong, level, delta, factor) is not None
 
     low = high = column.size
     while not passes(high):
