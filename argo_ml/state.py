@@ -45,11 +45,13 @@ class AnswerNow:
     """The answer that an episode would give; ``probabilities`` are those of its choices.
 
     They are the softmax of the length-normalised log-likelihoods. A text has ``tokens`` instead.
+    ``hidden_state`` is the model's before the answer; empty where it is not asked for.
     """
 
     answer: Answer
     probabilities: tuple[float, ...] = ()
     tokens: tuple[TokenDetail, ...] = ()
+    hidden_state: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.features import FEATURES, features
-from argo_ml.calibration.fitting import fit_probability
+from argo_ml.calibration.fitting import FittedProbability, fit_probability
 from argo_ml.calibration.gains import estimate_gains
 from argo_ml.calibration.node import Node
 from argo_ml.calibration.question_fields import segment_fields
@@ -23,6 +23,7 @@ from argo_ml.calibration.record import (
     SeenDraft,
 )
 from argo_ml.errors import DataError
+from argo_ml.models.hidden_states import encode_state
 from argo_ml.state import AnswerNow, Draft, State
 from argo_ml.statistics.intervals import wilson
 from argo_ml.types import Question, TokenDetail
@@ -33,6 +34,8 @@ FEW_CALIBRATION_QUESTIONS = 50
 """Questions below which everything is uncertain enough to say so."""
 N_COMPONENTS = 32
 """Projections of the question's embedding; benefits use them where that predicts better."""
+N_STATE_COMPONENTS = 8
+"""Projections of the model's hidden state: more tell less, see docs/policies.md."""
 N_OF_P_HAT = 4
 """Projections that p-hat uses: with all of them it is worse out of fold."""
 ROOT: tuple[str, ...] = ()
@@ -77,24 +80,24 @@ def build_calibration(
     check_size(len(explored))
     roots = [history.visits[ROOT] for history in explored]
     _warn_of_few(len(explored), sum(root.correct for root in roots))
-    projection = _projection([root.state.observations.vector for root in roots])
+    projection = _projection([root.state.observations.vector for root in roots], N_COMPONENTS)
     visits = [
         (index, visit)
         for index, history in enumerate(explored)
         for visit in history.visits.values()
     ]
+    hidden = [_hidden_state(visit.state) for _, visit in visits]
+    state_projection = _projection(hidden, N_STATE_COMPONENTS)
     rows = [
-        (*features(visit.state), *projection.project(visit.state.observations.vector))
-        for _, visit in visits
+        (
+            *features(visit.state),
+            *projection.project(visit.state.observations.vector),
+            *state_projection.project(state),
+        )
+        for (_, visit), state in zip(visits, hidden, strict=True)
     ]
-    n_projections = len(projection.components)
-    n_used = len(FEATURES) + min(N_OF_P_HAT, n_projections)
-    fitted = fit_probability(
-        [row[:n_used] for row in rows],
-        [visit.correct for _, visit in visits],
-        [str(index) for index, _ in visits],
-    )
-    linear = fitted.model.linear.padded(len(FEATURES) + n_projections)
+    n_projections, n_states = len(projection.components), len(state_projection.components)
+    fitted = _fit_p_hat(rows, visits, n_projections, n_states)
     nodes = tuple(
         _node(index, visit, row, confidence)
         for (index, visit), row, confidence in zip(visits, rows, fitted.out_of_fold, strict=True)
@@ -103,14 +106,46 @@ def build_calibration(
         spec=spec,
         digests=digests,
         horizon=horizon,
-        feature_names=(*FEATURES, *(f"projection_{number}" for number in range(n_projections))),
+        feature_names=(
+            *FEATURES,
+            *(f"projection_{number}" for number in range(n_projections)),
+            *(f"hidden_state_{number}" for number in range(n_states)),
+        ),
         projection=projection,
-        probability=fitted.model.model_copy(update={"linear": linear}),
+        state_projection=state_projection,
+        probability=fitted.model,
         gains=estimate_gains(Exploration(nodes)),
         questions=tuple(map(_question, explored)),
         nodes=nodes,
         metadata=segment_fields([history.question.metadata for history in explored]),
     )
+
+
+def _fit_p_hat(
+    rows: Sequence[tuple[float, ...]],
+    visits: Sequence[tuple[int, Visit]],
+    n_projections: int,
+    n_states: int,
+) -> FittedProbability:
+    """With the features of the model's state where the Brier score out of fold is lower with them;
+    of the question's embedding it has the first projections."""
+    n_features = len(FEATURES) + n_projections + n_states
+    own = range(len(FEATURES) + min(N_OF_P_HAT, n_projections))
+    choices = [(*own,), (*own, *range(n_features - n_states, n_features))][: 1 + bool(n_states)]
+    labels = [visit.correct for _, visit in visits]
+    groups = [str(index) for index, _ in visits]
+    fits = [
+        fit_probability([[row[at] for at in columns] for row in rows], labels, groups)
+        for columns in choices
+    ]
+    best = min(range(len(fits)), key=lambda at: min(fits[at].model.brier.values()))
+    linear = fits[best].model.linear.spread(choices[best], n_features)
+    return replace(fits[best], model=fits[best].model.model_copy(update={"linear": linear}))
+
+
+def _hidden_state(state: State) -> tuple[float, ...]:
+    answer = state.observations.answer
+    return () if answer is None else answer.hidden_state
 
 
 def _node(index: int, visit: Visit, row: tuple[float, ...], confidence: float) -> Node:
@@ -154,14 +189,14 @@ def _warn_of_few(n_questions: int, n_correct: int) -> None:
         )
 
 
-def _projection(vectors: Sequence[Sequence[float]]) -> Projection:
-    """The first principal components; none where the questions have no vectors."""
+def _projection(vectors: Sequence[Sequence[float]], n_most: int) -> Projection:
+    """The first principal components; none where some have no vectors."""
     if not all(vectors):
         return Projection()
     from sklearn.decomposition import PCA  # type: ignore[import-untyped]
 
     rows = np.asarray(vectors, dtype=float)
-    n_components = min(N_COMPONENTS, *rows.shape)
+    n_components = min(n_most, *rows.shape)
     fitted = PCA(n_components, svd_solver="full").fit(rows)
     return Projection(
         mean=tuple(map(float, fitted.mean_)),
@@ -196,6 +231,7 @@ def _seen_answer(now: AnswerNow) -> SeenAnswer:
         scores=answer.scores,
         probabilities=now.probabilities,
         tokens=_tokens(now.tokens),
+        hidden_state=encode_state(now.hidden_state),
     )
 
 

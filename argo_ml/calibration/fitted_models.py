@@ -42,15 +42,14 @@ class LinearModel(BaseModel):
         zeros, ones = (0.0,) * n_features, (1.0,) * n_features
         return cls(means=zeros, scales=ones, weights=zeros, intercept=value)
 
-    def padded(self, n_features: int) -> LinearModel:
-        """The model of ``n_features`` features, of which those beyond its own weigh nothing."""
-        n_more = n_features - len(self.weights)
-        return LinearModel(
-            means=(*self.means, *(0.0,) * n_more),
-            scales=(*self.scales, *(1.0,) * n_more),
-            weights=(*self.weights, *(0.0,) * n_more),
-            intercept=self.intercept,
-        )
+    def spread(self, columns: Sequence[int], n_features: int) -> LinearModel:
+        """The model of ``n_features`` features, of which those beside ``columns``, its own ones,
+        weigh nothing."""
+        means, scales, weights = [0.0] * n_features, [1.0] * n_features, [0.0] * n_features
+        for place, column in enumerate(columns):
+            means[column], scales[column] = self.means[place], self.scales[place]
+            weights[column] = self.weights[place]
+        return LinearModel.of(means, scales, weights, self.intercept)
 
     def value(self, features: Sequence[float]) -> float:
         if len(features) != len(self.weights):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain, combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -84,17 +85,30 @@ def fit_logistic(features: Floats, labels: Floats, groups: Sequence[str]) -> Lin
 
 
 def fit_ridge(
-    rows: Sequence[Sequence[float]], targets: Sequence[float], n_optional: int = 0
+    rows: Sequence[Sequence[float]], targets: Sequence[float], optional: Sequence[int] = ()
 ) -> LinearModel:
     """Fit with the penalty of the smallest leave-one-out error, which ridge regression has in
-    closed form (Golub, Heath and Wahba 1979); it also decides whether the last ``n_optional``
+    closed form (Golub, Heath and Wahba 1979); it also decides which of the ``optional`` groups of
     features are used."""
     features, target_values = np.asarray(rows, dtype=float), np.asarray(targets, dtype=float)
     n_features = features.shape[1]
+    choices = column_choices(n_features, optional)
+    fits = [_ridge(features[:, columns], target_values) for columns in choices]
     # Of equal scores the first: with fewer features.
-    sizes = dict.fromkeys((n_features - n_optional, n_features))
-    fits = [_ridge(features[:, :n_used], target_values) for n_used in sizes]
-    return max(fits, key=lambda fit: fit.score).model.padded(n_features)
+    best = max(range(len(fits)), key=lambda at: fits[at].score)
+    return fits[best].model.spread(choices[best], n_features)
+
+
+def column_choices(n_features: int, optional: Sequence[int]) -> list[tuple[int, ...]]:
+    """The columns of all features but some of the ``optional`` groups, of so many each, that stand
+    last; fewer groups first."""
+    ends = list(accumulate(optional, initial=n_features - sum(optional)))
+    groups = [range(begin, end) for begin, end in pairwise(ends) if begin < end]
+    return [
+        (*range(ends[0]), *chain(*chosen))
+        for n_chosen in range(len(groups) + 1)
+        for chosen in combinations(groups, n_chosen)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,20 @@ from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.features import features
 from argo_ml.calibration.fitted_models import ProbabilityModel
 from argo_ml.calibration.node import Node, Part
+from argo_ml.errors import ConfigError
+from argo_ml.models.hidden_states import decode_state
 from argo_ml.state import AnswerNow, Draft, Observations, State
 from argo_ml.types import Answer, Question, TokenDetail
 
+NO_HIDDEN_STATE = (
+    "the calibration was made with hidden_states=true, and this answer has no hidden state; ask "
+    "the model in this process with hidden_states=true, or make a calibration without"
+)
+
 
 class SeenAnswer(Part):
-    """An `AnswerNow`; tokens are (text, log-probability, entropy, gap)."""
+    """An `AnswerNow`; tokens are (text, log-probability, entropy, gap), and ``hidden_state`` is as
+    `encode_state` writes it."""
 
     text: str
     choice: int | None
@@ -32,6 +40,7 @@ class SeenAnswer(Part):
     scores: tuple[float, ...] = ()
     probabilities: tuple[float, ...] = ()
     tokens: tuple[tuple[str, float, float, float], ...] = ()
+    hidden_state: str = ""
 
 
 class SeenDraft(Part):
@@ -63,7 +72,8 @@ class CalibrationQuestion(Part):
         """The state in which a policy meets the question, with everything looked at."""
         answer = self.answer
         final = Answer(answer.text, answer.choice, answer.parsed, answer.scores)
-        now = AnswerNow(final, answer.probabilities, _tokens(answer.tokens))
+        state = decode_state(answer.hidden_state)
+        now = AnswerNow(final, answer.probabilities, _tokens(answer.tokens), state)
         observations = Observations(
             answers=(now,),
             draft=_draft(self.draft),
@@ -147,6 +157,9 @@ class Calibration(Part):
     action_usage: Mapping[str, ActionUsage] = {}
     """What an action of either kind, and a look at the answer, used on average; empty in those of
     earlier versions, and where it was not recorded."""
+    state_projection: Projection = Projection()
+    """Of the model's hidden states at the end of the prompt; empty where they were not asked for,
+    and in those of earlier versions."""
     metadata: tuple[Mapping[str, str], ...] = ()
     """By question, the fields of its metadata that part the questions into some segments; empty
     where there are none, and in those of earlier versions."""
@@ -159,6 +172,9 @@ class Calibration(Part):
         left_out: dict[str, Any] = {"action_usage": True}
         if not self.metadata:
             left_out["metadata"] = True
+        if not self.has_hidden_states:
+            left_out["state_projection"] = True
+            left_out["questions"] = {"__all__": {"answer": {"hidden_state"}}}
         if all(node.gold_probability is None for node in self.nodes):
             left_out["nodes"] = {"__all__": {"gold_probability"}}
         text = self.model_dump_json(exclude=left_out)
@@ -172,10 +188,32 @@ class Calibration(Part):
         """
         return _exploration(self.nodes)
 
+    @property
+    def has_hidden_states(self) -> bool:
+        return bool(self.state_projection.components)
+
+    @property
+    def optional_features(self) -> tuple[int, ...]:
+        """Sizes of the groups of features that stand last: projections of the question's embedding,
+        and of the model's hidden state."""
+        return len(self.projection.components), len(self.state_projection.components)
+
     def inputs(self, state: State) -> tuple[float, ...]:
-        """Features of a state whose answer was looked at, then the projections of its question."""
+        """Features of a state whose answer was looked at, then the projections of its question and
+        of the model's hidden state."""
         projected = self.projection.project(state.observations.vector)
-        return (*features(state, len(self.feature_names) - len(projected)), *projected)
+        hidden = self._hidden(state)
+        n_own = len(self.feature_names) - len(projected) - len(hidden)
+        return (*features(state, n_own), *projected, *hidden)
+
+    def _hidden(self, state: State) -> tuple[float, ...]:
+        """Raises `ConfigError` for an answer without the hidden state that is read here."""
+        if not self.has_hidden_states:
+            return ()
+        answer = state.observations.answer
+        if answer is None or not answer.hidden_state:
+            raise ConfigError(NO_HIDDEN_STATE)
+        return self.state_projection.project(answer.hidden_state)
 
     def confidence(self, state: State) -> float:
         """p-hat of a state whose answer was looked at."""

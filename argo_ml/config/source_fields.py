@@ -252,6 +252,22 @@ class EngineFields(Spec):
     engine_path: str = Field(
         "", **operational("engine=vllm: vllm's program or environment; empty: the one on PATH.")
     )
+    hidden_states: bool = Field(
+        False,
+        **left_out_at_default(
+            "Policies that learn also read the model's hidden states at the end of the prompt, of "
+            "the pass that computes the answer anyway; models in this process only."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _states_at_hand(self) -> EngineFields:
+        if self.hidden_states and self.engine in ("llamacpp", "vllm"):
+            raise ValueError(
+                f"hidden_states=true: engine={self.engine} runs a server, which tells of none; use "
+                "engine=auto or plain, or leave hidden_states out"
+            )
+        return self
 
 
 class BatchFields(Spec):
@@ -316,6 +332,11 @@ class ModelFields(InferenceFields, ModelNameFields):
             if self.engine != "auto":
                 raise ValueError(
                     f"engine={self.engine}: model={self.model} runs on a server; leave one out"
+                )
+            if self.hidden_states:
+                raise ValueError(
+                    f"hidden_states=true: model={self.model} runs on a server, which tells of "
+                    "none; use a model that runs in this process, or leave hidden_states out"
                 )
         return self
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from argo_ml.errors import ModelError
+from argo_ml.models.hidden_states import HiddenState
 from argo_ml.types import Component, TokenDetail
 
 
@@ -36,7 +37,8 @@ class Generation:
     """A request for a continuation that ends at the first of ``stop`` (not included).
 
     It is greedy at ``temperature`` 0; above that it is drawn from the model's distribution at that
-    temperature, and ``seed`` says which draw. With ``details`` the completion tells of its tokens.
+    temperature, and ``seed`` says which draw. With ``details`` the completion tells of its tokens,
+    with ``hidden_state`` of the model's state at the prompt's end.
     ``component`` says who asks, for the accounting of time; requests that differ in it alone are
     the same. Raises ValueError for a temperature that is negative or not finite.
     """
@@ -48,6 +50,7 @@ class Generation:
     temperature: float = 0.0
     seed: int = 0
     details: bool = False
+    hidden_state: bool = False
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.temperature) or self.temperature < 0:
@@ -56,11 +59,15 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """A request for the log-likelihood of each choice as the continuation of a prompt."""
+    """A request for the log-likelihood of each choice as the continuation of a prompt.
+
+    With ``hidden_state`` the scores tell of the model's state at the prompt's end.
+    """
 
     prompt: Prompt
     choices: tuple[str, ...]
     component: Component | None = field(default=None, compare=False)
+    hidden_state: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +76,9 @@ class Completion:
 
     ``paid`` says whether the run that is billed executed the call (False: a cache served it).
 
-    ``tokens`` are empty unless the request asked for details. They are those that ``text`` is made
-    of: stop strings, the end of the turn and white space before any content have none.
+    ``tokens`` and ``hidden_state`` are empty unless the request asked for them. Tokens are those
+    that ``text`` is made of: stop strings, the end of the turn and white space before any content
+    have none.
     """
 
     text: str
@@ -79,17 +87,22 @@ class Completion:
     seconds: float
     paid: bool = True
     tokens: tuple[TokenDetail, ...] = ()
+    hidden_state: HiddenState = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Summed log-likelihood (nats) and number of tokens of each choice."""
+    """Summed log-likelihood (nats) and number of tokens of each choice.
+
+    ``hidden_state`` is empty unless the request asked for it.
+    """
 
     log_likelihoods: tuple[float, ...]
     lengths: tuple[int, ...]
     prompt_tokens: int
     seconds: float
     paid: bool = True
+    hidden_state: HiddenState = ()
 
     @property
     def normalised(self) -> tuple[float, ...]:
@@ -185,6 +198,18 @@ class MayNotScore(Protocol):
 
 def can_score(model: LanguageModel) -> bool:
     return model.can_score if isinstance(model, MayNotScore) else True
+
+
+@runtime_checkable
+class GivesHiddenStates(Protocol):
+    """A backend that computes in this process, so that it can tell of the model's own state."""
+
+    @property
+    def gives_hidden_states(self) -> bool: ...
+
+
+def gives_hidden_states(model: LanguageModel) -> bool:
+    return isinstance(model, GivesHiddenStates) and model.gives_hidden_states
 
 
 @runtime_checkable

@@ -65,6 +65,10 @@ class DeferredModel:
         return model
 
     @property
+    def gives_hidden_states(self) -> bool:
+        return True
+
+    @property
     def is_loaded(self) -> bool:
         return "loaded" in vars(self)
 

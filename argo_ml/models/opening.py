@@ -10,7 +10,7 @@ from pathlib import Path
 from argo_ml.config import ModelFields, ModelSpec, PlanSpec, suggest
 from argo_ml.devices.threads import set_threads
 from argo_ml.errors import ConfigError
-from argo_ml.models.base import LanguageModel
+from argo_ml.models.base import LanguageModel, gives_hidden_states
 from argo_ml.plugins import PartTable
 
 Opener = Callable[[ModelSpec], LanguageModel]
@@ -48,7 +48,13 @@ def load_model(spec: ModelSpec) -> LanguageModel:
     if opener == LOCAL and not runs_here(spec):
         opener = STARTED
     open_model: Opener = pkgutil.resolve_name(opener) if isinstance(opener, str) else opener
-    return open_model(spec)
+    model = open_model(spec)
+    if spec.hidden_states and not gives_hidden_states(model):
+        raise ConfigError(
+            f"hidden_states=true: model={spec.model} tells of none; use a model that runs in this "
+            "process, or leave hidden_states out"
+        )
+    return model
 
 
 def runs_here(spec: ModelFields | PlanSpec) -> bool:

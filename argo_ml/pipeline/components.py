@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from argo_ml.models.base import Completion, Generation, Prompt, Scores, Scoring
 from argo_ml.models.counting import CountTokens
+from argo_ml.models.hidden_states import HiddenState
 from argo_ml.models.reasoning import without_reasoning
 from argo_ml.pipeline import prompts
 from argo_ml.pipeline.option_numbers import read_number
@@ -47,11 +48,13 @@ class SubAnswer:
 
 @dataclass(frozen=True, slots=True)
 class FinalAnswer:
-    """The final answer and its calls; ``tokens`` are those of a written one where asked for."""
+    """The final answer and its calls; ``tokens`` are those of a written one where asked for, and
+    ``hidden_state`` the model's before it."""
 
     answer: Answer
     usage: Usage
     tokens: tuple[TokenDetail, ...] = ()
+    hidden_state: HiddenState = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +135,15 @@ class Synthesizer:
 
     ``answering`` is ``likelihood`` (the choice with the largest log-likelihood per token) or
     ``number`` (the model names the option); open questions are always answered in text.
-    ``count_tokens`` measures evidence against ``evidence_tokens``.
+    ``count_tokens`` measures evidence against ``evidence_tokens``. With ``hidden_states`` an answer
+    that a policy can look at has the model's state.
     """
 
     answering: str
     evidence_tokens: int
     max_new_tokens: int
     count_tokens: CountTokens
+    hidden_states: bool = False
 
     def scores(self, question: Question) -> bool:
         """Whether the answer is the choice that scores best, so that every choice has a score."""
@@ -179,12 +184,14 @@ class Synthesizer:
         self, question: Question, steps: tuple[Step, ...], passages: list[Passage]
     ) -> Requesting[FinalAnswer]:
         prompt = prompts.synthesizer(question.text, steps, passages)
-        scores = yield from scored(
-            Scoring(prompt, question.choices, component=Component.SYNTHESIZER)
+        request = Scoring(
+            prompt, question.choices, Component.SYNTHESIZER, hidden_state=self.hidden_states
         )
+        scores = yield from scored(request)
         best = max(range(len(question.choices)), key=scores.normalised.__getitem__)
         answer = Answer(question.choices[best], choice=best, scores=scores.normalised)
-        return FinalAnswer(answer, usage_of(Component.SYNTHESIZER, scores))
+        usage = usage_of(Component.SYNTHESIZER, scores)
+        return FinalAnswer(answer, usage, hidden_state=scores.hidden_state)
 
     def _name_number(
         self,
@@ -199,7 +206,7 @@ class Synthesizer:
         choice = read_number(reply, len(question.choices))
         answer = Answer(reply or completion.text.strip(), choice, parsed=choice is not None)
         usage = usage_of(Component.SYNTHESIZER, completion)
-        return FinalAnswer(answer, usage, completion.tokens)
+        return FinalAnswer(answer, usage, completion.tokens, completion.hidden_state)
 
     def _write(
         self,
@@ -214,11 +221,16 @@ class Synthesizer:
         # Reasoning that did not come to an end is kept, to be seen and counted.
         answer = Answer(reply or completion.text.strip(), parsed=bool(reply))
         usage = usage_of(Component.SYNTHESIZER, completion)
-        return FinalAnswer(answer, usage, completion.tokens)
+        return FinalAnswer(answer, usage, completion.tokens, completion.hidden_state)
 
     def _generation(self, prompt: Prompt, details: bool) -> Generation:
-        component = Component.SYNTHESIZER
-        return Generation(prompt, self.max_new_tokens, details=details, component=component)
+        return Generation(
+            prompt,
+            self.max_new_tokens,
+            details=details,
+            hidden_state=details and self.hidden_states,
+            component=Component.SYNTHESIZER,
+        )
 
 
 def _normalised(text: str) -> str:

@@ -80,7 +80,9 @@ def build_pipeline(
         decomposer=Decomposer(limit),
         reader=Reader(spec.top_k, spec.similarity_limit, spec.channel_success_rate, limit),
         reasoner=Reasoner(limit),
-        synthesizer=Synthesizer(spec.answering, spec.evidence_tokens, limit, count_tokens),
+        synthesizer=Synthesizer(
+            spec.answering, spec.evidence_tokens, limit, count_tokens, spec.hidden_states
+        ),
         progress=FixedGains(spec.delta_r, spec.delta_p, spec.u_max),
         prices=spec.step_prices,
         max_steps=spec.max_steps,

@@ -133,7 +133,8 @@ def _as_draft(completion: Completion) -> Draft:
 
 
 def answer_now(final: FinalAnswer) -> AnswerNow:
-    return AnswerNow(final.answer, choice_probabilities(final.answer), final.tokens)
+    probabilities = choice_probabilities(final.answer)
+    return AnswerNow(final.answer, probabilities, final.tokens, final.hidden_state)
 
 
 def choice_probabilities(answer: Answer) -> tuple[float, ...]:

@@ -54,11 +54,11 @@ Rows = Sequence[Sequence[float]]
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What stands in a row of inputs: the first are indicators of metadata, the last are
-    projections of the question's embedding."""
+    """What stands in a row of inputs: the first are indicators of metadata, the last are groups of
+    ``optional`` features (`Calibration.optional_features`)."""
 
     n_indicators: int = 0
-    n_projections: int = 0
+    optional: tuple[int, ...] = ()
 
 
 Learner = Callable[[Rows, Sequence[float], Columns], Predictor]
@@ -219,7 +219,7 @@ def _advantage(context: PolicyContext, indicators: FieldIndicators) -> ArgoAdvan
 def fittings(calibration: Calibration, indicators: FieldIndicators) -> list[Fitting]:
     """The ways of fitting to choose among: with probabilities where every node has one."""
     words = tuple(question_inputs(question, indicators) for question in _questions_of(calibration))
-    columns = Columns(len(indicators.pairs), len(calibration.projection.components))
+    columns = Columns(len(indicators.pairs), calibration.optional_features)
     has_all = all(node.gold_probability is not None for node in calibration.nodes)
     targets = (False, True) if has_all else (False,)
     return [Fitting(name, on, words, columns) for name, on in product(LEARNERS, targets)]
@@ -283,11 +283,11 @@ def _explored_plans(explored: Exploration, n_steps: int) -> dict[Plan, list[tupl
 
 def _forest(rows: Rows, targets: Sequence[float], columns: Columns) -> Predictor:
     # With projections of the question's embedding trees decide worse, see docs/policies.md.
-    return fit_forest([row[: len(row) - columns.n_projections] for row in rows], targets)
+    return fit_forest([row[: len(row) - sum(columns.optional)] for row in rows], targets)
 
 
 def _ridge(rows: Rows, targets: Sequence[float], columns: Columns) -> Predictor:
-    return fit_ridge(rows, targets, columns.n_projections)
+    return fit_ridge(rows, targets, columns.optional)
 
 
 LEARNERS: Mapping[str, Learner] = {"forest": _forest, "ridge": _ridge}

@@ -86,10 +86,10 @@ def argo_fitted(context: PolicyContext) -> Policy:
     horizon = min(calibration.horizon, context.max_steps)
     gamma = context.solution.spec.gamma
 
-    n_optional = len(calibration.projection.components)
+    optional = calibration.optional_features
 
     def fit(ahead: int, explored: Exploration) -> ArgoFitted:
-        gains = fit_gains(explored, prices, ahead, gamma, n_optional)
+        gains = fit_gains(explored, prices, ahead, gamma, optional)
         return ArgoFitted(calibration, prices, gains)
 
     # What is to be gained after an action is the largest of several estimates, and so too large
@@ -99,26 +99,30 @@ def argo_fitted(context: PolicyContext) -> Policy:
 
 
 def fit_gains(
-    explored: Exploration, prices: Prices, horizon: int, gamma: float, n_optional: int = 0
+    explored: Exploration,
+    prices: Prices,
+    horizon: int,
+    gamma: float,
+    optional: tuple[int, ...] = (),
 ) -> tuple[Gains, ...]:
     """Benefits at 0, 1, ... steps taken, fitted from the last to the first.
 
-    ``gamma`` discounts what is gained after the action itself. The last ``n_optional`` features
-    are used where that predicts better.
+    ``gamma`` discounts what is gained after the action itself. Groups of ``optional`` features are
+    used where that predicts better.
     """
     fitted: list[Gains] = []
     for n_steps in reversed(range(horizon)):
         if fitted:
             benefit = partial(_benefit, fitted[0], prices, gamma)
-            fitted.insert(0, _fit_step(explored, n_steps, n_optional, benefit))
+            fitted.insert(0, _fit_step(explored, n_steps, optional, benefit))
         else:
-            fitted.append(explored.once(_own_gains, n_steps, n_optional))
+            fitted.append(explored.once(_own_gains, n_steps, optional))
     return tuple(fitted)
 
 
-def _own_gains(explored: Exploration, n_steps: int, n_optional: int) -> Gains:
+def _own_gains(explored: Exploration, n_steps: int, optional: tuple[int, ...]) -> Gains:
     """The gains of one more step, which no price changes."""
-    return _fit_step(explored, n_steps, n_optional, _own_benefit)
+    return _fit_step(explored, n_steps, optional, _own_benefit)
 
 
 def _benefit(onward: Gains, prices: Prices, gamma: float, edge: Edge) -> float:
@@ -131,13 +135,13 @@ def _own_benefit(edge: Edge) -> float:
 
 
 def _fit_step(
-    explored: Exploration, n_steps: int, n_optional: int, benefit: Callable[[Edge], float]
+    explored: Exploration, n_steps: int, optional: tuple[int, ...], benefit: Callable[[Edge], float]
 ) -> Gains:
     n_features = len(explored.nodes[0].features)
 
     def fit(action: Action) -> LinearModel:
         edges = explored.once(_edges, n_steps, action)
-        return _fit(edges, list(map(benefit, edges)), n_features, n_optional)
+        return _fit(edges, list(map(benefit, edges)), n_features, optional)
 
     return Gains(fit(Action.RETRIEVE), fit(Action.REASON))
 
@@ -151,11 +155,11 @@ def _edges(explored: Exploration, n_steps: int, action: Action) -> tuple[Edge, .
 
 
 def _fit(
-    edges: Sequence[Edge], targets: Sequence[float], n_features: int, n_optional: int
+    edges: Sequence[Edge], targets: Sequence[float], n_features: int, optional: tuple[int, ...]
 ) -> LinearModel:
     """Ridge regression; where there is nothing to tell apart, the mean of the targets."""
     if len(edges) < 2 or np.ptp(targets) == 0.0:
         return LinearModel.constant(float(np.mean(targets)) if edges else NEVER, n_features)
     from argo_ml.calibration.fitting import fit_ridge
 
-    return fit_ridge([edge.before.features for edge in edges], targets, n_optional)
+    return fit_ridge([edge.before.features for edge in edges], targets, optional)

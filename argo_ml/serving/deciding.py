@@ -111,6 +111,13 @@ class LoadedPolicy:
                 "of the model; ask without decide_only, or publish a strategy that decides by the "
                 "answer"
             )
+        reads_states = priced.calibration is not None and priced.calibration.has_hidden_states
+        if reads_states and Probe.ANSWER in probes:
+            raise RequestError(
+                f"strategy={priced.spec.strategy} reads the model's hidden states, which only a "
+                "call of the model tells; ask without decide_only, or publish a sweep without "
+                "hidden_states"
+            )
         answer = self._answer(asked) if Probe.ANSWER in probes else None
         has_vector = Probe.VECTOR in probes and self._needs_vector(priced)
         vector = self._vector(question.text) if has_vector else ()

@@ -30,6 +30,11 @@ DIGESTS: Mapping[str, str] = {
     "corpus_digest": "another corpus",
     "prompts_digest": "another version of the prompts",
 }
+_WITH_STATES = (
+    "has no hidden states; make one with argo-ml calibrate --hidden_states true, or leave "
+    "hidden_states out"
+)
+_WITHOUT_STATES = "was made with hidden_states=true; give hidden_states=true here as well"
 logger = logging.getLogger(__name__)
 
 
@@ -96,7 +101,9 @@ def check_usable(
         before = calibration.spec.get(key)
         if before != here[key]:
             raise ConfigError(f"{name}: was made with {key}={before}, here {here[key]}; {again}")
-    n_features = len(calibration.feature_names) - len(calibration.projection.components)
+    if calibration.has_hidden_states != spec.hidden_states:
+        raise ConfigError(f"{name}: {_WITH_STATES if spec.hidden_states else _WITHOUT_STATES}")
+    n_features = len(calibration.feature_names) - sum(calibration.optional_features)
     if calibration.feature_names[:n_features] != tuple(FEATURES)[:n_features]:
         raise ConfigError(f"{name}: was made with other features than this argo_ml has; {again}")
 

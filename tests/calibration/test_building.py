@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import hashlib
+import json
+
 import pytest
 
 from argo_ml.calibration.building import ROOT, Explored, Visit, build_calibration
 from argo_ml.calibration.features import FEATURES
 from argo_ml.calibration.record import Projection
-from argo_ml.errors import DataError
+from argo_ml.errors import ConfigError, DataError
 from argo_ml.state import AnswerNow, Observations, State
 from argo_ml.types import Action, Answer, Question, Step
 
@@ -15,10 +18,13 @@ pytestmark = pytest.mark.slow
 STEP = Step("s", Action.RETRIEVE, "a", 0.25, 0.1)
 
 
-def explored(number: int, vector: tuple[float, ...] = ()) -> Explored:
+def explored(
+    number: int, vector: tuple[float, ...] = (), state: tuple[float, ...] = ()
+) -> Explored:
     """A question that one retrieval makes right, and that looks sure only then."""
     question = Question(f"q{number}", f"What is {number}?", choices=("a", "b"), gold=(0,))
-    unsure, sure = AnswerNow(Answer("b", 1), (0.4, 0.6)), AnswerNow(Answer("a", 0), (0.9, 0.1))
+    unsure = AnswerNow(Answer("b", 1), (0.4, 0.6), hidden_state=state)
+    sure = AnswerNow(Answer("a", 0), (0.9, 0.1), hidden_state=state)
     before = State(question, observations=Observations((unsure,), vector=vector))
     after = State(question, 0.25, (STEP,), Observations((unsure, sure), vector=vector))
     visits = {ROOT: Visit(before, False), ("retrieve",): Visit(after, number % 10 > 0)}
@@ -86,3 +92,46 @@ def test_a_question_comes_back_as_a_policy_would_meet_it() -> None:
     state, before = calibration.questions[0].state(), source.visits[ROOT].state
     assert state.observations == before.observations
     assert state.question.choices == before.question.choices
+
+
+def with_states() -> list[Explored]:
+    """Whether a retrieval helps shows in the model's state alone."""
+    return [explored(number, state=(float(number % 10 > 0), 0.5, 0.25)) for number in range(60)]
+
+
+def test_the_hidden_state_is_projected_and_kept_with_the_question() -> None:
+    made = with_states()
+    calibration = build_calibration(made, {}, {}, horizon=1)
+    assert calibration.feature_names[len(FEATURES) :] == (
+        "hidden_state_0",
+        "hidden_state_1",
+        "hidden_state_2",
+    )
+    assert calibration.optional_features == (0, 3)
+    state = calibration.questions[3].state()
+    assert state.observations.answer == made[3].visits[ROOT].state.observations.answer
+    assert calibration.inputs(state) == calibration.nodes[6].features
+
+
+def test_p_hat_reads_the_hidden_state_where_that_is_more_right() -> None:
+    calibration = build_calibration(with_states(), {}, {}, horizon=1)
+    after = [node for node in calibration.nodes if node.actions]
+    assert max(node.confidence for node in after if not node.correct) < 0.5
+    assert min(node.confidence for node in after if node.correct) > 0.8
+
+
+def test_an_answer_without_the_hidden_state_that_is_read_is_refused() -> None:
+    calibration = build_calibration(with_states(), {}, {}, horizon=1)
+    with pytest.raises(ConfigError, match=r"^the calibration was made with hidden_states=true"):
+        calibration.confidence(explored(3).visits[ROOT].state)
+
+
+def test_without_hidden_states_a_calibration_has_the_digest_that_it_always_had() -> None:
+    calibration = build_calibration([explored(number) for number in range(60)], {}, {}, horizon=1)
+    stored = calibration.model_dump(mode="json")
+    del stored["state_projection"]
+    for question in stored["questions"]:
+        del question["answer"]["hidden_state"]
+    del stored["action_usage"], stored["metadata"]
+    text = json.dumps(stored, separators=(",", ":"), ensure_ascii=False)
+    assert calibration.digest == hashlib.sha256(text.encode()).hexdigest()[:16]

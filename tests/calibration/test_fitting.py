@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from argo_ml.calibration.fitted_models import LinearModel, ProbabilityModel
-from argo_ml.calibration.fitting import fit_probability, fit_ridge
+from argo_ml.calibration.fitting import column_choices, fit_probability, fit_ridge
 
 pytestmark = pytest.mark.slow
 
@@ -96,7 +96,7 @@ def test_optional_features_weigh_nothing_where_they_are_noise() -> None:
     wide = [[*row, *rng.normal(size=30)] for row in rows]
     targets = [float(label) for label in labels]
 
-    model = fit_ridge(wide, targets, n_optional=30)
+    model = fit_ridge(wide, targets, optional=(30,))
 
     assert len(model.weights) == 32
     assert not any(model.weights[2:])
@@ -107,4 +107,22 @@ def test_optional_features_are_used_where_they_tell_something() -> None:
     rows, labels = drawn(300, signal=2.0)
     turned = [row[::-1] for row in rows]
 
-    assert fit_ridge(turned, [float(label) for label in labels], n_optional=1).weights[1] > 0.1
+    assert fit_ridge(turned, [float(label) for label in labels], optional=(1,)).weights[1] > 0.1
+
+
+def test_each_optional_group_is_used_for_itself() -> None:
+    rng = np.random.default_rng(2)
+    rows, labels = drawn(300, signal=2.0)
+    noise = rng.normal(size=(300, 30))
+    wide = [[row[1], *own, row[0]] for row, own in zip(rows, noise, strict=True)]
+
+    weights = fit_ridge(wide, [float(label) for label in labels], optional=(30, 1)).weights
+
+    assert not any(weights[1:31])
+    assert weights[31] > 0.1
+
+
+def test_choices_of_columns_begin_with_those_of_fewest_groups() -> None:
+    assert column_choices(4, (1, 1)) == [(0, 1), (0, 1, 2), (0, 1, 3), (0, 1, 2, 3)]
+    assert column_choices(3, (1, 0)) == [(0, 1), (0, 1, 2)]
+    assert column_choices(2, ()) == [(0, 1)]

@@ -91,21 +91,21 @@ GROUPS: dict[str, set[str]] = {
 """By command, the classes that declare its fields; its own spec among them where it adds some."""
 
 COUNTS = {
-    "main": 86,
-    "advise": 69,
-    "run": 77,
-    "tune": 83,
-    "calibrate": 47,
-    "compare": 84,
+    "main": 87,
+    "advise": 70,
+    "run": 78,
+    "tune": 84,
+    "calibrate": 48,
+    "compare": 85,
     "index": 14,
     "fetch": 4,
-    "doctor": 89,
+    "doctor": 90,
     "plan": 9,
-    "estimate": 79,
+    "estimate": 80,
     "verify": 7,
     "report": 6,
     "replay": 30,
-    "answer": 62,
+    "answer": 63,
     "publish": 11,
     "watch": 5,
     "cache stats": 2,
@@ -118,6 +118,7 @@ CELL_FIELDS = (
     *("documents", "document_seconds", "document_mb", "chunk_size", "chunk_overlap"),
     *("embedding_model", "chroma_url", "retriever", "reranker", "model"),
     *("device", "gpus", "precision", "quantization", "engine", "engine_path"),
+    "hidden_states",
     *("batch_tokens", "threads", "prefix_cache_mb"),
     *("server_urls", "server_concurrency", "request_timeout_s", "max_answer_mb", "max_retries"),
     *("top_k", "min_similarity", "channel_success_rate", "max_steps"),
@@ -181,7 +182,7 @@ def test_one_model_beside_several_says_what_to_do() -> None:
 
 def test_a_cell_and_a_sweep_keep_their_fields_in_the_order_of_stored_ones() -> None:
     assert tuple(ExperimentSpec.model_fields) == CELL_FIELDS
-    later = {"retriever", "reranker", "guarantee", "delta", "strategy_parameters"}
+    later = {"hidden_states", "retriever", "reranker", "guarantee", "delta", "strategy_parameters"}
     stored = tuple(name for name in CELL_FIELDS if name not in later)
     assert tuple(ExperimentSpec().model_dump(mode="json")) == stored
     assert tuple(CellSpec.model_fields) == (*CELL_FIELDS, "strategy", "retrieval_cost")

@@ -80,6 +80,16 @@ def test_empty_strings_mean_not_set() -> None:
         ({"stratgies": "argo"}, "parameter 'stratgies' is unknown; did you mean 'strategies'?"),
         ({"chunk_overlap": "160"}, "chunk_overlap=160 must be below chunk_size=160"),
         ({"dataset": "jsonl"}, "dataset=jsonl needs questions=FILE.jsonl"),
+        (
+            {"hidden_states": "true", "model": "server:m", "server_urls": "http://host:1"},
+            "hidden_states=true: model=server:m runs on a server, which tells of none; use a model "
+            "that runs in this process, or leave hidden_states out",
+        ),
+        (
+            {"hidden_states": "true", "engine": "vllm"},
+            "hidden_states=true: engine=vllm runs a server, which tells of none; use engine=auto "
+            "or plain, or leave hidden_states out",
+        ),
     ],
 )
 def test_bad_value_is_named_on_one_line(values: dict[str, str], message: str) -> None:

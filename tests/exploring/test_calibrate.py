@@ -14,6 +14,7 @@ from builders.places import linked_cache
 from mlflow import MlflowClient
 
 from argo_ml.calibration import Calibration
+from argo_ml.calibration.record import Projection
 from argo_ml.cli.commands import execute
 from argo_ml.config import (
     AnswerSpec,
@@ -221,6 +222,20 @@ def test_one_made_with_other_settings_is_refused(made: Made) -> None:
     calibration = made.found.calibration
     with pytest.raises(ConfigError, match="was made with top_k=3, here 4"):
         check_usable(calibration, made.sweep_spec(top_k=4), calibration.digests)
+
+
+def test_one_without_hidden_states_is_refused_where_they_are_to_be_read(made: Made) -> None:
+    calibration, spec = made.found.calibration, made.sweep_spec()
+    reading = spec.model_copy(update={"hidden_states": True})
+    with pytest.raises(ConfigError, match=r"has no hidden states; make one with argo-ml calibrate"):
+        check_usable(calibration, reading, calibration.digests)
+
+
+def test_one_with_hidden_states_is_refused_where_nobody_asks_for_them(made: Made) -> None:
+    projection = Projection(mean=(0.0,), components=((1.0,),))
+    calibration = made.found.calibration.model_copy(update={"state_projection": projection})
+    with pytest.raises(ConfigError, match=r"with hidden_states=true; give hidden_states=true here"):
+        check_usable(calibration, made.sweep_spec(), calibration.digests)
 
 
 def test_one_judged_by_another_scorer_is_refused(made: Made) -> None:

@@ -218,3 +218,10 @@ def test_a_folder_with_a_colon_in_its_name_is_a_folder(
     folder.rename(tmp_path / "tiny:one")
     monkeypatch.chdir(tmp_path)
     assert load("tiny:one", tmp_path).identity.startswith("transformers sha256:")
+
+
+def test_hidden_states_of_a_model_that_tells_of_none(tmp_path: Path) -> None:
+    table = tmp_path / "table.json"
+    table.write_text('{"rules": [{"contains": "a", "completion": "b"}]}')
+    with pytest.raises(ConfigError, match=r"^hidden_states=true: model=scripted:.* tells of none"):
+        load(f"scripted:{table}", tmp_path, hidden_states=True)

@@ -58,6 +58,10 @@ class World:
         return [request for request in self.requests if isinstance(request, Generation)]
 
     @property
+    def scorings(self) -> list[Scoring]:
+        return [request for request in self.requests if isinstance(request, Scoring)]
+
+    @property
     def retrievals(self) -> list[Retrieval]:
         return [request for request in self.requests if isinstance(request, Retrieval)]
 

@@ -178,3 +178,20 @@ def test_measured_progress_is_that_of_the_state_after_the_step(world: Any) -> No
     assert [step.action for step in outcome.steps] == [Action.RETRIEVE, Action.REASON]
     assert [step.progress for step in outcome.steps] == pytest.approx([0.7, 1.1])
     assert outcome.usage.probe_calls == 2
+
+
+def test_every_scored_answer_is_asked_for_its_hidden_state_so_that_it_is_one_call(
+    world: Any,
+) -> None:
+    pipeline = make_pipeline(hidden_states=True)
+    play(world, CHOICES, Looking((STOP,), frozenset({Probe.ANSWER})), pipeline)
+    play(world, CHOICES, Looking((STOP,), frozenset()), pipeline)
+    assert [request.hidden_state for request in world.scorings] == [True, True]
+    assert len(set(world.scorings)) == 1
+
+
+def test_of_written_answers_those_that_are_looked_at_are_asked_for_it(world: Any) -> None:
+    pipeline = make_pipeline(hidden_states=True)
+    play(world, OPEN, Looking((STOP,), frozenset({Probe.ANSWER})), pipeline)
+    play(world, OPEN, Looking((STOP,), frozenset()), pipeline)
+    assert [request.hidden_state for request in world.generations] == [True, False]

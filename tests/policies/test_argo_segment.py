@@ -78,7 +78,11 @@ def test_benchmark_grades_and_fields_of_many_values_part_nothing() -> None:
 def test_calibration_without_segments_has_the_digest_that_it_always_had() -> None:
     with_segments = calibrated(40, 0.5, 0.5)
     without = with_segments.model_copy(update={"metadata": ()})
-    new = {"action_usage": True, "metadata": True, "nodes": {"__all__": {"gold_probability"}}}
+    new = {
+        **dict.fromkeys(("action_usage", "metadata", "state_projection"), True),
+        "nodes": {"__all__": {"gold_probability"}},
+        "questions": {"__all__": {"answer": {"hidden_state"}}},
+    }
     text = without.model_dump_json(exclude=new)
     stored = Calibration.model_validate_json(text)
 

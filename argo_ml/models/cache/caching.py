@@ -30,11 +30,14 @@ from argo_ml.models.cache.store import (
     Pruned,
 )
 from argo_ml.models.capacity import requests_at_once
+from argo_ml.models.hidden_states import decode_state, encode_state
 from argo_ml.models.unfit import all_or_unfit, answered_and_refused
 from argo_ml.types import TokenDetail
 
 __all__ = ["CacheStats", "CachingModel", "CallCache", "Pruned"]
 
+HIDDEN_STATE = "hidden_state"
+"""Where a stored output has the model's state, if it has one."""
 SLICE = 64
 """Requests executed between two writes: what a kill can lose."""
 
@@ -157,6 +160,8 @@ def _names(value: Generation | Scoring | Prompt) -> Iterable[str]:
 
 def _absent(request: Generation | Scoring) -> Iterator[str]:
     """Fields that change nothing at their value, left out so that a plain request has one key."""
+    if not request.hidden_state:
+        yield "hidden_state"
     if isinstance(request, Generation):
         if not request.temperature:
             yield from ("temperature", "seed")
@@ -182,22 +187,38 @@ def _completion_entry(key: str, response: Completion, billed_to: str) -> Entry:
 
 
 def _completion_json(response: Completion) -> str | dict[str, Any]:
-    """The text alone, or with what is known of its tokens."""
-    if not response.tokens:
+    """The text alone, or with what is known of its tokens and of the model's state."""
+    if not response.tokens and not response.hidden_state:
         return response.text
-    return {"text": response.text, "tokens": [astuple(token) for token in response.tokens]}
+    tokens = [astuple(token) for token in response.tokens]
+    return {"text": response.text, "tokens": tokens, **_state_json(response)}
+
+
+def _scores_json(response: Scores) -> Sequence[float] | dict[str, Any]:
+    """The log-likelihoods alone, or with the model's state."""
+    if not response.hidden_state:
+        return response.log_likelihoods
+    return {"log_likelihoods": response.log_likelihoods, **_state_json(response)}
+
+
+def _state_json(response: Completion | Scores) -> dict[str, str]:
+    """Nothing where there is no state, so that other outputs are what they always were."""
+    if not response.hidden_state:
+        return {}
+    return {HIDDEN_STATE: encode_state(response.hidden_state)}
 
 
 def _completion(entry: Entry, paid: bool) -> Completion:
-    output = json.loads(entry.output)
-    text, tokens = (output, []) if isinstance(output, str) else (output["text"], output["tokens"])
+    read = json.loads(entry.output)
+    output: dict[str, Any] = {"text": read, "tokens": []} if isinstance(read, str) else read
     return Completion(
-        text=text,
+        text=output["text"],
         prompt_tokens=entry.prompt_tokens,
         completion_tokens=json.loads(entry.output_tokens),
         seconds=entry.seconds,
         paid=paid,
-        tokens=tuple(TokenDetail(*token) for token in tokens),
+        tokens=tuple(TokenDetail(*token) for token in output["tokens"]),
+        hidden_state=decode_state(output.get(HIDDEN_STATE, "")),
     )
 
 
@@ -205,7 +226,7 @@ def _scores_entry(key: str, response: Scores, billed_to: str) -> Entry:
     return Entry(
         key=key,
         kind=SCORE,
-        output=json.dumps(response.log_likelihoods),
+        output=json.dumps(_scores_json(response)),
         prompt_tokens=response.prompt_tokens,
         output_tokens=json.dumps(response.lengths),
         seconds=response.seconds,
@@ -214,10 +235,13 @@ def _scores_entry(key: str, response: Scores, billed_to: str) -> Entry:
 
 
 def _scores(entry: Entry, paid: bool) -> Scores:
+    read = json.loads(entry.output)
+    output: dict[str, Any] = read if isinstance(read, dict) else {"log_likelihoods": read}
     return Scores(
-        log_likelihoods=tuple(json.loads(entry.output)),
+        log_likelihoods=tuple(output["log_likelihoods"]),
         lengths=tuple(json.loads(entry.output_tokens)),
         prompt_tokens=entry.prompt_tokens,
         seconds=entry.seconds,
         paid=paid,
+        hidden_state=decode_state(output.get(HIDDEN_STATE, "")),
     )

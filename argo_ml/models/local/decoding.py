@@ -20,6 +20,7 @@ from argo_ml.models.local.growing_cache import (
     merged_cache,
     select_rows,
 )
+from argo_ml.models.local.hidden_states import OnStates
 from argo_ml.models.local.prefix_cache import PrefixCache
 from argo_ml.models.placement.batch_memory import LOGITS_BYTES
 
@@ -84,18 +85,20 @@ class Decoder:
         limits: Sequence[int],
         is_finished: Callable[[int, list[int]], bool],
         choose: Choose = most_probable,
+        on_states: OnStates | None = None,
     ) -> list[list[int]]:
         """New token ids of each prompt, the ending one included.
 
         ``is_finished(row, new_ids)`` is asked after each token. ``choose`` sees the plain logits:
-        a model's own generation settings (such as a repetition penalty) are not applied. Raises
-        `ModelError` where the logits are not numbers.
+        a model's own generation settings (such as a repetition penalty) are not applied.
+        ``on_states`` receives the states at the prompts' ends. Raises `ModelError` where the logits
+        are not numbers.
         """
         outputs: list[list[int]] = [[] for _ in prompts]
         rows = list(range(len(prompts)))
         live = set(rows)
         with torch.inference_mode():
-            state = self._prefill(prompts)
+            state = self._prefill(prompts, on_states)
             while True:
                 new_ids = choose(rows, state.logits)
                 for row, token in zip(rows, new_ids, strict=True):
@@ -113,15 +116,19 @@ class Decoder:
                 self.tokens += TokenCounts(len(rows), len(rows) - len(live))
 
     def choice_log_likelihoods(
-        self, prompts: Sequence[PromptIds], choices: Sequence[Sequence[TokenIds]]
+        self,
+        prompts: Sequence[PromptIds],
+        choices: Sequence[Sequence[TokenIds]],
+        on_states: OnStates | None = None,
     ) -> list[list[float]]:
         """Summed log-likelihood (nats) of each prompt's choices, each at least one token.
 
-        A prompt is computed once; its choices start from copies of its key-value cache. Raises
-        `ModelError` where the logits are not numbers.
+        A prompt is computed once; its choices start from copies of its key-value cache.
+        ``on_states`` receives the states at the prompts' ends. Raises `ModelError` where the logits
+        are not numbers.
         """
         with torch.inference_mode():
-            state = self._prefill(prompts)
+            state = self._prefill(prompts, on_states)
             owners = [row for row, texts in enumerate(choices) for _ in texts]
             flat = [ids for texts in choices for ids in texts]
             first = torch.log_softmax(state.logits.float(), dim=-1)
@@ -135,7 +142,7 @@ class Decoder:
         split = iter(totals)
         return [[next(split) for _ in texts] for texts in choices]
 
-    def _prefill(self, prompts: Sequence[PromptIds]) -> _State:
+    def _prefill(self, prompts: Sequence[PromptIds], on_states: OnStates | None) -> _State:
         """Compute all prompts but the beginnings that are known.
 
         Prompts of different length are computed apart where that costs less than padding them,
@@ -146,15 +153,18 @@ class Decoder:
         groups = groups_by_length(lengths) if self._can_merge else []
         if len(groups) < 2:
             groups = [list(range(len(prompts)))]
-        states = [self._prefill_together([prompts[row] for row in group]) for group in groups]
+        states = [self._prefill_group(prompts, group, on_states) for group in groups]
         return states[0] if len(states) == 1 else _merged(self._forward.config, groups, states)
 
-    def _prefill_together(self, prompts: Sequence[PromptIds]) -> _State:
-        """One forward pass over the prompts.
+    def _prefill_group(
+        self, all_prompts: Sequence[PromptIds], group: Sequence[int], on_states: OnStates | None
+    ) -> _State:
+        """One forward pass over the prompts of ``group``.
 
         Columns are the known tokens, padded on the left, then the computed ones, padded on the
         left too, so that every prompt ends in the last column.
         """
+        prompts = [all_prompts[row] for row in group]
         n_cached = [self._prefixes.cached_tokens(prompt.ids) for prompt in prompts]
         fresh = [prompt.ids[n:] for prompt, n in zip(prompts, n_cached, strict=True)]
         config = self._forward.config
@@ -172,7 +182,10 @@ class Decoder:
         mask = torch.cat([old.long(), new], dim=1).to(device)
         inputs = torch.tensor([_right_aligned(row, width) for row in fresh], device=device)
         self.tokens += TokenCounts(inputs.numel(), inputs.numel() - sum(map(len, fresh)))
-        output = self._forward(inputs, mask, cache)
+        run = self._forward if on_states is None else self._forward.with_states
+        output = run(inputs, mask, cache)
+        if on_states is not None and output.states is not None:
+            on_states(group, output.states)
         logits = checked_numbers(output.logits[:, -1], self._forward.dtype)
         if keeps_every_token(output.cache):
             kept = [prompt.ids[: prompt.n_reusable] for prompt in prompts]

@@ -14,6 +14,7 @@ from argo_ml.models.chat import PromptIds
 from argo_ml.models.local.decoding import Choose, Decoder, TokenIds
 from argo_ml.models.local.forward import Forward
 from argo_ml.models.local.growing_cache import GrowingLayer, empty_cache
+from argo_ml.models.local.hidden_states import OnStates
 from argo_ml.models.local.plain_decoding import PlainDecoder
 from argo_ml.models.local.prefix_cache import PrefixCache
 
@@ -63,10 +64,14 @@ class TokenDecoder(Protocol):
         limits: Sequence[int],
         is_finished: Callable[[int, list[int]], bool],
         choose: Choose = ...,
+        on_states: OnStates | None = None,
     ) -> list[list[int]]: ...
 
     def choice_log_likelihoods(
-        self, prompts: Sequence[PromptIds], choices: Sequence[Sequence[TokenIds]]
+        self,
+        prompts: Sequence[PromptIds],
+        choices: Sequence[Sequence[TokenIds]],
+        on_states: OnStates | None = None,
     ) -> list[list[float]]: ...
 
 

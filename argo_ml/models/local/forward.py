@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from argo_ml.errors import ModelError
+from argo_ml.models.local.hidden_states import with_states
 
 
 @dataclass(frozen=True, slots=True)
 class ForwardOutput:
-    """Logits (rows, columns, vocabulary) and the key-value cache after all columns."""
+    """Logits (rows, columns, vocabulary) and the key-value cache after all columns.
+
+    ``states`` are the last column's where they were asked for, as `with_states` gives them.
+    """
 
     logits: torch.Tensor
     cache: Any
+    states: torch.Tensor | None = None
 
 
 class Forward:
@@ -56,6 +61,11 @@ class Forward:
         """The device that inputs go to."""
         device: torch.device = self._model.device
         return device
+
+    def with_states(self, ids: torch.Tensor, mask: torch.Tensor, cache: Any) -> ForwardOutput:
+        """Compute ``ids`` and read the last column's states on the way."""
+        output, states = with_states(self._model, lambda: self(ids, mask, cache))
+        return replace(output, states=states)
 
     def __call__(
         self, ids: torch.Tensor, mask: torch.Tensor, cache: Any = None, last_only: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteria
 from argo_ml.models.base import TokenCounts
 from argo_ml.models.chat import PromptIds
 from argo_ml.models.local.decoding import Choose, TokenIds, checked_numbers, most_probable
+from argo_ml.models.local.hidden_states import OnStates, ResultType, with_states
 
 # Transformers does not annotate its constructor.
 _settings: Any = GenerationConfig
@@ -34,22 +36,44 @@ class PlainDecoder:
         limits: Sequence[int],
         is_finished: Callable[[int, list[int]], bool],
         choose: Choose = most_probable,
+        on_states: OnStates | None = None,
     ) -> list[list[int]]:
         """What `Decoder.generate` gives."""
+
+        def run(row: int) -> list[int]:
+            return self._generate_row(row, prompts[row].ids, limits[row], is_finished, choose)
+
         return [
-            self._generate_row(row, prompt.ids, limit, is_finished, choose)
-            for row, (prompt, limit) in enumerate(zip(prompts, limits, strict=True))
+            self._run(row, partial(run, row), len(prompt.ids), on_states)
+            for row, prompt in enumerate(prompts)
         ]
 
     def choice_log_likelihoods(
-        self, prompts: Sequence[PromptIds], choices: Sequence[Sequence[TokenIds]]
+        self,
+        prompts: Sequence[PromptIds],
+        choices: Sequence[Sequence[TokenIds]],
+        on_states: OnStates | None = None,
     ) -> list[list[float]]:
         """What `Decoder.choice_log_likelihoods` gives; nothing is kept from a prompt's choices."""
+
+        def run(row: int) -> list[float]:
+            return [self._log_likelihood(prompts[row].ids, ids) for ids in choices[row]]
+
         with torch.inference_mode():
             return [
-                [self._log_likelihood(prompt.ids, ids) for ids in texts]
-                for prompt, texts in zip(prompts, choices, strict=True)
+                self._run(row, partial(run, row), len(prompt.ids), on_states)
+                for row, prompt in enumerate(prompts)
             ]
+
+    def _run(
+        self, row: int, run: Callable[[], ResultType], n_tokens: int, on_states: OnStates | None
+    ) -> ResultType:
+        """Compute one row; the first pass, whatever follows the prompt in it, has its state."""
+        if on_states is None:
+            return run()
+        result, states = with_states(self._model, run, n_tokens - 1)
+        on_states([row], states)
+        return result
 
     def _generate_row(
         self,

@@ -65,6 +65,10 @@ class RecoveringModel:
         return self._model.batch_tokens
 
     @property
+    def gives_hidden_states(self) -> bool:
+        return True
+
+    @property
     def requests_at_once(self) -> int:
         return self._model.requests_at_once
 

@@ -24,6 +24,7 @@ from argo_ml.models.chat import ChatFormat, PromptIds, cut_at_stop
 from argo_ml.models.local import decoding
 from argo_ml.models.local.batching import Batcher, RequestSize, out_of_memory_noticed
 from argo_ml.models.local.engine_check import choose_decoder
+from argo_ml.models.local.hidden_states import PromptStates
 from argo_ml.models.local.prefix_cache import PrefixCache
 from argo_ml.models.local.sampling import Chooser, TokenStatistics, needs_only_the_most_probable
 from argo_ml.models.reasoning import is_unfinished, reply_start
@@ -115,6 +116,10 @@ class TransformersModel:
         return self._batcher.limit
 
     @property
+    def gives_hidden_states(self) -> bool:
+        return True
+
+    @property
     def requests_at_once(self) -> int:
         """On GPUs as many as fit; on the CPU further ones are no faster."""
         on_gpu = self._network.device.type != "cpu"
@@ -153,7 +158,11 @@ class TransformersModel:
             )
             for item in ids
         ]
-        return self._run_fitting(sizes, lambda batch: self._score([ids[i] for i in batch]))
+
+        def run(batch: list[int]) -> list[Scores]:
+            return self._score([requests[i] for i in batch], [ids[i] for i in batch])
+
+        return self._run_fitting(sizes, run)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of plain texts, without special tokens."""
@@ -182,13 +191,12 @@ class TransformersModel:
             return stopped or n_reply >= requests[row].max_new_tokens
 
         started = time.perf_counter()
-        chooser = Chooser(requests)
+        chooser, states = Chooser(requests), PromptStates(requests)
+        is_plain = all(map(needs_only_the_most_probable, requests))
+        choose = decoding.most_probable if is_plain else chooser
         with out_of_memory_noticed():
             limits = [self._limit(request, self._chat.may_think) for request in requests]
-            if all(map(needs_only_the_most_probable, requests)):
-                outputs = self._decoder.generate(prompts, limits, is_finished)
-            else:
-                outputs = self._decoder.generate(prompts, limits, is_finished, chooser)
+            outputs = self._decoder.generate(prompts, limits, is_finished, choose, states.on_states)
         seconds = (time.perf_counter() - started) / len(requests)
         # Batches have no room for reasoning until a model turns out to write it.
         self._has_thought = self._has_thought or any(thoughts)
@@ -199,9 +207,10 @@ class TransformersModel:
                 len(new_ids),
                 seconds,
                 tokens=self._details(request, new_ids, statistics) if request.details else (),
+                hidden_state=state,
             )
-            for request, prompt, new_ids, statistics in zip(
-                requests, prompts, outputs, chooser.statistics, strict=True
+            for request, prompt, new_ids, statistics, state in zip(
+                requests, prompts, outputs, chooser.statistics, states.by_row, strict=True
             )
         ]
 
@@ -237,16 +246,22 @@ class TransformersModel:
         begin = reply_start(whole)
         return within(tokens, begin, begin + len(text) if is_cut else len(whole) + 1)
 
-    def _score(self, batch: Sequence[_ScoringIds]) -> list[Scores]:
-        started = time.perf_counter()
+    def _score(self, requests: Sequence[Scoring], batch: Sequence[_ScoringIds]) -> list[Scores]:
+        started, states = time.perf_counter(), PromptStates(requests)
         with out_of_memory_noticed():
             totals = self._decoder.choice_log_likelihoods(
-                [item.prompt for item in batch], [item.choices for item in batch]
+                [item.prompt for item in batch], [item.choices for item in batch], states.on_states
             )
         seconds = (time.perf_counter() - started) / len(batch)
         return [
-            Scores(tuple(values), tuple(map(len, item.choices)), len(item.prompt.ids), seconds)
-            for item, values in zip(batch, totals, strict=True)
+            Scores(
+                tuple(values),
+                tuple(map(len, item.choices)),
+                len(item.prompt.ids),
+                seconds,
+                hidden_state=state,
+            )
+            for item, values, state in zip(batch, totals, states.by_row, strict=True)
         ]
 
     def _encode(self, requests: Sequence[Generation | Scoring]) -> list[PromptIds]:

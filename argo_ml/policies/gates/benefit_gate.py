@@ -37,7 +37,7 @@ def benefit_gate(context: PolicyContext) -> Gate:
     calibration = context.calibrated
     rows = [calibration.inputs(question.state()) for question in calibration.questions]
     changes = [utility(question) for question in calibration.questions]
-    fitted = cross_fit(rows, changes, len(calibration.projection.components))
+    fitted = cross_fit(rows, changes, calibration.optional_features)
     scores = [expected_utility(probabilities) for probabilities in fitted.out_of_fold]
     return make_gate(context, Benefit(calibration, fitted.model), scores)
 

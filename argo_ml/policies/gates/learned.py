@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from argo_ml.calibration.fitted_models import LinearModel
+from argo_ml.calibration.fitting import column_choices
 
 N_FOLDS = 5
 FEWEST = 5
@@ -52,21 +53,28 @@ class CrossFitted:
             if label is not None
         )
 
-    def padded(self, n_features: int) -> CrossFitted:
-        scores = tuple(score.padded(n_features) for score in self.model.scores)
+    def spread(self, columns: Sequence[int], n_features: int) -> CrossFitted:
+        scores = tuple(score.spread(columns, n_features) for score in self.model.scores)
         return CrossFitted(ClassModel(self.model.classes, scores), self.out_of_fold)
 
 
-def cross_fit(rows: Rows, labels: Sequence[int | None], n_optional: int = 0) -> CrossFitted:
+def cross_fit(
+    rows: Rows, labels: Sequence[int | None], optional: Sequence[int] = ()
+) -> CrossFitted:
     """Fit on the rows that have a label. Every fifth row is of one fold.
 
-    The last ``n_optional`` features are used where labels left out are more probable with them.
+    The groups of features of so many each that stand last are used where labels left out are more
+    probable with them.
     """
     n_features = len(rows[0]) if rows else 0
+    choices = column_choices(n_features, optional)
+    fits = [
+        _cross_fit([[row[column] for column in columns] for row in rows], labels)
+        for columns in choices
+    ]
     # Of equals the first: with fewer features.
-    sizes = dict.fromkeys((n_features - n_optional, n_features))
-    fits = [_cross_fit([row[:size] for row in rows], labels) for size in sizes]
-    return max(fits, key=lambda fit: fit.log_likelihood(labels)).padded(n_features)
+    best = max(range(len(fits)), key=lambda at: fits[at].log_likelihood(labels))
+    return fits[best].spread(choices[best], n_features)
 
 
 def _cross_fit(rows: Rows, labels: Sequence[int | None]) -> CrossFitted:

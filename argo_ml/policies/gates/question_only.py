@@ -46,7 +46,7 @@ def question_only(context: PolicyContext) -> Gate:
         int(not question.outcomes[NONE]) if has_outcomes(question, NONE) else None
         for question in calibration.questions
     ]
-    fitted = cross_fit(rows, labels, len(calibration.projection.components))
+    fitted = cross_fit(rows, labels, (len(calibration.projection.components),))
     scores = [probabilities.get(1, 0.0) for probabilities in fitted.out_of_fold]
     return make_gate(context, ErrorProbability(calibration.projection, fitted.model), scores)
 

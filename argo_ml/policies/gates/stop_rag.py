@@ -68,12 +68,12 @@ def stop_rag(context: PolicyContext) -> StopRag:
     if horizon < 1:
         raise unexplored("stop_rag", 1)
     price = context.prices.with_probe(Action.RETRIEVE)
-    n_optional = len(calibration.projection.components)
-    return StopRag(calibration, fit_values(paths, price, horizon, n_optional))
+    optional = calibration.optional_features
+    return StopRag(calibration, fit_values(paths, price, horizon, optional))
 
 
 def fit_values(
-    paths: Sequence[Sequence[Node]], price: float, horizon: int, n_optional: int = 0
+    paths: Sequence[Sequence[Node]], price: float, horizon: int, optional: Sequence[int] = ()
 ) -> tuple[ActionValues, ...]:
     """Q by the number of retrievals, fitted from the last to the first.
 
@@ -91,6 +91,6 @@ def fit_values(
         ends = [end - price for end in ends]
         rows = [path[n_steps].features for path in paths]
         now = [float(path[n_steps].correct) for path in paths]
-        fits = (fit_ridge(rows, targets, n_optional) for targets in (now, ends))
+        fits = (fit_ridge(rows, targets, optional) for targets in (now, ends))
         fitted.insert(0, ActionValues(*fits))
     return tuple(fitted)

@@ -128,6 +128,7 @@ def test_slices_hold_requests_of_similar_length(path: Path) -> None:
         Generation(Prompt("systemu", "ser"), 5),
         Generation(Prompt("system", "user"), 5, temperature=0.5),
         Generation(Prompt("system", "user"), 5, details=True),
+        Generation(Prompt("system", "user"), 5, hidden_state=True),
         Scoring(Prompt("system", "user"), ("a", "b")),
     ],
 )
@@ -203,6 +204,7 @@ def test_models_do_not_share_calls(path: Path) -> None:
     values=st.lists(st.floats(allow_nan=False, max_value=0), min_size=1, max_size=4),
     seconds=st.floats(0, 1e6),
     numbers=st.lists(st.tuples(st.text(), *[st.floats(allow_nan=False)] * 3), max_size=3),
+    state=st.lists(st.floats(allow_nan=False, width=16), max_size=3).map(tuple),
 )
 def test_what_was_stored_comes_back(
     tmp_path_factory: pytest.TempPathFactory,
@@ -210,10 +212,12 @@ def test_what_was_stored_comes_back(
     values: list[float],
     seconds: float,
     numbers: list[tuple[str, float, float, float]],
+    state: tuple[float, ...],
 ) -> None:
     tokens = tuple(TokenDetail(*row) for row in numbers)
-    completion = Completion(text, 7, 2, seconds, tokens=tokens)
-    scores = Scores(tuple(values), tuple(range(1, len(values) + 1)), 9, seconds)
+    completion = Completion(text, 7, 2, seconds, tokens=tokens, hidden_state=state)
+    lengths = tuple(range(1, len(values) + 1))
+    scores = Scores(tuple(values), lengths, 9, seconds, hidden_state=state)
 
     class Fixed(ScriptedModel):
         def generate(self, requests: Sequence[Generation]) -> list[Completion]:

@@ -41,8 +41,10 @@ def test_optional_features_are_used_where_they_tell_labels_apart() -> None:
     signal = [draws.gauss(0, 1) for _ in range(100)]
     noise = [[draws.gauss(0, 1) for _ in range(8)] for _ in signal]
     labels: list[int | None] = [int(value > 0) for value in signal]
-    useful = cross_fit([[0.0, value] for value in signal], labels, n_optional=1)
-    useless = cross_fit([[a, *b] for a, b in zip(signal, noise, strict=True)], labels, n_optional=8)
+    useful = cross_fit([[0.0, value] for value in signal], labels, optional=(1,))
+    useless = cross_fit(
+        [[a, *b] for a, b in zip(signal, noise, strict=True)], labels, optional=(8,)
+    )
     assert any(useful.model.scores[1].weights)
     assert useless.model.scores[1].weights[1:] == (0.0,) * 8
 
