@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain
 from typing import TypeGuard
 
 from argo_ml.corpus.base import Retriever
@@ -43,7 +43,7 @@ from argo_ml.state import Outcome
 class Finished:
     """An outcome and the paid language-model calls that its episode was the first to need.
 
-    Over all episodes ``paid_calls`` adds up to the calls that were executed.
+    Over all episodes of a group ``paid_calls`` adds up to the calls that were executed for it.
     """
 
     outcome: Outcome
@@ -86,36 +86,39 @@ class Engine:
         ``on_progress`` is told after each round how many episodes have finished.
         """
         [(_, finished)] = self.run_groups(
-            [episodes], lambda: 1, lambda _, n_finished: on_progress(n_finished)
+            [episodes], on_progress=lambda _, n_finished: on_progress(n_finished)
         )
         return finished
 
     def run_groups(
         self,
         groups: Iterable[Sequence[Requesting[Outcome]]],
-        n_at_once: Callable[[], int],
+        n_requests: Callable[[], int] = lambda: 1,
         on_progress: Callable[[int, int], None] = lambda *_: None,
     ) -> Iterator[tuple[int, list[Finished]]]:
         """Yield the number and the outcomes of each group of episodes as it finishes.
 
-        As many groups as ``n_at_once`` says share their rounds; where one has finished the next
-        takes its place, so that batches stay full. ``groups`` are made when their turn comes.
-        ``on_progress`` is told after each round how many episodes of a group have finished.
+        Where the live ones have fewer than ``n_requests`` to make, the next group joins their
+        rounds, so that batches stay full; it is made when its turn comes. What a group finds and
+        pays for is the same with others beside it. ``on_progress`` is told after each round how
+        many episodes of a group have finished.
         """
         with self._kept_open():
-            yield from self._run_groups(groups, n_at_once, on_progress)
+            yield from self._run_groups(groups, n_requests, on_progress)
 
     def _run_groups(
         self,
         groups: Iterable[Sequence[Requesting[Outcome]]],
-        n_at_once: Callable[[], int],
+        n_requests: Callable[[], int],
         on_progress: Callable[[int, int], None],
     ) -> Iterator[tuple[int, list[Finished]]]:
         waiting = enumerate(groups)
         live: list[_Group] = []
         while True:
-            room = max(0, n_at_once() - len(live))
-            live += [_Group(*numbered) for numbered in islice(waiting, room)]
+            room = max(1, n_requests()) - sum(group.n_requests for group in live)
+            while room > 0 and (numbered := next(waiting, None)) is not None:
+                live.append(_Group(*numbered))
+                room -= max(1, live[-1].n_requests)
             if not live:
                 return
             self._advance(live)
@@ -127,15 +130,14 @@ class Engine:
 
     def _advance(self, groups: Sequence[_Group]) -> None:
         """One round of all groups."""
-        first_needing: dict[Request, tuple[_Group, int]] = {}
-        for group in groups:
-            for request, index in group.unanswered().items():
-                first_needing.setdefault(request, (group, index))
-        fresh = self._execute(list(first_needing))
-        for request, response in fresh.items():
-            if _is_paid(request, response):
-                group, index = first_needing[request]
-                group.paid[index].append(request)
+        needing = [(group, group.unanswered()) for group in groups]
+        fresh = self._execute(
+            list(dict.fromkeys(chain.from_iterable(first for _, first in needing)))
+        )
+        for group, first in needing:
+            for request, index in first.items():
+                if _is_paid(request, fresh[request]):
+                    group.paid[index].append(request)
         for group in groups:
             group.take(fresh)
 
@@ -200,6 +202,11 @@ class _Group:
         self.live = _Live(episodes)
         self.paid: list[list[Generation | Scoring]] = [[] for _ in episodes]
         self.answered: dict[Request, Response] = {}
+
+    @property
+    def n_requests(self) -> int:
+        """Requests that it waits for, those of several episodes once."""
+        return len(set(map(id, self.live.requests.values())))
 
     def unanswered(self) -> dict[Request, int]:
         """The requests whose responses are not known in this group, by who needs them first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from argo_ml.escaping import markdown
 from argo_ml.evaluation.calibration_metrics import calibration_metrics
 from argo_ml.exploring.plans import ExploredPlans, WatchedPlan
 from argo_ml.pipeline import Known, Pipeline, build_pipeline, run_episode
+from argo_ml.pipeline.requests import Requesting
 from argo_ml.policies.gates.base import root_confidences
 from argo_ml.progress import EPISODES, OnProgress, ignore_progress
 from argo_ml.reporting.figures.calibration import save_calibration_figures, too_few_to_draw
@@ -34,6 +35,7 @@ from argo_ml.results.naming import asked_questions
 from argo_ml.results.outcomes_file import explored_line, write_lines
 from argo_ml.results.trajectories import trajectory
 from argo_ml.results.unanswered import UnansweredQuestions
+from argo_ml.state import Outcome
 from argo_ml.sweep.accounting import account_for_dead, accounting
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.parent_run import ParentRun, recorded, store_spec
@@ -179,49 +181,58 @@ def explore(
     unanswered = UnansweredQuestions(spec.max_unanswered, len(questions))
     plans = ExploredPlans.of(spec)
     n_plans = len(plans.of_question(questions[0]))
-    explorations: list[ExploredQuestion] = []
-    for shard in make_shards(questions, spec.shard_size):
-        n_before = shard.index * spec.shard_size * n_plans
+    n_finished: Counter[int] = Counter()
 
-        def on_episodes(n_finished: int, n_before: int = n_before) -> None:
-            on_progress(EPISODES, n_before + n_finished, len(questions) * n_plans)
+    def count(number: int, n_of_shard: int) -> None:
+        n_finished[number] = n_of_shard
+        on_progress(EPISODES, n_finished.total(), len(questions) * n_plans)
 
-        explorations += _explore_shard(
-            shard.questions, plans, pipeline, engine, unanswered, on_episodes
-        )
+    begun: dict[int, _PlannedShard] = {}
+
+    def groups() -> Iterator[Sequence[Requesting[Outcome]]]:
+        for shard in make_shards(questions, spec.shard_size):
+            begun[shard.index] = _PlannedShard(shard.questions, plans)
+            yield begun[shard.index].episodes(pipeline)
+
+    explorations: dict[int, list[ExploredQuestion]] = {}
+    for number, done in engine.run_groups(groups(), context.requests_at_once, count):
+        explorations[number] = begun.pop(number).explored(done, unanswered)
         unanswered.check()
     if unanswered.concern:
         on_concern(f"{unanswered.concern}; the calibration leaves them out")
-    return explorations
+    return [found for number in sorted(explorations) for found in explorations[number]]
 
 
-def _explore_shard(
-    questions: Sequence[Question],
-    explored_plans: ExploredPlans,
-    pipeline: Pipeline,
-    engine: Engine,
-    unanswered: UnansweredQuestions,
-    on_episodes: Callable[[int], None],
-) -> list[ExploredQuestion]:
-    watched = {question.id: explored_plans.of_question(question) for question in questions}
-    known: defaultdict[Hashable, Known] = defaultdict(Known)
-    episodes = [
-        run_episode(question, plan, pipeline, known[question.id])
-        for question in questions
-        for plan in watched[question.id]
-    ]
-    finished = iter(engine.run(episodes, on_episodes))
-    explorations = []
-    for question in questions:
-        plans = watched[question.id]
-        done = tuple(next(finished) for _ in plans)
-        reasons = [each.outcome.unanswered for each in done if each.outcome.unanswered]
-        if reasons:
-            unanswered.add(question.id, reasons[0])
-        else:
-            explored = _explored(question, plans, explored_plans.spec)
-            explorations.append(ExploredQuestion(explored, done))
-    return explorations
+class _PlannedShard:
+    """Some questions, each followed under all of its plans."""
+
+    def __init__(self, questions: Sequence[Question], plans: ExploredPlans) -> None:
+        self._spec = plans.spec
+        self._watched = [(question, plans.of_question(question)) for question in questions]
+
+    def episodes(self, pipeline: Pipeline) -> list[Requesting[Outcome]]:
+        known: defaultdict[Hashable, Known] = defaultdict(Known)
+        return [
+            run_episode(question, plan, pipeline, known[question.id])
+            for question, plans in self._watched
+            for plan in plans
+        ]
+
+    def explored(
+        self, finished: Sequence[Finished], unanswered: UnansweredQuestions
+    ) -> list[ExploredQuestion]:
+        """What the episodes have shown; questions that some plan could not ask are left out."""
+        remaining = iter(finished)
+        explorations = []
+        for question, plans in self._watched:
+            done = tuple(next(remaining) for _ in plans)
+            reasons = [end.outcome.unanswered for end in done if end.outcome.unanswered]
+            if reasons:
+                unanswered.add(question.id, reasons[0])
+            else:
+                explored = _explored(question, plans, self._spec)
+                explorations.append(ExploredQuestion(explored, done))
+        return explorations
 
 
 def _explored(question: Question, plans: Sequence[WatchedPlan], spec: CalibrateSpec) -> Explored:

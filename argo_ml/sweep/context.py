@@ -199,7 +199,11 @@ class LocalContext(Generic[SomeSpec]):
 
     def executor(self, cells: Sequence[Cell], billed_to: str, times: StageTimes) -> Executor:
         make_engine = partial(self.engine, billed_to, times)
-        return LocalExecutor(make_engine, cells, partial(requests_at_once, self.model))
+        return LocalExecutor(make_engine, cells, self.requests_at_once)
+
+    def requests_at_once(self) -> int:
+        """How many the model works on at once, as far as it is known by now."""
+        return requests_at_once(self.model)
 
     def engine(self, billed_to: str, times: StageTimes | None = None) -> Engine:
         """An engine whose executed calls are remembered as paid by ``billed_to``."""

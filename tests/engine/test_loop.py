@@ -271,3 +271,36 @@ def test_groups_together_or_apart_give_the_same_outcomes(recorder: Any) -> None:
     assert {
         number: [done.outcome for done in finished] for number, finished in together.items()
     } == {number: [done.outcome for done in finished] for number, finished in apart.items()}
+
+
+def test_batches_are_full_as_long_as_groups_wait(recorder: Any) -> None:
+    groups = [
+        [
+            asking(f"{group} {row}", *[generation(f"{group} {row} {step}") for step in range(n)])
+            for row, n in enumerate((1 + group % 3, 4))
+        ]
+        for group in range(12)
+    ]
+
+    list(Engine(recorder, recorder).run_groups(groups, lambda: 8))
+
+    sizes = [len(batch) for batch in recorder.generated]
+    assert sum(sizes) == 72
+    assert all(8 <= size <= 9 for size in sizes[:-4])
+    assert len(sizes) == 10
+
+
+def test_what_a_group_pays_for_does_not_depend_on_others_beside_it(
+    recorder: Any, tmp_path: Path
+) -> None:
+    def paid(n_requests: int) -> dict[int, list[int]]:
+        cache = CallCache(tmp_path / f"{n_requests}.sqlite")
+        model = CachingModel(ScriptedModel(Table(default="hash")), cache, "run")
+        groups = [
+            [asking(f"{group} {row}", generation("same"), generation("too")) for row in range(2)]
+            for group in range(3)
+        ]
+        done = Engine(model, recorder).run_groups(groups, lambda: n_requests)
+        return {number: [end.paid_calls for end in finished] for number, finished in done}
+
+    assert paid(10) == paid(1) == {0: [2, 0], 1: [2, 0], 2: [2, 0]}

@@ -18,8 +18,8 @@ from argo_ml.sweep.shards import ShardEpisodes
 class LocalExecutor:
     """Runs shards in this process with an engine from ``make_engine``.
 
-    ``n_requests`` says how many requests the model works on at once. Every question of a shard
-    brings about one, so as many shards run together.
+    ``n_requests`` says how many requests the model works on at once: as many shards run together as
+    it takes to make them.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class LocalExecutor:
             on_progress(sum(n_finished.values()))
 
         engine = self._make_engine()
-        running = engine.run_groups(groups(), partial(self._n_at_once, shards), count)
+        running = engine.run_groups(groups(), self._n_requests, count)
         for _ in shards:
             with finishing_batches():
                 number, done = next(running)
@@ -55,6 +55,3 @@ class LocalExecutor:
             on_progress(sum(n_finished.values()))
             yield FinishedShard(shards[number].index, record)
             checkpoint()
-
-    def _n_at_once(self, shards: Sequence[Shard]) -> int:
-        return max(1, self._n_requests() // len(shards[0].questions))
