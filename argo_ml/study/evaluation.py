@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from argo_ml.config import CellSpec, StudySpec
@@ -48,6 +49,10 @@ class Evaluator:
     @property
     def n_questions(self) -> int:
         return len(self._context.questions.questions)
+
+    def kept_open(self) -> AbstractContextManager[None]:
+        """Keeps this thread's connection to the call cache from one block to the next."""
+        return self._context.cache.kept_open()
 
     def cell(self, settings: Settings) -> Cell:
         """The settings as a cell at the study's first price."""

@@ -84,7 +84,7 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
 def _work(search: Search, on_progress: OnProgress) -> float | None:
     """Run trials until the study has enough; returns how many a second, None where none was run."""
     started = time.monotonic()
-    with system_metrics(search.run):
+    with system_metrics(search.run), search.evaluator.kept_open():
         n_run = search.work(on_progress)
     seconds = time.monotonic() - started
     return n_run / seconds if n_run else None
