@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -73,7 +73,7 @@ class Observations:
     draft: Draft | None = None
     samples: tuple[str, ...] = ()
     tentative: Draft | None = None
-    vector: tuple[float, ...] = ()
+    vector: Sequence[float] = field(default=(), hash=False)
     scores: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     @property

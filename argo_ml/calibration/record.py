@@ -6,7 +6,7 @@ Written as ``calibration.json``: plain values, read without running anything of 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -177,8 +177,27 @@ class Calibration(Part):
             left_out["questions"] = {"__all__": {"answer": {"hidden_state"}}}
         if all(node.gold_probability is None for node in self.nodes):
             left_out["nodes"] = {"__all__": {"gold_probability"}}
-        text = self.model_dump_json(exclude=left_out)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        digest = hashlib.sha256()
+        for piece in self._json(left_out):
+            digest.update(piece.encode())
+        return digest.hexdigest()[:16]
+
+    def _json(self, left_out: Mapping[str, Any]) -> Iterator[str]:
+        """What `model_dump_json` gives without what is ``left_out``, piece by piece: thousands of
+        questions make hundreds of megabytes."""
+        before = "{"
+        for name in type(self).model_fields:
+            exclude = left_out.get(name)
+            if exclude is True:
+                continue
+            yield f'{before}"{name}":'
+            if name in ("questions", "nodes"):
+                yield from _json_list(getattr(self, name), (exclude or {}).get("__all__"))
+            else:
+                own = self.model_dump_json(include={name})
+                yield own[len(f'{{"{name}":') : -1]
+            before = ","
+        yield "}"
 
     @cached_property
     def exploration(self) -> Exploration:
@@ -228,6 +247,12 @@ class Calibration(Part):
     @property
     def question_ids(self) -> frozenset[str]:
         return frozenset(question.id for question in self.questions)
+
+
+def _json_list(parts: Sequence[Part], exclude: set[str] | None) -> Iterator[str]:
+    for number, part in enumerate(parts):
+        yield f"{',' if number else '['}{part.model_dump_json(exclude=exclude)}"
+    yield "]" if parts else "[]"
 
 
 def _tokens(rows: Sequence[tuple[str, float, float, float]]) -> tuple[TokenDetail, ...]:

@@ -70,11 +70,13 @@ def _doubts(text: str) -> float:
 def _asks(kind: str) -> Callable[[str], float]:
     """1 where it is the first of the words that ask."""
 
-    def first(question: str) -> float:
-        asking = (word.casefold() for word in _parts(question).words)
-        return float(next((word for word in asking if word in _KINDS), "") == kind)
+    return lambda question: float(_asking_word(question) == kind)
 
-    return first
+
+@lru_cache(maxsize=1024)
+def _asking_word(question: str) -> str:
+    asking = (word.casefold() for word in _parts(question).words)
+    return next((word for word in asking if word in _KINDS), "")
 
 
 ANSWER_FEATURES: Mapping[str, Callable[[str], float]] = {

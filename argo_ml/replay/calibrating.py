@@ -23,7 +23,7 @@ HORIZON = 1
 
 Key = tuple[str, tuple[str, ...]]
 """A state by its question and the actions that led there."""
-Vectors = Mapping[str, tuple[float, ...]]
+Vectors = Mapping[str, Sequence[float]]
 """Embeddings by the text of the question."""
 
 
@@ -117,6 +117,8 @@ class RecordedCalibration(Calibration):
 
     def inputs(self, state: State) -> tuple[float, ...]:
         key = self._key(state)
+        if key in self.explored_inputs:
+            return self.explored_inputs[key]
         if key not in self._inputs:
             self._inputs[key] = super().inputs(state)
         return self._inputs[key]
@@ -128,6 +130,12 @@ class RecordedCalibration(Calibration):
         if key not in self._confidences:
             self._confidences[key] = super().confidence(state)
         return self._confidences[key]
+
+    @cached_property
+    def explored_inputs(self) -> dict[Key, tuple[float, ...]]:
+        """The inputs of its own questions, as they were computed when they were explored."""
+        ids = [question.id for question in self.questions]
+        return {(ids[node.question], node.actions): node.features for node in self.nodes}
 
     @cached_property
     def knows_steps(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from array import array
 from dataclasses import dataclass, replace
 
 from argo_ml.calibration.record import Calibration
@@ -96,4 +97,5 @@ def _vectors(spec: ReplaySpec, parts: Parts) -> Vectors:
     )
     texts = list(dict.fromkeys(recorded.question.text for recorded in parts.all))
     rows = embedder.embed_queries(texts)
-    return {text: tuple(map(float, row)) for text, row in zip(texts, rows, strict=True)}
+    # As arrays, a quarter of what tuples of numbers take.
+    return {text: array("d", row.tolist()) for text, row in zip(texts, rows, strict=True)}

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from argo_ml.calibration.fitted_models import LinearModel
 from argo_ml.calibration.fitting import column_choices
@@ -21,6 +22,7 @@ PENALTY = 0.03
 _LEAST_PROBABILITY = 1e-9
 
 Rows = Sequence[Sequence[float]]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +80,29 @@ def cross_fit(
 
 
 def _cross_fit(rows: Rows, labels: Sequence[int | None]) -> CrossFitted:
-    model = _fit_labelled(rows, labels)
+    table = np.asarray(rows, dtype=float)
+    model = _fit_labelled(table, labels)
     out_of_fold: dict[int, Mapping[int, float]] = {}
     for fold in range(N_FOLDS):
         held_out = [None if at % N_FOLDS == fold else label for at, label in enumerate(labels)]
-        unseen = _fit_labelled(rows, held_out)
+        unseen = _fit_labelled(table, held_out)
         out_of_fold |= {
             at: unseen.probabilities(rows[at]) for at in range(fold, len(rows), N_FOLDS)
         }
     return CrossFitted(model, tuple(out_of_fold[at] for at in range(len(rows))))
 
 
-def fit_classes(rows: Rows, labels: Sequence[int]) -> ClassModel:
+def fit_classes(rows: Rows | Floats, labels: Sequence[int]) -> ClassModel:
     """A logistic regression; the classes' shares where fewer than two have `FEWEST` labels."""
     counts = Counter(labels)
     if sum(count >= FEWEST for count in counts.values()) < 2:
-        return _shares(counts, len(rows[0]) if rows else 0)
+        return _shares(counts, len(rows[0]) if len(rows) else 0)
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
     from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 
-    scaler = StandardScaler().fit(np.asarray(rows, dtype=float))
-    regression = LogisticRegression(C=PENALTY, max_iter=2000).fit(scaler.transform(rows), labels)
+    table = np.asarray(rows, dtype=float)
+    scaler = StandardScaler().fit(table)
+    regression = LogisticRegression(C=PENALTY, max_iter=2000).fit(scaler.transform(table), labels)
     weights, intercepts = regression.coef_, regression.intercept_
     if len(counts) == 2:
         # Of two classes scikit-learn has the score of the second against the first.
@@ -111,9 +115,9 @@ def fit_classes(rows: Rows, labels: Sequence[int]) -> ClassModel:
     return ClassModel(tuple(map(int, regression.classes_)), scores)
 
 
-def _fit_labelled(rows: Rows, labels: Sequence[int | None]) -> ClassModel:
-    pairs = [(row, label) for row, label in zip(rows, labels, strict=True) if label is not None]
-    return fit_classes([row for row, _ in pairs], [label for _, label in pairs])
+def _fit_labelled(table: Floats, labels: Sequence[int | None]) -> ClassModel:
+    is_labelled = np.array([label is not None for label in labels], dtype=bool)
+    return fit_classes(table[is_labelled], [label for label in labels if label is not None])
 
 
 def _shares(counts: Mapping[int, int], n_features: int) -> ClassModel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from statistics import fmean
 
 from argo_ml.types import Question
@@ -24,8 +25,10 @@ JOINING = frozenset({"and", "or", "both", "than", "that", "with", "while", "but"
 """Words that join clauses or things: a question with many asks for more than one fact."""
 
 
-def _words(text: str) -> list[str]:
-    return WORD.findall(text)
+@lru_cache(maxsize=1024)
+def _words(text: str) -> tuple[str, ...]:
+    """Every feature of a question reads its words."""
+    return tuple(WORD.findall(text))
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -19,7 +19,7 @@ N_NEIGHBORS = 5
 """The smallest of the numbers that the authors' code tries, 5 to 10."""
 PROBES = frozenset({Probe.VECTOR})
 
-Vector = tuple[float, ...]
+Vector = Sequence[float]
 
 
 BLOCK = 1_000
