@@ -1,9 +1,10 @@
 """Does the best plan of a segment beat the best plan of all, on recorded calibration questions?
 
-Segments are the set that a question is from and, in it, what its words ask for. The mean benefit of
-retrieving in a segment is shrunk towards that of the level above by its variance (empirical Bayes:
-between segments by the method of moments), and a level is admitted where that raises the utility on
-questions left out. Judged by five-fold cross-validation, repeated; no test question is read.
+Segments are the set that a question is from and, in it, what its words ask for, clusters of the
+questions' embeddings, and the leaves of a shallow tree. The mean benefit of retrieving in a segment
+is shrunk towards that of the level above by its variance (empirical Bayes: between segments by the
+method of moments), and a level is admitted where that raises the utility on questions left out.
+Judged by five-fold cross-validation, repeated; no test question is read.
 
     python -m benchmarks.segments nq.jsonl squad.jsonl trivia.jsonl musique.jsonl --scorer contains
 """
@@ -12,47 +13,102 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
 from sklearn.model_selection import KFold
+from sklearn.tree import DecisionTreeRegressor
 
 from argo_ml.calibration.plans import NONE, ONCE
 from argo_ml.calibration.text_features import QUESTION_KINDS
-from benchmarks.recorded_sets import Floats, arguments, read_calibration
+from argo_ml.replay.recorded import RecordedQuestion
+from benchmarks.policy_trials import embedded
+from benchmarks.recorded_sets import Floats, embedding_arguments, of_question, read_calibration
 from benchmarks.reporting import report
 
 PRICES = (0.02, 0.05, 0.1, 0.2, 0.4)
+N_PROJECTIONS = 16
+N_CLUSTERS = 8
+LEAF = 25
+"""Questions of a leaf at the least."""
 Labels = NDArray[np.str_]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Segmented:
-    """The benefit of one retrieval, and the segment of each question at every level."""
+    """The benefit of one retrieval, and the segment of each question at every level.
+
+    ``projections`` are of the questions' embeddings and ``features`` of their words: levels are
+    learned from these.
+    """
 
     benefit: Floats
     levels: Mapping[str, Labels]
+    projections: Floats | None = None
+    features: Floats | None = None
 
     def part(self, rows: Any) -> Segmented:
         levels = {name: labels[rows] for name, labels in self.levels.items()}
-        return Segmented(self.benefit[rows], levels)
+        own = (None if one is None else one[rows] for one in (self.projections, self.features))
+        return Segmented(self.benefit[rows], levels, *own)
+
+    def labelled(self, new: Segmented, level: str) -> tuple[Labels, Labels]:
+        """The segments at a level of its own questions and of new ones."""
+        if level in self.levels:
+            return self.levels[level], new.levels[level]
+        within, _, way = level.rpartition(" and ")
+        pairs = zip((self, new), LEARNED[way](self, new), strict=True)
+        if not within:
+            own, others = (made.astype(str) for _, made in pairs)
+        else:
+            own, others = (
+                np.char.add(np.char.add(one.levels[within], ", "), made.astype(str))
+                for one, made in pairs
+            )
+        return own, others
 
 
-def read_segmented(paths: Sequence[Path], scorer: str) -> Segmented:
-    benefits, names, kinds = [], [], []
-    for path in paths:
-        for own in read_calibration(path, scorer):
-            benefits.append(float(own.outcomes[ONCE].correct) - float(own.outcomes[NONE].correct))
-            names.append(path.stem)
-            kinds.append(_kind(own.question.text))
+def clusters(train: Segmented, new: Segmented) -> tuple[Any, Any]:
+    """Neighbors by embedding."""
+    fitted = KMeans(N_CLUSTERS, n_init=1, random_state=0).fit(train.projections)
+    return fitted.labels_, fitted.predict(new.projections)
+
+
+def leaves(train: Segmented, new: Segmented) -> tuple[Any, Any]:
+    """The leaves of a tree of two questions about the question, learned from the benefits."""
+    tree = DecisionTreeRegressor(max_depth=2, min_samples_leaf=LEAF, random_state=0)
+    tree.fit(train.features, train.benefit)
+    return tree.apply(train.features), tree.apply(new.features)
+
+
+LEARNED = {"clusters": clusters, "tree": leaves}
+"""Ways of parting questions that are learned from those that a policy is made from."""
+
+
+def read_segmented(paths: Sequence[Path], scorer: str, model: str) -> Segmented:
+    questions = [(path.stem, own) for path in paths for own in read_calibration(path, scorer)]
+    names = [name for name, _ in questions]
+    kinds = [_kind(own.question.text) for _, own in questions]
     both = [f"{name}, {kind}" for name, kind in zip(names, kinds, strict=True)]
     levels = {"set": names, "kind": kinds, "set and kind": both}
+    vectors = embedded([own for _, own in questions], model)
+    rows = np.array([vectors[own.question.text] for _, own in questions])
+    projections = PCA(N_PROJECTIONS, svd_solver="full").fit_transform(rows)
+    words = np.array([of_question(own) for _, own in questions])
     return Segmented(
-        np.array(benefits), {name: np.array(labels) for name, labels in levels.items()}
+        np.array([benefit(own) for _, own in questions]),
+        {name: np.array(labels) for name, labels in levels.items()},
+        projections,
+        np.hstack([words, projections]),
     )
+
+
+def benefit(own: RecordedQuestion) -> float:
+    return float(own.outcomes[ONCE].correct) - float(own.outcomes[NONE].correct)
 
 
 def _kind(text: str) -> str:
@@ -84,31 +140,39 @@ def estimates(train: Segmented, new: Segmented, levels: Sequence[str]) -> Floats
     overall = float(train.benefit.mean())
     own, made = np.full(len(train.benefit), overall), np.full(len(new.benefit), overall)
     for level in levels:
-        means = shrunk_means(train.levels[level], train.benefit, own)
-        own = np.array([means[label] for label in train.levels[level]])
-        labels = new.levels[level]
+        known, labels = train.labelled(new, level)
+        means = shrunk_means(known, train.benefit, own)
+        own = np.array([means[label] for label in known])
         made = np.array(
             [means.get(name, before) for name, before in zip(labels, made, strict=True)]
         )
     return made
 
 
+def chains(levels: Sequence[str]) -> list[Sequence[str]]:
+    return [tuple(levels[:depth]) for depth in range(len(levels) + 1)]
+
+
 def admitted(train: Segmented, levels: Sequence[str], price: float) -> Sequence[str]:
     """The first levels that raise the utility on questions left out most; none where none does."""
-    best, best_value = (), _crossed(train, (), price)
-    for depth in range(1, len(levels) + 1):
-        value = _crossed(train, levels[:depth], price)
-        if value > best_value:
-            best, best_value = tuple(levels[:depth]), value
-    return best
+    return _best({own: _crossed(train, own) for own in chains(levels)}, train.benefit, price)
 
 
-def _crossed(train: Segmented, levels: Sequence[str], price: float) -> float:
-    gains = 0.0
+def _best(crossed: Mapping[Sequence[str], Floats], benefits: Floats, price: float) -> Sequence[str]:
+    """Of equals the fewest levels."""
+    values = {
+        levels: float(((estimated > price) * (benefits - price)).sum())
+        for levels, estimated in crossed.items()
+    }
+    return max(values, key=values.__getitem__)
+
+
+def _crossed(train: Segmented, levels: Sequence[str]) -> Floats:
+    """Estimates of each question by the other folds' ones."""
+    made = np.zeros(len(train.benefit))
     for fitted_on, others in KFold(5, shuffle=True, random_state=1).split(train.benefit):
-        act = estimates(train.part(fitted_on), train.part(others), levels) > price
-        gains += float((act * (train.benefit[others] - price)).sum())
-    return gains
+        made[others] = estimates(train.part(fitted_on), train.part(others), levels)
+    return made
 
 
 def gains(data: Segmented, levels: Sequence[str], is_admitted: bool, n: int, seed: int) -> Floats:
@@ -118,37 +182,61 @@ def gains(data: Segmented, levels: Sequence[str], is_admitted: bool, n: int, see
     for fitted_on, others in folds.split(data.benefit):
         train = data.part(generator.permutation(fitted_on)[:n])
         new, gained = data.part(others), np.zeros(len(others))
+        tried = chains(levels) if is_admitted else [tuple(levels)]
+        made = {own: estimates(train, new, own) for own in tried}
+        crossed = {own: _crossed(train, own) for own in tried} if is_admitted else {}
         for price in PRICES:
-            used = admitted(train, levels, price) if is_admitted else levels
-            act = estimates(train, new, used) > price
+            used = _best(crossed, train.benefit, price) if is_admitted else tuple(levels)
             plan = train.benefit.mean() > price
-            gained += (act * 1.0 - plan) * (new.benefit - price) / len(PRICES)
+            gained += ((made[used] > price) * 1.0 - plan) * (new.benefit - price) / len(PRICES)
         collected.append(gained)
     return np.concatenate(collected)
 
 
-def trials(data: Segmented, numbers: Sequence[int], n_repeats: int) -> Iterator[dict[str, Any]]:
-    for levels in (("set",), ("kind",), ("set", "set and kind")):
+def trials(
+    data: Segmented, tried: Sequence[Sequence[str]], numbers: Sequence[int], n_repeats: int
+) -> Iterator[dict[str, Any]]:
+    for levels in tried:
         for is_admitted in (False, True):
             for n in numbers:
-                run = partial(gains, data, levels, is_admitted, n)
-                repeated = [float(run(seed).mean()) for seed in range(n_repeats)]
-                values = run(0)
+                repeated = [gains(data, levels, is_admitted, n, seed) for seed in range(n_repeats)]
+                values = repeated[0]
                 yield {
                     "levels": " > ".join(levels),
                     "admitted by held-out value": is_admitted,
                     "questions": n,
-                    "gain": float(np.mean(repeated)),
+                    "gain": float(np.mean([own.mean() for own in repeated])),
                     "its error": float(values.std(ddof=1) / len(values) ** 0.5),
                 }
 
 
+POOLED = (
+    ("set",),
+    ("kind",),
+    ("clusters",),
+    ("tree",),
+    ("set", "set and kind"),
+    ("set", "set and clusters"),
+    ("set", "set and tree"),
+)
+ALONE = (("kind",), ("clusters",), ("tree",))
+
+
+def of_set(data: Segmented, name: str) -> Segmented:
+    return data.part(data.levels["set"] == name)
+
+
 def main() -> None:
-    parser = arguments(__doc__)
+    parser = embedding_arguments(__doc__)
     parser.add_argument("--repeats", type=int, default=10)
     given = parser.parse_args()
-    data = read_segmented(given.outcomes, given.scorer)
-    rows = list(trials(data, (300, 1600), given.repeats))
+    data = read_segmented(given.outcomes, given.scorer, given.embedding_model)
+    rows = [{"set": "all", **row} for row in trials(data, POOLED, (300, 1600), given.repeats)]
+    rows += [
+        {"set": path.stem, **row}
+        for path in given.outcomes
+        for row in trials(of_set(data, path.stem), ALONE, (400,), given.repeats)
+    ]
     report("segments", rows)
 
 

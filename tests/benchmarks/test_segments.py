@@ -36,3 +36,15 @@ def test_level_that_says_nothing_is_not_admitted() -> None:
     data = Segmented(np.tile([1.0, 0.0], 100), {"set": np.array(["a", "a", "b", "b"] * 50)})
 
     assert admitted(data, ("set",), price=0.1) == ()
+
+
+@pytest.mark.parametrize("level", ["clusters", "tree", "set and tree"])
+def test_learned_levels_find_what_parts_questions_by_where_they_lie(level: str) -> None:
+    helped = np.tile([1.0, 0.0], 100)
+    places = helped[:, None] + np.random.default_rng(0).normal(0.0, 0.1, (200, 3))
+    data = Segmented(helped, {"set": np.array(["a"] * 200)}, places, places)
+
+    estimated = estimates(data, data, (level,))
+
+    assert estimated[helped == 1.0].min() > 0.8
+    assert estimated[helped == 0.0].max() < 0.2

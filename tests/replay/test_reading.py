@@ -255,10 +255,13 @@ def test_an_id_twice_is_refused(read: Callable[..., Any]) -> None:
 
 
 def test_the_documented_lines_are_read(tmp_path: Path) -> None:
-    [example] = re.findall(r"```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    path = tmp_path / "o.jsonl"
-    path.write_text(example, encoding="utf-8")
-    writing, choosing = read_outcomes(path, "outcomes")
+    examples = re.findall(r"```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    paths = [tmp_path / f"{number}.jsonl" for number in range(2)]
+    for path, example in zip(paths, examples, strict=True):
+        path.write_text(example, encoding="utf-8")
+    writing, choosing = read_outcomes(paths[0], "outcomes")
+    [scored] = read_outcomes(paths[1], "outcomes")
+    assert scored.scores == {"my_gate": 0.7, "other": -3.1}
     assert [each.correct for each in writing.outcomes.values()] == [False, True]
     assert [each.correct for each in choosing.outcomes.values()] == [True, True]
 
