@@ -13,11 +13,13 @@ from builders import small_study
 from builders.places import linked_cache
 
 from argo_ml.config import SweepSpec, build
+from argo_ml.models.base import Prompt, Scoring
 from argo_ml.models.cache.caching import CallCache
+from argo_ml.models.scripted import ScriptedModel, Table
 from argo_ml.progress import duration
 from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.estimate import SweepEstimate, estimate, run_estimate
-from argo_ml.sweep.estimate.simulation import simulate
+from argo_ml.sweep.estimate.simulation import _StandIn, simulate
 from argo_ml.sweep.estimate.speed_profile import (
     FILE,
     SpeedProfile,
@@ -154,3 +156,10 @@ def test_the_command_says_calls_time_and_disk(spec: SweepSpec) -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_stand_in_has_a_hidden_state_for_who_asks_for_one() -> None:
+    prompt, choices = Prompt("system", "user"), ("a", "b")
+    model = _StandIn(ScriptedModel(Table()), SpeedProfile())
+    requests = [Scoring(prompt, choices, hidden_state=asks) for asks in (True, False)]
+    assert [len(scores.hidden_state) for scores in model.score(requests)] == [256, 0]

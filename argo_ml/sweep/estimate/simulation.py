@@ -14,6 +14,7 @@ from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, S
 from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.models.cache.ledger import Account, Begun
 from argo_ml.models.cache.store import Entry, model_digest
+from argo_ml.models.hidden_states import N_LAYERS, N_PROJECTIONS, HiddenState
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.estimate.speed_profile import SpeedProfile
@@ -119,7 +120,7 @@ class _StandIn:
             # The question itself is then asked again.
             return Completion("", 0, n_tokens, 0.0)
         text = MADE_UP + _digest(request.prompt) + " word" * (n_tokens - 1)
-        return Completion(text, 0, n_tokens, 0.0)
+        return Completion(text, 0, n_tokens, 0.0, hidden_state=_hidden_state(request))
 
     def _count(self, requests: Sequence[Generation | Scoring]) -> None:
         self.missing.update(request.component for request in requests if request.component)
@@ -130,7 +131,12 @@ class _StandIn:
 
 def _scores(request: Scoring) -> Scores:
     n_choices = len(request.choices)
-    return Scores((-1.0,) * n_choices, (1,) * n_choices, 0, 0.0)
+    state = _hidden_state(request)
+    return Scores((-1.0,) * n_choices, (1,) * n_choices, 0, 0.0, hidden_state=state)
+
+
+def _hidden_state(request: Generation | Scoring) -> HiddenState:
+    return (0.0,) * (N_LAYERS * N_PROJECTIONS) if request.hidden_state else ()
 
 
 @dataclass(frozen=True)
