@@ -9,9 +9,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from argo_ml.config import AdviseSpec
-from argo_ml.config.source_fields import RETRIEVERS
 from argo_ml.corpus.base import Corpus, Retriever
-from argo_ml.corpus.opening import open_corpus
 from argo_ml.datasets.grading import contains
 from argo_ml.statistics.permutation import sign_flip_p_value
 from argo_ml.types import Evidence, Question
@@ -50,6 +48,9 @@ def hit_rates(spec: AdviseSpec, corpus: Corpus, questions: Sequence[Question]) -
 
     Raises `CorpusIndexError`.
     """
+    # Importing Chroma takes seconds, and what advises is imported by other commands.
+    from argo_ml.corpus.ranking import retrievers_over
+
     if not questions:
         return HitRates()
     ranks = _ranks(corpus.retriever, questions, max(REACH, spec.top_k))
@@ -57,9 +58,9 @@ def hit_rates(spec: AdviseSpec, corpus: Corpus, questions: Sequence[Question]) -
     far = _within(ranks, max(REACH, spec.top_k))
     hits = {spec.retriever: near}
     if _is_comparable(spec, corpus):
-        for name, retriever in _others(spec):
-            own = _ranks(retriever, questions, spec.top_k)
-            hits[name] = _within(own, spec.top_k)
+        for name, other in retrievers_over(corpus.retriever).items():
+            if name != spec.retriever:
+                hits[name] = _within(_ranks(other, questions, spec.top_k), spec.top_k)
     return HitRates(float(np.mean(near)), float(np.mean(far)), hits)
 
 
@@ -100,12 +101,6 @@ def _is_comparable(spec: AdviseSpec, corpus: Corpus) -> bool:
         and corpus.n_passages <= MOST_PASSAGES
         and find_spec("bm25s") is not None
     )
-
-
-def _others(spec: AdviseSpec) -> Iterator[tuple[str, Retriever]]:
-    for name in RETRIEVERS:
-        if name != spec.retriever:
-            yield name, open_corpus(spec.model_copy(update={"retriever": name})).retriever
 
 
 def _ranks(retriever: Retriever, questions: Sequence[Question], n_passages: int) -> Ranks:

@@ -20,6 +20,7 @@ from argo_ml.datasets import check_dataset
 from argo_ml.errors import ConfigError, StoppedError
 from argo_ml.evaluation.advice import Advice, DataCheck
 from argo_ml.models.cache.store import CallCache
+from argo_ml.models.presets import resolve
 from argo_ml.policies.strategies import find_strategy
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.replay.splitting import Parts
@@ -73,6 +74,8 @@ def _study(spec: AdviseSpec, on_progress: OnProgress) -> Study:
     """The study, ready to begin. Raises `ArgoError` for data that it cannot be made of."""
     if spec.outcomes:
         return partial(_advise_on_outcomes, spec, recorded_parts(spec), on_progress)
+    # A model that is not there is known sooner than what documents hold.
+    resolve(spec.model, spec.cache_path)
     return partial(_advise, spec, check_data(spec, on_progress), on_progress)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from functools import cached_property
@@ -40,16 +41,16 @@ class BM25Retriever:
     """
 
     def __init__(self, dense: ChromaRetriever) -> None:
-        self._dense = dense
+        self.dense = dense
 
     def retrieve(self, queries: Sequence[str], top_k: int) -> list[tuple[Evidence, ...]]:
         """Equally good passages come in the order of their ids. Raises `CorpusIndexError`."""
         if top_k < 1:
             raise ValueError(f"top_k={top_k} must be at least 1")
-        return self._dense.evidence(queries, [self.ranked(query, top_k) for query in queries])
+        return self.dense.evidence(queries, [self.ranked(query, top_k) for query in queries])
 
     def embed(self, queries: Sequence[str]) -> Vectors:
-        return self._dense.embed(queries)
+        return self.dense.embed(queries)
 
     def ranked(self, query: str, n_passages: int, least: float = -1.0) -> list[str]:
         """Ids of the best passages whose score exceeds ``least``."""
@@ -59,7 +60,7 @@ class BM25Retriever:
 
     @cached_property
     def _index(self) -> _WordIndex:
-        return _WordIndex(self._dense.passage_texts())
+        return _WordIndex(self.dense.passage_texts())
 
 
 class _WordIndex:
@@ -90,8 +91,11 @@ def bm25_identity() -> str:
 def bm25_package() -> Any:
     """Raises `ConfigError` where it is not installed, as beside an earlier version of argo_ml."""
     try:
-        return import_module("bm25s")
+        package = import_module("bm25s")
     except ModuleNotFoundError:
         raise ConfigError(
             "retriever=bm25 and retriever=hybrid need the package bm25s: pip install bm25s"
         ) from None
+    # It makes its own logger say everything.
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+    return package

@@ -11,6 +11,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -133,10 +134,27 @@ def _check_free(path: Path) -> None:
             ) from None
 
 
+_OPENED: defaultdict[Path, list[int]] = defaultdict(list)
+"""The databases that were opened at a path, by their inodes; 0 is one that is to be made."""
+
+
 def _open(path: Path) -> Client:
-    client = PersistentClient(path=str(path), settings=chroma_settings())
+    client = PersistentClient(path=_spelled(path), settings=chroma_settings())
     # Its declared type leaves out how to close it.
     return cast(Client, client)
+
+
+def _spelled(path: Path) -> str:
+    """A spelling of the path that no other database was opened by.
+
+    Chroma gives all clients of one spelling the same open files, also where a folder was removed
+    and made anew.
+    """
+    database, inodes = path / DATABASE, _OPENED[path]
+    inode = database.stat().st_ino if database.exists() else 0
+    if inode not in inodes:
+        inodes.append(inode)
+    return f"{path}{'/.' * inodes.index(inode)}"
 
 
 def _build_in(path: Path, name: str, content: IndexContent, on_progress: OnEmbedded) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from argo_ml.corpus.base import Vectors
 from argo_ml.corpus.bm25 import BM25Retriever
-from argo_ml.corpus.retriever import ChromaRetriever
 from argo_ml.types import Evidence
 
 RANK_CONSTANT = 60
@@ -32,16 +31,16 @@ class HybridRetriever:
     Similarity is the cosine, as everywhere, and not what the passages are ordered by.
     """
 
-    def __init__(self, dense: ChromaRetriever) -> None:
-        self._dense = dense
-        self._by_words = BM25Retriever(dense)
+    def __init__(self, by_words: BM25Retriever) -> None:
+        self.dense = by_words.dense
+        self._by_words = by_words
 
     def retrieve(self, queries: Sequence[str], top_k: int) -> list[tuple[Evidence, ...]]:
         """Raises `CorpusIndexError`."""
         if top_k < 1:
             raise ValueError(f"top_k={top_k} must be at least 1")
         depth = max(DEPTH, top_k)
-        nearest = self._dense.retrieve(queries, depth)
+        nearest = self.dense.retrieve(queries, depth)
         fused = [
             reciprocal_rank_fusion(
                 [
@@ -51,7 +50,7 @@ class HybridRetriever:
             )
             for query, evidence in zip(queries, nearest, strict=True)
         ]
-        return self._dense.evidence(queries, [ids[:top_k] for ids in fused])
+        return self.dense.evidence(queries, [ids[:top_k] for ids in fused])
 
     def embed(self, queries: Sequence[str]) -> Vectors:
-        return self._dense.embed(queries)
+        return self.dense.embed(queries)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from argo_ml.config import CorpusSpec, suggest
@@ -19,10 +18,7 @@ from argo_ml.corpus.reranking import CrossEncoder, RerankingRetriever
 from argo_ml.corpus.retriever import ChromaRetriever
 from argo_ml.errors import ConfigError
 
-_RANKED: Mapping[str, Callable[[ChromaRetriever], Retriever]] = {
-    BM25: BM25Retriever,
-    HYBRID: HybridRetriever,
-}
+_RANKED = (BM25, HYBRID)
 
 
 def check_ranking(spec: CorpusSpec) -> None:
@@ -51,13 +47,22 @@ def own_corpus(spec: CorpusSpec, embedder: Embedder) -> Corpus:
     )
 
 
+def retrievers_over(retriever: Retriever) -> dict[str, Retriever]:
+    """All retrievers over the passages that this one searches, by name; none over one's own."""
+    dense = getattr(retriever, "dense", retriever)
+    if not isinstance(dense, ChromaRetriever):
+        return {}
+    by_words = BM25Retriever(dense)
+    return {DENSE: dense, BM25: by_words, HYBRID: HybridRetriever(by_words)}
+
+
 def with_ranking(corpus: Corpus, spec: CorpusSpec) -> Corpus:
     """The corpus with the retriever and the reranker of the spec, which its digest then names.
 
     A dense corpus is left as it is.
     """
     if spec.retriever in _RANKED and isinstance(corpus.retriever, ChromaRetriever):
-        ranked = _RANKED[spec.retriever](corpus.retriever)
+        ranked = retrievers_over(corpus.retriever)[spec.retriever]
         parts = [spec.retriever, bm25_identity()]
         if spec.retriever == HYBRID:
             parts.append(f"rrf {fusion.RANK_CONSTANT} of {fusion.DEPTH}")

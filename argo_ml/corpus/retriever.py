@@ -63,7 +63,10 @@ class ChromaRetriever:
         self._n_passages = collection.count()
         self._vectors = QueryVectors(embedder)
         self._exact_search = ExactSearch(collection, self._n_passages, SIMILARITY_DECIMALS)
-        self._reaches_all = reaches_all(collection)
+        try:
+            self._reaches_all = reaches_all(collection)
+        except ChromaError as error:
+            raise unsearchable(collection, error) from None
 
     def retrieve(self, queries: Sequence[str], top_k: int) -> list[tuple[Evidence, ...]]:
         """For each query ``top_k`` passages, or all where there are fewer.

@@ -16,6 +16,11 @@ def check_strategies(names: Sequence[str], spec: DecisionFields) -> None:
         raise ConfigError(f"strategies is empty; known: {', '.join(ALL_STRATEGIES)}")
     for name in names:
         strategy_parameters(name, spec)
+        if ALL_STRATEGIES[name].reads_own_scores:
+            raise ConfigError(
+                f"strategy {name} decides by scores that recorded outcomes carry; use it in "
+                "argo-ml replay"
+            )
     check_parameters(names, spec, "strategies")
     check_calibrated(names, spec)
     if spec.guarantee and not any(ALL_STRATEGIES[name].is_gate for name in names):

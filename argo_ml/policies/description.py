@@ -97,6 +97,11 @@ class Strategy:
             object.__setattr__(self, "parameters", GateParameters)
 
     @property
+    def reads_own_scores(self) -> bool:
+        """Whether it decides by scores of the user's own, which nothing here computes."""
+        return self.replay is not None and self.replay.signal is RecordedSignal.OWN_SCORE
+
+    @property
     def is_gate(self) -> bool:
         """Whether it decides once, by a threshold, whether to retrieve."""
         return self.role is Role.GATE and self.decides_once

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from argo_ml.config import CellSpec
+from argo_ml.errors import ConfigError
 from argo_ml.pipeline.probing import choice_probabilities
 from argo_ml.policies.base import Decision, Probe, required_probes_of
 from argo_ml.randomness import deferred_rng
@@ -97,7 +98,11 @@ class LoadedPolicy:
         question = asked.as_question()
         state = State(question, observations=self._observed(asked, question, priced))
         rng = deferred_rng(priced.spec.seed, question.id, 0, "policy")
-        decision = priced.policy.decide(state, rng)
+        try:
+            decision = priced.policy.decide(state, rng)
+        except ConfigError as error:
+            # It lacks a score that the request could say.
+            raise RequestError(str(error)) from None
         return _described(decision, priced, is_estimated(asked.tokens))
 
     def price_of(self, asked: Asked) -> RequestPrice:
@@ -121,7 +126,7 @@ class LoadedPolicy:
         answer = self._answer(asked) if Probe.ANSWER in probes else None
         has_vector = Probe.VECTOR in probes and self._needs_vector(priced)
         vector = self._vector(question.text) if has_vector else ()
-        return Observations(answers=(answer,), vector=vector)
+        return Observations(answers=(answer,), vector=vector, scores=asked.scores)
 
     def _answer(self, asked: Asked) -> AnswerNow:
         if asked.choice_logprobs:

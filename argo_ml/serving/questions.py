@@ -18,7 +18,7 @@ LONGEST_QUESTION = 20_000
 MOST_TOKENS = 20_000
 MOST_CHOICES = 100
 MOST_FIELDS = 50
-"""Fields of a question's metadata."""
+"""Fields of a question's metadata, and scores of it."""
 _SHOWN = 200
 
 Text = Annotated[str, Field(max_length=LONGEST_QUESTION)]
@@ -60,7 +60,8 @@ class Asked(BaseModel):
     ``decide_only`` asks for the decision about ``answer``, which the caller has, and for no answer.
     Prices are shares of a right answer (``retrieval_cost``) or in the caller's own unit.
     ``choice_logprobs`` are log-likelihoods per token of the choices. ``question_id`` matters to
-    strategies that draw, ``metadata`` to those that act by kinds of questions.
+    strategies that draw, ``metadata`` to those that act by kinds of questions, ``scores`` to a gate
+    on a score of the caller's own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,6 +73,9 @@ class Asked(BaseModel):
     answer: Text | None = None
     token_logprobs: tuple[AnswerToken | LogProbability, ...] = Field((), max_length=MOST_TOKENS)
     choice_logprobs: tuple[LogProbability, ...] = ()
+    scores: Mapping[ShortText, Annotated[float, Field(allow_inf_nan=False)]] = Field(
+        default_factory=dict, max_length=MOST_FIELDS
+    )
     question_id: ShortText = "asked"
     metadata: Mapping[ShortText, ShortText | int | float | bool | None] = Field(
         default_factory=dict, max_length=MOST_FIELDS
@@ -101,8 +105,11 @@ class Asked(BaseModel):
                 f"retrieval_cost={self.retrieval_cost:g} is in shares of a right answer and "
                 f"{name}={value:g} in your own unit: give prices in one of the two"
             )
-        if not self.decide_only and (self.answer or self.token_logprobs or self.choice_logprobs):
-            raise ValueError("answer, token_logprobs and choice_logprobs go with decide_only: true")
+        known = ("answer", "token_logprobs", "choice_logprobs", "scores")
+        if not self.decide_only and any(getattr(self, name) for name in known):
+            raise ValueError(
+                "answer, token_logprobs, choice_logprobs and scores go with decide_only: true"
+            )
         return self
 
     def as_question(self) -> Question:

@@ -79,7 +79,12 @@ def decision_example(price: float, learned: Calibrations) -> dict[str, Any]:
 
 def _known(question: CalibrationQuestion) -> dict[str, Any]:
     """The answer, and how sure it looked."""
-    seen, known = question.answer, {"choices": list(question.choices)} if question.choices else {}
+    seen = question.answer
+    known: dict[str, Any] = {}
+    if question.choices:
+        known["choices"] = list(question.choices)
+    if question.scores:
+        known["scores"] = dict(question.scores)
     if seen.probabilities:
         logprobs = [math.log(max(share, 1e-300)) for share in seen.probabilities]
         return {**known, "choice_logprobs": logprobs}

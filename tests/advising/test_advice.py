@@ -19,7 +19,7 @@ from argo_ml.advising.stored import verify, write_report
 from argo_ml.advising.storing import write_advice
 from argo_ml.cli.rendering.advice import print_advice
 from argo_ml.config import AdviseSpec, ReportSpec, VerifySpec, build
-from argo_ml.errors import ConfigError, DataError, StoppedError
+from argo_ml.errors import ConfigError, DataError, ModelError, StoppedError
 from argo_ml.evaluation.advice import Advice
 from argo_ml.results.artifacts import ADVICE, REPORT_PAGE
 from argo_ml.tracking.runs import KIND, PARENT, TrackedRun, connect
@@ -235,3 +235,11 @@ def test_a_budget_that_nothing_can_be_seen_with_says_so(
 def test_bad_values_are_named(values: dict[str, str], complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
         run_advice(build(AdviseSpec, values))
+
+
+def test_a_model_that_is_not_there_is_known_before_the_documents_are_read(
+    shared: dict[str, str],
+) -> None:
+    nowhere = {"model": "smollm2-135m", "cache_dir": "none", "documents": "nowhere"}
+    with pytest.raises(ModelError, match=r"model=smollm2-135m: not in .*; run argo-ml fetch"):
+        run_advice(spec(shared, **nowhere))

@@ -1,6 +1,7 @@
 import hashlib
 import logging
 import shutil
+import sqlite3
 from pathlib import Path
 
 import chromadb
@@ -179,6 +180,22 @@ def test_a_known_corpus_whose_index_is_gone_is_built_as_before(tmp_path: Path) -
     [evidence] = second.retriever.retrieve(["three"], 1)
     assert (second.digest, second.was_built) == (first.digest, True)
     assert evidence[0].passage == Passage("b", "three")
+
+
+def test_an_index_that_took_the_place_of_an_open_one_is_the_one_that_is_searched(
+    tmp_path: Path,
+) -> None:
+    store, embedder = EmbeddedStore(tmp_path), WordEmbedder()
+    documents = DocumentSet((Document("a", "one two"), Document("b", "three")))
+    corpus = index_documents(documents, "", SETTINGS, embedder, store, tmp_path)
+    before = store.find(corpus.collection, 2)
+    shutil.rmtree(tmp_path / corpus.collection)
+    index_documents(documents, "", SETTINGS, embedder, store, tmp_path)
+    after = store.find(corpus.collection, 2)
+    with sqlite3.connect(tmp_path / corpus.collection / "chroma.sqlite3") as database:
+        [(stored,)] = database.execute("SELECT id FROM collections")
+    assert before is not None and after is not None
+    assert str(after.id) == stored != str(before.id)
 
 
 def test_text_that_the_embedder_does_not_know_is_warned_of(

@@ -27,6 +27,7 @@ pytestmark = [
     pytest.mark.usefixtures("quick_figures_of_module", "quick_figures"),
 ]
 PRICES = "0.02,0.1,0.3"
+DECIDING = ("argo_fitted", "argo_segment", "score_gate", "max_prob_gate")
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,14 @@ def replayed(
     lines = [*map(tree_line, range(40)), *map(choice_line, range(20))]
     with at_work_in(folder, warm_cache, empty_store) as places:
         values = {
-            "policies": "never,single,argo_fitted,argo_segment,max_prob_gate,margin_gate",
+            "policies": "never,single,margin_gate," + ",".join(DECIDING),
             "retrieval_costs": PRICES,
             "calibration_share": "0.6",
             **places,
         }
         for line in lines:
             line["metadata"] = {"source": "web" if is_known(line) else "wiki"}
+            line["outcomes"]["none"]["scores"] = {"doubt": 0.1 if is_known(line) else 0.9}
             if "choices" in line:
                 only = line["outcomes"]["retrieve"]
                 for plan in ("reason", "retrieve>retrieve", "retrieve>reason"):
@@ -77,16 +79,17 @@ def is_known(line: Mapping[str, Any]) -> bool:
 
 def known(line: Mapping[str, Any]) -> dict[str, Any]:
     """What a caller says of the question, and of the answer without retrieval."""
-    seen, metadata = line["outcomes"]["none"], line.get("metadata", {})
+    seen = line["outcomes"]["none"]
+    of_question = {"metadata": line.get("metadata", {}), "scores": seen.get("scores", {})}
     if "choices" in line:
         logprobs = [math.log(share) for share in seen["probabilities"]]
-        return {"choices": line["choices"], "choice_logprobs": logprobs, "metadata": metadata}
+        return {"choices": line["choices"], "choice_logprobs": logprobs, **of_question}
     gap = -math.log1p(-seen["margin"])
     token = {"logprob": seen["logprob"], "entropy": seen["entropy"], "gap": gap}
-    return {"answer": seen["answer"], "token_logprobs": [token], "metadata": metadata}
+    return {"answer": seen["answer"], "token_logprobs": [token], **of_question}
 
 
-@pytest.mark.parametrize("strategy", ["argo_fitted", "argo_segment", "max_prob_gate"])
+@pytest.mark.parametrize("strategy", DECIDING)
 def test_it_decides_as_the_replay_at_every_price_and_answers_nothing(
     replayed: Replayed, strategy: str
 ) -> None:

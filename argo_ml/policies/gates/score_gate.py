@@ -14,7 +14,10 @@ from argo_ml.policies.parameters import ScoreParameters
 from argo_ml.policies.planned import NO_PROBES
 from argo_ml.types import Question
 
-HOW = "record it as outcomes.none.scores in every line that is replayed (docs/replay.md)"
+HOW = (
+    "record it as outcomes.none.scores in every line that is replayed (docs/replay.md), and say it "
+    "in scores of a request"
+)
 
 
 @dataclass(frozen=True, slots=True)
