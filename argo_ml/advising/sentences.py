@@ -38,6 +38,11 @@ class _Wording:
         if len(ranges) == 1:
             span = self._span(ranges[0].prices)
             return _capitalized(f"{_named(ranges[0])} at every price looked at ({span}).")
+        if len({own.recommendation for own in ranges}) == 1:
+            span = self._span((ranges[0].prices[0], ranges[-1].prices[-1]))
+            names = ", ".join(f"{own.strategy} {self._where(own)}" for own in ranges)
+            what = ranges[0].recommendation.value
+            return _capitalized(f"{what} at every price looked at ({span}): {names}.")
         parts = [
             f"{_named(own)} {self._where(own)}{' per retrieval' if own.low is None else ''}"
             for own in ranges

@@ -109,3 +109,20 @@ def test_three_sentences_say_what_to_do_what_it_is_worth_and_what_would_change_i
     )
     assert "the utility of single minus that of never is +0.400 [" in lines[1]
     assert "Not settled at 0.52 (" in lines[2]
+
+
+def test_what_is_advised_at_every_price_is_said_once() -> None:
+    results = sweep.results(*cells(0.6), *cells(0.8))
+    prices = confirm(choose(results), results)
+    [only] = advised_ranges(prices, results)
+    ranges = [
+        only.model_copy(update={"strategy": "argo_fitted", "high": 0.7, "prices": (0.6,)}),
+        only.model_copy(update={"low": 0.7, "prices": (0.8,)}),
+    ]
+
+    first, *_ = sentences(ranges, prices, "test", 100, SHARES)
+
+    assert first == (
+        "Never retrieve at every price looked at (0.6 to 0.8 per retrieval): argo_fitted below "
+        "0.7, never above 0.7."
+    )
