@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from mlflow import MlflowClient
 
 from argo_ml.escaping import markdown
+from argo_ml.tracking.stores import with_collisions
 
 NOTE = "mlflow.note.content"
 _BEGIN = "**When does it pay to retrieve?**"
@@ -35,4 +38,5 @@ def describe_experiment(client: MlflowClient, experiment_id: str, answer: str, r
         "among its artifacts. Charts show them side by side. Traces are the episodes on which "
         "strategies disagree the most, with `correct` and `paid_off`.",
     )
-    client.set_experiment_tag(experiment_id, NOTE, "\n\n".join(lines)[:_MOST])
+    note = "\n\n".join(lines)[:_MOST]
+    with_collisions(partial(client.set_experiment_tag, experiment_id, NOTE, note))

@@ -8,6 +8,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -33,6 +34,7 @@ from argo_ml.tracking.stores import (
     first_line,
     sqlite_path,
     sqlite_uri,
+    with_collisions,
     without_stray_folder,
 )
 from argo_ml.tracking.traces import EpisodeTrace, write_traces
@@ -161,7 +163,8 @@ class TrackedRun:
 
     def log_inputs(self, datasets: Sequence[InputDataset]) -> None:
         with self._explained():
-            self._client.log_inputs(self.run_id, [dataset.as_input() for dataset in datasets])
+            inputs = [dataset.as_input() for dataset in datasets]
+            with_collisions(partial(self._client.log_inputs, self.run_id, inputs))
 
     def log_folder(self, folder: Path) -> None:
         with self._explained():

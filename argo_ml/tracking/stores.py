@@ -8,8 +8,9 @@ import os
 import socket
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from mlflow import MlflowClient, get_tracking_uri
@@ -23,12 +24,16 @@ from argo_ml.errors import TrackingError, one_line
 from argo_ml.waiting import PARAMETER, database_timeout_s, is_locked, locked_advice
 
 logger = logging.getLogger(__name__)
+ValueType = TypeVar("ValueType")
 
 REACH_TIMEOUT_S = 5
 STORE_VARIABLE = "MLFLOW_TRACKING_URI"
 CERTIFICATE_VARIABLE = "MLFLOW_TRACKING_SERVER_CERT_PATH"
 LOCAL_STORE = "mlflow.db"
 """MLflow's own default, in the folder where it starts."""
+COLLISIONS = ("UNIQUE constraint failed", "duplicate key value", "Duplicate entry")
+"""What SQLite, PostgreSQL and MySQL say of a row that is there already."""
+COLLISION_TRIES = 5
 _DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
@@ -97,6 +102,21 @@ def without_stray_folder(uri: str) -> Iterator[None]:
     if is_stray:
         with contextlib.suppress(OSError):
             os.removedirs(spelled)
+
+
+def with_collisions(call: Callable[[], ValueType]) -> ValueType:
+    """Call again what met another process that inserted the same row: the row is there then.
+
+    MLflow looks for rows that several runs share (data sets, tags of an experiment) before it
+    inserts them, and inserts in one transaction, of which nothing is left where it fails.
+    """
+    for _ in range(COLLISION_TRIES - 1):
+        try:
+            return call()
+        except (MlflowException, SQLAlchemyError) as error:
+            if not any(said in str(error) for said in COLLISIONS):
+                raise
+    return call()
 
 
 @contextlib.contextmanager

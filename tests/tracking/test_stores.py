@@ -11,10 +11,17 @@ from pathlib import Path
 
 import pytest
 from builders.places import free_port
+from mlflow.exceptions import MlflowException
 from sqlalchemy.engine import make_url
 
 from argo_ml.errors import TrackingError
-from argo_ml.tracking.stores import check_reachable, first_line, sqlite_path, sqlite_uri
+from argo_ml.tracking.stores import (
+    check_reachable,
+    first_line,
+    sqlite_path,
+    sqlite_uri,
+    with_collisions,
+)
 
 
 @pytest.mark.parametrize("name", ["plain", "a b", "ü", "c#", "c?2", "100%", "c%41", "?#% ü"])
@@ -119,3 +126,44 @@ def test_a_full_disk_is_said_with_what_helps() -> None:
     assert first_line(error) == (
         "(sqlite3.OperationalError) database or disk is full; free disk space, and go on"
     )
+
+
+class Colliding:
+    """Fails as often as it is said, and then is done."""
+
+    def __init__(self, message: str, n_failures: int) -> None:
+        self.message, self.n_failures = message, n_failures
+        self.n_calls = 0
+
+    def __call__(self) -> str:
+        self.n_calls += 1
+        if self.n_calls <= self.n_failures:
+            raise MlflowException(self.message)
+        return "done"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "(sqlite3.IntegrityError) UNIQUE constraint failed: datasets.experiment_id, datasets.name",
+        "(psycopg2.errors.UniqueViolation) duplicate key value violates unique constraint",
+    ],
+)
+def test_a_row_that_another_process_inserted_meanwhile_is_taken(message: str) -> None:
+    call = Colliding(message, n_failures=2)
+    assert with_collisions(call) == "done"
+    assert call.n_calls == 3
+
+
+def test_a_collision_that_does_not_end_is_raised() -> None:
+    call = Colliding("UNIQUE constraint failed: experiment_tags.key", n_failures=9)
+    with pytest.raises(MlflowException, match=r"experiment_tags\.key"):
+        with_collisions(call)
+    assert call.n_calls == 5
+
+
+def test_what_is_no_collision_is_raised_at_once() -> None:
+    call = Colliding("no such table: runs", n_failures=1)
+    with pytest.raises(MlflowException, match="no such table"):
+        with_collisions(call)
+    assert call.n_calls == 1
