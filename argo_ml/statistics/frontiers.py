@@ -126,33 +126,9 @@ def conservative_frontier(
     return _frontier(calibration, gated, budgets, kept)
 
 
-def exceedances(
-    scores: Sequence[float],
-    budgets: Sequence[float],
-    n_calibration: int,
-    *,
-    seed: int,
-    conservative: bool,
-    n_splits: int = 200,
-    delta: float = 0.05,
-) -> tuple[float, ...]:
-    """By budget rho, the share of random splits on which the realized use exceeds it.
-
-    Each split draws ``n_calibration`` of the n scores without replacement, all subsets alike. They
-    give the `threshold_for_budget` at rho, or at its `conservative_budget` for ``n_calibration``
-    and ``delta``. The split exceeds where more than floor(rho * m) of the other
-    m = n - n_calibration scores are at or above it. The same seed gives the same splits whatever
-    rho, ``conservative`` and the order of the scores. Raises ValueError where ``n_calibration``
-    leaves no calibration or no test question, for ``n_splits`` below 1, and as
-    `conservative_budget` does.
-    """
-    splits = RandomSplits.of(scores, n_calibration, seed=seed, n_splits=n_splits)
-    return splits.exceedances(budgets, conservative=conservative, delta=delta)
-
-
 @dataclass(frozen=True, slots=True)
 class RandomSplits:
-    """Scores by split, those of the calibration ascending."""
+    """Scores of random splits into calibration and test, those of the calibration ascending."""
 
     calibration: npt.NDArray[np.float64]
     test: npt.NDArray[np.float64]
@@ -161,7 +137,12 @@ class RandomSplits:
     def of(
         cls, scores: Sequence[float], n_calibration: int, *, seed: int, n_splits: int = 200
     ) -> RandomSplits:
-        """Those that `exceedances` draws. Raises ValueError as that does."""
+        """Each split draws ``n_calibration`` of the scores without replacement, all subsets alike.
+
+        The same seed gives the same splits whatever the order of the scores. Raises ValueError
+        where ``n_calibration`` leaves no calibration or no test question, and for ``n_splits``
+        below 1.
+        """
         ordered = np.sort(score_column(scores))
         if not 0 < n_calibration < ordered.size:
             raise ValueError(f"n_calibration={n_calibration}: needs 1 to {ordered.size - 1}")
@@ -174,7 +155,12 @@ class RandomSplits:
     def exceedances(
         self, budgets: Sequence[float], *, conservative: bool, delta: float = 0.05
     ) -> tuple[float, ...]:
-        """The `exceedances` of these splits."""
+        """By budget rho, the share of splits on which the realized use exceeds it.
+
+        A split's calibration gives the `threshold_for_budget` at rho, or at its
+        `conservative_budget` for ``delta``. It exceeds where more than floor(rho * m) of its m test
+        scores are at or above it. Raises ValueError as `conservative_budget` does.
+        """
         n = self.calibration.shape[1]
         kept = [conservative_budget(rho, n, delta) if conservative else rho for rho in budgets]
         return tuple(map(self._exceedance, kept, budgets))

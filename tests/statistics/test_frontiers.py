@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from argo_ml.statistics.frontiers import (
     FrontierPoint,
     PriceThreshold,
+    RandomSplits,
     conservative_budget,
     conservative_frontier,
     deployable_frontier,
     exact_frontier,
-    exceedances,
     threshold_for_budget,
     threshold_for_price,
 )
@@ -172,8 +172,11 @@ def test_conservative_frontier_is_at_the_lowered_budget_and_names_the_one_asked_
     assert found == FrontierPoint(0.5, 0.457, 0.457)
 
 
-def exceedance(scores: Sequence[float], rho: float, n_calibration: int, **options: Any) -> float:
-    [share] = exceedances(scores, [rho], n_calibration, **options)
+def exceedance(
+    scores: Sequence[float], rho: float, n_calibration: int, conservative: bool, **options: Any
+) -> float:
+    splits = RandomSplits.of(scores, n_calibration, **options)
+    [share] = splits.exceedances([rho], conservative=conservative)
     return share
 
 
