@@ -57,7 +57,7 @@ def hit_rates(spec: AdviseSpec, corpus: Corpus, questions: Sequence[Question]) -
     near = _within(ranks, spec.top_k)
     far = _within(ranks, max(REACH, spec.top_k))
     hits = {spec.retriever: near}
-    if _is_comparable(spec, corpus):
+    if corpus.n_passages <= MOST_PASSAGES and find_spec("bm25s") is not None:
         for name, other in retrievers_over(corpus.retriever).items():
             if name != spec.retriever:
                 hits[name] = _within(_ranks(other, questions, spec.top_k), spec.top_k)
@@ -91,16 +91,6 @@ def gold_texts(question: Question) -> tuple[str, ...]:
 def holds_gold(question: Question, hits: Sequence[Evidence]) -> float:
     """Whether a gold answer stands in any of the passages, as whole words."""
     return max((contains(hit.passage.text, gold_texts(question)) for hit in hits), default=0.0)
-
-
-def _is_comparable(spec: AdviseSpec, corpus: Corpus) -> bool:
-    """Whether the passages can be searched otherwise as well."""
-    return (
-        spec.searches_documents
-        and not spec.reranker
-        and corpus.n_passages <= MOST_PASSAGES
-        and find_spec("bm25s") is not None
-    )
 
 
 def _ranks(retriever: Retriever, questions: Sequence[Question], n_passages: int) -> Ranks:

@@ -48,7 +48,8 @@ def own_corpus(spec: CorpusSpec, embedder: Embedder) -> Corpus:
 
 
 def retrievers_over(retriever: Retriever) -> dict[str, Retriever]:
-    """All retrievers over the passages that this one searches, by name; none over one's own."""
+    """All retrievers over the passages that this one searches, by name; none over one's own
+    or reranked ones."""
     dense = getattr(retriever, "dense", retriever)
     if not isinstance(dense, ChromaRetriever):
         return {}
