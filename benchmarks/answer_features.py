@@ -28,6 +28,7 @@ from argo_ml.corpus.embedding import load_embedder
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.statistics.frontiers import threshold_by_line, threshold_for_price
 from benchmarks.recorded_sets import (
+    PRICES,
     Floats,
     embedding_arguments,
     of_answer,
@@ -37,7 +38,6 @@ from benchmarks.recorded_sets import (
 )
 from benchmarks.reporting import report
 
-PRICES = (0.02, 0.05, 0.1, 0.2, 0.4)
 N_FOLDS = 5
 Learner = Callable[[Floats, Floats, Floats, Floats], Floats]
 """Scores of the last rows, from rows, outcomes without and with retrieval of the first."""

@@ -36,8 +36,7 @@ from argo_ml.policies import make_policy
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.questions import question_features
 from argo_ml.types import Action
-from benchmarks.policy_trials import PRICES
-from benchmarks.recorded_sets import Floats
+from benchmarks.recorded_sets import PRICES, Floats
 from benchmarks.reporting import report
 
 ACTIONS = ((), ("retrieve",), ("reason",))

@@ -27,8 +27,8 @@ from argo_ml.config import CacheFields
 from argo_ml.corpus.embedding import load_embedder
 from argo_ml.policies.gates.questions import question_features
 from argo_ml.replay.recorded import RecordedQuestion
-from benchmarks.policy_trials import PRICES
 from benchmarks.recorded_sets import (
+    PRICES,
     Floats,
     embedding_arguments,
     of_answer,

@@ -40,10 +40,9 @@ from argo_ml.replay.calibrating import (
 )
 from argo_ml.replay.recorded import Reach, RecordedQuestion
 from argo_ml.replay.walking import Walker
-from benchmarks.recorded_sets import Floats, embedding_arguments, read_calibration
+from benchmarks.recorded_sets import PRICES, Floats, embedding_arguments, read_calibration
 from benchmarks.reporting import report
 
-PRICES = (0.02, 0.05, 0.1, 0.2, 0.4)
 ONE_RETRIEVAL = Reach(1, frozenset({ONCE}))
 POLICIES = (
     "argo_calibrated",

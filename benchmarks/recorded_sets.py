@@ -19,6 +19,8 @@ from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.splitting import CALIBRATION
 
 Floats = NDArray[np.float64]
+PRICES = (0.02, 0.05, 0.1, 0.2, 0.4)
+"""Prices of a retrieval that trials are judged at."""
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:

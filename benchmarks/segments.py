@@ -27,10 +27,15 @@ from argo_ml.calibration.plans import NONE, ONCE
 from argo_ml.calibration.text_features import QUESTION_KINDS
 from argo_ml.replay.recorded import RecordedQuestion
 from benchmarks.policy_trials import embedded
-from benchmarks.recorded_sets import Floats, embedding_arguments, of_question, read_calibration
+from benchmarks.recorded_sets import (
+    PRICES,
+    Floats,
+    embedding_arguments,
+    of_question,
+    read_calibration,
+)
 from benchmarks.reporting import report
 
-PRICES = (0.02, 0.05, 0.1, 0.2, 0.4)
 N_PROJECTIONS = 16
 N_CLUSTERS = 8
 LEAF = 25
