@@ -17,7 +17,7 @@ _EXAMPLE = "http://127.0.0.1:8000/v1"
 _VERSION = "/v1"
 
 HIDDEN = "PASSWORD"
-"""What stands in the place of a password, or of a user name that is one by itself."""
+"""What stands in the place of a password, or of a user name over HTTP that is one by itself."""
 _USER_INFO = re.compile(
     r"\b(?!sqlite|file|models:/[^/])([A-Za-z][\w+.-]*:/{1,2})(?!/)([^\s\"'<>]*)@", re.IGNORECASE
 )
@@ -105,7 +105,8 @@ def learn_secrets(text: str) -> None:
     """Let `redacted` know the passwords of the URLs in a parameter, wherever they turn up."""
     for match in _USER_INFO.finditer(text):
         user, separator, password = match[2].partition(":")
-        _known.update(_spellings(user, password if separator else user))
+        if separator or _is_token(match):
+            _known.update(_spellings(user, password if separator else user))
 
 
 def redacted(text: str) -> str:
@@ -145,7 +146,14 @@ def password_advice(name: str, url: str) -> str:
 
 def _without_user_info(match: re.Match[str]) -> str:
     user, separator, _ = match[2].partition(":")
-    return f"{match[1]}{user}:{HIDDEN}@" if separator else f"{match[1]}{HIDDEN}@"
+    if separator:
+        return f"{match[1]}{user}:{HIDDEN}@"
+    return f"{match[1]}{HIDDEN}@" if _is_token(match) else match[0]
+
+
+def _is_token(match: re.Match[str]) -> bool:
+    """Whether a user without a password may be one: over HTTP, while databases know theirs."""
+    return match[1].rstrip(":/").lower().endswith(("http", "https"))
 
 
 def _spellings(user: str, password: str) -> Iterator[str]:

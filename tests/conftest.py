@@ -14,6 +14,7 @@ from builders.places import linked_cache, shared_folder
 from filelock import FileLock
 from hypothesis import settings
 
+from argo_ml import addresses
 from argo_ml.config import CacheFields
 from argo_ml.models.downloads import FetchError
 from argo_ml.models.embedded_model import fetch_embedded_model
@@ -29,6 +30,12 @@ pytest_plugins = ["builders.published_policy", "builders.stored_sweep"]
 
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords that one test planted must not be hidden in what another one prints."""
+    monkeypatch.setattr(addresses, "_known", set())
 
 
 @pytest.fixture(scope="session")

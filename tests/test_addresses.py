@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from argo_ml.addresses import Address, redacted, shown, without
-from argo_ml.config import ExperimentSpec, build
+from argo_ml.config import ExperimentSpec, StudySpec, build
 from argo_ml.errors import ConfigError
 from argo_ml.models.server.keys import api_key
 
@@ -115,6 +115,8 @@ def test_secrets_are_taken_out_of_what_a_server_says() -> None:
         ("at http://me:s3cr/et#?:@@host, twice", "at http://me:PASSWORD@host, twice"),
         ("https:/me:s3cret@host/documents", "https:/me:PASSWORD@host/documents"),
         ("postgresql+psycopg://me:s3cret@h/d", "postgresql+psycopg://me:PASSWORD@h/d"),
+        ("postgresql://postgres@h/d", "postgresql://postgres@h/d"),
+        ("git+https://s3cret-token@host", "git+https://PASSWORD@host"),
         ("postgresql://h/d?user=me&password=s3cret", "postgresql://h/d?user=me&password=PASSWORD"),
         ("{'Authorization': 'Basic czNjcmV0'}", "{'Authorization': 'Basic PASSWORD'}"),
         ("authorization: bearer s3cret", "authorization: bearer PASSWORD"),
@@ -130,6 +132,11 @@ def test_a_password_of_a_parameter_is_known_in_every_spelling() -> None:
     build(ExperimentSpec, {"chroma_url": "http://me:pl%40in-text@host"})
     said = "pl@in-text, pl%40in-text and bWU6cGxAaW4tdGV4dA== were wrong"
     assert redacted(said) == "***, *** and *** were wrong"
+
+
+def test_the_user_of_a_database_is_no_password() -> None:
+    build(StudySpec, {"storage": "postgresql://postgres@127.0.0.1/postgres"})
+    assert redacted("postgresql is down") == "postgresql is down"
 
 
 def test_keys_of_the_environment_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
