@@ -30,14 +30,15 @@ class _Job:
 class ServedVectors:
     """The vector of a question, for any number of threads.
 
-    One that a sweep has embedded is its own, from the cache of calls; a new one is kept there once
-    whoever waits for it has it.
+    One that a sweep has embedded is its own, from the cache of calls; a new one is kept there in a
+    thread of its own, so that the next one need not wait for the disk.
     """
 
     def __init__(self, spec: CellSpec) -> None:
         self._spec = spec
         self._remembered: OrderedDict[str, Vector] = OrderedDict()
         self._thread = BatchThread("vectors", self._work, LARGEST_BATCH)
+        self._keeping = BatchThread("vectors to keep", self._keep, LARGEST_BATCH)
 
     def __call__(self, text: str) -> Vector:
         """Raises `ArgoError` where the embedder cannot be used."""
@@ -56,7 +57,8 @@ class ServedVectors:
             return
         for job in batch:
             job.result.set_result(rows[job.text])
-        self._keep(new)
+        if new:
+            self._keeping.put(new)
         while len(self._remembered) > REMEMBERED:
             self._remembered.popitem(last=False)
 
@@ -71,9 +73,9 @@ class ServedVectors:
         self._remembered.update({**known, **new})
         return new
 
-    def _keep(self, new: dict[str, Vector]) -> None:
+    def _keep(self, batch: list[dict[str, Vector]]) -> None:
         try:
-            self._caching.keep(new)
+            self._caching.keep({text: row for new in batch for text, row in new.items()})
         except ArgoError as error:
             logger.warning("embeddings of questions are not kept (%s)", error)
 
