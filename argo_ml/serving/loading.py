@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from argo_ml.errors import ConfigError
+from argo_ml.library_settings import set_library_defaults
 from argo_ml.serving.answering import AnsweringService
 from argo_ml.serving.deciding import LoadedPolicy, PolicyDecision
 from argo_ml.serving.priced import amounts
 from argo_ml.serving.published import FOLDER, POLICY, PublishedPolicy
 from argo_ml.serving.questions import read_asked
 from argo_ml.types import Action, Evidence
+
+_URI = re.compile(r"[a-z][\w+.-]+:/", re.IGNORECASE)
+_NAME_ALONE = re.compile(r"models:/(?!m-[0-9a-f]{32}$)[^/@]+$")
+_MODEL_ID = re.compile(r"models:/m-[0-9a-f]{32}/?$")
+_NO_POLICY = "holds no published policy; publish one with argo-ml publish"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +103,15 @@ def load_policy(uri: str, tracking_uri: str = "") -> Policy:
 
     Raises `ArgoError` for what is no published policy.
     """
-    folder = Path(uri).expanduser()
-    if "://" not in uri and not uri.startswith("models:"):
-        return Policy(LoadedPolicy.read(_policy_folder(folder)))
+    if not _URI.match(uri):
+        return Policy(LoadedPolicy.read(_policy_folder(Path(uri).expanduser())))
+    if _NAME_ALONE.match(uri):
+        raise ConfigError(f"policy={uri}: names no version; take {uri}@champion or {uri}/1")
     with tempfile.TemporaryDirectory() as target:
-        return Policy(LoadedPolicy.read(_policy_folder(_downloaded(uri, tracking_uri, target))))
+        downloaded = _policy_folder(_downloaded(uri, tracking_uri, target))
+        if not (downloaded / POLICY).is_file():
+            raise ConfigError(f"policy={uri}: {_NO_POLICY}")
+        return Policy(LoadedPolicy.read(downloaded))
 
 
 def _policy_folder(folder: Path) -> Path:
@@ -110,6 +121,8 @@ def _policy_folder(folder: Path) -> Path:
 
 
 def _downloaded(uri: str, tracking_uri: str, target: str) -> Path:
+    """Of a registered model the policy alone: its code is that of hundreds of files."""
+    set_library_defaults()
     import mlflow
     from mlflow.exceptions import MlflowException
 
@@ -117,7 +130,11 @@ def _downloaded(uri: str, tracking_uri: str, target: str) -> Path:
     from argo_ml.tracking.stores import first_line
 
     open_client(tracking_uri, create=False)
+    is_registered = uri.startswith("models:") and not _MODEL_ID.match(uri)
+    wanted = f"{uri.rstrip('/')}/artifacts/{FOLDER}" if is_registered else uri
     try:
-        return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=target))
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=wanted, dst_path=target))
     except (MlflowException, OSError) as error:
+        if "No such artifact" in str(error):
+            raise ConfigError(f"policy={uri}: {_NO_POLICY}") from None
         raise ConfigError(f"policy={uri}: cannot be loaded ({first_line(error)})") from None

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 from builders.published_policy import EXPERIMENT, PublishedSweep
 from builders.stored_sweep import StoredSweep
@@ -116,6 +117,48 @@ def test_a_sweep_that_does_not_verify_is_not_published(stored_sweep: StoredSweep
     with pytest.raises(ConfigError, match="does not verify and is not published"):
         publish(build(PublishSpec, values))
     assert not stored_sweep.client.search_registered_models()
+
+
+def test_loading_takes_the_policy_alone_and_shows_nothing(
+    published_sweep: PublishedSweep, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert load_policy(published_sweep.model, published_sweep.uri).published.prices
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        (
+            "models:/policy",
+            r"names no version; take models:/policy@champion or",
+        ),
+        ("models:/nobody/1", r"policy=models:/nobody/1: cannot be loaded .*not found"),
+        ("runs:/0123/model", r"policy=runs:/0123/model: cannot be loaded"),
+        ("nowhere", r"nowhere holds no policy.json; publish one"),
+    ],
+)
+def test_what_names_no_policy_is_said_in_one_line(
+    published_sweep: PublishedSweep, uri: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        load_policy(uri, published_sweep.uri)
+    assert "\n" not in str(caught.value)
+
+
+def test_another_model_is_no_policy(published_sweep: PublishedSweep, tmp_path: Path) -> None:
+    (tmp_path / "other.py").write_text(
+        "import mlflow\n"
+        "class Echo(mlflow.pyfunc.PythonModel):\n"
+        "    def predict(self, model_input: list[str]) -> list[str]:\n"
+        "        return model_input\n"
+        "mlflow.models.set_model(Echo())\n"
+    )
+    mlflow.set_tracking_uri(published_sweep.uri)
+    code = str(tmp_path / "other.py")
+    mlflow.pyfunc.log_model(name="echo", python_model=code, registered_model_name="echo")
+    with pytest.raises(ConfigError, match="policy=models:/echo/1: holds no published policy"):
+        load_policy("models:/echo/1", published_sweep.uri)
 
 
 def test_a_strategy_that_did_not_run_is_refused(published_sweep: PublishedSweep) -> None:
