@@ -44,6 +44,9 @@ Plain text takes time in proportion to its size, Markdown at worst to the square
 second for the worst 8 KB of twenty kinds of repeated marks.
 """
 
+_OVER_TIME = "SIGXCPU"
+"""The signal of a process that had its processor time before anybody looked."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -122,10 +125,14 @@ class ReaderProcess:
         self._asked: list[Path] = []
         self._messages: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = _start(limits, self._messages)
-        self._usage = psutil.Process(self._process.pid)
+        self._usage = psutil.Process(self.pid)
         self._replies: queue.Queue[bytes] = queue.Queue()
         threading.Thread(target=self._receive, daemon=True).start()
         self._wait_until_ready()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def has_ended(self) -> bool:
@@ -215,6 +222,8 @@ class ReaderProcess:
         message = self._last_message()
         self.close()
         logger.debug("the process that reads documents ended (%s): %s", detail, message)
+        if detail == _OVER_TIME:
+            return {"reason": str(self._limits.too_slow)}
         return {"reason": f"its parser crashed ({detail})"}
 
     def _last_message(self) -> str:

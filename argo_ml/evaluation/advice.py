@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
-from argo_ml.results.records import Record
+from argo_ml.results.records import Identifier, Record
 from argo_ml.results.unit import Unit
 from argo_ml.statistics.intervals import Estimate
 
@@ -139,7 +139,7 @@ class Advice(Record):
     sizes: Mapping[str, int]
     judged_on: str
     calibration_run: str = ""
-    runs: Mapping[str, str] = {}
+    runs: Mapping[str, Identifier] = {}
     """Run ids by stage."""
     data: DataCheck | None = None
     unit: AdviceUnit = AdviceUnit()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import ConfigDict, Field
 
-from argo_ml.results.records import Record
+from argo_ml.results.records import Identifier, Record
 from argo_ml.statistics.intervals import Estimate
 
 
@@ -231,7 +231,7 @@ class Evaluation(Record):
     )
 
     schema_version: int = 1
-    sweep_id: str
+    sweep_id: Identifier
     question: str
     answer: str
     n_questions: int

@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetPydanticSchema, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetPydanticSchema,
+    model_validator,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from argo_ml.results.artifacts import cell_name
@@ -16,6 +23,10 @@ from argo_ml.types import Usage
 
 EARLIER_NAMES: Mapping[str, str] = MappingProxyType({"fallbacks": "decomposer_fallbacks"})
 """What fields of a question's row, and metrics of a cell, were called in earlier versions."""
+
+
+Identifier = Annotated[str, Field(pattern=r"^(?:[^/\\.][^/\\]{0,99})?$")]
+"""The id of a run or a cell, which names files and folders as well."""
 
 
 class Record(BaseModel):
@@ -177,8 +188,8 @@ class PolicyTable(Record):
 
 
 class CellResult(Record):
-    cell_id: str
-    run_id: str
+    cell_id: Identifier
+    run_id: Identifier
     strategy: str
     retrieval_cost: float
     metrics: Mapping[str, float]
@@ -229,7 +240,7 @@ class Results(Record):
     """``cells`` in grid order: by strategy as given, then by price ascending."""
 
     schema_version: int = 1
-    sweep_id: str
+    sweep_id: Identifier
     """MLflow run id of the sweep."""
     spec: Mapping[str, Any]
     digests: Mapping[str, str]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from argo_ml.policies.argo import ARGO
-from argo_ml.results.records import Record
+from argo_ml.results.records import Identifier, Record
 
 OBJECTIVES = "argo.objectives"
 """Attribute of a study in Optuna: the names of what it optimises."""
@@ -43,7 +43,7 @@ class Best(Record):
 
     retrieval_cost: float
     trial: int
-    run_id: str
+    run_id: Identifier
     settings: Mapping[str, float]
     tune: Score
     test: Score

@@ -11,7 +11,7 @@ from argo_ml.calibration.record import Calibration
 from argo_ml.errors import ConfigError
 from argo_ml.parsing import parse_record
 from argo_ml.results.artifacts import CALIBRATION, STEPWISE_CALIBRATION
-from argo_ml.results.records import Record
+from argo_ml.results.records import Identifier, Record
 from argo_ml.results.stored import naming, stored_record
 
 POLICY = "policy.json"
@@ -53,7 +53,7 @@ class PublishedPolicy(Record):
     """
 
     schema_version: int = 1
-    sweep_id: str
+    sweep_id: Identifier
     experiment_id: str
     argo_ml: str
     spec: Mapping[str, Any]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ from builders.stored_sweep import FetchedSweep
 
 from argo_ml.config import SweepSpec, build, read_params
 from argo_ml.corpus.documents import DocumentSet, read_documents
-from argo_ml.corpus.isolated_reading import ReadingLimits
+from argo_ml.corpus.isolated_reading import ReaderProcess, ReadingLimits
 from argo_ml.corpus.readers.markdown import markdown_sections
 from argo_ml.datasets import lines
 from argo_ml.datasets.jsonl import JsonLines
@@ -45,6 +47,17 @@ def substitutions() -> bytes:
 
 def drawn_lines() -> bytes:
     return pdf(b"".join(b"%d %d %d 9 re f\n" % (i % 97, i % 89, i % 7) for i in range(60_000)))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of processor time")
+def test_a_reader_that_the_system_ended_over_time_was_too_slow(tmp_path: Path) -> None:
+    path = tmp_path / "m.rst"
+    path.write_bytes(substitutions())
+    process = ReaderProcess(ReadingLimits(seconds=60.0, memory_mb=300))
+    process.ask(path)
+    os.kill(process.pid, signal.SIGXCPU)
+    assert "longer than 60 s of processor time" in str(process.reply())
 
 
 @pytest.mark.slow
@@ -214,6 +227,15 @@ def test_damaged_results_are_named_with_their_run(
 ) -> None:
     fetched_sweep.artifact("results.json").write_bytes(content)
     with pytest.raises(DataError, match=f"results.json of run {fetched_sweep.record.run_id}"):
+        fetched_sweep.record.results()
+
+
+@pytest.mark.parametrize("run_id", ["a" * 1000, "../../elsewhere", "a/b", ".."])
+def test_a_run_of_results_that_is_none_names_no_folder(
+    fetched_sweep: FetchedSweep, run_id: str
+) -> None:
+    fetched_sweep.edit_results(lambda content: content["cells"][0].update(run_id=run_id))
+    with pytest.raises(DataError, match=r"damaged: cells\.0\.run_id: "):
         fetched_sweep.record.results()
 
 
