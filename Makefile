@@ -29,7 +29,7 @@ help:
 small medium full: $(RUNTIME)
 	argo-ml fetch
 	mlflow run . --env-manager local --experiment-name argo_ml -P mode=$@ $(ARGS)
-	@echo "when retrieval pays for your questions, documents and model: argo-ml advise --help"
+	@echo "when retrieval pays for your questions, documents and model: $(VENV)/bin/argo-ml advise --help"
 
 # mypy computes on one core: beside the tests it costs half of what it takes alone.
 test: lint

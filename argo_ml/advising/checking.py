@@ -86,8 +86,8 @@ def check_sizes(spec: AdviseSpec, splits: Sequence[SplitCheck]) -> None:
         return
     n_all = sum(own.n_questions for own in splits)
     parts = [
-        f"{FEWEST[own.split]} {CLAIMS[own.split]} ({own.n_used} here, about "
-        f"{needed_in_all(own.split)} questions in all)"
+        f"{FEWEST[own.split]} {CLAIMS[own.split]} ({own.n_used} here; {further_questions(own)} "
+        "more questions would do in 19 of 20 cases)"
         for own in lacking
     ]
     raise DataError(
@@ -96,9 +96,13 @@ def check_sizes(spec: AdviseSpec, splits: Sequence[SplitCheck]) -> None:
     )
 
 
-def needed_in_all(split: str) -> int:
-    """Questions of which the split is expected to hold its fewest."""
-    return -(-FEWEST[split] * 100 // SPLIT_PERCENT[split])
+def further_questions(own: SplitCheck) -> int:
+    """Questions to add so that the split, to which each goes by its id, very likely has enough."""
+    from scipy.stats import nbinom  # type: ignore[import-untyped]
+
+    n_lacking = FEWEST[own.split] - own.n_used
+    n_elsewhere = nbinom.ppf(0.95, n_lacking, SPLIT_PERCENT[own.split] / 100)
+    return n_lacking + int(n_elsewhere)
 
 
 def _concerns(splits: Sequence[SplitCheck], rates: HitRates, top_k: int) -> Iterator[str]:

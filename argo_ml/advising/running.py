@@ -21,6 +21,7 @@ from argo_ml.errors import ConfigError, StoppedError
 from argo_ml.evaluation.advice import Advice, DataCheck
 from argo_ml.models.cache.store import CallCache
 from argo_ml.models.presets import resolve
+from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.policies.strategies import find_strategy
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.replay.splitting import Parts
@@ -110,6 +111,12 @@ def _check(spec: AdviseSpec) -> None:
                 f"policies={','.join(spec.policies)}: {name} knows the answers, so that nobody can "
                 "act by it; leave it out"
             )
+    missing = [name for name in (NEVER, SINGLE) if name not in spec.policies]
+    if missing:
+        raise ConfigError(
+            f"policies={','.join(spec.policies)} lacks {' and '.join(missing)}, which the others "
+            "are compared with"
+        )
 
 
 def _resume(spec: AdviseSpec, on_progress: OnProgress) -> Advice:

@@ -35,19 +35,22 @@ class _Wording:
     questions: str
 
     def what_to_do(self, ranges: Sequence[AdvisedRange]) -> str:
+        return _capitalized(f"{self._plan(ranges)}{_how_sure(ranges)}.")
+
+    def _plan(self, ranges: Sequence[AdvisedRange]) -> str:
         if len(ranges) == 1:
             span = self._span(ranges[0].prices)
-            return _capitalized(f"{_named(ranges[0])} at every price looked at ({span}).")
+            return f"{_named(ranges[0])} at every price looked at ({span})"
         if len({own.recommendation for own in ranges}) == 1:
             span = self._span((ranges[0].prices[0], ranges[-1].prices[-1]))
             names = ", ".join(f"{own.strategy} {self._where(own)}" for own in ranges)
             what = ranges[0].recommendation.value
-            return _capitalized(f"{what} at every price looked at ({span}): {names}.")
+            return f"{what} at every price looked at ({span}): {names}"
         parts = [
             f"{_named(own)} {self._where(own)}{' per retrieval' if own.low is None else ''}"
             for own in ranges
         ]
-        return _capitalized(f"{', '.join(parts)}.")
+        return ", ".join(parts)
 
     def _span(self, prices: Sequence[float]) -> str:
         ends = dict.fromkeys(map(self.unit.price, (prices[0], prices[-1])))
@@ -93,6 +96,12 @@ class _Wording:
         parts = [f"{self.unit.price(at.retrieval_cost)} ({needed(at)})" for at in unsettled]
         rest = "; at the other prices it is settled" if len(unsettled) < len(prices) else ""
         return f"Not settled at {', '.join(parts)}{rest}."
+
+
+def _how_sure(ranges: Sequence[AdvisedRange]) -> str:
+    """Said at once where the questions settle no part of an advice."""
+    is_open = all(own.certainty is Certainty.OPEN for own in ranges)
+    return f": {Certainty.OPEN.value}" if is_open else ""
 
 
 def _named(own: AdvisedRange) -> str:

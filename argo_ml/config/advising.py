@@ -167,12 +167,6 @@ class AdviseSpec(
                 f"max_cost={self.max_cost:g} needs prices of tokens or seconds, such as "
                 "price_per_1m_prompt_tokens, and value_of_correct"
             )
-        missing = [name for name in ("never", "single") if name not in self.policies]
-        if missing:
-            raise ValueError(
-                f"policies={','.join(self.policies)} lacks {' and '.join(missing)}, which the "
-                "others are compared with"
-            )
         return self
 
     def size(self, split: str) -> int:

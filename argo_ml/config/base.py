@@ -169,9 +169,17 @@ def unknown_parameter(name: str, spec_type: type[Spec]) -> str:
     return f"parameter {name!r} is unknown{suggest(name, spec_type.model_fields)}"
 
 
+MOST_LISTED = 60
+
+
 def suggest(name: str, known: Mapping[str, object]) -> str:
-    """The tail of an error message: the nearest known name, then all of them."""
+    """The tail of an error message: the nearest known name, then all of them.
+
+    Where one is near, more than a screen can show are left out.
+    """
     near = difflib.get_close_matches(name, known, n=1)
+    if near and len(known) > MOST_LISTED:
+        return f"; did you mean {near[0]!r}? --help lists all"
     hint = f"; did you mean {near[0]!r}?" if near else ";"
     return f"{hint} known: {', '.join(known)}"
 

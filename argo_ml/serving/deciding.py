@@ -103,7 +103,8 @@ class LoadedPolicy:
         except ConfigError as error:
             # It lacks a score that the request could say.
             raise RequestError(str(error)) from None
-        return _described(decision, priced, is_estimated(asked.tokens))
+        reads_answer = Probe.ANSWER in required_probes_of(priced.policy)(state)
+        return _described(decision, priced, reads_answer and is_estimated(asked.tokens))
 
     def price_of(self, asked: Asked) -> RequestPrice:
         return self.policies.price_of(asked)

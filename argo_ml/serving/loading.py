@@ -51,6 +51,11 @@ class Policy:
         self._loaded = loaded
         self._answers = AnsweringService(loaded)
 
+    def __repr__(self) -> str:
+        published = self.published
+        names = ", ".join(f"{own.strategy} at {own.retrieval_cost:g}" for own in published.prices)
+        return f"{type(self).__name__}({names}; sweep {published.sweep_id})"
+
     @property
     def published(self) -> PublishedPolicy:
         return self._loaded.published

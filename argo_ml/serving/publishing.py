@@ -94,7 +94,7 @@ def _files(spec: PublishSpec, source: Source) -> PolicyFiles:
             default_price=default,
             trace_sampling=spec.trace_sampling,
             n_questions=source.evaluation.n_questions,
-            answer=source.evaluation.answer,
+            answer=source.answer,
             example=_example(source, cells[0], learned),
             decides_only=source.is_replay,
         ),

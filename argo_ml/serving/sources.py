@@ -37,6 +37,11 @@ class Source:
     advice: Advice | None = None
 
     @property
+    def answer(self) -> str:
+        """What the policy was published for, a line per sentence."""
+        return "\n".join(self.advice.sentences) if self.advice else self.evaluation.answer
+
+    @property
     def is_replay(self) -> bool:
         return self.record.kind == REPLAY
 

@@ -204,7 +204,7 @@ def test_too_few_questions_are_refused_with_how_many_are_needed(
 ) -> None:
     values = parameters(tmp_path, n_more_countries=4)
     sizes = {"n_calibration": "", "n_tune": "", "n_test": ""}
-    with pytest.raises(DataError, match=r"needs 10 to calibrate on \(\d here, about 67 questions"):
+    with pytest.raises(DataError, match=r"needs 10 to calibrate on \(\d here; \d\d more questions"):
         run_advice(spec(values, **sizes, cache_dir=str(cache_dir), tracking_uri=tracking_uri))
 
 
@@ -226,6 +226,7 @@ def test_a_budget_that_nothing_can_be_seen_with_says_so(
     ("values", "complaint"),
     [
         ({"policies": "never,argo_fitted"}, "policies=never,argo_fitted lacks single"),
+        ({"policies": "nver,single"}, "strategy='nver' is unknown; did you mean 'never'"),
         ({"policies": "never,single,oracle"}, "oracle knows the answers"),
         ({"retrieval_costs": "0.1,0.1"}, "repeats a value"),
         ({"split": "test"}, "all three are used"),

@@ -111,6 +111,15 @@ def test_three_sentences_say_what_to_do_what_it_is_worth_and_what_would_change_i
     assert "Not settled at 0.52 (" in lines[2]
 
 
+def test_an_advice_that_no_price_settles_says_so_at_once() -> None:
+    results = sweep.results(*cells(0.1, never="10" * 50, single="1" * 12 + "0" + "10" * 43 + "1"))
+    prices = confirm(choose(results), results)
+
+    first, *_ = sentences(advised_ranges(prices, results), prices, "test", 100, SHARES)
+
+    assert first.endswith("(never) at every price looked at (0.1 per retrieval): not settled.")
+
+
 def test_what_is_advised_at_every_price_is_said_once() -> None:
     results = sweep.results(*cells(0.6), *cells(0.8))
     prices = confirm(choose(results), results)

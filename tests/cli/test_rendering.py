@@ -269,6 +269,18 @@ def test_episodes_that_end_together_are_timed_by_what_the_model_was_foretold_to_
     assert MODEL_SECONDS not in out.getvalue()
 
 
+def test_no_time_is_left_to_tell_where_the_foretold_one_is_over() -> None:
+    clock = Clock()
+    report, out = report_lines(clock)
+
+    for second in range(0, 100, 10):
+        clock.now = float(second)
+        report(MODEL_SECONDS, min(second, 50), 50)
+        report("episodes", 20 * (second >= 80), 200)
+
+    assert out.getvalue().splitlines()[-1] == "episodes 20/200 (10%)"
+
+
 def test_nothing_is_told_twice() -> None:
     report, out = report_lines(Clock())
 

@@ -77,7 +77,10 @@ def test_empty_strings_mean_not_set() -> None:
         ({"p_s": "0"}, "p_s=0: input should be greater than 0"),
         ({"p_s": "1.2"}, "p_s=1.2: input should be less than or equal to 1"),
         ({"mu": "nan"}, "mu=nan: input should be a finite number"),
-        ({"stratgies": "argo"}, "parameter 'stratgies' is unknown; did you mean 'strategies'?"),
+        (
+            {"stratgies": "argo"},
+            "parameter 'stratgies' is unknown; did you mean 'strategies'? --help lists all",
+        ),
         ({"chunk_overlap": "160"}, "chunk_overlap=160 must be below chunk_size=160"),
         ({"dataset": "jsonl"}, "dataset=jsonl needs questions=FILE.jsonl"),
         (

@@ -109,7 +109,10 @@ class TimeLeft:
 
 
 class Forecast:
-    """Seconds left of what is counted; of episodes by the model's foretold time, if any."""
+    """Seconds left of what is counted; of episodes by the model's foretold time, if any.
+
+    None where that is over while episodes are not: how long the rest takes is not known then.
+    """
 
     def __init__(self, clock: GetTimeCallable) -> None:
         self._clock = clock
@@ -120,7 +123,9 @@ class Forecast:
         time_left = self._units.setdefault(unit, TimeLeft(self._clock)).update(n_finished, n_total)
         if unit == MODEL_SECONDS:
             self._model_time = time_left
-        return self._model_time if unit == EPISODES and self._model_time is not None else time_left
+        if unit != EPISODES or self._model_time is None:
+            return time_left
+        return self._model_time or None
 
 
 class _BarReport:
