@@ -136,7 +136,7 @@ def _register(
 ) -> Any:
     try:
         client.create_registered_model(
-            spec.name, description="Published by argo-ml: decides when retrieving pays."
+            spec.name, description="Published by argo-ml: when to retrieve; its versions say why."
         )
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":

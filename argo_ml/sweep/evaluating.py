@@ -107,6 +107,9 @@ def description(evaluation: Evaluation, results: Results) -> str:
 
 
 def _image(run_id: str, name: str) -> str:
-    """A figure among the run's artifacts, as MLflow's own interface serves it."""
-    path = quote(f"{FIGURES}/{name}.png", safe="")
+    """A figure among the run's artifacts, as MLflow's own interface serves it.
+
+    An SVG is as wide as it was drawn; the PNG is wider than the page, and its text would run over.
+    """
+    path = quote(f"{FIGURES}/{name}.svg", safe="")
     return f"![{name}](get-artifact?path={path}&run_uuid={run_id})"

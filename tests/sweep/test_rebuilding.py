@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from builders import small_study
@@ -148,7 +149,10 @@ def test_description_of_the_run_begins_with_the_break_even_price(
     assert note.startswith("Break-even price of retrieving once (single) instead of not at all")
     *_, made_of, figures = note.split("\n\n")
     assert made_of.startswith("3 strategies x ")
-    assert figures.count("![") == 2
+    shown = [unquote(path) for path in re.findall(r"get-artifact\?path=(\S+?)&", figures)]
+    assert shown == ["figures/price_utility.svg", "figures/accuracy_retrievals.svg"]
+    stored = {artifact.path for artifact in client.list_artifacts(sweep.sweep_id, "figures")}
+    assert stored.issuperset(shown)
 
 
 def test_run_that_is_no_sweep_is_an_error(
