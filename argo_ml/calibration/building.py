@@ -216,7 +216,7 @@ def _question(explored: Explored) -> CalibrationQuestion:
         draft=observations.draft and _draft(observations.draft),
         samples=observations.samples,
         tentative=observations.tentative and _draft(observations.tentative),
-        vector=tuple(observations.vector),
+        vector=observations.vector,
         scores=observations.scores,
         outcomes=explored.outcomes,
     )

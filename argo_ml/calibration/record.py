@@ -6,14 +6,15 @@ Written as ``calibration.json``: plain values, read without running anything of 
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, PlainSerializer, ValidatorFunctionWrapHandler, WrapValidator
 
 from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.features import features
@@ -28,6 +29,16 @@ NO_HIDDEN_STATE = (
     "the calibration was made with hidden_states=true, and this answer has no hidden state; ask "
     "the model in this process with hidden_states=true, or make a calibration without"
 )
+
+
+def _as_array(given: object, validated: ValidatorFunctionWrapHandler) -> Sequence[float]:
+    """An array of eight bytes a number, where a tuple takes 32; one that is there is shared."""
+    return given if isinstance(given, array) else array("d", validated(given))
+
+
+Vector = Annotated[
+    Sequence[float], WrapValidator(_as_array), PlainSerializer(list, return_type=list[float])
+]
 
 
 class SeenAnswer(Part):
@@ -63,7 +74,7 @@ class CalibrationQuestion(Part):
     draft: SeenDraft | None = None
     samples: tuple[str, ...] = ()
     tentative: SeenDraft | None = None
-    vector: tuple[float, ...] = ()
+    vector: Vector = ()
     outcomes: Mapping[str, bool]
     scores: Mapping[str, float] = Field({}, exclude_if=lambda own: not own)
     """The user's own, by name."""
@@ -79,7 +90,7 @@ class CalibrationQuestion(Part):
             draft=_draft(self.draft),
             samples=self.samples,
             tentative=_draft(self.tentative),
-            vector=self.vector,
+            vector=tuple(self.vector),
             scores=self.scores,
         )
         return State(self.question, observations=observations)
