@@ -16,6 +16,7 @@ from argo_ml.calibration.record import Calibration
 from argo_ml.replay.recorded import Reach, RecordedOutcome, RecordedQuestion
 from argo_ml.results.text_signals import MEANS
 from argo_ml.state import AnswerNow, Draft, Observations, State
+from argo_ml.statistics.one_thread import one_thread
 from argo_ml.types import Action, Step
 
 HORIZON = 1
@@ -148,6 +149,7 @@ class RecordedCalibration(Calibration):
         return state.question.id, actions
 
 
+@one_thread()
 def calibrate_on_records(
     calibrating: Sequence[ReplayState],
     tested: Sequence[ReplayState],

@@ -27,6 +27,7 @@ from argo_ml.replay.rows import ReplayDecision, question_row
 from argo_ml.replay.walking import Walker
 from argo_ml.results.records import PolicyTable, QuestionResult
 from argo_ml.results.row_files import RowKeeper
+from argo_ml.statistics.one_thread import one_thread
 from argo_ml.sweep.cells import policy_table
 from argo_ml.types import Question
 
@@ -66,6 +67,7 @@ class Asked:
     tables: RowTables
 
 
+@one_thread()
 def decide_all(
     policies: Sequence[str],
     spec: ReplaySpec,

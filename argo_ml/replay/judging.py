@@ -27,6 +27,7 @@ from argo_ml.replay.replaying import Replay
 from argo_ml.results.metrics import cell_metrics
 from argo_ml.results.question_rows import row_flags
 from argo_ml.results.records import CellResult, Results
+from argo_ml.statistics.one_thread import one_thread
 from argo_ml.types import Expectation
 
 UNNAMED = "an unnamed model"
@@ -122,6 +123,7 @@ def _cell_result(
     )
 
 
+@one_thread()
 def evaluate_replay(replayed: Replay, results: Results) -> Evaluation:
     """The evaluation, without what recorded outcomes say nothing of."""
     scores = {
