@@ -103,7 +103,7 @@ class LoadedPolicy:
         except ConfigError as error:
             # It lacks a score that the request could say.
             raise RequestError(str(error)) from None
-        reads_answer = Probe.ANSWER in required_probes_of(priced.policy)(state)
+        reads_answer = state.observations.answer is not None
         return _described(decision, priced, reads_answer and is_estimated(asked.tokens))
 
     def price_of(self, asked: Asked) -> RequestPrice:

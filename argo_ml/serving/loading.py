@@ -19,8 +19,8 @@ from argo_ml.serving.questions import read_asked
 from argo_ml.types import Action, Evidence
 
 _URI = re.compile(r"[a-z][\w+.-]+:/", re.IGNORECASE)
-_NAME_ALONE = re.compile(r"models:/(?!m-[0-9a-f]{32}$)[^/@]+$")
-_MODEL_ID = re.compile(r"models:/m-[0-9a-f]{32}/?$")
+_REGISTERED = re.compile(r"models:/(?!m-[0-9a-f]{32}/?$)[^/@]+(.*)")
+"""A registered model by its name, and what says which version; a model's id is no such name."""
 _NO_POLICY = "holds no published policy; publish one with argo-ml publish"
 
 
@@ -110,7 +110,7 @@ def load_policy(uri: str, tracking_uri: str = "") -> Policy:
     """
     if not _URI.match(uri):
         return Policy(LoadedPolicy.read(_policy_folder(Path(uri).expanduser())))
-    if _NAME_ALONE.match(uri):
+    if (registered := _REGISTERED.match(uri)) and not registered[1]:
         raise ConfigError(f"policy={uri}: names no version; take {uri}@champion or {uri}/1")
     with tempfile.TemporaryDirectory() as target:
         downloaded = _policy_folder(_downloaded(uri, tracking_uri, target))
@@ -135,8 +135,7 @@ def _downloaded(uri: str, tracking_uri: str, target: str) -> Path:
     from argo_ml.tracking.stores import first_line
 
     open_client(tracking_uri, create=False)
-    is_registered = uri.startswith("models:") and not _MODEL_ID.match(uri)
-    wanted = f"{uri.rstrip('/')}/artifacts/{FOLDER}" if is_registered else uri
+    wanted = f"{uri.rstrip('/')}/artifacts/{FOLDER}" if _REGISTERED.match(uri) else uri
     try:
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=wanted, dst_path=target))
     except (MlflowException, OSError) as error:
