@@ -97,5 +97,5 @@ def _vectors(spec: ReplaySpec, parts: Parts) -> Vectors:
     )
     texts = list(dict.fromkeys(recorded.question.text for recorded in parts.all))
     rows = embedder.embed_queries(texts)
-    # As arrays, a quarter of what tuples of numbers take.
-    return {text: array("d", row.tolist()) for text, row in zip(texts, rows, strict=True)}
+    # As arrays of the embedder's own numbers, an eighth of what tuples of them take.
+    return {text: array("f", row.tolist()) for text, row in zip(texts, rows, strict=True)}

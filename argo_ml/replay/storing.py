@@ -13,6 +13,7 @@ from argo_ml.errors import ConfigError
 from argo_ml.escaping import markdown
 from argo_ml.evaluation.firing import fire_share, is_degenerate
 from argo_ml.evaluation.record import Evaluation
+from argo_ml.garbage import rarely_collected
 from argo_ml.policies.base import explained
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.replay.deciding import DecidedCell
@@ -31,6 +32,7 @@ from argo_ml.results.artifacts import (
 from argo_ml.results.metrics import MEASURES, by_price, sweep_metrics
 from argo_ml.results.records import CellResult, Results
 from argo_ml.results.row_files import write_results
+from argo_ml.statistics.resampling import shared_draws
 from argo_ml.sweep.evaluating import evaluation_metrics
 from argo_ml.sweep.parent_run import ParentRun
 from argo_ml.tracking import runs
@@ -61,6 +63,7 @@ class StoredReplay:
     evaluation: Evaluation
 
 
+@rarely_collected()
 def run_replay(
     spec: ReplaySpec,
     on_progress: OnProgress = ignore_progress,
@@ -83,9 +86,10 @@ def run_replay(
         results = replay_results(replayed, spec, run.run_id, [child.run_id for child in children])
         for child, cell in zip(children, results.cells, strict=True):
             _end(child, cell, spec, results.digests)
-        evaluation = evaluate_replay(replayed, results)
-        _store(run, replayed, results, evaluation)
-        store_report(run, evaluation, results)
+        with shared_draws():
+            evaluation = evaluate_replay(replayed, results)
+            _store(run, replayed, results, evaluation)
+            store_report(run, evaluation, results)
         run.end()
     return StoredReplay(results, evaluation)
 

@@ -119,7 +119,11 @@ def _interpolated(ascending: Column, share: float) -> float:
 
 @contextmanager
 def shared_draws() -> Iterator[None]:
-    """Within it the questions are drawn once for all columns over equally many questions."""
+    """Within it the questions are drawn once for all columns over equally many questions; a block
+    within another shares its draws."""
+    if _SHARED.get() is not None:
+        yield
+        return
     token = _SHARED.set({})
     try:
         yield

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from argo_ml.statistics import resampling
 from argo_ml.statistics.intervals import Estimate
 from argo_ml.statistics.resampling import (
     Resampled,
@@ -131,6 +133,26 @@ def test_shared_draws_are_those_that_every_column_draws_itself() -> None:
 
     np.testing.assert_array_equal(shared, alone)
     np.testing.assert_array_equal(others, resample([columns[0][:50]])[0].means)
+
+
+def test_a_block_within_another_shares_its_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn_for: list[int] = []
+    draws = resampling._draws
+
+    def counted(n: int) -> Iterator[Any]:
+        drawn_for.append(n)
+        return draws(n)
+
+    monkeypatch.setattr(resampling, "_draws", counted)
+    column = np.arange(300.0)
+
+    with shared_draws():
+        with shared_draws():
+            resample([column])
+        resample([column])
+    resample([column])
+
+    assert drawn_for == [300, 300]
 
 
 def test_equal_values_have_an_interval_of_no_width() -> None:

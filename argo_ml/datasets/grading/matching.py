@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from argo_ml.datasets.grading.characters import folded, readable
 from argo_ml.datasets.grading.tokens import Token, tokenize, without_articles
@@ -19,7 +20,11 @@ _SENTENCE_MARKS = ".,;:!?\"'()[]"
 Occurs = Callable[[Sequence[Token]], bool]
 """Whether the tokens that spell a gold answer stand for it where they occur."""
 
+_N_KEPT = 1_000
+"""Comparisons that are remembered: the measures of one answer ask for the same ones."""
 
+
+@lru_cache(maxsize=_N_KEPT)
 def normalize(text: str) -> str:
     """Lower case, no punctuation, no articles, numbers in one spelling, single spaces.
 
@@ -46,6 +51,7 @@ def token_f1(prediction: str, answers: Iterable[str]) -> float:
     return max((_token_f1(prediction, answer) for answer in answers), default=0.0)
 
 
+@lru_cache(maxsize=_N_KEPT)
 def occurs(prediction: str, answer: str, is_meant: Occurs = bool) -> bool:
     """Whether ``answer`` stands in the prediction, somewhere where ``is_meant`` of its tokens."""
     if _is_whole(prediction, answer):
@@ -60,6 +66,7 @@ def occurs(prediction: str, answer: str, is_meant: Occurs = bool) -> bool:
     )
 
 
+@lru_cache(maxsize=_N_KEPT)
 def _is_whole(prediction: str, answer: str) -> bool:
     if not tokenize(answer):
         return normalize(prediction) == normalize(answer)

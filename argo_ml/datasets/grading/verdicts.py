@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 
 from argo_ml.datasets.grading.characters import folded, readable
 
@@ -64,6 +65,7 @@ _PREDICATE = re.compile(rf"\b(?:is|was|are|were|be)\s+(?P<negated>not\s+)?{_ADVE
 _EMPHASIS = str.maketrans("", "", '*_"“”«»#`')
 
 
+@lru_cache(maxsize=1_000)
 def verdict_of(gold: str) -> Verdict | None:
     """The verdict that a gold answer is; None where it says more than that, or something else."""
     return _ALL.get(_plain(gold).strip(" .!"))
