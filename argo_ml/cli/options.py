@@ -17,6 +17,7 @@ import click
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from argo_ml.cli.given_paths import check_given_paths
 from argo_ml.cli.params_file import read_for
 from argo_ml.cli.project_run import is_project_run
 from argo_ml.cli.sections import sections
@@ -52,6 +53,7 @@ class SpecCommand(click.Command):
 
         def callback(**given: str | None) -> None:
             spec = build(spec_type, self._collect(given))
+            check_given_paths(spec)
             if isinstance(spec, DatabaseFields):
                 set_database_timeout(spec.database_timeout_s)
             handler(with_precision(spec))
