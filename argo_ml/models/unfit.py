@@ -42,9 +42,17 @@ def beyond_context(needed: Sequence[int], context: int | None, unit: str) -> dic
 def run_fitting(
     run: Callable[[list[int]], Sequence[ResponseType]], n_requests: int, refused: Mapping[int, str]
 ) -> list[ResponseType]:
-    """Run the requests, given by index, that are not refused; raises `SomeUnfitError` for those."""
+    """Run the requests, given by index, that are not refused; raises `SomeUnfitError` for those.
+
+    What ``run`` raises has the responses by their place among the requests that it was given.
+    """
     fitting = [index for index in range(n_requests) if index not in refused]
-    return all_or_unfit(dict(zip(fitting, run(fitting), strict=True)), refused)
+    try:
+        responses = run(fitting)
+    except UnfinishedError as error:
+        error.finished = {fitting[at]: response for at, response in error.finished.items()}
+        raise
+    return all_or_unfit(dict(zip(fitting, responses, strict=True)), refused)
 
 
 def answered_and_refused(

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.integrations.heterogeneity import AmbiguousGlobalPerLayerAttributeError
 
 N_IDS = 96
 WINDOW = 8
@@ -77,6 +78,12 @@ _LINEAR: Mapping[str, Any] = {
     "layer_types": ["linear_attention", "full_attention"],
 }
 _SLIDING: Mapping[str, Any] = {"layer_types": ["sliding_attention", "full_attention"]}
+_PER_LAYER_INPUT: Mapping[str, Any] = {
+    **_SLIDING,
+    "vocab_size_per_layer_input": N_IDS,
+    "hidden_size_per_layer_input": 8,
+    "num_kv_shared_layers": 0,
+}
 _VISION: Mapping[str, Any] = {
     "hidden_size": 16,
     "intermediate_size": 16,
@@ -135,6 +142,13 @@ _OWN: Mapping[str, Mapping[str, Any]] = {
     },
     "gemma2": _SLIDING,
     "gemma3_text": _SLIDING,
+    "gemma3n_text": {
+        **_PER_LAYER_INPUT,
+        "laurel_rank": 4,
+        "altup_num_inputs": 2,
+        "activation_sparsity_pattern": [0.0, 0.0],
+    },
+    "gemma4_text": {**_PER_LAYER_INPUT, "global_head_dim": 16, "num_global_key_value_heads": 2},
     "gpt_oss": _SLIDING,
     "cohere2": _SLIDING,
     "olmo3": _SLIDING,
@@ -161,5 +175,12 @@ def tiny_config(architecture: str) -> Any:
         return AutoConfig.for_model("gemma3", text_config=text, vision_config=dict(_VISION))
     wanted = {**_COMMON, **_OWN.get(architecture, {})}
     default = AutoConfig.for_model(architecture)
-    known = {name: value for name, value in wanted.items() if hasattr(default, name)}
+    known = {name: value for name, value in wanted.items() if _has(default, name)}
     return AutoConfig.for_model(architecture, **known)
+
+
+def _has(config: Any, name: str) -> bool:
+    try:
+        return hasattr(config, name)
+    except AmbiguousGlobalPerLayerAttributeError:
+        return True

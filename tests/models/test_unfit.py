@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from argo_ml.models.base import Completion, Generation, Prompt, Scoring
+from argo_ml.models.base import Completion, Generation, Prompt, Scoring, UnfinishedError
 from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.models.scripted import ScriptedModel, Table
 from argo_ml.models.unfit import SomeUnfitError, answered_and_refused, run_fitting
@@ -74,6 +74,16 @@ def test_a_longer_context_is_asked_for_the_refused_alone(
     wide = CachingModel(ScriptedModel(Table(default="echo")), cache, "second")
 
     assert [done.paid for done in wide.generate(requests)] == [False, True]
+
+
+def test_what_was_answered_before_a_failure_has_its_place_among_all_requests() -> None:
+    def run(fitting: list[int]) -> list[str]:
+        raise UnfinishedError("out of memory", {0: "one", 1: "three"})
+
+    with pytest.raises(UnfinishedError, match="out of memory") as caught:
+        run_fitting(run, 4, refused={0: "too long", 2: "too long"})
+
+    assert caught.value.finished == {1: "one", 3: "three"}
 
 
 def test_an_error_of_some_unfit_requests_survives_the_way_between_processes() -> None:

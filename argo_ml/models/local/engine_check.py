@@ -21,10 +21,10 @@ from argo_ml.models.local.prefix_cache import PrefixCache
 PROVEN = frozenset(
     """
     afmoe apertus arcee bamba bloom cohere cohere2 deepseek_v2 deepseek_v3 ernie4_5 ernie4_5_moe
-    exaone4 falcon_h1 gemma gemma2 gemma3 gemma3_text glm glm4 glm4_moe gpt2 gpt_neox gpt_oss
-    granite granitemoe granitemoehybrid hunyuan_v1_dense lfm2 lfm2_moe llama mamba2 ministral
-    mistral mixtral nemotron nemotron_h olmo olmo2 olmo3 olmoe phi phi3 qwen2 qwen2_moe qwen3
-    qwen3_5_text qwen3_moe qwen3_next smollm3 starcoder2 zamba2
+    exaone4 falcon_h1 gemma gemma2 gemma3 gemma3_text gemma3n_text gemma4_text glm glm4 glm4_moe
+    gpt2 gpt_neox gpt_oss granite granitemoe granitemoehybrid hunyuan_v1_dense lfm2 lfm2_moe llama
+    mamba2 ministral mistral mixtral nemotron nemotron_h olmo olmo2 olmo3 olmoe phi phi3 qwen2
+    qwen2_moe qwen3 qwen3_5_text qwen3_moe qwen3_next smollm3 starcoder2 zamba2
     """.split()  # noqa: SIM905
 )
 """Kinds of model that the test suite builds and finds equal in a batch, alone and without a cache.

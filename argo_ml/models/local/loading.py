@@ -33,6 +33,7 @@ from argo_ml.models.local.batching import says_out_of_memory
 from argo_ml.models.local.skeleton import Skeleton
 from argo_ml.models.local.stored_quantization import stored_quantization
 from argo_ml.models.placement import plan as placement
+from argo_ml.models.placement.batch_memory import fitting_tokens
 from argo_ml.models.placement.plan import Demand, Device, PlacementPlan
 
 # Transformers annotates these in part only, and some of it wrongly.
@@ -176,6 +177,8 @@ def make_demand(
     stored = "none" if files.gguf_file else stored_quantization(config, on_gpu)
     with _quiet(), _broken_files_named(files):
         skeleton = Skeleton(config, precision, quantization if stored == "none" else stored)
+        # Said here of a configuration that does not tell the sizes of its layers.
+        fitting_tokens(config, placement.ITEM_BYTES[precision], 0, skeleton.n_layers)
     may_quantise = not files.gguf_file and stored == "none"
     return Demand(skeleton, config, precision, prefix_bytes, may_quantise)
 

@@ -111,4 +111,6 @@ class PlainDecoder:
         self.tokens += TokenCounts(ids.numel())
         logits = self._model(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 : -1]
         log_p = torch.log_softmax(checked_numbers(logits, self._model.dtype).float(), dim=-1)
-        return float(log_p.gather(1, ids[0, len(prompt) :, None]).sum())
+        # Of a model spread over GPUs the logits stay on the last one.
+        chosen = ids[0, len(prompt) :, None].to(log_p.device)
+        return float(log_p.gather(1, chosen).sum())

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import NoReturn
 
 import torch
 
@@ -31,6 +33,40 @@ Load = Callable[[PlacementPlan, OnEvent], TransformersModel]
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Unloaded:
+    """What is still known of a model that memory had no room for any more; it answers nothing."""
+
+    identity: str
+    batch_tokens: int
+    requests_at_once: int
+
+    @classmethod
+    def of(cls, model: TransformersModel | Unloaded) -> Unloaded:
+        return cls(model.identity, model.batch_tokens, model.requests_at_once)
+
+    @property
+    def tokens(self) -> TokenCounts:
+        """None: those before are counted by whoever unloaded it."""
+        return TokenCounts()
+
+    def generate(self, requests: Sequence[Generation]) -> NoReturn:
+        raise ModelError(self._why)
+
+    def score(self, requests: Sequence[Scoring]) -> NoReturn:
+        raise ModelError(self._why)
+
+    def count_tokens(self, texts: Sequence[str]) -> NoReturn:
+        raise ModelError(self._why)
+
+    @property
+    def _why(self) -> str:
+        return f"{self.identity}: memory ran out, and it could not be loaded again"
+
+
+Model = TransformersModel | Unloaded
+
+
 class RecoveringModel:
     """Wraps what ``load`` makes of the first of ``plans`` that memory suffices for.
 
@@ -44,14 +80,14 @@ class RecoveringModel:
         self._plans = plans
         self._events: list[str] = []
         self._spent = TokenCounts()
-        self._model = self._loaded()
+        self._model: Model = self._loaded()
 
     @property
     def identity(self) -> str:
         return self._model.identity
 
     @property
-    def loaded(self) -> TransformersModel:
+    def loaded(self) -> Model:
         """The model as it is loaded now."""
         return self._model
 
@@ -88,7 +124,7 @@ class RecoveringModel:
 
     def _recovering(
         self,
-        run: Callable[[TransformersModel, Sequence[RequestType]], list[ResponseType]],
+        run: Callable[[Model, Sequence[RequestType]], list[ResponseType]],
         requests: Sequence[RequestType],
     ) -> list[ResponseType]:
         answered: dict[int, ResponseType] = {}
@@ -114,7 +150,8 @@ class RecoveringModel:
         """Outside the handler of the error, which holds the tensors of the batch."""
         self._spent += self._model.tokens
         identity = self._model.identity
-        del self._model
+        # Its memory is needed before it can be loaded again.
+        self._model = Unloaded.of(self._model)
         try:
             self._model = self._loaded(failure)
         except ModelError as error:

@@ -36,28 +36,46 @@ def fitting_tokens(config: Any, item_bytes: int, free_bytes: int, n_layers: int)
 
 
 def bytes_per_layer(config: Any, item_bytes: int) -> int:
-    """Memory of the keys and values of one token in one layer.
+    """Memory of the keys and values of one token in one layer; where layers differ, in the largest.
 
     They count twice, since a cache that grows is copied. Kwon et al. 2023 (PagedAttention,
     section 3) give them as 2 x layers x hidden size x item size; with grouped queries (Ainslie et
-    al. 2023) only the heads of keys and values are kept.
+    al. 2023) only the heads of keys and values are kept. A layer without attention keeps a state of
+    one size for any number of tokens, which is not counted.
     """
-    text = config.get_text_config()
-    heads = text.num_attention_heads
-    width = getattr(text, "head_dim", None) or text.hidden_size // heads
-    kept_heads = getattr(text, "num_key_value_heads", None) or heads
-    return int(item_bytes * 2 * 2 * kept_heads * width)
+    return item_bytes * 2 * 2 * max(map(_kept_width, _layers(config)))
+
+
+def _layers(config: Any) -> list[Any]:
+    """The configurations of the layers where these differ, else the one of all."""
+    text = config.get_text_config(decoder=True)
+    return list(text.per_layer_config) if getattr(text, "is_heterogeneous", False) else [text]
+
+
+def _kept_width(layer: Any) -> int:
+    """Numbers in the keys of one token."""
+    heads = getattr(layer, "num_attention_heads", None)
+    if not heads:
+        return 0
+    width = getattr(layer, "head_dim", None) or layer.hidden_size // heads
+    return int((getattr(layer, "num_key_value_heads", None) or heads) * width)
 
 
 def head_copy_bytes(config: Any, precision: str) -> int:
     """Memory of the float32 copy of the output layer that a lower precision has on the CPU."""
-    text = config.get_text_config()
+    text = config.get_text_config(decoder=True)
     return 0 if precision == "float32" else 4 * int(text.vocab_size) * int(text.hidden_size)
 
 
 def activation_bytes(config: Any, item_bytes: int) -> int:
     """Memory of the intermediate results of one token, of one layer at a time."""
-    text = config.get_text_config()
-    inner = getattr(text, "intermediate_size", None) or 4 * text.hidden_size
-    # Residual stream, its norm, queries and attention output; gate, up and their product.
-    return int(item_bytes * (4 * text.hidden_size + 3 * inner))
+    return max(_activation_width(layer) for layer in _layers(config)) * item_bytes
+
+
+def _activation_width(layer: Any) -> int:
+    """Numbers of the residual stream, its norm, queries and attention output; and of the gate, up
+    and their product."""
+    inner = getattr(layer, "intermediate_size", None) or 4 * layer.hidden_size
+    # Some configurations list it layer by layer.
+    widest = max(inner) if isinstance(inner, (list, tuple)) else inner
+    return int(4 * layer.hidden_size + 3 * widest)

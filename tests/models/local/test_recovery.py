@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from argo_ml.config import SweepSpec, build
 from argo_ml.errors import ModelError
 from argo_ml.models.base import Generation, Prompt
+from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.models.local import loading
 from argo_ml.models.local.recovery import RecoveringModel
 from argo_ml.models.local.transformers_model import TransformersModel
@@ -169,6 +170,25 @@ def test_without_another_plan_the_error_says_what_would_help(loader: Loader, sta
         loader.fails_at_forward = lambda n_forwards: True
     with pytest.raises(ModelError, match=r"model=tiny: out of memory .*; use a smaller model"):
         open_with(loader).generate([generation(QUESTIONS[0])])
+
+
+def test_what_was_answered_before_memory_was_out_for_good_is_kept(
+    loader: Loader, tiny_folder: Path, tmp_path: Path
+) -> None:
+    loader.fails_at_forward = lambda n_forwards: (
+        loader.rows[-1] > 1 or loader.rows.count(1) > 3 or loader.n_loads > 1
+    )
+    model, cache = open_with(loader), CallCache(tmp_path / "calls.sqlite")
+    batch_tokens = model.batch_tokens
+
+    with pytest.raises(ModelError, match="use a smaller model"):
+        CachingModel(model, cache, "run").generate(REQUESTS)
+
+    assert cache.stats().entries["generate"] == 1
+    assert model.identity == open_with(Loader(tiny_folder)).identity
+    assert 0 < model.batch_tokens < batch_tokens
+    with pytest.raises(ModelError, match="could not be loaded again"):
+        model.generate(REQUESTS)
 
 
 def test_each_step_is_logged(loader: Loader, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from transformers import GPT2Config, LlamaConfig
+from transformers import AutoConfig, GPT2Config, LlamaConfig
 
+from argo_ml.models.local.engine_check import PROVEN
 from argo_ml.models.placement.batch_memory import (
     FEWEST_TOKENS,
     MOST_GPU_TOKENS,
@@ -33,6 +34,25 @@ def test_a_model_without_grouped_queries_keeps_all_heads() -> None:
     config = GPT2Config(n_layer=2, n_embd=64, n_head=4)
     assert bytes_per_layer(config, 4) == 4 * 2 * (2 * 4 * 16)
     assert activation_bytes(config, 4) == 4 * (4 * 64 + 3 * 4 * 64)
+
+
+def test_where_layers_differ_the_largest_counts() -> None:
+    gemma4 = AutoConfig.for_model("gemma4_text", head_dim=32, global_head_dim=128)
+    heads = {layer.num_key_value_heads * layer.head_dim for layer in gemma4.per_layer_config}
+    assert len(heads) == 2
+    assert bytes_per_layer(gemma4, 2) == 2 * 2 * 2 * max(heads)
+
+    gemma3n = AutoConfig.for_model("gemma3n_text", hidden_size=64, intermediate_size=[96] * 35)
+    assert activation_bytes(gemma3n, 2) == 2 * (4 * 64 + 3 * 96)
+
+
+def test_a_state_of_one_size_grows_by_no_token() -> None:
+    assert bytes_per_layer(AutoConfig.for_model("mamba"), 2) == 0
+
+
+@pytest.mark.parametrize("architecture", sorted({*PROVEN, "jamba", "mamba", "rwkv"}))
+def test_every_architecture_that_runs_has_a_largest_batch(architecture: str) -> None:
+    assert fitting_tokens(AutoConfig.for_model(architecture), 2, GIB, 2) > 0
 
 
 @pytest.mark.parametrize(
