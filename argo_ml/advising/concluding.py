@@ -10,6 +10,7 @@ from argo_ml.advising.confirming import advised_ranges, confirm
 from argo_ml.advising.sentences import sentences
 from argo_ml.evaluation.advice import Advice, AdviceUnit, DataCheck
 from argo_ml.evaluation.headline import question
+from argo_ml.evaluation.sentences import stopping_lines
 from argo_ml.results.records import Results
 from argo_ml.results.unit import unit_of
 
@@ -39,7 +40,10 @@ def conclude(
     return Advice(
         advice_id=advice_id,
         question=question(judged.results),
-        sentences=sentences(ranges, prices, judged.judged_on, n, unit),
+        sentences=(
+            *sentences(ranges, prices, judged.judged_on, n, unit),
+            *stopping_lines(judged.results.stopping),
+        ),
         unit=AdviceUnit(
             stake=unit.factor, price_of_wrong=unit.wrong, name=unit.name, is_own=unit.is_own
         ),

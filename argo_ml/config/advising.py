@@ -159,6 +159,10 @@ class AdviseSpec(
         check_unrepeated("retrieval_costs", self.retrieval_costs)
         if self.dataset == "jsonl" and not self.questions and not self.outcomes:
             raise ValueError("dataset=jsonl needs questions=FILE.jsonl")
+        if self.outcomes and self.until != "all":
+            raise ValueError(
+                f"until={self.until}: recorded outcomes are all judged, at no cost; leave it out"
+            )
         if not self.retrieval_costs:
             raise ValueError("retrieval_costs is empty; give at least one price")
         money = self.money

@@ -79,12 +79,12 @@ def follow_best_plan(calibration: Calibration, prices: Prices, horizon: int) -> 
 def fitted_where_it_pays(
     calibration: Calibration, prices: Prices, horizon: int, fits: Sequence[Fit]
 ) -> Policy:
-    """What the best of ``fits`` makes of the whole calibration, or the best plan."""
-    judged = [_deciding(fit) for fit in fits]
-    best = best_paying(calibration.exploration.within(horizon), judged, prices)
+    """What the best of ``fits`` makes of all that was explored to ``horizon``, or the best plan."""
+    explored = calibration.exploration.within(horizon)
+    best = best_paying(explored, [_deciding(fit) for fit in fits], prices)
     if best is None:
         return follow_best_plan(calibration, prices, horizon)
-    return fits[best](calibration.exploration)
+    return fits[best](explored)
 
 
 def _deciding(fit: Fit) -> Callable[[Exploration], Deciding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +13,8 @@ from argo_ml.statistics.intervals import CONFIDENCE
 
 POWER = 0.8
 """Chance that a difference of the size named is told from 0."""
-_QUANTILES = float(special.ndtri((1.0 + CONFIDENCE) / 2) + special.ndtri(POWER))
+_TAIL = float(special.ndtri((1.0 + CONFIDENCE) / 2))
+_QUANTILES = _TAIL + float(special.ndtri(POWER))
 
 
 def detectable_difference(differences: Sequence[float]) -> float | None:
@@ -38,9 +40,29 @@ def pairs_to_settle(differences: Sequence[float], margin: float) -> int | None:
     ``margin``, whichever takes fewer. None where no spread was observed.
     """
     size = abs(float(np.mean(differences)))
-    distances = [distance for distance in (size, margin - size) if distance > 0.0]
-    numbers = [pairs_needed(differences, distance) for distance in distances]
+    of_sign = pairs_needed(differences, size) if size > 0.0 else None
+    numbers = (of_sign, pairs_to_confine(differences, margin))
     return min((number for number in numbers if number is not None), default=None)
+
+
+def pairs_to_confine(differences: Sequence[float], margin: float) -> int | None:
+    """Number of pairs whose interval would lie between -``margin`` and ``margin`` with `POWER`.
+
+    Both ends are to be excluded, as in two one-sided tests (Schuirmann 1987), by the normal
+    approximation. None where the observed mean is not between them, or no spread was observed.
+    """
+    mean, spread = abs(float(np.mean(differences))), _spread(differences)
+    if mean >= margin or not spread:
+        return None
+
+    def is_likely(n: int) -> bool:
+        scale = math.sqrt(n) / spread
+        inside = special.ndtr((margin - mean) * scale - _TAIL)
+        return bool(inside - special.ndtr(_TAIL - (margin + mean) * scale) >= POWER)
+
+    # One end alone takes fewer, and both at once no more than twice as many.
+    fewest = math.ceil((_QUANTILES * spread / (margin - mean)) ** 2)
+    return fewest + bisect_left(range(fewest, 2 * fewest), True, key=is_likely)
 
 
 def _spread(differences: Sequence[float]) -> float:

@@ -102,6 +102,17 @@ def test_it_goes_on_to_the_test_split_under_the_same_run(
     assert list(Path(shared["cache_dir"], "sweeps").iterdir()) == []
 
 
+def test_until_decided_says_what_is_known_however_often_one_looks(
+    shared: dict[str, str], finished: Advice
+) -> None:
+    advice = run_advice(spec(shared, until="decided"))
+
+    *usual, stopped = advice.sentences
+    assert tuple(usual) == finished.sentences
+    assert stopped.startswith("All 12 questions were asked, which leaves ")
+    assert "a chance of at most 5 %, at all prices and however often one looks" in stopped
+
+
 def test_what_is_stored_is_what_is_shown(
     shared: dict[str, str],
     finished: Advice,

@@ -53,6 +53,12 @@ def test_recorded_outcomes_are_advised_on(tmp_path: Path, tracking_uri: str) -> 
     assert tracking.get(advice.advice_id).data.tags[KIND] == "advice"
 
 
+def test_recorded_outcomes_are_not_stopped_at(tmp_path: Path) -> None:
+    outcomes = written(tmp_path / "outcomes.jsonl", 1)
+    with pytest.raises(ConfigError, match=r"until=decided: recorded outcomes are all judged"):
+        build(AdviseSpec, {"outcomes": outcomes, "until": "decided"})
+
+
 def test_too_few_outcomes_are_refused(tmp_path: Path, tracking_uri: str) -> None:
     outcomes = written(tmp_path / "outcomes.jsonl", 35)
     with pytest.raises(DataError, match=r"35 questions are too few .* 10 to choose a policy on"):

@@ -2,9 +2,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
-from argo_ml.statistics.power import detectable_difference, pairs_needed
+from argo_ml.statistics.power import (
+    detectable_difference,
+    pairs_needed,
+    pairs_to_confine,
+    pairs_to_settle,
+)
 
 HALF_CHANGED = [1.0, 0.0] * 50
 """Standard deviation sqrt(0.25 * 100 / 99) = 0.50252."""
@@ -29,3 +35,29 @@ def test_without_spread_nothing_is_known(differences: list[float]) -> None:
 def test_difference_to_tell_is_positive() -> None:
     with pytest.raises(ValueError, match=r"difference=0\.0: needs more than 0"):
         pairs_needed(HALF_CHANGED, 0.0)
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.002, 0.005])
+def test_pairs_to_confine_keep_the_interval_within_the_margin_four_times_in_five(
+    mean: float,
+) -> None:
+    spread = 0.1
+    differences = [mean + spread * sign for sign in (-1, 1) for _ in range(500)]
+    n = pairs_to_confine(differences, 0.01)
+    assert n is not None
+
+    draws = np.random.default_rng(0).normal(mean, spread / math.sqrt(n), 20_000)
+    within = np.abs(draws) + 1.959964 * spread / math.sqrt(n) < 0.01
+
+    assert within.mean() == pytest.approx(0.8, abs=0.01)
+
+
+def test_a_mean_of_0_takes_a_third_more_pairs_than_one_end_alone() -> None:
+    # (1.95996 + 1.28155)^2 instead of (1.95996 + 0.84162)^2.
+    differences = [1.0, -1.0] * 500
+    assert pairs_to_confine(differences, 0.1) == pytest.approx(10.5074 * 1.001 / 0.01, abs=1)
+
+
+def test_what_lies_beyond_the_margin_is_settled_by_its_sign_alone() -> None:
+    assert pairs_to_confine(HALF_CHANGED, 0.1) is None
+    assert pairs_to_settle(HALF_CHANGED, 0.1) == pairs_needed(HALF_CHANGED, 0.5) == 8
