@@ -6,6 +6,7 @@ import collections
 import contextlib
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 import httpx2
+import psutil
 
 from argo_ml.errors import ModelError
 from argo_ml.models.server.wire import RefusedError
@@ -29,6 +31,8 @@ ILLEGAL_INSTRUCTION = 128 + 4
 MOST_FAILURES = 3
 """Ends in a row without an answer in between, after which a server is not started again."""
 _INTERVAL_S = 0.1
+_GUARD_S = 2.0
+"""What a guard may take to end beyond its patience."""
 _LINES_KEPT = 30
 
 
@@ -36,7 +40,8 @@ _LINES_KEPT = 30
 class Command:
     """How a server is started on ``port`` of loopback; ``engine`` is what messages call it.
 
-    ``ready_s`` is how long it may take until it answers ``/health``.
+    ``ready_s`` is how long it may take until it answers ``/health``, and ``patience_s`` how long it
+    may take to end with all its own processes before they are killed.
     """
 
     engine: str
@@ -44,6 +49,7 @@ class Command:
     port: int
     environment: Mapping[str, str] = field(default_factory=dict)
     ready_s: float = 300.0
+    patience_s: float = 3.0
 
     @property
     def url(self) -> str:
@@ -61,7 +67,8 @@ class EngineProcess:
         self._n_failures = 0
         self._is_ready = False
         self.n_starts = 0
-        self._close = weakref.finalize(self, _end, self._holder, os.getpid())
+        arguments = (self._holder, os.getpid(), command.patience_s)
+        self._close = weakref.finalize(self, _end, *arguments)
 
     @property
     def url(self) -> str:
@@ -99,7 +106,10 @@ class EngineProcess:
             raise RefusedError(f"{self._command.engine}: {self._reason()}")
 
     def _start(self) -> None:
-        guarded = [sys.executable, "-S", "-E", str(GUARD), str(os.getpid())]
+        for ended in self._holder:
+            _kill_rest(ended)
+        patience = str(self._command.patience_s)
+        guarded = [sys.executable, "-S", "-E", str(GUARD), str(os.getpid()), patience]
         process = subprocess.Popen(
             [*guarded, *self._command.arguments],
             stdin=subprocess.PIPE,
@@ -123,7 +133,7 @@ class EngineProcess:
                     return True
             time.sleep(_INTERVAL_S)
         if self._is_running():
-            _end(self._holder, os.getpid())
+            _end(self._holder, os.getpid(), self._command.patience_s)
             self._messages.append(f"no answer within {self._command.ready_s:g} s")
         return False
 
@@ -169,7 +179,7 @@ def _keep_lines(stream: IO[bytes], messages: collections.deque[str]) -> None:
             messages.append(line.decode(errors="replace").strip())
 
 
-def _end(holder: list[subprocess.Popen[bytes]], owner: int) -> None:
+def _end(holder: list[subprocess.Popen[bytes]], owner: int, patience_s: float) -> None:
     """End what is running; a forked copy of the owner leaves it alone."""
     if os.getpid() != owner:
         return
@@ -177,7 +187,19 @@ def _end(holder: list[subprocess.Popen[bytes]], owner: int) -> None:
         if process.stdin is not None:
             process.stdin.close()
         try:
-            process.wait(5)
+            process.wait(patience_s + _GUARD_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        _kill_rest(process)
+
+
+def _kill_rest(guard: subprocess.Popen[bytes]) -> None:
+    """Kill what a guard that was killed has left of its session: its server and all below that."""
+    # Its number in use again is another process; then nothing is left of its session.
+    if guard.returncode >= 0 or psutil.pid_exists(guard.pid):
+        return
+    for pid in psutil.pids():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getsid(pid) == guard.pid:
+                os.kill(pid, signal.SIGKILL)

@@ -14,6 +14,8 @@ from argo_ml.models.presets import ModelSource, SourceKind
 ENGINE = "engine=vllm"
 READY_S = 1800.0
 """Weights may have to be downloaded first, and kernels compiled."""
+PATIENCE_S = 30.0
+"""Workers give back their GPUs' memory before they end."""
 
 
 def make_command(spec: ModelSpec, source: ModelSource) -> tuple[Command, str]:
@@ -40,7 +42,8 @@ def make_command(spec: ModelSpec, source: ModelSource) -> tuple[Command, str]:
         arguments += ["--dtype", spec.precision]
     if len(spec.gpus) > 1:
         arguments += ["--tensor-parallel-size", str(len(spec.gpus))]
-    return Command(ENGINE, arguments, port, environment(spec), READY_S), source.location
+    command = Command(ENGINE, arguments, port, environment(spec), READY_S, PATIENCE_S)
+    return command, source.location
 
 
 def _program(given: str) -> str:
