@@ -1,11 +1,14 @@
-"""How many GPUs PyTorch would use, known without importing it where there cannot be any."""
+"""How many GPUs there are, known without importing PyTorch where there cannot be any."""
 
 from __future__ import annotations
 
 import os
 import sys
 
+from argo_ml.devices.base import DriverError
+from argo_ml.devices.nvml import open_driver
 from argo_ml.devices.processor import LIMITS, instructions
+from argo_ml.devices.visible import VISIBLE, driver_indices
 
 _DRIVERS = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """What the drivers of NVIDIA, of Windows' subsystem for Linux and of AMD show on Linux."""
@@ -20,9 +23,22 @@ def count_gpus() -> int:
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
+def count_visible_gpus() -> int:
+    """GPUs that a process which is started here sees, also where this one's PyTorch has none."""
+    n_gpus = count_gpus()
+    if n_gpus:
+        return n_gpus
+    with open_driver() as driver:
+        try:
+            gpus = driver.gpus() if driver else ()
+        except DriverError:
+            return 0
+    return len(driver_indices(gpus, os.environ.get(VISIBLE)))
+
+
 def machine_state() -> list[str]:
     """What decides on which devices, and in which precision, a model runs here."""
-    names = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", *LIMITS)
+    names = (VISIBLE, "HIP_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", *LIMITS)
     variables = [f"{name}={os.environ.get(name)}" for name in names]
     return [*variables, *(path for path in _DRIVERS if os.path.exists(path)), instructions()]
 

@@ -1,4 +1,4 @@
-"""Which of the driver's GPUs those are that PyTorch numbers 0, 1, …"""
+"""Which of the driver's GPUs those are that PyTorch numbers 0, 1, …, and how CUDA is given them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,19 @@ from collections.abc import Mapping, Sequence
 
 from argo_ml.devices.base import Gpu
 
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 _PREFIX = "GPU-"
+
+
+def names_of(gpus: Sequence[int], visible: str | None) -> str:
+    """What CUDA_VISIBLE_DEVICES says to a process that is to see these of the visible GPUs.
+
+    ``gpus`` are numbers of PyTorch's, and ``visible`` is what the variable says to this process.
+    """
+    if not visible:
+        return ",".join(map(str, gpus))
+    names = [name.strip() for name in visible.split(",")]
+    return ",".join(names[gpu] for gpu in gpus)
 
 
 def driver_indices(

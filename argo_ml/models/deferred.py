@@ -18,8 +18,7 @@ from argo_ml.config import ModelFields, ModelSpec, shared_fields
 from argo_ml.devices.cuda import machine_state
 from argo_ml.errors import ModelError
 from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring, TokenCounts
-from argo_ml.models.digests import files_digest, model_files
-from argo_ml.models.presets import ModelSource, SourceKind, resolve
+from argo_ml.models.presets import ModelSource, resolve
 from argo_ml.models.sealed_json import (
     code_digest,
     content_key,
@@ -27,6 +26,7 @@ from argo_ml.models.sealed_json import (
     read_sealed,
     write_sealed,
 )
+from argo_ml.models.source_files import find_files
 
 PACKAGES = ("accelerate", "gguf", "tokenizers", "torch", "transformers")
 
@@ -143,28 +143,11 @@ def _forgetting(load: Callable[[], LocalModel], place: Path | None) -> Callable[
 
 def _place(spec: ModelSpec, source: ModelSource) -> Path | None:
     """Where the identity is remembered; None for what is not a file or a model of the hub."""
-    contents = _contents(spec, source)
-    if not contents:
+    files = find_files(spec, source)
+    if files is None:
         return None
     options = {name: str(value) for name, value in shared_fields(spec, ModelFields).items()}
     code = code_digest(list(map(Path, argo_ml.models.__path__)))
     versions = [installed_version(name) for name in PACKAGES]
-    key = content_key([contents, options, code, versions, machine_state()])
+    key = content_key([files.contents, options, code, versions, machine_state()])
     return spec.cache_path / "models" / "opened" / f"{key}.json"
-
-
-def _contents(spec: ModelSpec, source: ModelSource) -> str:
-    """Stands for the model's files; of the hub, for the commit that it has now."""
-    if source.kind is SourceKind.HUB:
-        from argo_ml.models.local import hub
-
-        model = hub.find(source.location, source.revision)
-        return f"{model.model_id}@{hub.fetch_small_files(model).name}"
-    if source.kind not in (SourceKind.FOLDER, SourceKind.GGUF):
-        return ""
-    folder = Path(source.location)
-    try:
-        paths = [folder / source.gguf_file] if source.gguf_file else model_files(folder)
-        return files_digest(paths, spec.cache_path / "model_digests.json")
-    except OSError as error:
-        raise ModelError(f"model={spec.model}: cannot be read ({error})") from None

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import json
+import logging
 import os
 import platform
+import string
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,63 +16,143 @@ from pathlib import Path
 from typing import Any
 
 from argo_ml.config import ModelSpec
+from argo_ml.devices.cuda import count_visible_gpus
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models.digests import files_digest
+from argo_ml.models.engines.base import LONGEST_CONTEXT, PreparedServer, gpu_environment
 from argo_ml.models.engines.gguf_header import read_shape
-from argo_ml.models.engines.process import Command, free_port
+from argo_ml.models.engines.process import Command, free_port, run_briefly
 from argo_ml.models.presets import ModelSource, SourceKind
 
 ENGINE = "engine=llamacpp"
 PACKAGE = "xllamacpp"
-LONGEST_CONTEXT = 4096
-"""Tokens of a prompt and its answer together, where the model takes as many."""
+RESERVE_BYTES = 2**30
+"""Kept free beside weights and keys and values, for what is computed."""
+SHARE_OF_MEMORY = 0.5
+"""Of a CPU's free memory: others compute there as well."""
+BYTES_PER_THREAD_S = 16e9
+"""Prompt tokens/s of a CPU's thread times bytes of weights: SmolLM2-135M in Q4_1, 98 MB, was read
+at 320 tokens/s by two of them (AVX2)."""
+PROMPT_TOKENS = 1024
+"""A long prompt of an episode."""
 INSTRUCTIONS = ("avx2", "bmi2", "f16c", "fma")
 """Of an x86 processor, which the wheel's CPU build uses without asking."""
 _SERVER = Path(__file__).with_name("llamacpp_server.py")
 _PROCESSOR = Path("/proc/cpuinfo")
+_CPU_BUILD = (
+    "the xllamacpp that is installed can use no GPU (PyPI has its CPU build); "
+    "install its GPU build (https://github.com/xorbitsai/xllamacpp)"
+)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class PreparedServer:
-    """How a server is started, and what tells its model and software from others."""
+class ServedFile:
+    """A GGUF file; ``bytes_per_token`` is what keys and values of one token take."""
 
-    command: Command
-    identity: str
+    path: Path
+    weight_bytes: int
+    context: int
+    bytes_per_token: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedGpu:
+    """A GPU that the wheel can use, by the wheel's name of it (``CUDA0``)."""
+
+    name: str
+    free_bytes: int
 
 
 def prepare(spec: ModelSpec, source: ModelSource, free_bytes: int) -> PreparedServer:
-    """Raises `ConfigError` and `ModelError` where the server cannot run or serve the model."""
+    """``free_bytes`` is the free memory of the CPU.
+
+    Raises `ConfigError` and `ModelError` where the server cannot run or serve the model.
+    """
     path = _gguf_path(spec.model, source)
     version = _check_installed()
     _check_processor()
-    shape = read_shape(path)
+    file = _read(path)
+    environment = gpu_environment(spec)
+    gpus = usable_gpus(spec, environment)
     settings: dict[str, Any] = {
         "path": str(path),
         "name": path.stem,
         "port": free_port(),
         "threads": n_threads(spec.threads),
-        "context": min(shape.context, LONGEST_CONTEXT),
-        "bytes_per_token": shape.bytes_per_token,
-        "weight_bytes": path.stat().st_size,
-        "most_slots": spec.server_concurrency,
-        "free_bytes": free_bytes,
-        "use_gpus": spec.device != "cpu",
+        "context": file.context,
+        "slots": n_slots(spec, file, gpus, free_bytes),
+        "use_gpus": bool(gpus),
     }
     arguments = [sys.executable, str(_SERVER), json.dumps(settings)]
-    command = Command(ENGINE, arguments, settings["port"], environment(spec))
+    command = Command(ENGINE, arguments, settings["port"], environment)
     digest = files_digest([path], spec.cache_path / "model_digests.json")
-    return PreparedServer(command, f"llamacpp sha256:{digest} {PACKAGE}={version}")
+    identity = f"llamacpp sha256:{digest} {PACKAGE}={version}{_computed_by(gpus)}"
+    return PreparedServer(command, "", identity, settings["slots"])
+
+
+def usable_gpus(spec: ModelSpec, environment: Mapping[str, str]) -> list[ListedGpu]:
+    """The GPUs that the wheel can use in this environment; none for the CPU.
+
+    Raises `ModelError` where GPUs were asked for and it can use none.
+    """
+    if spec.device == "cpu":
+        return []
+    printed = run_briefly([sys.executable, str(_SERVER)], ENGINE, environment)
+    gpus = [ListedGpu(*listed) for listed in json.loads(printed.splitlines()[-1])]
+    if gpus:
+        return gpus
+    if spec.gpus or spec.device == "cuda":
+        wish = f"gpus={','.join(map(str, spec.gpus))}" if spec.gpus else "device=cuda"
+        raise ModelError(f"{ENGINE}: {wish}: {_CPU_BUILD}, engine=auto, or device=cpu")
+    if n_gpus := count_visible_gpus():
+        logger.warning("%s: GPUs here: %d, of which none is used: %s", ENGINE, n_gpus, _CPU_BUILD)
+    return []
+
+
+def n_slots(spec: ModelSpec, file: ServedFile, gpus: Sequence[ListedGpu], free_bytes: int) -> int:
+    """How many prompts of the whole context are computed at once; at least one.
+
+    As many as there is memory for, and on a CPU as it reads in time.
+    """
+    most = spec.server_concurrency
+    if gpus:
+        free_bytes = sum(gpu.free_bytes for gpu in gpus)
+    else:
+        free_bytes = int(free_bytes * SHARE_OF_MEMORY)
+        most = min(most, n_read_in_time(file, n_threads(spec.threads), spec.request_timeout_s))
+    room = free_bytes - file.weight_bytes - RESERVE_BYTES
+    return max(1, min(most, room // max(1, file.context * file.bytes_per_token)))
+
+
+def n_read_in_time(file: ServedFile, threads: int, timeout_s: float) -> int:
+    """Prompts that a CPU reads side by side in half the time that a request may take."""
+    tokens_per_s = threads * BYTES_PER_THREAD_S / max(1, file.weight_bytes)
+    return int(tokens_per_s * timeout_s / 2 / PROMPT_TOKENS)
 
 
 def n_threads(given: int | None) -> int:
-    """As many as were asked for, else one fewer than this process may use: with all of them a
-    busy neighbour slows the server down to a tenth."""
-    return given or max(1, len(_own_processors()) - 1)
+    """As many as were asked for, else this process's share (OMP_NUM_THREADS, which Ray sets for
+    its workers), at most one fewer than it may use: with all of them a busy neighbour slows the
+    server down to a tenth."""
+    most = max(1, len(_own_processors()) - 1)
+    share = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return given or min(most, int(share) if share.isdecimal() and int(share) else most)
 
 
-def environment(spec: ModelSpec) -> Mapping[str, str]:
-    """The GPUs that were chosen, as CUDA takes them."""
-    return {"CUDA_VISIBLE_DEVICES": ",".join(map(str, spec.gpus))} if spec.gpus else {}
+def _computed_by(gpus: Sequence[ListedGpu]) -> str:
+    """Nothing for the CPU, whose calls were always known so."""
+    return (
+        f" gpus={'+'.join(sorted({gpu.name.rstrip(string.digits) for gpu in gpus}))}"
+        if gpus
+        else ""
+    )
+
+
+def _read(path: Path) -> ServedFile:
+    shape = read_shape(path)
+    context = min(shape.context, LONGEST_CONTEXT)
+    return ServedFile(path, path.stat().st_size, context, shape.bytes_per_token)
 
 
 def missing_instructions(flags: Iterable[str]) -> list[str]:

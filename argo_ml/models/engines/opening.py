@@ -48,12 +48,12 @@ def open_engine_model(spec: ModelSpec) -> ServerModel:
         )
     source = resolve(spec.model, spec.cache_path)
     if spec.engine == "vllm":
-        command, name = vllm.make_command(spec, source)
-        server = EngineServer(EngineProcess(command), policy_of(spec))
-        description = describe_server(server, name, spec)
-        return make_model(description.identity, description, [server], spec)
-    engine = llamacpp.prepare(spec, source, psutil.virtual_memory().available)
-    server = EngineServer(EngineProcess(engine.command), policy_of(spec))
-    description = describe_server(server, "", spec)
-    identity = f"{engine.identity} {description.manner}"
-    return make_model(identity, description, [server], spec)
+        prepared = vllm.prepare(spec, source)
+    else:
+        prepared = llamacpp.prepare(spec, source, psutil.virtual_memory().available)
+    server = EngineServer(EngineProcess(prepared.command), policy_of(spec))
+    description = describe_server(server, prepared.name, spec)
+    # What waits for a slot waits within the time that its request may take.
+    own = spec.model_copy(update={"server_concurrency": prepared.n_at_once})
+    identity = f"{prepared.identity} {description.manner}"
+    return make_model(identity, description, [server], own)

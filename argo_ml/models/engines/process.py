@@ -155,10 +155,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def run_briefly(arguments: Sequence[str], engine: str) -> str:
+def run_briefly(arguments: Sequence[str], engine: str, environment: Mapping[str, str]) -> str:
     """What a short command prints. Raises `ModelError`."""
+    variables = {**os.environ, **environment}
     try:
-        done = subprocess.run(arguments, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            arguments, capture_output=True, text=True, timeout=120, check=False, env=variables
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ModelError(f"{engine}: cannot be run ({error})") from None
     if done.returncode:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 from argo_ml.config import ModelSpec
 from argo_ml.errors import ConfigError, ModelError
-from argo_ml.models.engines.llamacpp import LONGEST_CONTEXT, environment
+from argo_ml.models.engines.base import LONGEST_CONTEXT, PreparedServer, gpu_environment
 from argo_ml.models.engines.process import Command, free_port
 from argo_ml.models.presets import ModelSource, SourceKind
+from argo_ml.models.source_files import find_files
 
 ENGINE = "engine=vllm"
 READY_S = 1800.0
 """Weights may have to be downloaded first, and kernels compiled."""
+CONTEXT_NAMES = (
+    *("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_seq_length"),
+    *("max_sequence_length", "model_max_length", "max_target_positions"),
+)
+"""What `config.json` calls the tokens that a model takes; vLLM goes by the least of them."""
 PATIENCE_S = 30.0
 """Workers give back their GPUs' memory before they end."""
 
 
-def make_command(spec: ModelSpec, source: ModelSource) -> tuple[Command, str]:
-    """How the server is started, and the name of its model there.
+def prepare(spec: ModelSpec, source: ModelSource) -> PreparedServer:
+    """Its identity has the files and the precision, which the server itself does not tell.
 
     Raises `ConfigError` for a model that it does not take, `ModelError` where it is not there.
     """
@@ -28,22 +35,37 @@ def make_command(spec: ModelSpec, source: ModelSource) -> tuple[Command, str]:
             f"{ENGINE}: model={spec.model} is a GGUF file, which vLLM does not run well; "
             "use engine=llamacpp, or a folder or hub id"
         )
+    program, environment = _program(spec.engine_path), gpu_environment(spec)
+    files = find_files(spec, source)
+    assert files is not None
     port = free_port()
     arguments = [
-        *(_program(spec.engine_path), "serve", source.location),
+        *(program, "serve", source.location),
         *("--host", "127.0.0.1", "--port", str(port)),
         *("--served-model-name", source.location),
-        *("--max-model-len", str(LONGEST_CONTEXT)),
+        *("--max-model-len", str(min(_context(files.folder), LONGEST_CONTEXT))),
         "--enable-prefix-caching",
     ]
-    if source.revision:
-        arguments += ["--revision", source.revision]
+    if files.commit:
+        arguments += ["--revision", files.commit]
     if spec.precision != "auto":
         arguments += ["--dtype", spec.precision]
     if len(spec.gpus) > 1:
         arguments += ["--tensor-parallel-size", str(len(spec.gpus))]
-    command = Command(ENGINE, arguments, port, environment(spec), READY_S, PATIENCE_S)
-    return command, source.location
+    command = Command(ENGINE, arguments, port, environment, READY_S, PATIENCE_S)
+    identity = f"vllm {files.contents} dtype={spec.precision}"
+    return PreparedServer(command, source.location, identity, spec.server_concurrency)
+
+
+def _context(folder: Path) -> int:
+    """The tokens that the model takes; vLLM refuses to serve more. Raises `ModelError`."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        known = {**config, **(config.get("text_config") or {})}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise ModelError(f"{ENGINE}: {folder}/config.json cannot be read ({error})") from None
+    sizes = [size for name in CONTEXT_NAMES if isinstance(size := known.get(name), int)]
+    return min(sizes, default=LONGEST_CONTEXT)
 
 
 def _program(given: str) -> str:

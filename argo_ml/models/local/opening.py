@@ -10,7 +10,6 @@ from pathlib import Path
 
 from argo_ml.config import ModelSpec
 from argo_ml.errors import ModelError
-from argo_ml.models.digests import files_digest, model_files
 from argo_ml.models.local import hub, loading
 from argo_ml.models.local.converted import converted_files, expanding_alone, keep_converted
 from argo_ml.models.local.float32_head import use_float32_head
@@ -22,6 +21,7 @@ from argo_ml.models.local.spread import share_copies
 from argo_ml.models.local.transformers_model import TransformersModel
 from argo_ml.models.placement.plan import PlacementPlan, choose_precision
 from argo_ml.models.presets import ModelSource, SourceKind, resolve
+from argo_ml.models.source_files import contents_digest
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def open_transformers_model(spec: ModelSpec, source: ModelSource) -> RecoveringM
     if source.kind is SourceKind.HUB:
         return _open_hub(loader, source)
     files = ModelFiles(spec.model, Path(source.location), source.gguf_file)
-    digest = _digest(files, spec.cache_path)
+    digest = contents_digest(files.name, files.folder, files.gguf_file, spec.cache_path)
     if not files.gguf_file:
         return loader.open(files, digest)
     kept = converted_files(files, digest, precision, spec.cache_path)
@@ -129,12 +129,3 @@ class _Loader:
             on_event,
             spec.engine,
         )
-
-
-def _digest(files: ModelFiles, cache_path: Path) -> str:
-    memo_path = cache_path / "model_digests.json"
-    try:
-        paths = [files.folder / files.gguf_file] if files.gguf_file else model_files(files.folder)
-        return f"sha256:{files_digest(paths, memo_path)}"
-    except OSError as error:
-        raise ModelError(f"model={files.name}: cannot be read ({error})") from None

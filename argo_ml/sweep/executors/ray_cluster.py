@@ -14,6 +14,7 @@ from typing import Any
 from argo_ml.config import SweepSpec
 from argo_ml.devices.choosing import choose_gpus
 from argo_ml.devices.cuda import count_gpus
+from argo_ml.devices.visible import VISIBLE, names_of
 from argo_ml.errors import ConfigError
 from argo_ml.sweep.executors.capacity import ClusterNode
 
@@ -22,7 +23,6 @@ OBJECT_STORE_BYTES = 256 * 2**20
 QUIET: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
 """Without everything that workers print; what they warn of comes with their results."""
 CONNECT_TIMEOUT_S = 5.0
-_VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def find_ray() -> Any:
@@ -96,23 +96,22 @@ def _not_ours(gpus: Sequence[int]) -> str:
     named = ",".join(map(str, gpus))
     return (
         f"gpus={named}: a Ray that runs already hands out its GPUs itself; leave gpus out, and "
-        f"start Ray with {_VISIBLE}={named} where only these are to be used"
+        f"start Ray with {VISIBLE}={named} where only these are to be used"
     )
 
 
 @contextlib.contextmanager
 def showing_gpus(gpus: Sequence[int]) -> Iterator[None]:
     """Let processes that are started meanwhile see these of the GPUs that this one sees."""
-    before = os.environ.get(_VISIBLE)
-    names = before.split(",") if before else [str(gpu) for gpu in range(max(gpus, default=0) + 1)]
-    os.environ[_VISIBLE] = ",".join(names[gpu] for gpu in gpus)
+    before = os.environ.get(VISIBLE)
+    os.environ[VISIBLE] = names_of(gpus, before)
     try:
         yield
     finally:
         if before is None:
-            del os.environ[_VISIBLE]
+            del os.environ[VISIBLE]
         else:
-            os.environ[_VISIBLE] = before
+            os.environ[VISIBLE] = before
 
 
 @contextlib.contextmanager

@@ -255,6 +255,7 @@ def test_a_file_that_is_no_gguf_is_told_so(tmp_path: Path) -> None:
 
 
 def test_one_thread_fewer_than_processors_unless_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(llamacpp, "_own_processors", lambda: range(8))
     assert (llamacpp.n_threads(None), llamacpp.n_threads(3)) == (7, 3)
     monkeypatch.setattr(llamacpp, "_own_processors", lambda: range(1))

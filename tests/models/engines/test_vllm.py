@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import sys
 from pathlib import Path
 
 import pytest
 from builders.engine_servers import process_of
+from huggingface_hub import constants
 
 from argo_ml.config import ExperimentSpec
 from argo_ml.errors import ModelError
 from argo_ml.models import load_model
+from argo_ml.models.engines import base, vllm
+from argo_ml.models.engines.base import PreparedServer
+from argo_ml.models.presets import resolve
 
+COMMITS = {"v1": "1" * 40, "v2": "2" * 40, "main": "2" * 40}
 STAND_IN = """#!{python}
 import json, pathlib, os, sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -49,8 +55,42 @@ def environment(tmp_path: Path) -> Path:
     return program.parents[1]
 
 
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Downloaded copies of org/name at the commits of its tags v1 and v2; the hub is away."""
+    for tag, commit in COMMITS.items():
+        snapshot = tmp_path / "hub" / "models--org--name" / "snapshots" / commit
+        snapshot.mkdir(parents=True, exist_ok=True)
+        (snapshot / "config.json").write_text('{"max_position_embeddings": 32768}')
+        (snapshot.parents[1] / "refs").mkdir(exist_ok=True)
+        (snapshot.parents[1] / "refs" / tag).write_text(commit)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    return tmp_path / "hub"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    (model / "model.safetensors").write_bytes(b"weights")
+    return model
+
+
+def prepared(environment: Path, model: str, **values: object) -> PreparedServer:
+    given = {"model": model, "engine": "vllm", "engine_path": str(environment), "device": "cpu"}
+    cache = str(environment.parent / "cache")
+    spec = ExperimentSpec.model_validate({**given, "cache_dir": cache, **values})
+    return vllm.prepare(spec, resolve(spec.model, spec.cache_path))
+
+
 @pytest.mark.slow
-def test_vllm_is_started_with_what_the_parameters_say(environment: Path, tmp_path: Path) -> None:
+def test_vllm_is_started_with_what_the_parameters_say(
+    environment: Path, tmp_path: Path, hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "count_visible_gpus", lambda: 4)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
     model = load_model(
         ExperimentSpec(
             model="org/name@v1",
@@ -67,13 +107,66 @@ def test_vllm_is_started_with_what_the_parameters_say(environment: Path, tmp_pat
         assert given == [
             *("serve", "org/name", "--host", "127.0.0.1", "--port", port),
             *("--served-model-name", "org/name", "--max-model-len", "4096"),
-            *("--enable-prefix-caching", "--revision", "v1", "--dtype", "bfloat16"),
+            *("--enable-prefix-caching", "--revision", "1" * 40, "--dtype", "bfloat16"),
             *("--tensor-parallel-size", "2"),
         ]
-        assert gpus == "2,3"
-        assert model.identity == "server org/name prompts=chat scores=none"
+        assert gpus == "6,7"
+        known = f"vllm org/name@{'1' * 40} dtype=bfloat16"
+        assert model.identity == f"{known} prompts=chat scores=none"
     finally:
         process_of(model).close()
+
+
+def test_calls_of_another_commit_or_precision_have_another_identity(
+    environment: Path, hub: Path
+) -> None:
+    models = ({"model": f"org/name@{tag}"} for tag in ("v1", "v2", "main"))
+    precisions = ({"model": "org/name", "precision": name} for name in ("float16", "bfloat16"))
+    known = [prepared(environment, **given).identity for given in (*models, *precisions)]
+    assert known == [
+        f"vllm org/name@{'1' * 40} dtype=auto",
+        f"vllm org/name@{'2' * 40} dtype=auto",
+        f"vllm org/name@{'2' * 40} dtype=auto",
+        f"vllm org/name@{'2' * 40} dtype=float16",
+        f"vllm org/name@{'2' * 40} dtype=bfloat16",
+    ]
+
+
+def test_a_model_that_is_saved_anew_has_another_identity(environment: Path, folder: Path) -> None:
+    before = prepared(environment, str(folder)).identity
+    assert re.fullmatch(r"vllm sha256:[0-9a-f]{64} dtype=auto", before)
+    moved = folder.rename(folder.with_name("moved"))
+    assert prepared(environment, str(moved)).identity == before
+    (moved / "model.safetensors").write_bytes(b"weights of a longer training")
+    assert prepared(environment, str(moved)).identity != before
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"max_position_embeddings": 2048}, "2048"),
+        ({"n_positions": 1024, "n_ctx": 1024}, "1024"),
+        ({"max_position_embeddings": 131072}, "4096"),
+        ({"text_config": {"max_position_embeddings": 2048}}, "2048"),
+        ({"max_position_embeddings": None}, "4096"),
+    ],
+)
+def test_a_model_is_served_with_no_more_context_than_it_takes(
+    environment: Path, folder: Path, config: dict[str, object], expected: str
+) -> None:
+    (folder / "config.json").write_text(json.dumps(config))
+    arguments = list(prepared(environment, str(folder)).command.arguments)
+    assert arguments[arguments.index("--max-model-len") + 1] == expected
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '"text"'])
+def test_a_configuration_that_is_none_is_one_line(
+    environment: Path, folder: Path, content: str
+) -> None:
+    (folder / "config.json").write_text(content)
+    with pytest.raises(ModelError, match=r"model/config\.json cannot be read \(") as caught:
+        prepared(environment, str(folder))
+    assert "\n" not in str(caught.value)
 
 
 def test_without_vllm_it_is_said_how_to_install_it(

@@ -1,0 +1,41 @@
+"""What the run must know of a server before it is started, and which GPUs the server may use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from argo_ml.config import ModelSpec
+from argo_ml.devices.choosing import choose_gpus
+from argo_ml.devices.cuda import count_visible_gpus
+from argo_ml.devices.visible import VISIBLE, names_of
+from argo_ml.models.engines.process import Command
+
+LONGEST_CONTEXT = 4096
+"""Tokens of a prompt and its answer together, where the model takes as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedServer:
+    """How a server is started, and what tells its model and software from others.
+
+    ``name`` is what it calls its model (empty: the only one it has), and ``n_at_once`` how many
+    requests it is to have under way.
+    """
+
+    command: Command
+    name: str
+    identity: str
+    n_at_once: int
+
+
+def gpu_environment(spec: ModelSpec) -> Mapping[str, str]:
+    """Shows a server the GPUs that were chosen among those that this process sees.
+
+    Raises `ModelError` for GPUs that are not there.
+    """
+    gpus = choose_gpus(spec.device, spec.gpus, count_visible_gpus())
+    if spec.device == "cpu":
+        return {VISIBLE: ""}
+    return {VISIBLE: names_of(gpus, os.environ.get(VISIBLE))} if spec.gpus else {}
