@@ -13,6 +13,7 @@ from builders.recorded_outcomes import open_line, tree_line
 from argo_ml.config import ReplaySpec
 from argo_ml.errors import DataError
 from argo_ml.mdp.process import MDPSpec
+from argo_ml.policies import STRATEGIES
 from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.replay.calibrating import ReplayState, calibrate_on_records, make_replay_state
 from argo_ml.replay.recorded import Reach, common_reach
@@ -24,6 +25,7 @@ from argo_ml.types import Action, Expectation, StopReason
 
 MakeSpec = Callable[..., ReplaySpec]
 BOTH = frozenset({"retrieve", "reason"})
+OF_P_HAT = tuple(name for name, strategy in STRATEGIES.items() if strategy.reports_p_hat)
 STEPWISE = "argo,argo_optimal,always_retrieve,always_reason,random,argo_calibrated,argo_fitted,tasr"
 
 
@@ -170,3 +172,13 @@ def test_two_answers_are_enough_for_the_policies_of_p_hat(make_spec: MakeSpec) -
     cells = replay(make_spec(lines[:30], lines[30:], **given)).cells
     assert [cell.strategy for cell in cells] == ["argo_calibrated", "argo_fitted"]
     assert {row.actions for cell in cells for row in cell.rows} <= {(), ("retrieve",)}
+
+
+def test_every_policy_of_p_hat_reports_the_recorded_one(make_spec: MakeSpec) -> None:
+    lines = [tree_line(number, confidence=number / 100) for number in range(60)]
+    given: dict[str, Any] = {"policies": ",".join(OF_P_HAT), "retrieval_costs": "0.1"}
+    cells = replay(make_spec(lines[:30], lines[30:], **given)).cells
+    assert tuple(cell.strategy for cell in cells) == OF_P_HAT
+    for cell in cells:
+        confidences = [row.decisions[0].confidence for row in cell.rows]
+        assert confidences == [number / 100 for number in range(30)], cell.strategy

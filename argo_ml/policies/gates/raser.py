@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from argo_ml.calibration.record import Calibration
+from argo_ml.errors import ConfigError
 from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.base import unexplored
@@ -79,7 +80,13 @@ def chosen(features: Sequence[float], columns: Sequence[int]) -> tuple[float, ..
 
 
 def _columns(calibration: Calibration) -> tuple[int, ...]:
-    """Where the features stand; those that a calibration of an earlier version lacks are left
-    out."""
+    """Where the features stand. Raises `ConfigError` for a calibration of an earlier version, which
+    lacks some of them."""
     names = calibration.feature_names
-    return tuple(names.index(name) for name in FEATURES if name in names)
+    lacking = [name for name in FEATURES if name not in names]
+    if lacking:
+        raise ConfigError(
+            f"strategy=raser needs the features {', '.join(lacking)}, and this calibration is of "
+            f"an argo_ml without them; make one: argo-ml calibrate --max_steps {N_MOST}"
+        )
+    return tuple(names.index(name) for name in FEATURES)

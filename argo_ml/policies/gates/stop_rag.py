@@ -52,7 +52,7 @@ class StopRag:
 
     def decide(self, state: State, rng: random.Random) -> Decision:
         inputs = self.calibration.inputs(state)
-        confidence = self.calibration.probability.probability(inputs)
+        confidence = self.calibration.confidence(state)
         n_steps = len(state.steps)
         gain = self.values[n_steps].advantage(inputs) if n_steps < len(self.values) else 0.0
         if gain > 0:

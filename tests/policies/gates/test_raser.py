@@ -49,3 +49,14 @@ def test_calibration_of_one_step_says_what_to_run() -> None:
     one_step = calibration([node(0, "", True), node(0, "r", True)])
     with pytest.raises(ConfigError, match=r"raser needs histories explored to 2 steps"):
         raser(replace(context(0.1), calibration=one_step))
+
+
+def test_calibration_without_the_features_says_what_to_run() -> None:
+    known = OPEN_WORLD.calibration
+    earlier = known.model_copy(update={"feature_names": known.feature_names[:20]})
+    message = (
+        "raser needs the features answer_words, answer_doubts, answer_in_question, and this "
+        ".* argo-ml calibrate --max_steps 2"
+    )
+    with pytest.raises(ConfigError, match=message):
+        raser(replace(context(0.1), calibration=earlier))
