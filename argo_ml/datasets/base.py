@@ -71,6 +71,7 @@ class QuestionSet:
     """The questions of an experiment: sampled, choices shuffled.
 
     ``digest`` is the SHA-256 (hexadecimal) of all that a model or a grader sees of them, in order.
+    ``is_begun`` says that an experiment goes on which has asked them before.
     """
 
     questions: tuple[Question, ...]
@@ -78,3 +79,4 @@ class QuestionSet:
     source: str
     rejected: tuple[RejectedLine, ...] = ()
     n_repeated: int = 0
+    is_begun: bool = False

@@ -15,6 +15,7 @@ from argo_ml.datasets.lines import LineError, parse_lines, required_text
 from argo_ml.errors import DataError
 from argo_ml.types import Difficulty, Question
 
+_LINE = "line-"
 _DIFFICULTIES = {difficulty.value: difficulty for difficulty in Difficulty}
 
 
@@ -86,10 +87,15 @@ def parse_question(value: object, number: int, needs_gold: bool = True) -> Quest
 
 def _id(value: object, number: int) -> str:
     if value is None or value == "":
-        return f"line-{number}"
+        return f"{_LINE}{number}"
     if not isinstance(value, (str, int)) or isinstance(value, bool):
         raise LineError("id is neither a text nor a number")
     return str(value)
+
+
+def is_line_number(question_id: str) -> bool:
+    """Whether an id tells where in its file a question stands, and nothing of the question."""
+    return question_id.startswith(_LINE) and question_id.removeprefix(_LINE).isdecimal()
 
 
 def _choices(value: object) -> tuple[str, ...]:

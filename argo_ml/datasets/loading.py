@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from argo_ml.config import CacheFields, QuestionSpec, suggest
@@ -13,6 +13,7 @@ from argo_ml.datasets.base import Dataset, LoadedQuestions, OwnDocuments, Questi
 from argo_ml.datasets.grading import scorer_named
 from argo_ml.datasets.jsonl import JSONL
 from argo_ml.datasets.oran_bench import ORAN_BENCH
+from argo_ml.datasets.repeats import repeats_of_earlier_splits
 from argo_ml.datasets.sampling import in_split, questions_digest, sample, shuffle_choices
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.plugins import PartTable
@@ -71,14 +72,26 @@ def _brings_none(name: str) -> ConfigError:
     )
 
 
-def load_questions(spec: QuestionSpec) -> QuestionSet:
+def load_questions(spec: QuestionSpec, begun_with: str = "") -> QuestionSet:
     """Load, split, filter by difficulty, sample and shuffle, all decided by the spec alone.
+
+    What an earlier split asks in the same words is left out, but where an experiment goes on that
+    has begun with them: ``begun_with`` is the digest of its questions.
 
     Raises `ConfigError` for an unknown dataset or scorer, and `DataError` where the dataset cannot
     be read or holds too few questions.
     """
     loaded = _load(spec)
-    eligible = _of_difficulty(_of_split(loaded, spec), spec)
+    repeats = {} if spec.split == "all" else repeats_of_earlier_splits(loaded.questions)
+    if begun_with and repeats:
+        begun = _chosen(loaded, {}, spec)
+        if begun.digest == begun_with:
+            return replace(begun, is_begun=True)
+    return replace(_chosen(loaded, repeats, spec), is_begun=bool(begun_with))
+
+
+def _chosen(loaded: LoadedQuestions, repeats: Mapping[str, str], spec: QuestionSpec) -> QuestionSet:
+    eligible = _of_difficulty(_of_split(loaded, repeats, spec), spec)
     sampled = sample(eligible, _n_questions(spec, eligible), spec.seed)
     questions = tuple(
         replace(shuffle_choices(question, spec.seed), scorer=spec.scorer) for question in sampled
@@ -89,9 +102,12 @@ def load_questions(spec: QuestionSpec) -> QuestionSet:
 
 
 def load_all(spec: QuestionSpec) -> LoadedQuestions:
-    """All questions of the spec's difficulty, whatever their split. Raises as `load_questions`."""
+    """All questions of the spec's difficulty, whatever their split, but for those that an earlier
+    split asks in the same words. Raises as `load_questions`."""
     loaded = _load(spec)
-    return replace(loaded, questions=tuple(_of_difficulty(list(loaded.questions), spec)))
+    repeats = repeats_of_earlier_splits(loaded.questions)
+    asked = [question for question in loaded.questions if question.id not in repeats]
+    return replace(loaded, questions=tuple(_of_difficulty(asked, spec)))
 
 
 def _load(spec: QuestionSpec) -> LoadedQuestions:
@@ -112,9 +128,24 @@ def _report(loaded: LoadedQuestions) -> None:
         logger.info("%s: dropped %d repeated questions", loaded.source, loaded.n_repeated)
 
 
-def _of_split(loaded: LoadedQuestions, spec: QuestionSpec) -> list[Question]:
-    """Those of the split; of a file of one's own it is said how many that leaves."""
-    taken = in_split(loaded.questions, spec.split)
+def _of_split(
+    loaded: LoadedQuestions, repeats: Mapping[str, str], spec: QuestionSpec
+) -> list[Question]:
+    """Those of the split without ``repeats``; of a file of one's own it is said how many that
+    leaves."""
+    own = in_split(loaded.questions, spec.split)
+    taken = [question for question in own if question.id not in repeats]
+    if len(taken) < len(own):
+        first = next(question.id for question in own if question.id in repeats)
+        logger.info(
+            "%s: split=%s leaves out %d questions that an earlier split asks in the same words, "
+            "such as %s, which is %s there",
+            loaded.source,
+            spec.split,
+            len(own) - len(taken),
+            first,
+            repeats[first],
+        )
     if spec.questions and spec.split != "all":
         logger.info(
             "%s: split=%s takes %d of its %d questions; --split all takes all",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-import re
+import operator
 from collections.abc import Sequence
+from itertools import compress
 
+from argo_ml.datasets.repeats import content_key, plain_words
 from argo_ml.errors import DataError
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.types import Question
@@ -27,8 +29,9 @@ def without_leaks(
     the same as well. Raises `DataError` where some are and are not to be left out, or all are.
     Questions of the same words but small ones are counted in a warning.
     """
-    calibrating = {_content(recorded.question) for recorded in calibration}
-    leaked = [recorded for recorded in test if _content(recorded.question) in calibrating]
+    calibrating = {content_key(recorded.question) for recorded in calibration}
+    repeats = [content_key(recorded.question) in calibrating for recorded in test]
+    leaked = list(compress(test, repeats))
     if leaked and not leave_out:
         raise DataError(
             f"{leaked[0].place}: its question is among the calibration's under another id, and so "
@@ -39,7 +42,7 @@ def without_leaks(
         raise DataError(f"{leaked[0].place}: calibrates as well, and so do all that are tested on")
     if leaked:
         logger.warning("%d questions are left out of the test: they calibrate", len(leaked))
-    kept = tuple(recorded for recorded in test if _content(recorded.question) not in calibrating)
+    kept = tuple(compress(test, map(operator.not_, repeats)))
     _warn_of_alike(calibration, kept)
     return kept
 
@@ -58,14 +61,6 @@ def _warn_of_alike(
         )
 
 
-def _content(question: Question) -> tuple[object, ...]:
-    return _plain(question.text), tuple(sorted(map(_plain, question.choices)))
-
-
 def _gist(question: Question) -> tuple[object, ...]:
-    words = set(_plain(question.text).split()).difference(_SMALL_WORDS.split())
-    return tuple(sorted(words)), tuple(sorted(map(_plain, question.choices)))
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[\W_]+", " ", text.casefold()).strip() or text
+    words = set(plain_words(question.text).split()).difference(_SMALL_WORDS.split())
+    return tuple(sorted(words)), tuple(sorted(map(plain_words, question.choices)))

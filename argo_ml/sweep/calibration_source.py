@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from argo_ml.calibration.features import FEATURES
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import ContextSpec, GradingFields
+from argo_ml.datasets.jsonl import is_line_number
+from argo_ml.datasets.repeats import content_key
 from argo_ml.errors import ConfigError
 from argo_ml.parsing import MalformedError, parse_record
 from argo_ml.results.artifacts import CALIBRATION, SPEC
 from argo_ml.results.stored import computing_with, stored_parameters
+from argo_ml.types import Question
 
 VALID_FOR = (
     "dataset",
@@ -109,11 +112,15 @@ def check_usable(
 
 
 def check_judged(
-    calibration: Calibration, spec: ContextSpec, question_ids: Collection[str]
+    calibration: Calibration,
+    spec: ContextSpec,
+    questions: Sequence[Question],
+    is_begun: bool = False,
 ) -> None:
     """Raise `ConfigError` for a calibration that does not go with the judging of these questions.
 
-    It was made on some of them, or another scorer judged its answers.
+    It was made on some of them, whatever their ids, or another scorer judged its answers. An
+    experiment that ``is_begun`` goes on with questions that earlier versions took for others.
     """
     name = f"calibration={spec.calibration}"
     scorer = calibration.spec.get("scorer", GradingFields().scorer)
@@ -122,12 +129,7 @@ def check_judged(
             f"{name}: was made with scorer={scorer}, here {spec.scorer}; make one for this: "
             "argo-ml calibrate"
         )
-    shared = sorted(calibration.question_ids.intersection(question_ids))
-    if shared:
-        raise ConfigError(
-            f"split={spec.split} shares {len(shared)} questions with {name}, such as {shared[0]}; "
-            "use another split"
-        )
+    _check_unseen(calibration, spec, questions, is_begun)
     before = calibration.asked_difficulty
     if before and before != spec.difficulty:
         logger.warning(
@@ -136,6 +138,40 @@ def check_judged(
             before,
             spec.difficulty,
         )
+
+
+def _check_unseen(
+    calibration: Calibration, spec: ContextSpec, questions: Sequence[Question], is_begun: bool
+) -> None:
+    name = f"calibration={spec.calibration}"
+    keys = {own.id: content_key(own.question) for own in calibration.questions}
+    shared = sorted(question.id for question in questions if _is_same(question, keys))
+    if shared:
+        raise ConfigError(
+            f"split={spec.split} shares {len(shared)} questions with {name}, such as {shared[0]}; "
+            "use another split"
+        )
+    ids = {key: own_id for own_id, key in keys.items()}
+    seen = {own.id: ids[key] for own in questions if (key := content_key(own)) in ids}
+    if not seen:
+        return
+    first = min(seen)
+    message = (
+        f"split={spec.split} asks {len(seen)} questions in the same words as {name} under other "
+        f"ids, such as {first}, which is {seen[first]} there"
+    )
+    if is_begun:
+        logger.warning("%s; what is fitted may know them", message)
+        return
+    where = f"questions={spec.questions or spec.dataset}"
+    raise ConfigError(f"{message}; leave them out of {where}, or make the calibration without them")
+
+
+def _is_same(question: Question, keys: Mapping[str, bytes]) -> bool:
+    """Whether one of that id calibrates; the number of a line is the same in every file."""
+    if is_line_number(question.id):
+        return keys.get(question.id) == content_key(question)
+    return question.id in keys
 
 
 def _read(path: Path, given: str) -> Calibration:

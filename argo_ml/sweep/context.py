@@ -121,8 +121,8 @@ class LocalContext(Generic[SomeSpec]):
         questions = questions or load_questions(spec)
         context = cls.open_for(questions, spec, on_progress, calibration)
         if context.calibration is not None:
-            question_ids = {question.id for question in questions.questions}
-            check_judged(context.calibration, context.spec, question_ids)
+            asked, is_begun = questions.questions, questions.is_begun
+            check_judged(context.calibration, context.spec, asked, is_begun)
         return context
 
     @classmethod

@@ -90,7 +90,8 @@ def _continue(spec: SweepSpec, on_progress: OnProgress) -> Results:
     with _resumed(spec) as sweep:
         if isinstance(sweep, Results):
             return sweep
-        with open_context(sweep.spec, on_progress) as context:
+        begun_with = sweep.params.get("questions_digest", "")
+        with open_context(sweep.spec, on_progress, begun_with) as context:
             check_unchanged(spec.resume, sweep.params, context.digests)
             cells = prepare_cells(context.spec.cells(), context)
             return _carry_out(sweep, context, cells, on_progress)

@@ -10,6 +10,8 @@ import pytest
 from argo_ml.config import ExperimentSpec, build
 from argo_ml.datasets import DATASETS, Dataset, check_dataset, load_questions
 from argo_ml.datasets.atlas import Atlas
+from argo_ml.datasets.loading import load_all
+from argo_ml.datasets.sampling import SPLIT_PERCENT, in_split, questions_digest, sample
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.types import Difficulty
 
@@ -130,3 +132,49 @@ def test_file_of_ones_own_says_what_the_mode_leaves_out(
     with caplog.at_level(logging.INFO):
         load_questions(jsonl_spec(path, split="all", mode="small"))
     assert "split=all: mode=small asks 10 of them; --n_questions 12 asks all" in caplog.text
+
+
+def _asked_twice(n: int) -> list[dict[str, object]]:
+    """Every question under two ids, with other answers."""
+    return [
+        {"id": f"{name}-{i}", "question": text.format(i), "golden_answers": [name]}
+        for i in range(n)
+        for name, text in (("first", "Who wrote book {}?"), ("second", "who wrote book {}"))
+    ]
+
+
+def test_no_split_asks_in_the_words_of_an_earlier_one(
+    write_lines: WriteLines, jsonl_spec: BuildSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_lines(*_asked_twice(40))
+    with caplog.at_level(logging.INFO):
+        sets = [
+            load_questions(jsonl_spec(path, split=split, mode="full")).questions
+            for split in ("calibration", "tune", "test")
+        ]
+    words = [{question.text.removesuffix("?").lower() for question in own} for own in sets]
+    assert len(words[0] | words[1] | words[2]) == sum(map(len, words)) == 40
+    assert re.search(
+        r"split=test leaves out 17 questions .*such as first-\d+, which is", caplog.text
+    )
+
+
+def test_repeats_count_nowhere_where_all_splits_are_asked(
+    write_lines: WriteLines, jsonl_spec: BuildSpec
+) -> None:
+    spec = jsonl_spec(write_lines(*_asked_twice(40)), split="all", mode="full")
+    assert len(load_questions(spec).questions) == 80
+    by_split = load_all(spec).questions
+    assert sum(len(in_split(by_split, split)) for split in SPLIT_PERCENT) == len(by_split) < 80
+
+
+def test_what_has_begun_goes_on_with_its_repeats(
+    write_lines: WriteLines, jsonl_spec: BuildSpec
+) -> None:
+    spec = jsonl_spec(write_lines(*_asked_twice(40)), split="test", mode="full")
+    everything = load_questions(spec.model_copy(update={"split": "all"})).questions
+    of_before = sample(in_split(everything, "test"), 80, spec.seed)
+    begun = load_questions(spec, begun_with=questions_digest(of_before))
+    assert (begun.questions, begun.is_begun) == (tuple(of_before), True)
+    assert len(load_questions(spec).questions) == len(of_before) - 17 == 32
+    assert load_questions(spec, begun_with="another").questions == load_questions(spec).questions

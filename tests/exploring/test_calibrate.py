@@ -241,13 +241,13 @@ def test_one_with_hidden_states_is_refused_where_nobody_asks_for_them(made: Made
 def test_one_judged_by_another_scorer_is_refused(made: Made) -> None:
     calibration = made.found.calibration
     with pytest.raises(ConfigError, match="was made with scorer=auto, here exact"):
-        check_judged(calibration, made.sweep_spec(scorer="exact"), set())
+        check_judged(calibration, made.sweep_spec(scorer="exact"), ())
 
 
 def test_one_of_an_earlier_version_was_judged_by_auto(made: Made) -> None:
     spec = {name: value for name, value in made.found.calibration.spec.items() if name != "scorer"}
     calibration = made.found.calibration.model_copy(update={"spec": spec})
-    check_judged(calibration, made.sweep_spec(), set())
+    check_judged(calibration, made.sweep_spec(), ())
 
 
 def test_one_made_on_the_same_questions_is_refused(made: Made) -> None:

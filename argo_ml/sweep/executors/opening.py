@@ -26,17 +26,19 @@ logger = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def open_context(
-    spec: SweepSpec, on_progress: OnProgress = ignore_progress
+    spec: SweepSpec, on_progress: OnProgress = ignore_progress, begun_with: str = ""
 ) -> Iterator[ExperimentContext[SweepSpec]]:
     """Open what ``spec`` names here, or in workers that are dismissed at the end.
+
+    ``begun_with`` is the digest of the questions of a sweep that goes on.
 
     Raises `ArgoError` for what is missing, before any worker starts where that can be known.
     """
     if spec.executor != "ray":
-        yield LocalContext.open(spec, on_progress)
+        yield LocalContext.open(spec, on_progress, load_questions(spec, begun_with))
         return
     ray_cluster.find_ray()
-    questions = load_questions(spec)
+    questions = load_questions(spec, begun_with)
     calibration = open_calibration(spec)
     with ray_cluster.running_ray(spec) as ray:
         pool = _hire(ray, spec, questions, calibration)
