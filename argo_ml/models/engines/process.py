@@ -129,7 +129,10 @@ class EngineProcess:
         until = time.monotonic() + self._command.ready_s
         while self._is_running() and time.monotonic() < until:
             with contextlib.suppress(httpx2.HTTPError):
-                if httpx2.get(f"{self.url}/health", timeout=_INTERVAL_S * 50).is_success:
+                # The environment may name a proxy, which cannot reach loopback.
+                if httpx2.get(
+                    f"{self.url}/health", timeout=_INTERVAL_S * 50, trust_env=False
+                ).is_success:
                     return True
             time.sleep(_INTERVAL_S)
         if self._is_running():

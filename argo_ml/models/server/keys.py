@@ -25,7 +25,7 @@ def api_key(address: Address, environment: Mapping[str, str] = os.environ) -> st
             continue
         if not key.isascii() or not key.isprintable() or " " in key:
             raise ConfigError(f"{name} holds white space or other characters that no key has")
-        if address.root.startswith("http://") and not _is_loopback(host):
+        if address.root.startswith("http://") and not is_loopback(host):
             raise ConfigError(
                 f"server_urls: {address} would get the key of {name} over plain http, readable for "
                 f"all on the way; use https, an ssh tunnel to 127.0.0.1, or unset {name}"
@@ -34,7 +34,8 @@ def api_key(address: Address, environment: Mapping[str, str] = os.environ) -> st
     return ""
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether this machine itself is meant; no proxy is asked for what is there."""
     with contextlib.suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return host == "localhost" or host.endswith(".localhost")
