@@ -6,10 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from argo_ml.errors import ModelError
 from argo_ml.models.base import Prompt
-from argo_ml.models.reasoning import closed, is_unfinished, reply_start
+from argo_ml.models.reasoning import (
+    SPECIAL_MARKS,
+    closed,
+    is_closed,
+    is_unfinished,
+    reply_start,
+)
 
 _MARK = "argo-ml-system-text"
+_ANY_USER = [{"role": "user", "content": "?"}]
+_REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
+"""Under which a template may look for what an assistant has thought in an earlier turn."""
 
 NO_THINKING: Mapping[str, bool] = {"enable_thinking": False, "thinking": False}
 """What chat templates call the switch of reasoning: the first Qwen3, SmolLM3, GLM and Hunyuan, the
@@ -30,7 +40,10 @@ class ChatFormat:
     The assistant's turn is opened and ``prefix`` appended to it. Where the template has no system
     role, the system text opens the user's turn. Where there is no template at all, system, user
     and prefix follow one another with an empty line between, after the model's usual special
-    tokens. Reasoning is switched off where the template can, and closed where it is opened.
+    tokens. Reasoning is switched off where the template can, and closed where it is opened;
+    tokens that mark it are part of texts, also where the tokenizer leaves them out.
+
+    Raises `ModelError` for a template that marks reasoning in a way that is not known here.
     """
 
     def __init__(self, tokenizer: Any) -> None:
@@ -38,7 +51,11 @@ class ChatFormat:
         self.has_template = bool(tokenizer.chat_template)
         self.has_system_role = self.has_template and self._accepts_system()
         self.switches_thinking_off = self.has_template and self._changes_without_thinking()
-        self.may_think = not self.switches_thinking_off and _has_token(tokenizer, "<think>")
+        self._marks = self._special_marks()
+        self.may_think = not self.switches_thinking_off and (
+            _has_token(tokenizer, "<think>") or bool(self._marks)
+        )
+        self._check_marks()
 
     @property
     def name(self) -> str:
@@ -46,7 +63,9 @@ class ChatFormat:
         if not self.has_template:
             return "plain"
         name = "chat" if self.has_system_role else "chat-without-system"
-        return f"{name}-without-thinking" if self.switches_thinking_off else name
+        if self.switches_thinking_off:
+            return f"{name}-without-thinking"
+        return f"{name}-with-marked-thinking" if self._marks else name
 
     def render(self, prompt: Prompt) -> str:
         if not self.has_template:
@@ -60,6 +79,14 @@ class ChatFormat:
             return []
         encoded = self._tokenizer(texts, add_special_tokens=not self.has_template)
         return [list(ids) for ids in encoded.input_ids]
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Text of generated tokens, without special ones but those that mark reasoning."""
+        parts, begin = [], 0
+        for end in [at for at, token in enumerate(ids) if token in self._marks]:
+            parts += [self._decoded(ids[begin:end]), self._marks[ids[end]]]
+            begin = end + 1
+        return "".join((*parts, self._decoded(ids[begin:])))
 
     def encode_prompts(self, prompts: Sequence[Prompt]) -> list[PromptIds]:
         """Token ids of prompts; what stands before the end of ``history`` is reusable."""
@@ -87,6 +114,56 @@ class ChatFormat:
             messages[0]["content"] = f"{system}\n\n{user}"
         return closed(self._applied(messages, NO_THINKING))
 
+    def _decoded(self, ids: Sequence[int]) -> str:
+        text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
+        return text
+
+    def _special_marks(self) -> dict[int, str]:
+        """Tokens that mark reasoning, unless this template keeps models from it."""
+        if not self.has_template or self.switches_thinking_off or is_closed(self._opened()):
+            return {}
+        marks = [mark for pair in SPECIAL_MARKS.items() for mark in pair]
+        return {
+            self._tokenizer.convert_tokens_to_ids(mark): mark
+            for mark in marks
+            if _has_token(self._tokenizer, mark)
+        }
+
+    def _check_marks(self) -> None:
+        opening = self._unknown_mark() if self.has_template else ""
+        if opening:
+            raise ModelError(
+                f"{self._tokenizer.name_or_path}: its chat template marks reasoning by "
+                f"{opening[-60:]!r}, which is not known here, so that reasoning would be taken for "
+                "answers; use another model, or a server that gives reasoning apart "
+                "(model=server:NAME)"
+            )
+
+    def _unknown_mark(self) -> str:
+        """What opens the reasoning of earlier turns, where it is none of the marks known here."""
+        if self.switches_thinking_off or is_closed(self._opened()):
+            return ""
+        before = self._before_mark({"content": "!", **dict.fromkeys(_REASONING_FIELDS, _MARK)})
+        if closed(before) != before:
+            return ""
+        return before.removeprefix(self._before_mark({"content": _MARK})).strip()
+
+    def _before_mark(self, turn: Mapping[str, str]) -> str:
+        """A chat up to the mark in its last turn; empty where the template does not show that."""
+        from jinja2 import TemplateError
+
+        messages = [*_ANY_USER, {"role": "assistant", **turn}]
+        try:
+            text = self._tokenizer.apply_chat_template(messages, tokenize=False)
+        except (TemplateError, TypeError, ValueError):
+            return ""
+        before, mark, _ = text.partition(_MARK)
+        return before if mark else ""
+
+    def _opened(self) -> str:
+        """A prompt as the template makes it of its own accord."""
+        return self._applied(_ANY_USER, {})
+
     def _applied(self, messages: list[dict[str, str]], switches: Mapping[str, bool]) -> str:
         return str(
             self._tokenizer.apply_chat_template(
@@ -96,14 +173,13 @@ class ChatFormat:
 
     def _changes_without_thinking(self) -> bool:
         """Whether prompts are others than this template makes of its own accord."""
-        messages = [{"role": "user", "content": "?"}]
-        return closed(self._applied(messages, NO_THINKING)) != self._applied(messages, {})
+        return closed(self._applied(_ANY_USER, NO_THINKING)) != self._opened()
 
     def _accepts_system(self) -> bool:
         """Templates without the role raise an error or leave the text out."""
         from jinja2 import TemplateError
 
-        messages = [{"role": "system", "content": _MARK}, {"role": "user", "content": "?"}]
+        messages = [{"role": "system", "content": _MARK}, *_ANY_USER]
         try:
             text = self._tokenizer.apply_chat_template(messages, tokenize=False)
         except TemplateError:

@@ -1,12 +1,28 @@
-"""What models write between <think> and </think> before they answer."""
+"""What models write between <think> and </think>, or marks of their own, before they answer."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-_OPENING = re.compile(r"\s*<think(?:ing)?>", re.IGNORECASE)
-_OPEN_END = re.compile(r"<think(?:ing)?>\s*\Z", re.IGNORECASE)
-_CLOSING = re.compile(r"</think(?:ing)?>\s*", re.IGNORECASE)
+SPECIAL_MARKS: Mapping[str, str] = {
+    "[THINK]": "[/THINK]",
+    "<seed:think>": "</seed:think>",
+    "<|START_THINKING|>": "<|END_THINKING|>",
+    "<|channel>": "<channel|>",
+}
+"""Tokens with which Magistral, Seed-OSS, Command A and Gemma 4 open and close their reasoning. They
+are special to most tokenizers, which leave such out of texts."""
+_OPENING_MARK = "|".join((r"(?i:<think(?:ing)?>)", *map(re.escape, SPECIAL_MARKS)))
+_CLOSING_MARK = "|".join((r"(?i:</think(?:ing)?>)", *map(re.escape, SPECIAL_MARKS.values())))
+_OPENING = re.compile(rf"\s*(?:{_OPENING_MARK})")
+_CLOSING = re.compile(rf"(?:{_CLOSING_MARK})\s*")
+_OPEN_END = re.compile(rf"({_OPENING_MARK})\s*\Z")
+_CLOSED_END = re.compile(rf"(?:{_CLOSING_MARK})\s*\Z")
+_CHANNEL_OPENINGS = re.compile(
+    r"<\|start\|>assistant(?P<analysis><\|channel\|>analysis<\|message\|>)?\Z"
+)
+_FINAL_CHANNEL = "<|channel|>final<|message|>"
 
 
 def reply_start(text: str) -> int:
@@ -26,7 +42,15 @@ def is_unfinished(text: str) -> bool:
 
 
 def has_reasoning(text: str) -> bool:
-    return _OPENING.match(text) is not None or _CLOSING.search(text) is not None
+    return opens_reasoning(text) or closes_reasoning(text)
+
+
+def opens_reasoning(text: str) -> bool:
+    return _OPENING.match(text) is not None
+
+
+def closes_reasoning(text: str) -> bool:
+    return _CLOSING.search(text) is not None
 
 
 def without_reasoning(text: str) -> str:
@@ -34,15 +58,24 @@ def without_reasoning(text: str) -> str:
     return "" if is_unfinished(text) else text[reply_start(text) :].strip()
 
 
+def is_closed(prompt: str) -> bool:
+    """Whether a rendered prompt ends after reasoning, so that the model has done with it."""
+    return _CLOSED_END.search(prompt) is not None
+
+
 def closed(prompt: str) -> str:
     """A rendered prompt, the reasoning that its end opens closed at once and empty.
 
     Templates of models that cannot leave out their reasoning open it in the assistant's turn; after
     an empty one they answer without (Ma et al. 2025, Reasoning Models Can Be Effective Without
-    Thinking).
+    Thinking). Where turns have channels (gpt-oss) the one for answers is opened.
     """
+    channel = _CHANNEL_OPENINGS.search(prompt)
+    if channel is not None:
+        ending = "<|end|><|start|>assistant" if channel["analysis"] else ""
+        return f"{prompt}{ending}{_FINAL_CHANNEL}"
     opening = _OPEN_END.search(prompt)
     if opening is None:
         return prompt
-    tag = opening[0].strip()
-    return f"{prompt.rstrip()}\n\n</{tag[1:]}\n\n"
+    closing = SPECIAL_MARKS.get(opening[1], f"</{opening[1][1:]}")
+    return f"{prompt.rstrip()}\n\n{closing}\n\n"

@@ -194,6 +194,10 @@ def _tokenize(server: ModelServer, body: Body) -> Body:
     return {"tokens": server.model.encode(text)}
 
 
+def _detokenize(server: ModelServer, body: Body) -> Body:
+    return {"prompt": server.model.decode(body["tokens"])}
+
+
 def _tokenize_content(server: ModelServer, body: Body) -> Body:
     return {"tokens": server.model.encode(body["content"])}
 
@@ -303,6 +307,7 @@ _KINDS: dict[str, dict[str, Callable[[ModelServer, Body], Body]]] = {
         "v1/models": _models,
         "version": _version,
         "tokenize": _tokenize,
+        "detokenize": _detokenize,
         "v1/completions": _complete_with_echo,
         "v1/chat/completions": _chat,
     },

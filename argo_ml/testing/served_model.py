@@ -79,6 +79,10 @@ class ServedModel:
     def encode(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False).input_ids)
 
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of tokens, special ones included."""
+        return str(self._tokenizer.decode(list(ids)))
+
     def complete(
         self, ids: Sequence[int], limit: int, stop: Sequence[str], drawing: Drawing = GREEDY_DRAWING
     ) -> Continuation:
@@ -96,10 +100,10 @@ class ServedModel:
                 new += columns
                 if drawing.n_top:
                     served_tokens.append(self._served_token(logits, columns[0], drawing.n_top))
-                text = self._text(new)
+                text = self._text(new) if stop else ""
                 cuts = [text.index(string) for string in stop if string in text]
                 if cuts or columns[0] == self._tokenizer.eos_token_id:
-                    cut = text[: min(cuts)] if cuts else text
+                    cut = text[: min(cuts)] if cuts else self._text(new)
                     return Continuation(cut, len(new), True, tuple(served_tokens))
         return Continuation(self._text(new), len(new), False, tuple(served_tokens))
 
@@ -113,7 +117,7 @@ class ServedModel:
         return ServedToken(self._shown(chosen), float(log_p[chosen]), tuple(top))
 
     def _shown(self, token: int) -> str:
-        return str(self._tokenizer.decode([token]))
+        return self.decode([token])
 
     def log_likelihoods(self, ids: Sequence[int]) -> list[float | None]:
         """Log-likelihood of each token after those before it; the first has none."""

@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from argo_ml.errors import ModelError
 from argo_ml.models.base import Prompt
 from argo_ml.models.chat import ChatFormat, cut_at_stop
+from argo_ml.models.reasoning import is_unfinished
 
 PROMPT = Prompt("Be brief.", "Why?", prefix="Answer:")
 WITH_SYSTEM = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{% endfor %}<assistant>"
@@ -24,10 +26,13 @@ SWITCHED = WITH_SYSTEM + "{% if enable_thinking is false %}<think>\n\n</think>\n
 OPENING = WITH_SYSTEM + "<think>\n"
 
 
-def chat_format(template: str | None) -> ChatFormat:
+def chat_format(template: str | None, *special: str) -> ChatFormat:
     words = Tokenizer(models.WordLevel({"?": 0, "a": 1, "b": 2, "<s>": 3}, unk_token="?"))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, bos_token="<s>")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=words, bos_token="<s>", unk_token="?", name_or_path="tiny"
+    )
+    tokenizer.add_special_tokens({"additional_special_tokens": list(special)})
     tokenizer.chat_template = template
     return ChatFormat(tokenizer)
 
@@ -104,3 +109,103 @@ def test_reasoning_is_switched_off_or_closed(template: str) -> None:
 
 def test_template_that_knows_no_reasoning_keeps_its_name() -> None:
     assert chat_format(WITH_SYSTEM).name == "chat"
+
+
+HARMONY = """\
+{{- "<|start|>system<|message|>Reasoning: medium\\n\\n# Valid channels: analysis, commentary, " }}
+{{- "final. Channel must be included for every message.<|end|>" }}
+{%- if messages[0].role in ("developer", "system") %}
+    {{- "<|start|>developer<|message|># Instructions\\n\\n" + messages[0].content }}
+    {{- "\\n\\n<|end|>" }}
+    {%- set messages = messages[1:] %}
+{%- endif %}
+{%- for message in messages -%}
+    {%- if message.role == "assistant" -%}
+        {%- if loop.last and not add_generation_prompt %}
+            {%- if "thinking" in message %}
+                {{- "<|start|>assistant<|channel|>analysis<|message|>" + message.thinking }}
+                {{- "<|end|>" }}
+            {%- endif %}
+            {{- "<|start|>assistant<|channel|>final<|message|>" + message.content + "<|return|>" }}
+        {%- else %}
+            {{- "<|start|>assistant<|channel|>final<|message|>" + message.content + "<|end|>" }}
+        {%- endif %}
+    {%- elif message.role == "user" -%}
+        {{- "<|start|>user<|message|>" + message.content + "<|end|>" }}
+    {%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+<|start|>assistant
+{%- endif -%}
+"""
+"""What gpt-oss's own template makes of chats without tools, but for dates and its own name."""
+HARMONY_TOKENS = (
+    "<|return|>",
+    "<|constrain|>",
+    "<|channel|>",
+    "<|start|>",
+    "<|end|>",
+    "<|message|>",
+    "<|call|>",
+)
+
+
+def test_a_turn_with_channels_begins_in_the_one_for_answers() -> None:
+    chat = chat_format(HARMONY, *HARMONY_TOKENS)
+
+    assert chat.render(PROMPT).endswith(
+        "<|start|>developer<|message|># Instructions\n\nBe brief.\n\n<|end|>"
+        "<|start|>user<|message|>Why?<|end|>"
+        "<|start|>assistant<|channel|>final<|message|>Answer:"
+    )
+    assert (chat.name, chat.may_think) == ("chat-without-thinking", False)
+
+
+def test_channels_are_opened_by_special_tokens() -> None:
+    chat = chat_format(HARMONY, *HARMONY_TOKENS)
+
+    [ids] = chat.encode([chat.render(Prompt("", "a"))])
+
+    numbers = {token: 4 + at for at, token in enumerate(HARMONY_TOKENS)}
+    words = [numbers["<|start|>"], 0, numbers["<|channel|>"], 0, numbers["<|message|>"]]
+    assert ids[-5:] == words
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [
+        ("[THINK]", "[/THINK]"),
+        ("<seed:think>", "</seed:think>"),
+        ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ],
+)
+def test_reasoning_between_special_tokens_is_no_reply(opening: str, closing: str) -> None:
+    chat = chat_format(WITH_SYSTEM, opening, closing)
+    opened, done = 4, 5
+
+    assert cut_at_stop(chat.text([opened, 1, done, 2]), ()) == ("b", False)
+    assert is_unfinished(chat.text([opened, 1, 2]))
+    assert (chat.name, chat.may_think) == ("chat-with-marked-thinking", True)
+
+
+def test_tokens_that_a_template_closes_by_itself_change_nothing() -> None:
+    chat = chat_format(WITH_SYSTEM + "<|channel>thought\n<channel|>", "<|channel>", "<channel|>")
+    assert (chat.name, chat.may_think) == ("chat", False)
+
+
+SHOWING = (
+    "{% for m in messages %}<{{ m['role'] }}>{% if m['reasoning_content'] %}"
+    "<|musing|>{{ m['reasoning_content'] }}<|mused|>{% endif %}{{ m['content'] }}{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+def test_reasoning_between_unknown_marks_is_refused_by_name() -> None:
+    with pytest.raises(ModelError, match=r"^tiny: .*marks reasoning by '<\|musing\|>'") as caught:
+        chat_format(SHOWING)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mark", ["<think>\n", "[THINK]", "<seed:think>"])
+def test_template_that_shows_known_reasoning_is_taken(mark: str) -> None:
+    assert chat_format(SHOWING.replace("<|musing|>", mark)).name == "chat"

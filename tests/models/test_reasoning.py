@@ -18,6 +18,9 @@ from argo_ml.models.reasoning import closed, is_unfinished, without_reasoning
         ("<thinking>a</thinking>Red.", "Red."),
         ("<think>a</think>", ""),
         ("<think>\nObjects are", ""),
+        ("[THINK]Objects are red.[/THINK]\n\nRed.", "Red."),
+        ("<seed:think>Objects are red.</seed:think>Red.", "Red."),
+        ("<|START_THINKING|>Objects", ""),
         ("<think>a</think><think>b", ""),
         ("", ""),
     ],
@@ -41,6 +44,18 @@ def test_reasoning_without_an_end_is_unfinished(text: str, expected: bool) -> No
         ("<assistant><Thinking>", "<assistant><Thinking>\n\n</Thinking>\n\n"),
         ("Is <think> a tag?<assistant>", "Is <think> a tag?<assistant>"),
         ("<think>a</think>\n", "<think>a</think>\n"),
+        (
+            "<seed:bos>assistant\n<seed:think>",
+            "<seed:bos>assistant\n<seed:think>\n\n</seed:think>\n\n",
+        ),
+        ("[/INST][THINK]", "[/INST][THINK]\n\n[/THINK]\n\n"),
+        ("<|start|>assistant", "<|start|>assistant<|channel|>final<|message|>"),
+        (
+            "<|start|>assistant<|channel|>analysis<|message|>",
+            "<|start|>assistant<|channel|>analysis<|message|><|end|>"
+            "<|start|>assistant<|channel|>final<|message|>",
+        ),
+        ("<|start|>assistant<|channel|>final<|message|>",) * 2,
     ],
 )
 def test_reasoning_that_a_prompt_opens_is_closed(prompt: str, expected: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -133,11 +134,16 @@ class TransformersModel:
             self._size(prompt, self._limit(request, self._has_thought))
             for prompt, request in zip(prompts, requests, strict=True)
         ]
+        # Room for reasoning is what the context leaves of it, whatever was generated before.
+        needed = [
+            len(prompt.ids) + request.max_new_tokens
+            for prompt, request in zip(prompts, requests, strict=True)
+        ]
 
         def run(batch: list[int]) -> list[Completion]:
             return self._complete([requests[i] for i in batch], [prompts[i] for i in batch])
 
-        return self._run_fitting(sizes, run)
+        return self._run_fitting(sizes, needed, run)
 
     def score(self, requests: Sequence[Scoring]) -> list[Scores]:
         """Score each choice as the continuation of its prompt.
@@ -162,7 +168,7 @@ class TransformersModel:
         def run(batch: list[int]) -> list[Scores]:
             return self._score([requests[i] for i in batch], [ids[i] for i in batch])
 
-        return self._run_fitting(sizes, run)
+        return self._run_fitting(sizes, [size.length + size.new for size in sizes], run)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of plain texts, without special tokens."""
@@ -195,7 +201,10 @@ class TransformersModel:
         is_plain = all(map(needs_only_the_most_probable, requests))
         choose = decoding.most_probable if is_plain else chooser
         with out_of_memory_noticed():
-            limits = [self._limit(request, self._chat.may_think) for request in requests]
+            limits = [
+                min(self._limit(request, self._chat.may_think), self._left(prompt))
+                for request, prompt in zip(requests, prompts, strict=True)
+            ]
             outputs = self._decoder.generate(prompts, limits, is_finished, choose, states.on_states)
         seconds = (time.perf_counter() - started) / len(requests)
         # Batches have no room for reasoning until a model turns out to write it.
@@ -218,12 +227,15 @@ class TransformersModel:
         """Most new tokens, those of reasoning included."""
         return request.max_new_tokens + (THINKING_TOKENS if thinks else 0)
 
+    def _left(self, prompt: PromptIds) -> int:
+        """Tokens that the context leaves beside a prompt."""
+        return self._context - len(prompt.ids) if self._context else sys.maxsize
+
     def _cut(self, request: Generation, new_ids: list[int]) -> tuple[str, bool]:
         return cut_at_stop(self._text(new_ids), request.stop)
 
     def _text(self, new_ids: Sequence[int]) -> str:
-        text: str = self._tokenizer.decode(new_ids, skip_special_tokens=True)
-        return text
+        return self._chat.text(new_ids)
 
     def _details(
         self, request: Generation, new_ids: list[int], statistics: Sequence[TokenStatistics]
@@ -311,13 +323,17 @@ class TransformersModel:
             torch.cuda.empty_cache()
 
     def _run_fitting(
-        self, sizes: Sequence[RequestSize], run: Callable[[list[int]], Sequence[ResponseType]]
+        self,
+        sizes: Sequence[RequestSize],
+        needed: Sequence[int],
+        run: Callable[[list[int]], Sequence[ResponseType]],
     ) -> list[ResponseType]:
+        """Run all that need no more tokens than the context has."""
+
         def run_batches(fitting: list[int]) -> Sequence[ResponseType]:
             kept = [sizes[index] for index in fitting]
             return self._batcher.run(kept, lambda batch: run([fitting[at] for at in batch]))
 
-        needed = [size.length + size.new for size in sizes]
         return run_fitting(run_batches, len(sizes), beyond_context(needed, self._context, "tokens"))
 
 

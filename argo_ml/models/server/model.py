@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,24 +21,21 @@ from argo_ml.models.base import (
     UnfinishedError,
 )
 from argo_ml.models.chat import cut_at_stop
-from argo_ml.models.reasoning import (
-    has_reasoning,
-    is_unfinished,
-    reply_start,
-    without_reasoning,
-)
-from argo_ml.models.server.prompting import GREEDY_SETTINGS, Prompting, ServerReply
+from argo_ml.models.reasoning import is_unfinished, reply_start, without_reasoning
+from argo_ml.models.server.prompting import GREEDY_SETTINGS, Prompting
+from argo_ml.models.server.replies import FILTER, ServerReply
 from argo_ml.models.server.request_pool import RequestPool, share_time
 from argo_ml.models.server.scoring import ChoiceScoring
-from argo_ml.models.server.wire import RefusedError, TokenUsage
+from argo_ml.models.server.wire import RefusedError, TokenUsage, UnfitPromptError
 from argo_ml.models.token_details import within
 from argo_ml.models.unfit import UnfitRequestError, all_or_unfit
 
 N_TOP = (20, 5)
 """Most probable tokens to ask for at each place: what vLLM allows, then what OpenAI does."""
 THINKING_TOKENS = 1024
-"""Room for the reasoning of a model that does not leave it out, beside ``max_new_tokens``. It is
-asked for once a reply has ended within its reasoning, and counts as completion tokens."""
+"""Room for the reasoning of a model that does not leave it out, beside ``max_new_tokens``; what it
+takes counts as completion tokens. A model that was not seen to think when it was opened has it once
+a request without has ended within reasoning."""
 _LARGEST_SEED = 2**31 - 1
 
 
@@ -61,7 +58,6 @@ class ServerModel:
         self.requests_at_once = n_at_once
         self._counts: dict[str, int] = {}
         self._n_top: tuple[int, ...] = N_TOP
-        self._reasons = self._thinks = False
 
     @property
     def identity(self) -> str:
@@ -109,17 +105,11 @@ class ServerModel:
 
     def _complete(self, request: Generation) -> Completion:
         started = time.perf_counter()
-        room = THINKING_TOKENS if self._thinks else 0
-        settings = {**_drawing(request), "max_tokens": request.max_new_tokens + room}
-        stop = {"stop": list(request.stop)} if request.stop and not self._reasons else {}
-        answer = self._answer(request, {**settings, **stop})
-        self._reasons = self._reasons or has_reasoning(answer.text)
-        if stop and answer.stopped and not without_reasoning(answer.text):
-            # White space and reasoning, with which a turn may open, do not count as a stop.
-            answer = self._answer(request, settings)
-        if not room and _ended_in_reasoning(answer):
-            answer = self._with_room(request, settings)
-        text = cut_at_stop(answer.text, request.stop)[0]
+        answer, has_room = self._replied(request)
+        whole = "<think>" if answer.is_empty and not answer.stopped else answer.text
+        text = cut_at_stop(whole, request.stop)[0]
+        if has_room and not is_unfinished(text):
+            text = self._limited(text, request.max_new_tokens)
         begin = reply_start(answer.text)
         tokens = within(answer.tokens, begin, begin + len(text))
         usage = answer.usage or self._counted(request.prompt, answer.text)
@@ -128,13 +118,38 @@ class ServerModel:
             text, usage.prompt_tokens, usage.completion_tokens, seconds, tokens=tokens
         )
 
-    def _with_room(self, request: Generation, settings: Mapping[str, Any]) -> ServerReply:
-        """The answer with room to think; without even that it says that it did not end."""
-        self._thinks = True
-        n_tokens = request.max_new_tokens + THINKING_TOKENS
-        answer = self._answer(request, {**settings, "max_tokens": n_tokens})
-        is_hidden = _ended_in_reasoning(answer) and not answer.text.strip()
-        return replace(answer, text="<think>") if is_hidden else answer
+    def _replied(self, request: Generation) -> tuple[ServerReply, bool]:
+        """The answer, and whether it had room for reasoning: always, or where it took its limit.
+
+        Raises `UnfitRequestError` where the server has nothing to say.
+        """
+        answer = None if self._prompting.thinks else self._asked(request)
+        if answer is not None and not _ended_in_reasoning(answer):
+            return _said(answer), False
+        # A context may have no room beside the prompt.
+        with contextlib.suppress(UnfitPromptError):
+            return _said(self._asked(request, THINKING_TOKENS)), True
+        return _said(answer or self._asked(request)), False
+
+    def _asked(self, request: Generation, room: int = 0) -> ServerReply:
+        """The answer; an empty one is asked for again, as a whole."""
+        settings = {**_drawing(request), "max_tokens": request.max_new_tokens + room}
+        stop = {"stop": list(request.stop)} if request.stop and not room else {}
+        answer = self._answer(request, {**settings, **stop})
+        if answer.stopped and not without_reasoning(answer.text):
+            # White space and reasoning, with which a turn may open, do not count as a stop.
+            answer = self._answer(request, settings)
+        return answer
+
+    def _limited(self, text: str, n_tokens: int) -> str:
+        """As much of a reply's beginning as so many tokens hold, its reasoning apart."""
+
+        def count(n_characters: int) -> int:
+            return self._prompting.count_tokens(text[:n_characters])
+
+        if count(len(text)) <= n_tokens:
+            return text
+        return text[: bisect.bisect_right(range(len(text)), n_tokens, key=count) - 1]
 
     def _answer(self, request: Generation, settings: Mapping[str, Any]) -> ServerReply:
         if not request.details:
@@ -192,8 +207,18 @@ def _responses_and_refusals(
 
 def _ended_in_reasoning(answer: ServerReply) -> bool:
     """Whether the limit cut reasoning off, also where a server hides it and says nothing at all."""
-    hidden = not answer.text.strip() and bool(answer.usage and answer.usage.completion_tokens > 1)
+    hidden = answer.is_empty and answer.ending != FILTER
     return not answer.stopped and (hidden or is_unfinished(answer.text))
+
+
+def _said(answer: ServerReply) -> ServerReply:
+    """The answer; raises `UnfitRequestError` where there is none, nor any sign of a model's."""
+    if answer.is_empty and answer.ending == FILTER:
+        raise UnfitRequestError("the server's filter has left nothing of the answer")
+    is_unsaid = answer.usage is None or not answer.usage.completion_tokens
+    if answer.is_empty and answer.stopped and is_unsaid:
+        raise UnfitRequestError("the server has answered nothing, asked twice")
+    return answer
 
 
 def _drawing(request: Generation) -> Mapping[str, Any]:

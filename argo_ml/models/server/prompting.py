@@ -15,23 +15,22 @@ from typing import Any
 
 from argo_ml.models.base import Prompt
 from argo_ml.models.chat import NO_THINKING
-from argo_ml.models.reasoning import closed, is_unfinished, reply_start
+from argo_ml.models.reasoning import closed, has_reasoning, reply_start
 from argo_ml.models.server.accepted_fields import ALL_FIELDS, AcceptedFields
 from argo_ml.models.server.details import details_of
 from argo_ml.models.server.fleet import Fleet
+from argo_ml.models.server.replies import LIMIT, ServerReply, chat_reply, text_reply
 from argo_ml.models.server.wire import (
     AppliedTemplate,
     ChatCompletions,
     Completions,
     DetailedChatCompletions,
     DetailedCompletions,
-    RefusedError,
+    DetokenizedText,
     TokenizedText,
-    TokenUsage,
     UnfitPromptError,
 )
 from argo_ml.models.token_details import within
-from argo_ml.types import TokenDetail
 
 COMPLETIONS = "/v1/completions"
 CHAT = "/v1/chat/completions"
@@ -39,42 +38,39 @@ GREEDY_SETTINGS: Mapping[str, Any] = {"temperature": 0, "top_p": 1, "seed": 0}
 WHOLE_DISTRIBUTION: Mapping[str, Any] = {"top_k": -1, "min_p": 0}
 """Set back beside a temperature: vLLM and llama.cpp would draw from the most probable tokens alone,
 by a model's own settings or by their own."""
-_PROBE_SETTINGS: Mapping[str, Any] = {**GREEDY_SETTINGS, "max_tokens": 1}
 WITHOUT_THINKING: Mapping[str, Any] = {"chat_template_kwargs": dict(NO_THINKING)}
 """What vLLM, SGLang and llama.cpp hand to a chat template."""
 FORCING_BIAS = 1000.0
 """Added to a token's logit, which no difference between logits comes near."""
+PROBE = Prompt("Be brief.", "What is the capital of France?", prefix="Answer:")
+"""A prompt with all parts that a prompt can have."""
 _BYTES_PER_TOKEN = 4
 _TOO_FEW_TOKENS = "output limit was reached"
-
-
-@dataclass(frozen=True, slots=True)
-class ServerReply:
-    """What a server has answered; ``stopped``: by the model or a stop string, not the limit.
-
-    ``tokens`` are those of ``text``, where they were asked for and the server reports them, and
-    ``usage`` is None where it does not count.
-    """
-
-    text: str
-    usage: TokenUsage | None
-    stopped: bool
-    tokens: tuple[TokenDetail, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ByTokens:
     """Prompts by token ids: vLLM's ``/tokenize`` applies the template and leaves the turn open.
 
-    What vLLM would take from the model's own generation settings is set back.
+    What vLLM would take from the model's own generation settings is set back. Where a new turn ends
+    within reasoning that the template opens, ``closing`` takes the place of its last ``n_open``
+    tokens.
     """
 
     fleet: Fleet
     model: str
     has_system_role: bool = True
+    n_open: int = 0
+    closing: tuple[int, ...] = ()
+
+    @property
+    def thinks(self) -> bool:
+        """Whether every answer begins with reasoning."""
+        return False
 
     def describe(self) -> str:
-        return _described("tokens", self.has_system_role, self.render(_probe()))
+        way = "tokens-without-thinking" if self.closing else "tokens"
+        return _described(way, self.has_system_role, self.render(PROBE))
 
     def render(self, prompt: Prompt, continuation: str = "") -> list[int]:
         """Token ids of the prompt and of what the assistant's turn goes on with."""
@@ -83,7 +79,8 @@ class ByTokens:
         if turn:
             messages.append({"role": "assistant", "content": turn})
         ending = {"add_generation_prompt": not turn, "continue_final_message": bool(turn)}
-        return self._tokens({"messages": messages, **ending, **WITHOUT_THINKING})
+        ids = self._tokens({"messages": messages, **ending, **WITHOUT_THINKING})
+        return [*ids[: -self.n_open], *self.closing] if self.closing and not turn else ids
 
     def ids(self, prompt: Prompt, continuation: str = "") -> list[int]:
         return self.render(prompt, continuation)
@@ -106,6 +103,11 @@ class ByTokens:
     def _tokens(self, body: Mapping[str, Any]) -> list[int]:
         return self.fleet.request("/tokenize", {"model": self.model, **body}, TokenizedText).tokens
 
+    def text(self, ids: Sequence[int]) -> str:
+        """What tokens stand for, special ones included."""
+        body = {"model": self.model, "tokens": list(ids)}
+        return self.fleet.request("/detokenize", body, DetokenizedText).prompt
+
 
 @dataclass(frozen=True, slots=True)
 class ByTemplate:
@@ -115,8 +117,13 @@ class ByTemplate:
     model: str
     has_system_role: bool = True
 
+    @property
+    def thinks(self) -> bool:
+        """Whether every answer begins with reasoning."""
+        return False
+
     def describe(self) -> str:
-        return _described("template", self.has_system_role, self.render(_probe()))
+        return _described("template", self.has_system_role, self.render(PROBE))
 
     def render(self, prompt: Prompt) -> str:
         body = {"messages": _messages(prompt, self.has_system_role), **WITHOUT_THINKING}
@@ -153,7 +160,9 @@ class ByChat:
 
     It is cut off an answer that begins with it. Tokens of plain texts are estimated: one for every
     four bytes, and at least one for every word. ``stops_thinking`` asks for replies without
-    reasoning, which strict servers refuse. ``fields`` are those of its own that the server takes.
+    reasoning, which strict servers refuse. ``thinks``: every answer begins with reasoning, and with
+    ``begins_inside`` its template has opened that, so that all before </think> is reasoning.
+    ``fields`` are those of its own that the server takes.
     """
 
     fleet: Fleet
@@ -161,50 +170,56 @@ class ByChat:
     has_system_role: bool = True
     stops_thinking: bool = False
     fields: AcceptedFields = ALL_FIELDS
+    thinks: bool = False
+    begins_inside: bool = False
 
     def describe(self) -> str:
         name = _described("chat", self.has_system_role)
-        thinking = "-without-thinking" if self.stops_thinking else ""
-        return f"{name}{thinking}{self.fields.describe()}"
+        switch = "-without-thinking" if self.stops_thinking else ""
+        inside = "-inside" if self.begins_inside else ""
+        thinking = f"-with-thinking{inside}" if self.thinks else ""
+        return f"{name}{switch}{thinking}{self.fields.describe()}"
 
     def complete(self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0) -> ServerReply:
-        messages = _messages(prompt, self.has_system_role)
-        if prompt.prefix:
-            messages[-1]["content"] += f'\n\nBegin your answer with "{prompt.prefix}"'
-        switch = WITHOUT_THINKING if self.stops_thinking else {}
-        said = self.fields.of(settings)
-        body = {"model": self.model, "messages": messages, **said, **switch}
-        answer = self._answered(body, n_top)
+        answer = self.whole_answer(prompt, settings, n_top)
+        if self.begins_inside and not has_reasoning(answer.text):
+            return replace(answer, text=f"<think>\n{answer.text}", tokens=())
         text = answer.text[reply_start(answer.text) :].removeprefix(prompt.prefix)
         n_left_out = len(answer.text) - len(text)
         return replace(
             answer, text=text, tokens=within(answer.tokens, n_left_out, len(answer.text))
         )
 
-    def _answered(self, body: Mapping[str, Any], n_top: int) -> ServerReply:
-        """What the model has written, the prefix included.
+    def whole_answer(
+        self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0
+    ) -> ServerReply:
+        """What the model has written, reasoning and the prefix included."""
+        messages = _messages(prompt, self.has_system_role)
+        if prompt.prefix:
+            messages[-1]["content"] += f'\n\nBegin your answer with "{prompt.prefix}"'
+        switch = WITHOUT_THINKING if self.stops_thinking else {}
+        said = self.fields.of(settings)
+        return self._answered({"model": self.model, "messages": messages, **said, **switch}, n_top)
 
-        OpenAI refuses a request whose reasoning takes all of its tokens: that it was unfinished.
-        """
+    def _answered(self, body: Mapping[str, Any], n_top: int) -> ServerReply:
+        """OpenAI refuses a request whose reasoning takes all of its tokens: it was unfinished."""
         try:
             return self._asked(body, n_top)
         except UnfitPromptError as error:
             if _TOO_FEW_TOKENS not in str(error):
                 raise
-            return ServerReply("<think>", None, stopped=False)
+            return ServerReply("<think>", None, LIMIT)
 
     def _asked(self, body: Mapping[str, Any], n_top: int) -> ServerReply:
         if not n_top:
             plain = self.fleet.request(CHAT, body, ChatCompletions)
-            choice = plain.choices[0]
-            return ServerReply(choice.message.text, plain.usage, choice.finish_reason == "stop")
+            return chat_reply(plain.choices[0], plain.usage)
         response = self.fleet.request(
             CHAT, {**body, "logprobs": True, "top_logprobs": n_top}, DetailedChatCompletions
         )
         first = response.choices[0]
-        text = first.message.text
-        tokens = details_of(first.logprobs, text)
-        return ServerReply(text, response.usage, first.finish_reason == "stop", tokens)
+        tokens = details_of(first.logprobs, first.message.text)
+        return chat_reply(first, response.usage, tokens)
 
     def count_tokens(self, text: str) -> int:
         return max(len(text.split()), -(-len(text.encode()) // _BYTES_PER_TOKEN))
@@ -215,61 +230,8 @@ Prompting = ByTemplate | ByTokens | ByChat
 
 Each has ``describe``, which is part of the model's identity (how prompts become text, by which
 template), ``complete``, whose ``n_top`` is the number of most probable tokens to report at each
-place (0 for no details), and ``count_tokens``.
+place (0 for no details), ``count_tokens`` and ``thinks``.
 """
-
-
-def find_prompting(fleet: Fleet, model: str) -> Prompting:
-    """The most exact way that the server takes.
-
-    The llama.cpp server has a ``/tokenize`` as well, of another kind, so it is recognised first.
-    Raises `ModelError` where the server cannot be asked in any way.
-    """
-    reason = RefusedError("")
-    for way in (ByTemplate, ByTokens, ByChat):
-        for has_system_role in (True, False):
-            prompting: Prompting = way(fleet, model, has_system_role)
-            try:
-                if has_system_role and not _keeps_system_text(prompting):
-                    continue
-                if isinstance(prompting, ByChat):
-                    return _chatting(prompting)
-                prompting.complete(_probe(), _PROBE_SETTINGS)
-                return prompting
-            except RefusedError as error:
-                reason = error
-    raise reason
-
-
-def _chatting(prompting: ByChat) -> ByChat:
-    """The same with the fields that the server takes, and without reasoning where it can."""
-    while True:
-        try:
-            reply = prompting.complete(_probe(), {**_PROBE_SETTINGS, "stop": ["\n\n\n"]})
-            break
-        except UnfitPromptError as error:
-            fields = prompting.fields.without_refused(str(error))
-            if fields is None:
-                raise
-            prompting = replace(prompting, fields=fields)
-    return _without_thinking(prompting) if is_unfinished(reply.text) else prompting
-
-
-def _without_thinking(prompting: ByChat) -> ByChat:
-    """The same for a model that begins with its reasoning, switched off where the server can."""
-    asking = replace(prompting, stops_thinking=True)
-    try:
-        asking.complete(_probe(), _PROBE_SETTINGS)
-    except RefusedError:
-        return prompting
-    return asking
-
-
-def _keeps_system_text(prompting: Prompting) -> bool:
-    """Some templates leave it out without a word; what a chat makes of it cannot be seen."""
-    if isinstance(prompting, ByChat):
-        return True
-    return prompting.render(_probe("Be brief.")) != prompting.render(_probe("Explain it."))
 
 
 def _completed(fleet: Fleet, model: str, settings: Mapping[str, Any], n_top: int) -> ServerReply:
@@ -277,12 +239,10 @@ def _completed(fleet: Fleet, model: str, settings: Mapping[str, Any], n_top: int
     body = {"model": model, **settings, **whole}
     if not n_top:
         plain = fleet.request(COMPLETIONS, body, Completions)
-        choice = plain.choices[0]
-        return ServerReply(choice.text, plain.usage, choice.finish_reason == "stop")
+        return text_reply(plain.choices[0], plain.usage)
     response = fleet.request(COMPLETIONS, {**body, "logprobs": n_top}, DetailedCompletions)
     first = response.choices[0]
-    tokens = details_of(first.logprobs, first.text)
-    return ServerReply(first.text, response.usage, first.finish_reason == "stop", tokens)
+    return text_reply(first, response.usage, details_of(first.logprobs, first.text))
 
 
 def _messages(prompt: Prompt, has_system_role: bool) -> list[dict[str, str]]:
@@ -293,11 +253,6 @@ def _messages(prompt: Prompt, has_system_role: bool) -> list[dict[str, str]]:
         return [{"role": "user", "content": f"{prompt.system}\n\n{prompt.turn}"}]
     system = {"role": "system", "content": prompt.system}
     return [system, {"role": "user", "content": prompt.turn}]
-
-
-def _probe(system: str = "Be brief.") -> Prompt:
-    """A prompt with all parts that a prompt can have."""
-    return Prompt(system, "What is the capital of France?", prefix="Answer:")
 
 
 def _described(way: str, has_system_role: bool, rendered: str | Sequence[int] = "") -> str:

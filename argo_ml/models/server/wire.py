@@ -67,9 +67,31 @@ class NoAccessError(RefusedError):
     """The server does not take the key, or wants one."""
 
 
+def _count_or_0(value: object) -> int:
+    return value if type(value) is int and 0 < value <= MOST_TOKENS else 0
+
+
+def _dict_or_empty(value: object) -> object:
+    return value if isinstance(value, dict) else {}
+
+
+class TokenSplit(BaseModel):
+    """What generated tokens were for, where a server says so."""
+
+    reasoning_tokens: Annotated[int, BeforeValidator(_count_or_0)] = 0
+
+
 class TokenUsage(BaseModel):
     prompt_tokens: int = Field(ge=0, le=MOST_TOKENS)
     completion_tokens: int = Field(0, ge=0, le=MOST_TOKENS)
+    total_tokens: Annotated[int, BeforeValidator(_count_or_0)] = 0
+    completion_tokens_details: Annotated[TokenSplit, BeforeValidator(_dict_or_empty)] = TokenSplit()
+
+    @property
+    def reasoning_tokens(self) -> int:
+        """Tokens of reasoning: as counted, or what the total has beyond the two others (Gemini)."""
+        beyond = self.total_tokens - self.prompt_tokens - self.completion_tokens
+        return self.completion_tokens_details.reasoning_tokens or max(0, beyond)
 
 
 def _counted_or_none(value: object) -> object:
@@ -134,8 +156,12 @@ class Message(BaseModel):
     @property
     def text(self) -> str:
         """The reply, or the reasoning that it never came to, as models write it themselves."""
-        reasoning = self.reasoning_content or self.reasoning
-        return self.content or (f"<think>\n{reasoning}" if reasoning else "")
+        return self.content or (f"<think>\n{self.reasons}" if self.reasons else "")
+
+    @property
+    def reasons(self) -> str:
+        """Reasoning beside the reply."""
+        return self.reasoning_content or self.reasoning or ""
 
 
 class ChatChoice(BaseModel):
@@ -241,6 +267,12 @@ class Version(BaseModel):
 
 class AppliedTemplate(BaseModel):
     """The answer of the llama.cpp server's ``/apply-template``."""
+
+    prompt: str
+
+
+class DetokenizedText(BaseModel):
+    """The answer of vLLM's ``/detokenize``."""
 
     prompt: str
 

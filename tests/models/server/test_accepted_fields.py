@@ -12,10 +12,11 @@ from argo_ml.addresses import Address
 from argo_ml.config import ModelSpec
 from argo_ml.models.base import Generation, Prompt
 from argo_ml.models.server.accepted_fields import AcceptedFields
+from argo_ml.models.server.finding import find_prompting
 from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
 from argo_ml.models.server.model import ServerModel
 from argo_ml.models.server.opening import describe_server
-from argo_ml.models.server.prompting import GREEDY_SETTINGS, ByChat, find_prompting
+from argo_ml.models.server.prompting import GREEDY_SETTINGS, ByChat
 from argo_ml.models.server.wire import UnfitPromptError
 
 RENAME = (

@@ -47,7 +47,7 @@ class TestOverTemplate(CompletionSuite):
 
 
 class TestOverChat(CompletionSuite):
-    @pytest.fixture
+    @pytest.fixture(scope="class")
     def model(self, served: RunningServer) -> LanguageModel:
         return open_model(f"{served.url}/chat/v1")
 
@@ -196,8 +196,10 @@ def test_a_server_that_cannot_score_says_so_once(
         open_model(f"{served.url}/vllm/v1")
         open_model(f"{served.url}/chat/v1", answering="number")
     notices = [record.message for record in caplog.records]
-    assert len(notices) == 2
-    assert all("answered by their number (answering=number)" in notice for notice in notices)
+    # The tiny model's text is random, so that it comes to no end in a chat.
+    assert sum("does not come to the end" in notice for notice in notices) == 2
+    assert sum("answered by their number (answering=number)" in notice for notice in notices) == 2
+    assert len(notices) == 4
     for model in models:
         assert not can_score(model)
         with pytest.raises(ModelError, match="use answering=number"):

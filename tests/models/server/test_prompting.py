@@ -4,16 +4,18 @@ import json
 from typing import Any
 
 import httpx2
+import pytest
 
 from argo_ml.addresses import Address
+from argo_ml.errors import ModelError
 from argo_ml.models.base import Prompt
+from argo_ml.models.server.finding import find_prompting
 from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
 from argo_ml.models.server.prompting import (
     GREEDY_SETTINGS,
     ByChat,
     ByTemplate,
     ByTokens,
-    find_prompting,
 )
 
 PROMPT = Prompt("Be brief.", "Why?", prefix="Answer:", history="Facts.\n\n")
@@ -185,3 +187,41 @@ def test_another_template_is_another_identity() -> None:
     )
     assert ByTemplate(first.fleet, "m").describe() == ByTemplate(first.fleet, "m").describe()
     assert ByTemplate(first.fleet, "m").describe() != ByTemplate(second.fleet, "m").describe()
+
+
+def opening_reasoning(opening: str, spelled: bool = True, first: str = " Paris") -> Fake:
+    """vLLM with tokens of one character, and a template that opens new turns with ``opening``."""
+
+    def tokenize(body: dict[str, Any]) -> dict[str, Any]:
+        if "prompt" in body:
+            return {"tokens": [*map(ord, body["prompt"])]}
+        new = opening if body["add_generation_prompt"] else ""
+        return {"tokens": [*map(ord, contents(body) + new)]}
+
+    fake = Fake(tokenize=tokenize, v1__completions={**TEXT, "choices": [{"text": first}]})
+    if spelled:
+        fake.answers["/detokenize"] = lambda body: {"prompt": "".join(map(chr, body["tokens"]))}
+    return fake
+
+
+def test_reasoning_that_a_template_opens_is_closed_in_tokens() -> None:
+    prompting = find_prompting(opening_reasoning("<think>\n").fleet, "m")
+
+    bare, prefixed = (prompting.render(Prompt("", "Why?", prefix)) for prefix in ("", "Answer:"))
+
+    assert "".join(map(chr, bare)) == "user:Why?<think>\n\n</think>\n\n"
+    assert "".join(map(chr, prefixed)) == "user:Why?|assistant:Answer:"
+    assert prompting.describe().startswith("tokens-without-thinking:")
+
+
+def test_turn_in_which_no_reasoning_is_opened_stays_as_it_is() -> None:
+    for fake in (opening_reasoning("<assistant>"), opening_reasoning("<think>", spelled=False)):
+        prompting = find_prompting(fake.fleet, "m")
+        assert prompting == ByTokens(fake.fleet, "m")
+        assert prompting.describe().startswith("tokens:")
+
+
+def test_reasoning_that_a_server_shows_no_mark_of_is_refused() -> None:
+    fake = opening_reasoning("<assistant>", first="[THINK]Okay,")
+    with pytest.raises(ModelError, match=r"^m: opens its reasoning by \[THINK\]"):
+        find_prompting(fake.fleet, "m")

@@ -1,0 +1,60 @@
+"""What a server has answered, whichever way it was asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from argo_ml.models.reasoning import has_reasoning
+from argo_ml.models.server.wire import ChatChoice, DetailedTextChoice, TextChoice, TokenUsage
+from argo_ml.types import TokenDetail
+
+OWN_END, LIMIT, FILTER = "stop", "length", "content_filter"
+"""Reasons for which answers end: the model or a stop string, the most tokens, a filter."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReply:
+    """What a server has answered, and for what reason it ended, where it tells.
+
+    ``tokens`` are those of ``text``, where they were asked for and the server reports them, and
+    ``usage`` is None where it does not count. ``reasoned``: there is reasoning beside the text.
+    """
+
+    text: str
+    usage: TokenUsage | None
+    ending: str | None
+    tokens: tuple[TokenDetail, ...] = ()
+    reasoned: bool = False
+
+    @property
+    def stopped(self) -> bool:
+        """By the model or a stop string, not by a limit."""
+        return self.ending == OWN_END
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.text.strip()
+
+    @property
+    def has_thought(self) -> bool:
+        """Whether there is reasoning in the text or beside it, or hidden where nothing is shown."""
+        is_hidden = self.is_empty and self.ending == LIMIT
+        is_counted = self.usage is not None and self.usage.reasoning_tokens > 0
+        return self.reasoned or is_counted or is_hidden or has_reasoning(self.text)
+
+
+def text_reply(
+    choice: TextChoice | DetailedTextChoice,
+    usage: TokenUsage | None,
+    tokens: tuple[TokenDetail, ...] = (),
+) -> ServerReply:
+    return ServerReply(choice.text, usage, choice.finish_reason, tokens)
+
+
+def chat_reply(
+    choice: ChatChoice, usage: TokenUsage | None, tokens: tuple[TokenDetail, ...] = ()
+) -> ServerReply:
+    message = choice.message
+    return ServerReply(
+        message.text, usage, choice.finish_reason, tokens, reasoned=bool(message.reasons)
+    )
