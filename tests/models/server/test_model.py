@@ -47,9 +47,14 @@ class TestOverTemplate(CompletionSuite):
 
 
 class TestOverChat(CompletionSuite):
-    @pytest.fixture(scope="class")
-    def model(self, served: RunningServer) -> LanguageModel:
-        return open_model(f"{served.url}/chat/v1")
+    @pytest.fixture
+    def model(self, chatting: LanguageModel) -> LanguageModel:
+        return chatting
+
+
+@pytest.fixture(scope="module")
+def chatting(served: RunningServer) -> LanguageModel:
+    return open_model(f"{served.url}/chat/v1")
 
 
 @pytest.fixture(scope="module")
