@@ -3,9 +3,11 @@
 Samples of a made-up world whose true rates are known choose a threshold, by the exact test and by
 Hoeffding's bound. With files of recorded outcomes their calibration questions are split into halves
 instead, at random again and again: one chooses the threshold, the other judges it. No test question
-is read.
+is read. With --deployed the scores come of models that are fitted on the sample as gates fit them,
+and the share of retrievals is that of the model that decides, on 4,000 other questions.
 
     python -m benchmarks.certificates
+    python -m benchmarks.certificates --deployed --splits 200
     python -m benchmarks.certificates nq.jsonl squad.jsonl --scorer contains
 """
 
@@ -22,7 +24,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from argo_ml.calibration.fitting import fit_probability
 from argo_ml.calibration.plans import ONCE
+from argo_ml.policies.gates.benefit_gate import expected_utility
+from argo_ml.policies.gates.learned import cross_fit
 from argo_ml.replay.calibrating import calibrate_on_records, make_replay_state
 from argo_ml.replay.recorded import Reach
 from argo_ml.statistics.certificates import (
@@ -112,6 +117,80 @@ def simulated(n_splits: int, n: int, level: float) -> Iterator[dict[str, Any]]:
                 "true rate": float(rates.mean()),
                 "used": float(np.mean([own.used for own in splits])),
             }
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Scores that retrieve where they are high: of the sample's questions by models that have not
+    seen them and by the model that decides, and of others by the latter."""
+
+    unseen: Floats
+    seen: Floats
+    others: Floats
+
+
+N_FEATURES = 30
+N_OTHERS = 4_000
+
+
+def learned_benefit(generator: np.random.Generator, n: int) -> Learned:
+    """What a retrieval adds, as `benefit_gate` learns it."""
+    features, leaning = _drawn_features(generator, n)
+    before = generator.random(len(leaning)) < _logistic(leaning)
+    after = generator.random(len(leaning)) < _logistic(0.6 - 0.3 * leaning)
+    changes = after.astype(int) - before.astype(int)
+    fitted = cross_fit(features[:n].tolist(), changes[:n].tolist())
+    scores = [expected_utility(fitted.model.probabilities(row)) for row in features.tolist()]
+    unseen = [expected_utility(shares) for shares in fitted.out_of_fold]
+    return Learned(np.array(unseen), np.array(scores[:n]), np.array(scores[n:]))
+
+
+def learned_doubt(generator: np.random.Generator, n: int) -> Learned:
+    """1 - p-hat, as `max_prob_gate` takes it from a calibration."""
+    features, leaning = _drawn_features(generator, n)
+    correct = (generator.random(len(leaning)) < _logistic(leaning)).tolist()
+    fitted = fit_probability(features[:n].tolist(), correct[:n], [str(at) for at in range(n)])
+    scores = 1.0 - np.array([fitted.model.probability(row) for row in features.tolist()])
+    return Learned(1.0 - fitted.out_of_fold, scores[:n], scores[n:])
+
+
+def _drawn_features(generator: np.random.Generator, n: int) -> tuple[Floats, Floats]:
+    """Features of the sample and of the others, and the log-odds that follow from them."""
+    features = generator.normal(size=(n + N_OTHERS, N_FEATURES))
+    return features, features @ generator.normal(0.0, 0.25, N_FEATURES)
+
+
+def _logistic(values: Floats) -> Floats:
+    return np.asarray(1.0 / (1.0 + np.exp(-values)))
+
+
+LEARNED: Mapping[str, Callable[[np.random.Generator, int], Learned]] = {
+    "benefit": learned_benefit,
+    "1 - p-hat": learned_doubt,
+}
+
+
+def deployed(n_samples: int, n: int, level: float) -> Iterator[dict[str, Any]]:
+    for name, learn in LEARNED.items():
+        generator = np.random.default_rng(0)
+        samples = [learn(generator, n) for _ in range(n_samples)]
+        for kind in ("unseen", "both"):
+            shares = np.array([_share(own, kind == "both", level) for own in samples])
+            yield {
+                "promise": f"share of retrievals <= {level:g}",
+                "score": name,
+                "scores looked at": kind,
+                "n": n,
+                "samples": n_samples,
+                "broken": float((shares > level).mean()),
+                "used": float(shares.mean()),
+            }
+
+
+def _share(own: Learned, both: bool, level: float) -> float:
+    looked_at = (own.unseen, own.seen) if both else (own.unseen,)
+    threshold = max(retrieval_threshold(scores.tolist(), level, DELTA) for scores in looked_at)
+    return float((own.others >= threshold).mean())
 
 
 @dataclass(frozen=True)
@@ -236,7 +315,13 @@ def main() -> None:
     parser.add_argument("outcomes", nargs="*", type=Path)
     parser.add_argument("--scorer", default="auto")
     parser.add_argument("--splits", type=int, default=1000)
+    parser.add_argument("--deployed", action="store_true", help="of models that are fitted")
     given = parser.parse_args()
+    if given.deployed:
+        sizes = [(100, 0.3), (300, 0.3), (300, 0.2)]
+        rows = [row for n, level in sizes for row in deployed(given.splits, n, level)]
+        report("certificates of gates that are fitted", rows)
+        return
     if given.outcomes:
         files = {path.stem: read_answers(path, given.scorer) for path in given.outcomes}
         every = {**files, "all": pooled(files)} if len(files) > 1 else files

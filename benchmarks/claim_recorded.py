@@ -118,11 +118,12 @@ def rows(played: Mapping[str, Played], policies: Sequence[str]) -> Iterator[dict
     for policy in policies:
         for name, sets in groups.items():
             gain, least = mean_gain(judged(sets, policy)), least_margin(sets, policy)
+            on_test = mean_gain(judged(sets, policy, on_test=True))
             yield {
                 "policy": policy,
                 "set": name,
                 **gain,
-                "over the test's plan": mean_gain(judged(sets, policy, on_test=True))["mean"],
+                **{f"{own}, test's plan": value for own, value in on_test.items()},
                 "least at a price": least,
                 "not below": gain["mean"] >= LEAST_MEAN and least >= LEAST_AT_A_PRICE,
             }

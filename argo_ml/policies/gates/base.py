@@ -107,11 +107,14 @@ def make_gate(
     ``scores`` are theirs, from models that have not seen them; a signal that was not fitted reads
     them itself.
     """
+
+    def read() -> list[float]:
+        return [signal.read(own.state()).score for own in context.calibrated.questions]
+
     if scores is None:
-        states = [question.state() for question in context.calibrated.questions]
-        scores = [signal.read(state).score for state in states]
+        scores = read()
     extra = extra_probes(context, signal)
-    threshold = max(choose_threshold(context, scores, extra), least_score(context, scores))
+    threshold = max(choose_threshold(context, scores, extra), least_score(context, scores, read))
     least = least_confidence(context, scores, threshold)
     trust = None if least is None else Trust(context.calibrated, least)
     price = context.prices.retrieve + extra

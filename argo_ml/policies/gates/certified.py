@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import Guarantee, Promise
@@ -14,13 +14,22 @@ from argo_ml.statistics.certificates import Unmet, answering_threshold, retrieva
 from argo_ml.types import Action
 
 
-def least_score(context: PolicyContext, scores: Sequence[float]) -> float:
-    """The score from which on retrieving keeps the promised share; -inf where none is promised."""
+def least_score(
+    context: PolicyContext, scores: Sequence[float], read: Callable[[], Sequence[float]]
+) -> float:
+    """The score from which on retrieving keeps the promised share; -inf where none is promised.
+
+    ``scores`` are of the calibration's questions by models that have not seen them, and ``read``
+    gives those of the model that decides, which has. Those of other questions lie less apart than
+    the latter and elsewhere than the former: few folds or a map with steps move whole groups of
+    questions across a threshold. So both have to keep the promise.
+    """
     parameters = context.parameters_as(GateParameters)
     guarantee = parameters.promised
     if guarantee is None or guarantee.promise is not Promise.RETRIEVALS:
         return -math.inf
-    return retrieval_threshold(scores, guarantee.level, parameters.delta)
+    level, delta = guarantee.level, parameters.delta
+    return max(retrieval_threshold(own, level, delta) for own in (scores, read()))
 
 
 def least_confidence(

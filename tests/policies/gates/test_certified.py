@@ -12,6 +12,7 @@ from argo_ml.policies import PolicyContext
 from argo_ml.policies.base import Probe
 from argo_ml.policies.checking import check_strategies
 from argo_ml.policies.gates.base import Gate
+from argo_ml.policies.gates.certified import least_score
 from argo_ml.policies.gates.graded import graded
 from argo_ml.policies.gates.max_prob_gate import max_prob_gate
 from argo_ml.policies.parameters import GateParameters, GradedParameters
@@ -71,6 +72,25 @@ def test_promised_retrievals_are_never_more_than_pay() -> None:
     assert promised.threshold >= free.threshold
     # P(Bin(300, 0.2) <= 48) = 0.046 and P(Bin(300, 0.2) <= 49) = 0.063.
     assert n_retrieved <= 48
+
+
+def test_promised_retrievals_hold_for_the_model_that_decides_too() -> None:
+    promised = gate(guarantee="share of retrievals <= 0.2")
+    scores = [promised.score(question.state()) for question in WORLD.calibration.questions]
+
+    assert scores != list(promised.calibration_scores)
+    assert sum(score >= promised.threshold for score in scores) <= 48
+
+
+def test_of_two_sets_of_scores_the_threshold_is_the_higher() -> None:
+    context = PolicyContext(
+        solve(MDPSpec(retrieval_cost=0.1)),
+        GateParameters(guarantee="share of retrievals <= 0.5"),
+        calibration=WORLD.calibration,
+    )
+    low, high = [n / 300 for n in range(300)], [1 + n / 300 for n in range(300)]
+
+    assert least_score(context, low, lambda: high) == least_score(context, high, lambda: low) > 1.4
 
 
 def test_promise_of_hardly_any_retrieval_needs_more_questions_than_there_are() -> None:
