@@ -66,6 +66,15 @@ def _tried(prompting: Prompting) -> Prompting:
         _check_marks(closing)
         return closing
     prompting.complete(PROBE, _ONE_TOKEN)
+    return _showing_marks(prompting)
+
+
+def _showing_marks(prompting: ByTemplate) -> ByTemplate:
+    """The same with those marks of reasoning that are tokens of its own to this model."""
+    with contextlib.suppress(RefusedError):
+        marks = [mark for pair in SPECIAL_MARKS.items() for mark in pair]
+        own = tuple(mark for mark in marks if len(prompting.plain(mark)) == 1)
+        return replace(prompting, marks=own)
     return prompting
 
 

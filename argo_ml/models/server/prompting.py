@@ -111,11 +111,15 @@ class ByTokens:
 
 @dataclass(frozen=True, slots=True)
 class ByTemplate:
-    """Prompts by text: the llama.cpp server's ``/apply-template``, with the prefix after it."""
+    """Prompts by text: the llama.cpp server's ``/apply-template``, with the prefix after it.
+
+    ``marks`` are tokens that open and close reasoning; llama.cpp would leave them out of texts.
+    """
 
     fleet: Fleet
     model: str
     has_system_role: bool = True
+    marks: tuple[str, ...] = ()
 
     @property
     def thinks(self) -> bool:
@@ -123,7 +127,8 @@ class ByTemplate:
         return False
 
     def describe(self) -> str:
-        return _described("template", self.has_system_role, self.render(PROBE))
+        way = "template-with-marked-thinking" if self.marks else "template"
+        return _described(way, self.has_system_role, self.render(PROBE))
 
     def render(self, prompt: Prompt) -> str:
         body = {"messages": _messages(prompt, self.has_system_role), **WITHOUT_THINKING}
@@ -131,7 +136,12 @@ class ByTemplate:
         return closed(applied.prompt) + prompt.prefix
 
     def complete(self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0) -> ServerReply:
-        body = {"prompt": self.render(prompt), "repeat_penalty": 1.0, **settings}
+        body = {
+            "prompt": self.render(prompt),
+            "repeat_penalty": 1.0,
+            **({"preserved_tokens": self.marks} if self.marks else {}),
+            **settings,
+        }
         return _completed(self.fleet, self.model, body, n_top)
 
     def ids(self, prompt: Prompt, continuation: str = "") -> list[int]:

@@ -20,6 +20,7 @@ from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models import LanguageModel, load_model
 from argo_ml.models.base import Generation, Prompt, Scoring
 from argo_ml.models.engines import llamacpp
+from argo_ml.models.server.prompting import ByTemplate
 from argo_ml.models.unfit import SomeUnfitError
 from argo_ml.testing.models import CHOICES, QUESTIONS, SYSTEM, LanguageModelSuite, generation
 
@@ -67,6 +68,21 @@ def test_completions_are_those_of_the_model_in_this_process(
             expected.text,
             expected.prompt_tokens,
         )
+
+
+@slow
+def test_tokens_that_mark_reasoning_are_part_of_texts(llama: LanguageModel) -> None:
+    prompting: ByTemplate = llama._prompting  # type: ignore[attr-defined]
+    [*_, last] = prompting.ids(Prompt("", "Why?"), "<|im_start|>")
+    one_token = {"max_tokens": 1, "temperature": 0, **prompting.forcing(last)}
+
+    hidden, shown = (
+        replace(prompting, marks=marks).complete(Prompt("", "Why?"), one_token)
+        for marks in ((), ("[THINK]", "<|im_start|>"))
+    )
+
+    assert prompting.marks == ()
+    assert (hidden.text, shown.text) == ("", "<|im_start|>")
 
 
 @slow

@@ -313,6 +313,27 @@ def test_a_prompt_longer_than_the_context_is_refused(tiny: LanguageModel) -> Non
     assert caught.value.finished[0].text == tiny.generate([short])[0].text
 
 
+def test_room_for_reasoning_is_what_the_context_leaves(
+    tiny: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, limits = loaded(tiny), []
+    [thought] = model._plain_ids(["<think>"])
+
+    def generate(prompts: Sequence[Any], most: Sequence[int], *_: Any) -> list[list[int]]:
+        limits.extend(most)
+        return [thought for _ in prompts]
+
+    monkeypatch.setattr(model._decoder, "generate", generate)
+    monkeypatch.setattr(model._chat, "may_think", True)
+    # As after other requests with reasoning, which must not decide whether this one fits.
+    monkeypatch.setattr(model, "_has_thought", True)
+    short, long = model.generate([Generation(Prompt(SYSTEM, "word " * n), 8) for n in (3, 780)])
+
+    assert sorted(limits) == [4096 - long.prompt_tokens, 1032]
+    assert 8 <= min(limits) < 300
+    assert short.text == long.text == "<think>"
+
+
 def test_scoring_beyond_the_context_leaves_the_others_scored(tiny: LanguageModel) -> None:
     long, short = (Scoring(Prompt(SYSTEM, "word " * n, "Answer:"), ("a", "b")) for n in (820, 3))
     with pytest.raises(SomeUnfitError) as caught:

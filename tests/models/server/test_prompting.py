@@ -149,7 +149,7 @@ def test_details_of_a_chat_begin_after_the_prefix() -> None:
 
 
 def ids_of(body: dict[str, Any]) -> dict[str, Any]:
-    return {"tokens": list(json.dumps(body["messages"]).encode())}
+    return {"tokens": list(json.dumps(body).encode())}
 
 
 def test_the_most_exact_way_is_found() -> None:
@@ -225,3 +225,15 @@ def test_reasoning_that_a_server_shows_no_mark_of_is_refused() -> None:
     fake = opening_reasoning("<assistant>", first="[THINK]Okay,")
     with pytest.raises(ModelError, match=r"^m: opens its reasoning by \[THINK\]"):
         find_prompting(fake.fleet, "m")
+
+
+def test_marks_of_reasoning_that_are_tokens_are_to_be_shown() -> None:
+    fake = Fake(**{"apply-template": {"prompt": "x"}, "v1__completions": TEXT})
+    known = ("[THINK]", "[/THINK]")
+    fake.answers["/tokenize"] = lambda body: {"tokens": [7] if body["content"] in known else [1, 2]}
+
+    prompting = find_prompting(fake.fleet, "m")
+    prompting.complete(PROMPT, {})
+
+    assert fake.asked[-1][1]["preserved_tokens"] == ["[THINK]", "[/THINK]"]
+    assert prompting.describe().startswith("template-with-marked-thinking-without-system:")
