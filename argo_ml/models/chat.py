@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from argo_ml.errors import ModelError
@@ -21,6 +23,9 @@ _ANY_USER = [{"role": "user", "content": "?"}]
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
 """Under which a template may look for what an assistant has thought in an earlier turn."""
 
+PROMPT_DATE = date(2025, 1, 1)
+"""What templates write that ask for today's: a call is the same call on any day."""
+_ASKED_DATE = re.compile(r"strftime_now\(\s*(?P<quote>['\"])(?P<form>[^'\"]*)(?P=quote)\s*\)")
 NO_THINKING: Mapping[str, bool] = {"enable_thinking": False, "thinking": False}
 """What chat templates call the switch of reasoning: the first Qwen3, SmolLM3, GLM and Hunyuan, the
 second Granite and DeepSeek. Templates leave alone what they do not know."""
@@ -48,6 +53,7 @@ class ChatFormat:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
+        self._template = _dated(tokenizer.chat_template)
         self.has_template = bool(tokenizer.chat_template)
         self.has_system_role = self.has_template and self._accepts_system()
         self.switches_thinking_off = self.has_template and self._changes_without_thinking()
@@ -167,7 +173,11 @@ class ChatFormat:
     def _applied(self, messages: list[dict[str, str]], switches: Mapping[str, bool]) -> str:
         return str(
             self._tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True, **switches
+                messages,
+                tokenize=False,
+                add_generation_prompt=True,
+                chat_template=self._template,
+                **switches,
             )
         )
 
@@ -185,6 +195,13 @@ class ChatFormat:
         except TemplateError:
             return False
         return _MARK in text
+
+
+def _dated(template: Any) -> Any:
+    """The template with `PROMPT_DATE` where it asks for today's; others than a text as they are."""
+    if not isinstance(template, str):
+        return template
+    return _ASKED_DATE.sub(lambda asked: repr(PROMPT_DATE.strftime(asked["form"])), template)
 
 
 def _has_token(tokenizer: Any, token: str) -> bool:

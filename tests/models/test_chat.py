@@ -61,6 +61,12 @@ def test_no_system_text_makes_no_system_turn() -> None:
     assert chat_format(WITH_SYSTEM).render(Prompt("", "Why?")) == "<user>Why?<assistant>"
 
 
+def test_a_template_that_writes_the_date_makes_the_same_prompt_on_any_day() -> None:
+    dated = "Today is {{ strftime_now('%d %b %Y') }}." + WITH_SYSTEM
+    prompt = "Today is 01 Jan 2025.<system>Be brief.<user>Why?<assistant>Answer:"
+    assert chat_format(dated).render(PROMPT) == prompt
+
+
 def test_encoding_no_texts_gives_none() -> None:
     assert chat_format(None).encode([]) == []
     assert chat_format(None).encode(["a b", "b"]) == [[1, 2], [2]]

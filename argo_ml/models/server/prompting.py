@@ -7,10 +7,13 @@ comes out is continued by ``/v1/completions``.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any
 
 from argo_ml.models.base import Prompt
@@ -27,6 +30,7 @@ from argo_ml.models.server.wire import (
     DetailedChatCompletions,
     DetailedCompletions,
     DetokenizedText,
+    RefusedError,
     TokenizedText,
     UnfitPromptError,
 )
@@ -45,6 +49,7 @@ FORCING_BIAS = 1000.0
 PROBE = Prompt("Be brief.", "What is the capital of France?", prefix="Answer:")
 """A prompt with all parts that a prompt can have."""
 _BYTES_PER_TOKEN = 4
+_DATE_FORMS = ("%Y-%m-%d", "%d %b %Y", "%d %B %Y", "%B %d, %Y", "%b %d, %Y")
 _TOO_FEW_TOKENS = "output limit was reached"
 
 
@@ -70,7 +75,15 @@ class ByTokens:
 
     def describe(self) -> str:
         way = "tokens-without-thinking" if self.closing else "tokens"
-        return _described(way, self.has_system_role, self.render(PROBE))
+        return _described(way, self.has_system_role, self._undated(self.render(PROBE)))
+
+    def _undated(self, ids: list[int]) -> list[int] | str:
+        """The tokens, or their text where a date in it changes from day to day."""
+        with contextlib.suppress(RefusedError):
+            text = self.text(ids)
+            undated = _undated(text)
+            return ids if undated == text else undated
+        return ids
 
     def render(self, prompt: Prompt, continuation: str = "") -> list[int]:
         """Token ids of the prompt and of what the assistant's turn goes on with."""
@@ -128,7 +141,7 @@ class ByTemplate:
 
     def describe(self) -> str:
         way = "template-with-marked-thinking" if self.marks else "template"
-        return _described(way, self.has_system_role, self.render(PROBE))
+        return _described(way, self.has_system_role, _undated(self.render(PROBE)))
 
     def render(self, prompt: Prompt) -> str:
         body = {"messages": _messages(prompt, self.has_system_role), **WITHOUT_THINKING}
@@ -263,6 +276,14 @@ def _messages(prompt: Prompt, has_system_role: bool) -> list[dict[str, str]]:
         return [{"role": "user", "content": f"{prompt.system}\n\n{prompt.turn}"}]
     system = {"role": "system", "content": prompt.system}
     return [system, {"role": "user", "content": prompt.turn}]
+
+
+def _undated(rendered: str) -> str:
+    """The text without the date of today, or of a day beside it where the server's clock is ahead
+    or behind: some templates write it, and a model is the same model tomorrow."""
+    days = [date.today() + timedelta(days=shift) for shift in (-1, 0, 1)]
+    written = "|".join(re.escape(day.strftime(form)) for day in days for form in _DATE_FORMS)
+    return re.sub(written, "DATE", rendered)
 
 
 def _described(way: str, has_system_role: bool, rendered: str | Sequence[int] = "") -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 import httpx2
@@ -187,6 +188,36 @@ def test_another_template_is_another_identity() -> None:
     )
     assert ByTemplate(first.fleet, "m").describe() == ByTemplate(first.fleet, "m").describe()
     assert ByTemplate(first.fleet, "m").describe() != ByTemplate(second.fleet, "m").describe()
+
+
+def identity_on(
+    monkeypatch: pytest.MonkeyPatch, day: date, way: type[ByTemplate | ByTokens]
+) -> str:
+    """What a server whose template writes the date is known by on that day."""
+
+    class Today(date):
+        @classmethod
+        def today(cls) -> date:
+            return day
+
+    def dated(body: dict[str, Any]) -> str:
+        return f"{day:%d %B %Y}|{contents(body)}"
+
+    monkeypatch.setattr("argo_ml.models.server.prompting.date", Today)
+    fake = Fake(
+        tokenize=lambda body: {"tokens": [*map(ord, dated(body))]},
+        detokenize=lambda body: {"prompt": "".join(map(chr, body["tokens"]))},
+        **{"apply-template": lambda body: {"prompt": dated(body)}},
+    )
+    return way(fake.fleet, "m").describe()
+
+
+@pytest.mark.parametrize("way", [ByTemplate, ByTokens])
+def test_a_template_that_writes_the_date_is_the_same_tomorrow(
+    monkeypatch: pytest.MonkeyPatch, way: type[ByTemplate | ByTokens]
+) -> None:
+    today, tomorrow = (identity_on(monkeypatch, date(2026, 5, day), way) for day in (1, 2))
+    assert today == tomorrow
 
 
 def opening_reasoning(opening: str, spelled: bool = True, first: str = " Paris") -> Fake:
