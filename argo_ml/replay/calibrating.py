@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -13,11 +12,12 @@ from pydantic import PrivateAttr
 from argo_ml.calibration.building import ROOT, Explored, Visit, build_calibration
 from argo_ml.calibration.plans import NONE, after
 from argo_ml.calibration.record import Calibration
-from argo_ml.replay.recorded import Reach, RecordedOutcome, RecordedQuestion
+from argo_ml.replay.common import Common, Record
+from argo_ml.replay.recorded import Course, Reach, RecordedOutcome, RecordedQuestion
 from argo_ml.results.text_signals import MEANS
 from argo_ml.state import AnswerNow, Draft, Observations, State
 from argo_ml.statistics.one_thread import one_thread
-from argo_ml.types import Action, Step
+from argo_ml.types import Action, Evidence, Step
 
 HORIZON = 1
 """Steps of policies that decide once."""
@@ -28,13 +28,16 @@ Vectors = Mapping[str, Sequence[float]]
 """Embeddings by the text of the question."""
 
 
+EVERYTHING = Common()
+
+
 @dataclass(frozen=True)
 class ReplayState:
     """A recorded question in the state in which a policy decides about it, everything probed."""
 
     recorded: RecordedQuestion
     state: State
-    means: AbstractSet[str] = frozenset()
+    common: Common = EVERYTHING
 
     @cached_property
     def explored(self) -> Explored:
@@ -50,21 +53,32 @@ class ReplayState:
         """The state that these actions lead to, everything probed on the way."""
         if not actions:
             return self.state
-        before, course = self.after(actions[:-1]), self._outcome(actions).course
+        before = self.after(actions[:-1])
+        step = self._step(before, actions)
+        answers = (*before.observations.answers, self._answer_now(actions))
+        observations = replace(before.observations, answers=answers)
+        return State(before.question, 0.0, (*before.steps, step), observations)
+
+    def _step(self, before: State, actions: tuple[str, ...]) -> Step:
+        plan, course = after(actions), self._outcome(actions).course
         seen = before.observations.answer
-        step = Step(
+        return Step(
             sub_question="",
             action=Action(actions[-1]),
             sub_answer="",
             progress=0.0,
             cost=0.0,
-            succeeded=course.succeeded,
-            evidence=course.evidence,
+            succeeded=course.succeeded or not self.common.shows(plan, Record.SUCCEEDED),
+            evidence=self._evidence(plan, course),
             before=None if seen is None else seen.answer,
         )
-        answers = (*before.observations.answers, self._answer_now(actions))
-        observations = replace(before.observations, answers=answers)
-        return State(before.question, 0.0, (*before.steps, step), observations)
+
+    def _evidence(self, plan: str, course: Course) -> tuple[Evidence, ...]:
+        if not self.common.shows(plan, Record.EVIDENCE):
+            return ()
+        if self.common.shows(plan, Record.SIMILARITY):
+            return course.evidence
+        return tuple(replace(hit, similarity=0.0) for hit in course.evidence)
 
     @property
     def _outcomes(self) -> dict[str, bool]:
@@ -77,32 +91,40 @@ class ReplayState:
         return self.recorded.outcomes[after(actions)]
 
     def _answer_now(self, actions: tuple[str, ...]) -> AnswerNow:
-        outcome = self._outcome(actions)
-        has_means = self.means and self._shows_means(outcome)
-        tokens = outcome.course.signals.tokens(self.means) if has_means else ()
-        return AnswerNow(outcome.answer, outcome.probabilities, tokens)
-
-    def _shows_means(self, outcome: RecordedOutcome) -> bool:
-        signals = outcome.course.signals
-        return not outcome.probabilities and all(map(signals.has, self.means))
+        plan, outcome = after(actions), self._outcome(actions)
+        means, signals = self.common.means, outcome.course.signals
+        shows_means = self.common.shows(plan, Record.MEANS) and all(map(signals.has, means))
+        has_tokens = means and shows_means and not outcome.probabilities
+        tokens = signals.tokens(means) if has_tokens else ()
+        return AnswerNow(outcome.answer, _probabilities(outcome, plan, self.common), tokens)
 
 
-def make_replay_state(
-    recorded: RecordedQuestion, means: AbstractSet[str], vectors: Vectors
-) -> ReplayState:
-    """The state before any step; ``means`` are the signals of the answer that are used."""
+def make_replay_state(recorded: RecordedQuestion, common: Common, vectors: Vectors) -> ReplayState:
+    """The state before any step, of which policies see what is in ``common``."""
     question, none = recorded.question, recorded.outcomes[NONE]
-    # Only of a choice that was written the number of tokens matters, to its whole probability.
-    n_tokens = (recorded.signals.n_tokens or 1) if question.choices else 1
-    tokens = () if none.probabilities else recorded.signals.tokens(means, n_tokens)
+    probabilities = _probabilities(none, NONE, common)
+    draft = recorded.draft if common.shows(NONE, Record.DRAFT) else recorded.signals
+    tokens = (
+        () if probabilities else recorded.signals.tokens(common.means, _n_tokens(recorded, common))
+    )
     observations = Observations(
-        answers=(AnswerNow(none.answer, none.probabilities, tokens),),
-        draft=None if question.choices else Draft("", recorded.draft.tokens(frozenset(MEANS))),
+        answers=(AnswerNow(none.answer, probabilities, tokens),),
+        draft=None if question.choices else Draft("", draft.tokens(frozenset(MEANS))),
         samples=recorded.samples,
         vector=vectors.get(question.text, ()),
         scores=recorded.scores,
     )
-    return ReplayState(recorded, State(question, observations=observations), means)
+    return ReplayState(recorded, State(question, observations=observations), common)
+
+
+def _probabilities(outcome: RecordedOutcome, plan: str, common: Common) -> tuple[float, ...]:
+    return outcome.probabilities if common.shows(plan, Record.PROBABILITIES) else ()
+
+
+def _n_tokens(recorded: RecordedQuestion, common: Common) -> int:
+    """Only of a choice that was written the number matters, to its whole probability."""
+    is_used = recorded.question.choices and common.shows(NONE, Record.N_TOKENS)
+    return (recorded.signals.n_tokens or 1) if is_used else 1
 
 
 class RecordedCalibration(Calibration):

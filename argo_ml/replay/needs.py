@@ -6,14 +6,15 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from argo_ml.calibration.plans import NONE
+from argo_ml.calibration.plans import NONE, after
 from argo_ml.config import Spec, suggest
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.policies.description import RecordedSignal, ReplayNeeds
 from argo_ml.policies.parameters import given_parameters
 from argo_ml.policies.strategies import ALL_STRATEGIES, SCORE_GATE
-from argo_ml.replay.recorded import RecordedQuestion
+from argo_ml.replay.recorded import RecordedQuestion, common_reach
 from argo_ml.replay.splitting import Parts
+from argo_ml.types import Action
 
 Lack = Callable[[RecordedQuestion], str]
 """The field of the closed-book answer that a policy needs of a question and lacks, else empty."""
@@ -93,35 +94,41 @@ def check_replayable(policies: Sequence[str]) -> None:
             )
 
 
-def choose_policies(wanted: Sequence[str], parts: Parts, score: str = "") -> tuple[str, ...]:
+def choose_policies(
+    wanted: Sequence[str], parts: Parts, score: str = "", n_steps: int | None = None
+) -> tuple[str, ...]:
     """Those that are wanted; without a wish all that the data has everything for.
 
     ``score`` is the user's own that a gate is to decide by, empty: the only one there is.
+    ``n_steps`` are taken at most, None: as many as are recorded.
 
     Raises `DataError` naming line, field and policy where a wanted one lacks something. Of its
     further outcomes it needs on the questions that are tested on only those that it chooses.
     """
     if not wanted:
-        return tuple(policy for policy in replay_needs() if is_possible(policy, parts, score))
+        possible = (name for name in replay_needs() if is_possible(name, parts, score, n_steps))
+        return tuple(possible)
     for policy in wanted:
-        lack = next(chain(_fields(policy, parts, score), _plans(policy, parts.calibration)), "")
+        fields = _fields(policy, parts, score, n_steps)
+        lack = next(chain(fields, _plans(policy, parts.calibration)), "")
         if lack:
             raise DataError(lack)
     return tuple(wanted)
 
 
-def is_possible(policy: str, parts: Parts, score: str = "") -> bool:
+def is_possible(policy: str, parts: Parts, score: str = "", n_steps: int | None = None) -> bool:
     """Whether everything is recorded that the policy needs; the log says what is missing."""
     if policy not in replay_needs():
         logger.info("%s is left out: it cannot be replayed", policy)
         return False
-    lack = next(chain(_fields(policy, parts, score), _plans(policy, parts.all)), "")
+    fields = _fields(policy, parts, score, n_steps)
+    lack = next(chain(fields, _plans(policy, parts.all)), "")
     if lack:
         logger.info("%s is left out: %s", policy, lack)
     return not lack
 
 
-def _fields(policy: str, parts: Parts, score: str) -> Iterator[str]:
+def _fields(policy: str, parts: Parts, score: str, n_steps: int | None) -> Iterator[str]:
     signal = replay_needs()[policy].signal
     if signal is RecordedSignal.OWN_SCORE:
         yield from _scores(policy, parts, score)
@@ -129,6 +136,26 @@ def _fields(policy: str, parts: Parts, score: str) -> Iterator[str]:
         lack = LACKS[signal](recorded)
         if lack:
             yield missing(recorded, f"{NONE}.{lack}", f"{policy} needs")
+    if signal is RecordedSignal.ANSWER_MARGIN:
+        yield from _later_means(policy, parts, n_steps or common_reach(parts.all).n_steps)
+
+
+def _later_means(policy: str, parts: Parts, n_steps: int) -> Iterator[str]:
+    """The signals that an answer lacks after a retrieval which is not the last: it is looked at as
+    that before the first one is."""
+    means = sorted(parts.common.means | {"margin"}) if n_steps > 1 else []
+    for n_retrievals in range(1, n_steps):
+        plan = after((Action.RETRIEVE.value,) * n_retrievals)
+        for recorded in parts.all:
+            outcome = recorded.outcomes.get(plan)
+            if outcome is None or outcome.probabilities:
+                continue
+            for mean in means:
+                if not outcome.course.signals.has(mean):
+                    name = f"{plan}.{_instead(recorded, mean)}"
+                    yield missing(
+                        recorded, name, f"{policy} needs after every retrieval but the last"
+                    )
 
 
 def _scores(policy: str, parts: Parts, score: str) -> Iterator[str]:

@@ -245,9 +245,18 @@ def _course(fields: AnswerFields) -> Course:
         Evidence(Passage(f"{number}", passage.text), passage.similarity)
         for number, passage in enumerate(fields.evidence)
     )
-    actions = None if fields.actions is None else tuple(map(Action, fields.actions))
     return Course(
-        signals, fields.reasoning, fields.succeeded, evidence, actions, usage, fields.cost
+        signals,
+        fields.reasoning,
+        fields.succeeded,
+        evidence,
+        None if fields.actions is None else tuple(map(Action, fields.actions)),
+        usage,
+        fields.cost,
+        # What failed has found nothing.
+        knows_evidence="evidence" in fields.model_fields_set or not fields.succeeded,
+        knows_similarities=all("similarity" in own.model_fields_set for own in fields.evidence),
+        says_success="succeeded" in fields.model_fields_set,
     )
 
 

@@ -18,7 +18,8 @@ class Course:
     ``signals`` are of its text and ``reasoning`` is what the model wrote before it. ``succeeded``
     says whether the last action found something, and ``evidence`` what. ``actions`` are those of a
     plan that its name does not say, ``usage`` what all of them took, and ``money`` what they cost
-    where that is recorded.
+    where that is recorded. The last three are whether it is recorded what evidence there was, how
+    similar it was, and whether the last action succeeded.
     """
 
     signals: TextSignals = field(default_factory=TextSignals)
@@ -28,6 +29,9 @@ class Course:
     actions: tuple[Action, ...] | None = None
     usage: Usage = field(default_factory=Usage)
     money: float | None = None
+    knows_evidence: bool = field(default=False, repr=False, compare=False)
+    knows_similarities: bool = field(default=False, repr=False, compare=False)
+    says_success: bool = field(default=False, repr=False, compare=False)
 
 
 UNRECORDED = Course()
@@ -53,6 +57,9 @@ class Reach:
 
     n_steps: int
     actions: frozenset[str]
+
+    def contains(self, actions: Sequence[str]) -> bool:
+        return len(actions) <= self.n_steps and self.actions.issuperset(actions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,10 @@ class RecordedQuestion:
         return self.question.id
 
     @property
+    def has_draft(self) -> bool:
+        return self.draft is not self.signals
+
+    @property
     def sequences(self) -> dict[tuple[str, ...], RecordedOutcome]:
         """The outcomes of sequences of actions, by these."""
         named = ((actions_of(plan), outcome) for plan, outcome in self.outcomes.items())
@@ -98,11 +109,7 @@ class RecordedQuestion:
     def reaches(self, reach: Reach) -> dict[tuple[str, ...], RecordedOutcome]:
         """The outcomes of the sequences within ``reach``, the shortest first."""
         by_length = sorted(self.sequences.items(), key=lambda item: len(item[0]))
-        return {
-            actions: outcome
-            for actions, outcome in by_length
-            if len(actions) <= reach.n_steps and reach.actions.issuperset(actions)
-        }
+        return {actions: outcome for actions, outcome in by_length if reach.contains(actions)}
 
     @property
     def probabilities(self) -> tuple[float, ...]:

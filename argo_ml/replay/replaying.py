@@ -53,7 +53,8 @@ def replay(spec: ReplaySpec, on_progress: OnProgress = ignore_progress) -> Repla
     Raises `DataError` naming line and field of what cannot be used.
     """
     parts = read_parts(spec)
-    policies = choose_policies(spec.policies, parts, given_score(spec))
+    reach = _reach(spec, parts)
+    policies = choose_policies(spec.policies, parts, given_score(spec), reach.n_steps)
     check_parameters(policies, spec, "policies")
     check_usage_recorded(spec.money, parts.all)
     logger.info(
@@ -64,15 +65,15 @@ def replay(spec: ReplaySpec, on_progress: OnProgress = ignore_progress) -> Repla
     )
     needs = replay_needs()
     embeds = any(needs[policy].embeds for policy in policies)
-    vectors, means = _vectors(spec, parts) if embeds else {}, parts.means
+    vectors, common = _vectors(spec, parts) if embeds else {}, parts.common
+    is_stepwise = not all(is_decided_at_once(name, spec) for name in policies)
+    common.warn(reach if is_stepwise else None)
     calibrating, tested = (
-        tuple(make_replay_state(recorded, means, vectors) for recorded in part)
+        tuple(make_replay_state(recorded, common, vectors) for recorded in part)
         for part in (parts.calibration, parts.test)
     )
     named = {"embedding_model": spec.embedding_model}
     calibration = calibrate_on_records(calibrating, tested, named)
-    reach = _reach(spec, parts)
-    is_stepwise = not all(is_decided_at_once(name, spec) for name in policies)
     stepwise = (
         calibrate_on_records(calibrating, tested, named, reach) if is_stepwise else calibration
     )

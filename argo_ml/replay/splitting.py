@@ -12,10 +12,10 @@ from argo_ml.calibration.building import check_size
 from argo_ml.config import ReplaySpec
 from argo_ml.errors import DataError
 from argo_ml.randomness import derived_rng
+from argo_ml.replay.common import Common, common_records
 from argo_ml.replay.leaks import without_leaks
 from argo_ml.replay.reading import read_outcomes
 from argo_ml.replay.recorded import RecordedQuestion
-from argo_ml.results.text_signals import MEANS
 
 CALIBRATION = "calibration"
 
@@ -34,13 +34,9 @@ class Parts:
         return (*self.calibration, *self.test)
 
     @property
-    def means(self) -> frozenset[str]:
-        """The signals that every answer has, but for those whose choices have probabilities.
-
-        One that only some have would tell them apart by what was recorded.
-        """
-        texts = [question for question in self.all if not question.probabilities]
-        return frozenset(name for name in MEANS if all(text.signals.has(name) for text in texts))
+    def common(self) -> Common:
+        """What policies may look at."""
+        return common_records(self.calibration, self.test)
 
 
 def read_parts(spec: ReplaySpec) -> Parts:

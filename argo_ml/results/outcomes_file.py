@@ -17,7 +17,7 @@ from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.policies.strategies import ALL_STRATEGIES
 from argo_ml.results.records import QuestionResult
 from argo_ml.results.shard import ShardRecord
-from argo_ml.results.text_signals import TextSignals, seen_first
+from argo_ml.results.text_signals import AFTER_ONE, TextSignals, seen_first
 from argo_ml.state import AnswerNow
 from argo_ml.types import Action, Answer, Question, StopReason
 
@@ -60,15 +60,19 @@ def sweep_lines(record: ShardRecord, cells: Mapping[str, CellSpec]) -> Iterator[
     for episodes in zip(*by_cell, strict=True):
         answered = [episode for episode in episodes if not episode.row.unanswered]
         if {NEVER, SINGLE} <= {episode.strategy for episode in answered}:
-            yield _sweep_line(answered, shared.top_k, shared.split)
+            yield _sweep_line(answered, record.passages, shared.top_k, shared.split)
 
 
-def _sweep_line(episodes: Sequence[Episode], top_k: int, split: str) -> Line:
+def _sweep_line(
+    episodes: Sequence[Episode], passages: Mapping[str, Mapping[str, str]], top_k: int, split: str
+) -> Line:
     closed_book = next(episode for episode in episodes if episode.strategy == NEVER)
     retrieved = next(episode for episode in episodes if episode.strategy == SINGLE)
+    [step] = retrieved.line["steps"]
+    after_it = {**_seen_after(step, episodes), **_brought(step, passages)}
     outcomes = {
         NONE: {**_outcome_of(closed_book), **_seen(episodes), **_estimate(episodes)},
-        ONCE: _outcome_of(retrieved),
+        ONCE: {**_outcome_of(retrieved), **after_it},
     }
     if sized(top_k) in SIZED:
         outcomes[sized(top_k)] = _outcome_of(retrieved)
@@ -108,6 +112,35 @@ def _outcome(answer: Answer, correct: bool) -> Line:
         "correct": correct,
         **({"probabilities": list(probabilities)} if probabilities else {}),
     }
+
+
+def _seen_after(retrieval: Mapping[str, Any], episodes: Sequence[Episode]) -> Line:
+    """How sure the answer after a retrieval looked to any policy that began with the same one."""
+    for episode in episodes:
+        steps, seen = episode.line["steps"], episode.line.get("seen", {})
+        if AFTER_ONE in seen and _retrieval(steps[0]) == _retrieval(retrieval):
+            return dict(seen[AFTER_ONE])
+    return {}
+
+
+def _retrieval(step: Mapping[str, Any]) -> Line:
+    """All that the answer after a retrieval depends on."""
+    return {name: step.get(name) for name in ("action", "sub_question", "sub_answer", "evidence")}
+
+
+def _brought(step: Mapping[str, Any], passages: Mapping[str, Mapping[str, str]]) -> Line:
+    """What a retrieval has found, and that it failed where it did; nothing where a passage is not
+    on record."""
+    if not step.get("succeeded", True):
+        return {"succeeded": False}
+    hits = step.get("evidence", [])
+    if not hits or any(hit["passage_id"] not in passages for hit in hits):
+        return {}
+    return _evidence((passages[hit["passage_id"]]["text"], hit["similarity"]) for hit in hits)
+
+
+def _evidence(hits: Iterable[tuple[str, float]]) -> Line:
+    return {"evidence": [{"text": text, "similarity": similarity} for text, similarity in hits]}
 
 
 def _seen(episodes: Sequence[Episode]) -> Line:
@@ -171,12 +204,12 @@ def _visited(visit: Visit) -> Line:
     """The answer after some steps, how sure it looked, and what the last step found."""
     now, step = visit.state.observations.answer, visit.state.steps[-1]
     signals = {} if now is None or now.probabilities else TextSignals.of(now.tokens).recorded
-    evidence = [{"text": hit.passage.text, "similarity": hit.similarity} for hit in step.evidence]
+    hits = [(hit.passage.text, hit.similarity) for hit in step.evidence]
     return {
         **_outcome(_answered(now), visit.correct),
         **signals,
         **({} if step.succeeded else {"succeeded": False}),
-        **({"evidence": evidence} if evidence else {}),
+        **(_evidence(hits) if hits else {}),
     }
 
 

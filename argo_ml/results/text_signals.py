@@ -71,8 +71,22 @@ class TextSignals(Fields):
         return (TokenDetail("", logprob, entropy, gap),) * n_tokens
 
 
+AFTER_ONE = "after_one_step"
+"""What was seen of the answer after one step, beside what was before."""
+
+
+def seen_signals(observations: Observations | None) -> dict[str, Any]:
+    """What was seen before the first step, and how sure the answer after it looked where that was
+    looked at, as a line of trajectories has them."""
+    signals = seen_first(observations)
+    now = observations.answers[1] if observations and len(observations.answers) > 1 else None
+    if now is not None and not now.probabilities:
+        signals[AFTER_ONE] = TextSignals.of(now.tokens).recorded
+    return signals
+
+
 def seen_first(observations: Observations | None) -> dict[str, Any]:
-    """What was seen before the first step, as a line of trajectories has it.
+    """What was seen before the first step.
 
     Nothing of choices that were scored: their scores say all.
     """

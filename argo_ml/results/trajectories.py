@@ -9,7 +9,7 @@ from argo_ml.datasets.answers import grade
 from argo_ml.engine.loop import Finished
 from argo_ml.pipeline.probing import choice_probabilities
 from argo_ml.results.records import DecisionResult, QuestionResult, usage_fields
-from argo_ml.results.text_signals import seen_first
+from argo_ml.results.text_signals import seen_signals
 from argo_ml.state import Outcome
 from argo_ml.types import NOTHING_EXPECTED, Action, Answer, Expectation, Passage, Question, Step
 
@@ -92,7 +92,7 @@ def trajectory(question: Question, outcome: Outcome) -> dict[str, Any]:
         "scores": list(outcome.answer.scores),
         **({"unanswered": outcome.unanswered} if outcome.unanswered else {}),
         **({"expected": expected} if (expected := _expected(outcome.expected)) else {}),
-        **({"seen": seen} if (seen := seen_first(outcome.observations)) else {}),
+        **({"seen": seen} if (seen := seen_signals(outcome.observations)) else {}),
     }
 
 

@@ -32,7 +32,7 @@ ALL = frozenset(MEANS)
 def met(make_spec: MakeSpec, lines: list[dict[str, Any]], n_tested: int = 2) -> list[ReplayState]:
     """Those to test on first."""
     parts = read_parts(make_spec(lines[:n_tested], lines[n_tested:]))
-    return [make_replay_state(each, parts.means, {}) for each in (*parts.test, *parts.calibration)]
+    return [make_replay_state(each, parts.common, {}) for each in (*parts.test, *parts.calibration)]
 
 
 def calibration(found: list[ReplayState], n_tested: int = 2) -> RecordedCalibration:
@@ -40,8 +40,10 @@ def calibration(found: list[ReplayState], n_tested: int = 2) -> RecordedCalibrat
 
 
 def test_an_open_question_is_met_with_its_answer_draft_and_samples(make_spec: MakeSpec) -> None:
-    line = open_line(0, logprob=-0.5, draft={"entropy": 2.0, "margin": 0.5})
-    state = met(make_spec, [line, *(open_line(number) for number in range(1, 14))])[0].state
+    draft = {"entropy": 2.0, "margin": 0.5}
+    line = open_line(0, logprob=-0.5, draft=draft)
+    others = [open_line(number, draft=draft) for number in range(1, 14)]
+    state = met(make_spec, [line, *others])[0].state
     seen = state.observations.answer
     assert seen is not None and state.observations.draft is not None
     assert seen.answer.text == line["outcomes"]["none"]["answer"]

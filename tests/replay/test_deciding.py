@@ -55,7 +55,7 @@ def replayed(make_spec: MakeSpec, n: int = 60, line: Any = open_line, **values: 
 def first_met(make_spec: MakeSpec, **none: object) -> ReplayState:
     lines = [open_line(0, **none), *(open_line(number) for number in range(1, 12))]
     parts = read_parts(make_spec(lines[:1], lines[1:]))
-    return make_replay_state(parts.test[0], parts.means, {})
+    return make_replay_state(parts.test[0], parts.common, {})
 
 
 def test_plain_policies_take_their_plans(make_spec: MakeSpec) -> None:

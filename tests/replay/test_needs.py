@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from builders.recorded_outcomes import choice_line, open_line
+from builders.recorded_outcomes import choice_line, open_line, tree_line
 
 from argo_ml.config import ReplaySpec, build
 from argo_ml.errors import ConfigError, DataError
@@ -113,6 +113,23 @@ def test_an_empty_answer_lacks_no_signal(make_spec: MakeSpec) -> None:
     lines[2]["outcomes"]["none"] = {"answer": "", "n_tokens": 0, "samples": ["a", "b"]}
     parts = read_parts(make_spec(lines, calibrating()))
     assert choose_policies([], parts) == OF_TWO_ANSWERS
+
+
+def test_tasr_needs_the_signals_after_every_retrieval_but_the_last(make_spec: MakeSpec) -> None:
+    lines = [tree_line(number) for number in range(14)]
+    del lines[1]["outcomes"]["retrieve>retrieve"]["margin"]
+    parts = read_parts(make_spec(lines[:4], lines[4:]))
+    assert choose_policies(["tasr"], parts) == ("tasr",)
+    del lines[2]["outcomes"]["retrieve"]["margin"]
+    parts = read_parts(make_spec(lines[:4], lines[4:]))
+    message = (
+        r"line 3: outcomes.retrieve.margin is missing, which tasr needs after every retrieval but "
+        "the last"
+    )
+    with pytest.raises(DataError, match=message):
+        choose_policies(["tasr"], parts)
+    assert "tasr" not in choose_policies([], parts)
+    assert choose_policies(["tasr"], parts, n_steps=1) == ("tasr",)
 
 
 def test_choices_need_their_probabilities(make_spec: MakeSpec) -> None:

@@ -129,6 +129,10 @@ def test_confidences_count_where_every_question_has_one(
 
 def test_a_signal_that_only_some_answers_have_tells_nothing(make_spec: MakeSpec) -> None:
     given = [open_line(number) for number in range(12)]
-    assert read_parts(make_spec(given[:2], given[2:])).means == {"logprob", "entropy", "margin"}
+    assert read_parts(make_spec(given[:2], given[2:])).common.means == {
+        "logprob",
+        "entropy",
+        "margin",
+    }
     del given[5]["outcomes"]["none"]["margin"]
-    assert read_parts(make_spec(given[:2], given[2:])).means == {"logprob", "entropy"}
+    assert read_parts(make_spec(given[:2], given[2:])).common.means == {"logprob", "entropy"}

@@ -53,7 +53,7 @@ def parts_of(make_spec: MakeSpec, depth: int = 2, n: int = 12) -> Parts:
 
 def first(make_spec: MakeSpec) -> ReplayState:
     parts = parts_of(make_spec)
-    return make_replay_state(parts.test[0], parts.means, {})
+    return make_replay_state(parts.test[0], parts.common, {})
 
 
 def walker(*actions: Action, max_steps: int = 2) -> Walker:
@@ -118,7 +118,7 @@ def test_states_on_the_way_hold_all_answers_before(make_spec: MakeSpec) -> None:
 def test_a_calibration_explores_what_all_questions_have(make_spec: MakeSpec) -> None:
     parts = parts_of(make_spec)
     reach = common_reach(parts.all)
-    states = [make_replay_state(recorded, parts.means, {}) for recorded in parts.calibration]
+    states = [make_replay_state(recorded, parts.common, {}) for recorded in parts.calibration]
     calibration = calibrate_on_records(states, [], {}, reach)
     assert reach == Reach(2, BOTH)
     assert (calibration.horizon, len(calibration.nodes)) == (2, 7 * 10)

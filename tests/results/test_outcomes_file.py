@@ -14,10 +14,19 @@ from argo_ml.replay.reading import read_outcomes
 from argo_ml.results.outcomes_file import sweep_lines, write_lines
 from argo_ml.results.records import DecisionResult, QuestionResult
 from argo_ml.results.shard import ShardRecord
+from argo_ml.results.text_signals import AFTER_ONE
 from argo_ml.types import Answer
 
 PRICES = {"retrieve": 0.1, "reason": 0.02}
 SCORES = [-0.5, -1.5]
+PASSAGES = {"p1": {"id": "p1", "text": "It is blue.", "title": "", "source": ""}}
+FOUND = {
+    "action": "retrieve",
+    "sub_question": "Which?",
+    "sub_answer": "blue",
+    "succeeded": True,
+    "evidence": [{"passage_id": "p1", "similarity": 0.8}],
+}
 
 
 def trajectory(answer: str, n_retrievals: int = 0, **changes: Any) -> dict[str, Any]:
@@ -53,7 +62,7 @@ def written(
         cells[str(index)] = build(CellSpec, given).model_copy(update={"strategy": strategy})
         lines[str(index)] = [line]
         results[str(index)] = [row(line, correct, **fields)]
-    found = list(sweep_lines(ShardRecord(results, lines, {}), cells))
+    found = list(sweep_lines(ShardRecord(results, lines, PASSAGES), cells))
     write_lines(folder / "outcomes.jsonl", found)
     return found
 
@@ -131,3 +140,37 @@ def test_one_of_the_usual_size_is_of_that_size_as_well(tmp_path: Path) -> None:
 def test_without_both_plain_strategies_nothing_is_written(tmp_path: Path) -> None:
     assert written(tmp_path, [NEVER, ("argo", trajectory("blue", 1), True)]) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_retrieval_found_is_told(tmp_path: Path) -> None:
+    single = ("single", trajectory("blue", steps=[FOUND]), True)
+    [line] = written(tmp_path, [NEVER, single], top_k=5)
+    evidence = [{"text": "It is blue.", "similarity": 0.8}]
+    assert line["outcomes"]["retrieve"] == {"answer": "blue", "correct": True, "evidence": evidence}
+    assert "evidence" not in line["outcomes"]["retrieve_5"]
+    [found] = read_outcomes(tmp_path / "outcomes.jsonl", "outcomes")
+    [hit] = found.outcomes["retrieve"].course.evidence
+    assert (hit.passage.text, hit.similarity) == ("It is blue.", 0.8)
+
+
+def test_a_retrieval_that_failed_is_told(tmp_path: Path) -> None:
+    failed = trajectory("red", steps=[{**FOUND, "succeeded": False, "evidence": []}])
+    [line] = written(tmp_path, [NEVER, ("single", failed, False)])
+    assert line["outcomes"]["retrieve"] == {"answer": "red", "correct": False, "succeeded": False}
+
+
+def test_a_passage_that_is_not_on_record_leaves_the_evidence_unknown(tmp_path: Path) -> None:
+    other = {**FOUND, "evidence": [*FOUND["evidence"], {"passage_id": "p2", "similarity": 0.1}]}
+    [line] = written(tmp_path, [NEVER, ("single", trajectory("blue", steps=[other]), True)])
+    assert line["outcomes"]["retrieve"] == {"answer": "blue", "correct": True}
+
+
+def test_how_sure_the_answer_after_the_same_retrieval_looked_is_told(tmp_path: Path) -> None:
+    after_it = {"logprob": -0.2, "entropy": 0.1, "margin": 0.9, "n_tokens": 1}
+    other = {**after_it, "margin": 0.4}
+    elsewhere = trajectory("x", steps=[{**FOUND, "sub_question": "Who?"}], seen={AFTER_ONE: other})
+    looked = trajectory("blue", steps=[FOUND, FOUND], seen={AFTER_ONE: after_it})
+    single = ("single", trajectory("blue", steps=[FOUND]), True)
+    written(tmp_path, [NEVER, single, ("flare", elsewhere, False), ("raser", looked, True)])
+    [found] = read_outcomes(tmp_path / "outcomes.jsonl", "outcomes")
+    assert found.outcomes["retrieve"].course.signals.recorded == after_it

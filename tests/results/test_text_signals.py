@@ -15,7 +15,7 @@ from argo_ml.calibration.signals import (
     mean_closeness,
     mean_token_entropy,
 )
-from argo_ml.results.text_signals import MEANS, TextSignals, seen_first
+from argo_ml.results.text_signals import AFTER_ONE, MEANS, TextSignals, seen_first, seen_signals
 from argo_ml.state import AnswerNow, Draft, Observations
 from argo_ml.types import Answer, TokenDetail
 
@@ -91,3 +91,12 @@ def test_of_scored_choices_and_of_nothing_nothing_is_told() -> None:
     assert seen_first(Observations(answers=(scored,))) == {}
     assert seen_first(Observations(answers=(None,))) == {}
     assert seen_first(None) == {}
+
+
+def test_the_answer_after_one_step_is_told_where_it_was_looked_at() -> None:
+    first, second = (AnswerNow(Answer(text), tokens=TOKENS[:n]) for n, text in ((1, "a"), (2, "b")))
+    found = seen_signals(Observations(answers=(None, second, first)))
+    assert (found[AFTER_ONE]["n_tokens"], "answer" in found) == (2, False)
+    for answers in ((first,), (first, None), (first, AnswerNow(Answer("c", 0), (0.6, 0.4)))):
+        assert AFTER_ONE not in seen_signals(Observations(answers=answers))
+    assert seen_signals(None) == {}
