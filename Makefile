@@ -9,7 +9,9 @@ WORKERS ?= 2
 BIN := $(abspath $(VENV))/bin
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
-PYTEST := OMP_NUM_THREADS=1 python -m pytest -n $(WORKERS) --dist worksteal
+# Their many processes would compile this package again where none may write what it compiled.
+PYTEST := tools/in_memory.sh env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 \
+  python -m pytest -n $(WORKERS) --dist worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 export PATH := $(BIN):$(PATH)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -97,19 +99,26 @@ def test_mlproject_is_what_the_specs_say() -> None:
     assert written == project_text(), "run make mlproject"
 
 
-def test_parameter_documentation_is_what_the_specs_say() -> None:
+@pytest.fixture(scope="module")
+def parameter_tables() -> str:
+    return parameters_text()
+
+
+def test_parameter_documentation_is_what_the_specs_say(parameter_tables: str) -> None:
     written = (ROOT / "docs/parameters.md").read_text(encoding="utf-8")
 
-    assert written == parameters_text(), "run make docs"
+    assert written == parameter_tables, "run make docs"
 
 
 @pytest.mark.parametrize("name", sorted(ENTRY_POINTS))
-def test_every_parameter_of_an_entry_point_is_documented(name: str) -> None:
+def test_every_parameter_of_an_entry_point_is_documented(name: str, parameter_tables: str) -> None:
     _, spec_type = ENTRY_POINTS[name]
 
-    text = parameters_text()
+    undocumented = [
+        field for field in spec_type.model_fields if f"| `{field}`" not in parameter_tables
+    ]
 
-    assert [field for field in spec_type.model_fields if f"| `{field}`" not in text] == []
+    assert undocumented == []
 
 
 def test_every_metric_is_documented() -> None:
@@ -228,3 +237,55 @@ def test_original_script_refuses_a_fourth_argument() -> None:
 
     assert done.returncode == 2
     assert "more" in done.stderr
+
+
+def in_memory(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if name != "PYTEST_DEBUG_TEMPROOT"}
+    return subprocess.run(
+        [ROOT / "tools" / "in_memory.sh", *command],
+        env={**kept, "TEST_MEMORY_GIB": "0", **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+SHOW_FOLDER = ("sh", "-c", 'ls -d "$PYTEST_DEBUG_TEMPROOT"; exit 3')
+
+
+def test_folders_of_tests_are_in_memory_and_go_when_they_end(tmp_path: Path) -> None:
+    done = in_memory(*SHOW_FOLDER, TEST_MEMORY=str(tmp_path))
+
+    assert done.returncode == 3
+    assert done.stdout.startswith(f"{tmp_path}/argo-ml-tests-")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"TEST_MEMORY": "/nowhere"},
+        {"TEST_MEMORY": "/dev/null"},
+        {"TEST_MEMORY": "/tmp", "TEST_MEMORY_GIB": "1000000"},
+    ],
+    ids=["missing", "no folder", "too small"],
+)
+def test_without_room_in_memory_folders_of_tests_are_where_they_always_are(
+    environ: dict[str, str],
+) -> None:
+    done = in_memory("sh", "-c", 'echo "in $PYTEST_DEBUG_TEMPROOT"; exit 3', **environ)
+
+    assert (done.returncode, done.stdout, done.stderr) == (3, "in \n", "")
+
+
+def test_only_what_killed_tests_left_in_memory_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "argo-ml-tests-killed" / "full").mkdir(parents=True)
+    (tmp_path / "argo-ml-tests-at_work").mkdir()
+    held = os.open(tmp_path / "argo-ml-tests-at_work", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        in_memory("true", TEST_MEMORY=str(tmp_path))
+    finally:
+        os.close(held)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["argo-ml-tests-at_work"]

@@ -8,7 +8,9 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -129,14 +131,21 @@ def kill_after_first_shard(process: BaseProcess, sweeps: Path) -> None:
         child.kill()
 
 
+@pytest.fixture
+def environments() -> Iterator[Path]:
+    """On a disk wherever other folders are: gigabytes, of which uv links what it has there."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 def test_uv_builds_the_environment_and_runs_in_it(
-    study: dict[str, str], tracking_uri: str, tmp_path: Path
+    study: dict[str, str], tracking_uri: str, tmp_path: Path, environments: Path
 ) -> None:
     if shutil.which("uv") is None and not (Path(sys.executable).parent / "uv").exists():
         pytest.skip("uv is not installed")
     environ = environment(
         tracking_uri,
-        MLFLOW_ENV_ROOT=str(tmp_path / "environments"),
+        MLFLOW_ENV_ROOT=str(environments),
         UV_FIND_LINKS=pip_setting("find-links"),
         # What the index serves, which need not be PyTorch's own.
         UV_NO_CONFIG="1",
@@ -151,7 +160,7 @@ def test_uv_builds_the_environment_and_runs_in_it(
     [sweep] = runs_of(tracking_uri, "sweep")
     assert sweep.info.status == "FINISHED"
     assert len(runs_of(tracking_uri, "cell")) == 1
-    assert list((tmp_path / "environments").glob("**/bin/argo-ml"))
+    assert list(environments.glob("**/bin/argo-ml"))
 
 
 def pip_setting(name: str) -> str:
