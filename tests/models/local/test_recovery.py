@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,10 @@ REQUESTS = [Generation(Prompt("", f"Number {n}"), 3, stop=()) for n in range(6)]
 
 
 class Loader:
-    """Loads the tiny model; what is to run out of memory is set before."""
+    """Gives copies of a model as if loaded; what is to run out of memory is set before."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, library: Any, tokenizer: Any) -> None:
+        self._library, self._tokenizer = library, tokenizer
         self.n_loads = 0
         self.rows: list[int] = []
         self.fails_at_load = 0
@@ -48,7 +49,7 @@ class Loader:
         self.n_loads += 1
         if self.n_loads <= self.fails_at_load:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        library = AutoModelForCausalLM.from_pretrained(self._folder, dtype=torch.float32)
+        library = copy.deepcopy(self._library)
 
         def count(module: Any, arguments: Any, named: dict[str, Any]) -> None:
             self.rows.append(named["input_ids"].shape[0])
@@ -56,13 +57,20 @@ class Loader:
                 raise torch.OutOfMemoryError("CUDA out of memory")
 
         library.register_forward_pre_hook(count, with_kwargs=True)
-        tokenizer = AutoTokenizer.from_pretrained(self._folder)
+        tokenizer = copy.deepcopy(self._tokenizer)
         return TransformersModel(library, tokenizer, "tiny", "float32", 4096, on_event=on_event)
 
 
+@pytest.fixture(scope="module")
+def make_loader(tiny_folder: Path) -> Callable[[], Loader]:
+    library = AutoModelForCausalLM.from_pretrained(tiny_folder, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_folder)
+    return lambda: Loader(library, tokenizer)
+
+
 @pytest.fixture
-def loader(tiny_folder: Path) -> Loader:
-    return Loader(tiny_folder)
+def loader(make_loader: Callable[[], Loader]) -> Loader:
+    return make_loader()
 
 
 def open_with(loader: Loader, n_plans: int = 2) -> RecoveringModel:
@@ -85,12 +93,18 @@ def texts(model: RecoveringModel) -> list[str]:
 
 class TestRecoveringModel(LanguageModelSuite):
     @pytest.fixture
-    def model(self, loader: Loader) -> Iterator[RecoveringModel]:
-        yield open_with(loader)
+    def model(self, calm: RecoveringModel) -> RecoveringModel:
+        return calm
 
 
-def test_while_loading(loader: Loader, tiny_folder: Path) -> None:
-    expected = texts(open_with(Loader(tiny_folder)))
+@pytest.fixture(scope="module")
+def calm(make_loader: Callable[[], Loader]) -> RecoveringModel:
+    """A model that never runs out of memory."""
+    return open_with(make_loader())
+
+
+def test_while_loading(loader: Loader, calm: RecoveringModel) -> None:
+    expected = texts(calm)
     loader.fails_at_load = 1
     model = open_with(loader)
     assert texts(model) == expected
@@ -98,8 +112,8 @@ def test_while_loading(loader: Loader, tiny_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("n_forward", [1, 10])
-def test_in_a_batch(loader: Loader, tiny_folder: Path, n_forward: int) -> None:
-    expected = texts(open_with(Loader(tiny_folder)))
+def test_in_a_batch(loader: Loader, calm: RecoveringModel, n_forward: int) -> None:
+    expected = texts(calm)
     loader.fails_at_forward = lambda n_forwards: n_forwards == n_forward
     model = open_with(loader)
     before = model.batch_tokens
@@ -111,10 +125,9 @@ def test_in_a_batch(loader: Loader, tiny_folder: Path, n_forward: int) -> None:
 
 
 def test_with_single_requests_the_model_is_loaded_again_and_finished_ones_are_kept(
-    loader: Loader, tiny_folder: Path
+    loader: Loader, calm: RecoveringModel
 ) -> None:
-    calm = Loader(tiny_folder)
-    expected = texts(open_with(calm))
+    expected = texts(calm)
     # Nothing but the first single request fits, until the model is loaded again.
     loader.fails_at_forward = lambda n_forwards: (
         loader.n_loads == 1 and (loader.rows[-1] > 1 or loader.rows.count(1) > 3)
@@ -128,10 +141,10 @@ def test_with_single_requests_the_model_is_loaded_again_and_finished_ones_are_ke
 
 
 def test_draws_and_details_are_the_same_after_loading_again(
-    loader: Loader, tiny_folder: Path
+    loader: Loader, calm: RecoveringModel
 ) -> None:
     requests = [replace(item, temperature=1.0, details=True) for item in REQUESTS]
-    expected = open_with(Loader(tiny_folder)).generate(requests)
+    expected = calm.generate(requests)
     loader.fails_at_forward = lambda n_forwards: (
         loader.n_loads == 1 and (loader.rows[-1] > 1 or loader.rows.count(1) > 3)
     )
@@ -145,9 +158,9 @@ def test_draws_and_details_are_the_same_after_loading_again(
     )
 
 
-def test_scores_too(loader: Loader, tiny_folder: Path) -> None:
+def test_scores_too(loader: Loader, calm: RecoveringModel) -> None:
     requests = [scoring(question, CHOICES) for question in QUESTIONS]
-    expected = open_with(Loader(tiny_folder)).score(requests)
+    expected = calm.score(requests)
     loader.fails_at_forward = lambda n_forwards: loader.n_loads == 1
     scores = open_with(loader).score(requests)
     for after, other in zip(scores, expected, strict=True):
@@ -173,7 +186,7 @@ def test_without_another_plan_the_error_says_what_would_help(loader: Loader, sta
 
 
 def test_what_was_answered_before_memory_was_out_for_good_is_kept(
-    loader: Loader, tiny_folder: Path, tmp_path: Path
+    loader: Loader, calm: RecoveringModel, tmp_path: Path
 ) -> None:
     loader.fails_at_forward = lambda n_forwards: (
         loader.rows[-1] > 1 or loader.rows.count(1) > 3 or loader.n_loads > 1
@@ -185,7 +198,7 @@ def test_what_was_answered_before_memory_was_out_for_good_is_kept(
         CachingModel(model, cache, "run").generate(REQUESTS)
 
     assert cache.stats().entries["generate"] == 1
-    assert model.identity == open_with(Loader(tiny_folder)).identity
+    assert model.identity == calm.identity
     assert 0 < model.batch_tokens < batch_tokens
     with pytest.raises(ModelError, match="could not be loaded again"):
         model.generate(REQUESTS)

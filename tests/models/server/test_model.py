@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,35 +34,38 @@ from argo_ml.testing.models import (
 
 pytestmark = pytest.mark.slow
 
+Opened = Callable[[str], LanguageModel]
+
 
 class TestOverTokens(LanguageModelSuite):
     @pytest.fixture
-    def model(self, served: RunningServer) -> LanguageModel:
-        return open_model(f"{served.url}/vllm/v1")
+    def model(self, opened: Opened) -> LanguageModel:
+        return opened("vllm")
 
 
 class TestOverTemplate(CompletionSuite):
     @pytest.fixture
-    def model(self, served: RunningServer) -> LanguageModel:
-        return open_model(f"{served.url}/llamacpp/v1")
+    def model(self, opened: Opened) -> LanguageModel:
+        return opened("llamacpp")
 
 
 class TestOverChat(CompletionSuite):
     @pytest.fixture
-    def model(self, chatting: LanguageModel) -> LanguageModel:
-        return chatting
+    def model(self, opened: Opened) -> LanguageModel:
+        return opened("chat")
 
 
 @pytest.fixture(scope="module")
-def chatting(served: RunningServer) -> LanguageModel:
-    return open_model(f"{served.url}/chat/v1")
+def opened(served: RunningServer) -> Opened:
+    """One model for every kind of server: opening one asks what the server can do."""
+    return cache(lambda kind: open_model(f"{served.url}/{kind}/v1"))
 
 
 @pytest.fixture(scope="module")
 def local(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
     """The same model in this process."""
-    cache = tmp_path_factory.mktemp("cache")
-    return load_model(ExperimentSpec(model=str(tiny_folder), cache_dir=cache, device="cpu"))
+    folder = tmp_path_factory.mktemp("cache")
+    return load_model(ExperimentSpec(model=str(tiny_folder), cache_dir=folder, device="cpu"))
 
 
 def generations(n_requests: int = 12) -> list[Generation]:
@@ -77,9 +81,9 @@ def scorings(n_requests: int = 6) -> list[Scoring]:
 
 @pytest.mark.parametrize("kind", ["vllm", "llamacpp"])
 def test_completions_equal_those_of_the_model_in_this_process(
-    served: RunningServer, local: LanguageModel, kind: str
+    opened: Opened, local: LanguageModel, kind: str
 ) -> None:
-    remote = open_model(f"{served.url}/{kind}/v1")
+    remote = opened(kind)
     for completion, expected in zip(
         remote.generate(generations()), local.generate(generations()), strict=True
     ):
@@ -91,10 +95,10 @@ def test_completions_equal_those_of_the_model_in_this_process(
 
 @pytest.mark.parametrize("kind", ["vllm", "llamacpp"])
 def test_details_equal_those_of_the_model_in_this_process(
-    served: RunningServer, local: LanguageModel, kind: str
+    opened: Opened, local: LanguageModel, kind: str
 ) -> None:
     requests = [replace(request, details=True) for request in generations(4)]
-    remote = open_model(f"{served.url}/{kind}/v1").generate(requests)
+    remote = opened(kind).generate(requests)
     for completion, expected in zip(remote, local.generate(requests), strict=True):
         assert completion.text == expected.text
         for token, other in zip(completion.tokens, expected.tokens, strict=True):
@@ -105,21 +109,29 @@ def test_details_equal_those_of_the_model_in_this_process(
 
 
 @pytest.mark.parametrize("kind", ["vllm", "llamacpp", "chat"])
-def test_draws_differ_by_seed(served: RunningServer, kind: str) -> None:
+def test_draws_differ_by_seed(opened: Opened, kind: str) -> None:
     [request] = generations(1)
     requests = [replace(request, temperature=2.0, seed=seed) for seed in (-1, 1, 2**40)]
-    completions = open_model(f"{served.url}/{kind}/v1").generate(requests)
+    completions = opened(kind).generate(requests)
     assert len({completion.text for completion in completions}) == 3
+
+
+@pytest.fixture(scope="module")
+def with_few_tokens(
+    tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
+    log = tmp_path_factory.mktemp("few") / "log"
+    with model_servers.running(tiny_folder, log, most_top=5) as server:
+        yield server
 
 
 @pytest.mark.parametrize("kind", ["vllm", "llamacpp", "chat"])
 def test_a_server_that_tells_of_fewer_tokens_is_asked_for_those(
-    start_server: StartServer, served: RunningServer, kind: str
+    with_few_tokens: RunningServer, opened: Opened, kind: str
 ) -> None:
     requests = [replace(request, details=True) for request in generations(3)]
-    expected = open_model(f"{served.url}/{kind}/v1").generate(requests)
-    with start_server(most_top=5) as server:
-        completions = open_model(f"{server.url}/{kind}/v1").generate(requests)
+    expected = opened(kind).generate(requests)
+    completions = open_model(f"{with_few_tokens.url}/{kind}/v1").generate(requests)
     for few, many in zip(completions, expected, strict=True):
         assert few.text == many.text
         for token, other in zip(few.tokens, many.tokens, strict=True):
@@ -127,16 +139,24 @@ def test_a_server_that_tells_of_fewer_tokens_is_asked_for_those(
             assert token.entropy < other.entropy
 
 
+@pytest.fixture(scope="module")
+def without_tokens(
+    tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
+    log = tmp_path_factory.mktemp("without") / "log"
+    with model_servers.running(tiny_folder, log, most_top=0) as server:
+        yield server
+
+
 @pytest.mark.parametrize("kind", ["vllm", "llamacpp", "chat"])
 def test_a_server_without_log_probabilities_says_what_works_instead(
-    start_server: StartServer, kind: str
+    without_tokens: RunningServer, kind: str
 ) -> None:
-    with start_server(most_top=0) as server:
-        model = open_model(f"{server.url}/{kind}/v1")
-        with pytest.raises(ModelError, match="use a policy that needs none") as caught:
-            model.generate([detailed(QUESTIONS[0])])
-        assert "\n" not in str(caught.value)
-        assert model.generate([generation(QUESTIONS[0])])[0].tokens == ()
+    model = open_model(f"{without_tokens.url}/{kind}/v1")
+    with pytest.raises(ModelError, match="use a policy that needs none") as caught:
+        model.generate([detailed(QUESTIONS[0])])
+    assert "\n" not in str(caught.value)
+    assert model.generate([generation(QUESTIONS[0])])[0].tokens == ()
 
 
 def test_a_prompt_that_is_too_long_is_no_lack_of_log_probabilities(served: RunningServer) -> None:
@@ -146,9 +166,9 @@ def test_a_prompt_that_is_too_long_is_no_lack_of_log_probabilities(served: Runni
 
 
 def test_scores_equal_those_of_the_model_in_this_process(
-    served: RunningServer, local: LanguageModel
+    opened: Opened, local: LanguageModel
 ) -> None:
-    remote = open_model(f"{served.url}/vllm/v1")
+    remote = opened("vllm")
     for scores, expected in zip(remote.score(scorings()), local.score(scorings()), strict=True):
         assert scores.lengths == expected.lengths
         assert scores.prompt_tokens == expected.prompt_tokens
@@ -156,15 +176,13 @@ def test_scores_equal_those_of_the_model_in_this_process(
 
 
 @pytest.mark.parametrize("kind", ["vllm", "llamacpp"])
-def test_tokens_are_counted_by_the_server(
-    served: RunningServer, local: LanguageModel, kind: str
-) -> None:
+def test_tokens_are_counted_by_the_server(opened: Opened, local: LanguageModel, kind: str) -> None:
     texts = ["", "one", "Suva is the capital of Fiji."]
-    assert open_model(f"{served.url}/{kind}/v1").count_tokens(texts) == local.count_tokens(texts)
+    assert opened(kind).count_tokens(texts) == local.count_tokens(texts)
 
 
-def test_seconds_add_up_to_the_time_that_passed(served: RunningServer) -> None:
-    model = open_model(f"{served.url}/vllm/v1")
+def test_seconds_add_up_to_the_time_that_passed(opened: Opened) -> None:
+    model = opened("vllm")
     started = time.perf_counter()
     completions = model.generate(generations())
     passed = time.perf_counter() - started
