@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import socket
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,16 @@ def at_work_in(folder: Path, warm_cache: Path, empty_store: Path) -> Iterator[di
             "cache_dir": str(linked_cache(warm_cache, folder / "cache")),
             "tracking_uri": f"sqlite:///{folder / 'mlflow.db'}",
         }
+
+
+def copy_with_store(folder: Path, copy: Path) -> None:
+    """Copy a folder that holds a store, whose artifacts are those of the copy then."""
+    shutil.copytree(folder, copy, symlinks=True)
+    places = (("runs", "artifact_uri"), ("experiments", "artifact_location"))
+    with contextlib.closing(sqlite3.connect(copy / "mlflow.db")) as database, database:
+        for table, column in places:
+            moved = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
+            database.execute(moved, (str(folder), str(copy)))
 
 
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

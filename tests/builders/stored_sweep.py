@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from argo_ml.tracking.runs import TrackedRun, Tracking
 from argo_ml.verification import SweepRecord
 from argo_ml.verification.verify import verify_record
 from builders import result_builders
+from builders.places import copy_with_store
 from builders.result_builders import DIGESTS
 
 SPEC = SweepSpec(n_questions=6, retrieval_costs="0.02,0.2")
@@ -111,10 +111,7 @@ def kept_sweep(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> S
 def stored_sweep(kept_sweep: StoredSweep, tmp_path: Path) -> StoredSweep:
     """A copy of the test's own."""
     folder = tmp_path / "sweep"
-    shutil.copytree(kept_sweep.folder, folder)
-    old, new = kept_sweep.folder.as_uri(), folder.as_uri()
-    with sqlite3.connect(folder / "mlflow.db") as database:
-        database.execute("UPDATE runs SET artifact_uri = replace(artifact_uri, ?, ?)", (old, new))
+    copy_with_store(kept_sweep.folder, folder)
     return StoredSweep(folder, kept_sweep.sweep_id, kept_sweep.results)
 
 

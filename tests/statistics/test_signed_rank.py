@@ -23,7 +23,8 @@ def test_differences_of_zero_alone_show_nothing() -> None:
 @pytest.mark.parametrize("levels", [2, 5, 1000])
 def test_it_is_what_scipy_computes(n: int, levels: int) -> None:
     generator = np.random.default_rng(1000 * n + levels)
-    for _ in range(3):
+    # Of 13 differences, of which some are equal, SciPy takes more than a second.
+    for _ in range(1 if n == 13 else 3):
         differences = generator.integers(-levels, levels, n, endpoint=True) / 8
         expected = stats.wilcoxon(differences, alternative="less", zero_method="zsplit").pvalue
         assert signed_rank_p_value(differences) == expected or math.isnan(expected)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from builders import drawing, planted_study
-from builders.places import linked_cache
+from builders.places import copy_with_store, linked_cache
 from builders.planted_study import Problem
 
 from argo_ml.results.study import StudyReport
@@ -51,6 +51,18 @@ def finished(
         yield problem, report
     finally:
         os.chdir(before)
+
+
+@pytest.fixture
+def finished_copy(
+    finished: tuple[Problem, StudyReport], tmp_path: Path
+) -> tuple[Problem, StudyReport]:
+    """The finished study in a store and a cache of the test's own."""
+    problem, report = finished
+    folder = tmp_path / "copied"
+    copy_with_store(Path(problem.values["cache_dir"]).parent, folder)
+    own = {"cache_dir": str(folder / "cache"), "tracking_uri": f"sqlite:///{folder}/mlflow.db"}
+    return Problem({**problem.values, **own}), report
 
 
 def values(sources: dict[str, str], cache_dir: Path, tracking_uri: str) -> dict[str, str]:

@@ -41,7 +41,7 @@ IN_BETWEEN = ["between the settings drawn for a trial", "in the middle of a tria
     ("search", "moments"),
     [
         ({}, list(KILLS)),
-        ({"sampler": "random", "sampler_seed": 3}, IN_BETWEEN),
+        ({"sampler": "random", "sampler_seed": 3, "n_trials": 8}, IN_BETWEEN),
         ({"objective": "accuracy_cost"}, IN_BETWEEN),
     ],
     ids=["tpe", "random", "two objectives"],

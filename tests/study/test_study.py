@@ -141,8 +141,10 @@ def test_the_same_command_again_runs_nothing_and_a_larger_one_goes_on(problem: P
     assert longer.n_complete + longer.n_pruned == 5
 
 
-def test_verify_proves_that_both_agree_and_finds_where_they_do_not(problem: Problem) -> None:
-    report = run_study(problem.spec(n_trials=3))
+def test_verify_proves_that_both_agree_and_finds_where_they_do_not(
+    finished_copy: tuple[Problem, StudyReport],
+) -> None:
+    problem, report = finished_copy
     spec = build(VerifySpec, {**where(problem), "study": report.study_id})
     assert [verdict.name for verdict in verify_run(spec) if verdict.has_failed] == []
     client = MlflowClient(problem.values["tracking_uri"])
@@ -154,9 +156,9 @@ def test_verify_proves_that_both_agree_and_finds_where_they_do_not(problem: Prob
 
 
 def test_verify_names_the_param_that_a_trial_lacks_and_the_inputs_of_the_study(
-    problem: Problem,
+    finished_copy: tuple[Problem, StudyReport],
 ) -> None:
-    report = run_study(problem.spec(n_trials=2))
+    problem, report = finished_copy
     spec = build(VerifySpec, {**where(problem), "study": report.study_id})
     trial = next(run for run in children(problem, report, "trial"))
     path = problem.values["tracking_uri"].removeprefix("sqlite:///")

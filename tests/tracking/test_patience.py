@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 import sqlite3
 import threading
 import time
@@ -49,8 +50,8 @@ def locked(path: Path, seconds: float) -> Iterator[None]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Path:
-    path = tmp_path / "mlflow.db"
+def store(empty_store: Path, tmp_path: Path) -> Path:
+    path = Path(shutil.copyfile(empty_store, tmp_path / "mlflow.db"))
     connect(f"sqlite:///{path}", "e")
     return path
 
