@@ -20,6 +20,9 @@ SMALLER = {
     "n_calibration=20": "n_calibration=10",
     "n_tune=16": "n_tune=10",
     "n_test=30": "n_test=10",
+    "[0.02, 0.1, 0.3, 0.6]": "[0.02, 0.6]",
+    "range(240)": "range(2400)",
+    "time.sleep(1)": "time.sleep(0.1)",
 }
 PORT = "5077"
 WITHOUT_DRAWING = (
