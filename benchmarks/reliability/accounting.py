@@ -38,8 +38,12 @@ def campaign(folder: Path, n_cases: int = 0, seed: int = 0) -> list[Counts]:
 
 
 def at_once(template: Template, place: Path, number: int) -> None:
+    run_twice_at_once(template.job, place)
+
+
+def run_twice_at_once(job: Job, place: Path) -> None:
     """Both begin in the same moment, with a cache that holds no call."""
-    children = [forked(place, partial(work_undisturbed, template.job)) for _ in range(2)]
+    children = [forked(place, partial(work_undisturbed, job)) for _ in range(2)]
     for child in children:
         os.waitpid(child, 0)
 

@@ -101,11 +101,8 @@ def moments_campaign(
 
 def prepare(folder: Path, job: Job) -> Template:
     """Run the job twice undisturbed; what differs between the two is not compared."""
-    import_everything()
     template = folder / "template"
-    write_sources(template)
-    if job.kind:
-        _in_child(template, _make_store)
+    write_inputs(template, job)
     states = []
     for name in ("first", "second"):
         place = copied(template, folder / name)
@@ -122,6 +119,14 @@ def prepare(folder: Path, job: Job) -> Template:
     varying = frozenset(name for name in first | second if first.get(name) != second.get(name))
     n_calls = len(executed(folder / "second"))
     return Template(job, template, second, varying, points, n_calls, seconds)
+
+
+def write_inputs(folder: Path, job: Job) -> None:
+    """Make what the job begins with: what every process has imported, sources, and a store."""
+    import_everything()
+    write_sources(folder)
+    if job.kind:
+        _in_child(folder, _make_store)
 
 
 def outcomes(template: Template, place: Path, what: str, n_kills: int = 1) -> list[str]:

@@ -18,7 +18,7 @@ from argo_ml.tracking.runs import TrackedRun, connect
 from benchmarks.reliability import accounting
 from benchmarks.reliability.counting import Counts
 from benchmarks.reliability.jobs import JOBS
-from benchmarks.reliability.kill_points import copied, points_campaign, prepare
+from benchmarks.reliability.kill_points import points_campaign, write_inputs
 from benchmarks.reliability.points import Point, Watch, install
 
 
@@ -122,11 +122,11 @@ def test_a_job_killed_at_a_point_ends_as_one_that_was_not(
 
 def paid_at_once(folder: Path, name: str) -> tuple[list[str], list[str]]:
     """What came of running a job twice at once, and what does not add up."""
-    template = prepare(folder / name, JOBS[name])
-    place = copied(template.folder, folder / "at once")
-    accounting.at_once(template, place, 0)
+    job, place = JOBS[name], folder / name
+    write_inputs(place, job)
+    accounting.run_twice_at_once(job, place)
     problems: list[str] = []
-    return accounting.outcomes(place, template.job, problems), problems
+    return accounting.outcomes(place, job, problems), problems
 
 
 @pytest.mark.slow
