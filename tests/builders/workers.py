@@ -14,19 +14,31 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TypeVar
 
+from argo_ml.tracking import environment, runs
 from builders import drawing
 from builders.processes import ROOT
 
 Result = TypeVar("Result")
 
 PRELOADED = [
+    "PIL.PngImagePlugin",
+    "alembic.command",
+    "argo_ml.corpus.bm25",
+    "argo_ml.corpus.embedded_store",
     "argo_ml.corpus.retriever",
     "argo_ml.study",
     "argo_ml.sweep.running",
     "argo_ml.models.scripted",
+    "argo_ml.models.server",
+    "argo_ml.testing.embedders",
     "argo_ml.testing.model_server",
+    "chromadb.api.rust",
+    "httpcore",
     "mlflow.projects",
+    "mlflow.store.tracking.sqlalchemy_workspace_store",
+    "pytest",
     "sentence_transformers",
+    "sqlalchemy.dialects.sqlite",
 ]
 
 
@@ -57,7 +69,7 @@ def _send(sender: Connection, function: Callable[..., object], *arguments: objec
 
 
 def start_sweep(values: Mapping[str, object]) -> BaseProcess:
-    """Its figures are not drawn, so that a kill at random strikes the sweep itself."""
+    """It opens no embedder and draws no figure, so that a kill at random strikes the sweep."""
     return _start(_run_sweep, dict(values))
 
 
@@ -84,18 +96,29 @@ def start_project(
     return _start(_run_project, dict(parameters), experiment, dict(environ), cwd)
 
 
-def _start(target: object, *arguments: object) -> BaseProcess:
-    process = context().Process(target=target, args=arguments)  # type: ignore[arg-type]
+def _start(target: Callable[..., None], *arguments: object) -> BaseProcess:
+    known = (environment.packages(), environment.source_tags())
+    process = context().Process(target=_run, args=(*known, target, *arguments))
     process.start()
     return process
 
 
+def _run(packages: str, tags: dict[str, str], target: Callable[..., None], *given: object) -> None:
+    """Call it with what the parent found out about packages and repository."""
+    environment.packages = lambda: packages  # type: ignore[assignment]
+    runs.source_tags = lambda: dict(tags)  # type: ignore[assignment]
+    target(*given)
+
+
 def _run_sweep(values: dict[str, object], function: str = "", n_calls: int = 0) -> None:
     from argo_ml.config import SweepSpec, build
+    from argo_ml.corpus import opening
     from argo_ml.sweep.running import run_sweep
+    from argo_ml.testing.embedders import WordEmbedder
 
     if function:
         _kill_at(function, n_calls)
+    opening.load_embedder = lambda *_: WordEmbedder()  # type: ignore[assignment,return-value]
     os.chdir(Path(str(values["cache_dir"])).parent)
     with drawing.left_out():
         run_sweep(build(SweepSpec, values))
