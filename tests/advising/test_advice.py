@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.usefixtures("quick_figures_of_module", "quick_figures"),
 ]
 MOST_CALLS = "250"
-OTHERS = ("split", "n_questions", "n_prices", "strategies", "max_steps")
+OTHERS = ("split", "n_questions", "n_prices", "strategies", "max_steps", "traces")
 
 
 def parameters(folder: Path, n_more_countries: int = 56) -> dict[str, str]:

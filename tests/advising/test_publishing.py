@@ -12,7 +12,7 @@ from argo_ml.config import AdviseSpec, build
 from argo_ml.errors import ConfigError
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_figures")]
-OTHERS = ("split", "n_questions", "n_prices", "strategies", "max_steps")
+OTHERS = ("split", "n_questions", "n_prices", "strategies", "max_steps", "traces")
 
 
 def test_the_advised_policy_is_published_once(

@@ -29,6 +29,7 @@ JOIN_S = 240
 def parameters(folder: Path) -> dict[str, str]:
     """Of a comparison of two scripts, whose sources are written into ``folder``."""
     sources = small_study.write(folder)
+    del sources["traces"]
     (folder / "other.json").write_text(json.dumps({"default": "echo"}))
     models = f"{sources.pop('model')},scripted:{folder / 'other.json'}"
     return {**sources, "models": models, "n_prices": "1", "strategies": "argo,random"}

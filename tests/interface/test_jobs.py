@@ -136,7 +136,7 @@ def test_a_policy_that_decides_nothing_is_named(options: dict[str, Any]) -> None
 
 def test_nothing_is_printed(options: dict[str, Any]) -> None:
     script = "import json, sys, argo_ml; argo_ml.sweep(**json.load(sys.stdin))"
-    given = json.dumps({**options, "strategies": "never,single"})
+    given = json.dumps({**options, "strategies": "never,single", "traces": "20"})
     done = subprocess.run(
         [sys.executable, "-c", script], input=given, capture_output=True, text=True, check=True
     )

@@ -84,7 +84,7 @@ def calibrated(place: Place) -> Calibrated:
                 lines.append(json.dumps(question))
     path = Path(place.common["questions"]).with_name("calibration.jsonl")
     path.write_text("\n".join(lines))
-    left_out = ("n_prices", "strategies", "n_questions", "questions")
+    left_out = ("n_prices", "strategies", "n_questions", "questions", "traces")
     common = {name: value for name, value in place.common.items() if name not in left_out}
     values = {**common, "questions": str(path), "n_questions": len(lines), "max_steps": 2}
     return run_calibration(build(CalibrateSpec, values))

@@ -530,7 +530,7 @@ def test_run_opened_by_mlflow_points_to_the_sweep_it_resumes(
 def test_single_cell_is_a_run_of_its_own(spec: MakeSpec, sources: dict[str, str]) -> None:
     known = spec()
     values = {**sources, "cache_dir": str(known.cache_dir), "tracking_uri": known.tracking_uri}
-    del values["n_prices"], values["strategies"]
+    del values["n_prices"], values["strategies"], values["traces"]
 
     code = execute(
         ["run", *(text for name, value in values.items() for text in (f"--{name}", value))]
