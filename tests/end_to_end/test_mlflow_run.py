@@ -38,11 +38,18 @@ def runs_of(uri: str, kind: str) -> list[Run]:
 
 
 def test_small_model_on_a_real_server_twice(
-    server: str, study: dict[str, str], embedded_model: Path, tmp_path: Path
+    server: str,
+    study: dict[str, str],
+    embedded_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The embedded model by `mlflow run`; the second time pays nothing and finds the same."""
+    monkeypatch.chdir(tmp_path)
     parameters = {
         **study,
+        **of_the_caller(tmp_path),
+        "traces": "20",
         "model": "smollm2-135m",
         "n_questions": "2",
         "n_prices": "1",
@@ -50,8 +57,9 @@ def test_small_model_on_a_real_server_twice(
         "strategies": "always_retrieve,always_reason",
     }
 
-    finish(command(parameters), environment(server), tmp_path)
-    again = run_sweep(build(SweepSpec, {**parameters, "tracking_uri": server, "experiment": "end"}))
+    finish(without_experiment(command(parameters)), environment(server), tmp_path)
+    check_paths_and_experiment(server)
+    again = run_sweep(build(SweepSpec, {**parameters, "tracking_uri": server}))
 
     second, first = runs_of(server, "sweep")
     cells = runs_of(server, "cell")
@@ -100,20 +108,20 @@ def test_killed_run_goes_on_with_resume(
     assert [run.info.status for run in cells] == ["FINISHED"] * 2
 
 
-def test_paths_and_experiment_are_those_of_the_caller(
-    study: dict[str, str], tracking_uri: str, tmp_path: Path
-) -> None:
+def of_the_caller(folder: Path) -> dict[str, str]:
     """Documents that are called as the project's are, in an experiment that MLflow is not told."""
-    (tmp_path / "documents").rename(tmp_path / "docs")
-    relative = {"documents": "docs", "questions": "questions.jsonl", "experiment": "end"}
-    parameters = {**study, **relative, "n_questions": "2", "n_prices": "1", "strategies": "argo"}
-    arguments = command(parameters)
+    (folder / "documents").rename(folder / "docs")
+    return {"documents": "docs", "questions": "questions.jsonl", "experiment": "end"}
+
+
+def without_experiment(arguments: list[str]) -> list[str]:
     at = arguments.index("--experiment-name")
+    return arguments[:at] + arguments[at + 2 :]
 
-    finish(arguments[:at] + arguments[at + 2 :], environment(tracking_uri), tmp_path)
 
-    [sweep] = runs_of(tracking_uri, "sweep")
-    [pointer] = MlflowClient(tracking_uri).search_runs(["0"])
+def check_paths_and_experiment(uri: str) -> None:
+    [sweep] = runs_of(uri, "sweep")
+    [pointer] = MlflowClient(uri).search_runs(["0"])
     corpus = next(
         item.dataset for item in sweep.inputs.dataset_inputs if item.dataset.name == "corpus"
     )
