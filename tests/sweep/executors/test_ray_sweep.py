@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from builders import sharing_study
-from builders.places import linked_cache
+from builders.places import at_work_in, copy_with_store, linked_cache
 from mlflow import MlflowClient
 
 from argo_ml.config import ExecutorFields, SweepSpec, build
@@ -126,21 +126,42 @@ def test_without_room_for_the_workers_nothing_starts(ray: Any, make_spec: MakeSp
     assert sweeps(make_spec()) == []
 
 
-def test_an_interrupted_sweep_goes_on_elsewhere(ray: Any, make_spec: MakeSpec) -> None:
-    run_id = interrupted(make_spec(executor="ray", workers=1))
+@pytest.fixture(scope="module")
+def kept_interrupted(
+    ray: Any, warm_cache: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """The parameters of a sweep by a Ray worker that ended after its first shard."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    with at_work_in(folder, warm_cache, empty_store) as places:
+        values = {**sharing_study.write(folder), **places}
+        run_id = interrupted(build(SweepSpec, {**values, "executor": "ray", "workers": "1"}))
+    return {**values, "resume": run_id}
 
-    resumed = run_sweep(make_spec(resume=run_id, executor="local"))
+
+@pytest.fixture
+def resumable(
+    kept_interrupted: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    """The same in a store and a cache of the test's own."""
+    folder = tmp_path / "interrupted"
+    copy_with_store(Path(kept_interrupted["cache_dir"]).parent, folder)
+    monkeypatch.chdir(folder)
+    own = {"cache_dir": str(folder / "cache"), "tracking_uri": f"sqlite:///{folder}/mlflow.db"}
+    return {**kept_interrupted, **own}
+
+
+def test_an_interrupted_sweep_goes_on_elsewhere(resumable: dict[str, str]) -> None:
+    resumed = run_sweep(build(SweepSpec, {**resumable, "executor": "local"}))
 
     assert len(resumed.cells[0].questions) == 8
 
 
 def test_a_resumed_sweep_keeps_its_executor(
-    ray: Any, make_spec: MakeSpec, caplog: pytest.LogCaptureFixture
+    resumable: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    run_id = interrupted(make_spec(executor="ray", workers=1))
     caplog.set_level(logging.INFO)
 
-    run_sweep(make_spec(resume=run_id))
+    run_sweep(build(SweepSpec, resumable))
 
     assert "worker ready: process" in caplog.text
 
