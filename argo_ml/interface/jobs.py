@@ -185,7 +185,9 @@ def _spec(spec_type: type[SpecType], spec: SpecType | None, options: Mapping[str
         raise ConfigError(
             f"{spec!r:.80} is no {spec_type.__name__}; give options by name, as mode='small'"
         )
-    given = {name: getattr(spec, name) for name in spec.model_fields_set} if spec else {}
+    # One that extends the type, as a sweep's an estimate's, may set what is not asked for here.
+    known = spec.model_fields_set.intersection(spec_type.model_fields) if spec else ()
+    given = {name: getattr(spec, name) for name in known}
     named = {
         name: os.fspath(own) if isinstance(own, os.PathLike) else own
         for name, own in options.items()
