@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from argo_ml.calibration.building import check_size
@@ -22,7 +23,7 @@ CALIBRATION = "calibration"
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Parts:
     """Questions to calibrate on, and others to test on."""
 
@@ -33,7 +34,7 @@ class Parts:
     def all(self) -> tuple[RecordedQuestion, ...]:
         return (*self.calibration, *self.test)
 
-    @property
+    @cached_property
     def common(self) -> Common:
         """What policies may look at."""
         return common_records(self.calibration, self.test)

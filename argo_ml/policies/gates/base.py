@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from statistics import fmean
 from typing import Protocol
 
@@ -108,6 +109,7 @@ def make_gate(
     them itself.
     """
 
+    @cache
     def read() -> list[float]:
         return [signal.read(own.state()).score for own in context.calibrated.questions]
 
