@@ -222,8 +222,8 @@ class ShardFields(Spec):
         10,
         ge=1,
         **operational(
-            "Questions per shard: what runs together and is logged together. On GPUs and servers "
-            "further shards run beside it, as many as there is room for."
+            "Questions per shard: what runs together and is logged together. Further shards run "
+            "beside it, as many as the model or server works on at once."
         ),
     )
 

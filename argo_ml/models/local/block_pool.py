@@ -33,11 +33,11 @@ class BlockPool:
         while n_slots and not self._tensors:
             self._tensors = _allocated(states, n_slots + 1)
             n_slots = len(self._tensors[0]) - 1 if self._tensors else n_slots // 2
-        self._n_slots = n_slots
+        self.n_slots = n_slots
 
     def slots(self) -> list[int]:
         """All slots, the first one last."""
-        return list(range(self._n_slots, 0, -1))
+        return list(range(self.n_slots, 0, -1))
 
     def read(self, slots: Sequence[Sequence[int]], n_spare: int) -> list[Pair]:
         """Keys and values (rows, heads, columns, width) of each layer, from the slots of each row.

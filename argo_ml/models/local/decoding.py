@@ -10,7 +10,6 @@ import torch
 
 from argo_ml.errors import ModelError
 from argo_ml.models.base import TokenCounts
-from argo_ml.models.chat import PromptIds
 from argo_ml.models.local.forward import Forward
 from argo_ml.models.local.growing_cache import (
     SPARE_COLUMNS,
@@ -19,9 +18,11 @@ from argo_ml.models.local.growing_cache import (
     keeps_every_token,
     merged_cache,
     select_rows,
+    selected_cache,
 )
 from argo_ml.models.local.hidden_states import OnStates
 from argo_ml.models.local.prefix_cache import PrefixCache
+from argo_ml.models.local.shared_beginnings import waves
 from argo_ml.models.placement.batch_memory import LOGITS_BYTES
 
 VERSION = 2
@@ -81,7 +82,7 @@ class Decoder:
 
     def generate(
         self,
-        prompts: Sequence[PromptIds],
+        prompts: Sequence[TokenIds],
         limits: Sequence[int],
         is_finished: Callable[[int, list[int]], bool],
         choose: Choose = most_probable,
@@ -117,7 +118,7 @@ class Decoder:
 
     def choice_log_likelihoods(
         self,
-        prompts: Sequence[PromptIds],
+        prompts: Sequence[TokenIds],
         choices: Sequence[Sequence[TokenIds]],
         on_states: OnStates | None = None,
     ) -> list[list[float]]:
@@ -134,30 +135,52 @@ class Decoder:
             first = torch.log_softmax(state.logits.float(), dim=-1)
             totals: list[float] = first[owners, [ids[0] for ids in flat]].tolist()
             longer = [index for index, ids in enumerate(flat) if len(ids) > 1]
-            if longer:
-                state.select([owners[index] for index in longer])
-                rest = self._continuations(state, [flat[index] for index in longer])
-                for index, value in zip(longer, rest, strict=True):
+            for group in self._groups([len(flat[index]) - 1 for index in longer]):
+                members = [longer[place] for place in group]
+                copies = self._copies(state, [owners[index] for index in members])
+                rest = self._continuations(copies, [flat[index] for index in members])
+                for index, value in zip(members, rest, strict=True):
                     totals[index] += value
         split = iter(totals)
         return [[next(split) for _ in texts] for texts in choices]
 
-    def _prefill(self, prompts: Sequence[PromptIds], on_states: OnStates | None) -> _State:
-        """Compute all prompts but the beginnings that are known.
+    def _prefill(self, prompts: Sequence[TokenIds], on_states: OnStates | None) -> _State:
+        """Compute all prompts but the beginnings that are known, or that several begin with.
 
-        Prompts of different length are computed apart where that costs less than padding them,
-        and then go on together.
+        Prompts wait for others that begin as they do, and those of different length are computed
+        apart, where that costs less; then all go on together.
         """
-        n_cached = [self._prefixes.cached_tokens(prompt.ids) for prompt in prompts]
-        lengths = [len(prompt.ids) - n for prompt, n in zip(prompts, n_cached, strict=True)]
-        groups = groups_by_length(lengths) if self._can_merge else []
-        if len(groups) < 2:
-            groups = [list(range(len(prompts)))]
-        states = [self._prefill_group(prompts, group, on_states) for group in groups]
+        groups: list[list[int]] = []
+        states: list[_State] = []
+        n_cached = [self._prefixes.cached_tokens(prompt) for prompt in prompts]
+        for wave in waves(prompts, n_cached, self._prefixes.n_blocks, PASS_TOKENS):
+            own = [prompts[row] for row in wave]
+            lengths = [len(prompt) - self._prefixes.cached_tokens(prompt) for prompt in own]
+            for places in self._groups(lengths):
+                group = [wave[place] for place in places]
+                groups.append(group)
+                states.append(self._prefill_group(prompts, group, on_states))
         return states[0] if len(states) == 1 else _merged(self._forward.config, groups, states)
 
+    def _groups(self, lengths: Sequence[int]) -> list[list[int]]:
+        """Rows to compute together, all of them where states cannot be split and joined."""
+        if not self._can_merge:
+            return [list(range(len(lengths)))] if lengths else []
+        return [sorted(group) for group in groups_by_length(lengths)]
+
+    def _copies(self, state: _State, rows: Sequence[int]) -> _State:
+        """A state of these rows, of which some may be named several times."""
+        if not self._can_merge:
+            state.select(rows)
+            return state
+        index = torch.tensor(rows)
+        mask = state.mask[index.to(state.mask.device)]
+        begin = int(mask.any(dim=0).nonzero()[0])
+        cache = selected_cache(self._forward.config, state.cache, index, begin)
+        return _State(cache, mask[:, begin:], state.logits[index.to(state.logits.device)])
+
     def _prefill_group(
-        self, all_prompts: Sequence[PromptIds], group: Sequence[int], on_states: OnStates | None
+        self, all_prompts: Sequence[TokenIds], group: Sequence[int], on_states: OnStates | None
     ) -> _State:
         """One forward pass over the prompts of ``group``.
 
@@ -165,13 +188,12 @@ class Decoder:
         left too, so that every prompt ends in the last column.
         """
         prompts = [all_prompts[row] for row in group]
-        n_cached = [self._prefixes.cached_tokens(prompt.ids) for prompt in prompts]
-        fresh = [prompt.ids[n:] for prompt, n in zip(prompts, n_cached, strict=True)]
+        n_cached = [self._prefixes.cached_tokens(prompt) for prompt in prompts]
+        fresh = [prompt[n:] for prompt, n in zip(prompts, n_cached, strict=True)]
         config = self._forward.config
         if any(n_cached):
-            ids = [prompt.ids for prompt in prompts]
             n_spare = max(map(len, fresh)) + SPARE_COLUMNS
-            known = self._prefixes.read(ids, n_cached, n_spare)
+            known = self._prefixes.read(prompts, n_cached, n_spare)
             cache = filled_cache(config, known, max(n_cached))
         else:
             cache = empty_cache(config)
@@ -188,9 +210,8 @@ class Decoder:
             on_states(group, output.states)
         logits = checked_numbers(output.logits[:, -1], self._forward.dtype)
         if keeps_every_token(output.cache):
-            kept = [prompt.ids[: prompt.n_reusable] for prompt in prompts]
             begins = [mask.shape[1] - len(row) for row in fresh]
-            self._prefixes.write(kept, n_cached, output.cache.layers, begins)
+            self._prefixes.write(prompts, n_cached, output.cache.layers, begins)
         return _State(output.cache, mask, logits)
 
     def _advance(self, state: _State, new_ids: Sequence[TokenIds]) -> None:

@@ -94,6 +94,26 @@ def select_rows(cache: Any, rows: Sequence[int]) -> None:
         layer.reorder_cache(index)
 
 
+def selected_cache(config: Any, cache: Any, rows: torch.Tensor, begin: int) -> Any:
+    """A plain cache of these rows of another, from column ``begin`` on; rows may repeat."""
+    return filled_cache(
+        config,
+        [
+            (_with_room(layer.keys, rows, begin), _with_room(layer.values, rows, begin))
+            for layer in cache.layers
+        ],
+        cache.get_seq_length() - begin,
+    )
+
+
+def _with_room(states: torch.Tensor, rows: torch.Tensor, begin: int) -> torch.Tensor:
+    """The rows' columns from ``begin`` on, and `SPARE_COLUMNS` that hold nothing yet."""
+    _, heads, n_columns, width = states.shape
+    room = states.new_empty((len(rows), heads, n_columns - begin + SPARE_COLUMNS, width))
+    room[:, :, : n_columns - begin] = states[rows.to(states.device), :, begin:]
+    return room
+
+
 def filled_cache(
     config: Any, layers: Sequence[tuple[torch.Tensor, torch.Tensor]], n_used: int
 ) -> Any:

@@ -37,6 +37,11 @@ class PrefixCache:
     def n_bytes(self) -> int:
         return len(self._blocks) * self._pool.block_bytes if self._pool else 0
 
+    @property
+    def n_blocks(self) -> int:
+        """Blocks that are kept at most; 0 before the first was written."""
+        return self._pool.n_slots if self._pool else 0
+
     def cached_tokens(self, ids: Sequence[int]) -> int:
         """Leading tokens that need not be computed; at least one token always does."""
         return BLOCK_TOKENS * len(self._find(ids[: len(ids) - 1]))
@@ -90,7 +95,7 @@ class PrefixCache:
         placed: dict[int, int] = {}
         path: list[_Key] = []
         before = 0
-        for begin, tokens in _cut_ids(ids):
+        for begin, tokens in cut_ids(ids):
             key = (before, tokens)
             block = self._blocks.get(key)
             if block is None:
@@ -119,7 +124,7 @@ class PrefixCache:
         """The blocks that ``ids`` begin with."""
         path: list[_Key] = []
         blocks: list[_Block] = []
-        for _, tokens in _cut_ids(ids):
+        for _, tokens in cut_ids(ids):
             key = (blocks[-1].number if blocks else 0, tokens)
             block = self._blocks.get(key)
             if block is None:
@@ -140,7 +145,7 @@ class PrefixCache:
             self._blocks.move_to_end(key)
 
 
-def _cut_ids(ids: Sequence[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
+def cut_ids(ids: Sequence[int]) -> Iterator[tuple[int, tuple[int, ...]]]:
     """Where each whole block begins, and its tokens."""
     for begin in range(0, len(ids) - BLOCK_TOKENS + 1, BLOCK_TOKENS):
         yield begin, tuple(ids[begin : begin + BLOCK_TOKENS])

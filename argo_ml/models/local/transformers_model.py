@@ -21,7 +21,7 @@ from argo_ml.models.base import (
     Scoring,
     TokenCounts,
 )
-from argo_ml.models.chat import ChatFormat, PromptIds, cut_at_stop
+from argo_ml.models.chat import ChatFormat, cut_at_stop
 from argo_ml.models.local import decoding
 from argo_ml.models.local.batching import Batcher, RequestSize, out_of_memory_noticed
 from argo_ml.models.local.engine_check import choose_decoder
@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 REQUEST_TOKENS = 512
 """What a prompt with passages and its answer take, roughly."""
+CPU_REQUESTS = 32
+"""A step of decoding takes a CPU as long for a few rows as for many: it reads all weights."""
 THINKING_TOKENS = 1024
 """Room for the reasoning of a model that has <think> and no switch for it, beside
 ``max_new_tokens``; they count as completion tokens."""
@@ -46,7 +48,7 @@ THINKING_TOKENS = 1024
 class _ScoringIds:
     """A prompt and the token ids of each of its choices."""
 
-    prompt: PromptIds
+    prompt: list[int]
     choices: list[list[int]]
 
 
@@ -122,9 +124,9 @@ class TransformersModel:
 
     @property
     def requests_at_once(self) -> int:
-        """On GPUs as many as fit; on the CPU further ones are no faster."""
-        on_gpu = self._network.device.type != "cpu"
-        return self._batcher.limit // REQUEST_TOKENS if on_gpu else 1
+        """As many as fit; on the CPU at most `CPU_REQUESTS`, beyond which it is no faster."""
+        fitting = self._batcher.limit // REQUEST_TOKENS
+        return fitting if self._network.device.type != "cpu" else min(fitting, CPU_REQUESTS)
 
     def generate(self, requests: Sequence[Generation]) -> list[Completion]:
         """Raises `SomeUnfitError` for prompts beyond the model's context, `ModelError` for one
@@ -136,7 +138,7 @@ class TransformersModel:
         ]
         # Room for reasoning is what the context leaves of it, whatever was generated before.
         needed = [
-            len(prompt.ids) + request.max_new_tokens
+            len(prompt) + request.max_new_tokens
             for prompt, request in zip(prompts, requests, strict=True)
         ]
 
@@ -175,13 +177,13 @@ class TransformersModel:
         return [len(ids) for ids in self._plain_ids(texts)]
 
     def _size(
-        self, prompt: PromptIds, new: int, copies: int = 1, shared: bool = False
+        self, prompt: list[int], new: int, copies: int = 1, shared: bool = False
     ) -> RequestSize:
-        known = self._prefixes.cached_tokens(prompt.ids)
-        return RequestSize(len(prompt.ids) - known, new, copies, shared, known)
+        known = self._prefixes.cached_tokens(prompt)
+        return RequestSize(len(prompt) - known, new, copies, shared, known)
 
     def _complete(
-        self, requests: Sequence[Generation], prompts: Sequence[PromptIds]
+        self, requests: Sequence[Generation], prompts: Sequence[list[int]]
     ) -> list[Completion]:
         thoughts = [0] * len(requests)
 
@@ -212,7 +214,7 @@ class TransformersModel:
         return [
             Completion(
                 self._cut(request, new_ids)[0],
-                len(prompt.ids),
+                len(prompt),
                 len(new_ids),
                 seconds,
                 tokens=self._details(request, new_ids, statistics) if request.details else (),
@@ -227,9 +229,9 @@ class TransformersModel:
         """Most new tokens, those of reasoning included."""
         return request.max_new_tokens + (THINKING_TOKENS if thinks else 0)
 
-    def _left(self, prompt: PromptIds) -> int:
+    def _left(self, prompt: list[int]) -> int:
         """Tokens that the context leaves beside a prompt."""
-        return self._context - len(prompt.ids) if self._context else sys.maxsize
+        return self._context - len(prompt) if self._context else sys.maxsize
 
     def _cut(self, request: Generation, new_ids: list[int]) -> tuple[str, bool]:
         return cut_at_stop(self._text(new_ids), request.stop)
@@ -269,16 +271,16 @@ class TransformersModel:
             Scores(
                 tuple(values),
                 tuple(map(len, item.choices)),
-                len(item.prompt.ids),
+                len(item.prompt),
                 seconds,
                 hidden_state=state,
             )
             for item, values, state in zip(batch, totals, states.by_row, strict=True)
         ]
 
-    def _encode(self, requests: Sequence[Generation | Scoring]) -> list[PromptIds]:
+    def _encode(self, requests: Sequence[Generation | Scoring]) -> list[list[int]]:
         encoded = self._chat.encode_prompts([request.prompt for request in requests])
-        if not all(prompt.ids for prompt in encoded):
+        if not all(encoded):
             raise ModelError("a prompt has no text and the model no chat template; give it text")
         return encoded
 
@@ -297,7 +299,7 @@ class TransformersModel:
         return [
             _ScoringIds(
                 prompt,
-                [self._added(prompt.ids, next(whole), text, choice) for choice in request.choices],
+                [self._added(prompt, next(whole), text, choice) for choice in request.choices],
             )
             for prompt, text, request in zip(prompts, texts, requests, strict=True)
         ]
