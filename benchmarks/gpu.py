@@ -26,6 +26,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig
 
 from argo_ml.devices import DriverError, open_driver
 from argo_ml.models.base import Generation, Prompt
+from argo_ml.models.chat import PromptIds
 from argo_ml.models.local.batching import Batcher, RequestSize, out_of_memory_noticed
 from argo_ml.models.local.decoding import Choose, Decoder, most_probable
 from argo_ml.models.local.float32_head import use_float32_head
@@ -64,13 +65,11 @@ class Bench:
     def decoder(self, prefix_bytes: int = 0) -> Decoder:
         return Decoder(Forward(self.model), PrefixCache(prefix_bytes))
 
-    def prompts(self, n_rows: int) -> list[list[int]]:
+    def prompts(self, n_rows: int) -> list[PromptIds]:
         numbers = torch.Generator().manual_seed(n_rows)
         shape = (n_rows, self.n_prompt)
-        ids: list[list[int]] = torch.randint(
-            3, self.model.config.vocab_size, shape, generator=numbers
-        ).tolist()
-        return ids
+        ids = torch.randint(3, self.model.config.vocab_size, shape, generator=numbers).tolist()
+        return [PromptIds(row, len(row)) for row in ids]
 
     def generated(
         self, n_rows: int, decoder: Decoder | None = None, choose: Choose = most_probable
@@ -79,8 +78,10 @@ class Bench:
         limits = [self.n_new] * n_rows
         return using.generate(self.prompts(n_rows), limits, lambda *_: False, choose)
 
-    def scored(self, prompts: Sequence[list[int]]) -> list[list[float]]:
-        choices = [[prompt[at : at + CHOICE_TOKENS] for at in range(CHOICES)] for prompt in prompts]
+    def scored(self, prompts: Sequence[PromptIds]) -> list[list[float]]:
+        choices = [
+            [prompt.ids[at : at + CHOICE_TOKENS] for at in range(CHOICES)] for prompt in prompts
+        ]
         return self.decoder().choice_log_likelihoods(prompts, choices)
 
 
@@ -227,7 +228,7 @@ def tried(run: Callable[[Bench, int], float], bench: Bench, n_rows: int) -> dict
 
 
 def by_transformers(bench: Bench, n_rows: int) -> float:
-    ids = torch.tensor(bench.prompts(n_rows), device=bench.device)
+    ids = torch.tensor([prompt.ids for prompt in bench.prompts(n_rows)], device=bench.device)
     settings = {"max_new_tokens": bench.n_new, "min_new_tokens": bench.n_new, "do_sample": False}
     mask = torch.ones_like(ids)
     return timed(bench.device, lambda: bench.model.generate(ids, attention_mask=mask, **settings))
@@ -236,7 +237,7 @@ def by_transformers(bench: Bench, n_rows: int) -> float:
 def by_batching(bench: Bench, n_rows: int) -> float:
     if bench.device.type != "cuda":
         raise RuntimeError("continuous batching is for GPUs")
-    ids = bench.prompts(n_rows)
+    ids = [prompt.ids for prompt in bench.prompts(n_rows)]
     settings = made_settings(
         max_new_tokens=bench.n_new, do_sample=False, eos_token_id=-1, pad_token_id=0
     )

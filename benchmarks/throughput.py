@@ -19,6 +19,7 @@ import torch
 
 from argo_ml.config import SweepSpec, build
 from argo_ml.models import load_model
+from argo_ml.models.chat import PromptIds
 from argo_ml.models.deferred import load_now
 from argo_ml.models.local.packed_linear import PackedLinear
 from argo_ml.models.local.recovery import RecoveringModel
@@ -45,7 +46,7 @@ def main() -> None:
 def measure(model: TransformersModel, n_rows: int, length: int, n_new: int) -> dict[str, float]:
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(1000, 40000, (n_rows, length), generator=generator)
-    prompts = [row.tolist() for row in ids]
+    prompts = [PromptIds(row.tolist()) for row in ids]
     decoder = model._decoder
     rate = square_rate()
 
@@ -64,7 +65,7 @@ def measure(model: TransformersModel, n_rows: int, length: int, n_new: int) -> d
     }
 
 
-def decoding_step(model: TransformersModel, prompts: list[list[int]], n_new: int) -> float:
+def decoding_step(model: TransformersModel, prompts: list[PromptIds], n_new: int) -> float:
     """Median seconds between two tokens of every row."""
     moments: list[float] = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -28,6 +29,14 @@ _ASKED_DATE = re.compile(r"strftime_now\(\s*(?P<quote>['\"])(?P<form>[^'\"]*)(?P
 NO_THINKING: Mapping[str, bool] = {"enable_thinking": False, "thinking": False}
 """What chat templates call the switch of reasoning: the first Qwen3, SmolLM3, GLM and Hunyuan, the
 second Granite and DeepSeek. Templates leave alone what they do not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptIds:
+    """Token ids of a prompt; the first ``n_reusable`` are likely to begin later prompts too."""
+
+    ids: list[int]
+    n_reusable: int = 0
 
 
 class ChatFormat:
@@ -85,9 +94,23 @@ class ChatFormat:
             begin = end + 1
         return "".join((*parts, self._decoded(ids[begin:])))
 
-    def encode_prompts(self, prompts: Sequence[Prompt]) -> list[list[int]]:
-        """Token ids of prompts."""
-        return self.encode([self.render(prompt) for prompt in prompts])
+    def encode_prompts(self, prompts: Sequence[Prompt]) -> list[PromptIds]:
+        """Token ids of prompts; what stands before the end of ``history`` is reusable."""
+        if not prompts:
+            return []
+        texts = [self.render(prompt) for prompt in prompts]
+        if not self._tokenizer.is_fast:
+            return [PromptIds(ids) for ids in self.encode(texts)]
+        encoded = self._tokenizer(
+            texts, add_special_tokens=not self.has_template, return_offsets_mapping=True
+        )
+        ends = [_history_end(text, prompt) for text, prompt in zip(texts, prompts, strict=True)]
+        return [
+            PromptIds(list(ids), sum(stop <= end for _, stop in offsets))
+            for ids, offsets, end in zip(
+                encoded.input_ids, encoded.offset_mapping, ends, strict=True
+            )
+        ]
 
     def _chat(self, system: str, user: str) -> str:
         messages = [{"role": "user", "content": user}]
@@ -184,6 +207,12 @@ def _dated(template: Any) -> Any:
 def _has_token(tokenizer: Any, token: str) -> bool:
     number = tokenizer.convert_tokens_to_ids(token)
     return number is not None and number != tokenizer.unk_token_id
+
+
+def _history_end(text: str, prompt: Prompt) -> int:
+    """Characters of a rendered prompt up to the end of its history, 0 where it is not found."""
+    begin = text.find(prompt.turn)
+    return begin + len(prompt.history) if begin >= 0 else 0
 
 
 def cut_at_stop(text: str, stop: tuple[str, ...]) -> tuple[str, bool]:

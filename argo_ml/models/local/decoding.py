@@ -10,6 +10,7 @@ import torch
 
 from argo_ml.errors import ModelError
 from argo_ml.models.base import TokenCounts
+from argo_ml.models.chat import PromptIds
 from argo_ml.models.local.forward import Forward
 from argo_ml.models.local.growing_cache import (
     SPARE_COLUMNS,
@@ -22,7 +23,7 @@ from argo_ml.models.local.growing_cache import (
 )
 from argo_ml.models.local.hidden_states import OnStates
 from argo_ml.models.local.prefix_cache import PrefixCache
-from argo_ml.models.local.shared_beginnings import waves
+from argo_ml.models.local.shared_beginnings import Wave, waves
 from argo_ml.models.placement.batch_memory import LOGITS_BYTES
 
 VERSION = 2
@@ -34,6 +35,9 @@ key-value cache, staying computes tokens that nobody reads."""
 
 PASS_TOKENS = 64
 """What a forward pass costs beside its tokens, in tokens: reading the weights once."""
+
+WAVE_TOKENS = 256
+"""What one more wave of passes costs, in tokens: its pass, and joining its rows to the others."""
 
 TokenIds = Sequence[int]
 
@@ -74,6 +78,8 @@ class _State:
 class Decoder:
     """Computes batches with one model; beginnings of prompts are kept in ``prefixes``."""
 
+    batches = True
+
     def __init__(self, forward: Forward, prefixes: PrefixCache) -> None:
         self._forward = forward
         self._prefixes = prefixes
@@ -82,7 +88,7 @@ class Decoder:
 
     def generate(
         self,
-        prompts: Sequence[TokenIds],
+        prompts: Sequence[PromptIds],
         limits: Sequence[int],
         is_finished: Callable[[int, list[int]], bool],
         choose: Choose = most_probable,
@@ -118,7 +124,7 @@ class Decoder:
 
     def choice_log_likelihoods(
         self,
-        prompts: Sequence[TokenIds],
+        prompts: Sequence[PromptIds],
         choices: Sequence[Sequence[TokenIds]],
         on_states: OnStates | None = None,
     ) -> list[list[float]]:
@@ -144,7 +150,7 @@ class Decoder:
         split = iter(totals)
         return [[next(split) for _ in texts] for texts in choices]
 
-    def _prefill(self, prompts: Sequence[TokenIds], on_states: OnStates | None) -> _State:
+    def _prefill(self, prompts: Sequence[PromptIds], on_states: OnStates | None) -> _State:
         """Compute all prompts but the beginnings that are known, or that several begin with.
 
         Prompts wait for others that begin as they do, and those of different length are computed
@@ -152,15 +158,22 @@ class Decoder:
         """
         groups: list[list[int]] = []
         states: list[_State] = []
-        n_cached = [self._prefixes.cached_tokens(prompt) for prompt in prompts]
-        for wave in waves(prompts, n_cached, self._prefixes.n_blocks, PASS_TOKENS):
-            own = [prompts[row] for row in wave]
-            lengths = [len(prompt) - self._prefixes.cached_tokens(prompt) for prompt in own]
-            for places in self._groups(lengths):
-                group = [wave[place] for place in places]
+        for wave in self._waves([prompt.ids for prompt in prompts]):
+            known = [self._prefixes.cached_tokens(prompts[row].ids) for row in wave.rows]
+            fresh = [len(prompts[row].ids) - n for row, n in zip(wave.rows, known, strict=True)]
+            kept = dict(zip(wave.rows, wave.n_kept, strict=True))
+            for places in self._groups(fresh):
+                group = [wave.rows[place] for place in places]
+                n_kept = [max(kept[row], prompts[row].n_reusable) for row in group]
                 groups.append(group)
-                states.append(self._prefill_group(prompts, group, on_states))
+                states.append(self._prefill_group(prompts, group, n_kept, on_states))
         return states[0] if len(states) == 1 else _merged(self._forward.config, groups, states)
+
+    def _waves(self, prompts: Sequence[TokenIds]) -> list[Wave]:
+        if not self._can_merge:
+            return [Wave(list(range(len(prompts))), [0] * len(prompts))]
+        n_cached = [self._prefixes.cached_tokens(ids) for ids in prompts]
+        return waves(prompts, n_cached, self._prefixes.n_passing_blocks, WAVE_TOKENS)
 
     def _groups(self, lengths: Sequence[int]) -> list[list[int]]:
         """Rows to compute together, all of them where states cannot be split and joined."""
@@ -171,6 +184,7 @@ class Decoder:
     def _copies(self, state: _State, rows: Sequence[int]) -> _State:
         """A state of these rows, of which some may be named several times."""
         if not self._can_merge:
+            # There is one group of them, so that nothing else needs the state.
             state.select(rows)
             return state
         index = torch.tensor(rows)
@@ -180,20 +194,24 @@ class Decoder:
         return _State(cache, mask[:, begin:], state.logits[index.to(state.logits.device)])
 
     def _prefill_group(
-        self, all_prompts: Sequence[TokenIds], group: Sequence[int], on_states: OnStates | None
+        self,
+        all_prompts: Sequence[PromptIds],
+        group: Sequence[int],
+        n_kept: Sequence[int],
+        on_states: OnStates | None,
     ) -> _State:
-        """One forward pass over the prompts of ``group``.
+        """One forward pass over the prompts of ``group``, of which so many tokens are kept.
 
         Columns are the known tokens, padded on the left, then the computed ones, padded on the
         left too, so that every prompt ends in the last column.
         """
         prompts = [all_prompts[row] for row in group]
-        n_cached = [self._prefixes.cached_tokens(prompt) for prompt in prompts]
-        fresh = [prompt[n:] for prompt, n in zip(prompts, n_cached, strict=True)]
+        n_cached = [self._prefixes.cached_tokens(prompt.ids) for prompt in prompts]
+        fresh = [prompt.ids[n:] for prompt, n in zip(prompts, n_cached, strict=True)]
         config = self._forward.config
         if any(n_cached):
             n_spare = max(map(len, fresh)) + SPARE_COLUMNS
-            known = self._prefixes.read(prompts, n_cached, n_spare)
+            known = self._prefixes.read([prompt.ids for prompt in prompts], n_cached, n_spare)
             cache = filled_cache(config, known, max(n_cached))
         else:
             cache = empty_cache(config)
@@ -211,7 +229,9 @@ class Decoder:
         logits = checked_numbers(output.logits[:, -1], self._forward.dtype)
         if keeps_every_token(output.cache):
             begins = [mask.shape[1] - len(row) for row in fresh]
-            self._prefixes.write(prompts, n_cached, output.cache.layers, begins)
+            kept = [prompt.ids[:n] for prompt, n in zip(prompts, n_kept, strict=True)]
+            n_lasting = [prompt.n_reusable for prompt in prompts]
+            self._prefixes.write(kept, n_cached, output.cache.layers, begins, n_lasting)
         return _State(output.cache, mask, logits)
 
     def _advance(self, state: _State, new_ids: Sequence[TokenIds]) -> None:

@@ -10,6 +10,7 @@ from transformers import cache_utils
 
 from argo_ml.errors import ModelError, one_line
 from argo_ml.models.base import TokenCounts
+from argo_ml.models.chat import PromptIds
 from argo_ml.models.local.decoding import Choose, Decoder, TokenIds
 from argo_ml.models.local.forward import Forward
 from argo_ml.models.local.growing_cache import GrowingLayer, empty_cache
@@ -56,10 +57,12 @@ class TokenDecoder(Protocol):
     """What a backend needs of a way to compute tokens; `Decoder` says what its methods do."""
 
     tokens: TokenCounts
+    batches: bool
+    """Whether it computes several prompts at once."""
 
     def generate(
         self,
-        prompts: Sequence[TokenIds],
+        prompts: Sequence[PromptIds],
         limits: Sequence[int],
         is_finished: Callable[[int, list[int]], bool],
         choose: Choose = ...,
@@ -68,7 +71,7 @@ class TokenDecoder(Protocol):
 
     def choice_log_likelihoods(
         self,
-        prompts: Sequence[TokenIds],
+        prompts: Sequence[PromptIds],
         choices: Sequence[Sequence[TokenIds]],
         on_states: OnStates | None = None,
     ) -> list[list[float]]: ...
@@ -183,7 +186,7 @@ def _decoded_logits(model: Any, decoder: TokenDecoder) -> list[list[torch.Tensor
             chosen.append(new[position])
         return chosen
 
-    prompts = [prompt for prompt, _ in rows]
+    prompts = [PromptIds(prompt) for prompt, _ in rows]
     decoder.generate(prompts, [len(new) for _, new in rows], lambda *_: False, choose)
     return seen
 
@@ -194,7 +197,7 @@ def _scoring_difference(
     rows = _rows(model)
     # A short choice beside a long one, so that one of them is padded.
     choices = [[new, new[:1]] for _, new in rows]
-    totals = decoder.choice_log_likelihoods([prompt for prompt, _ in rows], choices)
+    totals = decoder.choice_log_likelihoods([PromptIds(prompt) for prompt, _ in rows], choices)
     differences = []
     for row, (_, new) in enumerate(rows):
         log_p = [torch.log_softmax(logits, dim=-1) for logits in expected[row]]

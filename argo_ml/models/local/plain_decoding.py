@@ -10,6 +10,7 @@ import torch
 from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
 from argo_ml.models.base import TokenCounts
+from argo_ml.models.chat import PromptIds
 from argo_ml.models.local.decoding import Choose, TokenIds, checked_numbers, most_probable
 from argo_ml.models.local.hidden_states import OnStates, ResultType, with_states
 
@@ -24,6 +25,8 @@ class PlainDecoder:
     would fall back on.
     """
 
+    batches = False
+
     def __init__(self, model: Any) -> None:
         model.generation_config = _settings()
         self._model = model
@@ -31,7 +34,7 @@ class PlainDecoder:
 
     def generate(
         self,
-        prompts: Sequence[TokenIds],
+        prompts: Sequence[PromptIds],
         limits: Sequence[int],
         is_finished: Callable[[int, list[int]], bool],
         choose: Choose = most_probable,
@@ -40,27 +43,27 @@ class PlainDecoder:
         """What `Decoder.generate` gives."""
 
         def run(row: int) -> list[int]:
-            return self._generate_row(row, prompts[row], limits[row], is_finished, choose)
+            return self._generate_row(row, prompts[row].ids, limits[row], is_finished, choose)
 
         return [
-            self._run(row, partial(run, row), len(prompt), on_states)
+            self._run(row, partial(run, row), len(prompt.ids), on_states)
             for row, prompt in enumerate(prompts)
         ]
 
     def choice_log_likelihoods(
         self,
-        prompts: Sequence[TokenIds],
+        prompts: Sequence[PromptIds],
         choices: Sequence[Sequence[TokenIds]],
         on_states: OnStates | None = None,
     ) -> list[list[float]]:
         """What `Decoder.choice_log_likelihoods` gives; nothing is kept from a prompt's choices."""
 
         def run(row: int) -> list[float]:
-            return [self._log_likelihood(prompts[row], ids) for ids in choices[row]]
+            return [self._log_likelihood(prompts[row].ids, ids) for ids in choices[row]]
 
         with torch.inference_mode():
             return [
-                self._run(row, partial(run, row), len(prompt), on_states)
+                self._run(row, partial(run, row), len(prompt.ids), on_states)
                 for row, prompt in enumerate(prompts)
             ]
 
@@ -77,7 +80,7 @@ class PlainDecoder:
     def _generate_row(
         self,
         row: int,
-        prompt: TokenIds,
+        prompt: list[int],
         limit: int,
         is_finished: Callable[[int, list[int]], bool],
         choose: Choose,
@@ -105,7 +108,7 @@ class PlainDecoder:
         self.tokens += TokenCounts(len(prompt) + len(new_ids) - 1)
         return new_ids
 
-    def _log_likelihood(self, prompt: TokenIds, choice: TokenIds) -> float:
+    def _log_likelihood(self, prompt: list[int], choice: TokenIds) -> float:
         ids = torch.tensor([[*prompt, *choice]], device=self._model.device)
         self.tokens += TokenCounts(ids.numel())
         logits = self._model(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 : -1]

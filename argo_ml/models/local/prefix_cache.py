@@ -6,6 +6,7 @@ beginnings share their blocks (Kwon et al. 2023, PagedAttention, section 4.3).
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 
 from argo_ml.models.local.block_pool import BLOCK_TOKENS, BlockPool, Pair
 
-_Key = tuple[int, tuple[int, ...]]
+BlockKey = tuple[int, tuple[int, ...]]
 """The number of the block before (0: none) and the block's own tokens."""
 
 
@@ -24,23 +25,31 @@ class _Block:
 
 
 class PrefixCache:
-    """Keeps at most ``limit_bytes`` of blocks; those that nothing asked for longest go first."""
+    """Keeps at most ``limit_bytes`` of blocks; those that nothing asked for longest go first.
+
+    Lasting ones begin prompts of later steps as well. Passing ones, which few prompts of about the
+    same time share, take no more than half of the memory from them.
+    """
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
-        self._blocks: OrderedDict[_Key, _Block] = OrderedDict()
+        self._lasting: OrderedDict[BlockKey, _Block] = OrderedDict()
+        self._passing: OrderedDict[BlockKey, _Block] = OrderedDict()
         self._pool: BlockPool | None = None
         self._free: list[int] = []
         self._last_number = 0
 
     @property
     def n_bytes(self) -> int:
-        return len(self._blocks) * self._pool.block_bytes if self._pool else 0
+        n_blocks = len(self._lasting) + len(self._passing)
+        return n_blocks * self._pool.block_bytes if self._pool else 0
 
     @property
-    def n_blocks(self) -> int:
-        """Blocks that are kept at most; 0 before the first was written."""
-        return self._pool.n_slots if self._pool else 0
+    def n_passing_blocks(self) -> int:
+        """Passing blocks that there is always room for; before the first is written, any number."""
+        if self._pool is None:
+            return sys.maxsize if self.limit_bytes else 0
+        return self._pool.n_slots // 2
 
     def cached_tokens(self, ids: Sequence[int]) -> int:
         """Leading tokens that need not be computed; at least one token always does."""
@@ -67,8 +76,9 @@ class PrefixCache:
         n_cached: Sequence[int],
         layers: Sequence[Any],
         columns: Sequence[int],
+        n_lasting: Sequence[int],
     ) -> None:
-        """Keep the whole blocks of all ``rows``.
+        """Keep the whole blocks of all ``rows``, of which the first ``n_lasting`` tokens last.
 
         The first ``n_cached`` tokens of each were read from here; the others stand in ``layers``,
         whose ``keys`` and ``values`` are (rows, heads, columns, width), from ``columns`` on.
@@ -79,54 +89,62 @@ class PrefixCache:
             self._pool = BlockPool(layers, self.limit_bytes)
             self._free = self._pool.slots()
         sources: dict[int, tuple[int, int]] = {}
-        for row, (ids, known, column) in enumerate(zip(rows, n_cached, columns, strict=True)):
-            for slot, begin in self._place(ids, known).items():
+        numbered = enumerate(zip(rows, n_cached, columns, n_lasting, strict=True))
+        for row, (ids, known, column, n) in numbered:
+            for slot, begin in self._place(ids, known, n).items():
                 # A slot may be taken away again by a later row.
                 sources[slot] = (row, column + begin - known)
         self._pool.write(layers, sources)
 
     def clear(self) -> None:
         """Forget all blocks and give their memory back."""
-        self._blocks.clear()
+        self._lasting.clear()
+        self._passing.clear()
         self._pool = None
 
-    def _place(self, ids: Sequence[int], n_cached: int) -> Mapping[int, int]:
+    def _place(self, ids: Sequence[int], n_cached: int, n_lasting: int) -> Mapping[int, int]:
         """Slots for the blocks of ``ids`` that are not known yet, and where each block begins."""
         placed: dict[int, int] = {}
-        path: list[_Key] = []
+        path: list[BlockKey] = []
         before = 0
         for begin, tokens in cut_ids(ids):
             key = (before, tokens)
-            block = self._blocks.get(key)
+            block = self._get(key)
             if block is None:
                 # One that was dropped since it was read has no keys and values at hand.
                 slot = self._slot(path) if begin >= n_cached else None
                 if slot is None:
                     break
                 placed[slot] = begin
-                block = self._add(key, slot)
-            self._blocks.move_to_end(key)
+                self._last_number += 1
+                block = self._passing[key] = _Block(self._last_number, slot)
+            if begin + BLOCK_TOKENS <= n_lasting and key in self._passing:
+                self._lasting[key] = self._passing.pop(key)
             path.append(key)
             before = block.number
         self._touch(path)
         return placed
 
-    def _slot(self, path: Sequence[_Key]) -> int | None:
+    def _slot(self, path: Sequence[BlockKey]) -> int | None:
         """A free slot, or that of the oldest block that is not on ``path``."""
         if self._free:
             return self._free.pop()
-        oldest = next(iter(self._blocks), None)
-        if oldest is None or oldest in path:
-            return None
-        return self._blocks.pop(oldest).slot
+        own = set(path)
+        many = len(self._passing) > self.n_passing_blocks
+        kinds = (self._passing, self._lasting) if many else (self._lasting, self._passing)
+        for blocks in kinds:
+            oldest = next(iter(blocks), None)
+            if oldest is not None and oldest not in own:
+                return blocks.pop(oldest).slot
+        return None
 
     def _find(self, ids: Sequence[int]) -> list[_Block]:
         """The blocks that ``ids`` begin with."""
-        path: list[_Key] = []
+        path: list[BlockKey] = []
         blocks: list[_Block] = []
         for _, tokens in cut_ids(ids):
             key = (blocks[-1].number if blocks else 0, tokens)
-            block = self._blocks.get(key)
+            block = self._get(key)
             if block is None:
                 break
             path.append(key)
@@ -134,15 +152,13 @@ class PrefixCache:
         self._touch(path)
         return blocks
 
-    def _add(self, key: _Key, slot: int) -> _Block:
-        self._last_number += 1
-        block = self._blocks[key] = _Block(self._last_number, slot)
-        return block
+    def _get(self, key: BlockKey) -> _Block | None:
+        return self._lasting.get(key) or self._passing.get(key)
 
-    def _touch(self, path: Sequence[_Key]) -> None:
+    def _touch(self, path: Sequence[BlockKey]) -> None:
         # Beginnings last, so that they outlive what hangs on them.
         for key in reversed(path):
-            self._blocks.move_to_end(key)
+            (self._lasting if key in self._lasting else self._passing).move_to_end(key)
 
 
 def cut_ids(ids: Sequence[int]) -> Iterator[tuple[int, tuple[int, ...]]]:

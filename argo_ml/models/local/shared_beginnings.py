@@ -6,77 +6,84 @@ SGLang orders requests by a radix tree of their prompts likewise (Zheng et al. 2
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from argo_ml.models.local.block_pool import BLOCK_TOKENS
-from argo_ml.models.local.prefix_cache import cut_ids
+from argo_ml.models.local.prefix_cache import BlockKey, cut_ids
 
-_Key = tuple[int, tuple[int, ...]]
-"""The number of the block before (0: none) and the block's own tokens."""
+LEAST_SHARED = 2
+"""Blocks that a prompt waits for at least; a system prompt alone is soon known to all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """Rows to compute together, and how many leading tokens of each to keep.
+
+    Those are what later waves begin with, and of the last wave all.
+    """
+
+    rows: list[int]
+    n_kept: list[int]
 
 
 class _Tree:
-    """Blocks of prompts' beginnings, at most ``limit`` of them."""
+    """The blocks that some prompts begin with, and which of them others wait for."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._numbers: dict[_Key, int] = {}
+    def __init__(self) -> None:
+        self._numbers: dict[BlockKey, int] = {}
+        self.awaited: set[int] = set()
 
-    def known_tokens(self, ids: Sequence[int]) -> int:
-        """Leading tokens of ``ids`` that are here; the last token never counts."""
-        before = n_known = 0
-        for begin, tokens in cut_ids(ids[: len(ids) - 1]):
-            number = self._numbers.get((before, tokens))
+    def path(self, ids: Sequence[int]) -> list[int]:
+        """The blocks here that ``ids`` begin with; its last token is in none of them."""
+        path: list[int] = []
+        for _, tokens in cut_ids(ids[: len(ids) - 1]):
+            number = self._numbers.get((path[-1] if path else 0, tokens))
             if number is None:
                 break
-            before, n_known = number, begin + BLOCK_TOKENS
-        return n_known
+            path.append(number)
+        return path
 
     def add(self, ids: Sequence[int]) -> None:
-        """Nothing where there is no room for all of them."""
-        if len(self._numbers) + len(ids) // BLOCK_TOKENS > self._limit:
-            return
         before = 0
         for _, tokens in cut_ids(ids):
             before = self._numbers.setdefault((before, tokens), len(self._numbers) + 1)
 
+    def n_awaited(self, ids: Sequence[int]) -> int:
+        """Leading tokens of ``ids`` that others wait for."""
+        before = n_awaited = 0
+        for begin, tokens in cut_ids(ids):
+            before = self._numbers[before, tokens]
+            if before in self.awaited:
+                n_awaited = begin + BLOCK_TOKENS
+        return n_awaited
+
 
 def waves(
-    prompts: Sequence[Sequence[int]], n_cached: Sequence[int], n_blocks: int, pass_tokens: int
-) -> list[list[int]]:
+    prompts: Sequence[Sequence[int]], n_cached: Sequence[int], n_blocks: int, wave_tokens: int
+) -> list[Wave]:
     """Rows to compute together, wave after wave; every row is in one of them.
 
     ``prompts`` are token ids, of which the first ``n_cached`` are known already; ``n_blocks`` of
-    `BLOCK_TOKENS` tokens can be kept from one wave to the next. Rows wait for another one that
-    begins as they do where that saves more than the ``pass_tokens`` that one more wave costs.
+    `BLOCK_TOKENS` tokens can be kept for later waves. Rows wait for one that begins as they do
+    where that saves all of them more than the ``wave_tokens`` that one more wave costs.
     """
-    tree = _Tree(n_blocks)
-    known = list(n_cached)
-    waiting = list(range(len(prompts)))
-    found: list[list[int]] = []
-    while waiting:
-        computed, later, saved = _first_wave(prompts, known, waiting, n_blocks)
-        if saved <= pass_tokens:
-            return [*found, waiting]
-        found.append(computed)
-        for row in computed:
-            tree.add(prompts[row])
-        known = [max(n, tree.known_tokens(ids)) for n, ids in zip(known, prompts, strict=True)]
-        waiting = later
+    known = dict(enumerate(n_cached))
+    found: list[Wave] = []
+    while known:
+        tree, computed, later = _Tree(), [], {}
+        for row, n_known in known.items():
+            path = tree.path(prompts[row])
+            gained = path[n_known // BLOCK_TOKENS :]
+            awaited = tree.awaited.union(gained)
+            if len(gained) >= LEAST_SHARED and len(awaited) <= n_blocks:
+                later[row] = BLOCK_TOKENS * len(path)
+                tree.awaited = awaited
+            else:
+                computed.append(row)
+                tree.add(prompts[row])
+        if sum(later[row] - known[row] for row in later) <= wave_tokens:
+            return [*found, Wave(list(known), [len(prompts[row]) for row in known])]
+        found.append(Wave(computed, [tree.n_awaited(prompts[row]) for row in computed]))
+        n_blocks -= len(tree.awaited)
+        known = later
     return found
-
-
-def _first_wave(
-    prompts: Sequence[Sequence[int]], known: Sequence[int], waiting: Sequence[int], n_blocks: int
-) -> tuple[list[int], list[int], int]:
-    """Rows to compute now, those that gain by waiting, and how many tokens these gain."""
-    tree = _Tree(n_blocks)
-    computed, later, saved = [], [], 0
-    for row in waiting:
-        gained = tree.known_tokens(prompts[row]) - known[row]
-        if gained > 0:
-            later.append(row)
-            saved += gained
-        else:
-            computed.append(row)
-            tree.add(prompts[row])
-    return computed, later, saved

@@ -21,7 +21,7 @@ from argo_ml.models.base import (
     Scoring,
     TokenCounts,
 )
-from argo_ml.models.chat import ChatFormat, cut_at_stop
+from argo_ml.models.chat import ChatFormat, PromptIds, cut_at_stop
 from argo_ml.models.local import decoding
 from argo_ml.models.local.batching import Batcher, RequestSize, out_of_memory_noticed
 from argo_ml.models.local.engine_check import choose_decoder
@@ -38,7 +38,8 @@ logger = logging.getLogger(__name__)
 REQUEST_TOKENS = 512
 """What a prompt with passages and its answer take, roughly."""
 CPU_REQUESTS = 32
-"""A step of decoding takes a CPU as long for a few rows as for many: it reads all weights."""
+"""Requests at once on a CPU: a step of decoding reads all weights, for few rows as for many, until
+their products take longer."""
 THINKING_TOKENS = 1024
 """Room for the reasoning of a model that has <think> and no switch for it, beside
 ``max_new_tokens``; they count as completion tokens."""
@@ -48,7 +49,7 @@ THINKING_TOKENS = 1024
 class _ScoringIds:
     """A prompt and the token ids of each of its choices."""
 
-    prompt: list[int]
+    prompt: PromptIds
     choices: list[list[int]]
 
 
@@ -124,7 +125,9 @@ class TransformersModel:
 
     @property
     def requests_at_once(self) -> int:
-        """As many as fit; on the CPU at most `CPU_REQUESTS`, beyond which it is no faster."""
+        """As many as fit, on the CPU at most `CPU_REQUESTS`; 1 where each is computed alone."""
+        if not self._decoder.batches:
+            return 1
         fitting = self._batcher.limit // REQUEST_TOKENS
         return fitting if self._network.device.type != "cpu" else min(fitting, CPU_REQUESTS)
 
@@ -138,7 +141,7 @@ class TransformersModel:
         ]
         # Room for reasoning is what the context leaves of it, whatever was generated before.
         needed = [
-            len(prompt) + request.max_new_tokens
+            len(prompt.ids) + request.max_new_tokens
             for prompt, request in zip(prompts, requests, strict=True)
         ]
 
@@ -177,13 +180,13 @@ class TransformersModel:
         return [len(ids) for ids in self._plain_ids(texts)]
 
     def _size(
-        self, prompt: list[int], new: int, copies: int = 1, shared: bool = False
+        self, prompt: PromptIds, new: int, copies: int = 1, shared: bool = False
     ) -> RequestSize:
-        known = self._prefixes.cached_tokens(prompt)
-        return RequestSize(len(prompt) - known, new, copies, shared, known)
+        known = self._prefixes.cached_tokens(prompt.ids)
+        return RequestSize(len(prompt.ids) - known, new, copies, shared, known)
 
     def _complete(
-        self, requests: Sequence[Generation], prompts: Sequence[list[int]]
+        self, requests: Sequence[Generation], prompts: Sequence[PromptIds]
     ) -> list[Completion]:
         thoughts = [0] * len(requests)
 
@@ -214,7 +217,7 @@ class TransformersModel:
         return [
             Completion(
                 self._cut(request, new_ids)[0],
-                len(prompt),
+                len(prompt.ids),
                 len(new_ids),
                 seconds,
                 tokens=self._details(request, new_ids, statistics) if request.details else (),
@@ -229,9 +232,9 @@ class TransformersModel:
         """Most new tokens, those of reasoning included."""
         return request.max_new_tokens + (THINKING_TOKENS if thinks else 0)
 
-    def _left(self, prompt: list[int]) -> int:
+    def _left(self, prompt: PromptIds) -> int:
         """Tokens that the context leaves beside a prompt."""
-        return self._context - len(prompt) if self._context else sys.maxsize
+        return self._context - len(prompt.ids) if self._context else sys.maxsize
 
     def _cut(self, request: Generation, new_ids: list[int]) -> tuple[str, bool]:
         return cut_at_stop(self._text(new_ids), request.stop)
@@ -271,16 +274,16 @@ class TransformersModel:
             Scores(
                 tuple(values),
                 tuple(map(len, item.choices)),
-                len(item.prompt),
+                len(item.prompt.ids),
                 seconds,
                 hidden_state=state,
             )
             for item, values, state in zip(batch, totals, states.by_row, strict=True)
         ]
 
-    def _encode(self, requests: Sequence[Generation | Scoring]) -> list[list[int]]:
+    def _encode(self, requests: Sequence[Generation | Scoring]) -> list[PromptIds]:
         encoded = self._chat.encode_prompts([request.prompt for request in requests])
-        if not all(encoded):
+        if not all(prompt.ids for prompt in encoded):
             raise ModelError("a prompt has no text and the model no chat template; give it text")
         return encoded
 
@@ -299,7 +302,7 @@ class TransformersModel:
         return [
             _ScoringIds(
                 prompt,
-                [self._added(prompt, next(whole), text, choice) for choice in request.choices],
+                [self._added(prompt.ids, next(whole), text, choice) for choice in request.choices],
             )
             for prompt, text, request in zip(prompts, texts, requests, strict=True)
         ]

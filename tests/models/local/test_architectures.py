@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from argo_ml.errors import ModelError
+from argo_ml.models.chat import PromptIds
 from argo_ml.models.local import decoding, engine_check
 from argo_ml.models.local.decoding import Decoder
 from argo_ml.models.local.engine_check import (
@@ -33,10 +34,11 @@ LIMITS = (5, 2, 4, 7)
 CHOICES = ((7,), (8, 9, 10), (11, 12))
 
 
-def prompts() -> list[list[int]]:
+def prompts() -> list[PromptIds]:
     numbers = torch.Generator().manual_seed(1)
     lengths = (21, 5, 34, 12)
-    return [torch.randint(3, N_IDS, (n,), generator=numbers).tolist() for n in lengths]
+    rows = [torch.randint(3, N_IDS, (n,), generator=numbers).tolist() for n in lengths]
+    return [PromptIds(ids, len(ids)) for ids in rows]
 
 
 def never(*_: Any) -> bool:
@@ -67,14 +69,14 @@ def assert_most_probable(model: Any, prompt: list[int], new_ids: list[int]) -> N
 def assert_scores_are_uncached(
     model: Any,
     decoder: TokenDecoder,
-    given: Sequence[list[int]] = (),
+    given: Sequence[PromptIds] = (),
     choices: Sequence[Sequence[int]] = CHOICES,
 ) -> None:
     batch = given or prompts()
     totals = decoder.choice_log_likelihoods(batch, [choices] * len(batch))
     for prompt, row in zip(batch, totals, strict=True):
         for choice, total in zip(choices, row, strict=True):
-            after = log_p(model, [*prompt, *choice])[len(prompt) - 1 : -1]
+            after = log_p(model, [*prompt.ids, *choice])[len(prompt.ids) - 1 : -1]
             expected = sum(float(after[at, token]) for at, token in enumerate(choice))
             assert total == pytest.approx(expected, abs=2e-3)
 
@@ -91,43 +93,42 @@ def test_batch_single_reused_and_uncached_are_one(architecture: str) -> None:
     assert generated(reusing) == together
     for prompt, limit, new_ids in zip(prompts(), LIMITS, together, strict=True):
         assert fast(model).generate([prompt], [limit], never) == [new_ids]
-        assert_most_probable(model, prompt, new_ids)
+        assert_most_probable(model, prompt.ids, new_ids)
     assert_scores_are_uncached(model, fast(model))
 
 
 @pytest.mark.parametrize("architecture", sorted(PROVEN))
+@pytest.mark.parametrize("n_bytes", [2**24, 2**13])
 def test_beginnings_that_prompts_of_a_batch_share_change_no_result(
-    architecture: str, monkeypatch: pytest.MonkeyPatch
+    architecture: str, n_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also where there is less room than they need."""
     monkeypatch.setattr(decoding, "PASS_TOKENS", 0)
+    monkeypatch.setattr(decoding, "WAVE_TOKENS", 0)
     model = tiny_model(architecture)
-    [begin] = [prompt for prompt in prompts() if len(prompt) == 34]
-    batch = [[*begin, 5, 6], [*begin[:20], 7], [*begin, 8], prompts()[1], begin]
-    reusing = fast(model, 2**24)
-    reusing.generate([[3] * 20], [1], never)
+    [begin] = [prompt.ids for prompt in prompts() if len(prompt.ids) == 34]
+    rows = [[*begin, 5, 6], [*begin[:20], 7], [*begin, 8], prompts()[1].ids, begin]
+    reusing = fast(model, n_bytes)
 
-    together = reusing.generate(batch, [4] * 5, never)
+    together = reusing.generate([PromptIds(ids, 16) for ids in rows], [4] * 5, never)
 
-    for prompt, new_ids in zip(batch, together, strict=True):
-        assert_most_probable(model, prompt, new_ids)
-    longer = [[*prompt[:2], *prompt] for prompt in batch]
-    assert_scores_are_uncached(model, reusing, longer, (*CHOICES, tuple(range(3, 12))))
+    for ids, new_ids in zip(rows, together, strict=True):
+        assert_most_probable(model, ids, new_ids)
+    others = [PromptIds([*ids[:2], *ids]) for ids in rows]
+    assert_scores_are_uncached(model, reusing, others, (*CHOICES, tuple(range(3, 12))))
 
 
 def test_beginnings_that_prompts_of_a_batch_share_are_computed_once() -> None:
     first = torch.randint(3, N_IDS, (160,), generator=torch.Generator().manual_seed(2)).tolist()
-    batch = [[*first, 5], [*first, 6], [*first, 7], [*first[:100], 8]]
+    rows = [[*first, 5], [*first, 6], [*first, 7], [*first, 8], [*first[:100], 8]]
+    batch = [PromptIds(ids) for ids in rows]
     reusing, alone = (fast(tiny_model("llama"), n_bytes) for n_bytes in (2**24, 0))
-    for decoder in (reusing, alone):
-        decoder.generate([[3] * 20], [1], never)
-    before = [decoder.tokens.computed for decoder in (reusing, alone)]
 
-    assert reusing.generate(batch, [1] * 4, never) == alone.generate(batch, [1] * 4, never)
+    assert reusing.generate(batch, [1] * 5, never) == alone.generate(batch, [1] * 5, never)
 
-    now = [decoder.tokens.computed for decoder in (reusing, alone)]
-    # The first whole, one token of two others, and what follows six blocks of the last.
-    assert now[0] - before[0] <= 161 + 2 * 1 + 3 * 5
-    assert now[1] - before[1] >= 3 * 161 + 101
+    # The first whole, one token of three others, what follows six blocks of the last, and padding.
+    assert reusing.tokens.computed - reusing.tokens.wasted == 161 + 3 + 5
+    assert alone.tokens.computed >= 4 * 161 + 101
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gpt_oss", "deepseek_v3", "qwen3_next", "bamba"])
@@ -151,7 +152,7 @@ def test_plain_path_carries_what_the_fast_one_cannot(architecture: str) -> None:
     [line] = events
     assert line.startswith(f"architecture {architecture}: goes through Transformers' own generate")
     for prompt, new_ids in zip(prompts(), generated(decoder), strict=True):
-        assert_most_probable(model, prompt, new_ids)
+        assert_most_probable(model, prompt.ids, new_ids)
     assert_scores_are_uncached(model, decoder)
 
 

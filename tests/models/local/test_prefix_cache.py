@@ -33,7 +33,7 @@ def layers(rows: list[list[int]], n_columns: int) -> list[Layer]:
 
 def written(ids: list[int], limit_bytes: int = 10**9) -> PrefixCache:
     cache = PrefixCache(limit_bytes)
-    cache.write([ids], [0], layers([ids], len(ids)), [0])
+    cache.write([ids], [0], layers([ids], len(ids)), [0], [len(ids)])
     return cache
 
 
@@ -80,7 +80,7 @@ def test_continued_row_is_written_from_its_own_column() -> None:
     cache = written(ids[:BLOCK_TOKENS])
     padded = layers([ids], len(ids) + 4)
 
-    cache.write([ids], [BLOCK_TOKENS], padded, [4 + BLOCK_TOKENS])
+    cache.write([ids], [BLOCK_TOKENS], padded, [4 + BLOCK_TOKENS], [len(ids)])
 
     [(keys, _), *_] = cache.read([[*ids, 1]], [3 * BLOCK_TOKENS])
     assert torch.equal(keys, layers([ids], 3 * BLOCK_TOKENS)[0].keys)
@@ -92,7 +92,7 @@ def test_rows_of_a_batch_are_written_together_and_share_what_they_begin_with() -
     cache = PrefixCache(10**9)
     state = layers([one, other], len(one))
 
-    cache.write([one, other], [0, 0], state, [0, BLOCK_TOKENS])
+    cache.write([one, other], [0, 0], state, [0, BLOCK_TOKENS], [100, 100])
 
     assert cache.n_bytes == 4 * BLOCK_BYTES
     read = cache.read([[*one, 1], [*other, 1]], [3 * BLOCK_TOKENS, 2 * BLOCK_TOKENS])
@@ -105,7 +105,7 @@ def test_a_row_may_take_the_place_of_an_earlier_one_of_its_batch() -> None:
     rows = [[start] * 2 * BLOCK_TOKENS for start in (1, 2, 3)]
     cache = PrefixCache(3 * BLOCK_BYTES)
 
-    cache.write(rows, [0, 0, 0], layers(rows, 2 * BLOCK_TOKENS), [0, 0, 0])
+    cache.write(rows, [0, 0, 0], layers(rows, 2 * BLOCK_TOKENS), [0, 0, 0], [100] * 3)
 
     known = [cache.cached_tokens([*ids, 0]) for ids in rows]
     assert known == [0, BLOCK_TOKENS, 2 * BLOCK_TOKENS]
@@ -129,7 +129,7 @@ def test_what_was_not_asked_for_longest_goes_first() -> None:
     first, second, third = ([start] * BLOCK_TOKENS for start in (1, 2, 3))
     cache = written(first, limit_bytes=2 * BLOCK_BYTES)
     for ids in (second, first, third):
-        cache.write([ids], [0], layers([ids], BLOCK_TOKENS), [0])
+        cache.write([ids], [0], layers([ids], BLOCK_TOKENS), [0], [BLOCK_TOKENS])
 
     known = [cache.cached_tokens([*ids, 0]) for ids in (first, second, third)]
     assert known == [BLOCK_TOKENS, 0, BLOCK_TOKENS]
@@ -147,7 +147,7 @@ def test_block_dropped_between_reading_and_writing_is_left_out() -> None:
     cache = written(ids[:BLOCK_TOKENS])
     cache.clear()
 
-    cache.write([ids], [BLOCK_TOKENS], layers([ids], 2 * BLOCK_TOKENS), [BLOCK_TOKENS])
+    cache.write([ids], [BLOCK_TOKENS], layers([ids], 2 * BLOCK_TOKENS), [BLOCK_TOKENS], [99])
 
     assert cache.n_bytes == 0
 
@@ -157,3 +157,30 @@ def test_cache_without_room_keeps_nothing(limit_bytes: int) -> None:
     cache = written(list(range(3 * BLOCK_TOKENS)), limit_bytes)
 
     assert (cache.n_bytes, cache.cached_tokens(list(range(3 * BLOCK_TOKENS)))) == (0, 0)
+
+
+def test_passing_blocks_take_half_of_the_memory_from_lasting_ones() -> None:
+    history = [1] * 4 * BLOCK_TOKENS
+    cache = PrefixCache(6 * BLOCK_BYTES)
+    cache.write([history], [0], layers([history], len(history)), [0], [len(history)])
+
+    for start in range(2, 8):
+        ids = [start] * 2 * BLOCK_TOKENS
+        cache.write([ids], [0], layers([ids], len(ids)), [0], [0])
+
+    assert cache.cached_tokens([*history, 0]) == 2 * BLOCK_TOKENS
+    assert cache.cached_tokens([*[7] * 2 * BLOCK_TOKENS, 0]) == 2 * BLOCK_TOKENS
+    assert cache.n_bytes == 6 * BLOCK_BYTES
+
+
+def test_what_passed_lasts_once_it_begins_a_history() -> None:
+    ids = [1] * 2 * BLOCK_TOKENS
+    cache = PrefixCache(4 * BLOCK_BYTES)
+    cache.write([ids], [0], layers([ids], len(ids)), [0], [0])
+    cache.write([ids], [2 * BLOCK_TOKENS], layers([ids], len(ids)), [0], [len(ids)])
+
+    for start in range(2, 8):
+        other = [start] * BLOCK_TOKENS
+        cache.write([other], [0], layers([other], len(other)), [0], [0])
+
+    assert cache.cached_tokens([*ids, 0]) == BLOCK_TOKENS

@@ -119,11 +119,9 @@ def test_longer_history_computes_its_end_alone(tiny_folder: Path, tmp_path: Path
     model.generate([Generation(first, 1)])
     [prompt] = model._encode([Generation(second, 1)])
 
-    known = model._prefixes.cached_tokens(prompt)
-    [before] = model._encode([Generation(first, 1)])
-    pairs = zip(before, prompt, strict=False)
-    n_shared = next(at for at, (old, new) in enumerate(pairs) if old != new)
-    assert n_shared - 16 < known <= n_shared
+    known = model._prefixes.cached_tokens(prompt.ids)
+    n_shared = model._encode([Generation(first, 1)])[0].n_reusable
+    assert n_shared - 16 <= known <= n_shared < prompt.n_reusable
     assert known >= 32
 
 
@@ -236,7 +234,7 @@ def test_details_and_draws_equal_a_plain_computation(
         [prompt] = model._encode([request])
         draws = derived_rng(5, request.prompt.system, request.prompt.turn, "", "sampling")
         expected = naive_tokens(
-            model._network, prompt, completion.completion_tokens, temperature, draws
+            model._network, prompt.ids, completion.completion_tokens, temperature, draws
         )
         assert (
             completion.text == model._tokenizer.decode([token for token, *_ in expected]).lstrip()
