@@ -34,8 +34,6 @@ from benchmarks.reporting import report
 HELD_BACK = "atlas_held_back"
 N_HELD_BACK = 3000
 SEED = 42
-PRECISION = "bfloat16"
-"""The same on every machine: what is fastest differs."""
 FIXED = ("never", "single", "always_retrieve", "always_reason")
 CALIBRATIONS: Mapping[str, Mapping[str, Any]] = {
     "one step": {"max_steps": 1, "explorations": 1, "n_questions": 1500},
@@ -94,7 +92,6 @@ class Claim:
             "dataset": HELD_BACK,
             "difficulty": "all",
             "model": self.model,
-            "precision": PRECISION,
             "seed": SEED,
             "tracking_uri": f"sqlite:///{self.folder / 'mlflow.db'}",
             **cache,
@@ -113,7 +110,11 @@ class Claim:
         return str(ended[stage])
 
     def calibration(self, name: str) -> str:
-        wanted = {**CALIBRATIONS[name], "n_questions": self.n(CALIBRATIONS[name]["n_questions"])}
+        wanted = {
+            **CALIBRATIONS[name],
+            "n_questions": self.n(CALIBRATIONS[name]["n_questions"]),
+            "policies": ",".join(CANDIDATES[name]),
+        }
         spec = build(CalibrateSpec, {**self.common, **wanted, "split": "calibration"})
         return self.once(f"calibration, {name}", lambda: run_calibration(spec).run_id)
 

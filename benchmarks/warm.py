@@ -1,8 +1,9 @@
 """What commands take whose every call is known, against another checkout: in pairs, by turns.
 
 CPU seconds of the whole command, user and system, are compared: others on the machine change those
-less than the clock. Both checkouts run on copies of one cache that all calls are in, and a pair
-counts only where their results are the same and nothing was paid.
+less than the clock. The other checkout pays for all calls, since a newer one reads what an older
+one has stored; both run on copies of that cache, and a pair counts only where their results are the
+same and nothing was paid.
 """
 
 from __future__ import annotations
@@ -68,13 +69,16 @@ class Checkout:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", type=Path, required=True, help="another checkout")
-    parser.add_argument("--cache", type=Path, help="a cache that has the calls; empty: pay them")
+    parser.add_argument("--cache", type=Path, help="a cache of the other's that has the calls")
+    parser.add_argument("--only", default="", help="one of the commands, such as 'ten prices'")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--n-questions", default="10", help="of the sweep that is priced anew")
     parser.add_argument("--max-steps", default="20", help="of the same")
     given = parser.parse_args()
     repriced = (*REPRICED, "--n_questions", given.n_questions, "--max_steps", given.max_steps)
     commands = {"small sweep": SMALL, "ten prices": repriced, "answer": ANSWER}
+    if given.only:
+        commands = {given.only: commands[given.only]}
     with tempfile.TemporaryDirectory(prefix="argo-benchmark-") as name:
         base, here = _checkouts(given, Path(name), list(commands.values()))
         rows = [_row(what, base, here, run, given.pairs) for what, run in commands.items()]
@@ -87,17 +91,17 @@ def _checkouts(
     """The other checkout and this one, whose caches know all that the commands need."""
     here = Checkout(HERE, folder / "here")
     base = Checkout(given.base.resolve(), folder / "base")
-    here.folder.mkdir()
-    if given.cache:
-        shutil.copytree(given.cache, here.folder / "cache")
-    else:
-        here.run(["fetch"])
-    for command in commands:
-        here.run(command)
     base.folder.mkdir()
-    shutil.copytree(here.folder / "cache", base.folder / "cache")
+    if given.cache:
+        shutil.copytree(given.cache, base.folder / "cache")
+    else:
+        base.run(["fetch"])
     for command in commands:
         base.run(command)
+    here.folder.mkdir()
+    shutil.copytree(base.folder / "cache", here.folder / "cache")
+    for command in commands:
+        here.run(command)
     return base, here
 
 
