@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 class SpeedProfile(Record):
     """What was seen of one model on one machine.
 
-    ``seconds`` are those of an executed call by component, in batches as a sweep makes them,
+    ``seconds`` are those of an executed call by component, in batches of at most `SLICE`,
     ``completion_tokens`` their mean tokens, and ``repeated_share`` is the share of sub-questions
     that the episode had asked before.
     """
