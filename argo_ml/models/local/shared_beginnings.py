@@ -19,7 +19,7 @@ LEAST_SHARED = 2
 class Wave:
     """Rows to compute together, and how many leading tokens of each to keep.
 
-    Those are what later waves begin with, and of the last wave all.
+    Those are what later waves begin with, and all where there is room for it.
     """
 
     rows: list[int]
@@ -32,6 +32,9 @@ class _Tree:
     def __init__(self) -> None:
         self._numbers: dict[BlockKey, int] = {}
         self.awaited: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._numbers)
 
     def path(self, ids: Sequence[int]) -> list[int]:
         """The blocks here that ``ids`` begin with; its last token is in none of them."""
@@ -83,7 +86,11 @@ def waves(
                 tree.add(prompts[row])
         if sum(later[row] - known[row] for row in later) <= wave_tokens:
             return [*found, Wave(list(known), [len(prompts[row]) for row in known])]
-        found.append(Wave(computed, [tree.n_awaited(prompts[row]) for row in computed]))
-        n_blocks -= len(tree.awaited)
+        own = [prompts[row] for row in computed]
+        keeps_all = len(tree) <= n_blocks
+        found.append(
+            Wave(computed, [len(ids) if keeps_all else tree.n_awaited(ids) for ids in own])
+        )
+        n_blocks -= len(tree) if keeps_all else len(tree.awaited)
         known = later
     return found

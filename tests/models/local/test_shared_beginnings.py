@@ -15,14 +15,15 @@ def test_prompts_wait_for_one_that_begins_as_they_do() -> None:
 
     first, last = waves(prompts, [0, 0, 0], MANY, 64)
 
-    assert first == Wave([0], [96])
+    assert first == Wave([0], [97])
     assert last == Wave([1, 2], [97, 65])
 
 
-def test_what_nobody_waits_for_is_not_kept() -> None:
+def test_what_nobody_waits_for_is_kept_where_there_is_room() -> None:
     prompts = [[*LONG, *LONG, 1], [*LONG, 2], [7] * 90]
 
-    assert waves(prompts, [0, 0, 0], MANY, 64)[0] == Wave([0, 2], [96, 0])
+    assert waves(prompts, [0, 0, 0], 17, 64)[0] == Wave([0, 2], [193, 90])
+    assert waves(prompts, [0, 0, 0], 16, 64)[0] == Wave([0, 2], [96, 0])
 
 
 def test_nothing_waits_where_a_wave_costs_more_than_it_saves() -> None:
