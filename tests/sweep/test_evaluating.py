@@ -113,14 +113,16 @@ def test_evaluation_is_an_artifact_of_the_sweep(
     assert "There are only 8 questions" in found.caveats[0]
 
 
-def test_evaluation_but_for_the_calibration_follows_from_the_results(
-    place: Place, finished: Results
+def test_evaluation_but_for_scores_follows_from_the_results_and_what_the_calibration_is(
+    place: Place, calibrated: Calibrated, finished: Results
 ) -> None:
-    stored, found = place.evaluation(finished), evaluate(finished)
+    stored = place.evaluation(finished)
+    found = evaluate(finished, {}, stored.calibration, calibrated.run_id)
 
     parts = ("rows", "contrasts", "mean_utilities", "effects", "gains", "by_difficulty")
     more = ("reliability", "break_evens", "price_ranges", "limits", "answer")
-    assert all(getattr(stored, name) == getattr(found, name) for name in (*parts, *more))
+    for name in (*parts, *more):
+        assert getattr(stored, name) == getattr(found, name), name
 
 
 def test_runs_have_the_metrics_of_the_evaluation(place: Place, finished: Results) -> None:
