@@ -108,10 +108,8 @@ def selected_cache(config: Any, cache: Any, rows: torch.Tensor, begin: int) -> A
 
 def _with_room(states: torch.Tensor, rows: torch.Tensor, begin: int) -> torch.Tensor:
     """The rows' columns from ``begin`` on, and `SPARE_COLUMNS` that hold nothing yet."""
-    _, heads, n_columns, width = states.shape
-    room = states.new_empty((len(rows), heads, n_columns - begin + SPARE_COLUMNS, width))
-    room[:, :, : n_columns - begin] = states[rows.to(states.device), :, begin:]
-    return room
+    selected = states[rows.to(states.device), :, begin:]
+    return _grown(selected, selected[..., :0, :])
 
 
 def filled_cache(
