@@ -50,11 +50,11 @@ def price_of_actions(actions: Sequence[str], prices: Prices) -> float:
 
 
 def n_looks(decision: ReplayDecision) -> int:
-    """Answers that were made only to decide by; the last one is the answer itself, if any."""
+    """Answers that were made only to decide by; the last one is the answer itself, given or
+    withheld."""
     if isinstance(decision, Walk):
         return sum(probed for _, probed in decision.before)
-    acted = decision.plan != NONE or decision.abstains
-    return int(decision.has_probed_answer and acted)
+    return int(decision.has_probed_answer and decision.plan != NONE)
 
 
 @dataclass(frozen=True)

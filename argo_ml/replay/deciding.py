@@ -151,7 +151,7 @@ def _check_recorded(
     if isinstance(decisions, DecisionColumns) and decisions.plans <= {NONE, ONCE}:
         return
     for own, decision in zip(tested, decisions, strict=True):
-        if decision.plan not in own.recorded.outcomes and not decision.abstains:
+        if decision.plan not in own.recorded.outcomes:
             raise DataError(missing(own.recorded, decision.plan, who))
 
 

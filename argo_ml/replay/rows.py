@@ -57,7 +57,7 @@ def question_row(recorded: RecordedQuestion, decision: ReplayDecision) -> Questi
     retrieval counts as one that found something unless it is recorded otherwise.
     """
     question = recorded.question
-    outcome = ABSTENTION if decision.abstains else recorded.outcomes[decision.plan]
+    outcome, taken = _given(recorded, decision), recorded.outcomes[decision.plan]
     graded, answer = outcome.grade, outcome.answer
     actions = recorded.actions(decision.plan) or ()
     return QuestionResult(
@@ -75,13 +75,19 @@ def question_row(recorded: RecordedQuestion, decision: ReplayDecision) -> Questi
         cost=0.0,
         stop_reason=_stop_reason(decision).value,
         lm_calls_paid=0,
-        **usage_fields(outcome.course.usage),
+        # A withheld answer was made as well, to be looked at.
+        **usage_fields(taken.course.usage),
         confidence=_confidence(decision, outcome),
         decisions=_walked(recorded, decision)
         if isinstance(decision, Walk)
         else decisions_of(recorded, decision),
         difficulty=None if question.difficulty is None else question.difficulty.value,
     )
+
+
+def _given(recorded: RecordedQuestion, decision: ReplayDecision) -> RecordedOutcome:
+    """The outcome of the answer that the policy gives, or withholds."""
+    return ABSTENTION if decision.abstains else recorded.outcomes[decision.plan]
 
 
 def _stop_reason(decision: ReplayDecision) -> StopReason:
@@ -107,17 +113,19 @@ def _walked(recorded: RecordedQuestion, walk: Walk) -> tuple[DecisionResult, ...
         return ()
     actions = actions_of(walk.plan) or ()
     probes_any = any(probed for _, probed in made)
+    ways = (after(actions[:n_steps]) for n_steps in range(len(actions)))
+    outcomes = (*(recorded.outcomes[way] for way in ways), _given(recorded, walk))
     return tuple(
         DecisionResult(
             action=(*actions, Action.STOP.value)[n_steps],
             confidence=expected.confidence,
             expected_gain=expected.gain,
             score=expected.score,
-            correct=recorded.outcomes[after(actions[:n_steps])].correct
+            correct=outcome.correct
             if (probed if n_steps < len(actions) else actions and probes_any)
             else None,
         )
-        for n_steps, (expected, probed) in enumerate(made)
+        for n_steps, ((expected, probed), outcome) in enumerate(zip(made, outcomes, strict=True))
     )
 
 
@@ -153,6 +161,5 @@ def decisions_of(
     )
     if not retrieves:
         return (first,)
-    outcome = ABSTENTION if decision.abstains else recorded.outcomes[decision.plan]
-    last = outcome.correct if has_probed else None
+    last = _given(recorded, decision).correct if has_probed else None
     return first, DecisionResult(action=Action.STOP.value, correct=last)

@@ -47,7 +47,8 @@ class Walker:
             decision = self.policy.decide(state, rng)
             probed = Probe.ANSWER in required_probes(state)
             if (reason := self._stop_reason(decision.stop_reason, actions)) is not None:
-                return Walk(after(actions), decision.expected, probed, False, tuple(before), reason)
+                withheld, plan = reason is StopReason.ABSTAIN, after(actions)
+                return Walk(plan, decision.expected, probed, withheld, tuple(before), reason)
             before.append((decision.expected, probed))
             actions = (*actions, decision.action.value)
             progress = self._advanced(progress, own.recorded, decision.action, actions)

@@ -161,3 +161,6 @@ def test_a_promise_is_kept_where_only_the_calibration_has_evidence(
     answered = [row.correct for row in cell.rows if row.stop_reason != "abstain"]
     assert len(answered) > 100
     assert answered.count(False) / len(answered) <= 0.25
+    withheld = [row.correct for row in cell.rows if row.stop_reason == "abstain"]
+    assert withheld
+    assert not any(withheld)

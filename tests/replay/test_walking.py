@@ -31,9 +31,10 @@ STEPWISE = "argo,argo_optimal,always_retrieve,always_reason,random,argo_calibrat
 
 @dataclass(frozen=True)
 class Script:
-    """Takes these actions, whatever it sees; expects as much as it has taken."""
+    """Takes these actions, whatever it sees; expects as much as it has taken, and stops so."""
 
     actions: tuple[Action, ...]
+    reason: StopReason = StopReason.POLICY
 
     def required_probes(self, state: State) -> frozenset[Probe]:
         return frozenset({Probe.ANSWER})
@@ -42,7 +43,7 @@ class Script:
         n_steps = len(state.steps)
         expected = Expectation(confidence=n_steps / 10)
         if n_steps == len(self.actions):
-            return Decision(Action.STOP, StopReason.POLICY, expected=expected)
+            return Decision(Action.STOP, self.reason, expected=expected)
         return Decision(self.actions[n_steps], expected=expected)
 
 
@@ -88,6 +89,27 @@ def test_a_walk_says_at_every_step_what_was_expected_and_what_was_right(
     right = [own.recorded.outcomes[plan].correct for plan in plans]
     assert [made.correct for made in decisions] == right
     assert walk.root == Expectation(confidence=0.0)
+
+
+@pytest.mark.parametrize("actions", [(), (Action.RETRIEVE,)])
+def test_an_answer_that_is_withheld_is_never_right_and_took_what_it_took(
+    make_spec: MakeSpec, actions: tuple[Action, ...]
+) -> None:
+    lines = [tree_line(number, correct=number % 2 == 0) for number in range(20)]
+    parts = read_parts(make_spec(lines[:10], lines[10:]))
+    states = [make_replay_state(own, parts.common, {}) for own in parts.test]
+    script = Script(actions, StopReason.ABSTAIN)
+    walks = Walker(script, MDPSpec(retrieval_cost=0.1), 2, 0, "script").walks(states)
+    plan = "retrieve" if actions else "none"
+    assert any(own.recorded.outcomes[plan].correct for own in states)
+    for own, walk in zip(states, walks, strict=True):
+        row = question_row(own.recorded, walk)
+        assert (walk.label, walk.plan, row.stop_reason) == ("abstain", plan, "abstain")
+        assert (row.answer, row.correct, row.token_f1) == ("", False, 0.0)
+        assert row.lm_seconds == own.recorded.outcomes[plan].course.usage.seconds
+        assert [made.correct for made in row.decisions][len(actions) :] == [
+            False if actions else None
+        ]
 
 
 def test_a_walk_ends_at_the_limit(make_spec: MakeSpec) -> None:
