@@ -72,10 +72,14 @@ def tuning_ids(spec: AdviseSpec, tested: Sequence[RecordedQuestion]) -> frozense
 def replayed_spec(spec: AdviseSpec, parts: Parts) -> ReplaySpec:
     """The replay of those of the policies that enough is recorded for, to as many steps as are
     recorded, or to fewer."""
-    score = given_score(spec)
-    possible = tuple(name for name in spec.policies if is_possible(name, parts, score))
+    score, replayed = given_score(spec), spec.replay()
     n_steps = min(spec.max_steps, common_reach(parts.all).n_steps)
-    return spec.replay().model_copy(update={"policies": possible, "max_steps": n_steps})
+    possible = tuple(
+        name
+        for name in spec.policies
+        if is_possible(name, parts, score, n_steps, replayed.guarantee)
+    )
+    return replayed.model_copy(update={"policies": possible, "max_steps": n_steps})
 
 
 def advise_on_outcomes(

@@ -51,12 +51,15 @@ class ReplayNeeds:
     """The recorded data that replaying needs beside the answers without and with one retrieval.
 
     ``plans`` are the further recorded outcomes that it chooses among; ``embeds`` says whether it
-    reads the question's embedding.
+    reads the question's embedding, ``n_steps`` to how many steps questions have to be explored, and
+    ``promises`` whether it can be given a guarantee.
     """
 
     signal: RecordedSignal = RecordedSignal.NOTHING
     plans: tuple[str, ...] = ()
     embeds: bool = False
+    n_steps: int = 1
+    promises: bool = True
 
 
 @dataclass(frozen=True, slots=True)

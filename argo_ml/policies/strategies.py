@@ -153,7 +153,7 @@ STRATEGIES: dict[str, Strategy] = {
     ),
     "graded": _gate(
         graded,
-        ReplayNeeds(RecordedSignal.CONFIDENCE, SIZED, embeds=True),
+        ReplayNeeds(RecordedSignal.CONFIDENCE, SIZED, embeds=True, promises=False),
         GradedParameters,
         own_queries=True,
         first_confidence_is_p_hat=True,
@@ -178,7 +178,7 @@ STRATEGIES: dict[str, Strategy] = {
         raser,
         Role.GATE,
         calibrated=True,
-        replay=ReplayNeeds(RecordedSignal.CONFIDENCE, (TWICE,), embeds=True),
+        replay=ReplayNeeds(RecordedSignal.CONFIDENCE, (TWICE,), embeds=True, n_steps=2),
     ),
     "value_of_information": _by_p_hat(value_of_information, Role.GATE),
     "tasr": Strategy(

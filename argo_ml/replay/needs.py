@@ -95,34 +95,52 @@ def check_replayable(policies: Sequence[str]) -> None:
 
 
 def choose_policies(
-    wanted: Sequence[str], parts: Parts, score: str = "", n_steps: int | None = None
+    wanted: Sequence[str],
+    parts: Parts,
+    score: str = "",
+    n_steps: int | None = None,
+    guarantee: str = "",
 ) -> tuple[str, ...]:
     """Those that are wanted; without a wish all that the data has everything for.
 
     ``score`` is the user's own that a gate is to decide by, empty: the only one there is.
-    ``n_steps`` are taken at most, None: as many as are recorded.
+    ``n_steps`` are taken at most, None: as many as are recorded. ``guarantee`` is what gates are to
+    promise, empty: nothing.
 
     Raises `DataError` naming line, field and policy where a wanted one lacks something. Of its
     further outcomes it needs on the questions that are tested on only those that it chooses.
     """
     if not wanted:
-        possible = (name for name in replay_needs() if is_possible(name, parts, score, n_steps))
-        return tuple(possible)
+        return tuple(
+            name for name in replay_needs() if is_possible(name, parts, score, n_steps, guarantee)
+        )
     for policy in wanted:
         fields = _fields(policy, parts, score, n_steps)
-        lack = next(chain(fields, _plans(policy, parts.calibration)), "")
+        plans, steps = _plans(policy, parts.calibration), _steps(policy, parts, n_steps)
+        lack = next(chain(fields, plans, steps), "")
         if lack:
             raise DataError(lack)
     return tuple(wanted)
 
 
-def is_possible(policy: str, parts: Parts, score: str = "", n_steps: int | None = None) -> bool:
-    """Whether everything is recorded that the policy needs; the log says what is missing."""
+def is_possible(
+    policy: str,
+    parts: Parts,
+    score: str = "",
+    n_steps: int | None = None,
+    guarantee: str = "",
+) -> bool:
+    """Whether everything is recorded that the policy needs, and it can keep the guarantee; the log
+    says what is missing."""
     if policy not in replay_needs():
         logger.info("%s is left out: it cannot be replayed", policy)
         return False
-    fields = _fields(policy, parts, score, n_steps)
-    lack = next(chain(fields, _plans(policy, parts.all)), "")
+    if guarantee and not replay_needs()[policy].promises:
+        logger.info("%s is left out: it promises nothing, and guarantee=%s", policy, guarantee)
+        return False
+    fields, plans = _fields(policy, parts, score, n_steps), _plans(policy, parts.all)
+    unpaid, steps = _unpaid(policy, parts.all), _steps(policy, parts, n_steps)
+    lack = next(chain(fields, plans, unpaid, steps), "")
     if lack:
         logger.info("%s is left out: %s", policy, lack)
     return not lack
@@ -178,6 +196,23 @@ def _plans(policy: str, questions: Sequence[RecordedQuestion]) -> Iterator[str]:
         for plan in replay_needs()[policy].plans:
             if plan not in recorded.outcomes:
                 yield missing(recorded, plan, f"{policy} needs")
+
+
+def _steps(policy: str, parts: Parts, n_steps: int | None) -> Iterator[str]:
+    needed, taken = replay_needs()[policy].n_steps, n_steps or common_reach(parts.all).n_steps
+    if taken < needed:
+        yield (
+            f"{policy} needs {needed} steps, and {taken} is as far as every line has all sequences "
+            f"of actions, or as max_steps says; give max_steps={needed}, or leave the policy out"
+        )
+
+
+def _unpaid(policy: str, questions: Sequence[RecordedQuestion]) -> Iterator[str]:
+    """Outcomes of which nothing says how many steps led to them."""
+    for recorded in questions:
+        for plan in replay_needs()[policy].plans:
+            if recorded.actions(plan) is None:
+                yield missing(recorded, f"{plan}.actions", f"{policy} needs, and has to be paid")
 
 
 def missing(recorded: RecordedQuestion, name: str, why: str) -> str:

@@ -54,7 +54,9 @@ def replay(spec: ReplaySpec, on_progress: OnProgress = ignore_progress) -> Repla
     """
     parts = read_parts(spec)
     reach = _reach(spec, parts)
-    policies = choose_policies(spec.policies, parts, given_score(spec), reach.n_steps)
+    policies = choose_policies(
+        spec.policies, parts, given_score(spec), reach.n_steps, spec.guarantee
+    )
     check_parameters(policies, spec, "policies")
     check_usage_recorded(spec.money, parts.all)
     logger.info(

@@ -132,6 +132,42 @@ def test_tasr_needs_the_signals_after_every_retrieval_but_the_last(make_spec: Ma
     assert choose_policies(["tasr"], parts, n_steps=1) == ("tasr",)
 
 
+def test_raser_needs_two_steps(make_spec: MakeSpec, caplog: pytest.LogCaptureFixture) -> None:
+    lines = [tree_line(number) for number in range(14)]
+    for line in lines:
+        del line["outcomes"]["reason>retrieve"]
+    parts = read_parts(make_spec(lines[:4], lines[4:]))
+    message = "raser needs 2 steps, and 1 is as far as .* give max_steps=2, or leave the policy out"
+    with pytest.raises(DataError, match=message):
+        choose_policies(["raser"], parts)
+    assert choose_policies(["raser"], parts, n_steps=2) == ("raser",)
+    with caplog.at_level(logging.INFO):
+        assert "raser" not in choose_policies([], parts)
+    assert "raser is left out: raser needs 2 steps" in caplog.text
+
+
+def test_adaptive_rag_is_left_out_where_many_retrievals_cannot_be_paid(
+    make_spec: MakeSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = [tree_line(number) for number in range(14)]
+    parts = read_parts(make_spec(lines[:4], lines[4:]))
+    assert "adaptive_rag" in choose_policies([], parts)
+    del lines[2]["outcomes"]["multi"]["actions"]
+    parts = read_parts(make_spec(lines[:4], lines[4:]))
+    with caplog.at_level(logging.INFO):
+        assert "adaptive_rag" not in choose_policies([], parts)
+    assert "line 3: outcomes.multi.actions is missing, which adaptive_rag needs" in caplog.text
+
+
+def test_what_promises_nothing_is_left_out_where_gates_are_to(make_spec: MakeSpec) -> None:
+    parts = read_parts(make_spec([open_line(10), open_line(11)], calibrating()))
+    promise = "share of retrievals <= 0.3"
+    assert "graded" in choose_policies([], parts)
+    promising = choose_policies([], parts, guarantee=promise)
+    assert "graded" not in promising
+    assert "max_prob_gate" in promising
+
+
 def test_choices_need_their_probabilities(make_spec: MakeSpec) -> None:
     lines = [choice_line(number) for number in range(14)]
     del lines[1]["outcomes"]["none"]["probabilities"]
