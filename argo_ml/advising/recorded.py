@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from argo_ml.advising.checking import CLAIMS, FEWEST
@@ -11,6 +11,7 @@ from argo_ml.advising.choosing import choose
 from argo_ml.advising.concluding import Judged, conclude
 from argo_ml.advising.storing import store_with_report
 from argo_ml.config import AdviseSpec, ReplaySpec
+from argo_ml.datasets.repeats import content_key
 from argo_ml.errors import DataError
 from argo_ml.evaluation.advice import REPLAY, Advice
 from argo_ml.evaluation.protocol import evaluate
@@ -58,15 +59,22 @@ def recorded_parts(spec: AdviseSpec) -> Parts:
 
 
 def tuning_ids(spec: AdviseSpec, tested: Sequence[RecordedQuestion]) -> frozenset[str]:
-    """The questions to choose on: those whose line says so, else a share drawn by id and seed."""
-    named = frozenset(question.id for question in tested if question.split == TUNE)
-    if named:
-        return named
-    return frozenset(
-        question.id
-        for question in tested
-        if derived_rng(spec.seed, question.id, "advise").random() < spec.tune_share
-    )
+    """The questions to choose on: those whose line says so, else a share drawn by id and seed; and
+    those that repeat one of them under another id."""
+    first = {content_key(own.question): own for own in reversed(tested)}
+    named = {key for key, own in _by_content(tested) if own.split == TUNE}
+    drawn = named or {
+        key
+        for key, own in first.items()
+        if derived_rng(spec.seed, own.id, "advise").random() < spec.tune_share
+    }
+    return frozenset(own.id for key, own in _by_content(tested) if key in drawn)
+
+
+def _by_content(
+    questions: Iterable[RecordedQuestion],
+) -> Iterator[tuple[Hashable, RecordedQuestion]]:
+    return ((content_key(own.question), own) for own in questions)
 
 
 def replayed_spec(spec: AdviseSpec, parts: Parts) -> ReplaySpec:

@@ -59,8 +59,10 @@ def _graded(text: str, gold: Sequence[str], is_correct: bool) -> Grade:
 
 
 def accuracy_floors(questions: Sequence[Question]) -> dict[str, float]:
-    """Accuracies that need no model, by name; none where no question has choices to guess."""
-    if not any(question.choices for question in questions):
+    """Accuracies that need no model, by name; none where no question has choices to guess, or
+    the right one of some is not known."""
+    with_choices = [question for question in questions if question.choices]
+    if not with_choices or not all(question.is_graded for question in with_choices):
         return {}
     return {
         "majority_position": majority_position_share(questions),

@@ -108,7 +108,8 @@ def _calibrate(
         folder = Path(temporary)
         (folder / CALIBRATION).write_text(calibration.model_dump_json(), encoding="utf-8")
         _write_trajectories(explorations, folder / TRAJECTORIES)
-        write_lines(folder / OUTCOMES, _outcome_lines(explorations, calibration))
+        lines = _outcome_lines(explorations, calibration, spec.split)
+        write_lines(folder / OUTCOMES, lines)
         save_calibration_figures(calibration, folder / FIGURES)
         run.log_folder(folder)
     run.log(
@@ -151,11 +152,11 @@ def _write_trajectories(explorations: Sequence[ExploredQuestion], path: Path) ->
 
 
 def _outcome_lines(
-    explorations: Sequence[ExploredQuestion], calibration: Calibration
+    explorations: Sequence[ExploredQuestion], calibration: Calibration, split: str
 ) -> Iterator[dict[str, Any]]:
     confidences = root_confidences(calibration)
     for exploration, confidence in zip(explorations, confidences, strict=True):
-        yield explored_line(exploration.explored, exploration.finished, confidence)
+        yield explored_line(exploration.explored, exploration.finished, confidence, split)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from argo_ml.policies.oracle import Oracle
 from argo_ml.policies.planned import FixedPlan
 from argo_ml.randomness import deferred_rng
 from argo_ml.replay.calibrating import ReplayState
-from argo_ml.replay.charging import price_of_actions
+from argo_ml.replay.charging import Charges
 from argo_ml.replay.decision_columns import (
     DecisionColumns,
     ExpectationColumns,
@@ -27,7 +27,7 @@ from argo_ml.replay.decision_columns import (
 )
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.rows import ReplayDecision
-from argo_ml.types import NOTHING_EXPECTED, Action, Expectation, Prices, StopReason
+from argo_ml.types import NOTHING_EXPECTED, Action, Expectation, StopReason
 
 SINGLE_PLANS = (NONE, ONCE, *SIZED)
 """What a policy that decides once can come to, the cheapest first."""
@@ -59,7 +59,8 @@ class Readings:
 
 @dataclass(frozen=True, eq=False)
 class BestPlans:
-    """What is best of what is recorded of each question: the same for all whose outcomes are alike.
+    """What is best of what is recorded of each question, where actions have fixed prices: the same
+    for all whose outcomes are alike.
 
     ``examples`` are one question of each kind, ``kind`` the number of each question's.
     """
@@ -77,8 +78,8 @@ class BestPlans:
         number = {kind: at for at, kind in enumerate(examples)}
         return cls(tuple(examples.values()), np.array([number[kind] for kind in kinds]))
 
-    def at(self, prices: Prices) -> DecisionColumns:
-        plans = [best_recorded_plan(example, prices) for example in self.examples]
+    def at(self, charges: Charges, mu: float) -> DecisionColumns:
+        plans = [best_recorded_plan(example, charges, mu) for example in self.examples]
         outcomes = tuple((plan, False) for plan in dict.fromkeys(plans))
         number = np.array([outcomes.index((plan, False)) for plan in plans])
         return _alike(NOTHING_EXPECTED, False, outcomes, number[self.kind])
@@ -92,21 +93,22 @@ class AtOnce:
         self._seed = seed
         self._readings: dict[str, Readings] = {}
 
-    def decisions(self, name: str, policy: Policy, prices: Prices) -> DecisionColumns:
-        """What the policy called ``name`` decides; ``prices`` are in units of accuracy.
+    def decisions(self, name: str, policy: Policy, charges: Charges, mu: float) -> DecisionColumns:
+        """What the policy called ``name`` decides; ``mu`` is the weight of cost in utility.
 
         Raises `ConfigError` for an action of which no outcome is recorded.
         """
-        if isinstance(policy, Oracle):
-            return self._best.at(prices)
+        if isinstance(policy, Oracle) and charges.tariff is None:
+            return self._best.at(charges, mu)
         if isinstance(policy, Gate) and policy.trust is None:
             return self._read(name, policy).decided_by(policy)
         if isinstance(policy, FixedPlan):
-            [first] = decide_questions(policy, self._tested[:1], self._seed, prices)
+            [first] = decide_questions(policy, self._tested[:1], self._seed, charges, mu)
             outcome = np.zeros(len(self._tested), dtype=np.int64)
             plans = ((first.plan, first.abstains),)
             return _alike(first.expected, first.has_probed_answer, plans, outcome)
-        return DecisionColumns.of(decide_questions(policy, self._tested, self._seed, prices))
+        made = decide_questions(policy, self._tested, self._seed, charges, mu)
+        return DecisionColumns.of(made)
 
     @cached_property
     def _best(self) -> BestPlans:
@@ -129,14 +131,15 @@ def _alike(
 
 
 def decide_questions(
-    policy: Policy, tested: Sequence[ReplayState], seed: int, prices: Prices
+    policy: Policy, tested: Sequence[ReplayState], seed: int, charges: Charges, mu: float = 1.0
 ) -> tuple[ReplayDecision, ...]:
-    """What the policy decides about each question; ``prices`` are in units of accuracy.
+    """What the policy decides about each question; ``mu`` is the weight of cost in utility.
 
     Raises `ConfigError` for an action of which no outcome is recorded.
     """
     if isinstance(policy, Oracle):
-        return tuple(ReplayDecision(best_recorded_plan(own.recorded, prices)) for own in tested)
+        plans = (best_recorded_plan(own.recorded, charges, mu) for own in tested)
+        return tuple(map(ReplayDecision, plans))
     required_probes = required_probes_of(policy)
     decisions = []
     for state in (own.state for own in tested):
@@ -157,17 +160,14 @@ def _plan(decision: Decision) -> str:
     return ONCE if decision.top_k is None else sized(decision.top_k)
 
 
-def best_recorded_plan(recorded: RecordedQuestion, prices: Prices) -> str:
+def best_recorded_plan(recorded: RecordedQuestion, charges: Charges, mu: float) -> str:
     """The plan of the largest utility among all that are recorded and known in price; of equals the
     shortest, and of these the first of `SINGLE_PLANS`."""
-    actions = {
-        plan: recorded.actions(plan)
-        for plan in (*SINGLE_PLANS, *recorded.outcomes)
-        if plan in recorded.outcomes
-    }
-    payable = {plan: taken for plan, taken in actions.items() if taken is not None}
+    plans = [plan for plan in (*SINGLE_PLANS, *recorded.outcomes) if plan in recorded.outcomes]
+    costs = {plan: charges.of_plan(recorded, plan) for plan in plans}
+    payable = {plan: cost for plan, cost in costs.items() if cost is not None}
 
     def utility(plan: str) -> float:
-        return recorded.outcomes[plan].correct - price_of_actions(payable[plan], prices)
+        return recorded.outcomes[plan].correct - mu * payable[plan]
 
-    return max(sorted(payable, key=lambda plan: len(payable[plan])), key=utility)
+    return max(sorted(payable, key=lambda plan: len(recorded.actions(plan) or ())), key=utility)

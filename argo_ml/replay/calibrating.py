@@ -68,10 +68,15 @@ class ReplayState:
             sub_answer="",
             progress=0.0,
             cost=0.0,
-            succeeded=course.succeeded or not self.common.shows(plan, Record.SUCCEEDED),
+            succeeded=self.succeeded(actions),
             evidence=self._evidence(plan, course),
             before=None if seen is None else seen.answer,
         )
+
+    def succeeded(self, actions: tuple[str, ...]) -> bool:
+        """Whether the last action found something, as far as policies see it."""
+        found = self._outcome(actions).course.succeeded
+        return found or not self.common.shows(after(actions), Record.SUCCEEDED)
 
     def _evidence(self, plan: str, course: Course) -> tuple[Evidence, ...]:
         if not self.common.shows(plan, Record.EVIDENCE):

@@ -13,12 +13,11 @@ from argo_ml.calibration.record import ActionUsage
 from argo_ml.config import ReplaySpec
 from argo_ml.errors import DataError
 from argo_ml.pricing import PROBE, MoneyPrices, Tariff
+from argo_ml.replay.reading import USED
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.rows import ReplayDecision, Walk
 from argo_ml.results.records import QuestionResult
 from argo_ml.types import Action, Prices, Usage
-
-USED = ("prompt_tokens", "completion_tokens", "seconds")
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,17 @@ class Charges:
             used = used + look
         n_retrievals = row.actions.count(Action.RETRIEVE.value)
         return self.tariff.cost(used, n_retrievals, decision.abstains)
+
+    def of_plan(self, recorded: RecordedQuestion, plan: str) -> float | None:
+        """What a question costs under a recorded plan, without looks; None where nothing says how
+        many steps it takes."""
+        actions = recorded.actions(plan)
+        if actions is None:
+            return None
+        if self.tariff is None:
+            return price_of_actions(actions, self.expected)
+        n_retrievals = actions.count(Action.RETRIEVE.value)
+        return self.tariff.cost(recorded.outcomes[plan].course.usage, n_retrievals, False)
 
 
 def price_of_actions(actions: Sequence[str], prices: Prices) -> float:
@@ -93,7 +103,7 @@ def check_usage_recorded(money: MoneyPrices | None, questions: Sequence[Recorded
     for recorded in questions:
         for plan, outcome in recorded.outcomes.items():
             for name, price in priced.items():
-                if price and not getattr(outcome.course.usage, name):
+                if price and name not in outcome.course.said_usage:
                     raise DataError(
                         f"{recorded.place}: outcomes.{plan}.{name} is missing, which has a price; "
                         "record it for every outcome, or leave the price out"

@@ -164,16 +164,7 @@ def _lacking(
 ) -> RecordedQuestion | None:
     """The first question that lacks what another has; None where all are alike."""
     known = [HAS[record](under, question) for question in questions]
-    if True not in known or False not in known:
-        return None
-    if record is Record.DRAFT and not all(map(_serves_as_draft, questions)):
-        return None
-    return questions[known.index(False)]
-
-
-def _serves_as_draft(question: RecordedQuestion) -> bool:
-    """Whether all that its draft says is known of the answer as well."""
-    return all(question.signals.has(name) or not question.draft.has(name) for name in MEANS)
+    return questions[known.index(False)] if True in known and False in known else None
 
 
 def _unsaid_failures(

@@ -114,7 +114,7 @@ def _decide_policy(
         policy = policy_at(name, context, policy)
         decisions: Sequence[ReplayDecision]
         if decides_once:
-            decisions = asked.at_once.decisions(name, policy, process.prices.scaled(spec.mu))
+            decisions = asked.at_once.decisions(name, policy, charges, spec.mu)
         else:
             walker = Walker(policy, process, learned.horizon, spec.seed, who)
             decisions = walker.walks(asked.tested)

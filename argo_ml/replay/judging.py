@@ -106,11 +106,24 @@ def _courses(state: ReplayState) -> dict[str, Course]:
 def _cell_result(
     cell: DecidedCell, spec: ReplaySpec, digests: Mapping[str, str], run_id: str
 ) -> CellResult:
-    decided_by = [cell.strategy, cell.retrieval_cost, spec.mu, spec.gate_budget, spec.seed]
+    decided_by: list[Any] = [
+        cell.strategy,
+        cell.retrieval_cost,
+        spec.mu,
+        spec.gate_budget,
+        spec.seed,
+    ]
     if spec.money is not None:
         decided_by.append(repr(spec.money))
     if spec.guarantee:
         decided_by += [spec.guarantee, spec.delta]
+    changed = {
+        name: value
+        for name in ("reason_cost", "max_steps", "strategy_parameters")
+        if (value := getattr(spec, name)) != ReplaySpec.model_fields[name].default
+    }
+    if changed:
+        decided_by.append(changed)
     content = json.dumps([decided_by, digests], sort_keys=True)
     return CellResult(
         cell_id=hashlib.sha256(content.encode()).hexdigest()[:16],

@@ -12,32 +12,34 @@ from argo_ml.errors import ConfigError, DataError
 from argo_ml.policies.description import RecordedSignal, ReplayNeeds
 from argo_ml.policies.parameters import given_parameters
 from argo_ml.policies.strategies import ALL_STRATEGIES, SCORE_GATE
+from argo_ml.replay.common import Common, Record
 from argo_ml.replay.recorded import RecordedQuestion, common_reach
 from argo_ml.replay.splitting import Parts
 from argo_ml.types import Action
 
-Lack = Callable[[RecordedQuestion], str]
+Lack = Callable[[RecordedQuestion, Common], str]
 """The field of the closed-book answer that a policy needs of a question and lacks, else empty."""
 
 logger = logging.getLogger(__name__)
 
 
-def _nothing(recorded: RecordedQuestion) -> str:
+def _nothing(recorded: RecordedQuestion, common: Common) -> str:
     return ""
 
 
 def _of_draft(mean: str) -> Lack:
-    """A mean over the tokens of the draft, or probabilities of the choices."""
+    """A mean over the tokens of the draft, where all have one, or probabilities of the choices."""
 
-    def lack(recorded: RecordedQuestion) -> str:
-        signals = recorded.signals if recorded.question.choices else recorded.draft
+    def lack(recorded: RecordedQuestion, common: Common) -> str:
+        is_draft = common.shows(NONE, Record.DRAFT) and not recorded.question.choices
+        signals = recorded.draft if is_draft else recorded.signals
         is_known = bool(recorded.probabilities) or signals.has(mean)
         return "" if is_known else _instead(recorded, mean)
 
     return lack
 
 
-def _samples(recorded: RecordedQuestion) -> str:
+def _samples(recorded: RecordedQuestion, common: Common) -> str:
     if recorded.question.choices:
         return _of_answer(recorded)
     return "" if recorded.samples else "samples"
@@ -49,7 +51,7 @@ def _of_answer(recorded: RecordedQuestion) -> str:
     return "" if is_known else _instead(recorded, "logprob")
 
 
-def _answer_margin(recorded: RecordedQuestion) -> str:
+def _answer_margin(recorded: RecordedQuestion, common: Common) -> str:
     is_known = bool(recorded.probabilities) or recorded.signals.has("margin")
     return "" if is_known else _instead(recorded, "margin")
 
@@ -151,7 +153,7 @@ def _fields(policy: str, parts: Parts, score: str, n_steps: int | None) -> Itera
     if signal is RecordedSignal.OWN_SCORE:
         yield from _scores(policy, parts, score)
     for recorded in parts.all:
-        lack = LACKS[signal](recorded)
+        lack = LACKS[signal](recorded, parts.common)
         if lack:
             yield missing(recorded, f"{NONE}.{lack}", f"{policy} needs")
     if signal is RecordedSignal.ANSWER_MARGIN:

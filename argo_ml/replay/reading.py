@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -30,6 +30,8 @@ _UNCOMPARED = Grade(correct=False, exact_match=0.0, token_f1=0.0, contains=0.0)
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+USED = ("prompt_tokens", "completion_tokens", "seconds")
+"""Fields of an outcome that say what the answer took."""
 OF_QUESTION = ("id", "question", "choices", "golden_answers", "metadata")
 """Fields of a line that a file of questions has as well."""
 
@@ -218,6 +220,7 @@ def _explain(error: ValidationError, place: tuple[str, ...] = ()) -> str:
 
 def _outcome(question: Question, plan: str, fields: AnswerFields) -> RecordedOutcome:
     name = f"outcomes.{plan}"
+    _check_actions(plan, fields, name)
     probabilities = tuple(fields.probabilities or ())
     _check_probabilities(question, probabilities, f"{name}.probabilities")
     answer = _answer(question, fields.answer, f"{name}.answer")
@@ -238,8 +241,9 @@ def _course(fields: AnswerFields) -> Course:
         completion_tokens=fields.completion_tokens,
         seconds=fields.seconds,
     )
+    said = _said(tuple(name for name in USED if name in fields.model_fields_set))
     if not isinstance(fields, StepFields):
-        return Course(reasoning=fields.reasoning, usage=usage, money=fields.cost)
+        return Course(reasoning=fields.reasoning, usage=usage, money=fields.cost, said_usage=said)
     signals = TextSignals(**{name: getattr(fields, name) for name in TextSignals.model_fields})
     evidence = tuple(
         Evidence(Passage(f"{number}", passage.text), passage.similarity)
@@ -257,7 +261,25 @@ def _course(fields: AnswerFields) -> Course:
         knows_evidence="evidence" in fields.model_fields_set or not fields.succeeded,
         knows_similarities=all("similarity" in own.model_fields_set for own in fields.evidence),
         says_success="succeeded" in fields.model_fields_set,
+        said_usage=said,
     )
+
+
+@cache
+def _said(names: tuple[str, ...]) -> frozenset[str]:
+    """One object for all outcomes that say the same."""
+    return frozenset(names)
+
+
+def _check_actions(plan: str, fields: AnswerFields, name: str) -> None:
+    """What the name of a plan says of its actions holds."""
+    named = actions_of(plan)
+    given = fields.actions if isinstance(fields, StepFields) else None
+    if given is not None and named is not None and tuple(given) != named:
+        raise LineError(
+            f"{name}.actions={','.join(given)} are not those of its name; leave them out, or name "
+            f"the outcome {after(given)}"
+        )
 
 
 def _check_probabilities(question: Question, probabilities: Sequence[float], name: str) -> None:

@@ -18,8 +18,8 @@ class Course:
     ``signals`` are of its text and ``reasoning`` is what the model wrote before it. ``succeeded``
     says whether the last action found something, and ``evidence`` what. ``actions`` are those of a
     plan that its name does not say, ``usage`` what all of them took, and ``money`` what they cost
-    where that is recorded. The last three are whether it is recorded what evidence there was, how
-    similar it was, and whether the last action succeeded.
+    where that is recorded. The others are whether it is recorded what evidence there was, how
+    similar it was, and whether the last action succeeded, and which parts of the usage are.
     """
 
     signals: TextSignals = field(default_factory=TextSignals)
@@ -32,6 +32,7 @@ class Course:
     knows_evidence: bool = field(default=False, repr=False, compare=False)
     knows_similarities: bool = field(default=False, repr=False, compare=False)
     says_success: bool = field(default=False, repr=False, compare=False)
+    said_usage: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
 
 UNRECORDED = Course()

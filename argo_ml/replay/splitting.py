@@ -49,12 +49,29 @@ def read_parts(spec: ReplaySpec) -> Parts:
     if spec.calibration_outcomes:
         path = Path(spec.calibration_outcomes).expanduser()
         parts = Parts(read_outcomes(path, "calibration_outcomes", spec.scorer), outcomes)
+        _warn_of_splits(parts)
     else:
         parts = _parted(spec, outcomes)
     _check(parts)
     leaves_out = spec.repeated_questions == "leave_out"
     test = without_leaks(parts.calibration, parts.test, leaves_out)
     return _with_whole_confidences(Parts(parts.calibration, test))
+
+
+def _warn_of_splits(parts: Parts) -> None:
+    """Of two files each says what its lines are for, whatever their ``split``."""
+    tested = [own for own in parts.test if own.split == CALIBRATION]
+    calibrating = [own for own in parts.calibration if own.split not in ("", CALIBRATION)]
+    for lines, use in ((tested, "tested on"), (calibrating, "calibrated on")):
+        if lines:
+            logger.warning(
+                "%s: has split=%s and is %s all the same, and so are %d others: of two files the "
+                "file decides",
+                lines[0].place,
+                lines[0].split,
+                use,
+                len(lines) - 1,
+            )
 
 
 def _parted(spec: ReplaySpec, outcomes: Sequence[RecordedQuestion]) -> Parts:

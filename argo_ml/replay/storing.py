@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +54,8 @@ UNKNOWN = frozenset(
     }
 )
 """Metrics that recorded outcomes say nothing of: no run has them."""
+OF_GOLD_TEXTS = frozenset({"exact_match", "token_f1", "contains"})
+"""Metrics that are not known where lines have no golden answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +86,10 @@ def run_replay(
     with run.recording_failure():
         run.log(params=spec_params(stored_spec(spec)))
         children = [_child(cell, run, tracking) for cell in replayed.cells]
+        unknown = UNKNOWN if _is_graded(replayed) else UNKNOWN | OF_GOLD_TEXTS
         results = replay_results(replayed, spec, run.run_id, [child.run_id for child in children])
         for child, cell in zip(children, results.cells, strict=True):
-            _end(child, cell, spec, results.digests)
+            _end(child, cell, spec, results.digests, unknown)
         with shared_draws():
             evaluation = evaluate_replay(replayed, results)
             _store(run, replayed, results, evaluation)
@@ -102,8 +106,20 @@ def _child(cell: DecidedCell, run: TrackedRun, tracking: Tracking) -> TrackedRun
     return tracking.create_child(run, name, tags)
 
 
-def _end(run: TrackedRun, cell: CellResult, spec: ReplaySpec, digests: Mapping[str, str]) -> None:
-    """Everything of a cell in one request; its rows are in the replay's own results."""
+def _is_graded(replayed: Replay) -> bool:
+    """Whether every question that is tested on has golden answers."""
+    return all(state.recorded.question.is_graded for state in replayed.tested)
+
+
+def _end(
+    run: TrackedRun,
+    cell: CellResult,
+    spec: ReplaySpec,
+    digests: Mapping[str, str],
+    unknown: AbstractSet[str],
+) -> None:
+    """Everything of a cell in one request but the ``unknown`` metrics; its rows are in the replay's
+    own results."""
     share = fire_share(cell)
     fired = {} if share is None else {"fire_share": share}
     degenerate = {runs.DEGENERATE: "true"} if is_degenerate(share) else {}
@@ -119,7 +135,7 @@ def _end(run: TrackedRun, cell: CellResult, spec: ReplaySpec, digests: Mapping[s
                 **digests,
             }
         ),
-        metrics={**_known(cell.metrics), **fired},
+        metrics={**_known(cell.metrics, unknown), **fired},
         tags={runs.CELL_ID: cell.cell_id, **degenerate},
     )
     run.end()
@@ -133,7 +149,7 @@ def _store(run: TrackedRun, replayed: Replay, results: Results, evaluation: Eval
     run.log_inputs([InputDataset("outcomes", digest, source, "questions", n_tested)])
     run.log(
         params=spec_params(results.digests),
-        metrics=_known({**sweep_metrics(results), **evaluation_metrics(evaluation)}),
+        metrics=_known({**sweep_metrics(results), **evaluation_metrics(evaluation)}, UNKNOWN),
         tags={runs.NOTE: "\n\n".join(map(markdown, lines))},
         curves=by_price(results),
     )
@@ -160,8 +176,8 @@ def _write_calibrations(replayed: Replay, folder: Path) -> None:
         (folder / STEPWISE_CALIBRATION).write_text(text, encoding="utf-8")
 
 
-def _known(metrics: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if name not in UNKNOWN}
+def _known(metrics: Mapping[str, float], unknown: AbstractSet[str]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if name not in unknown}
 
 
 def _note(replayed: Replay, results: Results) -> str:

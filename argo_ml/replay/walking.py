@@ -15,7 +15,6 @@ from argo_ml.policies.gates.adaptive_rag import AdaptiveRag, Complexity
 from argo_ml.randomness import deferred_rng
 from argo_ml.replay.calibrating import ReplayState
 from argo_ml.replay.needs import missing
-from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.rows import Walk
 from argo_ml.types import NOTHING_EXPECTED, Action, Expectation, StopReason
 
@@ -51,7 +50,7 @@ class Walker:
                 return Walk(plan, decision.expected, probed, withheld, tuple(before), reason)
             before.append((decision.expected, probed))
             actions = (*actions, decision.action.value)
-            progress = self._advanced(progress, own.recorded, decision.action, actions)
+            progress = self._advanced(progress, own, decision.action, actions)
 
     def _stop_reason(
         self, decided: StopReason | None, actions: tuple[str, ...]
@@ -61,17 +60,17 @@ class Walker:
     def _advanced(
         self,
         progress: float,
-        recorded: RecordedQuestion,
+        own: ReplayState,
         action: Action,
         actions: tuple[str, ...],
     ) -> float:
         plan = after(actions)
-        if plan not in recorded.outcomes:
+        if plan not in own.recorded.outcomes:
             raise DataError(
-                f"{missing(recorded, plan, self.who)}; record it for every question, lower "
+                f"{missing(own.recorded, plan, self.who)}; record it for every question, lower "
                 "max_steps, or leave the policy out"
             )
-        return self._gains.advance(progress, action, recorded.outcomes[plan].course.succeeded)
+        return self._gains.advance(progress, action, own.succeeded(actions))
 
     @cached_property
     def _gains(self) -> FixedGains:

@@ -173,12 +173,14 @@ def _difficulty(value: str | None) -> Line:
     return {} if value is None else {"metadata": {"difficulty": value}}
 
 
-def explored_line(explored: Explored, finished: Sequence[Finished], confidence: float) -> Line:
+def explored_line(
+    explored: Explored, finished: Sequence[Finished], confidence: float, split: str
+) -> Line:
     """All outcomes that exploring a question led to.
 
-    ``finished`` are its episodes, among them single retrievals of other sizes than the usual, and
+    ``finished`` are its episodes, among them single retrievals of other sizes than the usual,
     ``confidence`` is p-hat of the answer without retrieval by a model that has not seen the
-    question.
+    question, and ``split`` is the one that it is of.
     """
     question, observations = explored.question, explored.visits[ROOT].state.observations
     plans = {NONE: _answered(observations.answer), **_explored_answers(explored, finished)}
@@ -195,7 +197,7 @@ def explored_line(explored: Explored, finished: Sequence[Finished], confidence: 
     }
     return {
         **_question(question),
-        "split": "calibration",
+        "split": split,
         "outcomes": outcomes,
     }
 

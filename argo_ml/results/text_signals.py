@@ -15,6 +15,10 @@ from argo_ml.state import Observations
 from argo_ml.types import TokenDetail
 
 MEANS = ("logprob", "entropy", "margin")
+MOST_TOKENS = 100_000
+"""More than any model writes in an answer."""
+WIDEST_GAP = 700.0
+"""Stands for a second token of no probability at all, in numbers that a file can hold."""
 
 
 class Fields(BaseModel):
@@ -34,7 +38,7 @@ class TextSignals(Fields):
     logprob: float | None = Field(None, le=0, allow_inf_nan=False)
     entropy: float | None = Field(None, ge=0, allow_inf_nan=False)
     margin: float | None = Field(None, ge=0, le=1)
-    n_tokens: int | None = Field(None, ge=0)
+    n_tokens: int | None = Field(None, ge=0, le=MOST_TOKENS)
 
     @classmethod
     def of(cls, tokens: Sequence[TokenDetail]) -> TextSignals:
@@ -67,7 +71,7 @@ class TextSignals(Fields):
         logprob, entropy, margin = (
             (getattr(self, name) or 0.0) if name in names else 0.0 for name in MEANS
         )
-        gap = -math.log1p(-margin) if margin < 1 else math.inf
+        gap = -math.log1p(-margin) if margin < 1 else WIDEST_GAP
         return (TokenDetail("", logprob, entropy, gap),) * n_tokens
 
 

@@ -18,9 +18,6 @@ from argo_ml.serving.questions import RequestError
 from argo_ml.serving.sources import Source
 from argo_ml.sweep.cells import CALIBRATION_DIGEST
 
-WIDEST_GAP = 700.0
-"""Stands for a second token of no probability at all."""
-
 
 @dataclass(frozen=True, slots=True)
 class Calibrations:
@@ -89,7 +86,7 @@ def _known(question: CalibrationQuestion) -> dict[str, Any]:
         logprobs = [math.log(max(share, 1e-300)) for share in seen.probabilities]
         return {**known, "choice_logprobs": logprobs}
     tokens = [
-        {"logprob": logprob, "entropy": entropy, "gap": min(gap, WIDEST_GAP)}
+        {"logprob": logprob, "entropy": entropy, "gap": gap}
         for _, logprob, entropy, gap in seen.tokens
     ]
     return {**known, "answer": seen.text, **({"token_logprobs": tokens} if tokens else {})}

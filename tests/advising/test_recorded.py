@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from builders.recorded_outcomes import choice_line
 
+from argo_ml.advising.recorded import tuning_ids
 from argo_ml.advising.running import run_advice
 from argo_ml.config import AdviseSpec, build
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.evaluation.advice import Advice
+from argo_ml.replay.reading import read_outcomes
 from argo_ml.tracking.runs import KIND, PARENT, connect
 
 WORTH = {"value_of_correct": "2", "price_per_retrieval": "0.1,0.4", "price_unit": "EUR"}
@@ -51,6 +54,21 @@ def test_recorded_outcomes_are_advised_on(tmp_path: Path, tracking_uri: str) -> 
     replay = tracking.get(advice.runs["replay"])
     assert replay.data.tags[PARENT] == advice.advice_id
     assert tracking.get(advice.advice_id).data.tags[KIND] == "advice"
+
+
+def test_a_question_that_stands_twice_is_chosen_on_or_confirmed_on(tmp_path: Path) -> None:
+    lines = [choice_line(number) for number in range(200)]
+    twice = [{**line, "id": f"again-{line['id']}"} for line in lines]
+    path = tmp_path / "outcomes.jsonl"
+    path.write_text("\n".join(map(json.dumps, [*lines, *twice])))
+    questions = read_outcomes(path, "outcomes")
+    for split in ("", "tune"):
+        named = [replace(own, split=split if own is questions[0] else "") for own in questions]
+        chosen = tuning_ids(build(AdviseSpec, {"outcomes": str(path)}), named)
+        assert {f"again-{name}" for name in chosen if not name.startswith("again-")} == {
+            name for name in chosen if name.startswith("again-")
+        }
+        assert (len(chosen) == 2) == bool(split)
 
 
 def test_recorded_outcomes_are_not_stopped_at(tmp_path: Path) -> None:

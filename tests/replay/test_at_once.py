@@ -9,6 +9,7 @@ from builders.recorded_outcomes import choice_line, open_line
 
 from argo_ml.config import ReplaySpec
 from argo_ml.replay.at_once import AtOnce, decide_questions
+from argo_ml.replay.charging import Charges
 from argo_ml.replay.decision_columns import DecisionColumns, decision_labels, root_expectations
 from argo_ml.replay.replaying import Replay, replay
 from argo_ml.replay.row_tables import RowTables
@@ -17,7 +18,7 @@ from argo_ml.results.row_files import RowKeeper, rows_schema
 from argo_ml.types import Expectation, Prices
 
 MakeSpec = Callable[..., ReplaySpec]
-PRICES = Prices(0.1, 0.02)
+CHARGES = Charges(Prices(0.1, 0.02))
 ONCE_EACH = (
     ReplayDecision("none"),
     ReplayDecision("retrieve", Expectation(score=0.5)),
@@ -40,15 +41,15 @@ def test_columns_are_what_is_decided_question_by_question(make_spec: MakeSpec, n
     own = replayed(make_spec, name)
 
     for cell in own.cells:
-        columns = AtOnce(own.tested, 0).decisions(name, cell.policy, PRICES)
-        assert list(columns) == list(decide_questions(cell.policy, own.tested, 0, PRICES))
+        columns = AtOnce(own.tested, 0).decisions(name, cell.policy, CHARGES, 1.0)
+        assert list(columns) == list(decide_questions(cell.policy, own.tested, 0, CHARGES))
 
 
 @pytest.mark.slow
 def test_rows_made_as_columns_are_those_made_one_by_one(make_spec: MakeSpec) -> None:
     tested = replayed(make_spec, "never").tested[: len(ONCE_EACH)]
 
-    table = RowTables(tested).cell(DecisionColumns.of(ONCE_EACH), PRICES)
+    table = RowTables(tested).cell(DecisionColumns.of(ONCE_EACH), CHARGES.expected)
 
     rows = [question_row(own.recorded, made) for own, made in zip(tested, ONCE_EACH, strict=True)]
     priced = [row.model_copy(update={"cost": 0.1 * len(row.actions)}) for row in rows]

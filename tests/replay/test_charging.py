@@ -9,7 +9,8 @@ import pytest
 from builders.recorded_outcomes import choice_line
 
 from argo_ml.config import ReplaySpec, build
-from argo_ml.replay.charging import Charging, measure_recorded_usage
+from argo_ml.errors import DataError
+from argo_ml.replay.charging import Charging, check_usage_recorded, measure_recorded_usage
 from argo_ml.replay.reading import read_outcomes
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.rows import ReplayDecision, question_row
@@ -54,6 +55,21 @@ def test_policies_expect_what_was_measured(
 
     assert expected.retrieve == pytest.approx(0.05 + (600 * 100 / 1e6 + 2.0 * 0.05) / 2)
     assert expected.probe == pytest.approx((100 * 100 / 1e6 + 1.0 * 0.05) / 2)
+
+
+def test_nothing_is_recorded_as_well(
+    tmp_path: Path, spec: ReplaySpec, questions: tuple[RecordedQuestion, ...]
+) -> None:
+    line = choice_line(0)
+    for outcome in line["outcomes"].values():
+        outcome.update(USED["none"], seconds=0.0)
+    path = tmp_path / "cached.jsonl"
+    path.write_text(json.dumps(line))
+    check_usage_recorded(spec.money, read_outcomes(path, "outcomes", "auto"))
+    del line["outcomes"]["retrieve"]["seconds"]
+    path.write_text(json.dumps(line))
+    with pytest.raises(DataError, match=r"outcomes.retrieve.seconds is missing, which has a price"):
+        check_usage_recorded(spec.money, read_outcomes(path, "outcomes", "auto"))
 
 
 @pytest.mark.parametrize(

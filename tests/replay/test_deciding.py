@@ -18,8 +18,10 @@ from argo_ml.policies.base import Decision, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.graded import Graded
 from argo_ml.policies.parameters import GradedParameters
+from argo_ml.pricing import MoneyPrices, Tariff
 from argo_ml.replay.at_once import best_recorded_plan, decide_questions
 from argo_ml.replay.calibrating import ReplayState, make_replay_state
+from argo_ml.replay.charging import Charges
 from argo_ml.replay.deciding import policy_at
 from argo_ml.replay.replaying import Replay, replay
 from argo_ml.replay.rows import ReplayDecision, question_row
@@ -33,7 +35,7 @@ MakeSpec = Callable[..., ReplaySpec]
 MODEL_FREE = "never,single,oracle,entropy_gate,margin_gate,variance_gate"
 """Policies that embed nothing."""
 READS_METADATA = "argo_advantage.reads_metadata"
-PRICES = Prices(0.1, 0.02)
+CHARGES = Charges(Prices(0.1, 0.02))
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,18 @@ def test_the_oracle_takes_the_cheapest_of_the_best(
         outcome["correct"] = name in right
     others = [open_line(number) for number in range(1, 12)]
     [recorded] = read_parts(make_spec([line], others)).test
-    assert best_recorded_plan(recorded, Prices(price, 0.02)) == plan
+    assert best_recorded_plan(recorded, Charges(Prices(price, 0.02)), 1.0) == plan
+
+
+def test_the_oracle_pays_what_each_answer_really_took(make_spec: MakeSpec) -> None:
+    line = open_line(0)
+    for name, outcome in line["outcomes"].items():
+        outcome |= {"correct": name != "none", "seconds": {"retrieve_1": 1.0}.get(name, 3.0)}
+    others = [open_line(number) for number in range(1, 12)]
+    [recorded] = read_parts(make_spec([line], others)).test
+    money = MoneyPrices(per_second=0.1, value_of_correct=1.0)
+    charges = Charges(Prices(0.1, 0.02), Tariff(money, 0.1))
+    assert best_recorded_plan(recorded, charges, 1.0) == "retrieve_1"
 
 
 @pytest.mark.parametrize("name", ["entropy_gate", "variance_gate", "max_prob_gate", "benefit_gate"])
@@ -159,7 +172,7 @@ def test_a_number_of_passages_is_its_own_outcome(make_spec: MakeSpec) -> None:
     met = first_met(make_spec)
     for top_k, plan in ((None, "retrieve"), (1, "retrieve_1"), (5, "retrieve_5")):
         policy = Fixed(Decision(Action.RETRIEVE, top_k=top_k))
-        [taken] = decide_questions(policy, [met], 0, PRICES)
+        [taken] = decide_questions(policy, [met], 0, CHARGES)
         assert taken.plan == plan
         assert question_row(met.recorded, taken).correct == met.recorded.outcomes[plan].correct
 
@@ -193,7 +206,7 @@ def test_an_abstention_answers_nothing(make_spec: MakeSpec) -> None:
     met = first_met(make_spec, correct=True)
     expected = Expectation(confidence=0.05)
     policy = Fixed(Decision(Action.STOP, StopReason.ABSTAIN, expected=expected))
-    [taken] = decide_questions(policy, [met], 0, PRICES)
+    [taken] = decide_questions(policy, [met], 0, CHARGES)
     row = question_row(met.recorded, taken)
     assert (taken.label, row.answer, row.correct, row.parsed) == ("abstain", "", False, True)
     assert (row.stop_reason, row.confidence) == ("abstain", 0.05)
@@ -204,7 +217,7 @@ def test_an_abstention_answers_nothing(make_spec: MakeSpec) -> None:
 )
 def test_what_is_not_recorded_cannot_be_decided(make_spec: MakeSpec, decision: Decision) -> None:
     with pytest.raises(ConfigError, match="no such outcome is recorded"):
-        decide_questions(Fixed(decision), [first_met(make_spec)], 0, PRICES)
+        decide_questions(Fixed(decision), [first_met(make_spec)], 0, CHARGES)
 
 
 def test_confidence_is_of_the_answer_given(make_spec: MakeSpec) -> None:

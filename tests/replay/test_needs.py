@@ -100,12 +100,22 @@ def test_what_is_left_out_is_logged(make_spec: MakeSpec, caplog: pytest.LogCaptu
 
 
 def test_the_draft_counts_before_the_answer(make_spec: MakeSpec) -> None:
-    lines = lacking("entropy")
-    lines[2]["outcomes"]["none"]["draft"] = {"entropy": 1.0}
-    parts = read_parts(make_spec(lines, calibrating()))
+    lines, others = lacking("entropy"), calibrating()
+    for line in (*lines, *others):
+        line["outcomes"]["none"]["draft"] = {"entropy": 1.0}
+    parts = read_parts(make_spec(lines, others))
     assert choose_policies(["entropy_gate"], parts) == ("entropy_gate",)
     with pytest.raises(DataError, match=r"none.margin is missing, which margin_gate needs"):
         choose_policies(["margin_gate"], parts)
+
+
+def test_drafts_of_some_are_not_compared_with_answers_of_others(make_spec: MakeSpec) -> None:
+    lines = lacking("entropy")
+    lines[2]["outcomes"]["none"]["draft"] = {"entropy": 1.0}
+    parts = read_parts(make_spec(lines, calibrating()))
+    message = r"line 3: outcomes.none.entropy is missing, which entropy_gate needs"
+    with pytest.raises(DataError, match=message):
+        choose_policies(["entropy_gate"], parts)
 
 
 def test_an_empty_answer_lacks_no_signal(make_spec: MakeSpec) -> None:

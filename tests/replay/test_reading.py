@@ -230,6 +230,12 @@ def test_what_was_called_right_was_read(read: Callable[..., Any]) -> None:
         ),
         ({**CHOICES, "outcomes": outcomes(3)}, "outcomes.none.answer=3 is not an index of its 3"),
         ({"split": "train"}, "split=train: input should be"),
+        ({"outcomes": outcomes({"answer": "a", "n_tokens": 10**9})}, "none.n_tokens=1000000000: "),
+        (
+            {"outcomes": outcomes(retrieve={"answer": "a", "actions": ["retrieve", "retrieve"]})},
+            "outcomes.retrieve.actions=retrieve,retrieve are not those of its name; leave them "
+            "out, or name the outcome retrieve>retrieve",
+        ),
     ],
 )
 def test_a_bad_line_is_told_with_file_line_and_field(

@@ -32,6 +32,16 @@ def test_a_second_file_calibrates_whatever_the_lines_say(make_spec: MakeSpec) ->
     assert test == ["open-0", "open-1", "open-2"]
 
 
+def test_of_two_files_a_split_that_says_otherwise_is_told(
+    make_spec: MakeSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    read_parts(make_spec(lines(0, 3, split="calibration"), lines(3, 13, split="test")))
+    assert (
+        "line 1: has split=calibration and is tested on all the same, and so are 2" in caplog.text
+    )
+    assert "line 1: has split=test and is calibrated on all the same, and so are 9" in caplog.text
+
+
 def test_the_field_decides_in_one_file(make_spec: MakeSpec) -> None:
     given = lines(0, 10, split="calibration") + lines(10, 12, split="tune")
     calibration, test = ids(read_parts(make_spec(given + lines(12, 13, split="test"))))

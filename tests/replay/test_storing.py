@@ -19,7 +19,9 @@ from argo_ml.config import ReplaySpec, ReportSpec, build
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.evaluation.protocol import evaluate
 from argo_ml.evaluation.record import Evaluation
-from argo_ml.replay.storing import UNKNOWN, StoredReplay, run_replay
+from argo_ml.replay.judging import replay_results
+from argo_ml.replay.replaying import replay
+from argo_ml.replay.storing import OF_GOLD_TEXTS, UNKNOWN, StoredReplay, run_replay
 from argo_ml.results import row_files
 from argo_ml.results.records import Results
 from argo_ml.sweep.rebuilding import rebuild_report
@@ -111,6 +113,38 @@ def test_what_is_not_recorded_is_no_metric(found: StoredReplay, client: MlflowCl
     assert logged.isdisjoint(UNKNOWN)
     assert {"accuracy", "cost", "retrieval_calls", "break_even_price"} <= logged
     assert "Calls are not recorded and count as 0" in found.evaluation.caveats[-1]
+
+
+@pytest.mark.slow
+def test_without_gold_nothing_that_compares_with_it_is_a_metric(
+    make_spec: MakeSpec, fresh_client: MlflowClient
+) -> None:
+    lines = [choice_line(number) for number in range(24)]
+    for line in lines:
+        gold = line.pop("golden_answers")
+        for outcome in line["outcomes"].values():
+            outcome["correct"] = outcome["answer"] in (*gold, line["choices"][gold[0]])
+    values = {"policies": "never,single", "tracking_uri": fresh_client.tracking_uri}
+    done = run_replay(make_spec(lines[:12], lines[12:], retrieval_costs="0.1", **values))
+    run = fresh_client.get_run(done.results.sweep_id)
+    logged = set(logged_metrics(run)).union(*map(logged_metrics, children(fresh_client, run)))
+    assert logged.isdisjoint(OF_GOLD_TEXTS)
+    assert not any(name.startswith("floor_") for name in logged)
+    assert "accuracy" in logged
+
+
+def test_cells_differ_by_all_that_decides_them(make_spec: MakeSpec) -> None:
+    lines = [open_line(number) for number in range(24)]
+    replayed: dict[str, str] = {}
+    for name, values in {
+        "": {},
+        "reason": {"reason_cost": "0.03"},
+        "steps": {"max_steps": 1},
+    }.items():
+        spec = make_spec(lines[:12], lines[12:], policies="never", retrieval_costs="0.1", **values)
+        [cell] = replay_results(replay(spec), spec, "run", ["child"]).cells
+        replayed[name] = cell.cell_id
+    assert len(set(replayed.values())) == len(replayed)
 
 
 def test_predictions_are_one_line_per_policy_and_question(

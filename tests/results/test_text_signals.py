@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -40,6 +41,13 @@ def test_signals_of_the_tokens_are_those_recorded(
     assert entropy(seen) == mean_token_entropy(tokens) == nats
     assert margin(seen) == pytest.approx(closeness, rel=0, abs=ROUNDING)
     assert mean_closeness(tokens) == pytest.approx(1 - closeness, rel=1e-15, abs=ROUNDING)
+
+
+def test_a_second_token_of_no_probability_fits_into_a_file() -> None:
+    recorded = TextSignals(logprob=-0.1, entropy=0.0, margin=1.0)
+    [token] = recorded.tokens(ALL)
+    assert json.loads(json.dumps(token.gap, allow_nan=False)) == token.gap
+    assert margin(AnswerNow(Answer("a text"), tokens=(token,))) == 1.0
 
 
 def test_several_equal_tokens_have_the_same_means() -> None:
