@@ -347,6 +347,10 @@ def test_a_question_that_is_too_long_is_left_out_and_named(
     assert len(found.calibration.questions) == 128 - 14
     assert found.metrics["unanswered"] == pytest.approx(14 / 128)
     assert "of 128 questions 14 could not be asked" in caplog.text
+    client = MlflowClient(common["tracking_uri"])
+    path = client.download_artifacts(found.run_id, "outcomes.jsonl", str(tmp_path))
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    assert {json.loads(line)["split"] for line in lines} == {"all"}
 
 
 def test_the_command_prints_how_to_use_it(
