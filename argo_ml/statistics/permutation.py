@@ -10,6 +10,9 @@ from argo_ml.statistics.columns import Column
 N_PERMUTATIONS = 9_999
 SEED = 20_260_101
 """Seed of the drawn signs: the same differences always give the same p-value."""
+UNSEEN = 1.0
+"""What a right answer is worth more than a wrong one: the size of a difference that no question may
+have shown yet."""
 
 _MOST_SUMS = 200_000
 """Sums that are listed at a time before signs are drawn instead."""
@@ -19,18 +22,23 @@ _TOLERANCE = 1e-8
 
 
 def sign_flip_p_value(differences: Column) -> float:
-    """Two-sided p-value that paired differences are as likely to be negative as positive.
+    """Two-sided p-value that paired differences between -1 and 1 have mean 0.
 
     It is the share of all ways of giving the differences signs whose sum lies as far from 0 as
-    theirs or farther (Fisher 1935, section 21), so that m differences which are not 0 give
-    2 / 2**m at the least. Where their sums are too many to list, signs are drawn, and the drawn
+    theirs or farther (Fisher 1935, section 21). Flipping signs takes differences to be as likely
+    positive as negative; where many small losses stand against rare large gains, as where a
+    retrieval is paid on every question and helps on few, none of those may have been asked. So two
+    differences more are flipped, of the size `UNSEEN`, which cancel each other: as if each way
+    had been seen once more. Where the sums are too many to list, signs are drawn, and the drawn
     share counts the differences as they are as one draw more: (1 + k) / (1 + 9,999), which keeps
     the level (Phipson and Smyth 2010). Without any difference it is 1.
     """
-    distances: Column = np.abs(differences)
-    sizes, counts = np.unique(np.round(distances, _DECIMALS), return_counts=True)
-    sizes, counts = sizes[sizes > 0.0], counts[sizes > 0.0]
-    extreme = abs(float(np.sum(differences))) - _TOLERANCE
+    rounded: Column = np.round(differences, _DECIMALS)
+    if not rounded.any():
+        return 1.0
+    flipped = np.concatenate([np.abs(rounded[rounded != 0.0]), [UNSEEN, UNSEEN]])
+    sizes, counts = np.unique(flipped, return_counts=True)
+    extreme = abs(float(np.sum(rounded))) - _TOLERANCE
     exact = _listed_share(sizes, counts, extreme)
     return exact if exact is not None else _drawn_share(sizes, counts, extreme)
 

@@ -56,7 +56,8 @@ class Resampled:
 
     @property
     def p_value(self) -> float:
-        """Two-sided p-value that a column of differences has mean 0, by `sign_flip_p_value`.
+        """Two-sided p-value that a column of differences between -1 and 1 has mean 0, by
+        `sign_flip_p_value`.
 
         It and the interval come from two ways of counting, so that near 0.05 they may disagree.
         """

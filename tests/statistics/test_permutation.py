@@ -8,28 +8,32 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from argo_ml.statistics import permutation
 from argo_ml.statistics.permutation import sign_flip_p_value
 
 
 def enumerated(differences: list[float]) -> float:
-    """The share of all sign vectors, one by one."""
-    signs = np.array(list(product((-1.0, 1.0), repeat=len(differences))))
+    """The share of all sign vectors, one by one, two unseen differences among them."""
+    if not any(differences):
+        return 1.0
+    sizes = np.array([*differences, 1.0, -1.0])
+    signs = np.array(list(product((-1.0, 1.0), repeat=len(sizes))))
     extreme = abs(sum(differences)) - 1e-8
-    return float(np.mean(np.abs(signs @ np.array(differences)) >= extreme))
+    return float(np.mean(np.abs(signs @ sizes) >= extreme))
 
 
 @pytest.mark.parametrize(
     ("differences", "p_value"),
     [
-        ([0.02] * 10, 2 / 1024),
-        ([0.02, 0.5, 0.3], 2 / 8),
+        ([0.02] * 10, (1 + 2 / 1024) / 2),
+        ([0.02, 0.5, 0.3], (1 + 2 / 8) / 2),
         ([1.0], 1.0),
         ([0.0, 0.0], 1.0),
         ([1.0, 0.0, 0.0, 0.0], 1.0),
         ([0.1, -0.1], 1.0),
-        ([1.0] * 5 + [-1.0], 14 / 64),
+        ([1.0] * 5 + [-1.0], 74 / 256),
     ],
 )
 def test_few_differences_give_the_exact_share(differences: list[float], p_value: float) -> None:
@@ -38,6 +42,29 @@ def test_few_differences_give_the_exact_share(differences: list[float], p_value:
 
 def test_ten_equal_differences_are_not_below_a_thousandth() -> None:
     assert sign_flip_p_value(np.full(10, 0.4)) > 0.001
+
+
+@pytest.mark.parametrize("n", [40, 300])
+def test_differences_of_many_digits_are_as_extreme_as_themselves(n: int) -> None:
+    # Shares of an amount of money have ten decimals.
+    assert sign_flip_p_value(np.full(n, -0.0333333333)) > 0.0
+    alike = sign_flip_p_value(np.full(n, -0.0333333333)), sign_flip_p_value(np.full(n, -1 / 30))
+    assert alike[0] == alike[1]
+
+
+@pytest.mark.parametrize(("n", "price"), [(40, 0.02), (100, 0.02), (100, 0.05), (300, 0.02)])
+def test_a_retrieval_that_helps_as_rarely_as_it_costs_is_worth_nothing(
+    n: int, price: float
+) -> None:
+    """Its mean is 0, and signs are far from even: the level holds, and few helped say little."""
+    told = 0.0
+    for n_helped in range(n + 1):
+        differences = np.full(n, -price)
+        differences[:n_helped] += 1.0
+        chance = float(binom.pmf(n_helped, n, price))
+        if chance > 1e-6:
+            told += chance * (sign_flip_p_value(differences) <= 0.05)
+    assert told <= 0.05
 
 
 def test_differences_that_cancel_but_for_rounding_are_no_difference() -> None:
