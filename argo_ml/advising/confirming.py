@@ -11,7 +11,7 @@ from argo_ml.evaluation.advice import AdvisedRange, Certainty, PriceAdvice, Reco
 from argo_ml.evaluation.judged_cells import JudgedCell, judge_cells
 from argo_ml.results.question_rows import action_counts
 from argo_ml.results.records import Results
-from argo_ml.statistics.intervals import Estimate, wilson
+from argo_ml.statistics.intervals import Estimate, shows_spread, wilson
 from argo_ml.statistics.power import pairs_to_settle
 from argo_ml.statistics.resampling import Resampled, average
 from argo_ml.statistics.sequential import MARGIN
@@ -22,19 +22,24 @@ NEARLY_ALL = 0.99
 Cells = Mapping[tuple[str, float], JudgedCell]
 
 
-def confirm(choices: Sequence[Choice], results: Results) -> tuple[PriceAdvice, ...]:
-    """The choices of all prices on the questions of ``results``, by price ascending."""
+def confirm(
+    choices: Sequence[Choice], results: Results, are_others: bool = True
+) -> tuple[PriceAdvice, ...]:
+    """The choices of all prices on the questions of ``results``, by price ascending.
+
+    ``are_others`` says whether they are other questions than those chosen on, which settle nothing.
+    """
     cells = {(cell.strategy, cell.price): cell for cell in judge_cells(results)}
-    return tuple(_at_price(choice, cells) for choice in choices)
+    return tuple(_at_price(choice, cells, are_others) for choice in choices)
 
 
-def _at_price(choice: Choice, cells: Cells) -> PriceAdvice:
+def _at_price(choice: Choice, cells: Cells, are_others: bool) -> PriceAdvice:
     price = choice.retrieval_cost
     chosen, other = cells[choice.strategy, price], cells[choice.alternative, price]
     if not chosen.is_fixed and chosen.acts_like(other):
         # It is no other method here than the plan.
         chosen, other = cells[choice.plan, price], cells[choice.opposite, price]
-    certainty = certainty_of((chosen.utility - other.utility).estimate)
+    certainty = certainty_of(chosen.utility - other.utility) if are_others else Certainty.OPEN
     if certainty is Certainty.REFUTED:
         chosen, other = other, chosen
     difference = chosen.utility - other.utility
@@ -46,7 +51,7 @@ def _at_price(choice: Choice, cells: Cells) -> PriceAdvice:
         alternative=other.strategy,
         gain=difference.estimate,
         certainty=certainty,
-        n_more=None if certainty is not Certainty.OPEN else n_more_questions(difference),
+        n_more=n_more_questions(difference) if certainty is Certainty.OPEN and are_others else None,
         accuracy=_accuracy(chosen),
         utility=chosen.utility.estimate,
         retrieval_share=share,
@@ -54,10 +59,12 @@ def _at_price(choice: Choice, cells: Cells) -> PriceAdvice:
     )
 
 
-def certainty_of(gain: Estimate) -> Certainty:
-    if gain.low > 0.0:
-        return Certainty.CONFIRMED
-    return Certainty.REFUTED if gain.high < 0.0 else Certainty.OPEN
+def certainty_of(gain: Resampled) -> Certainty:
+    if gain.sign:
+        return Certainty.CONFIRMED if gain.sign > 0 else Certainty.REFUTED
+    own = gain.estimate
+    is_small = shows_spread(own.low, own.high) and own.low > -MARGIN and own.high < MARGIN
+    return Certainty.SMALL if is_small else Certainty.OPEN
 
 
 def n_more_questions(difference: Resampled) -> int | None:
@@ -88,13 +95,15 @@ def _accuracy(cell: JudgedCell) -> Estimate:
     return Estimate(mean=n_right / n, low=interval.low, high=interval.high)
 
 
-def advised_ranges(prices: Sequence[PriceAdvice], results: Results) -> tuple[AdvisedRange, ...]:
+def advised_ranges(
+    prices: Sequence[PriceAdvice], results: Results, are_others: bool = True
+) -> tuple[AdvisedRange, ...]:
     """Neighboring prices of one strategy joined, with the prices between them where it changes."""
     cells = {(cell.strategy, cell.price): cell for cell in judge_cells(results)}
     groups = [list(own) for _, own in groupby(prices, lambda at: (at.strategy, at.recommendation))]
     ends = [None, *_changes(groups, cells), None]
     return tuple(
-        _range(own, low, high, cells)
+        _range(own, low, high, cells, are_others)
         for own, (low, high) in zip(groups, pairwise(ends), strict=True)
     )
 
@@ -114,7 +123,11 @@ def _changes(groups: Sequence[Sequence[PriceAdvice]], cells: Cells) -> Iterator[
 
 
 def _range(
-    own: Sequence[PriceAdvice], low: float | None, high: float | None, cells: Cells
+    own: Sequence[PriceAdvice],
+    low: float | None,
+    high: float | None,
+    cells: Cells,
+    are_others: bool,
 ) -> AdvisedRange:
     gain = average(
         [
@@ -122,8 +135,8 @@ def _range(
             - cells[at.alternative, at.retrieval_cost].utility
             for at in own
         ]
-    ).estimate
-    certainty = certainty_of(gain)
+    )
+    certainty = certainty_of(gain) if are_others else Certainty.OPEN
     if any(at.certainty is Certainty.REFUTED for at in own):
         certainty = Certainty.REFUTED
     return AdvisedRange(
@@ -131,9 +144,9 @@ def _range(
         high=high,
         recommendation=own[0].recommendation,
         strategy=own[0].strategy,
-        alternative=own[0].alternative,
+        alternative=", then ".join(dict.fromkeys(at.alternative for at in own)),
         prices=tuple(at.retrieval_cost for at in own),
-        gain=gain,
+        gain=gain.estimate,
         certainty=certainty,
         accuracy=fmean(at.accuracy.mean for at in own),
         retrieval_share=fmean(at.retrieval_share for at in own),

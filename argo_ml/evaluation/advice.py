@@ -23,14 +23,21 @@ class Recommendation(str, Enum):
 
 
 class Certainty(str, Enum):
-    """What the questions that it was confirmed on say of the gain of an advice."""
+    """What the questions that it was judged on say of the gain of an advice."""
 
     CONFIRMED = "confirmed"
     """The 95 % interval of the gain lies above 0."""
+    SMALL = "less than 0.01 either way"
+    """It contains 0, and nothing that is `MARGIN` away from it."""
     OPEN = "not settled"
-    """It contains 0."""
+    """It contains 0 and more, or the questions are those that it was chosen on."""
     REFUTED = "refuted"
-    """It lies below 0, so that the alternative is advised."""
+    """That of what was chosen lies below 0, so that its alternative is advised."""
+
+    @property
+    def words(self) -> str:
+        """What is said of an advice, which is no longer the choice where that was refuted."""
+        return "another choice was refuted" if self is Certainty.REFUTED else self.value
 
 
 class SplitCheck(Record):
@@ -68,8 +75,8 @@ class PriceAdvice(Record):
     the best fixed plan where the strategy decides by the question, else the best plan of the
     opposite kind. Where the test refutes it, the two have changed places. ``gain`` is the utility
     of the strategy minus the alternative's. ``n_more`` is how many more test questions would tell
-    the gain's sign, or that it matters less than 0.01; None where it is told, or no spread was
-    seen.
+    the gain's sign, or that it matters less than 0.01; None where it is told, no spread was seen,
+    or the questions are those that it was chosen on.
     """
 
     retrieval_cost: float
@@ -90,7 +97,8 @@ class AdvisedRange(Record):
     """Neighboring prices at which the same strategy is advised.
 
     ``low`` and ``high`` are prices of a retrieval; None where the range has no end that was
-    looked at. ``gain`` is the mean over ``prices``, those of the range that were swept.
+    looked at. ``gain`` is the mean over ``prices``, those of the range that were swept, over
+    ``alternative``: one strategy, or several by price, as ``single, then never``.
     """
 
     low: float | None

@@ -26,7 +26,7 @@ def _end(price: float, unit: Unit) -> str:
 def needed(at: PriceAdvice) -> str:
     """How many further questions would settle a price, in words."""
     if at.n_more is None:
-        return f"{at.strategy} and {at.alternative} do not differ here"
+        return f"{at.strategy} and {at.alternative} differ alike on all questions"
     if at.n_more > MOST_QUESTIONS:
         return "hardly any difference to tell"
     return f"{at.n_more:,} more test questions would tell"

@@ -60,7 +60,7 @@ def _at_price(own: FurtherQuestions) -> str:
     """``1,200 test and 900 calibration questions at c_r=0.02``"""
     where = f"at c_r={own.retrieval_cost:g}"
     if own.n_test is None:
-        return f"unknown {where}, where it does not differ from {own.baseline}"
+        return f"unknown {where}, where it differs from {own.baseline} alike on all questions"
     if not own.n_test and not own.n_calibration:
         return f"none {where}"
     if own.n_test > MOST:

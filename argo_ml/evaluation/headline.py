@@ -66,14 +66,14 @@ def headline(cells: Sequence[JudgedCell], is_measured: bool = False) -> Headline
     best = max(candidates, key=utilities.__getitem__)
     pairs = [(cell, fixed[cell.price]) for cell in by_strategy(cells)[best] if cell.price in fixed]
     differences = [cell.utility - baseline.utility for cell, baseline in pairs]
-    at_prices = [difference.estimate for difference in differences]
+    signs = [difference.sign for difference in differences]
     return Headline(
         strategy=best,
         candidates=candidates,
         gain=average(differences).estimate,
         n_prices=len(pairs),
-        n_above=sum(estimate.low > 0.0 for estimate in at_prices),
-        n_below=sum(estimate.high < 0.0 for estimate in at_prices),
+        n_above=signs.count(1),
+        n_below=signs.count(-1),
         is_identical=all(cell.acts_like(baseline) for cell, baseline in pairs),
     )
 

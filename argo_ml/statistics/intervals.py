@@ -52,6 +52,12 @@ def shows_spread(low: float, high: float) -> bool:
     return high - low > _ROUNDING
 
 
+def unseen_share(n: int) -> float:
+    """How many questions can be of a kind that none of ``n`` was, as a share: the upper end of
+    the exact interval (Clopper and Pearson 1934)."""
+    return 1.0 - ((1.0 - CONFIDENCE) / 2) ** (1 / n)
+
+
 def wilson(successes: int, n: int) -> Interval:
     """Wilson score interval of a share (Wilson 1927), without continuity correction."""
     if not 0 <= successes <= n or n == 0:

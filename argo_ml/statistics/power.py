@@ -13,6 +13,7 @@ from argo_ml.statistics.intervals import CONFIDENCE
 
 POWER = 0.8
 """Chance that a difference of the size named is told from 0."""
+_ROUNDING = 1e-12
 _TAIL = float(special.ndtri((1.0 + CONFIDENCE) / 2))
 _QUANTILES = _TAIL + float(special.ndtri(POWER))
 
@@ -66,5 +67,6 @@ def pairs_to_confine(differences: Sequence[float], margin: float) -> int | None:
 
 
 def _spread(differences: Sequence[float]) -> float:
-    """Standard deviation with n - 1; 0 of fewer than two."""
-    return float(np.std(differences, ddof=1)) if len(differences) > 1 else 0.0
+    """Standard deviation with n - 1; 0 of fewer than two, or of equal ones but for rounding."""
+    spread = float(np.std(differences, ddof=1)) if len(differences) > 1 else 0.0
+    return spread if spread > _ROUNDING else 0.0

@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from argo_ml.statistics.columns import Column
-from argo_ml.statistics.intervals import CONFIDENCE, Estimate
-from argo_ml.statistics.permutation import sign_flip_p_value
+from argo_ml.statistics.intervals import CONFIDENCE, Estimate, shows_spread, unseen_share
+from argo_ml.statistics.permutation import UNSEEN, sign_flip_p_value
 
 N_RESAMPLES = 10_000
 SEED = 20_260_101
 """Seed of the bootstrap's own generator: the same rows always give the same interval."""
 
+_ROUNDING = 1e-9
+"""Of means, whose last digits differ from processor to processor."""
 _BATCH_ELEMENTS = 2_000_000
 _TAILS = ((1.0 - CONFIDENCE) / 2, (1.0 + CONFIDENCE) / 2)
 
@@ -53,6 +55,19 @@ class Resampled:
         if np.ptp(self.values) == 0.0:
             return Estimate(mean=self.mean, low=self.mean, high=self.mean)
         return _estimate(self.mean, self.means)
+
+    @property
+    def sign(self) -> int:
+        """1 or -1 where a column of differences is told to lie above or below 0, else 0.
+
+        Its interval tells. Where all differences are equal it has no width: then as many questions
+        as can have escaped the sample may each lack a right answer.
+        """
+        own = self.estimate
+        if not shows_spread(own.low, own.high):
+            escaped = unseen_share(len(self.values)) * UNSEEN
+            return (self.mean > escaped) - (self.mean < -escaped)
+        return (own.low > _ROUNDING) - (own.high < -_ROUNDING)
 
     @property
     def p_value(self) -> float:

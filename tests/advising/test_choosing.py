@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
 from builders import hand_made_sweep as sweep
 
 from argo_ml.advising.choosing import choose, confirmed_strategies
-from argo_ml.advising.confirming import advised_ranges, confirm
-from argo_ml.advising.sentences import sentences
+from argo_ml.advising.confirming import advised_ranges, certainty_of, confirm
+from argo_ml.advising.sentences import Questions, sentences
 from argo_ml.evaluation.advice import Certainty, Recommendation
 from argo_ml.results.records import CellResult
 from argo_ml.results.unit import SHARES
+from argo_ml.statistics.resampling import Resampled
 
 RETRIEVE = ("retrieve",)
+TEST = Questions("test", 100, are_others=True)
 NEVER = "1" * 40 + "0" * 60
 SINGLE = "1" * 90 + "0" * 10
 
@@ -102,7 +106,7 @@ def test_three_sentences_say_what_to_do_what_it_is_worth_and_what_would_change_i
     results = sweep.results(*cells(0.1), *cells(0.52))
     prices = confirm(choose(results), results)
 
-    lines = sentences(advised_ranges(prices, results), prices, "test", 100, SHARES)
+    lines = sentences(advised_ranges(prices, results), prices, TEST, True, SHARES)
 
     assert lines[0] == (
         "Retrieve always (single) below 0.5 per retrieval, never retrieve (never) above 0.5."
@@ -111,11 +115,93 @@ def test_three_sentences_say_what_to_do_what_it_is_worth_and_what_would_change_i
     assert "Not settled at 0.52 (" in lines[2]
 
 
+def test_a_range_names_every_alternative_that_its_gain_is_over() -> None:
+    better = "1" * 96 + "0" * 4
+    results = sweep.results(*cells(0.1, better), *cells(0.6, better))
+    prices = confirm(choose(results), results)
+    assert [(at.strategy, at.alternative) for at in prices] == [
+        ("argo_fitted", "single"),
+        ("argo_fitted", "never"),
+    ]
+
+    [only] = advised_ranges(prices, results)
+    _, worth, _ = sentences([only], prices, TEST, True, SHARES)
+
+    assert only.alternative == "single, then never"
+    assert only.gain.mean == pytest.approx((0.96 - 0.9 + 0.1 + 0.96 - 0.4) / 2)
+    assert "the utility of argo_fitted minus that of single, then never is" in worth
+
+
+def test_a_policy_that_decides_by_the_question_earns_more_wherever_it_is_advised() -> None:
+    """Also where it retrieves for so few questions that the advice is never to."""
+    results = sweep.results(*cells(0.6, "1" * 60 + "0" * 40))
+    prices = confirm(choose(results), results)
+
+    _, worth, _ = sentences(advised_ranges(prices, results), prices, TEST, True, SHARES)
+
+    assert prices[0].recommendation is Recommendation.NEVER
+    assert "the utility of argo_fitted minus that of never" in worth
+    assert "earns no more" not in worth
+
+
+def test_what_was_not_compared_earns_nothing_that_is_known() -> None:
+    results = sweep.results(*cells(0.1))
+    prices = confirm(choose(results), results)
+
+    _, worth, _ = sentences(advised_ranges(prices, results), prices, TEST, False, SHARES)
+
+    assert worth.startswith(
+        "Fixed plans alone were compared; on the 100 test questions the utility"
+    )
+
+
+def test_the_questions_chosen_on_confirm_nothing() -> None:
+    results = sweep.results(*cells(0.1))
+    prices = confirm(choose(results), results, are_others=False)
+    [only] = advised_ranges(prices, results, are_others=False)
+    tune = Questions("tune", 100, are_others=False)
+
+    lines = sentences([only], prices, tune, True, SHARES)
+
+    assert only.gain.low > 0.0
+    assert {prices[0].certainty, only.certainty} == {Certainty.OPEN}
+    assert prices[0].n_more is None
+    assert lines[2].startswith("It was chosen on these very questions")
+    assert lines[1].endswith(": not settled.")
+
+
+def test_few_questions_that_are_all_alike_confirm_nothing() -> None:
+    few = [
+        sweep.cell(name, 0.06, "0" * 12, taken)
+        for name, taken in (("never", ()), ("single", RETRIEVE))
+    ]
+    [at] = confirm(choose(sweep.results(*few)), sweep.results(*few))
+    assert (at.gain.low, at.gain.high) == pytest.approx((0.06, 0.06))
+    assert (at.certainty, at.n_more) == (Certainty.OPEN, None)
+
+    many = [
+        sweep.cell(name, 0.06, "0" * 200, taken)
+        for name, taken in (("never", ()), ("single", RETRIEVE))
+    ]
+    [at] = confirm(choose(sweep.results(*many)), sweep.results(*many))
+    assert at.certainty is Certainty.CONFIRMED
+
+
+def test_a_gain_that_cannot_matter_asks_for_no_more_questions() -> None:
+    never = "10" * 500
+    results = sweep.results(*cells(0.02, "0" + never[1:], never, never))
+    [at] = confirm(choose(results), results)
+    small = Resampled(np.tile([0.005, -0.005], 200), np.linspace(-0.001, 0.001, 1000))
+    assert certainty_of(small) is Certainty.SMALL
+    assert certainty_of(small - small) is Certainty.OPEN
+    assert at.strategy == "never"
+
+
 def test_an_advice_that_no_price_settles_says_so_at_once() -> None:
     results = sweep.results(*cells(0.1, never="10" * 50, single="1" * 12 + "0" + "10" * 43 + "1"))
     prices = confirm(choose(results), results)
 
-    first, *_ = sentences(advised_ranges(prices, results), prices, "test", 100, SHARES)
+    first, *_ = sentences(advised_ranges(prices, results), prices, TEST, True, SHARES)
 
     assert first.endswith("(never) at every price looked at (0.1 per retrieval): not settled.")
 
@@ -129,7 +215,7 @@ def test_what_is_advised_at_every_price_is_said_once() -> None:
         only.model_copy(update={"low": 0.7, "prices": (0.8,)}),
     ]
 
-    first, *_ = sentences(ranges, prices, "test", 100, SHARES)
+    first, *_ = sentences(ranges, prices, TEST, True, SHARES)
 
     assert first == (
         "Never retrieve at every price looked at (0.6 to 0.8 per retrieval): argo_fitted below "

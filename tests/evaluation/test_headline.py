@@ -89,7 +89,8 @@ def test_gain_is_averaged_over_prices_against_each_price_s_best() -> None:
 
     assert found is not None
     assert found.gain.mean == pytest.approx((0.1 + 0.5) / 2)
-    assert (found.n_prices, found.n_above, found.n_below) == (2, 1, 0)
+    # At 0.1 it is 0.1 on all four questions, which say nothing of others.
+    assert (found.n_prices, found.n_above, found.n_below) == (2, 0, 0)
     assert (found.strategy, found.candidates) == ("argo_fitted", ("argo_fitted",))
     assert not found.is_identical
 

@@ -43,7 +43,7 @@ def _row(own: AdvisedRange, unit: Unit) -> tuple[str, ...]:
         price_span(own, unit),
         own.recommendation.value,
         own.strategy,
-        f"{unit.gain(own.gain)}\nover {own.alternative}, {own.certainty.value}",
+        f"{unit.gain(own.gain)}\nover {own.alternative}, {own.certainty.words}",
         f"{100 * own.retrieval_share:.0f} %",
         f"{own.accuracy:.3f}",
     )
@@ -54,7 +54,7 @@ def _notes(advice: Advice) -> Iterator[str]:
         yield from data_lines(advice.data)
     sizes = ", ".join(f"{n} {split}" for split, n in advice.sizes.items())
     yield f"questions: {sizes}; judged on the {advice.judged_on} split"
-    if advice.judged_on == "tune":
+    if advice.judged_on != "test":
         yield "judged on the questions that it was chosen on, which favors it: not confirmed"
     for stage, why in advice.cut.items():
         yield f"{stage} ended early: {why}"
