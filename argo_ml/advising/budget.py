@@ -20,8 +20,9 @@ LOOKS_EVERY_S = 1.0
 class Budget:
     """Raises `StoppedError` from the progress of a stage that has taken its part.
 
-    ``paying_runs`` gives the runs whose calls count. A stage may take ``share`` of everything; what
-    it leaves is the next ones'.
+    ``paying_runs`` gives the runs whose calls count, from when the budget is made on: what was paid
+    before a study was gone on with was another's. A stage may take ``share`` of everything; what it
+    leaves is the next ones'.
     """
 
     limits: BudgetFields
@@ -30,6 +31,11 @@ class Budget:
     money: MoneyPrices | None = None
     began: float = field(default_factory=time.monotonic)
     _looked: float = 0.0
+    _before: Payment = field(default_factory=Payment)
+
+    def __post_init__(self) -> None:
+        if self.limits.has_budget:
+            self._before = self._paid()
 
     def watching(self, on_progress: OnProgress, share: float) -> OnProgress:
         """The observer of a stage, that ends it once ``share`` of the budget is spent."""
@@ -52,17 +58,17 @@ class Budget:
         if most is not None and minutes > share * most:
             raise StoppedError(f"max_minutes={most:g}: {minutes:.1f} minutes are spent")
         if self.limits.max_calls is not None:
-            n_calls = self.paid().executed
+            n_calls = self._paid().executed - self._before.executed
             if n_calls > share * self.limits.max_calls:
                 raise StoppedError(f"max_calls={self.limits.max_calls}: {n_calls} calls are spent")
-
         if self.limits.max_cost is not None and self.money is not None:
-            cost = self.money.of_usage(self.paid().usage)
+            before, now = (self.money.of_usage(own.usage) for own in (self._before, self._paid()))
+            cost = now - before
             if cost > share * self.limits.max_cost:
                 raise StoppedError(
                     f"max_cost={self.limits.max_cost:g}: {cost:.3g} {self.money.unit} are spent"
                 )
 
-    def paid(self) -> Payment:
-        """What was executed for the study until now."""
+    def _paid(self) -> Payment:
+        """What was ever executed for the study."""
         return sum(map(self.cache.paid_by, self.paying_runs()), Payment())

@@ -184,10 +184,10 @@ def _judge(spec: AdviseSpec, data: DataCheck, stages: Stages) -> Judged:
     ran = {"calibration": calibration, "tune": results.sweep_id}
     if confirmed is None:
         return Judged(choices, results, "tune", used, ran)
-    test, n_confirmed = confirmed
-    return Judged(
-        choices, test, "test", {**used, "test": n_confirmed}, {**ran, "test": test.sweep_id}
-    )
+    test, _ = confirmed
+    # It may have stopped at fewer than it was to ask.
+    used["test"] = len(test.cells[0].questions)
+    return Judged(choices, test, "test", used, {**ran, "test": test.sweep_id})
 
 
 def _judge_on_explored(

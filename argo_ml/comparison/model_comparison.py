@@ -11,12 +11,13 @@ from pathlib import Path
 
 from argo_ml.config import CompareSpec
 from argo_ml.datasets import check_dataset, load_questions
+from argo_ml.errors import ConfigError
 from argo_ml.models.precision import with_precision
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.reporting.figures.models import draw_models
 from argo_ml.results.artifacts import COMPARISON, COMPARISON_TABLE, FIGURES, SPEC
-from argo_ml.results.question_rows import row_numbers
+from argo_ml.results.question_rows import question_ids, row_numbers
 from argo_ml.results.records import CellResult, Record, Results
 from argo_ml.statistics.resampling import mean_estimate
 from argo_ml.sweep.parent_run import (
@@ -25,7 +26,9 @@ from argo_ml.sweep.parent_run import (
     load_record,
     pointing_at,
     recorded,
+    store_spec,
 )
+from argo_ml.sweep.resumed_spec import resumed_spec
 from argo_ml.sweep.running import load_results, run_sweep
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import logged_metrics, logged_params, spec_params
@@ -95,6 +98,7 @@ def run_comparison(spec: CompareSpec, on_progress: OnProgress = ignore_progress)
     names = ", ".join(Path(model).name for model in spec.models)
     run = tracking.adopt_or_create(f"compare {names}", {runs.KIND: "comparison"})
     with run.recording_failure():
+        store_spec(run, spec)
         run.log(params=spec_params(recorded(spec)))
         return _compare(spec, tracking, run, on_progress)
 
@@ -106,11 +110,24 @@ def _resume(spec: CompareSpec, on_progress: OnProgress) -> ModelComparison:
         if stored.info.status == "FINISHED":
             return load_record(home, spec.resume, COMPARISON, ModelComparison)
         run = TrackedRun(tracking.client, spec.resume, stored)
+        full = _begun_with(spec, run, home)
         with run.recording_failure():
             run.reopen()
             if not stored.data.params:
-                run.log(params=spec_params(recorded(spec)))
-            return _compare(spec, home, run, on_progress)
+                run.log(params=spec_params(recorded(full)))
+            return _compare(full, home, run, on_progress)
+
+
+def _begun_with(spec: CompareSpec, run: TrackedRun, home: Tracking) -> CompareSpec:
+    """What the comparison was begun with; one that stored nothing, of an earlier version or killed
+    at once, goes on with what is given."""
+    if run.read_artifact(SPEC) is not None:
+        return resumed_spec(spec, home)
+    if not spec.models:
+        raise ConfigError(
+            f"resume={spec.resume}: it has stored no parameters; give them all again, with models"
+        )
+    return spec
 
 
 def _compare(
@@ -173,7 +190,16 @@ def _present_sweep(model: str, tracking: Tracking, run: TrackedRun) -> Run | Non
 def compare_models(
     comparison_id: str, models: Sequence[str], sweeps: Sequence[Results], tracking: Tracking
 ) -> ModelComparison:
-    """The table of several models' sweeps on the same questions."""
+    """The table of several models' sweeps on the same questions.
+
+    Raises `ConfigError` where they are of other questions or cells than the first one.
+    """
+    for model, results in zip(models, sweeps, strict=True):
+        if _asked(results) != _asked(sweeps[0]):
+            raise ConfigError(
+                f"{model}: its sweep {results.sweep_id} is of other questions, strategies or "
+                f"prices than {sweeps[0].sweep_id} of {models[0]}; compare them without resume"
+            )
     return ModelComparison(
         comparison_id=comparison_id,
         models=tuple(
@@ -188,6 +214,12 @@ def compare_models(
             for cell, reference in zip(results.cells, sweeps[0].cells, strict=True)
         ),
     )
+
+
+def _asked(results: Results) -> list[tuple[str, float, list[str]]]:
+    return [
+        (cell.strategy, cell.retrieval_cost, question_ids(cell.questions)) for cell in results.cells
+    ]
 
 
 def _compared(model: str, cell: CellResult, reference: CellResult) -> ComparedCell:

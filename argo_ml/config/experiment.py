@@ -172,16 +172,6 @@ class SweepSpec(EstimateSpec, WorkerFields, ExecutorFields, ExperimentSpec):
         ),
     )
 
-    @model_validator(mode="after")
-    def _stoppable(self) -> SweepSpec:
-        money = self.money
-        if self.until == "decided" and money is not None and money.prices_usage:
-            raise ValueError(
-                "until=decided: needs costs that have a bound, and tokens and seconds that have "
-                "prices have none; leave it out"
-            )
-        return self
-
 
 class CompareSpec(
     GridFields,
@@ -214,7 +204,7 @@ class CompareSpec(
     @model_validator(mode="after")
     def _models_valid(self) -> CompareSpec:
         given = ",".join(self.models)
-        if len(self.models) < 2:
+        if len(self.models) < 2 and not (self.resume and not self.models):
             raise ValueError(f"models={given}: name two or more, such as qwen2.5-3b,qwen2.5-7b")
         if len(set(self.models)) != len(self.models):
             raise ValueError(f"models={given} repeats a model")

@@ -12,10 +12,12 @@ from argo_ml.errors import ConfigError
 from argo_ml.evaluation.headline import candidates_among
 from argo_ml.evaluation.roles import is_fixed
 from argo_ml.policies.planned import NEVER, SINGLE
+from argo_ml.pricing import Tariff
 from argo_ml.results.metrics import utilities
 from argo_ml.results.records import QuestionResult, Results, SequentialVerdict, Stopping
 from argo_ml.statistics.columns import Column
 from argo_ml.statistics.sequential import LEVEL, MARGIN, Range, SequentialDifference, Sign
+from argo_ml.types import Usage
 
 CellKey = tuple[str, float]
 """Strategy and price."""
@@ -166,4 +168,5 @@ def _largest_cost(spec: SweepSpec, strategy: str, price: float) -> float:
     if strategy in (NEVER, SINGLE):
         return price * (strategy == SINGLE)
     probes = PROBES_PER_DECISION * (spec.max_steps + 1) * spec.probe_cost
-    return spec.max_steps * max(price, spec.reason_cost) + probes
+    withheld = max(0.0, Tariff(spec.money, price).cost(Usage(), 0, True)) if spec.money else 0.0
+    return spec.max_steps * max(price, spec.reason_cost) + probes + withheld

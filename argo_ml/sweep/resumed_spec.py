@@ -1,5 +1,5 @@
-"""The spec that an interrupted sweep or advice goes on with: its own, and what the command may
-change."""
+"""The spec that an interrupted sweep, advice or comparison goes on with: its own, and what the
+command may change."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from argo_ml.config import (
     AdviseSpec,
     BudgetFields,
+    CompareSpec,
     ExecutorFields,
     SweepSpec,
     build,
@@ -27,7 +28,7 @@ RESOLVED = frozenset({("answering", "likelihood"), ("min_similarity", None), ("p
 """What was asked for, in whose place the model, the corpus or the processor may have put something
 else."""
 _SOURCES = ("questions", "documents", "outcomes", "calibration_outcomes")
-Resumable = TypeVar("Resumable", SweepSpec, AdviseSpec)
+Resumable = TypeVar("Resumable", SweepSpec, AdviseSpec, CompareSpec)
 
 
 def resumed_spec(command: Resumable, home: Tracking) -> Resumable:

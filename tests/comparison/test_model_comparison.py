@@ -13,10 +13,15 @@ from builders.places import at_work_in
 from mlflow import MlflowClient
 
 from argo_ml.cli.rendering.models import print_comparison
-from argo_ml.comparison.model_comparison import ModelComparison, run_comparison
+from argo_ml.comparison.model_comparison import (
+    ModelComparison,
+    compare_models,
+    run_comparison,
+)
 from argo_ml.config import CompareSpec, build
 from argo_ml.errors import ConfigError
 from argo_ml.results.artifacts import COMPARISON
+from argo_ml.sweep.running import load_results
 from argo_ml.tracking.runs import KIND, PARENT, connect
 
 pytestmark = [
@@ -115,6 +120,17 @@ def test_what_is_stored_is_what_was_found(
     assert json.loads(path.read_text()) == finished.model_dump(mode="json")
 
 
+def test_sweeps_of_other_questions_are_not_compared(
+    shared: dict[str, str], finished: ModelComparison
+) -> None:
+    tracking = connect(shared["tracking_uri"], "argo_ml")
+    one, other = (load_results(tracking, model.sweep_id) for model in finished.models)
+    fewer = [cell.model_copy(update={"questions": cell.questions[1:]}) for cell in other.cells]
+    shorter = other.model_copy(update={"cells": tuple(fewer)})
+    with pytest.raises(ConfigError, match=r"second: its sweep .* is of other questions"):
+        compare_models("comparison", ["first", "second"], [one, shorter], tracking)
+
+
 def test_another_run_is_no_comparison(shared: dict[str, str], finished: ModelComparison) -> None:
     sweep_id = finished.models[0].sweep_id
     with pytest.raises(ConfigError, match="that run is not a comparison"):
@@ -135,8 +151,11 @@ def test_a_comparison_whose_second_model_was_missing_goes_on(
         [experiment.experiment_id], f"tags.`{KIND}` = 'comparison' and status = 'FAILED'"
     )
     missing.write_text(text)
+    with pytest.raises(ConfigError, match=r"seed=7 \(it was \d+\) cannot change in what has begun"):
+        run_comparison(spec(values, resume=parent.info.run_id, seed="7"))
 
-    found = run_comparison(spec(values, resume=parent.info.run_id))
+    places = {name: values[name] for name in ("tracking_uri", "cache_dir")}
+    found = run_comparison(build(CompareSpec, {**places, "resume": parent.info.run_id}))
 
     assert found.comparison_id == parent.info.run_id
     sweeps = client.search_runs(

@@ -73,10 +73,11 @@ def test_prices_that_do_not_go_together_are_named(
         build(spec_type, values)
 
 
-def test_costs_without_a_bound_cannot_stop_a_sweep_early() -> None:
+def test_costs_without_a_bound_can_stop_a_sweep_early_and_the_test_of_an_advice() -> None:
     prices = {**WORTH, "price_per_retrieval": "1", "price_per_second": "0.1"}
-    with pytest.raises(ConfigError, match="until=decided: needs costs that have a bound"):
-        build(SweepSpec, {**prices, "until": "decided"})
+    assert build(SweepSpec, {**prices, "until": "decided"}).until == "decided"
+    advice = build(AdviseSpec, {**prices, "until": "decided"})
+    assert advice.sweep("test", 10, ("never", "single"), "").until == "decided"
 
 
 def test_a_cell_without_a_worth_needs_a_price() -> None:
