@@ -188,7 +188,7 @@ def stopping_lines(stopping: Stopping | None) -> Iterator[str]:
         return
     n_asked, n_available = stopping.n_asked, stopping.n_available
     n_open = sum(verdict.sign == Sign.OPEN.value for verdict in stopping.verdicts)
-    start = f"Stopped after {n_asked:,} of {n_available:,} questions, as all is decided"
+    start = f"Stopped after {n_asked:,} of {n_available:,} questions, as all of this is decided"
     if n_open:
         of = counted(len(stopping.verdicts), "comparison")
         start = f"All {n_asked:,} questions were asked, which leaves {n_open} of {of} open"
