@@ -28,6 +28,7 @@ HERE = Path(__file__).parents[1]
 QUESTION = ("What is the capital of Finland?", "--choices", "Helsinki|Oslo|Tampere")
 SMALL = ("sweep",)
 REPRICED = ("sweep", "--strategies", "always_retrieve,single", "--n_prices", "10")
+COMMANDS = ("small sweep", "ten prices", "answer")
 ANSWER = ("answer", *QUESTION, "--strategy", "single")
 
 
@@ -70,13 +71,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", type=Path, required=True, help="another checkout")
     parser.add_argument("--cache", type=Path, help="a cache of the other's that has the calls")
-    parser.add_argument("--only", default="", help="one of the commands, such as 'ten prices'")
+    parser.add_argument("--only", choices=COMMANDS, help="one of the commands alone")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--n-questions", default="10", help="of the sweep that is priced anew")
     parser.add_argument("--max-steps", default="20", help="of the same")
     given = parser.parse_args()
     repriced = (*REPRICED, "--n_questions", given.n_questions, "--max_steps", given.max_steps)
-    commands = {"small sweep": SMALL, "ten prices": repriced, "answer": ANSWER}
+    commands = dict(zip(COMMANDS, (SMALL, repriced, ANSWER), strict=True))
     if given.only:
         commands = {given.only: commands[given.only]}
     with tempfile.TemporaryDirectory(prefix="argo-benchmark-") as name:
