@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from argo_ml.serving.published import PolicyFiles, read_policy
 from argo_ml.serving.questions import Asked, RequestError, read_asked
 from argo_ml.serving.signals import AnswerSignals, is_estimated
 from argo_ml.serving.vectors import ServedVectors
-from argo_ml.state import AnswerNow, Observations, State
-from argo_ml.types import Answer, Question
+from argo_ml.state import CONFIDENCE_PROBES, AnswerNow, Observations, State
+from argo_ml.sweep.cells import measure
+from argo_ml.types import Answer, Question, StopReason
 
 KNOWN_PROBES = frozenset({Probe.ANSWER, Probe.VECTOR})
 """What a caller's answer can show; the rest takes calls of the model."""
@@ -29,6 +30,7 @@ KNOWN_PROBES = frozenset({Probe.ANSWER, Probe.VECTOR})
 class PolicyDecision:
     """What the policy would do about an answer; ``retrieve`` is whether that is a retrieval.
 
+    ``action`` is ``stop`` where the answer is to be given, and ``abstain`` where it is withheld.
     ``p_hat`` is the calibrated probability that the answer is right, ``expected_gain`` the utility
     that the action is expected to add to giving the answer, ``score`` what a gate compared with
     its threshold; None where the strategy has nothing of the kind. ``is_estimated``: part of how
@@ -96,7 +98,8 @@ class LoadedPolicy:
     def decide_asked(self, asked: Asked) -> PolicyDecision:
         priced = self.policies.at(self.price_of(asked))
         question = asked.as_question()
-        state = State(question, observations=self._observed(asked, question, priced))
+        seen = State(question, observations=self._observed(asked, question, priced))
+        state = self._measured(seen, priced)
         rng = deferred_rng(priced.spec.seed, question.id, 0, "policy")
         try:
             decision = priced.policy.decide(state, rng)
@@ -109,8 +112,15 @@ class LoadedPolicy:
     def price_of(self, asked: Asked) -> RequestPrice:
         return self.policies.price_of(asked)
 
+    def _measured(self, state: State, priced: PricedPolicy) -> State:
+        """The state with its progress, where that is measured on the question."""
+        measured = measure(priced.spec, priced.calibration)
+        return state if measured is None else replace(state, progress=measured(state))
+
     def _observed(self, asked: Asked, question: Question, priced: PricedPolicy) -> Observations:
         probes = required_probes_of(priced.policy)(State(question))
+        if measure(priced.spec, priced.calibration) is not None:
+            probes = probes | CONFIDENCE_PROBES
         if beyond := sorted(probe.value for probe in probes - KNOWN_PROBES):
             raise RequestError(
                 f"strategy={priced.spec.strategy} looks at {', '.join(beyond)}, which takes calls "
@@ -163,13 +173,15 @@ class LoadedPolicy:
         the policy was made."""
         if priced.calibration is None or not priced.calibration.projection.components:
             return False
+        if measure(priced.spec, priced.calibration) is not None:
+            return True
         return Probe.VECTOR in required_probes_of(priced.policy)(State(Question("", "any")))
 
 
 def _described(decision: Decision, priced: PricedPolicy, estimated: bool = False) -> PolicyDecision:
-    expected = decision.expected
+    expected, withholds = decision.expected, decision.stop_reason is StopReason.ABSTAIN
     return PolicyDecision(
-        action=decision.action.value,
+        action=StopReason.ABSTAIN.value if withholds else decision.action.value,
         retrieve=decision.action.value == "retrieve",
         strategy=priced.spec.strategy,
         retrieval_cost=priced.spec.retrieval_cost,

@@ -77,15 +77,22 @@ class Policy:
         choices: tuple[str, ...] = (),
         price: float | None = None,
         metadata: Mapping[str, Any] | None = None,
+        question_id: str = "",
         **prices: float,
     ) -> PolicyAnswer:
         """Answer from the documents with the model that the policy was published with.
 
-        ``metadata`` is what the questions of the sweep had, such as their source. ``prices`` are
+        ``metadata`` is what the questions of the sweep had, such as their source, and
+        ``question_id`` the one that they had, by which strategies draw. ``prices`` are
         in a unit of your own: ``value_of_correct``, ``price_per_retrieval`` and so on. Raises
         `ArgoError` where documents or model cannot be used, or the question cannot be asked.
         """
-        given = {"question": question, "choices": choices, "metadata": metadata or {}}
+        given = {
+            "question": question,
+            "choices": choices,
+            "metadata": metadata or {},
+            "question_id": question_id,
+        }
         asked = read_asked({**given, "retrieval_cost": price, **prices})
         at = self._loaded.price_of(asked)
         outcome = self._answers.answer(asked.as_question(), at).outcome

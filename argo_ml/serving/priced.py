@@ -14,6 +14,7 @@ from argo_ml.calibration.record import Calibration
 from argo_ml.config import CellSpec, build, is_operational, money_fields
 from argo_ml.mdp.process import solve
 from argo_ml.policies import Policy
+from argo_ml.policies.strategies import find_strategy
 from argo_ml.pricing import MoneyPrices
 from argo_ml.replay.calibrating import HORIZON
 from argo_ml.replay.deciding import is_decided_at_once
@@ -85,20 +86,27 @@ class PricedPolicies:
                 "is worth in it"
             )
         money = asked.money(worth, own)
-        if money.prices_usage and self._knows_no_usage:
+        if money.prices_usage and not self._knows_usage:
             raise RequestError(
                 "prices of tokens and seconds need a calibration that measured what actions use, "
                 "and this policy has none; give value_of_correct and price_per_retrieval alone"
             )
         share = self._files.published.default_price
+        if own is not None:
+            # The price stays what it is in the unit, whatever else is at stake.
+            share = round(share * own.stake / money.stake, 10)
         if asked.price_per_retrieval is not None:
             share = round(asked.price_per_retrieval / money.stake, 10)
         return RequestPrice(share, money)
 
     @property
-    def _knows_no_usage(self) -> bool:
+    def _knows_usage(self) -> bool:
+        """Whether it was measured what actions use, or nothing is decided by it."""
         calibration = self._files.calibration
-        return calibration is not None and not calibration.action_usage
+        if calibration is not None:
+            return bool(calibration.action_usage)
+        named = (own.strategy for own in self._files.published.ranges)
+        return not any(find_strategy(name).by_price for name in named)
 
     def at(self, price: RequestPrice) -> PricedPolicy:
         with self._lock:
@@ -123,6 +131,14 @@ class PricedPolicies:
                 calibration = self._files.stepwise
         solution = solve(cell_process(spec, calibration))
         return PricedPolicy(spec, cell_policy(spec, solution, calibration), calibration)
+
+
+def named_price(share: float, money: MoneyPrices | None) -> dict[str, float]:
+    """The price of a retrieval as a request has to name it, where tokens or seconds have prices in
+    the unit of those."""
+    if money is None or not money.prices_usage:
+        return {"retrieval_cost": share}
+    return {"price_per_retrieval": share * money.stake}
 
 
 def amounts(price: RequestPrice, usage: Usage, n_retrievals: int) -> dict[str, Any]:

@@ -15,9 +15,12 @@ from argo_ml.calibration.record import Calibration
 from argo_ml.config import CellSpec, PublishSpec, build
 from argo_ml.errors import ConfigError
 from argo_ml.evaluation.advice import PriceAdvice
+from argo_ml.policies.checking import prices_usage
 from argo_ml.policies.strategies import find_strategy
+from argo_ml.pricing import MoneyPrices
 from argo_ml.results.records import CellResult
 from argo_ml.serving.deciding import LoadedPolicy
+from argo_ml.serving.priced import named_price
 from argo_ml.serving.published import (
     FOLDER,
     PolicyFiles,
@@ -95,7 +98,7 @@ def _files(spec: PublishSpec, source: Source) -> PolicyFiles:
             trace_sampling=spec.trace_sampling,
             n_questions=source.evaluation.n_questions,
             answer=source.answer,
-            example=_example(source, cells[0], learned),
+            example=_example(source, cells[0], cell.money, learned),
             decides_only=source.is_replay,
         ),
         learned.calibration,
@@ -168,9 +171,11 @@ def _strategy(spec: PublishSpec, source: Source) -> str:
 
 
 def _calibration(cell: CellSpec, strategies: Sequence[str], source: Source) -> Calibration | None:
-    """The very calibration of the sweep, where some strategy acts by it."""
+    """The very calibration of the sweep, where some strategy acts by it, or by what steps were
+    measured to cost."""
     cells = [cell.model_copy(update={"strategy": strategy}) for strategy in strategies]
-    if not any(map(acts_by_calibration, cells)):
+    is_priced = prices_usage(cell) and any(find_strategy(own).by_price for own in strategies)
+    if not is_priced and not any(map(acts_by_calibration, cells)):
         return None
     opened = open_calibration(cell.model_copy(update={"tracking_uri": source.record.tracking.uri}))
     digest = source.record.digests.get(CALIBRATION_DIGEST)
@@ -196,13 +201,16 @@ def _swept_price(cell: CellResult) -> SweptPrice:
     )
 
 
-def _example(source: Source, cell: CellResult, learned: Calibrations) -> dict[str, Any]:
+def _example(
+    source: Source, cell: CellResult, money: MoneyPrices | None, learned: Calibrations
+) -> dict[str, Any]:
     """A request for one of the sweep's questions, whose calls its cache has; of a replay for a
     decision about one of the answers that it calibrated on."""
+    price = named_price(cell.retrieval_cost, money)
     if source.is_replay:
-        return decision_example(cell.retrieval_cost, learned)
+        return decision_example(price, learned)
     line = next(iter(source.record.trajectories(cell)))
-    custom: dict[str, Any] = {"retrieval_cost": cell.retrieval_cost}
+    custom: dict[str, Any] = dict(price)
     if line["choices"]:
         custom["choices"] = list(line["choices"])
     return {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
@@ -60,8 +62,8 @@ class Asked(BaseModel):
     ``decide_only`` asks for the decision about ``answer``, which the caller has, and for no answer.
     Prices are shares of a right answer (``retrieval_cost``) or in the caller's own unit.
     ``choice_logprobs`` are log-likelihoods per token of the choices. ``question_id`` matters to
-    strategies that draw, ``metadata`` to those that act by kinds of questions, ``scores`` to a gate
-    on a score of the caller's own.
+    strategies that draw, and is one of the question's text where none is given, ``metadata`` to
+    those that act by kinds of questions, ``scores`` to a gate on a score of the caller's own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,7 +78,7 @@ class Asked(BaseModel):
     scores: Mapping[ShortText, Annotated[float, Field(allow_inf_nan=False)]] = Field(
         default_factory=dict, max_length=MOST_FIELDS
     )
-    question_id: ShortText = "asked"
+    question_id: ShortText = ""
     metadata: Mapping[ShortText, ShortText | int | float | bool | None] = Field(
         default_factory=dict, max_length=MOST_FIELDS
     )
@@ -92,6 +94,8 @@ class Asked(BaseModel):
     def _consistent(self) -> Asked:
         if not self.question.strip():
             raise ValueError("the question is empty; ask one")
+        if not all(choice.strip() for choice in self.choices):
+            raise ValueError("choices: one is empty; leave it out, or say what it is")
         if len(self.choices) == 1:
             raise ValueError("choices: there is one; give at least two, or none")
         if self.choice_logprobs and len(self.choice_logprobs) != len(self.choices):
@@ -114,11 +118,17 @@ class Asked(BaseModel):
 
     def as_question(self) -> Question:
         return Question(
-            id=self.question_id,
+            id=self.question_id or self._drawn_id,
             text=self.question,
             choices=self.choices,
             metadata=dict(self.metadata),
         )
+
+    @property
+    def _drawn_id(self) -> str:
+        """Of a question without one: its own, so that not all share their luck."""
+        text = json.dumps([self.question, *self.choices])
+        return f"asked-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
     @property
     def money_given(self) -> dict[str, float]:

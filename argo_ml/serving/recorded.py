@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from argo_ml.replay.calibrating import RecordedCalibration
 from argo_ml.results.artifacts import CALIBRATION, STEPWISE_CALIBRATION
 from argo_ml.results.stored import naming
 from argo_ml.serving.deciding import LoadedPolicy
+from argo_ml.serving.priced import named_price
 from argo_ml.serving.questions import RequestError
 from argo_ml.serving.sources import Source
 from argo_ml.sweep.cells import CALIBRATION_DIGEST
@@ -66,11 +68,11 @@ def _plain(recorded: RecordedCalibration) -> Calibration:
     return Calibration(**{name: getattr(recorded, name) for name in Calibration.model_fields})
 
 
-def decision_example(price: float, learned: Calibrations) -> dict[str, Any]:
-    """A request for a decision about an answer that was calibrated on."""
+def decision_example(price: Mapping[str, float], learned: Calibrations) -> dict[str, Any]:
+    """A request at a price for a decision about an answer that was calibrated on."""
     assert learned.calibration is not None
     question = learned.calibration.questions[0]
-    custom = {"retrieval_cost": price, "decide_only": True, **_known(question)}
+    custom = {**price, "decide_only": True, **_known(question)}
     return {"input": [{"role": "user", "content": question.text}], "custom_inputs": custom}
 
 
@@ -97,7 +99,8 @@ def check_decides(loaded: LoadedPolicy) -> None:
     published = loaded.published
     [message] = published.example["input"]
     for own in published.prices:
-        asked = {**published.example["custom_inputs"], "retrieval_cost": own.retrieval_cost}
+        price = named_price(own.retrieval_cost, loaded.spec.money)
+        asked = {**published.example["custom_inputs"], **price}
         try:
             loaded.decide_values({"question": message["content"], **asked})
         except RequestError as error:

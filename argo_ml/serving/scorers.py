@@ -37,7 +37,7 @@ def answering(policy: Policy, price: float | None = None) -> Callable[..., dict[
         id: str = "",
         metadata: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        answered = policy.answer(question, tuple(choices), price, metadata)
+        answered = policy.answer(question, tuple(choices), price, metadata, question_id=id)
         return {
             "answer": answered.text,
             "choice": answered.choice,
@@ -101,7 +101,8 @@ def evaluation_records(
 ) -> list[dict[str, Any]]:
     """The records of `mlflow.genai.evaluate`, and of an evaluation dataset, for these questions.
 
-    Their metadata is an input only where it is asked for: a function of one's own need not know it.
+    Their metadata, and their ids, by which strategies draw, are inputs only where they are asked
+    for: a function of one's own need not know them.
     """
     return [_record(question, with_metadata) for question in questions]
 
@@ -110,7 +111,9 @@ def _record(question: Question, with_metadata: bool) -> dict[str, Any]:
     inputs: dict[str, Any] = {"question": question.text}
     if question.choices:
         inputs["choices"] = list(question.choices)
-    if with_metadata and question.metadata:
-        inputs["metadata"] = dict(question.metadata)
+    if with_metadata:
+        inputs["id"] = question.id
+        if question.metadata:
+            inputs["metadata"] = dict(question.metadata)
     gold = list(question.gold) if question.choices else list(question.answers)
     return {"inputs": inputs, "expectations": {"golden_answers": gold}}

@@ -23,8 +23,8 @@ SHOWN_CHARACTERS = 60
 """Of a question in an error."""
 OF_CALIBRATION = (
     *VALID_FOR,
-    *("documents", "chunk_size", "chunk_overlap", "embedding_model"),
-    *("model", "server_urls", "precision", "quantization", "max_new_tokens"),
+    *("documents", "chunk_size", "chunk_overlap", "embedding_model", "retriever", "reranker"),
+    *("model", "server_urls", "precision", "quantization", "max_new_tokens", "hidden_states"),
 )
 """What a calibration must have been made with to be valid, and where that is."""
 
@@ -59,6 +59,10 @@ def answer_question(
 ) -> Answered:
     """Answer ``text``, by choosing among ``choices`` where there are any."""
     _check_answerable(spec)
+    if len(choices) == 1 or not all(choice.strip() for choice in choices):
+        raise ConfigError(
+            f"choices={'|'.join(choices)}: give two or more, each with a text, or none"
+        )
     question = Question(id="asked", text=text, choices=choices)
     questions = QuestionSet((question,), "", "")
     context = LocalContext.open_for(questions, spec, on_progress)

@@ -68,8 +68,8 @@ def test_clear_prices_are_decided_and_the_sentence_says_so() -> None:
     assert stopping.verdicts[0].low > 0 > stopping.verdicts[1].high
     (line,) = stopping_lines(stopping)
     assert line.startswith(
-        "Stopped after 100 of 1,000 questions, as all of this is decided: single minus never is above 0 at "
-        "c_r=0.02; single minus never is below 0 at c_r=0.9."
+        "Stopped after 100 of 1,000 questions, as all of this is decided: single minus never is "
+        "above 0 at c_r=0.02; single minus never is below 0 at c_r=0.9."
     )
 
 

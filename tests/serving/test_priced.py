@@ -8,7 +8,7 @@ import pytest
 
 from argo_ml.config import CellSpec, build
 from argo_ml.pricing import MoneyPrices
-from argo_ml.serving.priced import PricedPolicies, RequestPrice, amounts
+from argo_ml.serving.priced import PricedPolicies, RequestPrice, amounts, named_price
 from argo_ml.serving.published import PolicyFiles, PublishedPolicy, StrategyRange
 from argo_ml.serving.questions import RequestError, read_asked
 from argo_ml.types import Usage
@@ -17,14 +17,18 @@ EUROS = {"value_of_correct": 2.0, "price_per_1m_prompt_tokens": 500.0, "price_un
 
 
 def policies(**spec: Any) -> PricedPolicies:
-    values = {"strategy": "single", "retrieval_cost": 0.1, "calibration": "", **spec}
+    return policies_of("single", **spec)
+
+
+def policies_of(strategy: str, **spec: Any) -> PricedPolicies:
+    values = {"strategy": strategy, "retrieval_cost": 0.1, "calibration": "", **spec}
     published = PublishedPolicy(
         sweep_id="s",
         experiment_id="1",
         argo_ml="0",
         spec=values,
         digests={},
-        ranges=(StrategyRange(strategy="single", high=0.2), StrategyRange(strategy="never")),
+        ranges=(StrategyRange(strategy=strategy, high=0.2), StrategyRange(strategy="never")),
         prices=(),
         default_price=0.1,
         trace_sampling=0.0,
@@ -57,6 +61,31 @@ def test_what_a_request_does_not_name_is_as_published() -> None:
     assert asked.money == MoneyPrices(2.0, per_1m_prompt_tokens=500.0, unit="EUR")
     assert asked.retrieval_cost == 0.05
     assert policies(**EUROS).at(asked).spec.strategy == "single"
+
+
+@pytest.mark.parametrize("given", [{"value_of_correct": 4}, {"price_of_wrong": 2}])
+def test_a_price_stays_what_it_is_in_the_unit_whatever_is_at_stake(given: dict[str, float]) -> None:
+    asked = price(policies(**EUROS), **given)
+
+    assert asked.money is not None
+    assert asked.money.stake == 4.0
+    assert asked.retrieval_cost * asked.money.stake == pytest.approx(0.1 * 2)
+
+
+def test_what_steps_use_has_to_be_known_where_it_is_decided_by() -> None:
+    euros = {"price_per_retrieval": 0.1, "price_per_second": 1, "value_of_correct": 2}
+    by_price = policies_of("argo")
+
+    assert price(policies(), **euros).retrieval_cost == 0.05
+    with pytest.raises(RequestError, match="need a calibration that measured what actions use"):
+        price(by_price, **euros)
+
+
+@pytest.mark.parametrize("values", [{}, {"value_of_correct": 2.0}, EUROS])
+def test_a_price_is_named_as_a_policy_takes_it(values: dict[str, Any]) -> None:
+    made = policies(**values)
+    money = build(CellSpec, {"retrieval_cost": 0.1, **values}).money
+    assert price(made, **named_price(0.03, money)).retrieval_cost == pytest.approx(0.03)
 
 
 def test_an_answer_says_its_price_in_the_callers_unit() -> None:
