@@ -18,7 +18,7 @@ from typing import Any
 
 from argo_ml.models.base import Prompt
 from argo_ml.models.chat import NO_THINKING
-from argo_ml.models.reasoning import closed, has_reasoning, reply_start
+from argo_ml.models.reasoning import closed, closes_reasoning, has_reasoning, reply_start
 from argo_ml.models.server.accepted_fields import ALL_FIELDS, AcceptedFields
 from argo_ml.models.server.details import details_of
 from argo_ml.models.server.fleet import Fleet
@@ -208,10 +208,9 @@ class ByChat:
         if self.begins_inside and not has_reasoning(answer.text):
             return replace(answer, text=f"<think>\n{answer.text}", tokens=())
         text = answer.text[reply_start(answer.text) :].removeprefix(prompt.prefix)
-        n_left_out = len(answer.text) - len(text)
-        return replace(
-            answer, text=text, tokens=within(answer.tokens, n_left_out, len(answer.text))
-        )
+        tokens = within(answer.tokens, len(answer.text) - len(text), len(answer.text))
+        reasoned = answer.reasoned or closes_reasoning(answer.text)
+        return replace(answer, text=text, tokens=tokens, reasoned=reasoned)
 
     def whole_answer(
         self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0

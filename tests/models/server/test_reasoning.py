@@ -184,6 +184,36 @@ def test_question_to_which_a_server_says_nothing_is_unanswered(answer: Body, rea
     assert [reply.text for reply in caught.value.finished.values()] == ["Red."]
 
 
+def beside(reasoning: str) -> Body:
+    """Reasoning beside no text, which the model itself has ended."""
+    answer = said(None, completion_tokens=50)
+    answer["choices"][0]["message"]["reasoning_content"] = reasoning
+    return answer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        said(None, completion_tokens=50, completion_tokens_details={"reasoning_tokens": 50}),
+        said("", completion_tokens=1, total_tokens=300),
+        said("<think>\nObjects are red.\n</think>\n\n", completion_tokens=50),
+        beside("Objects are red."),
+    ],
+    ids=["counted apart", "in the total", "in the text", "beside it"],
+)
+def test_reasoning_that_a_model_ends_without_a_reply_is_no_answer(answer: Body) -> None:
+    with pytest.raises(SomeUnfitError, match="has answered nothing, asked twice"):
+        Chatting(lambda body: answer).model.generate(REQUESTS[:1])
+
+
+def test_nothing_from_a_model_that_thinks_is_no_answer_whatever_was_counted() -> None:
+    server = thinking("Red.", n_needed=5000)
+    model = server.opened()
+    server.answer = lambda body: said("", completion_tokens=300)
+    with pytest.raises(SomeUnfitError, match="has answered nothing, asked twice"):
+        model.generate(REQUESTS[:1])
+
+
 def test_a_model_that_ends_its_turn_at_once_has_said_so() -> None:
     server = Chatting(lambda body: said("", completion_tokens=1))
     assert server.model.generate(REQUESTS[:1])[0].text == ""
