@@ -23,10 +23,10 @@ from argo_ml.models.base import (
 from argo_ml.models.chat import cut_at_stop
 from argo_ml.models.reasoning import is_unfinished, reply_start, without_reasoning
 from argo_ml.models.server.prompting import GREEDY_SETTINGS, Prompting
-from argo_ml.models.server.replies import FILTER, ServerReply
+from argo_ml.models.server.replies import ServerReply
 from argo_ml.models.server.request_pool import RequestPool, share_time
 from argo_ml.models.server.scoring import ChoiceScoring
-from argo_ml.models.server.wire import RefusedError, TokenUsage, UnfitPromptError
+from argo_ml.models.server.wire import FILTER, RefusedError, TokenUsage, UnfitPromptError
 from argo_ml.models.token_details import within
 from argo_ml.models.unfit import UnfitRequestError, all_or_unfit
 
@@ -136,7 +136,7 @@ class ServerModel:
 
         What a model that thinks says without a reply is reasoning, whatever was counted.
         """
-        if answer.is_empty and answer.ending == FILTER:
+        if answer.ending == FILTER and (answer.is_empty or answer.is_unsaid):
             raise UnfitRequestError("the server's filter has left nothing of the answer")
         is_unsaid = answer.is_unsaid or (self._prompting.thinks and answer.is_empty)
         if answer.stopped and is_unsaid:

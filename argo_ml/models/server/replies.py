@@ -8,8 +8,8 @@ from argo_ml.models.reasoning import has_reasoning, is_unfinished, reply_start
 from argo_ml.models.server.wire import ChatChoice, DetailedTextChoice, TextChoice, TokenUsage
 from argo_ml.types import TokenDetail
 
-OWN_END, LIMIT, FILTER = "stop", "length", "content_filter"
-"""Reasons for which answers end: the model or a stop string, the most tokens, a filter."""
+OWN_END, LIMIT = "stop", "length"
+"""Reasons for which answers end: the model or a stop string, the most tokens."""
 
 
 @dataclass(frozen=True, slots=True)

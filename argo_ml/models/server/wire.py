@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     ValidationError,
+    model_validator,
 )
 
 from argo_ml.addresses import KEY_VARIABLES
@@ -30,6 +31,8 @@ _HIGHEST_LOGPROB = 0.1
 """Rounding takes some of a certain token a little above 0."""
 MOST_TOKENS = 10**9
 """Of one request; a larger count is none, and the sum of billions of smaller ones fits 64 bits."""
+FILTER = "content_filter"
+"""Why an answer has ended that a filter has withheld."""
 PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """HTTP statuses after which the same request may succeed."""
 _NO_ACCESS = frozenset({401, 403})
@@ -165,15 +168,34 @@ class Message(BaseModel):
 
 
 class ChatChoice(BaseModel):
-    message: Message
+    message: Annotated[Message, BeforeValidator(lambda value: {} if value is None else value)]
     finish_reason: str | None = None
 
 
-class ChatCompletions(BaseModel):
+class ChatAnswer(BaseModel):
+    """What answers of ``/v1/chat/completions`` have in common."""
+
+    usage: Usage = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _withheld(cls, content: Any) -> Any:
+        """An empty reply in the place of none: a filter has withheld it.
+
+        Gemini has no ``choices`` then. What tells of an error is no answer.
+        """
+        if not isinstance(content, dict) or content.get("error"):
+            return content
+        is_chat = "choices" in content or content.get("object") == "chat.completion"
+        if not is_chat or content.get("choices") not in (None, []):
+            return content
+        return {**content, "choices": [{"message": {}, "finish_reason": FILTER}]}
+
+
+class ChatCompletions(ChatAnswer):
     """The answer of ``/v1/chat/completions``."""
 
     choices: list[ChatChoice] = Field(min_length=1)
-    usage: Usage = None
 
 
 class Alternative(BaseModel):
@@ -223,11 +245,10 @@ class DetailedChatChoice(ChatChoice):
     logprobs: ReportedTokens | None = None
 
 
-class DetailedChatCompletions(BaseModel):
+class DetailedChatCompletions(ChatAnswer):
     """The answer of ``/v1/chat/completions`` where log-probabilities were asked for."""
 
     choices: list[DetailedChatChoice] = Field(min_length=1)
-    usage: Usage = None
 
 
 class ModelSize(BaseModel):

@@ -171,9 +171,29 @@ def test_nothing_at_the_end_is_asked_for_again() -> None:
     assert reply.text == "Red."
 
 
+def beside(reasoning: str, ending: str = "stop") -> Body:
+    """Reasoning beside no text."""
+    answer = said(None, ending, completion_tokens=50)
+    answer["choices"][0]["message"]["reasoning_content"] = reasoning
+    return answer
+
+
+NOTHING = "has answered nothing"
+WITHHELD = "filter has left nothing"
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
-    [(said(""), "has answered nothing"), (said(None, "content_filter"), "filter has left nothing")],
+    [
+        (said(""), NOTHING),
+        ({"choices": [{"message": None, "finish_reason": "stop"}]}, NOTHING),
+        (said(None, "content_filter"), WITHHELD),
+        (beside("Objects", "content_filter"), WITHHELD),
+        ({"choices": [{"message": None, "finish_reason": "content_filter"}]}, WITHHELD),
+        ({"choices": None}, WITHHELD),
+        ({"choices": []}, WITHHELD),
+        ({"object": "chat.completion", "usage": {"prompt_tokens": 7}}, WITHHELD),
+    ],
 )
 def test_question_to_which_a_server_says_nothing_is_unanswered(answer: Body, reason: str) -> None:
     server = Chatting(lambda body: answer if "Why?" in str(body) else said("Red."))
@@ -182,13 +202,6 @@ def test_question_to_which_a_server_says_nothing_is_unanswered(answer: Body, rea
         server.model.generate(REQUESTS)
 
     assert [reply.text for reply in caught.value.finished.values()] == ["Red."]
-
-
-def beside(reasoning: str) -> Body:
-    """Reasoning beside no text, which the model itself has ended."""
-    answer = said(None, completion_tokens=50)
-    answer["choices"][0]["message"]["reasoning_content"] = reasoning
-    return answer
 
 
 @pytest.mark.parametrize(
@@ -202,7 +215,7 @@ def beside(reasoning: str) -> Body:
     ids=["counted apart", "in the total", "in the text", "beside it"],
 )
 def test_reasoning_that_a_model_ends_without_a_reply_is_no_answer(answer: Body) -> None:
-    with pytest.raises(SomeUnfitError, match="has answered nothing, asked twice"):
+    with pytest.raises(SomeUnfitError, match=NOTHING):
         Chatting(lambda body: answer).model.generate(REQUESTS[:1])
 
 
@@ -210,7 +223,7 @@ def test_nothing_from_a_model_that_thinks_is_no_answer_whatever_was_counted() ->
     server = thinking("Red.", n_needed=5000)
     model = server.opened()
     server.answer = lambda body: said("", completion_tokens=300)
-    with pytest.raises(SomeUnfitError, match="has answered nothing, asked twice"):
+    with pytest.raises(SomeUnfitError, match=NOTHING):
         model.generate(REQUESTS[:1])
 
 

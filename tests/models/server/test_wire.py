@@ -145,6 +145,14 @@ def test_a_message_in_parts_is_their_text(content: object) -> None:
     assert answer.choices[0].message.content == "New York"
 
 
+@pytest.mark.parametrize(
+    "content", [{}, {"unexpected": True}, {"choices": None, "error": "no model is up"}]
+)
+def test_what_is_no_chat_or_tells_of_an_error_was_not_withheld(content: dict[str, Any]) -> None:
+    with pytest.raises(GarbageError, match="no answer of an OpenAI-compatible server"):
+        read(response(200, content), ChatCompletions)
+
+
 def test_an_impossible_token_has_a_finite_log_probability() -> None:
     content = b'{"token_logprobs": [null, -0.5, -Infinity]}'
 
