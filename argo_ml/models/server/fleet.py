@@ -87,7 +87,7 @@ class Server:
     ) -> AnswerType:
         """Make one try. Raises `PassingError` or `RefusedError` that name no secret."""
         try:
-            return wire.read(self._answer(path, body), expected)
+            return wire.read(self._answer(path, body), expected, self._secrets)
         except httpx2.TimeoutException as error:
             limit = f"request_timeout_s={self._policy.timeout_s:g}, {type(error).__name__}"
             raise PassingError(self._shown(f"no whole answer in time ({limit})")) from None

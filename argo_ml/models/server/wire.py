@@ -5,7 +5,7 @@ from __future__ import annotations
 import email.utils
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from argo_ml.addresses import KEY_VARIABLES
+from argo_ml.addresses import KEY_VARIABLES, without
 from argo_ml.errors import ModelError, one_line
 from argo_ml.models.unfit import UnfitRequestError
 
@@ -304,34 +304,44 @@ class TokenizedText(BaseModel):
     tokens: list[int]
 
 
-def read(response: httpx2.Response, expected: type[AnswerType]) -> AnswerType:
+def read(
+    response: httpx2.Response, expected: type[AnswerType], secrets: Sequence[str] = ()
+) -> AnswerType:
     """The body of ``response``.
 
-    Raises `PassingError` for what may pass, garbage among it, and `RefusedError` for the rest.
+    Raises `PassingError` for what may pass, garbage among it, and `RefusedError` for the rest. They
+    name none of ``secrets``, which a server may repeat.
     """
     status = response.status_code
+    if response.is_success:
+        try:
+            return expected.model_validate_json(response.content)
+        except ValidationError as error:
+            begin = _beginning(response.content.decode(errors="replace"), 60, secrets)
+            raise GarbageError(
+                f"answers {begin!r}, which is no answer of an OpenAI-compatible server"
+                f"{_fault(error, secrets)}"
+            ) from None
+    failure = _failure(response, secrets)
     if status in PASSING:
-        raise PassingError(_failure(response), rest_s(response.headers))
+        raise PassingError(failure, rest_s(response.headers))
     if status in _NO_ACCESS:
-        raise NoAccessError(f"{_failure(response)}; set {KEY_VARIABLES[0]} to a key that it takes")
-    if not response.is_success:
-        kind = UnfitPromptError if status in _UNFIT else RefusedError
-        raise kind(_failure(response))
-    try:
-        return expected.model_validate_json(response.content)
-    except ValidationError as error:
-        begin = one_line(response.content[:_LONGEST_TEXT].decode(errors="replace"))[:60]
-        raise GarbageError(
-            f"answers {begin!r}, which is no answer of an OpenAI-compatible server{_fault(error)}"
-        ) from None
+        raise NoAccessError(f"{failure}; set {KEY_VARIABLES[0]} to a key that it takes")
+    raise (UnfitPromptError if status in _UNFIT else RefusedError)(failure)
 
 
-def _fault(error: ValidationError) -> str:
+def _beginning(text: str, length: int, secrets: Sequence[str]) -> str:
+    """As much of a text as is shown, in one line; part of a secret could not be found any more."""
+    return one_line(without(text, secrets)[:_LARGEST_FAILURE])[:length]
+
+
+def _fault(error: ValidationError, secrets: Sequence[str]) -> str:
     """Which value is out of its range or of another type than it should be."""
     [first, *_] = error.errors(include_url=False, include_input=False)
     where = ".".join(map(str, first["loc"]))
-    is_telling = where and first["type"] != "missing"
-    return f" ({where[:60]}: {one_line(first['msg'])[:60]})" if is_telling else ""
+    if not where or first["type"] == "missing":
+        return ""
+    return f" ({_beginning(where, 60, secrets)}: {_beginning(first['msg'], 60, secrets)})"
 
 
 def rest_s(headers: Mapping[str, str]) -> float:
@@ -347,14 +357,14 @@ def rest_s(headers: Mapping[str, str]) -> float:
     return min(max(0.0, seconds), _LONGEST_REST_S)
 
 
-def _failure(response: httpx2.Response) -> str:
+def _failure(response: httpx2.Response, secrets: Sequence[str]) -> str:
     status = response.status_code
     phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
-    said = _message(response)
+    said = _message(response, secrets)
     return f"HTTP {status} {phrase}".rstrip() + (f" ({said})" if said else "")
 
 
-def _message(response: httpx2.Response) -> str:
+def _message(response: httpx2.Response, secrets: Sequence[str]) -> str:
     """What the server says went wrong, wherever in its answer it says so."""
     try:
         content = json.loads(response.content) if len(response.content) < _LARGEST_FAILURE else None
@@ -362,7 +372,8 @@ def _message(response: httpx2.Response) -> str:
         content = None
     if not isinstance(content, dict):
         return ""
-    text, field = one_line(_first_text(content))[:_LONGEST_TEXT], _refused_field(content)
+    text = _beginning(_first_text(content), _LONGEST_TEXT, secrets)
+    field = _beginning(_refused_field(content), _LONGEST_FIELD, secrets)
     return f"{text}: {field}" if field and field not in text else text
 
 
@@ -370,7 +381,7 @@ def _refused_field(content: Mapping[str, Any]) -> str:
     """Which field of the request the error is about, where OpenAI's shape says so."""
     error = content.get("error")
     field = error.get("param") if isinstance(error, dict) else None
-    return one_line(field)[:_LONGEST_FIELD] if isinstance(field, str) else ""
+    return field if isinstance(field, str) else ""
 
 
 def _first_text(content: Mapping[str, Any], depth: int = 0) -> str:
