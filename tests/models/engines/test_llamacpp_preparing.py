@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -123,6 +124,18 @@ def test_a_server_whose_gpu_is_gone_does_not_go_on_without(
     monkeypatch.delitem(sys.modules, "xllamacpp", raising=False)
     with pytest.raises(SystemExit, match="error: the GPU that was there is gone"):
         llamacpp_server.serve({"use_gpus": True})
+
+
+@pytest.mark.parametrize("known", [{"cache_ram_mib": 8192, "cache_idle_slots": True}, {}])
+def test_a_server_keeps_no_prompts_beside_its_slots(known: dict[str, Any]) -> None:
+    parts = {name: SimpleNamespace() for name in ("model", "cpuparams", "cpuparams_batch")}
+    names = ("path", "name", "port", "slots", "context", "threads", "use_gpus")
+    given = llamacpp_server.parameters_of(
+        SimpleNamespace(**parts, **known), dict.fromkeys(names, 0)
+    )
+    kept = {name: getattr(given, name, None) for name in ("cache_ram_mib", "cache_idle_slots")}
+    # An older wheel has neither.
+    assert list(kept.values()) == ([0, False] if known else [None, None])
 
 
 def test_requests_under_way_are_as_many_as_slots(tiny_gguf: Path, wheel: Wheel) -> None:
