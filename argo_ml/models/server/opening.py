@@ -16,7 +16,14 @@ from argo_ml.models.server.keys import api_key
 from argo_ml.models.server.model import ServerModel
 from argo_ml.models.server.prompting import ByChat, Prompting
 from argo_ml.models.server.scoring import ChoiceScoring, find_scoring, same_way
-from argo_ml.models.server.wire import ModelCard, ModelList, NoAccessError, RefusedError, Version
+from argo_ml.models.server.wire import (
+    ModelCard,
+    ModelList,
+    NoAccessError,
+    NotThereError,
+    RefusedError,
+    Version,
+)
 
 _RETRIES_WHILE_OPENING = 2
 _GEMINI_PREFIX = "models/"
@@ -120,19 +127,26 @@ def make_model(
 
 
 def _version_of(server: Server, fleet: Fleet) -> str:
-    """Empty where the address itself is that of the models, else ``/v1``."""
+    """Empty where the address itself is that of the models, else ``/v1``.
+
+    Where neither path lists them it is the one where something is, which says what is wrong.
+    """
+    refusing = []
     for version in (VERSION, ""):
         server.version = version
         try:
             fleet.request(f"{VERSION}/models", None, ModelList)
         except NoAccessError:
             return version
-        except RefusedError:
+        except NotThereError:
             continue
+        except RefusedError:
+            refusing.append(version)
         except ModelError:
             break
-        return version
-    return VERSION
+        else:
+            return version
+    return next(iter(refusing), VERSION)
 
 
 def _served(fleet: Fleet, name: str) -> ModelCard:

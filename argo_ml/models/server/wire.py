@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import email.utils
-import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -19,8 +19,9 @@ from pydantic import (
     model_validator,
 )
 
-from argo_ml.addresses import KEY_VARIABLES, without
-from argo_ml.errors import ModelError, one_line
+from argo_ml.addresses import KEY_VARIABLES
+from argo_ml.errors import ModelError
+from argo_ml.models.server.failures import beginning, failure_of
 from argo_ml.models.unfit import UnfitRequestError
 
 AnswerType = TypeVar("AnswerType", bound=BaseModel)
@@ -38,12 +39,9 @@ PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _NO_ACCESS = frozenset({401, 403})
 _UNFIT = frozenset({400, 413, 422})
 """HTTP statuses for a request that is too long, or that says what the server does not take."""
+_ABOUT_KEY = re.compile(r"\bAPI[ _-]?key\b|\bAuthorization header\b", re.IGNORECASE)
+"""What a server speaks of that refuses a key by 400 (Gemini)."""
 _LONGEST_REST_S = 600.0
-_LONGEST_TEXT = 200
-_LONGEST_FIELD = 40
-_DEEPEST_REASON = 5
-_LARGEST_FAILURE = 65_536
-"""Bytes of the body of a failure that are looked through for its reason."""
 
 
 class PassingError(ModelError):
@@ -68,6 +66,10 @@ class UnfitPromptError(RefusedError, UnfitRequestError):
 
 class NoAccessError(RefusedError):
     """The server does not take the key, or wants one."""
+
+
+class NotThereError(RefusedError):
+    """There is nothing at this path, or no model of this name."""
 
 
 def _count_or_0(value: object) -> int:
@@ -317,22 +319,19 @@ def read(
         try:
             return expected.model_validate_json(response.content)
         except ValidationError as error:
-            begin = _beginning(response.content.decode(errors="replace"), 60, secrets)
+            begin = beginning(response.content.decode(errors="replace"), 60, secrets)
             raise GarbageError(
                 f"answers {begin!r}, which is no answer of an OpenAI-compatible server"
                 f"{_fault(error, secrets)}"
             ) from None
-    failure = _failure(response, secrets)
+    failure = failure_of(response, secrets)
     if status in PASSING:
         raise PassingError(failure, rest_s(response.headers))
-    if status in _NO_ACCESS:
+    if status in _NO_ACCESS or (status == HTTPStatus.BAD_REQUEST and _ABOUT_KEY.search(failure)):
         raise NoAccessError(f"{failure}; set {KEY_VARIABLES[0]} to a key that it takes")
+    if status == HTTPStatus.NOT_FOUND:
+        raise NotThereError(failure)
     raise (UnfitPromptError if status in _UNFIT else RefusedError)(failure)
-
-
-def _beginning(text: str, length: int, secrets: Sequence[str]) -> str:
-    """As much of a text as is shown, in one line; part of a secret could not be found any more."""
-    return one_line(without(text, secrets)[:_LARGEST_FAILURE])[:length]
 
 
 def _fault(error: ValidationError, secrets: Sequence[str]) -> str:
@@ -341,7 +340,7 @@ def _fault(error: ValidationError, secrets: Sequence[str]) -> str:
     where = ".".join(map(str, first["loc"]))
     if not where or first["type"] == "missing":
         return ""
-    return f" ({_beginning(where, 60, secrets)}: {_beginning(first['msg'], 60, secrets)})"
+    return f" ({beginning(where, 60, secrets)}: {beginning(first['msg'], 60, secrets)})"
 
 
 def rest_s(headers: Mapping[str, str]) -> float:
@@ -355,40 +354,3 @@ def rest_s(headers: Mapping[str, str]) -> float:
         except (ValueError, OverflowError):
             seconds = 0.0
     return min(max(0.0, seconds), _LONGEST_REST_S)
-
-
-def _failure(response: httpx2.Response, secrets: Sequence[str]) -> str:
-    status = response.status_code
-    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
-    said = _message(response, secrets)
-    return f"HTTP {status} {phrase}".rstrip() + (f" ({said})" if said else "")
-
-
-def _message(response: httpx2.Response, secrets: Sequence[str]) -> str:
-    """What the server says went wrong, wherever in its answer it says so."""
-    try:
-        content = json.loads(response.content) if len(response.content) < _LARGEST_FAILURE else None
-    except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict):
-        return ""
-    text = _beginning(_first_text(content), _LONGEST_TEXT, secrets)
-    field = _beginning(_refused_field(content), _LONGEST_FIELD, secrets)
-    return f"{text}: {field}" if field and field not in text else text
-
-
-def _refused_field(content: Mapping[str, Any]) -> str:
-    """Which field of the request the error is about, where OpenAI's shape says so."""
-    error = content.get("error")
-    field = error.get("param") if isinstance(error, dict) else None
-    return field if isinstance(field, str) else ""
-
-
-def _first_text(content: Mapping[str, Any], depth: int = 0) -> str:
-    for name in ("message", "error", "detail"):
-        value = content.get(name)
-        if isinstance(value, dict) and depth < _DEEPEST_REASON:
-            return _first_text(value, depth + 1)
-        if value:
-            return str(value)
-    return ""

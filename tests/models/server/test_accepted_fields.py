@@ -10,6 +10,7 @@ import pytest
 
 from argo_ml.addresses import Address
 from argo_ml.config import ModelSpec
+from argo_ml.errors import ModelError
 from argo_ml.models.base import Generation, Prompt
 from argo_ml.models.server.accepted_fields import AcceptedFields
 from argo_ml.models.server.finding import find_prompting
@@ -33,6 +34,7 @@ class Gateway:
     def __init__(self, path: str = "/v1", status: int = 400, **refusals: Any) -> None:
         self.path, self.status, self.refusals = path, status, refusals
         self.least_tokens = 0
+        self.models = httpx2.Response(200, json={"data": [{"id": "models/g-1"}]})
         self.taken: list[dict[str, Any]] = []
         self.server = Server(
             Address.parse(f"http://host{path}"),
@@ -44,7 +46,7 @@ class Gateway:
 
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
         if request.url.path == f"{self.path}/models":
-            return httpx2.Response(200, json={"data": [{"id": "models/g-1"}]})
+            return self.models
         if request.url.path != f"{self.path}/chat/completions":
             return httpx2.Response(404)
         body = json.loads(request.content)
@@ -127,3 +129,10 @@ def test_a_path_of_its_own_may_still_have_v1_below_it() -> None:
     gateway = Gateway("/proxy/v1")
     gateway.server.address = Address.parse("http://host/proxy")
     assert describe_server(gateway.server, "", SPEC).name == "models/g-1"
+
+
+def test_of_two_paths_that_which_says_what_is_wrong_is_heard() -> None:
+    gateway = Gateway("/v1beta/openai")
+    gateway.models = httpx2.Response(400, json=[said("User location is not supported.")])
+    with pytest.raises(ModelError, match=r"HTTP 400 Bad Request \(User location is not supported"):
+        describe_server(gateway.server, "g-1", SPEC)
