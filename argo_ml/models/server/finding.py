@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 _BARE_PROBE = replace(PROBE, prefix="")
 """A prefix keeps some models from thinking."""
 _ONE_TOKEN: Mapping[str, Any] = {**GREEDY_SETTINGS, "max_tokens": 1}
+_FEW_TOKENS: Mapping[str, Any] = {**GREEDY_SETTINGS, "max_tokens": 16, "stop": ["\n\n\n"]}
+"""The fewest that gateways to GPT-5 take; with a stop string, since a server may refuse that."""
 _FIRST_TOKENS: Mapping[str, Any] = {
     **GREEDY_SETTINGS,
     "max_tokens": 4,
@@ -124,7 +126,7 @@ def _chatting(prompting: ByChat) -> ByChat:
     """The same with the fields that the server takes, and without reasoning where it can."""
     while True:
         try:
-            prompting.complete(PROBE, {**_ONE_TOKEN, "stop": ["\n\n\n"]})
+            prompting.complete(PROBE, _FEW_TOKENS)
             break
         except UnfitPromptError as error:
             fields = prompting.fields.without_refused(str(error))

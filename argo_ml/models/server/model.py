@@ -108,7 +108,8 @@ class ServerModel:
         answer, has_room = self._replied(request)
         whole = "<think>" if answer.is_empty and not answer.stopped else answer.text
         text = cut_at_stop(whole, request.stop)[0]
-        if has_room and not is_unfinished(text):
+        is_longer = has_room or not self._prompting.limits_tokens
+        if is_longer and not is_unfinished(text):
             text = self._limited(text, request.max_new_tokens)
         begin = reply_start(answer.text)
         tokens = within(answer.tokens, begin, begin + len(text))

@@ -73,6 +73,11 @@ class ByTokens:
         """Whether every answer begins with reasoning."""
         return False
 
+    @property
+    def limits_tokens(self) -> bool:
+        """Whether the server ends an answer at its most tokens."""
+        return True
+
     def describe(self) -> str:
         way = "tokens-without-thinking" if self.closing else "tokens"
         return _described(way, self.has_system_role, self._undated(self.render(PROBE)))
@@ -139,6 +144,11 @@ class ByTemplate:
         """Whether every answer begins with reasoning."""
         return False
 
+    @property
+    def limits_tokens(self) -> bool:
+        """Whether the server ends an answer at its most tokens."""
+        return True
+
     def describe(self) -> str:
         way = "template-with-marked-thinking" if self.marks else "template"
         return _described(way, self.has_system_role, _undated(self.render(PROBE)))
@@ -196,6 +206,11 @@ class ByChat:
     thinks: bool = False
     begins_inside: bool = False
 
+    @property
+    def limits_tokens(self) -> bool:
+        """Whether the server ends an answer at its most tokens."""
+        return self.fields.limits_tokens
+
     def describe(self) -> str:
         name = _described("chat", self.has_system_role)
         switch = "-without-thinking" if self.stops_thinking else ""
@@ -252,7 +267,7 @@ Prompting = ByTemplate | ByTokens | ByChat
 
 Each has ``describe``, which is part of the model's identity (how prompts become text, by which
 template), ``complete``, whose ``n_top`` is the number of most probable tokens to report at each
-place (0 for no details), ``count_tokens`` and ``thinks``.
+place (0 for no details), ``count_tokens``, ``thinks`` and ``limits_tokens``.
 """
 
 
