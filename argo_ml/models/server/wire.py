@@ -34,8 +34,9 @@ MOST_TOKENS = 10**9
 """Of one request; a larger count is none, and the sum of billions of smaller ones fits 64 bits."""
 FILTER = "content_filter"
 """Why an answer has ended that a filter has withheld."""
-PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-"""HTTP statuses after which the same request may succeed."""
+PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
+"""HTTP statuses after which the same request may succeed; those from 520 on are Cloudflare's, of a
+server that it does not reach, and 529 is of one that is overloaded."""
 _NO_ACCESS = frozenset({401, 403})
 _UNFIT = frozenset({400, 413, 422})
 """HTTP statuses for a request that is too long, or that says what the server does not take."""

@@ -26,7 +26,7 @@ def response(status: int, content: Any = None, **headers: str) -> httpx2.Respons
     return httpx2.Response(status, json=content, headers=headers)
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529])
 def test_what_may_pass(status: int) -> None:
     with pytest.raises(PassingError, match=f"HTTP {status}"):
         read(response(status, {"detail": "busy"}), ModelList)
