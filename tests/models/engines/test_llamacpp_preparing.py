@@ -16,7 +16,7 @@ from argo_ml.errors import ModelError
 from argo_ml.models.digests import files_digest
 from argo_ml.models.engines import base, llamacpp, llamacpp_server
 from argo_ml.models.engines.base import PreparedServer
-from argo_ml.models.engines.llamacpp import ListedGpu, ServedFile, n_slots, n_threads
+from argo_ml.models.engines.llamacpp import ListedGpu, ServedFile, n_slots, n_threads, served_file
 from argo_ml.models.presets import resolve
 
 CPU = {"name": "CPU", "memory_free": 2**34, "type": "GGML_BACKEND_DEVICE_TYPE_CPU"}
@@ -103,6 +103,31 @@ def test_calls_on_the_cpu_are_known_as_they_always_were(
             f"llamacpp sha256:{digest} xllamacpp=1.0"
         )
     assert caplog.messages == []
+
+
+def split(whole: Path, folder: Path, rest: bytes = b"weights") -> Path:
+    """A model in two parts, of which ``whole`` is the first."""
+    first = folder / "big-00001-of-00002.gguf"
+    first.write_bytes(whole.read_bytes())
+    (folder / "big-00002-of-00002.gguf").write_bytes(rest)
+    return first
+
+
+def test_calls_of_a_split_model_are_known_by_all_its_parts(
+    tiny_gguf: Path, tmp_path: Path, wheel: Wheel
+) -> None:
+    first = split(tiny_gguf, tmp_path)
+    before = prepared(first).identity
+    assert settings(prepared(first))["path"] == str(first)
+    assert prepared(split(tiny_gguf, tmp_path, b"weights of another training")).identity != before
+    first.with_name("big-00002-of-00002.gguf").unlink()
+    with pytest.raises(ModelError, match=r"one of 2 files, and big-00002-of-00002\.gguf is not"):
+        prepared(first)
+
+
+def test_a_split_model_is_as_large_as_all_its_parts(tiny_gguf: Path, tmp_path: Path) -> None:
+    first = split(tiny_gguf, tmp_path)
+    assert served_file(first).weight_bytes == tiny_gguf.stat().st_size + len(b"weights")
 
 
 def test_calls_on_gpus_are_known_by_what_computes(
