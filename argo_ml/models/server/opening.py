@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from argo_ml.addresses import Address, password_advice
-from argo_ml.config import ModelSpec
+from argo_ml.config import ContextSpec, ModelSpec
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models.presets import SERVER
 from argo_ml.models.server.finding import find_prompting
 from argo_ml.models.server.fleet import VERSION, Fleet, RetryPolicy, Server
 from argo_ml.models.server.keys import api_key
-from argo_ml.models.server.model import ServerModel
+from argo_ml.models.server.model import THINKING_TOKENS, ServerModel
 from argo_ml.models.server.prompting import ByChat, Prompting
 from argo_ml.models.server.scoring import ChoiceScoring, find_scoring, same_way
 from argo_ml.models.server.wire import (
@@ -33,6 +33,12 @@ logger = logging.getLogger(__name__)
 
 FEWEST_TOKENS = 1024
 """A context that is smaller than this takes hardly any prompt: evidence alone has up to 384."""
+PROMPT_TOKENS = 512
+"""The least that a prompt is to have room for, beside reasoning and a reply."""
+_LARGER = (
+    "start it with a larger one (--ctx-size of llama.cpp for each of its slots, --max-model-len of "
+    "vLLM)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +101,27 @@ def describe_server(server: Server, name: str, spec: ModelSpec) -> ServerDescrip
     if 0 < context < FEWEST_TOKENS:
         raise ModelError(
             f"{server.address}: serves a context of {context} tokens, prompts here need "
-            f"{FEWEST_TOKENS} or more; start it with a larger one (--ctx-size of llama.cpp for "
-            "each of its slots, --max-model-len of vLLM)"
+            f"{FEWEST_TOKENS} or more; {_LARGER}"
         )
     prompting = find_prompting(fleet, card.id)
+    if prompting.thinks:
+        _check_room(server, context, spec)
     root = f"root={card.root}" if card.root and card.root != card.id else ""
     weights = f"weights={card.meta.n_params}/{card.meta.size}" if card.meta else ""
     software = " ".join(part for part in (root, weights, _software(fleet, card)) if part)
     return ServerDescription(card.id, software, prompting, find_scoring(prompting), context)
+
+
+def _check_room(server: Server, context: int, spec: ModelSpec) -> None:
+    """Raises `ModelError` where a model that thinks has no room for it; 0 is an unknown context."""
+    n_new = spec.generation_limit if isinstance(spec, ContextSpec) else 0
+    needed = PROMPT_TOKENS + THINKING_TOKENS + n_new
+    if 0 < context < needed:
+        raise ModelError(
+            f"{server.address}: serves a context of {context} tokens, its model thinks before it "
+            f"answers and needs {needed} or more: {THINKING_TOKENS} for its reasoning, beside a "
+            f"prompt and max_new_tokens; {_LARGER}, or let it not think"
+        )
 
 
 def make_model(
