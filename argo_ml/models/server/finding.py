@@ -64,6 +64,8 @@ def _tried(prompting: Prompting) -> Prompting:
     if isinstance(prompting, ByChat):
         return _chatting(prompting)
     if isinstance(prompting, ByTokens):
+        if _is_open_before_prefix(prompting):
+            raise RefusedError("its template opens reasoning before the beginning of an answer")
         closing = _closing_reasoning(prompting)
         _check_marks(closing)
         return closing
@@ -100,6 +102,19 @@ def _closing_reasoning(prompting: ByTokens) -> ByTokens:
                 closing = tuple(prompting.plain(closed(end)))
                 return replace(prompting, n_open=n_open, closing=closing)
     return prompting
+
+
+def _is_open_before_prefix(prompting: ByTokens) -> bool:
+    """Whether a model would go on with reasoning after a prefix.
+
+    SGLang writes the prefix behind what opens a new turn, which may open reasoning, where vLLM has
+    the template write a turn that ends by it. Of a server that does not say which text tokens have
+    nothing is known.
+    """
+    with contextlib.suppress(RefusedError):
+        end = prompting.text(prompting.render(PROBE)[-_LONGEST_END:])
+        return _is_open(end.rstrip().removesuffix(PROBE.prefix))
+    return False
 
 
 def _is_open(text: str) -> bool:

@@ -123,7 +123,7 @@ class ByTokens:
 
     def text(self, ids: Sequence[int]) -> str:
         """What tokens stand for, special ones included."""
-        body = {"model": self.model, "tokens": list(ids)}
+        body = {"model": self.model, "tokens": list(ids), "skip_special_tokens": False}
         return self.fleet.request("/detokenize", body, DetokenizedText).prompt
 
 

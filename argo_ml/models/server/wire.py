@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 import httpx2
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     Field,
@@ -296,9 +297,9 @@ class AppliedTemplate(BaseModel):
 
 
 class DetokenizedText(BaseModel):
-    """The answer of vLLM's ``/detokenize``."""
+    """The answer of ``/detokenize``: vLLM says ``prompt``, SGLang ``text``."""
 
-    prompt: str
+    prompt: str = Field(validation_alias=AliasChoices("prompt", "text"))
 
 
 class TokenizedText(BaseModel):

@@ -245,6 +245,42 @@ def test_reasoning_that_a_template_opens_is_closed_in_tokens() -> None:
     assert prompting.describe().startswith("tokens-without-thinking:")
 
 
+def writing_prefixes_behind(opening: str) -> Fake:
+    """SGLang with tokens of one character, which hides special ones unless it is asked for them."""
+
+    def tokenize(body: dict[str, Any]) -> dict[str, Any]:
+        if "prompt" in body:
+            return {"tokens": [*map(ord, body["prompt"])]}
+        *asked, last = body["messages"]
+        if last["role"] == "user":
+            return {"tokens": [*map(ord, contents(body) + opening)]}
+        return {"tokens": [*map(ord, contents({"messages": asked}) + opening + last["content"])]}
+
+    def detokenize(body: dict[str, Any]) -> dict[str, Any]:
+        text = "".join(map(chr, body["tokens"]))
+        return {"text": text if body.get("skip_special_tokens") is False else ""}
+
+    return Fake(
+        tokenize=tokenize,
+        detokenize=detokenize,
+        v1__completions={**TEXT, "choices": [{"text": " Paris"}]},
+        v1__chat__completions=chat("Paris"),
+    )
+
+
+def test_prefix_is_not_written_into_reasoning_that_a_template_opens() -> None:
+    open_before, closed_before = map(writing_prefixes_behind, ("<think>\n", "<assistant>"))
+    assert isinstance(find_prompting(open_before.fleet, "m"), ByChat)
+    prompting = find_prompting(closed_before.fleet, "m")
+    assert prompting == ByTokens(closed_before.fleet, "m")
+
+
+def test_text_of_tokens_is_read_as_either_server_names_it() -> None:
+    sglang, vllm = writing_prefixes_behind("<think>"), opening_reasoning("<think>")
+    for fake in (sglang, vllm):
+        assert ByTokens(fake.fleet, "m").text([*b"<think>"]) == "<think>"
+
+
 def test_turn_in_which_no_reasoning_is_opened_stays_as_it_is() -> None:
     for fake in (opening_reasoning("<assistant>"), opening_reasoning("<think>", spelled=False)):
         prompting = find_prompting(fake.fleet, "m")
