@@ -14,7 +14,7 @@ from argo_ml.models.server.finding import find_prompting
 from argo_ml.models.server.fleet import VERSION, Fleet, RetryPolicy, Server
 from argo_ml.models.server.keys import api_key
 from argo_ml.models.server.model import THINKING_TOKENS, ServerModel
-from argo_ml.models.server.prompting import ByChat, Prompting
+from argo_ml.models.server.prompting import ByChat, ByTemplate, Prompting
 from argo_ml.models.server.scoring import ChoiceScoring, find_scoring, same_way
 from argo_ml.models.server.wire import (
     ModelCard,
@@ -97,19 +97,27 @@ def describe_server(server: Server, name: str, spec: ModelSpec) -> ServerDescrip
     if not server.address.has_version:
         server.version = _version_of(server, fleet)
     card = _served(fleet, name)
-    context = card.context
+    _check_context(server, card.context)
+    prompting = find_prompting(fleet, card.id)
+    if card.meta is None and isinstance(prompting, ByTemplate):
+        # A router of llama.cpp loads a model when it is first asked, and knows its size from then.
+        card = _served(fleet, card.id)
+        _check_context(server, card.context)
+    if prompting.thinks:
+        _check_room(server, card.context, spec)
+    root = f"root={card.root}" if card.root and card.root != card.id else ""
+    weights = f"weights={card.meta.n_params}/{card.meta.size}" if card.meta else ""
+    software = " ".join(part for part in (root, weights, _software(fleet, card)) if part)
+    return ServerDescription(card.id, software, prompting, find_scoring(prompting), card.context)
+
+
+def _check_context(server: Server, context: int) -> None:
+    """Raises `ModelError` for one that takes hardly any prompt; 0 is an unknown one."""
     if 0 < context < FEWEST_TOKENS:
         raise ModelError(
             f"{server.address}: serves a context of {context} tokens, prompts here need "
             f"{FEWEST_TOKENS} or more; {_LARGER}"
         )
-    prompting = find_prompting(fleet, card.id)
-    if prompting.thinks:
-        _check_room(server, context, spec)
-    root = f"root={card.root}" if card.root and card.root != card.id else ""
-    weights = f"weights={card.meta.n_params}/{card.meta.size}" if card.meta else ""
-    software = " ".join(part for part in (root, weights, _software(fleet, card)) if part)
-    return ServerDescription(card.id, software, prompting, find_scoring(prompting), context)
 
 
 def _check_room(server: Server, context: int, spec: ModelSpec) -> None:

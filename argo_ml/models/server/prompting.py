@@ -154,7 +154,8 @@ class ByTemplate:
         return _described(way, self.has_system_role, _undated(self.render(PROBE)))
 
     def render(self, prompt: Prompt) -> str:
-        body = {"messages": _messages(prompt, self.has_system_role), **WITHOUT_THINKING}
+        messages = _messages(prompt, self.has_system_role)
+        body = {"model": self.model, "messages": messages, **WITHOUT_THINKING}
         applied = self.fleet.request("/apply-template", body, AppliedTemplate)
         return closed(applied.prompt) + prompt.prefix
 
@@ -184,7 +185,7 @@ class ByTemplate:
         return len(self.plain(text))
 
     def _tokens(self, body: Mapping[str, Any]) -> list[int]:
-        return self.fleet.request("/tokenize", body, TokenizedText).tokens
+        return self.fleet.request("/tokenize", {"model": self.model, **body}, TokenizedText).tokens
 
 
 @dataclass(frozen=True, slots=True)
