@@ -18,7 +18,20 @@ _OLDER = {"PYTORCH_ALLOC_CONF": "PYTORCH_CUDA_ALLOC_CONF"}
 """What a setting was called before, and may have been set as."""
 
 
+OWN = "ARGO_ML_LIBRARY_DEFAULTS"
+"""Names what was set here, also to the processes that inherit it."""
+
+
 def set_library_defaults() -> None:
+    own = [name for name in ENVIRONMENT if is_own(name)]
     for name, value in ENVIRONMENT.items():
-        if _OLDER.get(name, name) not in os.environ:
-            os.environ.setdefault(name, value)
+        if not {name, _OLDER.get(name, name)} & os.environ.keys():
+            os.environ[name] = value
+            own.append(name)
+    os.environ[OWN] = ",".join(own)
+
+
+def is_own(name: str) -> bool:
+    """Whether a variable has its value from here, and not from the user."""
+    is_named = name in os.environ.get(OWN, "").split(",")
+    return is_named and os.environ.get(name) == ENVIRONMENT[name]

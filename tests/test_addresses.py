@@ -103,6 +103,18 @@ def test_a_key_that_no_header_takes_is_refused_without_showing_it(key: str) -> N
     assert key not in str(caught.value)
 
 
+@pytest.mark.parametrize("user", ["me:s3cret", "s3cret"])
+def test_a_password_is_not_sent_where_all_can_read_it(user: str) -> None:
+    with pytest.raises(ConfigError, match="http://host would get its user and password") as caught:
+        api_key(Address.parse(f"http://{user}@host/v1"), {})
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["https://me:s3cret@host", "http://me:s3cret@127.0.0.1:8000"])
+def test_no_key_goes_where_a_password_does(place: str) -> None:
+    assert api_key(Address.parse(place), {"ARGO_ML_API_KEY": "a"}) == ""
+
+
 def test_secrets_are_taken_out_of_what_a_server_says() -> None:
     assert without("wrong key k3y, not k3y", ("k3y", "")) == "wrong key ***, not ***"
 

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import platform
+import re
 import string
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,6 +38,8 @@ PROMPT_TOKENS = 1024
 """A long prompt of an episode."""
 INSTRUCTIONS = ("avx2", "bmi2", "f16c", "fma")
 """Of an x86 processor, which the wheel's CPU build uses without asking."""
+_FIRST_PART = re.compile(r"-00001-of-(\d{5})\.gguf\Z")
+"""How gguf-split of llama.cpp names it."""
 _SERVER = Path(__file__).with_name("llamacpp_server.py")
 _PROCESSOR = Path("/proc/cpuinfo")
 _CPU_BUILD = (
@@ -48,7 +51,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ServedFile:
-    """A GGUF file; ``bytes_per_token`` is what keys and values of one token take."""
+    """A GGUF file, or the first of a model that is split.
+
+    ``weight_bytes`` are those of all parts, and ``bytes_per_token`` is what keys and values of one
+    token take.
+    """
 
     path: Path
     weight_bytes: int
@@ -72,7 +79,7 @@ def prepare(spec: ModelSpec, source: ModelSource, free_bytes: int) -> PreparedSe
     path = _gguf_path(spec.model, source)
     version = _check_installed()
     _check_processor()
-    file = _read(path)
+    file = served_file(path)
     environment = gpu_environment(spec)
     gpus = usable_gpus(spec, environment)
     settings: dict[str, Any] = {
@@ -86,7 +93,7 @@ def prepare(spec: ModelSpec, source: ModelSource, free_bytes: int) -> PreparedSe
     }
     arguments = [sys.executable, str(_SERVER), json.dumps(settings)]
     command = Command(ENGINE, arguments, settings["port"], environment)
-    digest = files_digest([path], spec.cache_path / "model_digests.json")
+    digest = files_digest(parts_of(path), spec.cache_path / "model_digests.json")
     identity = f"llamacpp sha256:{digest} {PACKAGE}={version}{_computed_by(gpus)}"
     return PreparedServer(command, "", identity, settings["slots"])
 
@@ -149,10 +156,28 @@ def _computed_by(gpus: Sequence[ListedGpu]) -> str:
     )
 
 
-def _read(path: Path) -> ServedFile:
+def served_file(path: Path) -> ServedFile:
     shape = read_shape(path)
     context = min(shape.context, LONGEST_CONTEXT)
-    return ServedFile(path, path.stat().st_size, context, shape.bytes_per_token)
+    weight_bytes = sum(part.stat().st_size for part in parts_of(path))
+    return ServedFile(path, weight_bytes, context, shape.bytes_per_token)
+
+
+def parts_of(path: Path) -> list[Path]:
+    """The files of a model that is split, of which llama.cpp is given the first.
+
+    Raises `ModelError` where one of them is not there.
+    """
+    first = _FIRST_PART.search(path.name)
+    if first is None:
+        return [path]
+    begin, n_parts = path.name[: first.start()], int(first[1])
+    names = (f"{begin}-{number:05}-of-{first[1]}.gguf" for number in range(1, n_parts + 1))
+    parts = [path.with_name(name) for name in names]
+    missing = next((part.name for part in parts if not part.is_file()), None)
+    if missing:
+        raise ModelError(f"model={path}: is one of {n_parts} files, and {missing} is not there")
+    return parts
 
 
 def missing_instructions(flags: Iterable[str]) -> list[str]:

@@ -14,6 +14,9 @@ import threading
 from typing import Any
 
 ALL_LAYERS = 999
+WITHOUT_HOST_CACHE = {"cache_ram_mib": 0, "cache_idle_slots": False}
+"""llama.cpp would keep prompts that have left their slots in up to 8 GiB of memory, beside what is
+planned for. Not every wheel has these settings."""
 
 
 def serve(settings: dict[str, Any]) -> None:
@@ -21,7 +24,13 @@ def serve(settings: dict[str, Any]) -> None:
     if settings["use_gpus"] and not gpus(xllamacpp):
         # On the CPU its answers would be kept as those of a GPU.
         sys.exit("error: the GPU that was there is gone")
-    parameters = xllamacpp.CommonParams()
+    server = xllamacpp.Server(parameters_of(xllamacpp.CommonParams(), settings))
+    assert server.listening_address
+    threading.Event().wait()
+
+
+def parameters_of(parameters: Any, settings: dict[str, Any]) -> Any:
+    """The wheel's own ``parameters``, set as a server is to run."""
     parameters.model.path = settings["path"]
     parameters.model_alias = settings["name"]
     parameters.port = settings["port"]
@@ -34,9 +43,10 @@ def serve(settings: dict[str, Any]) -> None:
     parameters.verbosity = 0
     parameters.warmup = False
     parameters.ui = False
-    server = xllamacpp.Server(parameters)
-    assert server.listening_address
-    threading.Event().wait()
+    for name, value in WITHOUT_HOST_CACHE.items():
+        if hasattr(parameters, name):
+            setattr(parameters, name, value)
+    return parameters
 
 
 def gpus(xllamacpp: Any) -> list[tuple[str, int]]:

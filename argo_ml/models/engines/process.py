@@ -40,6 +40,7 @@ _LINES_KEPT = 30
 class Command:
     """How a server is started on ``port`` of loopback; ``engine`` is what messages call it.
 
+    It inherits this process's variables but those of ``left_out``, and has ``environment`` beside.
     ``ready_s`` is how long it may take until it answers ``/health``, and ``patience_s`` how long it
     may take to end with all its own processes before they are killed.
     """
@@ -48,12 +49,19 @@ class Command:
     arguments: Sequence[str]
     port: int
     environment: Mapping[str, str] = field(default_factory=dict)
+    left_out: Sequence[str] = ()
     ready_s: float = 300.0
     patience_s: float = 3.0
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment of the server."""
+        inherited = {name: os.environ[name] for name in os.environ.keys() - set(self.left_out)}
+        return {**inherited, **self.environment}
 
 
 class EngineProcess:
@@ -115,7 +123,7 @@ class EngineProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **self._command.environment},
+            env=self._command.variables,
             # Ctrl-C is the run's to answer: it finishes what is under way.
             start_new_session=True,
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from argo_ml.config import ModelSpec
 from argo_ml.errors import ConfigError, ModelError
+from argo_ml.library_settings import is_own
 from argo_ml.models.engines.base import LONGEST_CONTEXT, PreparedServer, gpu_environment
 from argo_ml.models.engines.process import Command, free_port
 from argo_ml.models.presets import ModelSource, SourceKind
@@ -21,6 +22,11 @@ CONTEXT_NAMES = (
     *("max_sequence_length", "model_max_length", "max_target_positions"),
 )
 """What `config.json` calls the tokens that a model takes; vLLM goes by the least of them."""
+KEY_VARIABLE = "VLLM_API_KEY"
+"""With it the server would take no request without that key; it listens on loopback alone."""
+OWN_SETTINGS = ("PYTORCH_ALLOC_CONF",)
+"""Good for a model in this process; vLLM's tensor parallelism ends in an error with them
+(https://github.com/vllm-project/vllm/issues/42609). What the user has set stays."""
 PATIENCE_S = 30.0
 """Workers give back their GPUs' memory before they end."""
 
@@ -52,7 +58,8 @@ def prepare(spec: ModelSpec, source: ModelSource) -> PreparedServer:
         arguments += ["--dtype", spec.precision]
     if len(spec.gpus) > 1:
         arguments += ["--tensor-parallel-size", str(len(spec.gpus))]
-    command = Command(ENGINE, arguments, port, environment, READY_S, PATIENCE_S)
+    left_out = [name for name in OWN_SETTINGS if is_own(name)] + [KEY_VARIABLE]
+    command = Command(ENGINE, arguments, port, environment, left_out, READY_S, PATIENCE_S)
     identity = f"vllm {files.contents} dtype={spec.precision}"
     return PreparedServer(command, source.location, identity, spec.server_concurrency)
 

@@ -14,13 +14,22 @@ from typing import Any
 RENAMED = {"max_tokens": "max_completion_tokens"}
 _DISPENSABLE = ("seed", "top_p", "stop", "max_tokens", "temperature")
 """Those that may be left out; where a refusal names several, the first of these is."""
+_OF_FIELD = re.compile(
+    r"support(?!ed value)|permitted|un(?:known|recognized|expected)|deprecated", re.IGNORECASE
+)
+_OF_VALUE = re.compile(
+    r">=|<=|m(?:in|ax)imum|at (?:least|most)|(?:greater|less|more) than|below|above|between|"
+    r"too (?:small|large|low|high|many|few)|exceed|out of range",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptedFields:
     """Fields of a request that go under another name, or not at all.
 
-    Without ``stop`` an answer is cut here; without ``temperature`` it is drawn as the server likes.
+    Without ``stop`` or ``max_tokens`` an answer is cut here; without ``temperature`` it is drawn as
+    the server likes.
     """
 
     renamed: frozenset[str] = frozenset()
@@ -29,6 +38,10 @@ class AcceptedFields:
     @property
     def draws_greedily(self) -> bool:
         return "temperature" not in self.left_out
+
+    @property
+    def limits_tokens(self) -> bool:
+        return "max_tokens" not in self.left_out
 
     def of(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """``settings`` as this server takes them."""
@@ -48,6 +61,8 @@ class AcceptedFields:
         for name in _DISPENSABLE:
             if name in self.left_out or not _names(refusal, name):
                 continue
+            if name == "max_tokens" and _refuses_value(refusal):
+                continue
             if name in RENAMED and name not in self.renamed:
                 return replace(self, renamed=self.renamed | {name})
             return replace(self, left_out=self.left_out | {name})
@@ -57,6 +72,11 @@ class AcceptedFields:
 def _names(refusal: str, field: str) -> bool:
     names = (field, RENAMED[field]) if field in RENAMED else (field,)
     return any(re.search(rf"\b{name}\b", refusal) for name in names)
+
+
+def _refuses_value(refusal: str) -> bool:
+    """Whether a number is too small or too large, of a field that is taken."""
+    return _OF_VALUE.search(refusal) is not None and _OF_FIELD.search(refusal) is None
 
 
 ALL_FIELDS = AcceptedFields()

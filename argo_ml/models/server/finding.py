@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 _BARE_PROBE = replace(PROBE, prefix="")
 """A prefix keeps some models from thinking."""
 _ONE_TOKEN: Mapping[str, Any] = {**GREEDY_SETTINGS, "max_tokens": 1}
+_FEW_TOKENS: Mapping[str, Any] = {**GREEDY_SETTINGS, "max_tokens": 16, "stop": ["\n\n\n"]}
+"""The fewest that gateways to GPT-5 take; with a stop string, since a server may refuse that."""
 _FIRST_TOKENS: Mapping[str, Any] = {
     **GREEDY_SETTINGS,
     "max_tokens": 4,
@@ -62,6 +64,8 @@ def _tried(prompting: Prompting) -> Prompting:
     if isinstance(prompting, ByChat):
         return _chatting(prompting)
     if isinstance(prompting, ByTokens):
+        if _is_open_before_prefix(prompting):
+            raise RefusedError("its template opens reasoning before the beginning of an answer")
         closing = _closing_reasoning(prompting)
         _check_marks(closing)
         return closing
@@ -100,6 +104,19 @@ def _closing_reasoning(prompting: ByTokens) -> ByTokens:
     return prompting
 
 
+def _is_open_before_prefix(prompting: ByTokens) -> bool:
+    """Whether a model would go on with reasoning after a prefix.
+
+    SGLang writes the prefix behind what opens a new turn, which may open reasoning, where vLLM has
+    the template write a turn that ends by it. Of a server that does not say which text tokens have
+    nothing is known.
+    """
+    with contextlib.suppress(RefusedError):
+        end = prompting.text(prompting.render(PROBE)[-_LONGEST_END:])
+        return _is_open(end.rstrip().removesuffix(PROBE.prefix))
+    return False
+
+
 def _is_open(text: str) -> bool:
     """Whether a model goes on with reasoning after a prompt that ends so."""
     return closed(text) != text
@@ -124,7 +141,7 @@ def _chatting(prompting: ByChat) -> ByChat:
     """The same with the fields that the server takes, and without reasoning where it can."""
     while True:
         try:
-            prompting.complete(PROBE, {**_ONE_TOKEN, "stop": ["\n\n\n"]})
+            prompting.complete(PROBE, _FEW_TOKENS)
             break
         except UnfitPromptError as error:
             fields = prompting.fields.without_refused(str(error))

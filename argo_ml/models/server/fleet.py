@@ -18,14 +18,14 @@ from argo_ml.errors import ModelError, one_line
 from argo_ml.models.server import wire
 from argo_ml.models.server.deadlines import deadline, hold_deadlines
 from argo_ml.models.server.keys import is_loopback
+from argo_ml.models.server.proxies import usable_proxies
 from argo_ml.models.server.transfer import complete
 from argo_ml.models.server.wire import AnswerType, PassingError
 
 VERSION = "/v1"
 _CONNECT_TIMEOUT_S = 10.0
-_PAST_PROXIES = {"all://": None, "http://": None, "https://": None}
-"""For servers of this machine: a proxy that the environment names cannot reach them, and would read
-the key."""
+_NO_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+"""How many requests run at once is up to the caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +65,31 @@ class Server:
         self.trouble = ""
         self._secrets = (key, *address.secrets)
         self._policy = policy
-        self._client = httpx2.Client(
+        if transport is None and is_loopback(urlsplit(address.root).hostname or ""):
+            # A proxy that the environment names cannot reach this machine, and would read the key.
+            transport = httpx2.HTTPTransport(limits=_NO_LIMITS)
+        with usable_proxies():
+            self._client = self._connected(key, transport)
+        hold_deadlines(self._client)
+
+    def _connected(self, key: str, transport: httpx2.BaseTransport | None) -> httpx2.Client:
+        address, timeout_s = self.address, self._policy.timeout_s
+        authorization = {"Authorization": f"Bearer {key}"} if key and not address.user else {}
+        return httpx2.Client(
             base_url=address.root,
             auth=(address.user, address.password) if address.user else None,
-            headers={
-                "Accept-Encoding": "gzip",
-                **({"Authorization": f"Bearer {key}"} if key and not address.user else {}),
-            },
-            timeout=httpx2.Timeout(
-                policy.timeout_s, connect=min(policy.timeout_s, _CONNECT_TIMEOUT_S)
-            ),
-            # How many requests run at once is up to the caller.
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None),
+            headers={"Accept-Encoding": "gzip", **authorization},
+            timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S)),
+            limits=_NO_LIMITS,
             transport=transport,
-            mounts=_PAST_PROXIES if is_loopback(urlsplit(address.root).hostname or "") else None,
         )
-        hold_deadlines(self._client)
 
     def request(
         self, path: str, body: Mapping[str, Any] | None, expected: type[AnswerType]
     ) -> AnswerType:
         """Make one try. Raises `PassingError` or `RefusedError` that name no secret."""
         try:
-            return wire.read(self._answer(path, body), expected)
+            return wire.read(self._answer(path, body), expected, self._secrets)
         except httpx2.TimeoutException as error:
             limit = f"request_timeout_s={self._policy.timeout_s:g}, {type(error).__name__}"
             raise PassingError(self._shown(f"no whole answer in time ({limit})")) from None

@@ -13,11 +13,14 @@ from argo_ml.errors import ConfigError
 
 
 def api_key(address: Address, environment: Mapping[str, str] = os.environ) -> str:
-    """The key for this server; empty where none is set.
+    """The key for this server; empty where none is set, or user and password are sent instead.
 
     OPENAI_API_KEY is for OpenAI's own host, ARGO_ML_API_KEY for any. Raises `ConfigError` for a key
-    that no HTTP header can carry, or that would be readable on its way.
+    that no HTTP header can carry, and for one or a password that would be readable on its way.
     """
+    if address.user:
+        _check_unreadable(address, "its user and password", "leave them out")
+        return ""
     host = urlsplit(address.root).hostname or ""
     for name in KEY_VARIABLES:
         key = environment.get(name, "").strip()
@@ -25,13 +28,19 @@ def api_key(address: Address, environment: Mapping[str, str] = os.environ) -> st
             continue
         if not key.isascii() or not key.isprintable() or " " in key:
             raise ConfigError(f"{name} holds white space or other characters that no key has")
-        if address.root.startswith("http://") and not is_loopback(host):
-            raise ConfigError(
-                f"server_urls: {address} would get the key of {name} over plain http, readable for "
-                f"all on the way; use https, an ssh tunnel to 127.0.0.1, or unset {name}"
-            )
+        _check_unreadable(address, f"the key of {name}", f"unset {name}")
         return key
     return ""
+
+
+def _check_unreadable(address: Address, secret: str, otherwise: str) -> None:
+    """Raises `ConfigError` where what is sent with each request could be read on its way."""
+    host = urlsplit(address.root).hostname or ""
+    if address.root.startswith("http://") and not is_loopback(host):
+        raise ConfigError(
+            f"server_urls: {address} would get {secret} over plain http, readable for all on the "
+            f"way; use https, an ssh tunnel to 127.0.0.1, or {otherwise}"
+        )
 
 
 def is_loopback(host: str) -> bool:

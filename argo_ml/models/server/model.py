@@ -23,10 +23,10 @@ from argo_ml.models.base import (
 from argo_ml.models.chat import cut_at_stop
 from argo_ml.models.reasoning import is_unfinished, reply_start, without_reasoning
 from argo_ml.models.server.prompting import GREEDY_SETTINGS, Prompting
-from argo_ml.models.server.replies import FILTER, ServerReply
+from argo_ml.models.server.replies import ServerReply
 from argo_ml.models.server.request_pool import RequestPool, share_time
 from argo_ml.models.server.scoring import ChoiceScoring
-from argo_ml.models.server.wire import RefusedError, TokenUsage, UnfitPromptError
+from argo_ml.models.server.wire import FILTER, RefusedError, TokenUsage, UnfitPromptError
 from argo_ml.models.token_details import within
 from argo_ml.models.unfit import UnfitRequestError, all_or_unfit
 
@@ -108,7 +108,8 @@ class ServerModel:
         answer, has_room = self._replied(request)
         whole = "<think>" if answer.is_empty and not answer.stopped else answer.text
         text = cut_at_stop(whole, request.stop)[0]
-        if has_room and not is_unfinished(text):
+        is_longer = has_room or not self._prompting.limits_tokens
+        if is_longer and not is_unfinished(text):
             text = self._limited(text, request.max_new_tokens)
         begin = reply_start(answer.text)
         tokens = within(answer.tokens, begin, begin + len(text))
@@ -125,11 +126,23 @@ class ServerModel:
         """
         answer = None if self._prompting.thinks else self._asked(request)
         if answer is not None and not _ended_in_reasoning(answer):
-            return _said(answer), False
+            return self._said(answer), False
         # A context may have no room beside the prompt.
         with contextlib.suppress(UnfitPromptError):
-            return _said(self._asked(request, THINKING_TOKENS)), True
-        return _said(answer or self._asked(request)), False
+            return self._said(self._asked(request, THINKING_TOKENS)), True
+        return self._said(answer or self._asked(request)), False
+
+    def _said(self, answer: ServerReply) -> ServerReply:
+        """The answer; raises `UnfitRequestError` where there is none, nor any sign of a model's.
+
+        What a model that thinks says without a reply is reasoning, whatever was counted.
+        """
+        if answer.ending == FILTER and (answer.is_empty or answer.is_unsaid):
+            raise UnfitRequestError("the server's filter has left nothing of the answer")
+        is_unsaid = answer.is_unsaid or (self._prompting.thinks and answer.is_empty)
+        if answer.stopped and is_unsaid:
+            raise UnfitRequestError("the server has answered nothing, asked twice")
+        return answer
 
     def _asked(self, request: Generation, room: int = 0) -> ServerReply:
         """The answer; an empty one is asked for again, as a whole."""
@@ -209,16 +222,6 @@ def _ended_in_reasoning(answer: ServerReply) -> bool:
     """Whether the limit cut reasoning off, also where a server hides it and says nothing at all."""
     hidden = answer.is_empty and answer.ending != FILTER
     return not answer.stopped and (hidden or is_unfinished(answer.text))
-
-
-def _said(answer: ServerReply) -> ServerReply:
-    """The answer; raises `UnfitRequestError` where there is none, nor any sign of a model's."""
-    if answer.is_empty and answer.ending == FILTER:
-        raise UnfitRequestError("the server's filter has left nothing of the answer")
-    is_unsaid = answer.usage is None or not answer.usage.completion_tokens
-    if answer.is_empty and answer.stopped and is_unsaid:
-        raise UnfitRequestError("the server has answered nothing, asked twice")
-    return answer
 
 
 def _drawing(request: Generation) -> Mapping[str, Any]:

@@ -7,16 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from argo_ml.addresses import Address, password_advice
-from argo_ml.config import ModelSpec
+from argo_ml.config import ContextSpec, ModelSpec
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models.presets import SERVER
 from argo_ml.models.server.finding import find_prompting
 from argo_ml.models.server.fleet import VERSION, Fleet, RetryPolicy, Server
 from argo_ml.models.server.keys import api_key
-from argo_ml.models.server.model import ServerModel
-from argo_ml.models.server.prompting import ByChat, Prompting
+from argo_ml.models.server.model import THINKING_TOKENS, ServerModel
+from argo_ml.models.server.prompting import ByChat, ByTemplate, Prompting
 from argo_ml.models.server.scoring import ChoiceScoring, find_scoring, same_way
-from argo_ml.models.server.wire import ModelCard, ModelList, NoAccessError, RefusedError, Version
+from argo_ml.models.server.wire import (
+    ModelCard,
+    ModelList,
+    NoAccessError,
+    NotThereError,
+    RefusedError,
+    Version,
+)
 
 _RETRIES_WHILE_OPENING = 2
 _GEMINI_PREFIX = "models/"
@@ -26,6 +33,12 @@ logger = logging.getLogger(__name__)
 
 FEWEST_TOKENS = 1024
 """A context that is smaller than this takes hardly any prompt: evidence alone has up to 384."""
+PROMPT_TOKENS = 512
+"""The least that a prompt is to have room for, beside reasoning and a reply."""
+_LARGER = (
+    "start it with a larger one (--ctx-size of llama.cpp for each of its slots, --max-model-len of "
+    "vLLM)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +97,39 @@ def describe_server(server: Server, name: str, spec: ModelSpec) -> ServerDescrip
     if not server.address.has_version:
         server.version = _version_of(server, fleet)
     card = _served(fleet, name)
-    context = card.context
-    if 0 < context < FEWEST_TOKENS:
-        raise ModelError(
-            f"{server.address}: serves a context of {context} tokens, prompts here need "
-            f"{FEWEST_TOKENS} or more; start it with a larger one (--ctx-size of llama.cpp for "
-            "each of its slots, --max-model-len of vLLM)"
-        )
+    _check_context(server, card.context)
     prompting = find_prompting(fleet, card.id)
+    if card.meta is None and isinstance(prompting, ByTemplate):
+        # A router of llama.cpp loads a model when it is first asked, and knows its size from then.
+        card = _served(fleet, card.id)
+        _check_context(server, card.context)
+    if prompting.thinks:
+        _check_room(server, card.context, spec)
     root = f"root={card.root}" if card.root and card.root != card.id else ""
     weights = f"weights={card.meta.n_params}/{card.meta.size}" if card.meta else ""
     software = " ".join(part for part in (root, weights, _software(fleet, card)) if part)
-    return ServerDescription(card.id, software, prompting, find_scoring(prompting), context)
+    return ServerDescription(card.id, software, prompting, find_scoring(prompting), card.context)
+
+
+def _check_context(server: Server, context: int) -> None:
+    """Raises `ModelError` for one that takes hardly any prompt; 0 is an unknown one."""
+    if 0 < context < FEWEST_TOKENS:
+        raise ModelError(
+            f"{server.address}: serves a context of {context} tokens, prompts here need "
+            f"{FEWEST_TOKENS} or more; {_LARGER}"
+        )
+
+
+def _check_room(server: Server, context: int, spec: ModelSpec) -> None:
+    """Raises `ModelError` where a model that thinks has no room for it; 0 is an unknown context."""
+    n_new = spec.generation_limit if isinstance(spec, ContextSpec) else 0
+    needed = PROMPT_TOKENS + THINKING_TOKENS + n_new
+    if 0 < context < needed:
+        raise ModelError(
+            f"{server.address}: serves a context of {context} tokens, its model thinks before it "
+            f"answers and needs {needed} or more: {THINKING_TOKENS} for its reasoning, beside a "
+            f"prompt and max_new_tokens; {_LARGER}, or let it not think"
+        )
 
 
 def make_model(
@@ -120,19 +154,26 @@ def make_model(
 
 
 def _version_of(server: Server, fleet: Fleet) -> str:
-    """Empty where the address itself is that of the models, else ``/v1``."""
+    """Empty where the address itself is that of the models, else ``/v1``.
+
+    Where neither path lists them it is the one where something is, which says what is wrong.
+    """
+    refusing = []
     for version in (VERSION, ""):
         server.version = version
         try:
             fleet.request(f"{VERSION}/models", None, ModelList)
         except NoAccessError:
             return version
-        except RefusedError:
+        except NotThereError:
             continue
+        except RefusedError:
+            refusing.append(version)
         except ModelError:
             break
-        return version
-    return VERSION
+        else:
+            return version
+    return next(iter(refusing), VERSION)
 
 
 def _served(fleet: Fleet, name: str) -> ModelCard:

@@ -18,7 +18,7 @@ from typing import Any
 
 from argo_ml.models.base import Prompt
 from argo_ml.models.chat import NO_THINKING
-from argo_ml.models.reasoning import closed, has_reasoning, reply_start
+from argo_ml.models.reasoning import closed, closes_reasoning, has_reasoning, reply_start
 from argo_ml.models.server.accepted_fields import ALL_FIELDS, AcceptedFields
 from argo_ml.models.server.details import details_of
 from argo_ml.models.server.fleet import Fleet
@@ -73,6 +73,11 @@ class ByTokens:
         """Whether every answer begins with reasoning."""
         return False
 
+    @property
+    def limits_tokens(self) -> bool:
+        """Whether the server ends an answer at its most tokens."""
+        return True
+
     def describe(self) -> str:
         way = "tokens-without-thinking" if self.closing else "tokens"
         return _described(way, self.has_system_role, self._undated(self.render(PROBE)))
@@ -118,7 +123,7 @@ class ByTokens:
 
     def text(self, ids: Sequence[int]) -> str:
         """What tokens stand for, special ones included."""
-        body = {"model": self.model, "tokens": list(ids)}
+        body = {"model": self.model, "tokens": list(ids), "skip_special_tokens": False}
         return self.fleet.request("/detokenize", body, DetokenizedText).prompt
 
 
@@ -139,12 +144,18 @@ class ByTemplate:
         """Whether every answer begins with reasoning."""
         return False
 
+    @property
+    def limits_tokens(self) -> bool:
+        """Whether the server ends an answer at its most tokens."""
+        return True
+
     def describe(self) -> str:
         way = "template-with-marked-thinking" if self.marks else "template"
         return _described(way, self.has_system_role, _undated(self.render(PROBE)))
 
     def render(self, prompt: Prompt) -> str:
-        body = {"messages": _messages(prompt, self.has_system_role), **WITHOUT_THINKING}
+        messages = _messages(prompt, self.has_system_role)
+        body = {"model": self.model, "messages": messages, **WITHOUT_THINKING}
         applied = self.fleet.request("/apply-template", body, AppliedTemplate)
         return closed(applied.prompt) + prompt.prefix
 
@@ -174,7 +185,7 @@ class ByTemplate:
         return len(self.plain(text))
 
     def _tokens(self, body: Mapping[str, Any]) -> list[int]:
-        return self.fleet.request("/tokenize", body, TokenizedText).tokens
+        return self.fleet.request("/tokenize", {"model": self.model, **body}, TokenizedText).tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +207,11 @@ class ByChat:
     thinks: bool = False
     begins_inside: bool = False
 
+    @property
+    def limits_tokens(self) -> bool:
+        """Whether the server ends an answer at its most tokens."""
+        return self.fields.limits_tokens
+
     def describe(self) -> str:
         name = _described("chat", self.has_system_role)
         switch = "-without-thinking" if self.stops_thinking else ""
@@ -208,10 +224,9 @@ class ByChat:
         if self.begins_inside and not has_reasoning(answer.text):
             return replace(answer, text=f"<think>\n{answer.text}", tokens=())
         text = answer.text[reply_start(answer.text) :].removeprefix(prompt.prefix)
-        n_left_out = len(answer.text) - len(text)
-        return replace(
-            answer, text=text, tokens=within(answer.tokens, n_left_out, len(answer.text))
-        )
+        tokens = within(answer.tokens, len(answer.text) - len(text), len(answer.text))
+        reasoned = answer.reasoned or closes_reasoning(answer.text)
+        return replace(answer, text=text, tokens=tokens, reasoned=reasoned)
 
     def whole_answer(
         self, prompt: Prompt, settings: Mapping[str, Any], n_top: int = 0
@@ -253,7 +268,7 @@ Prompting = ByTemplate | ByTokens | ByChat
 
 Each has ``describe``, which is part of the model's identity (how prompts become text, by which
 template), ``complete``, whose ``n_top`` is the number of most probable tokens to report at each
-place (0 for no details), ``count_tokens`` and ``thinks``.
+place (0 for no details), ``count_tokens``, ``thinks`` and ``limits_tokens``.
 """
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from argo_ml.models.reasoning import has_reasoning
+from argo_ml.models.reasoning import has_reasoning, is_unfinished, reply_start
 from argo_ml.models.server.wire import ChatChoice, DetailedTextChoice, TextChoice, TokenUsage
 from argo_ml.types import TokenDetail
 
-OWN_END, LIMIT, FILTER = "stop", "length", "content_filter"
-"""Reasons for which answers end: the model or a stop string, the most tokens, a filter."""
+OWN_END, LIMIT = "stop", "length"
+"""Reasons for which answers end: the model or a stop string, the most tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,8 @@ class ServerReply:
     """What a server has answered, and for what reason it ended, where it tells.
 
     ``tokens`` are those of ``text``, where they were asked for and the server reports them, and
-    ``usage`` is None where it does not count. ``reasoned``: there is reasoning beside the text.
+    ``usage`` is None where it does not count. ``reasoned``: there is reasoning beside the text,
+    which where there is no other text is the text.
     """
 
     text: str
@@ -34,6 +35,23 @@ class ServerReply:
     @property
     def is_empty(self) -> bool:
         return not self.text.strip()
+
+    @property
+    def is_unsaid(self) -> bool:
+        """Whether it is no more than reasoning, or tokens of which none is a reply's.
+
+        A model may end its turn at once: it has said nothing then, by a token that was counted.
+        """
+        if self.text[reply_start(self.text) :].strip():
+            return self.reasoned and is_unfinished(self.text)
+        return self.reasoned or has_reasoning(self.text) or not self._n_said
+
+    @property
+    def _n_said(self) -> int:
+        """Tokens beside those of reasoning, as far as the server has counted them."""
+        if self.usage is None:
+            return 0
+        return max(0, self.usage.completion_tokens - self.usage.reasoning_tokens)
 
     @property
     def has_thought(self) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import replace
 from typing import TypeVar
 
@@ -16,10 +19,14 @@ ResultType = TypeVar("ResultType")
 
 
 class RequestPool:
-    """Works on several requests at once, in at most ``n_at_once`` threads."""
+    """Works on several requests at once, ``n_at_once`` of all lists together.
+
+    Its threads keep no process from ending: a request may be tried again for many minutes.
+    """
 
     def __init__(self, n_at_once: int) -> None:
-        self._pool = ThreadPoolExecutor(n_at_once, thread_name_prefix="argo-server")
+        self._n_at_once = n_at_once
+        self._slots = threading.Semaphore(n_at_once)
 
     def run(
         self, work: Callable[[ItemType], ResultType], requests: Sequence[ItemType]
@@ -29,7 +36,12 @@ class RequestPool:
         Once one has failed no further ones are begun. Raises `UnfinishedError` for a `ModelError`,
         with what the others have found, and any other error as it is.
         """
-        futures = [self._pool.submit(work, request) for request in requests]
+        futures: list[Future[ResultType]] = [Future() for _ in requests]
+        waiting = deque(zip(futures, requests, strict=True))
+        for _ in range(min(self._n_at_once, len(requests))):
+            threading.Thread(
+                target=self._work_off, args=(work, waiting), name="argo-server", daemon=True
+            ).start()
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
         finally:
@@ -40,6 +52,28 @@ class RequestPool:
         if len(finished) < len(futures):
             raise _failure(futures, finished)
         return list(finished.values())
+
+    def _work_off(
+        self,
+        work: Callable[[ItemType], ResultType],
+        waiting: deque[tuple[Future[ResultType], ItemType]],
+    ) -> None:
+        """Work on what waits until nothing does; what is cancelled is left out."""
+        while waiting:
+            with self._slots, contextlib.suppress(IndexError):
+                future, request = waiting.popleft()
+                if future.set_running_or_notify_cancel():
+                    _fulfil(future, work, request)
+
+
+def _fulfil(
+    future: Future[ResultType], work: Callable[[ItemType], ResultType], request: ItemType
+) -> None:
+    try:
+        future.set_result(work(request))
+    except BaseException as error:
+        # Raised where the result is waited for.
+        future.set_exception(error)
 
 
 def _ok(future: Future[ResultType]) -> bool:

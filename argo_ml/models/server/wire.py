@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import email.utils
-import json
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
 import httpx2
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     Field,
     ValidationError,
+    model_validator,
 )
 
 from argo_ml.addresses import KEY_VARIABLES
-from argo_ml.errors import ModelError, one_line
+from argo_ml.errors import ModelError
+from argo_ml.models.server.failures import beginning, failure_of
 from argo_ml.models.unfit import UnfitRequestError
 
 AnswerType = TypeVar("AnswerType", bound=BaseModel)
@@ -30,17 +33,17 @@ _HIGHEST_LOGPROB = 0.1
 """Rounding takes some of a certain token a little above 0."""
 MOST_TOKENS = 10**9
 """Of one request; a larger count is none, and the sum of billions of smaller ones fits 64 bits."""
-PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
-"""HTTP statuses after which the same request may succeed."""
+FILTER = "content_filter"
+"""Why an answer has ended that a filter has withheld."""
+PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
+"""HTTP statuses after which the same request may succeed; those from 520 on are Cloudflare's, of a
+server that it does not reach, and 529 is of one that is overloaded."""
 _NO_ACCESS = frozenset({401, 403})
 _UNFIT = frozenset({400, 413, 422})
 """HTTP statuses for a request that is too long, or that says what the server does not take."""
+_ABOUT_KEY = re.compile(r"\bAPI[ _-]?key\b|\bAuthorization header\b", re.IGNORECASE)
+"""What a server speaks of that refuses a key by 400 (Gemini)."""
 _LONGEST_REST_S = 600.0
-_LONGEST_TEXT = 200
-_LONGEST_FIELD = 40
-_DEEPEST_REASON = 5
-_LARGEST_FAILURE = 65_536
-"""Bytes of the body of a failure that are looked through for its reason."""
 
 
 class PassingError(ModelError):
@@ -65,6 +68,10 @@ class UnfitPromptError(RefusedError, UnfitRequestError):
 
 class NoAccessError(RefusedError):
     """The server does not take the key, or wants one."""
+
+
+class NotThereError(RefusedError):
+    """There is nothing at this path, or no model of this name."""
 
 
 def _count_or_0(value: object) -> int:
@@ -165,15 +172,34 @@ class Message(BaseModel):
 
 
 class ChatChoice(BaseModel):
-    message: Message
+    message: Annotated[Message, BeforeValidator(lambda value: {} if value is None else value)]
     finish_reason: str | None = None
 
 
-class ChatCompletions(BaseModel):
+class ChatAnswer(BaseModel):
+    """What answers of ``/v1/chat/completions`` have in common."""
+
+    usage: Usage = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _withheld(cls, content: Any) -> Any:
+        """An empty reply in the place of none: a filter has withheld it.
+
+        Gemini has no ``choices`` then. What tells of an error is no answer.
+        """
+        if not isinstance(content, dict) or content.get("error"):
+            return content
+        is_chat = "choices" in content or content.get("object") == "chat.completion"
+        if not is_chat or content.get("choices") not in (None, []):
+            return content
+        return {**content, "choices": [{"message": {}, "finish_reason": FILTER}]}
+
+
+class ChatCompletions(ChatAnswer):
     """The answer of ``/v1/chat/completions``."""
 
     choices: list[ChatChoice] = Field(min_length=1)
-    usage: Usage = None
 
 
 class Alternative(BaseModel):
@@ -223,11 +249,10 @@ class DetailedChatChoice(ChatChoice):
     logprobs: ReportedTokens | None = None
 
 
-class DetailedChatCompletions(BaseModel):
+class DetailedChatCompletions(ChatAnswer):
     """The answer of ``/v1/chat/completions`` where log-probabilities were asked for."""
 
     choices: list[DetailedChatChoice] = Field(min_length=1)
-    usage: Usage = None
 
 
 class ModelSize(BaseModel):
@@ -272,9 +297,9 @@ class AppliedTemplate(BaseModel):
 
 
 class DetokenizedText(BaseModel):
-    """The answer of vLLM's ``/detokenize``."""
+    """The answer of ``/detokenize``: vLLM says ``prompt``, SGLang ``text``."""
 
-    prompt: str
+    prompt: str = Field(validation_alias=AliasChoices("prompt", "text"))
 
 
 class TokenizedText(BaseModel):
@@ -283,34 +308,41 @@ class TokenizedText(BaseModel):
     tokens: list[int]
 
 
-def read(response: httpx2.Response, expected: type[AnswerType]) -> AnswerType:
+def read(
+    response: httpx2.Response, expected: type[AnswerType], secrets: Sequence[str] = ()
+) -> AnswerType:
     """The body of ``response``.
 
-    Raises `PassingError` for what may pass, garbage among it, and `RefusedError` for the rest.
+    Raises `PassingError` for what may pass, garbage among it, and `RefusedError` for the rest. They
+    name none of ``secrets``, which a server may repeat.
     """
     status = response.status_code
+    if response.is_success:
+        try:
+            return expected.model_validate_json(response.content)
+        except ValidationError as error:
+            begin = beginning(response.content.decode(errors="replace"), 60, secrets)
+            raise GarbageError(
+                f"answers {begin!r}, which is no answer of an OpenAI-compatible server"
+                f"{_fault(error, secrets)}"
+            ) from None
+    failure = failure_of(response, secrets)
     if status in PASSING:
-        raise PassingError(_failure(response), rest_s(response.headers))
-    if status in _NO_ACCESS:
-        raise NoAccessError(f"{_failure(response)}; set {KEY_VARIABLES[0]} to a key that it takes")
-    if not response.is_success:
-        kind = UnfitPromptError if status in _UNFIT else RefusedError
-        raise kind(_failure(response))
-    try:
-        return expected.model_validate_json(response.content)
-    except ValidationError as error:
-        begin = one_line(response.content[:_LONGEST_TEXT].decode(errors="replace"))[:60]
-        raise GarbageError(
-            f"answers {begin!r}, which is no answer of an OpenAI-compatible server{_fault(error)}"
-        ) from None
+        raise PassingError(failure, rest_s(response.headers))
+    if status in _NO_ACCESS or (status == HTTPStatus.BAD_REQUEST and _ABOUT_KEY.search(failure)):
+        raise NoAccessError(f"{failure}; set {KEY_VARIABLES[0]} to a key that it takes")
+    if status == HTTPStatus.NOT_FOUND:
+        raise NotThereError(failure)
+    raise (UnfitPromptError if status in _UNFIT else RefusedError)(failure)
 
 
-def _fault(error: ValidationError) -> str:
+def _fault(error: ValidationError, secrets: Sequence[str]) -> str:
     """Which value is out of its range or of another type than it should be."""
     [first, *_] = error.errors(include_url=False, include_input=False)
     where = ".".join(map(str, first["loc"]))
-    is_telling = where and first["type"] != "missing"
-    return f" ({where[:60]}: {one_line(first['msg'])[:60]})" if is_telling else ""
+    if not where or first["type"] == "missing":
+        return ""
+    return f" ({beginning(where, 60, secrets)}: {beginning(first['msg'], 60, secrets)})"
 
 
 def rest_s(headers: Mapping[str, str]) -> float:
@@ -324,39 +356,3 @@ def rest_s(headers: Mapping[str, str]) -> float:
         except (ValueError, OverflowError):
             seconds = 0.0
     return min(max(0.0, seconds), _LONGEST_REST_S)
-
-
-def _failure(response: httpx2.Response) -> str:
-    status = response.status_code
-    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
-    said = _message(response)
-    return f"HTTP {status} {phrase}".rstrip() + (f" ({said})" if said else "")
-
-
-def _message(response: httpx2.Response) -> str:
-    """What the server says went wrong, wherever in its answer it says so."""
-    try:
-        content = json.loads(response.content) if len(response.content) < _LARGEST_FAILURE else None
-    except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict):
-        return ""
-    text, field = one_line(_first_text(content))[:_LONGEST_TEXT], _refused_field(content)
-    return f"{text}: {field}" if field and field not in text else text
-
-
-def _refused_field(content: Mapping[str, Any]) -> str:
-    """Which field of the request the error is about, where OpenAI's shape says so."""
-    error = content.get("error")
-    field = error.get("param") if isinstance(error, dict) else None
-    return one_line(field)[:_LONGEST_FIELD] if isinstance(field, str) else ""
-
-
-def _first_text(content: Mapping[str, Any], depth: int = 0) -> str:
-    for name in ("message", "error", "detail"):
-        value = content.get(name)
-        if isinstance(value, dict) and depth < _DEEPEST_REASON:
-            return _first_text(value, depth + 1)
-        if value:
-            return str(value)
-    return ""

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from argo_ml.errors import ModelError
 from argo_ml.models.digests import files_digest
 from argo_ml.models.engines import base, llamacpp, llamacpp_server
 from argo_ml.models.engines.base import PreparedServer
-from argo_ml.models.engines.llamacpp import ListedGpu, ServedFile, n_slots, n_threads
+from argo_ml.models.engines.llamacpp import ListedGpu, ServedFile, n_slots, n_threads, served_file
 from argo_ml.models.presets import resolve
 
 CPU = {"name": "CPU", "memory_free": 2**34, "type": "GGML_BACKEND_DEVICE_TYPE_CPU"}
@@ -104,6 +105,31 @@ def test_calls_on_the_cpu_are_known_as_they_always_were(
     assert caplog.messages == []
 
 
+def split(whole: Path, folder: Path, rest: bytes = b"weights") -> Path:
+    """A model in two parts, of which ``whole`` is the first."""
+    first = folder / "big-00001-of-00002.gguf"
+    first.write_bytes(whole.read_bytes())
+    (folder / "big-00002-of-00002.gguf").write_bytes(rest)
+    return first
+
+
+def test_calls_of_a_split_model_are_known_by_all_its_parts(
+    tiny_gguf: Path, tmp_path: Path, wheel: Wheel
+) -> None:
+    first = split(tiny_gguf, tmp_path)
+    before = prepared(first).identity
+    assert settings(prepared(first))["path"] == str(first)
+    assert prepared(split(tiny_gguf, tmp_path, b"weights of another training")).identity != before
+    first.with_name("big-00002-of-00002.gguf").unlink()
+    with pytest.raises(ModelError, match=r"one of 2 files, and big-00002-of-00002\.gguf is not"):
+        prepared(first)
+
+
+def test_a_split_model_is_as_large_as_all_its_parts(tiny_gguf: Path, tmp_path: Path) -> None:
+    first = split(tiny_gguf, tmp_path)
+    assert served_file(first).weight_bytes == tiny_gguf.stat().st_size + len(b"weights")
+
+
 def test_calls_on_gpus_are_known_by_what_computes(
     tiny_gguf: Path, wheel: Wheel, two_gpus: None
 ) -> None:
@@ -123,6 +149,18 @@ def test_a_server_whose_gpu_is_gone_does_not_go_on_without(
     monkeypatch.delitem(sys.modules, "xllamacpp", raising=False)
     with pytest.raises(SystemExit, match="error: the GPU that was there is gone"):
         llamacpp_server.serve({"use_gpus": True})
+
+
+@pytest.mark.parametrize("known", [{"cache_ram_mib": 8192, "cache_idle_slots": True}, {}])
+def test_a_server_keeps_no_prompts_beside_its_slots(known: dict[str, Any]) -> None:
+    parts = {name: SimpleNamespace() for name in ("model", "cpuparams", "cpuparams_batch")}
+    names = ("path", "name", "port", "slots", "context", "threads", "use_gpus")
+    given = llamacpp_server.parameters_of(
+        SimpleNamespace(**parts, **known), dict.fromkeys(names, 0)
+    )
+    kept = {name: getattr(given, name, None) for name in ("cache_ram_mib", "cache_idle_slots")}
+    # An older wheel has neither.
+    assert list(kept.values()) == ([0, False] if known else [None, None])
 
 
 def test_requests_under_way_are_as_many_as_slots(tiny_gguf: Path, wheel: Wheel) -> None:

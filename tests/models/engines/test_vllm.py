@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 import sys
@@ -14,6 +15,7 @@ from huggingface_hub import constants
 
 from argo_ml.config import ExperimentSpec
 from argo_ml.errors import ModelError
+from argo_ml.library_settings import ENVIRONMENT, OWN, set_library_defaults
 from argo_ml.models import load_model
 from argo_ml.models.engines import base, vllm
 from argo_ml.models.engines.base import PreparedServer
@@ -115,6 +117,26 @@ def test_vllm_is_started_with_what_the_parameters_say(
         assert model.identity == f"{known} prompts=chat scores=none"
     finally:
         process_of(model).close()
+
+
+def test_vllm_gets_what_the_user_set_and_no_key(
+    environment: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (*ENVIRONMENT, "PYTORCH_CUDA_ALLOC_CONF", OWN):
+        # Set first, so that what the test leaves behind is taken back.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("VLLM_API_KEY", "k3y")
+    set_library_defaults()
+    assert os.environ["PYTORCH_ALLOC_CONF"] == "expandable_segments:True"
+
+    variables = prepared(environment, str(folder)).command.variables
+    assert not {"PYTORCH_ALLOC_CONF", "VLLM_API_KEY"} & variables.keys()
+    assert variables["CUDA_DEVICE_ORDER"] == os.environ["CUDA_DEVICE_ORDER"]
+
+    monkeypatch.delenv(OWN)
+    variables = prepared(environment, str(folder)).command.variables
+    assert variables["PYTORCH_ALLOC_CONF"] == "expandable_segments:True"
 
 
 def test_calls_of_another_commit_or_precision_have_another_identity(

@@ -10,6 +10,7 @@ import pytest
 
 from argo_ml.addresses import Address
 from argo_ml.config import ModelSpec
+from argo_ml.errors import ModelError
 from argo_ml.models.base import Generation, Prompt
 from argo_ml.models.server.accepted_fields import AcceptedFields
 from argo_ml.models.server.finding import find_prompting
@@ -24,6 +25,9 @@ RENAME = (
     "Use 'max_completion_tokens' instead."
 )
 ONE_TEMPERATURE = "Unsupported value: 'temperature' does not support 0 with this model."
+BELOW_MINIMUM = (
+    "Invalid 'max_tokens': integer below minimum value. Expected a value >= 16, but got 1 instead."
+)
 TOO_FEW = "Could not finish the message because max_tokens or model output limit was reached."
 
 
@@ -33,6 +37,8 @@ class Gateway:
     def __init__(self, path: str = "/v1", status: int = 400, **refusals: Any) -> None:
         self.path, self.status, self.refusals = path, status, refusals
         self.least_tokens = 0
+        self.text = "Paris"
+        self.models = httpx2.Response(200, json={"data": [{"id": "models/g-1"}]})
         self.taken: list[dict[str, Any]] = []
         self.server = Server(
             Address.parse(f"http://host{path}"),
@@ -44,7 +50,7 @@ class Gateway:
 
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
         if request.url.path == f"{self.path}/models":
-            return httpx2.Response(200, json={"data": [{"id": "models/g-1"}]})
+            return self.models
         if request.url.path != f"{self.path}/chat/completions":
             return httpx2.Response(404)
         body = json.loads(request.content)
@@ -53,8 +59,10 @@ class Gateway:
                 return httpx2.Response(self.status, json=refusal)
         if body.get("max_completion_tokens", 9999) < self.least_tokens:
             return httpx2.Response(400, json={"error": {"message": TOO_FEW}})
+        if body.get("max_tokens", 9999) < 16:
+            return httpx2.Response(400, json={"error": {"message": BELOW_MINIMUM}})
         self.taken.append(body)
-        reply = {"message": {"content": "Paris"}, "finish_reason": "stop"}
+        reply = {"message": {"content": self.text}, "finish_reason": "stop"}
         return httpx2.Response(200, json={"choices": [reply]})
 
 
@@ -100,6 +108,36 @@ def test_of_two_fields_that_exclude_each_other_the_less_important_is_left_out() 
     assert fields == AcceptedFields(left_out=frozenset({"top_p"}))
 
 
+def test_a_gateway_that_wants_a_larger_limit_keeps_that() -> None:
+    assert find_prompting(Gateway().fleet, "g-1").describe() == "chat"
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        BELOW_MINIMUM,
+        "This model's maximum context length is 8192 tokens, max_tokens is 9000.",
+        "max_tokens: must be at least 16",
+        "max_tokens is too large: 9000",
+        "Unsupported value: 'max_tokens' must be greater than 15",
+    ],
+)
+def test_a_value_that_is_refused_takes_no_limit_away(refusal: str) -> None:
+    assert AcceptedFields().without_refused(refusal) is None
+    renamed = AcceptedFields(renamed=frozenset({"max_tokens"}))
+    assert renamed.without_refused(refusal.replace("max_tokens", "max_completion_tokens")) is None
+
+
+def test_an_answer_of_a_server_that_takes_no_limit_is_cut_here() -> None:
+    unknown = {"error": {"message": "Unrecognized request argument supplied: max_tokens"}}
+    gateway = Gateway(max_tokens=unknown, max_completion_tokens=unknown)
+    gateway.text = " ".join(f"w{n}" for n in range(100))
+    prompting = find_prompting(gateway.fleet, "g-1")
+    model = ServerModel("id", prompting, None, 1)
+    [completion] = model.generate([Generation(Prompt("", "Where?"), 20)])
+    assert completion.text.split() == [f"w{n}" for n in range(20)]
+
+
 def test_a_refusal_of_something_else_is_said() -> None:
     gateway = Gateway(messages=said("This account is out of credit."))
     with pytest.raises(UnfitPromptError, match="out of credit"):
@@ -127,3 +165,10 @@ def test_a_path_of_its_own_may_still_have_v1_below_it() -> None:
     gateway = Gateway("/proxy/v1")
     gateway.server.address = Address.parse("http://host/proxy")
     assert describe_server(gateway.server, "", SPEC).name == "models/g-1"
+
+
+def test_of_two_paths_that_which_says_what_is_wrong_is_heard() -> None:
+    gateway = Gateway("/v1beta/openai")
+    gateway.models = httpx2.Response(400, json=[said("User location is not supported.")])
+    with pytest.raises(ModelError, match=r"HTTP 400 Bad Request \(User location is not supported"):
+        describe_server(gateway.server, "g-1", SPEC)

@@ -126,6 +126,24 @@ def test_the_key_is_sent_and_never_shown() -> None:
     assert "Bearer ***" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("before", "status", "content"),
+    [
+        (190, 400, '{{"error": {{"message": "{text}"}}}}'),
+        (30, 400, '{{"error": {{"message": "no", "param": "{text}"}}}}'),
+        (50, 200, "{text}"),
+    ],
+)
+def test_a_key_where_an_error_is_cut_is_not_shown_in_part(
+    before: int, status: int, content: str
+) -> None:
+    text = "x" * before + "sk-s3cret-k3y-of-mine"
+    server = Scripted(httpx2.Response(status, text=content.format(text=text)))
+    with pytest.raises(RefusedError) as caught:
+        fleet(server, key="sk-s3cret-k3y-of-mine").request("/version", None, Version)
+    assert "sk-" not in str(caught.value)
+
+
 def test_user_and_password_take_the_place_of_the_key() -> None:
     headers = []
 

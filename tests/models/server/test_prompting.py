@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -8,10 +9,12 @@ import httpx2
 import pytest
 
 from argo_ml.addresses import Address
+from argo_ml.config import ModelSpec
 from argo_ml.errors import ModelError
 from argo_ml.models.base import Prompt
 from argo_ml.models.server.finding import find_prompting
 from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
+from argo_ml.models.server.opening import describe_server
 from argo_ml.models.server.prompting import (
     GREEDY_SETTINGS,
     ByChat,
@@ -29,11 +32,11 @@ class Fake:
         self.answers = {f"/{path.replace('__', '/')}": value for path, value in answers.items()}
         self.asked: list[tuple[str, dict[str, Any]]] = []
         transport = httpx2.MockTransport(self._answer)
-        server = Server(Address("http://host"), "", RetryPolicy(timeout_s=5), transport)
-        self.fleet = Fleet([server], RetryPolicy(max_retries=0))
+        self.server = Server(Address("http://host"), "", RetryPolicy(timeout_s=5), transport)
+        self.fleet = Fleet([self.server], RetryPolicy(max_retries=0))
 
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
-        path, body = request.url.path, json.loads(request.content)
+        path, body = request.url.path, json.loads(request.content or b"{}")
         self.asked.append((path, body))
         answer = self.answers.get(path)
         content = answer(body) if callable(answer) else answer
@@ -77,6 +80,44 @@ def test_a_template_is_followed_by_the_prefix() -> None:
     fake = Fake(**{"apply-template": {"prompt": "<assistant>"}, "v1__completions": TEXT})
     ByTemplate(fake.fleet, "m").complete(PROMPT, {})
     assert fake.asked[1][1]["prompt"] == "<assistant>Answer:"
+
+
+class Router(Fake):
+    """llama.cpp's, which loads the model that a request names, and knows nothing of it before."""
+
+    def __init__(self, context: int = 4096) -> None:
+        super().__init__(
+            **{"apply-template": self.loading(lambda body: {"prompt": contents(body)})},
+            tokenize=self.loading(lambda body: {"tokens": [1, 2]}),
+            v1__completions=self.loading(lambda body: TEXT),
+            v1__models=lambda body: {"data": [self.card]},
+        )
+        self.context = context
+        self.card: dict[str, Any] = {"id": "m", "owned_by": "llamacpp"}
+
+    def loading(self, answer: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
+        def answered(body: dict[str, Any]) -> Any:
+            if body.get("model") != "m":
+                return None
+            self.card["meta"] = {"n_params": 7, "size": 9, "n_ctx": self.context}
+            return answer(body)
+
+        return answered
+
+
+def test_a_router_is_asked_by_its_models_name_and_known_alike_before_and_after_it_loads() -> None:
+    router = Router()
+    spec = ModelSpec(model="server:m", server_urls=("http://host/v1",))
+    first, second = (describe_server(router.server, "m", spec) for _ in range(2))
+    assert isinstance(first.prompting, ByTemplate)
+    assert first.identity == second.identity
+    assert (first.context, " weights=7/9 " in first.identity) == (4096, True)
+
+
+def test_a_context_that_a_router_shows_late_is_looked_at() -> None:
+    spec = ModelSpec(model="server:m", server_urls=("http://host/v1",))
+    with pytest.raises(ModelError, match="serves a context of 512 tokens"):
+        describe_server(Router(context=512).server, "m", spec)
 
 
 def test_a_chat_is_told_the_prefix_and_its_answer_cut() -> None:
@@ -243,6 +284,42 @@ def test_reasoning_that_a_template_opens_is_closed_in_tokens() -> None:
     assert "".join(map(chr, bare)) == "user:Why?<think>\n\n</think>\n\n"
     assert "".join(map(chr, prefixed)) == "user:Why?|assistant:Answer:"
     assert prompting.describe().startswith("tokens-without-thinking:")
+
+
+def writing_prefixes_behind(opening: str) -> Fake:
+    """SGLang with tokens of one character, which hides special ones unless it is asked for them."""
+
+    def tokenize(body: dict[str, Any]) -> dict[str, Any]:
+        if "prompt" in body:
+            return {"tokens": [*map(ord, body["prompt"])]}
+        *asked, last = body["messages"]
+        if last["role"] == "user":
+            return {"tokens": [*map(ord, contents(body) + opening)]}
+        return {"tokens": [*map(ord, contents({"messages": asked}) + opening + last["content"])]}
+
+    def detokenize(body: dict[str, Any]) -> dict[str, Any]:
+        text = "".join(map(chr, body["tokens"]))
+        return {"text": text if body.get("skip_special_tokens") is False else ""}
+
+    return Fake(
+        tokenize=tokenize,
+        detokenize=detokenize,
+        v1__completions={**TEXT, "choices": [{"text": " Paris"}]},
+        v1__chat__completions=chat("Paris"),
+    )
+
+
+def test_prefix_is_not_written_into_reasoning_that_a_template_opens() -> None:
+    open_before, closed_before = map(writing_prefixes_behind, ("<think>\n", "<assistant>"))
+    assert isinstance(find_prompting(open_before.fleet, "m"), ByChat)
+    prompting = find_prompting(closed_before.fleet, "m")
+    assert prompting == ByTokens(closed_before.fleet, "m")
+
+
+def test_text_of_tokens_is_read_as_either_server_names_it() -> None:
+    sglang, vllm = writing_prefixes_behind("<think>"), opening_reasoning("<think>")
+    for fake in (sglang, vllm):
+        assert ByTokens(fake.fleet, "m").text([*b"<think>"]) == "<think>"
 
 
 def test_turn_in_which_no_reasoning_is_opened_stays_as_it_is() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from argo_ml.addresses import Address
+from argo_ml.errors import ConfigError
 from argo_ml.models.engines.process import Command, EngineProcess
 from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
 from argo_ml.models.server.wire import Version
@@ -75,6 +77,29 @@ def test_the_key_of_a_loopback_server_goes_past_the_proxy(
 
 def test_another_host_is_asked_through_the_proxy(listening: dict[str, _Listening]) -> None:
     assert version_at("model.invalid", 80) == "proxy"
+
+
+@pytest.fixture
+def socks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that needs a package which is not there."""
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv("ALL_PROXY", "socks5://me:s3cret-w0rd@127.0.0.1:1")
+
+
+def test_a_loopback_server_needs_no_package_for_the_proxy(
+    listening: dict[str, _Listening], socks: None
+) -> None:
+    assert version_at("127.0.0.1", listening["model"].server_address[1]) == "model"
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "socks4"])
+def test_a_proxy_that_cannot_be_used_is_named_by_its_variable(
+    socks: None, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", f"{scheme}://me:s3cret-w0rd@127.0.0.1:1")
+    with pytest.raises(ConfigError, match=r"^ALL_PROXY: names no .*pip install socksio") as caught:
+        version_at("model.invalid", 80)
+    assert "s3cret" not in str(caught.value)
 
 
 def test_a_started_engine_is_ready_although_there_is_a_proxy(

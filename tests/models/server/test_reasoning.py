@@ -11,11 +11,14 @@ import httpx2
 import pytest
 
 from argo_ml.addresses import Address
+from argo_ml.config import ContextSpec
+from argo_ml.errors import ModelError
 from argo_ml.models.base import Generation, Prompt
 from argo_ml.models.reasoning import is_unfinished
 from argo_ml.models.server.finding import find_prompting
 from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
 from argo_ml.models.server.model import ServerModel
+from argo_ml.models.server.opening import describe_server
 from argo_ml.models.server.prompting import ByChat
 from argo_ml.models.unfit import SomeUnfitError
 
@@ -35,9 +38,10 @@ class Chatting:
         self.answer = answer
         self.asked: list[Body] = []
         transport = httpx2.MockTransport(self._respond)
-        server = Server(Address("http://host"), "", RetryPolicy(timeout_s=5), transport)
-        self.fleet = Fleet([server], RetryPolicy(max_retries=0))
+        self.server = Server(Address("http://host"), "", RetryPolicy(timeout_s=5), transport)
+        self.fleet = Fleet([self.server], RetryPolicy(max_retries=0))
         self.model = ServerModel("thinking", ByChat(self.fleet, "m"), None, 1)
+        self.context = 0
 
     def opened(self) -> ServerModel:
         """The model as it is opened, which is no longer among what was asked."""
@@ -46,6 +50,9 @@ class Chatting:
         return ServerModel(prompting.describe(), prompting, None, 1)
 
     def _respond(self, request: httpx2.Request) -> httpx2.Response:
+        if request.url.path == "/v1/models":
+            card = {"id": "m", "max_model_len": self.context}
+            return httpx2.Response(200, json={"data": [card]})
         if request.url.path != "/v1/chat/completions":
             return httpx2.Response(404)
         self.asked.append(json.loads(request.content))
@@ -171,9 +178,29 @@ def test_nothing_at_the_end_is_asked_for_again() -> None:
     assert reply.text == "Red."
 
 
+def beside(reasoning: str, ending: str = "stop") -> Body:
+    """Reasoning beside no text."""
+    answer = said(None, ending, completion_tokens=50)
+    answer["choices"][0]["message"]["reasoning_content"] = reasoning
+    return answer
+
+
+NOTHING = "has answered nothing"
+WITHHELD = "filter has left nothing"
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
-    [(said(""), "has answered nothing"), (said(None, "content_filter"), "filter has left nothing")],
+    [
+        (said(""), NOTHING),
+        ({"choices": [{"message": None, "finish_reason": "stop"}]}, NOTHING),
+        (said(None, "content_filter"), WITHHELD),
+        (beside("Objects", "content_filter"), WITHHELD),
+        ({"choices": [{"message": None, "finish_reason": "content_filter"}]}, WITHHELD),
+        ({"choices": None}, WITHHELD),
+        ({"choices": []}, WITHHELD),
+        ({"object": "chat.completion", "usage": {"prompt_tokens": 7}}, WITHHELD),
+    ],
 )
 def test_question_to_which_a_server_says_nothing_is_unanswered(answer: Body, reason: str) -> None:
     server = Chatting(lambda body: answer if "Why?" in str(body) else said("Red."))
@@ -182,6 +209,29 @@ def test_question_to_which_a_server_says_nothing_is_unanswered(answer: Body, rea
         server.model.generate(REQUESTS)
 
     assert [reply.text for reply in caught.value.finished.values()] == ["Red."]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        said(None, completion_tokens=50, completion_tokens_details={"reasoning_tokens": 50}),
+        said("", completion_tokens=1, total_tokens=300),
+        said("<think>\nObjects are red.\n</think>\n\n", completion_tokens=50),
+        beside("Objects are red."),
+    ],
+    ids=["counted apart", "in the total", "in the text", "beside it"],
+)
+def test_reasoning_that_a_model_ends_without_a_reply_is_no_answer(answer: Body) -> None:
+    with pytest.raises(SomeUnfitError, match=NOTHING):
+        Chatting(lambda body: answer).model.generate(REQUESTS[:1])
+
+
+def test_nothing_from_a_model_that_thinks_is_no_answer_whatever_was_counted() -> None:
+    server = thinking("Red.", n_needed=5000)
+    model = server.opened()
+    server.answer = lambda body: said("", completion_tokens=300)
+    with pytest.raises(SomeUnfitError, match=NOTHING):
+        model.generate(REQUESTS[:1])
 
 
 def test_a_model_that_ends_its_turn_at_once_has_said_so() -> None:
@@ -231,6 +281,32 @@ def test_chat_that_cannot_leave_reasoning_out_has_room_from_the_first_request_on
     assert model.identity == "chat-with-thinking"
     assert [reply.text for reply in replies] == ["Red.", "Red."]
     assert [(body["max_tokens"], "stop" in body) for body in server.asked] == [(1074, False)] * 2
+
+
+def opened_with(server: Chatting, context: int, max_new_tokens: int) -> str:
+    """How a server is asked that tells of a context of so many tokens."""
+    server.context = context
+    urls = ("http://host/v1",)
+    spec = ContextSpec(model="server:m", server_urls=urls, max_new_tokens=max_new_tokens)
+    return describe_server(server.server, "m", spec).prompting.describe()
+
+
+def test_a_model_that_thinks_is_refused_without_room_for_it() -> None:
+    server = thinking("Red.", "Objects are")
+    with pytest.raises(
+        ModelError, match=r"context of 1585 .* needs 1586 or more: 1024 for"
+    ) as caught:
+        opened_with(server, context=1585, max_new_tokens=50)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ModelError, match="needs 2136 or more"):
+        opened_with(server, context=2048, max_new_tokens=600)
+
+
+def test_room_is_for_models_that_think_as_far_as_it_is_known() -> None:
+    server = thinking("Red.", "Objects are")
+    for context in (0, 1586):
+        assert opened_with(server, context, max_new_tokens=50) == "chat-with-thinking"
+    assert opened_with(thinking("Red."), 1024, max_new_tokens=600) == "chat"
 
 
 def test_what_stands_before_the_end_of_opened_reasoning_is_no_answer() -> None:

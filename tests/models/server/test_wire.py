@@ -26,7 +26,7 @@ def response(status: int, content: Any = None, **headers: str) -> httpx2.Respons
     return httpx2.Response(status, json=content, headers=headers)
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529])
 def test_what_may_pass(status: int) -> None:
     with pytest.raises(PassingError, match=f"HTTP {status}"):
         read(response(status, {"detail": "busy"}), ModelList)
@@ -39,11 +39,35 @@ def test_what_may_pass(status: int) -> None:
         {"error": "no such thing"},
         {"message": "no such thing"},
         {"detail": "no such thing"},
+        [{"error": {"message": "no such thing", "status": "NOT_FOUND"}}],
+        {"error": {"metadata": {"raw": "no such thing"}}},
+        {"error": {"metadata": {"raw": '{"error": {"message": "no such thing"}}'}}},
+        {"error": {"metadata": {"raw": {"message": "no such thing"}}}},
     ],
 )
-def test_a_refusal_says_what_the_server_says(content: dict[str, Any]) -> None:
+def test_a_refusal_says_what_the_server_says(content: Any) -> None:
     with pytest.raises(RefusedError, match=r"^HTTP 404 Not Found \(no such thing\)$"):
         read(response(404, content), ModelList)
+
+
+def test_a_gateway_and_the_server_behind_it_are_both_heard() -> None:
+    behind = '{"error": {"message": "Unsupported parameter.", "param": "stop"}}'
+    error = {"message": "Provider returned error", "metadata": {"raw": behind}}
+    with pytest.raises(UnfitPromptError, match=r"\(Provider .*: Unsupported parameter\.: stop\)$"):
+        read(response(400, {"error": error}), Completions)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "API key not valid. Please pass a valid API key.",
+        "Missing or invalid Authorization header.",
+        "Incorrect API key provided: ***.",
+    ],
+)
+def test_a_key_that_is_refused_as_a_bad_request_names_its_variable(said: str) -> None:
+    with pytest.raises(NoAccessError, match=r"HTTP 400 .*; set ARGO_ML_API_KEY"):
+        read(response(400, [{"error": {"code": 400, "message": said}}]), ModelList)
 
 
 def test_a_refusal_without_words_has_its_status() -> None:
@@ -143,6 +167,14 @@ def test_a_message_in_parts_is_their_text(content: object) -> None:
     answer = read(response(200, {"choices": [{"message": {"content": content}}]}), ChatCompletions)
 
     assert answer.choices[0].message.content == "New York"
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"unexpected": True}, {"choices": None, "error": "no model is up"}]
+)
+def test_what_is_no_chat_or_tells_of_an_error_was_not_withheld(content: dict[str, Any]) -> None:
+    with pytest.raises(GarbageError, match="no answer of an OpenAI-compatible server"):
+        read(response(200, content), ChatCompletions)
 
 
 def test_an_impossible_token_has_a_finite_log_probability() -> None:

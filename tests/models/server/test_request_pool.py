@@ -1,0 +1,89 @@
+"""Several requests at once: how many, in which order, and what ends with the process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from argo_ml.errors import ModelError
+from argo_ml.models.base import UnfinishedError
+from argo_ml.models.server.request_pool import RequestPool
+
+INTERRUPTED = """
+import os, signal, threading
+from argo_ml.models.server.request_pool import RequestPool
+
+def work(request):
+    if request == "interrupt":
+        os.kill(os.getpid(), signal.SIGINT)
+    threading.Event().wait()
+
+RequestPool(2).run(work, ["wait", "interrupt", "never begun"])
+"""
+
+
+class Counting:
+    """Work that is over once ``n_expected`` of it are under way together."""
+
+    def __init__(self, n_expected: int) -> None:
+        self.barrier = threading.Barrier(n_expected)
+        self.lock = threading.Lock()
+        self.n_running = self.n_most = 0
+
+    def __call__(self, request: int) -> int:
+        with self.lock:
+            self.n_running += 1
+            self.n_most = max(self.n_most, self.n_running)
+        self.barrier.wait(timeout=5)
+        with self.lock:
+            self.n_running -= 1
+        return request
+
+
+def test_results_come_in_the_order_of_requests() -> None:
+    assert RequestPool(4).run(lambda n: n * 2, range(100)) == [n * 2 for n in range(100)]
+    assert RequestPool(4).run(lambda n: n, []) == []
+
+
+def test_lists_share_what_runs_at_once() -> None:
+    pool, work = RequestPool(2), Counting(2)
+    with ThreadPoolExecutor(3) as callers:
+        lists = list(callers.map(lambda _: pool.run(work, [1, 2, 3, 4]), range(3)))
+    assert lists == [[1, 2, 3, 4]] * 3
+    assert work.n_most == 2
+
+
+def test_nothing_is_begun_after_a_failure_and_what_was_finished_is_kept() -> None:
+    def work(n: int) -> int:
+        if n == 2:
+            raise ModelError("no more")
+        time.sleep(0.01 * (n > 2))
+        return n
+
+    with pytest.raises(UnfinishedError, match="no more") as caught:
+        RequestPool(1).run(work, range(50))
+    assert {0, 1} <= caught.value.finished.keys()
+    assert len(caught.value.finished) < 49
+
+
+def test_an_error_of_another_kind_is_raised_as_it_is() -> None:
+    with pytest.raises(ZeroDivisionError):
+        RequestPool(2).run(lambda n: 1 // n, [1, 0])
+
+
+def test_threads_are_none_that_the_end_of_a_process_waits_for() -> None:
+    daemons = RequestPool(2).run(lambda _: threading.current_thread().daemon, range(3))
+    assert daemons == [True] * 3
+
+
+@pytest.mark.slow
+def test_a_process_that_is_interrupted_ends_although_requests_go_on() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ended.stderr.splitlines()[-1] == "KeyboardInterrupt"
