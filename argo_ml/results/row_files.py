@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -227,6 +227,16 @@ class ParquetRows(RowsOnDisk):
             own, its = file.read(columns=list(names)), its_file.read(columns=list(names))
         return bool(own.equals(its))
 
+    def table_of(self, ids: Collection[str]) -> Any:
+        """The rows of some questions as an Arrow table."""
+        import pyarrow as pa
+        import pyarrow.compute as pc  # type: ignore[import-untyped]
+
+        with self._opened() as file:
+            table = file.read()
+        is_chosen = pc.is_in(table["question_id"], pa.array(sorted(ids), pa.string()))
+        return table.filter(is_chosen)
+
     def _rows(self, batch: Any) -> Iterator[QuestionResult]:
         names = [name for name in self._names if name in QuestionResult.model_fields]
         columns = [_column(batch, name) for name in names]
@@ -313,6 +323,14 @@ class RowKeeper:
         with pq.ParquetWriter(path, table.schema, **_WRITING) as file:
             file.write_table(table, row_group_size=GROUP_ROWS)
         return ParquetRows(path, folder=self._folder)
+
+    def keep_some(
+        self, rows: Sequence[QuestionResult], ids: Collection[str]
+    ) -> Sequence[QuestionResult]:
+        """Of the rows of a cell those of some questions."""
+        if self.keeps_tables and isinstance(rows, ParquetRows):
+            return self.keep_table(rows.table_of(ids))
+        return self.keep(row for row in rows if row.question_id in ids)
 
     def _next_path(self, folder: KeptFolder) -> Path:
         path = folder.path / f"{self._n_cells}.parquet"
