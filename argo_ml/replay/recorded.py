@@ -11,6 +11,9 @@ from argo_ml.results.text_signals import TextSignals
 from argo_ml.types import NO_USAGE, Action, Answer, Evidence, Question, Usage
 
 
+NO_SIGNALS = TextSignals()
+
+
 @dataclass(frozen=True, slots=True)
 class Course:
     """How an answer was come to, as far as that is recorded.
@@ -22,7 +25,7 @@ class Course:
     similar it was, and whether the last action succeeded.
     """
 
-    signals: TextSignals = TextSignals()
+    signals: TextSignals = NO_SIGNALS
     reasoning: str = ""
     succeeded: bool = True
     evidence: tuple[Evidence, ...] = ()

@@ -103,4 +103,6 @@ def _vectors(spec: ReplaySpec, parts: Parts) -> Vectors:
     texts = list(dict.fromkeys(recorded.question.text for recorded in parts.all))
     rows = embedder.embed_queries(texts)
     # As arrays of the embedder's own numbers, an eighth of what tuples of them take.
-    return {text: array("f", row.tolist()) for text, row in zip(texts, rows, strict=True)}
+    return {
+        text: array("f", row.astype("f").tobytes()) for text, row in zip(texts, rows, strict=True)
+    }

@@ -73,7 +73,8 @@ def run_replay(
 ) -> StoredReplay:
     """Replay, evaluate, and keep everything, below ``parent`` where one is given.
 
-    ``parts`` are the questions of the spec where they have been read. Raises `ArgoError`; there is no run then where nothing was judged.
+    ``parts`` are the questions of the spec where they have been read. Raises `ArgoError`; there is
+    no run then where nothing was judged.
     """
     check_replayable(spec.policies)
     if not spec.outcomes:
@@ -145,9 +146,9 @@ def _store(run: TrackedRun, replayed: Replay, results: Results, evaluation: Eval
         text = evaluation.model_dump_json(indent=1)
         (folder / EVALUATION).write_text(text, encoding="utf-8")
         _write_calibrations(replayed, folder)
+        encode = json.JSONEncoder(ensure_ascii=False).encode
         with (folder / PREDICTIONS).open("w", encoding="utf-8") as file:
-            for line in predictions(replayed):
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.writelines(f"{encode(line)}\n" for line in predictions(replayed))
         run.log_folder(folder)
 
 

@@ -11,7 +11,7 @@ import json
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from types import NoneType
 from typing import Any, Generic, TypeVar, get_args, overload
@@ -112,11 +112,16 @@ def trajectories_writer(path: Path) -> ParquetWriter[Mapping[str, Any]]:
     return ParquetWriter(path, schema, columns)
 
 
-def rows_table(rows: Sequence[QuestionResult], schema: Any) -> Any:
-    """The rows as an Arrow table."""
+def rows_table(rows: Iterable[QuestionResult], schema: Any) -> Any:
+    """The rows as an Arrow table, of which `READ_ROWS` at a time are objects."""
     import pyarrow as pa
 
-    return pa.Table.from_arrays(_row_columns(rows, schema), schema=schema)
+    left = iter(rows)
+    blocks = iter(lambda: list(islice(left, READ_ROWS)), [])
+    batches = [
+        pa.RecordBatch.from_arrays(_row_columns(block, schema), schema=schema) for block in blocks
+    ]
+    return pa.Table.from_batches(batches, schema).combine_chunks()
 
 
 def rows_schema() -> Any:
@@ -147,16 +152,14 @@ def _arrow_type(pa: Any, annotation: Any) -> Any:
 def _row_columns(rows: Sequence[QuestionResult], schema: Any) -> list[Any]:
     import pyarrow as pa
 
-    return [
-        pa.array([_plain(getattr(row, field.name)) for row in rows], field.type) for field in schema
-    ]
+    return [pa.array(_values(rows, field.name), field.type) for field in schema]
 
 
-def _plain(value: Any) -> Any:
-    """Decisions as objects of their fields, which is what Arrow takes."""
-    if isinstance(value, tuple) and value and isinstance(value[0], DecisionResult):
-        return [dict(decision) for decision in value]
-    return value
+def _values(rows: Sequence[QuestionResult], name: str) -> list[Any]:
+    """A field of each row; decisions as objects of their fields, which is what Arrow takes."""
+    if name == "decisions":
+        return [list(map(dict, row.decisions)) for row in rows]
+    return [getattr(row, name) for row in rows]
 
 
 class ParquetRows(RowsOnDisk):
