@@ -10,7 +10,6 @@ from argo_ml.datasets.answers import Grade
 from argo_ml.results.text_signals import TextSignals
 from argo_ml.types import NO_USAGE, Action, Answer, Evidence, Question, Usage
 
-
 NO_SIGNALS = TextSignals()
 
 
