@@ -40,7 +40,7 @@ class Token:
     ends_phrase: bool = False
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=1_000)
 def tokenize(text: str) -> tuple[Token, ...]:
     """All tokens, articles among them."""
     plain = readable(text)
