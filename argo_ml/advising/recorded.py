@@ -24,8 +24,8 @@ from argo_ml.replay.recorded import RecordedQuestion, common_reach
 from argo_ml.replay.splitting import Parts, read_parts
 from argo_ml.replay.storing import run_replay
 from argo_ml.results.metrics import cell_metrics
-from argo_ml.results.question_rows import question_ids
 from argo_ml.results.records import CellResult, Results
+from argo_ml.results.row_files import RowKeeper
 from argo_ml.sweep.parent_run import ParentRun
 from argo_ml.tracking.runs import TrackedRun, Tracking
 
@@ -99,7 +99,7 @@ def advise_on_outcomes(
 ) -> Advice:
     """Replay the policies below ``run``, choose on one part and confirm on the other."""
     parent = ParentRun(run, tracking, {}, name=f"replay {Path(spec.outcomes).name}")
-    stored = run_replay(replayed_spec(spec, parts), on_progress, parent)
+    stored = run_replay(replayed_spec(spec, parts), on_progress, parent, parts)
     judged = judge_replay(spec, parts, stored.results)
     advice = conclude(judged, None, run.run_id, {})
     store_with_report(advice, judged, evaluate_part(judged.results), run)
@@ -124,14 +124,14 @@ def evaluate_part(confirmed: Results) -> Evaluation:
 
 def of_questions(results: Results, ids: Collection[str]) -> Results:
     """The results on some of their questions."""
-    mu = float(results.spec["mu"])
-    return results.model_copy(
-        update={"cells": tuple(_of_questions(cell, ids, mu) for cell in results.cells)}
-    )
+    mu, keeper = float(results.spec["mu"]), RowKeeper(len(results.cells) * len(ids))
+    cells = tuple(_of_questions(cell, ids, mu, keeper) for cell in results.cells)
+    return results.model_copy(update={"cells": cells})
 
 
-def _of_questions(cell: CellResult, ids: Collection[str], mu: float) -> CellResult:
-    kept = zip(question_ids(cell.questions), cell.questions, strict=True)
-    rows = tuple(row for question_id, row in kept if question_id in ids)
+def _of_questions(
+    cell: CellResult, ids: Collection[str], mu: float, keeper: RowKeeper
+) -> CellResult:
+    rows = keeper.keep_some(cell.questions, ids)
     metrics = cell_metrics(rows, mu, cell.policy)
     return cell.model_copy(update={"questions": rows, "metrics": metrics})

@@ -195,9 +195,9 @@ def _projection(vectors: Sequence[Sequence[float]], n_most: int) -> Projection:
         return Projection()
     from sklearn.decomposition import PCA  # type: ignore[import-untyped]
 
-    rows = np.asarray(vectors, dtype=float)
+    rows = np.array(vectors, dtype=float)
     n_components = min(n_most, *rows.shape)
-    fitted = PCA(n_components, svd_solver="full").fit(rows)
+    fitted = PCA(n_components, copy=False, svd_solver="full").fit(rows)
     return Projection(
         mean=tuple(map(float, fitted.mean_)),
         components=tuple(tuple(map(float, row)) for row in fitted.components_),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 NONE = "none"
 """No step at all: the closed-book answer."""
@@ -27,6 +28,7 @@ def after(actions: Sequence[str]) -> str:
     return _THEN.join(actions) or NONE
 
 
+@lru_cache(maxsize=1_000)
 def actions_of(plan: str) -> tuple[str, ...] | None:
     """The actions of a plan that is named by them; None for any other."""
     if plan == NONE:

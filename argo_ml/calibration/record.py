@@ -90,7 +90,7 @@ class CalibrationQuestion(Part):
             draft=_draft(self.draft),
             samples=self.samples,
             tentative=_draft(self.tentative),
-            vector=tuple(self.vector),
+            vector=self.vector,
             scores=self.scores,
         )
         return State(self.question, observations=observations)

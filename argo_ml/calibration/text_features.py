@@ -36,7 +36,7 @@ class _Parts(NamedTuple):
         return frozenset(word.casefold() for word in self.words)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def _parts(text: str) -> _Parts:
     return _Parts(text.casefold().strip(), tuple(WORD.findall(text)))
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from argo_ml.config.grading import AUTO
 from argo_ml.datasets.base import Dataset, LoadedQuestions, RejectedLine
 from argo_ml.datasets.lines import LineError, parse_lines, required_text
 from argo_ml.errors import DataError
@@ -60,9 +61,11 @@ def _numbered_question(value: object, number: int) -> tuple[int, Question]:
     return number, parse_question(value, number)
 
 
-def parse_question(value: object, number: int, needs_gold: bool = True) -> Question:
-    """The question of a line's JSON value; raises `LineError` where it is none, and where it has no
-    gold answers and ``needs_gold`` them."""
+def parse_question(
+    value: object, number: int, needs_gold: bool = True, scorer: str = AUTO
+) -> Question:
+    """The question of a line's JSON value, whose answers ``scorer`` judges; raises `LineError`
+    where it is none, and where it has no gold answers and ``needs_gold`` them."""
     if not isinstance(value, dict):
         raise LineError("not a JSON object")
     choices = _choices(value.get("choices"))
@@ -82,6 +85,7 @@ def parse_question(value: object, number: int, needs_gold: bool = True) -> Quest
         gold=_with_same_text(named, choices),
         difficulty=_difficulty(metadata),
         metadata=metadata,
+        scorer=scorer,
     )
 
 

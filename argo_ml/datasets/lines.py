@@ -118,7 +118,9 @@ def _decode(line: str | None) -> object:
         raise LineError("empty line")
     try:
         value: object = json.loads(line)
-        json.dumps(value, ensure_ascii=False).encode()
+        if "\\ud" in line or "\\uD" in line:
+            # What was read as UTF-8 has halves of pairs nowhere but in such escapes.
+            json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise LineError("holds half of a surrogate pair, which is no character") from None
     except (json.JSONDecodeError, RecursionError):

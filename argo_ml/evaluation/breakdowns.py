@@ -69,13 +69,14 @@ def p_hat(results: Results) -> Confidence | None:
 
 
 def _of_cell(cell: CellResult) -> Iterator[ByDifficulty]:
-    difficulties = [value for (value,) in row_values(cell.questions, "difficulty")]
+    values = [value for (value,) in row_values(cell.questions, "difficulty")]
+    difficulties = np.array(values, dtype=object)
     correct = row_numbers(cell.questions, "correct")
     retrieve, reason = (
         action_counts(cell.questions, action) for action in (Action.RETRIEVE, Action.REASON)
     )
     for difficulty in Difficulty:
-        own = np.array([value == difficulty.value for value in difficulties], dtype=bool)
+        own = difficulties == difficulty.value
         if own.any():
             yield ByDifficulty(
                 strategy=cell.strategy,

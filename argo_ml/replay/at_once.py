@@ -126,7 +126,7 @@ def _alike(
     """Decisions that expect the same of all questions."""
     one, n = ExpectationColumns.of([expected]), len(outcome)
     parts = (one.confidence, one.gain, one.score, one.rounded_confidence)
-    columns = ExpectationColumns(*(np.repeat(part, n) for part in parts))
+    columns = ExpectationColumns(*(np.broadcast_to(part, n) for part in parts))
     return DecisionColumns(outcomes, outcome, columns, np.full(n, probed))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -39,7 +40,7 @@ class ReplayState:
     state: State
     common: Common = EVERYTHING
 
-    @cached_property
+    @property
     def explored(self) -> Explored:
         """Before the first step alone: what policies learn from that decide once."""
         return Explored(self.recorded.question, {ROOT: self._visit(())}, self._outcomes)
@@ -140,7 +141,7 @@ class RecordedCalibration(Calibration):
     """
 
     recorded: Mapping[str, float] = {}
-    _inputs: dict[Key, tuple[float, ...]] = PrivateAttr(default_factory=dict)
+    _inputs: dict[Key, array[float]] = PrivateAttr(default_factory=dict)
     _confidences: dict[Key, float] = PrivateAttr(default_factory=dict)
 
     def inputs(self, state: State) -> tuple[float, ...]:
@@ -148,8 +149,9 @@ class RecordedCalibration(Calibration):
         if key in self.explored_inputs:
             return self.explored_inputs[key]
         if key not in self._inputs:
-            self._inputs[key] = super().inputs(state)
-        return self._inputs[key]
+            # An array of eight bytes a number, where a tuple takes 32.
+            self._inputs[key] = array("d", super().inputs(state))
+        return tuple(self._inputs[key])
 
     def confidence(self, state: State) -> float:
         key = self._key(state)
@@ -195,12 +197,15 @@ def calibrate_on_records(
         for state in (*calibrating, *tested)
         if state.recorded.confidence is not None
     }
-    ids = [state.recorded.id for state in calibrating]
-    nodes = tuple(
-        node.model_copy(update={"confidence": recorded.get(ids[node.question], node.confidence)})
-        if not node.actions
-        else node
-        for node in built.nodes
-    )
     values = {name: getattr(built, name) for name in Calibration.model_fields}
-    return RecordedCalibration(**{**values, "nodes": nodes, "recorded": recorded})
+    if recorded:
+        ids = [state.recorded.id for state in calibrating]
+        values["nodes"] = tuple(
+            node.model_copy(
+                update={"confidence": recorded.get(ids[node.question], node.confidence)}
+            )
+            if not node.actions
+            else node
+            for node in built.nodes
+        )
+    return RecordedCalibration(**values, recorded=recorded)

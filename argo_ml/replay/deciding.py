@@ -31,8 +31,27 @@ from argo_ml.statistics.one_thread import one_thread
 from argo_ml.sweep.cells import policy_table
 from argo_ml.types import Question
 
-KnownRows = dict[tuple[str, ReplayDecision], QuestionResult]
-"""Rows by question and decision, but for the price."""
+RowsByDecision = dict[tuple[str, ReplayDecision], QuestionResult]
+"""Rows by question and decision, but for their cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRows:
+    """The rows of one price, and of the price before it, at which most decisions are the same.
+
+    Those of all prices would take gigabytes of large replays, whose rows go to disk.
+    """
+
+    now: RowsByDecision = field(default_factory=dict)
+    before: RowsByDecision = field(default_factory=dict)
+
+    def row(self, recorded: RecordedQuestion, decision: ReplayDecision) -> QuestionResult:
+        key = recorded.id, decision
+        self.now[key] = self.before.get(key) or question_row(recorded, decision)
+        return self.now[key]
+
+    def at_next_price(self) -> KnownRows:
+        return KnownRows(before=self.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +117,7 @@ def _decide_policy(
     asked: Asked,
 ) -> Iterator[DecidedCell]:
     policy: Policy | None = None
-    known: KnownRows = {}
+    known = KnownRows()
     decides_once = is_decided_at_once(name, spec)
     for price in spec.prices:
         charges = charging.at(price)
@@ -119,6 +138,7 @@ def _decide_policy(
             walker = Walker(policy, process, learned.horizon, spec.seed, who)
             decisions = walker.walks(asked.tested)
         _check_recorded(asked.tested, decisions, who)
+        known = known.at_next_price()
         rows = _rows(asked, decisions, charges, known)
         yield DecidedCell(name, price, policy, policy_table(solution, policy), decisions, rows)
 
@@ -158,10 +178,7 @@ def _check_recorded(
 def _row(
     recorded: RecordedQuestion, decision: ReplayDecision, charges: Charges, known: KnownRows
 ) -> QuestionResult:
-    key = recorded.id, decision
-    if key not in known:
-        known[key] = question_row(recorded, decision)
-    row = known[key]
+    row = known.row(recorded, decision)
     if not row.actions and charges.tariff is None:
         return row
     return row.model_copy(update={"cost": charges.of(recorded, decision, row)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from argo_ml.policies.gates import SignalReading
 from argo_ml.replay.rows import ReplayDecision
 from argo_ml.results.trajectories import CONFIDENCE_DECIMALS
-from argo_ml.types import NOTHING_EXPECTED, Expectation
+from argo_ml.types import Expectation
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -47,10 +48,15 @@ class ExpectationColumns:
         return np.asarray(~np.logical_and.reduce([np.isnan(own) for own in parts]))
 
     def at(self, index: int) -> Expectation:
-        own = (self.confidence[index], self.gain[index], self.score[index])
-        if all(map(np.isnan, own)):
-            return NOTHING_EXPECTED
-        return Expectation(*(None if np.isnan(value) else float(value) for value in own))
+        return _expectation(self.confidence[index], self.gain[index], self.score[index])
+
+    def __iter__(self) -> Iterator[Expectation]:
+        columns = (self.confidence.tolist(), self.gain.tolist(), self.score.tolist())
+        return map(_expectation, *columns)
+
+
+def _expectation(*values: float) -> Expectation:
+    return Expectation(*(None if math.isnan(value) else float(value) for value in values))
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,5 +114,5 @@ def decision_labels(decisions: Sequence[ReplayDecision]) -> list[str]:
 def root_expectations(decisions: Sequence[ReplayDecision]) -> Iterator[Expectation]:
     """What was expected of each question before the first step."""
     if isinstance(decisions, DecisionColumns):
-        return map(decisions.expected.at, range(len(decisions)))
+        return iter(decisions.expected)
     return (own.root for own in decisions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -19,7 +19,6 @@ from argo_ml.evaluation.protocol import evaluate
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.policies.gates import Gate
 from argo_ml.policies.gates.graded import Graded
-from argo_ml.replay.calibrating import ReplayState
 from argo_ml.replay.deciding import DecidedCell
 from argo_ml.replay.decision_columns import decision_labels, root_expectations
 from argo_ml.replay.recorded import UNRECORDED, Course, RecordedQuestion
@@ -82,25 +81,43 @@ def stored_spec(spec: ReplaySpec) -> dict[str, Any]:
 
 def _outcomes_digest(replayed: Replay) -> str:
     """SHA-256 of all that is recorded of both parts, in order, wherever it stands."""
-    both = (replayed.calibrating, replayed.tested)
-    parts = [[replace(state.recorded, place="") for state in part] for part in both]
-    text = repr(parts)
-    courses = [list(map(_courses, part)) for part in both]
-    if any(known for part in courses for known in part):
+    both = [[state.recorded for state in part] for part in (replayed.calibrating, replayed.tested)]
+    digest = hashlib.sha256()
+    for told in (_without_place, _courses, _scores):
         # Left out where nothing is recorded of it, so that files have the digest they always had.
-        text += repr(courses)
-    scores = [[state.recorded.scores for state in part] for part in both]
-    if any(own for part in scores for own in part):
-        text += repr(scores)
-    return hashlib.sha256(text.encode()).hexdigest()
+        if any(told(recorded) for part in both for recorded in part):
+            for piece in _listed(both, told):
+                digest.update(piece.encode())
+    return digest.hexdigest()
 
 
-def _courses(state: ReplayState) -> dict[str, Course]:
+def _listed(
+    both: Sequence[Sequence[RecordedQuestion]], told: Callable[[RecordedQuestion], object]
+) -> Iterator[str]:
+    """What `repr` gives of two lists of what is ``told``, piece by piece: of large files that is a
+    gigabyte."""
+    for number, part in enumerate(both):
+        yield ", [" if number else "[["
+        for at, recorded in enumerate(part):
+            yield f"{', ' if at else ''}{told(recorded)!r}"
+        yield "]"
+    yield "]"
+
+
+def _without_place(recorded: RecordedQuestion) -> RecordedQuestion:
+    return replace(recorded, place="")
+
+
+def _courses(recorded: RecordedQuestion) -> dict[str, Course]:
     return {
         plan: outcome.course
-        for plan, outcome in state.recorded.outcomes.items()
+        for plan, outcome in recorded.outcomes.items()
         if outcome.course != UNRECORDED
     }
+
+
+def _scores(recorded: RecordedQuestion) -> Mapping[str, float]:
+    return recorded.scores
 
 
 def _cell_result(

@@ -194,8 +194,9 @@ def _scores(policy: str, parts: Parts, score: str) -> Iterator[str]:
 
 
 def _plans(policy: str, questions: Sequence[RecordedQuestion]) -> Iterator[str]:
+    plans = replay_needs()[policy].plans
     for recorded in questions:
-        for plan in replay_needs()[policy].plans:
+        for plan in plans:
             if plan not in recorded.outcomes:
                 yield missing(recorded, plan, f"{policy} needs")
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from argo_ml.calibration.plans import NONE, SIZED, actions_of
 from argo_ml.datasets.answers import Grade
 from argo_ml.results.text_signals import TextSignals
-from argo_ml.types import Action, Answer, Evidence, Question, Usage
+from argo_ml.types import NO_USAGE, Action, Answer, Evidence, Question, Usage
+
+NO_SIGNALS = TextSignals()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +24,12 @@ class Course:
     similar it was, and whether the last action succeeded, and which parts of the usage are.
     """
 
-    signals: TextSignals = field(default_factory=TextSignals)
+    signals: TextSignals = NO_SIGNALS
     reasoning: str = ""
     succeeded: bool = True
     evidence: tuple[Evidence, ...] = ()
     actions: tuple[Action, ...] | None = None
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = NO_USAGE
     money: float | None = None
     knows_evidence: bool = field(default=False, repr=False, compare=False)
     knows_similarities: bool = field(default=False, repr=False, compare=False)

@@ -47,12 +47,15 @@ class Replay:
         return tuple(state.recorded.question for state in self.tested)
 
 
-def replay(spec: ReplaySpec, on_progress: OnProgress = ignore_progress) -> Replay:
+def replay(
+    spec: ReplaySpec, on_progress: OnProgress = ignore_progress, parts: Parts | None = None
+) -> Replay:
     """Calibrate on one part of the questions and decide about the other.
 
-    Raises `DataError` naming line and field of what cannot be used.
+    ``parts`` are those of the spec where they have been read. Raises `DataError` naming line and
+    field of what cannot be used.
     """
-    parts = read_parts(spec)
+    parts = parts or read_parts(spec)
     reach = _reach(spec, parts)
     policies = choose_policies(
         spec.policies, parts, given_score(spec), reach.n_steps, spec.guarantee
@@ -80,7 +83,8 @@ def replay(spec: ReplaySpec, on_progress: OnProgress = ignore_progress) -> Repla
         calibrate_on_records(calibrating, tested, named, reach) if is_stepwise else calibration
     )
     charging = Charging.of(spec, parts.calibration)
-    used = {"action_usage": charging.measured}
+    # Of both the same questions, which need not be kept twice.
+    used = {"action_usage": charging.measured, "questions": calibration.questions}
     at_once, stepwise = (own.model_copy(update=used) for own in (calibration, stepwise))
     learned = Learned(at_once, stepwise, reach.n_steps)
     cells = decide_all(policies, spec, learned, charging, tested, on_progress)
@@ -101,4 +105,6 @@ def _vectors(spec: ReplaySpec, parts: Parts) -> Vectors:
     texts = list(dict.fromkeys(recorded.question.text for recorded in parts.all))
     rows = embedder.embed_queries(texts)
     # As arrays of the embedder's own numbers, an eighth of what tuples of them take.
-    return {text: array("f", row.tolist()) for text, row in zip(texts, rows, strict=True)}
+    return {
+        text: array("f", row.astype("f").tobytes()) for text, row in zip(texts, rows, strict=True)
+    }

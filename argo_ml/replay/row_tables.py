@@ -7,7 +7,7 @@ each plan.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,7 @@ from argo_ml.replay.charging import price_of_actions
 from argo_ml.replay.decision_columns import DecisionColumns, Flags, Floats, Numbers, Outcome
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.rows import ReplayDecision, question_row
+from argo_ml.results.records import QuestionResult
 from argo_ml.results.row_files import rows_schema, rows_table
 from argo_ml.types import Action, Prices
 
@@ -40,6 +41,19 @@ class OutcomeTable:
     way: Numbers
     confidences: Floats
     correct: Flags
+
+    @classmethod
+    def of(cls, rows: Iterable[QuestionResult]) -> OutcomeTable:
+        table = rows_table(rows, rows_schema())
+        taken = [tuple(actions) for actions in table["actions"].to_pylist()]
+        ways = {way: at for at, way in enumerate(dict.fromkeys(taken))}
+        return cls(
+            table,
+            tuple(ways),
+            np.array([ways[way] for way in taken]),
+            table["confidence"].to_numpy(),
+            table["correct"].to_numpy(),
+        )
 
 
 class RowTables:
@@ -110,24 +124,13 @@ class RowTables:
     def _after(self, outcome: Outcome) -> OutcomeTable:
         """Questions without the plan have the row of another one there, which nobody picks."""
         if outcome not in self._tables:
-            plan, abstains = outcome
-            rows = [
-                question_row(
-                    recorded,
-                    ReplayDecision(plan if plan in recorded.outcomes else NONE, abstains=abstains),
-                )
-                for recorded in self._recorded
-            ]
-            ways = {row.actions: None for row in rows}
-            number = {way: at for at, way in enumerate(ways)}
-            self._tables[outcome] = OutcomeTable(
-                rows_table(rows, rows_schema()),
-                tuple(ways),
-                np.array([number[row.actions] for row in rows]),
-                np.array([row.confidence for row in rows], dtype=float),
-                np.array([row.correct for row in rows]),
-            )
+            self._tables[outcome] = OutcomeTable.of(self._rows_after(*outcome))
         return self._tables[outcome]
+
+    def _rows_after(self, plan: str, abstains: bool) -> Iterator[QuestionResult]:
+        for recorded in self._recorded:
+            known = plan if plan in recorded.outcomes else NONE
+            yield question_row(recorded, ReplayDecision(known, abstains=abstains))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

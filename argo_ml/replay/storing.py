@@ -21,6 +21,7 @@ from argo_ml.replay.deciding import DecidedCell
 from argo_ml.replay.judging import evaluate_replay, predictions, replay_results, stored_spec
 from argo_ml.replay.needs import check_replayable
 from argo_ml.replay.replaying import Replay, replay
+from argo_ml.replay.splitting import Parts
 from argo_ml.reporting import store_report
 from argo_ml.results.artifacts import (
     CALIBRATION,
@@ -71,16 +72,18 @@ def run_replay(
     spec: ReplaySpec,
     on_progress: OnProgress = ignore_progress,
     parent: ParentRun | None = None,
+    parts: Parts | None = None,
 ) -> StoredReplay:
     """Replay, evaluate, and keep everything, below ``parent`` where one is given.
 
-    Raises `ArgoError`; there is no run then where nothing was judged.
+    ``parts`` are the questions of the spec where they have been read. Raises `ArgoError`; there is
+    no run then where nothing was judged.
     """
     check_replayable(spec.policies)
     if not spec.outcomes:
         raise ConfigError("outcomes is empty; name a JSONL file, see docs/replay.md")
     tracking = parent.tracking if parent else open_experiment(spec.tracking_uri, spec.experiment)
-    replayed = replay(spec, on_progress)
+    replayed = replay(spec, on_progress, parts)
     name, tags = f"replay {Path(spec.outcomes).name}", {runs.KIND: KIND}
     run = parent.create_child(name, tags) if parent else tracking.adopt_or_create(name, tags)
     with run.recording_failure():
@@ -159,9 +162,9 @@ def _store(run: TrackedRun, replayed: Replay, results: Results, evaluation: Eval
         text = evaluation.model_dump_json(indent=1)
         (folder / EVALUATION).write_text(text, encoding="utf-8")
         _write_calibrations(replayed, folder)
+        encode = json.JSONEncoder(ensure_ascii=False).encode
         with (folder / PREDICTIONS).open("w", encoding="utf-8") as file:
-            for line in predictions(replayed):
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.writelines(f"{encode(line)}\n" for line in predictions(replayed))
         run.log_folder(folder)
 
 

@@ -37,7 +37,8 @@ def question_ids(rows: Sequence[QuestionResult]) -> list[str]:
 
 
 def row_flags(rows: Sequence[QuestionResult], name: str) -> list[bool]:
-    return [bool(value) for (value,) in row_values(rows, name)]
+    blocks = column_blocks(rows, name)
+    return [flag for own in blocks for flag in own.field(name).astype(bool).tolist()]
 
 
 def action_counts(rows: Sequence[QuestionResult], action: Action) -> npt.NDArray[np.int64]:

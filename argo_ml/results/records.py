@@ -90,7 +90,7 @@ class QuestionResult(Record):
     @model_validator(mode="before")
     @classmethod
     def _read_earlier_names(cls, values: object) -> object:
-        if not isinstance(values, dict):
+        if not isinstance(values, dict) or EARLIER_NAMES.keys().isdisjoint(values):
             return values
         return {EARLIER_NAMES.get(name, name): value for name, value in values.items()}
 

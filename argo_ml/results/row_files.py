@@ -9,9 +9,9 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from types import NoneType
 from typing import Any, Generic, TypeVar, get_args, overload
@@ -112,11 +112,16 @@ def trajectories_writer(path: Path) -> ParquetWriter[Mapping[str, Any]]:
     return ParquetWriter(path, schema, columns)
 
 
-def rows_table(rows: Sequence[QuestionResult], schema: Any) -> Any:
-    """The rows as an Arrow table."""
+def rows_table(rows: Iterable[QuestionResult], schema: Any) -> Any:
+    """The rows as an Arrow table, of which `READ_ROWS` at a time are objects."""
     import pyarrow as pa
 
-    return pa.Table.from_arrays(_row_columns(rows, schema), schema=schema)
+    left = iter(rows)
+    blocks = iter(lambda: list(islice(left, READ_ROWS)), [])
+    batches = [
+        pa.RecordBatch.from_arrays(_row_columns(block, schema), schema=schema) for block in blocks
+    ]
+    return pa.Table.from_batches(batches, schema).combine_chunks()
 
 
 def rows_schema() -> Any:
@@ -147,16 +152,14 @@ def _arrow_type(pa: Any, annotation: Any) -> Any:
 def _row_columns(rows: Sequence[QuestionResult], schema: Any) -> list[Any]:
     import pyarrow as pa
 
-    return [
-        pa.array([_plain(getattr(row, field.name)) for row in rows], field.type) for field in schema
-    ]
+    return [pa.array(_values(rows, field.name), field.type) for field in schema]
 
 
-def _plain(value: Any) -> Any:
-    """Decisions as objects of their fields, which is what Arrow takes."""
-    if isinstance(value, tuple) and value and isinstance(value[0], DecisionResult):
-        return [dict(decision) for decision in value]
-    return value
+def _values(rows: Sequence[QuestionResult], name: str) -> list[Any]:
+    """A field of each row; decisions as objects of their fields, which is what Arrow takes."""
+    if name == "decisions":
+        return [list(map(dict, row.decisions)) for row in rows]
+    return [getattr(row, name) for row in rows]
 
 
 class ParquetRows(RowsOnDisk):
@@ -226,6 +229,16 @@ class ParquetRows(RowsOnDisk):
         with self._opened() as file, other._opened() as its_file:
             own, its = file.read(columns=list(names)), its_file.read(columns=list(names))
         return bool(own.equals(its))
+
+    def table_of(self, ids: Collection[str]) -> Any:
+        """The rows of some questions as an Arrow table."""
+        import pyarrow as pa
+        import pyarrow.compute as pc  # type: ignore[import-untyped]
+
+        with self._opened() as file:
+            table = file.read()
+        is_chosen = pc.is_in(table["question_id"], pa.array(sorted(ids), pa.string()))
+        return table.filter(is_chosen)
 
     def _rows(self, batch: Any) -> Iterator[QuestionResult]:
         names = [name for name in self._names if name in QuestionResult.model_fields]
@@ -313,6 +326,14 @@ class RowKeeper:
         with pq.ParquetWriter(path, table.schema, **_WRITING) as file:
             file.write_table(table, row_group_size=GROUP_ROWS)
         return ParquetRows(path, folder=self._folder)
+
+    def keep_some(
+        self, rows: Sequence[QuestionResult], ids: Collection[str]
+    ) -> Sequence[QuestionResult]:
+        """Of the rows of a cell those of some questions."""
+        if self.keeps_tables and isinstance(rows, ParquetRows):
+            return self.keep_table(rows.table_of(ids))
+        return self.keep(row for row in rows if row.question_id in ids)
 
     def _next_path(self, folder: KeptFolder) -> Path:
         path = folder.path / f"{self._n_cells}.parquet"

@@ -199,7 +199,10 @@ def test_a_hostile_parameter_file_is_refused_in_one_line(
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("content", [b"[" * 20_000, b'{"id": ' + b"9" * 5000 + b"}", b'"\\ud800"'])
+@pytest.mark.parametrize(
+    "content",
+    [b"[" * 20_000, b'{"id": ' + b"9" * 5000 + b"}", b'"\\ud800"', b'"\\uD8FF"'],
+)
 def test_hostile_lines_of_questions_and_corpora_are_rejected(
     tmp_path: Path, content: bytes
 ) -> None:

@@ -22,7 +22,7 @@ from argo_ml.pricing import MoneyPrices, Tariff
 from argo_ml.replay.at_once import best_recorded_plan, decide_questions
 from argo_ml.replay.calibrating import ReplayState, make_replay_state
 from argo_ml.replay.charging import Charges
-from argo_ml.replay.deciding import policy_at
+from argo_ml.replay.deciding import KnownRows, policy_at
 from argo_ml.replay.replaying import Replay, replay
 from argo_ml.replay.rows import ReplayDecision, question_row
 from argo_ml.replay.splitting import read_parts
@@ -67,6 +67,18 @@ def test_plain_policies_take_their_plans(make_spec: MakeSpec) -> None:
     for price in (0.02, 0.4):
         assert {row.cost for row in found["single", price].rows} == {price}
         assert {row.cost for row in found["never", price].rows} == {0.0}
+
+
+def test_a_row_is_remembered_until_the_next_price(make_spec: MakeSpec) -> None:
+    recorded, decision = first_met(make_spec).recorded, ReplayDecision("retrieve")
+    known = KnownRows()
+    row = known.row(recorded, decision)
+    following = known.at_next_price()
+    assert following.row(recorded, decision) is row
+    forgotten = following.at_next_price().at_next_price()
+    again = forgotten.row(recorded, decision)
+    assert again == row
+    assert again is not row
 
 
 def test_cells_are_by_policy_then_by_price(make_spec: MakeSpec) -> None:

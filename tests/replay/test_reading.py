@@ -23,6 +23,8 @@ from argo_ml.replay.reading import (
     StepFields,
     read_outcomes,
 )
+from argo_ml.replay.recorded import UNRECORDED, Course
+from argo_ml.results.text_signals import TextSignals
 from argo_ml.types import Answer, Difficulty
 
 PAGE = Path(__file__).parents[2] / "docs" / "replay.md"
@@ -60,6 +62,16 @@ def test_an_open_question_is_graded_by_the_scorer_that_is_asked_for(tmp_path: Pa
     path = recorded_outcomes.write(tmp_path / "o.jsonl", [line()])
     [question] = read_outcomes(path, "outcomes", "exact")
     assert not question.outcomes["none"].correct
+
+
+def test_answers_share_the_course_of_which_nothing_is_recorded(read: Callable[..., Any]) -> None:
+    asked = {"answer": "blue", "logprob": -0.5, "samples": ["a", "b"], "confidence": 0.5}
+    [plain] = read(line(outcomes=outcomes(asked)))
+    assert all(outcome.course is UNRECORDED for outcome in plain.outcomes.values())
+    seen = {"answer": "red", "logprob": -0.5}
+    [told] = read(line(outcomes=outcomes({"answer": "blue", "reasoning": "So."}, retrieve=seen)))
+    assert told.outcomes["none"].course == Course(reasoning="So.")
+    assert told.outcomes["retrieve"].course == Course(TextSignals(logprob=-0.5))
 
 
 def test_all_that_can_be_recorded_is_read(read: Callable[..., Any]) -> None:

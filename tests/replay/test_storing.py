@@ -21,6 +21,7 @@ from argo_ml.evaluation.protocol import evaluate
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.replay.judging import replay_results
 from argo_ml.replay.replaying import replay
+from argo_ml.replay.splitting import read_parts
 from argo_ml.replay.storing import OF_GOLD_TEXTS, UNKNOWN, StoredReplay, run_replay
 from argo_ml.results import row_files
 from argo_ml.results.records import Results
@@ -195,6 +196,47 @@ def test_the_same_outcomes_give_the_same_numbers(
     spec = make_spec(lines[:12], lines[12:], **values, tracking_uri=client.tracking_uri)
     changed = run_replay(spec)
     assert changed.results.digests["outcomes_digest"] != found.results.digests["outcomes_digest"]
+
+
+def plain_line(number: int, **none: object) -> dict[str, Any]:
+    """A line whose numbers are the same on every machine."""
+    return {
+        "id": f"q{number}",
+        "question": f"What is thing {number} of Zürich?",
+        "golden_answers": ["blue"],
+        "outcomes": {
+            "none": {"answer": "It is blue.", "logprob": -0.25 * number, **none},
+            "retrieve": {"answer": "red"},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("known", "digest"),
+    [
+        ({}, "6bedb69b081b92ad78fa3961a527582a929905eef38be19e01c0a0e045a47706"),
+        ({"seconds": 0.5}, "6b0b3cc139b13b52a7ed104b63f2ed2189bda21813f605efcb656e312b030371"),
+        (
+            {"scores": {"useful": 1.5}},
+            "82db802441136f102270436457b6d1b2371f3c1a8b1d6f9a4e25211e84422b8b",
+        ),
+    ],
+)
+def test_a_file_of_outcomes_has_the_digest_that_it_always_had(
+    make_spec: MakeSpec, known: dict[str, Any], digest: str
+) -> None:
+    lines = [plain_line(number, **known) for number in range(14)]
+    spec = make_spec(lines[12:], lines[:12], policies="never,single")
+    results = replay_results(replay(spec), spec, "run", ["cell"] * 2 * len(spec.prices))
+    assert results.digests["outcomes_digest"] == digest
+
+
+def test_outcomes_that_were_read_are_not_read_again(make_spec: MakeSpec) -> None:
+    lines = [open_line(number) for number in range(24)]
+    spec = make_spec(lines[:12], lines[12:], policies="never,single")
+    parts = read_parts(spec)
+    Path(spec.outcomes).unlink()
+    assert [len(cell.rows) for cell in replay(spec, parts=parts).cells] == [12] * 10
 
 
 def test_outcomes_that_cannot_be_judged_leave_no_run(

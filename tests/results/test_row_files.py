@@ -13,6 +13,7 @@ from builders.result_builders import results, row
 from argo_ml.config import SweepSpec
 from argo_ml.errors import DataError
 from argo_ml.evaluation.protocol import evaluate
+from argo_ml.results import row_files
 from argo_ml.results.artifacts import rows_file
 from argo_ml.results.metrics import sweep_metrics
 from argo_ml.results.question_rows import (
@@ -26,6 +27,7 @@ from argo_ml.results.records import DecisionResult, QuestionResult, Results
 from argo_ml.results.row_files import (
     BATCH_ROWS,
     ParquetRows,
+    RowKeeper,
     read_trajectories,
     rows_schema,
     rows_writer,
@@ -89,6 +91,21 @@ def test_rows_read_are_those_written(tmp_path: Path) -> None:
     assert (stored[300], stored[-1], tuple(stored[5:7])) == (rows[300], rows[-1], tuple(rows[5:7]))
     with pytest.raises(IndexError):
         stored[len(rows)]
+
+
+@pytest.mark.parametrize("most_in_memory", [0, 100])
+def test_some_questions_of_rows_on_disk_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_in_memory: int
+) -> None:
+    rows = many_rows(3 * BATCH_ROWS)
+    stored = written(rows, tmp_path / "cell.parquet")
+    monkeypatch.setattr(row_files, "INLINE_ROWS", most_in_memory)
+    keeper = RowKeeper(2)
+
+    kept = keeper.keep_some(stored, {"question-700", "question-3"})
+
+    assert isinstance(kept, ParquetRows) is keeper.keeps_tables
+    assert list(kept) == [rows[3], rows[700]]
 
 
 def test_columns_of_both_forms_are_equal(tmp_path: Path) -> None:

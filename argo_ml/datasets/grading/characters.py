@@ -48,6 +48,7 @@ _UNSPACED = (
 LETTER, UNSPACED, DIGIT = "a", "c", "0"
 
 
+@lru_cache(maxsize=1_000)
 def readable(text: str) -> str:
     """``text`` in NFKC, with one apostrophe, one minus sign and ASCII digits.
 

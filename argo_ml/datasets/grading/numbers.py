@@ -11,6 +11,7 @@ _LONGEST = 60
 """Characters of a number; longer runs of digits are texts."""
 
 _CURRENCY = "$€£¥₹"
+_BEFORE_DIGITS = f"+-.{_CURRENCY}"
 _GROUPED = r"[1-9]\d{0,2}(?:,\d{2,3})*,\d{3}(?:\.\d+)?(?!\d|,\d)"
 _GROUPED_BY_SPACES = r"[1-9]\d{0,2}(?: \d{3})+(?:[.,]\d+)?(?!\d| \d)"
 _GROUPED_BY_APOSTROPHES = r"[1-9]\d{0,2}(?:'\d{3})+(?:[.,]\d+)?(?!\d)"
@@ -69,6 +70,8 @@ class NumberText:
 
 def number_at(text: str, start: int) -> NumberText | None:
     """The number that begins at ``start`` of a `readable` text, None where none does."""
+    if not text[start].isdecimal() and text[start] not in _BEFORE_DIGITS:
+        return None
     spelt = _compound_at(text, start) or _GLUED.match(text, start) or _CODE.match(text, start)
     if spelt:
         return NumberText(_canonical(spelt), spelt.end())

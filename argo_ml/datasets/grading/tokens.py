@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
@@ -40,7 +40,7 @@ class Token:
     ends_phrase: bool = False
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=1_000)
 def tokenize(text: str) -> tuple[Token, ...]:
     """All tokens, articles among them."""
     plain = readable(text)
@@ -71,15 +71,15 @@ def _is_article(token: Token) -> bool:
 def _token_at(plain: str, shaped: str, start: int) -> tuple[Token | None, int]:
     """The token that begins at ``start``, None for what is none, and where to go on."""
     if number := number_at(plain, start):
-        token = Token(number.text, plain[start : number.end], number.value, number.mark)
-        return _placed(token, plain, start, number.end), number.end
+        raw, place = plain[start : number.end], _place(plain, start, number.end)
+        return Token(number.text, raw, number.value, number.mark, "", *place), number.end
     if shaped[start] == UNSPACED:
         return Token(folded(plain[start]), plain[start]), start + 1
     if shaped[start] == LETTER:
         return _word_at(plain, shaped, start)
     if match := _DOT_NET.match(plain, start) or _AMPERSAND.match(plain, start):
-        token = Token("and" if match[0] == "&" else folded(match[0]), match[0])
-        return _placed(token, plain, start, match.end()), match.end()
+        text, place = "and" if match[0] == "&" else folded(match[0]), _place(plain, *match.span())
+        return Token(text, match[0], None, "", "", *place), match.end()
     return None, start + 1
 
 
@@ -90,20 +90,15 @@ def _word_at(plain: str, shaped: str, start: int) -> tuple[Token, int]:
     tail = _TAIL.match(plain, end) or (_SIGN_TAIL.match(plain, end) if len(word) <= 2 else None)
     symbols = tail[0] if tail else ""
     stem = _POSSESSIVE.sub("", word)
-    token = Token(
-        text=folded(_JOINT.sub("", word) + symbols),
-        raw=word + symbols,
-        stem="" if stem == word else folded(_JOINT.sub("", stem)),
-    )
     end += len(symbols)
-    return _placed(token, plain, start, end), end
+    text = folded(_JOINT.sub("", word) + symbols)
+    stem = "" if stem == word else folded(_JOINT.sub("", stem))
+    return Token(text, word + symbols, None, "", stem, *_place(plain, start, end)), end
 
 
-def _placed(token: Token, plain: str, start: int, end: int) -> Token:
-    """The token with what stands before and after it."""
+def _place(plain: str, start: int, end: int) -> tuple[bool, bool]:
+    """Whether what stands between them opens a phrase, and whether it ends one."""
     before, after = plain[:start].rstrip(" \"'*(["), plain[end:].lstrip(" \"'*")
-    return replace(
-        token,
-        opens_phrase=not before or not (before[-1].isalnum() or before[-1] in ",-"),
-        ends_phrase=not after or not (after[0].isalnum() or plain[end] == "-"),
-    )
+    opens_phrase = not before or not (before[-1].isalnum() or before[-1] in ",-")
+    ends_phrase = not after or not (after[0].isalnum() or plain[end] == "-")
+    return opens_phrase, ends_phrase

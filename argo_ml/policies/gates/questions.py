@@ -31,6 +31,11 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(WORD.findall(text))
 
 
+@lru_cache(maxsize=1024)
+def _lowered(text: str) -> frozenset[str]:
+    return frozenset(word.lower() for word in _words(text))
+
+
 def _mean(values: Sequence[float]) -> float:
     return fmean(values) if values else 0.0
 
@@ -45,7 +50,7 @@ def names(question: Question) -> float:
 
 
 def _asks(words: frozenset[str]) -> Callable[[Question], float]:
-    return lambda question: float(any(word.lower() in words for word in _words(question.text)))
+    return lambda question: float(not words.isdisjoint(_lowered(question.text)))
 
 
 QUESTION_FEATURES: Mapping[str, Callable[[Question], float]] = {

@@ -76,7 +76,7 @@ def skr_knn(context: PolicyContext) -> Gate:
     changes = [utility(question) for question in questions]
     labelled = [index for index, change in enumerate(changes) if change]
     signal = Neighbors(
-        tuple(tuple(questions[index].vector) for index in labelled),
+        tuple(questions[index].vector for index in labelled),
         tuple(changes[index] == 1 for index in labelled),
     )
     own = dict(zip(labelled, signal.leaving_out(), strict=True))
