@@ -55,7 +55,7 @@ def shows_spread(low: float, high: float) -> bool:
 def unseen_share(n: int) -> float:
     """How many questions can be of a kind that none of ``n`` was, as a share: the upper end of
     the exact interval (Clopper and Pearson 1934)."""
-    return 1.0 - ((1.0 - CONFIDENCE) / 2) ** (1 / n)
+    return float(1.0 - ((1.0 - CONFIDENCE) / 2) ** (1 / n))
 
 
 def wilson(successes: int, n: int) -> Interval:
