@@ -51,11 +51,19 @@ class Limits:
 class PipelineCalls:
     """Answers of one version of a pipeline, those asked for before from the cache."""
 
-    def __init__(self, identity: str, cache: CallCache, billed_to: str, limits: Limits) -> None:
+    def __init__(
+        self,
+        identity: str,
+        cache: CallCache,
+        billed_to: str,
+        limits: Limits,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._identity = identity
         self._cache = cache
         self._billed_to = billed_to
         self._limits = limits
+        self._clock = clock
 
     def call(self, question: Question, plan: str, asked: Any, before: object = None) -> Call:
         """``before`` is all that the answer depends on beside the question's text."""
@@ -118,21 +126,25 @@ class PipelineCalls:
     def _tried(
         self, function: Callable[..., Any], batch: Sequence[Call]
     ) -> tuple[list[Any], float]:
-        """What came, and the seconds that it took, after as many tries as there may be."""
+        """What came, and the seconds that the try it came of took; there may be several."""
         tries = Retrying(
             stop=stop_after_attempt(self._limits.max_retries + 1),
             wait=wait_exponential(multiplier=0.5, max=LONGEST_WAIT_S),
             reraise=True,
         )
-        started = time.perf_counter()
         try:
-            given = tries(_called, function, [call.asked for call in batch])
+            given, seconds = tries(self._timed, function, [call.asked for call in batch])
         # Whatever the caller's pipeline raises: the question that it fails at has to be named.
         except Exception as error:
             raise _RaisedError(
                 f"{_where(batch[0])} raised {type(error).__name__}: {one_line(error)[:200]}"
             ) from error
-        return _listed(given, batch), time.perf_counter() - started
+        return _listed(given, batch), seconds
+
+    def _timed(self, function: Callable[..., Any], asked: Sequence[Any]) -> tuple[Any, float]:
+        started = self._clock()
+        given = _called(function, asked)
+        return given, self._clock() - started
 
     def _kept(
         self, batch: Sequence[Call], given: Sequence[Any], seconds: float
@@ -173,29 +185,30 @@ def asked_text(question: Question) -> str:
 
 
 def _called(function: Callable[..., Any], asked: Sequence[Any]) -> Any:
+    """What the callable gives, as a list where it can be one: only then does a generator run."""
     given = function(list(asked))
     if inspect.isawaitable(given):
 
         async def awaited() -> Any:
             return await given
 
-        return asyncio.run(awaited())
-    return given
+        given = asyncio.run(awaited())
+    is_list = hasattr(given, "__iter__") and not isinstance(given, (str, Mapping))
+    return list(given) if is_list else given
 
 
 def _listed(given: Any, batch: Sequence[Call]) -> list[Any]:
-    if given is None or isinstance(given, (str, Mapping)) or not hasattr(given, "__iter__"):
+    if not isinstance(given, list):
         raise ModelError(
             f"{_where(batch[0])} gave {given!r:.40} for a list of {len(batch)}; give a list with "
             "one answer per question"
         )
-    answers = list(given)
-    if len(answers) != len(batch):
+    if len(given) != len(batch):
         raise ModelError(
-            f"{_where(batch[0])} gave {len(answers)} answers for {len(batch)} questions; give one "
+            f"{_where(batch[0])} gave {len(given)} answers for {len(batch)} questions; give one "
             "per question, in their order"
         )
-    return answers
+    return given
 
 
 def _outcome(call: Call, given: Any, seconds: float) -> Outcome:

@@ -80,7 +80,7 @@ class RequestTracer:
             "argo.kind": SERVED,
             "argo.sweep_id": self._published.sweep_id,
             "argo.strategy": str(attributes["argo.strategy"]),
-            "argo.retrieval_cost": f"{attributes['argo.retrieval_cost']:g}",
+            "argo.retrieval_cost": str(attributes["argo.retrieval_cost"]),
             "argo.retrieves": str(retrieves).lower(),
             **_numbers(attributes),
         }

@@ -7,8 +7,9 @@ that of the sweep at the same prices: it differs for questions of another kind.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from statistics import fmean
@@ -26,6 +27,11 @@ from argo_ml.tracking.traces import CORRECT
 
 FEWEST = 20
 """Requests, and verdicts, of a week below which nothing is said of it."""
+ROUNDING = 5e-6
+"""Share of itself by which the price of a trace may miss the swept one: earlier traces have six
+digits of it."""
+_VERDICTS = {"yes": True, "true": True, "no": False, "false": False, 1: True, 0: False}
+"""True and False are 1 and 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ def watch(spec: WatchSpec) -> tuple[Week, ...]:
     policy = load_policy(f"models:/{spec.name}@{spec.alias}", spec.tracking_uri)
     client = open_client(spec.tracking_uri, create=False)
     with explained(str(client.tracking_uri)):
-        requests = list(_served(client, policy.published))
+        requests = list(served_requests(client, policy.published))
     if not requests:
         raise ConfigError(
             f"{spec.name}@{spec.alias} has no traced requests; serve it with this store as "
@@ -76,8 +82,8 @@ def weeks(requests: Sequence[ServedRequest], published: PublishedPolicy) -> tupl
 
 
 def _week(week: str, requests: Sequence[ServedRequest], published: PublishedPolicy) -> Week:
-    shares = {price.retrieval_cost: price.retrieval_share for price in published.prices}
-    swept = [shares[one.retrieval_cost] for one in requests if one.retrieval_cost in shares]
+    shares = [_swept_share(one.retrieval_cost, published) for one in requests]
+    swept = [share for share in shares if share is not None]
     expected = fmean(swept) if swept and len(swept) == len(requests) else None
     judged = [one for one in requests if one.correct is not None and one.p_hat is not None]
     confident = [one.p_hat for one in requests if one.p_hat is not None]
@@ -93,6 +99,15 @@ def _week(week: str, requests: Sequence[ServedRequest], published: PublishedPoli
         warnings=(),
     )
     return Week(**{**_fields(seen), "warnings": tuple(_drifts(seen))})
+
+
+def _swept_share(price: float, published: PublishedPolicy) -> float | None:
+    """The share of the questions retrieved for at that price; None where it was not swept."""
+    if not published.prices:
+        return None
+    nearest = min(published.prices, key=lambda swept: abs(swept.retrieval_cost - price))
+    is_swept = math.isclose(nearest.retrieval_cost, price, rel_tol=ROUNDING)
+    return nearest.retrieval_share if is_swept else None
 
 
 def _fields(week: Week) -> dict[str, Any]:
@@ -122,7 +137,8 @@ def _interval(share: float, n: int) -> tuple[float, float]:
     return estimate.low, estimate.high
 
 
-def _served(client: Any, published: PublishedPolicy) -> Iterator[ServedRequest]:
+def served_requests(client: Any, published: PublishedPolicy) -> Iterator[ServedRequest]:
+    """What the traces tell of the requests that a published policy has answered or decided."""
     condition = f"tags.`argo.kind` = '{SERVED}' and tags.`argo.sweep_id` = '{published.sweep_id}'"
     token = None
     while True:
@@ -143,11 +159,35 @@ def _request(info: Any) -> ServedRequest:
     tags: Mapping[str, str] = info.tags
     p_hat = tags.get("argo.p_hat")
     at = datetime.fromtimestamp(info.request_time / 1000, tz=timezone.utc).isocalendar()
-    verdicts = [one.value for one in info.assessments if one.name == CORRECT]
     return ServedRequest(
         week=f"{at.year}-W{at.week:02d}",
         retrieval_cost=float(tags["argo.retrieval_cost"]),
         retrieves=tags["argo.retrieves"] == "true",
         p_hat=None if p_hat is None else float(p_hat),
-        correct=bool(verdicts[-1]) if verdicts else None,
+        correct=_verdict(info.assessments),
     )
+
+
+def _verdict(assessments: Iterable[Any]) -> bool | None:
+    """What the latest feedback says that can be read; None where there is none.
+
+    A scorer that failed has judged nothing, and what was overridden holds no more.
+    """
+    said = [
+        one
+        for one in assessments
+        if one.name == CORRECT
+        and one.feedback is not None
+        and one.error is None
+        and one.valid is not False
+    ]
+    said.sort(key=lambda one: one.last_update_time_ms or one.create_time_ms or 0)
+    readable = [own for one in said if (own := _as_verdict(one.feedback.value)) is not None]
+    return readable[-1] if readable else None
+
+
+def _as_verdict(value: object) -> bool | None:
+    """A yes or no in one of the forms that feedback has in MLflow; None for anything else."""
+    if isinstance(value, str):
+        return _VERDICTS.get(value.strip().lower())
+    return _VERDICTS.get(value) if isinstance(value, (int, float)) else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,9 @@ def answers(
     questions: Sequence[Question] = QUESTIONS,
     limits: Limits = Limits(batch_size=2, concurrency=1, max_retries=0),  # noqa: B008
     on_progress: Callable[[str, int, int], None] = ignore_progress,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> list[Outcome]:
-    calls = PipelineCalls(f"pipeline:mine@{version}", cache, "run", limits)
+    calls = PipelineCalls(f"pipeline:mine@{version}", cache, "run", limits, clock)
     asked = [calls.call(question, plan, question.text) for question in questions]
     return calls.answer(function, asked, on_progress)
 
@@ -103,6 +105,38 @@ def test_what_passes_is_tried_again(cache: CallCache) -> None:
 
     given = answers(cache, Asking(once), limits=Limits(6, 1, 1))
     assert [outcome["answer"] for outcome in given][-1] == "Question 5?"
+
+
+def test_the_seconds_are_those_of_the_try_that_passed(cache: CallCache) -> None:
+    now = [0.0]
+    takes = iter([100.0, 6.0])
+
+    def once(texts: list[str]) -> list[str]:
+        now[0] += next(takes)
+        if now[0] == 100.0:
+            raise TimeoutError
+        return texts
+
+    given = answers(cache, once, limits=Limits(6, 1, 1), clock=lambda: now[0])
+    assert [outcome["seconds"] for outcome in given] == [1.0] * 6
+
+
+def test_a_generator_is_tried_again_and_its_error_names_the_question(cache: CallCache) -> None:
+    failures = iter([True])
+
+    def yielding(texts: list[str]) -> Iterator[str]:
+        for text in texts:
+            if text == "Question 1?" and next(failures, False):
+                raise TimeoutError
+            if text == "Question 3?":
+                raise ConnectionError("the gateway is down")
+            yield text
+
+    with pytest.raises(ModelError, match="question 'q3': raised ConnectionError: the gateway is d"):
+        answers(cache, yielding, limits=Limits(1, 1, 1))
+    asking = Asking()
+    answers(cache, asking)
+    assert asking.texts == ["Question 3?", "Question 4?", "Question 5?"]
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import AssessmentError, Expectation, Feedback
+from mlflow.tracing.client import TracingClient
+
+from argo_ml.serving.deciding import PolicyDecision
 from argo_ml.serving.published import PublishedPolicy, StrategyRange, SweptPrice
-from argo_ml.serving.watching import ServedRequest, weeks
+from argo_ml.serving.questions import read_asked
+from argo_ml.serving.tracing import RequestTracer
+from argo_ml.serving.watching import ServedRequest, served_requests, weeks
 
 PUBLISHED = PublishedPolicy(
     sweep_id="sweep",
-    experiment_id="1",
+    experiment_id="0",
     argo_ml="0",
     spec={},
     digests={},
@@ -72,3 +82,75 @@ def test_requests_at_prices_that_were_not_swept_have_no_expectation() -> None:
     other = [ServedRequest("2026-W10", 0.07, True, None, None)] * 30
     [week] = weeks(other, PUBLISHED)
     assert (week.expected_retrieves, week.mean_p_hat, week.warnings) == (None, None, ())
+
+
+@pytest.mark.parametrize("price", [1 / 30, 0.0457142857, 123_456.789])
+@pytest.mark.parametrize("write", [repr, "{:g}".format])
+def test_a_price_is_found_among_the_swept_ones_however_its_trace_writes_it(
+    price: float, write: Any
+) -> None:
+    swept = PUBLISHED.prices[0]
+    prices = (swept, swept.model_copy(update={"retrieval_cost": price, "retrieval_share": 0.25}))
+    request = ServedRequest("2026-W10", float(write(price)), True, None, None)
+    [week] = weeks([request], PUBLISHED.model_copy(update={"prices": prices}))
+    assert week.expected_retrieves == 0.25
+
+
+def traced(uri: str, price: float = 0.1) -> str:
+    """The id of the trace of one request."""
+    tracer = RequestTracer(PUBLISHED, uri)
+    decision = PolicyDecision("retrieve", True, "argo_calibrated", price, p_hat=0.5)
+    tracer.decided(read_asked({"question": "Q?", "decide_only": True}), decision, "")
+    tracer.flush()
+    [trace] = TracingClient(uri).search_traces(locations=["0"], include_spans=False)
+    return str(trace.info.trace_id)
+
+
+def served(uri: str) -> ServedRequest:
+    [request] = served_requests(MlflowClient(uri), PUBLISHED)
+    return request
+
+
+def verdict(value: Any, at_ms: int, **fields: Any) -> Feedback:
+    return Feedback("correct", value, create_time_ms=at_ms, last_update_time_ms=at_ms, **fields)
+
+
+def judged(uri: str, trace_id: str, *assessments: Any) -> bool | None:
+    """What the request counts as once its trace has these as well."""
+    for assessment in assessments:
+        TracingClient(uri).log_assessment(trace_id, assessment)
+    return served(uri).correct
+
+
+def test_a_trace_tells_the_price_in_full(tracking_uri: str) -> None:
+    traced(tracking_uri, price=1 / 30)
+    assert served(tracking_uri).retrieval_cost == 1 / 30
+
+
+def test_verdicts_are_read_in_the_forms_that_feedback_has(tracking_uri: str) -> None:
+    trace_id = traced(tracking_uri)
+    right = [judged(tracking_uri, trace_id, verdict(v, 1)) for v in ("unknown", 0.7, ["yes"])]
+    assert right == [None, None, None]
+    values = (True, False, 1, 0.0, "yes", "No", "true", "FALSE ")
+    right = [judged(tracking_uri, trace_id, verdict(v, at)) for at, v in enumerate(values, 2)]
+    assert right == [True, False] * 4
+
+
+def test_the_latest_verdict_holds_in_whatever_order_they_are_stored(tracking_uri: str) -> None:
+    three = verdict("no", 3), verdict("yes", 2), verdict("yes", 1)
+    assert judged(tracking_uri, traced(tracking_uri), *three) is False
+
+
+def test_a_scorer_that_failed_has_judged_nothing(tracking_uri: str) -> None:
+    trace_id = traced(tracking_uri)
+    failed = verdict(None, 2, error=AssessmentError("TIMEOUT", "no answer"))
+    assert judged(tracking_uri, trace_id, failed) is None
+    assert judged(tracking_uri, trace_id, verdict(True, 1)) is True
+
+
+def test_what_was_overridden_and_what_is_no_feedback_are_left_out(tracking_uri: str) -> None:
+    trace_id, client = traced(tracking_uri), TracingClient(tracking_uri)
+    first = client.log_assessment(trace_id, verdict(True, 5))
+    override = verdict(False, 4, overrides=first.assessment_id)
+    expected = Expectation("correct", True, last_update_time_ms=9)
+    assert judged(tracking_uri, trace_id, override, expected) is False
