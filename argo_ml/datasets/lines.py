@@ -48,7 +48,7 @@ def parse_lines(
     rejected: list[RejectedLine] = []
     for number, line in enumerate(_read(path, f"{parameter}={path}"), 1):
         try:
-            values.append(parse(_decode(line), number))
+            values.append(parse(decode_line(line), number))
         except LineError as error:
             rejected.append(RejectedLine(path.name, number, str(error)))
     return ParsedLines(tuple(values), tuple(rejected))
@@ -111,7 +111,8 @@ def _unpacked(file: IO[bytes], given: str) -> Iterator[str | None]:
         raise DataError(f"{given}: is damaged or cut off ({error}); compress it again") from None
 
 
-def _decode(line: str | None) -> object:
+def decode_line(line: str | None) -> object:
+    """The JSON value of a line, None of one that is too long. Raises `LineError`."""
     if line is None:
         raise LineError(f"more than {LONGEST_LINE} bytes")
     if not line.strip():

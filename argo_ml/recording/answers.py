@@ -25,14 +25,16 @@ class UnreadableError(ValueError):
 
 
 def outcome_of(given: object, plan: str) -> Outcome:
-    """The outcome of a text, of a mapping that has one, or of a chat message.
+    """The outcome of a text, of a mapping that has one, or of a chat message; None is not given.
 
-    Raises `UnreadableError` for anything else.
+    Raises `UnreadableError` for anything else. The values of fields that are taken as they come
+    are not looked at.
     """
     if isinstance(given, str):
         return {"answer": given}
-    fields = given if isinstance(given, Mapping) else _of_message(given)
-    _check_names(fields, plan)
+    named = given if isinstance(given, Mapping) else _of_message(given)
+    _check_names(named, plan)
+    fields = {name: value for name, value in named.items() if value is not None}
     answer = fields.get("answer", fields.get("text"))
     if not isinstance(answer, (str, int)) or isinstance(answer, bool):
         raise UnreadableError(f"an answer whose text is {answer!r:.40}")
@@ -41,7 +43,7 @@ def outcome_of(given: object, plan: str) -> Outcome:
         **_signals(fields),
         **{name: _plain(value) for name, value in kept.items()},
         "answer": answer,
-        **({"evidence": _evidence(fields["passages"])} if fields.get("passages") else {}),
+        **({"evidence": _evidence(fields["passages"], plan)} if fields.get("passages") else {}),
     }
 
 
@@ -60,19 +62,31 @@ def _of_message(given: object) -> Mapping[str, Any]:
     text = getattr(given, "content", None)
     if not isinstance(text, str):
         raise UnreadableError(f"{given!r:.40}" if given is not None else "None")
-    usage = getattr(given, "usage_metadata", None) or {}
-    metadata = getattr(given, "response_metadata", None) or {}
-    tokens = (metadata.get("logprobs") or {}).get("content") or ()
-    message: dict[str, Any] = {"answer": text}
-    if usage:
-        message["prompt_tokens"] = usage["input_tokens"]
-        message["completion_tokens"] = usage["output_tokens"]
-    if tokens:
-        message["token_logprobs"] = [token["logprob"] for token in tokens]
-        message["top_logprobs"] = [
-            [other["logprob"] for other in token.get("top_logprobs") or ()] for token in tokens
-        ]
-    return message
+    usage = _part(given, "usage_metadata")
+    tokens = _part(_part(given, "response_metadata"), "logprobs").get("content") or ()
+    return {
+        "answer": text,
+        "prompt_tokens": usage.get("input_tokens"),
+        "completion_tokens": usage.get("output_tokens"),
+        "token_logprobs": [_value(token, "logprob") for token in tokens],
+        "top_logprobs": [
+            [_value(other, "logprob") for other in _value(token, "top_logprobs") or ()]
+            for token in tokens
+        ],
+    }
+
+
+def _part(given: object, name: str) -> Mapping[str, Any]:
+    """A mapping that a message, or a part of it, has by a name; empty where it has none."""
+    part = _value(given, name) or {}
+    if not isinstance(part, Mapping):
+        raise UnreadableError(f"a message whose {name} is {part!r:.40}")
+    return part
+
+
+def _value(given: object, name: str) -> Any:
+    """An item of a mapping, an attribute of anything else; None where there is none."""
+    return given.get(name) if isinstance(given, Mapping) else getattr(given, name, None)
 
 
 def _signals(fields: Mapping[str, Any]) -> Outcome:
@@ -96,20 +110,21 @@ def _logprob(value: object) -> float:
     return float(value)
 
 
-def _evidence(passages: Sequence[Any]) -> list[Outcome]:
+def _evidence(passages: Sequence[Any], plan: str) -> list[Outcome]:
+    if plan == NONE:
+        raise UnreadableError("an answer with passages, which one without retrieval has none of")
     return [_passage(passage) for passage in passages]
 
 
 def _passage(passage: Any) -> Outcome:
     if isinstance(passage, str):
         return {"text": passage}
-    if isinstance(passage, Mapping):
-        return {name: passage[name] for name in ("text", "similarity") if name in passage}
-    texts = (getattr(passage, name, None) for name in _TEXT_OF_PASSAGE)
+    texts = (_value(passage, name) for name in _TEXT_OF_PASSAGE)
     text = next((text for text in texts if isinstance(text, str)), None)
     if text is None:
         raise UnreadableError(f"a passage {passage!r:.40}, which has no text")
-    return {"text": text}
+    similarity = passage.get("similarity") if isinstance(passage, Mapping) else None
+    return {"text": text, **({} if similarity is None else {"similarity": _plain(similarity)})}
 
 
 def _plain(value: object) -> object:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import inspect
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -15,17 +16,21 @@ from typing import Any
 from tenacity import Retrying, stop_after_attempt, wait_exponential
 
 from argo_ml.calibration.plans import NONE, ONCE
+from argo_ml.datasets.lines import LineError, decode_line
 from argo_ml.errors import ModelError, one_line
 from argo_ml.interruption import checkpoint
 from argo_ml.models.cache.store import CallCache, Entry
 from argo_ml.progress import OnProgress
-from argo_ml.recording.answers import Outcome, UnreadableError, outcome_of
+from argo_ml.recording.answers import Outcome, outcome_of
+from argo_ml.replay.reading import check_outcome
 from argo_ml.types import Question
 
 PIPELINE = "pipeline"
 """The kind of a kept answer, which is no call of a language model of ours."""
 LONGEST_WAIT_S = 30.0
 UNIT = "answers"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ class PipelineCalls:
 
         Raises `ModelError` that names what the callable did and with which question.
         """
-        kept = {key: json.loads(entry.output) for key, entry in self._find(calls).items()}
+        kept = self._find(calls)
         missing = list({call.key: call for call in calls if call.key not in kept}.values())
         n_before = len(calls) - len(missing)
         on_progress(UNIT, n_before, len(calls))
@@ -87,8 +92,24 @@ class PipelineCalls:
             on_progress(UNIT, n_before, len(calls))
         return [kept[call.key] for call in calls]
 
-    def _find(self, calls: Sequence[Call]) -> Mapping[str, Entry]:
-        return self._cache.find(call.key for call in calls)
+    def _find(self, calls: Sequence[Call]) -> dict[str, Outcome]:
+        """The outcomes that are kept, by key. One that no file can have, as earlier versions kept
+        some, is removed, so that it is asked for again."""
+        entries = self._cache.find(call.key for call in calls)
+        kept: dict[str, Outcome] = {}
+        unreadable: dict[str, str] = {}
+        for call in {call.key: call for call in calls if call.key in entries}.values():
+            try:
+                kept[call.key] = _as_read(call, json.loads(entries[call.key].output))
+            except LineError as error:
+                unreadable[call.key] = f"{_where(call)} {error}"
+        if unreadable:
+            first = next(iter(unreadable.values()))
+            logger.warning(
+                "%d kept answers cannot be used and are asked for again: %s", len(unreadable), first
+            )
+            self._cache.remove(tuple(unreadable))
+        return kept
 
     def _executed(
         self, function: Callable[..., Any], calls: Sequence[Call]
@@ -213,13 +234,23 @@ def _listed(given: Any, batch: Sequence[Call]) -> list[Any]:
 
 def _outcome(call: Call, given: Any, seconds: float) -> Outcome:
     try:
-        outcome = outcome_of(given, call.plan)
-        json.dumps(outcome).encode()
-    except (UnreadableError, TypeError, ValueError) as error:
+        return _as_read(call, {"seconds": round(seconds, 6), **outcome_of(given, call.plan)})
+    except LineError as error:
+        raise ModelError(f"{_where(call)} gave an answer that cannot be kept: {error}") from None
+    except (TypeError, ValueError) as error:
         raise ModelError(
             f"{_where(call)} gave {one_line(error)}; give a text, or a mapping with answer"
         ) from None
-    return {"seconds": round(seconds, 6), **outcome}
+
+
+def _as_read(call: Call, outcome: Outcome) -> Outcome:
+    """The outcome as a replay finds it in a file.
+
+    Raises `LineError` for one that it refuses, `TypeError` or `ValueError` for what is no JSON.
+    """
+    read: Any = decode_line(json.dumps(outcome))
+    check_outcome(call.question, call.plan, read)
+    return dict(read)
 
 
 def _where(call: Call) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from argo_ml.calibration.plans import actions_of, after
+from argo_ml.calibration.plans import NONE, actions_of, after
 from argo_ml.config import GradingFields, suggest
 from argo_ml.datasets.answers import Grade, grade
 from argo_ml.datasets.grading import scorer_named
@@ -132,6 +132,12 @@ def read_outcomes(
     return parsed.values
 
 
+def check_outcome(question: Question, plan: str, outcome: object) -> None:
+    """Raises `LineError`, naming the field, for what no line can have as an outcome of the plan."""
+    kind = ClosedBookFields if plan == NONE else StepFields
+    _checked_answer(question, plan, _validated(kind, outcome))
+
+
 def _check_ids(recorded: Sequence[RecordedQuestion]) -> None:
     seen: set[str] = set()
     for question in recorded:
@@ -227,19 +233,24 @@ def _explain(error: ValidationError, place: tuple[str, ...] = ()) -> str:
 
 
 def _outcome(question: Question, plan: str, fields: AnswerFields) -> RecordedOutcome:
-    name = f"outcomes.{plan}"
-    _check_actions(plan, fields, name)
-    probabilities = tuple(fields.probabilities or ())
-    _check_probabilities(question, probabilities, f"{name}.probabilities")
-    answer = _answer(question, fields.answer, f"{name}.answer")
+    place = f"outcomes.{plan}."
+    answer = _checked_answer(question, plan, fields, place)
     if not question.is_graded and fields.correct is None:
-        raise LineError(f"has no golden_answers, and {name}.correct is missing; give either")
+        raise LineError(f"has no golden_answers, and {place}correct is missing; give either")
     graded = grade(question, answer) if question.is_graded else _UNCOMPARED
     if fields.correct is not None:
         graded = replace(graded, correct=fields.correct)
         # Who has called it right has read it.
         answer = replace(answer, parsed=answer.parsed or fields.correct)
-    return RecordedOutcome(answer, graded, probabilities, _course(fields))
+    return RecordedOutcome(answer, graded, tuple(fields.probabilities or ()), _course(fields))
+
+
+def _checked_answer(question: Question, plan: str, fields: AnswerFields, place: str = "") -> Answer:
+    """The answer of an outcome that suits its question and plan; ``place`` is what errors put
+    before the names of fields."""
+    _check_actions(plan, fields, f"{place}actions")
+    _check_probabilities(question, fields.probabilities or (), f"{place}probabilities")
+    return _answer(question, fields.answer, f"{place}answer")
 
 
 def _course(fields: AnswerFields) -> Course:
@@ -289,7 +300,7 @@ def _check_actions(plan: str, fields: AnswerFields, name: str) -> None:
     given = fields.actions if isinstance(fields, StepFields) else None
     if given is not None and named is not None and tuple(given) != named:
         raise LineError(
-            f"{name}.actions={','.join(given)} are not those of its name; leave them out, or name "
+            f"{name}={','.join(given)} are not those of its name; leave them out, or name "
             f"the outcome {after(given)}"
         )
 

@@ -28,10 +28,16 @@ def test_those_of_other_tokens_give_entropy_and_margin() -> None:
 
 
 def test_usage_and_passages_of_any_library_are_kept() -> None:
-    passages = ["plain", {"text": "own", "similarity": 0.5}, SimpleNamespace(page_content="chain")]
+    passages: list[object] = ["plain", {"text": "own", "similarity": 0.5}]
+    passages += [SimpleNamespace(page_content="chain"), {"page_content": "saved", "metadata": {}}]
     given = {"text": "a", "prompt_tokens": 7, "seconds": 0.5, "cost": 0.01, "passages": passages}
     outcome = outcome_of(given, "retrieve")
-    assert [passage["text"] for passage in outcome["evidence"]] == ["plain", "own", "chain"]
+    assert [passage["text"] for passage in outcome["evidence"]] == [
+        "plain",
+        "own",
+        "chain",
+        "saved",
+    ]
     assert (outcome["prompt_tokens"], outcome["seconds"], outcome["cost"]) == (7, 0.5, 0.01)
 
 
@@ -47,6 +53,40 @@ def test_a_chat_message_brings_its_usage_and_log_probabilities() -> None:
     assert outcome["margin"] == pytest.approx(1 - math.exp(-2.4))
 
 
+def test_none_is_not_given() -> None:
+    given = {"answer": "a", "prompt_tokens": None, "seconds": None, "token_logprobs": None}
+    assert outcome_of(given, "none") == {"answer": "a"}
+    passage = {"text": "own", "similarity": None}
+    outcome = outcome_of({"text": "a", "answer": None, "passages": [passage]}, "retrieve")
+    assert outcome == {"answer": "a", "evidence": [{"text": "own"}]}
+
+
+def test_a_chat_message_may_leave_out_any_part_of_its_usage() -> None:
+    message = SimpleNamespace(content="Paris", usage_metadata={"output_tokens": 1})
+    assert outcome_of(message, "none") == {"answer": "Paris", "completion_tokens": 1}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({"logprobs": [-0.5]}, r"a message whose logprobs is \[-0.5\]"),
+        ({"logprobs": {"content": [{"token": "a"}]}}, "a log-probability None"),
+        ({"logprobs": {"content": [-0.5]}}, "a log-probability None"),
+    ],
+)
+def test_log_probabilities_of_another_form_are_refused(
+    metadata: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UnreadableError, match=message):
+        outcome_of(SimpleNamespace(content="a", response_metadata=metadata), "none")
+
+
+def test_an_answer_without_retrieval_has_no_passages() -> None:
+    assert outcome_of({"answer": "a", "passages": []}, "none") == {"answer": "a"}
+    with pytest.raises(UnreadableError, match="with passages, which one without retrieval has n"):
+        outcome_of({"answer": "a", "passages": ["p"]}, "none")
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -55,6 +95,7 @@ def test_a_chat_message_brings_its_usage_and_log_probabilities() -> None:
         ({"answer": None}, "an answer whose text is None"),
         ({"answer": "a", "samples": ["a", "b"]}, "an answer with 'samples'"),
         ({"answer": "a", "passages": [7]}, "a passage 7, which has no text"),
+        ({"answer": "a", "passages": [{"body": "b"}]}, "a passage {'body': 'b'}, which has no te"),
     ],
 )
 def test_anything_else_is_refused(given: object, message: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from argo_ml.errors import ModelError
-from argo_ml.models.cache.store import CallCache
+from argo_ml.models.cache.store import CallCache, Entry
 from argo_ml.progress import ignore_progress
 from argo_ml.recording.answers import Outcome
 from argo_ml.recording.calling import Limits, PipelineCalls
@@ -158,6 +160,89 @@ def test_what_is_no_list_of_answers_is_named(
 ) -> None:
     with pytest.raises(ModelError, match=message):
         answers(cache, function)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"confidence": 1.5},
+            "'q0': gave an answer that cannot be kept: confidence=1.5: input sho",
+        ),
+        ({"confidence": math.nan}, "cannot be kept: confidence=nan: input should be"),
+        ({"cost": math.inf}, "cannot be kept: cost=inf: input should be"),
+        ({"scores": {"own": math.nan}}, "cannot be kept: scores.own=nan: input should be"),
+        ({"samples": ["one"]}, "cannot be kept: samples="),
+        ({"prompt_tokens": -1}, "cannot be kept: prompt_tokens=-1: input should be"),
+        ({"prompt_tokens": "many"}, "cannot be kept: prompt_tokens=many: input should be"),
+        ({"seconds": "long"}, "cannot be kept: seconds=long: input should be"),
+        ({"probabilities": [0.5, 0.5]}, "probabilities has 2 values for 0 choices"),
+        ({"reasoning": "\ud800"}, "half of a surrogate pair"),
+        ({"correct": {1, 2}}, "'q0': gave Object of type set is not JSON serializable"),
+    ],
+)
+def test_a_value_that_no_file_can_have_is_named_and_not_kept(
+    cache: CallCache, fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        answers(cache, Asking(lambda text: {"answer": text, **fields}))
+    asking = Asking()
+    answers(cache, asking)
+    assert len(asking.texts) == 6
+
+
+@pytest.mark.parametrize(
+    ("passage", "message"),
+    [
+        ({"text": "p", "similarity": 7.0}, r"evidence.0.similarity=7.0: input should be"),
+        ({"text": "p", "similarity": math.nan}, r"evidence.0.similarity=nan: input should be"),
+        ({"body": "p"}, "a passage {'body': 'p'}, which has no text"),
+    ],
+)
+def test_a_passage_that_no_file_can_have_is_named(
+    cache: CallCache, passage: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ModelError, match=f"with retrieval, question 'q0': gave .*{message}"):
+        answers(
+            cache, Asking(lambda text: {"answer": text, "passages": [passage]}), plan="retrieve"
+        )
+
+
+def test_an_index_of_no_choice_is_named(cache: CallCache) -> None:
+    chosen = [Question("q0", "Which?", choices=("iron", "tin"), gold=(0,))]
+    with pytest.raises(ModelError, match=r"kept: answer=2 is not an index of its 2 choices"):
+        answers(cache, Asking(lambda text: {"answer": 2}), questions=chosen)
+    assert answers(cache, Asking(lambda text: {"answer": 1}), questions=chosen)[0]["answer"] == 1
+
+
+def test_none_is_not_given_and_what_is_kept_is_what_came(cache: CallCache) -> None:
+    given = {"answer": "a", "prompt_tokens": None, "seconds": None, "samples": ("a", "b")}
+    first = answers(cache, Asking(lambda text: given), clock=lambda: 0.0)
+    assert first[0] == {"seconds": 0.0, "answer": "a", "samples": ["a", "b"]}
+    assert answers(cache, Asking()) == first
+
+
+def keep(cache: CallCache, question: Question, outcome: Outcome) -> None:
+    """Keep an outcome for a question as earlier versions did, whatever it has."""
+    limits = Limits(batch_size=1, concurrency=1, max_retries=0)
+    call = PipelineCalls("pipeline:mine@1", cache, "run", limits).call(question, "none", "")
+    entry = Entry(call.key, "pipeline", json.dumps(outcome), 0, "0", 0.0, "earlier")
+    cache.add("pipeline:mine@1", [entry])
+
+
+def test_unusable_answers_of_earlier_versions_are_replaced_and_the_others_found(
+    cache: CallCache,
+) -> None:
+    valid = {"seconds": 0.5, "answer": "kept", "cost": None, "confidence": 1}
+    keep(cache, QUESTIONS[0], valid)
+    keep(cache, QUESTIONS[1], {"seconds": 0.5, "answer": "kept", "confidence": 1.5})
+    asking = Asking()
+    given = answers(cache, asking)
+    assert given[0] == valid
+    assert given[1]["answer"] == "to Question 1?"
+    assert asking.texts == [f"Question {number}?" for number in range(1, 6)]
+    assert answers(cache, asking) == given
+    assert len(asking.texts) == 5
 
 
 def test_answers_before_one_that_cannot_be_read_are_kept(cache: CallCache) -> None:

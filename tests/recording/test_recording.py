@@ -170,6 +170,18 @@ def test_a_failure_ends_the_run_and_the_next_recording_goes_on(
     assert sorted(asked) == sorted(question["question"] for question in QUESTIONS)
 
 
+def test_a_mended_pipeline_of_the_same_version_goes_on(record: Record) -> None:
+    def too_sure(questions: list[str]) -> list[dict[str, Any]]:
+        sure = {"Which number follows 39?": 1.5}
+        own = zip(questions, without(questions), strict=True)
+        return [{**answer, "confidence": sure.get(question, 0.5)} for question, answer in own]
+
+    with pytest.raises(argo_ml.ArgoError, match=r"'q39': gave .* confidence=1.5: input should be"):
+        record((too_sure, with_retrieval))
+    frame = record().to_frame()
+    assert len(frame) == 80
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -157,6 +157,11 @@ class CallCache:
         n_entries = self._do(lambda connection: self._prune(connection, older_than_days, digest))
         return Pruned(n_entries, max(0, before - self._size()))
 
+    def remove(self, keys: Sequence[str]) -> None:
+        """Remove calls of which nobody can use what came; what they took stays in the ledger."""
+        if keys:
+            self._do(lambda connection: self._remove(connection, keys))
+
     def _find(
         self, connection: sqlite3.Connection, keys: Sequence[str], payer: str = ""
     ) -> dict[str, Entry]:
@@ -220,6 +225,12 @@ class CallCache:
             f"VALUES ({_marks(range(11))})",
             [(*to_row(model, entry), now, now) for entry in entries],
         )
+
+    def _remove(self, connection: sqlite3.Connection, keys: Sequence[str]) -> None:
+        with transaction(connection):
+            for chunk in _chunks(keys):
+                connection.execute(f"DELETE FROM calls WHERE key IN ({_marks(chunk)})", chunk)
+            ledger.forget_pruned(connection)
 
     def _drop(self, connection: sqlite3.Connection, keys: Sequence[str]) -> None:
         """Delete what does not match its checksum, unless another process has replaced it."""

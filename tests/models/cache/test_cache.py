@@ -390,6 +390,17 @@ def test_prune_removes_what_was_not_used_for_so_long(path: Path) -> None:
     assert cache.find(["old", "used"]).keys() == {"used"}
 
 
+def test_what_is_removed_is_stored_anew_and_stays_paid_for(path: Path) -> None:
+    cache = CallCache(path)
+    cache.add("model", [entry("a"), entry("b")])
+    cache.remove(["a"])
+    assert cache.find(["a", "b"]).keys() == {"b"}
+    cache.add("model", [replace(entry("a"), output="mended")])
+    assert cache.find(["a"])["a"].output == "mended"
+    assert cache.paid_by("me").executed == 3
+    assert cache.check().n_recounted == 0
+
+
 def test_prune_removes_one_model(path: Path) -> None:
     cache = CallCache(path)
     cache.add("a", [entry("k")])
