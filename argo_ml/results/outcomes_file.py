@@ -197,7 +197,8 @@ def explored_line(
     }
     return {
         **_question(question),
-        "split": split,
+        # Without parts, what is explored is there to calibrate on.
+        "split": "calibration" if split == "all" else split,
         "outcomes": outcomes,
     }
 

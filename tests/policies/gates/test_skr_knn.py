@@ -61,7 +61,9 @@ def test_questions_that_retrieval_did_not_change_are_left_out() -> None:
         question(SAME, *EAST),
     ]
     gate = skr_knn(PolicyContext(SOLUTION, calibration=recorded_calibration(questions)))
-    assert gate.signal == Neighbors((EAST, NORTH), (True, False))
+    assert isinstance(gate.signal, Neighbors)
+    assert [tuple(vector) for vector in gate.signal.vectors] == [EAST, NORTH]
+    assert gate.signal.helped == (True, False)
 
 
 def test_retrieves_near_those_that_retrieval_helped() -> None:
