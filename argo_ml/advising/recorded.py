@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from argo_ml.advising.checking import CLAIMS, FEWEST
@@ -61,20 +61,17 @@ def recorded_parts(spec: AdviseSpec) -> Parts:
 def tuning_ids(spec: AdviseSpec, tested: Sequence[RecordedQuestion]) -> frozenset[str]:
     """The questions to choose on: those whose line says so, else a share drawn by id and seed; and
     those that repeat one of them under another id."""
-    first = {content_key(own.question): own for own in reversed(tested)}
-    named = {key for key, own in _by_content(tested) if own.split == TUNE}
-    drawn = named or {
-        key
-        for key, own in first.items()
-        if derived_rng(spec.seed, own.id, "advise").random() < spec.tune_share
-    }
-    return frozenset(own.id for key, own in _by_content(tested) if key in drawn)
-
-
-def _by_content(
-    questions: Iterable[RecordedQuestion],
-) -> Iterator[tuple[Hashable, RecordedQuestion]]:
-    return ((content_key(own.question), own) for own in questions)
+    keys = [content_key(own.question) for own in tested]
+    chosen = {key for key, own in zip(keys, tested, strict=True) if own.split == TUNE}
+    if not chosen:
+        # Of questions that are the same the first is drawn.
+        first = dict(zip(reversed(keys), reversed(tested), strict=True))
+        chosen = {
+            key
+            for key, own in first.items()
+            if derived_rng(spec.seed, own.id, "advise").random() < spec.tune_share
+        }
+    return frozenset(own.id for key, own in zip(keys, tested, strict=True) if key in chosen)
 
 
 def replayed_spec(spec: AdviseSpec, parts: Parts) -> ReplaySpec:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from argo_ml.sweep.record import find_run, open_record
 from argo_ml.sweep.stored_files import stored_examples
 from argo_ml.tracking import runs
 from argo_ml.tracking.runs import TrackedRun, Tracking
+from argo_ml.verification.numbers import are_equal
 from argo_ml.verification.recomputed import replay_faults
 from argo_ml.verification.verdict import Verdict, judged
 from argo_ml.verification.verify import verify_run, verify_sweep
@@ -160,5 +160,5 @@ def _is_close(one: object, other: object) -> bool:
     if isinstance(one, tuple | list) and isinstance(other, tuple | list):
         return len(one) == len(other) and all(map(_is_close, one, other))
     if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
+        return are_equal(one, other)
     return one == other

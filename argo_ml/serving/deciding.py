@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -118,9 +119,7 @@ class LoadedPolicy:
         return state if measured is None else replace(state, progress=measured(state))
 
     def _observed(self, asked: Asked, question: Question, priced: PricedPolicy) -> Observations:
-        probes = required_probes_of(priced.policy)(State(question))
-        if measure(priced.spec, priced.calibration) is not None:
-            probes = probes | CONFIDENCE_PROBES
+        probes = _probes(priced, question)
         if beyond := sorted(probe.value for probe in probes - KNOWN_PROBES):
             raise RequestError(
                 f"strategy={priced.spec.strategy} looks at {', '.join(beyond)}, which takes calls "
@@ -173,9 +172,14 @@ class LoadedPolicy:
         the policy was made."""
         if priced.calibration is None or not priced.calibration.projection.components:
             return False
-        if measure(priced.spec, priced.calibration) is not None:
-            return True
-        return Probe.VECTOR in required_probes_of(priced.policy)(State(Question("", "any")))
+        return Probe.VECTOR in _probes(priced, Question("", "any"))
+
+
+def _probes(priced: PricedPolicy, question: Question) -> AbstractSet[Probe]:
+    """What is looked at before the first step: by the policy, and to measure progress."""
+    required = required_probes_of(priced.policy)(State(question))
+    is_measured = measure(priced.spec, priced.calibration) is not None
+    return required | CONFIDENCE_PROBES if is_measured else required
 
 
 def _described(decision: Decision, priced: PricedPolicy, estimated: bool = False) -> PolicyDecision:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from builders.policy_files import published
 
 from argo_ml.config import CellSpec, build
 from argo_ml.policies.base import Decision
 from argo_ml.serving.deciding import LoadedPolicy, _described
 from argo_ml.serving.priced import RequestPrice
-from argo_ml.serving.published import PolicyFiles, PublishedPolicy, StrategyRange
+from argo_ml.serving.published import PolicyFiles, StrategyRange
 from argo_ml.serving.questions import RequestError, read_asked
 from argo_ml.testing.calibrations import WORLDS
 from argo_ml.types import Action, Expectation, StopReason
@@ -18,21 +19,7 @@ from argo_ml.types import Action, Expectation, StopReason
 
 def loaded(strategy: str, **spec: Any) -> LoadedPolicy:
     values = {"strategy": strategy, "retrieval_cost": 0.1, **spec}
-    published = PublishedPolicy(
-        sweep_id="s",
-        experiment_id="1",
-        argo_ml="0",
-        spec=values,
-        digests={},
-        ranges=(StrategyRange(strategy=strategy),),
-        prices=(),
-        default_price=0.1,
-        trace_sampling=0.0,
-        n_questions=1,
-        answer="",
-        example={},
-    )
-    files = PolicyFiles(published, WORLDS[0].calibration)
+    files = PolicyFiles(published(values, StrategyRange(strategy=strategy)), WORLDS[0].calibration)
     return LoadedPolicy(files, build(CellSpec, {**values, "calibration": "a run"}))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from builders.policy_files import published
 
 from argo_ml.config import CellSpec, build
 from argo_ml.pricing import MoneyPrices
 from argo_ml.serving.priced import PricedPolicies, RequestPrice, amounts, named_price
-from argo_ml.serving.published import PolicyFiles, PublishedPolicy, StrategyRange
+from argo_ml.serving.published import PolicyFiles, StrategyRange
 from argo_ml.serving.questions import RequestError, read_asked
 from argo_ml.types import Usage
 
@@ -22,21 +23,8 @@ def policies(**spec: Any) -> PricedPolicies:
 
 def policies_of(strategy: str, **spec: Any) -> PricedPolicies:
     values = {"strategy": strategy, "retrieval_cost": 0.1, "calibration": "", **spec}
-    published = PublishedPolicy(
-        sweep_id="s",
-        experiment_id="1",
-        argo_ml="0",
-        spec=values,
-        digests={},
-        ranges=(StrategyRange(strategy=strategy, high=0.2), StrategyRange(strategy="never")),
-        prices=(),
-        default_price=0.1,
-        trace_sampling=0.0,
-        n_questions=1,
-        answer="",
-        example={},
-    )
-    return PricedPolicies(PolicyFiles(published), build(CellSpec, values))
+    ranges = StrategyRange(strategy=strategy, high=0.2), StrategyRange(strategy="never")
+    return PricedPolicies(PolicyFiles(published(values, *ranges)), build(CellSpec, values))
 
 
 def price(made: PricedPolicies, **values: Any) -> RequestPrice:
