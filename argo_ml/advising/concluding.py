@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from argo_ml.advising.choosing import Choice
 from argo_ml.advising.confirming import advised_ranges, confirm
 from argo_ml.advising.sentences import Questions, sentences
-from argo_ml.evaluation.advice import Advice, AdviceUnit, DataCheck
+from argo_ml.evaluation.advice import CONFIRMING, Advice, AdviceUnit, DataCheck
 from argo_ml.evaluation.headline import question
 from argo_ml.evaluation.sentences import stopping_lines
 from argo_ml.policies.strategies import find_strategy
@@ -33,7 +33,7 @@ class Judged:
     @property
     def is_confirming(self) -> bool:
         """Whether it is judged on other questions than it was chosen on."""
-        return self.judged_on == "test"
+        return self.judged_on == CONFIRMING
 
     @property
     def decides_by_question(self) -> bool:

@@ -89,7 +89,7 @@ def _advise_on_outcomes(
 
 def _ended(spec: AdviseSpec, advice: Advice, run: TrackedRun, tracking: Tracking) -> Advice:
     """Publish what was confirmed where that is wanted, and end the run."""
-    if spec.publish_as and advice.judged_on == "test":
+    if spec.publish_as and advice.is_confirming:
         registered = publish(_publishing(spec, tracking, advice.advice_id))
         advice = advice.model_copy(update={"published": registered.uri})
         write_advice(advice, run)

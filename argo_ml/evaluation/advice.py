@@ -130,6 +130,10 @@ class AdviceUnit(Record):
         return Unit(self.stake, self.price_of_wrong, self.name, self.is_own)
 
 
+CONFIRMING = "test"
+"""The split on which nothing is chosen."""
+
+
 class Advice(Record):
     """When retrieval pays.
 
@@ -157,6 +161,11 @@ class Advice(Record):
     """URI of the model that the policy was published as; empty where it was not."""
     go_on: str = ""
     """The command that goes on; empty where the study is complete."""
+
+    @property
+    def is_confirming(self) -> bool:
+        """Whether it was judged on other questions than it was chosen on."""
+        return self.judged_on == CONFIRMING
 
     @property
     def judged_by(self) -> str:

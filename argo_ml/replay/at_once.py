@@ -162,8 +162,10 @@ def _plan(decision: Decision) -> str:
 
 def best_recorded_plan(recorded: RecordedQuestion, charges: Charges, mu: float) -> str:
     """The plan of the largest utility among all that are recorded and known in price; of equals the
-    shortest, and of these the first of `SINGLE_PLANS`."""
-    plans = [plan for plan in (*SINGLE_PLANS, *recorded.outcomes) if plan in recorded.outcomes]
+    shortest, and of these the first of `SINGLE_PLANS`, then by name."""
+    plans = [
+        plan for plan in (*SINGLE_PLANS, *sorted(recorded.outcomes)) if plan in recorded.outcomes
+    ]
     costs = {plan: charges.of_plan(recorded, plan) for plan in plans}
     payable = {plan: cost for plan, cost in costs.items() if cost is not None}
 

@@ -23,6 +23,7 @@ from argo_ml.replay.deciding import DecidedCell
 from argo_ml.replay.decision_columns import decision_labels, root_expectations
 from argo_ml.replay.recorded import UNRECORDED, Course, RecordedQuestion
 from argo_ml.replay.replaying import Replay
+from argo_ml.results.artifacts import CALIBRATION_DIGEST, STEPWISE_CALIBRATION_DIGEST
 from argo_ml.results.metrics import cell_metrics
 from argo_ml.results.question_rows import row_flags
 from argo_ml.results.records import CellResult, Results
@@ -47,8 +48,10 @@ def replay_results(
     digests = {
         "questions_digest": questions_digest(questions),
         "outcomes_digest": _outcomes_digest(replayed),
-        "calibration_digest": replayed.calibration.digest,
+        CALIBRATION_DIGEST: replayed.calibration.digest,
     }
+    if replayed.learned.stepwise.knows_steps:
+        digests[STEPWISE_CALIBRATION_DIGEST] = replayed.learned.stepwise.digest
     return Results(
         sweep_id=run_id,
         spec=spec_of_results(spec),

@@ -30,8 +30,10 @@ TABLE_ROWS = 5_000
 DETAILS = "details.json"
 """All metrics of a cell, also those that its run does not show, and the readings of devices."""
 CALIBRATION = "calibration.json"
+CALIBRATION_DIGEST = "calibration_digest"
 STEPWISE_CALIBRATION = "calibration_stepwise.json"
 """What a replay learned of recorded sequences of actions, beside `CALIBRATION`."""
+STEPWISE_CALIBRATION_DIGEST = "stepwise_calibration_digest"
 PREDICTIONS = "predictions.jsonl"
 """What the policies of a replay decided, question by question."""
 

@@ -2,14 +2,17 @@
 
 Models and indexes are used by one thread, requests come in many. What waits while a batch runs is
 the next batch, so that requests share calls as questions of a sweep do. Whatever cannot be opened
-or fails is opened anew for the next request: a server that was down is used once it is back.
+or fails is opened anew for the next request: a server that was down is used once it is back. The
+questions of a batch that fails are asked alone, so that one that breaks it fails no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import chain
 
 from argo_ml.config import CellSpec
 from argo_ml.datasets import QuestionSet
@@ -62,25 +65,25 @@ class AnsweringService:
         return finished
 
     def _work(self, batch: list[_Job]) -> None:
-        try:
-            finished = self._run(batch)
-        except BaseException as error:
-            self._context = None
-            for job in batch:
-                job.result.set_exception(error)
-        else:
-            for job, one in zip(batch, finished, strict=True):
-                job.result.set_result(one)
-
-    def _run(self, batch: Sequence[_Job]) -> list[Finished]:
-        if self._context is None:
-            self._context = self._opened()
-        context = self._context
-        episodes = [
-            run_episode(job.question, job.priced.policy, _pipeline(job.priced, context))
-            for job in batch
-        ]
-        return context.engine(BILLED_TO).run(episodes)
+        groups = deque([batch])
+        while groups:
+            jobs = groups.popleft()
+            try:
+                context = self._context = self._context or self._opened()
+            except BaseException as error:
+                _fail(chain(jobs, *groups), error)
+                return
+            try:
+                finished = _run(jobs, context)
+            except BaseException as error:
+                self._context = None
+                if len(jobs) > 1:
+                    groups.extend([job] for job in jobs)
+                else:
+                    _fail(jobs, error)
+            else:
+                for job, one in zip(jobs, finished, strict=True):
+                    job.result.set_result(one)
 
     def _opened(self) -> LocalContext[CellSpec]:
         spec, published = self._policy.spec, self._policy.published
@@ -94,6 +97,18 @@ class AnsweringService:
                     "sweep again and publish that"
                 )
         return context
+
+
+def _run(jobs: Sequence[_Job], context: LocalContext[CellSpec]) -> list[Finished]:
+    episodes = [
+        run_episode(job.question, job.priced.policy, _pipeline(job.priced, context)) for job in jobs
+    ]
+    return context.engine(BILLED_TO).run(episodes)
+
+
+def _fail(jobs: Iterable[_Job], error: BaseException) -> None:
+    for job in jobs:
+        job.result.set_exception(error)
 
 
 def _pipeline(priced: PricedPolicy, context: LocalContext[CellSpec]) -> Pipeline:

@@ -18,6 +18,7 @@ from argo_ml.evaluation.advice import PriceAdvice
 from argo_ml.policies.checking import prices_usage
 from argo_ml.policies.strategies import find_strategy
 from argo_ml.pricing import MoneyPrices
+from argo_ml.results.artifacts import CALIBRATION_DIGEST
 from argo_ml.results.records import CellResult
 from argo_ml.serving.deciding import LoadedPolicy
 from argo_ml.serving.priced import named_price
@@ -38,7 +39,7 @@ from argo_ml.serving.recorded import (
 from argo_ml.serving.registering import Registered, check_alias, register
 from argo_ml.serving.sources import Source, open_source
 from argo_ml.sweep.calibration_source import open_calibration
-from argo_ml.sweep.cells import CALIBRATION_DIGEST, acts_by_calibration
+from argo_ml.sweep.cells import acts_by_calibration
 from argo_ml.types import Action
 
 PUBLISHED = "publish"

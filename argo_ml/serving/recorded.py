@@ -12,13 +12,17 @@ from argo_ml.calibration.record import Calibration, CalibrationQuestion
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.parsing import parse_record
 from argo_ml.replay.calibrating import RecordedCalibration
-from argo_ml.results.artifacts import CALIBRATION, STEPWISE_CALIBRATION
+from argo_ml.results.artifacts import (
+    CALIBRATION,
+    CALIBRATION_DIGEST,
+    STEPWISE_CALIBRATION,
+    STEPWISE_CALIBRATION_DIGEST,
+)
 from argo_ml.results.stored import naming
 from argo_ml.serving.deciding import LoadedPolicy
 from argo_ml.serving.priced import named_price
 from argo_ml.serving.questions import RequestError
 from argo_ml.serving.sources import Source
-from argo_ml.sweep.cells import CALIBRATION_DIGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,14 @@ def replayed_calibrations(source: Source) -> Calibrations:
             f"{run}: its p-hat is recorded with the outcomes (outcomes.none.confidence), so that "
             "there is none for other questions; leave confidence out of the file and replay again"
         )
-    if at_once.digest != source.results.digests[CALIBRATION_DIGEST]:
-        raise ConfigError(
-            f"{run}: {CALIBRATION} is not the one that it was made with; replay again"
-        )
     stepwise = _kept(source, STEPWISE_CALIBRATION)
+    for name, kept, digest in (
+        (CALIBRATION, at_once, CALIBRATION_DIGEST),
+        (STEPWISE_CALIBRATION, stepwise, STEPWISE_CALIBRATION_DIGEST),
+    ):
+        # Earlier versions recorded no digest of the second.
+        if kept and kept.digest != source.results.digests.get(digest, kept.digest):
+            raise ConfigError(f"{run}: {name} is not the one that it was made with; replay again")
     return Calibrations(_plain(at_once), stepwise and _plain(stepwise))
 
 

@@ -26,11 +26,9 @@ from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.strategies import find_strategy, strategy_parameters
 from argo_ml.policies.thresholds import ThresholdPolicy
 from argo_ml.pricing import Tariff
-from argo_ml.results.artifacts import cell_name
+from argo_ml.results.artifacts import CALIBRATION_DIGEST, cell_name
 from argo_ml.results.records import PolicyTable
 from argo_ml.types import Prices
-
-CALIBRATION_DIGEST = "calibration_digest"
 
 
 @dataclass(frozen=True, slots=True)

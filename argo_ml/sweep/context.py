@@ -34,13 +34,13 @@ from argo_ml.models.counting import CountTokens, counted_once, kept_counts
 from argo_ml.pipeline import prompts
 from argo_ml.pipeline.episode import build_pipeline
 from argo_ml.progress import PASSAGES, OnProgress, ignore_progress
+from argo_ml.results.artifacts import CALIBRATION_DIGEST
 from argo_ml.sweep.calibration_source import (
     check_judged,
     check_usable,
     open_calibration,
 )
 from argo_ml.sweep.cells import (
-    CALIBRATION_DIGEST,
     Cell,
     cell_id,
     cell_policy,

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,8 @@ from builders.stored_sweep import StoredSweep
 from mlflow import MlflowClient
 
 from argo_ml.config import PublishSpec, build
-from argo_ml.errors import ArgoError, ConfigError
+from argo_ml.errors import ArgoError, ConfigError, ModelError
+from argo_ml.serving import answering
 from argo_ml.serving.loading import Policy, load_policy
 from argo_ml.serving.publishing import publish
 
@@ -188,3 +192,37 @@ def test_other_documents_than_those_of_the_sweep_are_refused(
     policy = load_policy(published_sweep.model, published_sweep.uri)
     with pytest.raises(ArgoError, match="was made with another corpus"):
         policy.answer("What is the capital of Land1?")
+
+
+def test_a_question_that_breaks_its_batch_fails_alone(
+    policy: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, bad, good = (f"What is the capital of Land{n}?" for n in (1, 2, 3))
+    batches: list[list[str]] = []
+    is_waiting, may_go_on = threading.Event(), threading.Event()
+
+    def run(jobs: Any, context: Any) -> Any:
+        batches.append([job.question.text for job in jobs])
+        if len(batches) == 1:
+            is_waiting.set()
+            assert may_go_on.wait(60)
+        if bad in batches[-1]:
+            raise ModelError("the model does not like it")
+        return run_jobs(jobs, context)
+
+    run_jobs = answering._run
+    monkeypatch.setattr(answering, "_run", run)
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(policy.answer, first)]
+        assert is_waiting.wait(60)
+        asked += [pool.submit(policy.answer, bad), pool.submit(policy.answer, good)]
+        while policy._answers._thread._waiting.qsize() < 2:
+            time.sleep(0.01)
+        may_go_on.set()
+        assert asked[0].result().text
+        with pytest.raises(ModelError, match="does not like it"):
+            asked[1].result()
+        assert asked[2].result().text
+    assert sorted(map(sorted, batches)) == sorted(
+        map(sorted, [[first], [bad, good], [bad], [good]])
+    )

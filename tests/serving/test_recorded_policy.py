@@ -127,6 +127,22 @@ def test_results_that_do_not_follow_from_their_rows_are_not_published(
         path.write_text(kept)
 
 
+@pytest.mark.parametrize("name", ["calibration.json", "calibration_stepwise.json"])
+def test_a_calibration_that_the_replay_was_not_made_with_is_not_published(
+    replayed: Replayed, name: str
+) -> None:
+    [path] = replayed.folder.glob(f"mlruns/*/{replayed.results.sweep_id}/artifacts/{name}")
+    kept = path.read_text()
+    content = json.loads(kept)
+    content["questions"] = content["questions"][1:]
+    path.write_text(json.dumps(content))
+    try:
+        with pytest.raises(ConfigError, match=f"{name} is not the one that it was made with"):
+            replayed.published("argo_fitted", "other")
+    finally:
+        path.write_text(kept)
+
+
 def test_p_hat_that_was_recorded_is_not_known_of_other_questions(
     replayed: Replayed, tmp_path: Path
 ) -> None:

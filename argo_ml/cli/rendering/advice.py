@@ -54,13 +54,13 @@ def _notes(advice: Advice) -> Iterator[str]:
         yield from data_lines(advice.data)
     sizes = ", ".join(f"{n} {split}" for split, n in advice.sizes.items())
     yield f"questions: {sizes}; judged on the {advice.judged_on} split"
-    if advice.judged_on != "test":
+    if not advice.is_confirming:
         yield "judged on the questions that it was chosen on, which favors it: not confirmed"
     for stage, why in advice.cut.items():
         yield f"{stage} ended early: {why}"
     if advice.published:
         yield f"serve it: mlflow models serve -m {advice.published} --env-manager local"
-    elif "test" in advice.runs:
+    elif advice.is_confirming:
         yield f"put it to use: argo-ml publish --advice {advice.advice_id}"
     if advice.go_on:
         yield f"go on with: {advice.go_on}"

@@ -17,8 +17,7 @@ from argo_ml.addresses import Address, without
 from argo_ml.errors import ModelError, one_line
 from argo_ml.models.server import wire
 from argo_ml.models.server.deadlines import deadline, hold_deadlines
-from argo_ml.models.server.keys import is_loopback
-from argo_ml.models.server.proxies import usable_proxies
+from argo_ml.models.server.proxies import is_past_proxies, usable_proxies
 from argo_ml.models.server.transfer import complete
 from argo_ml.models.server.wire import AnswerType, PassingError
 
@@ -65,8 +64,7 @@ class Server:
         self.trouble = ""
         self._secrets = (key, *address.secrets)
         self._policy = policy
-        if transport is None and is_loopback(urlsplit(address.root).hostname or ""):
-            # A proxy that the environment names cannot reach this machine, and would read the key.
+        if transport is None and is_past_proxies(urlsplit(address.root).hostname or ""):
             transport = httpx2.HTTPTransport(limits=_NO_LIMITS)
         with usable_proxies():
             self._client = self._connected(key, transport)

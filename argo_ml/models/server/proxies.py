@@ -5,11 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
+from urllib.request import proxy_bypass_environment
 
 from argo_ml.errors import ConfigError
+from argo_ml.models.server.keys import is_loopback
 
 VARIABLES = ("all_proxy", "http_proxy", "https_proxy")
 """In small or large letters."""
+
+
+def is_past_proxies(host: str) -> bool:
+    """Whether a host is asked without a proxy that the environment names.
+
+    ``NO_PROXY`` names those that are, so that a proxy which cannot be used does not matter to them.
+    A proxy cannot reach this machine itself, and would read the key.
+    """
+    return is_loopback(host) or bool(proxy_bypass_environment(host))
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from argo_ml.addresses import Address
-from argo_ml.errors import ConfigError
+from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models.engines.process import Command, EngineProcess
 from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
 from argo_ml.models.server.wire import Version
@@ -90,6 +90,16 @@ def test_a_loopback_server_needs_no_package_for_the_proxy(
     listening: dict[str, _Listening], socks: None
 ) -> None:
     assert version_at("127.0.0.1", listening["model"].server_address[1]) == "model"
+
+
+@pytest.mark.parametrize("named", ["model.invalid", ".invalid", "*"])
+def test_a_server_that_no_proxy_names_needs_none(
+    listening: dict[str, _Listening], socks: None, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    monkeypatch.setenv("no_proxy", named)
+    with pytest.raises(ModelError, match=r"model\.invalid.*cannot be reached"):
+        version_at("model.invalid", 80)
+    assert listening["proxy"].asked == []
 
 
 @pytest.mark.parametrize("scheme", ["socks5", "socks4"])
