@@ -7,8 +7,6 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import psutil
-
 from argo_ml.config import DeviceFields
 from argo_ml.devices import (
     Driver,
@@ -17,6 +15,7 @@ from argo_ml.devices import (
     ResourceUsage,
     concerns,
     driver_indices,
+    limits,
     open_driver,
     summarize,
     torch_memory,
@@ -46,7 +45,7 @@ class Observation:
     def usage(self) -> ResourceUsage:
         peaks = torch_memory.peaks_mb(self._indices)
         by_index = {self._indices[gpu]: peak for gpu, peak in peaks.items()}
-        return summarize(self._recorder.readings, psutil.cpu_count() or 1, by_index)
+        return summarize(self._recorder.readings, limits.n_cores(), by_index)
 
     def concerns(self) -> list[str]:
         """One line for each thing about the GPUs that someone should look at."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 
-import psutil
 from packaging.requirements import Requirement
 
 from argo_ml.config import DoctorSpec
-from argo_ml.devices import Gpu
+from argo_ml.devices import Gpu, limits
 from argo_ml.devices.base import GB
 from argo_ml.devices.choosing import choose_gpus
 from argo_ml.devices.cuda import count_gpus
@@ -65,9 +63,7 @@ def _unmet(requirement: Requirement) -> Check | None:
 
 
 def check_device(spec: DoctorSpec, gpus: Sequence[Gpu]) -> Check:
-    memory = psutil.virtual_memory()
-    n_cores = os.cpu_count() or 1
-    return judge_device(spec, gpus, count_gpus(), int(memory.available), n_cores)
+    return judge_device(spec, gpus, count_gpus(), limits.available_bytes(), limits.n_cores())
 
 
 def judge_device(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from argo_ml.config import ModelFields, ModelSpec, PlanSpec, suggest
-from argo_ml.devices.threads import set_threads
+from argo_ml.devices.threads import keep_to_quota, set_threads
 from argo_ml.errors import ConfigError
 from argo_ml.models.base import LanguageModel, gives_hidden_states
 from argo_ml.plugins import PartTable
@@ -44,6 +44,8 @@ def load_model(spec: ModelSpec) -> LanguageModel:
     if spec.threads is not None:
         # Whatever the model: the embedder computes with PyTorch as well.
         set_threads(spec.threads)
+    else:
+        keep_to_quota()
     opener = _opener(spec.model)
     if opener == LOCAL and not runs_here(spec):
         opener = STARTED

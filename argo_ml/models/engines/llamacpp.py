@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from argo_ml.config import ModelSpec
+from argo_ml.devices import limits
 from argo_ml.devices.cuda import count_visible_gpus
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models.digests import files_digest
@@ -142,7 +143,7 @@ def n_threads(given: int | None) -> int:
     """As many as were asked for, else this process's share (OMP_NUM_THREADS, which Ray sets for
     its workers), at most one fewer than it may use: with all of them a busy neighbour slows the
     server down to a tenth."""
-    most = max(1, len(_own_processors()) - 1)
+    most = max(1, limits.n_cores() - 1)
     share = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return given or min(most, int(share) if share.isdecimal() and int(share) else most)
 
@@ -214,9 +215,3 @@ def _check_processor() -> None:
                     f"build needs; pip install --no-binary {PACKAGE} {PACKAGE}, or engine=auto"
                 )
             return
-
-
-def _own_processors() -> Sequence[int]:
-    if hasattr(os, "sched_getaffinity"):
-        return list(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))

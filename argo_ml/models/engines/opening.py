@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import psutil
-
 from argo_ml.addresses import Address
 from argo_ml.config import ModelSpec
+from argo_ml.devices import limits
 from argo_ml.errors import ConfigError
 from argo_ml.models.engines import llamacpp, vllm
 from argo_ml.models.engines.process import EngineProcess
@@ -50,7 +49,7 @@ def open_engine_model(spec: ModelSpec) -> ServerModel:
     if spec.engine == "vllm":
         prepared = vllm.prepare(spec, source)
     else:
-        prepared = llamacpp.prepare(spec, source, psutil.virtual_memory().available)
+        prepared = llamacpp.prepare(spec, source, limits.available_bytes())
     server = EngineServer(EngineProcess(prepared.command), policy_of(spec))
     description = describe_server(server, prepared.name, spec)
     # What waits for a slot waits within the time that its request may take.

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import gguf
-import psutil
 import torch
 from safetensors import SafetensorError
 from transformers import (
@@ -26,7 +25,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from argo_ml.devices import DriverError, driver_indices, open_driver
+from argo_ml.devices import DriverError, driver_indices, limits, open_driver
 from argo_ml.devices.choosing import choose_gpus
 from argo_ml.errors import ModelError, one_line
 from argo_ml.models.local.batching import says_out_of_memory
@@ -102,7 +101,7 @@ class Machine:
         n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
         chosen = choose_gpus(device, gpus, n_gpus)
         devices = _devices(chosen)
-        free_bytes = int(psutil.virtual_memory().available)
+        free_bytes = limits.available_bytes()
         return cls(devices, not gpus, _have_bfloat16(chosen), free_bytes)
 
     def plans(self, demand: Demand) -> Iterator[PlacementPlan]:

@@ -13,9 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from argo_ml.config import PlanSpec
+from argo_ml.devices import limits
 from argo_ml.devices.base import GB
 from argo_ml.devices.choosing import choose_gpus
 from argo_ml.errors import ConfigError
@@ -64,8 +63,8 @@ def _described(spec: PlanSpec) -> Machine:
     """A machine of which all is free; its GPUs are taken to have bfloat16."""
     chosen = choose_gpus(spec.device, spec.gpus, len(spec.devices))
     gpus = tuple(Device(index, spec.devices[index], spec.devices[index]) for index in chosen)
-    memory = psutil.virtual_memory()
-    return Machine(gpus, not spec.gpus, has_bfloat16=True, cpu_free_bytes=memory.total)
+    cpu_free_bytes = limits.total_bytes()
+    return Machine(gpus, not spec.gpus, has_bfloat16=True, cpu_free_bytes=cpu_free_bytes)
 
 
 def _files_and_config(spec: PlanSpec) -> tuple[ModelFiles, Any]:

@@ -16,6 +16,7 @@ import pytest
 from builders.engine_servers import process_of, server_of
 
 from argo_ml.config import ExperimentSpec
+from argo_ml.devices import limits
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models import LanguageModel, load_model
 from argo_ml.models.base import Generation, Prompt, Scoring
@@ -272,7 +273,7 @@ def test_a_file_that_is_no_gguf_is_told_so(tmp_path: Path) -> None:
 
 def test_one_thread_fewer_than_processors_unless_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(llamacpp, "_own_processors", lambda: range(8))
+    monkeypatch.setattr(limits, "n_cores", lambda: 8)
     assert (llamacpp.n_threads(None), llamacpp.n_threads(3)) == (7, 3)
-    monkeypatch.setattr(llamacpp, "_own_processors", lambda: range(1))
+    monkeypatch.setattr(limits, "n_cores", lambda: 1)
     assert llamacpp.n_threads(None) == 1
