@@ -11,7 +11,6 @@ import optuna
 from argo_ml.config import StudySpec
 from argo_ml.datasets import check_dataset
 from argo_ml.engine.stages import StageTimes
-from argo_ml.policies.checking import check_calibrated
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.results.artifacts import STUDY_REPORT
 from argo_ml.results.study import OBJECTIVES, StudyReport
@@ -43,7 +42,6 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
     """
     check_dataset(spec.dataset, spec.given_documents)
     check_searchable(spec)
-    check_calibrated([spec.strategy], spec)
     space = SearchSpace(spec)
     tracking = open_experiment(spec.tracking_uri, spec.experiment)
     if spec.storage:
@@ -114,7 +112,8 @@ def _begin_or_join(
         study.set_user_attr(storage.SEARCH, spec.search_text)
         study.set_user_attr(storage.DIGESTS, dict(digests))
         study.set_user_attr(OBJECTIVES, objective.names)
-        for point in seeds(spec, SearchSpace(spec))[: spec.n_trials]:
+        # All of them: a study of few trials may get more.
+        for point in seeds(spec, SearchSpace(spec)):
             # A worker that died before it was known may have begun with it.
             study.enqueue_trial(point, skip_if_exists=True)
         # Last: with it the study counts as begun.

@@ -134,11 +134,25 @@ def test_the_copy_of_the_storage_is_one_file_that_optuna_opens(
 
 
 def test_the_same_command_again_runs_nothing_and_a_larger_one_goes_on(problem: Problem) -> None:
-    report = run_study(problem.spec(n_trials=3))
-    assert run_study(problem.spec(n_trials=3)) == report
+    report = run_study(problem.spec(n_trials=1))
+    assert run_study(problem.spec(n_trials=1)) == report
+    assert failed_checks(problem, report) == []
     longer = run_study(problem.spec(n_trials=5))
     assert longer.study_id == report.study_id
     assert longer.n_complete + longer.n_pruned == 5
+    # Known settings for which the first command had no trial.
+    assert pairs_of_thresholds(problem, 3) == [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
+
+
+def failed_checks(problem: Problem, report: StudyReport) -> list[str]:
+    spec = build(VerifySpec, {**where(problem), "study": report.study_id})
+    return [verdict.name for verdict in verify_run(spec) if verdict.has_failed]
+
+
+def pairs_of_thresholds(problem: Problem, n_trials: int) -> list[tuple[float, float]]:
+    """Of the first trials."""
+    settings = [settings_of(trial.user_attrs) for trial in stored(problem).trials[:n_trials]]
+    return [(own["theta_cont"], own["theta_star"]) for own in settings]
 
 
 def test_verify_proves_that_both_agree_and_finds_where_they_do_not(
@@ -181,11 +195,10 @@ def test_the_study_begins_with_what_is_known(finished: tuple[Problem, StudyRepor
     problem, _ = finished
     spec = problem.spec(min_similarity=GIVEN_SIMILARITY)
     first = [settings_of(trial.user_attrs) for trial in stored(problem).trials[:3]]
-    pairs = [(settings["theta_cont"], settings["theta_star"]) for settings in first]
     # At this price ARGO only reasons, as it does at the original study's middle price.
     assert len(seeds(spec, SearchSpace(spec))) == 3
     # Fewest steps first.
-    assert pairs == [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
+    assert pairs_of_thresholds(problem, 3) == [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
     assert {settings["max_steps"] for settings in first} == {20}
 
 
