@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from argo_ml.config import CompareSpec
+from argo_ml.config.experiment import OF_ONE_MODEL
 from argo_ml.datasets import check_dataset, load_questions
 from argo_ml.errors import ConfigError
 from argo_ml.models.precision import with_precision
-from argo_ml.policies.checking import check_strategies
+from argo_ml.policies import check_strategies, find_strategy
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.reporting.figures.models import draw_models
 from argo_ml.results.artifacts import COMPARISON, COMPARISON_TABLE, FIGURES, SPEC
@@ -89,7 +90,7 @@ def run_comparison(spec: CompareSpec, on_progress: OnProgress = ignore_progress)
         ArgoError: something the user can act on; finished sweeps are kept.
     """
     check_dataset(spec.dataset, spec.given_documents)
-    check_strategies(spec.strategies, spec)
+    _check_strategies(spec)
     if spec.resume:
         return _resume(spec, on_progress)
     tracking = open_experiment(spec.tracking_uri, spec.experiment)
@@ -101,6 +102,13 @@ def run_comparison(spec: CompareSpec, on_progress: OnProgress = ignore_progress)
         store_spec(run, spec)
         run.log(params=spec_params(recorded(spec)))
         return _compare(spec, tracking, run, on_progress)
+
+
+def _check_strategies(spec: CompareSpec) -> None:
+    for name in spec.strategies:
+        if find_strategy(name).calibrated:
+            raise ConfigError(f"strategy {name} needs a calibration: {OF_ONE_MODEL}")
+    check_strategies(spec.strategies, spec)
 
 
 def _resume(spec: CompareSpec, on_progress: OnProgress) -> ModelComparison:

@@ -173,6 +173,13 @@ class SweepSpec(EstimateSpec, WorkerFields, ExecutorFields, ExperimentSpec):
     )
 
 
+OF_ONE_MODEL = (
+    "it is of one model, and a comparison is of several; leave out what needs it, or run a sweep "
+    "with each model and its calibration"
+)
+"""Why a comparison takes no calibration."""
+
+
 class CompareSpec(
     GridFields,
     WorkerFields,
@@ -190,7 +197,6 @@ class CompareSpec(
         *(name for name in SHARED_FIRST if name != "model"),
         "strategies",
         "retrieval_costs",
-        "calibration",
     )
     refused: ClassVar[Mapping[str, str]] = MappingProxyType(
         {"model": "put every model into models=A,B; the others are compared with the first"}
@@ -208,6 +214,15 @@ class CompareSpec(
             raise ValueError(f"models={given}: name two or more, such as qwen2.5-3b,qwen2.5-7b")
         if len(set(self.models)) != len(self.models):
             raise ValueError(f"models={given} repeats a model")
+        return self
+
+    @model_validator(mode="after")
+    def _uncalibrated(self) -> CompareSpec:
+        for name, value in (("progress", self.progress), ("gains", self.gains)):
+            if value == "measured":
+                raise ValueError(f"{name}={value} needs a calibration: {OF_ONE_MODEL}")
+        if self.calibration:
+            raise ValueError(f"calibration={self.calibration}: {OF_ONE_MODEL}")
         return self
 
     def sweep(self, model: str) -> SweepSpec:

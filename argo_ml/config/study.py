@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -24,7 +25,8 @@ RANGE_SUFFIX = "_range"
 DEPTH = ("max_steps", "top_k", "min_similarity")
 """Parameters of the episode that a study searches for every strategy."""
 THRESHOLDS = ("theta_cont", "theta_star")
-OPTIONAL = ("delta_r", "delta_p", "policy_mu")
+GAINS = ("delta_r", "delta_p")
+OPTIONAL = (*GAINS, "policy_mu")
 """Parameters of the process that it searches where a range is given."""
 WHOLE = frozenset({"max_steps", "top_k"})
 """Parameters that are whole numbers."""
@@ -143,6 +145,8 @@ class StudySpec(
 
     @model_validator(mode="after")
     def _prices_searchable(self) -> StudySpec:
+        if not self.retrieval_costs:
+            raise ValueError("retrieval_costs is empty; give at least one price")
         several = len(self.retrieval_costs) > 1
         if several and self.objective == "accuracy_cost":
             raise ValueError(
@@ -155,6 +159,8 @@ class StudySpec(
     def _ranges_valid(self) -> StudySpec:
         for name, (low, high) in self.ranges.items():
             given = f"{name}{RANGE_SUFFIX}={low:g},{high:g}"
+            if not (math.isfinite(low) and math.isfinite(high)):
+                raise ValueError(f"{given} must be finite numbers")
             if low > high:
                 raise ValueError(f"{given} is upside down; give {high:g},{low:g}")
             lowest, highest = self._limits(name)
@@ -175,7 +181,7 @@ class StudySpec(
             return 0.0, self.u_max
         if name == "min_similarity":
             return -1.0, 1.0
-        if name in ("delta_r", "delta_p"):
+        if name in GAINS:
             return self.u_max / 1000, self.u_max
         return (1.0 if name in WHOLE else 0.0), float("inf")
 

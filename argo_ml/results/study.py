@@ -7,6 +7,7 @@ from typing import Any
 
 from argo_ml.policies.argo import ARGO
 from argo_ml.results.records import Identifier, Record
+from argo_ml.statistics.intervals import shows_spread
 
 OBJECTIVES = "argo.objectives"
 """Attribute of a study in Optuna: the names of what it optimises."""
@@ -55,14 +56,17 @@ class Best(Record):
         """One sentence: did tuning help?"""
         against = next(difference for difference in self.differences if difference.strategy == ARGO)
         interval = f"{against.mean:+.3f} [{against.low:+.3f}, {against.high:+.3f}]"
+        difference = f"utility {interval} against untuned ARGO on the test split"
+        if not shows_spread(against.low, against.high):
+            return (
+                f"tuning did not help measurably: {difference}, the same on all its questions, "
+                "which settles nothing"
+            )
         if against.low > 0:
-            return f"tuning helped: utility {interval} against untuned ARGO on the test split"
+            return f"tuning helped: {difference}"
         if against.high < 0:
-            return f"tuning did harm: utility {interval} against untuned ARGO on the test split"
-        return (
-            f"tuning did not help measurably: utility {interval} against untuned ARGO on the "
-            "test split, an interval that holds 0"
-        )
+            return f"tuning did harm: {difference}"
+        return f"tuning did not help measurably: {difference}, an interval that holds 0"
 
 
 class FrontPoint(Record):

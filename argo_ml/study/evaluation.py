@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from argo_ml.config import CellSpec, StudySpec
+from argo_ml.config import StudySpec
 from argo_ml.engine import Finished
 from argo_ml.engine.stages import StageTimes
 from argo_ml.interruption import checkpoint, finishing_batches
@@ -16,6 +16,7 @@ from argo_ml.policies.search import Settings
 from argo_ml.results.records import QuestionResult
 from argo_ml.results.trajectories import question_result
 from argo_ml.results.unanswered import UnansweredQuestions
+from argo_ml.study.space import cell_spec
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.shards import episodes
@@ -99,14 +100,3 @@ def doubling_blocks(questions: Sequence[Question], first: int) -> list[tuple[Que
 
 def _key(settings: Settings) -> tuple[tuple[str, float], ...]:
     return tuple(sorted(settings.items()))
-
-
-def cell_spec(spec: StudySpec, settings: Settings, retrieval_cost: float | None = None) -> CellSpec:
-    """The cell of some settings, at the study's first price where none is given."""
-    values = {
-        **spec.shared(),
-        "strategy": spec.strategy,
-        "retrieval_cost": retrieval_cost or spec.retrieval_costs[0],
-        **settings,
-    }
-    return CellSpec(**values)

@@ -15,8 +15,9 @@ from argo_ml.results.metrics import utilities
 from argo_ml.results.records import CellResult, Results
 from argo_ml.results.study import Difference, settings_of
 from argo_ml.statistics.resampling import mean_estimate
-from argo_ml.study.evaluation import cell_spec
 from argo_ml.study.search import Search
+from argo_ml.study.space import cell_spec
+from argo_ml.sweep.calibration_source import check_unseen
 from argo_ml.sweep.cell_run import open_cell_runs
 from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.journal import open_journal
@@ -32,11 +33,15 @@ are faster."""
 def open_test_context(context: LocalContext[StudySpec]) -> LocalContext[StudySpec]:
     """The same model and corpus with the questions of the test split.
 
-    Raises `DataError` where the two splits share a question.
+    Raises `DataError` where the two splits share a question and `ConfigError` where the test split
+    and the calibration do.
     """
     spec, n_questions = context.spec, len(context.questions.questions)
     values = {**spec.shared(), "split": spec.test_split, "n_questions": n_questions}
-    questions = load_questions(build(ExperimentSpec, values))
+    test_spec = build(ExperimentSpec, values)
+    questions = load_questions(test_spec)
+    if context.calibration is not None:
+        check_unseen(context.calibration, test_spec, questions.questions)
     seen = {question.id for question in context.questions.questions}
     shared = sorted(seen & {question.id for question in questions.questions})
     if shared:

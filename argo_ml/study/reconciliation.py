@@ -51,13 +51,14 @@ def requeue_lost(
     for trial in storage.in_states(study, TrialState.RUNNING):
         run_id = storage.run_id_of(trial)
         # Whoever begins a trial gives back the lock only when the trial knows its run.
-        is_dead = not run_id or _is_dead(tracking.get(run_id))
+        is_dead = not run_id or _is_dead(tracking.find(run_id))
         if is_dead or store.is_silent(trial, now or datetime.now()):
             store.requeue(study, trial._trial_id)
 
 
-def _is_dead(run: Run) -> bool:
-    return life_of_any(named(run.data.tags)) is Life.DEAD
+def _is_dead(run: Run | None) -> bool:
+    """Nobody is at work on a run that was removed."""
+    return run is None or life_of_any(named(run.data.tags)) is Life.DEAD
 
 
 def disagreements(study: optuna.Study, tracking: Tracking, study_run_id: str) -> Iterator[str]:

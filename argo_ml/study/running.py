@@ -8,10 +8,11 @@ from collections.abc import Mapping
 
 import optuna
 
+from argo_ml.addresses import redacted
 from argo_ml.config import StudySpec
 from argo_ml.datasets import check_dataset
 from argo_ml.engine.stages import StageTimes
-from argo_ml.policies.checking import check_calibrated
+from argo_ml.errors import StudyError
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.results.artifacts import STUDY_REPORT
 from argo_ml.results.study import OBJECTIVES, StudyReport
@@ -43,7 +44,6 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
     """
     check_dataset(spec.dataset, spec.given_documents)
     check_searchable(spec)
-    check_calibrated([spec.strategy], spec)
     space = SearchSpace(spec)
     tracking = open_experiment(spec.tracking_uri, spec.experiment)
     if spec.storage:
@@ -58,7 +58,7 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
         with store.lock:
             study, run, home = _begin_or_join(spec, store, tracking, digests)
             until_the_end.enter_context(pointing_at(run.run_id, "study", tracking))
-            until_the_end.enter_context(run.recording_failure())
+            until_the_end.enter_context(run.recording_failure(beside_others=True))
             account_for_dead(home, spec)
             reconcile(study, store, home, run.run_id)
             if _is_concluded(study, spec):
@@ -76,6 +76,8 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
             if not _is_concluded(study, spec):
                 with accounting(run, spec):
                     conclude(search, tests, trials_per_second, on_progress)
+                # A worker that failed meanwhile may have said so on the run.
+                run.reopen(beside_others=True)
                 run.end()
                 study.set_user_attr(storage.CONCLUDED, spec.n_trials)
         return load_report(home, run.run_id)
@@ -99,29 +101,40 @@ def _begin_or_join(
     spec: StudySpec, store: StudyStore, tracking: Tracking, digests: Mapping[str, str]
 ) -> tuple[optuna.Study, TrackedRun, Tracking]:
     """The study, its run, and the experiment of that run; the study's lock must be held."""
-    objective = make_objective(spec)
-    study = store.find() or store.create(objective.directions)
-    attributes = study.user_attrs
-    if storage.RUN_ID in attributes:
-        storage.check_same_search(study, spec, digests)
-        stored = tracking.get(attributes[storage.RUN_ID])
-        run = TrackedRun(tracking.client, stored.info.run_id, stored)
-        home = Tracking(tracking.client, stored.info.experiment_id, tracking.uri)
-    else:
-        storage.check_fresh(study)
-        run = tracking.adopt_or_create(f"study {study.study_name}", {runs.KIND: "study"})
+    study = store.find() or store.create(make_objective(spec).directions)
+    study.sampler = make_sampler(spec)
+    if storage.RUN_ID not in study.user_attrs:
+        return study, _begin(study, spec, tracking, digests), tracking
+    storage.check_same_search(study, spec, digests)
+    run_id = study.user_attrs[storage.RUN_ID]
+    stored = tracking.find(run_id)
+    if stored is None:
+        raise StudyError(
+            f"study={study.study_name}: was begun in another MLflow store (its run {run_id} is not "
+            f"in {redacted(tracking.uri)}); give its tracking_uri, or another name: study=NAME"
+        )
+    home = Tracking(tracking.client, stored.info.experiment_id, tracking.uri)
+    return study, TrackedRun(tracking.client, run_id, stored), home
+
+
+def _begin(
+    study: optuna.Study, spec: StudySpec, tracking: Tracking, digests: Mapping[str, str]
+) -> TrackedRun:
+    """The study's new run; what a worker that died before the study knew its run has stored of it
+    is stored again."""
+    storage.check_fresh(study)
+    run = tracking.adopt_or_create(f"study {study.study_name}", {runs.KIND: "study"})
+    with run.recording_failure():
         store_spec(run, spec)
         study.set_user_attr(storage.SEARCH, spec.search_text)
         study.set_user_attr(storage.DIGESTS, dict(digests))
-        study.set_user_attr(OBJECTIVES, objective.names)
-        for point in seeds(spec, SearchSpace(spec))[: spec.n_trials]:
-            # A worker that died before it was known may have begun with it.
+        study.set_user_attr(OBJECTIVES, make_objective(spec).names)
+        # All of them: a study of few trials may get more.
+        for point in seeds(spec, SearchSpace(spec)):
             study.enqueue_trial(point, skip_if_exists=True)
         # Last: with it the study counts as begun.
         study.set_user_attr(storage.RUN_ID, run.run_id)
-        home = tracking
-    study.sampler = make_sampler(spec)
-    return study, run, home
+    return run
 
 
 def _is_concluded(study: optuna.Study, spec: StudySpec) -> bool:

@@ -146,29 +146,41 @@ class Search:
 def seeds(spec: StudySpec, space: SearchSpace) -> list[dict[str, float]]:
     """Trials to begin with, as the space encodes them: settings that are known to be sensible.
 
-    The defaults with the solver's thresholds at each price, Always-Retrieve and Always-Reason up
-    to the same threshold, the thresholds of the original study's middle price, and answering at
-    once. What a range excludes is left out. Those with fewest steps come first: the first trial
-    runs whole, and what it finds lets dearer ones be pruned.
+    The defaults, or what the ranges have nearest to them, with the solver's thresholds at each
+    price, Always-Retrieve and Always-Reason up to the same threshold, the thresholds of the
+    original study's middle price, and answering at once. Thresholds that a range excludes are left
+    out. Those with fewest steps come first: the first trial runs whole, and what it finds lets
+    dearer ones be pruned.
     """
-    defaults = {name: getattr(spec, name) for name in spec.ranges if name not in THRESHOLDS}
+    searched = [name for name in spec.ranges if name not in THRESHOLDS]
+    defaults = {name: space.nearest(name, _default(spec, name)) for name in searched}
+    known = spec.model_copy(update=defaults)
     pairs: list[tuple[float, float]] = []
     for price in (*spec.retrieval_costs, DEFAULT_PRICE):
-        solution = solve(spec.mdp(price))
+        solution = solve(known.mdp(price))
         pairs.append((solution.theta_cont, solution.theta_star))
     # The corners: retrieving only, and reasoning only, up to the first pair's second threshold.
     theta_star = pairs[0][1]
     pairs += [(theta_star, theta_star), (0.0, theta_star), (0.0, 0.0)]
-    pairs.sort(key=lambda pair: n_steps(spec, *pair))
+    pairs.sort(key=lambda pair: n_steps(known, *pair))
     encoded = [
         space.encode({**defaults, "theta_cont": theta_cont, "theta_star": theta_star})
         for theta_cont, theta_star in dict.fromkeys(pairs)
     ]
     distinct = {tuple(sorted(point.items())): point for point in encoded if point is not None}
-    n_excluded = sum(point is None for point in encoded)
-    if n_excluded:
-        logger.info("%d of the known settings lie outside the ranges searched", n_excluded)
+    if not distinct:
+        logger.warning("all known settings lie outside the ranges searched; the study begins blind")
+    elif None in encoded:
+        logger.info("%d of the known settings lie outside the ranges searched", encoded.count(None))
     return list(distinct.values())
+
+
+def _default(spec: StudySpec, name: str) -> float:
+    """The value of a parameter where it is not searched."""
+    if name == "policy_mu" and spec.policy_mu is None:
+        return spec.mu
+    value: float = spec.similarity_limit if name == "min_similarity" else getattr(spec, name)
+    return value
 
 
 def n_steps(spec: StudySpec, theta_cont: float, theta_star: float) -> int:

@@ -129,7 +129,7 @@ def check_judged(
             f"{name}: was made with scorer={scorer}, here {spec.scorer}; make one for this: "
             "argo-ml calibrate"
         )
-    _check_unseen(calibration, spec, questions, is_begun)
+    check_unseen(calibration, spec, questions, is_begun)
     before = calibration.asked_difficulty
     if before and before != spec.difficulty:
         logger.warning(
@@ -140,9 +140,13 @@ def check_judged(
         )
 
 
-def _check_unseen(
-    calibration: Calibration, spec: ContextSpec, questions: Sequence[Question], is_begun: bool
+def check_unseen(
+    calibration: Calibration,
+    spec: ContextSpec,
+    questions: Sequence[Question],
+    is_begun: bool = False,
 ) -> None:
+    """Raise `ConfigError` for a calibration that was made on some of these questions."""
     name = f"calibration={spec.calibration}"
     keys = {own.id: content_key(own.question) for own in calibration.questions}
     shared = sorted(question.id for question in questions if _is_same(question, keys))

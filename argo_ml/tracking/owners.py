@@ -19,11 +19,24 @@ def own_tag() -> dict[str, str]:
 
 def joined_tag(tags: Mapping[str, str]) -> dict[str, str]:
     """This process beside those that are named and may live."""
+    return _tag([*_others(tags), this_process()])
+
+
+def left_tag(tags: Mapping[str, str]) -> dict[str, str]:
+    """Those that are named without this process and may live; empty where there are none."""
+    others = _others(tags)
+    return _tag(others) if others else {}
+
+
+def _others(tags: Mapping[str, str]) -> list[Process]:
     here = this_process()
-    others = [
+    return [
         process for process in named(tags) if process != here and life_of(process) is not Life.DEAD
     ]
-    return {OWNER: "\n".join(process.text for process in (*others, here))}
+
+
+def _tag(processes: Sequence[Process]) -> dict[str, str]:
+    return {OWNER: "\n".join(process.text for process in processes)}
 
 
 def named(tags: Mapping[str, str]) -> list[Process]:

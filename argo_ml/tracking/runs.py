@@ -26,7 +26,7 @@ from argo_ml.tracking.experiments import OPENED_RUN, experiment_id, opened_in, o
 from argo_ml.tracking.first_use import create_whole
 from argo_ml.tracking.input_datasets import InputDataset
 from argo_ml.tracking.names import metric_name, setting
-from argo_ml.tracking.owners import is_own, joined_tag, own_tag
+from argo_ml.tracking.owners import is_own, joined_tag, left_tag, own_tag
 from argo_ml.tracking.patience import wait_patiently
 from argo_ml.tracking.stores import (
     check_reachable,
@@ -263,12 +263,33 @@ class TrackedRun:
         return [run.info.run_id for run in running if is_own(run)]
 
     @contextlib.contextmanager
-    def recording_failure(self) -> Iterator[None]:
+    def recording_failure(self, beside_others: bool = False) -> Iterator[None]:
+        """End the run with an error of the block.
+
+        ``beside_others``: where other processes may be at work on it, it stays theirs.
+        """
         try:
             yield
         except BaseException as error:
-            self.fail(error)
+            if not (beside_others and self._is_left_to_others(error)):
+                self.fail(error)
             raise
+
+    def _is_left_to_others(self, error: BaseException) -> bool:
+        """Whether others may be at work on it. It then names this process no more, and what this
+        process has begun under it ends with the error."""
+        try:
+            with self._explained():
+                left = left_tag(self._client.get_run(self.run_id).data.tags)
+            if not left:
+                return False
+            for run_id in self._open_children():
+                TrackedRun(self._client, run_id).fail(error)
+            self.log(tags=left)
+        except TrackingError as gone:
+            logger.warning("run %s could not be left to others (%s)", self.run_id, gone)
+            return False
+        return True
 
     def _explained(self) -> contextlib.AbstractContextManager[None]:
         return explained(self._client.tracking_uri)
@@ -367,6 +388,16 @@ class Tracking:
             raise TrackingError(
                 f"run {run_id!r} is not in {redacted(self.uri)} ({first_line(error)})"
             ) from None
+
+    def find(self, run_id: str) -> Run | None:
+        """The run; None where the store has none of that id."""
+        with explained(self.uri):
+            try:
+                return self.client.get_run(run_id)
+            except MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    return None
+                raise
 
     def history_steps(self, run_id: str, metric: str) -> list[int]:
         """The steps at which a run has a metric, once each."""

@@ -137,6 +137,15 @@ def test_another_run_is_no_comparison(shared: dict[str, str], finished: ModelCom
         run_comparison(spec(shared, resume=sweep_id))
 
 
+def test_a_strategy_that_needs_a_calibration_is_refused_before_there_is_a_run(
+    values: dict[str, str],
+) -> None:
+    with pytest.raises(ConfigError, match="argo_calibrated needs a calibration: it is of one mod"):
+        run_comparison(spec(values, strategies="never,argo_calibrated"))
+    client = MlflowClient(values["tracking_uri"])
+    assert client.search_experiments(filter_string="name = 'argo_ml'") == []
+
+
 def test_a_comparison_whose_second_model_was_missing_goes_on(
     values: dict[str, str], tmp_path: Path
 ) -> None:

@@ -180,6 +180,14 @@ def test_one_model_beside_several_says_what_to_do() -> None:
         build(CompareSpec, {"models": "a,b", "model": "c"})
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("calibration", "ID"), ("progress", "measured"), ("gains", "measured")]
+)
+def test_several_models_have_no_calibration_in_common(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name}={value}.*: it is of one model, and a comparis"):
+        build(CompareSpec, {"models": "a,b", name: value})
+
+
 def test_a_cell_and_a_sweep_keep_their_fields_in_the_order_of_stored_ones() -> None:
     assert tuple(ExperimentSpec.model_fields) == CELL_FIELDS
     later = {"hidden_states", "retriever", "reranker", "guarantee", "delta", "strategy_parameters"}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import optuna
 import pytest
 from hypothesis import given
@@ -7,7 +9,8 @@ from hypothesis import strategies as st
 
 from argo_ml.config import StudySpec, build
 from argo_ml.errors import ConfigError
-from argo_ml.study.space import SearchSpace, check_searchable
+from argo_ml.study.search import seeds
+from argo_ml.study.space import SearchSpace, cell_spec, check_searchable
 
 FIXED = {"max_steps_range": 20, "top_k_range": 3, "min_similarity_range": 0.3}
 unit = st.floats(0, 1, allow_nan=False)
@@ -74,6 +77,94 @@ def test_settings_outside_a_range_have_no_parameters() -> None:
     assert SearchSpace(spec()).encode(known) is None
 
 
+def test_reasoning_alone_is_drawn_at_one_position_in_ten() -> None:
+    space = SearchSpace(spec())
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    settings = [space.settings(study.ask()) for _ in range(200)]
+    reasoning = [own for own in settings if own["theta_cont"] == 0.0 < own["theta_star"]]
+    assert 10 <= len(reasoning) <= 30
+
+
+def test_a_plan_of_thoughts_alone_is_found() -> None:
+    """Two thoughts are worth most, and every reading costs more than it can bring."""
+    space = SearchSpace(spec())
+    sampler = optuna.samplers.TPESampler(seed=1, multivariate=True)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    for point in seeds(spec(), space):
+        study.enqueue_trial(point)
+
+    def value(trial: optuna.Trial) -> float:
+        settings = space.settings(trial)
+        n_readings = math.ceil(settings["theta_cont"] / 0.25)
+        n_thoughts = math.ceil(max(0.0, settings["theta_star"] - 0.25 * n_readings) / 0.08)
+        return (n_thoughts >= 2) - 0.3 * n_readings - 0.02 * n_thoughts
+
+    study.optimize(value, n_trials=60)
+    assert study.best_value == pytest.approx(1 - 2 * 0.02, abs=0.021)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "settings"),
+    [
+        ({"top_k_range": "5"}, {"top_k": 5}),
+        ({"max_steps_range": "1,5"}, {"max_steps": 5}),
+        ({"min_similarity_range": "0.4"}, {"min_similarity": 0.4}),
+        ({"min_similarity_range": "0,0.14", "min_similarity": 0.13}, {"min_similarity": 0.1}),
+        ({"min_similarity": 0.8}, {"min_similarity": 0.6}),
+        ({"policy_mu_range": "0,2"}, {"policy_mu": 1.0}),
+        ({"delta_r_range": "0.1,0.2"}, {"delta_r": 0.2}),
+    ],
+)
+def test_known_settings_are_moved_into_the_ranges(
+    ranges: dict[str, object], settings: dict[str, float]
+) -> None:
+    space = SearchSpace(spec(**ranges))
+    known = seeds(spec(**ranges), space)
+    assert len(known) == len(seeds(spec(), SearchSpace(spec())))
+    for point in known:
+        assert drawn(space, point).items() >= settings.items()
+
+
+def test_a_strategy_that_decides_by_mu_begins_with_its_own() -> None:
+    own = spec(strategy="argo", policy_mu_range="0,2", mu=0.5)
+    [point] = seeds(own, SearchSpace(own))
+    assert point["policy_mu"] == 0.5
+
+
+def test_ranges_of_thresholds_that_hold_no_known_ones_are_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    own = spec(theta_star_range="0.31,0.33")
+    assert seeds(own, SearchSpace(own)) == []
+    assert "all known settings lie outside the ranges searched" in caplog.text
+
+
+@given(known=unit, low=st.integers(0, 50), width=st.integers(1, 50))
+def test_a_known_similarity_is_one_that_can_be_drawn(known: float, low: int, width: int) -> None:
+    first, last = low / 100, (low + width) / 100
+    space = SearchSpace(spec(min_similarity_range=f"{first},{last}"))
+    study = optuna.create_study()
+    study.enqueue_trial({"min_similarity": space.nearest("min_similarity", known)})
+    trial = study.ask()
+    value = space.settings(trial)["min_similarity"]
+    assert first <= value <= last
+    distribution = trial.distributions["min_similarity"]
+    assert distribution._contains(trial.params["min_similarity"])
+    assert study.trials[0].params["min_similarity"] == pytest.approx(value)
+
+
+def test_gains_that_make_too_many_states_are_not_drawn() -> None:
+    own = spec(strategy="argo", delta_r_range="0.001,0.05", delta_p_range="0.001,0.05")
+    settings = drawn(SearchSpace(own), {"delta_r": 0.003365, "delta_p": 0.0098})
+    assert (settings["delta_r"], settings["delta_p"]) == (0.003, 0.01)
+    assert cell_spec(own, settings).delta_r == 0.003
+
+
+def test_settings_that_no_cell_takes_are_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"delta_r=0.003365, delta_p=0.0098: more than"):
+        cell_spec(spec(strategy="argo"), {"delta_r": 0.003365, "delta_p": 0.0098})
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -92,6 +183,32 @@ def test_settings_outside_a_range_have_no_parameters() -> None:
             {"objective": "accuracy_cost", "retrieval_costs": "0.1,0.2"},
             r"retrieval_costs=0.1,0.2: objective=accuracy_cost",
         ),
+        ({"retrieval_costs": []}, r"retrieval_costs is empty; give at least one price"),
+        ({"strategy": "argo", "policy_mu_range": "0,inf"}, r"policy_mu_range=0,inf must be finite"),
+        ({"theta_star_range": "nan,nan"}, r"theta_star_range=nan,nan must be finite numbers"),
+        ({"strategy": "never"}, r"strategy=never takes no step: nothing to tune"),
+        (
+            {"strategy": "argo", "theta_star_range": "0.2,0.8"},
+            r"theta_star_range: strategy argo has no theta_star; leave it out",
+        ),
+        (
+            {"calibration": "ID", "gains": "measured", "delta_r_range": "0.1,0.3"},
+            r"delta_r_range: gains=measured takes the calibration's delta_r; leave one out",
+        ),
+        ({"strategy": "argo_calibrated"}, r"argo_calibrated needs calibration=RUN_ID"),
+        (
+            {"guarantee": "error among answered <= 0.2"},
+            r"guarantee=.*: none of strategies=fixed_threshold has a threshold",
+        ),
+        (
+            {"strategy_parameters": "max_prob_gat.guarantee=1"},
+            r"strategy_parameters names max_prob_gat, which is none of strategies=fixed_thr",
+        ),
+        (
+            {"strategy": "argo_advantage", "strategy_parameters": "argo_advantage.reads=1"},
+            r"strategy_parameters: argo_advantage.reads is unknown",
+        ),
+        ({"strategy": "score_gate", "calibration": "ID"}, r"score_gate decides by scores that"),
     ],
 )
 def test_what_cannot_be_searched_is_named(values: dict[str, object], message: str) -> None:

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
+import signal
 import sqlite3
 import time
 from datetime import datetime, timedelta
@@ -31,7 +34,8 @@ from argo_ml.study.search import seeds
 from argo_ml.study.space import SearchSpace
 from argo_ml.study.storage import RUN_ID, StudyStore
 from argo_ml.sweep.context import LocalContext
-from argo_ml.tracking.runs import Tracking, connect
+from argo_ml.tracking.owners import named
+from argo_ml.tracking.runs import ERROR, Tracking, connect
 from argo_ml.types import Prices
 from argo_ml.verification.verify import verify_run
 
@@ -134,11 +138,25 @@ def test_the_copy_of_the_storage_is_one_file_that_optuna_opens(
 
 
 def test_the_same_command_again_runs_nothing_and_a_larger_one_goes_on(problem: Problem) -> None:
-    report = run_study(problem.spec(n_trials=3))
-    assert run_study(problem.spec(n_trials=3)) == report
+    report = run_study(problem.spec(n_trials=1))
+    assert run_study(problem.spec(n_trials=1)) == report
+    assert failed_checks(problem, report) == []
     longer = run_study(problem.spec(n_trials=5))
     assert longer.study_id == report.study_id
     assert longer.n_complete + longer.n_pruned == 5
+    # Known settings for which the first command had no trial.
+    assert pairs_of_thresholds(problem, 3) == [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
+
+
+def failed_checks(problem: Problem, report: StudyReport) -> list[str]:
+    spec = build(VerifySpec, {**where(problem), "study": report.study_id})
+    return [verdict.name for verdict in verify_run(spec) if verdict.has_failed]
+
+
+def pairs_of_thresholds(problem: Problem, n_trials: int) -> list[tuple[float, float]]:
+    """Of the first trials."""
+    settings = [settings_of(trial.user_attrs) for trial in stored(problem).trials[:n_trials]]
+    return [(own["theta_cont"], own["theta_star"]) for own in settings]
 
 
 def test_verify_proves_that_both_agree_and_finds_where_they_do_not(
@@ -181,11 +199,10 @@ def test_the_study_begins_with_what_is_known(finished: tuple[Problem, StudyRepor
     problem, _ = finished
     spec = problem.spec(min_similarity=GIVEN_SIMILARITY)
     first = [settings_of(trial.user_attrs) for trial in stored(problem).trials[:3]]
-    pairs = [(settings["theta_cont"], settings["theta_star"]) for settings in first]
     # At this price ARGO only reasons, as it does at the original study's middle price.
     assert len(seeds(spec, SearchSpace(spec))) == 3
     # Fewest steps first.
-    assert pairs == [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
+    assert pairs_of_thresholds(problem, 3) == [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
     assert {settings["max_steps"] for settings in first} == {20}
 
 
@@ -242,6 +259,28 @@ def test_two_workers_run_exactly_as_many_trials_and_a_kill_loses_none(problem: P
     check_whole(problem, 12)
 
 
+def test_a_study_that_one_of_two_workers_leaves_is_finished_without_an_error(
+    problem: Problem,
+) -> None:
+    first = problem.start(n_trials=8)
+    wait_for(lambda: n_in_storage(problem) >= 1)
+    second = problem.start(n_trials=8)
+    wait_for(lambda: len(named(study_run(problem).data.tags)) == 2)
+    assert first.pid is not None
+    os.kill(first.pid, signal.SIGINT)
+    first.join(JOIN_S)
+    second.join(JOIN_S)
+    assert (first.exitcode, second.exitcode) == (1, 0)
+    check_whole(problem, 8)
+    finished = study_run(problem)
+    assert finished.info.status == "FINISHED"
+    assert ERROR not in finished.data.tags
+
+
+def study_run(problem: Problem) -> Run:
+    return home(problem).get(stored(problem).user_attrs[RUN_ID])
+
+
 def test_two_workers_share_one_postgresql_storage_and_a_kill_loses_none(problem: Problem) -> None:
     with postgresql.server() as url:
         workers = [problem.start(n_trials=8, storage=url, study="shared") for _ in range(2)]
@@ -272,6 +311,39 @@ def test_a_trial_whose_worker_died_before_its_first_sign_of_life_is_queued_again
     requeue_lost(study, store, home(problem), now=datetime.now() + timedelta(minutes=1))
     assert states(study) == [TrialState.WAITING]
     assert study.trials[0].params == {"x": value}
+
+
+def test_a_trial_whose_run_was_removed_is_queued_again(problem: Problem) -> None:
+    store = StudyStore(problem.spec(), "mine")
+    study = store.create([StudyDirection.MAXIMIZE])
+    storage.begin_trial(trials.ask(study), "0" * 32, {})
+    requeue_lost(study, store, home(problem))
+    assert states(study) == [TrialState.WAITING]
+
+
+def test_a_study_of_another_mlflow_store_says_how_to_go_on(
+    problem: Problem, empty_store: Path, tmp_path: Path
+) -> None:
+    run_study(problem.spec(n_trials=1))
+    shutil.copyfile(empty_store, tmp_path / "other.db")
+    message = r"study=argo-.*: was begun in another MLflow store \(its run .*study=NAME"
+    with pytest.raises(StudyError, match=message):
+        run_study(problem.spec(n_trials=1, tracking_uri=f"sqlite:///{tmp_path}/other.db"))
+
+
+def test_an_error_while_a_study_begins_ends_its_run(
+    problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StudyError("nothing is known")
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr("argo_ml.study.running.seeds", refuse)
+        with pytest.raises(StudyError, match="nothing is known"):
+            run_study(problem.spec(n_trials=1))
+    [failed] = home(problem).in_status("FAILED")
+    assert failed.data.tags[ERROR] == "nothing is known"
+    assert run_study(problem.spec(n_trials=1)).n_complete == 1
 
 
 def test_a_silent_trial_that_another_worker_took_over_is_not_told_twice(problem: Problem) -> None:

@@ -6,16 +6,19 @@ import socket
 from pathlib import Path
 
 import pytest
+from builders import owned_runs
 from mlflow import MlflowClient
 
 from argo_ml.addresses import redacted
 from argo_ml.errors import ConfigError, TrackingError
+from argo_ml.processes import this_process
 from argo_ml.tracking import runs
 from argo_ml.tracking.environment import DIRTY, packages, source_tags
 from argo_ml.tracking.input_datasets import InputDataset
 from argo_ml.tracking.location import RunLocation, locate
 from argo_ml.tracking.names import logged_params, spec_params
-from argo_ml.tracking.runs import TrackedRun, Tracking, connect
+from argo_ml.tracking.owners import OWNER
+from argo_ml.tracking.runs import ERROR, KIND, TrackedRun, Tracking, connect
 from argo_ml.tracking.stores import check_reachable, sqlite_path
 from argo_ml.tracking.system import system_metrics
 
@@ -194,6 +197,30 @@ def test_interruption_ends_the_run_as_killed(tracking: Tracking, run: TrackedRun
     stored = tracking.get(run.run_id)
     assert stored.info.status == "KILLED"
     assert stored.data.tags[runs.ERROR] == "interrupted"
+
+
+def test_a_run_that_others_are_at_work_on_stays_theirs(tracking: Tracking, run: TrackedRun) -> None:
+    other = owned_runs.of_another_host()
+    run.log(tags={OWNER: f"{other[OWNER]}\n{this_process().text}"})
+    child = tracking.create_child(run, "a trial", {KIND: "trial"})
+    with pytest.raises(ConfigError), run.recording_failure(beside_others=True):
+        raise ConfigError("no such model")
+    left = tracking.get(run.run_id)
+    assert (left.info.status, left.data.tags[OWNER]) == ("RUNNING", other[OWNER])
+    assert ERROR not in left.data.tags
+    assert tracking.get(child.run_id).data.tags[ERROR] == "no such model"
+
+
+def test_a_run_that_nobody_else_is_at_work_on_ends(tracking: Tracking, run: TrackedRun) -> None:
+    with pytest.raises(ConfigError), run.recording_failure(beside_others=True):
+        raise ConfigError("no such model")
+    assert tracking.get(run.run_id).info.status == "FAILED"
+
+
+def test_a_run_that_is_not_there_is_none(tracking: Tracking, run: TrackedRun) -> None:
+    assert tracking.find("0" * 32) is None
+    found = tracking.find(run.run_id)
+    assert found is not None and found.info.run_id == run.run_id
 
 
 def test_reopened_run_is_running_and_without_its_error(tracking: Tracking, run: TrackedRun) -> None:
