@@ -10,6 +10,7 @@ from builders import hand_made_sweep, result_builders
 from rich.console import Console
 
 from argo_ml.cli.check_lines import print_check
+from argo_ml.cli.rendering.advice import advice_table
 from argo_ml.cli.rendering.checks import print_corpus, print_verdict
 from argo_ml.cli.rendering.progress import LineReport, TimeLeft, progress
 from argo_ml.cli.rendering.results import print_results
@@ -18,8 +19,10 @@ from argo_ml.config import CellSpec, SweepSpec
 from argo_ml.corpus.opening import Corpus
 from argo_ml.corpus.rejected import RejectedFile
 from argo_ml.doctor import Check, Status
+from argo_ml.evaluation.advice import Advice, AdvisedRange, Certainty, Recommendation
 from argo_ml.progress import MODEL_SECONDS
 from argo_ml.state import Outcome
+from argo_ml.statistics.intervals import Estimate
 from argo_ml.sweep.answer import Answered
 from argo_ml.tracking.location import RunLocation
 from argo_ml.types import Action, Answer, Evidence, Passage, Question, Step, StopReason, Usage
@@ -191,6 +194,42 @@ def test_unparsed_answers_are_told(capsys: Captured) -> None:
     print_results(results.model_copy(update={"cells": (cell,)}), PLACE)
 
     assert "2 of 2 answers could not be read and count as wrong" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("certainty", Certainty)
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_an_advice_is_readable_at_every_width(width: int, certainty: Certainty) -> None:
+    own = AdvisedRange(
+        low=0.123,
+        high=0.456,
+        recommendation=Recommendation.BY_QUESTION,
+        strategy="argo_advantage",
+        alternative="always_retrieve, then single",
+        prices=(0.2, 0.3),
+        gain=Estimate(mean=0.031, low=0.004, high=0.058),
+        certainty=certainty,
+        accuracy=0.467,
+        retrieval_share=0.25,
+    )
+    advice = Advice(
+        advice_id="a1",
+        question="",
+        sentences=(),
+        ranges=(own,),
+        prices=(),
+        sizes={},
+        judged_on="test",
+    )
+    out = io.StringIO()
+
+    Console(file=out, width=width).print(advice_table(advice))
+
+    shown = out.getvalue()
+    price_and_action = ("0.123 to", "0.456", "decide", "by the", "question")
+    numbers = ("+0.031", "+0.004", "+0.058", "25 %", "0.467")
+    assert [words for words in price_and_action + numbers if words not in shown] == []
+    assert certainty.words.split()[-1] in shown
+    assert "…" not in shown
 
 
 def test_progress_without_a_terminal_is_at_most_a_line_per_tenth() -> None:
