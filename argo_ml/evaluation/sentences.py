@@ -36,10 +36,7 @@ def answer_lines(
 
 def break_even_value(break_even: BreakEven, unit: Unit = SHARES) -> str:
     """The break-even price with its interval, as every place writes it."""
-    price = break_even.price
-    if not shows_spread(price.low, price.high):
-        return f"{unit.interval(price).partition(' [')[0]} [no interval: no spread]"
-    return unit.interval(price)
+    return unit.interval(break_even.price)
 
 
 def paying(break_even: BreakEven, n: int, prices: Sequence[float], unit: Unit = SHARES) -> str:
@@ -129,18 +126,30 @@ def _unknown(results: Results) -> str:
 def deciding(headline: Headline, unit: Unit = SHARES) -> str:
     """Whether deciding by the question beats the best fixed strategy."""
     prices = counted(headline.n_prices, "price")
-    if headline.is_identical:
-        return (
-            f"Deciding by the question changes nothing: {headline.strategy} acts and answers like "
-            f"the best fixed strategy on every question, at {prices}."
-        )
     gain = headline.gain
+    if headline.is_identical:
+        is_free = headline.changes_nothing
+        return (
+            f"Deciding by the question changes nothing{'' if is_free else ' but the cost'}: "
+            f"{headline.strategy} acts and answers like the best fixed strategy on every question, "
+            f"at {prices}{'' if is_free else _costing(gain, unit)}."
+        )
     return (
-        f"{_verdict(gain)}: the utility of {headline.strategy}{_choice(headline)} minus that of "
-        f"the best fixed strategy is {gain.mean:+z.3f} on average over {prices}, 95 % "
-        f"interval {gain.low:+z.3f} to {gain.high:+z.3f}{_in_unit(gain, unit)}; "
-        f"{_at_single_prices(headline)}."
+        f"{_verdict(headline)}: the utility of {headline.strategy}{_choice(headline)} minus that "
+        f"of the best fixed strategy is {gain.mean:+z.3f} on average over {prices}, "
+        f"{_interval(gain)}{_in_unit(gain, unit)}; {_at_single_prices(headline)}."
     )
+
+
+def _costing(gain: Estimate, unit: Unit) -> str:
+    more = "more" if gain.mean < 0.0 else "less"
+    return f", and costs {unit.price(abs(gain.mean))} {more} per question"
+
+
+def _interval(gain: Estimate) -> str:
+    if not shows_spread(gain.low, gain.high):
+        return "the same on every question, which gives no interval"
+    return f"95 % interval {gain.low:+z.3f} to {gain.high:+z.3f}"
 
 
 def _in_unit(gain: Estimate, unit: Unit) -> str:
@@ -149,19 +158,17 @@ def _in_unit(gain: Estimate, unit: Unit) -> str:
 
 def _at_single_prices(headline: Headline) -> str:
     if not headline.n_above and not headline.n_below:
-        return "at no single price does the interval exclude 0"
+        return "at no single price is it told from 0"
     return (
         "the interval at a single price lies above 0 at "
         f"{headline.n_above} and below 0 at {headline.n_below} of them"
     )
 
 
-def _verdict(gain: Estimate) -> str:
-    if gain.low > 0.0:
-        return "Deciding by the question pays"
-    if gain.high < 0.0:
-        return "Deciding by the question loses"
-    return "Whether deciding by the question pays is not settled"
+def _verdict(headline: Headline) -> str:
+    if not headline.sign:
+        return "Whether deciding by the question pays is not settled"
+    return f"Deciding by the question {'pays' if headline.sign > 0 else 'loses'}"
 
 
 def _choice(headline: Headline) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from argo_ml.config import money_of
-from argo_ml.statistics.intervals import Estimate
+from argo_ml.statistics.intervals import Estimate, ends_text
 
 THOUSAND = 1000
 
@@ -48,15 +48,13 @@ class Unit:
         """``0.200 [0.000, 0.500]``, or ``0.8 EUR [0, 2]``."""
         if not self.is_own:
             return f"{estimate:z.3f}"
-        low, high = (f"{self.amount(end):.3g}" for end in (estimate.low, estimate.high))
-        return f"{self._named(f'{self.amount(estimate.mean):.3g}')} [{low}, {high}]"
+        return self._with_ends(estimate, lambda share: f"{self.amount(share):.3g}")
 
     def gain(self, estimate: Estimate) -> str:
         """``+0.031 [+0.004, +0.058]``, or ``+0.12 EUR [+0.02, +0.23]`` per question."""
         if not self.is_own:
             return f"{estimate:+z.3f}"
-        low, high = (f"{self.amount(end):+.3g}" for end in (estimate.low, estimate.high))
-        return f"{self._named(f'{self.amount(estimate.mean):+.3g}')} [{low}, {high}]"
+        return self._with_ends(estimate, lambda share: f"{self.amount(share):+.3g}")
 
     def worth_of(self, utility: float) -> float:
         """A mean utility in the unit, per question."""
@@ -65,6 +63,10 @@ class Unit:
     def worth(self, utility: Estimate) -> Estimate:
         mean, low, high = map(self.worth_of, (utility.mean, utility.low, utility.high))
         return Estimate(mean=mean, low=low, high=high)
+
+    def _with_ends(self, estimate: Estimate, written: Callable[[float], str]) -> str:
+        ends = ends_text(estimate.low, estimate.high, written)
+        return f"{self._named(written(estimate.mean))} {ends}"
 
     def _named(self, amount: str) -> str:
         return f"{amount} {self.name}".rstrip()

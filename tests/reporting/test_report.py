@@ -13,6 +13,7 @@ from builders import synthetic_evaluation
 from argo_ml.evaluation.examples import Example, ExampleEpisode, ExamplePassage, ExampleStep
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting import write_report
+from argo_ml.statistics.intervals import Estimate
 
 pytestmark = pytest.mark.slow
 
@@ -309,11 +310,17 @@ def test_what_there_are_too_few_questions_to_draw_is_said(tmp_path: Path) -> Non
 def test_identical_strategies_have_no_difference(tmp_path: Path) -> None:
     evaluation = synthetic_evaluation.full()
     first, *_ = evaluation.contrasts
-    identical = first.model_copy(update={"is_identical": True})
+    free, costly = (
+        first.model_copy(update={"is_identical": True, "utility": Estimate(mean, mean, mean)})
+        for mean in (0.0, -0.01)
+    )
+    contrasts = (free, costly)
 
-    page = Page(written(evaluation.model_copy(update={"contrasts": (identical,)}), tmp_path))
+    page = Page(written(evaluation.model_copy(update={"contrasts": contrasts}), tmp_path))
 
-    assert "the same actions and answers on every question" in page.text
+    same = "the same actions and answers on every question"
+    assert page.text.count(same) == 2
+    assert page.text.count(f"{same}; utility -0.010 [no interval: no spread]") == 1
 
 
 def test_same_evaluation_gives_the_same_file(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 from argo_ml.cli.rendering.console import console
 from argo_ml.cli.rendering.results import whereabouts
 from argo_ml.comparison.model_comparison import ComparedCell, ModelComparison
+from argo_ml.statistics.intervals import ends_text
 from argo_ml.tracking.location import locate
 
 
@@ -44,7 +45,7 @@ def _row(cell: ComparedCell, is_first: bool) -> tuple[str, ...]:
         cell.strategy if is_first else "",
         Path(cell.model).name,
         f"{cell.accuracy:.3f} [{cell.accuracy_ci_low:.2f}, {cell.accuracy_ci_high:.2f}]",
-        "" if is_first else f"{cell.difference:+.3f} [{low:+.2f}, {high:+.2f}]",
+        "" if is_first else f"{cell.difference:+.3f} {ends_text(low, high, '{:+.2f}'.format)}",
         f"{cell.utility:.3f}",
         f"{cell.lm_seconds:.1f}",
         f"{cell.tokens:,.0f}",
