@@ -42,7 +42,7 @@ def break_even_value(break_even: BreakEven, unit: Unit = SHARES) -> str:
 def paying(break_even: BreakEven, n: int, prices: Sequence[float], unit: Unit = SHARES) -> str:
     """Below which price of a retrieval the strategy that retrieves more pays."""
     return (
-        f"Break-even price of {_step(break_even)}: {break_even_value(break_even, unit)} per "
+        f"Break-even price of {_step(break_even, unit)}: {break_even_value(break_even, unit)} per "
         f"retrieval{_verdict_on(break_even.price, n, prices, unit)}. "
         f"Accuracy {break_even.accuracy_more:.3f} against {break_even.accuracy_fewer:.3f}: "
         f"{_percent(break_even.corrected)} of the answers corrected, "
@@ -50,11 +50,12 @@ def paying(break_even: BreakEven, n: int, prices: Sequence[float], unit: Unit = 
     )
 
 
-def _step(break_even: BreakEven) -> str:
+def _step(break_even: BreakEven, unit: Unit) -> str:
     """``retrieving once (single) instead of not at all (never)``"""
     fewer = "not at all" if break_even.fewer == NEVER else "once"
     more = "once" if break_even.more == SINGLE else f"{break_even.retrievals_more:.1f} times"
-    where = "" if break_even.acts_as_at is None else f" as at c_r={break_even.acts_as_at:.4g}"
+    at = break_even.acts_as_at
+    where = "" if at is None else f" as at {unit.at_price(at)}"
     return f"retrieving {more} ({break_even.more}{where}) instead of {fewer} ({break_even.fewer})"
 
 
@@ -103,7 +104,7 @@ def _glossed(strategy: str) -> str:
 
 
 def _end(own: PriceRange, unit: Unit) -> str:
-    high = unit.price(own.high) if unit.is_own else f"{own.high:.3f}"
+    high = unit.estimated(own.high)
     return high if own.is_exact else f"about {high}"
 
 
@@ -189,7 +190,7 @@ def counted(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def stopping_lines(stopping: Stopping | None) -> Iterator[str]:
+def stopping_lines(stopping: Stopping | None, unit: Unit = SHARES) -> Iterator[str]:
     """Where a sweep that stops once decided has stopped, and what it knows at which prices."""
     if stopping is None:
         return
@@ -200,14 +201,14 @@ def stopping_lines(stopping: Stopping | None) -> Iterator[str]:
         of = counted(len(stopping.verdicts), "comparison")
         start = f"All {n_asked:,} questions were asked, which leaves {n_open} of {of} open"
     yield (
-        f"{start}: {'; '.join(_by_sign(stopping))}. That any of this is wrong has a chance of at "
-        f"most {100 * stopping.level:g} %, at all prices and however often one looks; the other "
-        "intervals and p-values here take the number of questions as fixed."
+        f"{start}: {'; '.join(_by_sign(stopping, unit))}. That any of this is wrong has a chance "
+        f"of at most {100 * stopping.level:g} %, at all prices and however often one looks; the "
+        "other intervals and p-values here take the number of questions as fixed."
     )
 
 
-def _by_sign(stopping: Stopping) -> Iterator[str]:
-    """``single minus never is above 0 at c_r=0.02, 0.06``"""
+def _by_sign(stopping: Stopping, unit: Unit) -> Iterator[str]:
+    """``single minus never is above 0 at c_r = 0.02, 0.06``"""
     meanings = {
         Sign.ABOVE: "above 0",
         Sign.BELOW: "below 0",
@@ -219,9 +220,9 @@ def _by_sign(stopping: Stopping) -> Iterator[str]:
         other = baselines[0] if len(baselines) == 1 else "the best fixed strategy"
         for sign, meaning in meanings.items():
             prices = [
-                f"{own.retrieval_cost:g}"
+                own.retrieval_cost
                 for own in stopping.verdicts
                 if (own.strategy, own.baselines, own.sign) == (strategy, baselines, sign.value)
             ]
             if prices:
-                yield f"{strategy} minus {other} is {meaning} at c_r={', '.join(prices)}"
+                yield f"{strategy} minus {other} is {meaning} at {unit.at_price(*prices)}"

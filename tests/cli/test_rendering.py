@@ -175,6 +175,24 @@ def test_what_is_zero_for_every_cell_has_no_column(capsys: Captured) -> None:
     assert "calls" not in shown
 
 
+def test_costs_far_below_a_right_answer_are_no_zero(capsys: Captured) -> None:
+    spec = SweepSpec(n_questions=2, strategies="never,single", retrieval_costs="0.00012")
+
+    print_results(result_builders.results(spec), PLACE)
+
+    assert " 0.00012 " in capsys.readouterr().out
+
+
+def test_large_amounts_have_no_exponent(capsys: Captured) -> None:
+    spec = SweepSpec(n_questions=4, strategies="never,single", retrieval_costs="0.75")
+
+    print_results(result_builders.in_tokens(result_builders.results(spec)), PLACE)
+
+    shown = capsys.readouterr().out
+    assert "1,500 tokens" in shown
+    assert "e+" not in shown
+
+
 def test_conclusion_of_the_evaluation_stands_under_the_table(capsys: Captured) -> None:
     results = hand_made_sweep.results(hand_made_sweep.cell("never", 0.1, "10"))
 

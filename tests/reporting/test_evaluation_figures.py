@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import synthetic_evaluation
+from builders import result_builders, synthetic_evaluation
 from PIL import Image
 
 from argo_ml.evaluation.breakdowns import middle_price
@@ -148,3 +148,14 @@ def test_spread_moves_only_what_is_too_near() -> None:
     assert spread([0.9, 0.1, 0.5], 0.1) == pytest.approx([0.9, 0.1, 0.5])
     assert spread([0.5, 0.5], 0.1) == pytest.approx([0.45, 0.55])
     assert spread([], 0.1) == []
+
+
+def test_prices_of_figures_are_in_the_users_unit(evaluation: Evaluation, results: Results) -> None:
+    own = result_builders.in_tokens(results)
+    with styled():
+        diagram = EVALUATION_FIGURES["reliability"].draw(evaluation, own)
+        actions = EVALUATION_FIGURES["actions_by_difficulty"].draw(evaluation, own)
+
+    assert diagram is not None and actions is not None
+    assert diagram.get_supxlabel() == "confidence in the answer given at 200 tokens per retrieval"
+    assert actions.axes[0].get_xlabel() == "actions per question at 200 tokens per retrieval"

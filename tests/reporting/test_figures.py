@@ -14,8 +14,9 @@ from argo_ml.config import SweepSpec
 from argo_ml.reporting.figures import SWEEP_FIGURES, redraw, save_cell_figures
 from argo_ml.reporting.figures.front import pareto_front, pareto_fronts
 from argo_ml.reporting.figures.strategy_styles import strategy_styles
-from argo_ml.reporting.figures.style import dodged, spaced, styled
+from argo_ml.reporting.figures.style import at_price, dodged, spaced, styled
 from argo_ml.results.records import Results
+from argo_ml.results.unit import SHARES, Unit
 
 pytestmark = pytest.mark.slow
 
@@ -94,6 +95,29 @@ def test_nine_strategies_of_any_name_fit(results: Results, tmp_path: Path) -> No
     redraw(renamed(results, [*names, "with $ sign", "x"]), tmp_path)
 
     assert_drawn(tmp_path)
+
+
+def test_costs_and_prices_are_in_the_users_unit(results: Results) -> None:
+    own = result_builders.in_tokens(results)
+    with styled():
+        front = SWEEP_FIGURES["front"](own)
+        ticks = SWEEP_FIGURES["graph_1a"](own).axes[0].get_xticklabels()
+
+    assert front.axes[0].get_xlabel() == "mean cost per question (tokens)"
+    assert front.axes[0].get_title(loc="left") == "40 tokens per retrieval"
+    assert "c_r" not in front.get_suptitle()
+    costs = [x for line in front.axes[0].get_lines() for x in np.asarray(line.get_xdata())]
+    assert max(costs) == pytest.approx(
+        2000.0 * max(cell.metrics["cost"] for cell in own.cells if cell.retrieval_cost == 0.02)
+    )
+    assert [tick.get_text() for tick in ticks] == ["40", "100", "400"]
+
+
+def test_a_dollar_is_no_formula() -> None:
+    dollars = Unit(factor=2.0, name="$", is_own=True)
+
+    assert at_price(0.2, dollars) == r"0.4 \$ per retrieval"
+    assert at_price(0.2, SHARES) == "$c_r$ = 0.2"
 
 
 def test_graph_1a_shows_accuracy_by_price_with_floors(results: Results) -> None:

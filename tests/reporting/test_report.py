@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from builders import synthetic_evaluation
+from builders import result_builders, synthetic_evaluation
 
+from argo_ml.config import SweepSpec
 from argo_ml.evaluation.examples import Example, ExampleEpisode, ExamplePassage, ExampleStep
+from argo_ml.evaluation.protocol import evaluate
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting import write_report
 from argo_ml.statistics.intervals import Estimate
@@ -321,6 +324,23 @@ def test_identical_strategies_have_no_difference(tmp_path: Path) -> None:
     same = "the same actions and answers on every question"
     assert page.text.count(same) == 2
     assert page.text.count(f"{same}; utility -0.010 [no interval: no spread]") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_figures")
+def test_a_page_is_in_the_users_unit_alone(tmp_path: Path) -> None:
+    spec = SweepSpec(n_questions=12, strategies="never,single,argo", retrieval_costs="0.75,0.9")
+    results = result_builders.in_tokens(result_builders.results(spec))
+    path = tmp_path / "report.html"
+
+    write_report(evaluate(results), results, path, [example("Where?")])
+
+    text = Page(path.read_text(encoding="utf-8")).text
+    assert re.findall(r"\bc_r\b|\de\+\d", text) == []
+    assert "every step costs the tokens and seconds that it\ntakes" in text
+    assert "At 1,500 tokens per retrieval" in text
+    assert "none at 1,500 tokens per retrieval" in text
+    assert "cost 600 tokens" in text
 
 
 def test_same_evaluation_gives_the_same_file(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from argo_ml.evaluation.breakdowns import middle_price
 from argo_ml.evaluation.record import ByDifficulty, Evaluation
 from argo_ml.reporting import captions
 from argo_ml.reporting.figures.description import EvaluationFigure
-from argo_ml.reporting.figures.style import legend_below, new_figure
+from argo_ml.reporting.figures.style import at_price, legend_below, new_figure
 from argo_ml.results.records import Results
+from argo_ml.results.unit import unit_of
 
 
 def actions_by_difficulty(evaluation: Evaluation, results: Results) -> Figure | None:
@@ -31,7 +32,7 @@ def actions_by_difficulty(evaluation: Evaluation, results: Results) -> Figure | 
         own = [row for row in rows if row.difficulty == difficulty]
         _draw(axes, own, strategies)
         axes.set_title(f"{difficulty}, n = {max(row.n for row in own)}; numbers: accuracy")
-        axes.set_xlabel(f"actions per question at $c_r$ = {price:.4g}")
+        axes.set_xlabel(f"actions per question at {at_price(price, unit_of(results.spec))}")
     panels[0].set_yticks(range(len(strategies)), strategies)
     panels[0].invert_yaxis()
     legend_below(figure)

@@ -12,7 +12,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from argo_ml.results.unit import SHARES, Unit
+from argo_ml.results.unit import SHARES, Unit, amount_text
 
 _RC: Any = {
     "axes.axisbelow": True,
@@ -135,12 +135,26 @@ def plain_figure(width: float = 6.4, height: float = 4.6) -> Figure:
     return figure
 
 
+def plain(text: str) -> str:
+    """The text with dollar signs that begin no formula."""
+    return text.replace("$", r"\$")
+
+
+def at_price(price: float, unit: Unit) -> str:
+    """``$c_r$ = 0.1``, or ``0.4 EUR per retrieval``."""
+    return plain(unit.at_price(price)).replace("c_r", "$c_r$")
+
+
+def cost_label(unit: Unit) -> str:
+    return f"mean cost per question{f' ({plain(unit.label)})' if unit.is_own else ''}"
+
+
 def price_axis(axes: Axes, prices: Sequence[float], most: int = 10, unit: Unit = SHARES) -> None:
     """The prices themselves as ticks, at most ``most`` and as far as they stand apart."""
-    own = f"price of one retrieval ({unit.label})"
+    own = f"price of one retrieval ({plain(unit.label)})"
     axes.set_xlabel(own if unit.is_own else "retrieval cost $c_r$ (price of one retrieval)")
     ticks = spaced(prices, most)
-    axes.set_xticks(ticks, [f"{unit.amount(price):.4g}" for price in ticks])
+    axes.set_xticks(ticks, [amount_text(unit.amount(price), 4) for price in ticks])
     margin = max(0.05 * (max(prices) - min(prices)), 0.35 * _least_distance(prices))
     axes.set_xlim(min(prices) - margin, max(prices) + margin)
 
