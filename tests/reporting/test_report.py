@@ -326,6 +326,16 @@ def test_identical_strategies_have_no_difference(tmp_path: Path) -> None:
     assert page.text.count(f"{same}; utility -0.010 [no interval: no spread]") == 1
 
 
+@pytest.mark.usefixtures("quick_figures")
+def test_headings_which_stand_in_summaries_are_printed(tmp_path: Path) -> None:
+    text = written(synthetic_evaluation.minimal(), tmp_path)
+
+    printed = text.partition("@media print {")[2].partition("\n}")[0]
+    [hidden] = re.findall(r"([^{}]+)\{ display: none; \}", printed)
+    assert '<summary><h2 id="key-numbers">' in text
+    assert {own.strip() for own in hidden.split(",")} == {"nav", ".episode summary"}
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick_figures")
 def test_a_page_is_in_the_users_unit_alone(tmp_path: Path) -> None:
