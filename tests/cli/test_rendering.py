@@ -12,9 +12,11 @@ from rich.console import Console
 from argo_ml.cli.check_lines import print_check
 from argo_ml.cli.rendering.advice import advice_table
 from argo_ml.cli.rendering.checks import print_corpus, print_verdict
+from argo_ml.cli.rendering.models import comparison_table
 from argo_ml.cli.rendering.progress import LineReport, TimeLeft, progress
 from argo_ml.cli.rendering.results import print_results
 from argo_ml.cli.rendering.trajectory import print_answered
+from argo_ml.comparison.model_comparison import ComparedCell, ComparedModel, ModelComparison
 from argo_ml.config import CellSpec, SweepSpec
 from argo_ml.corpus.opening import Corpus
 from argo_ml.corpus.rejected import RejectedFile
@@ -212,6 +214,34 @@ def test_unparsed_answers_are_told(capsys: Captured) -> None:
     print_results(results.model_copy(update={"cells": (cell,)}), PLACE)
 
     assert "2 of 2 answers could not be read and count as wrong" in capsys.readouterr().out
+
+
+def test_models_of_the_same_last_name_have_rows_of_their_own() -> None:
+    names = ("one/Llama-1B", "two/Llama-1B")
+    cells = tuple(
+        ComparedCell(
+            model=name,
+            strategy="never",
+            retrieval_cost=0.1,
+            accuracy=0.5,
+            accuracy_ci_low=0.4,
+            accuracy_ci_high=0.6,
+            difference=0.0,
+            difference_ci_low=0.0,
+            difference_ci_high=0.0,
+            utility=0.5,
+            lm_seconds=1.0,
+            tokens=10.0,
+        )
+        for name in names
+    )
+    models = tuple(ComparedModel(model=name, sweep_id="s1", peaks={}) for name in names)
+    out = io.StringIO()
+
+    table = comparison_table(ModelComparison(comparison_id="c1", models=models, cells=cells))
+    Console(file=out, width=200).print(table)
+
+    assert all(name in out.getvalue() for name in names)
 
 
 @pytest.mark.parametrize("certainty", Certainty)

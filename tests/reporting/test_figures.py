@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import result_builders
+from builders import drawing, result_builders
 from matplotlib import rcParams
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from PIL import Image
 
 from argo_ml.config import SweepSpec
-from argo_ml.reporting.figures import SWEEP_FIGURES, redraw, save_cell_figures
+from argo_ml.reporting.figures import SWEEP_FIGURES, models, redraw, save_cell_figures
 from argo_ml.reporting.figures.front import pareto_front, pareto_fronts
 from argo_ml.reporting.figures.strategy_styles import strategy_styles
 from argo_ml.reporting.figures.style import at_price, dodged, spaced, styled
@@ -111,6 +112,28 @@ def test_costs_and_prices_are_in_the_users_unit(results: Results) -> None:
         2000.0 * max(cell.metrics["cost"] for cell in own.cells if cell.retrieval_cost == 0.02)
     )
     assert [tick.get_text() for tick in ticks] == ["40", "100", "400"]
+
+
+def test_models_of_the_same_last_name_have_titles_of_their_own(
+    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(models, "save", lambda figure, *_: figures.append(figure))
+
+    models.draw_models(["one/Llama-1B", "two/Llama-1B"], [results, results], tmp_path)
+
+    titles = {tuple(axes.get_title(loc="left") for axes in figure.axes) for figure in figures}
+    assert titles == {("one/Llama-1B", "two/Llama-1B")}
+
+
+def test_headings_fit_whatever_the_model_is_called(results: Results) -> None:
+    long = {"model": "Qwen2.5-Coder-32B-Instruct-GPTQ-Int4-v1.2", "dataset": "oran_bench"}
+    named = results.model_copy(update={"spec": {**results.spec, **long}})
+
+    with styled():
+        cut = {name: drawing.cut_off(draw(named)) for name, draw in SWEEP_FIGURES.items()}
+
+    assert cut == {name: [] for name in NAMES}
 
 
 def test_a_dollar_is_no_formula() -> None:

@@ -9,11 +9,13 @@ from matplotlib.axes import Axes
 from argo_ml.evaluation.breakdowns import middle_price
 from argo_ml.evaluation.roles import is_ceiling
 from argo_ml.reporting.figures.strategy_styles import strategy_styles
-from argo_ml.reporting.figures.style import at_price, cost_label, stacked_size
+from argo_ml.reporting.figures.style import at_price, cost_label, stacked_size, wrapped
 from argo_ml.results.records import CellResult, Results
 from argo_ml.results.unit import unit_of
 
 FRONT_COLOR = "#9a9a9a"
+LABEL_WIDTH = 3.6
+"""Inches of a label that stands under one panel of several."""
 
 
 def pareto_front(cells: Sequence[CellResult]) -> list[CellResult]:
@@ -69,7 +71,7 @@ def draw_middle_front(axes: Axes, results: Results) -> None:
     """The front at the middle price, for a figure with a panel for each of several sweeps."""
     price, unit = middle_price(results.prices), unit_of(results.spec)
     draw_front(axes, results, price)
-    axes.set_xlabel(f"{cost_label(unit)} at {at_price(price, unit)}")
+    axes.set_xlabel(wrapped(f"{cost_label(unit)} at {at_price(price, unit)}", LABEL_WIDTH))
 
 
 def _at(results: Results, price: float) -> list[CellResult]:

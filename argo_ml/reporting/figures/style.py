@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -33,6 +34,8 @@ _RC: Any = {
     "svg.hashsalt": "argo_ml",
 }
 _PNG_DPI = 200
+_CHARACTERS_PER_INCH = 11
+"""Of titles and labels, wide letters included."""
 _LEGEND_CHARACTERS = 84
 _HANDLE_CHARACTERS = 8
 
@@ -133,6 +136,12 @@ def plain_figure(width: float = 6.4, height: float = 4.6) -> Figure:
     figure = Figure(figsize=(width, height))
     figure.subplots_adjust(left=0.11, right=0.97, top=0.92, bottom=0.25)
     return figure
+
+
+def wrapped(text: str, inches: float) -> str:
+    """The lines of a title or label, broken where they would be wider."""
+    width = int(inches * _CHARACTERS_PER_INCH)
+    return "\n".join(textwrap.fill(line, width) for line in text.splitlines())
 
 
 def plain(text: str) -> str:

@@ -29,6 +29,7 @@ from argo_ml.reporting.figures.style import (
     price_axis,
     save,
     styled,
+    wrapped,
 )
 from argo_ml.results.naming import model_name, source_name
 from argo_ml.results.question_rows import action_counts
@@ -139,7 +140,7 @@ def _front(results: Results) -> Figure:
     if unit.is_own:
         note = "cost is that of retrievals, tokens and seconds"
     figure.suptitle(
-        _heading(results, "Accuracy against cost", note),
+        _heading(results, "Accuracy against cost", note, figure.get_figwidth()),
         x=0.01,
         ha="left",
         fontsize=10,
@@ -218,15 +219,13 @@ def _retrievals(results: Results) -> list[Estimate]:
 
 
 def _title(axes: Axes, results: Results, what: str, note: str) -> None:
-    axes.set_title(_heading(results, what, note))
+    axes.set_title(_heading(results, what, note, _width(results)))
 
 
-def _heading(results: Results, what: str, note: str) -> str:
+def _heading(results: Results, what: str, note: str, inches: float) -> str:
     n_questions = max(len(cell.questions) for cell in results.cells)
-    return (
-        f"{what}\n{source_name(results)}, {model_name(results.spec)}, "
-        f"n = {n_questions} questions; {note}"
-    )
+    source = f"{source_name(results)}, {model_name(results.spec)}, n = {n_questions} questions"
+    return wrapped(f"{what}\n{source}\n{note}", inches)
 
 
 GRAPH_1A = EvaluationFigure(
