@@ -7,15 +7,17 @@ from collections import Counter
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders import result_builders, synthetic_evaluation
 
 from argo_ml.config import SweepSpec
+from argo_ml.evaluation.advice import Advice
 from argo_ml.evaluation.examples import Example, ExampleEpisode, ExamplePassage, ExampleStep
 from argo_ml.evaluation.protocol import evaluate
 from argo_ml.evaluation.record import Evaluation
-from argo_ml.reporting import write_report
+from argo_ml.reporting import store_report, write_report
 from argo_ml.statistics.intervals import Estimate
 
 pytestmark = pytest.mark.slow
@@ -88,6 +90,13 @@ class Page(HTMLParser):
     def table(self, caption: str) -> Table:
         [found] = [table for table in self.tables if table.caption.startswith(caption)]
         return found
+
+
+class _Run:
+    """Stands for an MLflow run."""
+
+    def log_folder(self, folder: Path) -> None:
+        """Keep nothing."""
 
 
 def written(evaluation: Evaluation, folder: Path) -> str:
@@ -324,6 +333,27 @@ def test_identical_strategies_have_no_difference(tmp_path: Path) -> None:
     same = "the same actions and answers on every question"
     assert page.text.count(same) == 2
     assert page.text.count(f"{same}; utility -0.010 [no interval: no spread]") == 1
+
+
+@pytest.mark.usefixtures("quick_figures")
+def test_the_page_of_an_advice_says_how_that_is_made_anew() -> None:
+    run: Any = _Run()
+    advice = Advice(
+        advice_id="the-advice",
+        question="",
+        sentences=(),
+        ranges=(),
+        prices=(),
+        sizes={},
+        judged_on="test",
+    )
+
+    text = store_report(
+        run, synthetic_evaluation.minimal(), synthetic_evaluation.results(), advice=advice
+    )
+
+    assert "<pre>argo-ml report --sweep the-advice</pre>" in text
+    assert "<code>the-advice</code>, where the figures are too" in text
 
 
 @pytest.mark.usefixtures("quick_figures")
