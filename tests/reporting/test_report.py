@@ -287,6 +287,7 @@ def example(question: str) -> Example:
         gold=("Lima",),
         retrieval_cost=0.1,
         episodes=(episode,),
+        why="retrieving helped most",
     )
 
 
@@ -301,6 +302,7 @@ def test_examples_are_told_step_by_step_and_are_no_markup(tmp_path: Path) -> Non
     page = Page(path.read_text(encoding="utf-8"))
     assert page.tags["script"] == page.tags["i"] == 0
     assert page.text.count(question) == 2
+    assert "Here retrieving helped most." in page.text
     assert "3 times with the same result" in page.text
     assert "<i>Peru</i> (similarity 0.50): Lima & more" in page.text
     assert "argo, always_retrieve" in page.text and "Lima (right)" in page.text
