@@ -59,7 +59,7 @@ def conclude(
                 judged.decides_by_question,
                 unit,
             ),
-            *stopping_lines(judged.results.stopping),
+            *stopping_lines(judged.results.stopping, unit),
         ),
         unit=AdviceUnit(
             stake=unit.factor, price_of_wrong=unit.wrong, name=unit.name, is_own=unit.is_own

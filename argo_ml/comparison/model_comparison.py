@@ -18,6 +18,7 @@ from argo_ml.policies import check_strategies, find_strategy
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.reporting.figures.models import draw_models
 from argo_ml.results.artifacts import COMPARISON, COMPARISON_TABLE, FIGURES, SPEC
+from argo_ml.results.naming import told_apart
 from argo_ml.results.question_rows import question_ids, row_numbers
 from argo_ml.results.records import CellResult, Record, Results
 from argo_ml.statistics.resampling import mean_estimate
@@ -96,7 +97,7 @@ def run_comparison(spec: CompareSpec, on_progress: OnProgress = ignore_progress)
     tracking = open_experiment(spec.tracking_uri, spec.experiment)
     # What every model's sweep would be refused for, before there is a run.
     load_questions(spec.sweep(spec.models[0]))
-    names = ", ".join(Path(model).name for model in spec.models)
+    names = ", ".join(told_apart(spec.models).values())
     run = tracking.adopt_or_create(f"compare {names}", {runs.KIND: "comparison"})
     with run.recording_failure():
         store_spec(run, spec)

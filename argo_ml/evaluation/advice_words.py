@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argo_ml.evaluation.advice import AdvisedRange, PriceAdvice
-from argo_ml.results.unit import Unit
+from argo_ml.results.unit import Unit, amount_text
 
 MOST_QUESTIONS = 100_000
 """Numbers of further questions beyond which none would be collected."""
@@ -20,7 +20,7 @@ def price_span(own: AdvisedRange, unit: Unit) -> str:
 
 def _end(price: float, unit: Unit) -> str:
     """An interpolated price, to three digits."""
-    return f"{unit.amount(price):.3g} {unit.name}".rstrip()
+    return f"{amount_text(unit.amount(price), 3)} {unit.name}".rstrip()
 
 
 def needed(at: PriceAdvice) -> str:

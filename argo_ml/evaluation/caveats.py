@@ -161,9 +161,10 @@ def _identical(judgement: Judgement) -> Iterator[str]:
     for strategy in dict.fromkeys(contrast.strategy for contrast in contrasts):
         own = [contrast for contrast in contrasts if contrast.strategy == strategy]
         if all(contrast.is_identical for contrast in own):
+            costs = "" if all(contrast.changes_nothing for contrast in own) else " but for its cost"
             yield (
                 f"{strategy} acts and answers like the best fixed strategy on every question at "
-                "every price: it is no other method here."
+                f"every price: it is no other method here{costs}."
             )
 
 

@@ -10,7 +10,7 @@ from argo_ml.policies.always_retrieve import ALWAYS_RETRIEVE
 from argo_ml.results.question_rows import action_counts, row_flags
 from argo_ml.results.records import CellResult
 from argo_ml.statistics.effects import NON_INFERIORITY_MARGIN
-from argo_ml.statistics.intervals import holm, mcnemar
+from argo_ml.statistics.intervals import Estimate, holm, mcnemar, shows_spread
 from argo_ml.types import Action
 
 
@@ -69,9 +69,15 @@ def _with_reference(contrast: Contrast, cell: JudgedCell, reference: JudgedCell 
         update={
             "accuracy_against_always_retrieve": accuracy,
             "retrieval_reduction": saved,
-            "is_accuracy_matched": accuracy.low > -NON_INFERIORITY_MARGIN,
+            "is_accuracy_matched": _is_matched(cell, reference, accuracy),
         }
     )
+
+
+def _is_matched(cell: JudgedCell, reference: JudgedCell, accuracy: Estimate) -> bool | None:
+    if shows_spread(accuracy.low, accuracy.high):
+        return accuracy.low > -NON_INFERIORITY_MARGIN
+    return True if cell.acts_like(reference) else None
 
 
 def _correct(cell: CellResult) -> list[bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -61,13 +61,15 @@ class ExampleEpisode(Record):
 
 
 class Example(Record):
-    """A question at one price under every strategy; ``gold`` are texts."""
+    """A question at one price under every strategy; ``gold`` are texts, and ``why`` says what it is
+    an example of: empty in those of earlier versions."""
 
     question: str
     choices: tuple[str, ...]
     gold: tuple[str, ...]
     retrieval_cost: float
     episodes: tuple[ExampleEpisode, ...]
+    why: str = ""
 
 
 EXAMPLES: TypeAdapter[tuple[Example, ...]] = TypeAdapter(tuple[Example, ...])
@@ -102,24 +104,43 @@ def _row(index: int, tried: Sequence[tuple[bool, Sequence[str], str]]) -> _Row:
     )
 
 
-def pick_questions(results: Results) -> list[int]:
-    """Indices of at most three questions that some strategies answer right and others wrong, as far
-    as there are: where retrieving helped most, where it helped least or harmed, and where
-    strategies disagree most among the others."""
+HELPED, HELPED_LEAST, HARMED = (
+    "retrieving helped most",
+    "retrieving helped least",
+    "retrieving harmed most",
+)
+DISAGREE = "some strategies are right and others wrong"
+DIFFER = "strategies act or answer differently, and are all right or all wrong"
+
+
+def pick_questions(results: Results) -> dict[int, str]:
+    """At most three questions on which strategies differ, by index, each with what it shows.
+
+    First where retrieving helped most, then where it helped least or harmed, then where strategies
+    disagree most among the others.
+    """
     methods = [cell for cell in _cells(results) if not is_ceiling(cell.strategy)]
     if len(methods) < 2:
-        return []
+        return {}
     columns = [row_values(cell.questions, "correct", "actions", "answer") for cell in methods]
     rows = [_row(index, own) for index, own in enumerate(zip(*columns, strict=True))]
-    picked: list[_Row] = []
-    for worth in (
-        lambda row: (row.disagreement > 0, row.benefit, row.disagreement),
-        lambda row: (row.disagreement > 0, -row.benefit, row.disagreement),
-        lambda row: (row.disagreement, row.n_behaviors),
-    ):
-        rest = [row for row in rows if row not in picked]
-        picked += [max(rest, key=worth)] if rest else []
-    return [row.index for row in picked]
+    picked = _most_and_least_helped([row for row in rows if row.disagreement])
+    others = [row for row in rows if row.n_behaviors > 1 and row.index not in picked]
+    others.sort(key=lambda row: (row.disagreement, row.n_behaviors), reverse=True)
+    for row in others[: N_EXAMPLES - len(picked)]:
+        picked[row.index] = DISAGREE if row.disagreement else DIFFER
+    return picked
+
+
+def _most_and_least_helped(rows: Sequence[_Row]) -> dict[int, str]:
+    """Of rows on which some strategies are right and others wrong."""
+    ranked = sorted(rows, key=lambda row: (-row.benefit, -row.disagreement))
+    picked = {row.index: HELPED for row in ranked[:1] if row.benefit > 0.0}
+    rest = [row for row in ranked if row.index not in picked]
+    least = min(rest, key=lambda row: (row.benefit, -row.disagreement), default=None)
+    if least is not None and least.benefit:
+        picked[least.index] = HELPED_LEAST if least.benefit > 0.0 else HARMED
+    return picked
 
 
 def make_examples(
@@ -134,7 +155,7 @@ def make_examples(
     cells, picked = _cells(results), pick_questions(results)
     lines = {cell.run_id: _lines_at(picked, trajectories[cell.run_id]) for cell in cells if picked}
     examples = []
-    for index in picked:
+    for index, why in picked.items():
         shown = [(cell, lines[cell.run_id][index]) for cell in cells]
         line = shown[0][1]
         choices = tuple(line["choices"])
@@ -145,12 +166,13 @@ def make_examples(
                 gold=gold_texts(line),
                 retrieval_cost=middle_price(results.prices),
                 episodes=tuple(_episodes(shown, index, passages)),
+                why=why,
             )
         )
     return tuple(examples)
 
 
-def _lines_at(indices: Sequence[int], lines: Iterable[Trajectory]) -> dict[int, Trajectory]:
+def _lines_at(indices: Collection[int], lines: Iterable[Trajectory]) -> dict[int, Trajectory]:
     return {index: line for index, line in enumerate(lines) if index in indices}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from argo_ml.evaluation.judged_cells import JudgedCell, best_fixed
 from argo_ml.evaluation.record import FurtherQuestions
 from argo_ml.policies.planned import NEVER, SINGLE
+from argo_ml.results.unit import SHARES, Unit
 from argo_ml.statistics.power import pairs_to_settle
 from argo_ml.statistics.sequential import MARGIN
 
@@ -45,20 +46,20 @@ def _further(cell: JudgedCell, baseline: JudgedCell, n_calibration: int | None) 
     )
 
 
-def further_lines(further: Sequence[FurtherQuestions]) -> Iterator[str]:
+def further_lines(further: Sequence[FurtherQuestions], unit: Unit = SHARES) -> Iterator[str]:
     """One sentence for all prices."""
     if not further:
         return
-    prices = "; ".join(map(_at_price, further))
+    prices = "; ".join(_at_price(own, unit) for own in further)
     yield (
         f"To settle {further[0].strategy} at each price, its sign or that it matters less than "
         f"{MARGIN:g} (80 % power at the 5 % level), takes further questions: {prices}."
     )
 
 
-def _at_price(own: FurtherQuestions) -> str:
-    """``1,200 test and 900 calibration questions at c_r=0.02``"""
-    where = f"at c_r={own.retrieval_cost:g}"
+def _at_price(own: FurtherQuestions, unit: Unit) -> str:
+    """``1,200 test and 900 calibration questions at c_r = 0.02``"""
+    where = f"at {unit.at_price(own.retrieval_cost)}"
     if own.n_test is None:
         return f"unknown {where}, where it differs from {own.baseline} alike on all questions"
     if not own.n_test and not own.n_calibration:

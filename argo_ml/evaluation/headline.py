@@ -67,14 +67,16 @@ def headline(cells: Sequence[JudgedCell], is_measured: bool = False) -> Headline
     pairs = [(cell, fixed[cell.price]) for cell in by_strategy(cells)[best] if cell.price in fixed]
     differences = [cell.utility - baseline.utility for cell, baseline in pairs]
     signs = [difference.sign for difference in differences]
+    gain = average(differences)
     return Headline(
         strategy=best,
         candidates=candidates,
-        gain=average(differences).estimate,
+        gain=gain.estimate,
         n_prices=len(pairs),
         n_above=signs.count(1),
         n_below=signs.count(-1),
         is_identical=all(cell.acts_like(baseline) for cell, baseline in pairs),
+        sign=gain.sign,
     )
 
 

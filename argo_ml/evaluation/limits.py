@@ -12,6 +12,7 @@ from argo_ml.evaluation.sentences import counted, stopping_lines
 from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.results.question_rows import action_counts, row_flags, row_values
 from argo_ml.results.records import CellResult, Results
+from argo_ml.results.unit import Unit, unit_of
 from argo_ml.statistics.intervals import Estimate, wilson
 from argo_ml.statistics.power import detectable_difference, pairs_needed
 from argo_ml.types import Action
@@ -32,16 +33,17 @@ FINE = 0.05
 def limits(results: Results, cells: Sequence[JudgedCell]) -> tuple[str, ...]:
     """The sentences that apply: where it stopped, the guessing floor, the decomposer, and what n
     can tell."""
+    unit = unit_of(results.spec)
     return (
-        *stopping_lines(results.stopping),
+        *stopping_lines(results.stopping, unit),
         *promise_lines(results, cells),
-        *_floor(results.floors, cells),
+        *_floor(results.floors, cells, unit),
         *_decomposer([cell.result for cell in cells if not cell.is_ceiling]),
         *_power(cells),
     )
 
 
-def _floor(floors: Mapping[str, float], cells: Sequence[JudgedCell]) -> Iterator[str]:
+def _floor(floors: Mapping[str, float], cells: Sequence[JudgedCell], unit: Unit) -> Iterator[str]:
     methods = [cell for cell in cells if not cell.is_ceiling]
     if not methods:
         return
@@ -49,7 +51,7 @@ def _floor(floors: Mapping[str, float], cells: Sequence[JudgedCell]) -> Iterator
     best = max(methods, key=lambda cell: (cell.correct.mean, cell.is_fixed))
     accuracy = _accuracy(best.result)
     shown = (
-        f"the best, {_named(best)}, answers {accuracy.mean:.3f} right "
+        f"the best, {_named(best, unit)}, answers {accuracy.mean:.3f} right "
         f"[{accuracy.low:.2f}, {accuracy.high:.2f}]"
     )
     guess = max(GUESSES, key=lambda name: floors.get(name, 0.0))
@@ -75,11 +77,11 @@ def _beside_guessing(accuracy: Estimate, shown: str, guessing: str, floor: float
         )
 
 
-def _named(cell: JudgedCell) -> str:
+def _named(cell: JudgedCell, unit: Unit) -> str:
     """Its strategy, with the price where that changes what it does."""
     if cell.is_fixed:
         return cell.strategy
-    return f"{cell.strategy} at c_r={cell.result.retrieval_cost:g}"
+    return f"{cell.strategy} at {unit.at_price(cell.price)}"
 
 
 def _accuracy(cell: CellResult) -> Estimate:

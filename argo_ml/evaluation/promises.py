@@ -9,6 +9,7 @@ from argo_ml.evaluation.judged_cells import JudgedCell, by_strategy
 from argo_ml.evaluation.roles import is_gate
 from argo_ml.results.question_rows import row_values
 from argo_ml.results.records import CellResult, Results
+from argo_ml.results.unit import unit_of
 from argo_ml.statistics.intervals import wilson
 from argo_ml.types import Action, StopReason
 
@@ -22,9 +23,12 @@ def promise_lines(results: Results, cells: Sequence[JudgedCell]) -> Iterator[str
     text = results.spec.get("guarantee")
     if not text:
         return
-    guarantee = read_guarantee(text)
+    guarantee, unit = read_guarantee(text), unit_of(results.spec)
     for strategy, own in by_strategy([cell for cell in cells if is_gate(cell.strategy)]).items():
-        shares = (f"{_share(cell.result, guarantee.promise)} at c_r={cell.price:g}" for cell in own)
+        shares = (
+            f"{_share(cell.result, guarantee.promise)} at {unit.at_price(cell.price)}"
+            for cell in own
+        )
         promised = f"{guarantee.promise.value} at most {guarantee.level:g}"
         yield (
             f"Guarantee of {strategy}, {promised} except with a chance of "

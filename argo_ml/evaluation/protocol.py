@@ -21,6 +21,7 @@ from argo_ml.evaluation.record import Evaluation
 from argo_ml.evaluation.strategy_rows import strategy_rows
 from argo_ml.policies import ALL_STRATEGIES
 from argo_ml.results.records import Results
+from argo_ml.results.unit import unit_of
 from argo_ml.statistics.resampling import shared_draws
 
 NOTHING: Mapping[str, float] = MappingProxyType({})
@@ -117,7 +118,7 @@ def _conclusion(
         "break_evens": break_evens(results),
         "price_ranges": price_ranges(cells),
         "mean_utilities": mean_utilities(cells),
-        "limits": (*limits(results, cells), *further_lines(further)),
+        "limits": (*limits(results, cells), *further_lines(further, unit_of(results.spec))),
         "headline": first,
         "further_questions": further,
     }

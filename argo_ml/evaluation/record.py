@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import ConfigDict, Field
 
 from argo_ml.results.records import Identifier, Record
-from argo_ml.statistics.intervals import Estimate
+from argo_ml.statistics.intervals import ROUNDING, Estimate
 
 
 class Confidence(Record):
@@ -67,7 +67,8 @@ class Contrast(Record):
     ``p_accuracy`` is the exact McNemar test's. The ``holm_*`` are adjusted over all contrasts of
     the sweep (Holm 1979). The fixed strategy is chosen on these questions, which favors it.
     ``retrieval_reduction`` is the relative saving of retrievals against Always-Retrieve, and
-    ``is_accuracy_matched`` whether accuracy is within 1 point of its, by the interval.
+    ``is_accuracy_matched`` whether accuracy is within 1 point of its, by the interval: None where
+    that has no width, but for one that acts and answers alike.
     """
 
     strategy: str
@@ -79,10 +80,15 @@ class Contrast(Record):
     p_accuracy: float
     holm_accuracy: float
     is_identical: bool
-    """Same actions and answers on every question: nothing to compare."""
+    """Same actions and answers on every question."""
     accuracy_against_always_retrieve: Estimate | None = None
     retrieval_reduction: float | None = None
     is_accuracy_matched: bool | None = None
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether there is nothing to compare: it acts and answers alike, and costs as much."""
+        return self.is_identical and abs(self.utility.mean) <= ROUNDING
 
 
 class Point(Record):
@@ -201,8 +207,8 @@ class Headline(Record):
 
     It is the one of ``candidates`` with the highest mean utility over the prices, chosen on these
     questions where there are several. ``gain`` is the difference of utility, averaged over
-    ``n_prices`` prices. Its interval at a single price lies above 0 at ``n_above`` of them and
-    below 0 at ``n_below``.
+    ``n_prices`` prices, and ``sign`` is 1 or -1 where it is told to lie above or below 0. At a
+    single price that is told at ``n_above`` and at ``n_below`` of them.
     """
 
     strategy: str
@@ -213,6 +219,13 @@ class Headline(Record):
     n_below: int
     is_identical: bool
     """Same actions and answers as the best fixed strategy on every question at every price."""
+    sign: int = 0
+    """Evaluations of earlier versions have 0."""
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether there is nothing to compare: it acts and answers alike, and costs as much."""
+        return self.is_identical and abs(self.gain.mean) <= ROUNDING
 
 
 class Evaluation(Record):

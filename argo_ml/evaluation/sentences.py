@@ -36,16 +36,13 @@ def answer_lines(
 
 def break_even_value(break_even: BreakEven, unit: Unit = SHARES) -> str:
     """The break-even price with its interval, as every place writes it."""
-    price = break_even.price
-    if not shows_spread(price.low, price.high):
-        return f"{unit.interval(price).partition(' [')[0]} [no interval: no spread]"
-    return unit.interval(price)
+    return unit.interval(break_even.price)
 
 
 def paying(break_even: BreakEven, n: int, prices: Sequence[float], unit: Unit = SHARES) -> str:
     """Below which price of a retrieval the strategy that retrieves more pays."""
     return (
-        f"Break-even price of {_step(break_even)}: {break_even_value(break_even, unit)} per "
+        f"Break-even price of {_step(break_even, unit)}: {break_even_value(break_even, unit)} per "
         f"retrieval{_verdict_on(break_even.price, n, prices, unit)}. "
         f"Accuracy {break_even.accuracy_more:.3f} against {break_even.accuracy_fewer:.3f}: "
         f"{_percent(break_even.corrected)} of the answers corrected, "
@@ -53,11 +50,12 @@ def paying(break_even: BreakEven, n: int, prices: Sequence[float], unit: Unit = 
     )
 
 
-def _step(break_even: BreakEven) -> str:
+def _step(break_even: BreakEven, unit: Unit) -> str:
     """``retrieving once (single) instead of not at all (never)``"""
     fewer = "not at all" if break_even.fewer == NEVER else "once"
     more = "once" if break_even.more == SINGLE else f"{break_even.retrievals_more:.1f} times"
-    where = "" if break_even.acts_as_at is None else f" as at c_r={break_even.acts_as_at:.4g}"
+    at = break_even.acts_as_at
+    where = "" if at is None else f" as at {unit.at_price(at)}"
     return f"retrieving {more} ({break_even.more}{where}) instead of {fewer} ({break_even.fewer})"
 
 
@@ -106,7 +104,7 @@ def _glossed(strategy: str) -> str:
 
 
 def _end(own: PriceRange, unit: Unit) -> str:
-    high = unit.price(own.high) if unit.is_own else f"{own.high:.3f}"
+    high = unit.estimated(own.high)
     return high if own.is_exact else f"about {high}"
 
 
@@ -129,18 +127,30 @@ def _unknown(results: Results) -> str:
 def deciding(headline: Headline, unit: Unit = SHARES) -> str:
     """Whether deciding by the question beats the best fixed strategy."""
     prices = counted(headline.n_prices, "price")
-    if headline.is_identical:
-        return (
-            f"Deciding by the question changes nothing: {headline.strategy} acts and answers like "
-            f"the best fixed strategy on every question, at {prices}."
-        )
     gain = headline.gain
+    if headline.is_identical:
+        is_free = headline.changes_nothing
+        return (
+            f"Deciding by the question changes nothing{'' if is_free else ' but the cost'}: "
+            f"{headline.strategy} acts and answers like the best fixed strategy on every question, "
+            f"at {prices}{'' if is_free else _costing(gain, unit)}."
+        )
     return (
-        f"{_verdict(gain)}: the utility of {headline.strategy}{_choice(headline)} minus that of "
-        f"the best fixed strategy is {gain.mean:+z.3f} on average over {prices}, 95 % "
-        f"interval {gain.low:+z.3f} to {gain.high:+z.3f}{_in_unit(gain, unit)}; "
-        f"{_at_single_prices(headline)}."
+        f"{_verdict(headline)}: the utility of {headline.strategy}{_choice(headline)} minus that "
+        f"of the best fixed strategy is {gain.mean:+z.3f} on average over {prices}, "
+        f"{_interval(gain)}{_in_unit(gain, unit)}; {_at_single_prices(headline)}."
     )
+
+
+def _costing(gain: Estimate, unit: Unit) -> str:
+    more = "more" if gain.mean < 0.0 else "less"
+    return f", and costs {unit.price(abs(gain.mean))} {more} per question"
+
+
+def _interval(gain: Estimate) -> str:
+    if not shows_spread(gain.low, gain.high):
+        return "the same on every question, which gives no interval"
+    return f"95 % interval {gain.low:+z.3f} to {gain.high:+z.3f}"
 
 
 def _in_unit(gain: Estimate, unit: Unit) -> str:
@@ -149,19 +159,17 @@ def _in_unit(gain: Estimate, unit: Unit) -> str:
 
 def _at_single_prices(headline: Headline) -> str:
     if not headline.n_above and not headline.n_below:
-        return "at no single price does the interval exclude 0"
+        return "at no single price is it told from 0"
     return (
         "the interval at a single price lies above 0 at "
         f"{headline.n_above} and below 0 at {headline.n_below} of them"
     )
 
 
-def _verdict(gain: Estimate) -> str:
-    if gain.low > 0.0:
-        return "Deciding by the question pays"
-    if gain.high < 0.0:
-        return "Deciding by the question loses"
-    return "Whether deciding by the question pays is not settled"
+def _verdict(headline: Headline) -> str:
+    if not headline.sign:
+        return "Whether deciding by the question pays is not settled"
+    return f"Deciding by the question {'pays' if headline.sign > 0 else 'loses'}"
 
 
 def _choice(headline: Headline) -> str:
@@ -182,7 +190,7 @@ def counted(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def stopping_lines(stopping: Stopping | None) -> Iterator[str]:
+def stopping_lines(stopping: Stopping | None, unit: Unit = SHARES) -> Iterator[str]:
     """Where a sweep that stops once decided has stopped, and what it knows at which prices."""
     if stopping is None:
         return
@@ -193,14 +201,14 @@ def stopping_lines(stopping: Stopping | None) -> Iterator[str]:
         of = counted(len(stopping.verdicts), "comparison")
         start = f"All {n_asked:,} questions were asked, which leaves {n_open} of {of} open"
     yield (
-        f"{start}: {'; '.join(_by_sign(stopping))}. That any of this is wrong has a chance of at "
-        f"most {100 * stopping.level:g} %, at all prices and however often one looks; the other "
-        "intervals and p-values here take the number of questions as fixed."
+        f"{start}: {'; '.join(_by_sign(stopping, unit))}. That any of this is wrong has a chance "
+        f"of at most {100 * stopping.level:g} %, at all prices and however often one looks; the "
+        "other intervals and p-values here take the number of questions as fixed."
     )
 
 
-def _by_sign(stopping: Stopping) -> Iterator[str]:
-    """``single minus never is above 0 at c_r=0.02, 0.06``"""
+def _by_sign(stopping: Stopping, unit: Unit) -> Iterator[str]:
+    """``single minus never is above 0 at c_r = 0.02, 0.06``"""
     meanings = {
         Sign.ABOVE: "above 0",
         Sign.BELOW: "below 0",
@@ -212,9 +220,9 @@ def _by_sign(stopping: Stopping) -> Iterator[str]:
         other = baselines[0] if len(baselines) == 1 else "the best fixed strategy"
         for sign, meaning in meanings.items():
             prices = [
-                f"{own.retrieval_cost:g}"
+                own.retrieval_cost
                 for own in stopping.verdicts
                 if (own.strategy, own.baselines, own.sign) == (strategy, baselines, sign.value)
             ]
             if prices:
-                yield f"{strategy} minus {other} is {meaning} at c_r={', '.join(prices)}"
+                yield f"{strategy} minus {other} is {meaning} at {unit.at_price(*prices)}"

@@ -31,6 +31,7 @@ from argo_ml.reporting.figures.evaluation import draw_figure
 from argo_ml.results.naming import described_questions, model_name
 from argo_ml.results.records import CellResult, Results
 from argo_ml.results.study import StudyReport
+from argo_ml.results.unit import Unit, cost_decimals, unit_of
 from argo_ml.sweep.estimate import SweepEstimate
 from argo_ml.sweep.rebuilding import load_evaluated
 
@@ -79,8 +80,10 @@ class SweepResult:
     def _repr_html_(self) -> str:
         results = self.results
         made_of = f"{described_questions(results)}, {model_name(results.spec)}; run {self.run_id}"
-        rows = [_cell_row(cell) for cell in results.cells]
-        return page((*self.answer.splitlines(), made_of), _CELL_HEADER, rows)
+        unit, cost_digits = unit_of(results.spec), cost_decimals(results.prices)
+        header = ("strategy", "price of a retrieval" if unit.is_own else "c_r", *_MEASURES)
+        rows = [_cell_row(cell, unit, cost_digits) for cell in results.cells]
+        return page((*self.answer.splitlines(), made_of), header, rows)
 
 
 def loaded_sweep(run_id: str, tracking_uri: str) -> SweepResult:
@@ -89,17 +92,19 @@ def loaded_sweep(run_id: str, tracking_uri: str) -> SweepResult:
     return SweepResult(results, evaluation)
 
 
-_CELL_HEADER = ("strategy", "c_r", "accuracy", "95 % CI", "retrievals", "cost", "utility")
+_MEASURES = ("accuracy", "95 % CI", "retrievals", "cost", "utility")
 
 
-def _cell_row(cell: CellResult) -> tuple[str, ...]:
+def _cell_row(cell: CellResult, unit: Unit, cost_digits: int) -> tuple[str, ...]:
     values = cell.metrics
     return (
         cell.strategy,
-        f"{cell.retrieval_cost:.4g}",
+        unit.price(cell.retrieval_cost),
         f"{values['accuracy']:.3f}",
         f"[{values['accuracy_ci_low']:.2f}, {values['accuracy_ci_high']:.2f}]",
-        *(f"{values[name]:.3f}" for name in ("retrieval_calls", "cost", "utility")),
+        f"{values['retrieval_calls']:.3f}",
+        f"{values['cost']:.{cost_digits}f}",
+        f"{values['utility']:.3f}",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from argo_ml.evaluation.record import Confidence, Contrast, Evaluation, GateFrontiers, StrategyRow
 from argo_ml.reporting.formatting import difference, interval, number, p_value, percent, yes_or_no
-from argo_ml.results.unit import SHARES, THOUSAND, Unit
+from argo_ml.results.unit import SHARES, THOUSAND, Unit, amount_text
 from argo_ml.statistics.intervals import Estimate
 
 Row = TypeVar("Row")
@@ -116,18 +116,19 @@ def _in_unit(unit: Unit) -> tuple[Column[StrategyRow], ...]:
         Column(
             f"{unit.label} per 1,000",
             lambda row: row.utility,
-            lambda row: f"{THOUSAND * unit.worth_of(row.utility.mean):,.4g}",
+            lambda row: amount_text(THOUSAND * unit.worth_of(row.utility.mean), 4),
         ),
         Column(
             f"cost, {unit.label} per 1,000",
             lambda row: row.cost,
-            lambda row: f"{THOUSAND * unit.amount(row.cost):,.4g}",
+            lambda row: amount_text(THOUSAND * unit.amount(row.cost), 4),
         ),
     )
 
 
 def _four_digits(worth: Estimate) -> str:
-    return f"{worth.mean:.4g} [{worth.low:.4g}, {worth.high:.4g}]"
+    mean, low, high = (amount_text(own, 4) for own in (worth.mean, worth.low, worth.high))
+    return f"{mean} [{low}, {high}]"
 
 
 CALLS: tuple[Column[StrategyRow], ...] = (

@@ -179,7 +179,7 @@ def _key_numbers(evaluation: Evaluation, unit: Unit) -> Iterator[KeyNumber]:
 def _deciding(evaluation: Evaluation) -> Iterator[KeyNumber]:
     """What deciding by the question gains, where a strategy ran that can."""
     headline = evaluation.headline
-    if headline is not None and not headline.is_identical:
+    if headline is not None and not headline.changes_nothing:
         yield KeyNumber(
             difference(headline.gain),
             f"mean utility of {headline.strategy} minus that of the best fixed strategy of each "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argo_ml.evaluation.record import PriceRange
 from argo_ml.results.naming import listed_floors
-from argo_ml.results.unit import Unit
+from argo_ml.results.unit import Unit, amount_text
 from argo_ml.statistics.intervals import Estimate
 
 UNDEFINED = "n/a"
@@ -45,7 +45,7 @@ def price(value: float) -> str:
 
 def price_ends(own: PriceRange, unit: Unit) -> str:
     """``0.02 to 0.11``: the prices between which a strategy is the most useful."""
-    low, high = (f"{unit.amount(end):.3g}" for end in (own.low, own.high))
+    low, high = (amount_text(unit.amount(end), 3) for end in (own.low, own.high))
     return f"{low} to {high} {unit.name}".rstrip()
 
 

@@ -109,10 +109,11 @@ def template_environment(unit: Unit) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update({**FILTERS, "at_price": unit.at_price, "gain": unit.gain})
+    environment.filters.update(FILTERS)
+    environment.filters.update(at_price=unit.at_price, amount=unit.price, gain=unit.gain)
     environment.filters["price_span"] = partial(price_span, unit=unit)
     environment.filters["price_ends"] = partial(price_ends, unit=unit)
-    environment.globals["MARKS"] = MARKS
+    environment.globals.update(MARKS=MARKS, unit=unit)
     return environment
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -15,6 +17,8 @@ from argo_ml.results.row_columns import Array, RowColumns
 from argo_ml.statistics.exact_sum import ExactSum
 from argo_ml.statistics.intervals import wilson
 from argo_ml.types import Action, StopReason
+
+logger = logging.getLogger(__name__)
 
 
 def retrieval_calls(row: QuestionResult) -> int:
@@ -166,8 +170,13 @@ class CellTotals:
         for measure in MEASURES:
             self._sums[measure.name].add(measure.values(rows))
         self._sums[_SUCCESSES].add(rows.field(_SUCCESSES))
-        for name, value in self._brought.items():
-            self._sums[name].add(np.array([value(row) for row in rows.rows()]))
+        for name, value in list(self._brought.items()):
+            values = np.array([value(row) for row in rows.rows()], dtype=float)
+            if np.isfinite(values).all():
+                self._sums[name].add(values)
+            else:
+                _warn_of_no_number(name)
+                del self._brought[name]
         self.n_questions += rows.n
 
     def curves(self) -> dict[str, float]:
@@ -200,6 +209,13 @@ class CellTotals:
         return self._sums[name].value / self.n_questions
 
 
+@cache
+def _warn_of_no_number(name: str) -> None:
+    logger.warning(
+        "metric %r is no finite number for some question: cells in which that is so lack it", name
+    )
+
+
 def cell_metrics(
     questions: Sequence[QuestionResult], mu: float, policy: PolicyTable
 ) -> dict[str, float]:
@@ -212,7 +228,7 @@ def cell_metrics(
     ``accuracy_per_cost`` is absent where nothing was spent: 0 would claim a failure and MLflow
     takes no NaN for a number. ``policy_value`` and ``policy_regret`` are those of the cell's own
     policy in the MDP, absent where it decides by more than progress. Other installed packages may
-    bring more means.
+    bring more means; one that is no finite number for a question is absent.
     """
     totals = CellTotals(mu, policy)
     for block in column_blocks(questions):

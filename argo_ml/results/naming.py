@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,16 @@ def source_name(results: Results) -> str:
 
 def model_name(spec: Mapping[str, Any]) -> str:
     return Path(str(spec["model"])).name
+
+
+def told_apart(models: Sequence[str]) -> dict[str, str]:
+    """The last part of every model's name or path, with as many before it as make all differ."""
+    parts = {model: Path(model).parts for model in models}
+    for n in range(1, max(map(len, parts.values()), default=0) + 1):
+        names = {model: str(Path(*own[-n:])) for model, own in parts.items()}
+        if len(set(names.values())) == len(names):
+            return names
+    return {model: model for model in models}
 
 
 def _kind(results: Results) -> list[str]:

@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetPydanticSchema,
+    field_validator,
     model_validator,
 )
 from pydantic_core import CoreSchema, core_schema
@@ -197,6 +198,14 @@ class CellResult(Record):
     policy: PolicyTable
     questions: QuestionRows = ()
     """``results.json`` of a large sweep leaves them out: they are in files beside it."""
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _leave_out_undefined(cls, values: object) -> object:
+        """Earlier versions stored null for a metric of a plugin that was no finite number."""
+        if not isinstance(values, dict):
+            return values
+        return {name: value for name, value in values.items() if value is not None}
 
     @property
     def name(self) -> str:

@@ -272,9 +272,9 @@ def write_results(results: Results, path: Path, indent: int | None = 1) -> None:
     left_out: dict[str, Any] = {"row_digests": True}
     if digests:
         left_out = {"cells": {"__all__": {"questions"}}}
+        results = results.model_copy(update={"row_digests": digests})
     if results.stopping is None:
         left_out["stopping"] = True
-        results = results.model_copy(update={"row_digests": digests})
     text = results.model_dump_json(indent=indent, exclude=left_out, exclude_defaults=indent is None)
     path.write_text(text, encoding="utf-8")
 
@@ -285,16 +285,21 @@ def with_rows(results: Results, fetched: Callable[[str], Path], folder: object =
     ``fetched`` gives the file of an artifact's path, which lies in ``folder``. Raises `DataError`
     for a file that is not the one that was written.
     """
-    if not results.row_digests:
+    if not results.row_digests and not _lacks_digests(results):
         return results
 
     def with_own_rows(cell: CellResult) -> CellResult:
         rows = ParquetRows(fetched(rows_file(cell.cell_id)), results.sweep_id, folder)
-        if rows.digest != results.row_digests.get(cell.cell_id):
+        if results.row_digests and rows.digest != results.row_digests.get(cell.cell_id):
             raise DataError(f"{rows.place}: damaged: is not what {RESULTS} says")
         return cell.model_copy(update={"questions": rows})
 
     return results.model_copy(update={"cells": tuple(map(with_own_rows, results.cells))})
+
+
+def _lacks_digests(results: Results) -> bool:
+    """Whether this is a large sweep until=decided of an earlier version, which named no files."""
+    return results.stopping is not None and not any(len(cell.questions) for cell in results.cells)
 
 
 class RowKeeper:

@@ -7,7 +7,7 @@ from typing import Any
 
 from argo_ml.policies.argo import ARGO
 from argo_ml.results.records import Identifier, Record
-from argo_ml.statistics.intervals import shows_spread
+from argo_ml.statistics.intervals import Estimate, shows_spread, told_sign
 
 OBJECTIVES = "argo.objectives"
 """Attribute of a study in Optuna: the names of what it optimises."""
@@ -28,6 +28,11 @@ class Difference(Record):
     low: float
     high: float
     """Bootstrap 95 % interval."""
+
+    @property
+    def shown(self) -> str:
+        """``+0.031 [+0.004, +0.058]``"""
+        return f"{Estimate(self.mean, self.low, self.high):+z.3f}"
 
 
 class Score(Record):
@@ -55,18 +60,13 @@ class Best(Record):
     def verdict(self) -> str:
         """One sentence: did tuning help?"""
         against = next(difference for difference in self.differences if difference.strategy == ARGO)
-        interval = f"{against.mean:+.3f} [{against.low:+.3f}, {against.high:+.3f}]"
-        difference = f"utility {interval} against untuned ARGO on the test split"
+        difference = f"utility {against.shown} against untuned ARGO on the test split"
+        if sign := told_sign(against.low, against.high):
+            return f"tuning {'helped' if sign > 0 else 'did harm'}: {difference}"
+        why = "an interval that holds 0"
         if not shows_spread(against.low, against.high):
-            return (
-                f"tuning did not help measurably: {difference}, the same on all its questions, "
-                "which settles nothing"
-            )
-        if against.low > 0:
-            return f"tuning helped: {difference}"
-        if against.high < 0:
-            return f"tuning did harm: {difference}"
-        return f"tuning did not help measurably: {difference}, an interval that holds 0"
+            why = "the same on every question, which settles nothing"
+        return f"tuning did not help measurably: {difference}, {why}"
 
 
 class FrontPoint(Record):

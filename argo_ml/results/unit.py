@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from argo_ml.config import money_of
-from argo_ml.statistics.intervals import Estimate
+from argo_ml.pricing import MoneyPrices
+from argo_ml.statistics.intervals import ROUNDING, Estimate, ends_text
 
 THOUSAND = 1000
+DECIMALS = 3
+"""Of shares of a right answer."""
+
+
+def amount_text(amount: float, digits: int, sign: str = "") -> str:
+    """``0.0123``, ``30,100``: to so many digits, and never with an exponent where it is large.
+
+    ``sign`` is ``+`` for differences.
+    """
+    rounded = float(f"{amount:.{digits}g}")
+    if abs(rounded) < THOUSAND:
+        return f"{rounded:{sign}z.{digits}g}"
+    return f"{rounded:{sign},.0f}"
+
+
+def decimals(share: float) -> int:
+    """Decimals of a share: `DECIMALS`, or as many as show two digits of a small one."""
+    if abs(share) <= ROUNDING:
+        return DECIMALS
+    return max(DECIMALS, 1 - math.floor(math.log10(abs(share))))
+
+
+def cost_decimals(prices: Iterable[float]) -> int:
+    """Decimals of costs, so that they show the least of the prices."""
+    return max(map(decimals, prices), default=DECIMALS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +61,34 @@ class Unit:
 
     def named(self, amount: float) -> str:
         """``0.4 EUR``: an amount in the unit."""
-        return self._named(f"{amount:.4g}")
+        return self._named(amount_text(amount, 4))
 
     def price(self, share: float) -> str:
         """``0.1``, or ``0.4 EUR``."""
         return self.named(self.amount(share))
 
-    def at_price(self, share: float) -> str:
-        """``c_r = 0.1``, or ``0.4 EUR per retrieval``."""
-        return f"{self.price(share)} per retrieval" if self.is_own else f"c_r = {share:.4g}"
+    def at_price(self, *shares: float) -> str:
+        """``c_r = 0.1``, or ``0.4 EUR per retrieval``; several prices with commas."""
+        prices = ", ".join(map(self.price, shares))
+        return f"{prices} per retrieval" if self.is_own else f"c_r = {prices}"
+
+    def estimated(self, share: float) -> str:
+        """A price that was estimated: ``0.130``, ``0.00042``, or ``0.419 EUR``."""
+        if not self.is_own:
+            return f"{share:z.{decimals(share)}f}"
+        return self._named(amount_text(self.amount(share), 3))
 
     def interval(self, estimate: Estimate) -> str:
-        """``0.200 [0.000, 0.500]``, or ``0.8 EUR [0, 2]``."""
+        """The same with its interval: ``0.200 [0.000, 0.500]``, or ``0.8 EUR [0, 2]``."""
         if not self.is_own:
-            return f"{estimate:z.3f}"
-        low, high = (f"{self.amount(end):.3g}" for end in (estimate.low, estimate.high))
-        return f"{self._named(f'{self.amount(estimate.mean):.3g}')} [{low}, {high}]"
+            return format(estimate, f"z.{decimals(estimate.mean)}f")
+        return self._with_ends(estimate, lambda share: amount_text(self.amount(share), 3))
 
     def gain(self, estimate: Estimate) -> str:
         """``+0.031 [+0.004, +0.058]``, or ``+0.12 EUR [+0.02, +0.23]`` per question."""
         if not self.is_own:
             return f"{estimate:+z.3f}"
-        low, high = (f"{self.amount(end):+.3g}" for end in (estimate.low, estimate.high))
-        return f"{self._named(f'{self.amount(estimate.mean):+.3g}')} [{low}, {high}]"
+        return self._with_ends(estimate, lambda share: amount_text(self.amount(share), 3, "+"))
 
     def worth_of(self, utility: float) -> float:
         """A mean utility in the unit, per question."""
@@ -65,6 +97,10 @@ class Unit:
     def worth(self, utility: Estimate) -> Estimate:
         mean, low, high = map(self.worth_of, (utility.mean, utility.low, utility.high))
         return Estimate(mean=mean, low=low, high=high)
+
+    def _with_ends(self, estimate: Estimate, written: Callable[[float], str]) -> str:
+        ends = ends_text(estimate.low, estimate.high, written)
+        return f"{self._named(written(estimate.mean))} {ends}"
 
     def _named(self, amount: str) -> str:
         return f"{amount} {self.name}".rstrip()
@@ -75,7 +111,10 @@ SHARES = Unit()
 
 def unit_of(spec: Mapping[str, Any]) -> Unit:
     """The unit of the prices that a stored spec has."""
-    money = money_of(spec)
+    return unit_of_money(money_of(spec))
+
+
+def unit_of_money(money: MoneyPrices | None) -> Unit:
     if money is None:
         return SHARES
     return Unit(money.stake, money.of_wrong, money.unit, is_own=True)

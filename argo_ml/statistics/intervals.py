@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TypeVar
@@ -39,17 +39,32 @@ class Estimate:
     high: float
 
     def __format__(self, number_format: str) -> str:
-        mean, low, high = (format(own, number_format) for own in (self.mean, self.low, self.high))
-        return f"{mean} [{low}, {high}]"
+        def written(number: float) -> str:
+            return format(number, number_format)
+
+        return f"{written(self.mean)} {ends_text(self.low, self.high, written)}"
 
 
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
+"""Of means, whose last digits differ from processor to processor."""
 
 
 def shows_spread(low: float, high: float) -> bool:
     """Whether an interval has a width: equal values on all questions give it none, and then nothing
     is known of the uncertainty."""
-    return high - low > _ROUNDING
+    return high - low > ROUNDING
+
+
+def told_sign(low: float, high: float) -> int:
+    """1 or -1 where an interval lies above or below 0, else 0; one without width tells nothing."""
+    return (low > ROUNDING) - (high < -ROUNDING) if shows_spread(low, high) else 0
+
+
+def ends_text(low: float, high: float, written: Callable[[float], str]) -> str:
+    """``[+0.004, +0.058]``, or that there is no interval; ``written`` writes a number."""
+    if not shows_spread(low, high):
+        return "[no interval: no spread]"
+    return f"[{written(low)}, {written(high)}]"
 
 
 def unseen_share(n: int) -> float:

@@ -14,15 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 from argo_ml.statistics.columns import Column
-from argo_ml.statistics.intervals import CONFIDENCE, Estimate, shows_spread, unseen_share
+from argo_ml.statistics.intervals import (
+    CONFIDENCE,
+    Estimate,
+    shows_spread,
+    told_sign,
+    unseen_share,
+)
 from argo_ml.statistics.permutation import UNSEEN, sign_flip_p_value
 
 N_RESAMPLES = 10_000
 SEED = 20_260_101
 """Seed of the bootstrap's own generator: the same rows always give the same interval."""
 
-_ROUNDING = 1e-9
-"""Of means, whose last digits differ from processor to processor."""
 _BATCH_ELEMENTS = 2_000_000
 _TAILS = ((1.0 - CONFIDENCE) / 2, (1.0 + CONFIDENCE) / 2)
 
@@ -67,7 +71,7 @@ class Resampled:
         if not shows_spread(own.low, own.high):
             escaped = unseen_share(len(self.values)) * UNSEEN
             return (self.mean > escaped) - (self.mean < -escaped)
-        return (own.low > _ROUNDING) - (own.high < -_ROUNDING)
+        return told_sign(own.low, own.high)
 
     @property
     def p_value(self) -> float:

@@ -23,6 +23,7 @@ from argo_ml.results.naming import asked_questions
 from argo_ml.results.records import CellResult, PolicyTable, QuestionResult
 from argo_ml.results.row_columns import columns_in_memory
 from argo_ml.results.row_files import cell_trajectories
+from argo_ml.results.unit import unit_of_money
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext
 from argo_ml.tracking import runs
@@ -218,14 +219,18 @@ def store_cell_figures(run: TrackedRun, result: CellResult) -> None:
 def cell_tags(cell: Cell, sweep_id: str = "") -> dict[str, str]:
     spec = cell.spec
     asked = asked_questions(spec.questions, spec.difficulty, spec.dataset)
-    note = (
-        f"`{spec.strategy}` at retrieval cost {spec.retrieval_cost:g} (reasoning step "
-        f"{spec.reason_cost:g}) on {markdown(asked)} with {markdown(spec.model)}."
-    )
+    note = f"`{spec.strategy}` at {_prices(spec)} on {markdown(asked)} with {markdown(spec.model)}."
     if rule := explained(cell.policy):
         note += f"\n\nIn words: {markdown(rule)}."
     tags = {runs.KIND: "cell", runs.CELL_ID: cell.id, runs.NOTE: note}
     return {**tags, runs.SWEEP_ID: sweep_id} if sweep_id else tags
+
+
+def _prices(spec: CellSpec) -> str:
+    unit = unit_of_money(spec.money)
+    if unit.is_own:
+        return markdown(unit.at_price(spec.retrieval_cost))
+    return f"retrieval cost {spec.retrieval_cost:g} (reasoning step {spec.reason_cost:g})"
 
 
 def _outcomes_table(

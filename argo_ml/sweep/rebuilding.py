@@ -70,10 +70,10 @@ def load_evaluated(run_id: str, tracking_uri: str = "") -> tuple[Results, Evalua
 def _check_finished(run: Run) -> None:
     if run.info.status != "FINISHED":
         run_id = run.info.run_id
-        raise ConfigError(
-            f"sweep={run_id}: it is {run.info.status}; finish it first: "
-            f"argo-ml sweep --resume {run_id}"
-        )
+        remedy = f"finish it first: argo-ml sweep --resume {run_id}"
+        if run.data.tags.get(KIND) != REPORTED[0]:
+            remedy = "a replay cannot be resumed, only run again: argo-ml replay"
+        raise ConfigError(f"sweep={run_id}: it is {run.info.status}; {remedy}")
 
 
 def _evaluation(record: SweepRecord, results: Results) -> Evaluation:

@@ -105,7 +105,7 @@ def utility_findings(results: Results) -> Iterator[Verdict]:
         yield finding(
             f"{ARGO} at least as useful as the best fixed strategy at "
             f"c_r={contrast.retrieval_cost:g}",
-            Claim.YES if contrast.is_identical else at_least_zero(utility.low, utility.high),
+            Claim.YES if contrast.changes_nothing else at_least_zero(utility.low, utility.high),
             _describe(contrast, len(cells[0].result.questions)),
         )
 

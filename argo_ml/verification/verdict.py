@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from argo_ml.statistics.intervals import shows_spread
+from argo_ml.statistics.intervals import ROUNDING, shows_spread
 
 _N_SHOWN = 3
-_ROUNDING = 1e-9
 
 
 class Claim(Enum):
@@ -60,9 +59,9 @@ def at_least_zero(low: float, high: float) -> Claim:
     below 0. An interval without width shows no spread and settles nothing."""
     if not shows_spread(low, high):
         return Claim.OPEN
-    if low >= -_ROUNDING:
+    if low >= -ROUNDING:
         return Claim.YES
-    return Claim.NO if high < -_ROUNDING else Claim.OPEN
+    return Claim.NO if high < -ROUNDING else Claim.OPEN
 
 
 def above_zero(low: float, high: float) -> Claim:
@@ -70,6 +69,6 @@ def above_zero(low: float, high: float) -> Claim:
     it at or below 0. An interval without width shows no spread and settles nothing."""
     if not shows_spread(low, high):
         return Claim.OPEN
-    if low > _ROUNDING:
+    if low > ROUNDING:
         return Claim.YES
-    return Claim.NO if high <= _ROUNDING else Claim.OPEN
+    return Claim.NO if high <= ROUNDING else Claim.OPEN

@@ -157,7 +157,9 @@ def test_its_report_is_written_again(
 
     assert write_report(spec) == finished.advice_id
 
-    assert finished.sentences[0] in (tmp_path / "again.html").read_text()
+    page = (tmp_path / "again.html").read_text()
+    assert finished.sentences[0] in page
+    assert f"argo-ml report --sweep {finished.advice_id}<" in page
 
 
 def failed_but_for_graphs(spec: VerifySpec) -> list[Verdict]:

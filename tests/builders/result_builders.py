@@ -120,3 +120,9 @@ def results(spec: SweepSpec, sweep_id: str = "0123456789abcdef0123456789abcdef")
         prices=spec.prices,
         cells=tuple(cell(each, cell_id(each, DIGESTS)) for each in spec.cells()),
     )
+
+
+def in_tokens(results: Results) -> Results:
+    """The same results with prices in tokens, of which a right answer is worth 2,000."""
+    money = {"value_of_correct": 2000.0, "price_unit": "tokens"}
+    return results.model_copy(update={"spec": {**results.spec, **money}})

@@ -10,16 +10,21 @@ from builders import hand_made_sweep, result_builders
 from rich.console import Console
 
 from argo_ml.cli.check_lines import print_check
+from argo_ml.cli.rendering.advice import advice_table
 from argo_ml.cli.rendering.checks import print_corpus, print_verdict
+from argo_ml.cli.rendering.models import comparison_table
 from argo_ml.cli.rendering.progress import LineReport, TimeLeft, progress
 from argo_ml.cli.rendering.results import print_results
 from argo_ml.cli.rendering.trajectory import print_answered
+from argo_ml.comparison.model_comparison import ComparedCell, ComparedModel, ModelComparison
 from argo_ml.config import CellSpec, SweepSpec
 from argo_ml.corpus.opening import Corpus
 from argo_ml.corpus.rejected import RejectedFile
 from argo_ml.doctor import Check, Status
+from argo_ml.evaluation.advice import Advice, AdvisedRange, Certainty, Recommendation
 from argo_ml.progress import MODEL_SECONDS
 from argo_ml.state import Outcome
+from argo_ml.statistics.intervals import Estimate
 from argo_ml.sweep.answer import Answered
 from argo_ml.tracking.location import RunLocation
 from argo_ml.types import Action, Answer, Evidence, Passage, Question, Step, StopReason, Usage
@@ -172,6 +177,24 @@ def test_what_is_zero_for_every_cell_has_no_column(capsys: Captured) -> None:
     assert "calls" not in shown
 
 
+def test_costs_far_below_a_right_answer_are_no_zero(capsys: Captured) -> None:
+    spec = SweepSpec(n_questions=2, strategies="never,single", retrieval_costs="0.00012")
+
+    print_results(result_builders.results(spec), PLACE)
+
+    assert " 0.00012 " in capsys.readouterr().out
+
+
+def test_large_amounts_have_no_exponent(capsys: Captured) -> None:
+    spec = SweepSpec(n_questions=4, strategies="never,single", retrieval_costs="0.75")
+
+    print_results(result_builders.in_tokens(result_builders.results(spec)), PLACE)
+
+    shown = capsys.readouterr().out
+    assert "1,500 tokens" in shown
+    assert "e+" not in shown
+
+
 def test_conclusion_of_the_evaluation_stands_under_the_table(capsys: Captured) -> None:
     results = hand_made_sweep.results(hand_made_sweep.cell("never", 0.1, "10"))
 
@@ -191,6 +214,70 @@ def test_unparsed_answers_are_told(capsys: Captured) -> None:
     print_results(results.model_copy(update={"cells": (cell,)}), PLACE)
 
     assert "2 of 2 answers could not be read and count as wrong" in capsys.readouterr().out
+
+
+def test_models_of_the_same_last_name_have_rows_of_their_own() -> None:
+    names = ("one/Llama-1B", "two/Llama-1B")
+    cells = tuple(
+        ComparedCell(
+            model=name,
+            strategy="never",
+            retrieval_cost=0.1,
+            accuracy=0.5,
+            accuracy_ci_low=0.4,
+            accuracy_ci_high=0.6,
+            difference=0.0,
+            difference_ci_low=0.0,
+            difference_ci_high=0.0,
+            utility=0.5,
+            lm_seconds=1.0,
+            tokens=10.0,
+        )
+        for name in names
+    )
+    models = tuple(ComparedModel(model=name, sweep_id="s1", peaks={}) for name in names)
+    out = io.StringIO()
+
+    table = comparison_table(ModelComparison(comparison_id="c1", models=models, cells=cells))
+    Console(file=out, width=200).print(table)
+
+    assert all(name in out.getvalue() for name in names)
+
+
+@pytest.mark.parametrize("certainty", Certainty)
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_an_advice_is_readable_at_every_width(width: int, certainty: Certainty) -> None:
+    own = AdvisedRange(
+        low=0.123,
+        high=0.456,
+        recommendation=Recommendation.BY_QUESTION,
+        strategy="argo_advantage",
+        alternative="always_retrieve, then single",
+        prices=(0.2, 0.3),
+        gain=Estimate(mean=0.031, low=0.004, high=0.058),
+        certainty=certainty,
+        accuracy=0.467,
+        retrieval_share=0.25,
+    )
+    advice = Advice(
+        advice_id="a1",
+        question="",
+        sentences=(),
+        ranges=(own,),
+        prices=(),
+        sizes={},
+        judged_on="test",
+    )
+    out = io.StringIO()
+
+    Console(file=out, width=width).print(advice_table(advice))
+
+    shown = out.getvalue()
+    price_and_action = ("0.123 to", "0.456", "decide", "by the", "question")
+    numbers = ("+0.031", "+0.004", "+0.058", "25 %", "0.467")
+    assert [words for words in price_and_action + numbers if words not in shown] == []
+    assert certainty.words.split()[-1] in shown
+    assert "…" not in shown
 
 
 def test_progress_without_a_terminal_is_at_most_a_line_per_tenth() -> None:

@@ -129,6 +129,15 @@ def test_nothing_significant_and_nothing_different() -> None:
     ]
 
 
+def test_looks_that_change_nothing_still_cost() -> None:
+    looking = sweep.cell("entropy_gate", 0.1, GOOD, cost=[0.01] * MANY)
+
+    assert (
+        "entropy_gate acts and answers like the best fixed strategy on every question at every "
+        "price: it is no other method here but for its cost."
+    ) in caveats(sweep.cell("never", 0.1, GOOD), looking)
+
+
 def test_retrievals_that_find_nothing() -> None:
     successes = [1] * 40 + [0] * (MANY - 40)
     cell = sweep.cell("single", 0.1, GOOD, ["retrieve"], retrieval_successes=successes)

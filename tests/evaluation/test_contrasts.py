@@ -77,8 +77,22 @@ def test_strategy_that_does_the_same_is_identical() -> None:
     argo, other = found(*cells)
 
     assert (argo.is_identical, other.is_identical) == (True, False)
+    assert argo.changes_nothing
     assert (argo.p_utility, argo.holm_utility, argo.p_accuracy) == (1.0, 1.0, 1.0)
     assert (argo.utility.mean, argo.utility.low, argo.utility.high) == (0.0, 0.0, 0.0)
+
+
+def test_strategy_that_acts_alike_and_costs_more_is_compared() -> None:
+    cells = [
+        sweep.cell("never", 0.1, "1010"),
+        sweep.cell("entropy_gate", 0.1, "1010", cost=[0.01] * 4),
+    ]
+
+    [contrast] = found(*cells)
+
+    assert contrast.is_identical
+    assert not contrast.changes_nothing
+    assert contrast.utility.mean == pytest.approx(-0.01)
 
 
 def test_savings_are_relative_to_retrieving_always() -> None:
@@ -90,10 +104,23 @@ def test_savings_are_relative_to_retrieving_always() -> None:
 
     argo, worse = found(*cells)
 
-    assert (argo.retrieval_reduction, argo.is_accuracy_matched) == (0.75, True)
+    assert argo.retrieval_reduction == 0.75
     assert argo.accuracy_against_always_retrieve is not None
     assert argo.accuracy_against_always_retrieve.mean == 0.0
     assert (worse.retrieval_reduction, worse.is_accuracy_matched) == (0.5, False)
+
+
+def test_accuracy_that_never_differs_is_matched_only_where_all_is_alike() -> None:
+    twice = ["retrieve", "retrieve"]
+    cells = [
+        sweep.cell("always_retrieve", 0.1, "1100", twice),
+        sweep.cell("argo", 0.1, "1100", [twice, [], twice, []]),
+        sweep.cell("random", 0.1, "1100", twice),
+    ]
+
+    argo, same = found(*cells)
+
+    assert (argo.is_accuracy_matched, same.is_accuracy_matched) == (None, True)
 
 
 def test_no_savings_without_retrieving_always() -> None:

@@ -5,7 +5,12 @@ from typing import Any
 from builders import hand_made_sweep as sweep
 
 from argo_ml.evaluation.examples import (
+    DIFFER,
+    DISAGREE,
     EXAMPLES,
+    HARMED,
+    HELPED,
+    HELPED_LEAST,
     MOST_CHARACTERS,
     example_cells,
     make_examples,
@@ -52,20 +57,47 @@ def helped_harmed_and_equal() -> Results:
 
 
 def test_questions_are_those_on_which_strategies_differ() -> None:
-    assert pick_questions(helped_harmed_and_equal()) == [1, 2, 3]
+    picked = pick_questions(helped_harmed_and_equal())
+
+    assert list(picked.items()) == [(1, HELPED), (2, HARMED), (3, DISAGREE)]
 
 
 def test_one_strategy_has_nothing_to_compare() -> None:
     alone = sweep.results(sweep.cell("never", 0.1, "10"), sweep.cell("oracle", 0.1, "11"))
 
-    assert pick_questions(alone) == []
+    assert pick_questions(alone) == {}
     assert example_cells(alone) == []
 
 
-def test_fewer_questions_give_fewer_examples() -> None:
+def test_questions_on_which_nothing_differs_are_no_examples() -> None:
     cells = [sweep.cell(name, 0.1, "10") for name in ("never", "always_reason")]
 
-    assert sorted(pick_questions(sweep.results(*cells))) == [0, 1]
+    assert pick_questions(sweep.results(*cells)) == {}
+
+
+def test_nothing_is_said_of_retrieving_where_it_changed_nothing() -> None:
+    cells = [
+        sweep.cell("never", 0.1, "00"),
+        sweep.cell("single", 0.1, "00", [["retrieve"], []]),
+    ]
+
+    assert pick_questions(sweep.results(*cells)) == {0: DIFFER}
+
+
+def test_the_least_help_is_no_harm() -> None:
+    cells = [
+        sweep.cell("never", 0.1, "000"),
+        sweep.cell("always_reason", 0.1, "010", ["reason"]),
+        sweep.cell("single", 0.1, "110", ["retrieve"]),
+    ]
+
+    assert pick_questions(sweep.results(*cells)) == {0: HELPED, 1: HELPED_LEAST, 2: DIFFER}
+
+
+def test_harm_alone_is_no_help() -> None:
+    cells = [sweep.cell("never", 0.1, "11"), sweep.cell("single", 0.1, "01", ["retrieve"])]
+
+    assert pick_questions(sweep.results(*cells)) == {0: HARMED, 1: DIFFER}
 
 
 def two_cells() -> tuple[CellResult, CellResult]:
@@ -95,6 +127,7 @@ def test_example_tells_steps_and_counts_those_that_repeat() -> None:
         ("Quito",),
         0.1,
     )
+    assert example.why == HELPED
     at_once, stepwise = example.episodes
     assert (at_once.strategies, at_once.correct, at_once.n_steps) == (("never",), False, 0)
     assert (stepwise.answer, stepwise.correct, stepwise.n_steps) == ("Quito", True, 3)

@@ -7,6 +7,7 @@ from argo_ml.config import SweepSpec, build
 from argo_ml.evaluation.further import further_lines, further_questions
 from argo_ml.evaluation.judged_cells import JudgedCell, judge_cells
 from argo_ml.evaluation.protocol import evaluate
+from argo_ml.results.unit import Unit
 from argo_ml.statistics.power import pairs_needed
 
 SPEC = build(
@@ -43,8 +44,16 @@ def test_sentence_names_every_price() -> None:
     (line,) = further_lines(further_questions(cells(), None))
 
     assert line.startswith("To settle single at each price, its sign or that it matters less than")
-    assert ": none at c_r=0.02; " in line
-    assert line.endswith(" test at c_r=0.45.")
+    assert ": none at c_r = 0.02; " in line
+    assert line.endswith(" test at c_r = 0.45.")
+
+
+def test_sentence_is_in_the_users_unit() -> None:
+    euros = Unit(factor=2.0, name="EUR", is_own=True)
+
+    (line,) = further_lines(further_questions(cells(), None), euros)
+
+    assert ": none at 0.04 EUR per retrieval; " in line
 
 
 def test_evaluation_keeps_the_numbers_and_says_the_sentence() -> None:

@@ -112,6 +112,26 @@ def test_difference_that_may_be_none_is_not_settled() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("n", "verdict"),
+    [
+        (20, "Whether deciding by the question pays is not settled"),
+        (400, "Deciding by the question loses"),
+    ],
+)
+def test_the_same_loss_on_every_question_is_told_of_many_questions_alone(
+    n: int, verdict: str
+) -> None:
+    always = sweep.cell("argo_fitted", 0.02, "0" * n, ["retrieve"])
+
+    found = answer_of(sweep.results(sweep.cell("never", 0.02, "0" * n), always))[-1]
+
+    assert found.startswith(
+        f"{verdict}: the utility of argo_fitted minus that of the best fixed strategy is -0.020 on "
+        "average over 1 price, the same on every question, which gives no interval; "
+    )
+
+
 def test_better_of_two_is_said_to_be_chosen_on_these_questions() -> None:
     cells = [
         *two_prices("never", HALF),
@@ -148,6 +168,15 @@ def test_strategy_that_does_the_same_is_not_compared() -> None:
     assert answer_of(sweep.results(*cells))[-1] == (
         "Deciding by the question changes nothing: argo_fitted acts and answers like the best "
         "fixed strategy on every question, at 2 prices."
+    )
+
+
+def test_strategy_that_does_the_same_for_more_is_said_to() -> None:
+    looking = [sweep.cell("entropy_gate", price, HALF, cost=[0.01] * 100) for price in (0.1, 0.2)]
+
+    assert answer_of(sweep.results(*two_prices("never", HALF), *looking))[-1] == (
+        "Deciding by the question changes nothing but the cost: entropy_gate acts and answers like "
+        "the best fixed strategy on every question, at 2 prices, and costs 0.01 more per question."
     )
 
 

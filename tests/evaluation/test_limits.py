@@ -37,7 +37,7 @@ def test_of_equals_the_one_that_is_the_same_at_every_price_is_named() -> None:
     cells = [sweep.cell(name, 0.1, "1" * 6 + "0" * 4) for name in ("argo", "single")]
 
     assert "the best, single, answers" in found(*cells)[0]
-    assert "the best, argo at c_r=0.1, answers" in found(cells[0])[0]
+    assert "the best, argo at c_r = 0.1, answers" in found(cells[0])[0]
 
 
 def test_interval_that_holds_the_floor_shows_nothing() -> None:

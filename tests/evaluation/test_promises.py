@@ -38,7 +38,7 @@ def test_error_is_that_among_the_answers_given() -> None:
 
     assert line == (
         "Guarantee of max_prob_gate, error among answered at most 0.4 except with a chance of "
-        "0.05: here it is 0.333 of 3 [0.06, 0.79] at c_r=0.1."
+        "0.05: here it is 0.333 of 3 [0.06, 0.79] at c_r = 0.1."
     )
 
 
@@ -47,7 +47,7 @@ def test_share_of_retrievals_is_of_all_questions() -> None:
 
     (line,) = promise_lines(own, judge_cells(own))
 
-    assert "here it is 0.250 of 4 [0.05, 0.70] at c_r=0.1." in line
+    assert "here it is 0.250 of 4 [0.05, 0.70] at c_r = 0.1." in line
 
 
 def test_without_a_guarantee_nothing_is_said() -> None:

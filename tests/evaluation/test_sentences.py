@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from argo_ml.evaluation.record import BreakEven, PriceRange
 from argo_ml.evaluation.sentences import paying, usage
+from argo_ml.results.unit import Unit
 from argo_ml.statistics.intervals import Estimate
 
 SWEPT = (0.02, 0.2)
@@ -52,6 +53,33 @@ def test_retrieving_that_harms_pays_at_no_price() -> None:
     assert "-0.100 [-0.200, -0.050] per retrieval, so that it pays at no price. Acc" in text
 
 
+def test_prices_far_below_a_right_answer_are_no_zero() -> None:
+    swept = (0.0001, 0.001)
+    ranges = [
+        PriceRange(strategy="single", low=0.0001, high=0.00042),
+        PriceRange(strategy="never", low=0.00042, high=0.001),
+    ]
+
+    assert ": 0.00042 [0.00010, 0.00090] per retrieval" in paying(
+        break_even(0.00042, 0.0001, 0.0009), 300, swept
+    )
+    assert "single (one retrieval) below 0.00042, never" in usage(ranges)
+
+
+def test_every_sentence_has_a_large_price_in_the_same_digits() -> None:
+    tokens = Unit(factor=2000.0, name="tokens", is_own=True)
+    ranges = [
+        PriceRange(strategy="single", low=0.5, high=0.6254),
+        PriceRange(strategy="never", low=0.6254, high=0.9),
+    ]
+
+    assert ": 1,250 tokens [820, 1,620] per retrieval" in paying(
+        break_even(0.6254, 0.41, 0.8117), 300, (0.5, 0.9), tokens
+    )
+    assert "below 1,250 tokens, never (no retrieval) above" in usage(ranges, tokens)
+    assert "(1,000 tokens to 1,800 tokens swept)" in usage(ranges, tokens)
+
+
 def test_no_spread_is_no_certainty() -> None:
     assert (
         "0.000 [no interval: no spread] per retrieval; the same on all of 10 questions, which "
@@ -64,7 +92,7 @@ def test_retrieving_always_is_counted() -> None:
     counted = found.model_copy(update={"retrievals_more": 3.94, "acts_as_at": 0.02})
 
     assert paying(counted, 300, SWEPT).startswith(
-        "Break-even price of retrieving 3.9 times (always_retrieve as at c_r=0.02) instead of "
+        "Break-even price of retrieving 3.9 times (always_retrieve as at c_r = 0.02) instead of "
         "once (single): 0.020"
     )
 

@@ -69,7 +69,7 @@ def test_clear_prices_are_decided_and_the_sentence_says_so() -> None:
     (line,) = stopping_lines(stopping)
     assert line.startswith(
         "Stopped after 100 of 1,000 questions, as all of this is decided: single minus never is "
-        "above 0 at c_r=0.02; single minus never is below 0 at c_r=0.9."
+        "above 0 at c_r = 0.02; single minus never is below 0 at c_r = 0.9."
     )
 
 

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import synthetic_evaluation
+from builders import drawing, result_builders, synthetic_evaluation
 from PIL import Image
 
 from argo_ml.evaluation.breakdowns import middle_price
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting.figures import EVALUATION_FIGURES, draw_evaluation
 from argo_ml.reporting.figures.accuracy_retrievals import MOST_GATES, best_gates
+from argo_ml.reporting.figures.evaluation import add_heading
 from argo_ml.reporting.figures.strategy_styles import spread, strategy_styles, styles_of
 from argo_ml.reporting.figures.style import styled
 from argo_ml.reporting.strategy_kinds import Kind, kinds
@@ -148,3 +149,39 @@ def test_spread_moves_only_what_is_too_near() -> None:
     assert spread([0.9, 0.1, 0.5], 0.1) == pytest.approx([0.9, 0.1, 0.5])
     assert spread([0.5, 0.5], 0.1) == pytest.approx([0.45, 0.55])
     assert spread([], 0.1) == []
+
+
+def test_prices_of_figures_are_in_the_users_unit(evaluation: Evaluation, results: Results) -> None:
+    own = result_builders.in_tokens(results)
+    with styled():
+        diagram = EVALUATION_FIGURES["reliability"].draw(evaluation, own)
+        actions = EVALUATION_FIGURES["actions_by_difficulty"].draw(evaluation, own)
+
+    assert diagram is not None and actions is not None
+    assert diagram.get_supxlabel() == "confidence in the answer given at 200 tokens per retrieval"
+    label = actions.axes[0].get_xlabel().replace("\n", " ")
+    assert label == "actions per question at 200 tokens per retrieval"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["reliability", "gains", "actions_by_difficulty"])
+def test_headings_and_labels_fit_into_a_narrow_figure(
+    name: str, evaluation: Evaluation, results: Results
+) -> None:
+    strategy = "argo_fitted"
+    one = evaluation.model_copy(
+        update={
+            "reliability": {strategy: evaluation.reliability[strategy]},
+            "gains": [own for own in evaluation.gains if own.strategy == strategy],
+        }
+    )
+    own = result_builders.in_tokens(results)
+    long = {"model": "Qwen2.5-Coder-32B-Instruct-GPTQ-Int4-v1.2", "dataset": "oran_bench"}
+    named = own.model_copy(update={"spec": {**own.spec, **long}})
+
+    with styled():
+        figure = EVALUATION_FIGURES[name].draw(one, named)
+        assert figure is not None
+        add_heading(figure, one, named)
+
+        assert drawing.cut_off(figure) == []

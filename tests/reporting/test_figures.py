@@ -5,17 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import result_builders
+from builders import drawing, result_builders
 from matplotlib import rcParams
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from PIL import Image
 
 from argo_ml.config import SweepSpec
-from argo_ml.reporting.figures import SWEEP_FIGURES, redraw, save_cell_figures
+from argo_ml.reporting.figures import SWEEP_FIGURES, models, redraw, save_cell_figures
 from argo_ml.reporting.figures.front import pareto_front, pareto_fronts
 from argo_ml.reporting.figures.strategy_styles import strategy_styles
-from argo_ml.reporting.figures.style import dodged, spaced, styled
+from argo_ml.reporting.figures.style import at_price, dodged, spaced, styled
 from argo_ml.results.records import Results
+from argo_ml.results.unit import SHARES, Unit
 
 pytestmark = pytest.mark.slow
 
@@ -94,6 +96,51 @@ def test_nine_strategies_of_any_name_fit(results: Results, tmp_path: Path) -> No
     redraw(renamed(results, [*names, "with $ sign", "x"]), tmp_path)
 
     assert_drawn(tmp_path)
+
+
+def test_costs_and_prices_are_in_the_users_unit(results: Results) -> None:
+    own = result_builders.in_tokens(results)
+    with styled():
+        front = SWEEP_FIGURES["front"](own)
+        ticks = SWEEP_FIGURES["graph_1a"](own).axes[0].get_xticklabels()
+
+    assert front.axes[0].get_xlabel() == "mean cost per question (tokens)"
+    assert front.axes[0].get_title(loc="left") == "40 tokens per retrieval"
+    assert "c_r" not in front.get_suptitle()
+    costs = [x for line in front.axes[0].get_lines() for x in np.asarray(line.get_xdata())]
+    assert max(costs) == pytest.approx(
+        2000.0 * max(cell.metrics["cost"] for cell in own.cells if cell.retrieval_cost == 0.02)
+    )
+    assert [tick.get_text() for tick in ticks] == ["40", "100", "400"]
+
+
+def test_models_of_the_same_last_name_have_titles_of_their_own(
+    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(models, "save", lambda figure, *_: figures.append(figure))
+
+    models.draw_models(["one/Llama-1B", "two/Llama-1B"], [results, results], tmp_path)
+
+    titles = {tuple(axes.get_title(loc="left") for axes in figure.axes) for figure in figures}
+    assert titles == {("one/Llama-1B", "two/Llama-1B")}
+
+
+def test_headings_fit_whatever_the_model_is_called(results: Results) -> None:
+    long = {"model": "Qwen2.5-Coder-32B-Instruct-GPTQ-Int4-v1.2", "dataset": "oran_bench"}
+    named = results.model_copy(update={"spec": {**results.spec, **long}})
+
+    with styled():
+        cut = {name: drawing.cut_off(draw(named)) for name, draw in SWEEP_FIGURES.items()}
+
+    assert cut == {name: [] for name in NAMES}
+
+
+def test_a_dollar_is_no_formula() -> None:
+    dollars = Unit(factor=2.0, name="$", is_own=True)
+
+    assert at_price(0.2, dollars) == r"0.4 \$ per retrieval"
+    assert at_price(0.2, SHARES) == "$c_r$ = 0.2"
 
 
 def test_graph_1a_shows_accuracy_by_price_with_floors(results: Results) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
-from builders import synthetic_evaluation
+from builders import result_builders, synthetic_evaluation
 
+from argo_ml.config import SweepSpec
+from argo_ml.evaluation.advice import Advice
 from argo_ml.evaluation.examples import Example, ExampleEpisode, ExamplePassage, ExampleStep
+from argo_ml.evaluation.protocol import evaluate
 from argo_ml.evaluation.record import Evaluation
-from argo_ml.reporting import write_report
+from argo_ml.reporting import store_report, write_report
+from argo_ml.statistics.intervals import Estimate
 
 pytestmark = pytest.mark.slow
 
@@ -84,6 +90,13 @@ class Page(HTMLParser):
     def table(self, caption: str) -> Table:
         [found] = [table for table in self.tables if table.caption.startswith(caption)]
         return found
+
+
+class _Run:
+    """Stands for an MLflow run."""
+
+    def log_folder(self, folder: Path) -> None:
+        """Keep nothing."""
 
 
 def written(evaluation: Evaluation, folder: Path) -> str:
@@ -274,6 +287,7 @@ def example(question: str) -> Example:
         gold=("Lima",),
         retrieval_cost=0.1,
         episodes=(episode,),
+        why="retrieving helped most",
     )
 
 
@@ -288,6 +302,7 @@ def test_examples_are_told_step_by_step_and_are_no_markup(tmp_path: Path) -> Non
     page = Page(path.read_text(encoding="utf-8"))
     assert page.tags["script"] == page.tags["i"] == 0
     assert page.text.count(question) == 2
+    assert "Here retrieving helped most." in page.text
     assert "3 times with the same result" in page.text
     assert "<i>Peru</i> (similarity 0.50): Lima & more" in page.text
     assert "argo, always_retrieve" in page.text and "Lima (right)" in page.text
@@ -309,11 +324,65 @@ def test_what_there_are_too_few_questions_to_draw_is_said(tmp_path: Path) -> Non
 def test_identical_strategies_have_no_difference(tmp_path: Path) -> None:
     evaluation = synthetic_evaluation.full()
     first, *_ = evaluation.contrasts
-    identical = first.model_copy(update={"is_identical": True})
+    free, costly = (
+        first.model_copy(update={"is_identical": True, "utility": Estimate(mean, mean, mean)})
+        for mean in (0.0, -0.01)
+    )
+    contrasts = (free, costly)
 
-    page = Page(written(evaluation.model_copy(update={"contrasts": (identical,)}), tmp_path))
+    page = Page(written(evaluation.model_copy(update={"contrasts": contrasts}), tmp_path))
 
-    assert "the same actions and answers on every question" in page.text
+    same = "the same actions and answers on every question"
+    assert page.text.count(same) == 2
+    assert page.text.count(f"{same}; utility -0.010 [no interval: no spread]") == 1
+
+
+@pytest.mark.usefixtures("quick_figures")
+def test_the_page_of_an_advice_says_how_that_is_made_anew() -> None:
+    run: Any = _Run()
+    advice = Advice(
+        advice_id="the-advice",
+        question="",
+        sentences=(),
+        ranges=(),
+        prices=(),
+        sizes={},
+        judged_on="test",
+    )
+
+    text = store_report(
+        run, synthetic_evaluation.minimal(), synthetic_evaluation.results(), advice=advice
+    )
+
+    assert "<pre>argo-ml report --sweep the-advice</pre>" in text
+    assert "<code>the-advice</code>, where the figures are too" in text
+
+
+@pytest.mark.usefixtures("quick_figures")
+def test_headings_which_stand_in_summaries_are_printed(tmp_path: Path) -> None:
+    text = written(synthetic_evaluation.minimal(), tmp_path)
+
+    printed = text.partition("@media print {")[2].partition("\n}")[0]
+    [hidden] = re.findall(r"([^{}]+)\{ display: none; \}", printed)
+    assert '<summary><h2 id="key-numbers">' in text
+    assert {own.strip() for own in hidden.split(",")} == {"nav", ".episode summary"}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_figures")
+def test_a_page_is_in_the_users_unit_alone(tmp_path: Path) -> None:
+    spec = SweepSpec(n_questions=12, strategies="never,single,argo", retrieval_costs="0.75,0.9")
+    results = result_builders.in_tokens(result_builders.results(spec))
+    path = tmp_path / "report.html"
+
+    write_report(evaluate(results), results, path, [example("Where?")])
+
+    text = Page(path.read_text(encoding="utf-8")).text
+    assert re.findall(r"\bc_r\b|\de\+\d", text) == []
+    assert "every step costs the tokens and seconds that it\ntakes" in text
+    assert "At 1,500 tokens per retrieval" in text
+    assert "none at 1,500 tokens per retrieval" in text
+    assert "cost 600 tokens" in text
 
 
 def test_same_evaluation_gives_the_same_file(tmp_path: Path) -> None:

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 from builders.result_builders import policy_table, results, row
 
 from argo_ml.config import CellSpec, SweepSpec
+from argo_ml.results import metrics
 from argo_ml.results.metrics import (
+    ALL_METRICS,
     by_price,
     cell_metrics,
     price_steps,
     sweep_metrics,
     utilities,
 )
-from argo_ml.results.records import PolicyTable, QuestionResult
+from argo_ml.results.records import PolicyTable, QuestionResult, Results
 
 PRICES = {"retrieve": 0.1, "reason": 0.02}
 
@@ -43,6 +47,35 @@ def test_metrics_of_two_questions(table: PolicyTable) -> None:
     assert found["unparsed"] == 0.5
     assert (found["stop_threshold"], found["stop_policy"], found["stop_limit"]) == (0.5, 0.0, 0.5)
     assert found["policy_value"] == table.policy_value
+
+
+@pytest.mark.parametrize("undefined", [math.nan, math.inf, None])
+def test_a_metric_that_is_no_number_for_a_question_is_left_out(
+    undefined: float | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    brought = {
+        "is_right": lambda row: row.correct,
+        "undefined": lambda row: 1.0 if row.actions else undefined,
+    }
+    monkeypatch.setattr(ALL_METRICS, "_added", brought)
+    metrics._warn_of_no_number.cache_clear()
+
+    made = results(SweepSpec(n_questions=3, strategies="never,single", n_prices=1))
+
+    never, single = made.cells
+    assert "undefined" not in never.metrics
+    assert single.metrics["undefined"] == 1.0
+    assert never.metrics["is_right"] == never.metrics["accuracy"]
+    assert Results.model_validate_json(made.model_dump_json()) == made
+    [warning] = caplog.messages
+    assert "metric 'undefined' is no finite number" in warning
+
+
+def test_a_metric_that_was_stored_as_null_is_left_out() -> None:
+    made = results(SweepSpec(n_questions=3, strategies="never", n_prices=1))
+    stored = made.model_dump_json().replace('"metrics":{', '"metrics":{"mine":null,')
+
+    assert Results.model_validate_json(stored) == made
 
 
 def test_calls_are_the_sum_of_their_parts(table: PolicyTable) -> None:

@@ -8,7 +8,25 @@ from argo_ml.results.naming import (
     described_questions,
     listed_floors,
     source_name,
+    told_apart,
 )
+
+
+@pytest.mark.parametrize(
+    ("models", "names"),
+    [
+        (["a/x", "c/y"], ["x", "y"]),
+        (["a/x", "b/x", "c/y"], ["a/x", "b/x", "c/y"]),
+        (["/runs/a/final", "/runs/b/final"], ["a/final", "b/final"]),
+        (["x", "a/x"], ["x", "a/x"]),
+        (["a/x"], ["x"]),
+        ([], []),
+    ],
+)
+def test_models_are_named_as_briefly_as_tells_them_apart(
+    models: list[str], names: list[str]
+) -> None:
+    assert told_apart(models) == dict(zip(models, names, strict=True))
 
 
 def test_difficulty_is_named_where_questions_have_one() -> None:

@@ -23,7 +23,7 @@ from argo_ml.results.question_rows import (
     row_values,
     same_behavior,
 )
-from argo_ml.results.records import DecisionResult, QuestionResult, Results
+from argo_ml.results.records import DecisionResult, QuestionResult, Results, Stopping
 from argo_ml.results.row_files import (
     BATCH_ROWS,
     ParquetRows,
@@ -42,6 +42,9 @@ from argo_ml.types import Action
 DECISIONS = (
     DecisionResult(action="retrieve", confidence=0.25, expected_gain=0.1, score=0.5, correct=False),
     DecisionResult(action="stop"),
+)
+DECIDED = Stopping(
+    n_asked=12, n_available=13_000, is_decided=True, level=0.05, margin=0.01, verdicts=()
 )
 
 
@@ -145,14 +148,32 @@ def test_the_columns_are_the_fields_of_a_row() -> None:
     assert rows_schema().names == list(QuestionResult.model_fields)
 
 
-def test_results_on_disk_say_what_those_in_memory_say(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stopping", [None, DECIDED])
+def test_results_on_disk_say_what_those_in_memory_say(
+    tmp_path: Path, stopping: Stopping | None
+) -> None:
     sweep = results(SweepSpec(n_questions=12, retrieval_costs=(0.02, 0.1)))
+    sweep = sweep.model_copy(update={"stopping": stopping})
 
     stored = on_disk(sweep, tmp_path)
 
     assert len((tmp_path / "results.json").read_text().split("question_id")) == 1
+    assert stored.row_digests.keys() == {cell.cell_id for cell in sweep.cells}
+    assert stored.stopping == stopping
     assert evaluate(stored) == evaluate(sweep)
     assert sweep_metrics(stored) == sweep_metrics(sweep)
+
+
+def test_rows_of_a_decided_sweep_that_was_stored_without_digests_are_read(tmp_path: Path) -> None:
+    sweep = results(SweepSpec(n_questions=12, retrieval_costs=(0.1,)))
+    on_disk(sweep.model_copy(update={"stopping": DECIDED}), tmp_path)
+    summary = stored_record(tmp_path / "results.json", Results, "")
+
+    read = with_rows(summary.model_copy(update={"row_digests": {}}), tmp_path.joinpath)
+
+    assert [tuple(cell.questions) for cell in read.cells] == [
+        cell.questions for cell in sweep.cells
+    ]
 
 
 def test_the_episodes_to_be_traced_are_the_same_of_both_forms(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from argo_ml.statistics.intervals import (
     Estimate,
     holm,
     mcnemar,
+    told_sign,
     wilson,
 )
 
@@ -90,6 +91,20 @@ def test_holm_keeps_the_order_of_p_values_whatever_order_they_come_in(
     by_raw = sorted(family, key=family.__getitem__)
     assert all(found[low] <= found[high] for low, high in pairwise(by_raw))
     assert all(family[key] <= found[key] <= min(1.0, len(family) * family[key]) for key in family)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "sign"),
+    [(0.1, 0.2, 1), (-0.2, -0.1, -1), (-0.1, 0.1, 0), (1e-18, 0.1, 0), (0.1, 0.1, 0)],
+)
+def test_an_interval_tells_a_sign_where_it_has_a_width_and_leaves_out_0(
+    low: float, high: float, sign: int
+) -> None:
+    assert told_sign(low, high) == sign
+
+
+def test_an_estimate_without_spread_has_no_interval() -> None:
+    assert f"{Estimate(-0.02, -0.02, -0.02):+z.3f}" == "-0.020 [no interval: no spread]"
 
 
 def test_estimate_is_formatted_as_its_numbers_are() -> None:

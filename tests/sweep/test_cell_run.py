@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from argo_ml.engine.shards import Shard
 from argo_ml.engine.stages import StageTimes
 from argo_ml.results.metrics import CURVES, cell_metrics
 from argo_ml.results.records import QuestionResult
-from argo_ml.sweep.cell_run import MOST_POINTS, CellRun, curve_steps, is_curve_point
+from argo_ml.sweep.cell_run import MOST_POINTS, CellRun, cell_tags, curve_steps, is_curve_point
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import prepare_cells
+from argo_ml.tracking.runs import NOTE
 
 
 class RecordingRun:
@@ -140,6 +142,17 @@ def test_a_finished_run_is_left_as_it_is(cell_and_rows: tuple[Cell, list[Questio
     cell_run.log_progress()
 
     assert steps(cell_run) == {}
+
+
+def test_the_note_is_in_the_users_unit(
+    cell_and_rows: tuple[Cell, list[QuestionResult]],
+) -> None:
+    cell, _ = cell_and_rows
+    money = {"value_of_correct": 2.0, "price_unit": "EUR"}
+    in_euros = replace(cell, spec=cell.spec.model_copy(update=money))
+
+    assert "at retrieval cost 0.1 (reasoning step 0.02) on" in cell_tags(cell)[NOTE]
+    assert "at 0.2 EUR per retrieval on" in cell_tags(in_euros)[NOTE]
 
 
 def test_curves_have_a_point_after_every_shard_and_at_most_two_hundred() -> None:

@@ -165,17 +165,29 @@ def test_run_that_is_no_sweep_is_an_error(
     assert capsys.readouterr().err == (f"error: sweep={run_id}: that run is a cell, not a sweep\n")
 
 
-def test_unfinished_sweep_is_an_error(
-    sweep: Results, store: dict[str, str], client: MlflowClient, capsys: Captured
+@pytest.mark.parametrize(
+    ("kind", "remedy"),
+    [
+        ("sweep", "finish it first: argo-ml sweep --resume {}"),
+        ("replay", "a replay cannot be resumed, only run again: argo-ml replay"),
+    ],
+)
+def test_unfinished_run_is_an_error(
+    sweep: Results,
+    store: dict[str, str],
+    client: MlflowClient,
+    capsys: Captured,
+    kind: str,
+    remedy: str,
 ) -> None:
     experiment = client.get_experiment_by_name(EXPERIMENT)
     assert experiment is not None
-    run_id = client.create_run(experiment.experiment_id, tags={runs.KIND: "sweep"}).info.run_id
+    run_id = client.create_run(experiment.experiment_id, tags={runs.KIND: kind}).info.run_id
 
     assert report(store, "--sweep", run_id) == 1
 
     assert capsys.readouterr().err == (
-        f"error: sweep={run_id}: it is RUNNING; finish it first: argo-ml sweep --resume {run_id}\n"
+        f"error: sweep={run_id}: it is RUNNING; {remedy.format(run_id)}\n"
     )
 
 

@@ -11,6 +11,7 @@ from builders import small_study
 from argo_ml.config import SweepSpec, build
 from argo_ml.errors import ConfigError
 from argo_ml.results.records import Results
+from argo_ml.sweep import stored_files
 from argo_ml.sweep.executors import local
 from argo_ml.sweep.running import load_results, run_sweep
 from argo_ml.tracking.runs import KIND, connect
@@ -51,6 +52,20 @@ def test_it_stops_at_the_end_of_a_shard_and_the_run_says_why(common: dict[str, A
     assert failures(results, common) == {}
     tracking = connect(common["tracking_uri"], "")
     assert load_results(tracking, results.sweep_id).stopping == stopping
+
+
+def test_a_large_one_is_read_as_it_was_stored(
+    common: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored_files, "INLINE_ROWS", 0)
+
+    results = run_sweep(build(SweepSpec, common))
+
+    stored = load_results(connect(common["tracking_uri"], ""), results.sweep_id)
+    assert [list(cell.questions) for cell in stored.cells] == [
+        list(cell.questions) for cell in results.cells
+    ]
+    assert failures(results, common) == {}
 
 
 def test_interrupted_one_stops_where_an_uninterrupted_one_does(

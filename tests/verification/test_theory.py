@@ -90,6 +90,14 @@ def test_strategies_that_act_alike_are_said_to_do_so() -> None:
     assert finding.detail.endswith("both acted and answered alike on every question")
 
 
+def test_acting_alike_at_a_higher_cost_is_not_as_useful() -> None:
+    cells = sweep.cell("never", 0.1, "10"), sweep.cell("argo", 0.1, "10", cost=[0.01, 0.02])
+
+    [finding] = utility_findings(sweep.results(*cells))
+
+    assert finding.claim is Claim.NO
+
+
 @pytest.mark.parametrize("strategies", ["argo,argo_optimal", "random,always_reason", "argo,random"])
 def test_without_argo_or_a_fixed_strategy_nothing_is_said(strategies: str) -> None:
     results = made_results(SweepSpec(n_questions=2, strategies=strategies, n_prices=2))

@@ -20,17 +20,18 @@ def print_advice(advice: Advice) -> None:
     out = console()
     for line in (advice.question, *advice.sentences):
         out.print(line, soft_wrap=True)
-    out.print(_table(advice))
+    out.print(advice_table(advice))
     for line in (*_notes(advice), *whereabouts(locate(advice.advice_id))):
         out.print(line, soft_wrap=True)
 
 
-def _table(advice: Advice) -> Table:
+def advice_table(advice: Advice) -> Table:
+    """One row per range of prices; price and action are narrow, as the gain has lines anyway."""
     table = Table(header_style="bold", box=SIMPLE, padding=0, show_edge=False)
-    table.add_column("price", min_width=8)
-    table.add_column("do", min_width=8)
-    table.add_column("strategy", no_wrap=True)
-    table.add_column("gain [95 % CI]", no_wrap=True)
+    table.add_column("price", min_width=8, max_width=10, overflow="fold")
+    table.add_column("do", min_width=8, max_width=8)
+    table.add_column("strategy", overflow="fold")
+    table.add_column("gain [95 % CI]", overflow="fold")
     for heading in ("retrieves", "accuracy"):
         table.add_column(heading, justify="right", min_width=len(heading))
     for own in advice.ranges:
@@ -43,7 +44,7 @@ def _row(own: AdvisedRange, unit: Unit) -> tuple[str, ...]:
         price_span(own, unit),
         own.recommendation.value,
         own.strategy,
-        f"{unit.gain(own.gain)}\nover {own.alternative}, {own.certainty.words}",
+        f"{unit.gain(own.gain)}\nover {own.alternative}\n{own.certainty.words}",
         f"{100 * own.retrieval_share:.0f} %",
         f"{own.accuracy:.3f}",
     )

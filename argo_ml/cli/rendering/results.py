@@ -17,7 +17,7 @@ from argo_ml.evaluation.sentences import break_even_value
 from argo_ml.results.naming import described_questions, listed_floors, model_name
 from argo_ml.results.question_rows import row_flags
 from argo_ml.results.records import CellResult, Results
-from argo_ml.results.unit import THOUSAND, Unit, unit_of
+from argo_ml.results.unit import THOUSAND, Unit, amount_text, cost_decimals, unit_of
 from argo_ml.tracking.location import RunLocation, locate
 
 
@@ -58,7 +58,7 @@ def results_table(results: Results) -> Table:
     unit = unit_of(results.spec)
     columns = [
         column
-        for column in _columns(unit)
+        for column in _columns(unit, cost_decimals(results.prices))
         if not column.shows or any(cell.metrics[column.shows] for cell in results.cells)
     ]
     table.add_column("price of a\nretrieval" if unit.is_own else "c_r", overflow="fold")
@@ -84,13 +84,13 @@ def _best_utility(cells: Sequence[CellResult]) -> float | None:
     return max(utilities) if len(utilities) > 1 else None
 
 
-def _columns(unit: Unit) -> Iterator[_Column]:
+def _columns(unit: Unit, cost_digits: int) -> Iterator[_Column]:
     """In a unit of the user's own there is also what 1,000 questions come to."""
     yield _Column("strategy", lambda cell, _: _name(cell), "left")
     yield _Column("accuracy [95 % CI]", lambda cell, _: _accuracy(cell), "left")
     yield _measure("retrieve", "retrieval_calls", 2)
     yield _measure("reason", "reason_calls", 2, shows="reason_calls")
-    yield _measure("cost", "cost", 3)
+    yield _measure("cost", "cost", cost_digits)
     yield _Column(
         "utility",
         lambda cell, is_best: f"{cell.metrics['utility']:.3f}{'*' if is_best else ' '}",
@@ -98,7 +98,7 @@ def _columns(unit: Unit) -> Iterator[_Column]:
     if unit.is_own:
         yield _Column(
             f"{unit.label} per\n1,000 questions",
-            lambda cell, _: f"{THOUSAND * unit.worth_of(cell.metrics['utility']):.4g}",
+            lambda cell, _: amount_text(THOUSAND * unit.worth_of(cell.metrics["utility"]), 4),
         )
     yield _Column("LM calls\npaid/needed", lambda cell, _: _calls(cell), shows="lm_calls_total")
 

@@ -54,7 +54,7 @@ def _best_table(report: StudyReport) -> Table:
             f"{best.tune.utility:.3f}",
             f"{best.test.utility:.3f}",
             f"{best.optimism:+.3f}",
-            *(f"{each.mean:+.3f} [{each.low:+.2f}, {each.high:+.2f}]" for each in best.differences),
+            *(each.shown for each in best.differences),
         )
     return table
 

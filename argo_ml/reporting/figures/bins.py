@@ -12,9 +12,10 @@ from argo_ml.evaluation.record import Evaluation, GainBin, ReliabilityPoint
 from argo_ml.reporting import captions
 from argo_ml.reporting.figures.description import EvaluationFigure
 from argo_ml.reporting.figures.strategy_styles import styles_of
-from argo_ml.reporting.figures.style import LineStyle, draw_intervals, new_figure
+from argo_ml.reporting.figures.style import LineStyle, at_price, draw_intervals, new_figure, wrapped
 from argo_ml.reporting.large_enough import Bin, gains_by_strategy, large_enough, n_questions
 from argo_ml.results.records import Results
+from argo_ml.results.unit import unit_of
 
 MOST_PANELS = 6
 COLUMNS = 3
@@ -30,8 +31,9 @@ def reliability(evaluation: Evaluation, results: Results) -> Figure | None:
     for axes in figure.axes:
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
-    price = breakdowns.middle_price(evaluation.prices)
-    figure.supxlabel(f"confidence in the answer given at $c_r$ = {price:.4g}", fontsize=10)
+    where = at_price(breakdowns.middle_price(evaluation.prices), unit_of(results.spec))
+    label = f"confidence in the answer given at {where}"
+    figure.supxlabel(wrapped(label, figure.get_figwidth()), fontsize=10)
     figure.supylabel("share of right answers", fontsize=10)
     return figure
 

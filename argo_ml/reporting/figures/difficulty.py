@@ -11,8 +11,12 @@ from argo_ml.evaluation.breakdowns import middle_price
 from argo_ml.evaluation.record import ByDifficulty, Evaluation
 from argo_ml.reporting import captions
 from argo_ml.reporting.figures.description import EvaluationFigure
-from argo_ml.reporting.figures.style import legend_below, new_figure
+from argo_ml.reporting.figures.style import at_price, legend_below, new_figure, wrapped
 from argo_ml.results.records import Results
+from argo_ml.results.unit import unit_of
+
+PANEL_WIDTH = 2.8
+"""Inches."""
 
 
 def actions_by_difficulty(evaluation: Evaluation, results: Results) -> Figure | None:
@@ -23,15 +27,16 @@ def actions_by_difficulty(evaluation: Evaluation, results: Results) -> Figure | 
         return None
     difficulties = list(dict.fromkeys(row.difficulty for row in rows))
     strategies = list(dict.fromkeys(row.strategy for row in rows))
+    label = f"actions per question at {at_price(price, unit_of(results.spec))}"
     figure = new_figure(
-        width=max(6.4, 2.0 + 2.8 * len(difficulties)), height=1.4 + 0.27 * len(strategies)
+        width=max(6.4, 2.0 + PANEL_WIDTH * len(difficulties)), height=1.4 + 0.27 * len(strategies)
     )
     panels = figure.subplots(1, len(difficulties), sharex=True, sharey=True, squeeze=False)[0]
     for axes, difficulty in zip(panels, difficulties, strict=True):
         own = [row for row in rows if row.difficulty == difficulty]
         _draw(axes, own, strategies)
         axes.set_title(f"{difficulty}, n = {max(row.n for row in own)}; numbers: accuracy")
-        axes.set_xlabel(f"actions per question at $c_r$ = {price:.4g}")
+        axes.set_xlabel(wrapped(label, PANEL_WIDTH))
     panels[0].set_yticks(range(len(strategies)), strategies)
     panels[0].invert_yaxis()
     legend_below(figure)

@@ -15,7 +15,7 @@ from argo_ml.reporting.figures.bins import GAINS, RELIABILITY
 from argo_ml.reporting.figures.description import EvaluationFigure
 from argo_ml.reporting.figures.difficulty import ACTIONS_BY_DIFFICULTY
 from argo_ml.reporting.figures.price_utility import PRICE_UTILITY
-from argo_ml.reporting.figures.style import save, styled
+from argo_ml.reporting.figures.style import save, styled, wrapped
 from argo_ml.reporting.figures.sweep import GRAPH_1A, GRAPH_1B, SWEEP_FIGURES
 from argo_ml.results.naming import model_name, source_name
 from argo_ml.results.records import Results
@@ -45,7 +45,7 @@ def draw_evaluation(
             figure = None if name in drawn else description.draw(evaluation, results)
             if figure is not None:
                 if not description.has_heading:
-                    figure.suptitle(_source(evaluation, results), x=0.01, ha="left", fontsize=9)
+                    add_heading(figure, evaluation, results)
                 save(figure, folder, name)
 
 
@@ -66,8 +66,10 @@ def draw_figure(name: str, evaluation: Evaluation, results: Results) -> Figure:
     return figure
 
 
-def _source(evaluation: Evaluation, results: Results) -> str:
-    return (
+def add_heading(figure: Figure, evaluation: Evaluation, results: Results) -> None:
+    """Say above the figure what was asked of which model."""
+    source = (
         f"{source_name(results)}, {model_name(results.spec)}, "
         f"n = {evaluation.n_questions} questions"
     )
+    figure.suptitle(wrapped(source, figure.get_figwidth()), x=0.01, ha="left", fontsize=9)

@@ -9,10 +9,13 @@ from matplotlib.axes import Axes
 from argo_ml.evaluation.breakdowns import middle_price
 from argo_ml.evaluation.roles import is_ceiling
 from argo_ml.reporting.figures.strategy_styles import strategy_styles
-from argo_ml.reporting.figures.style import stacked_size
+from argo_ml.reporting.figures.style import at_price, cost_label, stacked_size, wrapped
 from argo_ml.results.records import CellResult, Results
+from argo_ml.results.unit import unit_of
 
 FRONT_COLOR = "#9a9a9a"
+LABEL_WIDTH = 3.6
+"""Inches of a label that stands under one panel of several."""
 
 
 def pareto_front(cells: Sequence[CellResult]) -> list[CellResult]:
@@ -37,7 +40,8 @@ def draw_front(axes: Axes, results: Results, price: float) -> None:
     """Every strategy at one price, and the front of those that are methods."""
     styles = strategy_styles(results.strategies)
     front = pareto_fronts(results)[price]
-    costs = [cell.metrics["cost"] for cell in front]
+    unit = unit_of(results.spec)
+    costs = [unit.amount(cell.metrics["cost"]) for cell in front]
     accuracies = [cell.metrics["accuracy"] for cell in front]
     axes.step(costs, accuracies, where="post", color=FRONT_COLOR, linewidth=1.4, zorder=1)
     axes.plot(
@@ -53,7 +57,7 @@ def draw_front(axes: Axes, results: Results, price: float) -> None:
     for index, cell in enumerate(_at(results, price)):
         style, metrics = styles[cell.strategy], cell.metrics
         axes.plot(
-            metrics["cost"],
+            unit.amount(metrics["cost"]),
             metrics["accuracy"],
             linestyle="none",
             label=cell.strategy,
@@ -65,9 +69,9 @@ def draw_front(axes: Axes, results: Results, price: float) -> None:
 
 def draw_middle_front(axes: Axes, results: Results) -> None:
     """The front at the middle price, for a figure with a panel for each of several sweeps."""
-    price = middle_price(results.prices)
+    price, unit = middle_price(results.prices), unit_of(results.spec)
     draw_front(axes, results, price)
-    axes.set_xlabel(f"mean cost per question at $c_r$ = {price:.4g}")
+    axes.set_xlabel(wrapped(f"{cost_label(unit)} at {at_price(price, unit)}", LABEL_WIDTH))
 
 
 def _at(results: Results, price: float) -> list[CellResult]:

@@ -9,8 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from argo_ml.reporting.figures.front import draw_middle_front
-from argo_ml.reporting.figures.style import legend_below, new_figure, price_axis, save, styled
+from argo_ml.reporting.figures.style import (
+    legend_below,
+    new_figure,
+    price_axis,
+    save,
+    styled,
+    wrapped,
+)
 from argo_ml.reporting.figures.sweep import draw_accuracy, draw_retrievals
+from argo_ml.results.naming import told_apart
 from argo_ml.results.records import Results
 from argo_ml.results.unit import unit_of
 
@@ -33,11 +41,12 @@ def _panels(
     draw: Callable[[Axes, Results], None],
     label: str,
 ) -> Figure:
+    names = told_apart(models)
     figure = new_figure(width=max(6.4, PANEL_WIDTH * len(models)))
     panels = figure.subplots(1, len(models), sharex=True, sharey=True, squeeze=False)[0]
     for axes, model, results in zip(panels, models, sweeps, strict=True):
         draw(axes, results)
-        axes.set_title(Path(model).name)
+        axes.set_title(wrapped(names[model], PANEL_WIDTH))
     panels[0].set_ylabel(label)
     legend_below(figure)
     return figure

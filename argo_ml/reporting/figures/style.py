@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,7 +13,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from argo_ml.results.unit import SHARES, Unit
+from argo_ml.results.unit import SHARES, Unit, amount_text
 
 _RC: Any = {
     "axes.axisbelow": True,
@@ -33,6 +34,8 @@ _RC: Any = {
     "svg.hashsalt": "argo_ml",
 }
 _PNG_DPI = 200
+_CHARACTERS_PER_INCH = 11
+"""Of titles and labels, wide letters included."""
 _LEGEND_CHARACTERS = 84
 _HANDLE_CHARACTERS = 8
 
@@ -135,12 +138,32 @@ def plain_figure(width: float = 6.4, height: float = 4.6) -> Figure:
     return figure
 
 
+def wrapped(text: str, inches: float) -> str:
+    """The lines of a title or label, broken where they would be wider."""
+    width = int(inches * _CHARACTERS_PER_INCH)
+    return "\n".join(textwrap.fill(line, width) for line in text.splitlines())
+
+
+def plain(text: str) -> str:
+    """The text with dollar signs that begin no formula."""
+    return text.replace("$", r"\$")
+
+
+def at_price(price: float, unit: Unit) -> str:
+    """``$c_r$ = 0.1``, or ``0.4 EUR per retrieval``."""
+    return plain(unit.at_price(price)).replace("c_r", "$c_r$")
+
+
+def cost_label(unit: Unit) -> str:
+    return f"mean cost per question{f' ({plain(unit.label)})' if unit.is_own else ''}"
+
+
 def price_axis(axes: Axes, prices: Sequence[float], most: int = 10, unit: Unit = SHARES) -> None:
     """The prices themselves as ticks, at most ``most`` and as far as they stand apart."""
-    own = f"price of one retrieval ({unit.label})"
+    own = f"price of one retrieval ({plain(unit.label)})"
     axes.set_xlabel(own if unit.is_own else "retrieval cost $c_r$ (price of one retrieval)")
     ticks = spaced(prices, most)
-    axes.set_xticks(ticks, [f"{unit.amount(price):.4g}" for price in ticks])
+    axes.set_xticks(ticks, [amount_text(unit.amount(price), 4) for price in ticks])
     margin = max(0.05 * (max(prices) - min(prices)), 0.35 * _least_distance(prices))
     axes.set_xlim(min(prices) - margin, max(prices) + margin)
 

@@ -20,6 +20,8 @@ from argo_ml.reporting.figures.front import draw_front
 from argo_ml.reporting.figures.strategy_styles import strategy_styles
 from argo_ml.reporting.figures.style import (
     LineStyle,
+    at_price,
+    cost_label,
     dodged,
     draw_intervals,
     legend_below,
@@ -27,6 +29,7 @@ from argo_ml.reporting.figures.style import (
     price_axis,
     save,
     styled,
+    wrapped,
 )
 from argo_ml.results.naming import model_name, source_name
 from argo_ml.results.question_rows import action_counts
@@ -121,22 +124,23 @@ def _utility(results: Results) -> Figure:
 
 def _front(results: Results) -> Figure:
     """A panel per price, of many prices some."""
-    prices = _some(results.prices)
+    prices, unit = _some(results.prices), unit_of(results.spec)
     n_columns = min(PANEL_COLUMNS, len(prices))
     n_lines = -(-len(prices) // n_columns)
     figure = new_figure(max(6.4, 3.2 * n_columns), 1.5 + 2.8 * n_lines)
     grid = list(figure.subplots(n_lines, n_columns, sharey=True, squeeze=False).flat)
     for axes, price in zip(grid, prices, strict=False):
         draw_front(axes, results, price)
-        axes.set_title(unit_of(results.spec).at_price(price).replace("c_r", "$c_r$"))
-        axes.set_xlabel("mean cost per question")
+        axes.set_title(at_price(price, unit))
+        axes.set_xlabel(cost_label(unit))
     for unused in grid[len(prices) :]:
         unused.remove()
     figure.supylabel("accuracy (share of questions)", fontsize=10)
+    note = "cost is $c_r$ x retrievals + $c_p$ x reasoning steps"
+    if unit.is_own:
+        note = "cost is that of retrievals, tokens and seconds"
     figure.suptitle(
-        _heading(
-            results, "Accuracy against cost", "cost is $c_r$ x retrievals + $c_p$ x reasoning steps"
-        ),
+        _heading(results, "Accuracy against cost", note, figure.get_figwidth()),
         x=0.01,
         ha="left",
         fontsize=10,
@@ -215,15 +219,13 @@ def _retrievals(results: Results) -> list[Estimate]:
 
 
 def _title(axes: Axes, results: Results, what: str, note: str) -> None:
-    axes.set_title(_heading(results, what, note))
+    axes.set_title(_heading(results, what, note, _width(results)))
 
 
-def _heading(results: Results, what: str, note: str) -> str:
+def _heading(results: Results, what: str, note: str, inches: float) -> str:
     n_questions = max(len(cell.questions) for cell in results.cells)
-    return (
-        f"{what}\n{source_name(results)}, {model_name(results.spec)}, "
-        f"n = {n_questions} questions; {note}"
-    )
+    source = f"{source_name(results)}, {model_name(results.spec)}, n = {n_questions} questions"
+    return wrapped(f"{what}\n{source}\n{note}", inches)
 
 
 GRAPH_1A = EvaluationFigure(
