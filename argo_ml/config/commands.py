@@ -13,6 +13,7 @@ from argo_ml.config.base import (
     Names,
     PriceList,
     check_unrepeated,
+    left_out_at_default,
     operational,
 )
 from argo_ml.config.experiment import SHARED_FIRST, SweepSpec
@@ -21,6 +22,7 @@ from argo_ml.config.price_fields import PRICES_MISSING, RetrievalPriceFields
 from argo_ml.config.run_fields import StoreFields
 from argo_ml.config.source_fields import (
     EMBEDDED_EMBEDDER,
+    QUERY_PROMPT,
     CacheFields,
     CorpusSpec,
     DeviceFields,
@@ -158,6 +160,7 @@ class OutcomeSources(RetrievalPriceFields, GradingFields, StrategyFields):
         EMBEDDED_EMBEDDER,
         description="Sentence Transformers model for questions: embedded, folder or hub id.",
     )
+    query_prompt: str = Field("", **left_out_at_default(QUERY_PROMPT))
     model: str = Field("", **operational("Name of the model whose outcomes these are, for titles."))
     seed: int = Field(42, description="Seed of the draw of questions to calibrate on.")
 

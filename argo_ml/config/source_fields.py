@@ -141,6 +141,9 @@ class DocumentFields(Spec):
         return self
 
 
+QUERY_PROMPT = "What the embedding model reads before every query; empty: what it has saved."
+
+
 class EmbeddingFields(Spec):
     """How passages are embedded, and where their index is."""
 
@@ -148,6 +151,13 @@ class EmbeddingFields(Spec):
 
     embedding_model: str = Field(
         EMBEDDED_EMBEDDER, description="Sentence Transformers model: embedded, folder or hub id."
+    )
+    query_prompt: str = Field("", **left_out_at_default(QUERY_PROMPT))
+    passage_prompt: str = Field(
+        "",
+        **left_out_at_default(
+            "What the embedding model reads before every passage; empty: what it has saved."
+        ),
     )
     chroma_url: str = Field("", **operational("URL of a Chroma server; empty for embedded."))
 

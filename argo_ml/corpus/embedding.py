@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -12,7 +13,9 @@ import numpy as np
 
 from argo_ml.config import EMBEDDED_EMBEDDER
 from argo_ml.corpus.base import Vectors
+from argo_ml.corpus.device_memory import FittingBatches, load_where_it_fits
 from argo_ml.corpus.embedder_files import embedder_files, find_embedder, without_hub_bars
+from argo_ml.corpus.embedder_prompts import OWN_PROMPTS, PASSAGE, GivenPrompts, added_prompts
 from argo_ml.devices.choosing import choose_gpus
 from argo_ml.devices.cuda import count_gpus, machine_state
 from argo_ml.errors import ModelError, one_line
@@ -22,6 +25,8 @@ from argo_ml.models.sealed_json import content_key, installed_version, read_seal
 __all__ = ["Embedder", "SentenceEmbedder", "Vectors", "load_embedder"]
 
 BATCH_SIZE = 32
+TOKENIZED = 1024
+"""Texts whose tokens are held at once: they take a hundred bytes and more each."""
 PACKAGES = ("sentence-transformers", "tokenizers", "torch", "transformers")
 
 
@@ -54,13 +59,14 @@ class Embedder(Protocol):
 class SentenceEmbedder:
     """A Sentence Transformers model, which ``load`` loads when a text is new.
 
-    Passages and queries get the model's own prompts.
+    Passages and queries get the prompts that it is loaded with.
     """
 
     def __init__(self, name: str, identity: str, load: Callable[[], Any]) -> None:
         self.name = name
         self.identity = identity
         self._load = load
+        self._batches = FittingBatches(BATCH_SIZE, f"embedding_model={name}")
 
     @cached_property
     def _model(self) -> Any:
@@ -75,7 +81,7 @@ class SentenceEmbedder:
         longest = self._model.max_seq_length
         if longest is None:
             return None
-        prompt = self._model.prompts.get("document") or ""
+        prompt = self._model.prompts.get(PASSAGE) or ""
         special = len(self._model.tokenizer("")["input_ids"])
         return int(longest) - special - self.count_tokens([prompt])[0]
 
@@ -86,13 +92,17 @@ class SentenceEmbedder:
         unknown = self._model.tokenizer.unk_token_id
         return [ids.count(unknown) for ids in self._token_ids(texts)]
 
-    def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        if not texts:
-            return []
-        encoded = self._model.tokenizer(
-            list(texts), add_special_tokens=False, truncation=False, verbose=False
-        )
-        return [list(ids) for ids in encoded["input_ids"]]
+    def _token_ids(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        for start in range(0, len(texts), TOKENIZED):
+            encoded = self._model.tokenizer(
+                list(texts[start : start + TOKENIZED]),
+                add_special_tokens=False,
+                truncation=False,
+                verbose=False,
+                return_attention_mask=False,
+                return_token_type_ids=False,
+            )
+            yield from encoded["input_ids"]
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         return self._vectors(self._model.encode_document, texts)
@@ -101,14 +111,23 @@ class SentenceEmbedder:
         return self._vectors(self._model.encode_query, texts)
 
     def _vectors(self, encode: Callable[..., Any], texts: Sequence[str]) -> Vectors:
-        vectors = encode(
-            list(texts), batch_size=BATCH_SIZE, normalize_embeddings=True, show_progress_bar=False
+        vectors = self._batches.run(
+            lambda batch_size: encode(
+                list(texts),
+                batch_size=batch_size,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+            )
         )
         return np.asarray(vectors, dtype=np.float32)
 
 
 def load_embedder(
-    embedding_model: str, cache_path: Path, device: str = "auto", gpus: Sequence[int] = ()
+    embedding_model: str,
+    cache_path: Path,
+    device: str = "auto",
+    gpus: Sequence[int] = (),
+    given: GivenPrompts = OWN_PROMPTS,
 ) -> SentenceEmbedder:
     """The embedded model, a model in a local folder, or one of the hub. Raises `ModelError`.
 
@@ -117,15 +136,17 @@ def load_embedder(
     """
     choose_gpus(device, gpus, count_gpus())
     folder = find_embedder(embedding_model)
-    load = partial(_load, embedding_model, folder, device, gpus)
+    prompts = added_prompts(folder, given)
+    load = partial(_load, embedding_model, folder, prompts, device, gpus)
     try:
         digest = files_digest(embedder_files(folder), cache_path / "embedder_digests.json")
     except OSError as error:
         raise _no_embedder(embedding_model, error) from None
     major = installed_version("sentence-transformers").partition(".")[0]
-    embedder = SentenceEmbedder(
-        embedding_model, f"sentence-transformers {major} sha256:{digest}", load
-    )
+    identity = f"sentence-transformers {major} sha256:{digest}"
+    if prompts:
+        identity += f" prompts:{json.dumps(prompts, sort_keys=True)}"
+    embedder = SentenceEmbedder(embedding_model, identity, load)
     versions = [installed_version(name) for name in PACKAGES]
     key = content_key([embedder.identity, versions, machine_state(), device, list(gpus)])
     seen = cache_path / "models" / "opened" / f"{key}.json"
@@ -135,14 +156,25 @@ def load_embedder(
     return embedder
 
 
-def _load(embedding_model: str, folder: Path, device: str, gpus: Sequence[int]) -> Any:
+def _load(
+    embedding_model: str,
+    folder: Path,
+    prompts: dict[str, str],
+    device: str,
+    gpus: Sequence[int],
+) -> Any:
     from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
 
+    def load_to(place: str) -> Any:
+        return SentenceTransformer(
+            str(folder), prompts=prompts, device=place, local_files_only=True
+        )
+
     try:
         with without_progress_bars():
-            return SentenceTransformer(
-                str(folder), device=torch_device(device, gpus), local_files_only=True
+            return load_where_it_fits(
+                load_to, torch_device(device, gpus), f"embedding_model={embedding_model}"
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise _no_embedder(embedding_model, error) from None

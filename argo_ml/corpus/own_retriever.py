@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ source and similarity, or objects that have their text as LangChain's, LlamaInde
 OWN_RETRIEVERS: PartTable[Search] = PartTable("argo_ml.retrievers", "retriever", {}, callable)
 """Those of installed packages, and of this program."""
 TEXT_ATTRIBUTES = ("text", "page_content", "content")
+ID_ATTRIBUTES = ("id", "id_", "node_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +76,25 @@ class OwnRetriever:
 
     def _passage(self, given: Any) -> Found:
         fields = _fields(given)
-        text, similarity = fields.get("text"), fields.get("similarity")
+        text = fields.get("text")
         if not isinstance(text, str):
             raise self._failed(f"gave a passage {given!r:.60}, which has no text")
-        if similarity is not None and not -1 <= similarity <= 1:
-            raise self._failed(f"gave similarity={similarity}; give a cosine from -1 to 1, or none")
         key = str(fields.get("id") or hashlib.sha256(text.encode()).hexdigest()[:16])
         title, source = (str(fields.get(name, "")) for name in ("title", "source"))
-        passage = Passage(key, text, title, source)
-        return Found(passage, None if similarity is None else float(similarity))
+        return Found(Passage(key, text, title, source), self._similarity(fields.get("similarity")))
+
+    def _similarity(self, given: Any) -> float | None:
+        if given is None:
+            return None
+        try:
+            cosine = math.nan if isinstance(given, str) else float(given)
+        except (TypeError, ValueError):
+            cosine = math.nan
+        if not -1 <= cosine <= 1:
+            raise self._failed(
+                f"gave similarity={given!r:.60}; give a cosine from -1 to 1, or none"
+            )
+        return cosine
 
     def _evidence(self, found: Sequence[Found], query: Vectors) -> tuple[Evidence, ...]:
         unknown = [own.passage.text for own in found if own.similarity is None]
@@ -98,14 +110,25 @@ class OwnRetriever:
 
 
 def _fields(given: Any) -> Mapping[str, Any]:
-    """A passage's text, and what else is known of it."""
-    if isinstance(given, Mapping):
-        return given
+    """A passage's text, and what else is known of it; what is None is not."""
     if isinstance(given, str):
         return {"text": given}
-    texts = (getattr(given, name, None) for name in TEXT_ATTRIBUTES)
+    fields = given if isinstance(given, Mapping) else _fields_of_object(given)
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _fields_of_object(given: Any) -> Mapping[str, Any]:
+    """Its own id comes before one that its metadata has."""
     metadata = getattr(given, "metadata", None) or getattr(given, "meta", None) or {}
-    return {**metadata, "text": next((own for own in texts if isinstance(own, str)), None)}
+    ids, texts = (
+        [getattr(given, name, None) for name in names] for names in (ID_ATTRIBUTES, TEXT_ATTRIBUTES)
+    )
+    known_id = next((own for own in ids if own), metadata.get("id"))
+    return {
+        **metadata,
+        "id": known_id,
+        "text": next((own for own in texts if isinstance(own, str)), None),
+    }
 
 
 def own_identity(name: str, search: Search) -> str:

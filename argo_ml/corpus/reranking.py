@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from argo_ml.corpus.base import Retriever, Vectors
+from argo_ml.corpus.device_memory import FittingBatches, load_where_it_fits
 from argo_ml.corpus.embedding import torch_device, without_progress_bars
 from argo_ml.errors import ModelError, one_line
 from argo_ml.models.digests import files_digest
@@ -20,6 +21,7 @@ DEPTH = 20
 SCORE_DECIMALS = 4
 """Beyond these a score depends on the batch that its pair was read in."""
 REMEMBERED_PAIRS = 100_000
+BATCH_SIZE = 32
 
 
 class CrossEncoder:
@@ -34,6 +36,7 @@ class CrossEncoder:
                 "Transformers CrossEncoder, with its config.json"
             )
         self._place = device, tuple(gpus)
+        self._batches = FittingBatches(BATCH_SIZE, f"reranker={folder}")
         files = sorted(path for path in self._path.rglob("*") if path.is_file())
         digest = files_digest(files, cache_path / "reranker_digests.json")
         major = installed_version("sentence-transformers").partition(".")[0]
@@ -44,7 +47,11 @@ class CrossEncoder:
         """How well each passage answers its query, whatever the unit. Raises `ModelError`."""
         new = list(dict.fromkeys(pair for pair in pairs if pair not in self._known))
         if new:
-            predicted = self._model.predict(new, activation_fn=_as_it_is, show_progress_bar=False)
+            predicted = self._batches.run(
+                lambda batch_size: self._model.predict(
+                    new, batch_size=batch_size, activation_fn=_as_it_is, show_progress_bar=False
+                )
+            )
             self._known |= zip(new, map(float, predicted), strict=True)
         scores = [round(self._known[pair], SCORE_DECIMALS) for pair in pairs]
         while len(self._known) > REMEMBERED_PAIRS:
@@ -56,10 +63,13 @@ class CrossEncoder:
         from safetensors import SafetensorError
         from sentence_transformers import CrossEncoder as Model
 
+        def load_to(place: str) -> Any:
+            return Model(str(self._path), device=place, local_files_only=True)
+
         try:
             with without_progress_bars():
-                model: Any = Model(
-                    str(self._path), device=torch_device(*self._place), local_files_only=True
+                model = load_where_it_fits(
+                    load_to, torch_device(*self._place), f"reranker={self._path}"
                 )
         except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
             raise self._unusable(one_line(error)) from None

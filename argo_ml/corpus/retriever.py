@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
-from chromadb import Collection, QueryResult
+from chromadb import Collection, GetResult, Include, QueryResult
 from chromadb.errors import ChromaError
 from numpy.typing import NDArray
 
@@ -25,6 +25,10 @@ WIDENED = 400
 
 TEXT_PAGE = 2_000
 """Passages whose texts are read at once."""
+
+LARGEST_ANSWER = 30_000
+"""Passages that one call finds for all of its queries: Chroma reads them by one statement, and
+SQLite takes 32,766 variables."""
 
 SIMILARITY_DECIMALS = 6
 """Beyond these a similarity depends on the batch that its query was embedded in."""
@@ -96,19 +100,19 @@ class ChromaRetriever:
         ids = sorted({key for ranking in rankings for key in ranking})
         if not ids:
             return [() for _ in queries]
+        passages: dict[str, Passage] = {}
+        vectors: dict[str, NDArray[np.float64]] = {}
         try:
-            got = self._collection.get(ids=ids, include=["documents", "embeddings", "metadatas"])
+            for got in self._pages(ids, ["documents", "embeddings", "metadatas"]):
+                passages |= _passages(got)
+                stored = np.asarray(got["embeddings"], dtype=np.float64)
+                vectors |= zip(got["ids"], stored, strict=True)
         except ChromaError as error:
             raise unsearchable(self._collection, error) from None
-        place = {key: row for row, key in enumerate(got["ids"])}
-        stored = np.asarray(got["embeddings"], dtype=np.float64)
-        texts, metadatas = got["documents"] or [], got["metadatas"] or []
 
         def hit(key: str, query: NDArray[np.float32]) -> Evidence:
-            row = place[key]
-            similarity = float(np.clip(stored[row] @ query, -1, 1))
-            passage = _passage(key, texts[row], metadatas[row])
-            return Evidence(passage, round(similarity, SIMILARITY_DECIMALS))
+            similarity = float(np.clip(vectors[key] @ query, -1, 1))
+            return Evidence(passages[key], round(similarity, SIMILARITY_DECIMALS))
 
         return [
             tuple(hit(key, query) for key in ranking)
@@ -123,9 +127,7 @@ class ChromaRetriever:
                 got = self._collection.get(
                     limit=TEXT_PAGE, offset=start, include=["documents", "metadatas"]
                 )
-                documents, metadatas = got["documents"] or [], got["metadatas"] or []
-                for key, text, metadata in zip(got["ids"], documents, metadatas, strict=True):
-                    passage = _passage(key, text, metadata)
+                for key, passage in _passages(got).items():
                     texts[key] = embedded_text(passage.title, passage.text)
         except ChromaError as error:
             raise unsearchable(self._collection, error) from None
@@ -155,28 +157,33 @@ class ChromaRetriever:
         return len(evidence) <= top_k or evidence[-1].similarity == evidence[top_k - 1].similarity
 
     def _nearest(self, vectors: Vectors, n_results: int) -> list[list[Evidence]]:
-        result = self._collection.query(
-            query_embeddings=vectors,
-            n_results=min(n_results, self._n_passages),
-            include=["distances", "documents", "metadatas"],
-        )
-        return [_sorted_hits(result, row) for row in range(len(vectors))]
+        n_results = min(n_results, self._n_passages)
+        n_queries = max(1, LARGEST_ANSWER // n_results)
+        hits = []
+        for start in range(0, len(vectors), n_queries):
+            some = vectors[start : start + n_queries]
+            result = self._collection.query(
+                query_embeddings=some,
+                n_results=n_results,
+                include=["distances", "documents", "metadatas"],
+            )
+            hits.extend(_sorted_hits(result, row) for row in range(len(some)))
+        return hits
 
     def _widened(self, vectors: Vectors, top_k: int) -> list[list[Evidence]]:
         return self._nearest(vectors, max(WIDENED, top_k + MARGIN))
 
     def _exact(self, vectors: Vectors, top_k: int) -> list[list[Evidence]]:
         best = self._exact_search(vectors, top_k)
-        passages = self._passages(sorted({key for hits in best for _, key in hits}))
+        passages: dict[str, Passage] = {}
+        ids = sorted({key for hits in best for _, key in hits})
+        for got in self._pages(ids, ["documents", "metadatas"]):
+            passages |= _passages(got)
         return [[Evidence(passages[key], -minus) for minus, key in hits] for hits in best]
 
-    def _passages(self, ids: list[str]) -> dict[str, Passage]:
-        got = self._collection.get(ids=ids, include=["documents", "metadatas"])
-        texts, metadatas = got["documents"] or [], got["metadatas"] or []
-        return {
-            key: _passage(key, text, metadata)
-            for key, text, metadata in zip(got["ids"], texts, metadatas, strict=True)
-        }
+    def _pages(self, ids: list[str], include: Include) -> Iterator[GetResult]:
+        for start in range(0, len(ids), TEXT_PAGE):
+            yield self._collection.get(ids=ids[start : start + TEXT_PAGE], include=include)
 
 
 def _sorted_hits(result: QueryResult, row: int) -> list[Evidence]:
@@ -190,6 +197,14 @@ def _sorted_hits(result: QueryResult, row: int) -> list[Evidence]:
         )
     ]
     return sorted(hits, key=lambda hit: (-hit.similarity, hit.passage.id))
+
+
+def _passages(got: GetResult) -> dict[str, Passage]:
+    texts, metadatas = got["documents"] or [], got["metadatas"] or []
+    return {
+        key: _passage(key, text, metadata)
+        for key, text, metadata in zip(got["ids"], texts, metadatas, strict=True)
+    }
 
 
 def _passage(key: str, text: str, metadata: Mapping[str, object]) -> Passage:

@@ -34,6 +34,8 @@ N_OTHERS = 400
 FEWEST_PASSAGES = 30
 """With fewer the two shares are not worth the name."""
 FEWEST_PAIRS = 500
+PAGE = 2_000
+"""Passages whose ids are read at once."""
 DECIMALS = 6
 """Beyond these a similarity differs by rounding."""
 SHORTEST_SENTENCE = 20
@@ -70,7 +72,11 @@ def _read(path: Path) -> SimilarityLimit | None:
 
 def measured_limit(collection: Collection, embedder: Embedder) -> SimilarityLimit | None:
     """Deterministic for a corpus: what is drawn depends on the name, which has its digest."""
-    ids = sorted(collection.get(include=[])["ids"])
+    ids = sorted(
+        key
+        for start in range(0, collection.count(), PAGE)
+        for key in collection.get(limit=PAGE, offset=start, include=[])["ids"]
+    )
     if len(ids) < FEWEST_PASSAGES:
         return None
     rng = derived_rng(0, collection.name, "similarity")

@@ -63,9 +63,11 @@ def check_embedder(spec: DoctorSpec) -> Check:
         if spec.quick:
             where = "present" if _is_hub_id(name) else f"in {find_embedder(name)}"
             return ok(_EMBEDDER, f"{name} is {where} (not loaded: quick)")
+        from argo_ml.corpus.embedder_prompts import GivenPrompts
         from argo_ml.corpus.embedding import load_embedder
 
-        embedder = load_embedder(name, spec.cache_path, spec.device, spec.gpus)
+        given = GivenPrompts(spec.query_prompt, spec.passage_prompt)
+        embedder = load_embedder(name, spec.cache_path, spec.device, spec.gpus, given)
         n_dimensions = embedder.embed_queries(["Does it embed?"]).shape[1]
         return ok(_EMBEDDER, f"{name} loads and embeds into {n_dimensions} dimensions")
     except ArgoError as error:

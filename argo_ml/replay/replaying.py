@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import ReplaySpec
 from argo_ml.corpus.cached_embedding import CachingEmbedder
+from argo_ml.corpus.embedder_prompts import GivenPrompts
 from argo_ml.corpus.embedding import load_embedder
 from argo_ml.models.cache.store import CallCache
 from argo_ml.policies.checking import check_parameters
@@ -77,7 +78,8 @@ def replay(
         tuple(make_replay_state(recorded, common, vectors) for recorded in part)
         for part in (parts.calibration, parts.test)
     )
-    named = {"embedding_model": spec.embedding_model}
+    names = ("embedding_model", "query_prompt")
+    named = {name: value for name in names if (value := getattr(spec, name))}
     calibration = calibrate_on_records(calibrating, tested, named)
     stepwise = (
         calibrate_on_records(calibrating, tested, named, reach) if is_stepwise else calibration
@@ -100,7 +102,10 @@ def _reach(spec: ReplaySpec, parts: Parts) -> Reach:
 def _vectors(spec: ReplaySpec, parts: Parts) -> Vectors:
     """The questions embedded as a sweep embeds them, and from its cache where it has."""
     embedder = CachingEmbedder(
-        load_embedder(spec.embedding_model, spec.cache_path), CallCache(spec.calls_path)
+        load_embedder(
+            spec.embedding_model, spec.cache_path, given=GivenPrompts(query=spec.query_prompt)
+        ),
+        CallCache(spec.calls_path),
     )
     texts = list(dict.fromkeys(recorded.question.text for recorded in parts.all))
     rows = embedder.embed_queries(texts)

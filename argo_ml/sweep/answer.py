@@ -23,7 +23,8 @@ SHOWN_CHARACTERS = 60
 """Of a question in an error."""
 OF_CALIBRATION = (
     *VALID_FOR,
-    *("documents", "chunk_size", "chunk_overlap", "embedding_model", "retriever", "reranker"),
+    *("documents", "chunk_size", "chunk_overlap", "embedding_model"),
+    *("query_prompt", "passage_prompt", "retriever", "reranker"),
     *("model", "server_urls", "precision", "quantization", "max_new_tokens", "hidden_states"),
 )
 """What a calibration must have been made with to be valid, and where that is."""

@@ -174,6 +174,23 @@ def test_spaces_of_all_kinds_are_spaces_and_what_is_invisible_goes(tmp_path: Pat
         assert document.text.split() == ["a", "b", "c", "d", "e", "f", "soft", "g", "h", "i"]
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (
+            "e\ufb00ect o\ufb03ce \ufb01rst \ufb02ow sta\ufb04 la\ufb05 \ufb06op",
+            "effect office first flow staffl last stop",
+        ),
+        ("Orle\u0301ans", "Orl\u00e9ans"),
+        ("\uff12\uff10\uff12\uff10\u5e74 \uff21\uff23\uff0c", "2020\u5e74 AC\uff0c"),
+        ("10\u00b2 and 1\u00bd", "10\u00b2 and 1\u00bd"),
+    ],
+)
+def test_letters_of_several_spellings_have_one(tmp_path: Path, written: str, read: str) -> None:
+    [document] = read_documents(str(write(tmp_path, {"a.txt": written}))).documents
+    assert document.text == read
+
+
 def test_a_control_character_in_a_flashrag_corpus_is_a_space(tmp_path: Path) -> None:
     path = tmp_path / "corpus.jsonl"
     path.write_text(json.dumps({"id": 1, "contents": "Ti\x00tle\na\x02b\tc"}), encoding="utf-8")

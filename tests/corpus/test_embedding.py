@@ -1,9 +1,13 @@
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from argo_ml.corpus.embedder_files import embedder_files, find_embedder
+from argo_ml.corpus.embedder_prompts import CONFIG, GivenPrompts
 from argo_ml.corpus.embedding import SentenceEmbedder, load_embedder
 from argo_ml.errors import ModelError
 
@@ -41,15 +45,98 @@ def test_loading_shows_no_progress_bar(tmp_path: Path, capfd: pytest.CaptureFixt
     assert capfd.readouterr() == ("", "")
 
 
-def test_identity_depends_on_files_and_not_on_their_place(tmp_path: Path) -> None:
-    first = load_embedder("all-minilm-l6-v2", tmp_path, device="cpu")
-    folder = tmp_path / "copy"
+def copy_of_embedded_model(folder: Path) -> Path:
     folder.mkdir()
     source = find_embedder("all-minilm-l6-v2")
     for path in embedder_files(source):
         target = folder / path.relative_to(source)
         target.parent.mkdir(exist_ok=True)
         target.symlink_to(path)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("saved", "given"),
+    [
+        ({"query": "query: ", "passage": "passage: "}, GivenPrompts()),
+        ({"query": "another: "}, GivenPrompts("query: ", "passage: ")),
+    ],
+)
+def test_passages_and_queries_get_their_prompts(
+    tmp_path: Path,
+    sentence_embedder: SentenceEmbedder,
+    saved: dict[str, str],
+    given: GivenPrompts,
+) -> None:
+    folder = copy_of_embedded_model(tmp_path / "copy")
+    (folder / CONFIG).unlink()
+    (folder / CONFIG).write_text(json.dumps({"prompts": saved}), encoding="utf-8")
+    embedder = load_embedder(str(folder), tmp_path, device="cpu", given=given)
+    expected = sentence_embedder.embed_passages(["passage: A city.", "query: Where?"])
+    found = [*embedder.embed_passages(["A city."]), *embedder.embed_queries(["Where?"])]
+    assert np.allclose(found, expected, atol=1e-6)
+    assert embedder.max_tokens == 252
+
+
+def test_prompts_that_are_given_count_in_the_identity_and_none_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SentenceEmbedder, "load_now", lambda embedder: None)
+    plain, asked, both = (
+        load_embedder("all-minilm-l6-v2", tmp_path, "cpu", (), given).identity
+        for given in (GivenPrompts(), GivenPrompts("query: "), GivenPrompts("query: ", "p: "))
+    )
+    assert plain.rpartition(":")[0] == "sentence-transformers 6 sha256"
+    assert len({plain, asked, both}) == 3
+
+
+class RecordingTokenizer:
+    """A token a word; remembers how many texts it was given at once."""
+
+    unk_token_id = 0
+
+    def __init__(self) -> None:
+        self.n_texts: list[int] = []
+
+    def __call__(self, texts: list[str], **settings: bool) -> dict[str, list[list[int]]]:
+        self.n_texts.append(len(texts))
+        return {"input_ids": [[len(word) for word in text.split()] for text in texts]}
+
+
+def test_texts_are_tokenized_some_at_a_time() -> None:
+    model = SimpleNamespace(tokenizer=RecordingTokenizer())
+    embedder = SentenceEmbedder("a", "a", lambda: model)
+    texts = ["a b"] * 5000
+    assert embedder.count_tokens(texts) == [2] * 5000
+    assert embedder.count_unknown(texts) == [0] * 5000
+    assert max(model.tokenizer.n_texts) <= 1024
+
+
+def test_texts_that_are_too_many_for_memory_are_embedded_fewer_at_a_time() -> None:
+    def encode(texts: list[str], batch_size: int, **settings: bool) -> list[list[float]]:
+        if batch_size > 8:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return [[float(len(text))] for text in texts]
+
+    model = SimpleNamespace(encode_document=encode)
+    embedder = SentenceEmbedder("a", "a", lambda: model)
+    assert embedder.embed_passages(["a", "bc"]).tolist() == [[1.0], [2.0]]
+
+
+def test_a_model_that_is_out_of_memory_is_not_called_another_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*names: str, **settings: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+    monkeypatch.setattr("sentence_transformers.SentenceTransformer", refuse)
+    with pytest.raises(ModelError, match="embedding_model=all-minilm-l6-v2: no memory left"):
+        load_embedder("all-minilm-l6-v2", tmp_path, device="cpu")
+
+
+def test_identity_depends_on_files_and_not_on_their_place(tmp_path: Path) -> None:
+    first = load_embedder("all-minilm-l6-v2", tmp_path, device="cpu")
+    folder = copy_of_embedded_model(tmp_path / "copy")
     assert load_embedder(str(folder), tmp_path, device="cpu").identity == first.identity
     (folder / "vocab.txt").unlink()
     (folder / "vocab.txt").write_text("[PAD]\n", encoding="utf-8")

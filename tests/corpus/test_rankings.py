@@ -178,6 +178,11 @@ def test_one_of_ones_own_needs_no_documents_and_counts_by_name_and_version() -> 
             lambda queries: [[{"text": "a", "similarity": 12.5}], []],
             "gave similarity=12.5; give a cosine",
         ),
+        (
+            lambda queries: [[{"text": "a", "similarity": "0.8"}], []],
+            "retriever=mine: gave similarity='0.8'; give a cosine",
+        ),
+        (lambda queries: [[{"text": "a", "similarity": [0.8]}], []], "gave similarity=.0.8.; give"),
     ],
 )
 def test_a_function_that_gives_no_passages_is_named(
@@ -193,6 +198,36 @@ def test_documents_of_other_libraries_are_read() -> None:
     retriever = OwnRetriever("mine", lambda queries: [[document]], WordEmbedder())
     [[hit]] = retriever.retrieve(["A text"], 1)
     assert (hit.passage.text, hit.passage.title, hit.passage.source) == ("A text.", "A", "a.md")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"text": "A text.", "title": None, "source": None, "similarity": None},
+        SimpleNamespace(page_content="A text.", metadata={"source": None, "title": None}),
+        SimpleNamespace(content="A text.", meta={}),
+    ],
+)
+def test_what_a_function_says_nothing_of_is_empty(given: object) -> None:
+    retriever = OwnRetriever("mine", lambda queries: [[given]], WordEmbedder())
+    [[hit]] = retriever.retrieve(["A text"], 1)
+    assert (hit.passage.title, hit.passage.source) == ("", "")
+    assert hit.similarity > 0
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        SimpleNamespace(page_content="A text.", id="a-1", metadata={"id": "of metadata"}),
+        SimpleNamespace(text="A text.", node_id="a-1", metadata={}),
+        SimpleNamespace(page_content="A text.", id=None, metadata={"id": "a-1"}),
+        {"text": "A text.", "id": "a-1", "similarity": np.float32(0.5)},
+    ],
+)
+def test_a_passage_keeps_the_id_that_it_came_with(given: object) -> None:
+    retriever = OwnRetriever("mine", lambda queries: [[given]], WordEmbedder())
+    [[hit]] = retriever.retrieve(["A text"], 1)
+    assert hit.passage.id == "a-1"
 
 
 @pytest.mark.parametrize(

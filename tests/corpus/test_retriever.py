@@ -1,9 +1,12 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import chromadb
 import numpy as np
 import pytest
+from chromadb import Collection
 from chromadb.config import Settings
+from chromadb.errors import ChromaError
 
 from argo_ml.corpus.base import Retriever
 from argo_ml.corpus.documents import DocumentSet
@@ -11,7 +14,7 @@ from argo_ml.corpus.embedded_store import EmbeddedStore
 from argo_ml.corpus.embedding import Embedder, SentenceEmbedder
 from argo_ml.corpus.exact_search import ExactSearch
 from argo_ml.corpus.opening import index_documents
-from argo_ml.corpus.retriever import QueryVectors
+from argo_ml.corpus.retriever import ChromaRetriever, QueryVectors
 from argo_ml.corpus.splitting import SplitSettings
 from argo_ml.testing.embedders import WordEmbedder
 from argo_ml.testing.retrievers import DOCUMENTS, RetrieverSuite
@@ -97,6 +100,54 @@ def test_of_equally_similar_passages_the_first_by_id_come(
     first, second = corpus.retriever.retrieve(["other", "equal"], 3)
     assert [hit.passage.id for hit in first] == ["z", "e0000", "e0001"]
     assert [hit.passage.id for hit in second] == ["e0000", "e0001", "e0002"]
+
+
+def numbered_documents(n_documents: int) -> DocumentSet:
+    return DocumentSet(tuple(Document(f"d{n:04d}", f"common word{n}") for n in range(n_documents)))
+
+
+def test_more_queries_than_one_statement_of_the_database_answers(
+    store: EmbeddedStore, indexes: Path, embedder: WordEmbedder
+) -> None:
+    corpus = index_documents(numbered_documents(120), "", SETTINGS, embedder, store, indexes)
+    # 108 passages each are 33,480 variables.
+    hits = corpus.retriever.retrieve([f"word{n % 120}" for n in range(310)], 100)
+    assert [evidence[0].passage.id for evidence in hits] == [f"d{n % 120:04d}" for n in range(310)]
+    assert {len(evidence) for evidence in hits} == {100}
+
+
+class CollectionOfFewIds:
+    """A collection whose database takes at most ``n_ids`` ids in a statement."""
+
+    def __init__(self, collection: Collection, n_ids: int) -> None:
+        self._collection = collection
+        self._n_ids = n_ids
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._collection, name)
+
+    def get(self, ids: Sequence[str] = (), **asked: object) -> object:
+        if len(ids) > self._n_ids:
+            raise ChromaError("too many SQL variables")
+        return self._collection.get(ids=list(ids) or None, **asked)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("n_passages", [49, 50, 120])
+def test_passages_are_read_some_at_a_time(
+    store: EmbeddedStore,
+    indexes: Path,
+    embedder: WordEmbedder,
+    monkeypatch: pytest.MonkeyPatch,
+    n_passages: int,
+) -> None:
+    monkeypatch.setattr("argo_ml.corpus.retriever.TEXT_PAGE", 50)
+    corpus = index_documents(numbered_documents(120), "", SETTINGS, embedder, store, indexes)
+    collection = store.find(corpus.collection, 120)
+    retriever = ChromaRetriever(CollectionOfFewIds(collection, 50), embedder)  # type: ignore[arg-type]
+    ids = [f"d{n:04d}" for n in range(n_passages)]
+    [evidence] = retriever.evidence(["word7"], [ids])
+    assert [hit.passage.id for hit in evidence] == ids
+    assert max(evidence, key=lambda hit: hit.similarity).passage.text == "common word7"
 
 
 def test_exact_search_orders_by_similarity_and_then_by_id(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -46,6 +47,17 @@ _READ_AS: Mapping[str, str] = {
 _WESTERN = "cp1252"
 _MOST_FOREIGN_LETTERS = 0.5
 """Text in a Latin script has fewer bytes beyond ASCII among its letters."""
+
+_MOST_ZEROS = 0.1
+"""Share of the bytes of a text that is not UTF-16."""
+
+_UTF16 = {"utf-16-be": 0, "utf-16-le": 1}
+"""Encoding -> where the zeros of ASCII characters stand in it."""
+
+_UNLIKELY = ("Cc", "Cn", "Co")
+_MOST_UNLIKELY = 0.01
+_JUDGED = 10_000
+"""Characters that tell whether a text is UTF-16."""
 
 _WORD = re.compile(rb"[A-Za-z\x80-\xff]+")
 
@@ -92,8 +104,11 @@ def _as_declared(content: bytes, declared: str | None) -> Decoded | None:
 
 
 def _as_utf8(content: bytes) -> Decoded | None:
-    n_zeros = content.count(0)
-    return None if n_zeros > len(content) / 10 else _strictly(content, "utf-8")
+    return None if _is_full_of_zeros(content) else _strictly(content, "utf-8")
+
+
+def _is_full_of_zeros(content: bytes) -> bool:
+    return content.count(0) > _MOST_ZEROS * len(content)
 
 
 def _strictly(content: bytes, encoding: str) -> Decoded | None:
@@ -110,11 +125,13 @@ def _with_gaps(content: bytes, encoding: str) -> Decoded:
 
 def _guess(content: bytes) -> Decoded:
     if 0 in content:
-        encoding = "utf-16-le" if content[1::2].count(0) > content[::2].count(0) else "utf-16-be"
-        decoded = _strictly(content, encoding)
-        if decoded is None:
+        decoded = _as_utf16(content)
+        if decoded:
+            return decoded
+        if _is_full_of_zeros(content):
             raise UnreadableError("not text")
-        return Decoded(decoded.text, encoding)
+        # They fill up a record, or are what a word processor left behind.
+        content = content.replace(b"\0", b" ")
     damaged = _with_gaps(content, "utf-8")
     n_gaps = damaged.text.count("\ufffd")
     if sum(not char.isascii() for char in damaged.text) > 2 * n_gaps:
@@ -122,6 +139,27 @@ def _guess(content: bytes) -> Decoded:
     encoding = _WESTERN if _is_latin(content) else _most_likely(content)
     decoded = _strictly(content, encoding) or _with_gaps(content, encoding)
     return Decoded(decoded.text, decoded.guess or encoding)
+
+
+def _as_utf16(content: bytes) -> Decoded | None:
+    """Zeros are halves of ASCII characters there; other bytes in pairs are characters that no text
+    has, such as those between 2061 and 206f for a space and a letter."""
+    n_zeros = {encoding: content[first::2].count(0) for encoding, first in _UTF16.items()}
+    for encoding in sorted(n_zeros, key=n_zeros.__getitem__, reverse=True):
+        decoded = _strictly(content, encoding)
+        if decoded and _is_likely(decoded.text[:_JUDGED]):
+            return Decoded(decoded.text, encoding)
+    return None
+
+
+def _is_likely(text: str) -> bool:
+    return sum(map(_is_unlikely, text)) <= _MOST_UNLIKELY * len(text)
+
+
+def _is_unlikely(char: str) -> bool:
+    if "\u2061" <= char <= "\u206f":
+        return True
+    return unicodedata.category(char) in _UNLIKELY and not char.isspace()
 
 
 def _is_latin(content: bytes) -> bool:

@@ -14,6 +14,7 @@ from docutils.core import publish_doctree
 from argo_ml.corpus.readers.base import Reading, Section
 from argo_ml.corpus.readers.encodings import decode
 from argo_ml.corpus.readers.sphinx_names import register_names
+from argo_ml.corpus.readers.superscripts import mark_before_raised
 
 _NEVER = 5
 _ERROR = 3
@@ -185,4 +186,10 @@ def _inline(node: nodes.Node) -> str:
         return ""
     if isinstance(node, nodes.problematic):
         return _MARKS.sub("", node.astext())
-    return "".join(_inline(child) for child in node.children)
+    parts: list[str] = []
+    for child in node.children:
+        text = _inline(child)
+        if isinstance(child, nodes.superscript):
+            text = mark_before_raised(parts, text) + text
+        parts.append(text)
+    return "".join(parts)

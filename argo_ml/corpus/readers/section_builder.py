@@ -10,6 +10,7 @@ from bs4 import Tag
 
 from argo_ml.corpus.readers.base import Section
 from argo_ml.corpus.readers.elements import BLOCKS, CELLS, GROUPS, HEADINGS
+from argo_ml.corpus.readers.superscripts import mark_before_raised
 
 _LAYOUT = ["table", "pre", *HEADINGS]
 """A row that holds one of these arranges a page and is no row of values."""
@@ -50,13 +51,19 @@ class SectionBuilder:
     _groups: list[int] = field(default_factory=list)
     _numbers: list[int | None] = field(default_factory=list)
     _marker: str = ""
+    _begins_raised: bool = False
 
     def add_text(self, text: str) -> None:
+        if self._begins_raised:
+            self._inline.append(mark_before_raised(self._inline, text))
+            self._begins_raised = False
         self._inline.append(text)
 
     def open(self, tag: Tag) -> None:
         if tag.name == "br":
             self._inline.append("\n")
+        elif tag.name == "sup":
+            self._begins_raised = True
         elif tag.name in HEADINGS:
             self._open_heading(int(tag.name[1]))
         elif tag.name in BLOCKS:
@@ -64,7 +71,9 @@ class SectionBuilder:
             self._open_block(tag)
 
     def close(self, tag: Tag) -> None:
-        if tag.name in HEADINGS:
+        if tag.name == "sup":
+            self._begins_raised = False
+        elif tag.name in HEADINGS:
             if self._heading == int(tag.name[1]):
                 self._close_heading()
         elif tag.name in BLOCKS:

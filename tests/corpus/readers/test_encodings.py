@@ -76,6 +76,30 @@ def test_text_without_a_declaration(content: bytes, decoded: Decoded) -> None:
     assert decode(content) == decoded
 
 
+@pytest.mark.parametrize("zeros", ["\0", "\0\0"])
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [("Le café est fermé le dimanche.", "cp1252"), ("Столица называется Люмен. " * 9, "cp1251")],
+)
+def test_zeros_that_fill_up_a_text_are_no_part_of_it(text: str, encoding: str, zeros: str) -> None:
+    assert decode(f"{text}{zeros}".encode(encoding)).text.rstrip() == text.rstrip()
+    assert decode(f"{zeros}{text}".encode(encoding)).text.strip() == text.strip()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Où est l'élève? À l'école, bien sûr.",
+        "北京是中国的首都。\n" + "全市面积一万六千平方公里。" * 9,
+        "東京の人口は約1,400万人です。\n",
+        "Größe: 5 \u043a\u043c",
+    ],
+)
+def test_utf16_is_known_without_a_mark(text: str, encoding: str) -> None:
+    assert decode(text.encode(encoding)) == Decoded(text, encoding)
+
+
 def test_a_long_text_in_an_old_encoding_of_another_script_is_guessed() -> None:
     text = "Столица Веги называется Люмен, и в ней живёт сорок тысяч человек. " * 5
     assert decode(text.encode("cp1251")).text == text

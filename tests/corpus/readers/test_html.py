@@ -50,6 +50,27 @@ def test_text_is_what_a_person_sees(markup: str, shown: str) -> None:
     assert text_of(markup) == shown
 
 
+@pytest.mark.parametrize(
+    ("markup", "shown"),
+    [
+        ("3 x 10<sup>8</sup> m/s", "3 x 10^8 m/s"),
+        ("10<sup>-5</sup> or 10<sup>&minus;5</sup>", "10^-5 or 10^\u22125"),
+        ("2<sup>n</sup> and 2<sup>n+1</sup>", "2^n and 2^n+1"),
+        ("(a + b)<sup>2</sup>", "(a + b)^2"),
+        ("5,000<sup>1</sup> people", "5,000^1 people"),
+        ("of people<sup>1</sup>", "of people 1"),
+        ("<b>people</b><sup><a>1</a></sup>", "people 1"),
+        ("in 2023.<sup>4</sup> Then", "in 2023. 4 Then"),
+        ("the 20<sup>th</sup>, 1<sup>st</sup>, 2<sup>e</sup>", "the 20th, 1st, 2e"),
+        ("5 km<sup>2</sup> of Ca<sup>2+</sup>", "5 km2 of Ca2+"),
+        ("5,000<sup>[1]</sup> and <sup>14</sup>C", "5,000[1] and 14C"),
+        ("H<sub>2</sub>O, x<sub>1</sub>, 7<sup></sup>8", "H2O, x1, 78"),
+    ],
+)
+def test_a_raised_number_is_no_part_of_the_one_before(markup: str, shown: str) -> None:
+    assert text_of(f"<p>{markup}</p>") == shown
+
+
 def test_a_table_that_arranges_a_page_is_no_row() -> None:
     markup = "<table><tr><td><h2>Left</h2><p>one</p></td><td><h2>Right</h2><p>two</p></td></table>"
     assert html_sections(markup) == [Section(("Left",), "one"), Section(("Right",), "two")]

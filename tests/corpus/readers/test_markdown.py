@@ -66,6 +66,7 @@ def test_the_line_that_rules_off_a_table_goes() -> None:
         ("Text.[^1]\n\n[^1]: Note", "Text.[^1]\n\n[^1]: Note"),
         ("**bold** _it_ ~~old~~ x_y_z", "bold it old x_y_z"),
         ("1. First\n\t- nested\n2. Second", "1. First\n- nested\n2. Second"),
+        ("about 10<sup>8</sup> of H<sub>2</sub>O", "about 10^8 of H2O"),
     ],
 )
 def test_text_is_what_a_person_sees(source: str, shown: str) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from argo_ml.corpus.documents import read_documents
 from argo_ml.corpus.readers.base import Section, UnreadableError
 from argo_ml.corpus.readers.office import read_docx, read_pdf
 
@@ -12,12 +13,16 @@ PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 
 
-def write_docx(path: Path, paragraph: str = "The unit sends beams.") -> None:
-    """A Word file with a heading and a paragraph."""
+def write_docx(path: Path, paragraph: str = "The unit sends beams.", raised: str = "") -> None:
+    """A Word file with a heading and a paragraph, whose end is raised."""
+    superscript = (
+        f'<w:r><w:rPr><w:vertAlign w:val="superscript"/></w:rPr><w:t>{escape(raised)}</w:t></w:r>'
+    )
     document = (
         f'<w:document xmlns:w="{WORD}"><w:body>'
         '<w:p><w:pPr><w:pStyle w:val="Heading1"/></w:pPr><w:r><w:t>Radio</w:t></w:r></w:p>'
-        f"<w:p><w:r><w:t>{escape(paragraph)}</w:t></w:r></w:p></w:body></w:document>"
+        f"<w:p><w:r><w:t>{escape(paragraph)}</w:t></w:r>{superscript if raised else ''}</w:p>"
+        "</w:body></w:document>"
     )
     styles = (
         f'<w:styles xmlns:w="{WORD}"><w:style w:type="paragraph" w:styleId="Heading1">'
@@ -72,6 +77,12 @@ def test_reads_a_pdf(tmp_path: Path) -> None:
     assert section.text.strip() == "The unit sends beams."
 
 
+def test_a_ligature_that_a_pdf_draws_is_its_letters(tmp_path: Path) -> None:
+    write_pdf(tmp_path / "a.pdf", r"A \256rst \257ow")
+    [document] = read_documents(str(tmp_path)).documents
+    assert document.text == "A first flow"
+
+
 def test_reads_a_word_file_by_its_headings(tmp_path: Path) -> None:
     write_docx(tmp_path / "a.docx")
     [section] = read_docx(tmp_path / "a.docx").sections
@@ -85,6 +96,12 @@ def test_a_word_file_keeps_what_looks_like_markup(tmp_path: Path, paragraph: str
     write_docx(tmp_path / "a.docx", paragraph)
     [section] = read_docx(tmp_path / "a.docx").sections
     assert section.text == paragraph
+
+
+def test_a_raised_number_of_a_word_file_is_no_part_of_the_one_before(tmp_path: Path) -> None:
+    write_docx(tmp_path / "a.docx", "about 10", raised="8")
+    [section] = read_docx(tmp_path / "a.docx").sections
+    assert section.text == "about 10^8"
 
 
 @pytest.mark.parametrize(

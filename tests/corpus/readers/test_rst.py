@@ -64,6 +64,18 @@ def test_roles_and_references_keep_their_text(role: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("3 x 10\\ :sup:`8` m/s", "3 x 10^8 m/s"),
+        ("5,000\\ :superscript:`1` people\\ :sup:`2`", "5,000^1 people 2"),
+        ("the 20\\ :sup:`th`, H\\ :sub:`2`\\ O", "the 20th, H2O"),
+    ],
+)
+def test_a_raised_number_is_no_part_of_the_one_before(source: str, shown: str) -> None:
+    assert text_of(source) == shown
+
+
+@pytest.mark.parametrize(
     "directive",
     [
         ".. toctree::\n   :maxdepth: 2\n\n   intro\n   usage",
