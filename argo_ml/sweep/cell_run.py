@@ -13,6 +13,7 @@ from typing import Any
 
 from argo_ml.config import CellSpec, ExperimentSpec, identity_fields
 from argo_ml.engine.shards import make_shards
+from argo_ml.errors import ConfigError
 from argo_ml.escaping import markdown
 from argo_ml.evaluation.examples import gold_texts
 from argo_ml.policies.base import explained
@@ -155,6 +156,16 @@ def curve_steps(n_asked: int, shard_size: int, n_available: int | None = None) -
         return [0]
     points = {end for index, end in enumerate(ends, 1) if is_curve_point(index, len(ends))}
     return sorted({end for end in points if end < n_asked} | {n_asked})
+
+
+def check_same_cells(tracking: Tracking, sweep_id: str, cells: Sequence[Cell]) -> None:
+    """Raises `ConfigError` where an interrupted sweep has begun cells that are none of these."""
+    begun = {run.data.tags.get(runs.CELL_ID) for run in tracking.children(sweep_id)}
+    if others := begun - {cell.id for cell in cells}:
+        raise ConfigError(
+            f"resume={sweep_id}: it was begun by a version that runs {len(others)} of its cells "
+            "otherwise; start a new sweep instead, calls that were made are in the call cache"
+        )
 
 
 def open_cell_runs(

@@ -21,7 +21,7 @@ from argo_ml.results.naming import asked_questions
 from argo_ml.results.records import Results
 from argo_ml.results.row_files import with_rows
 from argo_ml.sweep.accounting import account_for_dead, accounting, log_payment
-from argo_ml.sweep.cell_run import CellRun, cell_tags, open_cell_runs
+from argo_ml.sweep.cell_run import CellRun, cell_tags, check_same_cells, open_cell_runs
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext, LocalContext, prepare_cells
 from argo_ml.sweep.estimate import SweepEstimate, estimate
@@ -94,6 +94,7 @@ def _continue(spec: SweepSpec, on_progress: OnProgress) -> Results:
         with open_context(sweep.spec, on_progress, begun_with) as context:
             check_unchanged(spec.resume, sweep.params, context.digests)
             cells = prepare_cells(context.spec.cells(), context)
+            check_same_cells(sweep.tracking, spec.resume, cells)
             return _carry_out(sweep, context, cells, on_progress)
 
 

@@ -12,6 +12,7 @@ import pytest
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.tracking import runs
 from argo_ml.verification import SweepRecord
+from argo_ml.verification.completeness import OTHER_STEPS
 from argo_ml.verification.verify import Verdict, verify_record, verify_sweep
 
 pytestmark = pytest.mark.slow
@@ -203,6 +204,14 @@ def test_child_that_is_no_cell_fails(stored_sweep: Any) -> None:
     client.create_run(experiment_id, tags={runs.PARENT: stored_sweep.sweep_id})
 
     assert failed(stored_sweep) == {"cells": "child one without id is no cell of the spec"}
+
+
+def test_a_version_that_ran_cells_otherwise_is_told_once(fetched_sweep: Any) -> None:
+    spec = fetched_sweep.artifact("spec.yaml")
+    text = spec.read_text().replace("gains: given", "gains: measured")
+    spec.write_text(text.replace("calibration: ''", "calibration: made"))
+
+    assert failed_in(fetched_sweep.record)["cells"] == OTHER_STEPS
 
 
 def test_cell_of_another_sweep_fails(stored_sweep: Any) -> None:
