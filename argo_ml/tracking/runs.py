@@ -158,8 +158,15 @@ class TrackedRun:
         kept = tags.get(WARNING, "").splitlines()
         if message not in kept:
             text = "\n".join([*kept, message])[:_PARAM_LIMIT]
-            note = f"{tags.get(NOTE, '')}\n\n**Warning:** {markdown(message)}".strip()
+            note = f"{tags.get(NOTE, '')}\n\n{_warning(message)}".strip()
             self.log(tags={WARNING: text, NOTE: note[:_PARAM_LIMIT]})
+
+    def describe(self, text: str, figures: str = "") -> None:
+        """Set the description, in Markdown: the text, the warnings kept until now, the figures."""
+        with self._explained():
+            kept = self._client.get_run(self.run_id).data.tags.get(WARNING, "")
+        parts = (text, *map(_warning, kept.splitlines()), figures)
+        self.log(tags={NOTE: "\n\n".join(filter(None, parts))})
 
     def log_inputs(self, datasets: Sequence[InputDataset]) -> None:
         with self._explained():
@@ -425,6 +432,11 @@ def open_client(tracking_uri: str, create: bool) -> MlflowClient:
         if path is not None:
             create_whole(path)
         return MlflowClient(uri)
+
+
+def _warning(message: str) -> str:
+    """A warning as a description shows it, in Markdown."""
+    return f"**Warning:** {markdown(message)}"
 
 
 def _batches(points: Sequence[Metric]) -> list[Sequence[Metric]]:

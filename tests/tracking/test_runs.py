@@ -132,6 +132,21 @@ def test_warnings_are_logged_tagged_and_described_once_each(
     assert caplog.messages.count("GPU 0 is idle") == 2
 
 
+def test_a_conclusion_keeps_the_warnings_before_its_figures(
+    tracking: Tracking, run: TrackedRun
+) -> None:
+    run.log(tags={runs.NOTE: "What is known before."})
+    run.warn("GPU 0 is idle")
+    run.warn("GPU 1 is warm")
+
+    run.describe("The answer.", "![graph](graph.svg)")
+
+    assert tracking.get(run.run_id).data.tags[runs.NOTE] == (
+        "The answer.\n\n**Warning:** GPU 0 is idle\n\n**Warning:** GPU 1 is warm\n\n"
+        "![graph](graph.svg)"
+    )
+
+
 def test_datasets_are_recorded_with_their_digests(tracking: Tracking, run: TrackedRun) -> None:
     run.log_inputs(
         [
