@@ -16,7 +16,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities import Run as Run
 from mlflow.exceptions import MlflowException
 
-from argo_ml.addresses import password_advice, redacted
+from argo_ml.addresses import password_advice, redacted, redacted_value
 from argo_ml.errors import ArgoError, StoppedError, TrackingError
 from argo_ml.escaping import markdown
 from argo_ml.tracking.artifact_files import log_files
@@ -26,7 +26,7 @@ from argo_ml.tracking.experiments import OPENED_RUN, experiment_id, opened_in, o
 from argo_ml.tracking.first_use import create_whole
 from argo_ml.tracking.input_datasets import InputDataset
 from argo_ml.tracking.names import metric_name, setting
-from argo_ml.tracking.owners import is_own, joined_tag, own_tag
+from argo_ml.tracking.owners import OWNER, is_own, joined_tag, own_tag
 from argo_ml.tracking.patience import wait_patiently
 from argo_ml.tracking.stores import (
     check_reachable,
@@ -56,6 +56,7 @@ POINTER = "resume"
 
 logger = logging.getLogger(__name__)
 
+_IN_WORDS = frozenset({ERROR, WARNING, NOTE})
 _PARAM_LIMIT = 6000
 _BATCH_LIMIT = 800
 """Metrics in a request, of which MLflow takes 1,000 together with params and tags."""
@@ -451,7 +452,14 @@ def is_logged_as(value: object, text: str | None) -> bool:
 
 
 def _kept(tags: Mapping[str, str]) -> dict[str, str]:
-    return {key: redacted(value) for key, value in tags.items()}
+    return {key: _kept_tag(key, value) for key, value in tags.items()}
+
+
+def _kept_tag(key: str, value: str) -> str:
+    """Only what a person reads is searched for every secret: the rest is read back."""
+    if key == OWNER:
+        return value
+    return redacted(value) if key in _IN_WORDS else redacted_value(value)
 
 
 def _same(text: str, present: str | None) -> bool:
@@ -467,4 +475,4 @@ def _param_text(value: object) -> str:
     if value is None:
         return ""
     listed = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-    return redacted(listed)[:_PARAM_LIMIT]
+    return redacted_value(listed)[:_PARAM_LIMIT]

@@ -10,11 +10,13 @@ from mlflow import MlflowClient
 
 from argo_ml.addresses import redacted
 from argo_ml.errors import ConfigError, TrackingError
+from argo_ml.processes import this_process
 from argo_ml.tracking import runs
 from argo_ml.tracking.environment import DIRTY, packages, source_tags
 from argo_ml.tracking.input_datasets import InputDataset
 from argo_ml.tracking.location import RunLocation, locate
 from argo_ml.tracking.names import logged_params, spec_params
+from argo_ml.tracking.owners import is_own, own_tag
 from argo_ml.tracking.runs import TrackedRun, Tracking, connect
 from argo_ml.tracking.stores import check_reachable, sqlite_path
 from argo_ml.tracking.system import system_metrics
@@ -55,6 +57,20 @@ def test_run_has_name_tags_and_source(tracking: Tracking, run: TrackedRun) -> No
     assert stored.info.status == "RUNNING"
     assert stored.data.tags[runs.KIND] == "sweep"
     assert stored.data.tags["mlflow.source.name"] == "argo-ml"
+
+
+def test_a_run_names_its_process_and_its_model_where_a_key_is_a_word_of_them(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VNC_PASSWORD", this_process().text[:8])
+    monkeypatch.setenv("OPENAI_API_KEY", "ollama")
+
+    run = tracking.create("a run", {"argo.model": "server:ollama"})
+    run.log(params={"model": "server:ollama"}, tags=own_tag())
+
+    stored = tracking.get(run.run_id)
+    assert is_own(stored)
+    assert stored.data.tags["argo.model"] == stored.data.params["model"] == "server:ollama"
 
 
 def test_everything_is_logged_at_once(tracking: Tracking, run: TrackedRun) -> None:
