@@ -197,13 +197,16 @@ def open_cell_runs(
 
 @contextlib.contextmanager
 def failing_with(cell_runs: Sequence[CellRun]) -> Iterator[None]:
-    """End the unfinished runs as FAILED with whatever error ends the block."""
+    """End the unfinished runs as FAILED with whatever error ends the block.
+
+    Where the store does not take the first, the others are left to their parent's end.
+    """
     try:
         yield
     except BaseException as error:
         for cell_run in cell_runs:
-            if not cell_run.finished:
-                cell_run.run.fail(error)
+            if not cell_run.finished and not cell_run.run.fail(error):
+                break
         raise
 
 

@@ -50,12 +50,18 @@ WARNING = "argo.warning"
 BATCH_TOKENS = "argo.batch_tokens"
 LOST = "argo.lost"
 """Tag of a run that another process has ended: the process that died."""
+CALLS_ELSEWHERE = "argo.calls_elsewhere"
+"""Tag of a sweep of which machines with a call cache of their own executed calls."""
 DEGENERATE = "argo.degenerate"
 POINTER = "resume"
 """The kind of a run that `mlflow run` opened for what another run is of."""
 
 logger = logging.getLogger(__name__)
 
+_PAGE = 1000
+"""Runs in an answer: the most that MLflow gives."""
+_waited_for_in_vain: set[str] = set()
+"""Stores that did not take how a run ended."""
 _IN_WORDS = frozenset({ERROR, WARNING, NOTE})
 _PARAM_LIMIT = 6000
 _BATCH_LIMIT = 800
@@ -225,32 +231,33 @@ class TrackedRun:
         with self._explained():
             self._client.set_terminated(self.run_id, status)
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> bool:
         """End as KILLED after an interruption or a stop on purpose, else as FAILED; the error is
-        kept as a tag."""
+        kept as a tag. Returns whether the store took it, as `end_with` does."""
         if isinstance(error, KeyboardInterrupt):
-            self.end_with("interrupted", "KILLED")
-            return
+            return self.end_with("interrupted", "KILLED")
         if isinstance(error, StoppedError):
-            self.end_with(str(error), "KILLED")
-            return
+            return self.end_with(str(error), "KILLED")
         message = str(error) if isinstance(error, ArgoError) else f"{type(error).__name__}: {error}"
-        self.end_with(message, "FAILED")
+        return self.end_with(message, "FAILED")
 
     def end_with(
         self, message: str, status: str, more_tags: Mapping[str, str] | None = None
-    ) -> None:
+    ) -> bool:
         """End for the reason ``message``, which is kept as a tag, and with it what this process has
-        begun under the run.
+        begun under the run. Returns whether the store took it.
 
         A store that is gone is logged and nothing else: the reason itself matters more than where
-        it is stored. One that has stayed locked is not waited for as long again.
+        it is stored. One that was waited for in vain is not waited for as long again.
         """
-        is_spent = is_locked_advice(message)
+        store = str(self._client.tracking_uri)
+        is_spent = is_locked_advice(message) or store in _waited_for_in_vain
         with short_patience() if is_spent else contextlib.nullcontext():
-            self._end_all(message, status, more_tags or {})
+            is_ended = self._end_all(message, status, more_tags or {})
+        (_waited_for_in_vain.discard if is_ended else _waited_for_in_vain.add)(store)
+        return is_ended
 
-    def _end_all(self, message: str, status: str, more_tags: Mapping[str, str]) -> None:
+    def _end_all(self, message: str, status: str, more_tags: Mapping[str, str]) -> bool:
         try:
             check_reachable(self._client.tracking_uri)
             tags = {ERROR: message[:_PARAM_LIMIT], **more_tags}
@@ -260,14 +267,13 @@ class TrackedRun:
                 run.end(status)
         except TrackingError as gone:
             logger.warning("run %s could not be ended (%s)", self.run_id, gone)
+            return False
+        return True
 
     def _open_children(self) -> list[str]:
         """The runs that this process has begun under it and not ended."""
-        with self._explained():
-            experiment = self._client.get_run(self.run_id).info.experiment_id
-            running = self._client.search_runs(
-                [experiment], f"tags.`{PARENT}` = '{self.run_id}' and attributes.status = 'RUNNING'"
-            )
+        condition = f"tags.`{PARENT}` = '{self.run_id}' and attributes.status = 'RUNNING'"
+        running = search_runs(self._client, [self.experiment_id], condition)
         return [run.info.run_id for run in running if is_own(run)]
 
     @contextlib.contextmanager
@@ -345,17 +351,7 @@ class Tracking:
         return self._search(f"attributes.status = '{status}'")
 
     def _search(self, condition: str) -> list[Run]:
-        runs: list[Run] = []
-        token = None
-        while True:
-            with explained(self.uri):
-                page = self.client.search_runs(
-                    [self.experiment_id], condition, max_results=1000, page_token=token
-                )
-            runs.extend(page)
-            token = page.token
-            if not token:
-                return runs
+        return search_runs(self.client, [self.experiment_id], condition)
 
     def latest_finished(self, kind: str) -> Run | None:
         """The run of this kind that ended last."""
@@ -433,6 +429,22 @@ def open_client(tracking_uri: str, create: bool) -> MlflowClient:
         if path is not None:
             create_whole(path)
         return MlflowClient(uri)
+
+
+def search_runs(client: MlflowClient, experiments: Sequence[str], condition: str) -> list[Run]:
+    """All runs of these experiments that meet a condition, page by page."""
+    found: list[Run] = []
+    token = None
+    while experiments:
+        with explained(str(client.tracking_uri)):
+            page = client.search_runs(
+                list(experiments), condition, max_results=_PAGE, page_token=token
+            )
+        found.extend(page)
+        token = page.token
+        if not token:
+            break
+    return found
 
 
 def _warning(message: str) -> str:
