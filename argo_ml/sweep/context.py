@@ -90,6 +90,10 @@ class ExperimentContext(Protocol[SomeSpec]):
     def batch_tokens(self) -> int | None:
         """The most tokens of a batch that it came to; None where that is not known here."""
 
+    @property
+    def executes_here(self) -> bool:
+        """Whether all calls are executed on this machine, with its call cache."""
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]: ...
 
     def executor(self, cells: Sequence[Cell], billed_to: str, times: StageTimes) -> Executor:
@@ -187,6 +191,10 @@ class LocalContext(Generic[SomeSpec]):
     @property
     def batch_tokens(self) -> int | None:
         return self.model.batch_tokens if isinstance(self.model, HasBatchLimit) else None
+
+    @property
+    def executes_here(self) -> bool:
+        return True
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self._counts(texts)

@@ -20,7 +20,12 @@ from argo_ml.results.kept_folder import KeptFolder
 from argo_ml.results.naming import asked_questions
 from argo_ml.results.records import Results
 from argo_ml.results.row_files import with_rows
-from argo_ml.sweep.accounting import account_for_dead, accounting, log_payment
+from argo_ml.sweep.accounting import (
+    account_for_dead,
+    accounting,
+    has_whole_ledger,
+    log_payment,
+)
 from argo_ml.sweep.cell_run import CellRun, cell_tags, check_same_cells, open_cell_runs
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext, LocalContext, prepare_cells
@@ -109,12 +114,13 @@ def _carry_out(
     log_inputs(store_resolved(sweep.spec, context, run), context, run)
     cell_runs = open_cell_runs(cells, context, sweep.tracking, run)
     account_for_dead(sweep.tracking, context.spec)
-    with accounting(run, context.spec), _telling_how_to_resume(run.run_id):
+    is_known = has_whole_ledger(run, context.executes_here)
+    with accounting(run, context.spec, is_known), _telling_how_to_resume(run.run_id):
         time_estimate = _tell_estimate(context, cells, journal, run)
         results = run_cells(
             context, run, cell_runs, journal, on_progress, time_estimate=time_estimate, rule=rule
         )
-    log_payment(run, context.spec, results)
+    log_payment(run, context.spec, results, is_known)
     conclude_sweep(context, run, cell_runs, results)
     journal.remove()
     return results

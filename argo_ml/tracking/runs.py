@@ -153,6 +153,13 @@ class TrackedRun:
         params: Mapping[str, str] = self._client.get_run(self.run_id).data.params
         return params
 
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """As they are stored now."""
+        with self._explained():
+            tags: Mapping[str, str] = self._client.get_run(self.run_id).data.tags
+        return tags
+
     def warn(self, message: str) -> None:
         """Log a warning and keep it on the run."""
         logger.warning("%s", message)
@@ -160,8 +167,7 @@ class TrackedRun:
 
     def keep_warning(self, message: str) -> None:
         """Keep a warning as a tag and in the description, once."""
-        with self._explained():
-            tags = self._client.get_run(self.run_id).data.tags
+        tags = self.tags
         kept = tags.get(WARNING, "").splitlines()
         if message not in kept:
             text = "\n".join([*kept, message])[:_PARAM_LIMIT]
@@ -170,9 +176,8 @@ class TrackedRun:
 
     def describe(self, text: str, figures: str = "") -> None:
         """Set the description, in Markdown: the text, the warnings kept until now, the figures."""
-        with self._explained():
-            kept = self._client.get_run(self.run_id).data.tags.get(WARNING, "")
-        parts = (text, *map(_warning, kept.splitlines()), figures)
+        kept = self.tags.get(WARNING, "").splitlines()
+        parts = (text, *map(_warning, kept), figures)
         self.log(tags={NOTE: "\n\n".join(filter(None, parts))})
 
     def log_inputs(self, datasets: Sequence[InputDataset]) -> None:
@@ -219,8 +224,8 @@ class TrackedRun:
 
         ``beside_others``: the processes that are at work on it stay named.
         """
+        tags = self.tags
         with self._explained():
-            tags = self._client.get_run(self.run_id).data.tags
             # In this order: a run that is RUNNING names who is at work on it.
             self.log(tags=joined_tag(tags) if beside_others else own_tag())
             self._client.update_run(self.run_id, status="RUNNING")

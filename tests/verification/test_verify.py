@@ -376,6 +376,15 @@ def test_calls_that_do_not_follow_from_the_actions_fail(
     assert problem in failed_in(fetched_sweep.record)["calls add up"]
 
 
+def test_calls_paid_elsewhere_are_not_looked_for_in_the_ledger_here(stored_sweep: Any) -> None:
+    stored_sweep.client.log_metric(stored_sweep.sweep_id, "calls/lm_calls_executed", 0.0)
+    assert "the ledger has 0 executed" in failed(stored_sweep)["calls add up"]
+
+    stored_sweep.client.set_tag(stored_sweep.sweep_id, runs.CALLS_ELSEWHERE, "true")
+
+    assert "calls add up" not in failed(stored_sweep)
+
+
 def test_paid_calls_that_do_not_add_up_fail(stored_sweep: Any) -> None:
     stored_sweep.client.log_metric(stored_sweep.sweep_id, "lm_calls_paid_total", 47.0, step=1)
 
