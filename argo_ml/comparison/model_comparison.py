@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import logging
@@ -97,7 +98,7 @@ def run_comparison(spec: CompareSpec, on_progress: OnProgress = ignore_progress)
     load_questions(spec.sweep(spec.models[0]))
     names = ", ".join(Path(model).name for model in spec.models)
     run = tracking.adopt_or_create(f"compare {names}", {runs.KIND: "comparison"})
-    with run.recording_failure():
+    with run.recording_failure(), _telling_how_to_go_on(run.run_id):
         store_spec(run, spec)
         run.log(params=spec_params(recorded(spec)))
         return _compare(spec, tracking, run, on_progress)
@@ -106,12 +107,13 @@ def run_comparison(spec: CompareSpec, on_progress: OnProgress = ignore_progress)
 def _resume(spec: CompareSpec, on_progress: OnProgress) -> ModelComparison:
     tracking = store_of_runs(spec.tracking_uri)
     stored, home = find_resumed(tracking, spec.resume, "comparison")
+    spec = spec.model_copy(update={"resume": stored.info.run_id})
     with pointing_at(spec.resume, "comparison", tracking):
         if stored.info.status == "FINISHED":
             return load_record(home, spec.resume, COMPARISON, ModelComparison)
         run = TrackedRun(tracking.client, spec.resume, stored)
         full = _begun_with(spec, run, home)
-        with run.recording_failure():
+        with run.recording_failure(), _telling_how_to_go_on(run.run_id):
             run.reopen()
             if not stored.data.params:
                 run.log(params=spec_params(recorded(full)))
@@ -156,8 +158,8 @@ def _sweep(
     """The sweep of one model: begun, continued, or loaded where it is finished."""
     sweep_spec = spec.sweep(model)
     present = _present_sweep(model, tracking, run)
+    parent = ParentRun(run, tracking, {MODEL: model})
     if present is None:
-        parent = ParentRun(run, tracking, {MODEL: model})
         before = _precisions(tracking, run) if spec.resume else []
         if before and spec.precision == "auto":
             sweep_spec = sweep_spec.model_copy(update={"precision": before[0]})
@@ -167,7 +169,16 @@ def _sweep(
     if present.info.status == "FINISHED":
         return load_results(tracking, present.info.run_id)
     resumed = sweep_spec.model_copy(update={"resume": present.info.run_id})
-    return run_sweep(resumed, on_progress)
+    return run_sweep(resumed, on_progress, parent)
+
+
+@contextlib.contextmanager
+def _telling_how_to_go_on(run_id: str) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        logger.warning("unfinished; go on with: argo-ml compare --resume %s", run_id)
+        raise
 
 
 def _precisions(tracking: Tracking, run: TrackedRun) -> list[str]:
