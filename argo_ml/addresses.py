@@ -31,6 +31,10 @@ _HEADER = re.compile(
 _SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD)$")
 _SHORTEST = 6
 """Characters of a secret that is looked for wherever it stands; shorter ones are words as well."""
+_SHORTEST_IN_VALUES = 12
+"""The same in a value that is read back, where a word such as ``ollama`` is a host or a folder."""
+BLOTTED = "***"
+"""What stands in the place of any other secret."""
 _known: set[str] = set()
 
 
@@ -115,19 +119,30 @@ def redacted(text: str) -> str:
     Those of URLs and headers are known by their place, those of parameters and of environment
     variables by what they are.
     """
+    return _redacted(text, _SHORTEST)
+
+
+def redacted_value(text: str) -> str:
+    """The `redacted` form of a parameter that is read back: it is whole where a short secret is
+    also a word in it."""
+    return _redacted(text, _SHORTEST_IN_VALUES)
+
+
+def _redacted(text: str, shortest: int) -> str:
     if "@" in text:
         text = _USER_INFO.sub(_without_user_info, text)
     if "=" in text or ":" in text:
         text = _HEADER.sub(rf"\g<1>{HIDDEN}", _SECRET_SETTING.sub(rf"\g<1>{HIDDEN}", text))
-    if len(text) < _SHORTEST or text.isspace():
+    if len(text) < shortest or text.isspace():
         return text
-    return without(text, {*_known, *_keys(tuple(os.environ.items()))})
+    secrets = {*_known, *_keys(tuple(os.environ.items()))}
+    return without(text, (secret for secret in secrets if len(secret) >= shortest))
 
 
 def without(text: str, secrets: Iterable[str]) -> str:
     """What a server says, which may repeat what it was sent."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, "***")
+        text = text.replace(secret, BLOTTED)
     return text
 
 

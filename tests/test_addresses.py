@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from argo_ml.addresses import Address, redacted, shown, without
+from argo_ml.addresses import Address, redacted, redacted_value, shown, without
 from argo_ml.config import ExperimentSpec, StudySpec, build
 from argo_ml.errors import ConfigError
 from argo_ml.models.server.keys import api_key
@@ -154,6 +154,22 @@ def test_the_user_of_a_database_is_no_password() -> None:
 def test_keys_of_the_environment_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_API_KEY", "k-0123456")
     assert redacted("wrong key k-0123456") == "wrong key ***"
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("http://ollama:11434/v1", "http://ollama:11434/v1"),
+        ("http://me:ollama@host/ollama", "http://me:PASSWORD@host/ollama"),
+        ("/srv/k-0123456789", "/srv/***"),
+    ],
+)
+def test_a_value_that_is_read_back_is_whole_but_for_what_no_word_is(
+    value: str, kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "ollama")
+    monkeypatch.setenv("ARGO_ML_API_KEY", "k-0123456789")
+    assert redacted_value(value) == kept
 
 
 def test_an_error_names_no_password() -> None:

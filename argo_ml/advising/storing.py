@@ -16,7 +16,6 @@ from argo_ml.reporting import store_report
 from argo_ml.results.artifacts import ADVICE, EVALUATION, FIGURES
 from argo_ml.sweep.parent_run import load_record
 from argo_ml.sweep.stored_files import stored_examples
-from argo_ml.tracking import runs
 from argo_ml.tracking.runs import TrackedRun, Tracking
 
 
@@ -49,7 +48,8 @@ def store_with_report(
     """Returns the report's text."""
     write_advice(advice, run)
     text = store_report(run, evaluation, judged.results, examples, advice, drawn)
-    run.log(metrics=advice_metrics(advice), tags={runs.NOTE: description(advice)})
+    run.log(metrics=advice_metrics(advice))
+    run.describe(description(advice))
     return text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import logging
@@ -99,7 +100,7 @@ def run_comparison(spec: CompareSpec, on_progress: OnProgress = ignore_progress)
     load_questions(spec.sweep(spec.models[0]))
     names = ", ".join(told_apart(spec.models).values())
     run = tracking.adopt_or_create(f"compare {names}", {runs.KIND: "comparison"})
-    with run.recording_failure():
+    with run.recording_failure(), _telling_how_to_go_on(run.run_id):
         store_spec(run, spec)
         run.log(params=spec_params(recorded(spec)))
         return _compare(spec, tracking, run, on_progress)
@@ -115,12 +116,13 @@ def _check_strategies(spec: CompareSpec) -> None:
 def _resume(spec: CompareSpec, on_progress: OnProgress) -> ModelComparison:
     tracking = store_of_runs(spec.tracking_uri)
     stored, home = find_resumed(tracking, spec.resume, "comparison")
+    spec = spec.model_copy(update={"resume": stored.info.run_id})
     with pointing_at(spec.resume, "comparison", tracking):
         if stored.info.status == "FINISHED":
             return load_record(home, spec.resume, COMPARISON, ModelComparison)
         run = TrackedRun(tracking.client, spec.resume, stored)
         full = _begun_with(spec, run, home)
-        with run.recording_failure():
+        with run.recording_failure(), _telling_how_to_go_on(run.run_id):
             run.reopen()
             if not stored.data.params:
                 run.log(params=spec_params(recorded(full)))
@@ -165,8 +167,8 @@ def _sweep(
     """The sweep of one model: begun, continued, or loaded where it is finished."""
     sweep_spec = spec.sweep(model)
     present = _present_sweep(model, tracking, run)
+    parent = ParentRun(run, tracking, {MODEL: model})
     if present is None:
-        parent = ParentRun(run, tracking, {MODEL: model})
         before = _precisions(tracking, run) if spec.resume else []
         if before and spec.precision == "auto":
             sweep_spec = sweep_spec.model_copy(update={"precision": before[0]})
@@ -176,7 +178,16 @@ def _sweep(
     if present.info.status == "FINISHED":
         return load_results(tracking, present.info.run_id)
     resumed = sweep_spec.model_copy(update={"resume": present.info.run_id})
-    return run_sweep(resumed, on_progress)
+    return run_sweep(resumed, on_progress, parent)
+
+
+@contextlib.contextmanager
+def _telling_how_to_go_on(run_id: str) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        logger.warning("unfinished; go on with: argo-ml compare --resume %s", run_id)
+        raise
 
 
 def _precisions(tracking: Tracking, run: TrackedRun) -> list[str]:

@@ -169,6 +169,12 @@ class CalibrationFields(Spec):
         """Whether its fields alone need one, whatever the strategy."""
         return "measured" in (self.progress, self.gains)
 
+    @property
+    def steps_gain_as_measured(self) -> bool:
+        """Whether a step adds to progress what the calibration measured; earlier versions added
+        the given gains there, so that this belongs to what cells are known by."""
+        return (self.progress, self.gains) == ("fixed", "measured")
+
 
 class GateFields(StrategyFields):
     section: ClassVar[HelpSection] = HelpSection.STRATEGY_SETTINGS

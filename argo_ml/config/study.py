@@ -200,7 +200,8 @@ class StudySpec(
         What its cells have beside the study's own fields belongs to it.
         """
         cells = identity_fields(ExperimentSpec(**self.shared()))
-        return json.dumps({**cells, **identity_fields(self)}, sort_keys=True)
+        step_gains = {"step_gains": self.gains} if self.steps_gain_as_measured else {}
+        return json.dumps({**cells, **identity_fields(self), **step_gains}, sort_keys=True)
 
     def shared(self) -> dict[str, Any]:
         """The fields that its cells have too."""

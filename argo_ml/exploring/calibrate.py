@@ -112,10 +112,8 @@ def _calibrate(
         write_lines(folder / OUTCOMES, lines)
         save_calibration_figures(calibration, folder / FIGURES)
         run.log_folder(folder)
-    run.log(
-        metrics=metrics,
-        tags={runs.NOTE: markdown(_note(spec, calibration)), DIGEST: calibration.digest},
-    )
+    run.log(metrics=metrics, tags={DIGEST: calibration.digest})
+    run.describe(markdown(_note(spec, calibration)))
     if reason := too_few_to_draw(calibration):
         run.warn(reason)
     return Calibrated(run.run_id, calibration, metrics)

@@ -74,7 +74,9 @@ def build_pipeline(
     count_tokens: CountTokens,
     measure: Callable[[State], float] | None = None,
     tariff: Tariff | None = None,
+    gains: FixedGains | None = None,
 ) -> Pipeline:
+    """``gains`` are those of the spec unless given."""
     limit = spec.generation_limit
     return Pipeline(
         decomposer=Decomposer(limit),
@@ -83,7 +85,7 @@ def build_pipeline(
         synthesizer=Synthesizer(
             spec.answering, spec.evidence_tokens, limit, count_tokens, spec.hidden_states
         ),
-        progress=FixedGains(spec.delta_r, spec.delta_p, spec.u_max),
+        progress=gains or FixedGains(spec.delta_r, spec.delta_p, spec.u_max),
         prices=spec.step_prices,
         max_steps=spec.max_steps,
         seed=spec.seed,

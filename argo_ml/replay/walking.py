@@ -74,7 +74,7 @@ class Walker:
 
     @cached_property
     def _gains(self) -> FixedGains:
-        return FixedGains(self.process.delta_r, self.process.delta_p, self.process.u_max)
+        return self.process.gains
 
     def _classified(self, policy: AdaptiveRag, own: ReplayState) -> Walk:
         """None, one or many retrievals, of which the last are recorded as one plan."""

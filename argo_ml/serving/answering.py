@@ -18,13 +18,13 @@ from argo_ml.config import CellSpec
 from argo_ml.datasets import QuestionSet
 from argo_ml.engine.loop import Finished
 from argo_ml.errors import ConfigError
-from argo_ml.pipeline.episode import Pipeline, build_pipeline, run_episode
+from argo_ml.pipeline.episode import Pipeline, run_episode
 from argo_ml.serving.batches import BatchThread
 from argo_ml.serving.deciding import LoadedPolicy
 from argo_ml.serving.priced import PricedPolicy, RequestPrice
 from argo_ml.serving.questions import RequestError
 from argo_ml.sweep.calibration_source import DIGESTS
-from argo_ml.sweep.cells import cell_tariff, measure
+from argo_ml.sweep.cells import cell_pipeline
 from argo_ml.sweep.context import LocalContext, resolved_as
 from argo_ml.types import Question
 
@@ -113,5 +113,4 @@ def _fail(jobs: Iterable[_Job], error: BaseException) -> None:
 
 def _pipeline(priced: PricedPolicy, context: LocalContext[CellSpec]) -> Pipeline:
     spec = resolved_as(priced.spec, context.spec)
-    progress = measure(priced.spec, priced.calibration)
-    return build_pipeline(spec, context.count_tokens, progress, cell_tariff(priced.spec))
+    return cell_pipeline(spec, priced.calibration, context.count_tokens)

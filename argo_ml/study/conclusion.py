@@ -35,7 +35,6 @@ from argo_ml.study.search import Search
 from argo_ml.sweep.cell_run import store_outcomes
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.parent_run import recorded
-from argo_ml.tracking import runs
 from argo_ml.tracking.names import logged_metrics
 from argo_ml.tracking.runs import TrackedRun
 
@@ -69,7 +68,8 @@ def conclude(
         draw_study(search.study, summary, folder / FIGURES)
         run.log_folder(folder)
     _store_best_trials(search, [*(trial for trial, _ in chosen.values()), *points])
-    run.log(metrics=_metrics(summary), tags={runs.NOTE: _note(summary)})
+    run.log(metrics=_metrics(summary))
+    run.describe(_note(summary))
     return summary
 
 

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from argo_ml.config import CacheFields, SweepSpec
 from argo_ml.errors import ArgoError
 from argo_ml.models.cache.store import CallCache
+from argo_ml.models.cache.summaries import Payment
 from argo_ml.results.question_rows import row_values
 from argo_ml.results.records import Results
 from argo_ml.results.unit import unit_of
 from argo_ml.tracking.names import logged_metrics
-from argo_ml.tracking.runs import KIND, TrackedRun, Tracking
+from argo_ml.tracking.runs import CALLS_ELSEWHERE, KIND, Run, TrackedRun, Tracking
 from argo_ml.types import Usage
 
 logger = logging.getLogger(__name__)
@@ -27,17 +28,28 @@ PRICE_OF_CALLS, PAID_FOR_CALLS = "price_of_calls", "paid_for_calls"
 PAYING_KINDS = ("sweep", "cell", "calibration", "study")
 
 
+def has_whole_ledger(run: TrackedRun, executes_here: bool) -> bool:
+    """Whether the ledger here has all calls executed for the run: once some are executed on
+    machines with a cache of their own it has not, which a tag says for good."""
+    if not executes_here:
+        run.log(tags={CALLS_ELSEWHERE: "true"})
+    return CALLS_ELSEWHERE not in run.tags
+
+
 @contextlib.contextmanager
-def accounting(run: TrackedRun, spec: CacheFields) -> Iterator[None]:
-    """Log what was executed for the run once the block has ended, also by an error."""
+def accounting(run: TrackedRun, spec: CacheFields, is_known: bool = True) -> Iterator[None]:
+    """Log what was executed for the run once the block has ended, also by an error; nothing where
+    the ledger here does not know it."""
     try:
         yield
     except BaseException:
         # What ended the block matters more.
         with contextlib.suppress(ArgoError):
-            log_executed(run, spec)
+            if is_known:
+                log_executed(run, spec)
         raise
-    log_executed(run, spec)
+    if is_known:
+        log_executed(run, spec)
 
 
 def log_executed(run: TrackedRun, spec: CacheFields) -> None:
@@ -46,8 +58,9 @@ def log_executed(run: TrackedRun, spec: CacheFields) -> None:
     run.log(metrics={EXECUTED: float(paid.executed), UNSETTLED: float(paid.unsettled)})
 
 
-def log_payment(run: TrackedRun, spec: SweepSpec, results: Results) -> None:
-    """Log what the model's calls are priced at and what was paid for those executed, apart.
+def log_payment(run: TrackedRun, spec: SweepSpec, results: Results, is_known: bool = True) -> None:
+    """Log what the model's calls are priced at and, where it ``is_known``, what was paid for those
+    executed, apart.
 
     Priced are the calls that every cell would have needed alone; other cells, shards, or earlier
     runs served most of them through the cache. Nothing where prices are shares of a right answer.
@@ -60,9 +73,16 @@ def log_payment(run: TrackedRun, spec: SweepSpec, results: Results) -> None:
     needed = sum(
         (Usage(prompt_tokens=a, completion_tokens=b, seconds=c) for a, b, c in rows), Usage()
     )
-    paid = CallCache(spec.calls_path).paid_by(run.run_id).usage
-    price, payment = money.of_usage(needed), money.of_usage(paid)
-    unit = unit_of(results.spec)
+    price, unit = money.of_usage(needed), unit_of(results.spec)
+    if not is_known:
+        logger.info(
+            "model calls: priced at %s; what was paid is in the ledgers of the workers' machines "
+            "(argo-ml cache ledger)",
+            unit.named(price),
+        )
+        run.log(metrics={PRICE_OF_CALLS: price})
+        return
+    payment = money.of_usage(CallCache(spec.calls_path).paid_by(run.run_id).usage)
     logger.info(
         "model calls: priced at %s, paid here %s; the cache and other cells served the rest",
         unit.named(price),
@@ -73,9 +93,21 @@ def log_payment(run: TrackedRun, spec: SweepSpec, results: Results) -> None:
 
 def account_for_dead(tracking: Tracking, spec: CacheFields) -> None:
     """Log on runs of killed processes what the ledger says was executed for them."""
-    payers = CallCache(spec.calls_path).ledger().payments
+    payments = CallCache(spec.calls_path).ledger().payments
     for status in ("KILLED", "FAILED"):
         for stored in tracking.in_status(status):
-            is_unaccounted = EXECUTED not in logged_metrics(stored) and stored.info.run_id in payers
-            if stored.data.tags.get(KIND) in PAYING_KINDS and is_unaccounted:
+            payment = payments.get(stored.info.run_id)
+            if payment and _is_accountable(stored) and _is_behind(stored, payment):
                 log_executed(TrackedRun(tracking.client, stored.info.run_id), spec)
+
+
+def _is_accountable(stored: Run) -> bool:
+    tags = stored.data.tags
+    return tags.get(KIND) in PAYING_KINDS and CALLS_ELSEWHERE not in tags
+
+
+def _is_behind(stored: Run, payment: Payment) -> bool:
+    """Whether the run says less than the ledger: nothing, or what an earlier attempt has logged."""
+    logged = logged_metrics(stored)
+    known = logged.get(EXECUTED, -1.0), logged.get(UNSETTLED, 0.0)
+    return (payment.executed, payment.unsettled) > known

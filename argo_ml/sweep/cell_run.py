@@ -13,6 +13,7 @@ from typing import Any
 
 from argo_ml.config import CellSpec, ExperimentSpec, identity_fields
 from argo_ml.engine.shards import make_shards
+from argo_ml.errors import ConfigError
 from argo_ml.escaping import markdown
 from argo_ml.evaluation.examples import gold_texts
 from argo_ml.policies.base import explained
@@ -158,6 +159,16 @@ def curve_steps(n_asked: int, shard_size: int, n_available: int | None = None) -
     return sorted({end for end in points if end < n_asked} | {n_asked})
 
 
+def check_same_cells(tracking: Tracking, sweep_id: str, cells: Sequence[Cell]) -> None:
+    """Raises `ConfigError` where an interrupted sweep has begun cells that are none of these."""
+    begun = {run.data.tags.get(runs.CELL_ID) for run in tracking.children(sweep_id)}
+    if others := begun - {cell.id for cell in cells}:
+        raise ConfigError(
+            f"resume={sweep_id}: it was begun by a version that runs {len(others)} of its cells "
+            "otherwise; start a new sweep instead, calls that were made are in the call cache"
+        )
+
+
 def open_cell_runs(
     cells: Sequence[Cell],
     context: ExperimentContext[ExperimentSpec],
@@ -187,13 +198,16 @@ def open_cell_runs(
 
 @contextlib.contextmanager
 def failing_with(cell_runs: Sequence[CellRun]) -> Iterator[None]:
-    """End the unfinished runs as FAILED with whatever error ends the block."""
+    """End the unfinished runs as FAILED with whatever error ends the block.
+
+    Where the store does not take the first, the others are left to their parent's end.
+    """
     try:
         yield
     except BaseException as error:
         for cell_run in cell_runs:
-            if not cell_run.finished:
-                cell_run.run.fail(error)
+            if not cell_run.finished and not cell_run.run.fail(error):
+                break
         raise
 
 

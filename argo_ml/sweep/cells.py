@@ -19,7 +19,8 @@ from argo_ml.config import (
 from argo_ml.errors import ConfigError
 from argo_ml.mdp.policy_value import ProgressPolicy, policy_value
 from argo_ml.mdp.process import MDPSpec, Solution
-from argo_ml.pipeline import Pipeline
+from argo_ml.models.counting import CountTokens
+from argo_ml.pipeline import Pipeline, build_pipeline
 from argo_ml.policies import Policy, make_policy
 from argo_ml.policies.base import State
 from argo_ml.policies.context import PolicyContext
@@ -67,6 +68,8 @@ def cell_id(spec: CellSpec, digests: Mapping[str, str]) -> str:
         if name not in added or value != added[name]
     }
     content = {**fields, "min_similarity": spec.similarity_limit, **digests}
+    if spec.steps_gain_as_measured:
+        content["step_gains"] = spec.gains
     if not acts_by_calibration(spec):
         content.pop(CALIBRATION_DIGEST, None)
     canonical = json.dumps(content, sort_keys=True, default=str)
@@ -116,6 +119,15 @@ def measure(spec: CellSpec, calibration: Calibration | None) -> Callable[[State]
         return None
     confidence, u_max = calibration.confidence, spec.u_max
     return lambda state: u_max * confidence(state)
+
+
+def cell_pipeline(
+    spec: CellSpec, calibration: Calibration | None, count_tokens: CountTokens
+) -> Pipeline:
+    """The pipeline in which a step advances progress as the cell's own process says."""
+    gains = cell_process(spec, calibration).gains
+    progress = measure(spec, calibration)
+    return build_pipeline(spec, count_tokens, progress, cell_tariff(spec), gains)
 
 
 def cell_policy(

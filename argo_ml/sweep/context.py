@@ -32,7 +32,6 @@ from argo_ml.models.cache.store import model_digest
 from argo_ml.models.capacity import requests_at_once
 from argo_ml.models.counting import CountTokens, counted_once, kept_counts
 from argo_ml.pipeline import prompts
-from argo_ml.pipeline.episode import build_pipeline
 from argo_ml.progress import PASSAGES, OnProgress, ignore_progress
 from argo_ml.results.artifacts import CALIBRATION_DIGEST
 from argo_ml.sweep.calibration_source import (
@@ -43,10 +42,9 @@ from argo_ml.sweep.calibration_source import (
 from argo_ml.sweep.cells import (
     Cell,
     cell_id,
+    cell_pipeline,
     cell_policy,
     cell_process,
-    cell_tariff,
-    measure,
     policy_table,
 )
 from argo_ml.sweep.executors import Executor, LocalExecutor
@@ -91,6 +89,10 @@ class ExperimentContext(Protocol[SomeSpec]):
     @property
     def batch_tokens(self) -> int | None:
         """The most tokens of a batch that it came to; None where that is not known here."""
+
+    @property
+    def executes_here(self) -> bool:
+        """Whether all calls are executed on this machine, with its call cache."""
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]: ...
 
@@ -190,6 +192,10 @@ class LocalContext(Generic[SomeSpec]):
     def batch_tokens(self) -> int | None:
         return self.model.batch_tokens if isinstance(self.model, HasBatchLimit) else None
 
+    @property
+    def executes_here(self) -> bool:
+        return True
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self._counts(texts)
 
@@ -286,13 +292,12 @@ def prepare_cells(specs: Sequence[CellSpec], context: ExperimentContext[ContextS
         if mdp not in solutions:
             solutions[mdp] = solve(mdp)
         policy = cell_policy(spec, solutions[mdp], calibration)
-        progress = measure(spec, calibration)
         cells.append(
             Cell(
                 spec=spec,
                 id=cell_id(spec, context.digests),
                 policy=policy,
-                pipeline=build_pipeline(spec, context.count_tokens, progress, cell_tariff(spec)),
+                pipeline=cell_pipeline(spec, calibration, context.count_tokens),
                 table=policy_table(solutions[mdp], policy),
             )
         )

@@ -102,8 +102,12 @@ def description(evaluation: Evaluation, results: Results) -> str:
         f"{described_questions(results)} with {results.spec['model']}."
     )
     lines = (*evaluation.answer.splitlines(), *evaluation.limits, made_of)
-    figures = [_image(results.sweep_id, name) for name in SHOWN_FIGURES]
-    return "\n\n".join([*(markdown(line) for line in lines), " ".join(figures)])
+    return "\n\n".join(map(markdown, lines))
+
+
+def shown_figures(sweep_id: str) -> str:
+    """What the description ends with, in Markdown."""
+    return " ".join(_image(sweep_id, name) for name in SHOWN_FIGURES)
 
 
 def _image(run_id: str, name: str) -> str:

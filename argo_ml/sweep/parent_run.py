@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from argo_ml.addresses import HIDDEN, lacks_password, redacted
+from argo_ml.addresses import BLOTTED, HIDDEN, lacks_password, redacted_value
 from argo_ml.config import Spec
 from argo_ml.errors import ConfigError
 from argo_ml.results.artifacts import ENVIRONMENT, SPEC, UNCOMMITTED_DIFF
@@ -24,7 +24,7 @@ from argo_ml.tracking.runs import Run, TrackedRun, Tracking
 RecordType = TypeVar("RecordType", bound=Record)
 _PATHS = ("questions", "documents", "cache_dir", "outcomes", "calibration_outcomes")
 _PASSWORDS_LEFT_OUT = (
-    "# No run keeps passwords: give what has PASSWORD@ in it again on the command line,\n"
+    "# No run keeps passwords: give what has PASSWORD@ or *** in it again on the command line,\n"
     "# or as ARGO_ML_<NAME>, to go on with this.\n"
 )
 
@@ -94,7 +94,7 @@ def recorded(spec: Spec) -> dict[str, Any]:
 def _kept(value: Any) -> Any:
     if isinstance(value, list):
         return [_kept(item) for item in value]
-    return redacted(value) if isinstance(value, str) else value
+    return redacted_value(value) if isinstance(value, str) else value
 
 
 def store_spec(run: TrackedRun, spec: Spec) -> None:
@@ -104,7 +104,8 @@ def store_spec(run: TrackedRun, spec: Spec) -> None:
             values[name] = str(Path(values[name]).expanduser().resolve())
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder)
-        text = _PASSWORDS_LEFT_OUT if HIDDEN in str(values) else ""
+        is_whole = HIDDEN not in str(values) and BLOTTED not in str(values)
+        text = "" if is_whole else _PASSWORDS_LEFT_OUT
         text += yaml.safe_dump(values, sort_keys=False)
         (target / SPEC).write_text(text, encoding="utf-8")
         (target / ENVIRONMENT).write_text(environment.packages(), encoding="utf-8")

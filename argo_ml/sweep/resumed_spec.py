@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from argo_ml.addresses import BLOTTED
 from argo_ml.config import (
     AdviseSpec,
     BudgetFields,
@@ -38,7 +39,9 @@ def resumed_spec(command: Resumable, home: Tracking) -> Resumable:
     Raises `ConfigError` that names what else it was given and the sweep was begun with otherwise.
     """
     spec_type = type(command)
-    stored = build(spec_type, _stored_values(command.resume, home))
+    stored_values = _stored_values(command.resume, home)
+    _check_whole(command, stored_values)
+    stored = build(spec_type, stored_values)
     _check_same(command, stored, home)
     given = {
         name: getattr(command, name)
@@ -67,6 +70,22 @@ def _stored_values(run_id: str, home: Tracking) -> dict[str, Any]:
                 f"lost; start it again without resume ({error})"
             ) from None
         return stored_parameters(path, run_id)
+
+
+def _check_whole(command: Resumable, stored: Mapping[str, Any]) -> None:
+    """Raises `ConfigError` for a value that was kept without a secret and is not given again.
+
+    Passwords of URLs are asked for where they are needed.
+    """
+    for name, value in stored.items():
+        if BLOTTED not in str(value) or name in {*command.model_fields_set, "tracking_uri"}:
+            continue
+        field = type(command).model_fields.get(name)
+        may_change = field is not None and is_operational(field)
+        way = f"give {name} again" if may_change else "start anew without resume"
+        raise ConfigError(
+            f"resume={command.resume}: {name}={_shown(value)} was kept without a secret; {way}"
+        )
 
 
 def _check_same(command: Resumable, stored: Resumable, home: Tracking) -> None:

@@ -20,8 +20,13 @@ from argo_ml.results.kept_folder import KeptFolder
 from argo_ml.results.naming import asked_questions
 from argo_ml.results.records import Results
 from argo_ml.results.row_files import with_rows
-from argo_ml.sweep.accounting import account_for_dead, accounting, log_payment
-from argo_ml.sweep.cell_run import CellRun, cell_tags, open_cell_runs
+from argo_ml.sweep.accounting import (
+    account_for_dead,
+    accounting,
+    has_whole_ledger,
+    log_payment,
+)
+from argo_ml.sweep.cell_run import CellRun, cell_tags, check_same_cells, open_cell_runs
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext, LocalContext, prepare_cells
 from argo_ml.sweep.estimate import SweepEstimate, estimate
@@ -53,13 +58,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SweepRun:
-    """A sweep's own run, open, with its journal; ``params`` are those of an interrupted one."""
+    """A sweep's own run, open, with its journal; ``params`` are those of an interrupted one.
+
+    ``parent`` is what it is a part of, whose command goes on with it.
+    """
 
     run: TrackedRun
     tracking: Tracking
     spec: SweepSpec
     journal: Journal
     params: Mapping[str, str] = field(default_factory=dict)
+    parent: ParentRun | None = None
 
 
 def run_sweep(
@@ -77,7 +86,7 @@ def run_sweep(
     check_strategies(spec.strategies, spec)
     stopping_rule(spec)
     if spec.resume:
-        return _continue(spec, on_progress)
+        return _continue(spec, on_progress, parent)
     tracking = parent.tracking if parent else open_experiment(spec.tracking_uri, spec.experiment)
     _warn_of_short_disk(spec)
     with open_context(spec, on_progress) as context:
@@ -86,14 +95,15 @@ def run_sweep(
             return _carry_out(sweep, context, cells, on_progress)
 
 
-def _continue(spec: SweepSpec, on_progress: OnProgress) -> Results:
-    with _resumed(spec) as sweep:
+def _continue(spec: SweepSpec, on_progress: OnProgress, parent: ParentRun | None) -> Results:
+    with _resumed(spec, parent) as sweep:
         if isinstance(sweep, Results):
             return sweep
         begun_with = sweep.params.get("questions_digest", "")
         with open_context(sweep.spec, on_progress, begun_with) as context:
-            check_unchanged(spec.resume, sweep.params, context.digests)
+            check_unchanged(sweep.run.run_id, sweep.params, context.digests)
             cells = prepare_cells(context.spec.cells(), context)
+            check_same_cells(sweep.tracking, sweep.run.run_id, cells)
             return _carry_out(sweep, context, cells, on_progress)
 
 
@@ -108,12 +118,13 @@ def _carry_out(
     log_inputs(store_resolved(sweep.spec, context, run), context, run)
     cell_runs = open_cell_runs(cells, context, sweep.tracking, run)
     account_for_dead(sweep.tracking, context.spec)
-    with accounting(run, context.spec), _telling_how_to_resume(run.run_id):
+    is_known = has_whole_ledger(run, context.executes_here)
+    with accounting(run, context.spec, is_known), _telling_how_to_resume(sweep):
         time_estimate = _tell_estimate(context, cells, journal, run)
         results = run_cells(
             context, run, cell_runs, journal, on_progress, time_estimate=time_estimate, rule=rule
         )
-    log_payment(run, context.spec, results)
+    log_payment(run, context.spec, results, is_known)
     conclude_sweep(context, run, cell_runs, results)
     journal.remove()
     return results
@@ -158,7 +169,7 @@ def _begun(spec: SweepSpec, tracking: Tracking, parent: ParentRun | None) -> Ite
     with run.recording_failure(), open_journal(spec, run.run_id) as journal:
         run.log(tags={runs.NOTE: markdown(_describe(spec))})
         store_spec(run, spec)
-        yield SweepRun(run, tracking, spec, journal)
+        yield SweepRun(run, tracking, spec, journal, parent=parent)
 
 
 def _create_run(spec: SweepSpec, tracking: Tracking, parent: ParentRun | None) -> TrackedRun:
@@ -172,10 +183,11 @@ def _create_run(spec: SweepSpec, tracking: Tracking, parent: ParentRun | None) -
 
 
 @contextlib.contextmanager
-def _resumed(spec: SweepSpec) -> Iterator[SweepRun | Results]:
+def _resumed(spec: SweepSpec, parent: ParentRun | None) -> Iterator[SweepRun | Results]:
     """The run of an interrupted sweep, reopened; the results of a finished one."""
     tracking = store_of_runs(spec.tracking_uri)
     stored, home = find_resumed(tracking, spec.resume, "sweep")
+    spec = spec.model_copy(update={"resume": stored.info.run_id})
     with pointing_at(spec.resume, "sweep", tracking):
         full_spec = resumed_spec(spec, home)
         if stored.info.status == "FINISHED":
@@ -187,7 +199,7 @@ def _resumed(spec: SweepSpec) -> Iterator[SweepRun | Results]:
         with open_journal(full_spec, spec.resume) as journal, run.recording_failure():
             run.reopen()
             _warn_of_short_disk(full_spec)
-            yield SweepRun(run, home, full_spec, journal, logged_params(stored))
+            yield SweepRun(run, home, full_spec, journal, logged_params(stored), parent)
 
 
 def _warn_of_short_disk(spec: SweepSpec) -> None:
@@ -215,11 +227,13 @@ def _tell_estimate(
 
 
 @contextlib.contextmanager
-def _telling_how_to_resume(sweep_id: str) -> Iterator[None]:
+def _telling_how_to_resume(sweep: SweepRun) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        logger.warning("unfinished; continue it with: argo-ml sweep --resume %s", sweep_id)
+        if sweep.parent is None:
+            sweep_id = sweep.run.run_id
+            logger.warning("unfinished; continue it with: argo-ml sweep --resume %s", sweep_id)
         raise
 
 

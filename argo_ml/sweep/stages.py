@@ -36,7 +36,7 @@ from argo_ml.results.unanswered import UnansweredQuestions
 from argo_ml.sweep.cell_run import CellRun, failing_with
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import EpisodeSpec, ExperimentContext, resolved_as
-from argo_ml.sweep.evaluating import description, store_evaluation
+from argo_ml.sweep.evaluating import description, shown_figures, store_evaluation
 from argo_ml.sweep.executors import Executor, FinishedShard
 from argo_ml.sweep.executors.base import OnProgress as OnEpisodes
 from argo_ml.sweep.journal import Journal
@@ -46,7 +46,7 @@ from argo_ml.sweep.progress_log import ShardLog, TimeEstimate, episode_progress
 from argo_ml.sweep.stored_files import store_results, stored_examples, write_records
 from argo_ml.sweep.traces import trace_sweep
 from argo_ml.tracking.names import spec_params
-from argo_ml.tracking.runs import BATCH_TOKENS, NOTE, TrackedRun
+from argo_ml.tracking.runs import BATCH_TOKENS, TrackedRun
 from argo_ml.tracking.system import system_metrics
 
 
@@ -132,7 +132,7 @@ def conclude_sweep(
         evaluation = concluded(context.spec, results, cells, context.calibration, drawn)
         store_evaluation(evaluation, run, cell_runs)
         store_report(run, evaluation, results, stored_examples(run), drawn=drawn)
-    run.log(tags={NOTE: description(evaluation, results)})
+    run.describe(description(evaluation, results), shown_figures(results.sweep_id))
     run.describe_experiment(evaluation.answer)
     run.end()
 

@@ -57,7 +57,11 @@ def _git(*arguments: str) -> str:
         return ""
     try:
         done = subprocess.run(
-            ["git", "-C", str(_ROOT), *arguments], capture_output=True, text=True, check=False
+            ["git", "-C", str(_ROOT), *arguments],
+            capture_output=True,
+            check=False,
+            encoding="utf-8",
+            errors="replace",
         )
     except OSError:
         return ""

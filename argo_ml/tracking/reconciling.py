@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from argo_ml.errors import TrackingError
 from argo_ml.processes import Life, Process, ending, forget
 from argo_ml.results.artifacts import SPEC
 from argo_ml.tracking.artifact_files import remove_unfinished
@@ -27,10 +28,10 @@ from argo_ml.tracking.runs import (
     Tracking,
     connect,
     open_client,
+    search_runs,
 )
 from argo_ml.tracking.stores import explained
 
-_PAGE = 1000
 _AGAIN = "give the same command again; calls that were made are in the call cache"
 _GO_ON: Mapping[str, str] = {
     "sweep": "go on with: argo-ml sweep --resume {run_id}",
@@ -109,7 +110,7 @@ def end_lost(client: MlflowClient, run: Run) -> None:
             return
         who = " and ".join(map(str, processes)) or "the process of its parent run"
         tracked = TrackedRun(client, run.info.run_id)
-        message = f"{who} ended without ending it; {how_to_go_on(run, tracked)}"
+        message = f"{who} ended without ending it; {how_to_go_on(client, run)}"
         tracked.end_with(message, "KILLED", {LOST: who})
         remove_unfinished(run.info.artifact_uri)
     if PARENT not in run.data.tags:
@@ -125,35 +126,35 @@ def _is_taken_up(client: MlflowClient, run: Run) -> bool:
     return now.info.status != run.info.status or named(now.data.tags) != named(run.data.tags)
 
 
-def how_to_go_on(run: Run, tracked: TrackedRun) -> str:
+def how_to_go_on(client: MlflowClient, run: Run) -> str:
     tags = run.data.tags
     kind, parent = tags.get(KIND, ""), tags.get(PARENT, "")
-    if kind == "sweep" and parent:
-        return _GO_ON["comparison"].format(run_id=parent)
+    whole = _begun_whole(client, run)
+    if whole is not run and kind != "trial" and whole.data.tags[KIND] != "sweep":
+        return _GO_ON.get(whole.data.tags[KIND], _AGAIN).format(run_id=whole.info.run_id)
     if kind == "cell" and not (parent and tags.get(SWEEP_ID)):
         return _AGAIN
-    if kind == "sweep" and tracked.read_artifact(SPEC) is None:
+    if kind == "sweep" and TrackedRun(client, run.info.run_id).read_artifact(SPEC) is None:
         return f"it was too young to be resumed: {_AGAIN}"
     return _GO_ON.get(kind, _AGAIN).format(run_id=run.info.run_id, sweep_id=tags.get(SWEEP_ID, ""))
 
 
+def _begun_whole(client: MlflowClient, run: Run) -> Run:
+    """What a command has begun that the run is a part of, as far as it is still there."""
+    with contextlib.suppress(TrackingError):
+        while parent_id := run.data.tags.get(PARENT):
+            with explained(str(client.tracking_uri)):
+                parent = client.get_run(parent_id)
+            if KIND not in parent.data.tags:
+                break
+            run = parent
+    return run
+
+
 def _running(client: MlflowClient, experiments: Sequence[str]) -> list[Run]:
     """Of this package: whatever else tracks there is nothing of ours."""
-    running: list[Run] = []
-    token = None
-    while experiments:
-        with explained(str(client.tracking_uri)):
-            page = client.search_runs(
-                list(experiments),
-                "attributes.status = 'RUNNING'",
-                max_results=_PAGE,
-                page_token=token,
-            )
-        running.extend(run for run in page if KIND in run.data.tags)
-        token = page.token
-        if not token:
-            break
-    return running
+    running = search_runs(client, experiments, "attributes.status = 'RUNNING'")
+    return [run for run in running if KIND in run.data.tags]
 
 
 def _is_left_behind(client: MlflowClient, run: Run) -> bool:

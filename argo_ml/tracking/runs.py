@@ -16,7 +16,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities import Run as Run
 from mlflow.exceptions import MlflowException
 
-from argo_ml.addresses import password_advice, redacted
+from argo_ml.addresses import password_advice, redacted, redacted_value
 from argo_ml.errors import ArgoError, StoppedError, TrackingError
 from argo_ml.escaping import markdown
 from argo_ml.tracking.artifact_files import log_files
@@ -26,7 +26,7 @@ from argo_ml.tracking.experiments import OPENED_RUN, experiment_id, opened_in, o
 from argo_ml.tracking.first_use import create_whole
 from argo_ml.tracking.input_datasets import InputDataset
 from argo_ml.tracking.names import metric_name, setting
-from argo_ml.tracking.owners import is_own, joined_tag, left_tag, own_tag
+from argo_ml.tracking.owners import OWNER, is_own, joined_tag, left_tag, own_tag
 from argo_ml.tracking.patience import wait_patiently
 from argo_ml.tracking.stores import (
     check_reachable,
@@ -50,12 +50,19 @@ WARNING = "argo.warning"
 BATCH_TOKENS = "argo.batch_tokens"
 LOST = "argo.lost"
 """Tag of a run that another process has ended: the process that died."""
+CALLS_ELSEWHERE = "argo.calls_elsewhere"
+"""Tag of a sweep of which machines with a call cache of their own executed calls."""
 DEGENERATE = "argo.degenerate"
 POINTER = "resume"
 """The kind of a run that `mlflow run` opened for what another run is of."""
 
 logger = logging.getLogger(__name__)
 
+_PAGE = 1000
+"""Runs in an answer: the most that MLflow gives."""
+_waited_for_in_vain: set[str] = set()
+"""Stores that did not take how a run ended."""
+_IN_WORDS = frozenset({ERROR, WARNING, NOTE})
 _PARAM_LIMIT = 6000
 _BATCH_LIMIT = 800
 """Metrics in a request, of which MLflow takes 1,000 together with params and tags."""
@@ -146,6 +153,13 @@ class TrackedRun:
         params: Mapping[str, str] = self._client.get_run(self.run_id).data.params
         return params
 
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """As they are stored now."""
+        with self._explained():
+            tags: Mapping[str, str] = self._client.get_run(self.run_id).data.tags
+        return tags
+
     def warn(self, message: str) -> None:
         """Log a warning and keep it on the run."""
         logger.warning("%s", message)
@@ -153,13 +167,18 @@ class TrackedRun:
 
     def keep_warning(self, message: str) -> None:
         """Keep a warning as a tag and in the description, once."""
-        with self._explained():
-            tags = self._client.get_run(self.run_id).data.tags
+        tags = self.tags
         kept = tags.get(WARNING, "").splitlines()
         if message not in kept:
             text = "\n".join([*kept, message])[:_PARAM_LIMIT]
-            note = f"{tags.get(NOTE, '')}\n\n**Warning:** {markdown(message)}".strip()
+            note = f"{tags.get(NOTE, '')}\n\n{_warning(message)}".strip()
             self.log(tags={WARNING: text, NOTE: note[:_PARAM_LIMIT]})
+
+    def describe(self, text: str, figures: str = "") -> None:
+        """Set the description, in Markdown: the text, the warnings kept until now, the figures."""
+        kept = self.tags.get(WARNING, "").splitlines()
+        parts = (text, *map(_warning, kept), figures)
+        self.log(tags={NOTE: "\n\n".join(filter(None, parts))})
 
     def log_inputs(self, datasets: Sequence[InputDataset]) -> None:
         with self._explained():
@@ -205,8 +224,8 @@ class TrackedRun:
 
         ``beside_others``: the processes that are at work on it stay named.
         """
+        tags = self.tags
         with self._explained():
-            tags = self._client.get_run(self.run_id).data.tags
             # In this order: a run that is RUNNING names who is at work on it.
             self.log(tags=joined_tag(tags) if beside_others else own_tag())
             self._client.update_run(self.run_id, status="RUNNING")
@@ -217,32 +236,33 @@ class TrackedRun:
         with self._explained():
             self._client.set_terminated(self.run_id, status)
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> bool:
         """End as KILLED after an interruption or a stop on purpose, else as FAILED; the error is
-        kept as a tag."""
+        kept as a tag. Returns whether the store took it, as `end_with` does."""
         if isinstance(error, KeyboardInterrupt):
-            self.end_with("interrupted", "KILLED")
-            return
+            return self.end_with("interrupted", "KILLED")
         if isinstance(error, StoppedError):
-            self.end_with(str(error), "KILLED")
-            return
+            return self.end_with(str(error), "KILLED")
         message = str(error) if isinstance(error, ArgoError) else f"{type(error).__name__}: {error}"
-        self.end_with(message, "FAILED")
+        return self.end_with(message, "FAILED")
 
     def end_with(
         self, message: str, status: str, more_tags: Mapping[str, str] | None = None
-    ) -> None:
+    ) -> bool:
         """End for the reason ``message``, which is kept as a tag, and with it what this process has
-        begun under the run.
+        begun under the run. Returns whether the store took it.
 
         A store that is gone is logged and nothing else: the reason itself matters more than where
-        it is stored. One that has stayed locked is not waited for as long again.
+        it is stored. One that was waited for in vain is not waited for as long again.
         """
-        is_spent = is_locked_advice(message)
+        store = str(self._client.tracking_uri)
+        is_spent = is_locked_advice(message) or store in _waited_for_in_vain
         with short_patience() if is_spent else contextlib.nullcontext():
-            self._end_all(message, status, more_tags or {})
+            is_ended = self._end_all(message, status, more_tags or {})
+        (_waited_for_in_vain.discard if is_ended else _waited_for_in_vain.add)(store)
+        return is_ended
 
-    def _end_all(self, message: str, status: str, more_tags: Mapping[str, str]) -> None:
+    def _end_all(self, message: str, status: str, more_tags: Mapping[str, str]) -> bool:
         try:
             check_reachable(self._client.tracking_uri)
             tags = {ERROR: message[:_PARAM_LIMIT], **more_tags}
@@ -252,14 +272,13 @@ class TrackedRun:
                 run.end(status)
         except TrackingError as gone:
             logger.warning("run %s could not be ended (%s)", self.run_id, gone)
+            return False
+        return True
 
     def _open_children(self) -> list[str]:
         """The runs that this process has begun under it and not ended."""
-        with self._explained():
-            experiment = self._client.get_run(self.run_id).info.experiment_id
-            running = self._client.search_runs(
-                [experiment], f"tags.`{PARENT}` = '{self.run_id}' and attributes.status = 'RUNNING'"
-            )
+        condition = f"tags.`{PARENT}` = '{self.run_id}' and attributes.status = 'RUNNING'"
+        running = search_runs(self._client, [self.experiment_id], condition)
         return [run.info.run_id for run in running if is_own(run)]
 
     @contextlib.contextmanager
@@ -358,17 +377,7 @@ class Tracking:
         return self._search(f"attributes.status = '{status}'")
 
     def _search(self, condition: str) -> list[Run]:
-        runs: list[Run] = []
-        token = None
-        while True:
-            with explained(self.uri):
-                page = self.client.search_runs(
-                    [self.experiment_id], condition, max_results=1000, page_token=token
-                )
-            runs.extend(page)
-            token = page.token
-            if not token:
-                return runs
+        return search_runs(self.client, [self.experiment_id], condition)
 
     def latest_finished(self, kind: str) -> Run | None:
         """The run of this kind that ended last."""
@@ -458,6 +467,27 @@ def open_client(tracking_uri: str, create: bool) -> MlflowClient:
         return MlflowClient(uri)
 
 
+def search_runs(client: MlflowClient, experiments: Sequence[str], condition: str) -> list[Run]:
+    """All runs of these experiments that meet a condition, page by page."""
+    found: list[Run] = []
+    token = None
+    while experiments:
+        with explained(str(client.tracking_uri)):
+            page = client.search_runs(
+                list(experiments), condition, max_results=_PAGE, page_token=token
+            )
+        found.extend(page)
+        token = page.token
+        if not token:
+            break
+    return found
+
+
+def _warning(message: str) -> str:
+    """A warning as a description shows it, in Markdown."""
+    return f"**Warning:** {markdown(message)}"
+
+
 def _batches(points: Sequence[Metric]) -> list[Sequence[Metric]]:
     """Batches of metrics: at least one, the last with room for params and tags."""
     starts = range(0, max(len(points), 1), _BATCH_LIMIT)
@@ -470,7 +500,14 @@ def is_logged_as(value: object, text: str | None) -> bool:
 
 
 def _kept(tags: Mapping[str, str]) -> dict[str, str]:
-    return {key: redacted(value) for key, value in tags.items()}
+    return {key: _kept_tag(key, value) for key, value in tags.items()}
+
+
+def _kept_tag(key: str, value: str) -> str:
+    """Only what a person reads is searched for every secret: the rest is read back."""
+    if key == OWNER:
+        return value
+    return redacted(value) if key in _IN_WORDS else redacted_value(value)
 
 
 def _same(text: str, present: str | None) -> bool:
@@ -486,4 +523,4 @@ def _param_text(value: object) -> str:
     if value is None:
         return ""
     listed = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-    return redacted(listed)[:_PARAM_LIMIT]
+    return redacted_value(listed)[:_PARAM_LIMIT]

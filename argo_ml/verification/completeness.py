@@ -24,6 +24,10 @@ from argo_ml.verification.verdict import Verdict, judged
 _SVG = "{http://www.w3.org/2000/svg}"
 _MIN_PATHS = 10
 _MIN_PIXELS = 200
+OTHER_STEPS = (
+    "gains=measured: made by an earlier version, which planned with the measured gains and "
+    "advanced by the given ones; sweep again"
+)
 FLOORS = ("majority_position", "longest_choice", "random")
 
 
@@ -40,6 +44,8 @@ def check_cells(record: SweepRecord, spec: SweepSpec, results: Results) -> Verdi
         for cell in spec.cells()
     }
     by_cell = record.children_by_cell()
+    if spec.steps_gain_as_measured and by_cell and not by_cell.keys() & wanted.keys():
+        return judged("cells", [OTHER_STEPS], "")
     problems = []
     for identity, name in wanted.items():
         present = by_cell.get(identity, [])

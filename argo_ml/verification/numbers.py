@@ -29,6 +29,7 @@ from argo_ml.results.records import EARLIER_NAMES, CellResult, QuestionResult, R
 from argo_ml.sweep.cells import cell_tariff
 from argo_ml.sweep.record import SweepRecord
 from argo_ml.tracking.names import logged_metrics
+from argo_ml.tracking.runs import CALLS_ELSEWHERE
 from argo_ml.types import Action, Prices, StopReason
 from argo_ml.verification.verdict import Verdict, judged
 
@@ -99,8 +100,10 @@ def check_calls(record: SweepRecord, results: Results) -> Verdict:
         if logged is None or not are_equal(logged, total):
             problems.append(f"{name} of the sweep is {logged}, the rows add up to {total}")
     executed = logged_metrics(record.run).get("lm_calls_executed", math.inf)
-    # The ledger here knows nothing of the caches of workers elsewhere.
-    if executed < paid and results.spec.get("executor") != "ray":
+    # The ledger here knows nothing of the caches of workers elsewhere; earlier versions did not say
+    # where they were.
+    is_elsewhere = CALLS_ELSEWHERE in record.run.data.tags or results.spec.get("executor") == "ray"
+    if executed < paid and not is_elsewhere:
         problems.append(f"{paid} calls paid, but the ledger has {executed:.0f} executed for it")
     return judged("calls add up", problems, f"{paid} paid of {needed} needed")
 

@@ -21,6 +21,7 @@ from argo_ml.comparison.model_comparison import (
 from argo_ml.config import CompareSpec, build
 from argo_ml.errors import ConfigError
 from argo_ml.results.artifacts import COMPARISON
+from argo_ml.sweep.journal import Journal
 from argo_ml.sweep.running import load_results
 from argo_ml.tracking.runs import KIND, PARENT, connect
 
@@ -171,6 +172,21 @@ def test_a_comparison_whose_second_model_was_missing_goes_on(
         [experiment.experiment_id], f"tags.`{PARENT}` = '{parent.info.run_id}'"
     )
     assert sorted(run.info.status for run in sweeps) == ["FINISHED", "FINISHED"]
+
+
+def test_an_interrupted_comparison_says_how_it_goes_on_as_a_whole(
+    values: dict[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Journal, "write", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_comparison(spec(values))
+
+    assert "unfinished; go on with: argo-ml compare --resume" in caplog.text
+    assert "argo-ml sweep --resume" not in caplog.text
 
 
 def test_a_comparison_whose_sweep_was_killed_before_it_stored_its_spec_goes_on(

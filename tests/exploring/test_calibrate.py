@@ -29,6 +29,7 @@ from argo_ml.exploring.calibrate import Calibrated, run_calibration
 from argo_ml.sweep.answer import answer_question, with_sources_of_calibration
 from argo_ml.sweep.calibration_source import check_judged, check_usable, open_calibration
 from argo_ml.sweep.running import run_sweep
+from argo_ml.tracking.runs import NOTE
 from argo_ml.types import Action
 from argo_ml.verification.verify import verify_sweep
 
@@ -354,7 +355,10 @@ def test_a_question_that_is_too_long_is_left_out_and_named(
 
     assert len(found.calibration.questions) == 128 - 14
     assert found.metrics["unanswered"] == pytest.approx(14 / 128)
-    assert "of 128 questions 14 could not be asked" in caplog.text
+    concern = "of 128 questions 14 could not be asked"
+    assert concern in caplog.text
+    note = MlflowClient(common["tracking_uri"]).get_run(found.run_id).data.tags[NOTE]
+    assert f"**Warning:** {concern}" in note
 
 
 def test_the_command_prints_how_to_use_it(

@@ -14,12 +14,20 @@ from builders.planted_gate import Problem, planted_context, questions, sweep_spe
 
 from argo_ml.engine.shards import Shard
 from argo_ml.engine.stages import StageTimes
+from argo_ml.errors import ConfigError
 from argo_ml.results.metrics import CURVES, cell_metrics
 from argo_ml.results.records import QuestionResult
-from argo_ml.sweep.cell_run import MOST_POINTS, CellRun, cell_tags, curve_steps, is_curve_point
+from argo_ml.sweep.cell_run import (
+    MOST_POINTS,
+    CellRun,
+    cell_tags,
+    check_same_cells,
+    curve_steps,
+    is_curve_point,
+)
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import prepare_cells
-from argo_ml.tracking.runs import NOTE
+from argo_ml.tracking.runs import KIND, NOTE, connect
 
 
 class RecordingRun:
@@ -160,3 +168,16 @@ def test_curves_have_a_point_after_every_shard_and_at_most_two_hundred() -> None
     assert curve_steps(8, 8) == [0]
     many = curve_steps(1_001, 1)
     assert (len(many), many[-1]) == (200, 1_001)
+
+
+def test_a_sweep_whose_cells_were_begun_otherwise_does_not_go_on(
+    cell_and_rows: tuple[Cell, list[QuestionResult]], tracking_uri: str
+) -> None:
+    cell, _ = cell_and_rows
+    tracking = connect(tracking_uri, "argo_ml")
+    sweep = tracking.create("a sweep", {KIND: "sweep"})
+    tracking.create_child(sweep, "a cell", cell_tags(cell, sweep.run_id))
+    check_same_cells(tracking, sweep.run_id, [cell])
+
+    with pytest.raises(ConfigError, match=r"resume=.*runs 1 of its cells otherwise; start a new"):
+        check_same_cells(tracking, sweep.run_id, [replace(cell, id="another")])

@@ -26,7 +26,7 @@ from argo_ml.sweep.executors import local
 from argo_ml.sweep.resumed_spec import resumed_spec
 from argo_ml.sweep.running import load_results, run_sweep
 from argo_ml.tracking.names import logged_params
-from argo_ml.tracking.runs import CELL_ID, ERROR, KIND, PARENT, SWEEP_ID, connect
+from argo_ml.tracking.runs import CELL_ID, ERROR, KIND, NOTE, PARENT, SWEEP_ID, connect
 from argo_ml.verification.verify import verify_sweep
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_figures")]
@@ -234,6 +234,9 @@ def test_a_question_that_is_too_long_is_wrong_and_named(
     assert not any(row.correct or row.actions for row in rows)
     assert {cell.metrics["unanswered"] for cell in results.cells} == {1 / 8}
     assert [text for text in caplog.messages if "of 8 questions 1 could not be asked" in text]
+    note = MlflowClient(made.tracking_uri).get_run(results.sweep_id).data.tags[NOTE]
+    assert "**Warning:** of 8 questions 1 could not be asked" in note
+    assert note.index("**Warning:**") < note.index("![price_utility]")
     verdicts = verify_sweep(results.sweep_id, made.tracking_uri, made.experiment)
     failed = {verdict.name for verdict in verdicts if not (verdict.ok or verdict.is_finding)}
     assert failed == set()

@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,8 @@ from argo_ml.config import StudySpec
 from argo_ml.errors import ArgoError, TrackingError
 from argo_ml.models.cache.caching import CallCache
 from argo_ml.study.storage import StudyStore
-from argo_ml.tracking.runs import connect
+from argo_ml.sweep.cell_run import failing_with
+from argo_ml.tracking.runs import KIND, connect
 from argo_ml.waiting import (
     DEFAULT_S,
     VARIABLE,
@@ -97,6 +100,44 @@ def test_ending_a_run_does_not_wait_as_long_again(
     assert time.monotonic() - started < 10
     assert "could not be ended" in caplog.text
     assert "kept it locked for 120 s (database_timeout_s)" in caplog.text
+
+
+@pytest.mark.parametrize("error", [TrackingError(locked_advice()), KeyboardInterrupt()])
+def test_a_locked_store_is_waited_for_once_for_all_cells(
+    error: BaseException,
+    store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv(VARIABLE, "0.3")
+    monkeypatch.setattr("argo_ml.tracking.runs.short_patience", lambda: short_patience(0.3))
+    tracking = connect(f"sqlite:///{store}", "e")
+    sweep = tracking.create("a sweep", {KIND: "sweep"})
+    cells: Any = [
+        SimpleNamespace(finished=False, run=tracking.create_child(sweep, f"{number}", {}))
+        for number in range(5)
+    ]
+    with locked(store, 60), pytest.raises(type(error)), failing_with(cells):
+        raise error
+    assert caplog.text.count("could not be ended") == 1
+    sweep.fail(error)
+    statuses = {run.info.status for run in tracking.children(sweep.run_id)}
+    assert statuses == {"KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"}
+
+
+def test_an_interrupted_run_waits_no_longer_than_its_cells_have(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("argo_ml.tracking.runs.short_patience", lambda: short_patience(0.3))
+    run = connect(f"sqlite:///{store}", "e").create("a sweep", {})
+    with locked(store, 60):
+        monkeypatch.setenv(VARIABLE, "0.3")
+        assert not run.fail(KeyboardInterrupt())
+        monkeypatch.setenv(VARIABLE, "120")
+        started = time.monotonic()
+        assert not run.fail(KeyboardInterrupt())
+    assert time.monotonic() - started < 30
+    assert run.fail(KeyboardInterrupt())
 
 
 def test_after_another_error_a_locked_store_is_waited_for(store: Path) -> None:

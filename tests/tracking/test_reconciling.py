@@ -12,7 +12,12 @@ from mlflow import MlflowClient
 from argo_ml.processes import parse_process, this_process
 from argo_ml.tracking import runs
 from argo_ml.tracking.owners import OWNER
-from argo_ml.tracking.reconciling import open_experiment, reconcile, reconcile_store
+from argo_ml.tracking.reconciling import (
+    how_to_go_on,
+    open_experiment,
+    reconcile,
+    reconcile_store,
+)
 from argo_ml.tracking.runs import Tracking, connect
 
 pytestmark = pytest.mark.slow
@@ -68,6 +73,27 @@ def test_a_sweep_that_stored_its_spec_is_gone_on_with_by_its_id(
     for run_id in ids:
         error = tracking.get(run_id).data.tags[runs.ERROR]
         assert error.endswith(f"; go on with: argo-ml sweep --resume {ids[0]}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "advice"),
+    [
+        ("advice", "go on with: argo-ml advise --resume {run_id}"),
+        ("comparison", "go on with: argo-ml compare --resume {run_id}"),
+        ("study", "go on with the same argo-ml tune command; finished trials are kept"),
+    ],
+)
+def test_a_part_is_gone_on_with_by_what_began_the_whole(
+    tracking: Tracking, kind: str, advice: str
+) -> None:
+    whole = tracking.create("a whole", {runs.KIND: kind})
+    sweep = tracking.create_child(whole, "a sweep", {runs.KIND: "sweep"})
+    tags = {runs.KIND: "cell", runs.SWEEP_ID: sweep.run_id}
+    cell = tracking.create_child(sweep, "a cell", tags)
+
+    said = [how_to_go_on(tracking.client, tracking.get(own.run_id)) for own in (sweep, cell)]
+
+    assert said == [advice.format(run_id=whole.run_id)] * 2
 
 
 def test_a_live_run_of_another_process_is_never_touched(tracking: Tracking) -> None:

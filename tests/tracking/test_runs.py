@@ -17,7 +17,7 @@ from argo_ml.tracking.environment import DIRTY, packages, source_tags
 from argo_ml.tracking.input_datasets import InputDataset
 from argo_ml.tracking.location import RunLocation, locate
 from argo_ml.tracking.names import logged_params, spec_params
-from argo_ml.tracking.owners import OWNER
+from argo_ml.tracking.owners import OWNER, is_own, own_tag
 from argo_ml.tracking.runs import ERROR, KIND, TrackedRun, Tracking, connect
 from argo_ml.tracking.stores import check_reachable, sqlite_path
 from argo_ml.tracking.system import system_metrics
@@ -58,6 +58,20 @@ def test_run_has_name_tags_and_source(tracking: Tracking, run: TrackedRun) -> No
     assert stored.info.status == "RUNNING"
     assert stored.data.tags[runs.KIND] == "sweep"
     assert stored.data.tags["mlflow.source.name"] == "argo-ml"
+
+
+def test_a_run_names_its_process_and_its_model_where_a_key_is_a_word_of_them(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VNC_PASSWORD", this_process().text[:8])
+    monkeypatch.setenv("OPENAI_API_KEY", "ollama")
+
+    run = tracking.create("a run", {"argo.model": "server:ollama"})
+    run.log(params={"model": "server:ollama"}, tags=own_tag())
+
+    stored = tracking.get(run.run_id)
+    assert is_own(stored)
+    assert stored.data.tags["argo.model"] == stored.data.params["model"] == "server:ollama"
 
 
 def test_everything_is_logged_at_once(tracking: Tracking, run: TrackedRun) -> None:
@@ -133,6 +147,21 @@ def test_warnings_are_logged_tagged_and_described_once_each(
         "A sweep.\n\n**Warning:** GPU 0 is idle\n\n**Warning:** GPU 1 is warm"
     )
     assert caplog.messages.count("GPU 0 is idle") == 2
+
+
+def test_a_conclusion_keeps_the_warnings_before_its_figures(
+    tracking: Tracking, run: TrackedRun
+) -> None:
+    run.log(tags={runs.NOTE: "What is known before."})
+    run.warn("GPU 0 is idle")
+    run.warn("GPU 1 is warm")
+
+    run.describe("The answer.", "![graph](graph.svg)")
+
+    assert tracking.get(run.run_id).data.tags[runs.NOTE] == (
+        "The answer.\n\n**Warning:** GPU 0 is idle\n\n**Warning:** GPU 1 is warm\n\n"
+        "![graph](graph.svg)"
+    )
 
 
 def test_datasets_are_recorded_with_their_digests(tracking: Tracking, run: TrackedRun) -> None:

@@ -12,6 +12,7 @@ import pytest
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.tracking import runs
 from argo_ml.verification import SweepRecord
+from argo_ml.verification.completeness import OTHER_STEPS
 from argo_ml.verification.verify import Verdict, verify_record, verify_sweep
 
 pytestmark = pytest.mark.slow
@@ -205,6 +206,14 @@ def test_child_that_is_no_cell_fails(stored_sweep: Any) -> None:
     assert failed(stored_sweep) == {"cells": "child one without id is no cell of the spec"}
 
 
+def test_a_version_that_ran_cells_otherwise_is_told_once(fetched_sweep: Any) -> None:
+    spec = fetched_sweep.artifact("spec.yaml")
+    text = spec.read_text().replace("gains: given", "gains: measured")
+    spec.write_text(text.replace("calibration: ''", "calibration: made"))
+
+    assert failed_in(fetched_sweep.record)["cells"] == OTHER_STEPS
+
+
 def test_cell_of_another_sweep_fails(stored_sweep: Any) -> None:
     run_id = stored_sweep.results.cells[0].run_id
     stored_sweep.client.set_tag(run_id, runs.SWEEP_ID, "another")
@@ -365,6 +374,15 @@ def test_calls_that_do_not_follow_from_the_actions_fail(
     fetched_sweep.edit_results(lambda content: content["cells"][0]["questions"][0].update(changes))
 
     assert problem in failed_in(fetched_sweep.record)["calls add up"]
+
+
+def test_calls_paid_elsewhere_are_not_looked_for_in_the_ledger_here(stored_sweep: Any) -> None:
+    stored_sweep.client.log_metric(stored_sweep.sweep_id, "calls/lm_calls_executed", 0.0)
+    assert "the ledger has 0 executed" in failed(stored_sweep)["calls add up"]
+
+    stored_sweep.client.set_tag(stored_sweep.sweep_id, runs.CALLS_ELSEWHERE, "true")
+
+    assert "calls add up" not in failed(stored_sweep)
 
 
 def test_paid_calls_that_do_not_add_up_fail(stored_sweep: Any) -> None:

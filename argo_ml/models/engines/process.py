@@ -171,7 +171,13 @@ def run_briefly(arguments: Sequence[str], engine: str, environment: Mapping[str,
     variables = {**os.environ, **environment}
     try:
         done = subprocess.run(
-            arguments, capture_output=True, text=True, timeout=120, check=False, env=variables
+            arguments,
+            capture_output=True,
+            timeout=120,
+            check=False,
+            env=variables,
+            encoding="utf-8",
+            errors="replace",
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ModelError(f"{engine}: cannot be run ({error})") from None

@@ -45,7 +45,8 @@ def open_context(
         try:
             facts = pool.wait_for_facts()
             resolved = resolved_as(spec, facts)
-            yield RemoteContext(resolved, questions, facts, pool, calibration)
+            executes_here = ray_cluster.is_this_machine(ray)
+            yield RemoteContext(resolved, questions, facts, pool, calibration, executes_here)
         finally:
             pool.dismiss()
 

@@ -65,6 +65,12 @@ def nodes(ray: Any) -> list[ClusterNode]:
     return [ClusterNode(int(has.get("CPU", 0)), int(has.get("GPU", 0))) for has in resources]
 
 
+def is_this_machine(ray: Any) -> bool:
+    """Whether the cluster has no other machine than this."""
+    hosts = {node["NodeManagerHostname"] for node in ray.nodes() if node["Alive"]}
+    return hosts == {socket.gethostname()}
+
+
 def _start(ray: Any, spec: SweepSpec) -> None:
     gpus = choose_gpus(spec.device, spec.gpus, count_gpus())
     with showing_gpus(gpus):

@@ -54,6 +54,7 @@ class RemoteContext(Generic[SomeSpec]):
     facts: Facts
     pool: WorkerPool
     calibration: Calibration | None = None
+    executes_here: bool = True
 
     @property
     def digests(self) -> dict[str, str]:

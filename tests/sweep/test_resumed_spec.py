@@ -1,0 +1,67 @@
+"""What an interrupted sweep goes on with, where a secret is part of its parameters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from argo_ml.config import SweepSpec, build
+from argo_ml.errors import ConfigError
+from argo_ml.sweep.parent_run import store_spec
+from argo_ml.sweep.resumed_spec import resumed_spec
+from argo_ml.tracking.runs import KIND, Tracking, connect
+
+
+@pytest.fixture
+def tracking(tracking_uri: str) -> Tracking:
+    return connect(tracking_uri, "argo_ml")
+
+
+def stored(tracking: Tracking, **values: str) -> str:
+    """Run id of a sweep that was begun with these."""
+    run = tracking.create("a sweep", {KIND: "sweep"})
+    store_spec(run, build(SweepSpec, values))
+    return run.run_id
+
+
+def resumed(tracking: Tracking, run_id: str, **given: str) -> SweepSpec:
+    command = {"resume": run_id, "tracking_uri": tracking.uri, **given}
+    return resumed_spec(build(SweepSpec, command), tracking)
+
+
+def test_a_key_that_is_a_word_as_well_leaves_paths_and_addresses_whole(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "ollama")
+    values = {
+        "model": "server:ollama-7b",
+        "server_urls": "http://ollama:11434/v1",
+        "cache_dir": "/srv/ollama/cache",
+    }
+
+    again = resumed(tracking, stored(tracking, **values))
+
+    assert (again.model, again.server_urls) == ("server:ollama-7b", ("http://ollama:11434/v1",))
+    assert again.cache_path == Path("/srv/ollama/cache")
+
+
+def test_a_value_that_was_kept_without_a_secret_is_not_taken_for_the_value(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_TOKEN", "a-long-secret")
+    run_id = stored(tracking, cache_dir="/srv/a-long-secret/cache")
+
+    with pytest.raises(ConfigError, match=r"cache_dir=/srv/\*\*\*/cache .* give cache_dir again"):
+        resumed(tracking, run_id)
+    assert resumed(tracking, run_id, cache_dir="/srv/other").cache_path == Path("/srv/other")
+
+
+def test_one_that_cannot_be_given_again_takes_a_new_sweep(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_TOKEN", "a-long-secret")
+    run_id = stored(tracking, model="/models/a-long-secret")
+
+    with pytest.raises(ConfigError, match=r"model=/models/\*\*\* .* start anew without resume"):
+        resumed(tracking, run_id)
