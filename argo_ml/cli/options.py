@@ -21,7 +21,14 @@ from argo_ml.cli.given_paths import check_given_paths
 from argo_ml.cli.params_file import read_for
 from argo_ml.cli.project_run import is_project_run
 from argo_ml.cli.sections import sections
-from argo_ml.config import Spec, SpecType, build, unknown_parameter
+from argo_ml.config import (
+    Spec,
+    SpecType,
+    StrategyFields,
+    build,
+    refuse_unread,
+    unknown_parameter,
+)
 from argo_ml.config.source_fields import DatabaseFields
 from argo_ml.errors import ConfigError
 from argo_ml.models.precision import with_precision
@@ -52,7 +59,9 @@ class SpecCommand(click.Command):
         self._positional = positional
 
         def callback(**given: str | None) -> None:
-            spec = build(spec_type, self._collect(given))
+            values = self._collect(given)
+            spec = build(spec_type, values)
+            _refuse_unread(spec, values)
             check_given_paths(spec)
             if isinstance(spec, DatabaseFields):
                 set_database_timeout(spec.database_timeout_s)
@@ -123,6 +132,17 @@ def spec_command(
         return command
 
     return decorate
+
+
+def _refuse_unread(spec: Spec, values: Mapping[str, object]) -> None:
+    """What the environment sets holds for every command, and may have no use in this one."""
+    given = [name for name in values if values[name] != os.environ.get(variable(name))]
+    refuse_unread(spec, given)
+    if isinstance(spec, StrategyFields):
+        # Importing all policies takes a moment, which commands without any are spared.
+        from argo_ml.policies.checking import refuse_unread_settings
+
+        refuse_unread_settings(spec, given)
 
 
 def variable(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
@@ -41,6 +41,10 @@ STAGE_SIZES: Mapping[str, tuple[int, int, int]] = {
     "full": (300, 200, 1000),
 }
 """Mode -> questions of the calibration, tune and test split."""
+
+
+OF_OUTCOMES = ("tune_share", "publish_as")
+"""Parameters that an advice on recorded outcomes reads beside those of a replay."""
 
 
 class BudgetFields(Spec):
@@ -172,6 +176,15 @@ class AdviseSpec(
                 "price_per_1m_prompt_tokens, and value_of_correct"
             )
         return self
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        if not self.outcomes:
+            yield from super().unread()
+            yield from ((name, "needs outcomes") for name in ("calibration_share", "tune_share"))
+            return
+        reason = "is not read with outcomes, which are judged as they were recorded; leave it out"
+        read = {*ReplaySpec.model_fields, *BudgetFields.model_fields, *OF_OUTCOMES}
+        yield from ((name, reason) for name in type(self).model_fields if name not in read)
 
     def size(self, split: str) -> int:
         """How many questions of a split are wanted."""

@@ -7,7 +7,7 @@ description is the option's help. An unknown key or a bad value raises `ConfigEr
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
@@ -99,6 +99,10 @@ class Spec(BaseModel):
             return {name: value for name, value in values.items() if value not in ("", None)}
         return values
 
+    def unread(self) -> Iterator[tuple[str, str]]:
+        """Parameters that nothing reads beside the others as they are, each with the reason."""
+        yield from ()
+
     @model_serializer(mode="wrap")
     def _leave_out_later(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values: dict[str, Any] = serialize(self)
@@ -182,6 +186,36 @@ def suggest(name: str, known: Mapping[str, object]) -> str:
         return f"; did you mean {near[0]!r}? --help lists all"
     hint = f"; did you mean {near[0]!r}?" if near else ";"
     return f"{hint} known: {', '.join(known)}"
+
+
+def shown_value(value: object) -> str:
+    """A parameter's value as a user writes it."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def refuse_unread(spec: Spec, given: Collection[str]) -> None:
+    """Raises `ConfigError` for a parameter among ``given`` that changes nothing beside the others.
+
+    For what a user gives now: what runs have stored may have some, and stays readable. What goes on
+    with something that was begun has most of its parameters there.
+    """
+    for name, reason in () if is_resumed(spec) else spec.unread():
+        if name in given and is_set(spec, name):
+            raise ConfigError(f"{name}={shown_value(getattr(spec, name))} {reason}")
+
+
+def is_resumed(spec: Spec) -> bool:
+    return bool(getattr(spec, "resume", ""))
+
+
+def is_set(spec: Spec, name: str) -> bool:
+    """Whether a field has another value than the default."""
+    return bool(getattr(spec, name) != type(spec).model_fields[name].default)
+
+
+def not_read_with(other: str) -> str:
+    """The reason of a parameter that is not read beside another."""
+    return f"is not read with {other}; leave one out"
 
 
 def check_unrepeated(name: str, values: Sequence[object]) -> None:

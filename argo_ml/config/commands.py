@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -13,6 +14,7 @@ from argo_ml.config.base import (
     Names,
     PriceList,
     check_unrepeated,
+    not_read_with,
     operational,
 )
 from argo_ml.config.experiment import SHARED_FIRST, SweepSpec
@@ -87,6 +89,14 @@ class DoctorSpec(SweepSpec):
         ),
     )
 
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if self.only_inputs:
+            yield "repair", not_read_with("only_inputs")
+        for name in ("only_inputs", "repair"):
+            if getattr(self, name):
+                yield "quick", not_read_with(name)
+
 
 class PlanSpec(PrefixCacheFields, PrecisionFields, DeviceFields, ModelNameFields, CacheFields):
     """A model and the machine that it is to run on, this one or a described one."""
@@ -95,6 +105,11 @@ class PlanSpec(PrefixCacheFields, PrecisionFields, DeviceFields, ModelNameFields
         (),
         **operational("Memory of a described machine's GPUs, such as 12GB,12GB; empty: this one."),
     )
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if self.device == "cpu":
+            yield "devices", not_read_with("device=cpu")
 
 
 class VerifySpec(StoreFields, CacheFields):
@@ -107,6 +122,13 @@ class VerifySpec(StoreFields, CacheFields):
     )
     study: str = Field("", description="Run id of a study, to check that instead of a sweep.")
     storage: str = Field("", **operational("The study's Optuna storage; empty: in cache_dir."))
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if self.study:
+            yield "sweep", not_read_with("study")
+        else:
+            yield "storage", "needs study"
 
 
 class OutcomeSources(RetrievalPriceFields, GradingFields, StrategyFields):
@@ -160,6 +182,11 @@ class OutcomeSources(RetrievalPriceFields, GradingFields, StrategyFields):
     )
     model: str = Field("", **operational("Name of the model whose outcomes these are, for titles."))
     seed: int = Field(42, description="Seed of the draw of questions to calibrate on.")
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if self.calibration_outcomes:
+            yield "calibration_share", not_read_with("calibration_outcomes")
 
 
 class ReplaySpec(StoreFields, OutcomeSources, CacheFields):

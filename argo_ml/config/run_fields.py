@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -14,6 +15,7 @@ from argo_ml.config.base import (
     Probability,
     Spec,
     check_unrepeated,
+    not_read_with,
     operational,
 )
 from argo_ml.config.price_fields import PRICES_MISSING, NotNegative, RetrievalPriceFields
@@ -326,3 +328,8 @@ class GridFields(RetrievalPriceFields):
         if self.money is not None and not self.price_per_retrieval:
             raise ValueError(PRICES_MISSING.format(worth=self.value_of_correct))
         return self
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if self.retrieval_costs:
+            yield "n_prices", not_read_with("retrieval_costs")

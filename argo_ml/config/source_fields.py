@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -22,6 +22,8 @@ from argo_ml.config.grading import GradingFields
 
 EMBEDDED_MODEL = "smollm2-135m"
 EMBEDDED_EMBEDDER = "all-minilm-l6-v2"
+SERVER = "server:"
+"""Before the name of a model that a server has."""
 
 ModeName = Literal["small", "medium", "full"]
 MODES: Mapping[str, tuple[int, int]] = {"small": (10, 5), "medium": (100, 10), "full": (1000, 10)}
@@ -269,6 +271,11 @@ class EngineFields(Spec):
             )
         return self
 
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if self.engine != "vllm":
+            yield "engine_path", "needs engine=vllm"
+
 
 class BatchFields(Spec):
     section: ClassVar[HelpSection] = HelpSection.MODEL
@@ -327,7 +334,7 @@ class ModelFields(InferenceFields, ModelNameFields):
 
     @model_validator(mode="after")
     def _servers_named(self) -> ModelFields:
-        if self.model.startswith("server:"):
+        if self.model.startswith(SERVER):
             check_names(self.model, self.server_urls)
             if self.engine != "auto":
                 raise ValueError(
@@ -339,6 +346,11 @@ class ModelFields(InferenceFields, ModelNameFields):
                     "none; use a model that runs in this process, or leave hidden_states out"
                 )
         return self
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if not self.model.startswith(SERVER):
+            yield "server_urls", f"needs model={SERVER}NAME"
 
 
 # What functions read that open one thing; the fields come in any command's spec that has them.

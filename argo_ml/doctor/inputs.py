@@ -48,7 +48,8 @@ def check_questions(spec: DoctorSpec) -> Check:
     try:
         questions = load_questions(spec)
     except ArgoError as error:
-        return _with_atlas(refused("questions", error), spec)
+        check = refused("questions", error)
+        return check if spec.dataset == "atlas" else _with_atlas(check, spec)
     return ok("questions", f"{len(questions.questions)} of {questions.source or spec.dataset}")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from argo_ml.config import EMBEDDED_MODEL, suggest
+from argo_ml.config.source_fields import SERVER
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models.embedded_model import embedded_model_is_present, embedded_model_path
 from argo_ml.models.opening import is_plugin_model
@@ -26,7 +27,6 @@ PRESETS: Mapping[str, str] = MappingProxyType(
 """Preset -> hub id; the embedded model has none, since it comes in a PyPI wheel."""
 
 SCRIPTED = "scripted:"
-SERVER = "server:"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 
 

@@ -16,6 +16,7 @@ from argo_ml.config import (
     SweepSpec,
     build,
     is_operational,
+    shown_value,
 )
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.results.artifacts import SPEC
@@ -86,7 +87,7 @@ def _differences(command: Resumable, stored: Resumable) -> Iterator[str]:
         may_change = is_operational(field) and name not in LAID_DOWN
         before, now = getattr(stored, name), getattr(command, name)
         if before != now and not may_change and (name, now) not in RESOLVED:
-            yield f"{name}={_shown(now)} (it was {_shown(before)})"
+            yield f"{name}={shown_value(now)} (it was {shown_value(before)})"
 
 
 def _moved(stored: Resumable) -> Mapping[str, str]:
@@ -100,7 +101,3 @@ def _moved(stored: Resumable) -> Mapping[str, str]:
         if getattr(stored, name) and not path.exists() and Path(path.name).exists():
             moved[name] = str(Path(path.name).resolve())
     return moved
-
-
-def _shown(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -121,6 +121,20 @@ def test_folder_without_documents_is_refused(
     assert MlflowClient(tracking_uri).search_runs(["1"]) == []
 
 
+def test_questions_beside_a_dataset_that_brings_its_own_are_refused(
+    capsys: Captured, tracking_uri: str, cache_dir: Path, tmp_path: Path, script: str
+) -> None:
+    questions = tmp_path / "my.jsonl"
+    questions.touch()
+    common = ["--tracking_uri", tracking_uri, "--cache_dir", str(cache_dir), "--model", script]
+
+    code, line = failure(capsys, "sweep", *common, "--questions", str(questions))
+
+    assert code == 1
+    assert line.startswith(f"error: questions={questions}: dataset=atlas brings its own; add datas")
+    assert MlflowClient(tracking_uri).search_runs(["1"]) == []
+
+
 def test_questions_without_a_usable_line_are_refused(
     capsys: Captured, tracking_uri: str, cache_dir: Path, tmp_path: Path, script: str
 ) -> None:

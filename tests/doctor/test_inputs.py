@@ -13,7 +13,12 @@ from builders import small_study
 from argo_ml.config import DoctorSpec
 from argo_ml.devices import Gpu
 from argo_ml.doctor import Status, inputs
-from argo_ml.doctor.inputs import check_wanted_gpus, check_weights, input_checks
+from argo_ml.doctor.inputs import (
+    check_questions,
+    check_wanted_gpus,
+    check_weights,
+    input_checks,
+)
 
 
 def status(spec: DoctorSpec) -> dict[str, Status]:
@@ -42,6 +47,17 @@ def test_sweep_whose_sources_are_there_passes(tmp_path: Path) -> None:
     found = status(spec(**sources, cache_dir=tmp_path))
 
     assert {found[name] for name in ("questions", "documents", "model", "GPUs")} == {Status.OK}
+
+
+def test_questions_that_would_not_be_asked_are_an_error(tmp_path: Path) -> None:
+    sources = {**small_study.write(tmp_path), "dataset": "atlas"}
+
+    check = check_questions(spec(**sources, cache_dir=tmp_path))
+
+    assert (check.status, check.fix) == (
+        Status.ERROR,
+        "add dataset=jsonl, or leave questions out",
+    )
 
 
 @pytest.mark.parametrize("missing", [{"retriever": "bm52"}, {"reranker": "nowhere"}])
