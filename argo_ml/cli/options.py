@@ -26,6 +26,8 @@ from argo_ml.config import (
     SpecType,
     StrategyFields,
     build,
+    check_homes,
+    expanded,
     refuse_unread,
     unknown_parameter,
 )
@@ -62,6 +64,7 @@ class SpecCommand(click.Command):
             values = self._collect(given)
             spec = build(spec_type, values)
             _refuse_unread(spec, values)
+            check_homes(spec)
             check_given_paths(spec)
             if isinstance(spec, DatabaseFields):
                 set_database_timeout(spec.database_timeout_s)
@@ -103,7 +106,7 @@ class SpecCommand(click.Command):
     def _collect(self, given: Mapping[str, str | None]) -> dict[str, object]:
         fields = self.spec_type.model_fields
         path = given[PARAMS]
-        from_file = read_for(self.spec_type, Path(path)) if path else {}
+        from_file = read_for(self.spec_type, expanded(path, PARAMS)) if path else {}
         from_environment = {
             name: os.environ[variable(name)] for name in fields if os.environ.get(variable(name))
         }

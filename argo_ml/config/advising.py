@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from argo_ml.config.base import (
+    STRATEGIES_ARE_POLICIES,
     HelpSection,
     Names,
     Positive,
@@ -95,6 +96,7 @@ class AdviseSpec(
             "n_questions": "give n_calibration, n_tune or n_test",
         }
     )
+    renamed: ClassVar[Mapping[str, str]] = STRATEGIES_ARE_POLICIES
 
     questions: str = Field(
         "",

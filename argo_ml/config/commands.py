@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from argo_ml.config.base import (
+    STRATEGIES_ARE_POLICIES,
     HelpSection,
     Names,
     PriceList,
     check_unrepeated,
     not_read_with,
     operational,
+    split_commas,
 )
 from argo_ml.config.experiment import SHARED_FIRST, SweepSpec
 from argo_ml.config.grading import GradingFields
@@ -37,9 +39,10 @@ _UNITS = {"gb": 10**9, "gib": 2**30, "mb": 10**6, "mib": 2**20}
 
 def _split_sizes(value: object) -> object:
     """``12GB,11.5GiB`` in bytes."""
-    if not isinstance(value, str):
-        return value
-    return tuple(_bytes(part.strip()) for part in value.split(",") if part.strip())
+    sizes = split_commas(value)
+    if not isinstance(sizes, (list, tuple)):
+        return sizes
+    return tuple(_bytes(size.strip()) if isinstance(size, str) else size for size in sizes)
 
 
 def _bytes(text: str) -> int:
@@ -133,6 +136,8 @@ class VerifySpec(StoreFields, CacheFields):
 
 class OutcomeSources(RetrievalPriceFields, GradingFields, StrategyFields):
     """Recorded outcomes, and the policies that are judged on them."""
+
+    renamed: ClassVar[Mapping[str, str]] = STRATEGIES_ARE_POLICIES
 
     outcomes: str = Field(
         "", **operational("JSONL file of outcomes, one question a line: docs/replay.md.")

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
 from argo_ml.config.base import (
+    STRATEGIES_ARE_POLICIES,
     HelpSection,
     Names,
     build,
@@ -234,6 +235,7 @@ class CalibrateSpec(TrackingFields, EpisodeFields, ModelFields, CorpusSpec, Ques
         "max_steps",
         "explorations",
     )
+    renamed: ClassVar[Mapping[str, str]] = STRATEGIES_ARE_POLICIES
 
     mode: ModeName = Field(
         "medium", description="Size: small 10 questions, medium 100, full 1000; 300 are enough."

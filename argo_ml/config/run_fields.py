@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -314,6 +315,7 @@ class CellFields(Spec):
 
 class GridFields(RetrievalPriceFields):
     section: ClassVar[HelpSection] = HelpSection.STRATEGIES
+    renamed: ClassVar[Mapping[str, str]] = MappingProxyType({"policies": "strategies"})
 
     strategies: Names = Field(DEFAULT_STRATEGIES, description="Strategies, comma-separated.")
     retrieval_costs: PriceList = Field(

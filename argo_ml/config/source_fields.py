@@ -215,7 +215,8 @@ class DeviceFields(Spec):
     @classmethod
     def _gpus_in_words(cls, values: object) -> object:
         """auto is as if not given, and none is the CPU."""
-        if not isinstance(values, dict) or values.get("gpus") not in ("auto", "none"):
+        given = values.get("gpus") if isinstance(values, dict) else None
+        if not isinstance(given, str) or given not in ("auto", "none"):
             return values
         others = {name: value for name, value in values.items() if name != "gpus"}
         if values["gpus"] == "auto":

@@ -21,6 +21,7 @@ from argo_ml.config import (
     StudySpec,
     SweepSpec,
     build,
+    check_homes,
     refuse_unread,
 )
 from argo_ml.config.source_fields import DatabaseFields
@@ -197,6 +198,7 @@ def _spec(spec_type: type[SpecType], spec: SpecType | None, options: Mapping[str
     }
     asked = build(spec_type, {**given, **named})
     refuse_unread(asked, asked.model_fields_set)
+    check_homes(asked)
     if isinstance(asked, StrategyFields):
         refuse_unread_settings(asked, asked.model_fields_set)
     if isinstance(asked, DatabaseFields):

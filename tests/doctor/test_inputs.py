@@ -19,6 +19,7 @@ from argo_ml.doctor.inputs import (
     check_weights,
     input_checks,
 )
+from argo_ml.doctor.parts import check_model
 
 
 def status(spec: DoctorSpec) -> dict[str, Status]:
@@ -66,6 +67,16 @@ def test_a_retriever_that_is_not_there_is_an_error(tmp_path: Path, missing: dict
     checks = {check.name: check for check in input_checks(spec(**sources, **missing))}
     assert checks["documents"].status is Status.ERROR
     assert next(iter(missing.values())) in checks["documents"].detail
+
+
+def test_a_script_may_lie_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "table.json").write_text('{"default": "hash"}')
+
+    wanted = spec(model="scripted:~/table.json", quick=True)
+
+    assert check_weights(wanted).status is Status.OK
+    assert check_model(wanted).status is Status.OK
 
 
 @pytest.mark.parametrize("answers", [True, False])
