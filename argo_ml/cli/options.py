@@ -37,6 +37,7 @@ from argo_ml.models.precision import with_precision
 from argo_ml.waiting import set_database_timeout
 
 PARAMS = "params"
+DEBUG = "ARGO_ML_DEBUG"
 OTHER = "In general"
 """Title of the options in help texts that are no parameters."""
 SPELLING = "Names may be spelled with - or _; ARGO_ML_<NAME> sets a parameter, too."
@@ -73,7 +74,7 @@ class SpecCommand(click.Command):
         options: list[click.Parameter] = [
             _option(field_name, field) for field_name, field in spec_type.model_fields.items()
         ]
-        options.append(_params_option())
+        options += [_params_option(), debug_option()]
         if positional:
             options.append(
                 click.Argument([_argument_name(positional)], required=False, metavar=positional)
@@ -146,6 +147,25 @@ def _refuse_unread(spec: Spec, values: Mapping[str, object]) -> None:
         from argo_ml.policies.checking import refuse_unread_settings
 
         refuse_unread_settings(spec, given)
+
+
+def debug_option() -> click.Option:
+    return click.Option(
+        ["--debug"],
+        is_flag=True,
+        expose_value=False,
+        callback=_show_tracebacks,
+        help=f"Show tracebacks; or set {DEBUG}=1.",
+    )
+
+
+def _show_tracebacks(_context: click.Context, _option: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted:
+        os.environ[DEBUG] = "1"
+
+
+def is_debugging() -> bool:
+    return os.environ.get(DEBUG, "").lower() not in ("", "0", "false")
 
 
 def variable(name: str) -> str:

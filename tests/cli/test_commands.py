@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import mlflow
@@ -222,12 +225,43 @@ def test_cache_of_nobody_is_empty(capsys: Captured, cache_dir: Path) -> None:
     assert "0 calls (empty)" in capsys.readouterr().out
 
 
-def test_traceback_is_shown_on_request(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ARGO_ML_DEBUG", "1")
+def test_text_that_the_output_cannot_show_stands_as_its_code(tmp_path: Path) -> None:
+    (tmp_path / "漢字").write_text("Lima is the capital of Peru.", encoding="utf-8")
+    inputs = ["--only_inputs", "--documents", str(tmp_path / "漢字")]
 
-    code = execute(["sweep", "--mode", "huge"])
+    done = subprocess.run(
+        [sys.executable, "-m", "argo_ml", "doctor", *inputs],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=False,
+    )
+
+    assert rb"\u6f22\u5b57" in done.stdout
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "arguments", "is_shown"),
+    [
+        ("1", ["sweep"], True),
+        ("", ["--debug", "sweep"], True),
+        ("", ["sweep", "--debug"], True),
+        ("0", ["sweep"], False),
+        ("false", ["sweep"], False),
+    ],
+)
+def test_traceback_is_shown_on_request(
+    variable: str,
+    arguments: list[str],
+    is_shown: bool,
+    capsys: Captured,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ARGO_ML_DEBUG", variable)
+
+    code = execute([*arguments, "--mode", "huge"])
 
     err = capsys.readouterr().err
     assert code == 1
-    assert "Traceback" in err
+    assert ("Traceback" in err) is is_shown
     assert "error: mode=huge" in err

@@ -157,7 +157,7 @@ def test_help_shows_every_parameter_once_within_eighty_columns(
     lines = help_lines(capsys, *command)
 
     shown = [line.split()[0][2:] for line in lines if line.startswith("  --")]
-    assert sorted(shown) == sorted([*COMMANDS[name].model_fields, "params"])
+    assert sorted(shown) == sorted([*COMMANDS[name].model_fields, "params", "debug"])
     assert max(map(len, lines)) <= 80
 
 
