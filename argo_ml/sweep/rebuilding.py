@@ -20,6 +20,7 @@ from argo_ml.results.stored import computing_with, stored_record
 from argo_ml.sweep.cell_run import store_cell_figures
 from argo_ml.sweep.record import SweepRecord, open_record
 from argo_ml.sweep.stored_files import stored_examples
+from argo_ml.tracking.location import store_option
 from argo_ml.tracking.runs import KIND, Run, TrackedRun
 from argo_ml.tracking.stores import explained
 
@@ -72,7 +73,7 @@ def _check_finished(run: Run) -> None:
         run_id = run.info.run_id
         raise ConfigError(
             f"sweep={run_id}: it is {run.info.status}; finish it first: "
-            f"argo-ml sweep --resume {run_id}"
+            f"argo-ml sweep --resume {run_id}{store_option()}"
         )
 
 

@@ -44,6 +44,7 @@ from argo_ml.sweep.stages import (
     store_resolved,
 )
 from argo_ml.tracking import runs
+from argo_ml.tracking.location import store_option
 from argo_ml.tracking.names import logged_params
 from argo_ml.tracking.reconciling import open_experiment
 from argo_ml.tracking.runs import TrackedRun, Tracking, store_of_runs
@@ -108,7 +109,7 @@ def _carry_out(
     log_inputs(store_resolved(sweep.spec, context, run), context, run)
     cell_runs = open_cell_runs(cells, context, sweep.tracking, run)
     account_for_dead(sweep.tracking, context.spec)
-    with accounting(run, context.spec), _telling_how_to_resume(run.run_id):
+    with accounting(run, context.spec), _telling_how_to_resume(run.run_id, sweep.tracking):
         time_estimate = _tell_estimate(context, cells, journal, run)
         results = run_cells(
             context, run, cell_runs, journal, on_progress, time_estimate=time_estimate, rule=rule
@@ -215,11 +216,12 @@ def _tell_estimate(
 
 
 @contextlib.contextmanager
-def _telling_how_to_resume(sweep_id: str) -> Iterator[None]:
+def _telling_how_to_resume(sweep_id: str, tracking: Tracking) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        logger.warning("unfinished; continue it with: argo-ml sweep --resume %s", sweep_id)
+        command = f"argo-ml sweep --resume {sweep_id}{store_option(tracking.uri)}"
+        logger.warning("unfinished; continue it with: %s", command)
         raise
 
 
