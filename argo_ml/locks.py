@@ -12,10 +12,12 @@ from types import TracebackType
 
 from filelock import FileLock, Timeout
 
-from argo_ml.processes import parse_process, shown_time, this_process
+from argo_ml.processes import Process, parse_process, shown_time, this_process
 
 _SILENT_S = 2.0
 """Waits shorter than this are nobody's concern."""
+_LONGEST = 4096
+"""Characters of a lock file; files of other programs may be long."""
 logger = logging.getLogger(__name__)
 
 
@@ -81,8 +83,7 @@ class ProcessLock:
     def holder(self) -> str:
         """Who has it, in words, as far as the file says."""
         try:
-            since, _, line = self.path.read_text(encoding="utf-8").partition(" ")
-            process = parse_process(line)
+            since, process = _held(_read(self.path))
             if process is not None:
                 return f"process {process.pid} on {process.host} since {shown_time(float(since))}"
         except (OSError, ValueError, OverflowError):
@@ -100,3 +101,24 @@ class ProcessLock:
         trace: TracebackType | None,
     ) -> None:
         self.release()
+
+
+def is_process_lock(path: Path) -> bool:
+    """Whether a file is that of a `ProcessLock`, and not another program's of such a name."""
+    try:
+        text = _read(path)
+    except (OSError, ValueError):
+        return False
+    _, process = _held(text)
+    return not text.strip() or process is not None
+
+
+def _read(path: Path) -> str:
+    with path.open(encoding="utf-8") as file:
+        return file.read(_LONGEST)
+
+
+def _held(text: str) -> tuple[str, Process | None]:
+    """Since when a lock is held, and by which process, as its file says."""
+    since, _, line = text.partition(" ")
+    return since, parse_process(line)

@@ -32,6 +32,7 @@ from argo_ml.serving.registering import check_alias
 from argo_ml.sweep.parent_run import find_resumed, load_record, pointing_at, recorded, store_spec
 from argo_ml.sweep.resumed_spec import resumed_spec
 from argo_ml.tracking import runs
+from argo_ml.tracking.location import store_option
 from argo_ml.tracking.names import spec_params
 from argo_ml.tracking.reconciling import open_experiment
 from argo_ml.tracking.runs import TrackedRun, Tracking, store_of_runs
@@ -58,7 +59,7 @@ def run_advice(spec: AdviseSpec, on_progress: OnProgress = ignore_progress) -> A
         check_alias(tracking, _publishing(spec, tracking))
     study = _study(spec, on_progress)
     run = tracking.adopt_or_create(_run_name(spec), {runs.KIND: KIND})
-    with run.recording_failure(), _telling_how_to_go_on(run.run_id):
+    with run.recording_failure(), _telling_how_to_go_on(run.run_id, tracking):
         store_spec(run, spec)
         run.log(params=spec_params(recorded(spec)))
         return study(run, tracking)
@@ -130,7 +131,7 @@ def _resume(spec: AdviseSpec, on_progress: OnProgress) -> Advice:
                 logger.info("advice %s is complete; it is shown as it is", spec.resume)
                 return advice
         run = TrackedRun(home.client, spec.resume, stored)
-        with run.recording_failure(), _telling_how_to_go_on(run.run_id):
+        with run.recording_failure(), _telling_how_to_go_on(run.run_id, home):
             run.reopen()
             # A kill may have come before them.
             run.log(params=spec_params(recorded(full)))
@@ -214,9 +215,10 @@ def _chosen(
 
 
 @contextlib.contextmanager
-def _telling_how_to_go_on(run_id: str) -> Iterator[None]:
+def _telling_how_to_go_on(run_id: str, tracking: Tracking) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        logger.warning("unfinished; go on with: argo-ml advise --resume %s", run_id)
+        command = f"argo-ml advise --resume {run_id}{store_option(tracking.uri)}"
+        logger.warning("unfinished; go on with: %s", command)
         raise

@@ -15,7 +15,7 @@ from argo_ml.advising.recorded import evaluate_part, judge_replay, recorded_part
 from argo_ml.advising.running import KIND
 from argo_ml.advising.storing import store_with_report
 from argo_ml.config import AdviseSpec, ReportSpec, VerifySpec, build
-from argo_ml.errors import ArgoError
+from argo_ml.errors import ArgoError, ConfigError
 from argo_ml.evaluation.advice import REPLAY, Advice
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.results.artifacts import ADVICE, SPEC
@@ -85,6 +85,11 @@ def write_report(spec: ReportSpec) -> str:
     stored = find_advice(spec.sweep, spec.tracking_uri, spec.experiment)
     if stored is None:
         return rebuild_report(spec)
+    if spec.cells:
+        raise ConfigError(
+            f"cells=true: sweep={spec.sweep} is an advice, which has no cells; give the run that "
+            f"it is judged by as sweep={stored.advice.judged_by}"
+        )
     again, evaluation = stored.judged()
     sweep = TrackedRun(stored.tracking.client, again.results.sweep_id)
     text = store_with_report(stored.advice, again, evaluation, stored.run, stored_examples(sweep))

@@ -6,6 +6,7 @@ Imports of the package's heavier parts are inside the commands, so that ``--help
 from __future__ import annotations
 
 import gc
+import io
 import logging
 import os
 import signal
@@ -19,7 +20,7 @@ import click
 
 from argo_ml import __version__
 from argo_ml.addresses import redacted
-from argo_ml.cli.options import spec_command
+from argo_ml.cli.options import DEBUG, debug_option, is_debugging, spec_command
 from argo_ml.cli.project_run import RUN_ID, return_to_caller
 from argo_ml.config import (
     AdviseSpec,
@@ -53,19 +54,19 @@ logger = logging.getLogger(__name__)
 EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
-_DEBUG = "ARGO_ML_DEBUG"
 _COLLECTED_AT = (20_000, 10, 10)
 """Objects made before garbage is looked for. Nearly all that imports make stays, and looking at it
 again every 700 objects, Python's default, takes a tenth of a short command."""
 
 
-@click.group(name="argo-ml", context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    name="argo-ml",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    params=[debug_option()],
+)
 @click.version_option(__version__)
-@click.option("--debug", is_flag=True, help=f"Show tracebacks; or set {_DEBUG}=1.")
-def cli(debug: bool) -> None:
+def cli() -> None:
     """When does it pay to retrieve? An MLflow-tracked experiment platform."""
-    if debug:
-        os.environ[_DEBUG] = "1"
     _prepare_logging()
     set_library_defaults()
 
@@ -317,6 +318,9 @@ def cache_prune(spec: CachePruneSpec) -> None:
 
 def main() -> None:
     gc.set_threshold(*_COLLECTED_AT)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # As stderr does: what its encoding lacks stands as its code.
+        sys.stdout.reconfigure(errors="backslashreplace")
     # A polite kill ends like Ctrl-C: finished shards are kept and the runs end as KILLED.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.excepthook = _show_unexpected
@@ -372,7 +376,7 @@ def record_failure(error: Exception) -> None:
 
 
 def _report(error: Exception) -> int:
-    if os.environ.get(_DEBUG):
+    if is_debugging():
         click.echo(_traceback(error), err=True, nl=False)
     elif not isinstance(error, (ArgoError, click.ClickException, click.Abort, OSError)):
         raise error
@@ -400,7 +404,7 @@ def _message(error: Exception) -> str:
     if isinstance(error, OSError):
         # A disk that is full or read-only, a file in the place of a folder: nobody's bug.
         place = f"{error.filename}: " if error.filename else ""
-        advice = disk_advice(error) or f"{_DEBUG}=1 shows where"
+        advice = disk_advice(error) or f"{DEBUG}=1 shows where"
         return f"{place}{error.strerror or error}; {advice}"
     return str(error) if isinstance(error, ArgoError) else f"{type(error).__name__}: {error}"
 

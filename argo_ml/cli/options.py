@@ -21,13 +21,23 @@ from argo_ml.cli.given_paths import check_given_paths
 from argo_ml.cli.params_file import read_for
 from argo_ml.cli.project_run import is_project_run
 from argo_ml.cli.sections import sections
-from argo_ml.config import Spec, SpecType, build, unknown_parameter
+from argo_ml.config import (
+    Spec,
+    SpecType,
+    StrategyFields,
+    build,
+    check_homes,
+    expanded,
+    refuse_unread,
+    unknown_parameter,
+)
 from argo_ml.config.source_fields import DatabaseFields
 from argo_ml.errors import ConfigError
 from argo_ml.models.precision import with_precision
 from argo_ml.waiting import set_database_timeout
 
 PARAMS = "params"
+DEBUG = "ARGO_ML_DEBUG"
 OTHER = "In general"
 """Title of the options in help texts that are no parameters."""
 SPELLING = "Names may be spelled with - or _; ARGO_ML_<NAME> sets a parameter, too."
@@ -52,7 +62,10 @@ class SpecCommand(click.Command):
         self._positional = positional
 
         def callback(**given: str | None) -> None:
-            spec = build(spec_type, self._collect(given))
+            values = self._collect(given)
+            spec = build(spec_type, values)
+            _refuse_unread(spec, values)
+            check_homes(spec)
             check_given_paths(spec)
             if isinstance(spec, DatabaseFields):
                 set_database_timeout(spec.database_timeout_s)
@@ -61,7 +74,7 @@ class SpecCommand(click.Command):
         options: list[click.Parameter] = [
             _option(field_name, field) for field_name, field in spec_type.model_fields.items()
         ]
-        options.append(_params_option())
+        options += [_params_option(), debug_option()]
         if positional:
             options.append(
                 click.Argument([_argument_name(positional)], required=False, metavar=positional)
@@ -94,7 +107,7 @@ class SpecCommand(click.Command):
     def _collect(self, given: Mapping[str, str | None]) -> dict[str, object]:
         fields = self.spec_type.model_fields
         path = given[PARAMS]
-        from_file = read_for(self.spec_type, Path(path)) if path else {}
+        from_file = read_for(self.spec_type, expanded(path, PARAMS)) if path else {}
         from_environment = {
             name: os.environ[variable(name)] for name in fields if os.environ.get(variable(name))
         }
@@ -123,6 +136,36 @@ def spec_command(
         return command
 
     return decorate
+
+
+def _refuse_unread(spec: Spec, values: Mapping[str, object]) -> None:
+    """What the environment sets holds for every command, and may have no use in this one."""
+    given = [name for name in values if values[name] != os.environ.get(variable(name))]
+    refuse_unread(spec, given)
+    if isinstance(spec, StrategyFields):
+        # Importing all policies takes a moment, which commands without any are spared.
+        from argo_ml.policies.checking import refuse_unread_settings
+
+        refuse_unread_settings(spec, given)
+
+
+def debug_option() -> click.Option:
+    return click.Option(
+        ["--debug"],
+        is_flag=True,
+        expose_value=False,
+        callback=_show_tracebacks,
+        help=f"Show tracebacks; or set {DEBUG}=1.",
+    )
+
+
+def _show_tracebacks(_context: click.Context, _option: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted:
+        os.environ[DEBUG] = "1"
+
+
+def is_debugging() -> bool:
+    return os.environ.get(DEBUG, "").lower() not in ("", "0", "false")
 
 
 def variable(name: str) -> str:

@@ -30,7 +30,9 @@ comes from the command line, else from the environment (`ARGO_ML_<NAME>`), else 
 `--params FILE` (YAML or JSON), else it is the default. `mlflow run` passes every parameter on the
 command line, so there a value that is the default counts as not given. A file may have parameters
 that only other commands take: they are named and left out. An empty value means «not set». An
-unknown name or a bad value ends the command with one line that says what works.
+unknown name or a bad value ends the command with one line that says what works. So does a parameter
+that nothing reads beside the others, such as `server_urls` with a model of this machine; one of the
+environment is for all commands, and counts only where it is read.
 
 Parameters marked ○ cannot change a number of a result, and so do not count in a cell's identity:
 where files lie, how much runs at once. Questions, documents and models count by their contents.

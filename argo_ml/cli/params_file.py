@@ -8,15 +8,23 @@ from pathlib import Path
 from types import MappingProxyType
 
 from argo_ml.config import (
+    AdviseSpec,
     AnswerSpec,
+    CachePruneSpec,
     CalibrateSpec,
     CellSpec,
     CompareSpec,
+    DoctorSpec,
+    FetchSpec,
+    IndexSpec,
     PlanSpec,
+    PublishSpec,
     ReplaySpec,
+    ReportSpec,
     Spec,
     StudySpec,
-    SweepSpec,
+    VerifySpec,
+    WatchSpec,
     read_params,
 )
 from argo_ml.config.base import split_commas
@@ -28,11 +36,13 @@ SINGULAR: Mapping[str, str] = MappingProxyType(
 _KNOWN = frozenset(
     name
     for spec_type in (
-        *(SweepSpec, StudySpec, CellSpec, CalibrateSpec),
-        *(CompareSpec, ReplaySpec, AnswerSpec, PlanSpec),
+        *(DoctorSpec, AdviseSpec, StudySpec, CellSpec, CalibrateSpec, CompareSpec, ReplaySpec),
+        *(AnswerSpec, IndexSpec, FetchSpec, PlanSpec, VerifySpec, ReportSpec, PublishSpec),
+        *(WatchSpec, CachePruneSpec),
     )
     for name in spec_type.model_fields
 )
+"""Parameters of all commands; doctor has those of sweep and estimate."""
 logger = logging.getLogger(__name__)
 
 
@@ -45,8 +55,14 @@ def read_for(spec_type: type[Spec], path: Path) -> dict[str, object]:
     taken = spec_type.model_fields.keys() | spec_type.refused.keys()
     left_out = [name for name in values if name in _KNOWN and name not in taken]
     if left_out:
-        logger.info("params=%s: left out, as this command has none: %s", path, ", ".join(left_out))
+        named = ", ".join(_named(name, spec_type) for name in left_out)
+        logger.info("params=%s: left out, as this command has none: %s", path, named)
     return {name: value for name, value in values.items() if name not in left_out}
+
+
+def _named(name: str, spec_type: type[Spec]) -> str:
+    here = spec_type.renamed.get(name)
+    return f"{name} ({here} here)" if here else name
 
 
 def _with_singular(values: Mapping[str, object], spec_type: type[Spec]) -> dict[str, object]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from argo_ml.config.base import (
+    STRATEGIES_ARE_POLICIES,
     HelpSection,
     Names,
     Positive,
@@ -41,6 +42,10 @@ STAGE_SIZES: Mapping[str, tuple[int, int, int]] = {
     "full": (300, 200, 1000),
 }
 """Mode -> questions of the calibration, tune and test split."""
+
+
+OF_OUTCOMES = ("tune_share", "publish_as")
+"""Parameters that an advice on recorded outcomes reads beside those of a replay."""
 
 
 class BudgetFields(Spec):
@@ -91,6 +96,7 @@ class AdviseSpec(
             "n_questions": "give n_calibration, n_tune or n_test",
         }
     )
+    renamed: ClassVar[Mapping[str, str]] = STRATEGIES_ARE_POLICIES
 
     questions: str = Field(
         "",
@@ -172,6 +178,15 @@ class AdviseSpec(
                 "price_per_1m_prompt_tokens, and value_of_correct"
             )
         return self
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        if not self.outcomes:
+            yield from super().unread()
+            yield from ((name, "needs outcomes") for name in ("calibration_share", "tune_share"))
+            return
+        reason = "is not read with outcomes, which are judged as they were recorded; leave it out"
+        read = {*ReplaySpec.model_fields, *BudgetFields.model_fields, *OF_OUTCOMES}
+        yield from ((name, reason) for name in type(self).model_fields if name not in read)
 
     def size(self, split: str) -> int:
         """How many questions of a split are wanted."""

@@ -7,7 +7,7 @@ description is the option's help. An unknown key or a bad value raises `ConfigEr
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
@@ -31,9 +31,21 @@ from argo_ml.parsing import LARGEST_YAML, MalformedError, parse_yaml, read_bytes
 
 
 def split_commas(value: object) -> object:
+    """A list as it was given: as text with commas, as values, or as the only one of them."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return (value,) if is_number else value
+
+
+def is_unset(value: object) -> bool:
+    """Whether a value means «not set»: an array has no truth value."""
+    return value is None or (isinstance(value, str) and not value)
+
+
+def _plain(value: object) -> object:
+    """Numbers and arrays of NumPy and pandas as Python's."""
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
@@ -80,13 +92,14 @@ class Spec(BaseModel):
     """Base of all specs and groups; an empty string means «not set», as MLflow passes it.
 
     ``section`` is where the fields that a class declares are shown, ``most_used`` are the fields of
-    a command that most people need, in their order, and ``refused`` says of a parameter that other
-    commands take what to do instead.
+    a command that most people need, in their order, ``refused`` says of a parameter that other
+    commands take what to do instead, and ``renamed`` what it is called here.
     """
 
     section: ClassVar[HelpSection] = HelpSection.COMMAND
     most_used: ClassVar[tuple[str, ...]] = ()
     refused: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    renamed: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
@@ -96,8 +109,12 @@ class Spec(BaseModel):
         if isinstance(values, dict):
             _check_text(values)
             _learn_secrets(values)
-            return {name: value for name, value in values.items() if value not in ("", None)}
+            return {name: _plain(value) for name, value in values.items() if not is_unset(value)}
         return values
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        """Parameters that nothing reads beside the others as they are, each with the reason."""
+        yield from ()
 
     @model_serializer(mode="wrap")
     def _leave_out_later(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -135,8 +152,17 @@ def _check_text(values: Mapping[str, object]) -> None:
             raise ValueError(f"{name}={shown}: is not UTF-8; rename the file or folder") from None
 
 
+_HOME_PATHS = frozenset(
+    {
+        *("cache_dir", "documents", "questions", "outcomes", "calibration_outcomes", "calibration"),
+        *("model", "embedding_model", "reranker", "engine_path", "source", "output"),
+    }
+)
+"""Fields that may be a path below somebody's home."""
 SHOWN = 400
 """Characters of a bad value that an error shows."""
+
+STRATEGIES_ARE_POLICIES: Mapping[str, str] = MappingProxyType({"strategies": "policies"})
 
 SpecType = TypeVar("SpecType", bound=Spec)
 
@@ -166,6 +192,8 @@ def unknown_parameter(name: str, spec_type: type[Spec]) -> str:
     """The error message for a parameter that ``spec_type`` does not take."""
     if name in spec_type.refused:
         return f"parameter {name!r} is not taken here: {spec_type.refused[name]}"
+    if name in spec_type.renamed:
+        return f"parameter {name!r} is called {spec_type.renamed[name]!r} here"
     return f"parameter {name!r} is unknown{suggest(name, spec_type.model_fields)}"
 
 
@@ -182,6 +210,55 @@ def suggest(name: str, known: Mapping[str, object]) -> str:
         return f"; did you mean {near[0]!r}? --help lists all"
     hint = f"; did you mean {near[0]!r}?" if near else ";"
     return f"{hint} known: {', '.join(known)}"
+
+
+def shown_value(value: object) -> str:
+    """A parameter's value as a user writes it."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def refuse_unread(spec: Spec, given: Collection[str]) -> None:
+    """Raises `ConfigError` for a parameter among ``given`` that changes nothing beside the others.
+
+    For what a user gives now: what runs have stored may have some, and stays readable. What goes on
+    with something that was begun has most of its parameters there.
+    """
+    for name, reason in () if is_resumed(spec) else spec.unread():
+        if name in given and is_set(spec, name):
+            raise ConfigError(f"{name}={shown_value(getattr(spec, name))} {reason}")
+
+
+def is_resumed(spec: Spec) -> bool:
+    return bool(getattr(spec, "resume", ""))
+
+
+def is_set(spec: Spec, name: str) -> bool:
+    """Whether a field has another value than the default."""
+    return bool(getattr(spec, name) != type(spec).model_fields[name].default)
+
+
+def check_homes(spec: Spec) -> None:
+    """Raises `ConfigError` for a path of ``spec`` that begins with a home that there is not."""
+    for name in _HOME_PATHS.intersection(type(spec).model_fields):
+        expanded(str(getattr(spec, name)), name)
+
+
+def expanded(path: str, name: str) -> Path:
+    """A path of the parameter ``name`` with its ``~`` replaced.
+
+    Raises `ConfigError` where it names a user that there is not.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        user, _, rest = path.removeprefix("~").partition("/")
+        wanted = f"there is no user {user}; write ~/{user}" if user else "there is no home folder"
+        raise ConfigError(f"{name}={path}: {wanted}{rest and f'/{rest}'}") from None
+
+
+def not_read_with(other: str) -> str:
+    """The reason of a parameter that is not read beside another."""
+    return f"is not read with {other}; leave one out"
 
 
 def check_unrepeated(name: str, values: Sequence[object]) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from argo_ml.config.base import (
+    STRATEGIES_ARE_POLICIES,
     HelpSection,
     Names,
     PriceList,
     check_unrepeated,
     left_out_at_default,
+    not_read_with,
     operational,
+    split_commas,
 )
 from argo_ml.config.experiment import SHARED_FIRST, SweepSpec
 from argo_ml.config.grading import GradingFields
@@ -37,9 +41,10 @@ _UNITS = {"gb": 10**9, "gib": 2**30, "mb": 10**6, "mib": 2**20}
 
 def _split_sizes(value: object) -> object:
     """``12GB,11.5GiB`` in bytes."""
-    if not isinstance(value, str):
-        return value
-    return tuple(_bytes(part.strip()) for part in value.split(",") if part.strip())
+    sizes = split_commas(value)
+    if not isinstance(sizes, (list, tuple)):
+        return sizes
+    return tuple(_bytes(size.strip()) if isinstance(size, str) else size for size in sizes)
 
 
 def _bytes(text: str) -> int:
@@ -89,6 +94,14 @@ class DoctorSpec(SweepSpec):
         ),
     )
 
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if self.only_inputs:
+            yield "repair", not_read_with("only_inputs")
+        for name in ("only_inputs", "repair"):
+            if getattr(self, name):
+                yield "quick", not_read_with(name)
+
 
 class PlanSpec(PrefixCacheFields, PrecisionFields, DeviceFields, ModelNameFields, CacheFields):
     """A model and the machine that it is to run on, this one or a described one."""
@@ -97,6 +110,11 @@ class PlanSpec(PrefixCacheFields, PrecisionFields, DeviceFields, ModelNameFields
         (),
         **operational("Memory of a described machine's GPUs, such as 12GB,12GB; empty: this one."),
     )
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if self.device == "cpu":
+            yield "devices", not_read_with("device=cpu")
 
 
 class VerifySpec(StoreFields, CacheFields):
@@ -110,9 +128,18 @@ class VerifySpec(StoreFields, CacheFields):
     study: str = Field("", description="Run id of a study, to check that instead of a sweep.")
     storage: str = Field("", **operational("The study's Optuna storage; empty: in cache_dir."))
 
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if self.study:
+            yield "sweep", not_read_with("study")
+        else:
+            yield "storage", "needs study"
+
 
 class OutcomeSources(RetrievalPriceFields, GradingFields, StrategyFields):
     """Recorded outcomes, and the policies that are judged on them."""
+
+    renamed: ClassVar[Mapping[str, str]] = STRATEGIES_ARE_POLICIES
 
     outcomes: str = Field(
         "", **operational("JSONL file of outcomes, one question a line: docs/replay.md.")
@@ -163,6 +190,11 @@ class OutcomeSources(RetrievalPriceFields, GradingFields, StrategyFields):
     query_prompt: str = Field("", **left_out_at_default(QUERY_PROMPT))
     model: str = Field("", **operational("Name of the model whose outcomes these are, for titles."))
     seed: int = Field(42, description="Seed of the draw of questions to calibrate on.")
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if self.calibration_outcomes:
+            yield "calibration_share", not_read_with("calibration_outcomes")
 
 
 class ReplaySpec(StoreFields, OutcomeSources, CacheFields):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 
@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
 from argo_ml.config.base import (
+    STRATEGIES_ARE_POLICIES,
     HelpSection,
     Names,
     build,
@@ -38,6 +39,7 @@ from argo_ml.config.run_fields import (
 from argo_ml.config.source_fields import (
     EMBEDDED_MODEL,
     MODES,
+    SERVER,
     CacheFields,
     CorpusFields,
     CorpusSpec,
@@ -225,6 +227,11 @@ class CompareSpec(
             raise ValueError(f"calibration={self.calibration}: {OF_ONE_MODEL}")
         return self
 
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if not any(model.startswith(SERVER) for model in self.models):
+            yield "server_urls", f"needs {SERVER}NAME among models"
+
     def sweep(self, model: str) -> SweepSpec:
         """The sweep of one of the models; it is no continuation of another."""
         shared = {**shared_fields(self, SweepSpec), "resume": ""}
@@ -243,6 +250,7 @@ class CalibrateSpec(TrackingFields, EpisodeFields, ModelFields, CorpusSpec, Ques
         "max_steps",
         "explorations",
     )
+    renamed: ClassVar[Mapping[str, str]] = STRATEGIES_ARE_POLICIES
 
     mode: ModeName = Field(
         "medium", description="Size: small 10 questions, medium 100, full 1000; 300 are enough."
@@ -314,3 +322,8 @@ class AnswerSpec(
     def cell(self) -> CellSpec:
         """The cell that the question is answered in; it is the only source of questions there."""
         return CellSpec(**shared_fields(self, CellSpec), questions=self.question)
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        """A calibration may bring the model whose servers are named."""
+        brought = ("server_urls",) if self.calibration else ()
+        yield from (own for own in super().unread() if own[0] not in brought)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from argo_ml.config.base import HelpSection, Positive, Spec, operational, read_params, split_commas
+from argo_ml.config.base import (
+    HelpSection,
+    Positive,
+    Spec,
+    expanded,
+    is_unset,
+    operational,
+    read_params,
+    split_commas,
+)
 from argo_ml.pricing import MoneyPrices
 
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -28,6 +38,7 @@ MONEY_PRICES: Mapping[str, str] = {
 """Parameters in the user's unit, and the fields of `MoneyPrices` that they are."""
 IN_ANSWERS = ("retrieval_costs", "n_prices", "mu", "reason_cost", "probe_cost")
 """Parameters that price in shares of a right answer."""
+logger = logging.getLogger(__name__)
 
 
 class MoneyFields(Spec):
@@ -63,9 +74,9 @@ class MoneyFields(Spec):
     def _read_prices_file(cls, values: object) -> object:
         if not isinstance(values, dict) or not values.get("prices_file"):
             return values
-        path = Path(str(values["prices_file"])).expanduser()
+        path = expanded(str(values["prices_file"]), "prices_file")
         others = {name: value for name, value in values.items() if name != "prices_file"}
-        given = {name: value for name, value in others.items() if value not in ("", None)}
+        given = {name: value for name, value in others.items() if not is_unset(value)}
         return {**others, **_prices_of(cls, path), **given}
 
     @model_validator(mode="after")
@@ -104,20 +115,21 @@ def money_fields(money: MoneyPrices) -> dict[str, Any]:
 
 
 def _prices_of(spec_type: type[Spec], path: Path) -> dict[str, object]:
-    """Raises `ConfigError` for a file that cannot be read and ValueError for a name in it that is
-    no price."""
-    known = [
-        name
-        for name in (*MoneyFields.model_fields, "price_per_retrieval")
-        if name in spec_type.model_fields and name != "prices_file"
-    ]
+    """The prices of a file that ``spec_type`` takes; the others are named in the log.
+
+    Raises `ConfigError` for a file that cannot be read and ValueError for a name in it that is no
+    price.
+    """
+    known = [name for name in RetrievalPriceFields.model_fields if name != "prices_file"]
     values = read_params(path)
     for name in values:
         if name not in known:
             raise ValueError(f"prices_file={path}: {name} is no price; known: {', '.join(known)}")
-    return {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-    }
+    left_out = [name for name in values if name not in spec_type.model_fields]
+    if left_out:
+        names = ", ".join(left_out)
+        logger.info("prices_file=%s: left out, as this command has none: %s", path, names)
+    return {name: value for name, value in values.items() if name not in left_out}
 
 
 class RetrievalPriceFields(MoneyFields):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -14,6 +16,7 @@ from argo_ml.config.base import (
     Probability,
     Spec,
     check_unrepeated,
+    not_read_with,
     operational,
 )
 from argo_ml.config.price_fields import PRICES_MISSING, NotNegative, RetrievalPriceFields
@@ -318,6 +321,7 @@ class CellFields(Spec):
 
 class GridFields(RetrievalPriceFields):
     section: ClassVar[HelpSection] = HelpSection.STRATEGIES
+    renamed: ClassVar[Mapping[str, str]] = MappingProxyType({"policies": "strategies"})
 
     strategies: Names = Field(DEFAULT_STRATEGIES, description="Strategies, comma-separated.")
     retrieval_costs: PriceList = Field(
@@ -332,3 +336,8 @@ class GridFields(RetrievalPriceFields):
         if self.money is not None and not self.price_per_retrieval:
             raise ValueError(PRICES_MISSING.format(worth=self.value_of_correct))
         return self
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if self.retrieval_costs:
+            yield "n_prices", not_read_with("retrieval_costs")

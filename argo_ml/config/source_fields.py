@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -22,6 +22,8 @@ from argo_ml.config.grading import GradingFields
 
 EMBEDDED_MODEL = "smollm2-135m"
 EMBEDDED_EMBEDDER = "all-minilm-l6-v2"
+SERVER = "server:"
+"""Before the name of a model that a server has."""
 
 ModeName = Literal["small", "medium", "full"]
 MODES: Mapping[str, tuple[int, int]] = {"small": (10, 5), "medium": (100, 10), "full": (1000, 10)}
@@ -223,7 +225,8 @@ class DeviceFields(Spec):
     @classmethod
     def _gpus_in_words(cls, values: object) -> object:
         """auto is as if not given, and none is the CPU."""
-        if not isinstance(values, dict) or values.get("gpus") not in ("auto", "none"):
+        given = values.get("gpus") if isinstance(values, dict) else None
+        if not isinstance(given, str) or given not in ("auto", "none"):
             return values
         others = {name: value for name, value in values.items() if name != "gpus"}
         if values["gpus"] == "auto":
@@ -278,6 +281,11 @@ class EngineFields(Spec):
                 "engine=auto or plain, or leave hidden_states out"
             )
         return self
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if self.engine != "vllm":
+            yield "engine_path", "needs engine=vllm"
 
 
 class BatchFields(Spec):
@@ -337,7 +345,7 @@ class ModelFields(InferenceFields, ModelNameFields):
 
     @model_validator(mode="after")
     def _servers_named(self) -> ModelFields:
-        if self.model.startswith("server:"):
+        if self.model.startswith(SERVER):
             check_names(self.model, self.server_urls)
             if self.engine != "auto":
                 raise ValueError(
@@ -349,6 +357,11 @@ class ModelFields(InferenceFields, ModelNameFields):
                     "none; use a model that runs in this process, or leave hidden_states out"
                 )
         return self
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if not self.model.startswith(SERVER):
+            yield "server_urls", f"needs model={SERVER}NAME"
 
 
 # What functions read that open one thing; the fields come in any command's spec that has them.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, ClassVar
@@ -84,6 +84,11 @@ class GuaranteeFields(Spec):
     delta: float = Field(
         0.05, gt=0, lt=1, **left_out_at_default("Chance at most that the guarantee does not hold.")
     )
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if not self.guarantee:
+            yield "delta", "needs guarantee, such as 'share of retrievals <= 0.3'"
 
 
 class StrategyFields(GuaranteeFields):

@@ -59,11 +59,13 @@ class Dataset:
     """Where a dataset's questions come from, and the documents that go with them.
 
     ``documents`` raises `DataError` where they are missing; it is None for a dataset that brings
-    none, so that its users have to give some.
+    none, so that its users have to give some. One that ``brings_questions`` does not read the
+    parameter ``questions``, which is refused beside it.
     """
 
     open: Callable[[QuestionSpec], QuestionSource]
     documents: Callable[[CacheFields], OwnDocuments] | None = None
+    brings_questions: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,10 +78,10 @@ def load_questions(spec: QuestionSpec, begun_with: str = "") -> QuestionSet:
     What an earlier split asks in the same words is left out, but where an experiment goes on that
     has begun with them: ``begun_with`` is the digest of its questions.
 
-    Raises `ConfigError` for an unknown dataset or scorer, and `DataError` where the dataset cannot
-    be read or holds too few questions.
+    Raises `ConfigError` for an unknown dataset or scorer and for ``questions`` that the dataset
+    does not read, and `DataError` where the dataset cannot be read or holds too few questions.
     """
-    loaded = _load(spec)
+    loaded = _load(spec, is_begun=bool(begun_with))
     repeats = {} if spec.split == "all" else repeats_of_earlier_splits(loaded.questions)
     if begun_with and repeats:
         begun = _chosen(loaded, {}, spec)
@@ -110,9 +110,16 @@ def load_all(spec: QuestionSpec) -> LoadedQuestions:
     return replace(loaded, questions=tuple(_of_difficulty(asked, spec)))
 
 
-def _load(spec: QuestionSpec) -> LoadedQuestions:
+def _load(spec: QuestionSpec, is_begun: bool = False) -> LoadedQuestions:
+    """What an earlier version has begun goes on with what it has asked until now."""
     scorer_named(spec.scorer)
-    loaded = find_dataset(spec.dataset).open(spec).load()
+    dataset = find_dataset(spec.dataset)
+    if dataset.brings_questions and spec.questions and not is_begun:
+        raise ConfigError(
+            f"questions={spec.questions}: dataset={spec.dataset} brings its own; add "
+            "dataset=jsonl, or leave questions out"
+        )
+    loaded = dataset.open(spec).load()
     _report(loaded)
     return loaded
 

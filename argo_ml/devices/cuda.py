@@ -8,7 +8,7 @@ import sys
 from argo_ml.devices.base import DriverError
 from argo_ml.devices.nvml import open_driver
 from argo_ml.devices.processor import LIMITS, instructions
-from argo_ml.devices.visible import VISIBLE, driver_indices
+from argo_ml.devices.visible import VISIBLE, visible_indices
 
 _DRIVERS = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """What the drivers of NVIDIA, of Windows' subsystem for Linux and of AMD show on Linux."""
@@ -33,7 +33,7 @@ def count_visible_gpus() -> int:
             gpus = driver.gpus() if driver else ()
         except DriverError:
             return 0
-    return len(driver_indices(gpus, os.environ.get(VISIBLE)))
+    return len(visible_indices(gpus, os.environ.get(VISIBLE)))
 
 
 def machine_state() -> list[str]:

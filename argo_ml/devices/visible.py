@@ -33,18 +33,19 @@ def driver_indices(
     if torch_uuids:
         by_uuid = {_plain(gpu.uuid): gpu.index for gpu in gpus}
         indices = [by_uuid.get(_plain(uuid)) for uuid in torch_uuids]
-    elif visible is None:
-        indices = [gpu.index for gpu in gpus]
     else:
-        indices = list(_listed(gpus, visible))
+        indices = visible_indices(gpus, visible)
     return {number: index for number, index in enumerate(indices) if index is not None}
 
 
-def _listed(gpus: Sequence[Gpu], visible: str) -> list[int | None]:
-    """GPUs by number or by the beginning of a UUID; CUDA ignores all after one that is not there.
+def visible_indices(gpus: Sequence[Gpu], visible: str | None) -> list[int | None]:
+    """The driver's numbers of the GPUs that PyTorch counts, in its order, as `driver_indices`.
 
-    A part of a GPU (MIG) counts as PyTorch counts it, but has no readings of its own.
+    They are named by number or by the beginning of a UUID; CUDA ignores all after one that is not
+    there. A part of a GPU (MIG) counts, but has no number and no readings of its own.
     """
+    if visible is None:
+        return [gpu.index for gpu in gpus]
     indices: list[int | None] = []
     for entry in (part.strip() for part in visible.split(",")):
         if entry.startswith("MIG-"):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from argo_ml.config import DoctorSpec
 from argo_ml.errors import ArgoError
 
 
@@ -33,6 +35,18 @@ def ok(name: str, detail: str) -> Check:
 
 def warning(name: str, detail: str, fix: str) -> Check:
     return Check(name, Status.WARNING, detail, fix)
+
+
+def attempted(name: str, look: Callable[[DoctorSpec], Check], spec: DoctorSpec) -> Check:
+    """What looking came to; a part that cannot be looked at is an error and ends nothing."""
+    try:
+        return look(spec)
+    except ArgoError as error:
+        return refused(name, error)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        detail = f"{place}{error.strerror or error}"
+        return Check(name, Status.ERROR, detail, "make it readable, or name another place")
 
 
 def refused(name: str, error: ArgoError) -> Check:

@@ -16,7 +16,8 @@ from argo_ml.config.source_fields import DENSE
 from argo_ml.datasets import load_questions, own_documents
 from argo_ml.devices import Gpu, open_driver
 from argo_ml.devices.choosing import choose_gpus
-from argo_ml.doctor.check import Check, Status, ok, refused, warning
+from argo_ml.devices.visible import VISIBLE, visible_indices
+from argo_ml.doctor.check import Check, Status, attempted, ok, refused, warning
 from argo_ml.doctor.disk_space import check_disk
 from argo_ml.doctor.gpus import list_gpus
 from argo_ml.errors import ArgoError, ModelError
@@ -36,19 +37,20 @@ EMBEDDED_DATA = "or take the embedded questions and documents: dataset=atlas"
 
 def input_checks(spec: DoctorSpec) -> Iterator[Check]:
     """What is missing most often, all of it; none raises for what it looks at."""
-    yield check_questions(spec)
-    yield check_documents(spec)
-    yield check_weights(spec)
+    yield attempted("questions", check_questions, spec)
+    yield attempted("documents", check_documents, spec)
+    yield attempted("model", check_weights, spec)
     with open_driver() as driver:
         yield check_wanted_gpus(spec, list_gpus(driver))
-    yield check_disk(spec)
+    yield attempted("disk", check_disk, spec)
 
 
 def check_questions(spec: DoctorSpec) -> Check:
     try:
         questions = load_questions(spec)
     except ArgoError as error:
-        return _with_atlas(refused("questions", error), spec)
+        check = refused("questions", error)
+        return check if spec.dataset == "atlas" else _with_atlas(check, spec)
     return ok("questions", f"{len(questions.questions)} of {questions.source or spec.dataset}")
 
 
@@ -90,7 +92,7 @@ def check_weights(spec: DoctorSpec) -> Check:
         return refused("model", error)
     if source.kind is SourceKind.SCRIPTED and not Path(source.location).is_file():
         return Check("model", Status.ERROR, f"{source.location}: no such file")
-    if source.kind is not SourceKind.HUB or is_cached(source.location, source.revision):
+    if source.kind is not SourceKind.HUB or is_downloaded(source.location, source.revision):
         return ok("model", f"{spec.model} (not loaded)")
     detail = f"{spec.model}: {source.location} is on the hub, not on this machine"
     if hub_answers():
@@ -98,11 +100,12 @@ def check_weights(spec: DoctorSpec) -> Check:
     return Check("model", Status.ERROR, f"{detail}, and {_hub()} does not answer", OTHER_MODELS)
 
 
-def is_cached(model_id: str, revision: str, file: str = "config.json") -> bool:
-    """Whether the hub's cache on this machine has a file of the model."""
-    from huggingface_hub import try_to_load_from_cache
+def is_downloaded(model_id: str, revision: str) -> bool:
+    """Whether the hub's cache on this machine has the model with all its weights."""
+    from argo_ml.models.local import hub
 
-    return isinstance(try_to_load_from_cache(model_id, file, revision=revision or None), str)
+    folder = hub.cached_folder(model_id, revision)
+    return folder is not None and hub.has_weights(folder)
 
 
 def hub_answers() -> bool:
@@ -124,10 +127,11 @@ def _hub() -> str:
 
 
 def check_wanted_gpus(spec: DoctorSpec, gpus: tuple[Gpu, ...]) -> Check:
-    """Whether the GPUs that are asked for are there, by the driver alone."""
+    """Whether the GPUs that are asked for are there and may be seen, by the driver alone."""
+    visible = visible_indices(gpus, os.environ.get(VISIBLE))
     try:
-        chosen = choose_gpus(spec.device, spec.gpus, len(gpus))
+        chosen = choose_gpus(spec.device, spec.gpus, len(visible))
     except ModelError as error:
         return Check("GPUs", Status.ERROR, str(error).removesuffix("; use device=cpu"), NO_GPUS)
-    named = [gpu.name for gpu in gpus if gpu.index in chosen]
-    return ok("GPUs", ", ".join(named) or "none in use")
+    names = {None: "a part of a GPU", **{gpu.index: gpu.name for gpu in gpus}}
+    return ok("GPUs", ", ".join(names[visible[number]] for number in chosen) or "none in use")

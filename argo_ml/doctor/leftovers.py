@@ -10,9 +10,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from argo_ml.config import DoctorSpec
+from argo_ml.config import EMBEDDED_MODEL, DoctorSpec
+from argo_ml.datasets.oran_files import ORAN_BENCH, ORAN_DOCS
 from argo_ml.doctor.check import Check, Status, ok, refused, warning
 from argo_ml.errors import ArgoError
+from argo_ml.locks import is_process_lock
 from argo_ml.processes import LOCK_PREFIX, is_free_lock, remove_free_lock
 from argo_ml.tracking.owners import hosts
 from argo_ml.tracking.reconciling import Reconciled, reconcile_store
@@ -21,16 +23,26 @@ from argo_ml.tracking.stores import default_uri, sqlite_path
 REPAIR = "argo-ml doctor --repair with the same tracking_uri and cache_dir"
 _SETTLED_S = 3600
 """Age of an empty folder that nobody is about to fill, and of a half that nobody is at work on."""
+_OWN_FOLDERS = (
+    *("atlas", "conclusions", "indexes", "studies", "sweeps"),
+    *("models/converted", "models/opened", f"models/{EMBEDDED_MODEL}"),
+    *(f"data/{ORAN_BENCH}", f"data/{ORAN_DOCS}"),
+)
+"""Below cache_dir, where others may have files and folders beside them."""
+_OWN_LOCKS = ("calls.sqlite.lock", "data/.lock")
+"""Beside these folders."""
 _HALF_WRITTEN = re.compile(r"\..+-[a-z0-9_]{8}")
 """Names of files and folders that are renamed once they are whole."""
+_HALVES_BESIDE = re.compile(r"\.(?:fetch|calibrations\.json|\w+_digests\.json)-[a-z0-9_]{8}")
+"""Names of those that lie beside the own folders."""
 
 
 def check_runs(spec: DoctorSpec) -> Check:
     """Runs of the whole store; those of dead processes are ended where ``repair`` is set."""
-    path = sqlite_path(spec.tracking_uri or default_uri())
-    if path is not None and not path.exists():
-        return ok("runs", "no store is there yet")
     try:
+        path = sqlite_path(spec.tracking_uri or default_uri())
+        if path is not None and not path.exists():
+            return ok("runs", "no store is there yet")
         reconciled = reconcile_store(spec.tracking_uri, spec.repair)
     except ArgoError as error:
         return refused("runs", error)
@@ -82,25 +94,47 @@ def check_leftovers(spec: DoctorSpec) -> Check:
 
 def _locks(cache_path: Path) -> Iterator[Path]:
     yield from Path(tempfile.gettempdir()).glob(f"{LOCK_PREFIX}*.lock")
-    yield from cache_path.rglob("*.lock")
+    named = [cache_path / name for name in _OWN_LOCKS]
+    inside = [
+        Path(place) / name
+        for place, _, files in _walked(cache_path)
+        for name in files
+        if name.endswith(".lock")
+    ]
+    yield from filter(is_process_lock, (*named, *inside))
+
+
+def _walked(cache_path: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """All folders of argo_ml's own, as `os.walk` gives them."""
+    for name in _OWN_FOLDERS:
+        yield from os.walk(cache_path / name)
 
 
 def _empty_folders(cache_path: Path) -> Iterator[Path]:
     latest = time.time() - _SETTLED_S
-    for place, folders, files in os.walk(cache_path):
+    for place, folders, files in _walked(cache_path):
         path = Path(place)
-        if path != cache_path and not folders and not files and path.stat().st_mtime < latest:
+        if not folders and not files and path.stat().st_mtime < latest:
             yield path
 
 
 def _half_written(cache_path: Path) -> Iterator[Path]:
     latest = time.time() - _SETTLED_S
-    for place, folders, files in os.walk(cache_path):
+    for path in (*_halves_inside(cache_path), *_halves_beside(cache_path)):
+        if _last_change(path) < latest:
+            yield path
+
+
+def _halves_inside(cache_path: Path) -> Iterator[Path]:
+    for place, folders, files in _walked(cache_path):
         halves = [name for name in (*folders, *files) if _HALF_WRITTEN.fullmatch(name)]
         folders[:] = [name for name in folders if name not in halves]
-        for path in (Path(place) / name for name in halves):
-            if _last_change(path) < latest:
-                yield path
+        yield from (Path(place) / name for name in halves)
+
+
+def _halves_beside(cache_path: Path) -> Iterator[Path]:
+    for place in (cache_path, cache_path / "data"):
+        yield from (path for path in place.glob(".*") if _HALVES_BESIDE.fullmatch(path.name))
 
 
 def _last_change(path: Path) -> float:

@@ -9,7 +9,7 @@ from argo_ml.config import EMBEDDED_EMBEDDER, DoctorSpec, ModelSpec, shared_fiel
 from argo_ml.corpus.embedder_files import find_embedder
 from argo_ml.devices.disk import nearest_place
 from argo_ml.doctor.check import Check, Status, ok, refused, warning
-from argo_ml.doctor.inputs import is_cached
+from argo_ml.doctor.inputs import is_downloaded
 from argo_ml.errors import ArgoError
 from argo_ml.models import load_model
 from argo_ml.models.deferred import load_now
@@ -17,6 +17,8 @@ from argo_ml.models.presets import ModelSource, SourceKind, resolve
 
 _MODEL = "model"
 _EMBEDDER = "embedder"
+_FIRST_MODULE = "0_*"
+"""Folder of an embedder that the transformer is in, where that is not the embedder's own."""
 
 
 def check_model(spec: DoctorSpec) -> Check:
@@ -42,13 +44,14 @@ def check_model(spec: DoctorSpec) -> Check:
 def _weights_are_here(source: ModelSource, quick: bool) -> bool:
     """Whether loading would download nothing; the hub is asked what there is unless ``quick``."""
     if quick:
-        return is_cached(source.location, source.revision)
+        return is_downloaded(source.location, source.revision)
     from argo_ml.models.local import hub
 
     model = hub.find(source.location, source.revision)
     if model.folder is not None:
+        hub.check_whole(model.model_id, model.folder)
         return True
-    return all(is_cached(model.model_id, model.revision, name) for name in model.weights)
+    return all(hub.cached_folder(model.model_id, model.revision, name) for name in model.weights)
 
 
 def check_embedder(spec: DoctorSpec) -> Check:
@@ -81,8 +84,12 @@ def _is_hub_id(embedding_model: str) -> bool:
 
 
 def _embedder_is_cached(embedding_model: str) -> bool:
+    from argo_ml.models.local import hub
+
     model_id, _, revision = embedding_model.partition("@")
-    return is_cached(model_id, revision, "modules.json")
+    folder = hub.cached_folder(model_id, revision, "modules.json")
+    places = () if folder is None else (folder, *folder.glob(_FIRST_MODULE))
+    return any(map(hub.has_weights, places))
 
 
 def _model_spec(spec: DoctorSpec) -> ModelSpec:

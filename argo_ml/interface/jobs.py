@@ -17,9 +17,12 @@ from argo_ml.config import (
     RecordSpec,
     ReplaySpec,
     SpecType,
+    StrategyFields,
     StudySpec,
     SweepSpec,
     build,
+    check_homes,
+    refuse_unread,
 )
 from argo_ml.config.source_fields import DatabaseFields
 from argo_ml.errors import ConfigError
@@ -37,6 +40,7 @@ from argo_ml.interface.returned import (
 )
 from argo_ml.library_settings import set_library_defaults
 from argo_ml.models.precision import with_precision
+from argo_ml.policies.checking import refuse_unread_settings
 from argo_ml.recording import Pipeline, run_recording
 from argo_ml.recording.pipeline import as_pipeline
 from argo_ml.replay.storing import run_replay
@@ -193,6 +197,10 @@ def _spec(spec_type: type[SpecType], spec: SpecType | None, options: Mapping[str
         for name, own in options.items()
     }
     asked = build(spec_type, {**given, **named})
+    refuse_unread(asked, asked.model_fields_set)
+    check_homes(asked)
+    if isinstance(asked, StrategyFields):
+        refuse_unread_settings(asked, asked.model_fields_set)
     if isinstance(asked, DatabaseFields):
         set_database_timeout(asked.database_timeout_s)
     return with_precision(asked)

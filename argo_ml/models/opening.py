@@ -5,9 +5,8 @@ from __future__ import annotations
 import pkgutil
 import re
 from collections.abc import Callable
-from pathlib import Path
 
-from argo_ml.config import ModelFields, ModelSpec, PlanSpec, suggest
+from argo_ml.config import ModelFields, ModelSpec, PlanSpec, expanded, suggest
 from argo_ml.devices.threads import keep_to_quota, set_threads
 from argo_ml.errors import ConfigError
 from argo_ml.models.base import LanguageModel, gives_hidden_states
@@ -77,6 +76,6 @@ def _opener(model: str) -> str | Opener:
     prefix = named[1]
     if prefix in ALL_OPENERS:
         return ALL_OPENERS[prefix]
-    if Path(model).expanduser().exists():
+    if expanded(model, "model").exists():
         return LOCAL
     raise ConfigError(f"model={model}: prefix {prefix!r} is unknown{suggest(prefix, ALL_OPENERS)}")

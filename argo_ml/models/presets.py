@@ -9,7 +9,8 @@ from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 
-from argo_ml.config import EMBEDDED_MODEL, suggest
+from argo_ml.config import EMBEDDED_MODEL, expanded, suggest
+from argo_ml.config.source_fields import SERVER
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models.embedded_model import embedded_model_is_present, embedded_model_path
 from argo_ml.models.opening import is_plugin_model
@@ -26,7 +27,6 @@ PRESETS: Mapping[str, str] = MappingProxyType(
 """Preset -> hub id; the embedded model has none, since it comes in a PyPI wheel."""
 
 SCRIPTED = "scripted:"
-SERVER = "server:"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 
 
@@ -70,7 +70,7 @@ def resolve(model: str, cache_path: Path) -> ModelSource:
         return _embedded(cache_path)
     if model in PRESETS:
         return ModelSource(SourceKind.HUB, PRESETS[model])
-    path = Path(model).expanduser()
+    path = expanded(model, "model")
     if path.exists():
         return _local(model, path)
     if path.suffix == ".gguf" or path.is_absolute() or model.startswith((".", "~")):
@@ -87,7 +87,7 @@ def resolve(model: str, cache_path: Path) -> ModelSource:
 def _scripted(location: str) -> ModelSource:
     if not location:
         raise ConfigError("model=scripted: scripted:FILE needs a file, a JSON or YAML table")
-    return ModelSource(SourceKind.SCRIPTED, location)
+    return ModelSource(SourceKind.SCRIPTED, str(expanded(location, "model")))
 
 
 def _embedded(cache_path: Path) -> ModelSource:

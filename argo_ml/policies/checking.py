@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from argo_ml.config import CalibrationFields, DecisionFields, MoneyFields, Spec
+from argo_ml.config import (
+    CalibrationFields,
+    DecisionFields,
+    MoneyFields,
+    Spec,
+    is_resumed,
+    is_set,
+    shown_value,
+)
 from argo_ml.errors import ConfigError
 from argo_ml.policies.parameters import given_parameters
-from argo_ml.policies.strategies import ALL_STRATEGIES, strategy_parameters
+from argo_ml.policies.strategies import ALL_STRATEGIES, find_strategy, strategy_parameters
+
+SETTINGS = ("theta_cont", "theta_star", "gate_budget", "abstain_below", "oracle_steps")
+"""Parameters of commands that single strategies read; ``guarantee`` is checked for itself."""
+_NAMING = ("strategies", "strategy", "policies")
+"""Parameters that name the strategies of a command."""
 
 
 def check_strategies(names: Sequence[str], spec: DecisionFields) -> None:
@@ -28,6 +41,30 @@ def check_strategies(names: Sequence[str], spec: DecisionFields) -> None:
             f"guarantee={spec.guarantee}: none of strategies={','.join(names)} has a threshold; "
             "name a gate, such as max_prob_gate"
         )
+
+
+def refuse_unread_settings(spec: Spec, given: Collection[str]) -> None:
+    """Raises `ConfigError` for a setting among ``given`` that no strategy of ``spec`` reads."""
+    field = next(name for name in _NAMING if name in type(spec).model_fields)
+    names = getattr(spec, field)
+    names = (names,) if isinstance(names, str) else names
+    # A command without names takes all that it can.
+    if is_resumed(spec) or not names:
+        return
+    for setting in SETTINGS:
+        is_given = setting in given and is_set(spec, setting)
+        if is_given and not any(_reads(name, setting) for name in names):
+            reader = next(name for name in ALL_STRATEGIES if _reads(name, setting))
+            raise ConfigError(
+                f"{setting}={shown_value(getattr(spec, setting))}: nothing of "
+                f"{field}={','.join(names)} reads it; leave it out, or name one that does, such as "
+                f"{reader}"
+            )
+
+
+def _reads(strategy: str, setting: str) -> bool:
+    parameters = find_strategy(strategy).parameters
+    return parameters is not None and setting in parameters.model_fields
 
 
 def check_parameters(names: Sequence[str], spec: Spec, field: str) -> None:

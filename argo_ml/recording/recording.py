@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any
 
 from argo_ml.calibration.plans import NONE, ONCE, after
-from argo_ml.config import RecordSpec
+from argo_ml.config import RecordSpec, expanded
 from argo_ml.datasets.jsonl import JsonLines, parse_question
 from argo_ml.datasets.lines import LineError
 from argo_ml.datasets.sampling import questions_digest
@@ -80,7 +80,7 @@ def run_recording(
 
 def _load(given: Given) -> Sequence[Question]:
     if isinstance(given, (str, Path)):
-        loaded = JsonLines(Path(given).expanduser()).load()
+        loaded = JsonLines(expanded(str(given), "questions")).load()
         if loaded.rejected:
             raise DataError(f"questions={given}: {loaded.rejected[0]}; mend it or leave it out")
         return loaded.questions

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from argo_ml.config import expanded
 from argo_ml.errors import ConfigError
 from argo_ml.library_settings import set_library_defaults
 from argo_ml.serving.answering import AnsweringService
@@ -116,7 +117,7 @@ def load_policy(uri: str, tracking_uri: str = "") -> Policy:
     Raises `ArgoError` for what is no published policy.
     """
     if not _URI.match(uri):
-        return Policy(LoadedPolicy.read(_policy_folder(Path(uri).expanduser())))
+        return Policy(LoadedPolicy.read(_policy_folder(expanded(uri, "policy"))))
     if (registered := _REGISTERED.match(uri)) and not registered[1]:
         raise ConfigError(f"policy={uri}: names no version; take {uri}@champion or {uri}/1")
     with tempfile.TemporaryDirectory() as target:

@@ -17,6 +17,7 @@ from argo_ml.results.records import Results
 from argo_ml.results.stored import stored_record
 from argo_ml.sweep.parent_run import load_record
 from argo_ml.sweep.record import SweepRecord, open_record
+from argo_ml.tracking.location import store_option
 from argo_ml.tracking.runs import KIND, store_of_runs
 from argo_ml.verification.recomputed import replay_faults
 from argo_ml.verification.verify import verify_record
@@ -91,7 +92,7 @@ def _advice(spec: PublishSpec) -> Advice | None:
     if not confirming_run(advice):
         raise ConfigError(
             f"advice={spec.advice} was not confirmed on the test split; go on with it first: "
-            f"{advice.go_on or 'argo-ml advise with a model'}"
+            f"{advice.go_on + store_option() if advice.go_on else 'argo-ml advise with a model'}"
         )
     return advice
 

@@ -20,6 +20,7 @@ from argo_ml.results.stored import computing_with, stored_record
 from argo_ml.sweep.cell_run import store_cell_figures
 from argo_ml.sweep.record import SweepRecord, open_record
 from argo_ml.sweep.stored_files import stored_examples
+from argo_ml.tracking.location import store_option
 from argo_ml.tracking.runs import KIND, Run, TrackedRun
 from argo_ml.tracking.stores import explained
 
@@ -70,7 +71,7 @@ def load_evaluated(run_id: str, tracking_uri: str = "") -> tuple[Results, Evalua
 def _check_finished(run: Run) -> None:
     if run.info.status != "FINISHED":
         run_id = run.info.run_id
-        remedy = f"finish it first: argo-ml sweep --resume {run_id}"
+        remedy = f"finish it first: argo-ml sweep --resume {run_id}{store_option()}"
         if run.data.tags.get(KIND) != REPORTED[0]:
             remedy = "a replay cannot be resumed, only run again: argo-ml replay"
         raise ConfigError(f"sweep={run_id}: it is {run.info.status}; {remedy}")

@@ -17,6 +17,7 @@ from argo_ml.config import (
     SweepSpec,
     build,
     is_operational,
+    shown_value,
 )
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.results.artifacts import SPEC
@@ -84,7 +85,7 @@ def _check_whole(command: Resumable, stored: Mapping[str, Any]) -> None:
         may_change = field is not None and is_operational(field)
         way = f"give {name} again" if may_change else "start anew without resume"
         raise ConfigError(
-            f"resume={command.resume}: {name}={_shown(value)} was kept without a secret; {way}"
+            f"resume={command.resume}: {name}={shown_value(value)} was kept without a secret; {way}"
         )
 
 
@@ -105,7 +106,7 @@ def _differences(command: Resumable, stored: Resumable) -> Iterator[str]:
         may_change = is_operational(field) and name not in LAID_DOWN
         before, now = getattr(stored, name), getattr(command, name)
         if before != now and not may_change and (name, now) not in RESOLVED:
-            yield f"{name}={_shown(now)} (it was {_shown(before)})"
+            yield f"{name}={shown_value(now)} (it was {shown_value(before)})"
 
 
 def _moved(stored: Resumable) -> Mapping[str, str]:
@@ -119,7 +120,3 @@ def _moved(stored: Resumable) -> Mapping[str, str]:
         if getattr(stored, name) and not path.exists() and Path(path.name).exists():
             moved[name] = str(Path(path.name).resolve())
     return moved
-
-
-def _shown(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -49,6 +49,7 @@ from argo_ml.sweep.stages import (
     store_resolved,
 )
 from argo_ml.tracking import runs
+from argo_ml.tracking.location import store_option
 from argo_ml.tracking.names import logged_params
 from argo_ml.tracking.reconciling import open_experiment
 from argo_ml.tracking.runs import TrackedRun, Tracking, store_of_runs
@@ -232,8 +233,8 @@ def _telling_how_to_resume(sweep: SweepRun) -> Iterator[None]:
         yield
     except BaseException:
         if sweep.parent is None:
-            sweep_id = sweep.run.run_id
-            logger.warning("unfinished; continue it with: argo-ml sweep --resume %s", sweep_id)
+            command = f"argo-ml sweep --resume {sweep.run.run_id}{store_option(sweep.tracking.uri)}"
+            logger.warning("unfinished; continue it with: %s", command)
         raise
 
 

@@ -86,4 +86,4 @@ def evaluation_dataset(name: str) -> Dataset:
     def opened(spec: QuestionSpec) -> EvaluationDataset:
         return EvaluationDataset(name.removeprefix(PREFIX), getattr(spec, "tracking_uri", ""))
 
-    return Dataset(open=opened)
+    return Dataset(open=opened, brings_questions=True)

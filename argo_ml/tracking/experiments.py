@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 
 from argo_ml.addresses import redacted
 from argo_ml.errors import TrackingError
-from argo_ml.tracking.stores import STORE_VARIABLE, sqlite_path
+from argo_ml.tracking.stores import STORE_VARIABLE, is_same_store, sqlite_path
 
 OPENED_RUN = "MLFLOW_RUN_ID"
 """Environment variable of the run that `mlflow run` opened for this process."""
@@ -35,7 +35,7 @@ def experiment_id(client: MlflowClient, name: str, create: bool) -> str:
 def opened_in(client: MlflowClient) -> str:
     """The experiment of the run that `mlflow run` opened; empty without one in this store."""
     opened = os.environ.get(OPENED_RUN)
-    if not opened or not _is_same(opened_store(client), str(client.tracking_uri)):
+    if not opened or not is_same_store(opened_store(client), str(client.tracking_uri)):
         return ""
     return str(client.get_run(opened).info.experiment_id)
 
@@ -43,14 +43,6 @@ def opened_in(client: MlflowClient) -> str:
 def opened_store(client: MlflowClient) -> str:
     """Where `mlflow run` tracks, which the command may have been told otherwise."""
     return os.environ.get(STORE_VARIABLE) or str(client.tracking_uri)
-
-
-def _is_same(uri: str, other: str) -> bool:
-    """Whether two URIs are of one store; files may be spelled in several ways."""
-    path, other_path = sqlite_path(uri), sqlite_path(other)
-    if path is None or other_path is None:
-        return uri.rstrip("/") == other.rstrip("/")
-    return path.resolve() == other_path.resolve()
 
 
 def _by_name(client: MlflowClient, name: str, create: bool) -> str:

@@ -18,6 +18,7 @@ from argo_ml.errors import TrackingError
 from argo_ml.processes import Life, Process, ending, forget
 from argo_ml.results.artifacts import SPEC
 from argo_ml.tracking.artifact_files import remove_unfinished
+from argo_ml.tracking.location import store_option
 from argo_ml.tracking.owners import life_of_any, named
 from argo_ml.tracking.runs import (
     KIND,
@@ -33,11 +34,12 @@ from argo_ml.tracking.runs import (
 from argo_ml.tracking.stores import explained
 
 _AGAIN = "give the same command again; calls that were made are in the call cache"
+RESUME = "--resume"
 _GO_ON: Mapping[str, str] = {
-    "sweep": "go on with: argo-ml sweep --resume {run_id}",
-    "cell": "go on with: argo-ml sweep --resume {sweep_id}",
-    "comparison": "go on with: argo-ml compare --resume {run_id}",
-    "advice": "go on with: argo-ml advise --resume {run_id}",
+    "sweep": f"go on with: argo-ml sweep {RESUME} {{run_id}}",
+    "cell": f"go on with: argo-ml sweep {RESUME} {{sweep_id}}",
+    "comparison": f"go on with: argo-ml compare {RESUME} {{run_id}}",
+    "advice": f"go on with: argo-ml advise {RESUME} {{run_id}}",
     "study": "go on with the same argo-ml tune command; finished trials are kept",
     "trial": "its study goes on with the same argo-ml tune command and runs it again",
 }
@@ -114,7 +116,9 @@ def end_lost(client: MlflowClient, run: Run) -> None:
         tracked.end_with(message, "KILLED", {LOST: who})
         remove_unfinished(run.info.artifact_uri)
     if PARENT not in run.data.tags:
-        logger.info("%s %s: %s", run.data.tags[KIND], run.info.run_id, message)
+        # The tag is read in the store itself, the log beside any other.
+        store = store_option(str(client.tracking_uri)) if RESUME in message else ""
+        logger.info("%s %s: %s%s", run.data.tags[KIND], run.info.run_id, message, store)
     for process in processes:
         forget(process)
 

@@ -25,6 +25,7 @@ from argo_ml.tracking.environment import DIRTY, source_tags
 from argo_ml.tracking.experiments import OPENED_RUN, experiment_id, opened_in, opened_store
 from argo_ml.tracking.first_use import create_whole
 from argo_ml.tracking.input_datasets import InputDataset
+from argo_ml.tracking.location import Surroundings, remember_store
 from argo_ml.tracking.names import metric_name, setting
 from argo_ml.tracking.owners import OWNER, is_own, joined_tag, left_tag, own_tag
 from argo_ml.tracking.patience import wait_patiently
@@ -448,6 +449,7 @@ def open_client(tracking_uri: str, create: bool) -> MlflowClient:
     import mlflow
 
     wait_patiently()
+    surroundings = Surroundings.present()
     if tracking_uri:
         mlflow.set_tracking_uri(tracking_uri)
     uri = mlflow.get_tracking_uri()
@@ -458,6 +460,7 @@ def open_client(tracking_uri: str, create: bool) -> MlflowClient:
         mlflow.set_tracking_uri(uri)
     if advice := password_advice("tracking_uri", uri):
         raise TrackingError(advice)
+    remember_store(uri, surroundings)
     check_reachable(uri)
     if not create and path is not None and not path.exists():
         raise TrackingError(f"tracking_uri={uri}: there is no such store; name that of your runs")

@@ -92,6 +92,14 @@ def sqlite_uri(path: Path) -> str:
     return f"sqlite:///{str(path).replace('%', '%25').replace('?', '%3F')}"
 
 
+def is_same_store(uri: str, other: str) -> bool:
+    """Whether two URIs are of one store; files may be spelled in several ways."""
+    path, other_path = sqlite_path(uri), sqlite_path(other)
+    if path is None or other_path is None:
+        return uri.rstrip("/") == other.rstrip("/")
+    return path.resolve() == other_path.resolve()
+
+
 @contextlib.contextmanager
 def without_stray_folder(uri: str) -> Iterator[None]:
     """Remove the folder that MLflow makes of a quoted path when it opens an SQLite store."""

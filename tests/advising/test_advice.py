@@ -162,6 +162,15 @@ def test_its_report_is_written_again(
     assert f"argo-ml report --sweep {finished.advice_id}<" in page
 
 
+def test_cells_that_an_advice_does_not_have_are_not_drawn(
+    shared: dict[str, str], finished: Advice
+) -> None:
+    values = {"sweep": finished.advice_id, "cells": True}
+
+    with pytest.raises(ConfigError, match=f"give the .* as sweep={finished.runs['test']}"):
+        write_report(build(ReportSpec, {**values, "tracking_uri": shared["tracking_uri"]}))
+
+
 def failed_but_for_graphs(spec: VerifySpec) -> list[Verdict]:
     """Figures are not drawn here."""
     failed = [own for own in verify(spec) if own.has_failed]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import mlflow
@@ -121,6 +124,20 @@ def test_folder_without_documents_is_refused(
     assert MlflowClient(tracking_uri).search_runs(["1"]) == []
 
 
+def test_questions_beside_a_dataset_that_brings_its_own_are_refused(
+    capsys: Captured, tracking_uri: str, cache_dir: Path, tmp_path: Path, script: str
+) -> None:
+    questions = tmp_path / "my.jsonl"
+    questions.touch()
+    common = ["--tracking_uri", tracking_uri, "--cache_dir", str(cache_dir), "--model", script]
+
+    code, line = failure(capsys, "sweep", *common, "--questions", str(questions))
+
+    assert code == 1
+    assert line.startswith(f"error: questions={questions}: dataset=atlas brings its own; add datas")
+    assert MlflowClient(tracking_uri).search_runs(["1"]) == []
+
+
 def test_questions_without_a_usable_line_are_refused(
     capsys: Captured, tracking_uri: str, cache_dir: Path, tmp_path: Path, script: str
 ) -> None:
@@ -208,12 +225,43 @@ def test_cache_of_nobody_is_empty(capsys: Captured, cache_dir: Path) -> None:
     assert "0 calls (empty)" in capsys.readouterr().out
 
 
-def test_traceback_is_shown_on_request(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ARGO_ML_DEBUG", "1")
+def test_text_that_the_output_cannot_show_stands_as_its_code(tmp_path: Path) -> None:
+    (tmp_path / "漢字").write_text("Lima is the capital of Peru.", encoding="utf-8")
+    inputs = ["--only_inputs", "--documents", str(tmp_path / "漢字")]
 
-    code = execute(["sweep", "--mode", "huge"])
+    done = subprocess.run(
+        [sys.executable, "-m", "argo_ml", "doctor", *inputs],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=False,
+    )
+
+    assert rb"\u6f22\u5b57" in done.stdout
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "arguments", "is_shown"),
+    [
+        ("1", ["sweep"], True),
+        ("", ["--debug", "sweep"], True),
+        ("", ["sweep", "--debug"], True),
+        ("0", ["sweep"], False),
+        ("false", ["sweep"], False),
+    ],
+)
+def test_traceback_is_shown_on_request(
+    variable: str,
+    arguments: list[str],
+    is_shown: bool,
+    capsys: Captured,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ARGO_ML_DEBUG", variable)
+
+    code = execute([*arguments, "--mode", "huge"])
 
     err = capsys.readouterr().err
     assert code == 1
-    assert "Traceback" in err
+    assert ("Traceback" in err) is is_shown
     assert "error: mode=huge" in err

@@ -65,6 +65,28 @@ def test_command_line_comes_before_environment_before_file(
     assert (seen[0].seed, seen[0].top_k, seen[0].max_steps) == (1, 2, 3)
 
 
+def test_a_params_file_may_lie_at_home(
+    command: SpecCommand,
+    seen: list[SweepSpec],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "p.yaml").write_text("seed: 7\n")
+
+    invoke(command, "--params", "~/p.yaml")
+
+    assert seen[0].seed == 7
+
+
+@pytest.mark.parametrize("name", ["params", "documents", "cache_dir", "model", "prices_file"])
+def test_a_home_of_nobody_is_named_on_one_line(command: SpecCommand, name: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        invoke(command, f"--{name}", "~nobody0/x")
+
+    assert str(raised.value) == (f"{name}=~nobody0/x: there is no user nobody0; write ~/nobody0/x")
+
+
 def test_defaults_that_mlflow_run_passes_count_as_not_given(
     command: SpecCommand, seen: list[SweepSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,7 +157,7 @@ def test_help_shows_every_parameter_once_within_eighty_columns(
     lines = help_lines(capsys, *command)
 
     shown = [line.split()[0][2:] for line in lines if line.startswith("  --")]
-    assert sorted(shown) == sorted([*COMMANDS[name].model_fields, "params"])
+    assert sorted(shown) == sorted([*COMMANDS[name].model_fields, "params", "debug"])
     assert max(map(len, lines)) <= 80
 
 

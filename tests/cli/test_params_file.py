@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from argo_ml.cli.parameter_tables import COMMANDS
 from argo_ml.cli.params_file import read_for
-from argo_ml.config import AnswerSpec, CompareSpec, SweepSpec, build
+from argo_ml.config import AdviseSpec, AnswerSpec, CompareSpec, SweepSpec, build
 from argo_ml.errors import ConfigError
 
 BEST = {
@@ -53,6 +54,28 @@ def test_what_only_other_commands_take_is_named_and_left_out(
 
     assert values == {"retrieval_cost": 0.2}
     assert "left out, as this command has none: strategies, n_trials" in caplog.text
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_a_file_of_any_command_is_read_by_another(tmp_path: Path, command: str) -> None:
+    path = tmp_path / "params.yaml"
+    names = [name for name in COMMANDS[command].model_fields if name not in SweepSpec.model_fields]
+    path.write_text("".join(f"{name}: 1\n" for name in names) + "seed: 7\n")
+
+    assert read_for(SweepSpec, path) == {"seed": 7}
+
+
+def test_it_is_said_what_a_list_of_strategies_is_called_here(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("strategies: [argo, random]\n")
+
+    with caplog.at_level(logging.INFO):
+        values = read_for(AdviseSpec, path)
+
+    assert values == {}
+    assert "as this command has none: strategies (policies here)" in caplog.text
 
 
 @pytest.mark.parametrize(("spec_type", "name"), [(AnswerSpec, "top_q"), (CompareSpec, "model")])

@@ -3,9 +3,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from argo_ml.config import CellSpec, SweepSpec, build, identity_fields, read_params
+from argo_ml.config import (
+    AdviseSpec,
+    CalibrateSpec,
+    CellSpec,
+    PlanSpec,
+    ReplaySpec,
+    Spec,
+    StudySpec,
+    SweepSpec,
+    build,
+    identity_fields,
+    read_params,
+)
 from argo_ml.errors import ConfigError
 from argo_ml.sweep.cells import cell_id
 
@@ -56,6 +69,32 @@ def test_empty_strings_mean_not_set() -> None:
     assert build(SweepSpec, {"n_questions": "", "model": ""}) == build(SweepSpec, {})
 
 
+ONE_OR_MORE = [
+    (SweepSpec, "gpus", "0", [0, [0], (0,), np.array([0]), np.int64(0)]),
+    (SweepSpec, "retrieval_costs", "0.1", [0.1, [0.1], np.array([0.1]), np.float64(0.1)]),
+    (SweepSpec, "retrieval_costs", "0.1,0.2", [[0.1, 0.2], ["0.1", 0.2], np.array([0.1, 0.2])]),
+    (SweepSpec, "strategies", "argo", [["argo"], np.array(["argo"])]),
+    (StudySpec, "top_k_range", "2", [2, [2, 2], np.array([2, 2])]),
+    (PlanSpec, "devices", "12GB", [12 * 10**9, ["12GB"], [12 * 10**9]]),
+    (PlanSpec, "devices", "12GB,11.5GiB", [["12GB", "11.5GiB"], ["12GB", 12348030976]]),
+]
+
+
+@pytest.mark.parametrize(
+    ("spec_type", "name", "text", "value"),
+    [(*head, value) for *head, values in ONE_OR_MORE for value in values],
+)
+def test_a_list_is_the_same_as_text_as_values_and_as_its_only_value(
+    spec_type: type[Spec], name: str, text: str, value: object
+) -> None:
+    assert build(spec_type, {name: value}) == build(spec_type, {name: text})
+
+
+def test_a_list_takes_no_truth_value() -> None:
+    with pytest.raises(ConfigError, match="gpus=True: input should be a valid tuple"):
+        build(SweepSpec, {"gpus": True})
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -101,6 +140,12 @@ def test_bad_value_is_named_on_one_line(values: dict[str, str], message: str) ->
 
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("spec_type", [AdviseSpec, ReplaySpec, CalibrateSpec])
+def test_strategies_are_called_policies_where_some_are_chosen_among(spec_type: type[Spec]) -> None:
+    with pytest.raises(ConfigError, match=r"^parameter 'strategies' is called 'policies' here$"):
+        build(spec_type, {"strategies": "never"})
 
 
 def test_thresholds_out_of_order_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,34 @@ def test_a_file_gives_prices_and_options_come_first(tmp_path: Path) -> None:
     assert spec.money is not None
     assert (spec.money.value_of_correct, spec.money.unit) == (2.0, "USD")
     assert (spec.prices, spec.prices_file) == ((0.05, 0.1), "")
+
+
+def test_a_file_may_give_one_price_of_a_retrieval(tmp_path: Path) -> None:
+    path = tmp_path / "prices.yaml"
+    path.write_text("value_of_correct: 2\nprice_per_retrieval: 0.02\n")
+
+    assert build(SweepSpec, {"prices_file": str(path)}).price_per_retrieval == (0.02,)
+
+
+def test_prices_of_a_file_that_a_command_has_none_of_are_named_and_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "prices.yaml"
+    path.write_text("value_of_correct: 2\nprice_per_retrieval: [0.1, 0.2]\n")
+
+    with caplog.at_level(logging.INFO):
+        spec = build(CellSpec, {"prices_file": str(path), "retrieval_cost": "0.02"})
+
+    assert spec.money is not None
+    assert "left out, as this command has none: price_per_retrieval" in caplog.text
+
+
+def test_a_name_in_a_file_that_is_no_price_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "prices.yaml"
+    path.write_text("value_of_correct: 2\nseed: 3\n")
+
+    with pytest.raises(ConfigError, match="seed is no price; known: value_of_correct, "):
+        build(CellSpec, {"prices_file": str(path)})
 
 
 def test_an_advice_looks_around_a_single_price() -> None:

@@ -68,6 +68,31 @@ def test_questions_with_difficulty_are_filtered(
     assert {q.id for q in question_set.questions} == {"h0", "h1", "h2"}
 
 
+@pytest.mark.parametrize("dataset", ["atlas", "mlflow:mine"])
+@pytest.mark.parametrize("load", [load_questions, load_all])
+def test_questions_that_a_dataset_does_not_read_are_refused(
+    load: Callable[[ExperimentSpec], object], dataset: str
+) -> None:
+    spec = build(ExperimentSpec, {"questions": "my.jsonl", "dataset": dataset})
+
+    with pytest.raises(ConfigError) as raised:
+        load(spec)
+
+    assert str(raised.value) == (
+        f"questions=my.jsonl: dataset={dataset} brings its own; add dataset=jsonl, or leave "
+        "questions out"
+    )
+
+
+def test_what_was_begun_with_such_questions_goes_on() -> None:
+    values = {"n_questions": 3}
+    begun = load_questions(build(ExperimentSpec, values))
+
+    spec = build(ExperimentSpec, {**values, "questions": "my.jsonl"})
+
+    assert load_questions(spec, begun.digest).digest == begun.digest
+
+
 def test_mode_shrinks_to_what_there_is_with_a_warning(
     write_lines: WriteLines, jsonl_spec: BuildSpec, caplog: pytest.LogCaptureFixture
 ) -> None:

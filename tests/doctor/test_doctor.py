@@ -57,6 +57,15 @@ def test_embedded_default_passes_on_this_machine(embedded_model: Path, tracking_
     assert [check for check in results if check.status is Status.ERROR] == []
 
 
+@pytest.mark.slow
+def test_no_part_keeps_the_others_from_being_looked_at() -> None:
+    results = list(checks(spec(tracking_uri="sqlite:mlflow.db", cache_dir=Path("x" * 300))))
+
+    failed = [check.name for check in results if check.status is Status.ERROR]
+    assert {"disk", "index folder", "tracking", "runs", "model"} <= set(failed)
+    assert results[-1].name == "model"
+
+
 def test_old_python_is_an_error() -> None:
     check = check_python((3, 9, 18))
 

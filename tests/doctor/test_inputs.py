@@ -9,11 +9,18 @@ from typing import Any
 
 import pytest
 from builders import small_study
+from huggingface_hub import constants
 
 from argo_ml.config import DoctorSpec
 from argo_ml.devices import Gpu
 from argo_ml.doctor import Status, inputs
-from argo_ml.doctor.inputs import check_wanted_gpus, check_weights, input_checks
+from argo_ml.doctor.inputs import (
+    check_questions,
+    check_wanted_gpus,
+    check_weights,
+    input_checks,
+)
+from argo_ml.doctor.parts import check_embedder, check_model
 
 
 def status(spec: DoctorSpec) -> dict[str, Status]:
@@ -44,12 +51,33 @@ def test_sweep_whose_sources_are_there_passes(tmp_path: Path) -> None:
     assert {found[name] for name in ("questions", "documents", "model", "GPUs")} == {Status.OK}
 
 
+def test_questions_that_would_not_be_asked_are_an_error(tmp_path: Path) -> None:
+    sources = {**small_study.write(tmp_path), "dataset": "atlas"}
+
+    check = check_questions(spec(**sources, cache_dir=tmp_path))
+
+    assert (check.status, check.fix) == (
+        Status.ERROR,
+        "add dataset=jsonl, or leave questions out",
+    )
+
+
 @pytest.mark.parametrize("missing", [{"retriever": "bm52"}, {"reranker": "nowhere"}])
 def test_a_retriever_that_is_not_there_is_an_error(tmp_path: Path, missing: dict[str, str]) -> None:
     sources = small_study.write(tmp_path)
     checks = {check.name: check for check in input_checks(spec(**sources, **missing))}
     assert checks["documents"].status is Status.ERROR
     assert next(iter(missing.values())) in checks["documents"].detail
+
+
+def test_a_script_may_lie_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "table.json").write_text('{"default": "hash"}')
+
+    wanted = spec(model="scripted:~/table.json", quick=True)
+
+    assert check_weights(wanted).status is Status.OK
+    assert check_model(wanted).status is Status.OK
 
 
 @pytest.mark.parametrize("answers", [True, False])
@@ -63,6 +91,35 @@ def test_model_of_the_hub_is_an_error_where_the_hub_does_not_answer(
     assert check.status is (Status.WARNING if answers else Status.ERROR)
 
 
+def cached(folder: Path, *names: str) -> None:
+    """A model in the hub's cache, as far as it was downloaded."""
+    model = folder / "models--org--name"
+    snapshot = model / "snapshots" / "0123"
+    for path in (model / "refs" / "main", *(snapshot / name for name in names)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("0123")
+
+
+@pytest.mark.parametrize(
+    ("names", "is_here"),
+    [
+        (("config.json", "modules.json"), False),
+        (("config.json", "modules.json", "model.safetensors"), True),
+    ],
+)
+def test_a_model_is_here_once_its_weights_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], is_here: bool
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(inputs, "hub_answers", lambda: False)
+    cached(tmp_path, *names)
+    wanted = spec(model="org/name", embedding_model="org/name", quick=True)
+
+    checks = [look(wanted) for look in (check_weights, check_model, check_embedder)]
+
+    assert [check.status is Status.OK for check in checks] == [is_here] * 3
+
+
 def test_gpus_are_those_of_the_driver() -> None:
     gpus = (Gpu(0, "GPU-1", "RTX 3060"), Gpu(1, "GPU-2", "RTX 3060"))
 
@@ -72,6 +129,38 @@ def test_gpus_are_those_of_the_driver() -> None:
         Status.ERROR,
         "gpus=0,1: GPU 1 is not there; visible: 0",
     )
+
+
+@pytest.mark.parametrize(
+    ("visible", "gpus", "status", "detail"),
+    [
+        ("3", "0", Status.OK, "D"),
+        ("3,1", "1,0", Status.OK, "B, D"),
+        ("GPU-c", "auto", Status.OK, "C"),
+        ("MIG-1", "0", Status.OK, "a part of a GPU"),
+        ("3", "0,1", Status.ERROR, "gpus=0,1: GPU 1 is not there; visible: 0"),
+        ("", "0", Status.ERROR, "gpus=0: no CUDA GPU is visible here, only the CPU"),
+    ],
+)
+def test_gpus_are_those_that_a_run_would_see(
+    monkeypatch: pytest.MonkeyPatch, visible: str, gpus: str, status: Status, detail: str
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    machine = tuple(Gpu(index, f"GPU-{name.lower()}", name) for index, name in enumerate("ABCD"))
+
+    check = check_wanted_gpus(spec(gpus=gpus), machine)
+
+    assert (check.status, check.detail) == (status, detail)
+
+
+def test_a_place_that_cannot_be_looked_at_ends_no_check(tmp_path: Path) -> None:
+    sources = small_study.write(tmp_path)
+
+    found = status(spec(**{**sources, "model": "smollm2-135m"}, cache_dir=Path("x" * 300)))
+
+    assert found["disk"] is Status.ERROR
+    assert found["questions"] is Status.OK
+    assert found["model"] is Status.ERROR
 
 
 @pytest.mark.slow

@@ -34,25 +34,69 @@ def test_free_locks_and_old_empty_folders_are_removed_and_nothing_else(cache: Pa
     assert found.status is Status.WARNING
     assert (cache / "sweeps" / "empty.lock").exists()
 
-    with ProcessLock(cache / "held.lock"):
+    with ProcessLock(cache / "calls.sqlite.lock"):
         repaired = check_leftovers(build(DoctorSpec, {"cache_dir": cache, "repair": True}))
         left = sorted(str(path.relative_to(cache)) for path in cache.rglob("*"))
     assert repaired.status is Status.OK
-    assert left == ["held.lock", "indexes", "indexes/kept", "sweeps", "sweeps/new"]
+    assert left == ["calls.sqlite.lock", "indexes", "indexes/kept", "sweeps", "sweeps/new"]
+
+
+def test_a_lock_that_names_a_process_which_died_is_removed(cache: Path) -> None:
+    left = cache / "studies" / "s.db.lock"
+    left.parent.mkdir()
+    with ProcessLock(left):
+        said = left.read_text()
+    left.write_text(said)
+
+    check_leftovers(build(DoctorSpec, {"cache_dir": cache, "repair": True}))
+
+    assert not left.exists()
+
+
+FOREIGN = (
+    *("poetry.lock", "sweeps/uv.lock", "app/cache.lock", "data/cache.lock"),
+    *(".my-settings", "data/.my-settings", "models/.my-settings"),
+)
+
+
+def test_what_others_have_in_the_folder_stays(tmp_path: Path) -> None:
+    for name in FOREIGN:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("version = 1\n")
+    for name in ("app/cache.lock", "data/cache.lock"):
+        (tmp_path / name).write_text("")
+    for name in ("empty", "data/empty", "models/empty"):
+        (tmp_path / name).mkdir(exist_ok=True)
+    before = sorted(tmp_path.rglob("*"))
+    for path in before:
+        os.utime(path, (AN_HOUR_AGO, AN_HOUR_AGO))
+
+    check_leftovers(build(DoctorSpec, {"cache_dir": tmp_path, "repair": True}))
+
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_what_killed_writers_left_is_removed_once_it_is_an_hour_old(tmp_path: Path) -> None:
-    folder, old, young = ".building-docs-8dk3_x1a", ".digests.json-0a1b2c3d", ".speed.json-zzzzzz_9"
-    (tmp_path / folder / "index").mkdir(parents=True)
+    folder = "indexes/.building-docs-8dk3_x1a"
+    old, fetched = ".model_digests.json-0a1b2c3d", "data/.fetch-0a1b2c3d"
+    young = ".calibrations.json-zzzzzz_9"
+    for name in (f"{folder}/index", fetched):
+        (tmp_path / name).mkdir(parents=True)
     for name in (f"{folder}/index/data", old, young):
         (tmp_path / name).touch()
-    for name in (f"{folder}/index/data", f"{folder}/index", folder, old):
+    for name in (f"{folder}/index/data", f"{folder}/index", folder, old, fetched):
         os.utime(tmp_path / name, (AN_HOUR_AGO, AN_HOUR_AGO))
 
     repaired = check_leftovers(build(DoctorSpec, {"cache_dir": tmp_path, "repair": True}))
 
-    assert "2 half written files and folders" in repaired.detail
-    assert [path.name for path in tmp_path.iterdir()] == [young]
+    assert "3 half written files and folders" in repaired.detail
+    assert [path.name for path in tmp_path.rglob(".*")] == [young]
+
+
+def test_a_store_that_is_no_address_is_an_error() -> None:
+    check = check_runs(build(DoctorSpec, {"tracking_uri": "sqlite:mlflow.db"}))
+
+    assert check.status is Status.ERROR
 
 
 @pytest.mark.slow

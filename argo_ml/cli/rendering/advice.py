@@ -12,7 +12,7 @@ from argo_ml.cli.rendering.results import whereabouts
 from argo_ml.evaluation.advice import Advice, AdvisedRange, DataCheck
 from argo_ml.evaluation.advice_words import price_span
 from argo_ml.results.unit import Unit
-from argo_ml.tracking.location import locate
+from argo_ml.tracking.location import locate, serving_command, store_option
 
 
 def print_advice(advice: Advice) -> None:
@@ -21,7 +21,8 @@ def print_advice(advice: Advice) -> None:
     for line in (advice.question, *advice.sentences):
         out.print(line, soft_wrap=True)
     out.print(advice_table(advice))
-    for line in (*_notes(advice), *whereabouts(locate(advice.advice_id))):
+    location = locate(advice.advice_id)
+    for line in (*_notes(advice, store_option(location.uri)), *whereabouts(location)):
         out.print(line, soft_wrap=True)
 
 
@@ -50,7 +51,7 @@ def _row(own: AdvisedRange, unit: Unit) -> tuple[str, ...]:
     )
 
 
-def _notes(advice: Advice) -> Iterator[str]:
+def _notes(advice: Advice, store: str) -> Iterator[str]:
     if advice.data is not None:
         yield from data_lines(advice.data)
     sizes = ", ".join(f"{n} {split}" for split, n in advice.sizes.items())
@@ -60,11 +61,11 @@ def _notes(advice: Advice) -> Iterator[str]:
     for stage, why in advice.cut.items():
         yield f"{stage} ended early: {why}"
     if advice.published:
-        yield f"serve it: mlflow models serve -m {advice.published} --env-manager local"
+        yield f"serve it: {serving_command(advice.published)}"
     elif advice.is_confirming:
-        yield f"put it to use: argo-ml publish --advice {advice.advice_id}"
+        yield f"put it to use: argo-ml publish --advice {advice.advice_id}{store}"
     if advice.go_on:
-        yield f"go on with: {advice.go_on}"
+        yield f"go on with: {advice.go_on}{store}"
 
 
 def data_lines(data: DataCheck) -> Iterator[str]:

@@ -10,7 +10,7 @@ from argo_ml.cli.rendering.console import console
 from argo_ml.cli.rendering.results import whereabouts
 from argo_ml.exploring.calibrate import Calibrated
 from argo_ml.pricing import PROBE, REASON, RETRIEVE
-from argo_ml.tracking.location import RunLocation, locate
+from argo_ml.tracking.location import RunLocation, locate, store_option
 
 _GAINS = {
     "delta_r": "right answers gained by a retrieval that succeeds",
@@ -47,8 +47,10 @@ def print_calibration(calibrated: Calibrated, location: RunLocation | None = Non
     out.print(_gains_table(calibrated))
     if calibration.action_usage:
         out.print(f"used on average: {_used(calibration)}", soft_wrap=True)
-    out.print(f"use it: argo-ml sweep --calibration {calibrated.run_id} ...", soft_wrap=True)
-    for line in whereabouts(location or locate(calibrated.run_id)):
+    location = location or locate(calibrated.run_id)
+    use = f"argo-ml sweep --calibration {calibrated.run_id}{store_option(location.uri)} ..."
+    out.print(f"use it: {use}", soft_wrap=True)
+    for line in whereabouts(location):
         out.print(line, soft_wrap=True)
 
 

@@ -9,18 +9,20 @@ from rich.table import Table
 from argo_ml.cli.rendering.console import console
 from argo_ml.serving.registering import Registered
 from argo_ml.serving.watching import Week
+from argo_ml.tracking.location import serving_command, store_to_name
 
 
 def print_registered(registered: Registered) -> None:
     """What was published, and how to use it."""
     published, out = registered.published, console()
-    strategies = ", ".join(published.strategies)
+    strategies, store = ", ".join(published.strategies), store_to_name()
+    options = f', tracking_uri="{store}"' if store else ""
     lines = (
         f"published {strategies} as version {registered.version} of {registered.name}, "
         f"alias {registered.alias}",
         f"justified by sweep {published.sweep_id} on {published.n_questions} questions",
-        f"serve it: mlflow models serve -m {registered.uri} --env-manager local --port 5001",
-        f'in Python: argo_ml.load_policy("{registered.uri}")',
+        f"serve it: {serving_command(registered.uri)}",
+        f'in Python: argo_ml.load_policy("{registered.uri}"{options})',
     )
     for line in lines:
         out.print(line, soft_wrap=True, markup=False)

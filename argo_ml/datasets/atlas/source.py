@@ -63,4 +63,5 @@ def _folder(spec: CacheFields) -> Path:
 ATLAS = Dataset(
     open=lambda spec: Atlas(_folder(spec)),
     documents=lambda spec: OwnDocuments(SOURCE, kept_documents(_folder(spec), atlas_documents)),
+    brings_questions=True,
 )

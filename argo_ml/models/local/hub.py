@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from huggingface_hub.hf_api import ModelInfo
 
 from argo_ml.errors import ModelError, one_line
+from argo_ml.parsing import parse_json
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +21,9 @@ METADATA_TIMEOUT_S = 10
 SMALL_FILES = ("*.json", "*.model", "*.txt", "*.jinja")
 WEIGHTS = ("model*.safetensors", "*.safetensors", "pytorch_model*.bin", "*.bin")
 """Kinds of weight files, the preferred one first; files in sub-folders are other formats."""
+_WHOLE = ("model.safetensors", "pytorch_model.bin")
+_INDEXES = "*.index.json"
+_SHARD = re.compile(r"-\d+-of-\d+\.")
 OTHER_FORMATS = ("consolidated*", "params*")
 """The same weights and settings once more, as the makers' own software reads them."""
 
@@ -64,12 +69,51 @@ def fetch_weights(model: HubModel, endpoint: str | None = None) -> Path:
 
     Raises `ModelError`.
     """
-    return _fetch(model, (*model.small_files, *model.weights), endpoint)
+    folder = _fetch(model, (*model.small_files, *model.weights), endpoint)
+    if model.folder is not None:
+        check_whole(model.model_id, folder)
+    return folder
+
+
+def cached_folder(model_id: str, revision: str, file: str = "config.json") -> Path | None:
+    """The folder of the hub's cache on this machine that has a file of the model."""
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(model_id, file, revision=revision or None)
+    return Path(path).parent if isinstance(path, str) else None
+
+
+def has_weights(folder: Path) -> bool:
+    """Whether a copy has all weights: a whole file of them, or every file that an index names."""
+    if any((folder / name).exists() for name in _WHOLE):
+        return True
+    indexes = list(folder.glob(_INDEXES))
+    if indexes:
+        return any(_has_all(index) for index in indexes)
+    files = [path.name for kind in WEIGHTS for path in folder.glob(kind) if path.exists()]
+    return any(not _SHARD.search(name) and not _is_other_format(name) for name in files)
+
+
+def _has_all(index: Path) -> bool:
+    try:
+        names = set(parse_json(index.read_bytes())["weight_map"].values())
+        return all((index.parent / name).exists() for name in names)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False
+
+
+def check_whole(model_id: str, folder: Path) -> None:
+    """Raises `ModelError` for a copy of an unreachable hub that lacks weights."""
+    if not has_weights(folder):
+        raise ModelError(
+            f"model={model_id}: the hub cannot be reached, and the copy that is here lacks "
+            "weights; give a local folder, or fetch it while online"
+        )
 
 
 def _hub_model(model_id: str, revision: str, info: ModelInfo) -> HubModel:
     files = [file.rfilename for file in info.siblings or [] if "/" not in file.rfilename]
-    names = [name for name in files if not any(fnmatch(name, kind) for kind in OTHER_FORMATS)]
+    names = [name for name in files if not _is_other_format(name)]
     small = [name for name in names if any(fnmatch(name, kind) for kind in SMALL_FILES)]
     kinds = [[name for name in names if fnmatch(name, kind)] for kind in WEIGHTS]
     weights: list[str] = next((kind for kind in kinds if kind), [])
@@ -79,6 +123,10 @@ def _hub_model(model_id: str, revision: str, info: ModelInfo) -> HubModel:
             "there; use the repository of the original weights"
         )
     return HubModel(model_id, revision, tuple(small), tuple(weights))
+
+
+def _is_other_format(name: str) -> bool:
+    return any(fnmatch(name, kind) for kind in OTHER_FORMATS)
 
 
 def _fetch(model: HubModel, names: tuple[str, ...], endpoint: str | None) -> Path:
@@ -106,15 +154,12 @@ def _fetch(model: HubModel, names: tuple[str, ...], endpoint: str | None) -> Pat
 
 
 def _downloaded_before(model_id: str, revision: str, reason: str) -> HubModel:
-    from huggingface_hub import try_to_load_from_cache
-
-    config_path = try_to_load_from_cache(model_id, "config.json", revision=revision or None)
-    if not isinstance(config_path, str):
+    folder = cached_folder(model_id, revision)
+    if folder is None:
         raise ModelError(
             f"model={model_id}: the hub cannot be reached ({one_line(reason)}) and no copy is "
             "here; give a local folder, or fetch it while online"
         )
-    folder = Path(config_path).parent
     logger.info("model=%s: the hub cannot be reached, using the copy in %s", model_id, folder)
     return HubModel(model_id, revision, folder=folder)
 

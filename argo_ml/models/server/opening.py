@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from argo_ml.addresses import Address, password_advice
 from argo_ml.config import ContextSpec, ModelSpec
+from argo_ml.config.source_fields import SERVER
 from argo_ml.errors import ConfigError, ModelError
-from argo_ml.models.presets import SERVER
 from argo_ml.models.server.finding import find_prompting
 from argo_ml.models.server.fleet import VERSION, Fleet, RetryPolicy, Server
 from argo_ml.models.server.keys import api_key

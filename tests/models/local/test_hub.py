@@ -137,6 +137,46 @@ def test_a_downloaded_model_is_used_while_the_hub_is_away(server: Hub, revision:
     assert hub.fetch_small_files(away) == hub.fetch_weights(away) == folder
 
 
+def test_a_copy_without_weights_is_refused_while_the_hub_is_away(server: Hub) -> None:
+    small = hub.fetch_small_files(hub.find("org/name", endpoint=server.url), server.url)
+
+    away = hub.find("org/name", endpoint="http://127.0.0.1:1")
+
+    assert hub.fetch_small_files(away) == small
+    with pytest.raises(ModelError, match="the copy that is here lacks weights"):
+        hub.fetch_weights(away)
+
+
+INDEX = "model.safetensors.index.json"
+SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+INDEXED = json.dumps({"weight_map": {"a": SHARDS[0], "b": SHARDS[1], "c": SHARDS[1]}})
+
+
+@pytest.mark.parametrize(
+    ("names", "has_weights"),
+    [
+        ((), False),
+        (("model.safetensors",), True),
+        (("pytorch_model.bin",), True),
+        (("weights.safetensors",), True),
+        (("consolidated.safetensors",), False),
+        ((INDEX,), False),
+        ((INDEX, SHARDS[0]), False),
+        ((INDEX, *SHARDS), True),
+        ((INDEX, "pytorch_model.bin"), True),
+        ((SHARDS[0],), False),
+    ],
+)
+def test_weights_are_there_where_all_of_their_files_are(
+    tmp_path: Path, names: tuple[str, ...], has_weights: bool
+) -> None:
+    for name in ("config.json", *names):
+        (tmp_path / name).write_text(INDEXED)
+    (tmp_path / "model.bin").symlink_to(tmp_path / "gone")
+
+    assert hub.has_weights(tmp_path) is has_weights
+
+
 def test_an_unreachable_hub_is_one_line_that_says_what_to_do() -> None:
     with pytest.raises(ModelError) as caught:
         hub.find("org/name", endpoint="http://127.0.0.1:1")

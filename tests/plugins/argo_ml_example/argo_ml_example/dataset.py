@@ -38,4 +38,5 @@ def planet_documents() -> tuple[Document, ...]:
 PLANETS = Dataset(
     open=lambda spec: Planets(),
     documents=lambda spec: OwnDocuments(SOURCE, planet_documents()),
+    brings_questions=True,
 )
