@@ -12,6 +12,7 @@ from argo_ml.evaluation.roles import is_ceiling, is_fixed
 from argo_ml.results.metrics import utilities
 from argo_ml.results.question_rows import question_ids, row_numbers, same_behavior
 from argo_ml.results.records import CellResult, Results
+from argo_ml.results.row_files import check_has_rows
 from argo_ml.statistics.resampling import Resampled, resample
 
 
@@ -47,8 +48,9 @@ class JudgedCell:
 def judge_cells(results: Results) -> tuple[JudgedCell, ...]:
     """The cells in the order of the results.
 
-    Raises ValueError where two cells have other questions.
+    Raises ValueError where two cells have other questions, and `DataError` for one without rows.
     """
+    check_has_rows(results)
     cells, mu = results.cells, float(results.spec["mu"])
     _check_paired(cells)
     resampled = resample(

@@ -1,4 +1,5 @@
-"""The results of a sweep: written as ``results.json``, complete enough to redraw every figure."""
+"""The results of a sweep: written as ``results.json``, and with the rows of a large one in files
+beside it complete enough to redraw every figure."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ from argo_ml.errors import DataError, one_line
 from argo_ml.results.artifacts import (
     INLINE_ROWS,
     RESULTS,
+    ROWS,
     TRAJECTORIES,
     TRAJECTORIES_TABLE,
     rows_file,
@@ -295,6 +296,16 @@ def with_rows(results: Results, fetched: Callable[[str], Path], folder: object =
         return cell.model_copy(update={"questions": rows})
 
     return results.model_copy(update={"cells": tuple(map(with_own_rows, results.cells))})
+
+
+def check_has_rows(results: Results) -> None:
+    """Raises `DataError` for results of which some cell has no rows."""
+    for cell in results.cells:
+        if not len(cell.questions):
+            raise DataError(
+                f"{cell.name}: has no question rows; those of a large sweep are in {ROWS}/ beside "
+                f"{RESULTS}: read them with argo_ml.results.row_files.with_rows"
+            )
 
 
 def _lacks_digests(results: Results) -> bool:

@@ -84,11 +84,16 @@ class Resampled:
 
 
 def resample(columns: Sequence[Column]) -> list[Resampled]:
-    """The bootstrap of several columns over the same questions in the same order."""
+    """The bootstrap of several columns over the same questions in the same order.
+
+    Raises ValueError for columns of no questions.
+    """
     if not columns:
         return []
     matrix = np.column_stack(columns)
     n = len(matrix)
+    if n == 0:
+        raise ValueError("columns of no questions cannot be resampled")
     means = np.concatenate([counts @ matrix for counts in _counts(n)]) / n
     return [Resampled(column, means[:, index]) for index, column in enumerate(columns)]
 

@@ -3,10 +3,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from builders import drawing
 from builders.explored_nodes import node
 
 from argo_ml.calibration import Calibration
-from argo_ml.reporting.figures.calibration import save_calibration_figures, too_few_to_draw
+from argo_ml.reporting.figures.calibration import (
+    reliability_figure,
+    save_calibration_figures,
+    too_few_to_draw,
+)
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
 
 
@@ -35,3 +40,15 @@ def test_enough_questions_have_a_diagram(tmp_path: Path) -> None:
 
     assert {path.name for path in tmp_path.iterdir()} == {"reliability.png", "reliability.svg"}
     assert too_few_to_draw(calibrated(40)) == ""
+
+
+def test_the_diagram_says_what_it_is_and_what_its_lines_are() -> None:
+    figure = reliability_figure(calibrated(40))
+
+    legend = figure.axes[0].get_legend()
+    assert drawing.cut_off(figure) == []
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "as sure as right",
+        "these questions",
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ from builders.result_builders import results, row
 from argo_ml.config import SweepSpec
 from argo_ml.errors import DataError
 from argo_ml.evaluation.protocol import evaluate
+from argo_ml.reporting.figures import redraw
 from argo_ml.results import row_files
 from argo_ml.results.artifacts import rows_file
 from argo_ml.results.metrics import sweep_metrics
@@ -174,6 +177,32 @@ def test_rows_of_a_decided_sweep_that_was_stored_without_digests_are_read(tmp_pa
     assert [tuple(cell.questions) for cell in read.cells] == [
         cell.questions for cell in sweep.cells
     ]
+
+
+def test_results_without_their_rows_say_where_those_are(tmp_path: Path) -> None:
+    on_disk(results(SweepSpec(n_questions=12, retrieval_costs=(0.1,))), tmp_path)
+    summary = stored_record(tmp_path / "results.json", Results, "")
+
+    for use in (evaluate, partial(redraw, folder=tmp_path)):
+        with pytest.raises(DataError, match=r"those of a large sweep are in rows/ beside results"):
+            use(summary)
+
+
+@pytest.mark.usefixtures("quick_figures")
+def test_the_documented_way_from_results_to_figures_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_disk(results(SweepSpec(n_questions=12, retrieval_costs=(0.1,))), tmp_path)
+    page = Path(__file__).parents[2] / "docs" / "metrics.md"
+    example = re.search(
+        r"From results to figures again:\n\n((?:    .*\n|\n)+)", page.read_text(encoding="utf-8")
+    )
+    assert example is not None
+    monkeypatch.chdir(tmp_path)
+
+    exec(textwrap.dedent(example[1]), {})
+
+    assert (tmp_path / "figures" / "graph_1b.png").exists()
 
 
 def test_the_episodes_to_be_traced_are_the_same_of_both_forms(tmp_path: Path) -> None:

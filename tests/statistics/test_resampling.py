@@ -61,6 +61,8 @@ def test_bootstrap_of_equal_values_has_no_width() -> None:
 
 
 def test_bootstrap_of_no_values_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no questions"):
+        resample([np.empty(0)])
     with pytest.raises(ValueError, match="no values"):
         mean_estimate([])
 

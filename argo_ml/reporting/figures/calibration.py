@@ -34,7 +34,7 @@ def reliability_figure(calibration: Calibration) -> Figure:
         draw_reliability(axes, calibration)
         axes.set_title(
             f"Reliability of p-hat, out of fold\nn = {n_questions} questions "
-            f"({len(calibration.nodes)} states); bars: bootstrap 95 % over questions"
+            f"({len(calibration.nodes)} states)\nbars: bootstrap 95 % over questions"
         )
     return figure
 
@@ -62,7 +62,9 @@ def draw_reliability(axes: Axes, calibration: Calibration) -> None:
         [node.question for node in nodes],
         least=MIN_PER_DIAGRAM_BIN,
     )
-    axes.plot([0, 1], [0, 1], color="#888888", linewidth=1.0, linestyle="--", label="calibrated")
+    axes.plot(
+        [0, 1], [0, 1], color="#888888", linewidth=1.0, linestyle="--", label="as sure as right"
+    )
     means = [own.mean_confidence for own in bins]
     axes.vlines(
         means,
@@ -71,7 +73,9 @@ def draw_reliability(axes: Axes, calibration: Calibration) -> None:
         color="black",
         linewidth=1.2,
     )
-    axes.plot(means, [own.share_correct for own in bins], "o-", color="black", markersize=4)
+    shares = [own.share_correct for own in bins]
+    axes.plot(means, shares, "o-", color="black", markersize=4, label="these questions")
+    axes.legend(loc="upper left")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_xlabel("p-hat (probability that the answer is right)")

@@ -34,6 +34,7 @@ from argo_ml.reporting.figures.style import (
 from argo_ml.results.naming import model_name, source_name
 from argo_ml.results.question_rows import action_counts
 from argo_ml.results.records import Results
+from argo_ml.results.row_files import check_has_rows
 from argo_ml.results.unit import unit_of
 from argo_ml.statistics.intervals import Estimate
 from argo_ml.statistics.resampling import resample
@@ -50,8 +51,10 @@ PANEL_COLUMNS = 3
 def redraw(results: Results, folder: Path) -> None:
     """Draw every figure of a sweep into ``folder``, each as PNG and as SVG.
 
-    ``Results.model_validate_json`` of a stored ``results.json`` is all it needs.
+    ``Results.model_validate_json`` of a stored ``results.json`` is all it needs, of a large sweep
+    with the rows that `with_rows` reads. Raises `DataError` without them.
     """
+    check_has_rows(results)
     with styled():
         for name, draw in SWEEP_FIGURES.items():
             save(draw(results), folder, name)
