@@ -6,7 +6,8 @@ PYTEST_ARGS ?=
 # Processes that run the tests; each computes with one thread.
 WORKERS ?= 2
 
-BIN := $(abspath $(VENV))/bin
+# Not absolute: the names of targets take no space, which a folder above may have.
+BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 # Their many processes would compile this package again where none may write what it compiled.
@@ -14,7 +15,7 @@ PYTEST := tools/in_memory.sh env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 \
   python -m pytest -n $(WORKERS) --dist worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-export PATH := $(BIN):$(PATH)
+export PATH := $(if $(filter /%,$(VENV)),$(BIN),$(CURDIR)/$(BIN)):$(PATH)
 export GIT_PYTHON_REFRESH ?= quiet
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
