@@ -225,11 +225,13 @@ class DeviceFields(Spec):
     @classmethod
     def _gpus_in_words(cls, values: object) -> object:
         """auto is as if not given, and none is the CPU."""
-        given = values.get("gpus") if isinstance(values, dict) else None
+        if not isinstance(values, dict):
+            return values
+        given = values.get("gpus")
         if not isinstance(given, str) or given not in ("auto", "none"):
             return values
         others = {name: value for name, value in values.items() if name != "gpus"}
-        if values["gpus"] == "auto":
+        if given == "auto":
             return others
         if values.get("device", "auto") == "cuda":
             raise ValueError("gpus=none: device=cuda needs one; leave one out")

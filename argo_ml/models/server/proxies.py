@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from urllib.request import proxy_bypass_environment
+from urllib.request import proxy_bypass
 
 from argo_ml.errors import ConfigError
 from argo_ml.models.server.keys import is_loopback
@@ -20,7 +20,7 @@ def is_past_proxies(host: str) -> bool:
     ``NO_PROXY`` names those that are, so that a proxy which cannot be used does not matter to them.
     A proxy cannot reach this machine itself, and would read the key.
     """
-    return is_loopback(host) or bool(proxy_bypass_environment(host))
+    return is_loopback(host) or bool(proxy_bypass(host))
 
 
 @contextlib.contextmanager
