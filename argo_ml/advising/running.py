@@ -123,6 +123,7 @@ def _check(spec: AdviseSpec) -> None:
 def _resume(spec: AdviseSpec, on_progress: OnProgress) -> Advice:
     tracking = store_of_runs(spec.tracking_uri)
     stored, home = find_resumed(tracking, spec.resume, KIND)
+    spec = spec.model_copy(update={"resume": stored.info.run_id})
     with pointing_at(spec.resume, KIND, tracking):
         full = resumed_spec(spec, home)
         if stored.info.status == "FINISHED":

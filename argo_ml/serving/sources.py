@@ -85,10 +85,11 @@ def _advice(spec: PublishSpec) -> Advice | None:
     if spec.sweep or spec.strategy:
         raise ConfigError("advice names sweep and strategies itself; leave out sweep and strategy")
     store = store_of_runs(spec.tracking_uri)
-    kind = store.get(spec.advice).data.tags.get(KIND, "something else")
+    run = store.find(spec.advice)
+    kind = run.data.tags.get(KIND, "something else")
     if kind != "advice":
         raise ConfigError(f"advice={spec.advice}: that run is a {kind}, not an advice")
-    advice = load_record(store, spec.advice, ADVICE, Advice)
+    advice = load_record(store, run.info.run_id, ADVICE, Advice)
     if not confirming_run(advice):
         raise ConfigError(
             f"advice={spec.advice} was not confirmed on the test split; go on with it first: "

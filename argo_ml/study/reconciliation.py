@@ -51,7 +51,7 @@ def requeue_lost(
     for trial in storage.in_states(study, TrialState.RUNNING):
         run_id = storage.run_id_of(trial)
         # Whoever begins a trial gives back the lock only when the trial knows its run.
-        is_dead = not run_id or _is_dead(tracking.find(run_id))
+        is_dead = not run_id or _is_dead(tracking.get_or_none(run_id))
         if is_dead or store.is_silent(trial, now or datetime.now()):
             store.requeue(study, trial._trial_id)
 

@@ -107,7 +107,7 @@ def _begin_or_join(
         return study, _begin(study, spec, tracking, digests), tracking
     storage.check_same_search(study, spec, digests)
     run_id = study.user_attrs[storage.RUN_ID]
-    stored = tracking.find(run_id)
+    stored = tracking.get_or_none(run_id)
     if stored is None:
         raise StudyError(
             f"study={study.study_name}: was begun in another MLflow store (its run {run_id} is not "

@@ -53,11 +53,10 @@ def open_calibration(spec: ContextSpec) -> Calibration | None:
     # MLflow takes seconds to import, and most experiments open no stored run.
     from argo_ml.tracking.runs import store_of_runs
 
+    store = store_of_runs(spec.tracking_uri)
+    run_id = store.find(spec.calibration).info.run_id
     with tempfile.TemporaryDirectory() as folder:
-        stored = store_of_runs(spec.tracking_uri).download(
-            spec.calibration, CALIBRATION, Path(folder)
-        )
-        return _read(stored, spec.calibration)
+        return _read(store.download(run_id, CALIBRATION, Path(folder)), spec.calibration)
 
 
 def made_with(calibration: str, tracking_uri: str) -> dict[str, Any]:
@@ -70,19 +69,27 @@ def made_with(calibration: str, tracking_uri: str) -> dict[str, Any]:
     from argo_ml.tracking.runs import store_of_runs
 
     store = store_of_runs(tracking_uri)
+    run_id = store.find(calibration).info.run_id
     with tempfile.TemporaryDirectory() as folder:
-        made = _read(store.download(calibration, CALIBRATION, Path(folder)), calibration)
-        path = store.download(calibration, SPEC, Path(folder))
-        stored = stored_parameters(path, calibration)
+        made = _read(store.download(run_id, CALIBRATION, Path(folder)), calibration)
+        path = store.download(run_id, SPEC, Path(folder))
+        stored = stored_parameters(path, run_id)
     return {**made.spec, "documents": stored.get("documents", "")}
 
 
 def _file(calibration: str) -> Path | None:
-    """The file that ``calibration`` names; None for what must be a run id."""
+    """The file that ``calibration`` names; None for what must be a run id.
+
+    Raises `ConfigError` for a file that is not there.
+    """
     path = Path(calibration).expanduser()
     if path.is_dir():
         path = path / CALIBRATION
-    return path if path.exists() else None
+    if path.exists():
+        return path
+    if "/" in calibration or path.suffix == ".json":
+        raise ConfigError(f"calibration={calibration}: no such file")
+    return None
 
 
 def check_usable(

@@ -45,8 +45,9 @@ class CellRun:
     """A cell and its run; a ``finished`` run is left untouched: its numbers are stored already.
 
     With one shard there is no course to draw: all is logged at step 0, which MLflow shows as bars.
-    Figures are drawn where ``with_figures``: those of a sweep's cells only when they are wanted
-    (`store_cell_figures`), since dozens of cells take longer to draw than to know.
+    Figures are drawn where the cell is ``alone``, those of a sweep's only when they are wanted
+    (`store_cell_figures`), since dozens of cells take longer to draw than to know. The command of a
+    cell alone stores more on its run, and ends it.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class CellRun:
         run: TrackedRun,
         n_shards: int = 1,
         finished: bool = False,
-        with_figures: bool = False,
+        alone: bool = False,
     ) -> None:
         self.cell = cell
         self.run = run
@@ -64,7 +65,7 @@ class CellRun:
         self._n_taken = 0
         self._totals = CellTotals(cell.spec.mu, cell.table)
         self._points: deque[tuple[int, Mapping[str, float]]] = deque()
-        self._with_figures = with_figures
+        self._alone = alone
 
     def start(self, digests: Mapping[str, str], inputs: Sequence[InputDataset]) -> None:
         """What is there already, as on a run that was killed before it had all, is left alone."""
@@ -112,10 +113,11 @@ class CellRun:
             for name, value in result.metrics.items()
             if is_compared(name) and name not in CURVES
         }
-        if self._with_figures:
+        if self._alone:
             draw_cell(result, folder / FIGURES)
         store_outcomes(self.run, result, folder, at_the_end)
-        self.run.end()
+        if not self._alone:
+            self.run.end()
         self.finished = True
 
     def result(self, questions: Sequence[QuestionResult]) -> CellResult:

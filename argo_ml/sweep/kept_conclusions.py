@@ -56,7 +56,8 @@ def concluded(
     path = _kept_path(spec, results, cells)
     known = _read(path, folder) if path else None
     if known is not None:
-        return known.model_copy(update={"sweep_id": results.sweep_id})
+        made_by = spec.calibration if calibration else ""
+        return known.model_copy(update={"sweep_id": results.sweep_id, "calibration_run": made_by})
     evaluation = evaluate_sweep(spec, results, cells, calibration)
     draw_sweep(evaluation, results, folder)
     if path:

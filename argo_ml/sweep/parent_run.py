@@ -60,12 +60,12 @@ def pointing_at(parent_id: str, kind: str, tracking: Tracking) -> Iterator[None]
 
 
 def find_resumed(tracking: Tracking, run_id: str, kind: str) -> tuple[Run, Tracking]:
-    """Find the run to continue, and its own experiment, of which nothing stays RUNNING that no
-    process is at work on.
+    """Find the run to continue, by its own id or that of a run which points to it, and its own
+    experiment, of which nothing stays RUNNING that no process is at work on.
 
     Raises `ConfigError` for a run of another kind and `TrackingError` where there is none.
     """
-    stored = tracking.get(run_id)
+    stored = tracking.find(run_id)
     if stored.data.tags.get(runs.KIND) != kind:
         raise ConfigError(f"resume={run_id}: that run is not a {kind}")
     home = Tracking(tracking.client, stored.info.experiment_id, tracking.uri)
@@ -102,6 +102,10 @@ def store_spec(run: TrackedRun, spec: Spec) -> None:
     for name in _PATHS:
         if values.get(name) and not lacks_password(values[name]):
             values[name] = str(Path(values[name]).expanduser().resolve())
+    calibration = values.get("calibration")
+    # Else it is the id of a run.
+    if calibration and (path := Path(calibration).expanduser()).exists():
+        values["calibration"] = str(path.resolve())
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder)
         is_whole = HIDDEN not in str(values) and BLOTTED not in str(values)

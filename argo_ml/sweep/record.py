@@ -125,9 +125,7 @@ def find_run(
             raise ConfigError(f"experiment={name}: no finished {kind} there; run one first")
         return tracking, latest
     anywhere = store_of_runs(tracking_uri)
-    run = anywhere.get(run_id)
-    if run.data.tags.get(runs.KIND) == runs.POINTER:
-        run = anywhere.get(run.data.tags.get(runs.SWEEP_ID, ""))
+    run = anywhere.find(run_id)
     stored_kind = run.data.tags.get(runs.KIND, "something else")
     if stored_kind not in kinds:
         raise ConfigError(f"{kind}={run_id}: that run is a {stored_kind}, not a {kind}")

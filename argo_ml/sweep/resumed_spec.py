@@ -29,7 +29,7 @@ LAID_DOWN = frozenset({"shard_size"})
 RESOLVED = frozenset({("answering", "likelihood"), ("min_similarity", None), ("precision", "auto")})
 """What was asked for, in whose place the model, the corpus or the processor may have put something
 else."""
-_SOURCES = ("questions", "documents", "outcomes", "calibration_outcomes")
+_SOURCES = ("questions", "documents", "outcomes", "calibration_outcomes", "calibration")
 Resumable = TypeVar("Resumable", SweepSpec, AdviseSpec, CompareSpec)
 
 
@@ -79,13 +79,14 @@ def _check_whole(command: Resumable, stored: Mapping[str, Any]) -> None:
     Passwords of URLs are asked for where they are needed.
     """
     for name, value in stored.items():
-        if BLOTTED not in str(value) or name in {*command.model_fields_set, "tracking_uri"}:
+        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        if BLOTTED not in text or name in {*command.model_fields_set, "tracking_uri"}:
             continue
         field = type(command).model_fields.get(name)
         may_change = field is not None and is_operational(field)
         way = f"give {name} again" if may_change else "start anew without resume"
         raise ConfigError(
-            f"resume={command.resume}: {name}={shown_value(value)} was kept without a secret; {way}"
+            f"resume={command.resume}: {name}={text} was kept without a secret; {way}"
         )
 
 

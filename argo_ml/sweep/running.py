@@ -145,10 +145,11 @@ def run_cell(spec: CellSpec, on_progress: OnProgress = ignore_progress) -> Resul
         store_resolved(spec, context, run)
         run.log(tags=cell_tags(cell))
         n_shards = len(missing_shards(context, journal, [cell]))
-        cell_run = CellRun(cell, run, n_shards, with_figures=True)
+        cell_run = CellRun(cell, run, n_shards, alone=True)
         cell_run.start(context.digests, context.inputs)
         with accounting(run, context.spec):
             results = run_cells(context, run, [cell_run], journal, on_progress)
+        run.end()
         journal.remove()
         return results
 

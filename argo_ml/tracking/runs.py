@@ -399,7 +399,7 @@ class Tracking:
                 f"run {run_id!r} is not in {redacted(self.uri)} ({first_line(error)})"
             ) from None
 
-    def find(self, run_id: str) -> Run | None:
+    def get_or_none(self, run_id: str) -> Run | None:
         """The run; None where the store has none of that id."""
         with explained(self.uri):
             try:
@@ -408,6 +408,12 @@ class Tracking:
                 if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                     return None
                 raise
+
+    def find(self, run_id: str) -> Run:
+        """The run, or the one that it points to: `mlflow run` shows the id of what it opened."""
+        run = self.get(run_id)
+        is_pointer = run.data.tags.get(KIND) == POINTER
+        return self.get(run.data.tags.get(SWEEP_ID, "")) if is_pointer else run
 
     def history_steps(self, run_id: str, metric: str) -> list[int]:
         """The steps at which a run has a metric, once each."""

@@ -10,7 +10,7 @@ import pytest
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import SweepSpec
 from argo_ml.errors import ConfigError
-from argo_ml.sweep.calibration_source import check_judged
+from argo_ml.sweep.calibration_source import check_judged, open_calibration
 from argo_ml.testing.calibrations import recorded_calibration, seen_question
 from argo_ml.types import Question
 
@@ -39,6 +39,12 @@ def test_a_question_in_the_same_words_is_refused_under_any_id() -> None:
     )
     with pytest.raises(ConfigError, match=message):
         check(calibration(("a1", "who wrote BOOK 3")), [Question("q1", "Who wrote book 3?"), OTHER])
+
+
+@pytest.mark.parametrize("given", ["./cal/calibration.json", "cal/here", "calibration.json"])
+def test_a_file_that_is_not_there_is_no_run(given: str) -> None:
+    with pytest.raises(ConfigError, match=f"calibration={given}: no such file"):
+        open_calibration(SweepSpec(calibration=given))
 
 
 def test_an_id_that_calibrates_is_refused() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from builders import result_builders
+from builders.planted_gate import Problem, calibrate
 
 from argo_ml.config import SweepSpec
 from argo_ml.evaluation.record import Evaluation
@@ -68,6 +69,21 @@ def test_same_results_paid_by_another_sweep_take_its_evaluation_and_figures(
     assert evaluation == first[0].model_copy(update={"sweep_id": results.sweep_id})
     assert contents(tmp_path) == contents(first[1])
     assert {"graph_1a.png", "utility.svg", "price_utility.png"} <= set(contents(tmp_path))
+
+
+def test_a_warm_sweep_names_its_own_calibration(
+    spec: SweepSpec, draws: list[str], tmp_path: Path
+) -> None:
+    calibration = calibrate(Problem(), 40, tmp_path)
+    own = spec.model_copy(update={"cache_dir": tmp_path / "cache"})
+
+    def named(run_id: str) -> str:
+        by_run = own.model_copy(update={"calibration": run_id})
+        results = result_builders.results(by_run)
+        return concluded(by_run, results, (), calibration, tmp_path).calibration_run
+
+    assert [named("one"), named("another")] == ["one", "another"]
+    assert len(draws) == 1
 
 
 def test_one_other_answer_is_evaluated_and_drawn_anew(

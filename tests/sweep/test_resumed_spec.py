@@ -1,4 +1,4 @@
-"""What an interrupted sweep goes on with, where a secret is part of its parameters."""
+"""What an interrupted sweep goes on with: parameters with a secret in them, and relative paths."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from argo_ml.config import SweepSpec, build
 from argo_ml.errors import ConfigError
-from argo_ml.sweep.parent_run import store_spec
+from argo_ml.sweep.parent_run import find_resumed, store_spec
 from argo_ml.sweep.resumed_spec import resumed_spec
 from argo_ml.tracking.runs import KIND, Tracking, connect
 
@@ -65,3 +65,31 @@ def test_one_that_cannot_be_given_again_takes_a_new_sweep(
 
     with pytest.raises(ConfigError, match=r"model=/models/\*\*\* .* start anew without resume"):
         resumed(tracking, run_id)
+
+
+def test_a_calibration_is_found_from_another_folder(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "cal").mkdir()
+    (tmp_path / "cal" / "calibration.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    by_file = stored(tracking, calibration="./cal/calibration.json")
+    by_run = stored(tracking, calibration="0123abcd")
+    monkeypatch.chdir(tmp_path / "cal")
+
+    file = str(tmp_path / "cal" / "calibration.json")
+    assert resumed(tracking, by_file).calibration == file
+    assert resumed(tracking, by_run).calibration == "0123abcd"
+
+
+@pytest.mark.parametrize("kind", ["sweep", "comparison", "advice"])
+def test_the_run_that_mlflow_run_shows_stands_for_what_it_points_to(
+    tracking: Tracking, kind: str
+) -> None:
+    begun = tracking.create("what was begun", {KIND: kind})
+    pointer = tracking.create("what mlflow run opened", {})
+    pointer.point_to(begun.run_id, "to what was begun", "What it began is there.")
+
+    found, _ = find_resumed(tracking, pointer.run_id, kind)
+
+    assert found.info.run_id == begun.run_id

@@ -15,18 +15,27 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from argo_ml.cli.commands import execute
-from argo_ml.config import SweepSpec, build
+from argo_ml.config import CellSpec, SweepSpec, build, shared_fields
 from argo_ml.devices import disk
 from argo_ml.errors import ConfigError, DataError, TrackingError
 from argo_ml.results.metrics import is_compared
 from argo_ml.results.records import Results
 from argo_ml.results.row_files import ParquetRows
-from argo_ml.sweep import running, stored_files
+from argo_ml.sweep import running, stages, stored_files
 from argo_ml.sweep.executors import local
 from argo_ml.sweep.resumed_spec import resumed_spec
-from argo_ml.sweep.running import load_results, run_sweep
+from argo_ml.sweep.running import load_results, run_cell, run_sweep
 from argo_ml.tracking.names import logged_params
-from argo_ml.tracking.runs import CELL_ID, ERROR, KIND, NOTE, PARENT, SWEEP_ID, connect
+from argo_ml.tracking.runs import (
+    CELL_ID,
+    ERROR,
+    KIND,
+    NOTE,
+    PARENT,
+    SWEEP_ID,
+    TrackedRun,
+    connect,
+)
 from argo_ml.verification.verify import verify_sweep
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_figures")]
@@ -325,6 +334,27 @@ def test_interrupted_large_sweep_goes_on_and_says_the_same_from_its_tables(
     assert trajectories.ok, trajectories.detail
 
 
+def test_a_cell_alone_is_finished_when_all_of_it_is_stored(
+    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = MlflowClient(spec().tracking_uri)
+    seen: dict[str, str] = {}
+
+    def store_results(run: TrackedRun, *others: Any) -> None:
+        seen[run.run_id] = client.get_run(run.run_id).info.status
+        stored_files.store_results(run, *others)
+
+    monkeypatch.setattr(stages, "store_results", store_results)
+    cell = {**shared_fields(spec(), CellSpec), "strategy": "never", "retrieval_cost": 0.1}
+
+    results = run_cell(build(CellSpec, cell))
+
+    assert seen == {results.sweep_id: "RUNNING"}
+    run = client.get_run(results.sweep_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["calls/lm_calls_executed"] > 0
+
+
 @pytest.mark.drawn
 def test_sweep_killed_before_its_first_cell_is_whole_once_resumed(
     spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
@@ -513,6 +543,18 @@ def test_a_file_in_the_place_of_the_cache_folder_is_named(spec: MakeSpec, tmp_pa
 
     with pytest.raises(ConfigError, match="a file: is a file; name a folder"):
         run_sweep(spec(cache_dir=str(path)))
+
+
+def test_a_sweep_goes_on_by_the_id_of_the_run_that_mlflow_showed_for_it(
+    spec: MakeSpec, killed: str
+) -> None:
+    tracking = connect(spec().tracking_uri, "argo_ml")
+    pointer = tracking.create("opened by mlflow run", {})
+    pointer.point_to(killed, "to the sweep", "What it began is there.")
+
+    results = run_sweep(typed(spec, pointer.run_id))
+
+    assert results.sweep_id == killed
 
 
 def test_run_opened_by_mlflow_points_to_the_sweep_it_resumes(
