@@ -7,7 +7,6 @@ come after them.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import islice
@@ -19,6 +18,7 @@ from argo_ml.calibration.text_features import (
     QUESTION_KINDS,
     answer_in_question,
 )
+from argo_ml.letters import is_unspaced
 from argo_ml.state import AnswerNow, State
 from argo_ml.types import Action, Evidence
 
@@ -98,11 +98,26 @@ def _mentioned(text: str, state: State) -> bool:
 def _mentions(passage: str, text: str) -> bool:
     """Whether ``text`` stands there as words of its own: 4 does not in 1994.
 
-    Every cell that comes to a state asks the same.
+    Scripts that put no space between words do not show where one ends. Every cell that comes to a
+    state asks the same.
     """
-    words = text.casefold().strip()
-    pattern = rf"(?<!\w){re.escape(words)}(?!\w)"
-    return bool(words) and re.search(pattern, passage.casefold()) is not None
+    words, passage = text.casefold().strip(), passage.casefold()
+    start = passage.find(words) if words else -1
+    while start >= 0:
+        end = start + len(words)
+        if _is_edge(passage[start - 1 : start], words[0]) and _is_edge(
+            passage[end : end + 1], words[-1]
+        ):
+            return True
+        start = passage.find(words, start + 1)
+    return False
+
+
+def _is_edge(beside: str, own: str) -> bool:
+    """Whether a word may end between its ``own`` character and the one ``beside``, if any."""
+    if not beside.isalnum() and beside != "_":
+        return True
+    return is_unspaced(beside) or is_unspaced(own)
 
 
 def _last_action(action: Action) -> Callable[[State], float]:

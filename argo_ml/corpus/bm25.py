@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -13,16 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argo_ml.corpus.base import Vectors
+from argo_ml.corpus.cleaning import one_spelling
 from argo_ml.corpus.retriever import ChromaRetriever
 from argo_ml.errors import ConfigError
+from argo_ml.letters import UNSPACED, word_pattern
 from argo_ml.models.sealed_json import installed_version
 from argo_ml.types import Evidence
 
 K1, B = 1.5, 0.75
 SCORE_DECIMALS = 5
 """Beyond these single precision is rounding."""
-_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7a3\u0e00-\u0e7f"
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+WORDS = 2
+"""Version of `words_of`."""
 
 
 def words_of(text: str) -> list[str]:
@@ -30,7 +32,14 @@ def words_of(text: str) -> list[str]:
 
     No word is left out and none is cut to its stem: that would need to know the language.
     """
-    return _WORD.findall(text.lower())
+    # Lower case leaves the dot of a Turkish capital I behind, as a mark of its own.
+    lowered = text.casefold().replace("i\u0307", "i")
+    return _word().findall(one_spelling(lowered))
+
+
+@lru_cache(maxsize=1)
+def _word() -> re.Pattern[str]:
+    return re.compile(f"[{UNSPACED}]|{word_pattern(UNSPACED)}")
 
 
 class BM25Retriever:
@@ -85,7 +94,7 @@ class _WordIndex:
 def bm25_identity() -> str:
     """Everything that can change the order of passages."""
     version = ".".join(installed_version("bm25s").split(".")[:2])
-    return f"bm25s {version} lucene k1={K1} b={B}"
+    return f"bm25s {version} lucene k1={K1} b={B} words={WORDS}"
 
 
 def bm25_package() -> Any:

@@ -26,14 +26,17 @@ _HALF_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def plain_text(text: str) -> str:
-    """The text with plain spaces and line ends, without invisible characters, and with one
-    spelling of letters that have several: NFC, without ligatures.
+    """The text with plain spaces and line ends, without invisible characters, in `one_spelling`."""
+    text = _SOFT_HYPHEN_AT_END.sub("", text)
+    text = _SPACE.sub(" ", _LINE_BREAK.sub("\n", text))
+    return one_spelling(_HALF_SURROGATE.sub("\ufffd", _INVISIBLE.sub("", text)))
+
+
+def one_spelling(text: str) -> str:
+    """The text with one spelling of letters that have several: NFC, without ligatures.
 
     It is not NFKC, which makes 102 of 10².
     """
-    text = _SOFT_HYPHEN_AT_END.sub("", text)
-    text = _SPACE.sub(" ", _LINE_BREAK.sub("\n", text))
-    text = _HALF_SURROGATE.sub("\ufffd", _INVISIBLE.sub("", text))
     return unicodedata.normalize("NFC", text.translate(_SAME))
 
 

@@ -14,7 +14,12 @@ from argo_ml.types import Document, Passage
 
 logger = logging.getLogger(__name__)
 
-SEPARATORS = ("\n\n", "\n", ". ", "; ", " ", "")
+SEPARATORS = (
+    *("\n\n", "\n", ". "),
+    # Ends of sentences in scripts that need no space after them, and in Hindi and Urdu.
+    *("\u3002", "\uff01", "\uff1f", "\u0964", "\u06d4"),
+    *("; ", "\uff1b", "\uff0c", " ", ""),
+)
 """Tried in this order: a passage ends with a paragraph rather than within a sentence."""
 
 CHARACTERS_PER_TOKEN = 8

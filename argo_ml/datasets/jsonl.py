@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from argo_ml.config.grading import AUTO
 from argo_ml.datasets.base import Dataset, LoadedQuestions, RejectedLine
@@ -74,6 +75,7 @@ def parse_question(
     if not listed and needs_gold:
         raise LineError("has no golden_answers")
     named = tuple(_gold(answer, choices) for answer in listed) if choices else ()
+    _check_indices(listed, value.get("choices") or [], choices)
     metadata = value.get("metadata") or {}
     if not isinstance(metadata, dict):
         raise LineError("metadata is not an object")
@@ -131,6 +133,17 @@ def _gold(answer: object, choices: tuple[str, ...]) -> int:
     if not 0 <= answer < len(choices):
         raise LineError(f"golden answer {answer} is not an index of its {len(choices)} choices")
     return answer
+
+
+def _check_indices(answers: list[Any], given: list[Any], choices: tuple[str, ...]) -> None:
+    """Raises `LineError` for the number of one choice that is the index of another."""
+    numbers = [own for own in given if not isinstance(own, (bool, str))]
+    for answer in answers if choices else ():
+        if not isinstance(answer, str) and answer in numbers and given[answer] != answer:
+            raise LineError(
+                f"golden answer {answer} is one of its choices and the index of another; write "
+                "choices or golden_answers as texts"
+            )
 
 
 def _answer(value: object, name: str = "a golden answer") -> str:

@@ -14,7 +14,14 @@ from argo_ml.datasets.grading import scorer_named
 from argo_ml.datasets.jsonl import JSONL
 from argo_ml.datasets.oran_bench import ORAN_BENCH
 from argo_ml.datasets.repeats import repeats_of_earlier_splits
-from argo_ml.datasets.sampling import in_split, questions_digest, sample, shuffle_choices
+from argo_ml.datasets.sampling import (
+    in_split,
+    questions_digest,
+    refers_to_others,
+    sample,
+    shuffle_all_choices,
+    shuffle_choices,
+)
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.plugins import PartTable
 from argo_ml.types import Question
@@ -75,26 +82,59 @@ def _brings_none(name: str) -> ConfigError:
 def load_questions(spec: QuestionSpec, begun_with: str = "") -> QuestionSet:
     """Load, split, filter by difficulty, sample and shuffle, all decided by the spec alone.
 
-    What an earlier split asks in the same words is left out, but where an experiment goes on that
-    has begun with them: ``begun_with`` is the digest of its questions.
+    What an earlier split asks in the same words is left out, and choices that speak of others keep
+    their order, but where an experiment goes on that has begun without regard to either:
+    ``begun_with`` is the digest of its questions.
 
     Raises `ConfigError` for an unknown dataset or scorer and for ``questions`` that the dataset
     does not read, and `DataError` where the dataset cannot be read or holds too few questions.
     """
     loaded = _load(spec, is_begun=bool(begun_with))
     repeats = {} if spec.split == "all" else repeats_of_earlier_splits(loaded.questions)
-    if begun_with and repeats:
-        begun = _chosen(loaded, {}, spec)
-        if begun.digest == begun_with:
-            return replace(begun, is_begun=True)
-    return replace(_chosen(loaded, repeats, spec), is_begun=bool(begun_with))
+    if begun_with:
+        begun = _begun(loaded, repeats, spec, begun_with)
+        if begun is not None:
+            return begun
+    sampled = _sampled(loaded, repeats, spec)
+    n_kept = sum(map(refers_to_others, sampled))
+    if n_kept:
+        logger.info(
+            "%s: %d questions keep the order of their choices, since one speaks of others by place",
+            loaded.source,
+            n_kept,
+        )
+    chosen = _question_set(loaded, sampled, shuffle_choices, spec)
+    return replace(chosen, is_begun=bool(begun_with))
 
 
-def _chosen(loaded: LoadedQuestions, repeats: Mapping[str, str], spec: QuestionSpec) -> QuestionSet:
+def _begun(
+    loaded: LoadedQuestions, repeats: Mapping[str, str], spec: QuestionSpec, digest: str
+) -> QuestionSet | None:
+    """The questions of this digest as an earlier version chose them; None where none did."""
+    for left_out in [{}, repeats] if repeats else [repeats]:
+        sampled = _sampled(loaded, left_out, spec)
+        for shuffle in (shuffle_all_choices, shuffle_choices):
+            begun = _question_set(loaded, sampled, shuffle, spec)
+            if begun.digest == digest:
+                return replace(begun, is_begun=True)
+    return None
+
+
+def _sampled(
+    loaded: LoadedQuestions, repeats: Mapping[str, str], spec: QuestionSpec
+) -> list[Question]:
     eligible = _of_difficulty(_of_split(loaded, repeats, spec), spec)
-    sampled = sample(eligible, _n_questions(spec, eligible), spec.seed)
+    return sample(eligible, _n_questions(spec, eligible), spec.seed)
+
+
+def _question_set(
+    loaded: LoadedQuestions,
+    sampled: Sequence[Question],
+    shuffle: Callable[[Question, int], Question],
+    spec: QuestionSpec,
+) -> QuestionSet:
     questions = tuple(
-        replace(shuffle_choices(question, spec.seed), scorer=spec.scorer) for question in sampled
+        replace(shuffle(question, spec.seed), scorer=spec.scorer) for question in sampled
     )
     return QuestionSet(
         questions, questions_digest(questions), loaded.source, loaded.rejected, loaded.n_repeated

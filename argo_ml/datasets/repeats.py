@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import chain
 
 from argo_ml.datasets.sampling import SPLIT_PERCENT, split_of
+from argo_ml.letters import word_pattern
 from argo_ml.types import Question
 
 _DASHES = {ord(dash): "-" for dash in "\u2013\u2212"}
-_WORD = re.compile(r"[^\W_]+|[+#]|(?<=\d)\s*[-*/^=<>%\u00d7\u00f7](?=\s*\d)")
-"""Words, and signs that make another question: of sums, and of names such as C++ and C#."""
+_SIGN = r"[+#]|(?<=\d)\s*[-*/^=<>%\u00d7\u00f7](?=\s*\d)"
+"""Signs that make another question: of sums, and of names such as C++ and C#."""
 _N_BYTES = 16
 
 
 def plain_words(text: str) -> str:
     """The text without its case, punctuation and space; one of nothing else as it is."""
-    words = _WORD.findall(text.casefold().translate(_DASHES))
-    return " ".join(map(str.strip, words)) or text
+    lowered = unicodedata.normalize("NFC", text.casefold().translate(_DASHES))
+    return " ".join(map(str.strip, _word().findall(lowered))) or text
+
+
+@lru_cache(maxsize=1)
+def _word() -> re.Pattern[str]:
+    return re.compile(f"{word_pattern()}|{_SIGN}")
 
 
 def content_key(question: Question) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -11,6 +12,18 @@ from argo_ml.randomness import derived_rng
 from argo_ml.types import Question
 
 SPLIT_PERCENT = {"calibration": 15, "tune": 15, "test": 70}
+
+_LETTERS = "abcdefgh"
+_PLACE = rf"\b[1-9{_LETTERS}]\b"
+_NAMED = rf"(?:(?:option|choice|answer)\s+)?\(?{_PLACE}\)?"
+_REFERENCE = re.compile(
+    rf"(?:\(?[1-9{_LETTERS}][).:]\s*)?"
+    r"(?:(?:all|both|neither|either|none|only|of|options|choices|answers)\s+)*"
+    rf"({_NAMED}(?:\s*,\s*{_NAMED})*(?:\s*,)?\s*(?:and|or|nor|&)\s*{_NAMED})"
+    r"(?:\s+only)?(?:\s+(?:are|is)\b.*)?\s*\.?",
+    re.IGNORECASE,
+)
+"""A whole choice that names the places of others, perhaps after its own."""
 
 
 def split_of(question_id: str) -> str:
@@ -41,7 +54,15 @@ def sample(questions: Iterable[Question], n_questions: int, seed: int) -> list[Q
 
 
 def shuffle_choices(question: Question, seed: int) -> Question:
-    """The same question with its choices in an order drawn by ``seed``, gold following them."""
+    """The same question with its choices in an order drawn by ``seed``, gold following them.
+
+    One with a choice that `refers_to_others` stays as it is.
+    """
+    return question if refers_to_others(question) else shuffle_all_choices(question, seed)
+
+
+def shuffle_all_choices(question: Question, seed: int) -> Question:
+    """As versions did that knew of no choices that speak of others."""
     order = list(range(len(question.choices)))
     derived_rng(seed, question.id, "choices").shuffle(order)
     return replace(
@@ -49,6 +70,25 @@ def shuffle_choices(question: Question, seed: int) -> Question:
         choices=tuple(question.choices[index] for index in order),
         gold=tuple(sorted(order.index(index) for index in question.gold)),
     )
+
+
+def refers_to_others(question: Question) -> bool:
+    """Whether a choice speaks of others by their places, as «Both 1 and 2» or «A and C only» does.
+
+    Those that it speaks of are plain: pairs of numbers alone are values.
+    """
+    places = [_places(choice) for choice in question.choices]
+    plain = {place for place, own in enumerate(places, 1) if not own}
+    return any(own and own <= plain for own in places)
+
+
+def _places(choice: str) -> set[int]:
+    """The places, from 1, that a choice consists of; none where it says something of its own."""
+    match = _REFERENCE.fullmatch(choice.strip())
+    if match is None:
+        return set()
+    names = re.findall(_PLACE, match[1], re.IGNORECASE)
+    return {int(name) if name.isdigit() else _LETTERS.index(name.lower()) + 1 for name in names}
 
 
 def questions_digest(questions: Sequence[Question]) -> str:

@@ -74,6 +74,26 @@ def test_evidence_mentions_a_choice_as_words_of_its_own() -> None:
     assert value("numeric_choices", seeing(0)) == 0.5
 
 
+@pytest.mark.parametrize(
+    ("passage", "answer", "mentioned"),
+    [
+        ("中国的首都是北京。", "北京", 1.0),
+        ("東京は日本の首都です", "東京", 1.0),
+        ("กรุงเทพเป็นเมืองหลวง", "กรุงเทพ", 1.0),
+        ("北京的人口在2020年约两千万", "2020", 1.0),
+        ("中国的GDP增长", "gdp", 1.0),
+        ("中国的首都是北京。", "上海", 0.0),
+        ("始于1994年", "4", 0.0),
+    ],
+)
+def test_evidence_of_scripts_without_spaces_mentions_an_answer_within_a_sentence(
+    passage: str, answer: str, mentioned: float
+) -> None:
+    step = replace(RETRIEVED, evidence=(Evidence(Passage("p", passage), 0.8),))
+    state = State(Question("q", "?"), 0.0, (step,), Observations((None, AnswerNow(Answer(answer)))))
+    assert value("answer_in_evidence", state) == mentioned
+
+
 def test_a_text_without_choices_has_no_others() -> None:
     question = Question("q", "Who?", answers=("Lima",))
     state = State(question, 0.0, (RETRIEVED,), Observations((None, AnswerNow(Answer("lima")))))

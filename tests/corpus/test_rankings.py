@@ -12,6 +12,7 @@ import pytest
 
 from argo_ml.config import CorpusSpec, SweepSpec, build
 from argo_ml.corpus.base import Retriever
+from argo_ml.corpus.bm25 import words_of
 from argo_ml.corpus.documents import DocumentSet
 from argo_ml.corpus.embedded_store import EmbeddedStore
 from argo_ml.corpus.fusion import reciprocal_rank_fusion
@@ -119,6 +120,24 @@ def test_scripts_without_spaces_are_searched_by_character(tmp_path: Path) -> Non
     documents = [Document("a", "北京是中国的首都。"), Document("b", "黄金是一种金属。")]
     [[first, _]] = opened(tmp_path, "bm25", documents).retriever.retrieve(["哪种金属"], 2)
     assert first.passage.id == "b"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Don't stop 10\u00b2 x_y!", ["don", "t", "stop", "10\u00b2", "x", "y"]),
+        ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),
+        ("தமிழ் மொழி", ["தமிழ்", "மொழி"]),
+        ("Caf\u00e9 Orl\u00e9ans", ["caf\u00e9", "orl\u00e9ans"]),
+        ("Cafe\u0301 Orle\u0301ans", ["caf\u00e9", "orl\u00e9ans"]),
+        ("\u0130stanbul ISTANBUL", ["istanbul", "istanbul"]),
+        ("of\ufb01ce \uff12\uff10\u5e74", ["office", "20", "\u5e74"]),
+        ("ខ្មែរ", list("ខ្មែរ")),
+        ("\u260e\ufe0f call", ["call"]),
+    ],
+)
+def test_words_keep_their_marks_in_one_spelling(text: str, words: list[str]) -> None:
+    assert words_of(text) == words
 
 
 def test_ranks_are_fused_by_their_reciprocals() -> None:

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +26,35 @@ def test_a_longer_one_is_cut_between_sentences(embedder: WordEmbedder) -> None:
         Passage("a.txt#1", "one two three four five.", "Title", "a.txt"),
         Passage("a.txt#2", "six seven eight nine ten.", "Title", "a.txt"),
     ]
+
+
+class CharacterEmbedder(WordEmbedder):
+    """A token is a character, as embedders read scripts without spaces."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        (
+            "北京在华北的北部。全市面积一万六千平方公里。二零二零年人口约两千万人\uff01是首都\uff1f是。",
+            "。\uff01\uff1f",
+        ),
+        ("नई दिल्ली भारत की राजधानी है। यह एक बड़ा शहर है। यमुना नदी यहाँ बहती है।", "।"),
+    ],
+)
+def test_a_passage_of_another_script_ends_with_a_sentence(text: str, ends: str) -> None:
+    passages = split([Document("a", text)], SplitSettings(35, 0), CharacterEmbedder())
+    assert len(passages) > 1
+    assert all(passage.text[-1] in ends for passage in passages)
+
+
+def test_a_long_sentence_without_spaces_ends_with_a_clause() -> None:
+    text = "北京市位于华北平原的北部\uff0c全市面积一万六千平方公里\uff0c人口2189万人"
+    passages = split([Document("a", text)], SplitSettings(28, 0), CharacterEmbedder())
+    assert [passage.text[-3:] for passage in passages] == ["公里\uff0c", "9万人"]
 
 
 def test_neighbours_share_the_overlap(embedder: WordEmbedder) -> None:

@@ -80,6 +80,11 @@ def test_tolerates_single_answers_numbers_nulls_and_a_byte_order_mark(tmp_path: 
         ({"question": "q?", "golden_answers": [-1], "choices": ["a", "b"]}, "is not an index"),
         ({"question": "q?", "golden_answers": [True], "choices": ["a", "b"]}, "neither an index"),
         ({"question": "q?", "golden_answers": ["c"], "choices": ["a", "b"]}, "not one of its"),
+        (
+            {"question": "2 + 1?", "golden_answers": [3], "choices": [1, 2, 3, 4]},
+            "golden answer 3 is one of its choices and the index of another; write choices or",
+        ),
+        ({"question": "q?", "golden_answers": [1], "choices": [1.0, 2]}, "index of another"),
         ({"question": "q?", "golden_answers": [0], "choices": ["a"]}, "has one choice"),
         ({"question": "q?", "golden_answers": [0], "choices": ["a", "a"]}, "2 choices are all 'a'"),
         ({"question": "q?", "golden_answers": [0], "choices": "ab"}, "choices is not a list"),
@@ -95,6 +100,23 @@ def test_malformed_line_is_set_aside(write_lines: WriteLines, line: object, reas
     assert rejected.line == 2
     assert reason in rejected.reason
     assert [q.id for q in loaded.questions] == ["sound"]
+
+
+@pytest.mark.parametrize(
+    ("choices", "golden", "answer"),
+    [
+        (["1", "2", "3", "4"], 3, "4"),
+        ([0, 1, 2, 3], 2, "2"),
+        ([10, 20, 30], 1, "20"),
+        ([1, 2, 3, 4], "3", "3"),
+    ],
+)
+def test_a_number_of_which_there_is_one_reading_is_read(
+    write_lines: WriteLines, choices: list[object], golden: object, answer: str
+) -> None:
+    line = {"question": "q?", "choices": choices, "golden_answers": [golden]}
+    [question] = JsonLines(write_lines(line)).load().questions
+    assert question.answers == (answer,)
 
 
 def test_same_question_again_is_dropped_and_counted(write_lines: WriteLines) -> None:

@@ -11,7 +11,13 @@ from argo_ml.config import ExperimentSpec, build
 from argo_ml.datasets import DATASETS, Dataset, check_dataset, load_questions
 from argo_ml.datasets.atlas import Atlas
 from argo_ml.datasets.loading import load_all
-from argo_ml.datasets.sampling import SPLIT_PERCENT, in_split, questions_digest, sample
+from argo_ml.datasets.sampling import (
+    SPLIT_PERCENT,
+    in_split,
+    questions_digest,
+    sample,
+    shuffle_all_choices,
+)
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.types import Difficulty
 
@@ -203,3 +209,19 @@ def test_what_has_begun_goes_on_with_its_repeats(
     assert (begun.questions, begun.is_begun) == (tuple(of_before), True)
     assert len(load_questions(spec).questions) == len(of_before) - 17 == 32
     assert load_questions(spec, begun_with="another").questions == load_questions(spec).questions
+
+
+def test_what_has_begun_goes_on_with_its_order_of_choices(
+    write_lines: WriteLines, jsonl_spec: BuildSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    choices = ["a", "b", "Both 1 and 2"]
+    lines = [{"question": f"q{n}?", "choices": choices, "golden_answers": [2]} for n in range(9)]
+    spec = jsonl_spec(write_lines(*lines), split="all", mode="small")
+    with caplog.at_level(logging.INFO):
+        chosen = load_questions(spec)
+    assert {question.gold for question in chosen.questions} == {(2,)}
+    assert "9 questions keep the order of their choices" in caplog.text
+    of_before = [shuffle_all_choices(question, spec.seed) for question in chosen.questions]
+    begun = load_questions(spec, begun_with=questions_digest(of_before))
+    assert (begun.questions, begun.is_begun) == (tuple(of_before), True)
+    assert load_questions(spec, begun_with=chosen.digest).questions == chosen.questions

@@ -27,6 +27,8 @@ def named(split: str, text: str, choices: tuple[str, ...] = ()) -> Question:
         ("What is 3*4?", "What is 3 / 4?", False),
         ("Who made C++?", "Who made C?", False),
         ("???", "!!!", False),
+        ("\u0915\u093f \u0915\u094c\u0928?", "\u0915\u0940 \u0915\u0941\u0928?", False),
+        ("Was ist Gr\u00f6\u00dfe?", "was ist Gro\u0308sse", True),
     ],
 )
 def test_case_punctuation_and_space_make_no_other_question(

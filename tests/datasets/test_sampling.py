@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +46,39 @@ def test_shuffle_keeps_texts_and_lets_gold_follow(
     shuffled = shuffle_choices(question, seed)
     assert sorted(shuffled.choices) == sorted(choices)
     assert {shuffled.choices[i] for i in shuffled.gold} == {choices[i] for i in gold}
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "Both 1 and 2",
+        "Neither 1 nor 2.",
+        "A and B only",
+        "Options 1 & 2",
+        "C) Both (a) and (b)",
+        "1, 2 and 3",
+        "Both option A and option B",
+        "Both 2 and 3 are possible.",
+    ],
+)
+def test_choices_that_speak_of_others_by_place_keep_their_order(reference: str) -> None:
+    choices = ("Bearer release", "RLC re-establishment", "Handover", reference)
+    questions = [Question(id=f"q{n}", text="?", choices=choices, gold=(3,)) for n in range(20)]
+    assert [shuffle_choices(question, 42) for question in questions] == questions
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        ("one", "two", "three", "All of the above"),
+        ("5 and 10 MHz", "1 and 2 bits", "Option 1", "2"),
+        ("1 and 2", "2 and 3", "3 and 4", "1 and 4"),
+        ("one", "two", "three", "7 and 8"),
+    ],
+)
+def test_choices_that_only_have_numbers_are_shuffled(choices: tuple[str, ...]) -> None:
+    questions = [Question(id=f"q{n}", text="?", choices=choices, gold=(3,)) for n in range(20)]
+    assert len({shuffle_choices(question, 42).choices for question in questions}) > 5
 
 
 def test_shuffle_spreads_gold_over_positions() -> None:

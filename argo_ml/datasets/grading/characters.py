@@ -6,6 +6,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from argo_ml.letters import is_unspaced
+
 _APOSTROPHES = "\u2019\u2018\u02bc\u02b9\u2032\u00b4\u0060\uff07"
 _HYPHENS = "\u2212\u2013\u2010\u2011\ufe63\uff0d"
 _SPACES = "\u200b\u2028\u2029"
@@ -27,23 +29,6 @@ _SPACED_RANGE = re.compile(r"(?<=\d) ([-/]) (?=\d)")
 _POWER_OF_WORD = re.compile(r"(?<=[a-zA-Z])\^(?=\d)")
 _MINUS_IN_WORDS = re.compile(r"(?<![\d)] )\b(?:minus|negative) (?=[$€£¥₹]?\.?\d)", re.IGNORECASE)
 _NEXT_SENTENCE = re.compile(r"(?<=[a-z]{2})\.(?=[A-Z][a-z])")
-
-_UNSPACED = (
-    (0x0E00, 0x0EFF),  # Thai, Lao
-    (0x1000, 0x109F),  # Myanmar
-    (0x1100, 0x11FF),  # Hangul, whose particles join the word
-    (0x1780, 0x17FF),  # Khmer
-    (0x2E80, 0x2FDF),
-    (0x3005, 0x3007),
-    (0x3040, 0x31FF),  # Kana, Bopomofo, Hangul
-    (0x3400, 0x4DBF),
-    (0x4E00, 0x9FFF),
-    (0xA960, 0xA97F),
-    (0xAC00, 0xD7FF),
-    (0xF900, 0xFAFF),
-    (0x20000, 0x3FFFF),
-)
-"""Code points of scripts that put no space between a word and what goes on after it."""
 
 LETTER, UNSPACED, DIGIT = "a", "c", "0"
 
@@ -92,5 +77,4 @@ def _kind(char: str) -> str:
         return DIGIT
     if category[0] not in "LM" and category not in ("Nl", "No"):
         return char
-    code = ord(char)
-    return UNSPACED if any(low <= code <= high for low, high in _UNSPACED) else LETTER
+    return UNSPACED if is_unspaced(char) else LETTER
