@@ -247,8 +247,8 @@ def test_a_run_that_nobody_else_is_at_work_on_ends(tracking: Tracking, run: Trac
 
 
 def test_a_run_that_is_not_there_is_none(tracking: Tracking, run: TrackedRun) -> None:
-    assert tracking.find("0" * 32) is None
-    found = tracking.find(run.run_id)
+    assert tracking.get_or_none("0" * 32) is None
+    found = tracking.get_or_none(run.run_id)
     assert found is not None and found.info.run_id == run.run_id
 
 
