@@ -159,7 +159,7 @@ class ChromaRetriever:
     def _nearest(self, vectors: Vectors, n_results: int) -> list[list[Evidence]]:
         n_results = min(n_results, self._n_passages)
         n_queries = max(1, LARGEST_ANSWER // n_results)
-        hits = []
+        hits: list[list[Evidence]] = []
         for start in range(0, len(vectors), n_queries):
             some = vectors[start : start + n_queries]
             result = self._collection.query(

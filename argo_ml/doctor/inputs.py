@@ -133,5 +133,6 @@ def check_wanted_gpus(spec: DoctorSpec, gpus: tuple[Gpu, ...]) -> Check:
         chosen = choose_gpus(spec.device, spec.gpus, len(visible))
     except ModelError as error:
         return Check("GPUs", Status.ERROR, str(error).removesuffix("; use device=cpu"), NO_GPUS)
-    names = {None: "a part of a GPU", **{gpu.index: gpu.name for gpu in gpus}}
+    names: dict[int | None, str] = {gpu.index: gpu.name for gpu in gpus}
+    names[None] = "a part of a GPU"
     return ok("GPUs", ", ".join(names[visible[number]] for number in chosen) or "none in use")
