@@ -117,7 +117,7 @@ def build_calibration(
         gains=estimate_gains(Exploration(nodes)),
         questions=tuple(map(_question, explored)),
         nodes=nodes,
-        metadata=segment_fields([history.question.metadata for history in explored]),
+        metadata=segment_fields([history.question for history in explored]),
     )
 
 
