@@ -34,20 +34,23 @@ class DocumentSet:
     guessed: tuple[GuessedEncoding, ...] = ()
 
 
-def read_documents(location: str, limits: ReadingLimits = DEFAULT_LIMITS) -> DocumentSet:
+def read_documents(
+    location: str, limits: ReadingLimits = DEFAULT_LIMITS, kept_in: Path | None = None
+) -> DocumentSet:
     """Documents of a folder, a single file, or a FlashRAG corpus.
 
     Ids are paths relative to the folder, with the number of the section where there are several,
     so they do not depend on where the folder lies. Hidden files are skipped, and files that
-    go beyond ``limits`` are rejected. Raises `DataError` if no text is found.
+    go beyond ``limits`` are rejected. A file is parsed once for a folder ``kept_in``. Raises
+    `DataError` if no text is found.
     """
     path = Path(location).expanduser()
     if path.suffix == JSONL and path.is_file():
         document_set = _read_corpus(path)
     elif path.is_dir():
-        document_set = _read_folder(path, limits)
+        document_set = _read_folder(path, limits, kept_in)
     elif path.suffix.lower() in READERS and path.is_file():
-        document_set = _read_files({path.name: path}, limits)
+        document_set = _read_files({path.name: path}, limits, kept_in)
     else:
         problem = "cannot be read as documents" if path.exists() else "no such folder or file"
         raise DataError(f"documents={location}: {problem}; {WHAT_WORKS}")
@@ -66,14 +69,14 @@ def _read_corpus(path: Path) -> DocumentSet:
     return DocumentSet(tuple(documents), tuple(rejected))
 
 
-def _read_folder(folder: Path, limits: ReadingLimits) -> DocumentSet:
+def _read_folder(folder: Path, limits: ReadingLimits, kept_in: Path | None) -> DocumentSet:
     listing = list_folder(folder)
     known = {
         name: file
         for name, file in listing.files.items()
         if file.suffix.lower() in READERS and file.stem not in NOTICES
     }
-    read = _read_files(known, limits)
+    read = _read_files(known, limits, kept_in)
     return DocumentSet(
         read.documents,
         tuple(sorted((*listing.rejected, *read.rejected), key=lambda rejected: rejected.name)),
@@ -82,12 +85,13 @@ def _read_folder(folder: Path, limits: ReadingLimits) -> DocumentSet:
     )
 
 
-def _read_files(files: Mapping[str, Path], limits: ReadingLimits) -> DocumentSet:
+def _read_files(
+    files: Mapping[str, Path], limits: ReadingLimits, kept_in: Path | None
+) -> DocumentSet:
     documents: list[Document] = []
     rejected, guessed = [], []
-    for (name, file), reading in zip(
-        files.items(), read_all(list(files.values()), limits), strict=True
-    ):
+    readings = read_all(list(files.values()), limits, kept_in)
+    for (name, file), reading in zip(files.items(), readings, strict=True):
         try:
             if isinstance(reading, UnreadableError):
                 raise reading

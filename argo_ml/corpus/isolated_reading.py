@@ -17,13 +17,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import psutil
 
+from argo_ml.corpus.kept_readings import KeptReadings, Readings
 from argo_ml.corpus.readers import Reading, Section, UnreadableError, read_file
 from argo_ml.corpus.readers.reading import MB
 from argo_ml.corpus.readers.worker import OUT_OF_MEMORY
@@ -75,16 +77,22 @@ class ReadingLimits:
 DEFAULT_LIMITS = ReadingLimits()
 
 
-def read_all(files: Sequence[Path], limits: ReadingLimits) -> Iterator[Reading | UnreadableError]:
-    """What becomes of every file, in order.
+def read_all(
+    files: Sequence[Path], limits: ReadingLimits, kept_in: Path | None = None
+) -> Iterator[Reading | UnreadableError]:
+    """What becomes of every file, in order; for a folder ``kept_in`` those that may take long are
+    parsed once.
 
     Raises `DataError` where the process that reads cannot be started.
     """
-    isolated = [not _is_small(file) for file in files]
-    in_process = [file for file, alone in zip(files, isolated, strict=True) if alone]
-    with contextlib.closing(_isolated(in_process, limits)) as readings:
-        for file, alone in zip(files, isolated, strict=True):
-            yield next(readings) if alone else _read_here(file)
+    small = {file for file in files if _is_small(file)}
+    others = [file for file in files if file not in small]
+    read = partial(_isolated, limits=limits)
+    kept = None if kept_in is None else KeptReadings(kept_in, limits)
+    readings = read(others) if kept is None else kept.read_once(others, read)
+    with contextlib.closing(readings):
+        for file in files:
+            yield _read_here(file) if file in small else next(readings)
 
 
 def _is_small(file: Path) -> bool:
@@ -101,9 +109,7 @@ def _read_here(file: Path) -> Reading | UnreadableError:
         return error
 
 
-def _isolated(
-    files: Sequence[Path], limits: ReadingLimits
-) -> Generator[Reading | UnreadableError, None, None]:
+def _isolated(files: Sequence[Path], limits: ReadingLimits) -> Readings:
     """The next files are asked for before a reading is given, so that neither side waits."""
     process: ReaderProcess | None = None
     try:

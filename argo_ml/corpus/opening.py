@@ -146,11 +146,12 @@ def corpus_digest(passages: Sequence[Passage], settings: SplitSettings, embedder
 def _load_documents(spec: CorpusSpec) -> tuple[str, DocumentSet]:
     """Where the documents are from, in words, and the documents: given ones or the dataset's."""
     limits = ReadingLimits(spec.document_seconds, spec.document_mb)
+    kept_in = spec.indexes_path / "readings"
     if spec.documents:
-        return spec.documents, read_documents(spec.documents, limits)
+        return spec.documents, read_documents(spec.documents, limits, kept_in)
     own = own_documents(spec.dataset, spec)
     if own.documents is None:
-        return own.source, read_documents(own.source, limits)
+        return own.source, read_documents(own.source, limits, kept_in)
     return own.source, DocumentSet(own.documents)
 
 

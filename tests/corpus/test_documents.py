@@ -2,11 +2,13 @@ import json
 import logging
 import os
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from argo_ml.corpus.documents import read_documents
-from argo_ml.corpus.readers import READERS, Reading
+from argo_ml.corpus.isolated_reading import ReaderProcess, ReadingLimits
+from argo_ml.corpus.readers import READERS, Reading, UnreadableError
 from argo_ml.corpus.rejected import GuessedEncoding, RejectedFile
 from argo_ml.errors import DataError
 from argo_ml.types import Document
@@ -234,3 +236,55 @@ def test_a_file_that_its_parser_fails_on_is_named_and_the_rest_is_kept(
     assert document_set.rejected == (
         RejectedFile("bad.txt", "its parser failed (KeyError: 'no such role')"),
     )
+
+
+class CountingReader(ReaderProcess):
+    """Remembers the names of the files that were parsed."""
+
+    parsed: ClassVar[list[str]] = []
+
+    def reply(self) -> Reading | UnreadableError:
+        self.parsed.append(self._asked[0].name)
+        return super().reply()
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr("argo_ml.corpus.isolated_reading.ReaderProcess", CountingReader)
+    monkeypatch.setattr(CountingReader, "parsed", [])
+    return CountingReader.parsed
+
+
+def test_a_document_is_parsed_once_until_it_changes(tmp_path: Path, parsed: list[str]) -> None:
+    folder, kept = (
+        write(tmp_path / "docs", {"a.rst": "First.", "b.html": "<p>B"}),
+        tmp_path / "kept",
+    )
+    first = read_documents(str(folder), kept_in=kept)
+    assert read_documents(str(folder), kept_in=kept) == first
+    assert parsed == ["a.rst", "b.html"]
+    write(folder, {"a.rst": "Second."})
+    texts = [own.text for own in read_documents(str(folder), kept_in=kept).documents]
+    assert texts == ["Second.", "B"]
+    assert parsed[2:] == ["a.rst"]
+
+
+def test_a_file_is_parsed_again_under_other_limits_and_where_what_is_kept_is_damaged(
+    tmp_path: Path, parsed: list[str]
+) -> None:
+    folder, kept = write(tmp_path / "docs", {"a.rst": "Text."}), tmp_path / "kept"
+    first = read_documents(str(folder), kept_in=kept)
+    read_documents(str(folder), ReadingLimits(seconds=90.0), kept_in=kept)
+    for file in kept.iterdir():
+        file.write_text("damaged")
+    assert read_documents(str(folder), kept_in=kept) == first
+    assert len(parsed) == 3
+
+
+def test_a_file_that_could_not_be_read_is_tried_again(tmp_path: Path, parsed: list[str]) -> None:
+    folder = write(tmp_path / "docs", {"a.docx": b"no zip", "b.txt": "Text."})
+    kept = tmp_path / "kept"
+    first, again = (read_documents(str(folder), kept_in=kept) for _ in range(2))
+    assert first == again
+    assert [own.name for own in first.rejected] == ["a.docx"]
+    assert parsed == ["a.docx", "a.docx"]

@@ -93,15 +93,17 @@ def test_a_folder_is_opened_by_its_spec(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "peru.md").write_text("# Peru\n\nLima is the capital.\n", encoding="utf-8")
     (folder / "bad.pdf").write_bytes(b"\xff")
+    (folder / "gold.html").write_text("Gold is a metal.", encoding="utf-8")
     spec = ExperimentSpec(documents=str(folder), cache_dir=tmp_path / "cache", device="cpu")
     reports: list[tuple[int, int]] = []
     corpus = open_corpus(spec, lambda n_done, n_total: reports.append((n_done, n_total)))
-    [[hit]] = corpus.retriever.retrieve(["capital of Peru"], 3)
+    [[hit, _]] = corpus.retriever.retrieve(["capital of Peru"], 3)
     assert (hit.passage.id, hit.passage.title) == ("peru.md", "Peru")
     assert (corpus.source, corpus.was_built) == (str(folder), True)
     assert [rejected.name for rejected in corpus.rejected] == ["bad.pdf"]
-    assert reports == [(1, 1)]
+    assert reports == [(2, 2)]
     assert (tmp_path / "cache" / "indexes" / corpus.collection).is_dir()
+    assert len(list((tmp_path / "cache" / "indexes" / "readings").iterdir())) == 1
 
 
 def test_missing_oran_documents_are_an_error_that_says_how_to_fetch_them(tmp_path: Path) -> None:
