@@ -199,6 +199,7 @@ class CompareSpec(
         *(name for name in SHARED_FIRST if name != "model"),
         "strategies",
         "retrieval_costs",
+        "n_questions",
     )
     refused: ClassVar[Mapping[str, str]] = MappingProxyType(
         {"model": "put every model into models=A,B; the others are compared with the first"}

@@ -58,7 +58,7 @@ def options(
 @pytest.fixture(scope="module")
 def swept(options: dict[str, Any]) -> SweepResult:
     own = {"strategies": ["never", "single", OnlyCapitals()], "retrieval_costs": [0.05, 0.2]}
-    return argo_ml.sweep(**{**options, **own})
+    return argo_ml.sweep(**{**options, **own, "n_prices": None})
 
 
 def test_a_frame_has_a_row_per_question_strategy_and_price(swept: SweepResult) -> None:

@@ -177,11 +177,14 @@ SUCCEEDING = {
 @pytest.mark.usefixtures("cache_dir", "tracking_uri", "quick_figures")
 @pytest.mark.parametrize("command", SUCCEEDING)
 def test_a_study_and_a_calibration_that_succeed_keep_no_secret(
-    command: str, place: Path, echo: str, capfd: pytest.CaptureFixture[str]
+    command: str,
+    place: Path,
+    echo: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    servers = ["--server_urls", url("server_urls", echo)]
-    model = ["--model", script(place)]
-    assert run([*SUCCEEDING[command], *model, *servers], place, "") == 0
+    monkeypatch.setenv("ARGO_ML_SERVER_URLS", url("server_urls", echo))
+    assert run([*SUCCEEDING[command], "--model", script(place)], place, "") == 0
     captured = capfd.readouterr()
     check_nothing_shown(place, [captured.out, captured.err])
 
@@ -195,14 +198,14 @@ def test_a_sweep_that_is_resumed_with_passwords_keeps_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     secret = url("server_urls", echo)
-    sweep = ["sweep", "--model", script(place), *SMALL]
+    monkeypatch.setenv("ARGO_ML_SERVER_URLS", secret)
     with monkeypatch.context() as patch:
         patch.setattr(Journal, "write", interrupted)
-        assert run([*sweep, "--server_urls", secret], place, "") != 0
+        assert run(["sweep", "--model", script(place), *SMALL], place, "") != 0
         [spec] = place.rglob("spec.yaml")
         resume = ["sweep", "--resume", spec.parents[1].name]
+        patch.delenv("ARGO_ML_SERVER_URLS")
         assert run([*resume, "--server_urls", secret], place, "") != 0
-    monkeypatch.setenv("ARGO_ML_SERVER_URLS", secret)
     assert run(resume, place, "") == 0
     captured = capfd.readouterr()
     check_nothing_shown(place, [captured.out, captured.err])
@@ -211,12 +214,14 @@ def test_a_sweep_that_is_resumed_with_passwords_keeps_none(
 @pytest.mark.slow
 @pytest.mark.usefixtures("cache_dir", "tracking_uri", "quick_figures")
 def test_a_sweep_that_succeeds_keeps_no_secret(
-    place: Path, echo: str, capfd: pytest.CaptureFixture[str]
+    place: Path,
+    echo: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    model = ["--model", script(place)]
-    servers = ["--server_urls", url("server_urls", echo)]
+    monkeypatch.setenv("ARGO_ML_SERVER_URLS", url("server_urls", echo))
     for command in ("estimate", "sweep"):
-        assert run([command, *model, *servers, *SMALL], place, "") == 0
+        assert run([command, "--model", script(place), *SMALL], place, "") == 0
     run(["verify"], place, "")
     captured = capfd.readouterr()
     specs = [path.read_text() for path in place.rglob("spec.yaml")]

@@ -262,16 +262,16 @@ def test_two_workers_run_exactly_as_many_trials_and_a_kill_loses_none(problem: P
 def test_a_study_that_one_of_two_workers_leaves_is_finished_without_an_error(
     problem: Problem,
 ) -> None:
-    first = problem.start(n_trials=8)
+    first = problem.start(n_trials=30)
     wait_for(lambda: n_in_storage(problem) >= 1)
-    second = problem.start(n_trials=8)
+    second = problem.start(n_trials=30)
     wait_for(lambda: len(named(study_run(problem).data.tags)) == 2)
     assert first.pid is not None
     os.kill(first.pid, signal.SIGINT)
     first.join(JOIN_S)
     second.join(JOIN_S)
     assert (first.exitcode, second.exitcode) == (1, 0)
-    check_whole(problem, 8)
+    check_whole(problem, 30)
     finished = study_run(problem)
     assert finished.info.status == "FINISHED"
     assert ERROR not in finished.data.tags

@@ -168,7 +168,7 @@ def test_run_that_is_no_sweep_is_an_error(
 @pytest.mark.parametrize(
     ("kind", "remedy"),
     [
-        ("sweep", "finish it first: argo-ml sweep --resume {}"),
+        ("sweep", "finish it first: argo-ml sweep --resume {} --tracking_uri {}"),
         ("replay", "a replay cannot be resumed, only run again: argo-ml replay"),
     ],
 )
@@ -187,7 +187,7 @@ def test_unfinished_run_is_an_error(
     assert report(store, "--sweep", run_id) == 1
 
     assert capsys.readouterr().err == (
-        f"error: sweep={run_id}: it is RUNNING; {remedy.format(run_id)}\n"
+        f"error: sweep={run_id}: it is RUNNING; {remedy.format(run_id, store['tracking_uri'])}\n"
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from argo_ml.config import ExperimentSpec
+from argo_ml.devices import limits
 from argo_ml.errors import ModelError
 from argo_ml.models.digests import files_digest
 from argo_ml.models.engines import base, llamacpp, llamacpp_server
@@ -208,6 +209,6 @@ def test_slots_have_room_in_what_is_free() -> None:
 def test_a_worker_computes_with_its_share_of_threads(
     share: str, given: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(llamacpp, "_own_processors", lambda: range(8))
+    monkeypatch.setattr(limits, "n_cores", lambda: 8)
     monkeypatch.setenv("OMP_NUM_THREADS", share)
     assert n_threads(given) == expected
