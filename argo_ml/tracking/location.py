@@ -6,6 +6,7 @@ import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mlflow import MlflowClient, get_tracking_uri
 
@@ -90,7 +91,7 @@ def store_to_name(uri: str = "") -> str:
     """
     uri = uri or get_tracking_uri()
     met = _met_in.get(uri)
-    return redacted(uri) if met and not _is_same(uri, met.store) else ""
+    return _without_password(uri) if met and not _is_same(uri, met.store) else ""
 
 
 def store_option(uri: str = "") -> str:
@@ -116,5 +117,15 @@ def _is_same(uri: str, standing: str) -> bool:
         return False
 
 
+def _without_password(uri: str) -> str:
+    """As `redacted`, and without the user where a password is spelled as no URL has one."""
+    text = redacted(uri)
+    try:
+        password = urlsplit(uri).password
+    except ValueError:
+        return shown(uri)
+    return shown(uri) if password and password in text else text
+
+
 def _quoted(uri: str) -> str:
-    return shlex.quote(redacted(uri))
+    return shlex.quote(_without_password(uri))

@@ -157,6 +157,8 @@ def test_a_command_that_fails_shows_no_secret(
     check_nothing_shown(place, [captured.out, captured.err])
 
 
+SERVERS = "ARGO_ML_SERVER_URLS"
+"""Which a command with another model keeps and does not read."""
 SUCCEEDING = {
     "tune": [
         "tune",
@@ -177,11 +179,14 @@ SUCCEEDING = {
 @pytest.mark.usefixtures("cache_dir", "tracking_uri", "quick_figures")
 @pytest.mark.parametrize("command", SUCCEEDING)
 def test_a_study_and_a_calibration_that_succeed_keep_no_secret(
-    command: str, place: Path, echo: str, capfd: pytest.CaptureFixture[str]
+    command: str,
+    place: Path,
+    echo: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    servers = ["--server_urls", url("server_urls", echo)]
-    model = ["--model", script(place)]
-    assert run([*SUCCEEDING[command], *model, *servers], place, "") == 0
+    monkeypatch.setenv(SERVERS, url("server_urls", echo))
+    assert run([*SUCCEEDING[command], "--model", script(place)], place, "") == 0
     captured = capfd.readouterr()
     check_nothing_shown(place, [captured.out, captured.err])
 
@@ -198,11 +203,13 @@ def test_a_sweep_that_is_resumed_with_passwords_keeps_none(
     sweep = ["sweep", "--model", script(place), *SMALL]
     with monkeypatch.context() as patch:
         patch.setattr(Journal, "write", interrupted)
-        assert run([*sweep, "--server_urls", secret], place, "") != 0
+        patch.setenv(SERVERS, secret)
+        assert run(sweep, place, "") != 0
+        patch.delenv(SERVERS)
         [spec] = place.rglob("spec.yaml")
         resume = ["sweep", "--resume", spec.parents[1].name]
         assert run([*resume, "--server_urls", secret], place, "") != 0
-    monkeypatch.setenv("ARGO_ML_SERVER_URLS", secret)
+    monkeypatch.setenv(SERVERS, secret)
     assert run(resume, place, "") == 0
     captured = capfd.readouterr()
     check_nothing_shown(place, [captured.out, captured.err])
@@ -211,12 +218,14 @@ def test_a_sweep_that_is_resumed_with_passwords_keeps_none(
 @pytest.mark.slow
 @pytest.mark.usefixtures("cache_dir", "tracking_uri", "quick_figures")
 def test_a_sweep_that_succeeds_keeps_no_secret(
-    place: Path, echo: str, capfd: pytest.CaptureFixture[str]
+    place: Path,
+    echo: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    model = ["--model", script(place)]
-    servers = ["--server_urls", url("server_urls", echo)]
+    monkeypatch.setenv(SERVERS, url("server_urls", echo))
     for command in ("estimate", "sweep"):
-        assert run([command, *model, *servers, *SMALL], place, "") == 0
+        assert run([command, "--model", script(place), *SMALL], place, "") == 0
     run(["verify"], place, "")
     captured = capfd.readouterr()
     specs = [path.read_text() for path in place.rglob("spec.yaml")]

@@ -22,7 +22,6 @@ from argo_ml.tracking.location import Surroundings, remember_store, serving_comm
 from argo_ml.tracking.stores import STORE_VARIABLE, sqlite_uri
 
 SERVER = "https://T:5443"
-WITH_PASSWORD = "postgresql://me:abc@host/db"
 
 
 @pytest.fixture(autouse=True)
@@ -75,12 +74,23 @@ def test_an_environment_that_names_no_store_is_none(shell: pytest.MonkeyPatch) -
     assert store_option("sqlite:///x.db") == " --tracking_uri sqlite:///x.db"
 
 
-def test_a_password_is_never_shown(shell: pytest.MonkeyPatch) -> None:
-    opened(WITH_PASSWORD)
-    shell.setattr(location, "get_tracking_uri", lambda: WITH_PASSWORD)
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("postgresql://me:abc@host/db", "postgresql://me:PASSWORD@host/db"),
+        ("https://me:a@bc@host", "https://me:PASSWORD@host"),
+        ("https://abc@host", "https://PASSWORD@host"),
+        ("postgresql://host/db?password=abc", "'postgresql://host/db?password=PASSWORD'"),
+        ("postgresql://me:ab c@host/db", "postgresql://host/db"),
+        ("postgresql://me:ab'c@host/db", "postgresql://host/db"),
+    ],
+)
+def test_a_password_is_never_shown(shell: pytest.MonkeyPatch, uri: str, shown: str) -> None:
+    opened(uri)
+    shell.setattr(location, "get_tracking_uri", lambda: uri)
 
-    assert store_option() == " --tracking_uri postgresql://me:PASSWORD@host/db"
-    assert "abc" not in serving_command("models:/bot@champion")
+    assert store_option() == f" --tracking_uri {shown}"
+    assert serving_command("models:/bot").startswith(f"MLFLOW_TRACKING_URI={shown} mlflow ")
 
 
 def test_serving_names_the_store_unless_the_variable_does(shell: pytest.MonkeyPatch) -> None:
