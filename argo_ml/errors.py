@@ -15,6 +15,11 @@ def one_line(error: BaseException | str) -> str:
     return " ".join(str(error).split())
 
 
+def system_reason(error: OSError) -> str:
+    """What the system says of it, which some errors of libraries leave out."""
+    return error.strerror or one_line(error)
+
+
 def disk_advice(error: OSError) -> str:
     """What helps against it, of a file system that is full or refuses; empty for others."""
     if error.errno in _FULL:

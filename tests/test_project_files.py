@@ -16,7 +16,8 @@ from builders import result_builders
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from argo_ml.cli.entry_points import ENTRY_POINTS, project_text
+from argo_ml.cli.command_specs import ENTRY_POINTS
+from argo_ml.cli.entry_points import project_text
 from argo_ml.cli.options import SpecCommand
 from argo_ml.cli.parameter_tables import parameters_text
 from argo_ml.config import SweepSpec

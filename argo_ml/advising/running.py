@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -29,10 +28,16 @@ from argo_ml.results.artifacts import ADVICE
 from argo_ml.results.naming import asked_questions
 from argo_ml.serving.publishing import publish
 from argo_ml.serving.registering import check_alias
-from argo_ml.sweep.parent_run import find_resumed, load_record, pointing_at, recorded, store_spec
+from argo_ml.sweep.parent_run import (
+    find_resumed,
+    load_record,
+    pointing_at,
+    recorded,
+    store_spec,
+    telling_how_to_go_on,
+)
 from argo_ml.sweep.resumed_spec import resumed_spec
 from argo_ml.tracking import runs
-from argo_ml.tracking.location import store_option
 from argo_ml.tracking.names import spec_params
 from argo_ml.tracking.reconciling import open_experiment
 from argo_ml.tracking.runs import TrackedRun, Tracking, store_of_runs
@@ -59,7 +64,7 @@ def run_advice(spec: AdviseSpec, on_progress: OnProgress = ignore_progress) -> A
         check_alias(tracking, _publishing(spec, tracking))
     study = _study(spec, on_progress)
     run = tracking.adopt_or_create(_run_name(spec), {runs.KIND: KIND})
-    with run.recording_failure(), _telling_how_to_go_on(run.run_id, tracking):
+    with run.recording_failure(), telling_how_to_go_on("advise", run, tracking):
         store_spec(run, spec)
         run.log(params=spec_params(recorded(spec)))
         return study(run, tracking)
@@ -132,7 +137,7 @@ def _resume(spec: AdviseSpec, on_progress: OnProgress) -> Advice:
                 logger.info("advice %s is complete; it is shown as it is", spec.resume)
                 return advice
         run = TrackedRun(home.client, spec.resume, stored)
-        with run.recording_failure(), _telling_how_to_go_on(run.run_id, home):
+        with run.recording_failure(), telling_how_to_go_on("advise", run, home):
             run.reopen()
             # A kill may have come before them.
             run.log(params=spec_params(recorded(full)))
@@ -213,13 +218,3 @@ def _chosen(
 ) -> SweepSpec:
     names = confirmed_strategies(spec.policies, choices)
     return spec.sweep("test", n_questions, names, calibration)
-
-
-@contextlib.contextmanager
-def _telling_how_to_go_on(run_id: str, tracking: Tracking) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        command = f"argo-ml advise --resume {run_id}{store_option(tracking.uri)}"
-        logger.warning("unfinished; go on with: %s", command)
-        raise

@@ -17,21 +17,13 @@ FEWEST_QUESTIONS = 10
 GRADED_BY = frozenset({"difficulty", "level"})
 """A benchmark's own grade of a question, which nobody knows of one that is asked."""
 
-
 OF_ANSWERS = frozenset(
-    (
-        *(
-            "answer",
-            "answers",
-            "answer_id",
-            "answer_idx",
-            "answer_index",
-            "answer_key",
-            "answerkey",
-        ),
-        *("correct", "correct_answer", "correct_choice", "correct_option", "gold", "gold_answer"),
-        *("golden_answer", "golden_answers", "label", "labels", "solution", "target", "targets"),
-    )
+    {
+        *("answer", "answers", "answer_id", "answer_idx", "answer_index", "answer_key"),
+        *("answerkey", "correct", "correct_answer", "correct_choice", "correct_option"),
+        *("gold", "gold_answer", "golden_answer", "golden_answers", "label", "labels"),
+        *("solution", "target", "targets"),
+    }
 )
 """Names that data sets give to what is right, as nobody knows before a question is answered."""
 LEAST_TOLD = 0.8

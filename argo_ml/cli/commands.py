@@ -44,7 +44,14 @@ from argo_ml.config import (
     WatchSpec,
 )
 from argo_ml.doctor import Check
-from argo_ml.errors import ArgoError, ConfigError, ModelError, TrackingError, disk_advice
+from argo_ml.errors import (
+    ArgoError,
+    ConfigError,
+    ModelError,
+    TrackingError,
+    disk_advice,
+    system_reason,
+)
 from argo_ml.escaping import visible
 from argo_ml.library_settings import set_library_defaults
 from argo_ml.progress import PASSAGES
@@ -405,7 +412,7 @@ def _message(error: Exception) -> str:
         # A disk that is full or read-only, a file in the place of a folder: nobody's bug.
         place = f"{error.filename}: " if error.filename else ""
         advice = disk_advice(error) or f"{DEBUG}=1 shows where"
-        return f"{place}{error.strerror or error}; {advice}"
+        return f"{place}{system_reason(error)}; {advice}"
     return str(error) if isinstance(error, ArgoError) else f"{type(error).__name__}: {error}"
 
 

@@ -5,58 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import yaml
 
+from argo_ml.cli.command_specs import ENTRY_POINTS
 from argo_ml.cli.options import default_text, value_type
 from argo_ml.cli.sections import ordered_names
-from argo_ml.config import (
-    AdviseSpec,
-    AnswerSpec,
-    CalibrateSpec,
-    CellSpec,
-    CompareSpec,
-    DoctorSpec,
-    EstimateSpec,
-    FetchSpec,
-    IndexSpec,
-    PlanSpec,
-    PublishSpec,
-    ReplaySpec,
-    ReportSpec,
-    Spec,
-    StudySpec,
-    SweepSpec,
-    VerifySpec,
-    WatchSpec,
-)
-
-ENTRY_POINTS: Mapping[str, tuple[str, type[Spec]]] = MappingProxyType(
-    {
-        "main": ("sweep", SweepSpec),
-        "advise": ("advise", AdviseSpec),
-        "run": ("run", CellSpec),
-        "tune": ("tune", StudySpec),
-        "calibrate": ("calibrate", CalibrateSpec),
-        "compare": ("compare", CompareSpec),
-        "index": ("index", IndexSpec),
-        "fetch": ("fetch", FetchSpec),
-        "doctor": ("doctor", DoctorSpec),
-        "plan": ("plan", PlanSpec),
-        "estimate": ("estimate", EstimateSpec),
-        "verify": ("verify", VerifySpec),
-        "report": ("report", ReportSpec),
-        "replay": ("replay", ReplaySpec),
-        "answer": ("answer", AnswerSpec),
-        "publish": ("publish", PublishSpec),
-        "watch": ("watch", WatchSpec),
-    }
-)
-"""Entry point -> (command, its spec)."""
+from argo_ml.config import Spec
 
 HEADER = (
     "# Written by `make mlproject` from the specs in argo_ml/config.\n"

@@ -5,18 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
 from pydantic.fields import FieldInfo
 
-from argo_ml.cli.entry_points import ENTRY_POINTS
+from argo_ml.cli.command_specs import COMMANDS
 from argo_ml.cli.options import default_text, value_type
 from argo_ml.cli.sections import section_of
-from argo_ml.config import CachePruneSpec, CacheSpec, HelpSection, Spec, is_operational
+from argo_ml.config import HelpSection, is_operational
 
 TARGET = Path("docs/parameters.md")
 
@@ -40,15 +39,6 @@ where files lie, how much runs at once. Questions, documents and models count by
 
 TITLES = {HelpSection.COMMAND: "Of single commands"}
 """Where a section's title in help texts does not say enough beside the others."""
-
-COMMANDS: Mapping[str, type[Spec]] = MappingProxyType(
-    {
-        **{name: spec_type for name, (_, spec_type) in ENTRY_POINTS.items()},
-        "cache stats": CacheSpec,
-        "cache prune": CachePruneSpec,
-    }
-)
-"""Entry points, and commands that are none."""
 
 
 def parameters_text() -> str:

@@ -7,42 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from argo_ml.config import (
-    AdviseSpec,
-    AnswerSpec,
-    CachePruneSpec,
-    CalibrateSpec,
-    CellSpec,
-    CompareSpec,
-    DoctorSpec,
-    FetchSpec,
-    IndexSpec,
-    PlanSpec,
-    PublishSpec,
-    ReplaySpec,
-    ReportSpec,
-    Spec,
-    StudySpec,
-    VerifySpec,
-    WatchSpec,
-    read_params,
-)
+from argo_ml.cli.command_specs import COMMANDS
+from argo_ml.config import Spec, read_params
 from argo_ml.config.base import split_commas
 
 SINGULAR: Mapping[str, str] = MappingProxyType(
     {"strategies": "strategy", "retrieval_costs": "retrieval_cost"}
 )
 """Of lists of parameters, what commands call one value that take only one."""
-_KNOWN = frozenset(
-    name
-    for spec_type in (
-        *(DoctorSpec, AdviseSpec, StudySpec, CellSpec, CalibrateSpec, CompareSpec, ReplaySpec),
-        *(AnswerSpec, IndexSpec, FetchSpec, PlanSpec, VerifySpec, ReportSpec, PublishSpec),
-        *(WatchSpec, CachePruneSpec),
-    )
-    for name in spec_type.model_fields
-)
-"""Parameters of all commands; doctor has those of sweep and estimate."""
+_KNOWN = frozenset(name for spec_type in COMMANDS.values() for name in spec_type.model_fields)
+"""Parameters of all commands."""
 logger = logging.getLogger(__name__)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
 import logging
@@ -30,6 +29,7 @@ from argo_ml.sweep.parent_run import (
     pointing_at,
     recorded,
     store_spec,
+    telling_how_to_go_on,
 )
 from argo_ml.sweep.resumed_spec import resumed_spec
 from argo_ml.sweep.running import load_results, run_sweep
@@ -100,7 +100,7 @@ def run_comparison(spec: CompareSpec, on_progress: OnProgress = ignore_progress)
     load_questions(spec.sweep(spec.models[0]))
     names = ", ".join(told_apart(spec.models).values())
     run = tracking.adopt_or_create(f"compare {names}", {runs.KIND: "comparison"})
-    with run.recording_failure(), _telling_how_to_go_on(run.run_id):
+    with run.recording_failure(), telling_how_to_go_on("compare", run, tracking):
         store_spec(run, spec)
         run.log(params=spec_params(recorded(spec)))
         return _compare(spec, tracking, run, on_progress)
@@ -122,7 +122,7 @@ def _resume(spec: CompareSpec, on_progress: OnProgress) -> ModelComparison:
             return load_record(home, spec.resume, COMPARISON, ModelComparison)
         run = TrackedRun(tracking.client, spec.resume, stored)
         full = _begun_with(spec, run, home)
-        with run.recording_failure(), _telling_how_to_go_on(run.run_id):
+        with run.recording_failure(), telling_how_to_go_on("compare", run, home):
             run.reopen()
             if not stored.data.params:
                 run.log(params=spec_params(recorded(full)))
@@ -179,15 +179,6 @@ def _sweep(
         return load_results(tracking, present.info.run_id)
     resumed = sweep_spec.model_copy(update={"resume": present.info.run_id})
     return run_sweep(resumed, on_progress, parent)
-
-
-@contextlib.contextmanager
-def _telling_how_to_go_on(run_id: str) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        logger.warning("unfinished; go on with: argo-ml compare --resume %s", run_id)
-        raise
 
 
 def _precisions(tracking: Tracking, run: TrackedRun) -> list[str]:

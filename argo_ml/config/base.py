@@ -26,7 +26,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from argo_ml.addresses import learn_secrets, redacted
-from argo_ml.errors import ConfigError, one_line
+from argo_ml.errors import ConfigError, one_line, system_reason
 from argo_ml.parsing import LARGEST_YAML, MalformedError, parse_yaml, read_bytes
 
 
@@ -295,7 +295,7 @@ def read_params(path: Path) -> dict[str, object]:
     try:
         values = parse_yaml(read_bytes(path, LARGEST_YAML))
     except OSError as error:
-        raise ConfigError(f"params={path}: cannot be read ({error.strerror})") from None
+        raise ConfigError(f"params={path}: cannot be read ({system_reason(error)})") from None
     except MalformedError as error:
         raise ConfigError(f"params={path}: {error}") from None
     if not isinstance(values, dict):

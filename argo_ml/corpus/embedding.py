@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from argo_ml.config import EMBEDDED_EMBEDDER
+from argo_ml.config import EMBEDDED_EMBEDDER, CorpusSpec
 from argo_ml.corpus.base import Vectors
 from argo_ml.corpus.device_memory import FittingBatches, load_where_it_fits
 from argo_ml.corpus.embedder_files import embedder_files, find_embedder, without_hub_bars
@@ -22,7 +22,7 @@ from argo_ml.errors import ModelError, one_line
 from argo_ml.models.digests import files_digest
 from argo_ml.models.sealed_json import content_key, installed_version, read_sealed, write_sealed
 
-__all__ = ["Embedder", "SentenceEmbedder", "Vectors", "load_embedder"]
+__all__ = ["Embedder", "SentenceEmbedder", "Vectors", "embedder_of", "load_embedder"]
 
 BATCH_SIZE = 32
 TOKENIZED = 1024
@@ -120,6 +120,12 @@ class SentenceEmbedder:
             )
         )
         return np.asarray(vectors, dtype=np.float32)
+
+
+def embedder_of(spec: CorpusSpec) -> SentenceEmbedder:
+    """As `load_embedder`, with all that the spec says of it."""
+    given = GivenPrompts(spec.query_prompt, spec.passage_prompt)
+    return load_embedder(spec.embedding_model, spec.cache_path, spec.device, spec.gpus, given)
 
 
 def load_embedder(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from argo_ml.corpus.cleaning import has_half_surrogate, without_control_characters
-from argo_ml.errors import DataError, one_line
+from argo_ml.errors import DataError, one_line, system_reason
 from argo_ml.types import Document
 
 LONGEST_TITLE = 200
@@ -48,7 +48,7 @@ def read_corpus_lines(path: Path) -> Iterator[Document | BadLine]:
                     first_lines[parsed.id] = number
                     yield parsed
     except OSError as error:
-        raise DataError(f"documents={path}: cannot be read ({error.strerror})") from None
+        raise DataError(f"documents={path}: cannot be read ({system_reason(error)})") from None
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:

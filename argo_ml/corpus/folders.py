@@ -9,6 +9,7 @@ from pathlib import Path
 
 from argo_ml.corpus.cleaning import has_half_surrogate
 from argo_ml.corpus.rejected import RejectedFile
+from argo_ml.errors import system_reason
 
 
 @dataclass(slots=True)
@@ -38,7 +39,7 @@ def _add_files(listing: FolderFiles, top: Path, entered: set[tuple[int, int]]) -
     """Add the files below a folder; gives the links to folders that were met."""
 
     def refuse(error: OSError) -> None:
-        _reject(listing, Path(os.fsdecode(error.filename)), error.strerror or str(error))
+        _reject(listing, Path(os.fsdecode(error.filename)), system_reason(error))
 
     waiting = [top]
     while waiting:

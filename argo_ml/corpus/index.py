@@ -14,7 +14,7 @@ from chromadb import Collection
 from chromadb.config import Settings
 
 from argo_ml.corpus.embedding import Vectors
-from argo_ml.errors import CorpusIndexError, disk_advice, one_line
+from argo_ml.errors import CorpusIndexError, disk_advice, one_line, system_reason
 from argo_ml.locks import ProcessLock
 from argo_ml.types import Passage
 
@@ -99,7 +99,7 @@ def writer_lock(folder: Path, name: str) -> ProcessLock:
 
 
 def unwritable(folder: Path, error: OSError) -> CorpusIndexError:
-    reason = error.strerror or str(error)
+    reason = system_reason(error)
     advice = disk_advice(error) or "make it writable"
     return CorpusIndexError(
         f"{folder}: cannot be written ({reason}); {advice}, or choose another cache_dir"

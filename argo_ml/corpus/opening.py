@@ -13,8 +13,7 @@ from argo_ml.config import CorpusSpec
 from argo_ml.corpus.base import Corpus
 from argo_ml.corpus.cached_embedding import CachingEmbedder
 from argo_ml.corpus.documents import DocumentSet, read_documents
-from argo_ml.corpus.embedder_prompts import GivenPrompts
-from argo_ml.corpus.embedding import Embedder, Vectors, load_embedder
+from argo_ml.corpus.embedding import Embedder, Vectors, embedder_of
 from argo_ml.corpus.index import HNSW, IndexContent, IndexStore, OnEmbedded, open_or_build
 from argo_ml.corpus.isolated_reading import ReadingLimits
 from argo_ml.corpus.prepared import (
@@ -71,16 +70,7 @@ def open_corpus(spec: CorpusSpec, on_progress: OnEmbedded = ignore_progress) -> 
 
 
 def _embedder(spec: CorpusSpec) -> CachingEmbedder:
-    return CachingEmbedder(
-        load_embedder(
-            spec.embedding_model,
-            spec.cache_path,
-            spec.device,
-            spec.gpus,
-            GivenPrompts(spec.query_prompt, spec.passage_prompt),
-        ),
-        CallCache(spec.calls_path),
-    )
+    return CachingEmbedder(embedder_of(spec), CallCache(spec.calls_path))
 
 
 def index_documents(

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from argo_ml.corpus.base import SimilarityLimit
 from argo_ml.corpus.embedding import Embedder
 from argo_ml.corpus.index import unsearchable
+from argo_ml.errors import system_reason
 from argo_ml.randomness import derived_rng
 
 logger = logging.getLogger(__name__)
@@ -136,4 +137,6 @@ def _store(limit: SimilarityLimit, path: Path) -> None:
         partial.write_text(json.dumps(asdict(limit)), encoding="utf-8")
         partial.replace(path)
     except OSError as error:
-        logger.info("%s: cannot be written (%s); it will be measured again", path, error.strerror)
+        logger.info(
+            "%s: cannot be written (%s); it will be measured again", path, system_reason(error)
+        )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Generic, TypeVar
 
 from argo_ml.datasets.base import RejectedLine
-from argo_ml.errors import DataError
+from argo_ml.errors import DataError, system_reason
 
 Value = TypeVar("Value")
 _GZIP = b"\x1f\x8b"
@@ -75,7 +75,7 @@ def _read(path: Path, given: str) -> Iterator[str | None]:
     except FileNotFoundError:
         raise DataError(f"{given}: no such file") from None
     except OSError as error:
-        raise DataError(f"{given}: cannot be read ({error.strerror})") from None
+        raise DataError(f"{given}: cannot be read ({system_reason(error)})") from None
 
 
 def _text_lines(file: IO[bytes] | gzip.GzipFile, given: str) -> Iterator[str | None]:

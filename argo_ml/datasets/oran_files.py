@@ -19,6 +19,7 @@ from http.client import HTTPException
 from pathlib import Path
 from types import MappingProxyType
 
+from argo_ml.errors import system_reason
 from argo_ml.models.downloads import FetchError, OnStatus, exclusive_folder, staging_folder
 
 logger = logging.getLogger(__name__)
@@ -145,7 +146,7 @@ def _local_reader(source: str, folder: Path) -> ReadFile:
         try:
             return (folder / path).read_bytes()
         except OSError as error:
-            raise FetchError(f"{folder / path}: cannot be read ({error.strerror})") from None
+            raise FetchError(f"{folder / path}: cannot be read ({system_reason(error)})") from None
 
     return read
 

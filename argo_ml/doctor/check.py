@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from argo_ml.config import DoctorSpec
-from argo_ml.errors import ArgoError
+from argo_ml.errors import ArgoError, system_reason
 
 
 class Status(str, Enum):
@@ -45,7 +45,7 @@ def attempted(name: str, look: Callable[[DoctorSpec], Check], spec: DoctorSpec) 
         return refused(name, error)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        detail = f"{place}{error.strerror or error}"
+        detail = f"{place}{system_reason(error)}"
         return Check(name, Status.ERROR, detail, "make it readable, or name another place")
 
 

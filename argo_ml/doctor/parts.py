@@ -10,7 +10,7 @@ from argo_ml.corpus.embedder_files import find_embedder
 from argo_ml.devices.disk import nearest_place
 from argo_ml.doctor.check import Check, Status, ok, refused, warning
 from argo_ml.doctor.inputs import is_downloaded
-from argo_ml.errors import ArgoError
+from argo_ml.errors import ArgoError, system_reason
 from argo_ml.models import load_model
 from argo_ml.models.deferred import load_now
 from argo_ml.models.presets import ModelSource, SourceKind, resolve
@@ -66,11 +66,9 @@ def check_embedder(spec: DoctorSpec) -> Check:
         if spec.quick:
             where = "present" if _is_hub_id(name) else f"in {find_embedder(name)}"
             return ok(_EMBEDDER, f"{name} is {where} (not loaded: quick)")
-        from argo_ml.corpus.embedder_prompts import GivenPrompts
-        from argo_ml.corpus.embedding import load_embedder
+        from argo_ml.corpus.embedding import embedder_of
 
-        given = GivenPrompts(spec.query_prompt, spec.passage_prompt)
-        embedder = load_embedder(name, spec.cache_path, spec.device, spec.gpus, given)
+        embedder = embedder_of(spec)
         n_dimensions = embedder.embed_queries(["Does it embed?"]).shape[1]
         return ok(_EMBEDDER, f"{name} loads and embeds into {n_dimensions} dimensions")
     except ArgoError as error:
@@ -101,6 +99,6 @@ def check_index_folder(spec: DoctorSpec) -> Check:
     try:
         tempfile.TemporaryFile(dir=nearest_place(folder)).close()
     except OSError as error:
-        detail = f"{folder} cannot be written ({error.strerror})"
+        detail = f"{folder} cannot be written ({system_reason(error)})"
         return Check("index folder", Status.ERROR, detail, "choose another cache_dir")
     return ok("index folder", f"{folder} is writable")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from argo_ml.errors import ArgoError, disk_advice
+from argo_ml.errors import ArgoError, disk_advice, system_reason
 from argo_ml.locks import ProcessLock
 
 OnStatus = Callable[[str], None]
@@ -28,7 +28,7 @@ def exclusive_folder(folder: Path) -> Iterator[None]:
             yield
     except OSError as error:
         raise FetchError(
-            f"{folder}: cannot be written ({error.strerror or error}); "
+            f"{folder}: cannot be written ({system_reason(error)}); "
             f"{disk_advice(error) or 'make it writable'}, or choose another cache_dir"
         ) from None
 

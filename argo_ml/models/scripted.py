@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from argo_ml.config import ModelSpec
-from argo_ml.errors import ConfigError, ModelError
+from argo_ml.errors import ConfigError, ModelError, system_reason
 from argo_ml.models.base import (
     Completion,
     Generation,
@@ -305,7 +305,7 @@ def _read(path: Path) -> Any:
     try:
         return parse_yaml(read_bytes(path, LARGEST_YAML))
     except OSError as error:
-        reason = error.strerror
+        reason = system_reason(error)
         raise ConfigError(f"scripted:{path}: cannot be read ({reason}); give a table") from None
     except MalformedError as error:
         raise ConfigError(f"scripted:{path}: {error}") from None

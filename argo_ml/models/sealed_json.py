@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from argo_ml.errors import system_reason
 from argo_ml.models.digests import files_digest, write_atomically
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ def write_sealed(path: Path, content: object) -> None:
     try:
         write_atomically(path, f"{_digest(text)}\n{text}")
     except OSError as error:
-        logger.info("%s: not kept for later (%s)", path, error.strerror or error)
+        logger.info("%s: not kept for later (%s)", path, system_reason(error))
 
 
 def content_key(content: object) -> str:

@@ -15,7 +15,7 @@ from argo_ml.config import RecordSpec, expanded
 from argo_ml.datasets.jsonl import JsonLines, parse_question
 from argo_ml.datasets.lines import LineError
 from argo_ml.datasets.sampling import questions_digest
-from argo_ml.errors import ConfigError, DataError, ModelError
+from argo_ml.errors import ConfigError, DataError, ModelError, system_reason
 from argo_ml.escaping import markdown
 from argo_ml.models.cache.store import CallCache
 from argo_ml.models.digests import write_atomically
@@ -109,7 +109,7 @@ def _check_output(path: Path) -> None:
         with path.open("a", encoding="utf-8"):
             pass
     except OSError as error:
-        raise ConfigError(f"output={path}: cannot be written ({error.strerror})") from None
+        raise ConfigError(f"output={path}: cannot be written ({system_reason(error)})") from None
     if not path.stat().st_size:
         path.unlink()
 

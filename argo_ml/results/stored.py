@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from argo_ml.errors import DataError, one_line
+from argo_ml.errors import DataError, one_line, system_reason
 from argo_ml.parsing import MalformedError, parse_json, parse_record, parse_yaml
 
 RecordType = TypeVar("RecordType", bound=BaseModel)
@@ -33,7 +33,7 @@ def naming(name: str, run_id: str) -> Iterator[None]:
     except MalformedError as error:
         raise DataError(f"{_place(name, run_id)}: damaged: {error}{_again(run_id)}") from None
     except OSError as error:
-        reason = error.strerror or one_line(error)
+        reason = system_reason(error)
         raise DataError(f"{_place(name, run_id)}: cannot be read ({reason})") from None
 
 

@@ -10,8 +10,7 @@ from functools import cached_property
 
 from argo_ml.config import CellSpec
 from argo_ml.corpus.cached_embedding import CachingEmbedder
-from argo_ml.corpus.embedder_prompts import GivenPrompts
-from argo_ml.corpus.embedding import SentenceEmbedder, Vectors, load_embedder
+from argo_ml.corpus.embedding import SentenceEmbedder, Vectors, embedder_of
 from argo_ml.errors import ArgoError
 from argo_ml.models.cache.caching import CallCache
 from argo_ml.serving.batches import BatchThread
@@ -82,9 +81,7 @@ class ServedVectors:
 
     @cached_property
     def _embedder(self) -> SentenceEmbedder:
-        spec = self._spec
-        given = GivenPrompts(spec.query_prompt, spec.passage_prompt)
-        return load_embedder(spec.embedding_model, spec.cache_path, spec.device, spec.gpus, given)
+        return embedder_of(self._spec)
 
     @cached_property
     def _caching(self) -> CachingEmbedder:

@@ -15,7 +15,7 @@ from typing import Any
 
 from argo_ml.config import CacheFields
 from argo_ml.engine.shards import Shard
-from argo_ml.errors import TrackingError, disk_advice
+from argo_ml.errors import TrackingError, disk_advice, system_reason
 from argo_ml.locks import HeldError, ProcessLock
 from argo_ml.results.records import QuestionResult
 from argo_ml.results.shard import ShardRecord
@@ -235,7 +235,7 @@ def _explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = system_reason(error)
         raise TrackingError(
             f"{folder}: finished shards cannot be kept there ({reason}); "
             f"{disk_advice(error) or 'make it writable'}, or choose another cache_dir, then resume "

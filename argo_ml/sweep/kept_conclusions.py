@@ -22,6 +22,7 @@ import argo_ml
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import SweepSpec
 from argo_ml.config.base import is_operational
+from argo_ml.errors import system_reason
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.models.digests import write_atomically
 from argo_ml.models.sealed_json import code_digest, content_key, installed_version
@@ -147,7 +148,7 @@ def _keep(path: Path, evaluation: Evaluation, folder: Path) -> None:
         write_atomically(path, buffer.getvalue())
         _prune(path.parent)
     except OSError as error:
-        logger.info("%s: not kept for later (%s)", path, error.strerror or error)
+        logger.info("%s: not kept for later (%s)", path, system_reason(error))
 
 
 def _prune(folder: Path) -> None:

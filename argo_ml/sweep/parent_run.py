@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,10 +19,12 @@ from argo_ml.results.artifacts import ENVIRONMENT, SPEC, UNCOMMITTED_DIFF
 from argo_ml.results.records import Record
 from argo_ml.results.stored import stored_record
 from argo_ml.tracking import environment, runs
+from argo_ml.tracking.location import store_option
 from argo_ml.tracking.reconciling import reconcile
 from argo_ml.tracking.runs import Run, TrackedRun, Tracking
 
 RecordType = TypeVar("RecordType", bound=Record)
+logger = logging.getLogger(__name__)
 _PATHS = ("questions", "documents", "cache_dir", "outcomes", "calibration_outcomes")
 _PASSWORDS_LEFT_OUT = (
     "# No run keeps passwords: give what has PASSWORD@ or *** in it again on the command line,\n"
@@ -57,6 +60,17 @@ def pointing_at(parent_id: str, kind: str, tracking: Tracking) -> Iterator[None]
     with pointer.recording_failure():
         yield
         pointer.end()
+
+
+@contextlib.contextmanager
+def telling_how_to_go_on(command: str, run: TrackedRun, tracking: Tracking) -> Iterator[None]:
+    """Say the command that goes on with a run where it is left unfinished."""
+    try:
+        yield
+    except BaseException:
+        whole = f"argo-ml {command} --resume {run.run_id}{store_option(tracking.uri)}"
+        logger.warning("unfinished; go on with: %s", whole)
+        raise
 
 
 def find_resumed(tracking: Tracking, run_id: str, kind: str) -> tuple[Run, Tracking]:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from argo_ml.config import ReportSpec
-from argo_ml.errors import ArgoError, ConfigError
+from argo_ml.errors import ArgoError, ConfigError, system_reason
 from argo_ml.evaluation.examples import Example, example_cells, make_examples
 from argo_ml.evaluation.protocol import evaluate, reexamined, with_conclusion
 from argo_ml.evaluation.record import Evaluation
@@ -117,6 +117,6 @@ def write_page(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(
-            f"output={path}: cannot be written ({error.strerror}); name a file in a folder that "
-            "is there"
+            f"output={path}: cannot be written ({system_reason(error)}); name a file in a folder "
+            "that is there"
         ) from None

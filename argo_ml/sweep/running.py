@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +39,7 @@ from argo_ml.sweep.parent_run import (
     load_record,
     pointing_at,
     store_spec,
+    telling_how_to_go_on,
 )
 from argo_ml.sweep.resumed_spec import resumed_spec
 from argo_ml.sweep.stages import (
@@ -49,7 +51,6 @@ from argo_ml.sweep.stages import (
     store_resolved,
 )
 from argo_ml.tracking import runs
-from argo_ml.tracking.location import store_option
 from argo_ml.tracking.names import logged_params
 from argo_ml.tracking.reconciling import open_experiment
 from argo_ml.tracking.runs import TrackedRun, Tracking, store_of_runs
@@ -120,7 +121,7 @@ def _carry_out(
     cell_runs = open_cell_runs(cells, context, sweep.tracking, run)
     account_for_dead(sweep.tracking, context.spec)
     is_known = has_whole_ledger(run, context.executes_here)
-    with accounting(run, context.spec, is_known), _telling_how_to_resume(sweep):
+    with accounting(run, context.spec, is_known), _telling_how_to_go_on(sweep):
         time_estimate = _tell_estimate(context, cells, journal, run)
         results = run_cells(
             context, run, cell_runs, journal, on_progress, time_estimate=time_estimate, rule=rule
@@ -228,15 +229,11 @@ def _tell_estimate(
     return ahead
 
 
-@contextlib.contextmanager
-def _telling_how_to_resume(sweep: SweepRun) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        if sweep.parent is None:
-            command = f"argo-ml sweep --resume {sweep.run.run_id}{store_option(sweep.tracking.uri)}"
-            logger.warning("unfinished; continue it with: %s", command)
-        raise
+def _telling_how_to_go_on(sweep: SweepRun) -> AbstractContextManager[None]:
+    """Nothing is said of a part: its whole says it."""
+    if sweep.parent:
+        return contextlib.nullcontext()
+    return telling_how_to_go_on("sweep", sweep.run, sweep.tracking)
 
 
 def _describe(spec: SweepSpec) -> str:

@@ -293,7 +293,7 @@ def _replace_slow_parts() -> None:
     def save_empty(figure: Figure, path: Path, **_: Any) -> None:
         path.write_bytes(b"<svg/>" if path.suffix == ".svg" else b"")
 
-    opening.load_embedder = lambda *_: WordEmbedder()  # type: ignore[assignment,return-value]
+    opening.embedder_of = lambda *_: WordEmbedder()  # type: ignore[assignment,return-value]
     Figure.savefig = save_empty  # type: ignore[method-assign,assignment]
     ConstrainedLayoutEngine.execute = lambda *_: None  # type: ignore[method-assign,assignment]
 

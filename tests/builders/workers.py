@@ -118,7 +118,7 @@ def _run_sweep(values: dict[str, object], function: str = "", n_calls: int = 0) 
 
     if function:
         _kill_at(function, n_calls)
-    opening.load_embedder = lambda *_: WordEmbedder()  # type: ignore[assignment,return-value]
+    opening.embedder_of = lambda *_: WordEmbedder()  # type: ignore[assignment,return-value]
     os.chdir(Path(str(values["cache_dir"])).parent)
     with drawing.left_out():
         run_sweep(build(SweepSpec, values))

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 import pytest
 
+from argo_ml.cli.command_specs import COMMANDS
 from argo_ml.cli.commands import execute
 from argo_ml.cli.options import SpecCommand, default_text
-from argo_ml.cli.parameter_tables import COMMANDS
 from argo_ml.cli.sections import ordered_names, sections
 from argo_ml.config import HelpSection, SweepSpec
 from argo_ml.errors import ConfigError

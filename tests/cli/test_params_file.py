@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from argo_ml.cli.parameter_tables import COMMANDS
+from argo_ml.cli.command_specs import COMMANDS
 from argo_ml.cli.params_file import read_for
 from argo_ml.config import AdviseSpec, AnswerSpec, CompareSpec, SweepSpec, build
 from argo_ml.errors import ConfigError

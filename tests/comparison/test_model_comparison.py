@@ -185,8 +185,9 @@ def test_an_interrupted_comparison_says_how_it_goes_on_as_a_whole(
     with pytest.raises(KeyboardInterrupt):
         run_comparison(spec(values))
 
-    assert "unfinished; go on with: argo-ml compare --resume" in caplog.text
-    assert "argo-ml sweep --resume" not in caplog.text
+    [said] = [text for text in caplog.messages if "go on with" in text]
+    assert said.startswith("unfinished; go on with: argo-ml compare --resume ")
+    assert said.endswith(f" --tracking_uri {values['tracking_uri']}")
 
 
 def test_a_comparison_whose_sweep_was_killed_before_it_stored_its_spec_goes_on(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from argo_ml.cli.parameter_tables import COMMANDS
+from argo_ml.cli.command_specs import COMMANDS
 from argo_ml.config import (
     AnswerSpec,
     CalibrateSpec,

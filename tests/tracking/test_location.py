@@ -133,9 +133,9 @@ def test_the_command_that_is_printed_goes_on_with_a_sweep(
     with shell.context() as patch:
         patch.setattr(running, "run_cells", _interrupt)
         assert execute(["sweep", *options, "--tracking_uri", store]) == EXIT_INTERRUPTED
-    [said] = [text for text in caplog.messages if "continue it with: " in text]
+    [said] = [text for text in caplog.messages if "go on with: " in text]
 
-    command = shlex.split(said.partition("continue it with: ")[2])
+    command = shlex.split(said.partition("go on with: ")[2])
     kept = {name: value for name, value in os.environ.items() if name != STORE_VARIABLE}
     subprocess.run([sys.executable, "-m", "argo_ml", *command[1:]], env=kept, check=True)
 

@@ -12,7 +12,7 @@ from argo_ml.corpus.readers.markdown import read_markdown
 from argo_ml.corpus.readers.office import read_docx, read_pdf
 from argo_ml.corpus.readers.plain import read_plain
 from argo_ml.corpus.readers.rst import read_rst
-from argo_ml.errors import one_line
+from argo_ml.errors import one_line, system_reason
 
 READERS: Mapping[str, ReadFile] = MappingProxyType(
     {
@@ -45,7 +45,7 @@ def read_file(file: Path) -> Reading:
     except (UnreadableError, MemoryError):
         raise
     except OSError as error:
-        raise UnreadableError(error.strerror or str(error)) from None
+        raise UnreadableError(system_reason(error)) from None
     except RecursionError:
         raise UnreadableError("nested too deeply") from None
     except Exception as error:

@@ -12,7 +12,7 @@ from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 
-from argo_ml.errors import ArgoError, one_line
+from argo_ml.errors import ArgoError, one_line, system_reason
 from argo_ml.locks import ProcessLock
 from argo_ml.models.cache import ledger
 from argo_ml.models.cache.entries import model_checksum, row_checksum
@@ -70,7 +70,7 @@ def obstacle(error: Exception, path: Path) -> ArgoError | None:
     """What keeps the file from being used; None where the file itself is damaged."""
     reason = one_line(error)
     if isinstance(error, OSError):
-        said = error.strerror or reason
+        said = system_reason(error)
         return _unusable(path, said, _advice(said, _OBSTACLES["readonly"]))
     if "readonly" in reason and _is_writable(path):
         # A flipped bit of the header says so as well.
