@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from argo_ml.advising.choosing import Choice
 from argo_ml.advising.confirming import advised_ranges, confirm
 from argo_ml.advising.sentences import Questions, sentences
-from argo_ml.evaluation.advice import CONFIRMING, Advice, AdviceUnit, DataCheck
+from argo_ml.evaluation.advice import CONFIRMING, Advice, DataCheck
 from argo_ml.evaluation.headline import question
 from argo_ml.evaluation.sentences import stopping_lines
 from argo_ml.policies.strategies import find_strategy
 from argo_ml.results.records import Results
-from argo_ml.results.unit import unit_of
+from argo_ml.results.unit import StoredUnit, unit_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,7 @@ def conclude(
             ),
             *stopping_lines(judged.results.stopping, unit),
         ),
-        unit=AdviceUnit(
-            stake=unit.factor, price_of_wrong=unit.wrong, name=unit.name, is_own=unit.is_own
-        ),
+        unit=StoredUnit.of(unit),
         ranges=ranges,
         prices=prices,
         sizes=judged.sizes,

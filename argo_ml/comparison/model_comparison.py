@@ -21,6 +21,7 @@ from argo_ml.results.artifacts import COMPARISON, COMPARISON_TABLE, FIGURES, SPE
 from argo_ml.results.naming import told_apart
 from argo_ml.results.question_rows import question_ids, row_numbers
 from argo_ml.results.records import CellResult, Record, Results
+from argo_ml.results.unit import StoredUnit, unit_of
 from argo_ml.statistics.resampling import mean_estimate
 from argo_ml.sweep.parent_run import (
     ParentRun,
@@ -80,6 +81,7 @@ class ModelComparison(Record):
     comparison_id: str
     models: tuple[ComparedModel, ...]
     cells: tuple[ComparedCell, ...]
+    unit: StoredUnit = StoredUnit()
 
     def of(self, model: str) -> tuple[ComparedCell, ...]:
         return tuple(cell for cell in self.cells if cell.model == model)
@@ -167,7 +169,8 @@ def _sweep(
     """The sweep of one model: begun, continued, or loaded where it is finished."""
     sweep_spec = spec.sweep(model)
     present = _present_sweep(model, tracking, run)
-    parent = ParentRun(run, tracking, {MODEL: model})
+    name = f"sweep {told_apart(spec.models)[model]}"
+    parent = ParentRun(run, tracking, {MODEL: model}, name)
     if present is None:
         before = _precisions(tracking, run) if spec.resume else []
         if before and spec.precision == "auto":
@@ -224,6 +227,7 @@ def compare_models(
             for model, results in zip(models, sweeps, strict=True)
             for cell, reference in zip(results.cells, sweeps[0].cells, strict=True)
         ),
+        unit=StoredUnit.of(unit_of(sweeps[0].spec)),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 
 from argo_ml.results.records import Identifier, Record
-from argo_ml.results.unit import Unit
+from argo_ml.results.unit import StoredUnit
 from argo_ml.statistics.intervals import Estimate
 
 EXPLORED, REPLAY = "explored", "replay"
@@ -113,23 +113,6 @@ class AdvisedRange(Record):
     retrieval_share: float
 
 
-class AdviceUnit(Record):
-    """The unit of the prices: those of this record are shares of what is at stake.
-
-    ``stake`` times a share is an amount in the unit called ``name``; 1 where prices are shares of a
-    right answer.
-    """
-
-    stake: float = 1.0
-    price_of_wrong: float = 0.0
-    name: str = ""
-    is_own: bool = False
-
-    @property
-    def shown(self) -> Unit:
-        return Unit(self.stake, self.price_of_wrong, self.name, self.is_own)
-
-
 CONFIRMING = "test"
 """The split on which nothing is chosen."""
 
@@ -154,7 +137,7 @@ class Advice(Record):
     runs: Mapping[str, Identifier] = {}
     """Run ids by stage."""
     data: DataCheck | None = None
-    unit: AdviceUnit = AdviceUnit()
+    unit: StoredUnit = StoredUnit()
     cut: Mapping[str, str] = {}
     """Stages that a budget ended early, and why."""
     published: str = ""

@@ -81,7 +81,7 @@ class SweepResult:
         results = self.results
         made_of = f"{described_questions(results)}, {model_name(results.spec)}; run {self.run_id}"
         unit, cost_digits = unit_of(results.spec), cost_decimals(results.prices)
-        header = ("strategy", "price of a retrieval" if unit.is_own else "c_r", *_MEASURES)
+        header = ("strategy", unit.heading, *_MEASURES)
         rows = [_cell_row(cell, unit, cost_digits) for cell in results.cells]
         return page((*self.answer.splitlines(), made_of), header, rows)
 
@@ -168,7 +168,10 @@ class StudyResult:
         return f"StudyResult(run_id={self.run_id!r}, trials={self.report.n_complete})"
 
     def _repr_html_(self) -> str:
-        lines = [f"c_r={best.retrieval_cost:.4g}: {best.verdict}" for best in self.report.best]
+        unit = unit_of(self.report.spec)
+        lines = [
+            f"{unit.at_price(best.retrieval_cost)}: {best.verdict}" for best in self.report.best
+        ]
         rows = [tuple(map(_shown, row)) for row in self.to_frame().itertuples(index=False)]
         return page([*lines, f"run {self.run_id}"], list(self.to_frame().columns), rows)
 

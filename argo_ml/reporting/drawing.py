@@ -6,6 +6,7 @@ from pathlib import Path
 
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.results.records import CellResult, Results
+from argo_ml.results.unit import Unit
 
 
 def draw_sweep(evaluation: Evaluation, results: Results, folder: Path) -> None:
@@ -23,7 +24,7 @@ def draw_evaluation(evaluation: Evaluation, results: Results, folder: Path) -> N
     figures.draw_evaluation(evaluation, results, folder)
 
 
-def draw_cell(result: CellResult, folder: Path) -> None:
+def draw_cell(result: CellResult, unit: Unit, folder: Path) -> None:
     from argo_ml.reporting import figures
 
-    figures.save_cell_figures(result, folder)
+    figures.save_cell_figures(result, unit, folder)

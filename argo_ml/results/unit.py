@@ -9,6 +9,7 @@ from typing import Any
 
 from argo_ml.config import money_of
 from argo_ml.pricing import MoneyPrices
+from argo_ml.results.records import Record
 from argo_ml.statistics.intervals import ROUNDING, Estimate, ends_text
 
 THOUSAND = 1000
@@ -50,6 +51,11 @@ class Unit:
     wrong: float = 0.0
     name: str = ""
     is_own: bool = False
+
+    @property
+    def heading(self) -> str:
+        """Of a column of prices: each is written by `price`."""
+        return "price of a retrieval" if self.is_own else "c_r"
 
     @property
     def label(self) -> str:
@@ -107,6 +113,27 @@ class Unit:
 
 
 SHARES = Unit()
+
+
+class StoredUnit(Record):
+    """The unit of a record's prices, which are shares of what is at stake.
+
+    ``stake`` times a share is an amount in the unit called ``name``; 1 where prices are shares of a
+    right answer.
+    """
+
+    stake: float = 1.0
+    price_of_wrong: float = 0.0
+    name: str = ""
+    is_own: bool = False
+
+    @classmethod
+    def of(cls, unit: Unit) -> StoredUnit:
+        return cls(stake=unit.factor, price_of_wrong=unit.wrong, name=unit.name, is_own=unit.is_own)
+
+    @property
+    def shown(self) -> Unit:
+        return Unit(self.stake, self.price_of_wrong, self.name, self.is_own)
 
 
 def unit_of(spec: Mapping[str, Any]) -> Unit:

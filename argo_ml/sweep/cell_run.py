@@ -24,7 +24,7 @@ from argo_ml.results.naming import asked_questions
 from argo_ml.results.records import CellResult, PolicyTable, QuestionResult
 from argo_ml.results.row_columns import columns_in_memory
 from argo_ml.results.row_files import cell_trajectories
-from argo_ml.results.unit import unit_of_money
+from argo_ml.results.unit import Unit, unit_of_money
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext
 from argo_ml.tracking import runs
@@ -114,7 +114,7 @@ class CellRun:
             if is_compared(name) and name not in CURVES
         }
         if self._alone:
-            draw_cell(result, folder / FIGURES)
+            draw_cell(result, unit_of_money(self.cell.spec.money), folder / FIGURES)
         store_outcomes(self.run, result, folder, at_the_end)
         if not self._alone:
             self.run.end()
@@ -225,10 +225,10 @@ def store_outcomes(
     run.log(metrics=metrics, tags=tags)
 
 
-def store_cell_figures(run: TrackedRun, result: CellResult) -> None:
+def store_cell_figures(run: TrackedRun, result: CellResult, unit: Unit) -> None:
     """Draw the figures of a cell and log them."""
     with tempfile.TemporaryDirectory() as folder:
-        draw_cell(result, Path(folder) / FIGURES)
+        draw_cell(result, unit, Path(folder) / FIGURES)
         run.log_folder(Path(folder))
 
 

@@ -17,6 +17,7 @@ from argo_ml.results.kept_folder import KeptFolder
 from argo_ml.results.records import Results
 from argo_ml.results.row_files import with_rows
 from argo_ml.results.stored import computing_with, stored_record
+from argo_ml.results.unit import unit_of
 from argo_ml.sweep.cell_run import store_cell_figures
 from argo_ml.sweep.record import SweepRecord, open_record
 from argo_ml.sweep.stored_files import stored_examples
@@ -51,7 +52,8 @@ def rebuild_report(spec: ReportSpec) -> str:
                 run, _evaluation(record, results), results, _examples(record, results, run)
             )
             for cell in results.cells if spec.cells else ():
-                store_cell_figures(TrackedRun(record.tracking.client, cell.run_id), cell)
+                run_of_cell = TrackedRun(record.tracking.client, cell.run_id)
+                store_cell_figures(run_of_cell, cell, unit_of(results.spec))
     if spec.output:
         write_page(Path(spec.output).expanduser(), text)
     return run_id

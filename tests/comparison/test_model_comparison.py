@@ -21,6 +21,7 @@ from argo_ml.comparison.model_comparison import (
 from argo_ml.config import CompareSpec, build
 from argo_ml.errors import ConfigError
 from argo_ml.results.artifacts import COMPARISON
+from argo_ml.results.unit import StoredUnit
 from argo_ml.sweep.journal import Journal
 from argo_ml.sweep.running import load_results
 from argo_ml.tracking.runs import KIND, PARENT, connect
@@ -78,6 +79,7 @@ def test_every_model_has_a_sweep_below_one_run(
     for model in finished.models:
         sweep = client.get_run(model.sweep_id)
         assert sweep.data.tags[PARENT] == finished.comparison_id
+        assert sweep.info.run_name == f"sweep {Path(model.model).name}"
         assert (sweep.info.status, sweep.data.params["model"]) == ("FINISHED", model.model)
         assert model.peaks
     files = {item.path for item in client.list_artifacts(finished.comparison_id, "figures")}
@@ -94,6 +96,18 @@ def test_the_table_has_a_row_per_model_with_the_difference(
     shown = capsys.readouterr().out
     assert shown.count("other.json") == 2 + 1
     assert f"{finished.of(finished.models[1].model)[0].difference:+.3f} [" in shown
+
+
+def test_the_table_has_prices_in_a_unit_of_ones_own(
+    finished: ModelComparison, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = StoredUnit(stake=2.0, name="EUR", is_own=True)
+
+    print_comparison(finished.model_copy(update={"unit": own}))
+
+    shown = capsys.readouterr().out
+    assert "price of a retrieval" in " ".join(shown.split())
+    assert f"{2 * finished.cells[0].retrieval_cost:.4g} EUR" in shown
 
 
 def test_cells_are_paired_with_those_of_the_first_model(finished: ModelComparison) -> None:

@@ -77,7 +77,7 @@ def test_redrawing_from_json_gives_identical_files(
 def test_drawing_leaves_the_users_settings_alone(results: Results, tmp_path: Path) -> None:
     before = dict(rcParams)
 
-    save_cell_figures(results.cells[0], tmp_path)
+    save_cell_figures(results.cells[0], SHARES, tmp_path)
 
     assert dict(rcParams) == before
 
@@ -271,7 +271,7 @@ def test_a_strategy_looks_the_same_in_every_figure_and_sweep() -> None:
 
 
 def test_cell_figures_are_drawn(results: Results, tmp_path: Path) -> None:
-    save_cell_figures(results.row("random")[1], tmp_path)
+    save_cell_figures(results.row("random")[1], SHARES, tmp_path)
 
     assert {path.name for path in tmp_path.iterdir()} == {"policy.png", "actions.png"}
 
@@ -282,7 +282,7 @@ def test_a_cell_that_does_not_act_by_the_process_has_no_figure_of_it(
     cell = results.row("random")[1]
     table = cell.policy.model_copy(update={"policy_value": None, "policy_regret": None})
 
-    save_cell_figures(cell.model_copy(update={"policy": table}), tmp_path)
+    save_cell_figures(cell.model_copy(update={"policy": table}), SHARES, tmp_path)
 
     assert {path.name for path in tmp_path.iterdir()} == {"actions.png"}
 
@@ -291,6 +291,6 @@ def test_cell_whose_questions_took_no_step_is_drawn(results: Results, tmp_path: 
     cell = results.cells[0]
     rows = tuple(row.model_copy(update={"actions": ()}) for row in cell.questions)
 
-    save_cell_figures(cell.model_copy(update={"questions": rows}), tmp_path)
+    save_cell_figures(cell.model_copy(update={"questions": rows}), SHARES, tmp_path)
 
     assert (tmp_path / "actions.png").stat().st_size > 1000

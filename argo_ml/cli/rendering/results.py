@@ -61,7 +61,7 @@ def results_table(results: Results) -> Table:
         for column in _columns(unit, cost_decimals(results.prices))
         if not column.shows or any(cell.metrics[column.shows] for cell in results.cells)
     ]
-    table.add_column("price of a\nretrieval" if unit.is_own else "c_r", overflow="fold")
+    table.add_column(unit.heading.replace("a ", "a\n"), overflow="fold")
     for column in columns:
         table.add_column(column.heading, justify=column.justify, overflow="fold")
     for price in results.prices:

@@ -8,9 +8,10 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from argo_ml.reporting.figures.style import legend_below, plain_figure, save, styled
+from argo_ml.reporting.figures.style import at_price, legend_below, plain_figure, save, styled
 from argo_ml.results.question_rows import row_values
 from argo_ml.results.records import CellResult, PolicyTable
+from argo_ml.results.unit import Unit
 from argo_ml.types import Action
 
 _FORMATS = ("png",)
@@ -18,15 +19,15 @@ _DPI = 120
 """A sweep has dozens of cells: small files, drawn quickly."""
 
 
-def save_cell_figures(result: CellResult, folder: Path) -> None:
+def save_cell_figures(result: CellResult, unit: Unit, folder: Path) -> None:
     """Draw ``actions`` into ``folder``, and ``policy`` for a cell that acts by the process."""
     with styled():
         if result.policy.policy_value is not None:
-            save(_policy(result), folder, "policy", _FORMATS, _DPI)
-        save(_actions(result), folder, "actions", _FORMATS, _DPI)
+            save(_policy(result, unit), folder, "policy", _FORMATS, _DPI)
+        save(_actions(result, unit), folder, "actions", _FORMATS, _DPI)
 
 
-def _policy(result: CellResult) -> Figure:
+def _policy(result: CellResult, unit: Unit) -> Figure:
     table = result.policy
     figure = plain_figure()
     axes = figure.add_subplot()
@@ -41,7 +42,7 @@ def _policy(result: CellResult) -> Figure:
     axes.set_xlabel("progress U")
     axes.set_ylabel("value (quality - price, discounted)")
     axes.set_title(
-        f"Policy at $c_r$ = {result.retrieval_cost:.4g}: V from U = 0 is {table.value[0]:.3f}, "
+        f"Policy at {at_price(result.retrieval_cost, unit)}: V from U = 0 is {table.value[0]:.3f}, "
         f"by {result.strategy} {table.policy_value:.3f}"
     )
     legend_below(figure)
@@ -67,7 +68,7 @@ def _mark_thresholds(axes: Axes, table: PolicyTable) -> None:
         )
 
 
-def _actions(result: CellResult) -> Figure:
+def _actions(result: CellResult, unit: Unit) -> Figure:
     figure = plain_figure()
     axes = figure.add_subplot()
     taken = Counter(
@@ -97,7 +98,7 @@ def _actions(result: CellResult) -> Figure:
     axes.set_xlabel("step")
     axes.set_ylabel("questions that took the action")
     axes.set_title(
-        f"Actions of {result.strategy} at $c_r$ = {result.retrieval_cost:.4g}, "
+        f"Actions of {result.strategy} at {at_price(result.retrieval_cost, unit)}, "
         f"n = {len(result.questions)} questions"
     )
     if n_steps == 0:
