@@ -168,10 +168,7 @@ class StudyResult:
         return f"StudyResult(run_id={self.run_id!r}, trials={self.report.n_complete})"
 
     def _repr_html_(self) -> str:
-        unit = unit_of(self.report.spec)
-        lines = [
-            f"{unit.at_price(best.retrieval_cost)}: {best.verdict}" for best in self.report.best
-        ]
+        lines = [f"c_r={best.retrieval_cost:.4g}: {best.verdict}" for best in self.report.best]
         rows = [tuple(map(_shown, row)) for row in self.to_frame().itertuples(index=False)]
         return page([*lines, f"run {self.run_id}"], list(self.to_frame().columns), rows)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from optuna.trial import FrozenTrial, TrialState
 
 from argo_ml.config import ContextSpec, StudySpec
-from argo_ml.escaping import markdown
 from argo_ml.models.cache.store import CallCache
 from argo_ml.progress import OnProgress
 from argo_ml.reporting.drawing import draw_cell
@@ -27,7 +26,7 @@ from argo_ml.results.artifacts import (
 from argo_ml.results.records import CellResult, QuestionResult, Results
 from argo_ml.results.study import Best, FrontPoint, Score, StudyReport, settings_of
 from argo_ml.results.trajectories import cited_passages, passage_record, trajectory
-from argo_ml.results.unit import unit_of, unit_of_money
+from argo_ml.results.unit import SHARES
 from argo_ml.study import storage
 from argo_ml.study.evaluation import Block
 from argo_ml.study.judging import REFERENCES, judge, judged_cells, utility_difference
@@ -219,13 +218,12 @@ def _metrics(summary: StudyReport) -> dict[str, float]:
 
 
 def _note(summary: StudyReport) -> str:
-    n_trials, unit = summary.n_complete + summary.n_pruned, unit_of(summary.spec)
+    n_trials = summary.n_complete + summary.n_pruned
     lines = [f"{n_trials} trials on {summary.n_questions} questions of `{summary.spec['split']}`."]
     for best in summary.best:
         settings = ", ".join(f"{name} {value:g}" for name, value in best.settings.items())
         lines.append(
-            f"- {markdown(unit.at_price(best.retrieval_cost))}: trial {best.trial} ({settings}); "
-            f"{best.verdict}."
+            f"- c_r {best.retrieval_cost:g}: trial {best.trial} ({settings}); {best.verdict}."
         )
     return "\n".join(lines)
 
@@ -250,7 +248,7 @@ def _store_best_trials(search: Search, trials: Sequence[FrozenTrial]) -> None:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             _write_trajectories(blocks, folder)
-            draw_cell(result, unit_of_money(cell.spec.money), folder / FIGURES)
+            draw_cell(result, SHARES, folder / FIGURES)
             store_outcomes(run, result, folder)
 
 

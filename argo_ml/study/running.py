@@ -56,7 +56,7 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
     store = StudyStore(spec, storage.study_name(spec, digests))
     with storage.explaining_storage(store.url), contextlib.ExitStack() as until_the_end:
         with store.lock:
-            study, run, home = _begin_or_join(spec, store, tracking, digests)
+            study, run, home = _begin_or_join(context, store, tracking, digests)
             until_the_end.enter_context(pointing_at(run.run_id, "study", tracking))
             until_the_end.enter_context(run.recording_failure(beside_others=True))
             account_for_dead(home, spec)
@@ -98,13 +98,17 @@ def load_report(tracking: Tracking, run_id: str) -> StudyReport:
 
 
 def _begin_or_join(
-    spec: StudySpec, store: StudyStore, tracking: Tracking, digests: Mapping[str, str]
+    context: LocalContext[StudySpec],
+    store: StudyStore,
+    tracking: Tracking,
+    digests: Mapping[str, str],
 ) -> tuple[optuna.Study, TrackedRun, Tracking]:
     """The study, its run, and the experiment of that run; the study's lock must be held."""
+    spec = context.spec
     study = store.find() or store.create(make_objective(spec).directions)
     study.sampler = make_sampler(spec)
     if storage.RUN_ID not in study.user_attrs:
-        return study, _begin(study, spec, tracking, digests), tracking
+        return study, _begin(study, context, tracking, digests), tracking
     storage.check_same_search(study, spec, digests)
     run_id = study.user_attrs[storage.RUN_ID]
     stored = tracking.get_or_none(run_id)
@@ -118,10 +122,14 @@ def _begin_or_join(
 
 
 def _begin(
-    study: optuna.Study, spec: StudySpec, tracking: Tracking, digests: Mapping[str, str]
+    study: optuna.Study,
+    context: LocalContext[StudySpec],
+    tracking: Tracking,
+    digests: Mapping[str, str],
 ) -> TrackedRun:
     """The study's new run; what a worker that died before the study knew its run has stored of it
     is stored again."""
+    spec = context.spec
     storage.check_fresh(study)
     run = tracking.adopt_or_create(f"study {study.study_name}", {runs.KIND: "study"})
     with run.recording_failure():
@@ -130,7 +138,7 @@ def _begin(
         study.set_user_attr(storage.DIGESTS, dict(digests))
         study.set_user_attr(OBJECTIVES, make_objective(spec).names)
         # All of them: a study of few trials may get more.
-        for point in seeds(spec, SearchSpace(spec)):
+        for point in seeds(spec, SearchSpace(spec), context.calibration):
             study.enqueue_trial(point, skip_if_exists=True)
         # Last: with it the study counts as begun.
         study.set_user_attr(storage.RUN_ID, run.run_id)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from argo_ml.calibration.record import Calibration
 from argo_ml.config import CellSpec, StudySpec
 from argo_ml.config.study import THRESHOLDS
-from argo_ml.mdp.process import solve
+from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.progress import TRIALS, OnProgress
 from argo_ml.results.records import QuestionResult
 from argo_ml.results.study import settings_of
@@ -22,8 +23,9 @@ from argo_ml.study import storage, trial_run, trials
 from argo_ml.study.evaluation import Evaluator
 from argo_ml.study.objectives import Objective, front, is_clearly_worse, values
 from argo_ml.study.reconciliation import requeue_lost
-from argo_ml.study.space import SearchSpace
+from argo_ml.study.space import SearchSpace, cell_spec
 from argo_ml.study.storage import StudyStore
+from argo_ml.sweep.cells import cell_process
 from argo_ml.tracking.runs import TrackedRun, Tracking
 
 WAIT_S = 1.0
@@ -143,26 +145,28 @@ class Search:
         return f"{self.run.run_id}/{number}"
 
 
-def seeds(spec: StudySpec, space: SearchSpace) -> list[dict[str, float]]:
+def seeds(
+    spec: StudySpec, space: SearchSpace, calibration: Calibration | None = None
+) -> list[dict[str, float]]:
     """Trials to begin with, as the space encodes them: settings that are known to be sensible.
 
     The defaults, or what the ranges have nearest to them, with the solver's thresholds at each
-    price, Always-Retrieve and Always-Reason up to the same threshold, the thresholds of the
-    original study's middle price, and answering at once. Thresholds that a range excludes are left
-    out. Those with fewest steps come first: the first trial runs whole, and what it finds lets
-    dearer ones be pruned.
+    price, by the gains that trials advance by, Always-Retrieve and Always-Reason up to the same
+    threshold, the thresholds of the original study's middle price, and answering at once.
+    Thresholds that a range excludes are left out. Those with fewest steps come first: the first
+    trial runs whole, and what it finds lets dearer ones be pruned.
     """
     searched = [name for name in spec.ranges if name not in THRESHOLDS]
     defaults = {name: space.nearest(name, _default(spec, name)) for name in searched}
-    known = spec.model_copy(update=defaults)
-    pairs: list[tuple[float, float]] = []
-    for price in (*spec.retrieval_costs, DEFAULT_PRICE):
-        solution = solve(known.mdp(price))
-        pairs.append((solution.theta_cont, solution.theta_star))
+    processes = [
+        cell_process(cell_spec(spec, defaults, price), calibration)
+        for price in (*spec.retrieval_costs, DEFAULT_PRICE)
+    ]
+    pairs = [(solved.theta_cont, solved.theta_star) for solved in map(solve, processes)]
     # The corners: retrieving only, and reasoning only, up to the first pair's second threshold.
     theta_star = pairs[0][1]
     pairs += [(theta_star, theta_star), (0.0, theta_star), (0.0, 0.0)]
-    pairs.sort(key=lambda pair: n_steps(known, *pair))
+    pairs.sort(key=lambda pair: n_steps(processes[0], *pair))
     encoded = [
         space.encode({**defaults, "theta_cont": theta_cont, "theta_star": theta_star})
         for theta_cont, theta_star in dict.fromkeys(pairs)
@@ -183,8 +187,8 @@ def _default(spec: StudySpec, name: str) -> float:
     return value
 
 
-def n_steps(spec: StudySpec, theta_cont: float, theta_star: float) -> int:
+def n_steps(process: MDPSpec, theta_cont: float, theta_star: float) -> int:
     """Steps of an episode under these thresholds where every retrieval succeeds."""
-    n_retrievals = math.ceil(round(theta_cont / spec.delta_r, 9))
-    missing = theta_star - n_retrievals * spec.delta_r
-    return n_retrievals + max(0, math.ceil(round(missing / spec.delta_p, 9)))
+    n_retrievals = math.ceil(round(theta_cont / process.delta_r, 9))
+    missing = theta_star - n_retrievals * process.delta_r
+    return n_retrievals + max(0, math.ceil(round(missing / process.delta_p, 9)))

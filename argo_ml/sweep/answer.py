@@ -13,7 +13,6 @@ from argo_ml.policies.checking import check_strategies
 from argo_ml.policies.strategies import find_strategy
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.results.records import PolicyTable
-from argo_ml.results.unit import Unit, unit_of_money
 from argo_ml.state import Outcome
 from argo_ml.sweep.calibration_source import VALID_FOR, made_with
 from argo_ml.sweep.context import LocalContext, prepare_cells
@@ -36,7 +35,6 @@ class Answered:
     question: Question
     strategy: str
     retrieval_cost: float
-    unit: Unit
     outcome: Outcome
     table: PolicyTable
 
@@ -77,14 +75,7 @@ def answer_question(
             "shorten it, lower top_k, chunk_size or evidence_tokens where passages are what is "
             "long, or use a model with a longer context"
         )
-    return Answered(
-        question,
-        spec.strategy,
-        cell.spec.retrieval_cost,
-        unit_of_money(cell.spec.money),
-        finished.outcome,
-        cell.table,
-    )
+    return Answered(question, spec.strategy, cell.spec.retrieval_cost, finished.outcome, cell.table)
 
 
 def _beginning(text: str) -> str:

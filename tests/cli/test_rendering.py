@@ -23,7 +23,6 @@ from argo_ml.corpus.rejected import RejectedFile
 from argo_ml.doctor import Check, Status
 from argo_ml.evaluation.advice import Advice, AdvisedRange, Certainty, Recommendation
 from argo_ml.progress import MODEL_SECONDS
-from argo_ml.results.unit import SHARES, Unit
 from argo_ml.state import Outcome
 from argo_ml.statistics.intervals import Estimate
 from argo_ml.sweep.answer import Answered
@@ -497,7 +496,7 @@ def test_index_that_was_there_is_found(capsys: Captured) -> None:
     assert capsys.readouterr().out.startswith("index found: 12 passages of docs\n")
 
 
-def answered(unit: Unit = SHARES, **changes: Any) -> Answered:
+def answered(**changes: Any) -> Answered:
     peru = Passage("p1", "Lima is the capital of Peru. " * 20, "Peru [country]")
     steps = (
         Step("Capital?", Action.RETRIEVE, "Lima.", 0.25, 0.11, evidence=(Evidence(peru, 0.8123),)),
@@ -514,7 +513,7 @@ def answered(unit: Unit = SHARES, **changes: Any) -> Answered:
     }
     question = Question("asked", "What is the capital of Peru?", choices=("Lima", "Quito"))
     table = result_builders.policy_table(CellSpec(retrieval_cost=0.11))
-    return Answered(question, "argo", 0.11, unit, Outcome(**{**values, **changes}), table)
+    return Answered(question, "argo", 0.11, Outcome(**{**values, **changes}), table)
 
 
 def test_trajectory_is_shown_step_by_step(capsys: Captured) -> None:
@@ -532,15 +531,6 @@ def test_trajectory_is_shown_step_by_step(capsys: Captured) -> None:
     assert "Stopped because the step limit was reached, at U = 0.33" in out
     assert "Cost 0.24: 2 retrievals, 1 reasoning steps" in out
     assert "Language-model calls 5: decomposer 2, reader 1, reasoner 1, synthesizer 1" in out
-
-
-def test_prices_of_a_trajectory_are_in_a_unit_of_ones_own(capsys: Captured) -> None:
-    print_answered(answered(Unit(factor=2.0, name="EUR", is_own=True)))
-
-    out = capsys.readouterr().out
-    assert "at 0.22 EUR per retrieval" in out
-    assert "Step 1  retrieve  price 0.22 EUR, progress" in out
-    assert "Cost 0.48 EUR: 2 retrievals" in out
 
 
 def test_long_passages_show_their_first_words(capsys: Captured) -> None:

@@ -87,10 +87,12 @@ def test_every_model_has_a_sweep_below_one_run(
 
 
 def test_the_table_has_a_row_per_model_with_the_difference(
+    shared: dict[str, str],
     finished: ModelComparison,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    connect(shared["tracking_uri"], "argo_ml")
     monkeypatch.setenv("COLUMNS", "200")
     print_comparison(finished)
     shown = capsys.readouterr().out
@@ -99,14 +101,19 @@ def test_the_table_has_a_row_per_model_with_the_difference(
 
 
 def test_the_table_has_prices_in_a_unit_of_ones_own(
-    finished: ModelComparison, capsys: pytest.CaptureFixture[str]
+    shared: dict[str, str],
+    finished: ModelComparison,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    connect(shared["tracking_uri"], "argo_ml")
+    monkeypatch.setenv("COLUMNS", "200")
     own = StoredUnit(stake=2.0, name="EUR", is_own=True)
 
     print_comparison(finished.model_copy(update={"unit": own}))
 
     shown = capsys.readouterr().out
-    assert "price of a retrieval" in " ".join(shown.split())
+    assert "price of a retrieval" in shown
     assert f"{2 * finished.cells[0].retrieval_cost:.4g} EUR" in shown
 
 

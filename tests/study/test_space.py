@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 
 from argo_ml.config import StudySpec, build
 from argo_ml.errors import ConfigError
+from argo_ml.mdp.process import solve
 from argo_ml.study.search import seeds
 from argo_ml.study.space import SearchSpace, cell_spec, check_searchable
+from argo_ml.sweep.cells import cell_process
+from argo_ml.testing.calibrations import World
 
 FIXED = {"max_steps_range": 20, "top_k_range": 3, "min_similarity_range": 0.3}
 unit = st.floats(0, 1, allow_nan=False)
@@ -129,6 +132,20 @@ def test_a_strategy_that_decides_by_mu_begins_with_its_own() -> None:
     own = spec(strategy="argo", policy_mu_range="0,2", mu=0.5)
     [point] = seeds(own, SearchSpace(own))
     assert point["policy_mu"] == 0.5
+
+
+def test_it_begins_with_thresholds_of_the_gains_that_trials_advance_by() -> None:
+    own = spec(calibration="ID", gains="measured")
+    calibration = World(n_questions=40).calibration
+    space = SearchSpace(own)
+    process = cell_process(cell_spec(own, {}), calibration)
+    solved = solve(process)
+    assert process.gains != cell_process(cell_spec(own, {}), None).gains
+
+    known = [drawn(space, point) for point in seeds(own, space, calibration)]
+
+    pairs = [(point["theta_cont"], point["theta_star"]) for point in known]
+    assert pytest.approx((solved.theta_cont, solved.theta_star), abs=0.01) in pairs
 
 
 def test_ranges_of_thresholds_that_hold_no_known_ones_are_told(

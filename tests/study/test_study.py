@@ -20,7 +20,6 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from argo_ml.cli.params_file import read_for
-from argo_ml.cli.rendering.study import print_study
 from argo_ml.config import SweepSpec, VerifySpec, build
 from argo_ml.config.run_fields import GIVEN_SIMILARITY
 from argo_ml.engine.stages import StageTimes
@@ -74,19 +73,6 @@ def test_python_draws_what_the_study_has_data_for(finished: tuple[Problem, Study
     assert result.figure("slice").axes
     with pytest.raises(ConfigError, match=r"'pareto_front': this study has optimization_history"):
         result.figure("pareto_front")
-
-
-def test_prices_of_a_study_are_in_a_unit_of_ones_own(
-    finished: tuple[Problem, StudyReport], capsys: pytest.CaptureFixture[str]
-) -> None:
-    _, report = finished
-    money = {"value_of_correct": 2.0, "price_unit": "EUR"}
-
-    print_study(report.model_copy(update={"spec": {**report.spec, **money}}))
-
-    shown = capsys.readouterr().out
-    assert "price of a retrieval" in " ".join(shown.split())
-    assert "0.2 EUR per retrieval: tuning" in shown
 
 
 def test_a_study_is_a_run_with_a_child_per_trial_and_test_cell(

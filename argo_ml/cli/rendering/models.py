@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from rich.box import SIMPLE
 from rich.table import Table
 
@@ -20,7 +18,7 @@ def print_comparison(comparison: ModelComparison) -> None:
     """One row per strategy, price and model, then every model's peak memory, and where it is."""
     out = console()
     names = told_apart([model.model for model in comparison.models])
-    out.print(_table(comparison, names))
+    out.print(comparison_table(comparison))
     for model in comparison.models:
         peaks = ", ".join(f"{name} {value:,.0f}" for name, value in model.peaks.items())
         out.print(f"{names[model.model]}: {peaks or 'no memory readings'}", soft_wrap=True)
@@ -28,12 +26,13 @@ def print_comparison(comparison: ModelComparison) -> None:
         out.print(line, soft_wrap=True)
 
 
-def _table(comparison: ModelComparison, names: Mapping[str, str]) -> Table:
+def comparison_table(comparison: ModelComparison) -> Table:
     table, unit = Table(header_style="bold", box=SIMPLE, pad_edge=False), comparison.unit.shown
     for heading in (unit.heading, "strategy", "model"):
         table.add_column(heading, overflow="fold")
     for heading in ("accuracy [95 % CI]", "difference [95 % CI]", "utility", "LM s", "tokens"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", overflow="fold")
+    names = told_apart([model.model for model in comparison.models])
     columns = [comparison.of(model.model) for model in comparison.models]
     for cells in zip(*columns, strict=True):
         for index, cell in enumerate(cells):

@@ -7,7 +7,6 @@ from rich.padding import Padding
 from rich.text import Text
 
 from argo_ml.cli.rendering.console import console
-from argo_ml.results.unit import Unit
 from argo_ml.state import Outcome
 from argo_ml.sweep.answer import Answered
 from argo_ml.types import Action, Evidence, Question, Step, StopReason, Usage
@@ -29,7 +28,7 @@ def print_answered(answered: Answered) -> None:
     if table.theta_cont is not None and table.theta_star is not None:
         out.print(
             f"Thresholds of {answered.strategy}: retrieve below U = {table.theta_cont:.3g}, stop "
-            f"at U = {table.theta_star:.3g}, at {answered.unit.at_price(answered.retrieval_cost)}"
+            f"at U = {table.theta_star:.3g}, at c_r = {answered.retrieval_cost:g}"
         )
         if table.theta_cont <= 0.0:
             out.print(
@@ -38,18 +37,18 @@ def print_answered(answered: Answered) -> None:
             )
     before = 0.0
     for number, step in enumerate(outcome.steps, 1):
-        _print_step(out, number, step, before, answered.unit)
+        _print_step(out, number, step, before)
         before = step.progress
     _print_answer(out, question, outcome)
-    _print_totals(out, outcome, answered.unit)
+    _print_totals(out, outcome)
 
 
-def _print_step(out: Console, number: int, step: Step, before: float, unit: Unit) -> None:
+def _print_step(out: Console, number: int, step: Step, before: float) -> None:
     out.print()
     out.print(
         Text.assemble(
             (f"Step {number}  {step.action.value}", "bold"),
-            f"  price {unit.price(step.cost)}, progress {before:.2f} -> {step.progress:.2f}",
+            f"  price {step.cost:g}, progress {before:.2f} -> {step.progress:.2f}",
         )
     )
     note = " (the question itself: the model's was empty or repeated)" if step.fallback else ""
@@ -82,10 +81,10 @@ def _print_answer(out: Console, question: Question, outcome: Outcome) -> None:
     out.print(Text.assemble(("Answer  ", "bold"), f"{answer.text or '(empty)'}{note}"))
 
 
-def _print_totals(out: Console, outcome: Outcome, unit: Unit) -> None:
+def _print_totals(out: Console, outcome: Outcome) -> None:
     out.print(f"Stopped because {_STOPS[outcome.stop_reason]}, at U = {outcome.progress:.2f}")
     out.print(
-        f"Cost {unit.price(outcome.cost)}: {outcome.count(Action.RETRIEVE)} retrievals, "
+        f"Cost {outcome.cost:.4g}: {outcome.count(Action.RETRIEVE)} retrievals, "
         f"{outcome.count(Action.REASON)} reasoning steps"
     )
     out.print(_usage_line(outcome.usage))
