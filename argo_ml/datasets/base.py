@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from argo_ml.config import CacheFields, QuestionSpec
@@ -26,14 +26,26 @@ class RejectedLine:
 class LoadedQuestions:
     """Everything a source holds, in its own order.
 
-    ``n_repeated`` questions were dropped because an earlier one is the same; ``source`` says in a
-    few words where the questions come from.
+    ``n_repeated`` questions were dropped because an earlier one is the same: text, choices and
+    answers. ``source`` says in a few words where the questions come from. ``once_dropped`` are the
+    ids of those that earlier versions took for repeats.
     """
 
     questions: tuple[Question, ...]
     source: str
     rejected: tuple[RejectedLine, ...] = ()
     n_repeated: int = 0
+    once_dropped: frozenset[str] = frozenset()
+
+    @property
+    def as_before(self) -> LoadedQuestions:
+        """As earlier versions loaded them, which what those have begun goes on with."""
+        return replace(
+            self,
+            questions=tuple(own for own in self.questions if own.id not in self.once_dropped),
+            n_repeated=self.n_repeated + len(self.once_dropped),
+            once_dropped=frozenset(),
+        )
 
 
 class QuestionSource(Protocol):

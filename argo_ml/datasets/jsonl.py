@@ -14,6 +14,7 @@ from typing import Any
 from argo_ml.config.grading import AUTO
 from argo_ml.datasets.base import Dataset, LoadedQuestions, RejectedLine
 from argo_ml.datasets.lines import LineError, parse_lines, required_text
+from argo_ml.datasets.repeats import whole_content
 from argo_ml.errors import DataError
 from argo_ml.types import Difficulty, Question
 
@@ -35,15 +36,16 @@ class JsonLines:
         by_id: dict[str, Question] = {}
         contents: set[tuple[object, ...]] = set()
         rejected = list(parsed.rejected)
+        n_repeated = 0
         for number, question in parsed.values:
-            content = (question.text, question.choices, question.gold, question.answers)
+            content = whole_content(question)
             if content in contents:
-                continue
-            contents.add(content)
-            if question.id in by_id:
+                n_repeated += 1
+            elif question.id in by_id:
                 rejected.append(RejectedLine(self.path.name, number, f"repeats id {question.id!r}"))
             else:
                 by_id[question.id] = question
+                contents.add(content)
         rejected.sort(key=lambda line: line.line)
         if not by_id:
             first = f"; {rejected[0]}" if rejected else ""
@@ -51,7 +53,6 @@ class JsonLines:
                 f"questions={self.path}: none of its {parsed.n_lines} lines is a question with "
                 f"golden_answers{first}"
             )
-        n_repeated = len(parsed.values) - len(contents)
         return LoadedQuestions(tuple(by_id.values()), str(self.path), tuple(rejected), n_repeated)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from argo_ml.config import CacheFields, QuestionSpec, suggest
@@ -90,12 +91,12 @@ def load_questions(spec: QuestionSpec, begun_with: str = "") -> QuestionSet:
     does not read, and `DataError` where the dataset cannot be read or holds too few questions.
     """
     loaded = _load(spec, is_begun=bool(begun_with))
-    repeats = {} if spec.split == "all" else repeats_of_earlier_splits(loaded.questions)
-    if begun_with:
-        begun = _begun(loaded, repeats, spec, begun_with)
-        if begun is not None:
-            return begun
+    begun = _begun(loaded, spec, begun_with) if begun_with else None
+    if begun is not None:
+        return begun
+    repeats = _repeats(loaded, spec)
     sampled = _sampled(loaded, repeats, spec)
+    _report_choice(loaded, repeats, spec)
     n_kept = sum(map(refers_to_others, sampled))
     if n_kept:
         logger.info(
@@ -107,17 +108,32 @@ def load_questions(spec: QuestionSpec, begun_with: str = "") -> QuestionSet:
     return replace(chosen, is_begun=bool(begun_with))
 
 
-def _begun(
-    loaded: LoadedQuestions, repeats: Mapping[str, str], spec: QuestionSpec, digest: str
-) -> QuestionSet | None:
+def _begun(loaded: LoadedQuestions, spec: QuestionSpec, digest: str) -> QuestionSet | None:
     """The questions of this digest as an earlier version chose them; None where none did."""
-    for left_out in [{}, repeats] if repeats else [repeats]:
-        sampled = _sampled(loaded, left_out, spec)
-        for shuffle in (shuffle_all_choices, shuffle_choices):
-            begun = _question_set(loaded, sampled, shuffle, spec)
-            if begun.digest == digest:
-                return replace(begun, is_begun=True)
+    for held, repeats in _as_versions_took(loaded, spec):
+        with contextlib.suppress(DataError):
+            sampled = _sampled(held, repeats, spec)
+            for shuffle in (shuffle_all_choices, shuffle_choices):
+                begun = _question_set(held, sampled, shuffle, spec)
+                if begun.digest == digest:
+                    _report_choice(held, repeats, spec)
+                    return replace(begun, is_begun=True)
     return None
+
+
+def _as_versions_took(
+    loaded: LoadedQuestions, spec: QuestionSpec
+) -> Iterator[tuple[LoadedQuestions, Mapping[str, str]]]:
+    """The questions that a version held, and which of them it left out of the split."""
+    for held in (loaded, loaded.as_before) if loaded.once_dropped else (loaded,):
+        yield held, {}
+        repeats = _repeats(held, spec)
+        if repeats:
+            yield held, repeats
+
+
+def _repeats(loaded: LoadedQuestions, spec: QuestionSpec) -> Mapping[str, str]:
+    return {} if spec.split == "all" else repeats_of_earlier_splits(loaded.questions)
 
 
 def _sampled(
@@ -147,6 +163,7 @@ def load_all(spec: QuestionSpec) -> LoadedQuestions:
     loaded = _load(spec)
     repeats = repeats_of_earlier_splits(loaded.questions)
     asked = [question for question in loaded.questions if question.id not in repeats]
+    _report_difficulty(asked, spec)
     return replace(loaded, questions=tuple(_of_difficulty(asked, spec)))
 
 
@@ -178,21 +195,43 @@ def _report(loaded: LoadedQuestions) -> None:
 def _of_split(
     loaded: LoadedQuestions, repeats: Mapping[str, str], spec: QuestionSpec
 ) -> list[Question]:
-    """Those of the split without ``repeats``; of a file of one's own it is said how many that
-    leaves."""
     own = in_split(loaded.questions, spec.split)
-    taken = [question for question in own if question.id not in repeats]
-    if len(taken) < len(own):
-        first = next(question.id for question in own if question.id in repeats)
-        logger.info(
-            "%s: split=%s leaves out %d questions that an earlier split asks in the same words, "
-            "such as %s, which is %s there",
-            loaded.source,
-            spec.split,
-            len(own) - len(taken),
-            first,
-            repeats[first],
+    return [question for question in own if question.id not in repeats]
+
+
+def _of_difficulty(questions: list[Question], spec: QuestionSpec) -> list[Question]:
+    if spec.difficulty == "all" or _have_no_difficulty(questions):
+        return questions
+    return [question for question in questions if question.difficulty == spec.difficulty]
+
+
+def _have_no_difficulty(questions: Sequence[Question]) -> bool:
+    return bool(questions) and all(question.difficulty is None for question in questions)
+
+
+def _n_questions(spec: QuestionSpec, eligible: Sequence[Question]) -> int:
+    """How many to sample: the mode's default shrinks to what there is, a wish does not."""
+    if not eligible:
+        raise DataError(f"{_described(spec, eligible)}; try split=all or difficulty=all")
+    if spec.n_questions is not None and len(eligible) < spec.n_questions:
+        raise DataError(
+            f"n_questions={spec.n_questions}: {_described(spec, eligible)}; ask for at most "
+            f"{len(eligible)}"
         )
+    return min(spec.question_limit, len(eligible))
+
+
+def _described(spec: QuestionSpec, eligible: Sequence[Question]) -> str:
+    what = f"dataset={spec.dataset} has {len(eligible):,} questions with split={spec.split}"
+    if not eligible or any(question.difficulty for question in eligible):
+        what += f", difficulty={spec.difficulty}"
+    return what
+
+
+def _report_choice(loaded: LoadedQuestions, repeats: Mapping[str, str], spec: QuestionSpec) -> None:
+    """Log what split, difficulty and mode leave of the questions."""
+    taken = _of_split(loaded, repeats, spec)
+    _report_repeats(loaded, repeats, spec)
     if spec.questions and spec.split != "all":
         logger.info(
             "%s: split=%s takes %d of its %d questions; --split all takes all",
@@ -201,43 +240,51 @@ def _of_split(
             len(taken),
             len(loaded.questions),
         )
-    return taken
+    _report_difficulty(taken, spec)
+    _report_limit(_of_difficulty(taken, spec), spec)
 
 
-def _of_difficulty(questions: list[Question], spec: QuestionSpec) -> list[Question]:
-    if spec.difficulty == "all":
-        return questions
-    if questions and all(question.difficulty is None for question in questions):
+def _report_repeats(
+    loaded: LoadedQuestions, repeats: Mapping[str, str], spec: QuestionSpec
+) -> None:
+    left_out = [
+        question.id for question in in_split(loaded.questions, spec.split) if question.id in repeats
+    ]
+    if left_out:
+        logger.info(
+            "%s: split=%s leaves out %d questions that an earlier split asks in the same words, "
+            "such as %s, which is %s there",
+            loaded.source,
+            spec.split,
+            len(left_out),
+            left_out[0],
+            repeats[left_out[0]],
+        )
+
+
+def _report_difficulty(questions: Sequence[Question], spec: QuestionSpec) -> None:
+    if spec.difficulty != "all" and _have_no_difficulty(questions):
         logger.info(
             "%s: its questions have no difficulty, so difficulty=%s takes all of them",
             spec.questions or spec.dataset,
             spec.difficulty,
         )
-        return questions
-    return [question for question in questions if question.difficulty == spec.difficulty]
 
 
-def _n_questions(spec: QuestionSpec, eligible: Sequence[Question]) -> int:
-    """How many to sample: the mode's default shrinks to what there is, a wish does not."""
-    n_eligible = len(eligible)
-    what = f"dataset={spec.dataset} has {n_eligible:,} questions with split={spec.split}"
-    if not eligible or any(question.difficulty for question in eligible):
-        what += f", difficulty={spec.difficulty}"
-    if n_eligible == 0:
-        raise DataError(f"{what}; try split=all or difficulty=all")
-    if n_eligible >= spec.question_limit:
-        if spec.questions and spec.n_questions is None and n_eligible > spec.question_limit:
-            logger.info(
-                "%s: mode=%s asks %d of them; --n_questions %d asks all",
-                what,
-                spec.mode,
-                spec.question_limit,
-                n_eligible,
-            )
-        return spec.question_limit
-    if spec.n_questions is not None:
-        raise DataError(f"n_questions={spec.n_questions}: {what}; ask for at most {n_eligible}")
-    logger.warning(
-        "%s: using all of them instead of the %d of mode=%s", what, spec.question_limit, spec.mode
-    )
-    return n_eligible
+def _report_limit(eligible: Sequence[Question], spec: QuestionSpec) -> None:
+    n_eligible, what = len(eligible), _described(spec, eligible)
+    if n_eligible < spec.question_limit:
+        logger.warning(
+            "%s: using all of them instead of the %d of mode=%s",
+            what,
+            spec.question_limit,
+            spec.mode,
+        )
+    elif spec.questions and spec.n_questions is None and n_eligible > spec.question_limit:
+        logger.info(
+            "%s: mode=%s asks %d of them; --n_questions %d asks all",
+            what,
+            spec.mode,
+            spec.question_limit,
+            n_eligible,
+        )

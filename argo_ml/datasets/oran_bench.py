@@ -10,6 +10,7 @@ from argo_ml.config import CacheFields, QuestionSpec
 from argo_ml.datasets import oran_files
 from argo_ml.datasets.base import Dataset, LoadedQuestions, OwnDocuments, RejectedLine
 from argo_ml.datasets.lines import LineError, parse_lines, required_text
+from argo_ml.datasets.repeats import whole_content
 from argo_ml.errors import DataError
 from argo_ml.types import Difficulty, Question
 
@@ -33,7 +34,8 @@ class OranBench:
 
     def load(self) -> LoadedQuestions:
         self._check_files()
-        questions: dict[str, Question] = {}
+        questions: dict[tuple[object, ...], Question] = {}
+        texts: dict[str, str] = {}
         rejected: list[RejectedLine] = []
         n_usable = 0
         for name, difficulty in FILES.items():
@@ -43,15 +45,18 @@ class OranBench:
             rejected.extend(parsed.rejected)
             n_usable += len(parsed.values)
             for question in parsed.values:
-                questions.setdefault(question.text, question)
+                questions.setdefault(whole_content(question), question)
+                texts.setdefault(question.text, question.id)
         if not questions:
             raise DataError(
                 f"questions={self.folder}: no usable line in {', '.join(FILES)}"
                 + (f"; {rejected[0]}" if rejected else "")
             )
-        n_repeated = n_usable - len(questions)
+        kept = tuple(questions.values())
+        # Earlier versions compared texts alone.
+        once_dropped = frozenset(own.id for own in kept if texts[own.text] != own.id)
         return LoadedQuestions(
-            tuple(questions.values()), str(self.folder), tuple(rejected), n_repeated
+            kept, str(self.folder), tuple(rejected), n_usable - len(kept), once_dropped
         )
 
     def _check_files(self) -> None:

@@ -31,6 +31,11 @@ def _word() -> re.Pattern[str]:
     return re.compile(f"{word_pattern()}|{_SIGN}")
 
 
+def whole_content(question: Question) -> tuple[object, ...]:
+    """What is asked and what answers it: lines of a source that agree in both are one question."""
+    return question.text, question.choices, question.gold, question.answers
+
+
 def content_key(question: Question) -> bytes:
     """A hash of the question's words and of those of its choices, in whatever order these are."""
     return _hashed(plain_words(question.text), *sorted(map(plain_words, question.choices)))

@@ -126,6 +126,19 @@ def test_same_question_again_is_dropped_and_counted(write_lines: WriteLines) -> 
     assert [q.id for q in loaded.questions] == ["line-1", "line-3"]
 
 
+def test_question_of_a_line_with_a_repeated_id_is_asked_where_it_stands_again(
+    write_lines: WriteLines,
+) -> None:
+    first, second = ({"question": f"{name}?", "golden_answers": ["a"]} for name in "AB")
+    path = write_lines({"id": 1, **first}, {"id": 1, **second}, {"id": 2, **second})
+
+    loaded = JsonLines(path).load()
+
+    assert [(q.id, q.text) for q in loaded.questions] == [("1", "A?"), ("2", "B?")]
+    assert [(line.line, line.reason) for line in loaded.rejected] == [(2, "repeats id '1'")]
+    assert loaded.n_repeated == 0
+
+
 def test_file_without_a_usable_line_names_count_and_first_reason(write_lines: WriteLines) -> None:
     path = write_lines("[", "]")
     with pytest.raises(DataError, match=r"none of its 2 lines.*questions.jsonl:1 not JSON"):

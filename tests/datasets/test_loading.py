@@ -211,6 +211,24 @@ def test_what_has_begun_goes_on_with_its_repeats(
     assert load_questions(spec, begun_with="another").questions == load_questions(spec).questions
 
 
+@pytest.mark.parametrize("begun_with", ["", "itself", "another"])
+def test_what_a_split_takes_is_said_once(
+    begun_with: str,
+    write_lines: WriteLines,
+    jsonl_spec: BuildSpec,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    spec = jsonl_spec(write_lines(*_asked_twice(40)), split="test", mode="medium")
+    digest = load_questions(spec).digest if begun_with == "itself" else begun_with
+    caplog.clear()
+
+    with caplog.at_level(logging.INFO):
+        load_questions(spec, begun_with=digest)
+
+    assert re.findall(r"split=test takes (\d+) of", caplog.text) == ["32"]
+    assert caplog.text.count("using all of them instead of") == 1
+
+
 def test_what_has_begun_goes_on_with_its_order_of_choices(
     write_lines: WriteLines, jsonl_spec: BuildSpec, caplog: pytest.LogCaptureFixture
 ) -> None:

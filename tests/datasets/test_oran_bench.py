@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from argo_ml.config import ExperimentSpec, build
 from argo_ml.datasets import load_questions
 from argo_ml.datasets.answers import majority_position_share
 from argo_ml.datasets.oran_bench import OranBench
-from argo_ml.datasets.sampling import shuffle_choices
+from argo_ml.datasets.sampling import questions_digest, shuffle_choices
 from argo_ml.errors import DataError
 from argo_ml.types import Difficulty
 
@@ -56,12 +57,36 @@ def test_malformed_line_is_set_aside(write_oran: WriteOran, line: object, reason
 
 
 def test_repeated_question_is_dropped_and_counted(write_oran: WriteOran) -> None:
-    folder = write_oran(
-        E=[["Same?", OPTIONS, "1"], ["Same?", OPTIONS, "2"]], H=[["Same?", OPTIONS, "3"]]
-    )
-    loaded = OranBench(folder).load()
+    same = ["Same?", OPTIONS, "1"]
+    loaded = OranBench(write_oran(E=[same, same], H=[same])).load()
     assert loaded.n_repeated == 2
     assert [q.id for q in loaded.questions] == ["fin_E-1", "fin_M-1"]
+
+
+def test_the_same_text_with_other_options_is_another_question(write_oran: WriteOran) -> None:
+    others = ["1. e", "2. f", "3. g", "4. h"]
+    loaded = OranBench(write_oran(E=[["Same?", OPTIONS, "1"], ["Same?", others, "2"]])).load()
+    assert loaded.n_repeated == 0
+    assert [q.id for q in loaded.questions] == ["fin_E-1", "fin_E-2", "fin_M-1", "fin_H-1"]
+
+
+def test_what_has_begun_goes_on_without_texts_that_stood_before(
+    write_oran: WriteOran, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = [[f"q{n % 9}?", [f"{at}. {n} {at}" for at in range(1, 5)], "1"] for n in range(18)]
+    values = {"dataset": "oran_bench", "questions": str(write_oran(E=lines)), "split": "all"}
+    spec = build(ExperimentSpec, {**values, "difficulty": "easy", "mode": "medium"})
+    chosen = load_questions(spec).questions
+    of_before = [question for question in chosen if int(question.id.removeprefix("fin_E-")) < 10]
+    caplog.clear()
+
+    with caplog.at_level(logging.INFO):
+        begun = load_questions(spec, begun_with=questions_digest(of_before))
+
+    assert (len(chosen), len(of_before)) == (18, 9)
+    assert (begun.questions, begun.is_begun) == (tuple(of_before), True)
+    assert "has 9 questions" in caplog.text
+    assert "has 18 questions" not in caplog.text
 
 
 def test_missing_files_say_what_to_run(tmp_path: Path) -> None:
@@ -89,12 +114,12 @@ def test_real_files_hold_what_was_counted_line_by_line() -> None:
     assert n_options == {"fin_M.json": 34, "fin_H.json": 15}
     assert n_empty == {"fin_M.json": 84, "fin_H.json": 4}
     assert len(loaded.rejected) == 34 + 15 + 84 + 4
-    # Repeated lines per file are 129, 258 and 56; of these 83 and 3 repeat the empty text, and one
-    # has no options. Seven more repeat a question of another file.
-    assert loaded.n_repeated == 129 + (258 - 83 - 1) + (56 - 3) + 7
+    # 363 lines repeat a text, with the same options and answer only these, each in its own file.
+    assert loaded.n_repeated == 11 + 23 + 8
+    assert len(loaded.once_dropped) == 363 - loaded.n_repeated
     assert len(loaded.questions) == 1139 + 9570 + 3243 - 137 - loaded.n_repeated
     easy = [q for q in loaded.questions if q.difficulty is Difficulty.EASY]
-    assert len(easy) == 1139 - 129
+    assert len(easy) == 1139 - 11
     assert not any(c.startswith(("1. ", "2. ")) for q in loaded.questions for c in q.choices)
 
 
