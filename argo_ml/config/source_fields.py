@@ -299,7 +299,9 @@ class BatchFields(Spec):
         **operational("Most tokens, with padding, in one batch; empty: what free memory allows."),
     )
     threads: int | None = Field(
-        None, ge=1, **operational("CPU threads of PyTorch; empty: PyTorch's own choice.")
+        None,
+        ge=1,
+        **operational("CPU threads of PyTorch; empty: its choice, within a container's share."),
     )
 
 

@@ -53,9 +53,11 @@ def _hub_folder(embedding_model: str) -> Path:
     """The hub's present version, or where it cannot be reached the copy downloaded before."""
     from huggingface_hub import errors, snapshot_download
 
+    from argo_ml.models.local.hub import explained
+
     model_id, _, revision = embedding_model.partition("@")
     try:
-        with without_hub_bars():
+        with without_hub_bars(), explained(model_id, revision, "embedding_model"):
             folder = snapshot_download(
                 model_id,
                 revision=revision or None,
@@ -68,15 +70,9 @@ def _hub_folder(embedding_model: str) -> Path:
             f"embedding_model={embedding_model}: the hub cannot be reached and no copy is here; "
             f"use {EMBEDDED_EMBEDDER} or a local folder, or run once while online"
         ) from None
-    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError):
+    except OSError as error:
         raise ModelError(
-            f"embedding_model={embedding_model}: the hub has no such model, or it is private; "
-            "check the spelling, or run hf auth login"
-        ) from None
-    except (errors.HFValidationError, errors.HfHubHTTPError, OSError) as error:
-        reason = one_line(error)
-        raise ModelError(
-            f"embedding_model={embedding_model}: cannot be downloaded ({reason}); use "
+            f"embedding_model={embedding_model}: cannot be downloaded ({one_line(error)}); use "
             f"{EMBEDDED_EMBEDDER} or a local folder"
         ) from None
     return Path(folder)

@@ -18,6 +18,7 @@ from argo_ml.corpus.embedder_files import embedder_files, find_embedder, without
 from argo_ml.corpus.embedder_prompts import OWN_PROMPTS, PASSAGE, GivenPrompts, added_prompts
 from argo_ml.devices.choosing import choose_gpus
 from argo_ml.devices.cuda import count_gpus, machine_state
+from argo_ml.devices.threads import use_threads
 from argo_ml.errors import ModelError, one_line
 from argo_ml.models.digests import files_digest
 from argo_ml.models.sealed_json import content_key, installed_version, read_sealed, write_sealed
@@ -125,7 +126,14 @@ class SentenceEmbedder:
 def embedder_of(spec: CorpusSpec) -> SentenceEmbedder:
     """As `load_embedder`, with all that the spec says of it."""
     given = GivenPrompts(spec.query_prompt, spec.passage_prompt)
-    return load_embedder(spec.embedding_model, spec.cache_path, spec.device, spec.gpus, given)
+    return load_embedder(
+        spec.embedding_model,
+        spec.cache_path,
+        spec.device,
+        spec.gpus,
+        given,
+        getattr(spec, "threads", None),
+    )
 
 
 def load_embedder(
@@ -134,6 +142,7 @@ def load_embedder(
     device: str = "auto",
     gpus: Sequence[int] = (),
     given: GivenPrompts = OWN_PROMPTS,
+    threads: int | None = None,
 ) -> SentenceEmbedder:
     """The embedded model, a model in a local folder, or one of the hub. Raises `ModelError`.
 
@@ -143,7 +152,7 @@ def load_embedder(
     choose_gpus(device, gpus, count_gpus())
     folder = find_embedder(embedding_model)
     prompts = added_prompts(folder, given)
-    load = partial(_load, embedding_model, folder, prompts, device, gpus)
+    load = partial(_load, embedding_model, folder, prompts, device, gpus, threads)
     try:
         digest = files_digest(embedder_files(folder), cache_path / "embedder_digests.json")
     except OSError as error:
@@ -168,6 +177,7 @@ def _load(
     prompts: dict[str, str],
     device: str,
     gpus: Sequence[int],
+    threads: int | None,
 ) -> Any:
     from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
@@ -177,6 +187,7 @@ def _load(
             str(folder), prompts=prompts, device=place, local_files_only=True
         )
 
+    use_threads(threads)
     try:
         with without_progress_bars():
             return load_where_it_fits(
@@ -200,7 +211,8 @@ def torch_device(device: str, gpus: Sequence[int]) -> str:
     if not chosen:
         return "cpu"
     # Beside the language model, where there is one: other GPUs are somebody else's.
-    used = [gpu for gpu in chosen if torch.cuda.memory_allocated(gpu)] or chosen[:1]
+    # Plans keep room for this model on the GPU of the lowest number.
+    used = [gpu for gpu in sorted(chosen) if torch.cuda.memory_allocated(gpu)] or [min(chosen)]
     return f"cuda:{used[0]}"
 
 

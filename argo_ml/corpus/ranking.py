@@ -79,7 +79,8 @@ def with_ranking(corpus: Corpus, spec: CorpusSpec) -> Corpus:
 
 
 def _encoder(spec: CorpusSpec) -> CrossEncoder:
-    return CrossEncoder(spec.reranker, spec.cache_path, spec.device, spec.gpus)
+    threads = getattr(spec, "threads", None)
+    return CrossEncoder(spec.reranker, spec.cache_path, spec.device, spec.gpus, threads)
 
 
 def _digest(*parts: str) -> str:

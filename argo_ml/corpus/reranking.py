@@ -11,6 +11,7 @@ from typing import Any
 from argo_ml.corpus.base import Retriever, Vectors
 from argo_ml.corpus.device_memory import FittingBatches, load_where_it_fits
 from argo_ml.corpus.embedding import torch_device, without_progress_bars
+from argo_ml.devices.threads import use_threads
 from argo_ml.errors import ModelError, one_line
 from argo_ml.models.digests import files_digest
 from argo_ml.models.sealed_json import installed_version
@@ -27,7 +28,14 @@ BATCH_SIZE = 32
 class CrossEncoder:
     """A Sentence Transformers cross-encoder of a local folder, loaded when a pair is new."""
 
-    def __init__(self, folder: str, cache_path: Path, device: str, gpus: Sequence[int]) -> None:
+    def __init__(
+        self,
+        folder: str,
+        cache_path: Path,
+        device: str,
+        gpus: Sequence[int],
+        threads: int | None = None,
+    ) -> None:
         """Raises `ModelError` where there is no model."""
         self._path = Path(folder).expanduser()
         if not (self._path / "config.json").is_file():
@@ -36,6 +44,7 @@ class CrossEncoder:
                 "Transformers CrossEncoder, with its config.json"
             )
         self._place = device, tuple(gpus)
+        self._threads = threads
         self._batches = FittingBatches(BATCH_SIZE, f"reranker={folder}")
         files = sorted(path for path in self._path.rglob("*") if path.is_file())
         digest = files_digest(files, cache_path / "reranker_digests.json")
@@ -66,6 +75,7 @@ class CrossEncoder:
         def load_to(place: str) -> Any:
             return Model(str(self._path), device=place, local_files_only=True)
 
+        use_threads(self._threads)
         try:
             with without_progress_bars():
                 model = load_where_it_fits(

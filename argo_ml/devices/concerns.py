@@ -16,15 +16,18 @@ FEWEST_READINGS = 10
 _SHOWN_SHARE = 0.01
 
 
-def concerns(usage: ResourceUsage, seconds: Mapping[str, float]) -> Iterator[str]:
+def concerns(
+    usage: ResourceUsage, seconds: Mapping[str, float], has_computed: bool = True
+) -> Iterator[str]:
     """One line for every GPU that waited or became too warm.
 
-    ``seconds`` is the time of each stage, which says what the GPU waited for.
+    ``seconds`` is the time of each stage, which says what the GPU waited for. None is said to have
+    waited unless the language model ``has_computed`` in this process.
     """
     n_holding = sum(device.torch_memory_peak_mb is not None for device in usage.devices)
     lowest = LOWEST_UTILIZATION / max(n_holding, 1)
     for device in usage.devices:
-        if _is_idle(device, lowest):
+        if has_computed and _is_idle(device, lowest):
             yield (
                 f"GPU {device.index}: mean utilisation {device.utilization_mean:.0f} % is under "
                 f"{lowest:.0f} %; seconds by stage: {_spent(seconds)}"

@@ -33,36 +33,49 @@ Seconds = Callable[[], Mapping[str, float]]
 class Observation:
     """What was read so far; ``indices`` are the driver's, by PyTorch's numbers of the GPUs.
 
-    ``seconds`` gives what every stage has taken until it is called.
+    ``seconds`` gives what every stage has taken until it is called, and ``is_served`` says whether
+    servers compute with the language model.
     """
 
-    def __init__(self, recorder: Recorder, indices: Mapping[int, int], seconds: Seconds) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        indices: Mapping[int, int],
+        seconds: Seconds,
+        is_served: bool = False,
+    ) -> None:
         self._recorder = recorder
         self._indices = indices
         self._seconds = seconds
+        self._is_served = is_served
         self._seconds_before = seconds()
 
     def usage(self) -> ResourceUsage:
         peaks = torch_memory.peaks_mb(self._indices)
         by_index = {self._indices[gpu]: peak for gpu, peak in peaks.items()}
-        return summarize(self._recorder.readings, limits.n_cores(), by_index)
+        return summarize(self._recorder.readings, limits.n_cores(), by_index, self._is_served)
 
-    def concerns(self) -> list[str]:
-        """One line for each thing about the GPUs that someone should look at."""
+    def concerns(self, has_computed: bool) -> list[str]:
+        """One line for each thing about the GPUs that someone should look at.
+
+        ``has_computed``: the language model has, in this process.
+        """
         before = self._seconds_before
         seconds = {stage: value - before[stage] for stage, value in self._seconds().items()}
-        return list(concerns(self.usage(), seconds))
+        return list(concerns(self.usage(), seconds, has_computed))
 
 
 @contextlib.contextmanager
-def observing_devices(spec: DeviceFields, seconds: Seconds) -> Iterator[Observation]:
+def observing_devices(
+    spec: DeviceFields, seconds: Seconds, is_served: bool = False
+) -> Iterator[Observation]:
     """Take readings while the block runs; none of them can end it."""
     with open_driver() as driver:
         chosen = gpus_in_use(spec, count_gpus())
         indices = readable(driver, chosen)
         torch_memory.reset_peaks(indices)
         with Recorder(driver, indices.values()) as recorder:
-            yield Observation(recorder, indices, seconds)
+            yield Observation(recorder, indices, seconds, is_served)
 
 
 def gpus_in_use(spec: DeviceFields, n_visible: int) -> tuple[int, ...]:

@@ -66,17 +66,21 @@ class ResourceUsage:
 
 
 def summarize(
-    readings: Sequence[Reading], n_cores: int, torch_peaks_mb: Mapping[int, float] | None = None
+    readings: Sequence[Reading],
+    n_cores: int,
+    torch_peaks_mb: Mapping[int, float] | None = None,
+    is_served: bool = False,
 ) -> ResourceUsage:
     """Peaks and means over readings taken at even intervals.
 
     ``torch_peaks_mb`` is PyTorch's own peak by the driver's index. Where PyTorch holds memory on
-    any GPU, the others are not in use and left out.
+    any GPU, the others are not in use and left out, but for a language model that ``is_served``:
+    what is held here is the embedding model then.
     """
     peaks = {index: peak for index, peak in (torch_peaks_mb or {}).items() if peak > 0}
     by_device: dict[int, list[DeviceReading]] = {index: [] for index in peaks}
     for device in (device for reading in readings for device in reading.devices):
-        if not peaks or device.index in peaks:
+        if is_served or not peaks or device.index in peaks:
             by_device.setdefault(device.index, []).append(device)
     usages = (
         _device(index, of_device, peaks.get(index))

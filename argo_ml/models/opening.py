@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from argo_ml.config import ModelFields, ModelSpec, PlanSpec, expanded, suggest
-from argo_ml.devices.threads import keep_to_quota, set_threads
+from argo_ml.devices.threads import use_threads
 from argo_ml.errors import ConfigError
 from argo_ml.models.base import LanguageModel, gives_hidden_states
 from argo_ml.plugins import PartTable
@@ -40,11 +40,8 @@ def load_model(spec: ModelSpec) -> LanguageModel:
         ConfigError: a name, folder or table that is none.
         ModelError: a model that cannot be found, reached or loaded, or does not fit.
     """
-    if spec.threads is not None:
-        # Whatever the model: the embedder computes with PyTorch as well.
-        set_threads(spec.threads)
-    else:
-        keep_to_quota()
+    # Whatever the model: the embedder computes with PyTorch as well.
+    use_threads(spec.threads)
     opener = _opener(spec.model)
     if opener == LOCAL and not runs_here(spec):
         opener = STARTED
@@ -61,6 +58,12 @@ def load_model(spec: ModelSpec) -> LanguageModel:
 def runs_here(spec: ModelFields | PlanSpec) -> bool:
     """Whether this process computes with the model, and no server. Raises `ConfigError`."""
     return _opener(spec.model) == LOCAL and getattr(spec, "engine", "auto") in ("auto", "plain")
+
+
+def is_served(spec: ModelFields) -> bool:
+    """Whether servers compute with the model: started ones, or those of ``server_urls``."""
+    is_started = _opener(spec.model) == LOCAL and not runs_here(spec)
+    return is_started or spec.model.startswith("server:")
 
 
 def is_plugin_model(model: str) -> bool:

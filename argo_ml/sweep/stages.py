@@ -26,6 +26,7 @@ from argo_ml.engine.stages import LOG, StageTimes
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.evaluation.stopping import StoppingRule
 from argo_ml.models.base import TokenCounts
+from argo_ml.models.opening import is_served
 from argo_ml.progress import OnProgress
 from argo_ml.reporting import store_report
 from argo_ml.results.concerns import unfinished_replies
@@ -93,7 +94,7 @@ def run_cells(
     executor = context.executor([run.cell for run in cell_runs], parent_run.run_id, times)
     with failing_with(cell_runs), system_metrics(parent_run):
         with (
-            observing_devices(context.spec, times.seconds) as observed,
+            observing_devices(context.spec, times.seconds, is_served(context.spec)) as observed,
             _keeping_events(context, parent_run),
             ShardLog(journal, cell_runs, times, rule) as shard_log,
         ):
@@ -104,8 +105,8 @@ def run_cells(
                 for rows in finished.record.results.values():
                     unanswered.add_rows(rows)
                 unanswered.check()
-        usage = observed.usage().metrics
-        for concern in observed.concerns():
+        usage, tokens = observed.usage().metrics, context.tokens - tokens_before
+        for concern in observed.concerns(context.executes_here and tokens.computed > 0):
             parent_run.warn(concern)
         with times.timing(LOG):
             stopping = rule.record(len(context.questions.questions)) if rule else None
@@ -114,7 +115,7 @@ def run_cells(
                 parent_run.warn(concern)
             if unanswered.concern:
                 parent_run.warn(unanswered.concern)
-    _log_spent(parent_run, times, usage, context.tokens - tokens_before)
+    _log_spent(parent_run, times, usage, tokens)
     return results
 
 

@@ -2,13 +2,26 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx2
 import numpy as np
 import pytest
 import torch
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 
+from argo_ml.config import ExperimentSpec, build
 from argo_ml.corpus.embedder_files import embedder_files, find_embedder
 from argo_ml.corpus.embedder_prompts import CONFIG, GivenPrompts
-from argo_ml.corpus.embedding import SentenceEmbedder, load_embedder
+from argo_ml.corpus.embedding import (
+    SentenceEmbedder,
+    embedder_of,
+    load_embedder,
+    torch_device,
+)
 from argo_ml.errors import ModelError
 
 
@@ -158,7 +171,7 @@ def test_copies_of_the_weights_for_other_libraries_do_not_count(tmp_path: Path) 
         ("/no/such/folder", "no such folder"),
         ("./missing", "no such folder"),
         ("no-org/no-model", "the hub cannot be reached and no copy is here"),
-        ("-bad-/name", "cannot be downloaded|cannot be reached"),
+        ("-bad-/name", "not a hub id"),
     ],
 )
 def test_a_model_that_is_not_there_is_an_error_that_names_it(
@@ -169,6 +182,41 @@ def test_a_model_that_is_not_there_is_an_error_that_names_it(
         load_embedder(name, tmp_path)
     assert str(error.value).startswith(f"embedding_model={name}: ")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (GatedRepoError, "embedding_model=org/name: its owner asks you to accept terms; do so at"),
+        (RevisionNotFoundError, "embedding_model=org/name@v2: the hub has no such revision"),
+        (RepositoryNotFoundError, "embedding_model=org/name: the hub has no such model"),
+    ],
+)
+def test_what_the_hub_refuses_is_told_as_of_language_models(
+    monkeypatch: pytest.MonkeyPatch, error: type[HfHubHTTPError], message: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        request = httpx2.Request("GET", "https://hub")
+        raise error("refused", response=httpx2.Response(403, request=request))
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
+    with pytest.raises(ModelError, match=f"^{message}"):
+        find_embedder("org/name@v2")
+
+
+def test_threads_are_those_of_the_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_to: list[int] = []
+    monkeypatch.setattr("argo_ml.devices.threads.set_threads", set_to.append)
+    embedder_of(build(ExperimentSpec, {"threads": 3, "device": "cpu", "cache_dir": tmp_path}))
+    assert set_to == [3]
+
+
+def test_the_first_of_the_chosen_gpus_is_that_of_the_lowest_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
+    monkeypatch.setattr("torch.cuda.memory_allocated", lambda gpu: 0)
+    assert torch_device("auto", (2, 1)) == "cuda:1"
 
 
 def test_a_folder_without_a_model_is_an_error(tmp_path: Path) -> None:

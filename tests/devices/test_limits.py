@@ -109,14 +109,20 @@ def test_a_share_of_one_processor_is_one(machine: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("quota", "given", "set_to"),
-    [("200000 100000", None, [2]), ("200000 100000", "8", []), ("max 100000", None, [])],
+    ("quota", "given", "wished", "set_to"),
+    [
+        ("200000 100000", None, None, [2]),
+        ("200000 100000", "8", None, []),
+        ("max 100000", None, None, []),
+        ("200000 100000", "8", 5, [5]),
+    ],
 )
-def test_threads_are_as_many_as_may_be_busy(
+def test_threads_are_as_many_as_may_be_busy_unless_others_are_wished(
     machine: Path,
     monkeypatch: pytest.MonkeyPatch,
     quota: str,
     given: str | None,
+    wished: int | None,
     set_to: list[int],
 ) -> None:
     write(machine, "0::/\n", {"cpu.max": quota})
@@ -125,5 +131,5 @@ def test_threads_are_as_many_as_may_be_busy(
         monkeypatch.setenv("OMP_NUM_THREADS", given)
     made: list[int] = []
     monkeypatch.setattr(threads, "set_threads", made.append)
-    threads.keep_to_quota()
+    threads.use_threads(wished)
     assert made == set_to

@@ -189,6 +189,20 @@ def test_gpus_of_other_processes_count_where_this_one_uses_none() -> None:
     assert [device.index for device in summarize([both], n_cores=2).devices] == [0, 1]
 
 
+def test_gpus_beside_the_embedder_count_where_the_model_is_served() -> None:
+    both = at(0, DeviceReading(0, 900, 1), DeviceReading(1, 9000, 90))
+
+    usage = summarize([both], n_cores=2, torch_peaks_mb={0: 500}, is_served=True)
+
+    assert usage.metrics == {
+        "gpu_0_memory_peak_mb": 900,
+        "gpu_0_utilization_mean": 1,
+        "gpu_0_torch_memory_peak_mb": 500,
+        "gpu_1_memory_peak_mb": 9000,
+        "gpu_1_utilization_mean": 90,
+    }
+
+
 def test_readings_before_the_driver_disappeared_count() -> None:
     usage = summarize([at(0, DeviceReading(0, 100, 50)), at(1), at(2)], n_cores=2)
 
@@ -237,6 +251,14 @@ def test_gpus_that_share_a_model_are_each_busy_half_of_the_time(
 
     assert len(lines) == n_lines
     assert all("is under 40 %" in line for line in lines)
+
+
+def test_gpu_does_not_wait_where_the_model_has_not_computed_here() -> None:
+    usage = ResourceUsage(devices=(DeviceUsage(0, 200, utilization_mean=1, temperature_max=84),))
+
+    [line] = concerns(usage, SECONDS, has_computed=False)
+
+    assert line.startswith("GPU 0: it reached 84 °C")
 
 
 def test_gpu_over_83_degrees_is_told() -> None:

@@ -19,6 +19,7 @@ from argo_ml.config import ExperimentSpec
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models import LanguageModel, load_model
 from argo_ml.models.deferred import load_now
+from argo_ml.models.opening import is_served
 from argo_ml.testing.models import QUESTIONS, generation, scoring
 
 pytestmark = pytest.mark.slow
@@ -41,6 +42,19 @@ def complaint(model: Path | str, cache: Path, **fields: Any) -> str:
     assert text.startswith(f"model={model}: ")
     assert "\n" not in text
     return text
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"model": "server:m", "server_urls": ("http://host/v1",)}, True),
+        ({"model": "qwen2.5-7b", "engine": "vllm"}, True),
+        ({"model": "qwen2.5-7b"}, False),
+        ({"model": "scripted:script.json"}, False),
+    ],
+)
+def test_models_that_servers_compute_with(values: dict[str, Any], expected: bool) -> None:
+    assert is_served(ExperimentSpec(**values)) is expected
 
 
 def test_truncated_weights(folder: Path, tmp_path: Path) -> None:

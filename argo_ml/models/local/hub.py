@@ -50,7 +50,7 @@ def find(model_id: str, revision: str = "", endpoint: str | None = None) -> HubM
     from huggingface_hub.errors import OfflineModeIsEnabled
 
     try:
-        with _explained(model_id, revision):
+        with explained(model_id, revision):
             info = HfApi(endpoint=endpoint).model_info(
                 model_id, revision=revision or None, timeout=METADATA_TIMEOUT_S
             )
@@ -137,7 +137,7 @@ def _fetch(model: HubModel, names: tuple[str, ...], endpoint: str | None) -> Pat
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        with _explained(model.model_id, model.revision):
+        with explained(model.model_id, model.revision):
             folder = snapshot_download(
                 model.model_id,
                 revision=model.revision or None,
@@ -165,31 +165,32 @@ def _downloaded_before(model_id: str, revision: str, reason: str) -> HubModel:
 
 
 @contextmanager
-def _explained(model_id: str, revision: str) -> Iterator[None]:
-    """Turn the hub's refusals into a `ModelError`."""
+def explained(model_id: str, revision: str, parameter: str = "model") -> Iterator[None]:
+    """Turn the hub's refusals into a `ModelError` that names the ``parameter``."""
     from huggingface_hub import errors
 
+    name = f"{parameter}={model_id}"
     try:
         yield
     except errors.GatedRepoError:
         raise ModelError(
-            f"model={model_id}: its owner asks you to accept terms; do so at "
+            f"{name}: its owner asks you to accept terms; do so at "
             f"https://huggingface.co/{model_id}, then run hf auth login or set HF_TOKEN"
         ) from None
     except errors.RevisionNotFoundError:
         raise ModelError(
-            f"model={model_id}@{revision}: the hub has no such revision; "
+            f"{name}@{revision}: the hub has no such revision; "
             "use a branch, a tag or a commit of that model"
         ) from None
     except errors.RepositoryNotFoundError:
         raise ModelError(
-            f"model={model_id}: the hub has no such model, or it is private; check the spelling, "
+            f"{name}: the hub has no such model, or it is private; check the spelling, "
             "or run hf auth login"
         ) from None
     except errors.HFValidationError:
-        raise ModelError(f"model={model_id}: not a hub id; it reads org/name") from None
+        raise ModelError(f"{name}: not a hub id; it reads org/name") from None
     except errors.HfHubHTTPError as error:
         raise ModelError(
-            f"model={model_id}: the hub refused it ({one_line(error)}); try again later, or "
+            f"{name}: the hub refused it ({one_line(error)}); try again later, or "
             "give a local folder"
         ) from None
