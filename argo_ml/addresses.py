@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 OPENAI_KEY_VARIABLE = "OPENAI_API_KEY"
 OPENAI_HOST = "api.openai.com"
@@ -57,21 +57,17 @@ class Address:
     @classmethod
     def parse(cls, url: str) -> Address:
         """Raises ValueError that names ``url`` without its secrets."""
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host, port = None, None
-        if not host or parts.scheme not in ("http", "https"):
+        parts = http_parts(url)
+        if parts is None:
             raise ValueError(f"server_urls: {shown(url)} is no address such as {_EXAMPLE}")
         if parts.query or parts.fragment:
             raise ValueError(
                 f"server_urls: {shown(url)} takes nothing after its path; put a key into "
                 f"{KEY_VARIABLES[0]}"
             )
-        place = f"[{host}]" if ":" in host else host
-        if port is not None:
-            place = f"{place}:{port}"
+        place = host_in_url(parts)
+        if parts.port is not None:
+            place = f"{place}:{parts.port}"
         given = parts.path.rstrip("/")
         path = given.removesuffix(_VERSION)
         has_version = path != given or not path
@@ -82,6 +78,22 @@ class Address:
         """What a server that repeats what it was sent must not make us say."""
         header = basic_authentication(self.user, self.password)
         return (self.password, quote(self.password, safe=""), header) if self.user else ()
+
+
+def http_parts(url: str) -> SplitResult | None:
+    """The parts of an address over HTTP, with a usable host and port; None where it is none."""
+    try:
+        parts = urlsplit(url)
+        has_place = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return None
+    return parts if has_place and parts.scheme in ("http", "https") else None
+
+
+def host_in_url(parts: SplitResult) -> str:
+    """The host as a URL has it: numbers of IPv6 in brackets."""
+    host = parts.hostname or ""
+    return f"[{host}]" if ":" in host else host
 
 
 def shown(url: str) -> str:

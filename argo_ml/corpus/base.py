@@ -29,7 +29,6 @@ class SimilarityLimit:
     min_similarity: float
     unrelated_above: float
     related_below: float
-    n_pairs: int
 
     @property
     def separates(self) -> bool:

@@ -19,7 +19,10 @@ from argo_ml.types import Document
 JSONL = ".jsonl"
 WHAT_WORKS = f"give a folder of {' '.join(READERS)} files, or a FlashRAG corpus ({JSONL})"
 
-_RULE_LINE = re.compile(r"^[ \t]*([=\-~*_#^+])\1{3,}[ \t]*\n?", re.MULTILINE)
+_RULE_LINE = re.compile(
+    r"^[ \t]*(?=(([=\-~*_#^+])\2{3,}[ \t]*))\1(?![^\n]*[^\W_])\n?", re.MULTILINE
+)
+"""A line of one sign, without a letter or digit after it."""
 _BLANK_LINES = re.compile(r"\n[ \t]*\n\s*\n")
 _WORD = re.compile(r"\w")
 

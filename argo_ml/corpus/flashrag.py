@@ -15,7 +15,7 @@ from argo_ml.corpus.cleaning import has_half_surrogate, without_control_characte
 from argo_ml.errors import DataError, one_line, system_reason
 from argo_ml.types import Document
 
-LONGEST_TITLE = 200
+LONGEST_TITLE_LINE = 200
 """Characters; a longer first line is text like the rest."""
 
 LONGEST_LINE = 16 * 1024 * 1024
@@ -86,6 +86,6 @@ def _parse(line: bytes, source: str) -> Document | str:
 
 def _title_and_text(contents: str) -> tuple[str, str]:
     first, _, rest = contents.partition("\n")
-    if not rest.strip() or len(first) > LONGEST_TITLE:
+    if not rest.strip() or len(first) > LONGEST_TITLE_LINE:
         return "", contents
     return first.strip().strip('"').strip(), rest.strip()

@@ -27,7 +27,7 @@ import psutil
 
 from argo_ml.corpus.kept_readings import KeptReadings, Readings
 from argo_ml.corpus.readers import Reading, Section, UnreadableError, read_file
-from argo_ml.corpus.readers.reading import MB
+from argo_ml.corpus.readers.reading import MIB
 from argo_ml.corpus.readers.worker import OUT_OF_MEMORY
 from argo_ml.errors import DataError
 
@@ -218,7 +218,7 @@ class ReaderProcess:
 
     def _memory_mb(self) -> float:
         with contextlib.suppress(psutil.Error):
-            return float(self._usage.memory_info().rss) / MB
+            return float(self._usage.memory_info().rss) / MIB
         return 0.0
 
     def _end(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import argo_ml.corpus
 from argo_ml.corpus.readers.base import Reading, Section, UnreadableError
-from argo_ml.corpus.readers.reading import LARGEST_FILE_MB, MB
+from argo_ml.corpus.readers.reading import LARGEST_FILE_MB, MIB
 from argo_ml.models.digests import file_sha256
 from argo_ml.models.sealed_json import (
     code_digest,
@@ -43,7 +43,7 @@ class KeptReadings:
         self._folder = folder
         self._read_by = [
             str(limits),
-            code_digest(list(map(Path, argo_ml.corpus.__path__))),
+            code_digest(tuple(map(Path, argo_ml.corpus.__path__))),
             list(sys.version_info[:2]),
             [installed_version(name) for name in PACKAGES],
         ]
@@ -69,7 +69,7 @@ class KeptReadings:
     def _place(self, file: Path) -> Path | None:
         """Where the reading of a file as it is now is kept; None for one that is not read."""
         try:
-            if file.stat().st_size > LARGEST_FILE_MB * MB:
+            if file.stat().st_size > LARGEST_FILE_MB * MIB:
                 return None
             digest = file_sha256(file)
         except OSError:

@@ -79,10 +79,13 @@ def index_documents(
     settings: SplitSettings,
     embedder: Embedder,
     store: IndexStore,
-    locks: Path,
+    folder: Path,
     on_progress: OnEmbedded = ignore_progress,
 ) -> Corpus:
-    """Split, embed and store documents, unless ``store`` has their index."""
+    """Split, embed and store documents, unless ``store`` has their index.
+
+    Locks are in ``folder``, and what is remembered of corpora.
+    """
     from argo_ml.corpus.retriever import ChromaRetriever
     from argo_ml.corpus.similarity_limit import stored_limit
 
@@ -90,7 +93,7 @@ def index_documents(
         return split(document_set.documents, settings, embedder)
 
     key = split_key(document_set.documents, settings, embedder.identity)
-    known = kept_split(locks, key)
+    known = kept_split(folder, key)
     if known is None:
         passages: Sequence[Passage] = make_passages()
         known = SplitCorpus(
@@ -98,7 +101,7 @@ def index_documents(
             len(passages),
             unknown_share(passages, embedder),
         )
-        keep_split(locks, key, known)
+        keep_split(folder, key, known)
     else:
         passages = DeferredPassages(known.n_passages, make_passages)
     _warn_unknown(known.unknown_share, embedder.name)
@@ -108,7 +111,7 @@ def index_documents(
         return embedder.embed_passages([embedded_text(p.title, p.text) for p in block])
 
     content = IndexContent(passages, embed)
-    collection, was_built = open_or_build(store, name, content, locks, on_progress)
+    collection, was_built = open_or_build(store, name, content, folder, on_progress)
     return Corpus(
         retriever=ChromaRetriever(collection, embedder),
         digest=known.digest,
@@ -118,7 +121,7 @@ def index_documents(
         was_built=was_built,
         rejected=document_set.rejected,
         ignored=ignored_in_words(document_set.ignored, list(READERS)),
-        measure_limit=partial(stored_limit, collection, embedder, locks),
+        measure_limit=partial(stored_limit, collection, embedder, folder),
     )
 
 

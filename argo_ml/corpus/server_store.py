@@ -6,14 +6,20 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 import httpx
 from chromadb import Collection, HttpClient
 from chromadb.api import ClientAPI
 from chromadb.errors import ChromaError, NotFoundError
 
-from argo_ml.addresses import basic_authentication, credentials, password_advice, shown
+from argo_ml.addresses import (
+    basic_authentication,
+    credentials,
+    host_in_url,
+    http_parts,
+    password_advice,
+    shown,
+)
 from argo_ml.corpus.chroma_transport import PATIENCE, ask, make_patient
 from argo_ml.corpus.index import (
     IndexContent,
@@ -28,7 +34,7 @@ from argo_ml.models.server.fleet import RetryPolicy
 from argo_ml.models.server.wire import GarbageError
 
 BUILDING_INFIX = "-building-"
-SCHEMES = {"http": 8000, "https": 443}
+PORTS = {"http": 8000, "https": 443}
 """Scheme -> port where the address names none."""
 
 OPENING = RetryPolicy(timeout_s=5.0, largest_mb=1)
@@ -60,15 +66,15 @@ class ServerStore:
         if advice := password_advice("chroma_url", url):
             raise ConfigError(advice)
         self._url = shown(url)
-        parts = urlsplit(url)
-        if parts.scheme not in SCHEMES or not parts.hostname or parts.path.strip("/"):
+        parts = http_parts(url)
+        if parts is None or parts.path.strip("/"):
             raise ConfigError(f"chroma_url={self._url}: not an address like http://localhost:8000")
-        port = parts.port or SCHEMES[parts.scheme]
+        host, port = host_in_url(parts), parts.port or PORTS[parts.scheme]
         headers = _authorization(url)
-        self._check_alive(f"{parts.scheme}://{parts.hostname}:{port}", headers)
+        self._check_alive(f"{parts.scheme}://{host}:{port}", headers)
         with self._explained():
             self._client: ClientAPI = HttpClient(
-                host=parts.hostname,
+                host=host,
                 port=port,
                 ssl=parts.scheme == "https",
                 headers=headers,

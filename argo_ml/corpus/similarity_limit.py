@@ -2,19 +2,17 @@
 
 What an unrelated text reaches differs by embedder and by corpus. So sentences of the corpus stand
 in for queries: their similarity to the passages that they are from, against that to passages of
-other documents. The limit is where as many of the one lie below as of the other lie above, the
-equal error rate of detection. No question of an experiment plays a part in it.
+other documents, of which a file is one whatever its sections. The limit is where as many of the one
+lie below as of the other lie above, the equal error rate of detection. No question of an experiment
+plays a part in it.
 """
 
 from __future__ import annotations
 
-import json
-import logging
-import os
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +23,8 @@ from numpy.typing import NDArray
 from argo_ml.corpus.base import SimilarityLimit
 from argo_ml.corpus.embedding import Embedder
 from argo_ml.corpus.index import unsearchable
-from argo_ml.errors import system_reason
+from argo_ml.models.sealed_json import read_sealed, write_sealed
 from argo_ml.randomness import derived_rng
-
-logger = logging.getLogger(__name__)
 
 N_SENTENCES = 200
 N_OTHERS = 400
@@ -53,22 +49,16 @@ def stored_limit(
     `CorpusIndexError`.
     """
     path = folder / f"{collection.name}.similarity.json"
-    limit = _read(path)
+    kept = read_sealed(path)
+    limit = None if kept is None else SimilarityLimit(**kept)
     if limit is None:
         try:
             limit = measured_limit(collection, embedder)
         except ChromaError as error:
             raise unsearchable(collection, error) from None
         if limit is not None:
-            _store(limit, path)
+            write_sealed(path, asdict(limit))
     return limit if limit is not None and limit.separates else None
-
-
-def _read(path: Path) -> SimilarityLimit | None:
-    try:
-        return SimilarityLimit(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError):
-        return None
 
 
 def measured_limit(collection: Collection, embedder: Embedder) -> SimilarityLimit | None:
@@ -81,15 +71,15 @@ def measured_limit(collection: Collection, embedder: Embedder) -> SimilarityLimi
     if len(ids) < FEWEST_PASSAGES:
         return None
     rng = derived_rng(0, collection.name, "similarity")
-    drawn = rng.sample(ids, min(N_SENTENCES, len(ids)))
-    others = rng.sample(ids, min(N_OTHERS, len(ids)))
-    texts, vectors = _passages(collection, drawn)
-    sentences = embedder.embed_queries([_sentence(text, rng) for text in texts])
-    similarities = sentences @ _passages(collection, others)[1].T
-    unrelated = similarities[_of_other_documents(drawn, others)]
+    drawn_ids = rng.sample(ids, min(N_SENTENCES, len(ids)))
+    other_ids = rng.sample(ids, min(N_OTHERS, len(ids)))
+    drawn, others = (_passages(collection, own) for own in (drawn_ids, other_ids))
+    sentences = embedder.embed_queries([_sentence(text, rng) for text in drawn.texts])
+    differ = drawn.documents[:, None] != others.documents
+    unrelated = (sentences @ others.vectors.T)[differ]
     if len(unrelated) < FEWEST_PAIRS:
         return None
-    return equal_error(unrelated, np.sum(sentences * vectors, axis=1))
+    return equal_error(unrelated, np.sum(sentences * drawn.vectors, axis=1))
 
 
 def equal_error(unrelated: NDArray[np.floating], related: NDArray[np.floating]) -> SimilarityLimit:
@@ -99,18 +89,29 @@ def equal_error(unrelated: NDArray[np.floating], related: NDArray[np.floating]) 
     above = 1 - np.searchsorted(np.sort(unrelated), limits, side="left") / len(unrelated)
     below = np.searchsorted(np.sort(related), limits, side="left") / len(related)
     best = int(np.argmin(np.abs(above - below)))
-    return SimilarityLimit(
-        float(limits[best]), float(above[best]), float(below[best]), len(unrelated)
-    )
+    return SimilarityLimit(float(limits[best]), float(above[best]), float(below[best]))
 
 
-def _passages(collection: Collection, ids: Sequence[str]) -> tuple[list[str], NDArray[np.float32]]:
-    """Texts and vectors in the order of ``ids``."""
-    got = collection.get(ids=list(ids), include=["documents", "embeddings"])
+@dataclass(frozen=True, slots=True)
+class _Passages:
+    """Some passages: ``vectors`` are rows, ``documents`` the names of those that they are from."""
+
+    texts: list[str]
+    vectors: NDArray[np.float32]
+    documents: NDArray[np.str_]
+
+
+def _passages(collection: Collection, ids: Sequence[str]) -> _Passages:
+    """Those of ``ids``, in their order."""
+    got = collection.get(ids=list(ids), include=["documents", "embeddings", "metadatas"])
     place = {key: row for row, key in enumerate(got["ids"])}
     rows = [place[key] for key in ids]
-    texts = got["documents"] or []
-    return [texts[row] for row in rows], np.asarray(got["embeddings"], dtype=np.float32)[rows]
+    texts, metadatas = got["documents"] or [], got["metadatas"] or []
+    return _Passages(
+        [texts[row] for row in rows],
+        np.asarray(got["embeddings"], dtype=np.float32)[rows],
+        np.array([_document(got["ids"][row], str(metadatas[row]["source"])) for row in rows]),
+    )
 
 
 def _sentence(text: str, rng: random.Random) -> str:
@@ -118,25 +119,9 @@ def _sentence(text: str, rng: random.Random) -> str:
     return rng.choice([part for part in sentences if len(part) >= SHORTEST_SENTENCE] or [text])
 
 
-def _of_other_documents(drawn: Sequence[str], others: Sequence[str]) -> NDArray[np.bool_]:
-    own = np.array([_document(key) for key in drawn])
-    differ: NDArray[np.bool_] = own[:, None] != np.array([_document(key) for key in others])
-    return differ
-
-
-def _document(passage_id: str) -> str:
-    """The id of the document that a passage is from, as splitting makes it."""
+def _document(passage_id: str, source: str) -> str:
+    """The file that a passage is from, or the id of its document where the source has several."""
     head, _, number = passage_id.rpartition("#")
-    return head if head and number.isdecimal() else passage_id
-
-
-def _store(limit: SimilarityLimit, path: Path) -> None:
-    partial = path.with_suffix(f".{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(asdict(limit)), encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        logger.info(
-            "%s: cannot be written (%s); it will be measured again", path, system_reason(error)
-        )
+    document = head if head and number.isdecimal() else passage_id
+    is_section = bool(source) and document.rpartition(":")[0] == source
+    return source if is_section else document

@@ -96,12 +96,12 @@ def oran_checksums() -> dict[str, str]:
     return {path: digest for digest, path in pairs}
 
 
-ReadFile = Callable[[str], bytes]
+ReadContent = Callable[[str], bytes]
 """Gives the content of an O-RAN file by its path in the checksum list."""
 
 
 def _fetch_folder(
-    target: Path, checksums: Mapping[str, str], read: ReadFile, on_status: OnStatus
+    target: Path, checksums: Mapping[str, str], read: ReadContent, on_status: OnStatus
 ) -> Path:
     expected = {
         path: digest for path, digest in checksums.items() if path.startswith(f"{target.name}/")
@@ -120,7 +120,7 @@ def _fetch_folder(
     return target
 
 
-def _fill(folder: Path, expected: Mapping[str, str], read: ReadFile) -> None:
+def _fill(folder: Path, expected: Mapping[str, str], read: ReadContent) -> None:
     def write_file(path: str) -> None:
         content = read(path)
         sha256 = hashlib.sha256(content).hexdigest()
@@ -138,7 +138,7 @@ def _fill(folder: Path, expected: Mapping[str, str], read: ReadFile) -> None:
             pool.shutdown(cancel_futures=True)
 
 
-def _local_reader(source: str, folder: Path) -> ReadFile:
+def _local_reader(source: str, folder: Path) -> ReadContent:
     if not folder.is_dir():
         raise FetchError(f"source={source}: no such folder")
 
@@ -151,7 +151,7 @@ def _local_reader(source: str, folder: Path) -> ReadFile:
     return read
 
 
-def _github_reader(base_url: str) -> ReadFile:
+def _github_reader(base_url: str) -> ReadContent:
     def read(path: str) -> bytes:
         url = f"{base_url}/{oran_source(path)}"
         try:

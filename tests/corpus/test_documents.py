@@ -76,6 +76,13 @@ def test_hidden_files_are_skipped_and_other_kinds_named(tmp_path: Path) -> None:
     assert document_set.ignored == ("ATTRIBUTION.md", "LICENSE", "c.csv")
 
 
+def test_signs_before_words_stay(tmp_path: Path) -> None:
+    text = "____ is the capital.\n----BEGIN X----\nEnd."
+    write(tmp_path, {"a.txt": f"****\n{text}\n-----  \n"})
+    [document] = read_documents(str(tmp_path)).documents
+    assert document.text == text
+
+
 def test_line_ends_byte_order_marks_and_ruled_lines_go(tmp_path: Path) -> None:
     write(tmp_path, {"a.txt": "\ufeffOne.\r\n=======\r\n\r\n\r\n\r\nTwo.\r\n"})
     [document] = read_documents(str(tmp_path)).documents

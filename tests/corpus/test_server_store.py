@@ -185,6 +185,11 @@ def test_a_password_in_the_address_is_sent_and_never_shown() -> None:
     assert requests_seen == ["Basic bWU6czNjcmV0"]
 
 
+def test_an_address_of_ipv6_keeps_its_brackets() -> None:
+    with pytest.raises(CorpusIndexError, match=r"chroma_url=http://\[::1\]:1: no Chroma server"):
+        ServerStore("http://[::1]:1")
+
+
 def test_something_else_behind_the_url_is_an_error() -> None:
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
@@ -192,7 +197,13 @@ def test_something_else_behind_the_url_is_an_error() -> None:
             ServerStore(f"http://127.0.0.1:{deaf.getsockname()[1]}")
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "ftp://host", "http://", "http://host/chroma"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("localhost:8000", "ftp://host", "http://", "http://host/chroma"),
+        *("http://localhost:80O0", "http://localhost:99999", "http://[::1:8000"),
+    ],
+)
 def test_an_address_that_is_none_is_an_error(url: str) -> None:
     with pytest.raises(ConfigError, match="not an address like http://localhost:8000"):
         ServerStore(url)

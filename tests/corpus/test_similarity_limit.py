@@ -61,12 +61,26 @@ def test_a_limit_is_measured_once_and_kept_beside_the_index(tmp_path: Path) -> N
     n_calls = embedder.n_query_calls
 
     again = opened(tmp_path, documents(40, 0), embedder).measure_limit()
-    [kept] = tmp_path.glob("*.similarity.json")
-    kept.write_text("{broken")
-    measured_anew = opened(tmp_path, documents(40, 0), embedder).measure_limit()
 
-    assert first == again == measured_anew
+    assert first == again
+    assert embedder.n_query_calls == n_calls
+
+
+@pytest.mark.parametrize("damage", ["digit", "broken", "as earlier versions wrote it"])
+def test_a_kept_limit_that_is_not_whole_is_measured_again(tmp_path: Path, damage: str) -> None:
+    embedder = WordEmbedder()
+    first = opened(tmp_path, documents(40, 0), embedder).measure_limit()
+    n_calls = embedder.n_query_calls
+    [kept] = tmp_path.glob("*.similarity.json")
+    digest, content = kept.read_text().split("\n")
+    changed = content.replace("0.", "0.7", 1)
+    kept.write_text({"digit": f"{digest}\n{changed}", "broken": "{broken"}.get(damage, content))
+
+    again = opened(tmp_path, documents(40, 0), embedder).measure_limit()
+
+    assert first == again
     assert embedder.n_query_calls == n_calls + 1
+    assert kept.read_text() == f"{digest}\n{content}"
 
 
 def test_a_corpus_too_small_has_none(tmp_path: Path) -> None:
@@ -77,6 +91,26 @@ def test_one_document_has_no_passages_of_others(tmp_path: Path) -> None:
     text = " ".join(f"Word{number} other{number} third{number}." for number in range(800))
     one = DocumentSet((Document("long", text),))
     assert opened(tmp_path, one, WordEmbedder()).measure_limit() is None
+
+
+def sections(document_set: DocumentSet, source: str, name: str) -> DocumentSet:
+    """The same texts from one source; ``name`` makes the id of each from its number."""
+    return DocumentSet(
+        tuple(
+            Document(name.format(number), document.text, source=source)
+            for number, document in enumerate(document_set.documents)
+        )
+    )
+
+
+def test_sections_of_one_file_are_one_document(tmp_path: Path) -> None:
+    manual = sections(documents(40, 0), "guide.md", "guide.md:{}")
+    assert opened(tmp_path, manual, WordEmbedder()).measure_limit() is None
+
+
+def test_lines_of_a_corpus_file_are_documents(tmp_path: Path) -> None:
+    lines = sections(documents(40, 0), "corpus.jsonl", "{}")
+    assert opened(tmp_path, lines, WordEmbedder()).measure_limit() is not None
 
 
 def test_a_limit_that_is_wrong_about_half_of_both_kinds_separates_nothing() -> None:

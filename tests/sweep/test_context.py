@@ -51,7 +51,7 @@ def test_texts_are_counted_once_for_all_cells(
 
 
 def corpus(limit: float | None) -> Corpus:
-    measured = None if limit is None else SimilarityLimit(limit, 0.1, 0.1, 1000)
+    measured = None if limit is None else SimilarityLimit(limit, 0.1, 0.1)
     return Corpus(PlantedRetriever(), "c", "own", 99, "c", False, measure_limit=lambda: measured)
 
 

@@ -26,7 +26,7 @@ READERS: Mapping[str, ReadFile] = MappingProxyType(
     }
 )
 
-MB = 1024 * 1024
+MIB = 1024 * 1024
 LARGEST_FILE_MB = 256
 LARGEST_TEXT = 64 * 1024 * 1024
 """Characters of all sections of a file together."""
@@ -56,7 +56,7 @@ def read_file(file: Path) -> Reading:
 
 
 def _check_size(file: Path) -> None:
-    size_mb = file.stat().st_size / MB
+    size_mb = file.stat().st_size / MIB
     if size_mb > LARGEST_FILE_MB:
         raise UnreadableError(f"{size_mb:.0f} MB, of {LARGEST_FILE_MB} MB at most; split it")
 

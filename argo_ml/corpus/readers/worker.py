@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from argo_ml.corpus.readers.base import UnreadableError
-from argo_ml.corpus.readers.reading import MB, read_file
+from argo_ml.corpus.readers.reading import MIB, read_file
 
 try:
     import resource
@@ -60,7 +60,7 @@ def _reply(path: Path) -> Mapping[str, Any]:
 def _limit_memory(memory_mb: int) -> None:
     if resource is not None:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_mb * MB, hard))
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_mb * MIB, hard))
 
 
 def _limit_seconds(seconds: float) -> None:
