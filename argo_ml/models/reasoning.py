@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+THINKING_TOKENS = 1024
+"""Room for the reasoning of a model that does not leave it out, beside ``max_new_tokens``; what it
+takes counts as completion tokens. A model behind a server that was not seen to think when it was
+opened has it once a request without has ended within reasoning."""
 SPECIAL_MARKS: Mapping[str, str] = {
     "[THINK]": "[/THINK]",
     "<seed:think>": "</seed:think>",

@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 
 from argo_ml.datasets.atlas import Atlas, atlas_documents, atlas_tables, kept
 from argo_ml.datasets.atlas.facts import Entity
-from argo_ml.datasets.atlas.wording import plain_words
+from argo_ml.datasets.atlas.wording import squad_words
 from argo_ml.datasets.sampling import questions_digest, split_of
 from argo_ml.types import Difficulty, Document, Question
 
@@ -155,7 +155,7 @@ def test_gold_is_right_and_every_distractor_wrong(
 def test_choices_cannot_be_taken_for_each_other(questions: tuple[Question, ...]) -> None:
     for question in questions:
         gold = question.choices[0]
-        assert len({plain_words(choice) for choice in question.choices}) == 4
+        assert len({squad_words(choice) for choice in question.choices}) == 4
         for distractor in question.choices[1:]:
             if question.metadata["asked"] in MEASURED:
                 values = _number(gold), _number(distractor)
@@ -183,7 +183,7 @@ def test_no_constraint_is_needless(questions: tuple[Question, ...]) -> None:
 
 def test_text_does_not_give_the_answer_away(questions: tuple[Question, ...]) -> None:
     for question in questions:
-        assert f" {plain_words(question.answers[0])} " not in f" {plain_words(question.text)} "
+        assert f" {squad_words(question.answers[0])} " not in f" {squad_words(question.text)} "
 
 
 def test_gold_passages_hold_the_answer_and_what_leads_to_it(

@@ -10,7 +10,7 @@ from argo_ml.models.local.planning import PlannedModel
 
 
 def print_plan(planned: PlannedModel) -> None:
-    """Where the weights go, and what ``from_pretrained`` is told."""
+    """Where the weights go, and the largest batch that has room beside them."""
     plan, demand = planned.plan, planned.demand
     out = console()
     numbers = demand.precision
@@ -24,8 +24,6 @@ def print_plan(planned: PlannedModel) -> None:
     )
     if plan.uses:
         out.print(_table(planned))
-        limits = ", ".join(f"{device}: {limit}" for device, limit in plan.max_memory.items())
-        out.print(f"max_memory {{{limits}}}, low_cpu_mem_usage, use_cache", soft_wrap=True)
     else:
         out.print(f"on the CPU, {planned.machine.cpu_free_bytes / GB:.1f} GB free")
     verdict = f"fits; largest batch {plan.batch_tokens} tokens" if plan.fits else "does not fit"
@@ -34,7 +32,7 @@ def print_plan(planned: PlannedModel) -> None:
 
 def _table(planned: PlannedModel) -> Table:
     table = Table("GPU", box=None, pad_edge=False)
-    for heading in ("free", "limit", "weights", "layers", "left for batches"):
+    for heading in ("free", "limit", "weights", "layers", "free beside"):
         table.add_column(heading, justify="right")
     for use in planned.plan.uses:
         left = use.device.free_bytes - use.weight_bytes

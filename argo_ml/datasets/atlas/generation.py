@@ -9,7 +9,7 @@ from functools import lru_cache
 from argo_ml.datasets.atlas.choices import N_DISTRACTORS, distractors
 from argo_ml.datasets.atlas.facts import Description, Entity, EntityKind, FactTable
 from argo_ml.datasets.atlas.templates import TEMPLATES, Query, QueryTemplate
-from argo_ml.datasets.atlas.wording import plain_words, question_text
+from argo_ml.datasets.atlas.wording import question_text, squad_words
 from argo_ml.randomness import derived_rng
 from argo_ml.types import Difficulty, Question
 
@@ -129,10 +129,10 @@ def _question(
 
 
 def _occurs(gold: str, text: str) -> bool:
-    return f" {plain_words(gold)} " in f" {plain_words(text)} "
+    return f" {squad_words(gold)} " in f" {squad_words(text)} "
 
 
 def _names_answer(query: Query, answer: Entity, gold: str) -> bool:
     """Whether a question by name has an answer that repeats it: Panama, Panama City."""
     by_name = query.description.constraints[0].attribute == "name"
-    return by_name and plain_words(answer.name) in plain_words(gold)
+    return by_name and squad_words(answer.name) in squad_words(gold)

@@ -123,7 +123,7 @@ def _value(table: FactTable, constraint: Constraint) -> str:
     return constraint.value
 
 
-def plain_words(text: str) -> str:
+def squad_words(text: str) -> str:
     """Lower case, no punctuation, no articles, single spaces; which questions exist hangs on it.
 
     A text of which nothing would be left stays as it is, in lower case. Source: the evaluation

@@ -19,6 +19,7 @@ import torch
 from argo_ml.errors import ModelError
 from argo_ml.models.base import Generation, Scoring
 from argo_ml.models.hidden_states import N_LAYERS, N_PROJECTIONS, HiddenState, rounded_state
+from argo_ml.models.local.layers import layers_by_name, n_hidden_layers
 
 ResultType = TypeVar("ResultType")
 OnStates = Callable[[Sequence[int], torch.Tensor], None]
@@ -77,15 +78,13 @@ def read_layers(model: Any) -> list[Any]:
 
     Raises `ModelError` for a model without a list of as many layers as its configuration says.
     """
-    n_layers = model.config.get_text_config(decoder=True).num_hidden_layers
-    lists = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList)]
-    layers = next((part for part in lists if len(part) == n_layers), None)
-    if layers is None:
+    layers = list(layers_by_name(model).values())
+    if not layers:
         raise ModelError(
             f"hidden_states=true: architecture {model.config.model_type} has no list of its "
-            f"{n_layers} layers; leave it out, or use another model"
+            f"{n_hidden_layers(model)} layers; leave it out, or use another model"
         )
-    return [layers[max(0, n_layers * (at + 1) // N_LAYERS - 1)] for at in range(N_LAYERS)]
+    return [layers[max(0, len(layers) * (at + 1) // N_LAYERS - 1)] for at in range(N_LAYERS)]
 
 
 def _projected(hidden: torch.Tensor, number: int) -> torch.Tensor:

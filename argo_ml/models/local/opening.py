@@ -20,16 +20,10 @@ from argo_ml.models.local.recovery import RecoveringModel
 from argo_ml.models.local.spread import share_copies
 from argo_ml.models.local.transformers_model import TransformersModel
 from argo_ml.models.placement.plan import PlacementPlan, choose_precision
-from argo_ml.models.presets import ModelSource, SourceKind, resolve
+from argo_ml.models.presets import ModelSource, SourceKind
 from argo_ml.models.source_files import contents_digest
 
 logger = logging.getLogger(__name__)
-
-
-def open_local_model(spec: ModelSpec) -> RecoveringModel:
-    """The model of a preset, hub id, folder or GGUF file, in this process."""
-    source = resolve(spec.model, spec.cache_path)
-    return open_transformers_model(spec, source)
 
 
 def open_transformers_model(spec: ModelSpec, source: ModelSource) -> RecoveringModel:

@@ -31,8 +31,8 @@ def needs_only_the_most_probable(request: Generation) -> bool:
 class Chooser:
     """Chooses the tokens of a batch of requests, each as if it were alone.
 
-    What a request draws depends on its seed and its prompt. ``numbers`` has, for each request with
-    details, those of its tokens, and perhaps of further ones after it had finished.
+    What a request draws depends on its seed and its prompt. ``statistics`` has, for each request
+    with details, those of its tokens, and perhaps of further ones after it had finished.
     """
 
     def __init__(self, requests: Sequence[Generation]) -> None:

@@ -12,6 +12,8 @@ from accelerate import infer_auto_device_map  # type: ignore[import-untyped]
 from accelerate.utils import CustomDtype, compute_module_sizes  # type: ignore[import-untyped]
 from transformers import AutoModelForCausalLM
 
+from argo_ml.models.local.layers import layers_by_name
+
 # Transformers annotates this in part only.
 _models: Any = AutoModelForCausalLM
 
@@ -92,12 +94,14 @@ class Skeleton:
 
     @cached_property
     def _whole(self) -> list[str]:
-        """Classes of modules that are not split."""
-        return list(self._module._no_split_modules or ())
+        """Classes of modules that are not split: those that Transformers names, and layers."""
+        named = self._module._no_split_modules or ()
+        layers = layers_by_name(self._module).values()
+        return sorted({*named, *(type(layer).__name__ for layer in layers)})
 
     @cached_property
     def _layers(self) -> list[str]:
-        return [
+        return list(layers_by_name(self._module)) or [
             name
             for name, module in self._module.named_modules()
             if type(module).__name__ in self._whole

@@ -28,7 +28,7 @@ from argo_ml.models.local.engine_check import choose_decoder
 from argo_ml.models.local.hidden_states import PromptStates
 from argo_ml.models.local.prefix_cache import PrefixCache
 from argo_ml.models.local.sampling import Chooser, TokenStatistics, needs_only_the_most_probable
-from argo_ml.models.reasoning import is_unfinished, reply_start
+from argo_ml.models.reasoning import THINKING_TOKENS, is_unfinished, reply_start
 from argo_ml.models.token_details import added_texts, within
 from argo_ml.models.unfit import beyond_context, run_fitting
 from argo_ml.types import TokenDetail
@@ -40,9 +40,6 @@ REQUEST_TOKENS = 512
 CPU_REQUESTS = 32
 """Requests at once on a CPU: a step of decoding reads all weights, for few rows as for many, until
 their products take longer."""
-THINKING_TOKENS = 1024
-"""Room for the reasoning of a model that has <think> and no switch for it, beside
-``max_new_tokens``; they count as completion tokens."""
 
 
 @dataclass(frozen=True, slots=True)

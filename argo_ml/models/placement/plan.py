@@ -21,8 +21,6 @@ BATCH_RESERVE_GB = 1
 EMBEDDER_RESERVE_GB = 1
 """Kept free on the first GPU beside that, for the embedding model. With both, the original study's
 10 GB and 11 GB come out for two cards of 12 GB."""
-CPU_LIMIT_GB = 30
-"""Most memory of the CPU while weights are read, the original study's."""
 ALONE_SHARE = 0.5
 """A model whose weights need at most this share of one GPU's free memory is not spread over the
 GPUs that were named, since the layers of a spread model wait for one another."""
@@ -55,8 +53,8 @@ class GpuShare:
 class PlacementPlan:
     """Where the weights go and how much a batch may hold; no ``uses`` for the CPU.
 
-    ``device_map`` and ``max_memory`` are what ``from_pretrained`` takes; ``batch_tokens`` is 0
-    where not even a single prompt has room.
+    ``device_map`` is what ``from_pretrained`` takes; ``batch_tokens`` is 0 where not even a single
+    prompt has room.
     """
 
     uses: tuple[GpuShare, ...]
@@ -64,14 +62,6 @@ class PlacementPlan:
     weight_bytes: int
     batch_tokens: int
     fits: bool
-
-    @property
-    def max_memory(self) -> dict[int | str, str]:
-        """Limits as Accelerate spells them, that of the CPU last."""
-        limits: dict[int | str, str] = {
-            use.device.index: f"{use.limit_bytes // GB}GB" for use in self.uses
-        }
-        return {**limits, "cpu": f"{CPU_LIMIT_GB}GB"}
 
 
 class Weights(Protocol):
@@ -238,4 +228,4 @@ def _batch_tokens(demand: Demand, uses: Sequence[GpuShare]) -> int:
         left = use.device.free_bytes - use.weight_bytes - reserved - prefixes
         item_bytes = ITEM_BYTES[demand.precision]
         fitting.append(fitting_tokens(demand.config, item_bytes, left, use.n_layers))
-    return min(fitting)
+    return min(fitting, default=0)

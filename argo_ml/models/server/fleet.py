@@ -32,8 +32,8 @@ class RetryPolicy:
     """How long to wait for an answer, and how often and at what distance to ask again.
 
     ``timeout_s`` is for the whole answer, its last byte included; one of more than ``largest_mb``,
-    packed or unpacked, is none. The n-th pause is drawn between 0 and ``first_pause_s`` x 2^n, at
-    most ``longest_pause_s``.
+    packed or unpacked, is none. The n-th pause is drawn between 0 and ``first_pause_s`` x
+    2^(n-1), at most ``longest_pause_s``.
     """
 
     timeout_s: float = 300.0

@@ -21,7 +21,12 @@ from argo_ml.models.base import (
     UnfinishedError,
 )
 from argo_ml.models.chat import cut_at_stop
-from argo_ml.models.reasoning import is_unfinished, reply_start, without_reasoning
+from argo_ml.models.reasoning import (
+    THINKING_TOKENS,
+    is_unfinished,
+    reply_start,
+    without_reasoning,
+)
 from argo_ml.models.server.prompting import GREEDY_SETTINGS, Prompting
 from argo_ml.models.server.replies import ServerReply
 from argo_ml.models.server.request_pool import RequestPool, share_time
@@ -32,10 +37,6 @@ from argo_ml.models.unfit import UnfitRequestError, all_or_unfit
 
 N_TOP = (20, 5)
 """Most probable tokens to ask for at each place: what vLLM allows, then what OpenAI does."""
-THINKING_TOKENS = 1024
-"""Room for the reasoning of a model that does not leave it out, beside ``max_new_tokens``; what it
-takes counts as completion tokens. A model that was not seen to think when it was opened has it once
-a request without has ended within reasoning."""
 _LARGEST_SEED = 2**31 - 1
 
 
@@ -105,7 +106,8 @@ class ServerModel:
 
     def _complete(self, request: Generation) -> Completion:
         started = time.perf_counter()
-        answer, has_room = self._replied(request)
+        replies: list[ServerReply] = []
+        answer, has_room = self._replied(request, replies)
         whole = "<think>" if answer.is_empty and not answer.stopped else answer.text
         text = cut_at_stop(whole, request.stop)[0]
         is_longer = has_room or not self._prompting.limits_tokens
@@ -113,24 +115,26 @@ class ServerModel:
             text = self._limited(text, request.max_new_tokens)
         begin = reply_start(answer.text)
         tokens = within(answer.tokens, begin, begin + len(text))
-        usage = answer.usage or self._counted(request.prompt, answer.text)
+        # What is asked again is paid for again.
+        usages = [reply.usage or self._counted(request.prompt, reply.text) for reply in replies]
+        n_prompt = sum(usage.prompt_tokens for usage in usages)
+        n_completion = sum(usage.completion_tokens for usage in usages)
         seconds = time.perf_counter() - started
-        return Completion(
-            text, usage.prompt_tokens, usage.completion_tokens, seconds, tokens=tokens
-        )
+        return Completion(text, n_prompt, n_completion, seconds, tokens=tokens)
 
-    def _replied(self, request: Generation) -> tuple[ServerReply, bool]:
+    def _replied(self, request: Generation, replies: list[ServerReply]) -> tuple[ServerReply, bool]:
         """The answer, and whether it had room for reasoning: always, or where it took its limit.
 
-        Raises `UnfitRequestError` where the server has nothing to say.
+        All that the server has answered is added to ``replies``. Raises `UnfitRequestError` where
+        it has nothing to say.
         """
-        answer = None if self._prompting.thinks else self._asked(request)
+        answer = None if self._prompting.thinks else self._asked(request, replies)
         if answer is not None and not _ended_in_reasoning(answer):
             return self._said(answer), False
         # A context may have no room beside the prompt.
         with contextlib.suppress(UnfitPromptError):
-            return self._said(self._asked(request, THINKING_TOKENS)), True
-        return self._said(answer or self._asked(request)), False
+            return self._said(self._asked(request, replies, THINKING_TOKENS)), True
+        return self._said(answer or self._asked(request, replies)), False
 
     def _said(self, answer: ServerReply) -> ServerReply:
         """The answer; raises `UnfitRequestError` where there is none, nor any sign of a model's.
@@ -144,15 +148,15 @@ class ServerModel:
             raise UnfitRequestError("the server has answered nothing, asked twice")
         return answer
 
-    def _asked(self, request: Generation, room: int = 0) -> ServerReply:
+    def _asked(self, request: Generation, replies: list[ServerReply], room: int = 0) -> ServerReply:
         """The answer; an empty one is asked for again, as a whole."""
         settings = {**_drawing(request), "max_tokens": request.max_new_tokens + room}
         stop = {"stop": list(request.stop)} if request.stop and not room else {}
-        answer = self._answer(request, {**settings, **stop})
-        if answer.stopped and not without_reasoning(answer.text):
+        replies.append(self._answer(request, {**settings, **stop}))
+        if replies[-1].stopped and not without_reasoning(replies[-1].text):
             # White space and reasoning, with which a turn may open, do not count as a stop.
-            answer = self._answer(request, settings)
-        return answer
+            replies.append(self._answer(request, settings))
+        return replies[-1]
 
     def _limited(self, text: str, n_tokens: int) -> str:
         """As much of a reply's beginning as so many tokens hold, its reasoning apart."""

@@ -10,10 +10,11 @@ from argo_ml.addresses import Address, password_advice
 from argo_ml.config import ContextSpec, ModelSpec
 from argo_ml.config.source_fields import SERVER
 from argo_ml.errors import ConfigError, ModelError
+from argo_ml.models.reasoning import THINKING_TOKENS
 from argo_ml.models.server.finding import find_prompting
 from argo_ml.models.server.fleet import VERSION, Fleet, RetryPolicy, Server
 from argo_ml.models.server.keys import api_key
-from argo_ml.models.server.model import THINKING_TOKENS, ServerModel
+from argo_ml.models.server.model import ServerModel
 from argo_ml.models.server.prompting import ByChat, ByTemplate, Prompting
 from argo_ml.models.server.scoring import ChoiceScoring, find_scoring, same_way
 from argo_ml.models.server.wire import (

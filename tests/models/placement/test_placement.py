@@ -6,14 +6,17 @@ from argo_ml.devices.choosing import choose_gpus
 from argo_ml.errors import ModelError
 from argo_ml.models.local.loading import Machine
 from argo_ml.models.local.planning import alternatives, demand_of_preset, does_not_fit
+from argo_ml.models.local.skeleton import Skeleton
 from argo_ml.models.placement.plan import (
     Demand,
     Device,
+    PlacementPlan,
     choose_precision,
     fallbacks,
     plan_cpu,
     plan_gpus,
 )
+from tests.builders.tiny_architectures import tiny_config
 
 
 def test_auto_takes_all_visible_gpus_or_the_cpu() -> None:
@@ -91,10 +94,14 @@ def test_weights_are_those_of_the_real_models(preset: str, n_parameters: int) ->
     assert skeleton.weight_bytes == pytest.approx(2 * n_parameters, rel=0.001)
 
 
+def limits_gb(plan: PlacementPlan) -> dict[int, int]:
+    return {use.device.index: use.limit_bytes // GB for use in plan.uses}
+
+
 def test_two_cards_of_12_gb_get_the_original_limits(seven_billion: Demand) -> None:
     plan = plan_gpus(seven_billion, gpus(12, 12), may_choose=False)
     assert plan.fits
-    assert plan.max_memory == {0: "10GB", 1: "11GB", "cpu": "30GB"}
+    assert limits_gb(plan) == {0: 10, 1: 11}
     assert [use.n_layers for use in plan.uses] == [12, 16]
     assert sum(use.weight_bytes for use in plan.uses) == plan.weight_bytes
     assert all(use.weight_bytes <= use.limit_bytes for use in plan.uses)
@@ -104,7 +111,7 @@ def test_two_cards_of_12_gb_get_the_original_limits(seven_billion: Demand) -> No
 def test_what_a_3060_reports_as_free_gives_the_same_limits(seven_billion: Demand) -> None:
     reported = [Device(index, 12_500_074_496, 12_630_753_280, "RTX 3060") for index in (0, 1)]
     plan = plan_gpus(seven_billion, reported, may_choose=True)
-    assert plan.max_memory == {0: "10GB", 1: "11GB", "cpu": "30GB"}
+    assert limits_gb(plan) == {0: 10, 1: 11}
 
 
 @pytest.mark.parametrize("free_gb", [24, 80])
@@ -117,9 +124,29 @@ def test_one_large_card_takes_it_all(seven_billion: Demand, free_gb: int) -> Non
 def test_three_cards_of_8_gb_share_it(seven_billion: Demand) -> None:
     plan = plan_gpus(seven_billion, gpus(8, 8, 8), may_choose=True)
     assert plan.fits
-    assert plan.max_memory == {0: "6GB", 1: "7GB", 2: "7GB", "cpu": "30GB"}
+    assert limits_gb(plan) == {0: 6, 1: 7, 2: 7}
     assert sum(use.n_layers for use in plan.uses) == 28
     assert min(use.n_layers for use in plan.uses) > 0
+
+
+@pytest.mark.parametrize(
+    "architecture", ["biogpt", "ctrl", "gpt2", "llama", "mamba", "openai-gpt", "zamba2"]
+)
+def test_every_layer_of_an_architecture_is_placed_once(architecture: str) -> None:
+    config = tiny_config(architecture)
+    demand = Demand(Skeleton(config, "bfloat16"), config, "bfloat16")
+
+    plan = plan_gpus(demand, gpus(12), may_choose=True)
+
+    assert plan.fits
+    assert [use.n_layers for use in plan.uses] == [config.num_hidden_layers]
+
+
+def test_layers_stay_whole_where_transformers_names_none() -> None:
+    skeleton = Skeleton(tiny_config("biogpt"), "bfloat16")
+    for percent in range(10, 100, 5):
+        limits = {0: skeleton.weight_bytes * percent // 100, 1: 2 * skeleton.weight_bytes}
+        assert sum(skeleton.layers_by_device(skeleton.split(limits)).values()) == 2
 
 
 def test_two_cards_of_8_gb_do_not_hold_it(seven_billion: Demand) -> None:
@@ -164,15 +191,12 @@ def test_after_running_out_of_memory_a_gb_is_left_free_then_another_card_is_take
     seven_billion: Demand,
 ) -> None:
     plans = list(fallbacks(seven_billion, gpus(12, 12, 12), may_choose=True))
-    assert [plan.max_memory for plan in plans] == [
-        {0: "9GB", 1: "10GB", "cpu": "30GB"},
-        {0: "9GB", 1: "10GB", 2: "10GB", "cpu": "30GB"},
-    ]
+    assert [limits_gb(plan) for plan in plans] == [{0: 9, 1: 10}, {0: 9, 1: 10, 2: 10}]
 
 
 def test_cards_that_were_named_stay_the_only_ones(seven_billion: Demand) -> None:
     plans = list(fallbacks(seven_billion, gpus(12, 12), may_choose=False))
-    assert [sorted(plan.max_memory, key=str) for plan in plans] == [[0, 1, "cpu"]]
+    assert [[use.device.index for use in plan.uses] for plan in plans] == [[0, 1]]
 
 
 def test_without_room_for_less_there_is_no_fallback(seven_billion: Demand) -> None:

@@ -112,7 +112,8 @@ def test_reasoning_that_eats_the_limit_is_given_room(reasoning: str | None) -> N
     replies = server.model.generate(REQUESTS)
 
     assert [reply.text for reply in replies] == ["Red.", "Red."]
-    assert [reply.completion_tokens for reply in replies] == [200, 200]
+    assert [reply.prompt_tokens for reply in replies] == [7 + 7, 7 + 7]
+    assert [reply.completion_tokens for reply in replies] == [50 + 200, 50 + 200]
     assert [body["max_tokens"] for body in server.asked] == [50, 1074, 50, 1074]
 
 
@@ -173,9 +174,10 @@ def test_nothing_at_the_limit_is_hidden_reasoning_whatever_was_counted(usage: Bo
 
 
 def test_nothing_at_the_end_is_asked_for_again() -> None:
-    answers = iter([said(""), said("Red.")])
+    answers = iter([said("", completion_tokens=1), said("Red.", completion_tokens=3)])
     [reply] = Chatting(lambda body: next(answers)).model.generate(REQUESTS[:1])
     assert reply.text == "Red."
+    assert (reply.prompt_tokens, reply.completion_tokens) == (7 + 7, 1 + 3)
 
 
 def beside(reasoning: str, ending: str = "stop") -> Body:
