@@ -132,6 +132,5 @@ def as_plain(value: Any) -> Any:
     also within lists and mappings."""
     if isinstance(value, Mapping):
         return {as_plain(key): as_plain(own) for key, own in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [as_plain(own) for own in value]
-    return value.tolist() if hasattr(value, "tolist") else value
+    given = value.tolist() if hasattr(value, "tolist") else value
+    return [as_plain(own) for own in given] if isinstance(given, (list, tuple)) else given

@@ -14,7 +14,7 @@ from argo_ml.calibration.record import Calibration, CalibrationQuestion
 from argo_ml.errors import ConfigError
 from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.gates.certified import least_confidence, least_score
+from argo_ml.policies.gates.certified import least_confidence, least_score, promises_errors
 from argo_ml.policies.parameters import GateParameters
 from argo_ml.policies.planned import NO_PROBES, PLAN_ENDED
 from argo_ml.state import CONFIDENCE_PROBES
@@ -148,8 +148,11 @@ def extra_probes(context: PolicyContext, signal: Signal) -> float:
     """The price of the probes that a gate pays for only where it retrieves.
 
     An answer that was probed is the final one where the gate stops, and serves the decision alone
-    where it retrieves. Every other probe costs the same either way.
+    where it retrieves; a gate that promises an error rate looks at every answer. Every other probe
+    costs the same either way.
     """
+    if promises_errors(context):
+        return context.prices.probe
     questions = context.calibrated.questions
     share = fmean(Probe.ANSWER in signal.required_probes(own.question) for own in questions)
     return share * context.prices.probe
@@ -174,8 +177,16 @@ def unexplored(strategy: str, n_steps: int) -> ConfigError:
     )
 
 
-def not_probed(question: Question, what: str) -> ConfigError:
-    return ConfigError(f"question {question.id!r}: its {what} was not probed")
+class NotProbedError(ConfigError):
+    """``what`` is the part of a question that is read and was not probed."""
+
+    what: str = ""
+
+
+def not_probed(question: Question, what: str) -> NotProbedError:
+    error = NotProbedError(f"question {question.id!r}: its {what} was not probed")
+    error.what = what
+    return error
 
 
 def root_confidences(calibration: Calibration) -> list[float]:
