@@ -153,12 +153,12 @@ class RecordedCalibration(Calibration):
             self._inputs[key] = array("d", super().inputs(state))
         return tuple(self._inputs[key])
 
-    def confidence(self, state: State) -> float:
+    def confidence(self, state: State, inputs: Sequence[float] | None = None) -> float:
         key = self._key(state)
         if not state.steps and state.question.id in self.recorded:
             return self.recorded[state.question.id]
         if key not in self._confidences:
-            self._confidences[key] = super().confidence(state)
+            self._confidences[key] = super().confidence(state, inputs)
         return self._confidences[key]
 
     @cached_property

@@ -176,8 +176,7 @@ def test_fixed_threshold_without_thresholds_is_refused() -> None:
 
 def test_threshold_beyond_full_progress_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"theta_star=1\.2 must not exceed u_max=1\.0"):
-        beyond = ThresholdParameters(theta_cont=0.5, theta_star=1.2)
-        make_policy("fixed_threshold", PolicyContext(solve(CHEAP), beyond))
+        build(SweepSpec, {"theta_cont": 0.5, "theta_star": 1.2})
 
 
 def test_thresholds_in_the_wrong_order_are_refused() -> None:

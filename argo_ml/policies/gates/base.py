@@ -12,11 +12,11 @@ from typing import Protocol
 from argo_ml.calibration.plans import NONE, ONCE
 from argo_ml.calibration.record import Calibration, CalibrationQuestion
 from argo_ml.errors import ConfigError
-from argo_ml.policies.base import Decision, Probe, State
+from argo_ml.policies.base import NO_PROBES, Decision, Probe, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.certified import least_confidence, least_score, promises_errors
 from argo_ml.policies.parameters import GateParameters
-from argo_ml.policies.planned import NO_PROBES, PLAN_ENDED
+from argo_ml.policies.planned import PLAN_ENDED
 from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.statistics.frontiers import threshold_by_line, threshold_for_budget
 from argo_ml.types import Action, Expectation, Question, StopReason
@@ -80,10 +80,6 @@ class Gate:
     calibration_scores: tuple[float, ...] = field(default=(), compare=False)
     price: float = field(default=0.0, compare=False)
     trust: Trust | None = None
-
-    def score(self, state: State) -> float:
-        """The signal's score of a state whose required probes were made."""
-        return self.signal.read(state).score
 
     def required_probes(self, state: State) -> frozenset[Probe]:
         own = NO_PROBES if state.steps else self.signal.required_probes(state.question)

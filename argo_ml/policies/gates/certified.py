@@ -51,10 +51,10 @@ def least_confidence(
     if guarantee is None or not promises_errors(context):
         return None
     confidences, correct = _answers(context.calibrated, scores, threshold)
-    own = answering_threshold(confidences, correct, guarantee.level, parameters.delta)
-    if isinstance(own, Unmet):
-        raise _unmet(guarantee, parameters.delta, own, len(confidences))
-    return own.threshold
+    least = answering_threshold(confidences, correct, guarantee.level, parameters.delta)
+    if isinstance(least, Unmet):
+        raise _unmet(guarantee, parameters.delta, least, len(confidences))
+    return least
 
 
 def _answers(

@@ -93,7 +93,9 @@ def test_promised_retrievals_are_never_more_than_pay() -> None:
 
 def test_promised_retrievals_hold_for_the_model_that_decides_too() -> None:
     promised = gate(guarantee="share of retrievals <= 0.2")
-    scores = [promised.score(question.state()) for question in WORLD.calibration.questions]
+    scores = [
+        promised.signal.read(question.state()).score for question in WORLD.calibration.questions
+    ]
 
     assert scores != list(promised.calibration_scores)
     assert sum(score >= promised.threshold for score in scores) <= 48
