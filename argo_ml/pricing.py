@@ -102,10 +102,6 @@ class MoneyPrices:
         paid = n_retrievals * share + self.of_usage(usage) / self.stake
         return paid + has_abstained * (self.of_abstaining - self.of_wrong) / self.stake
 
-    def from_utility(self, utility: float) -> float:
-        """The unit's utility of a mean accuracy less mean `cost`."""
-        return self.stake * utility - self.of_wrong
-
     def expected(self, measured: Mapping[str, Used], share: float) -> Prices:
         """What actions and looks are expected to cost, in units of the stake.
 

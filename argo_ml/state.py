@@ -103,7 +103,8 @@ class Outcome:
     ``observations`` all that the policy looked at. ``unanswered`` is why the model did not take a
     request, which ended the episode without an answer; empty for all others. With a ``tariff`` the
     outcome costs what it used. ``step_usages`` is what every step took, ``answer_usages`` what
-    looking at the answer took before each of them and at the end, where it was looked at.
+    looking at the answer took before each of them and at the end: nothing where it was not looked
+    at.
     """
 
     question_id: str

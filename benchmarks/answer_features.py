@@ -26,7 +26,8 @@ from argo_ml.calibration.plans import NONE, ONCE
 from argo_ml.config import CacheFields
 from argo_ml.corpus.embedding import load_embedder
 from argo_ml.replay.recorded import RecordedQuestion
-from argo_ml.statistics.frontiers import threshold_by_line, threshold_for_price
+from argo_ml.statistics.frontiers import threshold_by_line
+from benchmarks.price_thresholds import threshold_for_price
 from benchmarks.recorded_sets import (
     PRICES,
     Floats,

@@ -32,7 +32,7 @@ from argo_ml.replay.calibrating import calibrate_on_records, make_replay_state
 from argo_ml.replay.recorded import Reach
 from argo_ml.statistics.certificates import (
     GRID,
-    Answering,
+    Unmet,
     answering_threshold,
     binomial_p_value,
     last_passing,
@@ -75,7 +75,7 @@ def promised_errors(
     correct = generator.random(n) < confidences
     if is_exact:
         own = answering_threshold(confidences.tolist(), correct.tolist(), level, DELTA)
-        threshold = own.threshold if isinstance(own, Answering) else math.inf
+        threshold = math.inf if isinstance(own, Unmet) else own
     else:
         threshold = _by_hoeffding(confidences, correct, level)
     if not math.isfinite(threshold):

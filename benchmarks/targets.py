@@ -30,7 +30,8 @@ from argo_ml.policies.argo_advantage import (
     fit_advantages,
     fittings,
 )
-from argo_ml.policies.best_plan import Deciding, Plan, best_plan, earned
+from argo_ml.policies.best_plan import Deciding, best_plan, earned
+from argo_ml.policies.plan_outcomes import Plan
 from argo_ml.types import Action, Prices
 from benchmarks.reporting import report
 

@@ -50,7 +50,8 @@ def test_accuracy_less_cost_says_the_same_in_units_of_the_stake(
     utility = correct - tariff.cost(usage, n_retrievals, abstained)
 
     assert EUROS.stake == 2.5
-    assert EUROS.from_utility(utility) == pytest.approx(by_hand, abs=1e-12)
+    in_euros = EUROS.stake * utility - EUROS.of_wrong
+    assert in_euros == pytest.approx(by_hand, abs=1e-12)
 
 
 def test_what_actions_are_expected_to_cost_is_what_they_used_on_average() -> None:

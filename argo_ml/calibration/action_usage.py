@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
 
 from argo_ml.calibration.record import ActionUsage
 from argo_ml.pricing import PROBE
 from argo_ml.state import Outcome
 from argo_ml.types import Usage
-
-NAMES = ("prompt_tokens", "completion_tokens", "seconds")
-Row = tuple[float, float, float]
 
 
 def measure_action_usage(outcomes: Iterable[Outcome]) -> dict[str, ActionUsage]:
@@ -22,7 +19,7 @@ def measure_action_usage(outcomes: Iterable[Outcome]) -> dict[str, ActionUsage]:
     the one before: passages make every later prompt longer. Retrievals of another size than the
     usual are left out.
     """
-    rows: defaultdict[str, list[Row]] = defaultdict(list)
+    rows: defaultdict[str, list[Usage]] = defaultdict(list)
     seen: set[tuple[str, str, tuple[str, ...]]] = set()
     for outcome in outcomes:
         for name, place, used in _used(outcome):
@@ -30,33 +27,37 @@ def measure_action_usage(outcomes: Iterable[Outcome]) -> dict[str, ActionUsage]:
             if key not in seen:
                 seen.add(key)
                 rows[name].append(used)
-    return {name: _mean(own) for name, own in rows.items()}
+    return {name: mean_usage(own) for name, own in rows.items()}
 
 
-def _used(outcome: Outcome) -> Iterator[tuple[str, tuple[str, ...], Row]]:
+def _used(outcome: Outcome) -> Iterator[tuple[str, tuple[str, ...], Usage]]:
     """What was used, with the actions that led to it."""
     if any(step.top_k is not None for step in outcome.steps):
         return
     actions = tuple(step.action.value for step in outcome.steps)
-    answers = list(map(_row, outcome.answer_usages))
+    answers = outcome.answer_usages
     for n_steps, answer in enumerate(answers):
         yield PROBE, actions[:n_steps], answer
-    for n_steps, step in enumerate(map(_row, outcome.step_usages)):
-        if n_steps + 1 < len(answers):
-            before, after = answers[n_steps : n_steps + 2]
-            changed = (own + new - old for own, new, old in zip(step, after, before, strict=True))
-            yield actions[n_steps], actions[: n_steps + 1], _three(changed)
+    for n_steps, (step, before, after) in enumerate(
+        zip(outcome.step_usages, answers, answers[1:], strict=False)
+    ):
+        yield actions[n_steps], actions[: n_steps + 1], less(step + after, before)
 
 
-def _row(usage: Usage) -> Row:
-    return float(usage.prompt_tokens), float(usage.completion_tokens), usage.seconds
+def less(usage: Usage, other: Usage) -> Usage:
+    """The tokens and seconds of ``usage`` beyond those of ``other``."""
+    return Usage(
+        prompt_tokens=usage.prompt_tokens - other.prompt_tokens,
+        completion_tokens=usage.completion_tokens - other.completion_tokens,
+        seconds=usage.seconds - other.seconds,
+    )
 
 
-def _three(values: Iterable[float]) -> Row:
-    first, second, third = values
-    return first, second, third
-
-
-def _mean(rows: list[Row]) -> ActionUsage:
-    means = {name: fmean(row[index] for row in rows) for index, name in enumerate(NAMES)}
-    return ActionUsage(**means, n=len(rows))
+def mean_usage(rows: Sequence[Usage]) -> ActionUsage:
+    """The means over what an action used every time."""
+    return ActionUsage(
+        prompt_tokens=fmean(row.prompt_tokens for row in rows),
+        completion_tokens=fmean(row.completion_tokens for row in rows),
+        seconds=fmean(row.seconds for row in rows),
+        n=len(rows),
+    )

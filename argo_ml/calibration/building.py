@@ -70,17 +70,26 @@ class Explored:
 
 
 def build_calibration(
-    explored: Sequence[Explored], spec: Mapping[str, Any], digests: Mapping[str, str], horizon: int
+    explored: Sequence[Explored],
+    spec: Mapping[str, Any],
+    digests: Mapping[str, str],
+    horizon: int,
+    of_the_same: Calibration | None = None,
 ) -> Calibration:
     """Fit p-hat, its projections and the gains to explored questions.
 
-    Raises `DataError` for fewer questions than `MIN_CALIBRATION_QUESTIONS`, and warns of fewer
-    than `FEW_CALIBRATION_QUESTIONS`.
+    ``of_the_same`` is a calibration of the same questions, explored less far: what does not depend
+    on how far is taken from it. Raises `DataError` for fewer questions than
+    `MIN_CALIBRATION_QUESTIONS`, and warns of fewer than `FEW_CALIBRATION_QUESTIONS`.
     """
     check_size(len(explored))
-    roots = [history.visits[ROOT] for history in explored]
-    _warn_of_few(len(explored), sum(root.correct for root in roots))
-    projection = _projection([root.state.observations.vector for root in roots], N_COMPONENTS)
+    if of_the_same is None:
+        roots = [history.visits[ROOT] for history in explored]
+        _warn_of_few(len(explored), sum(root.correct for root in roots))
+        projection = _projection([root.state.observations.vector for root in roots], N_COMPONENTS)
+        metadata = segment_fields([history.question for history in explored])
+    else:
+        projection, metadata = of_the_same.projection, of_the_same.metadata
     visits = [
         (index, visit)
         for index, history in enumerate(explored)
@@ -117,7 +126,7 @@ def build_calibration(
         gains=estimate_gains(Exploration(nodes)),
         questions=tuple(map(_question, explored)),
         nodes=nodes,
-        metadata=segment_fields([history.question for history in explored]),
+        metadata=metadata,
     )
 
 
@@ -167,12 +176,13 @@ def _gold_probability(state: State) -> float | None:
     return sum(answer.probabilities[number] for number in gold)
 
 
-def check_size(n_questions: int) -> None:
-    """Raises `DataError` where there are too few to fit anything."""
+def check_size(n_questions: int, said: str = "") -> None:
+    """Raises `DataError` where there are too few to fit anything; ``said`` is where they are from,
+    the parameter ``n_questions`` where that is empty."""
     if n_questions < MIN_CALIBRATION_QUESTIONS:
         raise DataError(
-            f"n_questions={n_questions}: a calibration needs at least {MIN_CALIBRATION_QUESTIONS}, "
-            "better 300"
+            f"{said or f'n_questions={n_questions}'}: a calibration needs at least "
+            f"{MIN_CALIBRATION_QUESTIONS}, better 300"
         )
 
 
@@ -180,8 +190,8 @@ def _warn_of_few(n_questions: int, n_correct: int) -> None:
     if n_questions < FEW_CALIBRATION_QUESTIONS:
         interval = wilson(n_correct, n_questions)
         logger.warning(
-            "n_questions=%d: accuracy without any step is only known to lie between %.2f and %.2f "
-            "(%.2f wide), and what is fitted is no surer; use 300 questions",
+            "%d questions calibrate: accuracy without any step is only known to lie between %.2f "
+            "and %.2f (%.2f wide), and what is fitted is no surer; use 300 questions",
             n_questions,
             interval.low,
             interval.high,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -50,6 +50,19 @@ class Exploration:
             for node in self.nodes
             if node.actions
         )
+
+    @cached_property
+    def retrieving_paths(self) -> tuple[tuple[Node, ...], ...]:
+        """By question, the nodes before any step and after 1, 2, ... retrievals alone."""
+        questions = sorted({node.question for node in self.nodes})
+        paths = (tuple(self._retrieving(question)) for question in questions)
+        return tuple(path for path in paths if path)
+
+    def _retrieving(self, question: int) -> Iterator[Node]:
+        actions: tuple[str, ...] = ()
+        while (node := self.places.get((question, actions))) is not None:
+            yield node
+            actions = (*actions, Action.RETRIEVE.value)
 
     def after(self, node: Node, action: Action) -> Node | None:
         """The node that ``action`` leads to; None where nobody has been."""

@@ -74,7 +74,7 @@ def mean_similarity(state: State) -> float:
 
 def answer_in_evidence(state: State) -> float:
     """1 where a passage found mentions the answer."""
-    return float(_mentioned(_present_answer(state).answer.text, state))
+    return float(_mentioned(_answer_text(state), state))
 
 
 def others_in_evidence(state: State) -> float:

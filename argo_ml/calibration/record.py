@@ -64,6 +64,7 @@ class CalibrationQuestion(Part):
 
     ``outcomes`` are by plan: ``none``, ``retrieve`` (the cell's number of passages),
     ``retrieve_1``, ``retrieve_5`` (so many passages), and ``multi`` (retrievals up to the horizon).
+    Of a replay they are all that is recorded, sequences of actions among them.
     """
 
     id: str
@@ -245,9 +246,9 @@ class Calibration(Part):
             raise ConfigError(NO_HIDDEN_STATE)
         return self.state_projection.project(answer.hidden_state)
 
-    def confidence(self, state: State) -> float:
-        """p-hat of a state whose answer was looked at."""
-        return self.probability.probability(self.inputs(state))
+    def confidence(self, state: State, inputs: Sequence[float] | None = None) -> float:
+        """p-hat of a state whose answer was looked at, by its ``inputs`` where they are known."""
+        return self.probability.probability(self.inputs(state) if inputs is None else inputs)
 
     @property
     def asked_difficulty(self) -> str:

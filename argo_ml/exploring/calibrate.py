@@ -96,13 +96,15 @@ def _calibrate(
     engine = context.engine(run.run_id, times)
     explorations = explore(spec, context, engine, on_progress, run.warn)
     explored = [exploration.explored for exploration in explorations]
+    n_asked = len(context.questions.questions)
+    check_size(len(explored), f"{len(explored)} of {n_asked} questions were answered")
     for concern in _unfinished(explorations, spec):
         run.warn(concern)
     built = build_calibration(explored, _described(spec), context.digests, spec.max_steps)
     outcomes = (done.outcome for exploration in explorations for done in exploration.finished)
     calibration = built.model_copy(update={"action_usage": measure_action_usage(outcomes)})
     metrics = _metrics(calibration, explorations)
-    metrics["unanswered"] = 1 - len(explorations) / len(context.questions.questions)
+    metrics["unanswered"] = 1 - len(explorations) / n_asked
     metrics |= {f"seconds_{stage}": value for stage, value in times.seconds().items()}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -121,7 +123,7 @@ def _calibrate(
 
 def _unfinished(explorations: Sequence[ExploredQuestion], spec: CalibrateSpec) -> Iterator[str]:
     answers = [done.outcome.answer for exploration in explorations for done in exploration.finished]
-    replies = [(answer.text, answer.parsed) for answer in answers if answer is not None]
+    replies = [(answer.text, answer.parsed) for answer in answers]
     return unfinished_answers(replies, spec.cell().generation_limit)
 
 

@@ -106,7 +106,7 @@ class ArgoAdvantage:
 
     def decide(self, state: State, rng: random.Random) -> Decision:
         features = self.calibration.inputs(state)
-        confidence = self.calibration.confidence(state)
+        confidence = self.calibration.confidence(state, features)
         inputs = (*question_inputs(state.question, self.indicators), *features)
         if len(state.steps) >= len(self.predictors):
             return Decision(Action.STOP, StopReason.POLICY, expected=Expectation(confidence))

@@ -127,15 +127,19 @@ class Process:
         for n_steps in reversed(range(horizon)):
             for n_retrieve in range(n_steps + 1):
                 counts = n_retrieve, n_steps - n_retrieve
-                after = {
-                    action: self.transitions(action, counts) @ best[_next(counts, action)]
-                    - prices.with_probe(action)
+                retrieve, reason = (
+                    self._ahead(action, counts, best) - prices.with_probe(action)
                     for action in ACTIONS
-                }
-                retrieve, reason = (after[action] for action in ACTIONS)
+                )
                 table[counts] = tuple(map(Values, self.rewards, retrieve, reason))
                 best[counts] = np.maximum(self.rewards, np.maximum(retrieve, reason))
         return table
+
+    def _ahead(self, action: Action, counts: Counts, best: Mapping[Counts, Floats]) -> Floats:
+        """What is to come after an action, by bucket; an action that nobody took leads nowhere."""
+        if not any(own is action for own, _ in self.seen):
+            return np.full(len(self.rewards), -np.inf)
+        return self.transitions(action, counts) @ best[_next(counts, action)]
 
     def transitions(self, action: Action, counts: Counts) -> Floats:
         """P(bucket after | bucket, action, counts), rows adding up to 1.

@@ -65,7 +65,7 @@ class ArgoFitted:
 
     def decide(self, state: State, rng: random.Random) -> Decision:
         inputs = self.calibration.inputs(state)
-        confidence = self.calibration.confidence(state)
+        confidence = self.calibration.confidence(state, inputs)
         action, gain = self._choice(len(state.steps), inputs)
         reason = StopReason.POLICY if action is Action.STOP else None
         return Decision(action, reason, expected=Expectation(confidence, gain))

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-NO_PROBES: AbstractSet[Probe] = frozenset()
+NO_PROBES: frozenset[Probe] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

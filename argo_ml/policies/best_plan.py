@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import pstdev
@@ -19,8 +18,8 @@ from typing import Protocol
 from argo_ml.calibration.exploration import Exploration
 from argo_ml.calibration.node import Node
 from argo_ml.calibration.record import Calibration
-from argo_ml.policies.base import Decision, Policy, Probe, State
-from argo_ml.policies.planned import NO_PROBES
+from argo_ml.policies.base import NO_PROBES, Decision, Policy, Probe, State
+from argo_ml.policies.plan_outcomes import Plan, plan_outcomes
 from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.types import Action, Expectation, Prices, StopReason
 
@@ -28,7 +27,6 @@ ROUNDING = 1e-9
 """Difference of utilities that are equal but for the order in which prices were added up."""
 
 Deciding = Callable[[Node], Action]
-Plan = tuple[Action, ...]
 
 
 class Fitted(Policy, Protocol):
@@ -144,18 +142,10 @@ def best_plan(explored: Exploration, prices: Prices) -> Plan:
 def _plan_values(explored: Exploration, prices: Prices) -> dict[Plan, float]:
     """The mean utility, without probes, of the plans that were explored for every question."""
     unprobed = replace(prices, probe=0.0)
-    accuracies = explored.once(_plan_accuracies)
-    return {plan: accuracy - sum(map(unprobed.of, plan)) for plan, accuracy in accuracies.items()}
-
-
-def _plan_accuracies(explored: Exploration) -> dict[Plan, float]:
-    n_seen = Counter(node.actions for node in explored.nodes)
-    n_correct = Counter(node.actions for node in explored.nodes if node.correct)
-    n_questions = n_seen[()]
+    outcomes = explored.once(plan_outcomes)
     return {
-        tuple(map(Action, names)): n_correct[names] / n_questions
-        for names, count in n_seen.items()
-        if count == n_questions
+        plan: accuracy - sum(map(unprobed.of, plan))
+        for plan, accuracy in zip(outcomes.plans, outcomes.accuracies, strict=True)
     }
 
 

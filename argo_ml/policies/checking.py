@@ -84,11 +84,13 @@ def check_calibrated(names: Sequence[str], spec: CalibrationFields) -> None:
         name = "progress" if spec.progress == "measured" else "gains"
         raise ConfigError(f"{name}=measured needs calibration=RUN_ID; make one: argo-ml calibrate")
     for name in names:
-        if ALL_STRATEGIES[name].calibrated:
+        strategy = ALL_STRATEGIES[name]
+        if strategy.calibrated:
             raise ConfigError(
                 f"strategy {name} needs calibration=RUN_ID; make one: argo-ml calibrate"
             )
-        if ALL_STRATEGIES[name].by_price and prices_usage(spec):
+        # The ceiling takes the best of what was really paid.
+        if strategy.by_price and not strategy.is_ceiling and prices_usage(spec):
             raise ConfigError(
                 f"strategy {name} decides by what steps cost, which is measured where tokens or "
                 "seconds have prices: it needs calibration=RUN_ID; make one: argo-ml calibrate"

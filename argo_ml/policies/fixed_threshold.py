@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argo_ml.errors import ConfigError
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.parameters import ThresholdParameters
 from argo_ml.policies.search import Settings, Suggester
@@ -11,9 +10,6 @@ from argo_ml.policies.thresholds import ThresholdPolicy
 
 def fixed_threshold(context: PolicyContext) -> ThresholdPolicy:
     thresholds = context.parameters_as(ThresholdParameters)
-    u_max = context.solution.spec.u_max
-    if thresholds.theta_star > u_max:
-        raise ConfigError(f"theta_star={thresholds.theta_star} must not exceed u_max={u_max}")
     return ThresholdPolicy(thresholds.theta_cont, thresholds.theta_star)
 
 

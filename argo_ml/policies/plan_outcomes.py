@@ -20,11 +20,13 @@ class PlanOutcomes:
     """``benefits`` (questions, plans): right after the plan minus right without any step.
 
     ``plans`` are those that were explored for every question, the shortest first, so that the first
-    is the one without any step. ``questions`` are their numbers in the calibration.
+    is the one without any step; ``accuracies`` are the shares of questions that are right after
+    them. ``questions`` are their numbers in the calibration.
     """
 
     questions: tuple[int, ...]
     plans: tuple[Plan, ...]
+    accuracies: tuple[float, ...]
     benefits: Floats
 
     def costs(self, prices: Prices) -> Floats:
@@ -40,4 +42,5 @@ def plan_outcomes(explored: Exploration) -> PlanOutcomes:
         [[explored.places[number, own].correct for own in names] for number in roots], dtype=float
     )
     plans = tuple(tuple(map(Action, own)) for own in names)
-    return PlanOutcomes(tuple(roots), plans, correct - correct[:, :1])
+    accuracies = tuple(map(float, correct.mean(axis=0)))
+    return PlanOutcomes(tuple(roots), plans, accuracies, correct - correct[:, :1])

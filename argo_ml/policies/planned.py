@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from argo_ml.policies.base import Decision, Probe, State
+from argo_ml.policies.base import NO_PROBES, Decision, Probe, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.types import Action, StopReason
 
 NEVER, SINGLE = "never", "single"
 """Strategies whose answers are those without retrieval and with one."""
 PLAN_ENDED = Decision(Action.STOP, StopReason.POLICY)
-NO_PROBES: frozenset[Probe] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.description import RecordedSignal, ReplayNeeds, Role, Strategy
 from argo_ml.policies.fixed_threshold import fixed_threshold, search_thresholds
 from argo_ml.policies.gates.adaptive_rag import adaptive_rag
+from argo_ml.policies.gates.base import NotProbedError
 from argo_ml.policies.gates.benefit_gate import benefit_gate
 from argo_ml.policies.gates.entropy_gate import entropy_gate
 from argo_ml.policies.gates.flare import flare
@@ -210,4 +211,11 @@ def strategy_parameters(name: str, spec: Spec) -> StrategyParameters | None:
 
 
 def make_policy(name: str, context: PolicyContext) -> Policy:
-    return find_strategy(name).make(context)
+    """Raises `ConfigError` for an unknown name, and for what the calibration lacks."""
+    try:
+        return find_strategy(name).make(context)
+    except NotProbedError as error:
+        raise ConfigError(
+            f"strategy={name} reads the {error.what} of every question, and this calibration was "
+            f"made without; make one: argo-ml calibrate --policies …,{name}"
+        ) from None

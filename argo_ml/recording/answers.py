@@ -32,7 +32,7 @@ def outcome_of(given: object, plan: str) -> Outcome:
     """
     if isinstance(given, str):
         return {"answer": given}
-    named = given if isinstance(given, Mapping) else _of_message(given)
+    named = as_plain(given if isinstance(given, Mapping) else _of_message(given))
     _check_names(named, plan)
     fields = {name: value for name, value in named.items() if value is not None}
     answer = fields.get("answer", fields.get("text"))
@@ -41,7 +41,7 @@ def outcome_of(given: object, plan: str) -> Outcome:
     kept = {name: value for name, value in fields.items() if name not in CONVERTED}
     return {
         **_signals(fields),
-        **{name: _plain(value) for name, value in kept.items()},
+        **kept,
         "answer": answer,
         **({"evidence": _evidence(fields["passages"], plan)} if fields.get("passages") else {}),
     }
@@ -124,9 +124,13 @@ def _passage(passage: Any) -> Outcome:
     if text is None:
         raise UnreadableError(f"a passage {passage!r:.40}, which has no text")
     similarity = passage.get("similarity") if isinstance(passage, Mapping) else None
-    return {"text": text, **({} if similarity is None else {"similarity": _plain(similarity)})}
+    return {"text": text, **({} if similarity is None else {"similarity": similarity})}
 
 
-def _plain(value: object) -> object:
-    """Numbers of numpy as Python's own, which JSON takes."""
-    return value.item() if hasattr(value, "item") else value
+def as_plain(value: Any) -> Any:
+    """Numbers and arrays of NumPy, and of libraries like it, as those of Python, which JSON takes,
+    also within lists and mappings."""
+    if isinstance(value, Mapping):
+        return {as_plain(key): as_plain(own) for key, own in value.items()}
+    given = value.tolist() if hasattr(value, "tolist") else value
+    return [as_plain(own) for own in given] if isinstance(given, (list, tuple)) else given

@@ -133,7 +133,8 @@ class PipelineCalls:
                     yield future.result()
 
     def _batch(self, function: Callable[..., Any], batch: Sequence[Call]) -> dict[str, Outcome]:
-        """A batch that fails for good is asked one by one, so that all but one are answered."""
+        """A batch that fails for good is asked one by one, up to the first that fails alone: it is
+        named, and those before it are kept."""
         try:
             return self._kept(batch, *self._tried(function, batch))
         except _RaisedError:

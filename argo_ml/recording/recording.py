@@ -12,15 +12,16 @@ from typing import Any
 
 from argo_ml.calibration.plans import NONE, ONCE, after
 from argo_ml.config import RecordSpec, expanded
+from argo_ml.datasets.grading import scorer_named
 from argo_ml.datasets.jsonl import JsonLines, parse_question
-from argo_ml.datasets.lines import LineError
+from argo_ml.datasets.lines import LineError, decode_line
 from argo_ml.datasets.sampling import questions_digest
-from argo_ml.errors import ConfigError, DataError, ModelError, system_reason
+from argo_ml.errors import ConfigError, DataError, ModelError, one_line, system_reason
 from argo_ml.escaping import markdown
 from argo_ml.models.cache.store import CallCache
 from argo_ml.models.digests import write_atomically
 from argo_ml.progress import OnProgress, ignore_progress
-from argo_ml.recording.answers import Outcome
+from argo_ml.recording.answers import Outcome, as_plain
 from argo_ml.recording.calling import Limits, PipelineCalls, asked_text
 from argo_ml.recording.pipeline import Asked, Pipeline
 from argo_ml.replay.reading import read_outcomes
@@ -63,6 +64,8 @@ def run_recording(
     Raises `ArgoError`; once the pipeline is asked, its run has ended as FAILED with it.
     """
     asked = _load(questions)
+    _check_lines(asked, spec)
+    scorer_named(spec.scorer)
     _check_output(spec.output_path)
     tracking = open_experiment(spec.tracking_uri, spec.experiment)
     run = tracking.adopt_or_create(f"recording {spec.name}", {runs.KIND: KIND})
@@ -96,10 +99,21 @@ def _load(given: Given) -> Sequence[Question]:
 
 def _parsed(value: object, number: int) -> Question:
     try:
-        plain = dict(value) if isinstance(value, Mapping) else value
-        return parse_question(plain, number)
+        return parse_question(as_plain(value), number)
     except LineError as error:
         raise DataError(f"questions: number {number}: {error}") from None
+
+
+def _check_lines(questions: Sequence[Question], spec: RecordSpec) -> None:
+    """Raises `DataError` for metadata that no line can keep, before a question is asked."""
+    for number, question in enumerate(questions, 1):
+        try:
+            decode_line(json.dumps(_line(question, {}, spec.split)))
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"questions: number {number}: metadata cannot be kept ({one_line(error)}); give "
+                "texts, numbers, lists and mappings"
+            ) from None
 
 
 def _check_output(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Policies that decide once, judged on recorded outcomes: no model is asked. Called, it replays."""
+"""Policies judged on recorded outcomes: no model is asked. Called, it replays."""
 
 import sys
 

@@ -153,12 +153,12 @@ class RecordedCalibration(Calibration):
             self._inputs[key] = array("d", super().inputs(state))
         return tuple(self._inputs[key])
 
-    def confidence(self, state: State) -> float:
+    def confidence(self, state: State, inputs: Sequence[float] | None = None) -> float:
         key = self._key(state)
         if not state.steps and state.question.id in self.recorded:
             return self.recorded[state.question.id]
         if key not in self._confidences:
-            self._confidences[key] = super().confidence(state)
+            self._confidences[key] = super().confidence(state, inputs)
         return self._confidences[key]
 
     @cached_property
@@ -184,14 +184,17 @@ def calibrate_on_records(
     tested: Sequence[ReplayState],
     spec: Mapping[str, Any],
     reach: Reach | None = None,
+    of_the_same: Calibration | None = None,
 ) -> RecordedCalibration:
     """Fit what is fitted; p-hat is as recorded where every question has it.
 
     ``reach`` is how far the recorded sequences of actions are taken in: not at all for policies
-    that decide once. Raises `DataError` for too few questions.
+    that decide once. ``of_the_same`` is what was made of the same questions for these. Raises
+    `DataError` for too few questions.
     """
     explored = [state.explored_within(reach) if reach else state.explored for state in calibrating]
-    built = build_calibration(explored, spec, {}, reach.n_steps if reach else HORIZON)
+    horizon = reach.n_steps if reach else HORIZON
+    built = build_calibration(explored, spec, {}, horizon, of_the_same)
     recorded = {
         state.recorded.id: state.recorded.confidence
         for state in (*calibrating, *tested)

@@ -6,14 +6,13 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
 
+from argo_ml.calibration.action_usage import less, mean_usage
 from argo_ml.calibration.plans import NONE
 from argo_ml.calibration.record import ActionUsage
 from argo_ml.config import ReplaySpec
 from argo_ml.errors import DataError
 from argo_ml.pricing import PROBE, MoneyPrices, Tariff
-from argo_ml.replay.reading import USED
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.rows import ReplayDecision, Walk
 from argo_ml.results.records import QuestionResult
@@ -120,7 +119,7 @@ def measure_recorded_usage(questions: Sequence[RecordedQuestion]) -> dict[str, A
         rows[PROBE].append(recorded.outcomes[NONE].course.usage)
         for action, added in _added(recorded):
             rows[action].append(added)
-    return {name: _mean(own) for name, own in rows.items()}
+    return {name: mean_usage(own) for name, own in rows.items()}
 
 
 def _added(recorded: RecordedQuestion) -> Iterator[tuple[str, Usage]]:
@@ -128,17 +127,4 @@ def _added(recorded: RecordedQuestion) -> Iterator[tuple[str, Usage]]:
     for actions, outcome in sequences.items():
         before = sequences.get(actions[:-1]) if actions else None
         if before is not None:
-            own, fewer = outcome.course.usage, before.course.usage
-            yield (
-                actions[-1],
-                Usage(
-                    prompt_tokens=own.prompt_tokens - fewer.prompt_tokens,
-                    completion_tokens=own.completion_tokens - fewer.completion_tokens,
-                    seconds=own.seconds - fewer.seconds,
-                ),
-            )
-
-
-def _mean(rows: Sequence[Usage]) -> ActionUsage:
-    means = {name: fmean(getattr(row, name) for row in rows) for name in USED}
-    return ActionUsage(**means, n=len(rows))
+            yield actions[-1], less(outcome.course.usage, before.course.usage)

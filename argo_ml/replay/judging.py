@@ -37,7 +37,8 @@ NOT_RECORDED = (
     "otherwise."
 )
 EXPLORED = ("delta_r", "delta_p", "p_s")
-"""What a calibration measures of further steps, which a replay knows nothing of."""
+"""Begin the metrics of what a calibration measures of further steps. Those of a replay are of the
+calibration of what stands before the first step, which knows nothing of them."""
 
 
 def replay_results(

@@ -20,6 +20,12 @@ from argo_ml.types import Action
 Lack = Callable[[RecordedQuestion, Common], str]
 """The field of the closed-book answer that a policy needs of a question and lacks, else empty."""
 
+NOT_KEPT: Mapping[tuple[str, str], str] = {
+    ("oracle", "oracle_steps"): "the oracle takes the best of all that is recorded",
+    ("graded", "abstain_below"): "no p-hat is known of its answers after a retrieval",
+}
+"""Parameters by policy and name that mean nothing for recorded outcomes, each with the reason."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -94,6 +100,17 @@ def check_replayable(policies: Sequence[str]) -> None:
             raise ConfigError(
                 f"policy {policy!r} cannot be replayed{suggest(policy, replay_needs())}"
             )
+
+
+def check_kept_parameters(spec: Spec) -> None:
+    """Raises `ConfigError` for a parameter that a replay could not act by."""
+    for strategy, parameters in given_parameters(spec).items():
+        for name in parameters:
+            if reason := NOT_KEPT.get((strategy, name)):
+                raise ConfigError(
+                    f"strategy_parameters: {strategy}.{name} cannot be kept in a replay, where "
+                    f"{reason}; leave it out"
+                )
 
 
 def choose_policies(

@@ -17,7 +17,12 @@ from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.replay.calibrating import ReplayState, Vectors, calibrate_on_records, make_replay_state
 from argo_ml.replay.charging import Charging, check_usage_recorded
 from argo_ml.replay.deciding import DecidedCell, Learned, decide_all, is_decided_at_once
-from argo_ml.replay.needs import choose_policies, given_score, replay_needs
+from argo_ml.replay.needs import (
+    check_kept_parameters,
+    choose_policies,
+    given_score,
+    replay_needs,
+)
 from argo_ml.replay.recorded import Reach, common_reach
 from argo_ml.replay.splitting import Parts, read_parts
 from argo_ml.types import Question
@@ -62,6 +67,7 @@ def replay(
         spec.policies, parts, given_score(spec), reach.n_steps, spec.guarantee
     )
     check_parameters(policies, spec, "policies")
+    check_kept_parameters(spec)
     check_usage_recorded(spec.money, parts.all)
     logger.info(
         "%d questions to calibrate on, %d to test on; policies: %s",
@@ -82,7 +88,9 @@ def replay(
     named = {name: value for name in names if (value := getattr(spec, name))}
     calibration = calibrate_on_records(calibrating, tested, named)
     stepwise = (
-        calibrate_on_records(calibrating, tested, named, reach) if is_stepwise else calibration
+        calibrate_on_records(calibrating, tested, named, reach, calibration)
+        if is_stepwise
+        else calibration
     )
     charging = Charging.of(spec, parts.calibration)
     # Of both the same questions, which need not be kept twice.

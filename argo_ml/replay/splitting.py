@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from argo_ml.calibration.building import check_size
+from argo_ml.calibration.building import MIN_CALIBRATION_QUESTIONS
 from argo_ml.config import ReplaySpec
 from argo_ml.errors import DataError
 from argo_ml.randomness import derived_rng
@@ -52,6 +52,7 @@ def read_parts(spec: ReplaySpec) -> Parts:
         _warn_of_splits(parts)
     else:
         parts = _parted(spec, outcomes)
+    _check_size(spec, parts)
     _check(parts)
     leaves_out = spec.repeated_questions == "leave_out"
     test = without_leaks(parts.calibration, parts.test, leaves_out)
@@ -103,8 +104,25 @@ def _draw(seed: int, question_id: str) -> float:
     return derived_rng(seed, question_id, "replay").random()
 
 
+def _check_size(spec: ReplaySpec, parts: Parts) -> None:
+    """Raises `DataError` that says of which file too few lines calibrate, and what to do."""
+    n = len(parts.calibration)
+    if n >= MIN_CALIBRATION_QUESTIONS:
+        return
+    if spec.calibration_outcomes:
+        calibrating, more = f"calibration_outcomes={spec.calibration_outcomes}: {n} lines", ""
+    else:
+        calibrating = f"outcomes={spec.outcomes}: {n} of its {len(parts.all)} lines"
+        is_split = any(question.split for question in parts.all)
+        more = f", or give more of them split={CALIBRATION}" if is_split else ""
+        more = more or ", or raise calibration_share"
+    raise DataError(
+        f"{calibrating} calibrate, and at least {MIN_CALIBRATION_QUESTIONS} have to, better 300; "
+        f"record more{more}"
+    )
+
+
 def _check(parts: Parts) -> None:
-    check_size(len(parts.calibration))
     if not parts.test:
         raise DataError("all questions calibrate, so that none is left to test on")
     calibrating = {question.id for question in parts.calibration}

@@ -11,6 +11,7 @@ nor the size of the mean need be known. It does not depend on the order of the v
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -21,6 +22,8 @@ from argo_ml.statistics.intervals import Interval
 STAKES = 0.99 * 0.7 ** np.arange(18)
 """The shares of the capital that are bet, from nearly all to 0.2 %."""
 _BISECTIONS = 40
+_EQUAL = 1e-12
+"""Difference of a mean of equal values from these."""
 
 
 class BettingEvidence:
@@ -63,10 +66,15 @@ def log_evidence(values: Column, mean: float, bound: float, is_below: bool = Fal
 def crossing(evidence: Callable[[float], float], level: float, inside: float, end: float) -> float:
     """The mean nearest to ``inside`` at which evidence, rising towards ``end``, reaches ``level``.
 
-    ``end`` where it does nowhere.
+    ``end`` where it does nowhere, and where ``inside`` is ``end`` but for a rounding: there are no
+    bets on a mean at the bound itself.
     """
+    if math.isclose(inside, end, rel_tol=_EQUAL, abs_tol=_EQUAL):
+        return end
     for _ in range(_BISECTIONS):
         middle = (inside + end) / 2
+        if middle in (inside, end):
+            return end
         if evidence(middle) < level:
             inside = middle
         else:

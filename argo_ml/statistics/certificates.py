@@ -41,15 +41,6 @@ class Unmet:
     level: float
 
 
-@dataclass(frozen=True, slots=True)
-class Answering:
-    """Answers are given from confidence ``threshold`` on; shares are those of the calibration."""
-
-    threshold: float
-    share_answered: float
-    error: float
-
-
 def binomial_p_value(n_events: int, n: int, level: float) -> float:
     """The chance of at most ``n_events`` of ``n`` where their share is ``level``.
 
@@ -85,7 +76,7 @@ def _passing(n: int, level: float, delta: float) -> Iterator[int]:
 
 def answering_threshold(
     confidences: Sequence[float], correct: Sequence[bool], level: float, delta: float
-) -> Answering | Unmet:
+) -> float | Unmet:
     """The smallest confidence of `GRID` from which on at most ``level`` of all answers are wrong.
 
     Of confidences and answers of questions that were not seen when the confidence was fitted.
@@ -97,8 +88,7 @@ def answering_threshold(
     passed = last_passing(column, wrong, level, delta)
     if passed is None:
         return Unmet(_n_needed(column, wrong, level, delta), _least_level(column, wrong, delta))
-    is_given = column >= passed
-    return Answering(passed, float(is_given.mean()), float(wrong[is_given].mean()))
+    return passed
 
 
 def last_passing(

@@ -29,15 +29,6 @@ class FrontierPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class PriceThreshold:
-    """Retrieve iff score >= ``threshold``; utility and use are those on the calibration rows."""
-
-    threshold: float
-    utility: float
-    retrieval_share: float
-
-
-@dataclass(frozen=True, slots=True)
 class _Gated:
     scores: Column
     n_correct_without: float
@@ -182,30 +173,6 @@ class RandomSplits:
         return np.array([own[at] if at < n else math.inf for own, at in rows])
 
 
-def threshold_for_price(
-    scores: Sequence[float], without: Sequence[bool], with_: Sequence[bool], price: float
-) -> PriceThreshold:
-    """Threshold with the highest mean of correct - price * retrieved on the given questions.
-
-    Among equal ones it is the one that retrieves least. It lies midway between neighboring scores,
-    or at ``math.inf`` to retrieve for none and ``-math.inf`` to retrieve for all. Raises ValueError
-    for a price that is negative or not finite, and for columns as `exact_frontier` does.
-    """
-    if not 0.0 <= price < math.inf:
-        raise ValueError(f"price={price}: needs 0 <= price < inf")
-    gated = _gated(scores, without, with_)
-    distinct, sizes = np.unique(-gated.scores, return_counts=True)
-    n_retrieved = np.concatenate(([0], np.cumsum(sizes)))
-    n_correct = gated.n_correct_without + top_sums(gated.scores, gated.gains)[n_retrieved]
-    utilities = (n_correct - price * n_retrieved) / gated.scores.size
-    best = int(np.argmax(utilities >= utilities.max() - _ROUNDING))
-    return PriceThreshold(
-        threshold=_cut(-distinct, best),
-        utility=float(utilities[best]),
-        retrieval_share=float(n_retrieved[best] / gated.scores.size),
-    )
-
-
 def threshold_by_line(
     scores: Sequence[float], without: Sequence[bool], with_: Sequence[bool], price: float
 ) -> float:
@@ -215,7 +182,7 @@ def threshold_by_line(
     A line follows the trend of all questions, where the threshold that paid best follows the
     luckiest of them. ``math.inf``, or ``-math.inf`` where retrieving always pays on average, for a
     line that does not rise, and ``math.inf`` at prices that no benefit exceeds. Raises ValueError
-    as `threshold_for_price` does.
+    for a price that is negative or not finite, and for columns as `exact_frontier` does.
     """
     if not 0.0 <= price < math.inf:
         raise ValueError(f"price={price}: needs 0 <= price < inf")
@@ -269,15 +236,3 @@ def _point(gated: _Gated, budget: float, threshold: float) -> FrontierPoint:
     retrieved = gated.scores >= threshold
     n_correct = gated.n_correct_without + gated.gains[retrieved].sum()
     return FrontierPoint(budget, float(retrieved.mean()), float(n_correct / gated.scores.size))
-
-
-def _cut(descending: Column, n_above: int) -> float:
-    """A threshold that ``n_above`` of the distinct scores reach."""
-    if n_above == 0:
-        return math.inf
-    if n_above == descending.size:
-        return -math.inf
-    lowest_above, next_below = float(descending[n_above - 1]), float(descending[n_above])
-    midway = lowest_above / 2 + next_below / 2
-    # Between neighboring floats there is no middle, and rounding may give the lower one.
-    return midway if midway > next_below else lowest_above

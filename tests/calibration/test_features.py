@@ -74,6 +74,17 @@ def test_evidence_mentions_a_choice_as_words_of_its_own() -> None:
     assert value("numeric_choices", seeing(0)) == 0.5
 
 
+@pytest.mark.parametrize(("text", "choice", "mentioned"), [("1. Lima", 0, 1.0), ("2", 1, 0.0)])
+def test_evidence_mentions_the_text_of_a_choice_that_was_named_by_its_number(
+    text: str, choice: int, mentioned: float
+) -> None:
+    passage = Passage("p", "The 2 rivers of Lima.")
+    step = replace(RETRIEVED, evidence=(Evidence(passage, 0.8),))
+    answers = (UNSURE, AnswerNow(Answer(text, choice)))
+    state = State(QUESTION, 0.0, (step,), Observations(answers))
+    assert value("answer_in_evidence", state) == mentioned
+
+
 @pytest.mark.parametrize(
     ("passage", "answer", "mentioned"),
     [

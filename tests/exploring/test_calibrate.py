@@ -330,7 +330,7 @@ def test_fewer_than_ten_questions_are_an_error_and_fewer_than_fifty_a_warning(
     with pytest.raises(DataError, match="n_questions=9: a calibration needs at least 10"):
         run_calibration(build(CalibrateSpec, {**made.common, "n_questions": "9"}))
     run_calibration(build(CalibrateSpec, {**made.common, "n_questions": "10"}))
-    assert "n_questions=10: accuracy without any step is only known to lie between" in caplog.text
+    assert "10 questions calibrate: accuracy without any step is only known to lie" in caplog.text
 
 
 def test_what_is_explored_of_another_split_says_so(made: Made, tmp_path: Path) -> None:

@@ -70,6 +70,19 @@ def test_few_transitions_lean_on_the_coarser_state() -> None:
     assert stays == pytest.approx((1 + 0.1) / 2, abs=1e-2)
 
 
+def test_what_nobody_did_is_no_way_of_waiting_for_better_retrievals() -> None:
+    # First retrievals raise a low p-hat in a quarter of the cases, second ones in 60 %.
+    seen = {
+        (Action.RETRIEVE, ROOT): np.array([[300.0, 100.0], [0.0, 400.0]]),
+        (Action.RETRIEVE, (1, 0)): np.array([[240.0, 360.0], [0.0, 400.0]]),
+    }
+    process = Process(bounds=(0.5,), rewards=np.array([0.2, 0.8]), seen=seen)
+    table = process.solve(Prices(retrieve=0.24, reason=0.02), horizon=2)
+    for values in (own for row in table.values() for own in row):
+        assert values.best is not Action.REASON
+        assert values.reason == -np.inf
+
+
 def test_of_equal_values_stopping_comes_first_then_reasoning() -> None:
     assert Values(0.5, 0.5, 0.5).best is Action.STOP
     assert Values(0.4, 0.5, 0.5).best is Action.REASON

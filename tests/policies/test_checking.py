@@ -38,6 +38,15 @@ def test_everything_else_is_accepted() -> None:
     check(strategies="argo_fitted", calibration="run", progress="measured")
 
 
+TOKEN_PRICES = {"value_of_correct": "1", "price_per_1m_prompt_tokens": "3"}
+
+
+def test_what_decides_by_measured_prices_needs_a_calibration_and_the_ceiling_does_not() -> None:
+    with pytest.raises(ConfigError, match="strategy argo decides by what steps cost, which is mea"):
+        check(strategies="argo", price_per_retrieval="0.1", **TOKEN_PRICES)
+    check(strategies="never,single,oracle", price_per_retrieval="0.1", **TOKEN_PRICES)
+
+
 def test_a_study_that_lacks_its_calibration_is_refused() -> None:
     with pytest.raises(ConfigError, match="progress=measured needs calibration=RUN_ID"):
         check_calibrated(["argo"], build(StudySpec, {"progress": "measured"}))

@@ -19,6 +19,7 @@ from argo_ml.policies.parameters import (
 )
 from argo_ml.policies.strategies import strategy_parameters
 from argo_ml.policies.thresholds import ThresholdPolicy
+from argo_ml.testing.calibrations import recorded_calibration, seen_question
 from argo_ml.testing.policies import PolicyConformance, ProgressConformance
 from argo_ml.types import Action, Question, StopReason
 
@@ -175,8 +176,7 @@ def test_fixed_threshold_without_thresholds_is_refused() -> None:
 
 def test_threshold_beyond_full_progress_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"theta_star=1\.2 must not exceed u_max=1\.0"):
-        beyond = ThresholdParameters(theta_cont=0.5, theta_star=1.2)
-        make_policy("fixed_threshold", PolicyContext(solve(CHEAP), beyond))
+        build(SweepSpec, {"theta_cont": 0.5, "theta_star": 1.2})
 
 
 def test_thresholds_in_the_wrong_order_are_refused() -> None:
@@ -253,3 +253,21 @@ def test_argo_optimal_takes_the_table_s_action_in_every_state_it_meets(
         assert table[progress] is action
         progress = spec.gains.advance(progress, action, succeeded=True)
     assert table[progress] is Action.STOP
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("entropy_gate", "draft"),
+        ("margin_gate", "draft"),
+        ("variance_gate", "sampled drafts"),
+        ("flare", "tentative sentence"),
+    ],
+)
+def test_a_policy_whose_probe_the_calibration_lacks_says_which_to_make(
+    name: str, what: str
+) -> None:
+    calibration = recorded_calibration([seen_question({"none": True, "retrieve": True})])
+    reason = f"strategy={name} reads the {what} of every question, .* calibrate --policies …,{name}"
+    with pytest.raises(ConfigError, match=reason):
+        make_policy(name, PolicyContext(solve(CHEAP), calibration=calibration))

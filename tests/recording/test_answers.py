@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from argo_ml.recording.answers import UnreadableError, outcome_of
@@ -79,6 +81,29 @@ def test_log_probabilities_of_another_form_are_refused(
 ) -> None:
     with pytest.raises(UnreadableError, match=message):
         outcome_of(SimpleNamespace(content="a", response_metadata=metadata), "none")
+
+
+def test_numbers_and_arrays_of_numpy_are_those_of_python() -> None:
+    half, quarter = math.log(0.5), math.log(0.25)
+    given = {
+        "answer": np.str_("Paris"),
+        "token_logprobs": np.array([half, half]),
+        "top_logprobs": [np.array([half, quarter]), [np.float64(half), np.float64(quarter)]],
+        "probabilities": [np.float32(0.5), np.float32(0.5)],
+        "prompt_tokens": np.int64(7),
+        "passages": np.array([{"text": "own", "similarity": np.float32(0.5)}]),
+    }
+    outcome = outcome_of(given, "retrieve")
+    assert outcome["logprob"] == half
+    assert outcome["margin"] == pytest.approx(0.5)
+    assert json.loads(json.dumps(outcome)) == outcome
+    assert outcome["evidence"] == [{"text": "own", "similarity": 0.5}]
+
+
+def test_a_chat_message_may_have_log_probabilities_of_numpy() -> None:
+    content = [{"logprob": np.float32(-0.5), "top_logprobs": []}]
+    message = SimpleNamespace(content="Paris", response_metadata={"logprobs": {"content": content}})
+    assert outcome_of(message, "none") == {"answer": "Paris", "logprob": -0.5, "n_tokens": 1}
 
 
 def test_an_answer_without_retrieval_has_no_passages() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -194,11 +196,29 @@ def test_a_mended_pipeline_of_the_same_version_goes_on(record: Record) -> None:
         ({"questions": "nowhere.jsonl"}, "questions=nowhere.jsonl: no such file"),
         ({"output": "/proc/none/outcomes.jsonl"}, "cannot be written"),
         ({"scorer": "near"}, "scorer=near: is no scorer"),
+        ({"scorer": "no_such_grading:judge"}, "scorer=no_such_grading:judge: .*no_such_grading"),
+        (
+            {"questions": [QUESTIONS[0], {**QUESTIONS[1], "metadata": {"date": date(2024, 5, 1)}}]},
+            "questions: number 2: metadata cannot be kept .*date",
+        ),
         ({"batch_size": 0}, "batch_size=0"),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_asked(
     record: Record, options: dict[str, Any], message: str
 ) -> None:
+    asked: list[str] = []
+
+    def answering(questions: list[str]) -> list[str]:
+        asked.extend(questions)
+        return with_retrieval(questions)
+
     with pytest.raises(argo_ml.ArgoError, match=message):
-        record(**options)
+        record(**{"pipeline": (answering, answering), **options})
+    assert not asked
+
+
+def test_numbers_of_numpy_in_questions_are_kept(record: Record) -> None:
+    questions = [{**question, "metadata": {"year": np.int64(1900)}} for question in QUESTIONS]
+    line = json.loads(record(questions=questions).path.read_text().splitlines()[0])
+    assert line["metadata"] == {"year": 1900}

@@ -112,7 +112,7 @@ def test_p_hat_is_as_recorded_where_every_question_has_one(make_spec: MakeSpec) 
 def test_few_questions_are_warned_of(make_spec: MakeSpec, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         calibration(met(make_spec, [open_line(number) for number in range(14)]))
-    assert "n_questions=12: accuracy without any step is only known to lie between" in caplog.text
+    assert "12 questions calibrate: accuracy without any step is only known to lie" in caplog.text
 
 
 def test_nothing_is_known_of_later_steps(make_spec: MakeSpec) -> None:

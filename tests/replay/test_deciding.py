@@ -261,6 +261,28 @@ def test_metadata_is_read_in_a_replay_where_it_is_asked_for(make_spec: MakeSpec)
         replayed(make_spec, **own)
 
 
+@pytest.mark.parametrize(
+    ("policy", "parameter"), [("oracle", "oracle_steps=1"), ("graded", "abstain_below=0.4")]
+)
+def test_parameters_that_no_replay_can_keep_are_refused(
+    make_spec: MakeSpec, policy: str, parameter: str
+) -> None:
+    message = f"{policy}.{parameter.partition('=')[0]} cannot be kept in a replay, where"
+    with pytest.raises(ConfigError, match=message):
+        replayed(make_spec, policies=policy, strategy_parameters=f"{policy}.{parameter}")
+
+
+def test_few_questions_are_warned_of_once_whatever_is_replayed(
+    make_spec: MakeSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    both = replayed(make_spec, policies="never,tasr")
+    assert [text for text in caplog.messages if "questions calibrate" in text] == [
+        text for text in caplog.messages if text.startswith("30 questions calibrate")
+    ][:1]
+    assert both.learned.stepwise.metadata == both.learned.at_once.metadata
+    assert {node.actions for node in both.learned.stepwise.nodes} == {(), ("retrieve",)}
+
+
 def test_parameters_of_a_policy_that_is_not_replayed_are_refused(make_spec: MakeSpec) -> None:
     with pytest.raises(ConfigError, match="names argo_advantage, which is none of policies=never"):
         replayed(make_spec, policies="never", strategy_parameters=f"{READS_METADATA}=true")

@@ -20,6 +20,8 @@ from argo_ml.exploring.calibrate import run_calibration
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.policies import STRATEGIES, make_policy
 from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.gates import Gate
+from argo_ml.policies.gates.graded import Graded
 from argo_ml.replay.deciding import DecidedCell
 from argo_ml.replay.replaying import Replay, replay
 from argo_ml.results.records import CellResult, Results
@@ -133,6 +135,12 @@ def test_every_gate_decides_about_every_question_as_in_the_sweep(made: Made) -> 
             assert other.confidence == pytest.approx(row.confidence)
 
 
+def thresholds(policy: Gate | Graded) -> list[float]:
+    if isinstance(policy, Graded):
+        return [policy.grades.few, policy.grades.full]
+    return [policy.threshold]
+
+
 def test_every_gate_has_the_threshold_that_it_has_in_the_sweep(made: Made) -> None:
     for cell in made.replayed.cells:
         if cell.strategy in GATES:
@@ -140,7 +148,7 @@ def test_every_gate_has_the_threshold_that_it_has_in_the_sweep(made: Made) -> No
             context = PolicyContext(solution, calibration=made.calibration)
             expected: Any = make_policy(cell.strategy, context)
             found: Any = cell.policy
-            assert found.threshold == pytest.approx(expected.threshold, abs=1e-12)
+            assert thresholds(found) == pytest.approx(thresholds(expected), abs=1e-12)
 
 
 def test_what_gates_expected_is_what_they_expected_in_the_sweep(made: Made) -> None:

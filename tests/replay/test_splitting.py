@@ -77,9 +77,30 @@ def test_an_id_of_both_files_is_refused(make_spec: MakeSpec) -> None:
 
 def test_too_few_to_calibrate_on_are_refused(make_spec: MakeSpec) -> None:
     spec = make_spec(lines(20, 30), lines(0, FEWEST - 1))
-    with pytest.raises(DataError, match="n_questions=9: a calibration needs at least 10"):
+    message = (
+        r"calibration_outcomes=.*calibration\.jsonl: 9 lines calibrate, and at least 10 have to"
+    )
+    with pytest.raises(DataError, match=f"{message}, better 300; record more$"):
         read_parts(spec)
     assert len(read_parts(make_spec(lines(20, 30), lines(0, FEWEST))).calibration) == FEWEST
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        (lines(0, 12), "or raise calibration_share"),
+        (
+            [*lines(0, 9, split="calibration"), *lines(9, 12, split="test")],
+            "or give more of them split=calibration",
+        ),
+    ],
+)
+def test_too_few_of_one_file_are_refused_with_what_would_be_enough(
+    make_spec: MakeSpec, given: list[dict[str, Any]], remedy: str
+) -> None:
+    message = rf"outcomes=.*outcomes\.jsonl: \d of its 12 lines calibrate, .* record more, {remedy}"
+    with pytest.raises(DataError, match=message):
+        read_parts(make_spec(given))
 
 
 def test_nothing_to_test_on_is_refused(make_spec: MakeSpec) -> None:

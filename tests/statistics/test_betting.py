@@ -64,6 +64,15 @@ def test_interval_of_equal_values_has_a_width() -> None:
     assert -0.15 < interval.low < 0.0 < interval.high < 0.15
 
 
+@pytest.mark.parametrize("bound", [-2.0, -1.7, -0.1])
+def test_interval_of_values_at_the_bound_ends_there(bound: float) -> None:
+    lowest = betting_interval(np.full(41, bound), bound, 1.0, 0.05)
+    highest = betting_interval(np.full(41, -bound), -1.0, -bound, 0.05)
+
+    assert lowest.low == bound < lowest.high < 1.0
+    assert -1.0 < highest.low < highest.high == -bound
+
+
 def test_bounds_that_do_not_hold_are_refused() -> None:
     with pytest.raises(ValueError, match=r"mean=-1\.0: must lie above the bound -1\.0"):
         BettingEvidence(-1.0, -1.0)

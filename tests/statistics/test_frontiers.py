@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 
 from argo_ml.statistics.frontiers import (
     FrontierPoint,
-    PriceThreshold,
     RandomSplits,
     conservative_budget,
     conservative_frontier,
     deployable_frontier,
     exact_frontier,
+    threshold_by_line,
     threshold_for_budget,
-    threshold_for_price,
 )
 
 _Row = tuple[float, bool, bool]
@@ -103,9 +102,6 @@ def test_order_of_questions_does_not_matter(
     )
     assert conservative_frontier(scores, *_columns(rows), [budget]) == conservative_frontier(
         shuffled_scores, *_columns(shuffled), [budget]
-    )
-    assert threshold_for_price(*_columns(rows), budget) == threshold_for_price(
-        *_columns(shuffled), budget
     )
 
 
@@ -223,62 +219,6 @@ def test_exceedance_falls_with_the_conservative_budget_and_ignores_order(
     assert again == deployable
 
 
-def test_threshold_for_a_price_lies_midway_between_scores() -> None:
-    found = threshold_for_price([0.2, 0.9, 0.6], [True, False, False], [False, True, False], 0.1)
-
-    assert found.threshold == 0.75
-    assert found.utility == pytest.approx((2 - 0.1) / 3)
-    assert found.retrieval_share == pytest.approx(1 / 3)
-
-
-def test_a_gain_that_costs_as_much_is_left() -> None:
-    found = threshold_for_price([0.2, 0.9], [True, False], [False, True], 1.0)
-
-    assert found == PriceThreshold(math.inf, 0.5, 0.0)
-
-
-def test_retrieving_for_all_has_no_lower_threshold() -> None:
-    found = threshold_for_price([0.2, 0.9], [False, False], [True, True], 0.25)
-
-    assert found == PriceThreshold(-math.inf, 0.75, 1.0)
-
-
-def test_equal_utilities_but_for_rounding_retrieve_least() -> None:
-    # 29 gains for 100 retrievals at 0.29 each, which floating point makes a little less than 29.
-    scores = [float(score) for score in range(100)]
-
-    found = threshold_for_price(scores, [False] * 100, [score < 29 for score in scores], 0.29)
-
-    assert found == PriceThreshold(math.inf, 0.0, 0.0)
-
-
-@given(st.floats(-1e300, 1e300))
-def test_threshold_between_neighboring_floats_still_parts_them(low: float) -> None:
-    high = math.nextafter(low, math.inf)
-
-    found = threshold_for_price([low, high], [False, False], [False, True], 0.5)
-
-    assert low < found.threshold <= high
-
-
-@given(_ROWS, st.floats(0, 2))
-def test_threshold_for_a_price_is_the_best_of_all(rows: list[_Row], price: float) -> None:
-    def utility(threshold: float) -> float:
-        return fmean(
-            with_ - price if score >= threshold else float(without)
-            for score, without, with_ in rows
-        )
-
-    found = threshold_for_price(*_columns(rows), price)
-    candidates = [*(row[0] for row in rows), math.inf]
-    equal = [one for one in candidates if utility(one) >= found.utility - 1e-9]
-    least = min(fmean(row[0] >= one for row in rows) for one in equal)
-
-    assert found.utility == pytest.approx(max(map(utility, candidates)))
-    assert found.utility == pytest.approx(utility(found.threshold))
-    assert found.retrieval_share == pytest.approx(least)
-
-
 @pytest.mark.parametrize("rho", [-0.1, 1.1, math.nan])
 def test_a_budget_outside_the_unit_interval_is_an_error(rho: float) -> None:
     with pytest.raises(ValueError, match=f"budget={rho}"):
@@ -292,7 +232,7 @@ def test_a_budget_outside_the_unit_interval_is_an_error(rho: float) -> None:
 @pytest.mark.parametrize("price", [-0.1, math.inf, math.nan])
 def test_a_price_is_a_number_from_zero_on(price: float) -> None:
     with pytest.raises(ValueError, match=f"price={price}"):
-        threshold_for_price([0.5], [True], [True], price)
+        threshold_by_line([0.5], [True], [True], price)
 
 
 def test_hoeffding_needs_questions_and_a_chance() -> None:

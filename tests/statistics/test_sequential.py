@@ -35,6 +35,15 @@ def test_difference_of_nothing_is_small_once_there_are_enough_values() -> None:
     assert difference.interval.high < 0.011
 
 
+def test_difference_of_nothing_but_the_largest_losses_has_an_interval() -> None:
+    difference = SequentialDifference(Range(-1.7, 1.0))
+    difference.add(np.full(41, -1.7))
+
+    assert difference.sign is Sign.BELOW
+    assert difference.interval.low == -1.7
+    assert -1.7 < difference.interval.high < 0.0
+
+
 def test_few_values_leave_it_open() -> None:
     difference = told(np.array([1.0, -1.0, 0.0, 1.0, -1.0]))
 

@@ -12,11 +12,11 @@ from typing import Protocol
 from argo_ml.calibration.plans import NONE, ONCE
 from argo_ml.calibration.record import Calibration, CalibrationQuestion
 from argo_ml.errors import ConfigError
-from argo_ml.policies.base import Decision, Probe, State
+from argo_ml.policies.base import NO_PROBES, Decision, Probe, State
 from argo_ml.policies.context import PolicyContext
-from argo_ml.policies.gates.certified import least_confidence, least_score
+from argo_ml.policies.gates.certified import least_confidence, least_score, promises_errors
 from argo_ml.policies.parameters import GateParameters
-from argo_ml.policies.planned import NO_PROBES, PLAN_ENDED
+from argo_ml.policies.planned import PLAN_ENDED
 from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.statistics.frontiers import threshold_by_line, threshold_for_budget
 from argo_ml.types import Action, Expectation, Question, StopReason
@@ -81,10 +81,6 @@ class Gate:
     price: float = field(default=0.0, compare=False)
     trust: Trust | None = None
 
-    def score(self, state: State) -> float:
-        """The signal's score of a state whose required probes were made."""
-        return self.signal.read(state).score
-
     def required_probes(self, state: State) -> frozenset[Probe]:
         own = NO_PROBES if state.steps else self.signal.required_probes(state.question)
         return own if self.trust is None else own | CONFIDENCE_PROBES
@@ -148,8 +144,11 @@ def extra_probes(context: PolicyContext, signal: Signal) -> float:
     """The price of the probes that a gate pays for only where it retrieves.
 
     An answer that was probed is the final one where the gate stops, and serves the decision alone
-    where it retrieves. Every other probe costs the same either way.
+    where it retrieves; a gate that promises an error rate looks at every answer. Every other probe
+    costs the same either way.
     """
+    if promises_errors(context):
+        return context.prices.probe
     questions = context.calibrated.questions
     share = fmean(Probe.ANSWER in signal.required_probes(own.question) for own in questions)
     return share * context.prices.probe
@@ -174,8 +173,16 @@ def unexplored(strategy: str, n_steps: int) -> ConfigError:
     )
 
 
-def not_probed(question: Question, what: str) -> ConfigError:
-    return ConfigError(f"question {question.id!r}: its {what} was not probed")
+class NotProbedError(ConfigError):
+    """``what`` is the part of a question that is read and was not probed."""
+
+    what: str = ""
+
+
+def not_probed(question: Question, what: str) -> NotProbedError:
+    error = NotProbedError(f"question {question.id!r}: its {what} was not probed")
+    error.what = what
+    return error
 
 
 def root_confidences(calibration: Calibration) -> list[float]:

@@ -29,8 +29,9 @@ class Benefit:
         return CONFIDENCE_PROBES
 
     def read(self, state: State) -> SignalReading:
-        gain = expected_utility(self.model.probabilities(self.calibration.inputs(state)))
-        return SignalReading(gain, self.calibration.confidence(state), gain)
+        inputs = self.calibration.inputs(state)
+        gain = expected_utility(self.model.probabilities(inputs))
+        return SignalReading(gain, self.calibration.confidence(state, inputs), gain)
 
 
 def benefit_gate(context: PolicyContext) -> Gate:

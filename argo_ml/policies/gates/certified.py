@@ -32,6 +32,12 @@ def least_score(
     return max(retrieval_threshold(own, level, delta) for own in (scores, read()))
 
 
+def promises_errors(context: PolicyContext) -> bool:
+    """Whether every answer is looked at, since those that are not sure enough are withheld."""
+    guarantee = context.parameters_as(GateParameters).promised
+    return guarantee is not None and guarantee.promise is Promise.ERRORS
+
+
 def least_confidence(
     context: PolicyContext, scores: Sequence[float], threshold: float
 ) -> float | None:
@@ -42,13 +48,13 @@ def least_confidence(
     """
     parameters = context.parameters_as(GateParameters)
     guarantee = parameters.promised
-    if guarantee is None or guarantee.promise is not Promise.ERRORS:
+    if guarantee is None or not promises_errors(context):
         return None
     confidences, correct = _answers(context.calibrated, scores, threshold)
-    own = answering_threshold(confidences, correct, guarantee.level, parameters.delta)
-    if isinstance(own, Unmet):
-        raise _unmet(guarantee, parameters.delta, own, len(confidences))
-    return own.threshold
+    least = answering_threshold(confidences, correct, guarantee.level, parameters.delta)
+    if isinstance(least, Unmet):
+        raise _unmet(guarantee, parameters.delta, least, len(confidences))
+    return least
 
 
 def _answers(

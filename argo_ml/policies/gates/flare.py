@@ -42,8 +42,8 @@ class Flare:
     def decide(self, state: State, rng: random.Random) -> Decision:
         tentative = state.observations.tentative
         if tentative is None:
-            # At the step limit there is no next sub-question.
-            return Decision(Action.STOP, StopReason.POLICY)
+            # At the step limit alone there is no next sub-question.
+            return Decision(Action.STOP, StopReason.LIMIT)
         score = self.score(state)
         expected = Expectation(score=score)
         if score < self.threshold:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from argo_ml.calibration.plans import NONE, SIZED, SIZES
 from argo_ml.calibration.record import Calibration
 from argo_ml.errors import ConfigError
-from argo_ml.policies.base import Decision, Probe, State
+from argo_ml.policies.base import NO_PROBES, Decision, Probe, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.base import (
     extra_probes,
@@ -19,7 +19,6 @@ from argo_ml.policies.gates.base import (
 from argo_ml.policies.gates.grades import Grades, Trials
 from argo_ml.policies.gates.max_prob_gate import Uncertainty
 from argo_ml.policies.parameters import GradedParameters
-from argo_ml.policies.planned import NO_PROBES
 from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.statistics.frontiers import threshold_for_budget
 from argo_ml.types import NOTHING_EXPECTED, Action, Expectation, StopReason
@@ -41,14 +40,6 @@ class Graded:
     grades: Grades
     abstain_below: float | None = None
     calibration_scores: tuple[float, ...] = field(default=(), compare=False)
-
-    @property
-    def threshold(self) -> float:
-        """The least score with which it retrieves."""
-        return self.grades.few
-
-    def score(self, state: State) -> float:
-        return 1.0 - self.calibration.confidence(state)
 
     def required_probes(self, state: State) -> frozenset[Probe]:
         return NO_PROBES if state.steps and self.abstain_below is None else CONFIDENCE_PROBES

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from statistics import fmean
 
+from argo_ml.calibration.text_features import WORD
 from argo_ml.types import Question
 
-WORD = re.compile(r"\w+(?:['\u2019-]\w+)*")
 TYPES: Mapping[str, frozenset[str]] = {
     "asks_who": frozenset({"who", "whom", "whose"}),
     "asks_what": frozenset({"what"}),

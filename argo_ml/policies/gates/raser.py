@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from argo_ml.calibration.record import Calibration
 from argo_ml.errors import ConfigError
-from argo_ml.policies.base import Decision, Probe, State
+from argo_ml.policies.base import NO_PROBES, Decision, Probe, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.base import unexplored
 from argo_ml.policies.gates.benefit_gate import expected_utility
 from argo_ml.policies.gates.learned import ClassModel, fit_classes
-from argo_ml.policies.gates.tasr import retrieving_paths
-from argo_ml.policies.planned import NO_PROBES, PLAN_ENDED
+from argo_ml.policies.planned import PLAN_ENDED
 from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.types import Action, Expectation, StopReason
 
@@ -65,7 +64,7 @@ class Raser:
 def raser(context: PolicyContext) -> Raser:
     """Raises `ConfigError` where no second retrieval was explored, or features are missing."""
     calibration = context.calibrated
-    paths = [path for path in retrieving_paths(calibration) if len(path) > N_MOST]
+    paths = [path for path in calibration.exploration.retrieving_paths if len(path) > N_MOST]
     if not paths:
         raise unexplored("raser", N_MOST)
     columns = _columns(calibration)

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from argo_ml.calibration.record import CalibrationQuestion
 from argo_ml.config import suggest
 from argo_ml.errors import ConfigError
-from argo_ml.policies.base import Probe, State
+from argo_ml.policies.base import NO_PROBES, Probe, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.base import Gate, SignalReading, make_gate
 from argo_ml.policies.parameters import ScoreParameters
-from argo_ml.policies.planned import NO_PROBES
 from argo_ml.types import Question
 
 HOW = (

@@ -13,7 +13,6 @@ from argo_ml.calibration.record import Calibration
 from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.gates.base import unexplored
-from argo_ml.policies.gates.tasr import retrieving_paths
 from argo_ml.state import CONFIDENCE_PROBES
 from argo_ml.types import Action, Expectation, StopReason
 
@@ -52,7 +51,7 @@ class StopRag:
 
     def decide(self, state: State, rng: random.Random) -> Decision:
         inputs = self.calibration.inputs(state)
-        confidence = self.calibration.confidence(state)
+        confidence = self.calibration.confidence(state, inputs)
         n_steps = len(state.steps)
         gain = self.values[n_steps].advantage(inputs) if n_steps < len(self.values) else 0.0
         if gain > 0:
@@ -63,7 +62,7 @@ class StopRag:
 def stop_rag(context: PolicyContext) -> StopRag:
     """Raises `ConfigError` where nothing was explored."""
     calibration = context.calibrated
-    paths = retrieving_paths(calibration)
+    paths = calibration.exploration.retrieving_paths
     horizon = min(min(map(len, paths), default=1) - 1, context.max_steps)
     if horizon < 1:
         raise unexplored("stop_rag", 1)

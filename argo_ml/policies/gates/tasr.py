@@ -11,12 +11,10 @@ import numpy as np
 
 from argo_ml.calibration.features import FEATURES, agreement
 from argo_ml.calibration.fitted_models import interpolated
-from argo_ml.calibration.node import Node
-from argo_ml.calibration.record import Calibration
 from argo_ml.calibration.signals import margin
-from argo_ml.errors import ConfigError
 from argo_ml.policies.base import Decision, Probe, State
 from argo_ml.policies.context import PolicyContext
+from argo_ml.policies.gates.base import unexplored
 from argo_ml.policies.gates.drafts import probed_answer
 from argo_ml.types import Action, Expectation, StopReason
 
@@ -70,12 +68,9 @@ def tasr(context: PolicyContext) -> Tasr:
     A ``gate_budget`` is of single decisions and plays no part. Raises `ConfigError` where nothing
     was explored.
     """
-    paths = retrieving_paths(context.calibrated)
+    paths = context.calibrated.exploration.retrieving_paths
     if not any(len(path) > 1 for path in paths):
-        raise ConfigError(
-            "strategy=tasr needs explored histories, and this calibration has none; "
-            "make one with argo-ml calibrate"
-        )
+        raise unexplored("tasr", 1)
     nodes = [node for path in paths for node in path]
     points = fit_points([node.features[MARGIN] for node in nodes], [node.correct for node in nodes])
     rounds = [
@@ -92,18 +87,6 @@ def tasr(context: PolicyContext) -> Tasr:
     horizon = min(max(map(len, paths)) - 1, context.max_steps)
     price = context.prices.with_probe(Action.RETRIEVE)
     return Tasr(points, best_threshold(rounds, horizon, price), horizon)
-
-
-def retrieving_paths(calibration: Calibration) -> list[list[Node]]:
-    """By question, the nodes before any step and after 1, 2, ... retrievals alone."""
-    places = calibration.exploration.places
-    paths = []
-    for index in range(len(calibration.questions)):
-        path: list[Node] = []
-        while (node := places.get((index, (Action.RETRIEVE.value,) * len(path)))) is not None:
-            path.append(node)
-        paths.append(path)
-    return [path for path in paths if path]
 
 
 def best_threshold(rounds: Sequence[Sequence[Round]], horizon: int, price: float) -> float:

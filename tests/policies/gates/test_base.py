@@ -108,6 +108,13 @@ def test_an_answer_that_was_looked_at_costs_where_the_gate_retrieves() -> None:
     assert make_gate(probing, Words(Probe.DRAFT)).threshold == pytest.approx(2.5 + 0.45 / 0.7)
 
 
+def test_a_gate_that_promises_an_error_rate_looks_at_every_answer() -> None:
+    probing = replace(context(0.3, guarantee="error among answered <= 0.9"), probe_cost=0.4)
+    assert extra_probes(probing, Words(Probe.DRAFT)) == 0.4
+    spared = replace(context(0.3, guarantee="share of retrievals <= 0.9"), probe_cost=0.4)
+    assert extra_probes(spared, Words(Probe.DRAFT)) == 0.0
+
+
 def test_questions_without_the_outcomes_are_left_out() -> None:
     calibration = recorded_calibration([*QUESTIONS, seen_question({"none": True})])
     only = replace(context(0.1), calibration=calibration)

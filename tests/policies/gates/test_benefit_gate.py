@@ -38,7 +38,7 @@ def test_retrieves_where_it_has_learned_that_retrieval_helps() -> None:
     for each, action in [*((each, Action.RETRIEVE) for each in helped), (harmed[9], Action.STOP)]:
         decision = gate.decide(each.state(), random.Random(0))
         assert decision.action is action
-        assert decision.expected.score == gate.score(each.state())
+        assert decision.expected.score == gate.signal.read(each.state()).score
         paid = (
             SOLUTION.spec.retrieval_cost if action is Action.RETRIEVE else decision.expected.score
         )
@@ -52,5 +52,5 @@ def test_too_few_labels_give_every_question_the_mean_benefit() -> None:
     harmed = [question(0.9, none=True, retrieve=False)]
     calibration = recorded_calibration([*helped, *others, *harmed])
     gate = benefit_gate(PolicyContext(SOLUTION, calibration=calibration))
-    assert gate.score(helped[0].state()) == pytest.approx(0.5)
-    assert gate.score(harmed[0].state()) == pytest.approx(0.5)
+    assert gate.signal.read(helped[0].state()).score == pytest.approx(0.5)
+    assert gate.signal.read(harmed[0].state()).score == pytest.approx(0.5)

@@ -13,6 +13,7 @@ from argo_ml.policies.base import Probe
 from argo_ml.policies.checking import check_strategies
 from argo_ml.policies.gates.base import Gate
 from argo_ml.policies.gates.certified import least_score
+from argo_ml.policies.gates.entropy_gate import entropy_gate
 from argo_ml.policies.gates.graded import graded
 from argo_ml.policies.gates.max_prob_gate import max_prob_gate
 from argo_ml.policies.parameters import GateParameters, GradedParameters
@@ -50,6 +51,22 @@ def test_answers_that_are_given_keep_the_promised_error_on_other_questions() -> 
     assert given.count(False) / len(given) <= 0.3
 
 
+def test_looks_at_answers_that_it_may_withhold_are_paid_where_it_retrieves() -> None:
+    parameters = GateParameters(guarantee="error among answered <= 0.6")
+    world = World(has_choices=False, n_questions=300)
+
+    def promised(retrieval_cost: float, probe_cost: float) -> Gate:
+        solution = solve(MDPSpec(retrieval_cost=retrieval_cost))
+        return entropy_gate(
+            PolicyContext(
+                solution, parameters, probe_cost=probe_cost, calibration=world.calibration
+            )
+        )
+
+    looking, plain = promised(0.1, probe_cost=0.1), promised(0.2, probe_cost=0.0)
+    assert (looking.threshold, looking.price) == pytest.approx((plain.threshold, plain.price))
+
+
 def test_it_looks_at_every_answer_that_it_may_withhold() -> None:
     own, question = gate(guarantee="error among answered <= 0.3"), WORLD.questions[0]
 
@@ -76,7 +93,9 @@ def test_promised_retrievals_are_never_more_than_pay() -> None:
 
 def test_promised_retrievals_hold_for_the_model_that_decides_too() -> None:
     promised = gate(guarantee="share of retrievals <= 0.2")
-    scores = [promised.score(question.state()) for question in WORLD.calibration.questions]
+    scores = [
+        promised.signal.read(question.state()).score for question in WORLD.calibration.questions
+    ]
 
     assert scores != list(promised.calibration_scores)
     assert sum(score >= promised.threshold for score in scores) <= 48

@@ -98,4 +98,4 @@ def test_masked_sentences_are_looked_up_until_the_step_limit() -> None:
     # exp(-2) is below beta, exp(-0.1) is not.
     assert [request.query for request in looked_up(requests)] == ["sure", "sure"]
     assert [step.query for step in outcome.steps] == ["sure", "sure"]
-    assert outcome.stop_reason is StopReason.POLICY
+    assert outcome.stop_reason is StopReason.LIMIT

@@ -55,9 +55,9 @@ def test_stops_where_every_token_is_probable_enough() -> None:
     assert decision.expected.score == pytest.approx(0.7)
 
 
-def test_stops_where_there_is_no_next_sentence() -> None:
+def test_stops_at_the_step_limit_where_there_is_no_next_sentence() -> None:
     state = State(QUESTION, steps=(STEP,))
-    assert Flare(threshold=0.0).decide(state, RNG) == Decision(Action.STOP, StopReason.POLICY)
+    assert Flare(threshold=0.0).decide(state, RNG) == Decision(Action.STOP, StopReason.LIMIT)
 
 
 def test_query_leaves_out_the_tokens_that_are_not_above_beta() -> None:

@@ -43,7 +43,6 @@ def context(price: float = 0.1, **settings: Any) -> PolicyContext:
 def test_thresholds_separate_what_each_question_takes() -> None:
     policy = graded(context())
     assert policy.grades == Grades(few=0.25, full=0.375)
-    assert policy.threshold == 0.25
     decisions = [policy.decide(question.state(), RNG) for question in QUESTIONS]
     assert decisions[0] == Decision(
         Action.STOP, StopReason.POLICY, expected=Expectation(confidence=0.875, score=0.125)

@@ -18,7 +18,7 @@ CHEAP = solve(MDPSpec(retrieval_cost=0.1))
 def test_score_is_the_probability_that_the_answer_is_wrong() -> None:
     gate = max_prob_gate(PolicyContext(CHEAP, calibration=recorded_calibration([SURE, UNSURE])))
     assert gate.required_probes(UNSURE.state()) == {Probe.ANSWER, Probe.VECTOR}
-    assert gate.score(SURE.state()) == 0.25
+    assert gate.signal.read(SURE.state()).score == 0.25
     decision = gate.decide(UNSURE.state(), random.Random(0))
     assert decision == Decision(Action.RETRIEVE, expected=Expectation(confidence=0.5, score=0.5))
 
@@ -37,4 +37,4 @@ def test_threshold_is_of_the_confidence_out_of_fold() -> None:
 def test_answer_that_was_not_looked_at_is_refused() -> None:
     gate = max_prob_gate(PolicyContext(CHEAP, calibration=recorded_calibration([SURE, UNSURE])))
     with pytest.raises(ValueError, match="the answer was not looked at"):
-        gate.score(State(SURE.state().question))
+        gate.signal.read(State(SURE.state().question))

@@ -53,4 +53,6 @@ def test_too_few_labels_give_every_question_the_share_of_wrong_answers() -> None
         seen_question({"none": n > 2, "retrieve": True}, text=f"Why {n}?") for n in range(10)
     ]
     gate = question_only(PolicyContext(SOLUTION, calibration=recorded_calibration(questions)))
-    assert [gate.score(question.state()) for question in questions] == pytest.approx([0.3] * 10)
+    assert [gate.signal.read(question.state()).score for question in questions] == pytest.approx(
+        [0.3] * 10
+    )

@@ -72,12 +72,12 @@ def test_retrieves_near_those_that_retrieval_helped() -> None:
     gate = skr_knn(PolicyContext(SOLUTION, calibration=recorded_calibration([*helped, *harmed])))
     # On the line from -1 where none of the nearest was helped to 1 where all were.
     assert gate.threshold == pytest.approx(0.5 + 0.1 / 2)
-    assert gate.score(at(1.0, 0.2)) == 1.0
-    assert gate.score(at(0.2, 1.0)) == 0.0
+    assert gate.signal.read(at(1.0, 0.2)).score == 1.0
+    assert gate.signal.read(at(0.2, 1.0)).score == 0.0
 
 
 def test_without_any_change_nothing_speaks_for_retrieval() -> None:
     calibration = recorded_calibration([question(SAME, *EAST), question(SAME, *NORTH)])
     gate = skr_knn(PolicyContext(SOLUTION, calibration=calibration))
-    assert gate.score(at(1.0, 1.0)) == 0.0
+    assert gate.signal.read(at(1.0, 1.0)).score == 0.0
     assert gate.threshold > 0.0

@@ -109,4 +109,8 @@ def test_threshold_separates_those_that_retrieval_helps() -> None:
     solution = solve(MDPSpec(retrieval_cost=0.1))
     calibrated = PolicyContext(solution, calibration=recorded_calibration([sure, unsure]))
     for gate in gates_of(calibrated):
-        assert gate.score(sure.state()) < gate.threshold < gate.score(unsure.state())
+        assert (
+            gate.signal.read(sure.state()).score
+            < gate.threshold
+            < gate.signal.read(unsure.state()).score
+        )

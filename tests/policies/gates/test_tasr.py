@@ -17,7 +17,6 @@ from argo_ml.policies.gates.tasr import (
     best_threshold,
     fit_points,
     interpolated,
-    retrieving_paths,
     stop_at,
     tasr,
 )
@@ -140,7 +139,7 @@ def test_paths_end_where_other_actions_come_in() -> None:
         each.model_copy(update={"actions": ("reason", *each.actions)}) for each in calibration.nodes
     ]
     mixed = calibration.model_copy(update={"nodes": (*calibration.nodes, *others)})
-    paths = retrieving_paths(mixed)
+    paths = mixed.exploration.retrieving_paths
     assert [[len(each.actions) for each in path] for path in paths] == [[0, 1, 2], [0, 1, 2]]
     assert all("reason" not in each.actions for path in paths for each in path)
 
@@ -149,5 +148,5 @@ def test_a_replay_without_explored_histories_is_refused() -> None:
     roots = [node(0, 0, agrees=False, margin=0.2, correct=False)]
     calibration = recorded_calibration([seen_question({"none": False, "retrieve": True})], roots)
     context = PolicyContext(solve(MDPSpec(retrieval_cost=0.1)), calibration=calibration)
-    with pytest.raises(ConfigError, match="strategy=tasr needs explored histories"):
+    with pytest.raises(ConfigError, match="strategy=tasr needs histories explored to 1 steps"):
         tasr(context)
