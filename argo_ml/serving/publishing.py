@@ -42,8 +42,6 @@ from argo_ml.sweep.calibration_source import open_calibration
 from argo_ml.sweep.cells import acts_by_calibration
 from argo_ml.types import Action
 
-PUBLISHED = "publish"
-"""Kind of the run that a published policy is logged on."""
 SERVED = "those of requests"
 """Stands for the file of questions, of which a served policy has none."""
 
