@@ -20,11 +20,14 @@ _requested = threading.Event()
 def finishing_batches() -> Iterator[None]:
     """Inside, a first SIGINT or SIGTERM waits for the next `checkpoint`; a second does not.
 
+    One that came before, and to no `checkpoint`, was meant for what has ended since.
+
     Does nothing where signals cannot be handled, which is outside of the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    _requested.clear()
     before = {number: signal.signal(number, _handle) for number in SIGNALS}
     try:
         yield

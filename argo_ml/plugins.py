@@ -52,10 +52,6 @@ class PartTable(Mapping[str, Part]):
             raise ConfigError(f"{self._kind} {name!r} is one of {owner}; choose another name")
         self._added[name] = part
 
-    def is_added(self, name: str) -> bool:
-        """Whether `add` has made it known, so that other processes do not know it."""
-        return name in self._added
-
     def __getitem__(self, name: str) -> Part:
         if name in self._added:
             return self._added[name]

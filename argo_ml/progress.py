@@ -8,12 +8,16 @@ OnProgress = Callable[[str, int, int], None]
 """Receives what is counted (such as `EPISODES`), how many are finished, and of how many."""
 
 EPISODES = "episodes"
+QUESTIONS = "questions"
+"""The first of all, of which every episode is finished; they come by shards."""
 PASSAGES = "passages"
 TRIALS = "trials"
 DECISIONS = "decisions"
 MODEL_SECONDS = "model seconds"
-"""Seconds of the model's estimated time that have passed: not shown, but a better measure of what
-is left than episodes, which end together."""
+"""Seconds of the model's estimated time that have passed: a better measure of what is left than
+episodes, which end together."""
+NOT_SHOWN = frozenset({QUESTIONS, MODEL_SECONDS})
+"""What is reported for whoever has to know it."""
 
 
 def ignore_progress(*counts: object) -> None:

@@ -6,15 +6,20 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from argo_ml.errors import ModelError
 from argo_ml.interruption import checkpoint, finishing_batches
 from argo_ml.models.base import Completion, Generation
 from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.models.scripted import ScriptedModel
+from argo_ml.progress import ignore_progress
+from argo_ml.sweep.stages import _until
 from argo_ml.testing.models import generation
 
 
@@ -37,6 +42,30 @@ def test_a_second_one_does_not() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
         pytest.fail("the second signal was not raised")
+    checkpoint()
+
+
+def test_a_signal_to_what_has_ended_by_an_error_stops_nothing_later() -> None:
+    with pytest.raises(ModelError), finishing_batches():
+        os.kill(os.getpid(), signal.SIGINT)
+        raise ModelError("gone")
+    with finishing_batches():
+        checkpoint()
+
+
+def test_a_signal_in_the_batch_that_decides_is_obeyed() -> None:
+    log = SimpleNamespace(is_decided=False)
+
+    def run(*asked: object) -> Iterator[str]:
+        with finishing_batches():
+            os.kill(os.getpid(), signal.SIGINT)
+        log.is_decided = True
+        yield "a shard"
+
+    executor: Any = SimpleNamespace(run=run)
+    finished: list[Any] = []
+    with pytest.raises(KeyboardInterrupt):
+        finished.extend(_until(cast(Any, log), executor, [], ignore_progress))
     checkpoint()
 
 

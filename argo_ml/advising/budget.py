@@ -62,8 +62,8 @@ class Budget:
             if n_calls > share * self.limits.max_calls:
                 raise StoppedError(f"max_calls={self.limits.max_calls}: {n_calls} calls are spent")
         if self.limits.max_cost is not None and self.money is not None:
-            before, now = (self.money.of_usage(own.usage) for own in (self._before, self._paid()))
-            cost = now - before
+            before, paid = (self.money.of_usage(own.usage) for own in (self._before, self._paid()))
+            cost = paid - before
             if cost > share * self.limits.max_cost:
                 raise StoppedError(
                     f"max_cost={self.limits.max_cost:g}: {cost:.3g} {self.money.unit} are spent"

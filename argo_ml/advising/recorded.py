@@ -11,9 +11,10 @@ from argo_ml.advising.choosing import choose
 from argo_ml.advising.concluding import Judged, conclude
 from argo_ml.advising.storing import store_with_report
 from argo_ml.config import AdviseSpec, ReplaySpec
+from argo_ml.datasets.answers import accuracy_floors
 from argo_ml.datasets.repeats import content_key
 from argo_ml.errors import DataError
-from argo_ml.evaluation.advice import REPLAY, Advice
+from argo_ml.evaluation.advice import REPLAY, TUNE, Advice
 from argo_ml.evaluation.protocol import evaluate
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.progress import OnProgress
@@ -28,8 +29,8 @@ from argo_ml.results.records import CellResult, Results
 from argo_ml.results.row_files import RowKeeper
 from argo_ml.sweep.parent_run import ParentRun
 from argo_ml.tracking.runs import TrackedRun, Tracking
+from argo_ml.types import Question
 
-TUNE = "tune"
 logger = logging.getLogger(__name__)
 
 
@@ -108,8 +109,9 @@ def judge_replay(spec: AdviseSpec, parts: Parts, results: Results) -> Judged:
     tuning = tuning_ids(spec, parts.test)
     testing = frozenset(question.id for question in parts.test) - tuning
     sizes = {"calibration": len(parts.calibration), TUNE: len(tuning), "test": len(testing)}
-    choices = choose(of_questions(results, tuning))
-    confirmed = of_questions(results, testing)
+    questions = [own.question for own in parts.test]
+    choices = choose(of_questions(results, [own for own in questions if own.id in tuning]))
+    confirmed = of_questions(results, [own for own in questions if own.id in testing])
     return Judged(choices, confirmed, "test", sizes, {REPLAY: results.sweep_id})
 
 
@@ -119,11 +121,12 @@ def evaluate_part(confirmed: Results) -> Evaluation:
     return evaluation.model_copy(update={"caveats": caveats})
 
 
-def of_questions(results: Results, ids: Collection[str]) -> Results:
+def of_questions(results: Results, questions: Sequence[Question]) -> Results:
     """The results on some of their questions."""
+    ids = frozenset(question.id for question in questions)
     mu, keeper = float(results.spec["mu"]), RowKeeper(len(results.cells) * len(ids))
     cells = tuple(_of_questions(cell, ids, mu, keeper) for cell in results.cells)
-    return results.model_copy(update={"cells": cells})
+    return results.model_copy(update={"cells": cells, "floors": accuracy_floors(questions)})
 
 
 def _of_questions(

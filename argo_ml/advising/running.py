@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ from argo_ml.replay.splitting import Parts
 from argo_ml.results.artifacts import ADVICE
 from argo_ml.results.naming import asked_questions
 from argo_ml.serving.publishing import publish
-from argo_ml.serving.registering import check_alias
+from argo_ml.serving.registering import check_alias, sweep_of_alias
 from argo_ml.sweep.parent_run import (
     find_resumed,
     load_record,
@@ -55,14 +56,16 @@ def run_advice(spec: AdviseSpec, on_progress: OnProgress = ignore_progress) -> A
     Where a budget ends it, the advice is what was seen until then. Raises `ArgoError`; the study's
     run has then ended as FAILED with it, and what it made is kept.
     """
+    began = time.monotonic()
     _check(spec)
     if spec.resume:
-        return _resume(spec, on_progress)
+        return _resume(spec, on_progress, began)
+    spec = spec.of_named_model()
     tracking = open_experiment(spec.tracking_uri, spec.experiment)
     if spec.publish_as:
         # What would be refused at the end.
         check_alias(tracking, _publishing(spec, tracking))
-    study = _study(spec, on_progress)
+    study = _study(spec, on_progress, began)
     run = tracking.adopt_or_create(_run_name(spec), {runs.KIND: KIND})
     with run.recording_failure(), telling_how_to_go_on("advise", run, tracking):
         store_spec(run, spec)
@@ -77,13 +80,14 @@ def _run_name(spec: AdviseSpec) -> str:
     return f"advice on {asked} {Path(spec.model).name}"
 
 
-def _study(spec: AdviseSpec, on_progress: OnProgress) -> Study:
-    """The study, ready to begin. Raises `ArgoError` for data that it cannot be made of."""
+def _study(spec: AdviseSpec, on_progress: OnProgress, began: float) -> Study:
+    """The study, ready to begin; its minutes count from ``began``. Raises `ArgoError` for data that
+    it cannot be made of."""
     if spec.outcomes:
         return partial(_advise_on_outcomes, spec, recorded_parts(spec), on_progress)
     # A model that is not there is known sooner than what documents hold.
     resolve(spec.model, spec.cache_path)
-    return partial(_advise, spec, check_data(spec, on_progress), on_progress)
+    return partial(_advise, spec, check_data(spec, on_progress), on_progress, began)
 
 
 def _advise_on_outcomes(
@@ -125,35 +129,45 @@ def _check(spec: AdviseSpec) -> None:
         )
 
 
-def _resume(spec: AdviseSpec, on_progress: OnProgress) -> Advice:
+def _resume(spec: AdviseSpec, on_progress: OnProgress, began: float) -> Advice:
     tracking = store_of_runs(spec.tracking_uri)
     stored, home = find_resumed(tracking, spec.resume, KIND)
     spec = spec.model_copy(update={"resume": stored.info.run_id})
     with pointing_at(spec.resume, KIND, tracking):
-        full = resumed_spec(spec, home)
+        full = resumed_spec(spec, home).of_named_model()
+        run = TrackedRun(home.client, spec.resume, stored)
         if stored.info.status == "FINISHED":
             advice = load_record(home, spec.resume, ADVICE, Advice)
             if advice.is_complete:
-                logger.info("advice %s is complete; it is shown as it is", spec.resume)
-                return advice
-        run = TrackedRun(home.client, spec.resume, stored)
+                return _complete(full, advice, run, home)
+        if full.publish_as:
+            check_alias(home, _publishing(full, home, spec.resume))
         with run.recording_failure(), telling_how_to_go_on("advise", run, home):
             run.reopen()
             # A kill may have come before them.
             run.log(params=spec_params(recorded(full)))
-            return _study(full, on_progress)(run, home)
+            return _study(full, on_progress, began)(run, home)
+
+
+def _complete(spec: AdviseSpec, advice: Advice, run: TrackedRun, tracking: Tracking) -> Advice:
+    """A complete advice as it is, published where it is not yet under the name that is wanted."""
+    if spec.publish_as and not advice.published.startswith(f"models:/{spec.publish_as}@"):
+        return _ended(spec, advice, run, tracking)
+    logger.info("advice %s is complete; it is shown as it is", run.run_id)
+    return advice
 
 
 def _advise(
     spec: AdviseSpec,
     data: DataCheck,
     on_progress: OnProgress,
+    began: float,
     run: TrackedRun,
     tracking: Tracking,
 ) -> Advice:
     for concern in data.concerns:
         run.warn(concern)
-    make_budget = partial(Budget, spec, CallCache(spec.calls_path), money=spec.money)
+    make_budget = partial(Budget, spec, CallCache(spec.calls_path), money=spec.money, began=began)
     stages = opened(spec, run, tracking, make_budget, on_progress)
     judged = _judge(spec, data, stages)
     advice = conclude(judged, data, run.run_id, stages.cut)
@@ -162,9 +176,15 @@ def _advise(
 
 
 def _publishing(spec: AdviseSpec, tracking: Tracking, advice_id: str = "") -> PublishSpec:
-    """What publishing the advised policies is asked for."""
+    """What publishing the advised policies is asked for; what was published of the same advice
+    before gives its alias."""
     where = {"name": spec.publish_as, "tracking_uri": tracking.uri}
-    return build(PublishSpec, {**where, "advice": advice_id})
+    publishing = build(PublishSpec, {**where, "advice": advice_id})
+    if not advice_id:
+        return publishing
+    published = sweep_of_alias(tracking.client, publishing.name, publishing.alias)
+    own = [str(child.info.run_id) for child in tracking.children(advice_id)]
+    return publishing.model_copy(update={"replace": published in own})
 
 
 def _judge(spec: AdviseSpec, data: DataCheck, stages: Stages) -> Judged:
@@ -201,7 +221,7 @@ def _judge_on_explored(
     spec: AdviseSpec, stages: Stages, calibration: str, n_explored: int
 ) -> Judged:
     """The fixed plans alone, on the questions that were explored, whose calls are all cached."""
-    plans = tuple(name for name in spec.policies if not find_strategy(name).calibrated)
+    plans = tuple(name for name in spec.policies if find_strategy(name).treats_alike)
     sweep = spec.sweep("calibration", n_explored, plans, calibration="")
     results = stages.swept("explored", sweep)
     used = {"calibration": n_explored}

@@ -12,13 +12,14 @@ from functools import partial
 from typing import TypeVar
 
 from argo_ml.advising.budget import Budget
-from argo_ml.config import AdviseSpec, CalibrateSpec, Spec, SweepSpec
+from argo_ml.config import AdviseSpec, CalibrateSpec, Spec, SweepSpec, identity_fields
 from argo_ml.errors import StoppedError, TrackingError
 from argo_ml.exploring.calibrate import run_calibration
-from argo_ml.progress import EPISODES, OnProgress, ignore_progress
+from argo_ml.progress import QUESTIONS, OnProgress, ignore_progress
 from argo_ml.results.records import Results
 from argo_ml.sweep.journal import open_journal
-from argo_ml.sweep.parent_run import ParentRun, recorded
+from argo_ml.sweep.parent_run import ParentRun, stored_values
+from argo_ml.sweep.resumed_spec import SOURCES
 from argo_ml.sweep.running import load_results, run_sweep
 from argo_ml.tracking.runs import TrackedRun, Tracking
 
@@ -33,14 +34,14 @@ Result = TypeVar("Result")
 
 @dataclass
 class Progress:
-    """Remembers how much of a stage is finished, for when it is cut."""
+    """Remembers how many questions of a stage are finished, for when it is cut."""
 
     on_progress: OnProgress
-    share: float = 0.0
+    n_questions: int = 0
 
     def __call__(self, unit: str, n_finished: int, n_total: int) -> None:
-        if unit == EPISODES and n_total:
-            self.share = n_finished / n_total
+        if unit == QUESTIONS:
+            self.n_questions = n_finished
         self.on_progress(unit, n_finished, n_total)
 
 
@@ -75,7 +76,8 @@ class Stages:
     def _within_budget(
         self, stage: str, n_questions: int, fewest: int, run: Callable[[int, OnProgress], Result]
     ) -> tuple[Result, int] | None:
-        """The stage on all its questions, or on those that were finished when the budget ended.
+        """The stage on all its questions, or on the first ones, as far as every episode of them was
+        finished when the budget ended.
 
         What they need is in the call cache then, so that the second run costs no call.
         """
@@ -85,8 +87,7 @@ class Stages:
             return run(n_questions, watched), n_questions
         except StoppedError as stopped:
             self.cut[stage] = str(stopped)
-            size = self.spec.shard_size
-            n_finished = int(progress.share * n_questions) // size * size
+            n_finished = progress.n_questions
             logger.warning(
                 "%s; %d of %d %s questions are finished", stopped, n_finished, n_questions, stage
             )
@@ -148,8 +149,10 @@ STARTS = {
 
 
 def stage_key(spec: Spec) -> str:
-    """A hash of everything that a stage was asked for."""
-    text = json.dumps(recorded(spec), sort_keys=True, default=str)
+    """A hash of what can change the results of a stage, the same wherever it is asked for from."""
+    values = stored_values(spec)
+    names = {*identity_fields(spec), *SOURCES} & values.keys()
+    text = json.dumps({name: values[name] for name in names}, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

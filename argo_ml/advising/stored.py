@@ -16,7 +16,7 @@ from argo_ml.advising.running import KIND
 from argo_ml.advising.storing import store_with_report
 from argo_ml.config import AdviseSpec, ReportSpec, VerifySpec, build
 from argo_ml.errors import ArgoError, ConfigError
-from argo_ml.evaluation.advice import REPLAY, Advice
+from argo_ml.evaluation.advice import REPLAY, TUNE, Advice
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.results.artifacts import ADVICE, SPEC
 from argo_ml.results.records import Record, Results
@@ -31,8 +31,6 @@ from argo_ml.verification.numbers import are_equal
 from argo_ml.verification.recomputed import replay_faults
 from argo_ml.verification.verdict import Verdict, judged
 from argo_ml.verification.verify import verify_run, verify_sweep
-
-TUNE = "tune"
 
 
 @dataclass(frozen=True, slots=True)

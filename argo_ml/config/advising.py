@@ -238,10 +238,13 @@ class AdviseSpec(
 
         They are of no model but the one that is named.
         """
-        shared = shared_fields(self, ReplaySpec)
-        if "model" not in self.model_fields_set:
-            shared.pop("model")
+        shared = shared_fields(self.of_named_model(), ReplaySpec)
         return build(ReplaySpec, {**shared, **self._prices()})
+
+    def of_named_model(self) -> AdviseSpec:
+        """The spec without the model that it has by default where outcomes are recorded."""
+        is_named = not self.outcomes or "model" in self.model_fields_set
+        return self if is_named else self.model_copy(update={"model": UNSET})
 
 
 STAGE_SPLITS = ("calibration", "tune", "test")

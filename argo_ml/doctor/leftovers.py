@@ -33,7 +33,9 @@ _OWN_LOCKS = ("calls.sqlite.lock", "data/.lock")
 """Beside these folders."""
 _HALF_WRITTEN = re.compile(r"\..+-[a-z0-9_]{8}")
 """Names of files and folders that are renamed once they are whole."""
-_HALVES_BESIDE = re.compile(r"\.(?:fetch|calibrations\.json|\w+_digests\.json)-[a-z0-9_]{8}")
+_HALVES_BESIDE = re.compile(
+    r"\.(?:fetch|(?:calibrations|speed_profiles)\.json|\w+_digests\.json)-[a-z0-9_]{8}"
+)
 """Names of those that lie beside the own folders."""
 
 

@@ -9,6 +9,8 @@ from argo_ml.results.records import Identifier, Record
 from argo_ml.results.unit import StoredUnit
 from argo_ml.statistics.intervals import Estimate
 
+TUNE = "tune"
+"""The split, and the stage, that policies are chosen on."""
 EXPLORED, REPLAY = "explored", "replay"
 """Stages that an advice is drawn from where there is no sweep of the split: of the fixed plans on
 the explored questions, and of recorded outcomes."""

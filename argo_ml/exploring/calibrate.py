@@ -8,6 +8,7 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from argo_ml.config import CalibrateSpec, CellSpec, ExperimentSpec, MoneyFields,
 from argo_ml.datasets import check_dataset
 from argo_ml.datasets.answers import grade
 from argo_ml.engine import Engine, Finished
-from argo_ml.engine.shards import make_shards
+from argo_ml.engine.shards import Shard, make_shards
 from argo_ml.engine.stages import StageTimes
 from argo_ml.escaping import markdown
 from argo_ml.evaluation.calibration_metrics import calibration_metrics
@@ -27,7 +28,7 @@ from argo_ml.exploring.plans import ExploredPlans, WatchedPlan
 from argo_ml.pipeline import Known, Pipeline, build_pipeline, run_episode
 from argo_ml.pipeline.requests import Requesting
 from argo_ml.policies.gates.base import root_confidences
-from argo_ml.progress import EPISODES, OnProgress, ignore_progress
+from argo_ml.progress import EPISODES, QUESTIONS, OnProgress, ignore_progress
 from argo_ml.reporting.figures.calibration import save_calibration_figures, too_few_to_draw
 from argo_ml.results.artifacts import CALIBRATION, FIGURES, OUTCOMES, TRAJECTORIES
 from argo_ml.results.concerns import unfinished_answers
@@ -182,16 +183,18 @@ def explore(
     unanswered = UnansweredQuestions(spec.max_unanswered, len(questions))
     plans = ExploredPlans.of(spec)
     n_plans = len(plans.of_question(questions[0]))
+    shards = make_shards(questions, spec.shard_size)
     n_finished: Counter[int] = Counter()
 
     def count(number: int, n_of_shard: int) -> None:
         n_finished[number] = n_of_shard
+        on_progress(QUESTIONS, _n_whole(shards, n_finished, n_plans), len(questions))
         on_progress(EPISODES, n_finished.total(), len(questions) * n_plans)
 
     begun: dict[int, _PlannedShard] = {}
 
     def groups() -> Iterator[Sequence[Requesting[Outcome]]]:
-        for shard in make_shards(questions, spec.shard_size):
+        for shard in shards:
             begun[shard.index] = _PlannedShard(shard.questions, plans)
             yield begun[shard.index].episodes(pipeline)
 
@@ -202,6 +205,15 @@ def explore(
     if unanswered.concern:
         on_concern(f"{unanswered.concern}; the calibration leaves them out")
     return [found for number in sorted(explorations) for found in explorations[number]]
+
+
+def _n_whole(shards: Sequence[Shard], n_finished: Mapping[int, int], n_plans: int) -> int:
+    """The questions of the shards before the first that is not finished."""
+
+    def is_finished(shard: Shard) -> bool:
+        return n_finished[shard.index] == len(shard.questions) * n_plans
+
+    return sum(len(shard.questions) for shard in takewhile(is_finished, shards))
 
 
 class _PlannedShard:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from argo_ml.interface.notebook import bar_type, is_notebook
-from argo_ml.progress import MODEL_SECONDS, OnProgress, ignore_progress
+from argo_ml.progress import NOT_SHOWN, OnProgress, ignore_progress
 
 Progress = bool | OnProgress | None
 """True and False show bars or none, a function receives the counts instead; None shows bars where
@@ -35,7 +35,7 @@ class _Bars:
         self._bars: dict[str, Any] = {}
 
     def __call__(self, unit: str, n_finished: int, n_total: int) -> None:
-        if unit == MODEL_SECONDS:
+        if unit in NOT_SHOWN:
             return
         if unit not in self._bars:
             bar = bar_type()(desc=unit, total=n_total, leave=False)

@@ -96,6 +96,10 @@ class Unit:
             return f"{estimate:+z.3f}"
         return self._with_ends(estimate, lambda share: amount_text(self.amount(share), 3, "+"))
 
+    def change(self, share: float) -> str:
+        """``+0.031``, or ``+0.12 EUR``."""
+        return self._named(amount_text(self.amount(share), 4, "+"))
+
     def worth_of(self, utility: float) -> float:
         """A mean utility in the unit, per question."""
         return self.amount(utility) - self.wrong

@@ -93,6 +93,7 @@ class _Answering:
             "cost": outcome.cost,
             **amounts(price, outcome.usage, outcome.count(Action.RETRIEVE)),
             "choice": outcome.answer.choice,
+            "parsed": outcome.answer.parsed,
             "passages": [_passage(hit) for hit in outcome.retrieved],
             "lm_calls": outcome.usage.calls,
             "lm_calls_executed": finished.paid_calls,

@@ -2,8 +2,9 @@
 
 Models and indexes are used by one thread, requests come in many. What waits while a batch runs is
 the next batch, so that requests share calls as questions of a sweep do. Whatever cannot be opened
-or fails is opened anew for the next request: a server that was down is used once it is back. The
-questions of a batch that fails are asked alone, so that one that breaks it fails no other.
+or fails is opened anew for the next request: a model server that was down is used once it is back,
+and what the cache has is answered meanwhile. The questions of a batch that fails are asked alone,
+so that one that breaks it fails no other.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from argo_ml.config import CellSpec
+from argo_ml.config.source_fields import SERVER
 from argo_ml.datasets import QuestionSet
 from argo_ml.engine.loop import Finished
-from argo_ml.errors import ConfigError
+from argo_ml.errors import ArgoError, ConfigError, ModelError
+from argo_ml.models import load_model
+from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring
 from argo_ml.pipeline.episode import Pipeline, run_episode
 from argo_ml.serving.batches import BatchThread
 from argo_ml.serving.deciding import LoadedPolicy
@@ -44,6 +48,27 @@ class _Job:
     result: Future[Finished] = field(default_factory=Future)
 
 
+@dataclass(frozen=True, slots=True)
+class _AbsentServer:
+    """Stands for a model server that has failed: what the call cache lacks fails at once."""
+
+    model: LanguageModel
+    error: ModelError
+
+    @property
+    def identity(self) -> str:
+        return self.model.identity
+
+    def generate(self, requests: Sequence[Generation]) -> list[Completion]:
+        raise self.error
+
+    def score(self, requests: Sequence[Scoring]) -> list[Scores]:
+        raise self.error
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self.model.count_tokens(texts)
+
+
 class AnsweringService:
     """Answers questions by a loaded policy; any number of threads may ask at once."""
 
@@ -66,8 +91,10 @@ class AnsweringService:
 
     def _work(self, batch: list[_Job]) -> None:
         groups = deque([batch])
+        is_gone = False
         while groups:
             jobs = groups.popleft()
+            is_gone = is_gone or not self._reconnect()
             try:
                 context = self._context = self._context or self._opened()
             except BaseException as error:
@@ -76,7 +103,7 @@ class AnsweringService:
             try:
                 finished = _run(jobs, context)
             except BaseException as error:
-                self._context = None
+                self._context = self._after(error, context)
                 if len(jobs) > 1:
                     groups.extend([job] for job in jobs)
                 else:
@@ -84,6 +111,32 @@ class AnsweringService:
             else:
                 for job, one in zip(jobs, finished, strict=True):
                     job.result.set_result(one)
+
+    def _after(
+        self, error: BaseException, context: LocalContext[CellSpec]
+    ) -> LocalContext[CellSpec] | None:
+        """What is left of a context that has failed: of one with a model server all but that."""
+        if not isinstance(error, ModelError) or not self._policy.spec.model.startswith(SERVER):
+            return None
+        if isinstance(context.model, _AbsentServer):
+            return context
+        return replace(context, model=_AbsentServer(context.model, error))
+
+    def _reconnect(self) -> bool:
+        """Use a model server again that has failed; whether there is one, or none is needed.
+
+        Where it serves another model all is opened anew, which is refused.
+        """
+        context = self._context
+        if context is None or not isinstance(context.model, _AbsentServer):
+            return True
+        try:
+            model = load_model(context.spec)
+        except ArgoError:
+            return False
+        is_same = model.identity == context.model.identity
+        self._context = replace(context, model=model) if is_same else None
+        return True
 
     def _opened(self) -> LocalContext[CellSpec]:
         spec, published = self._policy.spec, self._policy.published

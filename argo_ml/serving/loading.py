@@ -29,6 +29,7 @@ _NO_POLICY = "holds no published policy; publish one with argo-ml publish"
 class PolicyAnswer:
     """An answer with what it rests on and what it took.
 
+    ``parsed`` is False where the model's reply could not be read, which a sweep counts as wrong.
     ``cost`` is the price of the actions in shares of a right answer, ``amount`` that in the
     caller's own unit, where prices are in one.
     """
@@ -43,6 +44,7 @@ class PolicyAnswer:
     strategy: str
     retrieval_cost: float
     amount: float | None = None
+    parsed: bool = True
 
 
 class Policy:
@@ -108,6 +110,7 @@ class Policy:
             strategy=self.published.strategy_at(at.retrieval_cost),
             retrieval_cost=at.retrieval_cost,
             amount=amounts(at, outcome.usage, outcome.count(Action.RETRIEVE)).get("amount"),
+            parsed=outcome.answer.parsed,
         )
 
 

@@ -19,6 +19,7 @@ from argo_ml.policies.checking import prices_usage
 from argo_ml.policies.strategies import find_strategy
 from argo_ml.pricing import MoneyPrices
 from argo_ml.results.artifacts import CALIBRATION_DIGEST
+from argo_ml.results.question_rows import row_values
 from argo_ml.results.records import CellResult
 from argo_ml.serving.deciding import LoadedPolicy
 from argo_ml.serving.priced import named_price
@@ -42,8 +43,6 @@ from argo_ml.sweep.calibration_source import open_calibration
 from argo_ml.sweep.cells import acts_by_calibration
 from argo_ml.types import Action
 
-PUBLISHED = "publish"
-"""Kind of the run that a published policy is logged on."""
 SERVED = "those of requests"
 """Stands for the file of questions, of which a served policy has none."""
 
@@ -189,15 +188,16 @@ def _calibration(cell: CellSpec, strategies: Sequence[str], source: Source) -> C
 
 
 def _swept_price(cell: CellResult) -> SweptPrice:
-    retrieving = sum(Action.RETRIEVE.value in row.actions for row in cell.questions)
-    known = [row.confidence for row in cell.questions if row.confidence is not None]
+    rows = list(row_values(cell.questions, "actions", "confidence"))
+    retrieving = sum(Action.RETRIEVE.value in actions for actions, _ in rows)
+    known = [confidence for _, confidence in rows if confidence is not None]
     return SweptPrice(
         retrieval_cost=cell.retrieval_cost,
         strategy=cell.strategy,
         accuracy=cell.metrics["accuracy"],
         utility=cell.metrics["utility"],
         retrieval_calls=cell.metrics["retrieval_calls"],
-        retrieval_share=retrieving / len(cell.questions),
+        retrieval_share=retrieving / len(rows),
         confidence=sum(known) / len(known) if known else None,
     )
 

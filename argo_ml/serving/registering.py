@@ -11,6 +11,7 @@ from typing import Any
 
 import mlflow
 from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 import argo_ml
@@ -55,10 +56,21 @@ def check_alias(tracking: Tracking, spec: PublishSpec) -> None:
 
 def version_of_alias(client: MlflowClient, name: str, alias: str) -> str:
     """The version that has the alias; empty where none has."""
+    holder = _holder(client, name, alias)
+    return str(holder.version) if holder else ""
+
+
+def sweep_of_alias(client: MlflowClient, name: str, alias: str) -> str:
+    """The sweep or replay that justifies the version which has the alias; empty where none has."""
+    holder = _holder(client, name, alias)
+    return str(holder.tags.get(runs.SWEEP_ID, "")) if holder else ""
+
+
+def _holder(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
     try:
-        return str(client.get_model_version_by_alias(name, alias).version)
+        return client.get_model_version_by_alias(name, alias)
     except MlflowException:
-        return ""
+        return None
 
 
 def register(

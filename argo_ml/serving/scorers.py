@@ -23,6 +23,7 @@ from argo_ml.datasets.jsonl import parse_question
 from argo_ml.datasets.lines import LineError
 from argo_ml.errors import DataError
 from argo_ml.serving.loading import Policy
+from argo_ml.tracking.evaluation_datasets import expected_answers
 from argo_ml.types import Answer, Question
 
 MEASURES = ("correct", "exact_match", "token_f1", "contains")
@@ -41,6 +42,7 @@ def answering(policy: Policy, price: float | None = None) -> Callable[..., dict[
         return {
             "answer": answered.text,
             "choice": answered.choice,
+            "parsed": answered.parsed,
             "retrievals": answered.actions.count("retrieve"),
             "cost": answered.cost,
         }
@@ -58,7 +60,7 @@ def _grader(name: str, judged_by: str) -> Scorer:
         inputs: Mapping[str, Any], outputs: Any, expectations: Mapping[str, Any]
     ) -> bool | float:
         question = graded_question(inputs, expectations, judged_by)
-        value: bool | float = getattr(grade(question, _answer(outputs)), name)
+        value: bool | float = getattr(grade(question, given_answer(question, outputs)), name)
         return value
 
     made: Scorer = scorer(measure, name=name)
@@ -69,13 +71,13 @@ def graded_question(
     inputs: Mapping[str, Any], expectations: Mapping[str, Any], judged_by: str = "auto"
 ) -> Question:
     """The question of a record. Raises `DataError` for one without a gold answer."""
-    gold = expectations.get("golden_answers", expectations.get("expected_response"))
-    choices = list(inputs.get("choices") or ())
-    if choices and isinstance(gold, str) and gold in choices:
-        gold = [choices.index(gold)]
-    line = {"question": inputs["question"], "golden_answers": gold}
+    line = {
+        "question": inputs["question"],
+        "choices": list(inputs.get("choices") or ()),
+        "golden_answers": expected_answers(expectations),
+    }
     try:
-        question = parse_question({**line, **({"choices": choices} if choices else {})}, 1)
+        question = parse_question(line, 1)
     except LineError as error:
         raise DataError(f"question={inputs['question']!r}: {error}") from None
     return Question(
@@ -88,12 +90,17 @@ def graded_question(
     )
 
 
-def _answer(outputs: Any) -> Answer:
-    """What was answered: a text, or a mapping that has ``answer`` and ``choice``."""
-    if isinstance(outputs, str):
-        return Answer(outputs)
-    choice = outputs.get("choice")
-    return Answer(outputs["answer"], choice=choice, parsed=bool(outputs["answer"]))
+def given_answer(question: Question, outputs: Any) -> Answer:
+    """What was answered: a text, or a mapping that has ``answer`` and may have ``choice``, an
+    index, and ``parsed``. A text that is one of the choices chooses it; any other was not read."""
+    given = {"answer": outputs} if isinstance(outputs, str) else outputs
+    text = given.get("answer") or ""
+    if not question.choices:
+        return Answer(text, parsed=given.get("parsed", bool(text)))
+    choice = given.get("choice")
+    if choice is None and text.strip() in question.choices:
+        choice = question.choices.index(text.strip())
+    return Answer(text, choice, parsed=choice is not None and given.get("parsed", True))
 
 
 def evaluation_records(

@@ -15,6 +15,8 @@ from datetime import datetime, timezone
 from statistics import fmean
 from typing import Any
 
+from mlflow.tracing.constant import TraceMetadataKey
+
 from argo_ml.config import WatchSpec
 from argo_ml.errors import ConfigError
 from argo_ml.serving.loading import load_policy
@@ -65,7 +67,8 @@ def watch(spec: WatchSpec) -> tuple[Week, ...]:
     policy = load_policy(f"models:/{spec.name}@{spec.alias}", spec.tracking_uri)
     client = open_client(spec.tracking_uri, create=False)
     with explained(str(client.tracking_uri)):
-        requests = list(served_requests(client, policy.published))
+        version = client.get_model_version_by_alias(spec.name, spec.alias)
+        requests = list(served_requests(client, policy.published, version.model_id or ""))
     if not requests:
         raise ConfigError(
             f"{spec.name}@{spec.alias} has no traced requests; serve it with this store as "
@@ -137,8 +140,11 @@ def _interval(share: float, n: int) -> tuple[float, float]:
     return estimate.low, estimate.high
 
 
-def served_requests(client: Any, published: PublishedPolicy) -> Iterator[ServedRequest]:
-    """What the traces tell of the requests that a published policy has answered or decided."""
+def served_requests(
+    client: Any, published: PublishedPolicy, model_id: str = ""
+) -> Iterator[ServedRequest]:
+    """What the traces tell of the requests that a published policy has answered or decided, which
+    is the model of that id."""
     condition = f"tags.`argo.kind` = '{SERVED}' and tags.`argo.sweep_id` = '{published.sweep_id}'"
     token = None
     while True:
@@ -149,10 +155,22 @@ def served_requests(client: Any, published: PublishedPolicy) -> Iterator[ServedR
             page_token=token,
             include_spans=False,
         )
-        yield from (_request(trace.info) for trace in page)
+        yield from (_request(own.info) for own in page if _is_of(own.info, published, model_id))
         token = page.token
         if not token:
             return
+
+
+def _is_of(info: Any, published: PublishedPolicy, model_id: str) -> bool:
+    """Whether a trace is of the published policy, of all that its sweep justifies.
+
+    One that names no model is of it where the policy decides by the same strategy at its price.
+    """
+    model = info.trace_metadata.get(TraceMetadataKey.MODEL_ID)
+    if model and model_id:
+        return bool(model == model_id)
+    strategy = published.strategy_at(float(info.tags["argo.retrieval_cost"]))
+    return bool(info.tags.get("argo.strategy", strategy) == strategy)
 
 
 def _request(info: Any) -> ServedRequest:

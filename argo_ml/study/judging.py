@@ -30,7 +30,7 @@ SHARD_SIZE = 50
 are faster."""
 
 
-def open_test_context(context: LocalContext[StudySpec]) -> LocalContext[StudySpec]:
+def open_test_context(context: LocalContext[StudySpec]) -> LocalContext[ExperimentSpec]:
     """The same model and corpus with the questions of the test split.
 
     Raises `DataError` where the two splits share a question and `ConfigError` where the test split
@@ -49,7 +49,7 @@ def open_test_context(context: LocalContext[StudySpec]) -> LocalContext[StudySpe
             f"test_split={spec.test_split} shares {len(shared)} questions with "
             f"split={spec.split}, such as {shared[0]}"
         )
-    return replace(context, questions=questions)
+    return replace(context, questions=questions).with_spec(test_spec)
 
 
 def judge(

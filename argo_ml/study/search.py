@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -33,6 +34,14 @@ DEFAULT_PRICE = CellSpec().retrieval_cost
 logger = logging.getLogger(__name__)
 
 
+class Turn(Enum):
+    """What a worker's turn came to."""
+
+    RAN = "ran a trial"
+    OTHERS_RUN = "others run the trials that are left"
+    ENOUGH = "as many as wanted are finished"
+
+
 @dataclass(frozen=True, slots=True)
 class Search:
     """What a worker needs to run trials of a study."""
@@ -49,19 +58,18 @@ class Search:
     def work(self, on_progress: OnProgress) -> int:
         """Run trials until enough are finished anywhere; returns how many this worker ran."""
         n_run = 0
-        while True:
-            if self._run_next(on_progress):
+        while (turn := self._run_next(on_progress)) is not Turn.ENOUGH:
+            if turn is Turn.RAN:
                 n_run += 1
-            elif not storage.in_states(self.study, TrialState.RUNNING):
-                return n_run
-            else:
-                # Another worker's trial is running; if that worker has died, it is queued again.
-                time.sleep(WAIT_S)
-                with self.store.lock:
-                    requeue_lost(self.study, self.store, self.tracking)
+                continue
+            # Another worker's trial is running; if that worker has died, it is queued again.
+            time.sleep(WAIT_S)
+            with self.store.lock:
+                requeue_lost(self.study, self.store, self.tracking)
+        return n_run
 
-    def _run_next(self, on_progress: OnProgress) -> bool:
-        """Run one trial; False where as many as wanted are finished or running.
+    def _run_next(self, on_progress: OnProgress) -> Turn:
+        """Run one trial, unless as many as wanted are finished or running.
 
         Counting and beginning happen under the study's lock, so that workers together run exactly
         as many, and a trial that nobody holds the lock for has its run or is lost.
@@ -71,8 +79,10 @@ class Search:
             complete = [trial for trial in taken if trial.state is TrialState.COMPLETE]
             n_done = sum(trial.state in storage.DONE for trial in taken)
             on_progress(TRIALS, n_done, max(self.spec.n_trials, n_done))
+            if n_done >= self.spec.n_trials:
+                return Turn.ENOUGH
             if len(taken) >= self.spec.n_trials:
-                return False
+                return Turn.OTHERS_RUN
             trial = trials.ask(self.study)
             settings = self.space.settings(trial)
             run = trial_run.start(self.tracking, self.run, trial.number)
@@ -80,7 +90,7 @@ class Search:
             storage.begin_trial(trial, run.run_id, settings)
         with self._requeueing_interrupted(trial):
             trials.run(self.study, trial, lambda: self._run(trial, run, settings, complete))
-        return True
+        return Turn.RAN
 
     @contextlib.contextmanager
     def _requeueing_interrupted(self, trial: Trial) -> Iterator[None]:

@@ -36,7 +36,6 @@ from argo_ml.tracking.stores import (
 
 RUN_ID = "argo.run_id"
 """User attribute of a study: its MLflow run."""
-"""User attribute of a trial: its MLflow run and its settings, written at once."""
 SEARCH = "argo.search"
 DIGESTS = "argo.digests"
 CONCLUDED = "argo.concluded"

@@ -42,11 +42,12 @@ def accounting(run: TrackedRun, spec: CacheFields, is_known: bool = True) -> Ite
     the ledger here does not know it."""
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         # What ended the block matters more.
         with contextlib.suppress(ArgoError):
             if is_known:
-                log_executed(run, spec)
+                with run.last_words(str(error)):
+                    log_executed(run, spec)
         raise
     if is_known:
         log_executed(run, spec)

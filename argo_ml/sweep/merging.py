@@ -51,6 +51,11 @@ class ShardMerger:
         return self._next > first
 
     @property
+    def n_shards(self) -> int:
+        """How many shards are taken."""
+        return self._next
+
+    @property
     def is_decided(self) -> bool:
         """Whether the shards taken tell what was asked for, so that no other one is needed."""
         return self._rule is not None and self._rule.is_decided

@@ -111,7 +111,8 @@ def _kept(value: Any) -> Any:
     return redacted_value(value) if isinstance(value, str) else value
 
 
-def store_spec(run: TrackedRun, spec: Spec) -> None:
+def stored_values(spec: Spec) -> dict[str, Any]:
+    """The spec's fields as a run stores them to be gone on with: `recorded`, with whole paths."""
     values = recorded(spec)
     for name in _PATHS:
         if values.get(name) and not lacks_password(values[name]):
@@ -120,6 +121,11 @@ def store_spec(run: TrackedRun, spec: Spec) -> None:
     # Else it is the id of a run.
     if calibration and (path := Path(calibration).expanduser()).exists():
         values["calibration"] = str(path.resolve())
+    return values
+
+
+def store_spec(run: TrackedRun, spec: Spec) -> None:
+    values = stored_values(spec)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder)
         is_whole = HIDDEN not in str(values) and BLOTTED not in str(values)

@@ -56,6 +56,11 @@ class ShardLog:
         """Whether no other shard is needed."""
         return self._merger.is_decided
 
+    @property
+    def n_shards(self) -> int:
+        """How many shards before the first that is not finished."""
+        return self._merger.n_shards
+
     def add(self, finished: FinishedShard) -> None:
         self._journal.write(finished.index, finished.record)
         with self._times.timing(LOG):

@@ -29,7 +29,8 @@ LAID_DOWN = frozenset({"shard_size"})
 RESOLVED = frozenset({("answering", "likelihood"), ("min_similarity", None), ("precision", "auto")})
 """What was asked for, in whose place the model, the corpus or the processor may have put something
 else."""
-_SOURCES = ("questions", "documents", "outcomes", "calibration_outcomes", "calibration")
+SOURCES = ("questions", "documents", "outcomes", "calibration_outcomes", "calibration")
+"""Operational parameters that say where contents are."""
 Resumable = TypeVar("Resumable", SweepSpec, AdviseSpec, CompareSpec)
 
 
@@ -116,7 +117,7 @@ def _moved(stored: Resumable) -> Mapping[str, str]:
     Whether they are the same is known by their digest once they are open.
     """
     moved = {}
-    for name in (name for name in _SOURCES if name in type(stored).model_fields):
+    for name in (name for name in SOURCES if name in type(stored).model_fields):
         path = Path(getattr(stored, name)).expanduser()
         if getattr(stored, name) and not path.exists() and Path(path.name).exists():
             moved[name] = str(Path(path.name).resolve())

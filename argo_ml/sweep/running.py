@@ -141,7 +141,7 @@ def run_cell(spec: CellSpec, on_progress: OnProgress = ignore_progress) -> Resul
     [cell] = prepare_cells([context.spec], context)
     name = cell_name(spec.strategy, spec.retrieval_cost)
     run = tracking.adopt_or_create(name, {runs.KIND: "cell"})
-    with run.recording_failure(), open_journal(spec, run.run_id) as journal:
+    with run.recording_failure(), _passing_journal(spec, run) as journal:
         store_spec(run, spec)
         store_resolved(spec, context, run)
         run.log(tags=cell_tags(cell))
@@ -151,8 +151,17 @@ def run_cell(spec: CellSpec, on_progress: OnProgress = ignore_progress) -> Resul
         with accounting(run, context.spec):
             results = run_cells(context, run, [cell_run], journal, on_progress)
         run.end()
-        journal.remove()
         return results
+
+
+@contextlib.contextmanager
+def _passing_journal(spec: CellSpec, run: TrackedRun) -> Iterator[Journal]:
+    """The journal of a run that nobody goes on with: nothing of it stays."""
+    with open_journal(spec, run.run_id) as journal:
+        try:
+            yield journal
+        finally:
+            journal.remove()
 
 
 def load_results(tracking: Tracking, run_id: str) -> Results:

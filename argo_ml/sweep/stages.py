@@ -25,9 +25,10 @@ from argo_ml.engine.shards import Shard, make_shards
 from argo_ml.engine.stages import LOG, StageTimes
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.evaluation.stopping import StoppingRule
+from argo_ml.interruption import checkpoint
 from argo_ml.models.base import TokenCounts
 from argo_ml.models.opening import is_served
-from argo_ml.progress import OnProgress
+from argo_ml.progress import QUESTIONS, OnProgress
 from argo_ml.reporting import store_report
 from argo_ml.results.concerns import unfinished_replies
 from argo_ml.results.kept_folder import KeptFolder
@@ -88,9 +89,10 @@ def run_cells(
     tokens_before = context.tokens
     missing = missing_shards(context, journal, [run.cell for run in cell_runs])
     n_left = sum(len(shard.questions) for shard in missing) * len(cell_runs)
-    n_episodes = len(context.questions.questions) * len(cell_runs)
+    n_questions = len(context.questions.questions)
+    n_episodes = n_questions * len(cell_runs)
     on_episodes = episode_progress(on_progress, n_left, n_episodes, times, time_estimate)
-    unanswered = UnansweredQuestions(context.spec.max_unanswered, len(context.questions.questions))
+    unanswered = UnansweredQuestions(context.spec.max_unanswered, n_questions)
     executor = context.executor([run.cell for run in cell_runs], parent_run.run_id, times)
     with failing_with(cell_runs), system_metrics(parent_run):
         with (
@@ -102,6 +104,8 @@ def run_cells(
                 on_episodes(0)
             for finished in _until(shard_log, executor, missing, on_episodes):
                 shard_log.add(finished)
+                n_whole = shard_log.n_shards * context.spec.shard_size
+                on_progress(QUESTIONS, min(n_whole, n_questions), n_questions)
                 for rows in finished.record.results.values():
                     unanswered.add_rows(rows)
                 unanswered.check()
@@ -109,7 +113,7 @@ def run_cells(
         for concern in observed.concerns(context.executes_here and tokens.computed > 0):
             parent_run.warn(concern)
         with times.timing(LOG):
-            stopping = rule.record(len(context.questions.questions)) if rule else None
+            stopping = rule.record(n_questions) if rule else None
             results = _finish(context, parent_run, cell_runs, journal, usage, stopping)
             for concern in unfinished_replies(results, context.spec.generation_limit):
                 parent_run.warn(concern)
@@ -166,12 +170,20 @@ def _keeping_events(
     it did not help."""
     try:
         yield
-    finally:
-        with contextlib.suppress(TrackingError):
-            for event in context.events:
-                parent_run.keep_warning(event)
-            if context.batch_tokens:
-                parent_run.log(tags={BATCH_TOKENS: str(context.batch_tokens)})
+    except BaseException as error:
+        if context.events or context.batch_tokens:
+            with contextlib.suppress(TrackingError), parent_run.last_words(str(error)):
+                _keep_events(context, parent_run)
+        raise
+    with contextlib.suppress(TrackingError):
+        _keep_events(context, parent_run)
+
+
+def _keep_events(context: ExperimentContext[ContextSpec], parent_run: TrackedRun) -> None:
+    for event in context.events:
+        parent_run.keep_warning(event)
+    if context.batch_tokens:
+        parent_run.log(tags={BATCH_TOKENS: str(context.batch_tokens)})
 
 
 def _finish(
@@ -226,6 +238,7 @@ def _until(
     for finished in executor.run(shards, on_episodes):
         yield finished
         if shard_log.is_decided:
+            checkpoint()
             return
 
 

@@ -19,6 +19,7 @@ from argo_ml.results.records import CellResult, QuestionResult, Results
 from argo_ml.results.row_files import cell_trajectories
 from argo_ml.results.spans import EpisodeCosts, Trajectory, episode_span
 from argo_ml.results.stored import stored_lines
+from argo_ml.results.unit import unit_of
 from argo_ml.sweep.stored_files import PARENT
 from argo_ml.tracking.runs import TrackedRun
 from argo_ml.tracking.traces import CORRECT, PAID_OFF, EpisodeTrace, Verdict
@@ -31,11 +32,19 @@ _Course = tuple[tuple[str, ...], str]
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """An episode to be traced, and whether answering at once is right on its question."""
+    """An episode to be traced, and what answering at once comes to on its question."""
 
     cell: CellResult
     row: QuestionResult
-    right_without: bool | None
+    without: _AtOnce | None
+
+
+@dataclass(frozen=True, slots=True)
+class _AtOnce:
+    """An answer before any step."""
+
+    correct: bool
+    cost: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +86,23 @@ def choose_episodes(results: Results, n_traces: int) -> list[_Chosen]:
             courses.setdefault((tuple(actions), answer), _Place(cell, index, correct))
     ranked = sorted(by_question.items(), key=lambda item: (-_disagreement(item[1]), item[0]))
     places = [place for _, courses in ranked for place in courses.values()][:n_traces]
-    without = _right_without(cells)
+    without = _answered_at_once(cells)
     return [_chosen(place, without) for place in places]
 
 
-def _right_without(cells: Sequence[CellResult]) -> dict[str, bool]:
-    """Whether answering at once is right, by question."""
+def _answered_at_once(cells: Sequence[CellResult]) -> dict[str, _AtOnce]:
+    """What answering at once comes to, by question."""
     never = [cell for cell in cells if cell.strategy == NEVER]
     return {
-        question_id: bool(correct)
+        question_id: _AtOnce(bool(correct), float(cost))
         for cell in never[-1:]
-        for question_id, correct in row_values(cell.questions, "question_id", "correct")
+        for question_id, correct, cost in row_values(
+            cell.questions, "question_id", "correct", "cost"
+        )
     }
 
 
-def _chosen(place: _Place, without: Mapping[str, bool]) -> _Chosen:
+def _chosen(place: _Place, without: Mapping[str, _AtOnce]) -> _Chosen:
     row = place.cell.questions[place.index]
     return _Chosen(place.cell, row, without.get(row.question_id))
 
@@ -162,12 +173,15 @@ def _trace(
 
 
 def _verdicts(results: Results, chosen: _Chosen, gold: str) -> Iterator[Verdict]:
-    row, without = chosen.row, chosen.right_without
+    row, without = chosen.row, chosen.without
     yield Verdict(CORRECT, row.correct, f"right: {gold}" if gold else "")
     if without is None or not row.actions:
         return
-    mu = float(results.spec.get("mu", 1.0))
-    gain = row.correct - without - mu * row.cost
-    change = f"{int(without)} -> {int(row.correct)}"
-    reason = f"right without any step -> with: {change}, price {mu * row.cost:g}: {gain:+g}"
+    unit = unit_of(results.spec)
+    price = float(results.spec.get("mu", 1.0)) * (row.cost - without.cost)
+    gain = row.correct - without.correct - price
+    change = f"{int(without.correct)} -> {int(row.correct)}"
+    reason = (
+        f"right without any step -> with: {change}, price {unit.price(price)}: {unit.change(gain)}"
+    )
     yield Verdict(PAID_OFF, gain > 0, reason)

@@ -10,6 +10,7 @@ from argo_ml.escaping import markdown
 from argo_ml.tracking.stores import with_collisions
 
 NOTE = "mlflow.note.content"
+"""Tag of a run, and of an experiment, that is its description."""
 _BEGIN = "**When does it pay to retrieve?**"
 _MOST = 4_000
 

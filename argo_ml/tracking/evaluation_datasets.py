@@ -73,11 +73,12 @@ def _line(row: Mapping[str, Any]) -> dict[str, Any]:
     """The record as a line of a file of questions."""
     inputs, expected = row["inputs"] or {}, row["expectations"] or {}
     line = {name: inputs[name] for name in ("id", "question", "choices") if name in inputs}
-    gold = expected.get("golden_answers", expected.get("expected_response"))
-    choices = line.get("choices")
-    if choices and isinstance(gold, str) and gold in choices:
-        gold = [choices.index(gold)]
-    return line if gold is None else {**line, "golden_answers": gold}
+    return {**line, "golden_answers": expected_answers(expected)}
+
+
+def expected_answers(expectations: Mapping[str, Any]) -> Any:
+    """The gold answers of a record, as a line of a file of questions has them."""
+    return expectations.get("golden_answers", expectations.get("expected_response"))
 
 
 def evaluation_dataset(name: str) -> Dataset:

@@ -20,6 +20,7 @@ from argo_ml.addresses import password_advice, redacted, redacted_value
 from argo_ml.errors import ArgoError, StoppedError, TrackingError
 from argo_ml.escaping import markdown
 from argo_ml.tracking.artifact_files import log_files
+from argo_ml.tracking.descriptions import NOTE as NOTE
 from argo_ml.tracking.descriptions import describe_experiment
 from argo_ml.tracking.environment import DIRTY, source_tags
 from argo_ml.tracking.experiments import OPENED_RUN, experiment_id, opened_in, opened_store
@@ -42,7 +43,6 @@ from argo_ml.tracking.traces import EpisodeTrace, write_traces
 from argo_ml.waiting import is_locked_advice, short_patience
 
 PARENT = "mlflow.parentRunId"
-NOTE = "mlflow.note.content"
 KIND = "argo.kind"
 CELL_ID = "argo.cell_id"
 SWEEP_ID = "argo.sweep_id"
@@ -62,7 +62,7 @@ logger = logging.getLogger(__name__)
 _PAGE = 1000
 """Runs in an answer: the most that MLflow gives."""
 _waited_for_in_vain: set[str] = set()
-"""Stores that did not take how a run ended."""
+"""Stores that did not take what was logged of a run when it ended."""
 _IN_WORDS = frozenset({ERROR, WARNING, NOTE})
 _PARAM_LIMIT = 6000
 _BATCH_LIMIT = 800
@@ -254,27 +254,37 @@ class TrackedRun:
         begun under the run. Returns whether the store took it.
 
         A store that is gone is logged and nothing else: the reason itself matters more than where
-        it is stored. One that was waited for in vain is not waited for as long again.
+        it is stored.
         """
-        store = str(self._client.tracking_uri)
-        is_spent = is_locked_advice(message) or store in _waited_for_in_vain
-        with short_patience() if is_spent else contextlib.nullcontext():
-            is_ended = self._end_all(message, status, more_tags or {})
-        (_waited_for_in_vain.discard if is_ended else _waited_for_in_vain.add)(store)
-        return is_ended
-
-    def _end_all(self, message: str, status: str, more_tags: Mapping[str, str]) -> bool:
+        tags = {ERROR: message[:_PARAM_LIMIT], **(more_tags or {})}
         try:
-            check_reachable(self._client.tracking_uri)
-            tags = {ERROR: message[:_PARAM_LIMIT], **more_tags}
-            for run_id in (*self._open_children(), self.run_id):
-                run = TrackedRun(self._client, run_id)
-                run.log(tags=tags)
-                run.end(status)
+            with self.last_words(message):
+                for run_id in (*self._open_children(), self.run_id):
+                    run = TrackedRun(self._client, run_id)
+                    run.log(tags=tags)
+                    run.end(status)
         except TrackingError as gone:
             logger.warning("run %s could not be ended (%s)", self.run_id, gone)
             return False
         return True
+
+    @contextlib.contextmanager
+    def last_words(self, message: str) -> Iterator[None]:
+        """What is logged inside is about a run that ends with the error ``message``.
+
+        Raises `TrackingError`, at once where nothing answers. A store that was waited for in vain
+        is not waited for as long again.
+        """
+        store = str(self._client.tracking_uri)
+        is_spent = is_locked_advice(message) or store in _waited_for_in_vain
+        with short_patience() if is_spent else contextlib.nullcontext():
+            try:
+                check_reachable(store)
+                yield
+            except TrackingError:
+                _waited_for_in_vain.add(store)
+                raise
+        _waited_for_in_vain.discard(store)
 
     def _open_children(self) -> list[str]:
         """The runs that this process has begun under it and not ended."""

@@ -52,7 +52,7 @@ def check_metrics(record: SweepRecord, spec: SweepSpec, results: Results) -> Ver
     """The metrics recomputed from the rows are those in results.json and on each run."""
     problems = wrong_metrics(record, spec.mu, results)
     if not problems:
-        problems += _differences("the sweep", sweep_metrics(results), logged_metrics(record.run))
+        problems += differences("the sweep", sweep_metrics(results), logged_metrics(record.run))
     return judged(
         "metrics", problems, "recomputed from the question rows, equal to those on every run"
     )
@@ -64,12 +64,7 @@ def wrong_metrics(record: SweepRecord, mu: float, results: Results) -> list[str]
         if not cell.questions:
             problems.append(f"{cell.name} has no questions")
             continue
-        recomputed = {
-            name: value
-            for name, value in cell_metrics(cell.questions, mu, cell.policy).items()
-            # A plugin may have been installed since.
-            if name in cell.metrics or not ALL_METRICS.is_plugin(name)
-        }
+        recomputed = recomputed_metrics(cell, mu)
         child = record.child_of(cell)
         logged = logged_metrics(child) if child is not None else {}
         shown = {name: value for name, value in recomputed.items() if is_compared(name)}
@@ -77,11 +72,23 @@ def wrong_metrics(record: SweepRecord, mu: float, results: Results) -> list[str]
             (RESULTS, recomputed, cell.metrics),
             ("the run", shown, logged),
         ):
-            problems += _differences(f"{cell.name} in {where}", wanted, values)
+            problems += differences(f"{cell.name} in {where}", wanted, values)
     return problems
 
 
-def _differences(where: str, wanted: Mapping[str, float], stored: Mapping[str, float]) -> list[str]:
+def recomputed_metrics(cell: CellResult, mu: float) -> dict[str, float]:
+    """The metrics that follow from the rows of a cell; those of plugins where it has them: one may
+    have been installed since."""
+    return {
+        name: value
+        for name, value in cell_metrics(cell.questions, mu, cell.policy).items()
+        if name in cell.metrics or not ALL_METRICS.is_plugin(name)
+    }
+
+
+def differences(where: str, wanted: Mapping[str, float], stored: Mapping[str, float]) -> list[str]:
+    """One line for each metric that is stored otherwise than it is wanted, by whatever name an
+    earlier version gave it."""
     stored = {EARLIER_NAMES.get(name, name): value for name, value in stored.items()}
     return [
         f"{where}: {name} is {stored.get(name)}, recomputed {value}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from builders.places import at_work_in
 from mlflow import MlflowClient
 
 import argo_ml
-from argo_ml.advising import budget
+from argo_ml.advising import budget, running
+from argo_ml.advising.checking import check_data
 from argo_ml.advising.running import run_advice
 from argo_ml.advising.stages import STAGE
 from argo_ml.advising.stored import verify, write_report
@@ -46,7 +48,9 @@ def shared(
 ) -> Iterator[dict[str, str]]:
     folder = tmp_path_factory.mktemp("advised")
     with at_work_in(folder, warm_cache, empty_store) as places:
-        yield {**parameters(folder), **places}
+        # As they are given on a command line.
+        sources = {"questions": "questions.jsonl", "documents": "documents"}
+        yield {**parameters(folder), **sources, **places}
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +102,9 @@ def test_it_goes_on_to_the_test_split_under_the_same_run(
         child = client.get_run(run_id)
         assert (child.data.tags[STAGE], child.info.status) == (stage, "FINISHED")
         assert child.data.tags[PARENT] == finished.advice_id
+    children = connect(shared["tracking_uri"], "argo_ml").children(finished.advice_id)
+    ended = [own.data.tags[STAGE] for own in children if own.info.status == "FINISHED"]
+    assert sorted(ended) == sorted(set(ended))
     assert client.get_run(finished.advice_id).data.tags[KIND] == "advice"
     assert list(Path(shared["cache_dir"], "sweeps").iterdir()) == []
 
@@ -202,6 +209,19 @@ def test_a_second_advice_calls_no_model(shared: dict[str, str], finished: Advice
 
     assert again.is_complete
     assert again.ranges == finished.ranges
+
+
+def test_reading_questions_and_documents_counts_to_the_minutes(
+    shared: dict[str, str], finished: Advice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check_slowly(*asked: Any) -> Any:
+        data, now = check_data(*asked), time.monotonic
+        monkeypatch.setattr("argo_ml.advising.budget.time.monotonic", lambda: now() + 3600)
+        return data
+
+    monkeypatch.setattr(running, "check_data", check_slowly)
+    with pytest.raises(StoppedError, match=r"max_minutes=30: 6\d\.\d minutes are spent"):
+        run_advice(spec(shared, max_minutes="30"))
 
 
 def test_an_advice_in_the_users_unit(shared: dict[str, str], finished: Advice) -> None:

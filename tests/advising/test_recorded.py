@@ -9,12 +9,22 @@ from pathlib import Path
 import pytest
 from builders.recorded_outcomes import choice_line
 
-from argo_ml.advising.recorded import tuning_ids
+from argo_ml.advising.recorded import (
+    judge_replay,
+    recorded_parts,
+    replayed_spec,
+    tuning_ids,
+)
 from argo_ml.advising.running import run_advice
 from argo_ml.config import AdviseSpec, build
+from argo_ml.datasets.answers import accuracy_floors
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.evaluation.advice import Advice
+from argo_ml.progress import OnProgress, ignore_progress
+from argo_ml.replay.judging import replay_results
 from argo_ml.replay.reading import read_outcomes
+from argo_ml.replay.replaying import replay
+from argo_ml.tracking.names import logged_params
 from argo_ml.tracking.runs import KIND, PARENT, connect
 
 WORTH = {"value_of_correct": "2", "price_per_retrieval": "0.1,0.4", "price_unit": "EUR"}
@@ -29,7 +39,13 @@ def written(path: Path, n: int, **used: float) -> str:
     return str(path)
 
 
-def advised(folder: Path, tracking_uri: str, outcomes: str, **others: str) -> Advice:
+def advised(
+    folder: Path,
+    tracking_uri: str,
+    outcomes: str,
+    on_progress: OnProgress = ignore_progress,
+    **others: str,
+) -> Advice:
     values = {
         "outcomes": outcomes,
         "tracking_uri": tracking_uri,
@@ -37,7 +53,7 @@ def advised(folder: Path, tracking_uri: str, outcomes: str, **others: str) -> Ad
         "policies": "never,single,benefit_gate,max_prob_gate,always_reason",
         **others,
     }
-    return run_advice(build(AdviseSpec, values))
+    return run_advice(build(AdviseSpec, values), on_progress)
 
 
 @pytest.mark.slow
@@ -54,6 +70,50 @@ def test_recorded_outcomes_are_advised_on(tmp_path: Path, tracking_uri: str) -> 
     replay = tracking.get(advice.runs["replay"])
     assert replay.data.tags[PARENT] == advice.advice_id
     assert tracking.get(advice.advice_id).data.tags[KIND] == "advice"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_figures")
+def test_an_advice_that_goes_on_names_no_model_that_nobody_has_named(
+    tmp_path: Path, tracking_uri: str
+) -> None:
+    outcomes = written(tmp_path / "outcomes.jsonl", 120)
+    uninterrupted = advised(tmp_path, tracking_uri, outcomes)
+
+    def interrupt(*counts: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        advised(tmp_path, tracking_uri, outcomes, interrupt)
+    tracking = connect(tracking_uri, "argo_ml")
+    [killed] = [run for run in tracking.in_status("KILLED") if run.data.tags[KIND] == "advice"]
+    again = {"resume": killed.info.run_id, "tracking_uri": tracking_uri}
+    advice = run_advice(build(AdviseSpec, again))
+
+    assert advice.question == uninterrupted.question
+    assert "smollm2" not in advice.question
+    params = logged_params(tracking.get(killed.info.run_id))
+    assert "smollm2-135m" not in params.values()
+
+
+def test_the_floors_of_a_part_are_those_of_its_questions(tmp_path: Path) -> None:
+    lines = [choice_line(number) for number in range(120)]
+    for line in lines:
+        # Whoever always takes the first choice is right on questions to choose on alone.
+        line["split"] = "tune" if line["golden_answers"] == [0] else "test"
+        line["split"] = "calibration" if int(line["id"].split("-")[1]) < 30 else line["split"]
+    path = tmp_path / "outcomes.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    spec = build(AdviseSpec, {"outcomes": str(path), "policies": "never,single"})
+    parts = recorded_parts(spec)
+    replayed = replayed_spec(spec, parts)
+    results = replay_results(replay(replayed, parts=parts), replayed, "r", ["c"] * 10)
+
+    judged = judge_replay(spec, parts, results)
+
+    tested = [own.question for own in parts.test if own.split == "test"]
+    assert judged.results.floors == accuracy_floors(tested)
+    assert judged.results.floors != results.floors
 
 
 def test_a_question_that_stands_twice_is_chosen_on_or_confirmed_on(tmp_path: Path) -> None:

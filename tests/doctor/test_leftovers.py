@@ -79,7 +79,7 @@ def test_what_others_have_in_the_folder_stays(tmp_path: Path) -> None:
 def test_what_killed_writers_left_is_removed_once_it_is_an_hour_old(tmp_path: Path) -> None:
     folder = "indexes/.building-docs-8dk3_x1a"
     old, fetched = ".model_digests.json-0a1b2c3d", "data/.fetch-0a1b2c3d"
-    young = ".calibrations.json-zzzzzz_9"
+    young = ".speed_profiles.json-zzzzzz_9"
     for name in (f"{folder}/index", fetched):
         (tmp_path / name).mkdir(parents=True)
     for name in (f"{folder}/index/data", old, young):

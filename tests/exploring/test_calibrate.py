@@ -26,8 +26,10 @@ from argo_ml.config import (
 )
 from argo_ml.errors import ConfigError, DataError, TrackingError
 from argo_ml.exploring.calibrate import Calibrated, run_calibration
+from argo_ml.progress import EPISODES, QUESTIONS
 from argo_ml.sweep.answer import answer_question, with_sources_of_calibration
 from argo_ml.sweep.calibration_source import check_judged, check_usable, open_calibration
+from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.running import run_sweep
 from argo_ml.tracking.runs import NOTE
 from argo_ml.types import Action
@@ -104,6 +106,24 @@ def test_outcomes_are_those_of_the_states_that_the_plans_end_in(made: Made) -> N
         assert question.outcomes["retrieve_3"] == question.outcomes["retrieve"]
         assert question.outcomes["multi"] == correct[index, ("retrieve",) * 2]
         assert {"retrieve_1", "retrieve_5"} <= question.outcomes.keys()
+
+
+def test_the_first_questions_count_as_finished_once_all_their_plans_are(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where all shards run together."""
+    monkeypatch.setattr(LocalContext, "requests_at_once", lambda self: 1000)
+    told: dict[str, list[int]] = {EPISODES: [], QUESTIONS: []}
+
+    def tell(unit: str, n_finished: int, n_total: int) -> None:
+        told.setdefault(unit, []).append(n_finished)
+
+    run_calibration(build(CalibrateSpec, {**made.common, "shard_size": "5"}), tell)
+
+    assert set(told[QUESTIONS]) <= {0, 5, 10, 12}
+    assert told[QUESTIONS] == sorted(told[QUESTIONS])
+    assert told[QUESTIONS][-1] == 12
+    assert max(told[EPISODES]) > 12
 
 
 def test_random_plans_differ_until_everything_was_explored(made: Made) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import mlflow
 import pytest
 from builders.published_policy import PublishedSweep
@@ -9,7 +11,7 @@ from builders.published_policy import PublishedSweep
 from argo_ml.config import QuestionSpec, SweepSpec, build
 from argo_ml.datasets import load_questions
 from argo_ml.errors import DataError
-from argo_ml.serving.loading import load_policy
+from argo_ml.serving.loading import Policy, PolicyAnswer, load_policy
 from argo_ml.serving.scorers import answering, evaluation_records, graded_question, graders
 from argo_ml.types import Question
 
@@ -68,6 +70,48 @@ def test_a_choice_is_graded_by_its_text_or_index() -> None:
     by_text = graded_question(inputs, {"expected_response": "B"})
     by_index = graded_question(inputs, {"golden_answers": [1]})
     assert by_text.gold == by_index.gold == (1,)
+
+
+class Unreadable:
+    """Stands for a policy whose model has named no option."""
+
+    def answer(self, *asked: object, **more: object) -> PolicyAnswer:
+        nothing: dict[str, Any] = dict.fromkeys(("choice", "p_hat", "expected_gain"))
+        took: dict[str, Any] = {"actions": (), "passages": (), "cost": 0.0}
+        made = {"text": "B?", "strategy": "never", "retrieval_cost": 0.1, "parsed": False}
+        return PolicyAnswer(**nothing, **took, **made)
+
+
+def test_a_reply_that_was_not_read_is_wrong_as_in_a_sweep() -> None:
+    outputs = answering(cast(Policy, Unreadable()))("Which?", ("A", "B"))
+    assert graded(outputs) == [False, 0.0, 0.0, 0.0]
+    assert graded({**outputs, "answer": "B"}) == [False, 0.0, 0.0, 0.0]
+
+
+def test_an_open_answer_that_was_not_read_is_wrong_whatever_it_says() -> None:
+    outputs = {"answer": "<think>It is B", "choice": None, "parsed": False}
+    assert graded(outputs, choices=()) == [False, 0.0, 0.0, 0.0]
+    assert graded("It is B", choices=())[-1] == 1.0
+
+
+@pytest.mark.parametrize("outputs", ["B", " B", {"answer": "B"}, {"answer": "it", "choice": 1}])
+def test_a_choice_is_given_by_its_text_or_index(outputs: Any) -> None:
+    assert graded(outputs) == [True, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("outputs", ["Paris?", "", {"answer": None}, {"answer": "Paris?"}])
+def test_an_answer_that_names_no_choice_is_wrong(outputs: Any) -> None:
+    assert graded(outputs) == [False, 0.0, 0.0, 0.0]
+
+
+def graded(outputs: Any, choices: tuple[str, ...] = ("A", "B")) -> list[Any]:
+    """By every grader, of a question whose right answer is B."""
+    inputs = {"question": "Which?", "choices": list(choices)}
+    expectations = {"expected_response": "B"}
+    return [
+        own(inputs=inputs, outputs=outputs, expectations=expectations)
+        for own in cast(list[Any], graders())
+    ]
 
 
 def test_a_record_without_a_gold_answer_is_named() -> None:

@@ -96,12 +96,18 @@ def test_a_price_is_found_among_the_swept_ones_however_its_trace_writes_it(
     assert week.expected_retrieves == 0.25
 
 
+def trace_request(
+    uri: str, price: float, strategy: str = "argo_calibrated", model_id: str = ""
+) -> None:
+    tracer = RequestTracer(PUBLISHED, uri)
+    decision = PolicyDecision("retrieve", True, strategy, price, p_hat=0.5)
+    tracer.decided(read_asked({"question": "Q?", "decide_only": True}), decision, model_id)
+    tracer.flush()
+
+
 def traced(uri: str, price: float = 0.1) -> str:
     """The id of the trace of one request."""
-    tracer = RequestTracer(PUBLISHED, uri)
-    decision = PolicyDecision("retrieve", True, "argo_calibrated", price, p_hat=0.5)
-    tracer.decided(read_asked({"question": "Q?", "decide_only": True}), decision, "")
-    tracer.flush()
+    trace_request(uri, price)
     [trace] = TracingClient(uri).search_traces(locations=["0"], include_spans=False)
     return str(trace.info.trace_id)
 
@@ -125,6 +131,25 @@ def judged(uri: str, trace_id: str, *assessments: Any) -> bool | None:
 def test_a_trace_tells_the_price_in_full(tracking_uri: str) -> None:
     traced(tracking_uri, price=1 / 30)
     assert served(tracking_uri).retrieval_cost == 1 / 30
+
+
+def test_requests_of_other_policies_of_the_same_sweep_are_left_out(tracking_uri: str) -> None:
+    client = MlflowClient(tracking_uri)
+    for price, strategy, model_id in (
+        (0.1, "argo_calibrated", "own"),
+        (0.2, "argo_calibrated", "replaced"),
+        (0.3, "max_prob_gate", "other"),
+        (0.4, "argo_calibrated", ""),
+        (0.5, "max_prob_gate", ""),
+    ):
+        trace_request(tracking_uri, price, strategy, model_id)
+
+    def prices(model_id: str) -> list[float]:
+        seen = served_requests(client, PUBLISHED, model_id)
+        return sorted(one.retrieval_cost for one in seen)
+
+    assert prices("own") == [0.1, 0.4]
+    assert prices("") == [0.1, 0.2, 0.4]
 
 
 def test_verdicts_are_read_in_the_forms_that_feedback_has(tracking_uri: str) -> None:

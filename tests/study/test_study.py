@@ -90,6 +90,17 @@ def test_a_study_is_a_run_with_a_child_per_trial_and_test_cell(
     assert not list(disagreements(stored(problem), home(problem), report.study_id))
 
 
+def test_its_inputs_are_the_questions_of_both_splits_by_name(
+    finished: tuple[Problem, StudyReport],
+) -> None:
+    problem, report = finished
+    run = MlflowClient(problem.values["tracking_uri"]).get_run(report.study_id)
+    names = [own.dataset.name for own in run.inputs.dataset_inputs]
+    [tune, test] = sorted((name for name in names if name != "corpus"), reverse=True)
+    assert tune.endswith("-tune")
+    assert test == tune.replace("-tune", "-test")
+
+
 def test_the_best_settings_are_judged_on_questions_that_no_trial_saw(
     finished: tuple[Problem, StudyReport],
 ) -> None:

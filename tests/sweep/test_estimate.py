@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from argo_ml.models.scripted import ScriptedModel, Table
 from argo_ml.progress import duration
 from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.estimate import SweepEstimate, estimate, run_estimate
+from argo_ml.sweep.estimate.estimation import evenly_out_of
 from argo_ml.sweep.estimate.simulation import _StandIn, simulate
 from argo_ml.sweep.estimate.speed_profile import (
+    EARLIER_FILE,
     FILE,
     SpeedProfile,
     measure_speed,
@@ -28,7 +31,7 @@ from argo_ml.sweep.estimate.speed_profile import (
     stored_profile,
 )
 from argo_ml.sweep.running import run_sweep
-from argo_ml.types import Component
+from argo_ml.types import Component, Question
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +110,38 @@ def test_a_calibration_leaves_its_calls_in_the_cache(
     assert n_stored(cold) > 3 * len(asked)
 
 
+def test_questions_that_the_speed_was_measured_on_stand_for_themselves_alone(
+    spec: SweepSpec, context: LocalContext[SweepSpec], tmp_path: Path
+) -> None:
+    cold = with_fifteen_questions(with_empty_cache(context, tmp_path))
+    own = spec.model_copy(update={"cache_dir": tmp_path, "shard_size": 10})
+    cells = prepare_cells(spec.cells(), cold)
+    questions = cold.questions.questions
+    unmeasured = simulate(questions[10:], cells, cold, SpeedProfile()).missing.total()
+
+    found = estimate(cold.with_spec(own), questions, cells, "nobody", always_measure=True)
+
+    assert found.missing >= unmeasured > 0
+
+
+def with_fifteen_questions(context: LocalContext[SweepSpec]) -> LocalContext[SweepSpec]:
+    asked = [
+        replace(own, id=f"{own.id}-{n}", text=f"{own.text} ({n})")
+        for n in (1, 2)
+        for own in context.questions.questions
+    ]
+    return replace(context, questions=replace(context.questions, questions=tuple(asked[:15])))
+
+
+@pytest.mark.parametrize("n", [1, 9, 10, 15, 29, 100])
+def test_a_sample_is_taken_evenly_out_of_all(n: int) -> None:
+    questions = [Question(f"{number}", "Which?") for number in range(n)]
+    places = [int(own.id) for own in evenly_out_of(questions, 10)]
+    gaps = [high - low for low, high in pairwise([*places, n])]
+    assert len(places) == min(n, 10)
+    assert max(gaps) - min(gaps) <= 1
+
+
 def test_without_time_nothing_is_known(
     spec: SweepSpec, context: LocalContext[SweepSpec], tmp_path: Path
 ) -> None:
@@ -133,6 +168,16 @@ def test_what_was_seen_of_a_model_is_remembered(tmp_path: Path) -> None:
     store_profile(tmp_path, "other", SpeedProfile())
     assert stored_profile(tmp_path, "one") == known
     assert stored_profile(tmp_path, "third") is None
+
+
+def test_what_an_earlier_version_has_seen_is_known_and_joined(tmp_path: Path) -> None:
+    known, other = SpeedProfile(seconds={"reader": 0.5}), SpeedProfile(repeated_share=0.5)
+    store_profile(tmp_path, "one", known)
+    (tmp_path / FILE).rename(tmp_path / EARLIER_FILE)
+    store_profile(tmp_path, "other", other)
+    (tmp_path / EARLIER_FILE).unlink()
+    assert [stored_profile(tmp_path, name) for name in ("one", "other")] == [known, other]
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"a": 1}'])

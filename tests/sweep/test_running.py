@@ -18,6 +18,7 @@ from argo_ml.cli.commands import execute
 from argo_ml.config import CellSpec, SweepSpec, build, shared_fields
 from argo_ml.devices import disk
 from argo_ml.errors import ConfigError, DataError, TrackingError
+from argo_ml.progress import QUESTIONS
 from argo_ml.results.metrics import is_compared
 from argo_ml.results.records import Results
 from argo_ml.results.row_files import ParquetRows
@@ -353,6 +354,30 @@ def test_a_cell_alone_is_finished_when_all_of_it_is_stored(
     run = client.get_run(results.sweep_id)
     assert run.info.status == "FINISHED"
     assert run.data.metrics["calls/lm_calls_executed"] > 0
+
+
+def test_a_cell_that_is_interrupted_leaves_no_journal(
+    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = {**shared_fields(spec(), CellSpec), "strategy": "never", "retrieval_cost": 0.1}
+    monkeypatch.setattr(stages, "store_results", raise_interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_cell(build(CellSpec, cell))
+
+    assert list((spec().cache_path / "sweeps").iterdir()) == []
+
+
+def test_the_first_questions_are_told_as_their_shards_are_stored(spec: MakeSpec) -> None:
+    told: list[tuple[str, int, int]] = []
+
+    run_sweep(spec(), lambda *counts: told.append(counts))
+
+    assert [own for own in told if own[0] == QUESTIONS] == [
+        (QUESTIONS, 3, 8),
+        (QUESTIONS, 6, 8),
+        (QUESTIONS, 8, 8),
+    ]
 
 
 @pytest.mark.drawn

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import mlflow
 import pytest
 from builders import result_builders
@@ -9,7 +11,7 @@ from builders.published_policy import PublishedSweep
 from mlflow.entities import Trace
 
 from argo_ml.config import SweepSpec
-from argo_ml.sweep.traces import choose_episodes
+from argo_ml.sweep.traces import _AtOnce, _Chosen, _verdicts, choose_episodes
 
 
 def test_questions_on_which_strategies_disagree_come_first() -> None:
@@ -31,6 +33,40 @@ def test_no_more_episodes_than_asked_for_are_chosen_and_no_course_twice() -> Non
     courses = [(one.row.question_id, one.row.actions, one.row.answer) for one in chosen]
     assert len(chosen) == 7
     assert len(set(courses)) == 7
+
+
+@pytest.mark.parametrize(
+    ("money", "said"),
+    [
+        ({}, "0 -> 1, price 0.3: +0.7"),
+        ({"value_of_correct": 2.0, "price_unit": "EUR"}, "0 -> 1, price 0.6 EUR: +1.4 EUR"),
+    ],
+)
+def test_steps_are_charged_for_what_they_cost_beyond_answering_at_once(
+    money: dict[str, Any], said: str
+) -> None:
+    spec = {**SweepSpec().model_dump(mode="json"), **money}
+    results = result_builders.results(SweepSpec()).model_copy(update={"spec": spec})
+    row = result_builders.row("q", ["retrieve"], {"retrieve": 0.4})
+    own = _Chosen(results.cells[0], row, _AtOnce(correct=False, cost=0.1))
+
+    *_, paid_off = _verdicts(results, own, "Lima")
+
+    assert (paid_off.name, paid_off.value) == ("paid_off", True)
+    assert paid_off.rationale.endswith(said)
+
+
+def test_what_answering_at_once_cost_is_that_of_never() -> None:
+    results = result_builders.results(
+        SweepSpec(n_questions=6, retrieval_costs="0.1", strategies="never,always_retrieve")
+    )
+    never = results.cells[0]
+    priced = [row.model_copy(update={"cost": 0.05}) for row in never.questions]
+    cells = (never.model_copy(update={"questions": tuple(priced)}), *results.cells[1:])
+
+    chosen = choose_episodes(results.model_copy(update={"cells": cells}), 100)
+
+    assert {one.without.cost for one in chosen if one.without} == {0.05}
 
 
 @pytest.fixture(scope="module")

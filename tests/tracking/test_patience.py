@@ -16,11 +16,13 @@ from typing import Any
 import pytest
 
 from argo_ml.cli import execute
-from argo_ml.config import StudySpec
+from argo_ml.config import StudySpec, SweepSpec, build
 from argo_ml.errors import ArgoError, TrackingError
 from argo_ml.models.cache.caching import CallCache
 from argo_ml.study.storage import StudyStore
+from argo_ml.sweep.accounting import accounting
 from argo_ml.sweep.cell_run import failing_with
+from argo_ml.sweep.stages import _keeping_events
 from argo_ml.tracking.runs import KIND, connect
 from argo_ml.waiting import (
     DEFAULT_S,
@@ -138,6 +140,32 @@ def test_an_interrupted_run_waits_no_longer_than_its_cells_have(
         assert not run.fail(KeyboardInterrupt())
     assert time.monotonic() - started < 30
     assert run.fail(KeyboardInterrupt())
+
+
+@pytest.mark.parametrize("error", [TrackingError(locked_advice()), KeyboardInterrupt()])
+def test_a_locked_store_is_waited_for_once_by_all_that_is_said_of_a_sweep_that_ends(
+    error: BaseException, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("argo_ml.tracking.runs.short_patience", lambda: short_patience(0.3))
+    waited: list[float] = []
+
+    def wait_in_vain(path: Path) -> None:
+        waited.append(database_timeout_s())
+        raise sqlite3.OperationalError("database is locked")
+
+    sweep = connect(f"sqlite:///{store}", "e").create("a sweep", {KIND: "sweep"})
+    monkeypatch.setattr("argo_ml.tracking.stores._read_patiently", wait_in_vain)
+    context: Any = SimpleNamespace(events=["memory ran out"], batch_tokens=512)
+    spec = build(SweepSpec, {"cache_dir": str(tmp_path / "cache")})
+    with (
+        pytest.raises(type(error)),
+        sweep.recording_failure(),
+        accounting(sweep, spec),
+        _keeping_events(context, sweep),
+    ):
+        raise error
+    first = 0.3 if isinstance(error, TrackingError) else DEFAULT_S
+    assert waited == [first, 0.3, 0.3]
 
 
 def test_after_another_error_a_locked_store_is_waited_for(store: Path) -> None:

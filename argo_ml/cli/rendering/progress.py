@@ -20,7 +20,7 @@ from rich.progress import (
 )
 
 from argo_ml.cli.rendering.console import console
-from argo_ml.progress import EPISODES, MODEL_SECONDS, OnProgress, duration
+from argo_ml.progress import EPISODES, MODEL_SECONDS, NOT_SHOWN, OnProgress, duration
 
 LINE_EVERY_SHARE = 0.1
 LINE_EVERY_S = 30.0
@@ -51,7 +51,7 @@ class LineReport:
 
     def __call__(self, unit: str, n_finished: int, n_total: int) -> None:
         time_left = self._forecast.update(unit, n_finished, n_total)
-        if unit == MODEL_SECONDS:
+        if unit in NOT_SHOWN:
             return
         if unit not in self._units:
             self._units[unit] = _UnitLines(self._console, unit, self._clock)
@@ -147,7 +147,7 @@ class _BarReport:
 
     def __call__(self, unit: str, n_finished: int, n_total: int) -> None:
         seconds = self._forecast.update(unit, n_finished, n_total)
-        if unit == MODEL_SECONDS:
+        if unit in NOT_SHOWN:
             return
         if not self._tasks:
             self._until_the_end.enter_context(self._progress)

@@ -21,7 +21,8 @@ from argo_ml.sweep.estimate.speed_profile import (
 from argo_ml.types import Component, Question
 
 SAMPLE = 10
-"""Questions that are simulated, evenly out of all."""
+"""Questions that are simulated, evenly out of all; where the speed was measured as many of those
+that it was measured on, and of the others."""
 WORTH_MEASURING = 100
 """Missing calls below which a sweep is not held up to measure the model's speed."""
 CALL_BYTES = 600
@@ -102,24 +103,43 @@ def estimate(
 
     Where many calls are missing, the speed of a model that was not seen on this machine yet is
     measured on the first shard, with ``always_measure`` that of any model; it is billed to
-    ``billed_to``.
+    ``billed_to``. Its calls are made then.
     """
     spec, identity = context.spec, context.model.identity
-    sample = questions[:: max(1, len(questions) // SAMPLE)][:SAMPLE]
     known = stored_profile(spec.cache_path, identity)
-    calls = simulate(sample, cells, context, known or SpeedProfile())
-    factor = len(questions) / len(sample)
-    is_unknown = known is None and calls.missing.total() * factor >= WORTH_MEASURING
+    calls = _calls_of([questions], cells, context, known or SpeedProfile())
+    is_unknown = known is None and calls.missing.total() >= WORTH_MEASURING
     if calls.missing and (is_unknown or always_measure):
-        known = measure_speed(questions[: spec.shard_size], cells, context, billed_to)
+        first, others = questions[: spec.shard_size], questions[spec.shard_size :]
+        known = measure_speed(first, cells, context, billed_to)
         if known.seconds:
             store_profile(spec.cache_path, identity, known)
-        calls = simulate(sample, cells, context, known)
-    return _scaled(calls, factor, len(questions), len(cells), known)
+        calls = _calls_of([first, others], cells, context, known)
+    return _estimate_of(calls, len(questions), len(cells), known)
 
 
-def _scaled(
-    calls: Calls, factor: float, n_questions: int, n_cells: int, known: SpeedProfile | None
+def _calls_of(
+    parts: Sequence[Sequence[Question]],
+    cells: Sequence[Cell],
+    context: LocalContext[ExperimentSpec],
+    speed: SpeedProfile,
+) -> Calls:
+    """The calls of all questions, of which each part is sampled by itself."""
+    calls = Calls()
+    for part in filter(None, parts):
+        sample = evenly_out_of(part, SAMPLE)
+        calls += simulate(sample, cells, context, speed).scaled(len(part) / len(sample))
+    return calls
+
+
+def evenly_out_of(questions: Sequence[Question], n_most: int) -> list[Question]:
+    """At most so many of the questions, from the first to the end."""
+    n = min(len(questions), n_most)
+    return [questions[index * len(questions) // n] for index in range(n)]
+
+
+def _estimate_of(
+    calls: Calls, n_questions: int, n_cells: int, known: SpeedProfile | None
 ) -> SweepEstimate:
     n_missing = calls.missing.total()
     n_episodes = n_questions * n_cells
@@ -128,18 +148,16 @@ def _scaled(
     return SweepEstimate(
         n_cells=n_cells,
         n_questions=n_questions,
-        needed=round(calls.needed * factor),
-        missing=round(n_missing * factor),
-        prompt_tokens=round(calls.prompt_tokens * factor),
-        completion_tokens=round(calls.completion_tokens * factor),
-        seconds=None if model_s is None else model_s * factor + rest_s,
-        disk_bytes=round(n_missing * factor) * CALL_BYTES
-        + n_episodes * EPISODE_BYTES
-        + n_cells * CELL_BYTES,
+        needed=calls.needed,
+        missing=n_missing,
+        prompt_tokens=calls.prompt_tokens,
+        completion_tokens=calls.completion_tokens,
+        seconds=None if model_s is None else model_s + rest_s,
+        disk_bytes=n_missing * CALL_BYTES + n_episodes * EPISODE_BYTES + n_cells * CELL_BYTES,
         call_seconds={
             component: known.call_seconds(component) if known else 0.0 for component in Component
         },
-        model_seconds=(model_s or 0.0) * factor,
+        model_seconds=model_s or 0.0,
     )
 
 

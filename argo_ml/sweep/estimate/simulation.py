@@ -33,10 +33,27 @@ class Calls:
     does not hold, by component; tokens are those of the missing ones.
     """
 
-    needed: int
-    missing: Counter[Component]
-    prompt_tokens: int
-    completion_tokens: int
+    needed: int = 0
+    missing: Counter[Component] = field(default_factory=Counter)
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __add__(self, other: Calls) -> Calls:
+        return Calls(
+            self.needed + other.needed,
+            self.missing + other.missing,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+        )
+
+    def scaled(self, factor: float) -> Calls:
+        """Those of ``factor`` times as many questions."""
+        return Calls(
+            round(self.needed * factor),
+            Counter({component: round(n * factor) for component, n in self.missing.items()}),
+            round(self.prompt_tokens * factor),
+            round(self.completion_tokens * factor),
+        )
 
 
 def simulate(

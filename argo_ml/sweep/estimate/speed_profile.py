@@ -21,6 +21,7 @@ from argo_ml.engine.stages import OF_COMPONENT, StageTimes
 from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring
 from argo_ml.models.cache.caching import CachingModel
 from argo_ml.models.cache.store import model_digest
+from argo_ml.models.digests import write_atomically
 from argo_ml.pipeline import Known, run_episode
 from argo_ml.policies.base import Decision, State
 from argo_ml.results.records import Record
@@ -32,7 +33,9 @@ from argo_ml.types import Action, Component, Question, StopReason
 LIMIT_S = 20.0
 SLICE = 16
 """Requests between two readings of the clock, and between two writes to the cache."""
-FILE = "calibrations.json"
+FILE = "speed_profiles.json"
+EARLIER_FILE = "calibrations.json"
+"""What versions wrote that called them calibrations."""
 DEFAULT_TOKENS = 12
 """Of a completion, where none was seen yet."""
 
@@ -175,7 +178,7 @@ def _is_repeated(sub_question: str, prompt: str) -> bool:
 
 def stored_profile(cache_path: Path, identity: str) -> SpeedProfile | None:
     """The profile of a model that was measured on this machine earlier."""
-    stored = _read(cache_path / FILE).get(_key(identity))
+    stored = _stored(cache_path).get(_key(identity))
     try:
         return SpeedProfile.model_validate(stored) if stored else None
     except ValidationError:
@@ -185,11 +188,15 @@ def stored_profile(cache_path: Path, identity: str) -> SpeedProfile | None:
 def store_profile(cache_path: Path, identity: str, speed_profile: SpeedProfile) -> None:
     """Keep a profile for later sweeps; a disk that refuses is logged: nothing depends on it."""
     path = cache_path / FILE
-    content = {**_read(path), _key(identity): speed_profile.model_dump(mode="json")}
+    content = {**_stored(cache_path), _key(identity): speed_profile.model_dump(mode="json")}
     try:
-        path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        write_atomically(path, json.dumps(content, indent=1))
     except OSError as error:
         logger.warning("%s: not kept (%s)", path, error)
+
+
+def _stored(cache_path: Path) -> dict[str, object]:
+    return {**_read(cache_path / EARLIER_FILE), **_read(cache_path / FILE)}
 
 
 def _read(path: Path) -> dict[str, object]:

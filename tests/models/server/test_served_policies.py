@@ -113,6 +113,8 @@ def test_what_is_cached_is_answered_while_the_server_is_down(served: Served) -> 
     served.server.die()
     try:
         assert served.ask("What is the currency of Cassia?")[0] == 200
+        assert served.ask("What is the currency of Dravia, please?")[0] == 503
+        assert served.ask("What is the currency of Cassia?")[0] == 200
     finally:
         served.server.start()
 
