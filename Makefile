@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 PYTEST_ARGS ?=
+SELECTED :=
 # Processes that run the tests; each computes with one thread.
 WORKERS ?= 2
 
@@ -50,9 +51,9 @@ types: $(DEVELOPMENT)
 
 unit quick-unit: $(DEVELOPMENT)
 	argo-ml fetch
-	$(PYTEST) $(PYTEST_ARGS)
+	$(PYTEST) $(SELECTED) $(PYTEST_ARGS)
 
-quick-unit: PYTEST_ARGS += -m "not gpu and not slow"
+quick-unit: SELECTED := -m "not gpu and not slow"
 
 env: $(RUNTIME)
 

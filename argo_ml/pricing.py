@@ -65,6 +65,10 @@ class MoneyPrices:
         """What a right answer is worth more than a wrong one."""
         return self.value_of_correct + self.of_wrong
 
+    def share(self, amount: float) -> float:
+        """An amount in units of the stake."""
+        return round(amount / self.stake, 10)
+
     @property
     def prices_usage(self) -> bool:
         """Whether tokens or seconds cost anything."""

@@ -23,6 +23,7 @@ from argo_ml.datasets.atlas import ATLAS
 from argo_ml.datasets.base import Dataset, LoadedQuestions
 from argo_ml.datasets.loading import DATASETS
 from argo_ml.datasets.sampling import in_split, sample
+from argo_ml.errors import ConfigError
 from argo_ml.exploring.calibrate import run_calibration
 from argo_ml.results.metrics import utilities
 from argo_ml.results.records import CellResult, Results
@@ -51,6 +52,10 @@ CANDIDATES: Mapping[str, tuple[str, ...]] = {
     "two steps": ("argo_calibrated", "argo_fitted", "argo_advantage", "stop_rag"),
 }
 N_TUNE = 1000
+STAGES = "stages.json"
+MODEL = "smollm2-135m"
+WHOLE = 1.0
+"""Share of the questions of a claim that is no rehearsal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +107,29 @@ class Claim:
 
     def once(self, stage: str, run: Callable[[], str]) -> str:
         """The id of the stage's run, which is run if it has not ended before."""
-        path = self.folder / "stages.json"
-        ended = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        path = self.folder / STAGES
+        ended = self._ended(path)
         if stage not in ended:
             ended[stage] = run()
             path.write_text(json.dumps(ended, indent=1), encoding="utf-8")
         return str(ended[stage])
+
+    def _ended(self, path: Path) -> dict[str, Any]:
+        """The runs of the stages that have ended, and what they are of.
+
+        Raises `ConfigError` for another share or model: those of a rehearsal are none of the claim.
+        """
+        kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        own = {"share": self.share, "model": self.model}
+        # Files of before name neither.
+        begun = {"share": WHOLE, "model": MODEL, **kept} if kept else own
+        for name, value in own.items():
+            if begun[name] != value:
+                raise ConfigError(
+                    f"{name}={value}: the stages in {self.folder} are of {name}={begun[name]}; "
+                    "name another --folder"
+                )
+        return begun
 
     def calibration(self, name: str) -> str:
         wanted = {
@@ -192,13 +214,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stages", nargs="+", choices=("calibrate", "tune", "rehearse", "test"))
     parser.add_argument("--folder", type=Path, default=Path("claim"))
-    parser.add_argument("--model", default="smollm2-135m")
+    parser.add_argument("--model", default=MODEL)
     parser.add_argument("--cache-dir", default="")
-    parser.add_argument("--share", type=float, default=1.0, help="of the numbers of questions")
+    parser.add_argument("--share", type=float, default=WHOLE, help="of the numbers of questions")
     given = parser.parse_args()
     folder = given.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    if "test" in given.stages and given.share != 1.0:
+    if "test" in given.stages and given.share != WHOLE:
         parser.error(f"--share {given.share:g}: the test split is asked once, with all questions")
     DATASETS[HELD_BACK] = DATASET
     claim = Claim(folder, given.model, given.share, given.cache_dir)

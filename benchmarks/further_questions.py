@@ -18,9 +18,9 @@ import numpy as np
 
 from argo_ml.statistics.power import pairs_needed
 from benchmarks.recorded_pairs import Pairs, pooled, read_pairs
+from benchmarks.recorded_sets import PRICES
 from benchmarks.reporting import report
 
-PRICES = (0.02, 0.05, 0.1, 0.2, 0.4)
 Z = 1.959964
 ROUNDING = 1e-9
 

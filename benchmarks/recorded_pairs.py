@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argo_ml.calibration.plans import NONE, ONCE
-from argo_ml.replay.reading import read_outcomes
-from argo_ml.replay.splitting import CALIBRATION
+from benchmarks.recorded_sets import read_calibration
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,7 @@ class Pairs:
 
 def read_pairs(path: Path, scorer: str) -> Pairs:
     """The questions of the calibration alone: those of other splits are left out."""
-    recorded = [
-        question
-        for question in read_outcomes(path, "outcomes", scorer)
-        if question.split in ("", CALIBRATION)
-    ]
+    recorded = read_calibration(path, scorer)
     without, with_ = (
         np.array([float(own.outcomes[plan].correct) for own in recorded]) for plan in (NONE, ONCE)
     )

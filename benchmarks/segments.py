@@ -26,6 +26,7 @@ from sklearn.tree import DecisionTreeRegressor
 from argo_ml.calibration.plans import NONE, ONCE
 from argo_ml.calibration.text_features import QUESTION_KINDS
 from argo_ml.replay.recorded import RecordedQuestion
+from argo_ml.statistics import shrinkage
 from benchmarks.policy_trials import embedded
 from benchmarks.recorded_sets import (
     PRICES,
@@ -126,17 +127,11 @@ def shrunk_means(labels: Labels, values: Floats, parents: Floats) -> dict[str, f
 
     ``parents`` are the estimates of the level above, by row.
     """
-    residuals = values - parents
-    within = float(residuals.var())
-    groups = {str(name): residuals[labels == name] for name in np.unique(labels)}
-    between = sum(
-        len(own) * (float(own.mean()) ** 2 - within / len(own)) for own in groups.values()
-    ) / len(values)
-    weight = {name: max(between, 0.0) for name in groups}
+    names, groups = np.unique(labels, return_inverse=True)
+    shrunk = shrinkage.shrunk_means(groups, values - parents)
     return {
-        name: float(parents[labels == name][0])
-        + float(own.mean()) * weight[name] / (weight[name] + within / len(own) + 1e-12)
-        for name, own in groups.items()
+        str(name): float(parents[labels == name][0]) + float(own)
+        for name, own in zip(names, shrunk, strict=True)
     }
 
 

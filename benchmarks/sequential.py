@@ -23,9 +23,9 @@ from argo_ml.statistics.intervals import Estimate, Interval
 from argo_ml.statistics.resampling import mean_estimate
 from argo_ml.statistics.sequential import LEVEL, MARGIN, Range, SequentialDifference, Sign
 from benchmarks.recorded_pairs import Pairs, pooled, read_pairs
+from benchmarks.recorded_sets import PRICES
 from benchmarks.reporting import report
 
-PRICES = (0.02, 0.05, 0.1, 0.2, 0.4)
 TEN_PRICES = tuple(0.02 * (1 + index) for index in range(10))
 SHARD = 10
 ROUNDING = 1e-9

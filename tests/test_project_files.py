@@ -257,6 +257,18 @@ def test_environment_is_made_in_a_folder_whose_path_has_a_space(tmp_path: Path) 
     assert (folder / ".venv" / ".runtime").exists()
 
 
+def test_arguments_for_pytest_leave_slow_tests_out_of_a_quick_run() -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", "quick-unit", "PYTEST_ARGS=-x"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert '-m "not gpu and not slow" -x' in done.stdout
+
+
 def in_memory(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if name != "PYTEST_DEBUG_TEMPROOT"}
     return subprocess.run(

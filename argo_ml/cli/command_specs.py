@@ -54,6 +54,8 @@ COMMANDS: Mapping[str, type[Spec]] = MappingProxyType(
     {
         **{name: spec_type for name, (_, spec_type) in ENTRY_POINTS.items()},
         "cache stats": CacheSpec,
+        "cache check": CacheSpec,
+        "cache ledger": CacheSpec,
         "cache prune": CachePruneSpec,
     }
 )

@@ -12,9 +12,10 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from types import TracebackType
+from typing import Any
 
 import click
 
@@ -83,12 +84,11 @@ def sweep(spec: SweepSpec) -> None:
     """Run every strategy at every retrieval cost as one MLflow run with a child per cell."""
     from argo_ml.cli.rendering.progress import progress
     from argo_ml.cli.rendering.results import print_results
-    from argo_ml.evaluation.headline import conclusion
-    from argo_ml.sweep.running import run_sweep
+    from argo_ml.sweep.running import run_evaluated_sweep
 
     with progress() as report:
-        results = run_sweep(spec, report)
-    print_results(results, conclusion=conclusion(results))
+        results, evaluation = run_evaluated_sweep(spec, report)
+    print_results(results, conclusion=evaluation.conclusion)
 
 
 @spec_command(cli, AdviseSpec, "advise")
@@ -247,9 +247,7 @@ def replay(spec: ReplaySpec) -> None:
 
     with progress() as report:
         replayed = run_replay(spec, report)
-    evaluation = replayed.evaluation
-    lines = (*evaluation.answer.splitlines(), *evaluation.limits)
-    print_results(replayed.results, conclusion=lines)
+    print_results(replayed.results, conclusion=replayed.evaluation.conclusion)
 
 
 @spec_command(cli, AnswerSpec, "answer", positional="question")
@@ -352,21 +350,27 @@ def execute(arguments: Sequence[str]) -> int:
 
 def name_opened_run(command: str) -> None:
     """Name the run that `mlflow run` opened after the ``command`` that has kept nothing on it."""
-    run_id = os.environ.pop(RUN_ID, "")
-    if not run_id or not command:
-        return
-    from argo_ml.tracking.runs import KIND, TrackedRun, open_client
-    from argo_ml.tracking.stores import STORE_VARIABLE
 
-    run = TrackedRun(open_client(os.environ.get(STORE_VARIABLE, ""), create=False), run_id)
-    run.log(tags={KIND: "command"})
-    run.rename(command)
+    def name(run: Any) -> None:
+        from argo_ml.tracking.runs import KIND
+
+        run.log(tags={KIND: "command"})
+        run.rename(command)
+
+    if command:
+        _keep_on_opened_run(name)
 
 
 def record_failure(error: Exception) -> None:
-    """Keep ``error`` on the run that `mlflow run` opened, if the command has not used it yet.
+    """Keep ``error`` on the run that `mlflow run` opened."""
+    status = "KILLED" if isinstance(error, click.Abort) else "FAILED"
+    _keep_on_opened_run(lambda run: run.end_with(_message(error), status))
 
-    An unreachable tracking server is logged and nothing else: the error itself matters more.
+
+def _keep_on_opened_run(keep: Callable[[Any], None]) -> None:
+    """``keep`` something on the run that `mlflow run` opened, if the command has not used it yet.
+
+    An unreachable tracking server is logged and nothing else: what the command did matters more.
     """
     run_id = os.environ.pop(RUN_ID, "")
     if not run_id:
@@ -375,11 +379,9 @@ def record_failure(error: Exception) -> None:
     from argo_ml.tracking.stores import STORE_VARIABLE
 
     try:
-        run = TrackedRun(open_client(os.environ.get(STORE_VARIABLE, ""), create=False), run_id)
+        keep(TrackedRun(open_client(os.environ.get(STORE_VARIABLE, ""), create=False), run_id))
     except TrackingError as gone:
-        logger.warning("the error could not be stored on run %s (%s)", run_id, gone)
-        return
-    run.end_with(_message(error), "KILLED" if isinstance(error, click.Abort) else "FAILED")
+        logger.warning("nothing could be kept on run %s (%s)", run_id, gone)
 
 
 def _report(error: Exception) -> int:

@@ -22,6 +22,7 @@ from argo_ml.cli.params_file import read_for
 from argo_ml.cli.project_run import is_project_run
 from argo_ml.cli.sections import sections
 from argo_ml.config import (
+    DoctorSpec,
     Spec,
     SpecType,
     StrategyFields,
@@ -69,7 +70,8 @@ class SpecCommand(click.Command):
             check_given_paths(spec)
             if isinstance(spec, DatabaseFields):
                 set_database_timeout(spec.database_timeout_s)
-            handler(with_precision(spec))
+            # What the doctor looks at, it looks at one by one.
+            handler(spec if isinstance(spec, DoctorSpec) else with_precision(spec))
 
         options: list[click.Parameter] = [
             _option(field_name, field) for field_name, field in spec_type.model_fields.items()
@@ -184,6 +186,13 @@ def default_text(field: FieldInfo) -> str:
 
 
 def value_type(field: FieldInfo) -> Any:
+    """The field's type, without the None of an optional one and without bounds."""
+    annotation = set_type(field)
+    is_bound = typing.get_origin(annotation) is typing.Annotated
+    return typing.get_args(annotation)[0] if is_bound else annotation
+
+
+def set_type(field: FieldInfo) -> Any:
     """The field's type, without the None of an optional one."""
     annotation = field.annotation
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):

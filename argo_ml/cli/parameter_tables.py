@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
 from argo_ml.cli.command_specs import COMMANDS
-from argo_ml.cli.options import default_text, value_type
+from argo_ml.cli.options import default_text, set_type, value_type
 from argo_ml.cli.sections import section_of
 from argo_ml.config import HelpSection, is_operational
 
@@ -87,17 +87,15 @@ def _row(name: str, field: FieldInfo) -> str:
 def _values(field: FieldInfo) -> Iterator[str]:
     """What the field takes, in words."""
     yield from _type_values(value_type(field))
-    yield from _bounds(field.metadata)
+    # Those of an optional one are in its type.
+    for own in (field, *getattr(set_type(field), "__metadata__", ())):
+        yield from _bounds(getattr(own, "metadata", ()))
 
 
 def _type_values(annotation: Any) -> Iterator[str]:
-    origin, arguments = get_origin(annotation), get_args(annotation)
+    origin = get_origin(annotation)
     if origin is Literal:
-        yield ", ".join(f"`{argument}`" for argument in arguments)
-    elif origin is Annotated:
-        yield from _type_values(arguments[0])
-        for extra in arguments[1:]:
-            yield from _bounds(getattr(extra, "metadata", ()))
+        yield ", ".join(f"`{argument}`" for argument in get_args(annotation))
     elif origin is tuple:
         yield "list"
     elif annotation in _NAMES:
@@ -115,6 +113,8 @@ def _bounds(metadata: Any) -> Iterator[str]:
             yield f"≥ {bound.ge}"
         elif isinstance(bound, Le):
             yield f"≤ {bound.le}"
+        elif isinstance(bound, Lt):
+            yield f"< {bound.lt}"
 
 
 if __name__ == "__main__":

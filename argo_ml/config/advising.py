@@ -179,6 +179,10 @@ class AdviseSpec(
             )
         return self
 
+    @property
+    def opens_model(self) -> bool:
+        return not self.outcomes
+
     def unread(self) -> Iterator[tuple[str, str]]:
         if not self.outcomes:
             yield from super().unread()

@@ -103,6 +103,11 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
+    @property
+    def opens_model(self) -> bool:
+        """Whether ``model`` is to be opened, and no mere title."""
+        return False
+
     @model_validator(mode="before")
     @classmethod
     def _drop_unset(cls, values: object) -> object:
@@ -214,7 +219,9 @@ def suggest(name: str, known: Mapping[str, object]) -> str:
 
 def shown_value(value: object) -> str:
     """A parameter's value as a user writes it."""
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return ",".join(map(shown_value, value))
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def refuse_unread(spec: Spec, given: Collection[str]) -> None:
@@ -239,7 +246,8 @@ def is_set(spec: Spec, name: str) -> bool:
 
 def check_homes(spec: Spec) -> None:
     """Raises `ConfigError` for a path of ``spec`` that begins with a home that there is not."""
-    for name in _HOME_PATHS.intersection(type(spec).model_fields):
+    titles = () if spec.opens_model else ("model",)
+    for name in _HOME_PATHS.intersection(type(spec).model_fields).difference(titles):
         expanded(str(getattr(spec, name)), name)
 
 
@@ -264,7 +272,7 @@ def not_read_with(other: str) -> str:
 def check_unrepeated(name: str, values: Sequence[object]) -> None:
     """Raises ValueError where a value of the parameter ``name`` is given twice."""
     if len(set(values)) != len(values):
-        raise ValueError(f"{name}={','.join(map(str, values))} repeats a value")
+        raise ValueError(f"{name}={shown_value(tuple(values))} repeats a value")
 
 
 def build(spec_type: type[SpecType], values: Mapping[str, object]) -> SpecType:
@@ -290,14 +298,14 @@ def _explain(spec_type: type[Spec], problem: Any) -> str:
     return f"{name}={given}: {message[0].lower()}{message[1:]}"
 
 
-def read_params(path: Path) -> dict[str, object]:
-    """Parameters from a YAML or JSON file (JSON is YAML)."""
+def read_params(path: Path, name: str = "params") -> dict[str, object]:
+    """Parameters from a YAML or JSON file (JSON is YAML) that the parameter ``name`` gives."""
     try:
         values = parse_yaml(read_bytes(path, LARGEST_YAML))
     except OSError as error:
-        raise ConfigError(f"params={path}: cannot be read ({system_reason(error)})") from None
+        raise ConfigError(f"{name}={path}: cannot be read ({system_reason(error)})") from None
     except MalformedError as error:
-        raise ConfigError(f"params={path}: {error}") from None
+        raise ConfigError(f"{name}={path}: {error}") from None
     if not isinstance(values, dict):
-        raise ConfigError(f"params={path}: must hold parameter: value pairs")
+        raise ConfigError(f"{name}={path}: must hold parameter: value pairs")
     return values

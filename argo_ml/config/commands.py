@@ -84,13 +84,13 @@ class DoctorSpec(SweepSpec):
     quick: bool = Field(False, **operational("true: do not load the model and the embedder."))
     only_inputs: bool = Field(
         False,
-        **operational("true: look in seconds at questions, documents, model, GPUs and disk alone."),
+        **operational("true: look in seconds at questions, documents, models, GPUs and disk."),
     )
     repair: bool = Field(
         False,
         **operational(
-            "true: end runs of the whole store whose process died, and remove stale locks and "
-            "empty folders of cache_dir; alone."
+            "true: end runs of the whole store whose process died, and remove stale locks, "
+            "half written files and folders, and empty folders of cache_dir; alone."
         ),
     )
 

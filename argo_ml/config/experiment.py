@@ -14,7 +14,9 @@ from argo_ml.config.base import (
     HelpSection,
     Names,
     build,
+    check_unrepeated,
     left_out_at_default,
+    not_read_with,
     operational,
     shared_fields,
 )
@@ -39,6 +41,7 @@ from argo_ml.config.run_fields import (
 from argo_ml.config.source_fields import (
     EMBEDDED_MODEL,
     MODES,
+    OF_WEIGHTS,
     SERVER,
     CacheFields,
     CorpusFields,
@@ -215,8 +218,7 @@ class CompareSpec(
         given = ",".join(self.models)
         if len(self.models) < 2 and not (self.resume and not self.models):
             raise ValueError(f"models={given}: name two or more, such as qwen2.5-3b,qwen2.5-7b")
-        if len(set(self.models)) != len(self.models):
-            raise ValueError(f"models={given} repeats a model")
+        check_unrepeated("models", self.models)
         return self
 
     @model_validator(mode="after")
@@ -230,8 +232,12 @@ class CompareSpec(
 
     def unread(self) -> Iterator[tuple[str, str]]:
         yield from super().unread()
-        if not any(model.startswith(SERVER) for model in self.models):
+        are_served = [model.startswith(SERVER) for model in self.models]
+        if not any(are_served):
             yield "server_urls", f"needs {SERVER}NAME among models"
+        elif all(are_served):
+            reason = not_read_with(f"models={','.join(self.models)}")
+            yield from ((name, reason) for name in OF_WEIGHTS)
 
     def sweep(self, model: str) -> SweepSpec:
         """The sweep of one of the models; it is no continuation of another."""

@@ -13,10 +13,12 @@ from argo_ml.config.base import (
     HelpSection,
     Positive,
     Spec,
+    check_unrepeated,
     expanded,
     is_unset,
     operational,
     read_params,
+    shown_value,
     split_commas,
 )
 from argo_ml.pricing import MoneyPrices
@@ -121,7 +123,7 @@ def _prices_of(spec_type: type[Spec], path: Path) -> dict[str, object]:
     price.
     """
     known = [name for name in RetrievalPriceFields.model_fields if name != "prices_file"]
-    values = read_params(path)
+    values = read_params(path, "prices_file")
     for name in values:
         if name not in known:
             raise ValueError(f"prices_file={path}: {name} is no price; known: {', '.join(known)}")
@@ -146,7 +148,7 @@ class RetrievalPriceFields(MoneyFields):
         money = self.money
         if self.price_per_retrieval and money is None:
             raise ValueError(
-                f"price_per_retrieval={_joined(self.price_per_retrieval)} is in your own unit: "
+                f"price_per_retrieval={shown_value(self.price_per_retrieval)} is in your own unit: "
                 "give value_of_correct, what a right answer is worth in it"
             )
         if money is None:
@@ -155,16 +157,12 @@ class RetrievalPriceFields(MoneyFields):
         for name in (name for name in IN_ANSWERS if name in fields):
             value = getattr(self, name)
             if value != fields[name].default:
-                shown = _joined(value) if isinstance(value, tuple) else value
                 raise ValueError(
-                    f"{name}={shown} is in shares of a right answer and "
+                    f"{name}={shown_value(value)} is in shares of a right answer and "
                     f"value_of_correct={self.value_of_correct:g} in your own unit: give prices in "
                     "one of the two"
                 )
-        if len(set(self.price_per_retrieval)) != len(self.price_per_retrieval):
-            raise ValueError(
-                f"price_per_retrieval={_joined(self.price_per_retrieval)} repeats a value"
-            )
+        check_unrepeated("price_per_retrieval", self.price_per_retrieval)
         return self
 
     def retrieval_shares(self) -> tuple[float, ...]:
@@ -172,8 +170,4 @@ class RetrievalPriceFields(MoneyFields):
         money = self.money
         if money is None:
             return ()
-        return tuple(round(price / money.stake, 10) for price in sorted(self.price_per_retrieval))
-
-
-def _joined(values: tuple[float, ...]) -> str:
-    return ",".join(f"{value:g}" for value in values)
+        return tuple(map(money.share, sorted(self.price_per_retrieval)))

@@ -78,6 +78,12 @@ class EpisodeFields(AnsweringFields, StepFields):
     """How a question is answered step by step."""
 
 
+STEEP = ("saturating", "sigmoid")
+"""Qualities that have a steepness."""
+OF_GAINS = ("delta_r", "delta_p", "p_s")
+"""Parameters that a calibration measures."""
+
+
 class MDPFields(Spec):
     section: ClassVar[HelpSection] = HelpSection.PROCESS
 
@@ -103,6 +109,11 @@ class MDPFields(Spec):
     def _process_solvable(self) -> MDPFields:
         self.mdp(self.reason_cost)
         return self
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if self.quality not in STEEP:
+            yield "alpha", f"needs quality={' or '.join(STEEP)}"
 
     def mdp(self, retrieval_cost: float) -> MDPSpec:
         return MDPSpec(
@@ -166,6 +177,12 @@ class CalibrationFields(Spec):
         allow_inf_nan=False,
         description="Price of a model call that only serves a decision.",
     )
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if self.gains == "measured":
+            reason = not_read_with("gains=measured")
+            yield from ((name, reason) for name in OF_GAINS)
 
     @property
     def wants_calibration(self) -> bool:
@@ -309,7 +326,9 @@ class CellFields(Spec):
     section: ClassVar[HelpSection] = HelpSection.STRATEGIES
 
     strategy: str = Field("argo", description="Policy that decides each step.")
-    retrieval_cost: NotNegative = Field(0.11, description="Price c_r of one retrieval.")
+    retrieval_cost: NotNegative = Field(
+        0.11, description="Price c_r of one retrieval; 0 only with prices in your own unit."
+    )
 
     @model_validator(mode="after")
     def _price_above_zero(self) -> CellFields:

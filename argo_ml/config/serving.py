@@ -6,7 +6,8 @@ import re
 
 from pydantic import Field, field_validator
 
-from argo_ml.config.base import Positive, Spec, operational
+from argo_ml.config.base import Spec, operational
+from argo_ml.config.price_fields import NotNegative
 from argo_ml.config.run_fields import StoreFields
 
 _NAME = re.compile(r"[^/:.%\"'\\\s][^/:%\"'\\]*")
@@ -55,10 +56,11 @@ class PublishSpec(StoreFields, PolicyNameFields):
     replace: bool = Field(
         False, **operational("true: take the alias from the version that has it.")
     )
-    default_price: Positive | None = Field(
+    default_price: NotNegative | None = Field(
         None,
         **operational(
-            "Price of a retrieval where a request names none; empty: the sweep's middle one."
+            "Price of a retrieval where a request names none, in the unit of the sweep's prices; "
+            "empty: the sweep's middle one."
         ),
     )
     trace_sampling: float = Field(

@@ -15,6 +15,7 @@ from argo_ml.config.base import (
     Positive,
     Spec,
     left_out_at_default,
+    not_read_with,
     operational,
     split_commas,
 )
@@ -167,6 +168,8 @@ class EmbeddingFields(Spec):
 DENSE, BM25, HYBRID = "dense", "bm25", "hybrid"
 RETRIEVERS = (DENSE, BM25, HYBRID)
 """Those that search the documents; any other is a plugin's or a program's, which has its own."""
+OF_DOCUMENTS = (*DocumentFields.model_fields, "chroma_url")
+"""Parameters of the documents that they search, and of their index."""
 
 
 class RetrieverFields(Spec):
@@ -202,6 +205,15 @@ class CorpusFields(RetrieverFields, EmbeddingFields, DocumentFields, CacheFields
         """What the user gives to be retrieved from; empty where the dataset has to bring it."""
         return self.documents if self.searches_documents else f"retriever {self.retriever}"
 
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if not self.searches_documents:
+            reason = (
+                f"is not read with retriever={self.retriever}, which searches passages of its own; "
+                f"leave it out, or use retriever={', '.join(RETRIEVERS[:-1])} or {RETRIEVERS[-1]}"
+            )
+            yield from ((name, reason) for name in OF_DOCUMENTS)
+
 
 class ModelNameFields(Spec):
     section: ClassVar[HelpSection] = HelpSection.MODEL
@@ -210,6 +222,10 @@ class ModelNameFields(Spec):
         EMBEDDED_MODEL,
         description="Preset, folder, GGUF file, hub id, server:NAME, scripted:FILE, or a plugin's.",
     )
+
+    @property
+    def opens_model(self) -> bool:
+        return True
 
 
 class DeviceFields(Spec):
@@ -338,10 +354,23 @@ class ServerFields(Spec):
     )
 
 
+OF_THIS_PROCESS = ("batch_tokens", "prefix_cache_mb")
+"""Parameters that are read where this process computes with the model."""
+OF_WEIGHTS = ("precision", "quantization", *OF_THIS_PROCESS)
+"""And those that say how its weights are loaded."""
+
+
 class InferenceFields(
     ServerFields, PrefixCacheFields, BatchFields, EngineFields, PrecisionFields, DeviceFields
 ):
     """How models run, whichever they are."""
+
+    def unread(self) -> Iterator[tuple[str, str]]:
+        yield from super().unread()
+        if self.engine in ("llamacpp", "vllm"):
+            own = () if self.engine == "vllm" else ("precision",)
+            reason = not_read_with(f"engine={self.engine}")
+            yield from ((name, reason) for name in (*OF_THIS_PROCESS, *own))
 
 
 class ModelFields(InferenceFields, ModelNameFields):
@@ -349,7 +378,7 @@ class ModelFields(InferenceFields, ModelNameFields):
 
     @model_validator(mode="after")
     def _servers_named(self) -> ModelFields:
-        if self.model.startswith(SERVER):
+        if self.opens_model and self.model.startswith(SERVER):
             check_names(self.model, self.server_urls)
             if self.engine != "auto":
                 raise ValueError(
@@ -364,7 +393,10 @@ class ModelFields(InferenceFields, ModelNameFields):
 
     def unread(self) -> Iterator[tuple[str, str]]:
         yield from super().unread()
-        if not self.model.startswith(SERVER):
+        if self.model.startswith(SERVER):
+            reason = not_read_with(f"model={self.model}")
+            yield from ((name, reason) for name in OF_WEIGHTS)
+        else:
             yield "server_urls", f"needs model={SERVER}NAME"
 
 

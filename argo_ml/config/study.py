@@ -13,9 +13,11 @@ from argo_ml.config.base import (
     HelpSection,
     PriceList,
     Spec,
+    check_unrepeated,
     identity_fields,
     operational,
     shared_fields,
+    shown_value,
 )
 from argo_ml.config.experiment import SHARED_FIRST, ContextSpec, ExperimentSpec
 from argo_ml.config.run_fields import CalibrationFields, GateFields, MDPFields, TrackingFields
@@ -134,8 +136,7 @@ class StudySpec(
 
     @model_validator(mode="after")
     def _study_valid(self) -> StudySpec:
-        if len(set(self.retrieval_costs)) != len(self.retrieval_costs):
-            raise ValueError(f"retrieval_costs={_joined(self.retrieval_costs)} repeats a value")
+        check_unrepeated("retrieval_costs", self.retrieval_costs)
         if self.split in ("all", self.test_split):
             raise ValueError(
                 f"split={self.split} overlaps test_split={self.test_split}; choose two of "
@@ -150,8 +151,8 @@ class StudySpec(
         several = len(self.retrieval_costs) > 1
         if several and self.objective == "accuracy_cost":
             raise ValueError(
-                f"retrieval_costs={_joined(self.retrieval_costs)}: objective=accuracy_cost has a "
-                "front per price; give one price"
+                f"retrieval_costs={shown_value(self.retrieval_costs)}: objective=accuracy_cost has "
+                "a front per price; give one price"
             )
         return self
 
@@ -206,7 +207,3 @@ class StudySpec(
     def shared(self) -> dict[str, Any]:
         """The fields that its cells have too."""
         return shared_fields(self, ExperimentSpec)
-
-
-def _joined(values: tuple[float, ...]) -> str:
-    return ",".join(f"{value:g}" for value in values)

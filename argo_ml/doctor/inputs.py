@@ -1,4 +1,4 @@
-"""What a sweep reads: questions, documents, and a model that is here or can be fetched.
+"""What a sweep reads: questions, documents, and models that are here or can be fetched.
 
 Nothing of this imports PyTorch, Chroma (but for other retrievers than the default) or MLflow, so
 that it takes seconds.
@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from argo_ml.config import DoctorSpec
+from argo_ml.config import EMBEDDED_EMBEDDER, DoctorSpec
 from argo_ml.config.source_fields import DENSE
+from argo_ml.corpus.embedder_files import find_embedder
 from argo_ml.datasets import load_questions, own_documents
 from argo_ml.devices import Gpu, open_driver
 from argo_ml.devices.choosing import choose_gpus
@@ -31,14 +32,21 @@ OTHER_MODELS = (
     "give the folder of its weights as model=FOLDER, a server as model=server:NAME with "
     "server_urls=URL, or the embedded model as model=smollm2-135m"
 )
+OTHER_EMBEDDERS = (
+    "give the folder of its weights as embedding_model=FOLDER, or the embedded one as "
+    f"embedding_model={EMBEDDED_EMBEDDER}"
+)
 NO_GPUS = "give gpus=auto for what there is, or a server as model=server:NAME with server_urls=URL"
 EMBEDDED_DATA = "or take the embedded questions and documents: dataset=atlas"
+_FIRST_MODULE = "0_*"
+"""Folder of an embedder that the transformer is in, where that is not the embedder's own."""
 
 
 def input_checks(spec: DoctorSpec) -> Iterator[Check]:
     """What is missing most often, all of it; none raises for what it looks at."""
     yield attempted("questions", check_questions, spec)
     yield attempted("documents", check_documents, spec)
+    yield attempted("embedder", check_embedder_files, spec)
     yield attempted("model", check_weights, spec)
     with open_driver() as driver:
         yield check_wanted_gpus(spec, list_gpus(driver))
@@ -94,10 +102,52 @@ def check_weights(spec: DoctorSpec) -> Check:
         return Check("model", Status.ERROR, f"{source.location}: no such file")
     if source.kind is not SourceKind.HUB or is_downloaded(source.location, source.revision):
         return ok("model", f"{spec.model} (not loaded)")
-    detail = f"{spec.model}: {source.location} is on the hub, not on this machine"
+    return check_download("model", on_hub(spec.model, source.location), OTHER_MODELS)
+
+
+def check_embedder_files(spec: DoctorSpec) -> Check:
+    """Whether the embedding model is here, or could be downloaded now; it is not loaded."""
+    name = spec.embedding_model
+    try:
+        if not _is_hub_id(name):
+            return ok("embedder", f"{name} is in {find_embedder(name)} (not loaded)")
+    except ArgoError as error:
+        return refused("embedder", error)
+    if _embedder_is_cached(name):
+        return ok("embedder", f"{name} (not loaded)")
+    return check_download("embedder", on_hub(name, name), OTHER_EMBEDDERS)
+
+
+def _is_hub_id(embedding_model: str) -> bool:
+    path = Path(embedding_model).expanduser()
+    is_path = path.is_absolute() or embedding_model.startswith(".") or path.is_dir()
+    return embedding_model.count("/") == 1 and embedding_model != EMBEDDED_EMBEDDER and not is_path
+
+
+def _embedder_is_cached(embedding_model: str) -> bool:
+    from argo_ml.models.local import hub
+
+    model_id, _, revision = embedding_model.partition("@")
+    folder = hub.cached_folder(model_id, revision, "modules.json")
+    places = () if folder is None else (folder, *folder.glob(_FIRST_MODULE))
+    return any(map(hub.has_weights, places))
+
+
+def on_hub(name: str, location: str) -> str:
+    """What is said of a model that is not on this machine."""
+    known = name if name == location else f"{name}: {location}"
+    return f"{known} is on the hub, not on this machine"
+
+
+def check_download(part: str, detail: str, others: str) -> Check:
+    """What is not here is an error where the hub does not answer, which ``others`` do without."""
     if hub_answers():
-        return warning("model", detail, "nothing: the first run downloads it")
-    return Check("model", Status.ERROR, f"{detail}, and {_hub()} does not answer", OTHER_MODELS)
+        return to_download(part, detail)
+    return Check(part, Status.ERROR, f"{detail}, and {_hub()} does not answer", others)
+
+
+def to_download(part: str, detail: str) -> Check:
+    return warning(part, detail, "nothing: the first run downloads it")
 
 
 def is_downloaded(model_id: str, revision: str) -> bool:

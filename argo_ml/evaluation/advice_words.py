@@ -10,7 +10,7 @@ MOST_QUESTIONS = 100_000
 
 
 def price_span(own: AdvisedRange, unit: Unit) -> str:
-    """``below 0.1``, ``0.1 to 0.3``, ``above 0.3`` or, where nothing else is advised, ``any``."""
+    """``below 0.1``, ``0.1 to 0.3``, ``above 0.3``; ``any looked at`` where it is one alone."""
     if own.low is None:
         return "any looked at" if own.high is None else f"below {_end(own.high, unit)}"
     if own.high is None:

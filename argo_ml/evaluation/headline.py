@@ -9,10 +9,8 @@ from argo_ml.evaluation.judged_cells import (
     JudgedCell,
     best_fixed,
     by_strategy,
-    judge_cells,
     mean_utilities,
 )
-from argo_ml.evaluation.limits import limits
 from argo_ml.evaluation.price_ranges import price_ranges
 from argo_ml.evaluation.record import Headline
 from argo_ml.evaluation.roles import contenders_of, is_calibrated
@@ -29,12 +27,6 @@ def question(results: Results) -> str:
         f"When does it pay to retrieve, on {described_questions(results)} with "
         f"{model_name(results.spec)}?"
     )
-
-
-def conclusion(results: Results) -> tuple[str, ...]:
-    """The lines of the answer and of its limits, without the rest of the evaluation."""
-    cells = judge_cells(results)
-    return (*answer(results, cells), *limits(results, cells))
 
 
 def answer(results: Results, cells: Sequence[JudgedCell]) -> tuple[str, ...]:

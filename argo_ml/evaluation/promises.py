@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from argo_ml.config import Promise, read_guarantee
+from argo_ml.config.strategy_fields import GuaranteeFields
 from argo_ml.evaluation.judged_cells import JudgedCell, by_strategy
 from argo_ml.evaluation.roles import is_gate
 from argo_ml.results.question_rows import row_values
@@ -13,9 +14,10 @@ from argo_ml.results.unit import unit_of
 from argo_ml.statistics.intervals import wilson
 from argo_ml.types import Action, StopReason
 
-DELTA = 0.05
+DELTA = float(GuaranteeFields.model_fields["delta"].default)
 """What is not stored, as it is the default."""
 WITHOUT_ANSWER = (StopReason.ABSTAIN.value, StopReason.UNANSWERED.value)
+"""Why an episode ends whose synthesizer is not asked."""
 
 
 def promise_lines(results: Results, cells: Sequence[JudgedCell]) -> Iterator[str]:

@@ -275,6 +275,11 @@ class Evaluation(Record):
     further_questions: tuple[FurtherQuestions, ...] = ()
     """By price; evaluations of earlier versions lack them."""
 
+    @property
+    def conclusion(self) -> tuple[str, ...]:
+        """The sentences of the answer, and of what limits it."""
+        return (*self.answer.splitlines(), *self.limits)
+
     def rows_of(self, strategy: str) -> tuple[StrategyRow, ...]:
         """The rows of a strategy, by price ascending."""
         own = [row for row in self.rows if row.strategy == strategy]
@@ -283,3 +288,14 @@ class Evaluation(Record):
     def rows_at(self, price: float) -> tuple[StrategyRow, ...]:
         """The rows of one price, in the order of the strategies."""
         return tuple(row for row in self.rows if row.retrieval_cost == price)
+
+    def best_fixed(self) -> Mapping[float, StrategyRow]:
+        """By price the fixed strategy with the best mean utility, of equal ones the first."""
+        fixed = {
+            price: [row for row in self.rows_at(price) if row.is_fixed] for price in self.prices
+        }
+        return {
+            price: max(rows, key=lambda row: row.utility.mean)
+            for price, rows in fixed.items()
+            if rows
+        }

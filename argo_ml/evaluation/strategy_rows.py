@@ -7,12 +7,12 @@ from dataclasses import asdict
 
 from argo_ml.evaluation.firing import fire_share, is_degenerate
 from argo_ml.evaluation.judged_cells import JudgedCell
+from argo_ml.evaluation.promises import WITHOUT_ANSWER
 from argo_ml.evaluation.record import Confidence, StrategyRow
 from argo_ml.results.question_rows import row_values
 from argo_ml.results.records import CellResult, QuestionResult
 from argo_ml.statistics.confidence import confidence_metrics
 from argo_ml.statistics.intervals import Estimate
-from argo_ml.types import StopReason
 
 
 def strategy_rows(cells: Sequence[JudgedCell]) -> tuple[StrategyRow, ...]:
@@ -28,9 +28,10 @@ def answer_confidences(
 
     Questions without an answer are left out, and None is what comes of none with one.
     """
-    without = (StopReason.ABSTAIN.value, StopReason.UNANSWERED.value)
     columns = row_values(rows, "stop_reason", "confidence", "correct")
-    answered = [(sure, correct) for reason, sure, correct in columns if reason not in without]
+    answered = [
+        (sure, correct) for reason, sure, correct in columns if reason not in WITHOUT_ANSWER
+    ]
     confidences = [sure for sure, _ in answered if sure is not None]
     if not answered or len(confidences) < len(answered):
         return None

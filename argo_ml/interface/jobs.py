@@ -66,7 +66,7 @@ def sweep(
 
     Raises `ArgoError` with one line that says what would work.
     """
-    asked = _spec(SweepSpec, spec, with_own_parts(options))
+    asked = _spec(SweepSpec, spec, options, with_own_parts)
     with showing(progress) as on_progress:
         run_id = run_sweep(asked, on_progress).sweep_id
     return loaded_sweep(run_id, asked.tracking_uri)
@@ -79,7 +79,7 @@ def calibrate(
 
     Options are those of ``argo-ml calibrate``; the rest is as for `sweep`.
     """
-    asked = _spec(CalibrateSpec, spec, with_own_parts(options))
+    asked = _spec(CalibrateSpec, spec, options, with_own_parts)
     with showing(progress) as on_progress:
         calibrated = run_calibration(asked, on_progress)
     return CalibrationResult(calibrated.run_id, calibrated.calibration, calibrated.metrics)
@@ -93,7 +93,7 @@ def advise(
     Options are those of ``argo-ml advise``, ``outcomes`` among them, which takes what `record`
     returns; the rest is as for `sweep`.
     """
-    asked = _spec(AdviseSpec, spec, with_own_retriever(options))
+    asked = _spec(AdviseSpec, spec, options, with_own_retriever)
     with showing(progress) as on_progress:
         return AdviceResult(run_advice(asked, on_progress), asked.tracking_uri)
 
@@ -108,7 +108,7 @@ def tune(
     # Optuna takes seconds to import, and the other jobs do without.
     from argo_ml.study import run_study
 
-    asked = _spec(StudySpec, spec, with_own_parts(options))
+    asked = _spec(StudySpec, spec, options, with_own_parts)
     with showing(progress) as on_progress:
         return StudyResult(run_study(asked, on_progress), asked)
 
@@ -133,7 +133,7 @@ def estimate(
 
     Options are those of ``argo-ml estimate``; the rest is as for `sweep`.
     """
-    asked = _spec(EstimateSpec, spec, with_own_parts(options))
+    asked = _spec(EstimateSpec, spec, options, with_own_parts)
     with showing(progress) as on_progress:
         return EstimateResult(run_estimate(asked, on_progress))
 
@@ -165,8 +165,8 @@ def record(
 def publish(spec: PublishSpec | None = None, **options: Any) -> Registered:
     """Publish the policy of a finished sweep as a version of a registered model (docs/serving.md).
 
-    Options are those of ``argo-ml publish``: sweep, strategy, name, alias, replace, default_price.
-    `load_policy` then takes its address, ``models:/NAME@ALIAS``.
+    Options are those of ``argo-ml publish``: sweep or advice, strategy, name, alias, replace,
+    default_price, trace_sampling. `load_policy` then takes its address, ``models:/NAME@ALIAS``.
 
     Raises `ArgoError` where the sweep does not verify, or the alias is another version's.
     """
@@ -184,7 +184,16 @@ def load_results(run_id: str, *, tracking_uri: str = "") -> SweepResult:
     return loaded_sweep(run_id, tracking_uri)
 
 
-def _spec(spec_type: type[SpecType], spec: SpecType | None, options: Mapping[str, Any]) -> SpecType:
+def _spec(
+    spec_type: type[SpecType],
+    spec: SpecType | None,
+    options: Mapping[str, Any],
+    with_names: Callable[[Mapping[str, Any]], dict[str, Any]] = dict,
+) -> SpecType:
+    """What is asked for by a spec and by options, which win.
+
+    ``with_names`` puts names in the place of objects of the caller's program.
+    """
     if spec is not None and not isinstance(spec, spec_type):
         raise ConfigError(
             f"{spec!r:.80} is no {spec_type.__name__}; give options by name, as mode='small'"
@@ -196,7 +205,7 @@ def _spec(spec_type: type[SpecType], spec: SpecType | None, options: Mapping[str
         name: os.fspath(own) if isinstance(own, os.PathLike) else own
         for name, own in options.items()
     }
-    asked = build(spec_type, {**given, **named})
+    asked = build(spec_type, with_names({**given, **named}))
     refuse_unread(asked, asked.model_fields_set)
     check_homes(asked)
     if isinstance(asked, StrategyFields):

@@ -49,17 +49,19 @@ def _refuse_workers(options: Mapping[str, Any], what: str) -> None:
 def with_own_policies(options: Mapping[str, Any]) -> dict[str, Any]:
     """Policies among ``strategies`` become known by name, their values strategy_parameters.
 
-    Raises `ConfigError` for what is no policy, and with workers that would not know it.
+    Those of a policy take the place of what was given for its name. Raises `ConfigError` for what
+    is no policy, and with workers that would not know it.
     """
     strategies = options.get("strategies")
-    if not isinstance(strategies, (list, tuple)):
+    if not isinstance(strategies, (list, tuple)) or all(isinstance(own, str) for own in strategies):
         return dict(options)
     added = [(own, "") if isinstance(own, str) else add_policy(own) for own in strategies]
-    if not all(isinstance(own, str) for own in strategies):
-        _refuse_workers(options, "a policy")
-    given = [options.get("strategy_parameters", ""), *(parameters for _, parameters in added)]
+    _refuse_workers(options, "a policy")
+    brought = {name for name, parameters in added if parameters}
+    given = str(options.get("strategy_parameters", "")).split(",")
+    kept = [part for part in given if part.strip().partition(".")[0] not in brought]
     return {
         **options,
         "strategies": tuple(name for name, _ in added),
-        "strategy_parameters": ",".join(filter(None, given)),
+        "strategy_parameters": ",".join(filter(None, (*kept, *(own for _, own in added)))),
     }

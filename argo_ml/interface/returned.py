@@ -53,7 +53,7 @@ class SweepResult:
     @property
     def answer(self) -> str:
         """When it pays to retrieve, a sentence a line."""
-        return "\n".join((*self.evaluation.answer.splitlines(), *self.evaluation.limits))
+        return "\n".join(self.evaluation.conclusion)
 
     def to_frame(self, per: Literal["question", "cell"] = "question") -> pd.DataFrame:
         """One row per question, strategy and price, or per strategy and price.
@@ -169,8 +169,9 @@ class StudyResult:
 
     def _repr_html_(self) -> str:
         lines = [f"c_r={best.retrieval_cost:.4g}: {best.verdict}" for best in self.report.best]
-        rows = [tuple(map(_shown, row)) for row in self.to_frame().itertuples(index=False)]
-        return page([*lines, f"run {self.run_id}"], list(self.to_frame().columns), rows)
+        frame = self.to_frame()
+        rows = [tuple(map(_shown, row)) for row in frame.itertuples(index=False)]
+        return page([*lines, f"run {self.run_id}"], list(frame.columns), rows)
 
 
 @dataclass(frozen=True)

@@ -41,4 +41,5 @@ def _gpus(spec: ModelFields | PlanSpec) -> tuple[int, ...]:
 def _may_choose(spec: ModelFields | PlanSpec) -> bool:
     follows = any(getattr(spec, name, None) for name in ("resume", "calibration", "devices"))
     is_elsewhere = getattr(spec, "executor", None) == "ray"
-    return spec.precision == "auto" and not follows and not is_elsewhere and runs_here(spec)
+    is_open = spec.precision == "auto" and spec.opens_model
+    return is_open and not follows and not is_elsewhere and runs_here(spec)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -82,14 +82,15 @@ class Content:
 
 
 def content(evaluation: Evaluation, results: Results) -> Content:
+    by_price = {cost: _marked(evaluation, cost) for cost in sorted(evaluation.prices)}
     return Content(
         title=f"{model_name(results.spec)} on {described_questions(results)}",
         evaluation=evaluation,
         results=results,
         middle_price=middle_price(evaluation.prices),
-        by_price={cost: _marked(evaluation, cost) for cost in sorted(evaluation.prices)},
+        by_price=by_price,
         difficulty={cost: _by_difficulty(evaluation, cost) for cost in evaluation.prices},
-        overall=sorted(_overall(evaluation), key=lambda own: -own.mean_utility),
+        overall=sorted(_overall(evaluation, by_price.values()), key=lambda own: -own.mean_utility),
         key_numbers=list(_key_numbers(evaluation, unit_of(results.spec))),
     )
 
@@ -127,9 +128,8 @@ def _by_difficulty(evaluation: Evaluation, at: float) -> DifficultyTable:
     return table
 
 
-def _overall(evaluation: Evaluation) -> Iterator[Overall]:
+def _overall(evaluation: Evaluation, tables: Collection[Sequence[MarkedRow]]) -> Iterator[Overall]:
     kind_by_strategy = kinds(evaluation)
-    tables = [_marked(evaluation, cost) for cost in evaluation.prices]
     for strategy, utility in evaluation.mean_utilities.items():
         contrasts = [own for own in evaluation.contrasts if own.strategy == strategy]
         yield Overall(
@@ -197,11 +197,7 @@ def _deciding(evaluation: Evaluation) -> Iterator[KeyNumber]:
 
 def _mean_utilities(evaluation: Evaluation) -> Iterator[KeyNumber]:
     """Averaged over the prices, so that the first two differ by the gain of deciding."""
-    best_fixed = [
-        max(rows, key=lambda row: row.utility.mean)
-        for cost in evaluation.prices
-        if (rows := [row for row in evaluation.rows_at(cost) if row.is_fixed])
-    ]
+    best_fixed = list(evaluation.best_fixed().values())
     utilities = evaluation.mean_utilities
     if evaluation.headline is not None:
         name = evaluation.headline.strategy

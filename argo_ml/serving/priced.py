@@ -94,9 +94,9 @@ class PricedPolicies:
         share = self._files.published.default_price
         if own is not None:
             # The price stays what it is in the unit, whatever else is at stake.
-            share = round(share * own.stake / money.stake, 10)
+            share = money.share(share * own.stake)
         if asked.price_per_retrieval is not None:
-            share = round(asked.price_per_retrieval / money.stake, 10)
+            share = money.share(asked.price_per_retrieval)
         return RequestPrice(share, money)
 
     @property

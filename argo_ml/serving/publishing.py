@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 import argo_ml
 from argo_ml.calibration.record import Calibration
-from argo_ml.config import CellSpec, PublishSpec, build
+from argo_ml.config import CellSpec, PublishSpec, build, money_of
 from argo_ml.errors import ConfigError
 from argo_ml.evaluation.advice import PriceAdvice
 from argo_ml.policies.checking import prices_usage
@@ -72,7 +72,7 @@ def _files(spec: PublishSpec, source: Source) -> PolicyFiles:
     ranges = _ranges(spec, source)
     cells = [cell for cell in source.results.cells if _decides_at(ranges, cell)]
     cells.sort(key=lambda cell: cell.retrieval_cost)
-    default = spec.default_price or cells[len(cells) // 2].retrieval_cost
+    default = _default_price(spec, source, cells)
     cell = build(
         CellSpec,
         {
@@ -104,6 +104,22 @@ def _files(spec: PublishSpec, source: Source) -> PolicyFiles:
         learned.calibration,
         learned.stepwise,
     )
+
+
+def _default_price(spec: PublishSpec, source: Source, cells: Sequence[CellResult]) -> float:
+    """The price of requests that name none, in shares of what is at stake.
+
+    It is given in the unit of the sweep's prices, in which a retrieval may cost nothing but its
+    tokens. Raises `ConfigError`.
+    """
+    given, money = spec.default_price, money_of(source.shared)
+    if given is None:
+        return cells[len(cells) // 2].retrieval_cost
+    if money is not None:
+        return money.share(given)
+    if given == 0:
+        raise ConfigError("default_price=0: must be greater than 0, as the prices of the sweep")
+    return given
 
 
 def _learned(cell: CellSpec, strategies: Sequence[str], source: Source) -> Calibrations:

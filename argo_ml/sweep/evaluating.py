@@ -101,7 +101,7 @@ def description(evaluation: Evaluation, results: Results) -> str:
         f"{len(results.strategies)} strategies x {len(results.prices)} retrieval costs on "
         f"{described_questions(results)} with {results.spec['model']}."
     )
-    lines = (*evaluation.answer.splitlines(), *evaluation.limits, made_of)
+    lines = (*evaluation.conclusion, made_of)
     return "\n\n".join(map(markdown, lines))
 
 

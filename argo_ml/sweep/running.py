@@ -13,6 +13,7 @@ from argo_ml.config import CellSpec, SweepSpec
 from argo_ml.datasets import check_dataset
 from argo_ml.devices import disk
 from argo_ml.escaping import markdown
+from argo_ml.evaluation.record import Evaluation
 from argo_ml.evaluation.stopping import stopping_rule
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import OnProgress, ignore_progress
@@ -41,6 +42,7 @@ from argo_ml.sweep.parent_run import (
     store_spec,
     telling_how_to_go_on,
 )
+from argo_ml.sweep.rebuilding import load_evaluated
 from argo_ml.sweep.resumed_spec import resumed_spec
 from argo_ml.sweep.stages import (
     check_unchanged,
@@ -73,6 +75,14 @@ class SweepRun:
     parent: ParentRun | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SweepOutcome:
+    """What a sweep came to; ``evaluation`` is None where it had ended before."""
+
+    results: Results
+    evaluation: Evaluation | None = None
+
+
 def run_sweep(
     spec: SweepSpec,
     on_progress: OnProgress = ignore_progress,
@@ -84,6 +94,20 @@ def run_sweep(
         ArgoError: something the user can act on; once the sweep has begun its run has ended as
             FAILED with it.
     """
+    return _run(spec, on_progress, parent).results
+
+
+def run_evaluated_sweep(
+    spec: SweepSpec, on_progress: OnProgress = ignore_progress
+) -> tuple[Results, Evaluation]:
+    """The results of a sweep as of `run_sweep`, and their evaluation."""
+    outcome = _run(spec, on_progress)
+    if outcome.evaluation is None:
+        return load_evaluated(outcome.results.sweep_id, spec.tracking_uri)
+    return outcome.results, outcome.evaluation
+
+
+def _run(spec: SweepSpec, on_progress: OnProgress, parent: ParentRun | None = None) -> SweepOutcome:
     check_dataset(spec.dataset, spec.given_documents)
     check_strategies(spec.strategies, spec)
     stopping_rule(spec)
@@ -97,10 +121,10 @@ def run_sweep(
             return _carry_out(sweep, context, cells, on_progress)
 
 
-def _continue(spec: SweepSpec, on_progress: OnProgress, parent: ParentRun | None) -> Results:
+def _continue(spec: SweepSpec, on_progress: OnProgress, parent: ParentRun | None) -> SweepOutcome:
     with _resumed(spec, parent) as sweep:
         if isinstance(sweep, Results):
-            return sweep
+            return SweepOutcome(sweep)
         begun_with = sweep.params.get("questions_digest", "")
         with open_context(sweep.spec, on_progress, begun_with) as context:
             check_unchanged(sweep.run.run_id, sweep.params, context.digests)
@@ -114,7 +138,7 @@ def _carry_out(
     context: ExperimentContext[SweepSpec],
     cells: Sequence[Cell],
     on_progress: OnProgress,
-) -> Results:
+) -> SweepOutcome:
     run, journal = sweep.run, sweep.journal
     rule = stopping_rule(context.spec)
     log_inputs(store_resolved(sweep.spec, context, run), context, run)
@@ -127,9 +151,9 @@ def _carry_out(
             context, run, cell_runs, journal, on_progress, time_estimate=time_estimate, rule=rule
         )
     log_payment(run, context.spec, results, is_known)
-    conclude_sweep(context, run, cell_runs, results)
+    evaluation = conclude_sweep(context, run, cell_runs, results)
     journal.remove()
-    return results
+    return SweepOutcome(results, evaluation)
 
 
 def run_cell(spec: CellSpec, on_progress: OnProgress = ignore_progress) -> Results:

@@ -24,6 +24,7 @@ from argo_ml.devices.observing import observing_devices
 from argo_ml.engine.shards import Shard, make_shards
 from argo_ml.engine.stages import LOG, StageTimes
 from argo_ml.errors import ConfigError, TrackingError
+from argo_ml.evaluation.record import Evaluation
 from argo_ml.evaluation.stopping import StoppingRule
 from argo_ml.interruption import checkpoint
 from argo_ml.models.base import TokenCounts
@@ -128,7 +129,7 @@ def conclude_sweep(
     run: TrackedRun,
     cell_runs: Sequence[CellRun],
     results: Results,
-) -> None:
+) -> Evaluation:
     """Draw, evaluate and report all cells together, and end the sweep's run."""
     run.log(metrics=sweep_metrics(results), curves=by_price(results))
     cells = [cell_run.cell for cell_run in cell_runs]
@@ -140,6 +141,7 @@ def conclude_sweep(
     run.describe(description(evaluation, results), shown_figures(results.sweep_id))
     run.describe_experiment(evaluation.answer)
     run.end()
+    return evaluation
 
 
 def missing_shards(

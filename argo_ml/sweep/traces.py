@@ -10,6 +10,7 @@ from typing import Any
 
 from argo_ml.config import money_of
 from argo_ml.errors import ArgoError
+from argo_ml.evaluation.breakdowns import middle_price
 from argo_ml.evaluation.examples import gold_texts
 from argo_ml.evaluation.roles import is_ceiling
 from argo_ml.policies.planned import NEVER
@@ -109,7 +110,7 @@ def _chosen(place: _Place, without: Mapping[str, _AtOnce]) -> _Chosen:
 
 def _most_telling_first(results: Results) -> Any:
     """Prices from the middle outwards, strategies that look at the question before fixed ones."""
-    middle = results.prices[len(results.prices) // 2]
+    middle = middle_price(results.prices)
 
     def key(cell: CellResult) -> tuple[float, bool]:
         looks = any(row.decisions for row in cell.questions[:1])

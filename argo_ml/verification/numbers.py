@@ -11,6 +11,7 @@ from typing import Any
 
 from argo_ml.config import CellSpec, ExperimentSpec, SweepSpec, shared_fields
 from argo_ml.errors import ArgoError
+from argo_ml.evaluation.promises import WITHOUT_ANSWER
 from argo_ml.policies import ALL_STRATEGIES
 from argo_ml.pricing import Tariff
 from argo_ml.results.artifacts import RESULTS
@@ -42,10 +43,6 @@ _ABSENT = {
     "repeated_retrievals": 0.0,
 }
 """What metrics of later versions are in sweeps of earlier ones, which knew nothing of the kind."""
-
-
-WITHOUT_ANSWER = (StopReason.ABSTAIN.value, StopReason.UNANSWERED.value)
-"""Why an episode ends whose synthesizer is not asked."""
 
 
 def check_metrics(record: SweepRecord, spec: SweepSpec, results: Results) -> Verdict:

@@ -37,7 +37,7 @@ def campaign(folder: Path, n_cases: int = 0, seed: int = 0) -> list[Counts]:
     return rows
 
 
-def at_once(template: Template, place: Path, number: int) -> None:
+def at_once(template: Template, place: Path, number: int, n_rounds: int) -> None:
     run_twice_at_once(template.job, place)
 
 
@@ -48,10 +48,10 @@ def run_twice_at_once(job: Job, place: Path) -> None:
         os.waitpid(child, 0)
 
 
-def killed(template: Template, place: Path, number: int) -> None:
+def killed(template: Template, place: Path, number: int, n_rounds: int) -> None:
     """Once each of the job's calls is equally likely to be the last before the kill."""
     child = forked(place, partial(work_undisturbed, template.job))
-    enough = 1 + number * template.n_calls // (N_ROUNDS + 1)
+    enough = calls_before_kill(template.n_calls, number, n_rounds)
     until = time.monotonic() + 60
     while len(executed(place)) < enough and time.monotonic() < until:
         time.sleep(0.002)
@@ -60,16 +60,21 @@ def killed(template: Template, place: Path, number: int) -> None:
     run(template.job, place)
 
 
+def calls_before_kill(n_calls: int, number: int, n_rounds: int) -> int:
+    """Spread over the calls of a job, and never more than it has."""
+    return 1 + number * n_calls // (n_rounds + 1)
+
+
 def _rounds(
     folder: Path,
     counts: Counts,
     n_rounds: int,
-    case: Callable[[Template, Path, int], None],
+    case: Callable[[Template, Path, int, int], None],
     template: Template,
 ) -> Counts:
     for number in range(n_rounds):
         place = copied(template.folder, folder / f"{case.__name__}-{number}")
-        case(template, place, number)
+        case(template, place, number, n_rounds)
         counts.add(*outcomes(place, template.job, counts.examples))
     return counts
 

@@ -26,6 +26,7 @@ from argo_ml.config import SweepSpec, build, read_params
 from argo_ml.corpus.documents import read_documents
 from argo_ml.corpus.isolated_reading import ReadingLimits
 from argo_ml.corpus.readers import READERS
+from argo_ml.corpus.rejected import RejectedFile
 from argo_ml.datasets.jsonl import JsonLines
 from argo_ml.errors import ArgoError
 from argo_ml.evaluation.protocol import evaluate, with_conclusion
@@ -118,6 +119,11 @@ class Counts:
     raised: list[tuple[str, bytes]] = field(default_factory=list)
     """The errors that were not the project's, with the inputs that they were about."""
 
+    def has_raised(self, error: Exception, content: bytes) -> str:
+        """Keep the error as an example; returns the name of the outcome."""
+        self.raised.append((f"{type(error).__name__}: {error}"[:200], content))
+        return "raised"
+
     def as_dict(self) -> dict[str, Any]:
         names = ("read", "refused", "limited", "raised")
         counts = {name: self.outcomes[name] for name in names}
@@ -157,10 +163,11 @@ class Kind:
             self.read()
             outcome = "read"
         except ArgoError as error:
-            outcome = "refused" if "\n" not in str(error) else "raised"
+            outcome = "refused"
+            if "\n" in str(error):
+                outcome = counts.has_raised(error, content)
         except Exception as error:
-            outcome = "raised"
-            counts.raised.append((f"{type(error).__name__}: {error}"[:200], content))
+            outcome = counts.has_raised(error, content)
         counts.n += 1
         counts.outcomes[outcome] += 1
         counts.slowest_s = max(counts.slowest_s, time.process_time() - started)
@@ -241,18 +248,22 @@ def _count_folder(counts: Counts, place: Path, names: set[str]) -> None:
     try:
         rejected = read_documents(str(place), LIMITS).rejected
     except Exception as error:
-        counts.outcomes["raised"] += len(names)
-        counts.raised.append((f"{type(error).__name__}: {error}"[:200], str(place).encode()))
+        counts.outcomes[counts.has_raised(error, str(place).encode())] += len(names)
         return
+    count_rejected(counts, place, rejected, len(names))
+
+
+def count_rejected(
+    counts: Counts, place: Path, rejected: Sequence[RejectedFile], n_files: int
+) -> None:
+    """Of ``n_files`` in ``place``; one that its parser crashed on has raised."""
     limited = [file for file in rejected if "document_" in file.reason]
+    crashed = [file for file in rejected if "crashed" in file.reason]
     counts.outcomes["limited"] += len(limited)
-    counts.outcomes["refused"] += len(rejected) - len(limited)
-    counts.outcomes["read"] += len(names) - len(rejected)
-    counts.raised += [
-        (file.reason, (place / file.name).read_bytes())
-        for file in rejected
-        if "crashed" in file.reason
-    ]
+    counts.outcomes["raised"] += len(crashed)
+    counts.outcomes["refused"] += len(rejected) - len(limited) - len(crashed)
+    counts.outcomes["read"] += n_files - len(rejected)
+    counts.raised += [(file.reason, (place / file.name).read_bytes()) for file in crashed]
 
 
 _PARAMS = b"""# parameters

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from argo_ml.config import SweepSpec, build
 from argo_ml.datasets.loading import DATASETS, load_questions
-from benchmarks.claim import DATASET, HELD_BACK, N_HELD_BACK, Claim
+from argo_ml.errors import ConfigError
+from benchmarks.claim import DATASET, HELD_BACK, N_HELD_BACK, STAGES, Claim
 
 
 def ids(dataset: str, split: str, n_questions: int, folder: Path) -> set[str]:
@@ -33,3 +36,26 @@ def test_stage_that_has_ended_is_not_run_again(tmp_path: Path) -> None:
 
     assert claim.once("tune, one step", lambda: "first") == "first"
     assert claim.once("tune, one step", lambda: "second") == "first"
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [({"share": 1.0}, r"share=1\.0: .* of share=0\.01"), ({"model": "m"}, "model=m: .* of model=")],
+)
+def test_stages_of_a_rehearsal_or_another_model_are_none_of_the_claim(
+    tmp_path: Path, other: dict[str, Any], named: str
+) -> None:
+    rehearsal = Claim(tmp_path, "smollm2-135m", 0.01)
+    rehearsal.once("tune, one step", lambda: "first")
+
+    with pytest.raises(ConfigError, match=f"{named}.*; name another --folder"):
+        replace(rehearsal, **other).once("tune, one step", lambda: "second")
+    assert rehearsal.once("tune, one step", lambda: "second") == "first"
+
+
+def test_stages_that_name_neither_are_of_the_whole_claim(tmp_path: Path) -> None:
+    (tmp_path / STAGES).write_text('{"tune, one step": "first"}')
+
+    assert Claim(tmp_path, "smollm2-135m", 1.0).once("tune, one step", lambda: "second") == "first"
+    with pytest.raises(ConfigError, match=r"share=0\.01"):
+        Claim(tmp_path, "smollm2-135m", 0.01).once("tune, one step", lambda: "second")

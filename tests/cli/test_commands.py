@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import mlflow
 import pytest
+from builders import small_study
 from builders.places import free_port
 from mlflow import MlflowClient
 
@@ -192,6 +194,38 @@ def test_error_is_kept_on_the_run_that_mlflow_opened(
     assert code == 1
     assert run.info.status == "FAILED"
     assert line == f"error: {run.data.tags[ERROR]}"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_figures")
+def test_a_sweep_ends_with_the_sentences_of_its_evaluation_and_so_does_a_finished_one(
+    capsys: Captured, tracking_uri: str, cache_dir: Path, tmp_path: Path
+) -> None:
+    places = {"tracking_uri": tracking_uri, "cache_dir": str(cache_dir)}
+    values = {**small_study.write(tmp_path), **places, "strategies": "never,single"}
+
+    assert execute(["sweep", *(f"--{name}={value}" for name, value in values.items())]) == 0
+
+    out = capsys.readouterr().out
+    assert "\nTo settle single at each price" in out
+    [run_id] = re.findall(r"run (\w{32}) in experiment", out)
+    where = (f"--{name}={value}" for name, value in places.items())
+    assert execute(["sweep", "--resume", run_id, *where]) == 0
+    assert capsys.readouterr().out == out
+
+
+def test_a_store_that_is_gone_fails_no_command_that_succeeded(
+    cache_dir: Path,
+    closed_port: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("MLFLOW_RUN_ID", "r1")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed_port}")
+
+    assert execute(["cache", "stats", "--cache_dir", str(cache_dir)]) == 0
+
+    assert "nothing could be kept on run r1" in caplog.text
 
 
 def test_question_can_be_asked_without_an_option(

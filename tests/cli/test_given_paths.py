@@ -42,11 +42,12 @@ def test_what_is_not_there_is_named_and_nothing_is_made(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_retriever_of_a_plugin_is_given_whatever_it_reads(
+def test_what_is_not_read_is_not_looked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ARGO_ML_DOCUMENTS", "wiki")
 
-    assert execute(["index", "--documents", "wiki", "--retriever", "nobody"]) != 0
+    assert execute(["index", "--retriever", "nobody"]) != 0
 
     assert "documents=" not in capsys.readouterr().err

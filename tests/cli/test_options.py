@@ -10,6 +10,7 @@ import pytest
 from argo_ml.cli.command_specs import COMMANDS
 from argo_ml.cli.commands import execute
 from argo_ml.cli.options import SpecCommand, default_text
+from argo_ml.cli.parameter_tables import parameters_text
 from argo_ml.cli.sections import ordered_names, sections
 from argo_ml.config import HelpSection, SweepSpec
 from argo_ml.errors import ConfigError
@@ -146,6 +147,25 @@ def test_help_shows_the_ten_most_used_first_and_then_group_by_group(
         *("--mode", "--dataset", "--questions", "--documents", "--difficulty", "--model"),
         *("--gpus", "--strategies", "--retrieval_costs", "--calibration"),
     ]
+
+
+def test_help_calls_a_number_one_also_where_it_may_be_left_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert any("--value_of_correct NUMBER" in line for line in help_lines(capsys, "sweep"))
+    assert any("--theta_cont_range LIST" in line for line in help_lines(capsys, "tune"))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "| `calibration_share` | `0.5` | number; > 0; < 1 |",
+        "| `value_of_correct` | not set | number; > 0 |",
+        "| `max_new_tokens` | not set | whole number; ≥ 1 |",
+    ],
+)
+def test_the_tables_have_both_bounds_of_a_parameter(row: str) -> None:
+    assert row in parameters_text()
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))

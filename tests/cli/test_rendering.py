@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -543,3 +543,15 @@ def test_unreadable_answer_is_told(capsys: Captured) -> None:
     print_answered(answered(answer=Answer("well", None, parsed=False)))
 
     assert "Answer  well  (could not be read as an answer)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("strategy", "is_told"), [("argo", True), ("always_reason", False)])
+def test_a_price_explains_what_argo_does_alone(
+    strategy: str, is_told: bool, capsys: Captured
+) -> None:
+    of_argo = answered()
+    table = of_argo.table.model_copy(update={"theta_cont": 0.0, "theta_star": 0.5})
+
+    print_answered(replace(of_argo, strategy=strategy, table=table))
+
+    assert ("a retrieval is too dear at this price" in capsys.readouterr().out) == is_told

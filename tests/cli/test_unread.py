@@ -8,11 +8,19 @@ import pytest
 
 from argo_ml.cli.commands import execute
 from argo_ml.cli.options import SpecCommand
-from argo_ml.config import AdviseSpec, AnswerSpec, Spec, SweepSpec
+from argo_ml.config import AdviseSpec, AnswerSpec, ReplaySpec, Spec, SweepSpec, build
 from argo_ml.errors import ConfigError
 from argo_ml.interface import jobs
+from argo_ml.models import precision
 
 URL = "http://h:1"
+SERVED = ["--model", "server:m", "--server_urls", URL]
+OF_WEIGHTS = {
+    "precision": "float16",
+    "quantization": "4bit",
+    "batch_tokens": "500",
+    "prefix_cache_mb": "99",
+}
 
 
 @pytest.mark.parametrize(
@@ -68,6 +76,34 @@ URL = "http://h:1"
         ),
         ("sweep --oracle_steps 3", "oracle_steps=3: nothing of strategies=argo,"),
         ("sweep --strategies max_prob_gate --delta 0.1", "delta=0.1 needs guarantee"),
+        *(
+            (
+                f"sweep --model server:m --server_urls {URL} --{name} {value}",
+                f"{name}={value} is not read with model=server:m; leave one out",
+            )
+            for name, value in OF_WEIGHTS.items()
+        ),
+        (
+            f"compare --models server:a,server:b --server_urls {URL} --precision float16",
+            "precision=float16 is not read with models=server:a,server:b; leave one out",
+        ),
+        (
+            "sweep --engine llamacpp --precision float16",
+            "precision=float16 is not read with engine=",
+        ),
+        ("sweep --engine vllm --batch_tokens 500", "batch_tokens=500 is not read with engine=vllm"),
+        (
+            "sweep --retriever mine --documents nowhere",
+            "documents=nowhere is not read with retriever=mine, which searches passages of its "
+            "own; leave it out, or use retriever=dense, bm25 or hybrid",
+        ),
+        ("index --retriever mine --chunk_size 99", "chunk_size=99 is not read with retriever=mine"),
+        (
+            "sweep --calibration r1 --gains measured --delta_r 0.4",
+            "delta_r=0.4 is not read with gains=measured; leave one out",
+        ),
+        ("sweep --alpha 5", "alpha=5 needs quality=saturating or sigmoid"),
+        ("tune --quality sqrt --alpha 5", "alpha=5 needs quality=saturating or sigmoid"),
     ],
 )
 def test_what_nothing_reads_is_refused(
@@ -98,7 +134,7 @@ def read(spec_type: type[Spec], *arguments: str) -> Spec:
 @pytest.mark.parametrize(
     ("spec_type", "arguments"),
     [
-        (SweepSpec, ["--model", "server:m", "--server_urls", URL]),
+        (SweepSpec, SERVED),
         (SweepSpec, ["--strategies", "argo,fixed_threshold", "--theta_star", "0.5"]),
         (SweepSpec, ["--strategies", "argo", "--oracle_steps", "2"]),
         # What was begun has the model, which servers moved.
@@ -107,6 +143,11 @@ def read(spec_type: type[Spec], *arguments: str) -> Spec:
         # The calibration brings the model.
         (AnswerSpec, ["--calibration", "r1", "--server_urls", URL]),
         (AdviseSpec, ["--outcomes", __file__, "--tune_share", "0.5", "--model", "theirs"]),
+        (SweepSpec, ["--quality", "sigmoid", "--alpha", "5"]),
+        (SweepSpec, ["--engine", "vllm", "--precision", "float16"]),
+        (SweepSpec, ["--resume", "r1", *SERVED, "--quantization", "4bit"]),
+        (SweepSpec, ["--retriever", "mine", "--embedding_model", "org/name"]),
+        (AnswerSpec, ["--calibration", "r1", "--quantization", "4bit"]),
     ],
 )
 def test_what_something_reads_is_not(spec_type: type[Spec], arguments: list[str]) -> None:
@@ -118,6 +159,25 @@ def test_what_the_environment_sets_for_all_commands_is_not(monkeypatch: pytest.M
     monkeypatch.setenv("ARGO_ML_GATE_BUDGET", "0.3")
 
     assert read(SweepSpec)
+
+
+@pytest.mark.parametrize("model", ["/models/qwen-72b", "llama3:8b", "server:gpt-4o", "~nobody0/m"])
+@pytest.mark.parametrize("spec_type", [ReplaySpec, AdviseSpec])
+def test_a_model_of_recorded_outcomes_is_any_text(
+    spec_type: type[Spec], model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "multiplies_bfloat16", lambda: True)
+
+    spec = read(spec_type, "--outcomes", __file__, "--model", model)
+
+    assert getattr(spec, "model", "") == model
+    assert getattr(spec, "precision", "auto") == "auto"
+
+
+def test_what_runs_have_stored_stays_readable() -> None:
+    stored = {"model": "server:m", "server_urls": URL, **OF_WEIGHTS, "alpha": "5"}
+
+    assert build(SweepSpec, stored).quantization == "4bit"
 
 
 def test_the_python_interface_refuses_it_too() -> None:

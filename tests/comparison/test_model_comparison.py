@@ -238,7 +238,7 @@ def test_a_comparison_whose_sweep_was_killed_before_it_stored_its_spec_goes_on(
     [
         ("", "models=: name two or more"),
         ("qwen2.5-3b", "models=qwen2.5-3b: name two or more"),
-        ("qwen2.5-3b,qwen2.5-3b", "models=qwen2.5-3b,qwen2.5-3b repeats a model"),
+        ("qwen2.5-3b,qwen2.5-3b", "models=qwen2.5-3b,qwen2.5-3b repeats a value"),
     ],
 )
 def test_models_that_are_no_comparison(models: str, complaint: str) -> None:

@@ -86,6 +86,8 @@ GROUPS: dict[str, set[str]] = {
     "publish": {"DatabaseFields", "StoreFields", "PolicyNameFields", "PublishSpec"},
     "watch": {"DatabaseFields", "StoreFields", "PolicyNameFields"},
     "cache stats": {"DatabaseFields", "CacheFields"},
+    "cache check": {"DatabaseFields", "CacheFields"},
+    "cache ledger": {"DatabaseFields", "CacheFields"},
     "cache prune": {"DatabaseFields", "CacheFields", "CachePruneSpec"},
 }
 """By command, the classes that declare its fields; its own spec among them where it adds some."""
@@ -109,6 +111,8 @@ COUNTS = {
     "publish": 11,
     "watch": 5,
     "cache stats": 2,
+    "cache check": 2,
+    "cache ledger": 2,
     "cache prune": 4,
 }
 

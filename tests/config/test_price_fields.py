@@ -90,7 +90,7 @@ def test_an_advice_looks_around_a_single_price() -> None:
             {**WORTH, "price_per_retrieval": "1", "retrieval_costs": "0.1,0.3"},
             "retrieval_costs=0.1,0.3 is in shares of a right answer and value_of_correct=4 in your",
         ),
-        ({**WORTH, "price_per_retrieval": "1", "mu": "2"}, "mu=2.0 is in shares"),
+        ({**WORTH, "price_per_retrieval": "1", "mu": "2"}, "mu=2 is in shares"),
         ({**WORTH, "price_per_retrieval": "1,1"}, "price_per_retrieval=1,1 repeats a value"),
     ],
 )
@@ -117,13 +117,23 @@ def test_a_cell_without_a_worth_needs_a_price() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("value_of_correct: 2\nprice_per_retreival: 1\n", "price_per_retreival is no price; known"),
-        ("- 2\n", "must hold parameter: value pairs"),
+        (
+            "value_of_correct: 2\nprice_per_retreival: 1\n",
+            r"prices_file=.*: price_per_retreival is no price",
+        ),
+        ("- 2\n", r"prices_file=.*: must hold parameter: value pairs"),
         ("value_of_correct: -2\nprice_per_retrieval: 1\n", "value_of_correct=-2: input should be"),
     ],
 )
 def test_a_file_that_holds_no_prices_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
     path = tmp_path / "prices.yaml"
     path.write_text(text)
-    with pytest.raises(ConfigError, match=complaint):
+    with pytest.raises(ConfigError, match=rf"^{complaint}"):
         build(SweepSpec, {"prices_file": str(path)})
+
+
+def test_a_file_that_is_not_there_is_named_by_its_own_parameter() -> None:
+    with pytest.raises(
+        ConfigError, match=r"^prices_file=price\.yaml: cannot be read \(No such file"
+    ):
+        build(SweepSpec, {"prices_file": "price.yaml"})

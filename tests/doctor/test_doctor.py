@@ -9,7 +9,7 @@ import pytest
 
 from argo_ml.config import DoctorSpec
 from argo_ml.devices import DeviceReading, DriverError, Gpu, Holder
-from argo_ml.doctor import Status
+from argo_ml.doctor import Status, inputs
 from argo_ml.doctor.check import refused
 from argo_ml.doctor.checks import checks
 from argo_ml.doctor.disk_space import check_disk
@@ -238,7 +238,9 @@ def test_scripted_model_without_its_file_is_an_error(tmp_path: Path) -> None:
     assert "no such file" in check.detail
 
 
-def test_hub_model_that_is_not_here_is_a_warning() -> None:
+def test_hub_model_that_is_not_here_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "hub_answers", lambda: True)
+
     check = check_model(spec(model="nobody-has-this/model-of-a-test", quick=True))
 
     assert check.status is Status.WARNING
@@ -278,7 +280,9 @@ def test_unknown_embedder_is_an_error() -> None:
     assert "nosuchembedder" in check.detail
 
 
-def test_hub_embedder_that_is_not_here_is_a_warning() -> None:
+def test_hub_embedder_that_is_not_here_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "hub_answers", lambda: True)
+
     check = check_embedder(spec(embedding_model="nobody-has-this/embedder-of-a-test"))
 
     assert check.status is Status.WARNING

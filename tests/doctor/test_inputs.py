@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,19 @@ import pytest
 from builders import small_study
 from huggingface_hub import constants
 
+from argo_ml.cli.commands import execute
 from argo_ml.config import DoctorSpec
 from argo_ml.devices import Gpu
-from argo_ml.doctor import Status, inputs
+from argo_ml.doctor import Check, Status, inputs
 from argo_ml.doctor.inputs import (
+    check_embedder_files,
     check_questions,
     check_wanted_gpus,
     check_weights,
     input_checks,
 )
 from argo_ml.doctor.parts import check_embedder, check_model
+from argo_ml.models import precision
 
 
 def status(spec: DoctorSpec) -> dict[str, Status]:
@@ -35,11 +39,23 @@ def test_everything_that_is_missing_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    wanted = spec(dataset="oran_bench", model="qwen2.5-7b", gpus="90", cache_dir=tmp_path)
+    wanted = spec(
+        dataset="oran_bench",
+        embedding_model="org/embedder",
+        model="qwen2.5-7b",
+        gpus="90",
+        cache_dir=tmp_path,
+    )
 
     failed = [check for check in input_checks(wanted) if check.status is Status.ERROR]
 
-    assert [check.name for check in failed] == ["questions", "documents", "model", "GPUs"]
+    assert [check.name for check in failed] == [
+        "questions",
+        "documents",
+        "embedder",
+        "model",
+        "GPUs",
+    ]
     assert [check.name for check in failed if not check.fix] == []
 
 
@@ -81,12 +97,14 @@ def test_a_script_may_lie_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("answers", [True, False])
+@pytest.mark.parametrize("look", [check_weights, check_model, check_embedder_files, check_embedder])
 def test_model_of_the_hub_is_an_error_where_the_hub_does_not_answer(
-    monkeypatch: pytest.MonkeyPatch, answers: bool
+    look: Callable[[DoctorSpec], Check], monkeypatch: pytest.MonkeyPatch, answers: bool
 ) -> None:
     monkeypatch.setattr(inputs, "hub_answers", lambda: answers)
+    name = "someone/no-such-model"
 
-    check = check_weights(spec(model="someone/no-such-model"))
+    check = look(spec(model=name, embedding_model=name, quick=True))
 
     assert check.status is (Status.WARNING if answers else Status.ERROR)
 
@@ -115,9 +133,10 @@ def test_a_model_is_here_once_its_weights_are(
     cached(tmp_path, *names)
     wanted = spec(model="org/name", embedding_model="org/name", quick=True)
 
-    checks = [look(wanted) for look in (check_weights, check_model, check_embedder)]
+    looks = (check_weights, check_model, check_embedder_files, check_embedder)
+    checks = [look(wanted) for look in looks]
 
-    assert [check.status is Status.OK for check in checks] == [is_here] * 3
+    assert [check.status is Status.OK for check in checks] == [is_here] * 4
 
 
 def test_gpus_are_those_of_the_driver() -> None:
@@ -161,6 +180,30 @@ def test_a_place_that_cannot_be_looked_at_ends_no_check(tmp_path: Path) -> None:
     assert found["disk"] is Status.ERROR
     assert found["questions"] is Status.OK
     assert found["model"] is Status.ERROR
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        (("--gpus", "0,1"), "error    GPUs: gpus=0,1: "),
+        (("--model", "sever:NAME"), "error    model: model='sever:NAME' is unknown"),
+    ],
+)
+def test_what_is_missing_keeps_nothing_else_from_being_looked_at(
+    missing: tuple[str, str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(precision, "multiplies_bfloat16", lambda: True)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+    assert execute(["doctor", "--only_inputs", "true", "--cache_dir", str(tmp_path), *missing]) == 1
+
+    out = capsys.readouterr().out
+    assert said in out
+    assert [name for name in ("questions", "documents", "disk") if f" {name}: " not in out] == []
 
 
 @pytest.mark.slow

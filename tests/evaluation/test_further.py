@@ -60,4 +60,4 @@ def test_evaluation_keeps_the_numbers_and_says_the_sentence() -> None:
     evaluation = evaluate(result_builders.results(SPEC))
 
     assert [own.retrieval_cost for own in evaluation.further_questions] == [0.02, 0.45]
-    assert evaluation.limits[-1].startswith("To settle single at each price")
+    assert evaluation.conclusion[-1].startswith("To settle single at each price")

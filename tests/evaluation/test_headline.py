@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from builders import hand_made_sweep as sweep
 
-from argo_ml.evaluation.headline import answer, conclusion, headline, question
+from argo_ml.evaluation.headline import answer, headline, question
 from argo_ml.evaluation.judged_cells import judge_cells
 from argo_ml.results.records import CellResult, Results
 
@@ -67,12 +67,6 @@ def test_weightless_prices_have_no_break_even() -> None:
     assert answer_of(sweep.results(*cells, mu=0.0))[0] == (
         "There is no break-even price: mu is 0, so that prices weigh nothing."
     )
-
-
-def test_conclusion_adds_what_limits_it() -> None:
-    lines = conclusion(sweep.results(*two_prices("never", HALF), *two_prices("single", BEST)))
-
-    assert lines[-1].startswith("What 100 questions can tell: differences of accuracy between")
 
 
 def test_gain_is_averaged_over_prices_against_each_price_s_best() -> None:

@@ -21,6 +21,7 @@ import argo_ml
 from argo_ml.config import SweepSpec, build
 from argo_ml.interface.returned import SweepResult
 from argo_ml.policies.base import Decision, State
+from argo_ml.progress import EPISODES
 from argo_ml.types import Action, StopReason
 
 pytestmark = [
@@ -99,13 +100,16 @@ def test_a_finished_sweep_is_loaded_by_its_run(swept: SweepResult, options: dict
     assert loaded.answer == swept.answer
 
 
-def test_options_win_over_a_spec_and_progress_is_told(options: dict[str, Any]) -> None:
+def test_progress_is_told(options: dict[str, Any]) -> None:
     counts: list[tuple[str, int, int]] = []
-    estimated = argo_ml.estimate(
-        build(SweepSpec, options),
-        strategies=["never"],
-        progress=lambda *count: counts.append(count),
+    argo_ml.sweep(
+        **{**options, "strategies": "never"}, progress=lambda *count: counts.append(count)
     )
+    assert counts[-1] == (EPISODES, 16, 16)
+
+
+def test_options_win_over_a_spec(options: dict[str, Any]) -> None:
+    estimated = argo_ml.estimate(build(SweepSpec, options), strategies=["never"])
     frame = estimated.to_frame()
     assert (frame.n_cells[0], frame.n_questions[0]) == (2, 8)
     assert estimated.estimate.lines[0] in estimated._repr_html_().replace("&#x27;", "'")

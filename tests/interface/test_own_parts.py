@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from argo_ml.config import SweepSpec, build
+from argo_ml.config import EstimateSpec, SweepSpec, build
 from argo_ml.corpus.own_retriever import OWN_RETRIEVERS
 from argo_ml.errors import ConfigError
+from argo_ml.interface import jobs
 from argo_ml.interface.own_parts import with_own_parts, with_own_policies
 from argo_ml.policies import ALL_STRATEGIES, Policy, PolicyContext, check_strategies
 from argo_ml.policies.base import Decision, State
@@ -72,9 +73,35 @@ def test_values_that_cannot_stand_in_an_option_count_by_their_digest() -> None:
     assert "long_question.note=sha256:" in parameters
 
 
-def test_names_alone_change_nothing() -> None:
-    assert with_own_policies({"strategies": ["argo"]})["strategies"] == ("argo",)
-    assert with_own_policies({"strategies": "argo,never"}) == {"strategies": "argo,never"}
+@pytest.mark.parametrize("strategies", [["argo"], ("argo", "never"), "argo,never"])
+def test_names_alone_change_nothing(strategies: object) -> None:
+    options = {"strategies": strategies, "mode": "small"}
+
+    assert with_own_policies(options) == options
+
+
+def test_values_of_a_policy_win_over_those_given_by_its_name_alone() -> None:
+    given = "argo_advantage.reads_metadata=true, long_question.n_words=9"
+    strategies = ["argo_advantage", LongQuestion(8)]
+
+    options = with_own_policies({"strategies": strategies, "strategy_parameters": given})
+
+    assert build(SweepSpec, options).strategy_parameters == (
+        "argo_advantage.reads_metadata=true,long_question.n_words=8,long_question.note=plain"
+    )
+
+
+@pytest.mark.parametrize("own", [[], [LongQuestion()]])
+def test_strategies_leave_the_parameters_of_a_spec(
+    own: list[Policy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[EstimateSpec] = []
+    monkeypatch.setattr(jobs, "run_estimate", lambda spec, _: seen.append(spec))
+    given = EstimateSpec(strategy_parameters="argo_advantage.reads_metadata=true")
+
+    jobs.estimate(given, strategies=["never", "argo_advantage", *own])
+
+    assert seen[0].strategy_parameters.startswith("argo_advantage.reads_metadata=true")
 
 
 class Keeping:
@@ -218,3 +245,5 @@ def test_what_cannot_be_a_retriever_is_refused(given: object, message: str) -> N
 def test_workers_elsewhere_do_not_know_it() -> None:
     with pytest.raises(ConfigError, match="executor=ray"):
         with_own_policies({"strategies": [LongQuestion()], "executor": "ray"})
+    with pytest.raises(ConfigError, match="executor=ray"):
+        jobs.sweep(SweepSpec(executor="ray"), strategies=["never", LongQuestion()])

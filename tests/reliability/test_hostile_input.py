@@ -17,6 +17,7 @@ from argo_ml.config import SweepSpec, build, read_params
 from argo_ml.corpus.documents import DocumentSet, read_documents
 from argo_ml.corpus.isolated_reading import ReaderProcess, ReadingLimits
 from argo_ml.corpus.readers.markdown import markdown_sections
+from argo_ml.corpus.rejected import RejectedFile
 from argo_ml.datasets import lines
 from argo_ml.datasets.jsonl import JsonLines
 from argo_ml.errors import ArgoError, ConfigError, DataError
@@ -270,3 +271,24 @@ def test_mutated_documents_are_read_or_set_aside(tmp_path: Path, suffix: str) ->
     counts = mutations.document_counts(suffix, N_MUTATIONS, random.Random(suffix), tmp_path)
     assert counts.raised == []
     assert counts.outcomes.total() == N_MUTATIONS
+
+
+def test_a_document_that_its_parser_crashed_on_has_raised(tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").write_bytes(b"x")
+    counts = mutations.Counts(".pdf")
+    rejected = [RejectedFile("a.pdf", "its parser crashed (x)"), RejectedFile("b.pdf", "encrypted")]
+
+    mutations.count_rejected(counts, tmp_path, rejected, 3)
+
+    assert counts.outcomes == {"limited": 0, "raised": 1, "refused": 1, "read": 1}
+    assert counts.raised == [("its parser crashed (x)", b"x")]
+
+
+def test_an_error_of_several_lines_has_raised(tmp_path: Path) -> None:
+    def read() -> object:
+        raise ArgoError("one\ntwo")
+
+    counts = mutations.Kind("k", (b"{}",), tmp_path / "f", read).count(1, random.Random(0))
+
+    assert counts.outcomes == {"raised": 1}
+    assert [message for message, _ in counts.raised] == ["ArgoError: one\ntwo"]

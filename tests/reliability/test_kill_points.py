@@ -136,3 +136,11 @@ def test_of_two_jobs_at_once_runs_paid_what_the_model_was_asked(tmp_path: Path, 
 
     assert problems == []
     assert outcomes[0] == "every call has a payer"
+
+
+@pytest.mark.parametrize("n_rounds", [3, 10])
+def test_kills_are_spread_over_the_calls_of_a_job(n_rounds: int) -> None:
+    after = [accounting.calls_before_kill(20, number, n_rounds) for number in range(n_rounds)]
+
+    assert after == sorted(set(after))
+    assert (after[0], after[-1] <= 20) == (1, True)

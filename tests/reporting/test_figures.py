@@ -114,6 +114,17 @@ def test_costs_and_prices_are_in_the_users_unit(results: Results) -> None:
     assert [tick.get_text() for tick in ticks] == ["40", "100", "400"]
 
 
+def test_front_says_that_looks_are_paid_for_where_they_are(results: Results) -> None:
+    paid = results.model_copy(update={"spec": {**results.spec, "probe_cost": 0.01}})
+
+    headings = [SWEEP_FIGURES["front"](own).get_suptitle() for own in (results, paid)]
+
+    assert ["probe_cost x looks" in heading.replace("\n", " ") for heading in headings] == [
+        False,
+        True,
+    ]
+
+
 def test_models_of_the_same_last_name_have_titles_of_their_own(
     results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

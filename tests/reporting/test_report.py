@@ -389,3 +389,17 @@ def test_same_evaluation_gives_the_same_file(tmp_path: Path) -> None:
     evaluation = synthetic_evaluation.minimal()
 
     assert written(evaluation, tmp_path) == written(evaluation, tmp_path)
+
+
+def test_report_says_what_a_look_costs_where_it_does(tmp_path: Path) -> None:
+    results = synthetic_evaluation.results()
+    paid = results.model_copy(update={"spec": {**results.spec, "probe_cost": 0.01}})
+    path = tmp_path / "report.html"
+
+    texts = []
+    for own in (results, paid):
+        write_report(synthetic_evaluation.full(), own, path)
+        texts.append(" ".join(path.read_text(encoding="utf-8").split()))
+
+    said = "a model call that only serves a decision 0.01."
+    assert [said in text for text in texts] == [False, True]

@@ -169,3 +169,26 @@ def test_an_advice_on_outcomes_is_published_with_a_strategy_per_range(
     for at in advice.prices:
         decision = policy.decide(line["question"], price=at.retrieval_cost, **known(line))
         assert decision.strategy == at.strategy
+
+
+@pytest.mark.parametrize(("given", "share"), [("0.02", 0.008), ("0", 0.0), ("", 0.1)])
+def test_a_default_price_is_in_the_unit_of_the_replay(
+    replayed: Replayed, tmp_path: Path, given: str, share: float
+) -> None:
+    lines = map(tree_line, range(40))
+    euros = {"value_of_correct": "2.5", "price_per_retrieval": "0.05,0.25", "price_unit": "EUR"}
+    spec = replay_spec(tmp_path, lines, policies="never,argo_fitted", **euros, **replayed.places)
+    stored = {"sweep": run_replay(spec).results.sweep_id, "strategy": "argo_fitted"}
+    uri = replayed.places["tracking_uri"]
+    values = {**stored, "tracking_uri": uri, "name": f"euros-{share}", "default_price": given}
+
+    policy = load_policy(publish(build(PublishSpec, values)).uri, uri)
+
+    assert policy.published.default_price == share
+
+
+def test_a_default_price_in_shares_is_above_0(replayed: Replayed) -> None:
+    stored = {"sweep": replayed.results.sweep_id, "tracking_uri": replayed.places["tracking_uri"]}
+
+    with pytest.raises(ConfigError, match="default_price=0: must be greater than 0"):
+        publish(build(PublishSpec, {**stored, "strategy": "argo_fitted", "default_price": "0"}))

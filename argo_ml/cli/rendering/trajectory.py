@@ -7,6 +7,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from argo_ml.cli.rendering.console import console
+from argo_ml.evaluation.roles import is_argo
 from argo_ml.state import Outcome
 from argo_ml.sweep.answer import Answered
 from argo_ml.types import Action, Evidence, Question, Step, StopReason, Usage
@@ -30,7 +31,7 @@ def print_answered(answered: Answered) -> None:
             f"Thresholds of {answered.strategy}: retrieve below U = {table.theta_cont:.3g}, stop "
             f"at U = {table.theta_star:.3g}, at c_r = {answered.retrieval_cost:g}"
         )
-        if table.theta_cont <= 0.0:
+        if table.theta_cont <= 0.0 and is_argo(answered.strategy):
             out.print(
                 "By its gains a retrieval is too dear at this price; a lower --retrieval_cost or "
                 "--strategy single looks into the documents"

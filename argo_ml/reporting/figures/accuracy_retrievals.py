@@ -55,7 +55,8 @@ def _draw_strategies(axes: Axes, evaluation: Evaluation) -> None:
     """Fixed strategies are named where they stand, the others in the legend."""
     kind_by_strategy = kinds(evaluation)
     fixed = {}
-    for index, (strategy, style) in enumerate(styles_of(evaluation).items()):
+    styles = styles_of(evaluation)
+    for index, (strategy, style) in enumerate(styles.items()):
         rows = evaluation.rows_of(strategy)
         retrievals, accuracies = [row.rc for row in rows], [row.accuracy.mean for row in rows]
         is_fixed = kind_by_strategy[strategy] is Kind.FIXED
@@ -76,7 +77,7 @@ def _draw_strategies(axes: Axes, evaluation: Evaluation) -> None:
     axes.set_xlabel("retriever calls per question")
     axes.set_ylabel("accuracy (share of questions)")
     axes.set_title("every strategy, one point per price")
-    _name(axes, fixed, {name: style.color for name, style in styles_of(evaluation).items()})
+    _name(axes, fixed, {name: style.color for name, style in styles.items()})
     if len(fixed) < len(kind_by_strategy):
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from argo_ml.evaluation.record import Evaluation, StrategyRow
+from argo_ml.evaluation.record import Evaluation
 from argo_ml.evaluation.roles import is_argo
 from argo_ml.reporting import captions
 from argo_ml.reporting.figures.description import EvaluationFigure
@@ -52,22 +52,19 @@ def price_utility(evaluation: Evaluation, results: Results) -> Figure | None:
 def _draw(axes: Axes, evaluation: Evaluation, strategies: Sequence[str], unit: Unit) -> None:
     price_axis(axes, evaluation.prices, MOST_TICKS, unit)
     kind_by_strategy = kinds(evaluation)
+    styles = styles_of(evaluation)
     for index, strategy in enumerate(strategies):
-        style, rows = styles_of(evaluation)[strategy], evaluation.rows_of(strategy)
+        style, rows = styles[strategy], evaluation.rows_of(strategy)
         costs = [row.retrieval_cost for row in rows]
         prices = dodged(evaluation.prices, costs, index, len(strategies))
         axes.plot(prices, [row.utility.mean for row in rows], **style.line_options())
         if kind_by_strategy[strategy] is Kind.FIXED or is_argo(strategy):
             draw_intervals(axes, prices, [row.utility for row in rows], style)
-    _label(axes, evaluation, strategies)
+    _label(axes, evaluation, strategies, styles)
 
 
 def _draw_best_fixed(axes: Axes, evaluation: Evaluation) -> None:
-    best: dict[float, StrategyRow] = {}
-    for row in evaluation.rows:
-        so_far = best.get(row.retrieval_cost)
-        if row.is_fixed and (so_far is None or row.utility.mean > so_far.utility.mean):
-            best[row.retrieval_cost] = row
+    best = evaluation.best_fixed()
     if best:
         prices = sorted(best)
         utilities = [best[price].utility for price in prices]
@@ -75,13 +72,18 @@ def _draw_best_fixed(axes: Axes, evaluation: Evaluation) -> None:
         draw_band(axes, prices, utilities, BEST_FIXED)
 
 
-def _label(axes: Axes, evaluation: Evaluation, strategies: Sequence[str]) -> None:
+def _label(
+    axes: Axes,
+    evaluation: Evaluation,
+    strategies: Sequence[str],
+    styles: Mapping[str, LineStyle],
+) -> None:
     ends = {}
     for index, strategy in enumerate(strategies):
         last = evaluation.rows_of(strategy)[-1]
         [at] = dodged(evaluation.prices, [last.retrieval_cost], index, len(strategies))
         ends[strategy] = (at, last.utility.mean)
-    label_ends(axes, ends, {name: style.color for name, style in styles_of(evaluation).items()})
+    label_ends(axes, ends, {name: style.color for name, style in styles.items()})
 
 
 PRICE_UTILITY = EvaluationFigure(

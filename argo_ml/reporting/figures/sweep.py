@@ -139,7 +139,8 @@ def _front(results: Results) -> Figure:
     for unused in grid[len(prices) :]:
         unused.remove()
     figure.supylabel("accuracy (share of questions)", fontsize=10)
-    note = "cost is $c_r$ x retrievals + $c_p$ x reasoning steps"
+    looks = " + probe_cost x looks" if results.spec.get("probe_cost") else ""
+    note = f"cost is $c_r$ x retrievals + $c_p$ x reasoning steps{looks}"
     if unit.is_own:
         note = "cost is that of retrievals, tokens and seconds"
     figure.suptitle(
