@@ -43,7 +43,7 @@ class KeptReadings:
         self._folder = folder
         self._read_by = [
             str(limits),
-            code_digest(tuple(map(Path, argo_ml.corpus.__path__))),
+            code_digest(list(map(Path, argo_ml.corpus.__path__))),
             list(sys.version_info[:2]),
             [installed_version(name) for name in PACKAGES],
         ]

@@ -65,7 +65,7 @@ def split_key(documents: Sequence[Document], settings: SplitSettings, embedder: 
     for document in documents:
         row = [document.id, document.text, document.title, document.source]
         digest.update(json.dumps(row).encode())
-    code = code_digest(tuple(map(Path, argo_ml.corpus.__path__)))
+    code = code_digest(list(map(Path, argo_ml.corpus.__path__)))
     splitter = installed_version("langchain-text-splitters")
     return content_key([digest.hexdigest(), asdict(settings), embedder, code, splitter])
 

@@ -147,7 +147,7 @@ def _place(spec: ModelSpec, source: ModelSource) -> Path | None:
     if files is None:
         return None
     options = {name: str(value) for name, value in shared_fields(spec, ModelFields).items()}
-    code = code_digest(tuple(map(Path, argo_ml.models.__path__)))
+    code = code_digest(list(map(Path, argo_ml.models.__path__)))
     versions = [installed_version(name) for name in PACKAGES]
     key = content_key([files.contents, options, code, versions, machine_state()])
     return spec.cache_path / "models" / "opened" / f"{key}.json"

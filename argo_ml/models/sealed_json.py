@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from functools import lru_cache
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -43,12 +43,8 @@ def content_key(content: object) -> str:
     return _digest(json.dumps(content, sort_keys=True))[:32]
 
 
-@lru_cache
-def code_digest(folders: tuple[Path, ...]) -> str:
-    """Digest of the Python files in these folders: what they compute may change with them.
-
-    They are read once, as this process has loaded them.
-    """
+def code_digest(folders: Sequence[Path]) -> str:
+    """Digest of the Python files in these folders: what they compute may change with them."""
     return files_digest(path for folder in folders for path in folder.rglob("*.py"))
 
 

@@ -74,7 +74,7 @@ def _kept_path(spec: SweepSpec, results: Results, cells: Sequence[Cell]) -> Path
     decided_by = [
         _content(results),
         {gate: list(scores) for gate, scores in calibration_scores(cells).items()},
-        code_digest(tuple(map(Path, argo_ml.__path__))),
+        code_digest(list(map(Path, argo_ml.__path__))),
         [platform.python_version(), *map(installed_version, _COMPUTED_WITH)],
         [text for path in _own_styles() if (text := _text(path))],
     ]

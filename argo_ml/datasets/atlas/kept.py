@@ -52,7 +52,7 @@ def _version() -> str:
     """Stands for everything that the atlas is made of."""
     here = Path(__file__).parent
     packages = [(name, installed_version(name)) for name in PACKAGES]
-    return content_key([sys.version_info[:2], packages, code_digest((here,))])
+    return content_key([sys.version_info[:2], packages, code_digest([here])])
 
 
 def _row(question: Question) -> list[Any]:
