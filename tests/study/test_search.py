@@ -17,7 +17,7 @@ from argo_ml.study.search import Search
 class Worker(Search):
     """Whose trials come to a number at once."""
 
-    def _run(self, *asked: object) -> tuple[float, ...]:
+    def _run(self, *asked: Any, **more: Any) -> tuple[float, ...]:
         return (0.5,)
 
 
@@ -42,12 +42,15 @@ def test_a_trial_that_is_given_back_is_run_before_the_study_ends(
     monkeypatch.setattr(search, "WAIT_S", 0.0)
     monkeypatch.setattr(trial_run, "start", lambda *asked: SimpleNamespace(run_id="r"))
     study = optuna.create_study()
+    spec: Any = SimpleNamespace(n_trials=1)
+    store: Any = SimpleNamespace(lock=Lock(study, study.ask()))
+    space: Any = SimpleNamespace(settings=lambda trial: {})
     nothing: Any = None
     worker = Worker(
-        spec=SimpleNamespace(n_trials=1),  # type: ignore[arg-type]
-        store=SimpleNamespace(lock=Lock(study, study.ask())),  # type: ignore[arg-type]
+        spec=spec,
+        store=store,
         study=study,
-        space=SimpleNamespace(settings=lambda trial: {}),  # type: ignore[arg-type]
+        space=space,
         objective=nothing,
         evaluator=nothing,
         tracking=nothing,
