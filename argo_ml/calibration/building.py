@@ -83,6 +83,7 @@ def build_calibration(
     `MIN_CALIBRATION_QUESTIONS`, and warns of fewer than `FEW_CALIBRATION_QUESTIONS`.
     """
     check_size(len(explored))
+    metadata: Sequence[Mapping[str, str]]
     if of_the_same is None:
         roots = [history.visits[ROOT] for history in explored]
         _warn_of_few(len(explored), sum(root.correct for root in roots))

@@ -93,7 +93,7 @@ def graded_question(
 def given_answer(question: Question, outputs: Any) -> Answer:
     """What was answered: a text, or a mapping that has ``answer`` and may have ``choice``, an
     index, and ``parsed``. A text that is one of the choices chooses it; any other was not read."""
-    given = {"answer": outputs} if isinstance(outputs, str) else outputs
+    given: Mapping[str, Any] = {"answer": outputs} if isinstance(outputs, str) else outputs
     text = "" if given.get("answer") is None else str(given["answer"])
     if not question.choices:
         return Answer(text, parsed=given.get("parsed", bool(text)))
