@@ -20,17 +20,19 @@ _requested = threading.Event()
 def finishing_batches() -> Iterator[None]:
     """Inside, a first SIGINT or SIGTERM waits for the next `checkpoint`; a second does not.
 
-    One that came before, and to no `checkpoint`, was meant for what has ended since.
+    Where the block ends in an error, one that waits was meant for what has ended by it.
 
     Does nothing where signals cannot be handled, which is outside of the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    _requested.clear()
     before = {number: signal.signal(number, _handle) for number in SIGNALS}
     try:
         yield
+    except BaseException:
+        _requested.clear()
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

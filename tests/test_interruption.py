@@ -53,6 +53,13 @@ def test_a_signal_to_what_has_ended_by_an_error_stops_nothing_later() -> None:
         checkpoint()
 
 
+def test_a_signal_that_came_to_no_checkpoint_waits_for_the_next_batch() -> None:
+    with finishing_batches():
+        os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), finishing_batches():
+        checkpoint()
+
+
 def test_a_signal_in_the_batch_that_decides_is_obeyed() -> None:
     log = SimpleNamespace(is_decided=False)
 

@@ -13,6 +13,7 @@ from argo_ml.config import CalibrateSpec, build
 from argo_ml.exploring.calibrate import ExploredQuestion, explore
 from argo_ml.models.base import Completion, Generation
 from argo_ml.models.scripted import ScriptedModel
+from argo_ml.progress import EPISODES
 from argo_ml.sweep.context import LocalContext
 
 
@@ -47,9 +48,12 @@ class Exploring:
         assert isinstance(context.model, ScriptedModel)
         device, progress = Device(context.model, n_requests), []
         context = replace(context, model=device)
-        explored = explore(
-            spec, context, context.engine("run"), lambda what, done, total: progress.append(done)
-        )
+
+        def count(unit: str, n_finished: int, _: int) -> None:
+            if unit == EPISODES:
+                progress.append(n_finished)
+
+        explored = explore(spec, context, context.engine("run"), count)
         return explored, device, progress
 
 

@@ -121,7 +121,9 @@ def test_results_that_do_not_follow_from_their_rows_are_not_published(
     content["cells"][0]["metrics"]["accuracy"] = 0.123
     path.write_text(json.dumps(content))
     try:
-        with pytest.raises(ConfigError, match=r"replay=.* \(never c_r=0.02: accuracy is 0.123, of"):
+        with pytest.raises(
+            ConfigError, match=r"replay=.* \(never c_r=0.02: accuracy is 0.123, recomputed"
+        ):
             replayed.published("argo_fitted")
     finally:
         path.write_text(kept)

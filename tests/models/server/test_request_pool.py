@@ -29,6 +29,7 @@ def work(request):
 try:
     RequestPool(2).run(work, ["wait", "interrupt", "never begun"])
 except KeyboardInterrupt:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     interrupted.set()
     raise
 """
