@@ -7,10 +7,11 @@ from heapq import nsmallest
 from typing import cast
 
 import numpy as np
-from chromadb import Collection
+from chromadb import Collection, GetResult
 from numpy.typing import NDArray
 
 from argo_ml.corpus.base import Vectors
+from argo_ml.corpus.pages import pages
 
 PAGE = 2048
 """Vectors fetched together."""
@@ -46,18 +47,18 @@ class ExactSearch:
         if self._held:
             yield from self._held
             return
-        pages = []
-        for start in range(0, self._n_passages, PAGE):
-            page = self._fetch(start)
+        held = []
+        for got in pages(self._collection, self._n_passages, PAGE, ["embeddings"]):
+            page = _unit_vectors(got)
             if self._n_passages <= HELD_VECTORS:
-                pages.append(page)
+                held.append(page)
             yield page
-        self._held = pages
+        self._held = held
 
-    def _fetch(self, start: int) -> _Page:
-        got = self._collection.get(limit=PAGE, offset=start, include=["embeddings"])
-        embeddings = np.asarray(cast(Vectors, got["embeddings"]), dtype=np.float64)
-        return got["ids"], embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+
+def _unit_vectors(got: GetResult) -> _Page:
+    embeddings = np.asarray(cast(Vectors, got["embeddings"]), dtype=np.float64)
+    return got["ids"], embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
 
 
 def _candidates(ids: list[str], row: NDArray[np.float64], top_k: int) -> list[_Hit]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from argo_ml.corpus.embedding import Embedder, Vectors
 from argo_ml.corpus.exact_search import ExactSearch
 from argo_ml.corpus.index import reaches_all, unsearchable
+from argo_ml.corpus.pages import pages
 from argo_ml.corpus.splitting import embedded_text
 from argo_ml.types import Evidence, Passage
 
@@ -123,10 +124,8 @@ class ChromaRetriever:
         """Title and text of every passage, by id. Raises `CorpusIndexError`."""
         texts: dict[str, str] = {}
         try:
-            for start in range(0, self._n_passages, TEXT_PAGE):
-                got = self._collection.get(
-                    limit=TEXT_PAGE, offset=start, include=["documents", "metadatas"]
-                )
+            include: Include = ["documents", "metadatas"]
+            for got in pages(self._collection, self._n_passages, TEXT_PAGE, include):
                 for key, passage in _passages(got).items():
                     texts[key] = embedded_text(passage.title, passage.text)
         except ChromaError as error:

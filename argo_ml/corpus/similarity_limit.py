@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from argo_ml.corpus.base import SimilarityLimit
 from argo_ml.corpus.embedding import Embedder
 from argo_ml.corpus.index import unsearchable
+from argo_ml.corpus.pages import pages
 from argo_ml.models.sealed_json import read_sealed, write_sealed
 from argo_ml.randomness import derived_rng
 
@@ -64,9 +65,7 @@ def stored_limit(
 def measured_limit(collection: Collection, embedder: Embedder) -> SimilarityLimit | None:
     """Deterministic for a corpus: what is drawn depends on the name, which has its digest."""
     ids = sorted(
-        key
-        for start in range(0, collection.count(), PAGE)
-        for key in collection.get(limit=PAGE, offset=start, include=[])["ids"]
+        key for page in pages(collection, collection.count(), PAGE, []) for key in page["ids"]
     )
     if len(ids) < FEWEST_PASSAGES:
         return None
