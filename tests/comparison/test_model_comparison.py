@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from argo_ml.results.unit import StoredUnit
 from argo_ml.sweep.journal import Journal
 from argo_ml.sweep.running import load_results
 from argo_ml.tracking.runs import KIND, PARENT, connect
+from argo_ml.tracking.stores import STORE_VARIABLE
 
 pytestmark = [
     pytest.mark.slow,
@@ -86,33 +87,36 @@ def test_every_model_has_a_sweep_below_one_run(
     assert {"figures/models_graph_1a.png", "figures/models_front.svg"} <= files
 
 
-def test_the_table_has_a_row_per_model_with_the_difference(
-    shared: dict[str, str],
-    finished: ModelComparison,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def printed(
+    shared: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[ModelComparison], str]:
+    """What is printed of a comparison in the shared store, on a wide terminal."""
     connect(shared["tracking_uri"], "argo_ml")
     monkeypatch.setenv("COLUMNS", "200")
-    print_comparison(finished)
-    shown = capsys.readouterr().out
+
+    def show(comparison: ModelComparison) -> str:
+        print_comparison(comparison)
+        return capsys.readouterr().out
+
+    return show
+
+
+def test_the_table_has_a_row_per_model_with_the_difference(
+    finished: ModelComparison, printed: Callable[[ModelComparison], str]
+) -> None:
+    shown = printed(finished)
     assert shown.count("other.json") == 2 + 1
     assert f"{finished.of(finished.models[1].model)[0].difference:+.3f} [" in shown
 
 
 def test_the_table_has_prices_in_a_unit_of_ones_own(
-    shared: dict[str, str],
-    finished: ModelComparison,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    finished: ModelComparison, printed: Callable[[ModelComparison], str]
 ) -> None:
-    connect(shared["tracking_uri"], "argo_ml")
-    monkeypatch.setenv("COLUMNS", "200")
     own = StoredUnit(stake=2.0, name="EUR", is_own=True)
 
-    print_comparison(finished.model_copy(update={"unit": own}))
+    shown = printed(finished.model_copy(update={"unit": own}))
 
-    shown = capsys.readouterr().out
     assert "price of a retrieval" in shown
     assert f"{2 * finished.cells[0].retrieval_cost:.4g} EUR" in shown
 
@@ -196,11 +200,19 @@ def test_a_comparison_whose_second_model_was_missing_goes_on(
 
 
 def test_an_interrupted_comparison_says_how_it_goes_on_as_a_whole(
-    values: dict[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    values: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    # MLflow sets it to what an earlier test has opened.
+    monkeypatch.delenv(STORE_VARIABLE, raising=False)
     monkeypatch.setattr(Journal, "write", interrupted)
 
     with pytest.raises(KeyboardInterrupt):
