@@ -5,12 +5,14 @@ Not by `Study.optimize`, for which a trial that was interrupted, or is silent, h
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import optuna
-from optuna.storages._heartbeat import get_heartbeat_thread
+from optuna.storages._heartbeat import BaseHeartbeat, HeartbeatThread, is_heartbeat_enabled
 from optuna.trial import Trial, TrialState
 
 from argo_ml.study.storage import run_id_of, silently
@@ -29,7 +31,7 @@ def run(study: optuna.Study, trial: Trial, objective: Callable[[], Sequence[floa
     """Tell the study what a trial comes to; that of an error has failed."""
     own_run_id = run_id_of(study._storage.get_trial(trial._trial_id))
     state, reached = TrialState.FAIL, None
-    with get_heartbeat_thread(trial._trial_id, study._storage):
+    with _signs_of_life(study, trial):
         try:
             reached = objective()
             state = TrialState.COMPLETE
@@ -39,6 +41,33 @@ def run(study: optuna.Study, trial: Trial, objective: Callable[[], Sequence[floa
             _tell(study, trial, own_run_id, state, None)
             raise
     _tell(study, trial, own_run_id, state, reached)
+
+
+@contextlib.contextmanager
+def _signs_of_life(study: optuna.Study, trial: Trial) -> Iterator[None]:
+    """Optuna's signs of life while the block runs.
+
+    Its own thread goes on for ever, and its process with it, where the interruption comes while the
+    thread starts or ends.
+    """
+    storage, ended = study._storage, threading.Event()
+    if not is_heartbeat_enabled(storage):
+        yield
+        return
+    assert isinstance(storage, BaseHeartbeat)
+    thread = threading.Thread(
+        target=HeartbeatThread._record_heartbeat,
+        args=(trial._trial_id, storage, ended),
+        name="argo-heartbeat",
+        daemon=True,
+    )
+    try:
+        thread.start()
+        yield
+    finally:
+        ended.set()
+        if thread.is_alive():
+            thread.join()
 
 
 def _tell(
