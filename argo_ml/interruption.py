@@ -6,14 +6,15 @@ import contextlib
 import logging
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 logger = logging.getLogger(__name__)
 
-# Signals belong to the process, and so does this.
+# Signals belong to the process, and so do these.
 _requested = threading.Event()
+_kept: list[int] = []
 
 
 @contextlib.contextmanager
@@ -27,15 +28,12 @@ def finishing_batches() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, _handle) for number in SIGNALS}
     try:
-        yield
+        with _handled_by(_handle):
+            yield
     except BaseException:
         _requested.clear()
         raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def checkpoint() -> None:
@@ -43,6 +41,51 @@ def checkpoint() -> None:
     if _requested.is_set():
         _requested.clear()
         raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Inside, a first SIGINT or SIGTERM waits for the end of the block and is then obeyed as it
+    would have been; a second does not wait.
+
+    For transactions: one that is left open by an interruption locks this very process out of the
+    database.
+
+    Does nothing where signals cannot be handled, which is outside of the main thread.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is _keep:
+        yield
+        return
+    try:
+        with _handled_by(_keep):
+            yield
+    finally:
+        numbers = list(_kept)
+        _kept.clear()
+        for number in numbers:
+            signal.raise_signal(number)
+
+
+@contextlib.contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Signals that something other than Python handles are left to it."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    ours = {number: known for number, known in before.items() if known is not None}
+    try:
+        for number in ours:
+            signal.signal(number, handler)
+        yield
+    finally:
+        for number, known in ours.items():
+            signal.signal(number, known)
+
+
+def _keep(number: int, frame: FrameType | None) -> None:
+    if _kept:
+        _kept.clear()
+        raise KeyboardInterrupt
+    _kept.append(number)
 
 
 def _handle(number: int, frame: FrameType | None) -> None:

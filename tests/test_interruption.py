@@ -14,7 +14,7 @@ from typing import Any, cast
 import pytest
 
 from argo_ml.errors import ModelError
-from argo_ml.interruption import checkpoint, finishing_batches
+from argo_ml.interruption import checkpoint, finishing_batches, uninterrupted
 from argo_ml.models.base import Completion, Generation
 from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.models.scripted import ScriptedModel
@@ -76,18 +76,56 @@ def test_a_signal_in_the_batch_that_decides_is_obeyed() -> None:
     checkpoint()
 
 
+def test_what_is_not_to_be_interrupted_ends_first() -> None:
+    reached = False
+    with pytest.raises(KeyboardInterrupt), uninterrupted():
+        os.kill(os.getpid(), signal.SIGINT)
+        with uninterrupted():
+            pass
+        reached = True
+    assert reached
+    with uninterrupted():
+        pass
+
+
+def test_a_second_signal_interrupts_even_that() -> None:
+    with pytest.raises(KeyboardInterrupt), uninterrupted(), uninterrupted():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        pytest.fail("the second signal was not raised")
+    with uninterrupted():
+        pass
+
+
+def test_what_was_kept_waiting_goes_to_the_handler_that_was_there() -> None:
+    with pytest.raises(KeyboardInterrupt), finishing_batches():
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGTERM)
+        checkpoint()
+    seen: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
+    try:
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert not seen
+        assert seen == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_handlers_are_as_before_afterwards() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with finishing_batches():
-        assert signal.getsignal(signal.SIGTERM) != before
-    assert signal.getsignal(signal.SIGTERM) == before
+    for block in (finishing_batches, uninterrupted):
+        with block():
+            assert signal.getsignal(signal.SIGTERM) != before
+        assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_other_threads_are_left_alone() -> None:
     seen = []
 
     def work() -> None:
-        with finishing_batches():
+        with finishing_batches(), uninterrupted():
             seen.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=work)

@@ -114,7 +114,7 @@ def _summary(
     trials_per_second: float | None,
 ) -> StudyReport:
     study = search.study
-    trials = study.get_trials(deepcopy=False)
+    trials = storage.all_trials(study)
     counts = {state: sum(trial.state is state for trial in trials) for state in TrialState}
     paid = _paid_by_trials(search)
     n_done = counts[TrialState.COMPLETE] + counts[TrialState.PRUNED]

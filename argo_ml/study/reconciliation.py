@@ -106,7 +106,7 @@ def _own_trial(child: Run, trials: Mapping[int, FrozenTrial]) -> FrozenTrial | N
 
 
 def _by_number(study: optuna.Study) -> dict[int, FrozenTrial]:
-    return {trial.number: trial for trial in study.get_trials(deepcopy=False)}
+    return {trial.number: trial for trial in storage.all_trials(study)}
 
 
 def trial_runs(tracking: Tracking, study_run_id: str) -> list[Run]:

@@ -13,6 +13,7 @@ from argo_ml.config import StudySpec
 from argo_ml.datasets import check_dataset
 from argo_ml.engine.stages import StageTimes
 from argo_ml.errors import StudyError
+from argo_ml.interruption import uninterrupted
 from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.results.artifacts import STUDY_REPORT
 from argo_ml.results.study import OBJECTIVES, StudyReport
@@ -79,7 +80,7 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
                 # A worker that failed meanwhile may have said so on the run.
                 run.reopen(beside_others=True)
                 run.end()
-                study.set_user_attr(storage.CONCLUDED, spec.n_trials)
+                storage.set_concluded(study, spec.n_trials)
         return load_report(home, run.run_id)
 
 
@@ -121,6 +122,7 @@ def _begin_or_join(
     return study, TrackedRun(tracking.client, run_id, stored), home
 
 
+@uninterrupted()
 def _begin(
     study: optuna.Study,
     context: LocalContext[StudySpec],
@@ -147,4 +149,4 @@ def _begin(
 
 def _is_concluded(study: optuna.Study, spec: StudySpec) -> bool:
     """Whether the best settings of as many trials, or more, were judged already."""
-    return bool(study.user_attrs.get(storage.CONCLUDED, 0) >= spec.n_trials)
+    return storage.n_concluded(study) >= spec.n_trials

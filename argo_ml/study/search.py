@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import CellSpec, StudySpec
 from argo_ml.config.study import THRESHOLDS
+from argo_ml.interruption import uninterrupted
 from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.progress import TRIALS, OnProgress
 from argo_ml.results.records import QuestionResult
@@ -83,11 +84,12 @@ class Search:
                 return Turn.ENOUGH
             if len(taken) >= self.spec.n_trials:
                 return Turn.OTHERS_RUN
-            trial = trials.ask(self.study)
-            settings = self.space.settings(trial)
-            run = trial_run.start(self.tracking, self.run, trial.number)
-            # In this order: `reconcile` finds and ends a run whose trial does not know it.
-            storage.begin_trial(trial, run.run_id, settings)
+            with uninterrupted():
+                trial = trials.ask(self.study)
+                settings = self.space.settings(trial)
+                run = trial_run.start(self.tracking, self.run, trial.number)
+                # In this order: `reconcile` finds and ends a run whose trial does not know it.
+                storage.begin_trial(trial, run.run_id, settings)
         with self._requeueing_interrupted(trial):
             trials.run(self.study, trial, lambda: self._run(trial, run, settings, complete))
         return Turn.RAN

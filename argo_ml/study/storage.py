@@ -24,6 +24,7 @@ from sqlalchemy.pool import NullPool
 from argo_ml.addresses import password_advice, redacted
 from argo_ml.config import StudySpec
 from argo_ml.errors import StudyError
+from argo_ml.interruption import uninterrupted
 from argo_ml.locks import ProcessLock
 from argo_ml.results.study import OBJECTIVES, TRIAL
 from argo_ml.tracking.patience import wait_patiently
@@ -113,6 +114,7 @@ class StudyStore:
             with self.lock:
                 self.storage = _open(self.url, spec.heartbeat_s)
 
+    @uninterrupted()
     def is_silent(self, trial: FrozenTrial, now: datetime) -> bool:
         """Whether a running trial has given no sign of life for too long."""
         grace = timedelta(seconds=self.grace_s)
@@ -126,6 +128,7 @@ class StudyStore:
         last, present = (moment.replace(tzinfo=None) for moment in beat)
         return bool(present - last > grace)
 
+    @uninterrupted()
     def requeue(self, study: optuna.Study, trial_id: int) -> None:
         """Let a trial that did not end run again under its number, before all that wait.
 
@@ -141,11 +144,13 @@ class StudyStore:
     def shown_url(self) -> str:
         return redacted(self.url)
 
+    @uninterrupted()
     def find(self) -> optuna.Study | None:
         with explaining_storage(self.url), contextlib.suppress(KeyError):
             return optuna.load_study(study_name=self.name, storage=self.storage)
         return None
 
+    @uninterrupted()
     def create(self, directions: Sequence[StudyDirection]) -> optuna.Study:
         with explaining_storage(self.url):
             return optuna.create_study(
@@ -192,7 +197,7 @@ def check_fresh(study: optuna.Study) -> None:
     A worker that died while it began one has left known settings that wait.
     """
     names = set(study.user_attrs)
-    states = {trial.state for trial in study.get_trials(deepcopy=False)}
+    states = {trial.state for trial in all_trials(study)}
     is_left = states <= {TrialState.WAITING} and (SEARCH in names or not states)
     if not is_left or names - {SEARCH, DIGESTS, OBJECTIVES}:
         raise StudyError(
@@ -211,9 +216,26 @@ def run_id_of(trial: FrozenTrial) -> str:
 
 
 def in_states(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:
-    return [trial for trial in study.get_trials(deepcopy=False) if trial.state in states]
+    return [trial for trial in all_trials(study) if trial.state in states]
 
 
+@uninterrupted()
+def set_concluded(study: optuna.Study, n_trials: int) -> None:
+    study.set_user_attr(CONCLUDED, n_trials)
+
+
+@uninterrupted()
+def n_concluded(study: optuna.Study) -> int:
+    """Of how many trials the best settings were judged; 0 before that."""
+    return int(study.user_attrs.get(CONCLUDED, 0))
+
+
+@uninterrupted()
+def all_trials(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(deepcopy=False)
+
+
+@uninterrupted()
 def save_copy(study: optuna.Study, path: Path) -> None:
     """The study alone as an SQLite storage of its own, which optuna-dashboard opens: one file."""
     copied = _open(sqlite_uri(path), None)

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import optuna
 from optuna.storages._heartbeat import BaseHeartbeat, HeartbeatThread, is_heartbeat_enabled
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
+from argo_ml.interruption import uninterrupted
 from argo_ml.study.storage import run_id_of, silently
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ def ask(study: optuna.Study) -> Trial:
 
 def run(study: optuna.Study, trial: Trial, objective: Callable[[], Sequence[float]]) -> None:
     """Tell the study what a trial comes to; that of an error has failed."""
-    own_run_id = run_id_of(study._storage.get_trial(trial._trial_id))
+    own_run_id = run_id_of(_stored(study, trial))
     state, reached = TrialState.FAIL, None
     with _signs_of_life(study, trial):
         try:
@@ -70,6 +71,12 @@ def _signs_of_life(study: optuna.Study, trial: Trial) -> Iterator[None]:
             thread.join()
 
 
+@uninterrupted()
+def _stored(study: optuna.Study, trial: Trial) -> FrozenTrial:
+    return study._storage.get_trial(trial._trial_id)
+
+
+@uninterrupted()
 def _tell(
     study: optuna.Study,
     trial: Trial,
@@ -78,13 +85,14 @@ def _tell(
     reached: Sequence[float] | None,
 ) -> None:
     """Another worker may have taken over a trial that was silent for too long; its word counts."""
-    stored = study._storage.get_trial(trial._trial_id)
+    stored = _stored(study, trial)
     if stored.state is TrialState.RUNNING and run_id_of(stored) == own_run_id:
         study.tell(trial, reached, state)
     else:
         logger.warning("trial %d was taken over by another worker meanwhile", trial.number)
 
 
+@uninterrupted()
 def report(trial: Trial, value: float, step: int) -> None:
     """What a trial that runs again has reported before, it reports again."""
     with warnings.catch_warnings():

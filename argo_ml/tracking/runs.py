@@ -36,6 +36,7 @@ from argo_ml.tracking.stores import (
     first_line,
     sqlite_path,
     sqlite_uri,
+    undisturbed,
     with_collisions,
     without_stray_folder,
 )
@@ -403,7 +404,8 @@ class Tracking:
 
     def get(self, run_id: str) -> Run:
         try:
-            return self.client.get_run(run_id)
+            with undisturbed(self.uri):
+                return self.client.get_run(run_id)
         except MlflowException as error:
             raise TrackingError(
                 f"run {run_id!r} is not in {redacted(self.uri)} ({first_line(error)})"
@@ -433,7 +435,8 @@ class Tracking:
 
     def download(self, run_id: str, artifact: str, folder: Path) -> Path:
         try:
-            return Path(self.client.download_artifacts(run_id, artifact, str(folder)))
+            with undisturbed(self.uri):
+                return Path(self.client.download_artifacts(run_id, artifact, str(folder)))
         except (MlflowException, OSError) as error:
             raise TrackingError(
                 f"run {run_id!r} has no artifact {artifact!r} ({first_line(error)})"

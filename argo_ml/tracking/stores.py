@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from argo_ml.addresses import redacted
 from argo_ml.errors import TrackingError, one_line
+from argo_ml.interruption import uninterrupted
 from argo_ml.waiting import PARAMETER, database_timeout_s, is_locked, locked_advice
 
 logger = logging.getLogger(__name__)
@@ -127,11 +128,22 @@ def with_collisions(call: Callable[[], ValueType]) -> ValueType:
     return call()
 
 
+def undisturbed(uri: str) -> contextlib.AbstractContextManager[None]:
+    """Lets no interruption leave a transaction of a store open. A server has its own transactions,
+    and may be long in answering."""
+    is_server = uri.startswith(("http://", "https://"))
+    return contextlib.nullcontext() if is_server else uninterrupted()
+
+
 @contextlib.contextmanager
 def explained(uri: str) -> Iterator[None]:
-    """Turns what MLflow raises about a store into one `TrackingError` of one line."""
+    """Turns what MLflow raises about a store into one `TrackingError` of one line.
+
+    Inside, a database is `undisturbed`.
+    """
     try:
-        yield
+        with undisturbed(uri):
+            yield
     except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
         raise TrackingError(f"tracking_uri={redacted(uri)}: {first_line(error)}") from None
 

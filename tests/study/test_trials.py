@@ -1,20 +1,26 @@
-"""A trial's signs of life, which end with it whatever ends it."""
+"""What an interruption leaves of a trial: no sign of life, and no open transaction."""
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 from optuna.storages import RDBStorage
+from optuna.trial import TrialState
 
 from argo_ml.study import trials
+from argo_ml.study.storage import silently
 
 
 @pytest.fixture
 def study(tmp_path: Path) -> optuna.Study:
-    storage = RDBStorage(f"sqlite:///{tmp_path}/study.db", heartbeat_interval=1, grace_period=60)
+    with silently():
+        storage = RDBStorage(f"sqlite:///{tmp_path}/study.db", heartbeat_interval=1)
     return optuna.create_study(storage=storage)
 
 
@@ -43,3 +49,18 @@ def test_an_interrupted_trial_gives_no_more_signs_of_life(study: optuna.Study) -
     with pytest.raises(KeyboardInterrupt):
         trials.run(study, trial, objective)
     assert threading.enumerate() == before
+
+
+def test_a_trial_that_ends_is_told_before_the_interruption(
+    study: optuna.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial, told = trials.ask(study), RDBStorage.set_trial_state_values
+
+    def interrupted(*arguments: Any, **named: Any) -> bool:
+        os.kill(os.getpid(), signal.SIGINT)
+        return told(*arguments, **named)
+
+    monkeypatch.setattr(RDBStorage, "set_trial_state_values", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trials.run(study, trial, lambda: [1.0])
+    assert study.get_trials()[0].state is TrialState.COMPLETE

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
 import socket
 from pathlib import Path
 
 import pytest
 from builders import owned_runs
 from mlflow import MlflowClient
+from sqlalchemy.orm import Session
 
 from argo_ml.addresses import redacted
 from argo_ml.errors import ConfigError, TrackingError
@@ -72,6 +75,24 @@ def test_a_run_names_its_process_and_its_model_where_a_key_is_a_word_of_them(
     stored = tracking.get(run.run_id)
     assert is_own(stored)
     assert stored.data.tags["argo.model"] == stored.data.params["model"] == "server:ollama"
+
+
+def test_an_interruption_leaves_no_transaction_open(
+    tracking: Tracking, run: TrackedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = Session.commit
+
+    def interrupted(session: Session) -> None:
+        session.flush()
+        os.kill(os.getpid(), signal.SIGINT)
+        written(session)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Session, "commit", interrupted)
+        run.log(metrics={"accuracy": 0.5})
+    assert run.fail(KeyboardInterrupt())
+    stored = tracking.get(run.run_id)
+    assert (stored.info.status, stored.data.metrics) == ("KILLED", {"accuracy": 0.5})
 
 
 def test_everything_is_logged_at_once(tracking: Tracking, run: TrackedRun) -> None:
