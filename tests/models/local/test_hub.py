@@ -3,94 +3,22 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from builders import hubs
+from builders.hubs import COMMIT, Hub
 from huggingface_hub import constants
 
 from argo_ml.errors import ModelError
 from argo_ml.models.local import hub
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-FILES = {
-    "config.json": b"{}",
-    "tokenizer.json": b"{}",
-    "README.md": b"read me",
-    "model.safetensors": b"weights",
-    "consolidated.safetensors": b"the same weights once more",
-    "pytorch_model.bin": b"the same weights",
-    "onnx/model.safetensors": b"another format",
-}
-
-
-class Hub(ThreadingHTTPServer):
-    """Serves one model; ``error`` is a status and the code the hub names it by."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.files = dict(FILES)
-        self.error: tuple[int, str] | None = None
-        self.requested: list[str] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Hub
-
-    def do_HEAD(self) -> None:
-        self._serve()
-
-    def do_GET(self) -> None:
-        self._serve()
-
-    def _serve(self) -> None:
-        self.server.requested.append(self.path)
-        if self.server.error is not None:
-            status, code = self.server.error
-            self._send(status, b"", {"X-Error-Code": code})
-        elif "/tree/" in self.path:
-            tree = [
-                {"type": "file", "path": name, "size": len(body), "oid": name}
-                for name, body in self.server.files.items()
-            ]
-            self._send(200, json.dumps(tree).encode(), {})
-        elif self.path.startswith("/api/models/"):
-            siblings = [{"rfilename": name} for name in self.server.files]
-            content = {"id": "org/name", "sha": COMMIT, "siblings": siblings}
-            self._send(200, json.dumps(content).encode(), {})
-        else:
-            name = self.path.split(f"/resolve/{COMMIT}/")[1]
-            headers = {"ETag": f'"{name}"', "X-Repo-Commit": COMMIT}
-            self._send(200, self.server.files[name], headers)
-
-    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing: the tests look at what was requested."""
-
 
 @pytest.fixture
 def server() -> Iterator[Hub]:
-    with Hub() as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
+    with hubs.running() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)
