@@ -49,7 +49,11 @@ class ServedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """A week of requests; shares are None where there is nothing to take them of."""
+    """A week of requests; shares are None where there is nothing to take them of.
+
+    ``accuracy`` is of all judged answers, ``confident_accuracy`` and ``confident_p_hat`` of the
+    ``n_confident`` among them that have a p-hat.
+    """
 
     week: str
     n_requests: int
@@ -57,8 +61,10 @@ class Week:
     expected_retrieves: float | None
     mean_p_hat: float | None
     n_judged: int
-    judged_p_hat: float | None
     accuracy: float | None
+    n_confident: int
+    confident_accuracy: float | None
+    confident_p_hat: float | None
     warnings: tuple[str, ...]
 
 
@@ -88,20 +94,31 @@ def _week(week: str, requests: Sequence[ServedRequest], published: PublishedPoli
     shares = [_swept_share(one.retrieval_cost, published) for one in requests]
     swept = [share for share in shares if share is not None]
     expected = fmean(swept) if swept and len(swept) == len(requests) else None
-    judged = [one for one in requests if one.correct is not None and one.p_hat is not None]
-    confident = [one.p_hat for one in requests if one.p_hat is not None]
+    judged = [one for one in requests if one.correct is not None]
+    confident = [one for one in judged if one.p_hat is not None]
     seen = Week(
         week=week,
         n_requests=len(requests),
         retrieves=fmean(one.retrieves for one in requests),
         expected_retrieves=expected,
-        mean_p_hat=fmean(confident) if confident else None,
+        mean_p_hat=_mean_p_hat(requests),
         n_judged=len(judged),
-        judged_p_hat=fmean(one.p_hat or 0.0 for one in judged) if judged else None,
-        accuracy=fmean(bool(one.correct) for one in judged) if judged else None,
+        accuracy=_accuracy(judged),
+        n_confident=len(confident),
+        confident_accuracy=_accuracy(confident),
+        confident_p_hat=_mean_p_hat(confident),
         warnings=(),
     )
     return Week(**{**_fields(seen), "warnings": tuple(_drifts(seen))})
+
+
+def _accuracy(judged: Sequence[ServedRequest]) -> float | None:
+    return fmean(bool(one.correct) for one in judged) if judged else None
+
+
+def _mean_p_hat(requests: Sequence[ServedRequest]) -> float | None:
+    p_hats = [one.p_hat for one in requests if one.p_hat is not None]
+    return fmean(p_hats) if p_hats else None
 
 
 def _swept_share(price: float, published: PublishedPolicy) -> float | None:
@@ -126,12 +143,13 @@ def _drifts(week: Week) -> Iterator[str]:
                 f"retrieves for {week.retrieves:.0%} of {week.n_requests} requests, in the sweep "
                 f"for {week.expected_retrieves:.0%}: the questions may be of another kind"
             )
-    if week.accuracy is not None and week.judged_p_hat is not None and week.n_judged >= FEWEST:
-        low, high = _interval(week.accuracy, week.n_judged)
-        if not low <= week.judged_p_hat <= high:
+    accuracy, p_hat = week.confident_accuracy, week.confident_p_hat
+    if accuracy is not None and p_hat is not None and week.n_confident >= FEWEST:
+        low, high = _interval(accuracy, week.n_confident)
+        if not low <= p_hat <= high:
             yield (
-                f"{week.accuracy:.0%} of {week.n_judged} judged answers are right, p-hat says "
-                f"{week.judged_p_hat:.0%}: calibrate again"
+                f"{accuracy:.0%} of {week.n_confident} judged answers are right, p-hat says "
+                f"{p_hat:.0%}: calibrate again"
             )
 
 

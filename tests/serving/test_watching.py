@@ -73,6 +73,21 @@ def test_p_hat_that_does_not_come_true_is_said() -> None:
     assert week.warnings == ("50% of 50 judged answers are right, p-hat says 80%: calibrate again",)
 
 
+def test_verdicts_on_answers_without_p_hat_count_but_say_nothing_of_p_hat() -> None:
+    fixed = [ServedRequest("2026-W10", 0.1, True, None, number < 10) for number in range(40)]
+    [week] = weeks(fixed, PUBLISHED)
+    assert (week.n_judged, week.accuracy) == (40, 0.25)
+    assert (week.n_confident, week.confident_accuracy, week.confident_p_hat) == (0, None, None)
+
+
+def test_p_hat_is_held_against_the_verdicts_on_answers_that_have_one() -> None:
+    fixed = [ServedRequest("2026-W10", 0.1, False, None, False)] * 25
+    [week] = weeks([*requests(25, 0, n_right=20, n_wrong=5), *fixed], PUBLISHED)
+    assert (week.n_judged, week.accuracy) == (50, 0.4)
+    assert (week.n_confident, week.confident_accuracy) == (25, 0.8)
+    assert week.warnings == ()
+
+
 def test_few_requests_say_nothing() -> None:
     [week] = weeks(requests(10, 0, n_wrong=10), PUBLISHED)
     assert week.warnings == ()

@@ -39,6 +39,8 @@ def print_weeks(weeks: Sequence[Week]) -> None:
         "p-hat",
         "judged",
         "right",
+        "with p-hat",
+        "right of them",
         "their p-hat",
     ):
         table.add_column(name, justify="left" if name == "week" else "right")
@@ -51,7 +53,9 @@ def print_weeks(weeks: Sequence[Week]) -> None:
             _share(week.mean_p_hat),
             str(week.n_judged),
             _share(week.accuracy),
-            _share(week.judged_p_hat),
+            str(week.n_confident),
+            _share(week.confident_accuracy),
+            _share(week.confident_p_hat),
         )
     out.print(table)
     for week in weeks:
