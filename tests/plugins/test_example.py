@@ -25,6 +25,8 @@ from argo_ml.errors import ConfigError
 from argo_ml.models import LanguageModel, load_model
 from argo_ml.models.presets import ModelSource, SourceKind, resolve
 from argo_ml.policies import Policy, PolicyContext, check_strategies
+from argo_ml.reporting import captions
+from argo_ml.reporting.figures import EVALUATION_FIGURES, evaluation
 from argo_ml.sweep.cells import cell_id
 from argo_ml.testing.models import LanguageModelSuite
 from argo_ml.testing.policies import PolicyConformance
@@ -208,7 +210,17 @@ def test_the_page_shows_the_files_of_the_package() -> None:
     assert {name: shown[name] for name in files} == files
 
 
-def test_the_figure_of_the_page_is_drawn() -> None:
-    names: dict[str, Any] = {"__name__": "example"}
-    exec(compile(blocks()["argo_ml/reporting/figures/steps.py"], str(PAGE), "exec"), names)
-    assert isinstance(names["steps_by_price"](minimal(), results()), Figure)
+def run(block: str) -> dict[str, Any]:
+    names: dict[str, Any] = {"__name__": "example", "Caption": captions.Caption}
+    exec(compile(blocks()[block], str(PAGE), "exec"), names)
+    return names
+
+
+def test_the_figure_of_the_page_is_drawn_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    caption = run("argo_ml/reporting/captions.py")["STEPS"]
+    monkeypatch.setattr(captions, "STEPS", caption, raising=False)
+    shown = run("argo_ml/reporting/figures/steps.py")["STEPS"]
+    figures = {**EVALUATION_FIGURES, shown.caption.name: shown}
+    monkeypatch.setattr(evaluation, "EVALUATION_FIGURES", figures)
+
+    assert isinstance(evaluation.draw_figure("steps", minimal(), results()), Figure)
