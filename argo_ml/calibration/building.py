@@ -35,7 +35,7 @@ FEW_CALIBRATION_QUESTIONS = 50
 N_COMPONENTS = 32
 """Projections of the question's embedding; benefits use them where that predicts better."""
 N_STATE_COMPONENTS = 8
-"""Projections of the model's hidden state: with more p-hat knows less, see docs/policies.md."""
+"""Projections of the model's hidden state: with more p-hat knows less, see docs/trials.md."""
 N_OF_P_HAT = 4
 """Projections that p-hat uses: with all of them it is worse out of fold."""
 ROOT: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 N_TREES = 100
 FEWEST_IN_LEAF = 25
-"""Rows that a leaf needs: with 10 it gains less and with 50 much less, see docs/policies.md."""
+"""Rows that a leaf needs: with 10 it gains less and with 50 much less, see docs/trials.md."""
 SHARE_OF_FEATURES = 0.4
 """Features that a split chooses among."""
 

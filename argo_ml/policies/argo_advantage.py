@@ -67,7 +67,7 @@ Words = tuple[tuple[float, ...], ...]
 """By number of a question, the indicators of its metadata and the features of its words."""
 N_ERRORS = 1.0
 """Standard errors by which deciding by the question has to pay on questions left out: with none it
-gains more on some data, and loses more on others, see docs/policies.md."""
+gains more on some data, and loses more on others, see docs/trials.md."""
 Advantages = Mapping[Plan, float]
 NO_FIELDS = FieldIndicators()
 NOTHING_TO_READ = (
@@ -282,7 +282,7 @@ def _explored_plans(explored: Exploration, n_steps: int) -> dict[Plan, list[tupl
 
 
 def _forest(rows: Rows, targets: Sequence[float], columns: Columns) -> Predictor:
-    # With projections of the question's embedding trees decide worse, see docs/policies.md.
+    # With projections of the question's embedding trees decide worse, see docs/trials.md.
     return fit_forest([row[: len(row) - sum(columns.optional)] for row in rows], targets)
 
 
