@@ -74,6 +74,5 @@ if command -v argo-ml > /dev/null; then
 fi
 exec mlflow run "$project" \
   --env-manager "${ARGO_ML_ENV_MANAGER:-local}" \
-  --experiment-name argo_ml_7b \
   "${passed[@]}" \
   ${others[@]+"${others[@]}"}

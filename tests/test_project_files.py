@@ -209,7 +209,8 @@ def test_original_script_passes_the_last_of_its_arguments_to_main(
 
     checked, passed = done.stdout.split("mlflow\n")
     assert checked.splitlines()[:3] == ["argo-ml", "doctor", "--only_inputs"]
-    assert passed.splitlines()[:2] == ["run", str(ROOT)]
+    assert passed.splitlines()[:4] == ["run", str(ROOT), "--env-manager", "local"]
+    assert "--experiment-name" not in passed
     names = [line.partition("=")[0] for line in passed.splitlines() if "=" in line]
     assert len(set(names)) == len(names)
     for value in ["model=qwen2.5-7b", *expected]:

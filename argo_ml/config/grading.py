@@ -73,7 +73,7 @@ class GradingFields(Spec):
     scorer: str = Field(
         AUTO,
         description="How open answers are judged: auto, exact, contains, f1:THRESHOLD, "
-        "numeric:TOLERANCE, or MODULE:FUNCTION (docs/grading.md).",
+        "numeric:TOLERANCE, MODULE:FUNCTION, or a plugin's name (docs/grading.md).",
     )
 
     @field_validator("scorer")

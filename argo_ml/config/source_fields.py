@@ -71,7 +71,7 @@ class DatasetFields(Spec):
     dataset: str = Field(
         "atlas",
         description="Source of questions, and of documents where none are named: atlas (embedded), "
-        "oran_bench, jsonl (FlashRAG), or a plugin's.",
+        "oran_bench, jsonl (FlashRAG), mlflow:NAME (an evaluation dataset), or a plugin's.",
     )
 
 
@@ -234,7 +234,9 @@ class DeviceFields(Spec):
     device: str = Field("auto", **operational("auto, cpu, or cuda."))
     gpus: Annotated[tuple[int, ...], BeforeValidator(split_commas)] = Field(
         (),
-        **operational("GPU ids to use, comma-separated; auto or empty: the fewest that do; none."),
+        **operational(
+            "GPU ids to use, comma-separated; auto or empty: the fewest that do; none: the CPU."
+        ),
     )
 
     @model_validator(mode="before")
