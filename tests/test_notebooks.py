@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from argo_ml.config.advising import STAGE_SIZES
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "docs" / "own-data.ipynb"
 SMALLER = {
@@ -53,6 +55,12 @@ def test_the_notebook_is_kept_with_what_it_showed() -> None:
     assert "image/png" in shown
     assert "text/html" in shown
     assert str(Path.home()) not in shown
+
+
+def test_the_notebook_says_how_many_questions_the_default_size_takes() -> None:
+    said = "".join(line for cell in cells("markdown") for line in cell["source"])
+
+    assert f'`mode="medium"` takes {sum(STAGE_SIZES["medium"])}.' in said
 
 
 @pytest.mark.slow

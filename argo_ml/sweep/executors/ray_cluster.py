@@ -31,7 +31,7 @@ def find_ray() -> Any:
         return importlib.import_module("ray")
     except ImportError:
         raise ConfigError(
-            'executor=ray: Ray is not installed; pip install "argo-ml[ray]"'
+            'executor=ray: Ray is not installed; pip install "argo_ml[ray]"'
         ) from None
 
 

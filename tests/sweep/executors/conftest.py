@@ -11,7 +11,7 @@ import pytest
 @pytest.fixture(scope="session")
 def ray() -> Iterator[Any]:
     """Ray with four declared CPUs, so that a test's two workers find room beside a fixture's."""
-    module = pytest.importorskip("ray", reason='pip install "argo-ml[ray]"')
+    module = pytest.importorskip("ray", reason='pip install "argo_ml[ray]"')
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         module.init(

@@ -174,7 +174,7 @@ def test_without_ray_the_message_names_the_extra(
     with pytest.raises(ConfigError) as refused:
         run_sweep(make_spec(executor="ray"))
 
-    message = 'executor=ray: Ray is not installed; pip install "argo-ml[ray]"'
+    message = 'executor=ray: Ray is not installed; pip install "argo_ml[ray]"'
     assert str(refused.value) == message
     assert sweeps(make_spec()) == []
 
