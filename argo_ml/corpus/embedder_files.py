@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Any, TypeVar
 
 from argo_ml.config import EMBEDDED_EMBEDDER
 from argo_ml.errors import ModelError, one_line
@@ -14,9 +15,12 @@ from argo_ml.models.digests import MODEL_SUFFIXES
 
 HUB_TIMEOUT_S = 10.0
 DOWNLOADED = [f"*{suffix}" for suffix in MODEL_SUFFIXES]
-NOT_DOWNLOADED = ["onnx/*", "openvino/*", "consolidated*", "*.gguf"]
+LOADED_FIRST = ("model.safetensors", "model-*-of-*.safetensors")
+LOADED_ELSE = ("pytorch_model*.bin",)
+NEVER_LOADED = ("consolidated*", "*.gguf")
+NOT_DOWNLOADED = ["onnx/*", "openvino/*", *NEVER_LOADED]
 """Copies of the weights for other libraries."""
-LOADED_FIRST = ".safetensors"
+PathType = TypeVar("PathType", bound=PurePath)
 
 
 def find_embedder(embedding_model: str, endpoint: str | None = None) -> Path:
@@ -39,17 +43,57 @@ def find_embedder(embedding_model: str, endpoint: str | None = None) -> Path:
     return _hub_folder(embedding_model, endpoint)
 
 
-def embedder_files(folder: Path) -> list[Path]:
-    """The files of a model that can change its vectors."""
-    return [
+def embedder_files(folder: Path, memo_path: Path | None = None) -> list[Path]:
+    """The files of a model that can change its vectors.
+
+    Of weights that lie there in several formats those that are loaded, whatever else was downloaded
+    to the same place. A copy whose digest is in ``memo_path`` counted in an earlier version, and
+    still does: all that was made with the model is found by it.
+    """
+    files = [
         path
         for path in folder.rglob("*")
         if path.suffix in MODEL_SUFFIXES and path.is_file() and not _is_other_format(path, folder)
     ]
+    copies = _copies(files)
+    others = set(files) - set(copies)
+    memo = _read(memo_path) if copies and memo_path else ""
+    return [*others, *(path for path in copies if _is_remembered(path, memo, others))]
 
 
 def _is_other_format(path: Path, folder: Path) -> bool:
     return path.relative_to(folder).parts[0] in ("onnx", "openvino")
+
+
+def _copies(paths: Sequence[PathType]) -> list[PathType]:
+    """Those with the weights of others beside them, in a format that is not loaded."""
+    first = {path.parent for path in paths if _is_named(path, LOADED_FIRST)}
+    loaded = first | {path.parent for path in paths if _is_named(path, LOADED_ELSE)}
+    return [
+        path
+        for path in paths
+        if (path.parent in first and _is_named(path, LOADED_ELSE))
+        or (path.parent in loaded and _is_named(path, NEVER_LOADED))
+    ]
+
+
+def _is_named(path: PurePath, patterns: Sequence[str]) -> bool:
+    return any(path.match(pattern) for pattern in patterns)
+
+
+def _is_remembered(path: Path, memo: str, others: Collection[Path]) -> bool:
+    """Whether the digest of a file, and of none of the others, is in a memo of `files_digest`."""
+    target = path.resolve()
+    is_known = json.dumps(f"{target}|")[:-1] in memo
+    # The hub's cache keeps files of one content once.
+    return is_known and all(other.resolve() != target for other in others)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
 
 
 def _hub_folder(embedding_model: str, endpoint: str | None) -> Path:
@@ -65,7 +109,7 @@ def _hub_folder(embedding_model: str, endpoint: str | None) -> Path:
                 model_id,
                 revision=revision or None,
                 allow_patterns=DOWNLOADED,
-                ignore_patterns=[*NOT_DOWNLOADED, *_copies(model_id, revision, endpoint)],
+                ignore_patterns=[*NOT_DOWNLOADED, *_hub_copies(model_id, revision, endpoint)],
                 endpoint=endpoint,
                 etag_timeout=HUB_TIMEOUT_S,
             )
@@ -82,9 +126,8 @@ def _hub_folder(embedding_model: str, endpoint: str | None) -> Path:
     return Path(folder)
 
 
-def _copies(model_id: str, revision: str, endpoint: str | None) -> list[str]:
-    """Patterns of the weights that lie beside the same ones in the format that is loaded; none
-    where the hub cannot be asked."""
+def _hub_copies(model_id: str, revision: str, endpoint: str | None) -> list[str]:
+    """Patterns of the weights that need not be downloaded; none where the hub cannot be asked."""
     import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import OfflineModeIsEnabled
@@ -96,12 +139,7 @@ def _copies(model_id: str, revision: str, endpoint: str | None) -> list[str]:
     except (httpx2.RequestError, OfflineModeIsEnabled):
         return []
     paths = [PurePosixPath(file.rfilename) for file in info.siblings or []]
-    folders = {path.parent for path in paths if path.suffix == LOADED_FIRST}
-    return [
-        glob.escape(str(path))
-        for path in paths
-        if path.match("pytorch_model*.bin") and path.parent in folders
-    ]
+    return [glob.escape(str(path)) for path in _copies(paths)]
 
 
 @contextmanager

@@ -154,7 +154,8 @@ def load_embedder(
     prompts = added_prompts(folder, given)
     load = partial(_load, embedding_model, folder, prompts, device, gpus, threads)
     try:
-        digest = files_digest(embedder_files(folder), cache_path / "embedder_digests.json")
+        memo_path = cache_path / "embedder_digests.json"
+        digest = files_digest(embedder_files(folder, memo_path), memo_path)
     except OSError as error:
         raise _no_embedder(embedding_model, error) from None
     major = installed_version("sentence-transformers").partition(".")[0]

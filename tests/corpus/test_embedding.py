@@ -25,6 +25,7 @@ from argo_ml.corpus.embedding import (
     torch_device,
 )
 from argo_ml.errors import ModelError
+from argo_ml.models.digests import files_digest
 
 
 def test_vectors_are_unit_rows_of_float32(sentence_embedder: SentenceEmbedder) -> None:
@@ -166,6 +167,57 @@ def test_copies_of_the_weights_for_other_libraries_do_not_count(tmp_path: Path) 
     assert names == {"model.safetensors", "1_Pooling/config.json"}
 
 
+def identity(folder: Path, cache: Path) -> str:
+    return load_embedder(str(folder), cache, device="cpu").identity
+
+
+@pytest.fixture
+def unloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model as the hub has it; nobody loads it."""
+    monkeypatch.setattr(SentenceEmbedder, "load_now", lambda embedder: None)
+    folder = tmp_path / "model"
+    (folder / "2_Dense").mkdir(parents=True)
+    for name in ("config.json", "model.safetensors", "2_Dense/pytorch_model.bin"):
+        (folder / name).write_text(name, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("copy", ["pytorch_model.bin", "consolidated.safetensors", "a.gguf"])
+def test_a_copy_of_the_weights_that_is_not_loaded_leaves_the_identity(
+    tmp_path: Path, unloaded: Path, copy: str
+) -> None:
+    before = identity(unloaded, tmp_path / "cache")
+    (unloaded / copy).write_text("the same weights", encoding="utf-8")
+    assert [identity(unloaded, tmp_path / "cache") for _ in range(2)] == [before, before]
+    assert identity(unloaded, tmp_path / "another cache") == before
+
+
+def test_a_copy_that_is_the_same_file_leaves_the_identity(tmp_path: Path, unloaded: Path) -> None:
+    before = identity(unloaded, tmp_path / "cache")
+    (unloaded / "consolidated.safetensors").symlink_to(unloaded / "model.safetensors")
+    assert identity(unloaded, tmp_path / "cache") == before
+
+
+@pytest.mark.parametrize("loaded", ["model.safetensors", "2_Dense/pytorch_model.bin"])
+def test_weights_that_are_loaded_count_in_the_identity(
+    tmp_path: Path, unloaded: Path, loaded: str
+) -> None:
+    before = identity(unloaded, tmp_path / "cache")
+    (unloaded / loaded).write_text("other weights", encoding="utf-8")
+    assert identity(unloaded, tmp_path / "cache") != before
+
+
+def test_a_copy_that_counted_where_an_earlier_version_used_the_model_still_does(
+    tmp_path: Path, unloaded: Path
+) -> None:
+    (unloaded / "pytorch_model.bin").write_text("the same weights", encoding="utf-8")
+    cache = tmp_path / "cache"
+    files = [path for path in unloaded.rglob("*") if path.is_file()]
+    digest = files_digest(files, cache / "embedder_digests.json")
+    assert identity(unloaded, cache) == f"sentence-transformers 6 sha256:{digest}"
+    assert identity(unloaded, tmp_path / "another cache") != identity(unloaded, cache)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -221,6 +273,18 @@ def test_of_two_copies_of_the_weights_one_is_downloaded(
         "model.safetensors",
         "2_Dense/pytorch_model.bin",
     }
+
+
+def test_weights_beside_those_that_are_never_loaded_are_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    with hubs.running() as server:
+        del server.files["model.safetensors"]
+        folder = find_embedder("org/name", server.url)
+    assert (folder / "pytorch_model.bin").is_file()
+    assert not (folder / "consolidated.safetensors").exists()
 
 
 def test_threads_are_those_of_the_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
