@@ -182,7 +182,7 @@ def _publishing(spec: AdviseSpec, tracking: Tracking, advice_id: str = "") -> Pu
     publishing = build(PublishSpec, {**where, "advice": advice_id})
     if not advice_id:
         return publishing
-    published = sweep_of_alias(tracking.client, publishing.name, publishing.alias)
+    published = sweep_of_alias(tracking, publishing.name, publishing.alias)
     own = [str(child.info.run_id) for child in tracking.children(advice_id)]
     return publishing.model_copy(update={"replace": published in own})
 

@@ -18,17 +18,21 @@ import argo_ml
 from argo_ml.config import PublishSpec
 from argo_ml.errors import ConfigError
 from argo_ml.escaping import markdown
+from argo_ml.interruption import uninterrupted
 from argo_ml.serving import agent_code
 from argo_ml.serving.published import FOLDER, PublishedPolicy
 from argo_ml.sweep.record import SweepRecord
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import spec_params
 from argo_ml.tracking.runs import Tracking
-from argo_ml.tracking.stores import explained
+from argo_ml.tracking.stores import errors_explained, explained
 
 KIND = "publish"
 STRATEGY = "argo.strategy"
 CALIBRATION = "argo.calibration"
+NO_MODEL = "RESOURCE_DOES_NOT_EXIST"
+NO_ALIAS = "INVALID_PARAMETER_VALUE"
+"""What MLflow says of an alias that nobody has, and of names that it does not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Registered:
 
 def check_alias(tracking: Tracking, spec: PublishSpec) -> None:
     """Raises `ConfigError` for an alias that another version has, unless it is to be replaced."""
-    holder = version_of_alias(tracking.client, spec.name, spec.alias)
+    holder = version_of_alias(tracking, spec.name, spec.alias)
     if holder and not spec.replace:
         raise ConfigError(
             f"alias={spec.alias} of {spec.name} is version {holder}'s; take it with --replace, or "
@@ -54,23 +58,32 @@ def check_alias(tracking: Tracking, spec: PublishSpec) -> None:
         )
 
 
-def version_of_alias(client: MlflowClient, name: str, alias: str) -> str:
+def version_of_alias(tracking: Tracking, name: str, alias: str) -> str:
     """The version that has the alias; empty where none has."""
-    holder = _holder(client, name, alias)
+    holder = _holder(tracking, name, alias)
     return str(holder.version) if holder else ""
 
 
-def sweep_of_alias(client: MlflowClient, name: str, alias: str) -> str:
+def sweep_of_alias(tracking: Tracking, name: str, alias: str) -> str:
     """The sweep or replay that justifies the version which has the alias; empty where none has."""
-    holder = _holder(client, name, alias)
+    holder = _holder(tracking, name, alias)
     return str(holder.tags.get(runs.SWEEP_ID, "")) if holder else ""
 
 
-def _holder(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
-    try:
-        return client.get_model_version_by_alias(name, alias)
-    except MlflowException:
-        return None
+def _holder(tracking: Tracking, name: str, alias: str) -> ModelVersion | None:
+    """Raises `TrackingError` for a store that cannot say."""
+    with explained(tracking.uri):
+        try:
+            return tracking.client.get_model_version_by_alias(name, alias)
+        except MlflowException as error:
+            if _is_nobodys(error):
+                return None
+            raise
+
+
+def _is_nobodys(error: MlflowException) -> bool:
+    is_free = error.error_code == NO_ALIAS and "not found" in str(error)
+    return error.error_code == NO_MODEL or is_free
 
 
 def register(
@@ -80,7 +93,8 @@ def register(
     folder: Path,
     requirements: Sequence[str],
 ) -> Registered:
-    """Log the policy on a run of its own beside the sweep, and give the version its alias."""
+    """Log the policy on a run of its own beside the sweep, and give the version its alias: last,
+    so that requests are answered by it only where all of it is stored."""
     tracking = record.tracking
     tags = {
         runs.KIND: KIND,
@@ -91,14 +105,20 @@ def register(
     run = tracking.adopt_or_create(f"publish {spec.name}", tags)
     with run.recording_failure():
         run.log(params=spec_params(spec.model_dump(mode="json")), tags={runs.NOTE: note(published)})
-        with explained(tracking.uri):
+        with errors_explained(tracking.uri):
             info = _log_model(run.run_id, published, folder, requirements)
-            model_version = _register(tracking.client, info, spec, tags, note(published))
-        _log_evidence(tracking.client, run.run_id, info.model_id, published)
+        _log_evidence(tracking, run.run_id, info.model_id, published)
+        # Another may have published meanwhile.
+        check_alias(tracking, spec)
+        version = _register(tracking, info, spec, tags, note(published))
+    # An interruption finds either both or neither, and is no failure of what is published.
+    with uninterrupted(), run.recording_failure():
         run.end()
+        with explained(tracking.uri):
+            tracking.client.set_registered_model_alias(spec.name, spec.alias, version)
     return Registered(
         name=spec.name,
-        version=str(model_version.version),
+        version=version,
         alias=spec.alias,
         uri=f"models:/{spec.name}@{spec.alias}",
         run_id=run.run_id,
@@ -144,32 +164,38 @@ def _log_model(
 
 
 def _register(
-    client: MlflowClient, info: Any, spec: PublishSpec, tags: dict[str, str], description: str
-) -> Any:
+    tracking: Tracking, info: Any, spec: PublishSpec, tags: dict[str, str], description: str
+) -> str:
+    """The new version of the registered model, which has no alias yet."""
+    with explained(tracking.uri):
+        _create_model(tracking.client, spec.name)
+        created = tracking.client.create_model_version(
+            spec.name,
+            source=info.model_uri,
+            run_id=info.run_id,
+            tags=tags,
+            description=description,
+            model_id=info.model_id,
+        )
+    return str(created.version)
+
+
+def _create_model(client: MlflowClient, name: str) -> None:
     try:
         client.create_registered_model(
-            spec.name, description="Published by argo-ml: when to retrieve; its versions say why."
+            name, description="Published by argo-ml: when to retrieve; its versions say why."
         )
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    version = client.create_model_version(
-        spec.name,
-        source=info.model_uri,
-        run_id=info.run_id,
-        tags=tags,
-        description=description,
-        model_id=info.model_id,
-    )
-    client.set_registered_model_alias(spec.name, spec.alias, version.version)
-    return version
 
 
 def _log_evidence(
-    client: MlflowClient, run_id: str, model_id: str, published: PublishedPolicy
+    tracking: Tracking, run_id: str, model_id: str, published: PublishedPolicy
 ) -> None:
     """What the sweep has measured, as metrics of the model: one point per price."""
     for step, price in enumerate(published.prices):
         for name in ("accuracy", "utility", "retrieval_calls"):
             value = getattr(price, name)
-            client.log_metric(run_id, name, value, step=step, model_id=model_id)
+            with explained(tracking.uri):
+                tracking.client.log_metric(run_id, name, value, step=step, model_id=model_id)

@@ -141,9 +141,15 @@ def explained(uri: str) -> Iterator[None]:
 
     Inside, a database is `undisturbed`.
     """
+    with errors_explained(uri), undisturbed(uri):
+        yield
+
+
+@contextlib.contextmanager
+def errors_explained(uri: str) -> Iterator[None]:
+    """As `explained`, for what takes minutes and may be interrupted."""
     try:
-        with undisturbed(uri):
-            yield
+        yield
     except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
         raise TrackingError(f"tracking_uri={redacted(uri)}: {first_line(error)}") from None
 
