@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import optuna
 
@@ -59,7 +59,7 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
         with store.lock:
             study, run, home = _begin_or_join(context, store, tracking, digests)
             until_the_end.enter_context(pointing_at(run.run_id, "study", tracking))
-            until_the_end.enter_context(run.recording_failure(beside_others=True))
+            until_the_end.enter_context(_recording_failure(run, store, study, spec))
             account_for_dead(home, spec)
             reconcile(study, store, home, run.run_id)
             if _is_concluded(study, spec):
@@ -76,12 +76,34 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
             reconcile(study, store, home, run.run_id)
             if not _is_concluded(study, spec):
                 with accounting(run, spec):
-                    conclude(search, tests, trials_per_second, on_progress)
+                    report = conclude(search, tests, trials_per_second, on_progress)
                 # A worker that failed meanwhile may have said so on the run.
                 run.reopen(beside_others=True)
                 run.end()
                 storage.set_concluded(study, spec.n_trials)
+                return report
         return load_report(home, run.run_id)
+
+
+@contextlib.contextmanager
+def _recording_failure(
+    run: TrackedRun, store: StudyStore, study: optuna.Study, spec: StudySpec
+) -> Iterator[None]:
+    """As that of a run, unless the study is concluded: its run has ended, and what goes wrong with
+    showing it is no failure of the study."""
+    try:
+        yield
+    except BaseException:
+        if _is_known_concluded(store, study, spec):
+            raise
+        with run.recording_failure(beside_others=True):
+            raise
+
+
+def _is_known_concluded(store: StudyStore, study: optuna.Study, spec: StudySpec) -> bool:
+    with contextlib.suppress(StudyError), storage.explaining_storage(store.url):
+        return _is_concluded(study, spec)
+    return False
 
 
 def _work(search: Search, on_progress: OnProgress) -> float | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -44,6 +44,15 @@ class Turn(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A trial that has begun, its run, and its settings."""
+
+    trial: Trial
+    run: TrackedRun
+    settings: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
     """What a worker needs to run trials of a study."""
 
@@ -75,56 +84,53 @@ class Search:
         Counting and beginning happen under the study's lock, so that workers together run exactly
         as many, and a trial that nobody holds the lock for has its run or is lost.
         """
-        with self.store.lock:
-            taken = storage.in_states(self.study, *storage.TAKEN)
-            complete = [trial for trial in taken if trial.state is TrialState.COMPLETE]
-            n_done = sum(trial.state in storage.DONE for trial in taken)
-            on_progress(TRIALS, n_done, max(self.spec.n_trials, n_done))
-            if n_done >= self.spec.n_trials:
-                return Turn.ENOUGH
-            if len(taken) >= self.spec.n_trials:
-                return Turn.OTHERS_RUN
-            with uninterrupted():
-                trial = trials.ask(self.study)
-                settings = self.space.settings(trial)
-                run = trial_run.start(self.tracking, self.run, trial.number)
-                # In this order: `reconcile` finds and ends a run whose trial does not know it.
-                storage.begin_trial(trial, run.run_id, settings)
-        with self._requeueing_interrupted(trial):
-            trials.run(self.study, trial, lambda: self._run(trial, run, settings, complete))
+        begun = None
+        try:
+            with self.store.lock:
+                taken = storage.in_states(self.study, *storage.TAKEN)
+                complete = [trial for trial in taken if trial.state is TrialState.COMPLETE]
+                n_done = sum(trial.state in storage.DONE for trial in taken)
+                on_progress(TRIALS, n_done, max(self.spec.n_trials, n_done))
+                if n_done >= self.spec.n_trials:
+                    return Turn.ENOUGH
+                if len(taken) >= self.spec.n_trials:
+                    return Turn.OTHERS_RUN
+                with uninterrupted():
+                    begun = self._begin()
+            trials.run(self.study, begun.trial, partial(self._run, begun, complete))
+        except KeyboardInterrupt:
+            if begun is not None:
+                self._give_back(begun)
+            raise
         return Turn.RAN
 
-    @contextlib.contextmanager
-    def _requeueing_interrupted(self, trial: Trial) -> Iterator[None]:
-        try:
-            yield
-        except KeyboardInterrupt:
-            with self.store.lock:
-                self.store.requeue(self.study, trial._trial_id)
-            raise
+    def _begin(self) -> Begun:
+        trial = trials.ask(self.study)
+        settings = self.space.settings(trial)
+        run = trial_run.start(self.tracking, self.run, trial.number)
+        # In this order: `reconcile` finds and ends a run whose trial does not know it.
+        storage.begin_trial(trial, run.run_id, settings)
+        return Begun(trial, run, settings)
 
-    def _run(
-        self,
-        trial: Trial,
-        run: TrackedRun,
-        settings: Mapping[str, float],
-        complete: Sequence[FrozenTrial],
-    ) -> Sequence[float]:
-        with run.recording_failure():
+    def _give_back(self, begun: Begun) -> None:
+        """Let an interrupted trial run again, unless another worker has taken it over."""
+        with self.store.lock:
+            if trials.is_of(self.study, begun.trial, begun.run.run_id):
+                self.store.requeue(self.study, begun.trial._trial_id)
+
+    def _run(self, begun: Begun, complete: Sequence[FrozenTrial]) -> Sequence[float]:
+        with begun.run.recording_failure():
             leaders = self._leaders(complete) if self.spec.pruning else []
-            rows, is_pruned = self._evaluate(trial, run, settings, leaders)
+            rows, is_pruned = self._evaluate(begun, leaders)
         if is_pruned:
             raise optuna.TrialPruned(f"clearly worse after {len(rows)} questions")
         return values(self.objective, rows)
 
     def _evaluate(
-        self,
-        trial: Trial,
-        run: TrackedRun,
-        settings: Mapping[str, float],
-        leaders: Sequence[Sequence[QuestionResult]],
+        self, begun: Begun, leaders: Sequence[Sequence[QuestionResult]]
     ) -> tuple[list[QuestionResult], bool]:
         """The rows of all questions, or of the first ones and True."""
+        trial, run, settings = begun.trial, begun.run, begun.settings
         cell = self.evaluator.cell(settings)
         rows: list[QuestionResult] = []
         curve: dict[int, Sequence[float]] = {}

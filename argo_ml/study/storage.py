@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import logging
 import sqlite3
+import time
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +38,8 @@ from argo_ml.tracking.stores import (
     sqlite_uri,
 )
 
+logger = logging.getLogger(__name__)
+
 RUN_ID = "argo.run_id"
 """User attribute of a study: its MLflow run."""
 SEARCH = "argo.search"
@@ -45,6 +50,12 @@ GRACE_BEATS = 4
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 TAKEN = (*DONE, TrialState.RUNNING)
 _NEVER_S = 10 * 365 * 24 * 3600
+_SILENT_S = 2.0
+"""Waits for a lock that are shorter are nobody's concern."""
+_PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0)
+"""Between two questions to a server for its lock; the last goes on."""
+_TAKE = {"postgresql": "pg_try_advisory_lock(:number)", "mysql": "GET_LOCK(:number, 0)"}
+_GIVE_BACK = {"postgresql": "pg_advisory_unlock(:number)", "mysql": "RELEASE_LOCK(:number)"}
 _BEATS = sqlalchemy.table(
     "trial_heartbeats",
     sqlalchemy.column("trial_id", sqlalchemy.Integer),
@@ -56,15 +67,17 @@ _BEATS = sqlalchemy.table(
 class StudyLock:
     """A lock that one worker of a study holds at a time, on whatever machine; freed if it dies.
 
-    A file lock beside an SQLite database, an advisory lock of a server.
+    A file lock beside an SQLite database, an advisory lock of a server. A server is asked again and
+    again: nothing can interrupt a driver that waits for it.
     """
 
     def __init__(self, url: str, name: str) -> None:
         path = sqlite_path(url)
+        self._name = name
         self._file = (
             ProcessLock(path.with_name(f"{path.name}.lock"), f"study {name}") if path else None
         )
-        self._engine = sqlalchemy.create_engine(url, poolclass=NullPool) if path is None else None
+        self._engine = None if path else _lock_engine(url)
         self._number = zlib.crc32(name.encode())
         self._connection: sqlalchemy.Connection | None = None
 
@@ -73,15 +86,23 @@ class StudyLock:
             self._file.acquire()
         elif self._engine is not None:
             self._connection = self._engine.connect()
-            self._call("pg_advisory_lock(:number)", "GET_LOCK(:number, -1)")
+            try:
+                self._wait(self._connection)
+            except BaseException:
+                self.release()
+                raise
 
     def release(self) -> None:
         if self._file is not None:
             self._file.release()
         elif self._connection is not None:
-            self._call("pg_advisory_unlock(:number)", "RELEASE_LOCK(:number)")
-            self._connection.close()
-            self._connection = None
+            connection, self._connection = self._connection, None
+            try:
+                with connection:
+                    self._ask(connection, _GIVE_BACK)
+            except SQLAlchemyError as error:
+                # The server frees the lock of a connection that has gone.
+                logger.warning("the lock of study %s: %s", self._name, first_line(error))
 
     def __enter__(self) -> StudyLock:
         self.acquire()
@@ -90,11 +111,23 @@ class StudyLock:
     def __exit__(self, *_: object) -> None:
         self.release()
 
-    def _call(self, postgresql: str, mysql: str) -> None:
-        assert self._connection is not None
-        is_postgresql = self._connection.dialect.name == "postgresql"
-        statement = sqlalchemy.text(f"SELECT {postgresql if is_postgresql else mysql}")
-        self._connection.execute(statement, {"number": self._number})
+    def _wait(self, connection: sqlalchemy.Connection) -> None:
+        began, is_told = time.monotonic(), False
+        pauses = itertools.chain(_PAUSES_S, itertools.repeat(_PAUSES_S[-1]))
+        while not self._ask(connection, _TAKE):
+            if not is_told and time.monotonic() - began >= _SILENT_S:
+                logger.info("waiting for study %s, which another worker has", self._name)
+                is_told = True
+            time.sleep(next(pauses))
+
+    def _ask(self, connection: sqlalchemy.Connection, calls: Mapping[str, str]) -> bool:
+        statement = sqlalchemy.text(f"SELECT {calls[connection.dialect.name]}")
+        return bool(connection.execute(statement, {"number": self._number}).scalar())
+
+
+def _lock_engine(url: str) -> sqlalchemy.Engine:
+    """Without transactions, which a server may end while the lock is held for hours."""
+    return sqlalchemy.create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
 
 
 class StudyStore:

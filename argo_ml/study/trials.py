@@ -12,11 +12,13 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 import optuna
-from optuna.storages._heartbeat import BaseHeartbeat, HeartbeatThread, is_heartbeat_enabled
+from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from argo_ml.interruption import uninterrupted
 from argo_ml.study.storage import run_id_of, silently
+from argo_ml.tracking.stores import first_line
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +50,8 @@ def run(study: optuna.Study, trial: Trial, objective: Callable[[], Sequence[floa
 def _signs_of_life(study: optuna.Study, trial: Trial) -> Iterator[None]:
     """Optuna's signs of life while the block runs.
 
-    Its own thread goes on for ever, and its process with it, where the interruption comes while the
-    thread starts or ends.
+    Its own thread ends at the first that the storage does not take, and goes on for ever, its
+    process with it, where the interruption comes while the thread starts or ends.
     """
     storage, ended = study._storage, threading.Event()
     if not is_heartbeat_enabled(storage):
@@ -57,8 +59,8 @@ def _signs_of_life(study: optuna.Study, trial: Trial) -> Iterator[None]:
         return
     assert isinstance(storage, BaseHeartbeat)
     thread = threading.Thread(
-        target=HeartbeatThread._record_heartbeat,
-        args=(trial._trial_id, storage, ended),
+        target=_give_signs,
+        args=(trial, storage, ended),
         name="argo-heartbeat",
         daemon=True,
     )
@@ -71,9 +73,29 @@ def _signs_of_life(study: optuna.Study, trial: Trial) -> Iterator[None]:
             thread.join()
 
 
+def _give_signs(trial: Trial, storage: BaseHeartbeat, ended: threading.Event) -> None:
+    is_failing = False
+    while True:
+        try:
+            storage.record_heartbeat(trial._trial_id)
+            is_failing = False
+        except (optuna.exceptions.OptunaError, SQLAlchemyError) as error:
+            if not is_failing:
+                cause = first_line(error.__cause__ or error)
+                logger.warning("trial %d gives no sign of life now (%s)", trial.number, cause)
+            is_failing = True
+        if ended.wait(storage.get_heartbeat_interval()):
+            return
+
+
 @uninterrupted()
 def _stored(study: optuna.Study, trial: Trial) -> FrozenTrial:
     return study._storage.get_trial(trial._trial_id)
+
+
+def is_of(study: optuna.Study, trial: Trial, run_id: str) -> bool:
+    """Whether a trial still has this run: a worker that takes it over gives it another."""
+    return run_id_of(_stored(study, trial)) == run_id
 
 
 @uninterrupted()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +13,7 @@ import pytest
 from optuna.trial import TrialState
 
 from argo_ml.progress import ignore_progress
-from argo_ml.study import search, trial_run
+from argo_ml.study import search, storage, trial_run
 from argo_ml.study.search import Search
 
 
@@ -19,6 +22,21 @@ class Worker(Search):
 
     def _run(self, *asked: Any, **more: Any) -> tuple[float, ...]:
         return (0.5,)
+
+
+class Overtaken(Search):
+    """Whose trial another worker has taken over when it is interrupted."""
+
+    def _run(self, *asked: Any, **more: Any) -> tuple[float, ...]:
+        storage.begin_trial(asked[0].trial, "another worker's", {})
+        raise KeyboardInterrupt
+
+
+class Interrupted(Search):
+    """Interrupted in its trial."""
+
+    def _run(self, *asked: Any, **more: Any) -> tuple[float, ...]:
+        raise KeyboardInterrupt
 
 
 class Lock:
@@ -42,11 +60,24 @@ def test_a_trial_that_is_given_back_is_run_before_the_study_ends(
     monkeypatch.setattr(search, "WAIT_S", 0.0)
     monkeypatch.setattr(trial_run, "start", lambda *asked: SimpleNamespace(run_id="r"))
     study = optuna.create_study()
+    worker = made(Worker, study, Lock(study, study.ask()))
+
+    assert worker.work(ignore_progress) == 1
+
+    assert states(study) == [TrialState.COMPLETE]
+
+
+def made(kind: type[Search], study: optuna.Study, lock: Any) -> Search:
+    """A worker of a study of one trial."""
+
+    def requeue(study: optuna.Study, trial_id: int) -> None:
+        study._storage.set_trial_state_values(trial_id, TrialState.WAITING)
+
     spec: Any = SimpleNamespace(n_trials=1)
-    store: Any = SimpleNamespace(lock=Lock(study, study.ask()))
+    store: Any = SimpleNamespace(lock=lock, requeue=requeue)
     space: Any = SimpleNamespace(settings=lambda trial: {})
     nothing: Any = None
-    worker = Worker(
+    return kind(
         spec=spec,
         store=store,
         study=study,
@@ -57,6 +88,37 @@ def test_a_trial_that_is_given_back_is_run_before_the_study_ends(
         run=nothing,
     )
 
-    assert worker.work(ignore_progress) == 1
 
-    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE]
+def states(study: optuna.Study) -> list[TrialState]:
+    return [trial.state for trial in study.trials]
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"), [(Interrupted, TrialState.WAITING), (Overtaken, TrialState.RUNNING)]
+)
+def test_an_interrupted_trial_waits_again_unless_another_worker_has_taken_it_over(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Search], state: TrialState
+) -> None:
+    monkeypatch.setattr(trial_run, "start", lambda *asked: SimpleNamespace(run_id="r"))
+    study = optuna.create_study()
+
+    with pytest.raises(KeyboardInterrupt):
+        made(kind, study, contextlib.nullcontext()).work(ignore_progress)
+
+    assert states(study) == [state]
+
+
+def test_a_trial_that_is_interrupted_while_it_begins_waits_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*asked: Any) -> SimpleNamespace:
+        os.kill(os.getpid(), signal.SIGINT)
+        return SimpleNamespace(run_id="r")
+
+    monkeypatch.setattr(trial_run, "start", interrupted)
+    study = optuna.create_study()
+
+    with pytest.raises(KeyboardInterrupt):
+        made(Worker, study, contextlib.nullcontext()).work(ignore_progress)
+
+    assert states(study) == [TrialState.WAITING]

@@ -23,13 +23,14 @@ from argo_ml.cli.params_file import read_for
 from argo_ml.config import SweepSpec, VerifySpec, build
 from argo_ml.config.run_fields import GIVEN_SIMILARITY
 from argo_ml.engine.stages import StageTimes
-from argo_ml.errors import ConfigError, StudyError
+from argo_ml.errors import ConfigError, StudyError, TrackingError
 from argo_ml.interface.returned import StudyResult
 from argo_ml.results.study import StudyReport, settings_of
 from argo_ml.study import run_study, storage, trials
 from argo_ml.study.evaluation import Evaluator
 from argo_ml.study.objectives import Utility, Valuation, values
 from argo_ml.study.reconciliation import disagreements, requeue_lost
+from argo_ml.study.running import load_report
 from argo_ml.study.search import seeds
 from argo_ml.study.space import SearchSpace
 from argo_ml.study.storage import RUN_ID, StudyStore
@@ -355,6 +356,34 @@ def test_an_error_while_a_study_begins_ends_its_run(
     [failed] = home(problem).in_status("FAILED")
     assert failed.data.tags[ERROR] == "nothing is known"
     assert run_study(problem.spec(n_trials=1)).n_complete == 1
+
+
+@pytest.mark.parametrize("error", [TrackingError("the store is gone"), KeyboardInterrupt()])
+def test_a_finished_study_that_cannot_be_shown_stays_finished(
+    finished_copy: tuple[Problem, StudyReport],
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+) -> None:
+    problem, report = finished_copy
+
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("argo_ml.study.running.load_report", refuse)
+    with pytest.raises(type(error)):
+        run_study(problem.spec(n_trials=report.n_complete + report.n_pruned))
+    shown = home(problem).get(report.study_id)
+    assert shown.info.status == "FINISHED"
+    assert ERROR not in shown.data.tags
+
+
+def test_a_study_returns_the_report_that_it_stores_without_fetching_it(
+    problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.delattr("argo_ml.study.running.load_report")
+        report = run_study(problem.spec(n_trials=1))
+    assert load_report(home(problem), report.study_id) == report
 
 
 def test_a_silent_trial_that_another_worker_took_over_is_not_told_twice(problem: Problem) -> None:

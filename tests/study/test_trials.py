@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -10,6 +11,7 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
@@ -49,6 +51,29 @@ def test_an_interrupted_trial_gives_no_more_signs_of_life(study: optuna.Study) -
     with pytest.raises(KeyboardInterrupt):
         trials.run(study, trial, objective)
     assert threading.enumerate() == before
+
+
+def test_a_sign_of_life_that_the_storage_does_not_take_is_followed_by_others(
+    study: optuna.Study, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "argo_ml")
+    is_given, signs = threading.Event(), iter([False, False, True])
+
+    def record(storage: RDBStorage, trial_id: int) -> None:
+        if not next(signs, True):
+            raise StorageInternalError("the database is restarted")
+        is_given.set()
+
+    monkeypatch.setattr(RDBStorage, "record_heartbeat", record)
+    monkeypatch.setattr(RDBStorage, "get_heartbeat_interval", lambda storage: 0.05)
+
+    def objective() -> list[float]:
+        assert is_given.wait(10)
+        return [1.0]
+
+    trials.run(study, trials.ask(study), objective)
+    [said] = caplog.messages
+    assert said == "trial 0 gives no sign of life now (the database is restarted)"
 
 
 def test_a_trial_that_ends_is_told_before_the_interruption(
