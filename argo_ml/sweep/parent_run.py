@@ -20,6 +20,7 @@ from argo_ml.results.records import Record
 from argo_ml.results.stored import stored_record
 from argo_ml.tracking import environment, runs
 from argo_ml.tracking.location import store_option
+from argo_ml.tracking.owners import another_alive
 from argo_ml.tracking.reconciling import reconcile
 from argo_ml.tracking.runs import Run, TrackedRun, Tracking
 
@@ -77,14 +78,24 @@ def find_resumed(tracking: Tracking, run_id: str, kind: str) -> tuple[Run, Track
     """Find the run to continue, by its own id or that of a run which points to it, and its own
     experiment, of which nothing stays RUNNING that no process is at work on.
 
-    Raises `ConfigError` for a run of another kind and `TrackingError` where there is none.
+    Raises `ConfigError` for a run of another kind, or that another process is at work on, and
+    `TrackingError` where there is none.
     """
     stored = tracking.find(run_id)
     if stored.data.tags.get(runs.KIND) != kind:
         raise ConfigError(f"resume={run_id}: that run is not a {kind}")
+    _check_left(stored, kind)
     home = Tracking(tracking.client, stored.info.experiment_id, tracking.uri)
     reconcile(home)
     return stored, home
+
+
+def _check_left(stored: Run, kind: str) -> None:
+    other = another_alive(stored.data.tags) if stored.info.status == "RUNNING" else None
+    if other is not None:
+        raise ConfigError(
+            f"{kind} {stored.info.run_id} is being run by {other}; wait for it or stop it first"
+        )
 
 
 def load_record(

@@ -22,6 +22,12 @@ def joined_tag(tags: Mapping[str, str]) -> dict[str, str]:
     return _tag([*_others(tags), this_process()])
 
 
+def another_alive(tags: Mapping[str, str]) -> Process | None:
+    """A process other than this that is at work on it, as far as can be seen from here."""
+    alive = (process for process in _others(tags) if life_of(process) is Life.ALIVE)
+    return next(alive, None)
+
+
 def left_tag(tags: Mapping[str, str]) -> dict[str, str]:
     """Those that are named without this process and may live; empty where there are none."""
     others = _others(tags)

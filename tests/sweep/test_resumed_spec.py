@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from argo_ml.config import SweepSpec, build
 from argo_ml.errors import ConfigError
+from argo_ml.processes import this_process
 from argo_ml.sweep.parent_run import find_resumed, store_spec
 from argo_ml.sweep.resumed_spec import resumed_spec
+from argo_ml.tracking.owners import OWNER
 from argo_ml.tracking.runs import KIND, Tracking, connect
 
 
@@ -93,3 +98,25 @@ def test_the_run_that_mlflow_run_shows_stands_for_what_it_points_to(
     found, _ = find_resumed(tracking, pointer.run_id, kind)
 
     assert found.info.run_id == begun.run_id
+
+
+@pytest.mark.parametrize("kind", ["sweep", "comparison", "advice"])
+def test_what_another_process_is_at_work_on_is_not_gone_on_with(
+    tracking: Tracking, kind: str
+) -> None:
+    started = psutil.Process(os.getppid()).create_time()
+    other = replace(this_process(), pid=os.getppid(), started=started, lock="/nowhere.lock")
+    run = tracking.create("what is being run", {KIND: kind, OWNER: other.text})
+
+    said = rf"^{kind} {run.run_id} is being run by process {other.pid} on .*; wait for it or stop"
+    with pytest.raises(ConfigError, match=said):
+        find_resumed(tracking, run.run_id, kind)
+
+    run.end("KILLED")
+    assert find_resumed(tracking, run.run_id, kind)[0].info.run_id == run.run_id
+
+
+def test_what_this_process_has_begun_is_gone_on_with(tracking: Tracking) -> None:
+    run = tracking.create("what is being run", {KIND: "advice"})
+
+    assert find_resumed(tracking, run.run_id, "advice")[0].info.run_id == run.run_id
