@@ -28,6 +28,8 @@ from filelock import FileLock, Timeout
 _MACHINE_ID = Path("/etc/machine-id")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE = Path("/proc/self/ns/pid")
+_DRAWN = 1 << 40
+"""The bit of addresses that `uuid.getnode` has drawn."""
 _START_TOLERANCE_S = 2.0
 """Readings of one start differ where the clock is corrected meanwhile."""
 LOCK_PREFIX = "argo-ml-process-"
@@ -126,7 +128,8 @@ def life_of(process: Process) -> Life:
     if (process.host, process.machine) != (here.host, here.machine):
         return Life.UNKNOWN
     if process.boot != here.boot:
-        return Life.DEAD
+        # What stands for a missing id, machines of one name may share: containers at one address.
+        return Life.DEAD if _read(_MACHINE_ID) else Life.UNKNOWN
     is_locked = _is_locked(Path(process.lock)) if process.lock else None
     if is_locked:
         return Life.ALIVE
@@ -204,8 +207,16 @@ def remove_free_lock(path: Path) -> bool:
 
 def _machine() -> str:
     """Not the id itself, which is a secret of the machine."""
-    known = _read(_MACHINE_ID) or f"{uuid.getnode():012x}"
+    known = _read(_MACHINE_ID) or _stand_in()
     return hashlib.sha256(known.encode()).hexdigest()[:12]
+
+
+def _stand_in() -> str:
+    """The address of a machine without an id; where it has none, and each process draws one, its
+    start."""
+    node = uuid.getnode()
+    start = _boot() if node & _DRAWN else ""
+    return start or f"{node:012x}"
 
 
 def _boot() -> str:

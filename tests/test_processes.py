@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from argo_ml import processes
 from argo_ml.locks import HeldError, ProcessLock
 from argo_ml.processes import Life, Process, forget, life_of, parse_process, this_process
 
@@ -66,9 +67,29 @@ def test_a_process_that_ends_by_itself_leaves_no_lock() -> None:
     ],
 )
 def test_whether_a_process_lives_is_said_only_where_it_can_be_seen(
-    changes: dict[str, str], life: Life
+    changes: dict[str, str], life: Life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "machine-id").write_text("0123\n")
+    monkeypatch.setattr(processes, "_MACHINE_ID", tmp_path / "machine-id")
     assert life_of(replace(this_process(), **changes)) is life  # type: ignore[arg-type]
+
+
+def test_without_an_id_a_machine_of_this_name_and_another_start_may_be_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_MACHINE_ID", tmp_path / "none")
+    assert life_of(replace(this_process(), boot="of another host")) is Life.UNKNOWN
+    assert life_of(this_process()) is Life.ALIVE
+
+
+def test_a_machine_without_an_id_and_an_address_is_the_same_for_all_its_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_MACHINE_ID", tmp_path / "none")
+    monkeypatch.setattr(processes, "_boot", lambda: "this start")
+    drawn = iter([0x010000000001, 0x010000000002])
+    monkeypatch.setattr("uuid.getnode", lambda: next(drawn))
+    assert processes._machine() == processes._machine()
 
 
 @pytest.mark.parametrize("line", ["", "{", "[]", '{"pid": 1}', "null", '{"pid": "1"}'])
