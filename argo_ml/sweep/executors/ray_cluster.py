@@ -48,12 +48,12 @@ def running_ray(spec: SweepSpec) -> Iterator[Any]:
         yield ray
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    with _keeping_signal_handler(signal.SIGTERM):
-        if spec.ray_address:
-            _join(ray, spec.ray_address)
-        else:
-            _start(ray, spec)
     try:
+        with _keeping_signal_handler(signal.SIGTERM):
+            if spec.ray_address:
+                _join(ray, spec.ray_address)
+            else:
+                _start(ray, spec)
         yield ray
     finally:
         ray.shutdown()
@@ -124,6 +124,8 @@ def showing_gpus(gpus: Sequence[int]) -> Iterator[None]:
 def _keeping_signal_handler(number: int) -> Iterator[None]:
     """Put back what makes a polite kill end like Ctrl-C, which Ray replaces with its own."""
     handler = signal.getsignal(number)
-    yield
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(number, handler)
