@@ -131,10 +131,14 @@ class ReaderProcess:
         self._asked: list[Path] = []
         self._messages: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = _start(limits, self._messages)
-        self._usage = psutil.Process(self.pid)
-        self._replies: queue.Queue[bytes] = queue.Queue()
-        threading.Thread(target=self._receive, daemon=True).start()
-        self._wait_until_ready()
+        try:
+            self._usage = psutil.Process(self.pid)
+            self._replies: queue.Queue[bytes] = queue.Queue()
+            threading.Thread(target=self._receive, daemon=True).start()
+            self._wait_until_ready()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def pid(self) -> int:
@@ -193,7 +197,6 @@ class ReaderProcess:
             line = b""
         if not line:
             detail = self._last_message()
-            self.close()
             raise DataError(f"the process that reads documents does not start ({detail})")
 
     def _next_line(self) -> bytes:

@@ -34,7 +34,11 @@ class Recorder:
         self._thread = threading.Thread(target=self._run, name="argo-readings", daemon=True)
 
     def __enter__(self) -> Recorder:
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException:
+            self._stop.set()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from typing import Protocol
 
+from argo_ml.background import begin
 from argo_ml.engine.stages import LOG, StageTimes
 from argo_ml.evaluation.stopping import StoppingRule
 from argo_ml.progress import EPISODES, MODEL_SECONDS, OnProgress
@@ -14,12 +15,14 @@ from argo_ml.sweep.executors.base import FinishedShard
 from argo_ml.sweep.journal import Journal
 from argo_ml.sweep.merging import ShardMerger
 from argo_ml.types import Component
+from argo_ml.waiting import LAST_WORDS_S
 
 
 class ShardLog:
     """Takes finished shards: into the journal, in order to the cells, and to their runs.
 
-    Entering takes what the journal holds already; leaving waits until all is logged.
+    Entering takes what the journal holds already; leaving waits until all is logged, and after an
+    error not long.
     """
 
     def __init__(
@@ -79,7 +82,6 @@ class ProgressLog:
 
     def __init__(self, cell_runs: Sequence[CellRun]) -> None:
         self._cell_runs = cell_runs
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="argo-log")
         self._running: Future[None] | None = None
 
     def add(self) -> None:
@@ -93,21 +95,23 @@ class ProgressLog:
         self._wait()
 
     def close(self) -> None:
-        self._executor.shutdown()
+        """Let what is being logged end; MLflow may try for minutes to reach a store that is
+        gone."""
+        if self._running is not None:
+            wait([self._running], LAST_WORDS_S)
 
     def _start(self) -> None:
         self._wait()
+        self._running = begin("argo-log", self._log_all)
 
-        def log_all() -> None:
-            for cell_run in self._cell_runs:
-                cell_run.log_progress()
-
-        self._running = self._executor.submit(log_all)
+    def _log_all(self) -> None:
+        for cell_run in self._cell_runs:
+            cell_run.log_progress()
 
     def _wait(self) -> None:
-        running, self._running = self._running, None
-        if running is not None:
-            running.result()
+        if self._running is not None:
+            self._running.result()
+            self._running = None
 
 
 class TimeEstimate(Protocol):

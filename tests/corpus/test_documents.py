@@ -1,11 +1,13 @@
 import json
 import logging
 import os
+import subprocess
 from pathlib import Path
-from typing import ClassVar
+from typing import IO, ClassVar
 
 import pytest
 
+from argo_ml.corpus import isolated_reading
 from argo_ml.corpus.documents import read_documents
 from argo_ml.corpus.isolated_reading import ReaderProcess, ReadingLimits
 from argo_ml.corpus.readers import READERS, Reading, UnreadableError
@@ -295,3 +297,23 @@ def test_a_file_that_could_not_be_read_is_tried_again(tmp_path: Path, parsed: li
     assert first == again
     assert [own.name for own in first.rejected] == ["a.docx"]
     assert parsed == ["a.docx", "a.docx"]
+
+
+def test_a_reader_that_is_interrupted_while_it_begins_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[subprocess.Popen[bytes]] = []
+    start = isolated_reading._start
+
+    def remembering(limits: ReadingLimits, messages: IO[bytes]) -> subprocess.Popen[bytes]:
+        begun.append(start(limits, messages))
+        return begun[0]
+
+    def interrupted(reader: ReaderProcess) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(isolated_reading, "_start", remembering)
+    monkeypatch.setattr(ReaderProcess, "_wait_until_ready", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ReaderProcess(ReadingLimits())
+    assert begun[0].returncode is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -308,6 +309,23 @@ def test_short_block_has_a_first_and_a_last_reading() -> None:
         (DeviceReading(1, memory_mb=500),),
         (DeviceReading(1, memory_mb=500),),
     ]
+
+
+def test_a_recorder_that_is_interrupted_while_it_begins_takes_no_more_readings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        raise KeyboardInterrupt
+
+    recorder = Recorder(None, interval_s=0.001)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(threading.Thread, "start", interrupted)
+        recorder.__enter__()
+    recorder._thread.join(10)
+    assert not recorder._thread.is_alive()
 
 
 def test_driver_that_disappears_ends_its_readings_with_one_line(
