@@ -6,11 +6,13 @@ import contextlib
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
+from typing import TypeVar
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 logger = logging.getLogger(__name__)
+BatchType = TypeVar("BatchType")
 
 # Signals belong to the process, and so do these.
 _requested = threading.Event()
@@ -32,15 +34,41 @@ def finishing_batches() -> Iterator[None]:
         with _handled_by(_handle):
             yield
     except BaseException:
-        _requested.clear()
+        forget_stop()
         raise
+
+
+def in_batches(batches: Iterable[BatchType]) -> Iterator[BatchType]:
+    """The same batches: a first SIGINT or SIGTERM while one is made is obeyed once whoever asked
+    for it has stored it."""
+    iterator = iter(batches)
+    while True:
+        checkpoint()
+        with finishing_batches():
+            try:
+                batch = next(iterator)
+            except StopIteration:
+                break
+        yield batch
+    checkpoint()
 
 
 def checkpoint() -> None:
     """Raises `KeyboardInterrupt` where a stop was asked for; called between two batches."""
     if _requested.is_set():
-        _requested.clear()
+        forget_stop()
         raise KeyboardInterrupt
+
+
+def is_stopping() -> bool:
+    """Whether a stop was asked for that waits for the next `checkpoint`; other threads may ask."""
+    return _requested.is_set()
+
+
+def forget_stop() -> None:
+    """One that still waits was meant for what has just ended by an error, and for nothing that
+    begins later."""
+    _requested.clear()
 
 
 @contextlib.contextmanager
@@ -86,6 +114,7 @@ def _keep(number: int, frame: FrameType | None) -> None:
         _kept.clear()
         raise KeyboardInterrupt
     _kept.append(number)
+    logger.warning("stopping when what is being stored is stored; again: at once")
 
 
 def _handle(number: int, frame: FrameType | None) -> None:

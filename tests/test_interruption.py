@@ -14,7 +14,7 @@ from typing import Any, cast
 import pytest
 
 from argo_ml.errors import ModelError
-from argo_ml.interruption import checkpoint, finishing_batches, uninterrupted
+from argo_ml.interruption import checkpoint, finishing_batches, in_batches, uninterrupted
 from argo_ml.models.base import Completion, Generation
 from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.models.scripted import ScriptedModel
@@ -60,6 +60,24 @@ def test_a_signal_that_came_to_no_checkpoint_waits_for_the_next_batch() -> None:
         checkpoint()
 
 
+@pytest.mark.parametrize("n_whole", [0, 1, 2])
+def test_a_batch_is_used_before_the_signal_that_came_while_it_was_made_is_obeyed(
+    n_whole: int,
+) -> None:
+    def made() -> Iterator[int]:
+        for number in range(2):
+            if number == n_whole:
+                os.kill(os.getpid(), signal.SIGINT)
+            yield number
+        os.kill(os.getpid(), signal.SIGINT)
+
+    used: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        used.extend(in_batches(made()))
+    assert used == list(range(2))[: n_whole + 1]
+    checkpoint()
+
+
 def test_a_signal_in_the_batch_that_decides_is_obeyed() -> None:
     log = SimpleNamespace(is_decided=False)
 
@@ -76,14 +94,15 @@ def test_a_signal_in_the_batch_that_decides_is_obeyed() -> None:
     checkpoint()
 
 
-def test_what_is_not_to_be_interrupted_ends_first() -> None:
+def test_what_is_not_to_be_interrupted_ends_first(caplog: pytest.LogCaptureFixture) -> None:
     reached = False
-    with pytest.raises(KeyboardInterrupt), uninterrupted():
+    with pytest.raises(KeyboardInterrupt), uninterrupted(), caplog.at_level(logging.WARNING):
         os.kill(os.getpid(), signal.SIGINT)
         with uninterrupted():
             pass
         reached = True
     assert reached
+    assert caplog.messages == ["stopping when what is being stored is stored; again: at once"]
     with uninterrupted():
         pass
 

@@ -25,6 +25,7 @@ from argo_ml.engine.stages import StageTimes
 from argo_ml.escaping import markdown
 from argo_ml.evaluation.calibration_metrics import calibration_metrics
 from argo_ml.exploring.plans import ExploredPlans, WatchedPlan
+from argo_ml.interruption import in_batches
 from argo_ml.pipeline import Known, Pipeline, build_pipeline, run_episode
 from argo_ml.pipeline.requests import Requesting
 from argo_ml.policies.gates.base import root_confidences
@@ -199,7 +200,8 @@ def explore(
             yield begun[shard.index].episodes(pipeline)
 
     explorations: dict[int, list[ExploredQuestion]] = {}
-    for number, done in engine.run_groups(groups(), context.requests_at_once, count):
+    running = engine.run_groups(groups(), context.requests_at_once, count)
+    for number, done in in_batches(running):
         explorations[number] = begun.pop(number).explored(done, unanswered)
         unanswered.check()
     if unanswered.concern:

@@ -188,6 +188,19 @@ class UnfinishedError(ModelError):
         return type(self), (str(self), self.finished)
 
 
+class InterruptedRequests(KeyboardInterrupt):
+    """Raised where an interruption comes while requests of a list are under way.
+
+    ``finished`` has the responses to others, by their index in the list. Of ``n_under_way`` nobody
+    will know whether they were executed.
+    """
+
+    def __init__(self, finished: Mapping[int, Any], n_under_way: int) -> None:
+        super().__init__()
+        self.finished = finished
+        self.n_under_way = n_under_way
+
+
 @runtime_checkable
 class MayNotScore(Protocol):
     """A backend that may turn out to be unable to score choices."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from argo_ml.config import StudySpec
 from argo_ml.engine import Finished
 from argo_ml.engine.stages import StageTimes
-from argo_ml.interruption import checkpoint, finishing_batches
+from argo_ml.interruption import in_batches
 from argo_ml.pipeline import Known
 from argo_ml.policies.search import Settings
 from argo_ml.results.records import QuestionResult
@@ -61,16 +61,18 @@ class Evaluator:
         return cell
 
     def blocks(self, cell: Cell, billed_to: str) -> Iterator[Block]:
+        for block in in_batches(self._answered_blocks(cell, billed_to)):
+            self._unanswered.add_rows(block.rows)
+            self._unanswered.check()
+            yield block
+
+    def _answered_blocks(self, cell: Cell, billed_to: str) -> Iterator[Block]:
         for index, questions in enumerate(self._blocks):
             engine = self._context.engine(f"{billed_to}/{index}", self.times)
             pairs = [(cell, question) for question in questions]
-            with finishing_batches():
-                finished = engine.run(episodes(pairs, self._known))
+            finished = engine.run(episodes(pairs, self._known))
             rows = tuple(map(question_result, questions, finished))
-            self._unanswered.add_rows(rows)
-            self._unanswered.check()
             yield Block(questions, tuple(finished), rows)
-            checkpoint()
 
     def rows(self, settings: Settings, billed_to: str) -> Sequence[QuestionResult]:
         """All questions under these settings, remembered."""

@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 from argo_ml.addresses import password_advice, redacted, redacted_value
 from argo_ml.errors import ArgoError, StoppedError, TrackingError
 from argo_ml.escaping import markdown
+from argo_ml.interruption import forget_stop
 from argo_ml.tracking.artifact_files import log_files
 from argo_ml.tracking.descriptions import NOTE as NOTE
 from argo_ml.tracking.descriptions import describe_experiment
@@ -302,6 +303,7 @@ class TrackedRun:
         try:
             yield
         except BaseException as error:
+            forget_stop()
             if not (beside_others and self._is_left_to_others(error)):
                 self.fail(error)
             raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from builders import small_study
 from argo_ml.config import CalibrateSpec, build
 from argo_ml.exploring.calibrate import ExploredQuestion, explore
 from argo_ml.models.base import Completion, Generation
+from argo_ml.models.cache.store import CallCache
 from argo_ml.models.scripted import ScriptedModel
 from argo_ml.progress import EPISODES
 from argo_ml.sweep.context import LocalContext
@@ -86,3 +89,21 @@ def test_a_device_with_room_has_its_batches_filled(exploring: Exploring) -> None
     assert len(wide.sizes) <= len(narrow.sizes) / 3
     assert progress == sorted(progress)
     assert progress[-1] == 24 * 5
+
+
+def test_an_interruption_loses_no_answer_that_was_under_way(
+    exploring: Exploring, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    generate, sizes = Device.generate, []
+
+    def interrupted(device: Device, requests: Sequence[Generation]) -> list[Completion]:
+        sizes.append(len(requests))
+        os.kill(os.getpid(), signal.SIGINT)
+        return generate(device, requests)
+
+    monkeypatch.setattr(Device, "generate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        exploring.on_device(30)
+    assert "stopping when the present batch is finished" in caplog.text
+    kept = CallCache(exploring.folder / "cache30" / "calls.sqlite").stats()
+    assert [kept.entries["generate"]] == sizes

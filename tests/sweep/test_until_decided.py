@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from builders import small_study
 
+from argo_ml import interruption
 from argo_ml.config import SweepSpec, build
 from argo_ml.errors import ConfigError
 from argo_ml.results.records import Results
 from argo_ml.sweep import stored_files
-from argo_ml.sweep.executors import local
 from argo_ml.sweep.running import load_results, run_sweep
 from argo_ml.tracking.runs import KIND, connect
 from argo_ml.verification.verify import verify_sweep
@@ -75,10 +75,10 @@ def test_interrupted_one_stops_where_an_uninterrupted_one_does(
     n_checked = iter(range(100))
 
     def interrupt() -> None:
-        if next(n_checked) == 1:
+        if next(n_checked) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(local, "checkpoint", interrupt)
+    monkeypatch.setattr(interruption, "checkpoint", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run_sweep(build(SweepSpec, common))
     tracking = connect(common["tracking_uri"], "")

@@ -5,6 +5,8 @@ import logging
 import os
 import signal
 import socket
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from argo_ml.addresses import redacted
 from argo_ml.errors import ConfigError, TrackingError
+from argo_ml.interruption import checkpoint, finishing_batches
 from argo_ml.processes import this_process
 from argo_ml.tracking import runs
 from argo_ml.tracking.environment import DIRTY, packages, source_tags
@@ -234,6 +237,14 @@ def test_error_ends_the_run_as_failed_with_it(tracking: Tracking, run: TrackedRu
     assert stored.data.tags[runs.ERROR] == "mu=-1: must be at least 0"
 
 
+def test_a_stop_of_a_job_that_an_error_has_ended_stops_no_later_one(run: TrackedRun) -> None:
+    with pytest.raises(ConfigError), run.recording_failure():
+        with finishing_batches():
+            os.kill(os.getpid(), signal.SIGINT)
+        raise ConfigError("the disk is full")
+    checkpoint()
+
+
 def test_unexpected_error_is_named_by_its_type(tracking: Tracking, run: TrackedRun) -> None:
     run.fail(KeyError("x"))
 
@@ -425,6 +436,51 @@ def test_system_metrics_become_time_series_of_the_run(
                 break
 
     assert "system/cpu_utilization_percentage" in tracking.get(run.run_id).data.metrics
+
+
+class SilentMonitor:
+    """Tries to log the last samples until it is let go."""
+
+    let_go, has_ended = threading.Event(), threading.Event()
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+
+    def start(self) -> None: ...
+
+    def finish(self) -> None:
+        self.let_go.wait(30)
+        self.has_ended.set()
+
+
+def test_an_error_does_not_wait_for_system_metrics_that_no_store_takes(
+    run: TrackedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("argo_ml.tracking.system.SystemMetricsMonitor", SilentMonitor)
+    monkeypatch.setattr("argo_ml.tracking.system.LAST_WORDS_S", 0.1)
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), system_metrics(run):
+        raise KeyboardInterrupt
+    assert time.monotonic() - started < 10
+    SilentMonitor.let_go.set()
+    assert SilentMonitor.has_ended.wait(10)
+
+
+def test_system_metrics_that_are_interrupted_while_they_begin_end(
+    run: TrackedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+
+    class Interrupted(SilentMonitor):
+        def start(self) -> None:
+            raise KeyboardInterrupt
+
+        def finish(self) -> None:
+            ended.append("monitor")
+
+    monkeypatch.setattr("argo_ml.tracking.system.SystemMetricsMonitor", Interrupted)
+    with pytest.raises(KeyboardInterrupt), system_metrics(run):
+        pass
+    assert ended == ["monitor"]
 
 
 def test_packages_are_listed_as_a_requirements_file() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import Any
 
 from argo_ml.interruption import checkpoint
 from argo_ml.models.base import (
     Completion,
     Generation,
+    InterruptedRequests,
     LanguageModel,
     Prompt,
     RequestType,
@@ -124,12 +125,15 @@ class CachingModel:
             begun = self._cache.begin(self.identity, self._billed_to, kind, len(part))
             try:
                 finished, unfit = answered_and_refused(execute, requests)
+            except InterruptedRequests as error:
+                known = replace(begun, n_calls=len(part) - error.n_under_way)
+                self._add(_by_key(part, error.finished), store, known)
+                raise KeyboardInterrupt from None
             except Exception as error:
                 answered = error.finished if isinstance(error, UnfinishedError) else {}
-                self._add({part[index]: answered[index] for index in answered}, store, begun)
+                self._add(_by_key(part, answered), store, begun)
                 raise
-            made = {part[index]: response for index, response in finished.items()}
-            entries |= self._add(made, store, begun)
+            entries |= self._add(_by_key(part, finished), store, begun)
             refused |= {part[index]: why for index, why in unfit.items()}
         return entries, refused
 
@@ -141,6 +145,11 @@ class CachingModel:
     ) -> dict[str, Entry]:
         entries = [store(key, response, self._billed_to) for key, response in responses.items()]
         return self._cache.add(self.identity, entries, begun)
+
+
+def _by_key(keys: Sequence[str], responses: Mapping[int, ResponseType]) -> dict[str, ResponseType]:
+    """Responses by the keys of their requests, instead of by their index."""
+    return {keys[index]: response for index, response in responses.items()}
 
 
 def request_key(identity: str, request: Generation | Scoring) -> str:

@@ -9,10 +9,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
+from argo_ml.background import fulfil
 from argo_ml.errors import ModelError
-from argo_ml.models.base import ResponseType, UnfinishedError
+from argo_ml.models.base import InterruptedRequests, ResponseType, UnfinishedError
 
 ItemType = TypeVar("ItemType")
 ResultType = TypeVar("ResultType")
@@ -33,8 +35,9 @@ class RequestPool:
     ) -> list[ResultType]:
         """Results in the order of ``requests``.
 
-        Once one has failed no further ones are begun. Raises `UnfinishedError` for a `ModelError`,
-        with what the others have found, and any other error as it is.
+        Once one has failed no further ones are begun. Raises `UnfinishedError` for a `ModelError`
+        and `InterruptedRequests` for an interruption, with what the others have found, and any
+        other error as it is.
         """
         futures: list[Future[ResultType]] = [Future() for _ in requests]
         waiting = deque(zip(futures, requests, strict=True))
@@ -44,11 +47,13 @@ class RequestPool:
             ).start()
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
-        finally:
-            for future in futures:
-                future.cancel()
-        wait(futures)
-        finished = {index: future.result() for index, future in enumerate(futures) if _ok(future)}
+            _cancel(futures)
+            wait(futures)
+        except KeyboardInterrupt:
+            _cancel(futures)
+            n_under_way = sum(not future.done() for future in futures)
+            raise InterruptedRequests(_finished(futures), n_under_way) from None
+        finished = _finished(futures)
         if len(finished) < len(futures):
             raise _failure(futures, finished)
         return list(finished.values())
@@ -63,17 +68,21 @@ class RequestPool:
             with self._slots, contextlib.suppress(IndexError):
                 future, request = waiting.popleft()
                 if future.set_running_or_notify_cancel():
-                    _fulfil(future, work, request)
+                    fulfil(future, partial(work, request))
 
 
-def _fulfil(
-    future: Future[ResultType], work: Callable[[ItemType], ResultType], request: ItemType
-) -> None:
-    try:
-        future.set_result(work(request))
-    except BaseException as error:
-        # Raised where the result is waited for.
-        future.set_exception(error)
+def _cancel(futures: Sequence[Future[ResultType]]) -> None:
+    """Those that are under way go on."""
+    for future in futures:
+        future.cancel()
+
+
+def _finished(futures: Sequence[Future[ResultType]]) -> dict[int, ResultType]:
+    return {
+        index: future.result()
+        for index, future in enumerate(futures)
+        if future.done() and _ok(future)
+    }
 
 
 def _ok(future: Future[ResultType]) -> bool:

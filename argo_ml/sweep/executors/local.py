@@ -7,7 +7,7 @@ from functools import partial
 
 from argo_ml.engine import Engine
 from argo_ml.engine.shards import Shard
-from argo_ml.interruption import checkpoint, finishing_batches
+from argo_ml.interruption import in_batches
 from argo_ml.pipeline.requests import Requesting
 from argo_ml.state import Outcome
 from argo_ml.sweep.cells import Cell
@@ -47,11 +47,10 @@ class LocalExecutor:
 
         engine = self._make_engine()
         running = engine.run_groups(groups(), self._n_requests, count)
-        for _ in shards:
-            with finishing_batches():
-                number, done = next(running)
-                record = episodes.pop(number).record(done, engine.key)
+        records = (
+            (number, episodes.pop(number).record(done, engine.key)) for number, done in running
+        )
+        for number, record in in_batches(records):
             n_finished[number] = len(shards[number].questions) * len(self._cells)
             on_progress(sum(n_finished.values()))
             yield FinishedShard(shards[number].index, record)
-            checkpoint()

@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from argo_ml.errors import ModelError
-from argo_ml.models.base import Completion, Generation, Prompt, UnfinishedError
+from argo_ml.models.base import (
+    Completion,
+    Generation,
+    InterruptedRequests,
+    Prompt,
+    UnfinishedError,
+)
 from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.models.cache.store import Entry
 from argo_ml.models.cache.summaries import Payment
@@ -86,6 +92,21 @@ def test_calls_that_a_model_says_have_failed_are_settled(cache: CallCache) -> No
         CachingModel(Half(), cache, "a").generate(REQUESTS)
     paid = cache.paid_by("a")
     assert (paid.executed, paid.unsettled) == (1, 0)
+
+
+def test_what_was_answered_before_an_interruption_is_kept_and_settled(cache: CallCache) -> None:
+    class Interrupted(WatchedModel):
+        def generate(self, requests: Sequence[Generation]) -> list[Completion]:
+            [first, *_] = super().generate(requests[:1])
+            raise InterruptedRequests({0: first}, n_under_way=2)
+
+    with pytest.raises(KeyboardInterrupt):
+        CachingModel(Interrupted(), cache, "a").generate(REQUESTS)
+    paid = cache.paid_by("a")
+    assert (paid.executed, paid.unsettled) == (1, 2)
+    model = WatchedModel()
+    CachingModel(model, cache, "a").generate(REQUESTS)
+    assert model.n_executed == 5
 
 
 def test_a_run_pays_for_its_parts_and_for_no_other_run(cache: CallCache) -> None:

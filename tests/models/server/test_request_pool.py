@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from argo_ml.errors import ModelError
-from argo_ml.models.base import UnfinishedError
+from argo_ml.models.base import InterruptedRequests, UnfinishedError
 from argo_ml.models.server.request_pool import RequestPool
 
 INTERRUPTED = """
@@ -79,6 +80,24 @@ def test_nothing_is_begun_after_a_failure_and_what_was_finished_is_kept() -> Non
     assert len(caught.value.finished) < 49
 
 
+def test_an_interruption_comes_with_what_was_finished() -> None:
+    let_go, main = threading.Event(), threading.main_thread().ident
+    assert main is not None
+
+    def work(request: str) -> str:
+        if request == "interrupts":
+            time.sleep(0.3)
+            signal.pthread_kill(main, signal.SIGINT)
+        if request != "quick":
+            let_go.wait(10)
+        return request
+
+    with pytest.raises(InterruptedRequests) as caught:
+        RequestPool(2).run(work, ["quick", "interrupts", "waits", "never begun"])
+    let_go.set()
+    assert (caught.value.finished, caught.value.n_under_way) == ({0: "quick"}, 2)
+
+
 def test_an_error_of_another_kind_is_raised_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError):
         RequestPool(2).run(lambda n: 1 // n, [1, 0])
@@ -94,4 +113,4 @@ def test_a_process_that_is_interrupted_ends_although_requests_go_on() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=30, check=False
     )
-    assert "KeyboardInterrupt" in ended.stderr
+    assert "InterruptedRequests" in ended.stderr
