@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import inspect
 import json
 import logging
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from tenacity import Retrying, stop_after_attempt, wait_exponential
+from tenacity import (
+    Retrying,
+    sleep_using_event,
+    stop_after_attempt,
+    stop_when_event_set,
+    wait_exponential,
+)
 
 from argo_ml.calibration.plans import NONE, ONCE
 from argo_ml.datasets.lines import LineError, decode_line
 from argo_ml.errors import ModelError, one_line
-from argo_ml.interruption import checkpoint
+from argo_ml.interruption import checkpoint, finishing_batches, is_stopping
 from argo_ml.models.cache.store import CallCache, Entry
 from argo_ml.progress import OnProgress
 from argo_ml.recording.answers import Outcome, outcome_of
@@ -29,6 +38,7 @@ PIPELINE = "pipeline"
 """The kind of a kept answer, which is no call of a language model of ours."""
 LONGEST_WAIT_S = 30.0
 UNIT = "answers"
+_POLL_S = 0.1
 
 logger = logging.getLogger(__name__)
 
@@ -86,10 +96,11 @@ class PipelineCalls:
         missing = list({call.key: call for call in calls if call.key not in kept}.values())
         n_before = len(calls) - len(missing)
         on_progress(UNIT, n_before, len(calls))
-        for answered in self._executed(function, missing):
-            kept |= answered
-            n_before += len(answered)
-            on_progress(UNIT, n_before, len(calls))
+        with contextlib.closing(self._executed(function, missing)) as batches:
+            for answered in batches:
+                kept |= answered
+                n_before += len(answered)
+                on_progress(UNIT, n_before, len(calls))
         return [kept[call.key] for call in calls]
 
     def _find(self, calls: Sequence[Call]) -> dict[str, Outcome]:
@@ -113,49 +124,57 @@ class PipelineCalls:
 
     def _executed(
         self, function: Callable[..., Any], calls: Sequence[Call]
-    ) -> Iterator[dict[str, Outcome]]:
-        """Batches as they are answered; after an error those under way are kept before it rises."""
+    ) -> Generator[dict[str, Outcome], None, None]:
+        """Batches as they are answered; after an error those under way are kept before it rises.
+
+        Of these and of those under way when a stop is asked for nothing is tried again.
+        """
         size = self._limits.batch_size
         batches = [calls[start : start + size] for start in range(0, len(calls), size)]
-        waiting = iter(batches)
-        with ThreadPoolExecutor(self._limits.concurrency, "pipeline") as pool:
+        stopping = threading.Event()
+        n_at_once = self._limits.concurrency
+        with ThreadPoolExecutor(n_at_once, "pipeline") as pool, _set_at_the_end(stopping):
+            begun = (pool.submit(self._batch, function, batch, stopping) for batch in batches)
             under_way: set[Future[dict[str, Outcome]]] = set()
             while True:
-                for batch in waiting:
-                    under_way.add(pool.submit(self._batch, function, batch))
-                    if len(under_way) == self._limits.concurrency:
-                        break
-                if not under_way:
-                    return
-                finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                with finishing_batches():
+                    under_way |= set(islice(begun, n_at_once - len(under_way)))
+                    finished, under_way = _first_finished(under_way, stopping)
                 checkpoint()
+                if not finished:
+                    return
                 for future in finished:
                     yield future.result()
 
-    def _batch(self, function: Callable[..., Any], batch: Sequence[Call]) -> dict[str, Outcome]:
+    def _batch(
+        self, function: Callable[..., Any], batch: Sequence[Call], stopping: threading.Event
+    ) -> dict[str, Outcome]:
         """A batch that fails for good is asked one by one, up to the first that fails alone: it is
         named, and those before it are kept."""
         try:
-            return self._kept(batch, *self._tried(function, batch))
+            return self._kept(batch, *self._tried(function, batch, stopping))
         except _RaisedError:
             if len(batch) == 1:
                 raise
         answered: dict[str, Outcome] = {}
         for call in batch:
-            answered |= self._kept([call], *self._tried(function, [call]))
+            answered |= self._kept([call], *self._tried(function, [call], stopping))
         return answered
 
     def _tried(
-        self, function: Callable[..., Any], batch: Sequence[Call]
+        self, function: Callable[..., Any], batch: Sequence[Call], stopping: threading.Event
     ) -> tuple[list[Any], float]:
-        """What came, and the seconds that the try it came of took; there may be several."""
+        """What came, and the seconds that the try it came of took; there may be several, up to
+        that during which ``stopping`` is set."""
         tries = Retrying(
-            stop=stop_after_attempt(self._limits.max_retries + 1),
+            stop=stop_after_attempt(self._limits.max_retries + 1) | stop_when_event_set(stopping),
             wait=wait_exponential(multiplier=0.5, max=LONGEST_WAIT_S),
+            sleep=sleep_using_event(stopping),
             reraise=True,
         )
+        asked = [call.asked for call in batch]
         try:
-            given, seconds = tries(self._timed, function, [call.asked for call in batch])
+            given, seconds = tries(self._timed, function, asked, stopping)
         # Whatever the caller's pipeline raises: the question that it fails at has to be named.
         except Exception as error:
             raise _RaisedError(
@@ -163,7 +182,11 @@ class PipelineCalls:
             ) from error
         return _listed(given, batch), seconds
 
-    def _timed(self, function: Callable[..., Any], asked: Sequence[Any]) -> tuple[Any, float]:
+    def _timed(
+        self, function: Callable[..., Any], asked: Sequence[Any], stopping: threading.Event
+    ) -> tuple[Any, float]:
+        if stopping.is_set():
+            raise InterruptedError("nothing is asked any more")
         started = self._clock()
         given = _called(function, asked)
         return given, self._clock() - started
@@ -195,6 +218,27 @@ class PipelineCalls:
         ]
         if entries:
             self._cache.add(self._identity, entries)
+
+
+@contextlib.contextmanager
+def _set_at_the_end(event: threading.Event) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        event.set()
+
+
+def _first_finished(
+    under_way: set[Future[dict[str, Outcome]]], stopping: threading.Event
+) -> tuple[set[Future[dict[str, Outcome]]], set[Future[dict[str, Outcome]]]]:
+    """Those that have finished first, and the others; ``stopping`` is set once a stop is asked
+    for."""
+    finished: set[Future[dict[str, Outcome]]] = set()
+    while under_way and not finished:
+        finished, under_way = wait(under_way, _POLL_S, FIRST_COMPLETED)
+        if is_stopping():
+            stopping.set()
+    return finished, under_way
 
 
 class _RaisedError(ModelError):

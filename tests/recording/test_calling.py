@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -107,6 +108,42 @@ def test_what_passes_is_tried_again(cache: CallCache) -> None:
 
     given = answers(cache, Asking(once), limits=Limits(6, 1, 1))
     assert [outcome["answer"] for outcome in given][-1] == "Question 5?"
+
+
+def interrupt_main_thread() -> None:
+    main = threading.main_thread().ident
+    assert main is not None
+    signal.pthread_kill(main, signal.SIGINT)
+
+
+def test_after_an_interruption_nothing_is_asked_again(
+    cache: CallCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[list[str]] = []
+
+    def failing(texts: list[str]) -> list[str]:
+        asked.append(texts)
+        interrupt_main_thread()
+        raise ConnectionError("the gateway is slow")
+
+    with pytest.raises(KeyboardInterrupt):
+        answers(cache, failing, limits=Limits(3, 1, 3))
+    assert asked == [["Question 0?", "Question 1?", "Question 2?"]]
+    assert "stopping when the present batch is finished" in caplog.text
+
+
+def test_what_is_answered_after_an_interruption_is_kept(cache: CallCache) -> None:
+    def answering(texts: list[str]) -> list[str]:
+        if texts == ["Question 0?"]:
+            interrupt_main_thread()
+        time.sleep(0.2)
+        return texts
+
+    with pytest.raises(KeyboardInterrupt):
+        answers(cache, answering, limits=Limits(1, 2, 0))
+    asking = Asking()
+    answers(cache, asking)
+    assert asking.texts == [f"Question {number}?" for number in range(2, 6)]
 
 
 def test_the_seconds_are_those_of_the_try_that_passed(cache: CallCache) -> None:
