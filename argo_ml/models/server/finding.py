@@ -12,7 +12,9 @@ from argo_ml.errors import ModelError
 from argo_ml.models.reasoning import SPECIAL_MARKS, closed, closes_reasoning, opens_reasoning
 from argo_ml.models.server.fleet import Fleet
 from argo_ml.models.server.prompting import (
+    FEWER_TOP,
     GREEDY_SETTINGS,
+    MOST_TOP,
     PROBE,
     ByChat,
     ByTemplate,
@@ -58,6 +60,20 @@ def find_prompting(fleet: Fleet, model: str) -> Prompting:
             except RefusedError as error:
                 reason = error
     raise reason
+
+
+def find_n_top(prompting: Prompting) -> int:
+    """How many of the most probable tokens at each place the server tells of, at most `MOST_TOP`;
+    also that where it tells of none.
+
+    What follows of an answer's tokens depends on it, so it is found once and for all requests.
+    """
+    settings = _FEW_TOKENS if isinstance(prompting, ByChat) else _ONE_TOKEN
+    for n_top in (MOST_TOP, FEWER_TOP):
+        with contextlib.suppress(RefusedError):
+            prompting.complete(PROBE, settings, n_top)
+            return n_top
+    return MOST_TOP
 
 
 def _tried(prompting: Prompting) -> Prompting:

@@ -13,6 +13,7 @@ from argo_ml.errors import ModelError
 from argo_ml.models.base import (
     Completion,
     Generation,
+    InterruptedRequests,
     Prompt,
     RequestType,
     ResponseType,
@@ -27,7 +28,7 @@ from argo_ml.models.reasoning import (
     reply_start,
     without_reasoning,
 )
-from argo_ml.models.server.prompting import GREEDY_SETTINGS, Prompting
+from argo_ml.models.server.prompting import GREEDY_SETTINGS, MOST_TOP, Prompting
 from argo_ml.models.server.replies import ServerReply
 from argo_ml.models.server.request_pool import RequestPool, share_time
 from argo_ml.models.server.scoring import ChoiceScoring
@@ -35,8 +36,8 @@ from argo_ml.models.server.wire import FILTER, RefusedError, TokenUsage, UnfitPr
 from argo_ml.models.token_details import within
 from argo_ml.models.unfit import UnfitRequestError, all_or_unfit
 
-N_TOP = (20, 5)
-"""Most probable tokens to ask for at each place: what vLLM allows, then what OpenAI does."""
+_DETAIL_TRIES = 2
+"""A gateway may have a request that one server behind it has refused answered by another."""
 _LARGEST_SEED = 2**31 - 1
 
 
@@ -44,13 +45,19 @@ class ServerModel:
     """Completes prompts, and scores choices where ``scoring`` is given.
 
     Requests run ``n_at_once`` at a time; their ``seconds`` add up to the time that a list took.
-    What had finished before a failure comes with the `UnfinishedError`. The entropies of
-    `TokenDetail` are lower bounds: what a server does not report of a distribution counts as one
-    further outcome.
+    What had finished before a failure comes with the `UnfinishedError`, and before an interruption
+    with the `InterruptedRequests`. The entropies of `TokenDetail` are lower bounds of ``n_top``
+    tokens at each place: what a server does not report of a distribution counts as one further
+    outcome.
     """
 
     def __init__(
-        self, identity: str, prompting: Prompting, scoring: ChoiceScoring | None, n_at_once: int
+        self,
+        identity: str,
+        prompting: Prompting,
+        scoring: ChoiceScoring | None,
+        n_at_once: int,
+        n_top: int = MOST_TOP,
     ) -> None:
         self._identity = identity
         self._prompting = prompting
@@ -58,7 +65,7 @@ class ServerModel:
         self._pool = RequestPool(n_at_once)
         self.requests_at_once = n_at_once
         self._counts: dict[str, int] = {}
-        self._n_top: tuple[int, ...] = N_TOP
+        self._n_top = n_top
 
     @property
     def identity(self) -> str:
@@ -101,6 +108,10 @@ class ServerModel:
         except UnfinishedError as error:
             responses, _ = _responses_and_refusals(error.finished)
             raise UnfinishedError(str(error), share_time(responses, started)) from None
+        except InterruptedRequests as interrupted:
+            responses, _ = _responses_and_refusals(interrupted.finished)
+            shared = share_time(responses, started)
+            raise InterruptedRequests(shared, interrupted.n_under_way) from None
         responses, refused = _responses_and_refusals(results)
         return all_or_unfit(share_time(responses, started), refused)
 
@@ -171,11 +182,9 @@ class ServerModel:
     def _answer(self, request: Generation, settings: Mapping[str, Any]) -> ServerReply:
         if not request.details:
             return self._prompting.complete(request.prompt, settings)
-        for n_top in self._n_top:
+        for _ in range(_DETAIL_TRIES):
             with contextlib.suppress(RefusedError):
-                answer = self._prompting.complete(request.prompt, settings, n_top)
-                self._n_top = tuple(n for n in N_TOP if n <= n_top)
-                return answer
+                return self._prompting.complete(request.prompt, settings, self._n_top)
         # A request that is refused without details as well has another fault, and says which.
         self._prompting.complete(request.prompt, settings)
         raise ModelError(

@@ -11,11 +11,11 @@ from argo_ml.config import ContextSpec, ModelSpec
 from argo_ml.config.source_fields import SERVER
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models.reasoning import THINKING_TOKENS
-from argo_ml.models.server.finding import find_prompting
+from argo_ml.models.server.finding import find_n_top, find_prompting
 from argo_ml.models.server.fleet import VERSION, Fleet, RetryPolicy, Server
 from argo_ml.models.server.keys import api_key
 from argo_ml.models.server.model import ServerModel
-from argo_ml.models.server.prompting import ByChat, ByTemplate, Prompting
+from argo_ml.models.server.prompting import MOST_TOP, ByChat, ByTemplate, Prompting
 from argo_ml.models.server.scoring import ChoiceScoring, find_scoring, same_way
 from argo_ml.models.server.wire import (
     ModelCard,
@@ -44,13 +44,17 @@ _LARGER = (
 
 @dataclass(frozen=True, slots=True)
 class ServerDescription:
-    """What one server turned out to be; ``context`` is 0 where it does not tell."""
+    """What one server turned out to be; ``context`` is 0 where it does not tell.
+
+    Of the most probable tokens at each place of an answer it tells ``n_top``.
+    """
 
     name: str
     software: str
     prompting: Prompting
     scoring: ChoiceScoring | None
     context: int
+    n_top: int = MOST_TOP
 
     @property
     def identity(self) -> str:
@@ -60,7 +64,8 @@ class ServerDescription:
     def manner(self) -> str:
         """Its software, and how it is asked."""
         scores = self.scoring.name if self.scoring else "none"
-        parts = (self.software, f"prompts={self.prompting.describe()}", f"scores={scores}")
+        fewer = f"details={self.n_top}" if self.n_top < MOST_TOP else ""
+        parts = (self.software, f"prompts={self.prompting.describe()}", f"scores={scores}", fewer)
         return " ".join(part for part in parts if part)
 
 
@@ -109,7 +114,8 @@ def describe_server(server: Server, name: str, spec: ModelSpec) -> ServerDescrip
     root = f"root={card.root}" if card.root and card.root != card.id else ""
     weights = f"weights={card.meta.n_params}/{card.meta.size}" if card.meta else ""
     software = " ".join(part for part in (root, weights, _software(fleet, card)) if part)
-    return ServerDescription(card.id, software, prompting, find_scoring(prompting), card.context)
+    n_top, scoring = find_n_top(prompting), find_scoring(prompting)
+    return ServerDescription(card.id, software, prompting, scoring, card.context, n_top)
 
 
 def _check_context(server: Server, context: int) -> None:
@@ -151,7 +157,8 @@ def make_model(
             "(answering=number) instead of by likelihood",
             servers[0].address,
         )
-    return ServerModel(identity, prompting, scoring, spec.server_concurrency)
+    n_at_once = spec.server_concurrency
+    return ServerModel(identity, prompting, scoring, n_at_once, description.n_top)
 
 
 def _version_of(server: Server, fleet: Fleet) -> str:

@@ -44,6 +44,8 @@ WHOLE_DISTRIBUTION: Mapping[str, Any] = {"top_k": -1, "min_p": 0}
 by a model's own settings or by their own."""
 WITHOUT_THINKING: Mapping[str, Any] = {"chat_template_kwargs": dict(NO_THINKING)}
 """What vLLM, SGLang and llama.cpp hand to a chat template."""
+MOST_TOP, FEWER_TOP = 20, 5
+"""Most probable tokens to ask for at each place: what vLLM allows, and what OpenAI once did."""
 FORCING_BIAS = 1000.0
 """Added to a token's logit, which no difference between logits comes near."""
 PROBE = Prompt("Be brief.", "What is the capital of France?", prefix="Answer:")

@@ -131,7 +131,9 @@ def test_a_server_that_tells_of_fewer_tokens_is_asked_for_those(
 ) -> None:
     requests = [replace(request, details=True) for request in generations(3)]
     expected = opened(kind).generate(requests)
-    completions = open_model(f"{with_few_tokens.url}/{kind}/v1").generate(requests)
+    model = open_model(f"{with_few_tokens.url}/{kind}/v1")
+    assert model.identity == f"{opened(kind).identity} details=5"
+    completions = model.generate(requests)
     for few, many in zip(completions, expected, strict=True):
         assert few.text == many.text
         for token, other in zip(few.tokens, many.tokens, strict=True):
@@ -259,7 +261,7 @@ def test_one_request_in_ten_failing_changes_no_number(
 def test_a_second_server_takes_over_from_one_that_dies(
     start_server: StartServer, expected: list[object]
 ) -> None:
-    with start_server("a", die_after=7) as first, start_server("b") as second:
+    with start_server("a", die_after=8) as first, start_server("b") as second:
         urls = f"{first.url}/vllm/v1", f"{second.url}/vllm/v1"
         assert results(open_model(*urls, server_concurrency=4)) == expected
         assert not first.process.is_alive()
@@ -271,14 +273,14 @@ def test_a_server_that_dies_alone_loses_nothing_that_was_finished(
     start_server: StartServer, served: RunningServer, tmp_path: Path
 ) -> None:
     cache = CallCache(tmp_path / "calls.sqlite")
-    with start_server(die_after=6) as dying:
+    with start_server(die_after=7) as dying:
         model = open_model(f"{dying.url}/vllm/v1", server_concurrency=2, max_retries=1)
         with pytest.raises(UnfinishedError, match="cannot be reached") as caught:
             CachingModel(model, cache, "me").generate(generations())
         assert "\n" not in str(caught.value)
         assert dying.url in str(caught.value)
     kept = cache.stats().entries["generate"]
-    # Two completions were for finding out what the server can do.
+    # Three completions were for finding out what the server can do.
     assert 2 <= kept <= 4
 
     again = open_model(f"{served.url}/vllm/v1")

@@ -100,9 +100,9 @@ def test_a_sweep_whose_server_died_goes_on_with_another_and_keeps_no_secret(
     )
     after = served.asked()[n_before:]
 
-    # The first three of each server find out what it can do.
-    assert len(before) > 3
-    assert set(before[3:]).isdisjoint(after[3:])
+    # The first four of each server find out what it can do.
+    assert len(before) > 4
+    assert set(before[4:]).isdisjoint(after[4:])
     whole = sweep({**values, "cache_dir": str(tmp_path / "whole")}, f"{served.url}/vllm/v1")
     assert numbers(resumed) == numbers(whole)
     assert "s3cret" not in str(caught.value) + caplog.text
