@@ -47,6 +47,13 @@ class ProcessLock:
             if not wait:
                 raise HeldError(self.holder) from None
             self._wait()
+        try:
+            self._name_holder()
+        except BaseException:
+            self.release()
+            raise
+
+    def _name_holder(self) -> None:
         with contextlib.suppress(OSError):
             text = f"{time.time():.0f} {this_process().text}\n"
             self.path.write_text(text, encoding="utf-8")

@@ -116,3 +116,17 @@ def test_a_lock_says_who_holds_it_and_since_when_and_leaves_no_file(tmp_path: Pa
     with ProcessLock(path).held_at_once():
         assert f'"pid": {here.pid}' in path.read_text()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_is_interrupted_while_it_names_its_holder_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> Process:
+        raise KeyboardInterrupt
+
+    kept = ProcessLock(tmp_path / "one.lock")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("argo_ml.locks.this_process", interrupted)
+        kept.acquire()
+    with ProcessLock(tmp_path / "one.lock").held_at_once():
+        pass

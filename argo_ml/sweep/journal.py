@@ -45,16 +45,24 @@ class Journal:
         self._lock = ProcessLock(folder.with_name(f"{folder.name}.lock"))
 
     def __enter__(self) -> Journal:
+        self._acquire()
+        try:
+            with _explained(self._folder):
+                self._folder.mkdir(exist_ok=True)
+            self._forget_unanswered()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def _acquire(self) -> None:
         try:
             with _explained(self._folder):
                 self._lock.acquire(wait=False)
-                self._folder.mkdir(exist_ok=True)
         except HeldError as held:
             raise TrackingError(
                 f"sweep {self._folder.name!r} is being run by {held}; wait for it or stop it first"
             ) from None
-        self._forget_unanswered()
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()

@@ -72,6 +72,15 @@ def test_half_written_shard_is_not_taken_for_whole(tmp_path: Path) -> None:
         assert list(journal.records()) == []
 
 
+def test_a_journal_that_cannot_be_opened_is_free_for_the_next_try(tmp_path: Path) -> None:
+    (tmp_path / "sweep").write_text("in the way")
+    with pytest.raises(TrackingError, match="finished shards cannot be kept there"):
+        Journal(tmp_path / "sweep").__enter__()
+    (tmp_path / "sweep").unlink()
+    with Journal(tmp_path / "sweep") as journal:
+        assert list(journal.records()) == []
+
+
 def test_second_process_is_refused(tmp_path: Path) -> None:
     with (
         Journal(tmp_path / "abc"),
