@@ -94,8 +94,8 @@ class AnsweringService:
         is_gone = False
         while groups:
             jobs = groups.popleft()
-            is_gone = is_gone or not self._reconnect()
             try:
+                is_gone = is_gone or not self._reconnect()
                 context = self._context = self._context or self._opened()
             except BaseException as error:
                 _fail(chain(jobs, *groups), error)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
+logger = logging.getLogger(__name__)
 
 
 class BatchThread(Generic[Job]):
     """Hands jobs to ``work``, at most ``largest`` at once, in a thread that starts with the first.
 
-    ``work`` deals with its own errors. At most ``most_waiting`` jobs wait; 0 is any number.
+    ``work`` deals with its own errors; after another one, which is logged, the thread goes on. At
+    most ``most_waiting`` jobs wait; 0 is any number.
     """
 
     def __init__(
@@ -35,9 +38,12 @@ class BatchThread(Generic[Job]):
         self._start()
         return True
 
-    def join(self) -> None:
-        """Wait until everything is done."""
-        self._waiting.join()
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait until everything is done; whether it is, where no longer than ``timeout_s`` is
+        waited."""
+        done = self._waiting.all_tasks_done
+        with done:
+            return done.wait_for(lambda: not self._waiting.unfinished_tasks, timeout_s)
 
     def _start(self) -> None:
         with self._starting:
@@ -50,6 +56,10 @@ class BatchThread(Generic[Job]):
             batch = [self._waiting.get()]
             while len(batch) < self._largest and not self._waiting.empty():
                 batch.append(self._waiting.get())
-            self._work(batch)
-            for _ in batch:
-                self._waiting.task_done()
+            try:
+                self._work(batch)
+            except Exception:
+                logger.exception("the thread of %s met an error", self._name)
+            finally:
+                for _ in batch:
+                    self._waiting.task_done()

@@ -6,6 +6,7 @@ one that is gone costs traces and nothing else.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import random
@@ -30,6 +31,8 @@ SERVED = "served"
 MOST_WAITING = 500
 """Traces that wait to be written; those that come while so many wait are left out."""
 LARGEST_BATCH = 50
+LAST_WRITING_S = 5.0
+"""For traces that wait when the process ends."""
 SAMPLING_VARIABLE = "MLFLOW_TRACE_SAMPLING_RATIO"
 
 logger = logging.getLogger(__name__)
@@ -44,6 +47,9 @@ class RequestTracer:
         self._share = float(os.environ.get(SAMPLING_VARIABLE) or published.trace_sampling)
         self._thread = BatchThread("traces", self._write, LARGEST_BATCH, MOST_WAITING)
         self._has_warned = False
+        if uri:
+            # The thread ends with the process, whatever waits.
+            atexit.register(self.flush, LAST_WRITING_S)
 
     def decided(self, asked: Asked, decision: PolicyDecision, model_id: str) -> None:
         if self._is_sampled():
@@ -67,9 +73,10 @@ class RequestTracer:
         root = episode_span(trajectory(question, outcome), passages, costs)
         self._add(root, usage.seconds, outcome.count(Action.RETRIEVE) > 0, model_id)
 
-    def flush(self) -> None:
-        """Wait until everything is written."""
-        self._thread.join()
+    def flush(self, timeout_s: float | None = None) -> None:
+        """Wait until everything is written, no longer than ``timeout_s``."""
+        if not self._thread.join(timeout_s):
+            logger.warning("traces of the last requests are not written: the store is too slow")
 
     def _is_sampled(self) -> bool:
         return bool(self._uri) and random.random() < self._share
