@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
-import os
-import tempfile
+import secrets
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -48,15 +49,22 @@ def model_files(folder: Path) -> list[Path]:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write through a temporary file beside ``path``, so that nobody reads half of it."""
+    """Write through a temporary file beside ``path``, so that nobody reads half of it.
+
+    It has the permissions of what it replaces, or those of any new file.
+    """
+    encoded = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    half = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-        os.replace(name, path)
-    except OSError:
-        os.unlink(name)
+        with half.open("xb") as file:
+            file.write(encoded)
+        # There may be none to replace, or a file system that knows no permissions.
+        with contextlib.suppress(OSError):
+            shutil.copymode(path, half)
+        half.replace(path)
+    except BaseException:
+        half.unlink(missing_ok=True)
         raise
 
 

@@ -4,10 +4,12 @@ import hashlib
 import json
 import logging
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
+from argo_ml.doctor.leftovers import _HALF_WRITTEN
 from argo_ml.models.digests import file_sha256, files_digest, model_files, write_atomically
 
 
@@ -84,3 +86,40 @@ def test_model_files_leave_out_what_does_not_change_a_model(tmp_path: Path) -> N
 def test_writing_leaves_no_temporary_file(tmp_path: Path) -> None:
     write_atomically(tmp_path / "new" / "file", "text")
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["file"]
+
+
+def test_writing_that_ends_early_leaves_neither_a_half_nor_a_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("before")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(UnicodeEncodeError):
+        write_atomically(tmp_path / "file", "half of a pair: \ud800")
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "file", "after")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
+
+
+def test_what_is_written_may_be_read_as_any_new_file_or_as_what_it_replaces(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "plain").write_text("")
+    (tmp_path / "shared").write_text("")
+    (tmp_path / "shared").chmod(0o664)
+    for name in ("new", "shared"):
+        write_atomically(tmp_path / name, "text")
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == {"plain": modes["plain"], "new": modes["plain"], "shared": 0o664}
+
+
+def test_a_half_that_a_kill_leaves_is_known_to_repairs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halves: list[str] = []
+    monkeypatch.setattr(Path, "replace", lambda half, _: halves.append(half.name))
+    write_atomically(tmp_path / "file", "text")
+    assert _HALF_WRITTEN.fullmatch(halves[0])
