@@ -60,6 +60,11 @@ class Address:
         parts = http_parts(url)
         if parts is None:
             raise ValueError(f"server_urls: {shown(url)} is no address such as {_EXAMPLE}")
+        if "api-version" in parts.query:
+            raise ValueError(
+                f"server_urls: {shown(url)} takes nothing after its path; use the address of Azure "
+                "that ends in /openai/v1, without api-version"
+            )
         if parts.query or parts.fragment:
             raise ValueError(
                 f"server_urls: {shown(url)} takes nothing after its path; put a key into "

@@ -36,7 +36,8 @@ def test_user_and_password_stand_apart_and_are_not_shown() -> None:
         ("host:8000", "host:8000 is no address such as"),
         ("ftp://host/v1", "ftp://host/v1 is no address such as"),
         ("http://host:99999/v1", "is no address such as"),
-        ("http://host/v1?key=s3cret", "http://host/v1 takes nothing after its path"),
+        ("http://host/v1?key=s3cret", "http://host/v1 takes nothing after its path; put a key"),
+        ("https://host/openai?api-version=1", "that ends in /openai/v1, without api-version"),
         ("http://host/v1,http://host", "names http://host twice"),
     ],
 )

@@ -28,13 +28,29 @@ def failure_of(response: httpx2.Response, secrets: Sequence[str]) -> str:
     """Its status and what the server says, in one line that names none of ``secrets``."""
     status = response.status_code
     phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else ""
-    said = _message(response, secrets)
+    said = message_of(content_of(response), secrets)
     return f"HTTP {status} {phrase}".rstrip() + (f" ({said})" if said else "")
 
 
-def _message(response: httpx2.Response, secrets: Sequence[str]) -> str:
+def content_of(response: httpx2.Response) -> Mapping[str, Any]:
+    """What a failure says; empty where it is no JSON object, or too large to be looked through."""
+    return _parsed(response.content) if len(response.content) < _LARGEST_FAILURE else {}
+
+
+def status_of(content: Mapping[str, Any]) -> int:
+    """The HTTP status that an error within an answer has as its ``code``; 0 where it has none."""
+    error = content.get("error")
+    code = error.get("code") if isinstance(error, dict) else None
+    number = int(code) if isinstance(code, str) and code.isdecimal() else code
+    return number if isinstance(number, int) and _is_failure(number) else 0
+
+
+def _is_failure(status: int) -> bool:
+    return HTTPStatus.BAD_REQUEST <= status < 600
+
+
+def message_of(content: Mapping[str, Any], secrets: Sequence[str]) -> str:
     """What the server says, and the name of the field that it is about."""
-    content = _parsed(response.content) if len(response.content) < _LARGEST_FAILURE else {}
     parts = [content, _passed_on(content)]
     text = ": ".join(text for part in parts if (text := _first_text(part)))
     text = beginning(text, _LONGEST_TEXT, secrets)

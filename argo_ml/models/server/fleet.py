@@ -23,8 +23,13 @@ from argo_ml.models.server.wire import AnswerType, PassingError
 
 VERSION = "/v1"
 _CONNECT_TIMEOUT_S = 10.0
+_LIMIT_ADVICE = "; take a smaller server_concurrency, or a larger max_retries"
 _NO_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
 """How many requests run at once is up to the caller."""
+
+
+LIMIT_FACTOR = 8
+"""Limits count by the minute, which the pauses of five tries are to outlast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +38,15 @@ class RetryPolicy:
 
     ``timeout_s`` is for the whole answer, its last byte included; one of more than ``largest_mb``,
     packed or unpacked, is none. The n-th pause is drawn between 0 and ``first_pause_s`` x
-    2^(n-1), at most ``longest_pause_s``.
+    2^(n-1), at most ``longest_pause_s``. Where a limit of requests is met it is between half of and
+    all of `LIMIT_FACTOR` times that, at most ``longest_limit_pause_s``.
     """
 
     timeout_s: float = 300.0
     max_retries: int = 5
     first_pause_s: float = 0.5
     longest_pause_s: float = 30.0
+    longest_limit_pause_s: float = 60.0
     largest_mb: int = 64
 
 
@@ -123,6 +130,13 @@ class Fleet:
         self._backoff = tenacity.wait_random_exponential(
             multiplier=retry_policy.first_pause_s, max=retry_policy.longest_pause_s
         )
+        half = {
+            "multiplier": retry_policy.first_pause_s * LIMIT_FACTOR / 2,
+            "max": retry_policy.longest_limit_pause_s / 2,
+        }
+        self._limit_backoff = tenacity.wait_combine(
+            tenacity.wait_exponential(**half), tenacity.wait_random_exponential(**half)
+        )
         self._lock = threading.Lock()
 
     def __str__(self) -> str:
@@ -148,7 +162,8 @@ class Fleet:
         except tenacity.RetryError as error:
             last = error.last_attempt.exception()
             kind = wire.RefusedError if isinstance(last, wire.GarbageError) else ModelError
-            raise kind(f"{self._troubles() or last} ({tries} tries)") from None
+            advice = _LIMIT_ADVICE if isinstance(last, wire.LimitError) else ""
+            raise kind(f"{self._troubles() or last} ({tries} tries){advice}") from None
 
     def _try(
         self, path: str, body: Mapping[str, Any] | None, expected: type[AnswerType]
@@ -201,6 +216,8 @@ class Fleet:
             return 0.0
         error = state.outcome.exception() if state.outcome else None
         requested_s = error.rest_s if isinstance(error, PassingError) else 0.0
+        if isinstance(error, wire.LimitError) and not requested_s:
+            return self._limit_backoff(state)
         return max(self._backoff(state), requested_s)
 
     def _troubles(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from fnmatch import fnmatchcase
 
 from argo_ml.addresses import Address, password_advice
 from argo_ml.config import ContextSpec, ModelSpec
@@ -27,6 +29,8 @@ from argo_ml.models.server.wire import (
 )
 
 _RETRIES_WHILE_OPENING = 2
+N_NAMES = 10
+"""Most names that are shown of what a server has; gateways have hundreds."""
 _GEMINI_PREFIX = "models/"
 """Google lists models with it, and takes them without."""
 logger = logging.getLogger(__name__)
@@ -194,16 +198,37 @@ def _served(fleet: Fleet, name: str) -> ModelCard:
         raise ModelError(
             f"server_urls: {error}; start an OpenAI-compatible server there, or correct the address"
         ) from None
-    names = ", ".join(card.id for card in cards) or "none"
     if not name and len(cards) == 1:
         return cards[0]
     for card in cards:
         if name and card.id.removeprefix(_GEMINI_PREFIX) == name.removeprefix(_GEMINI_PREFIX):
             return card
+    for card in cards if len(cards) > 1 else ():
+        # A server of one model may answer to any name.
+        if _stands_for(card.id, name):
+            return card.model_copy(update={"id": name})
+    names = _nearest(name, [card.id for card in cards])
     wish = f"model=server:{name}"
     if name:
         raise ModelError(f"{wish}: {fleet} serves no such model; it serves: {names}")
     raise ModelError(f"{wish}: {fleet} serves {len(cards)} models; name one of: {names}")
+
+
+def _stands_for(listed: str, name: str) -> bool:
+    """Whether a listed name is that of a model with variants, or a pattern of names.
+
+    Gateways take NAME:VARIANT and list NAME (OpenRouter, Hugging Face), or list ``vendor/*``
+    (LiteLLM).
+    """
+    return name.startswith(f"{listed}:") or ("*" in listed and fnmatchcase(name, listed))
+
+
+def _nearest(name: str, listed: Sequence[str]) -> str:
+    """Those of the listed names that are most like this one, and how many more there are."""
+    shown = sorted(listed, key=lambda other: -SequenceMatcher(None, name, other).ratio())
+    n_more = len(listed) - N_NAMES
+    more = [f"and {n_more} more"] if n_more > 0 else []
+    return ", ".join([*shown[:N_NAMES], *more]) or "none"
 
 
 def _software(fleet: Fleet, card: ModelCard) -> str:

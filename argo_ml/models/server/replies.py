@@ -8,8 +8,11 @@ from argo_ml.models.reasoning import has_reasoning, is_unfinished, reply_start
 from argo_ml.models.server.wire import ChatChoice, DetailedTextChoice, TextChoice, TokenUsage
 from argo_ml.types import TokenDetail
 
-OWN_END, LIMIT = "stop", "length"
-"""Reasons for which answers end: the model or a stop string, the most tokens."""
+LIMIT = "length"
+"""Why an answer has ended that has all tokens that it may have."""
+OWN_ENDS = frozenset({"stop", "stop_sequence", "eos_token", "eos", "end_turn"})
+"""Why answers end by themselves or at a stop string: OpenAI's word, TGI's two, and what gateways
+pass on from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class ServerReply:
     @property
     def stopped(self) -> bool:
         """By the model or a stop string, not by a limit."""
-        return self.ending == OWN_END
+        return self.ending in OWN_ENDS
 
     @property
     def is_empty(self) -> bool:

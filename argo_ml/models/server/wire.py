@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import email.utils
 import re
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
@@ -22,7 +20,14 @@ from pydantic import (
 
 from argo_ml.addresses import KEY_VARIABLES
 from argo_ml.errors import ModelError
-from argo_ml.models.server.failures import beginning, failure_of
+from argo_ml.models.server.failures import (
+    beginning,
+    content_of,
+    failure_of,
+    message_of,
+    status_of,
+)
+from argo_ml.models.server.rests import rest_s
 from argo_ml.models.unfit import UnfitRequestError
 
 AnswerType = TypeVar("AnswerType", bound=BaseModel)
@@ -43,7 +48,11 @@ _UNFIT = frozenset({400, 413, 422})
 """HTTP statuses for a request that is too long, or that says what the server does not take."""
 _ABOUT_KEY = re.compile(r"\bAPI[ _-]?key\b|\bAuthorization header\b", re.IGNORECASE)
 """What a server speaks of that refuses a key by 400 (Gemini)."""
-_LONGEST_REST_S = 600.0
+_ABOUT_CONTENT = re.compile(r"\bflagged\b|\bmoderat|\bcontent[ _-](?:policy|filter)", re.IGNORECASE)
+"""What a server speaks of that refuses by 403 not a key but what a request says (OpenRouter)."""
+_BROKEN_OFF = frozenset({"error", "abort", "insufficient_system_resource"})
+"""Why an answer has ended that is not whole: OpenRouter's and Mistral's word, that of vLLM and
+SGLang, and DeepSeek's."""
 
 
 class PassingError(ModelError):
@@ -52,6 +61,10 @@ class PassingError(ModelError):
     def __init__(self, message: str, rest_s: float = 0.0) -> None:
         super().__init__(message)
         self.rest_s = rest_s
+
+
+class LimitError(PassingError):
+    """The server takes fewer requests, or fewer tokens, in a time than it gets."""
 
 
 class GarbageError(PassingError):
@@ -131,10 +144,16 @@ class LogProbs(BaseModel):
     token_logprobs: list[LogProbability | None]
 
 
-class TextChoice(BaseModel):
+class Choice(BaseModel):
+    """What every answer has: why it has ended, and what went wrong with it (OpenRouter)."""
+
+    finish_reason: str | None = None
+    error: Any = None
+
+
+class TextChoice(Choice):
     index: int = 0
     text: str
-    finish_reason: str | None = None
     logprobs: LogProbs | None = None
 
 
@@ -171,9 +190,8 @@ class Message(BaseModel):
         return self.reasoning_content or self.reasoning or ""
 
 
-class ChatChoice(BaseModel):
+class ChatChoice(Choice):
     message: Annotated[Message, BeforeValidator(lambda value: {} if value is None else value)]
-    finish_reason: str | None = None
 
 
 class ChatAnswer(BaseModel):
@@ -232,9 +250,8 @@ class ReportedTokens(BaseModel):
     top_logprobs: list[dict[str, LogProbability] | None] | None = None
 
 
-class DetailedTextChoice(BaseModel):
+class DetailedTextChoice(Choice):
     text: str
-    finish_reason: str | None = None
     logprobs: ReportedTokens | None = None
 
 
@@ -313,27 +330,61 @@ def read(
 ) -> AnswerType:
     """The body of ``response``.
 
-    Raises `PassingError` for what may pass, garbage among it, and `RefusedError` for the rest. They
-    name none of ``secrets``, which a server may repeat.
+    Raises `PassingError` for what may pass, garbage and answers that are not whole among it, and
+    `RefusedError` for the rest. They name none of ``secrets``, which a server may repeat.
     """
-    status = response.status_code
-    if response.is_success:
-        try:
-            return expected.model_validate_json(response.content)
-        except ValidationError as error:
-            begin = beginning(response.content.decode(errors="replace"), 60, secrets)
-            raise GarbageError(
-                f"answers {begin!r}, which is no answer of an OpenAI-compatible server"
-                f"{_fault(error, secrets)}"
-            ) from None
-    failure = failure_of(response, secrets)
+    if not response.is_success:
+        failure = failure_of(response, secrets)
+        raise error_of(response.status_code, failure, rest_s(response))
+    if b'"error"' in response.content and content_of(response).get("error"):
+        raise _error_within(response, secrets)
+    try:
+        answer = expected.model_validate_json(response.content)
+    except ValidationError as error:
+        begin = beginning(response.content.decode(errors="replace"), 60, secrets)
+        raise GarbageError(
+            f"answers {begin!r}, which is no answer of an OpenAI-compatible server"
+            f"{_fault(error, secrets)}"
+        ) from None
+    for choice in getattr(answer, "choices", ()):
+        _check_whole(choice, secrets)
+    return answer
+
+
+def error_of(status: int, failure: str, rest: float) -> ModelError:
+    """What an HTTP status means for the request; ``failure`` is what the server says."""
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return LimitError(failure, rest)
     if status in PASSING:
-        raise PassingError(failure, rest_s(response.headers))
+        return PassingError(failure, rest)
+    if status == HTTPStatus.FORBIDDEN and _ABOUT_CONTENT.search(failure):
+        return UnfitPromptError(failure)
     if status in _NO_ACCESS or (status == HTTPStatus.BAD_REQUEST and _ABOUT_KEY.search(failure)):
-        raise NoAccessError(f"{failure}; set {KEY_VARIABLES[0]} to a key that it takes")
+        return NoAccessError(f"{failure}; set {KEY_VARIABLES[0]} to a key that it takes")
     if status == HTTPStatus.NOT_FOUND:
-        raise NotThereError(failure)
-    raise (UnfitPromptError if status in _UNFIT else RefusedError)(failure)
+        return NotThereError(failure)
+    return (UnfitPromptError if status in _UNFIT else RefusedError)(failure)
+
+
+def _error_within(response: httpx2.Response, secrets: Sequence[str]) -> ModelError:
+    """Of an answer that is said to be one, and tells of an error instead."""
+    content = content_of(response)
+    said, status = message_of(content, secrets), status_of(content)
+    if not status:
+        return GarbageError(f"answers with an error ({said})")
+    failure = f"HTTP {response.status_code}, error {status} ({said})"
+    return error_of(status, failure, rest_s(response))
+
+
+def _check_whole(choice: Choice, secrets: Sequence[str]) -> None:
+    """Raises for an answer that an error has broken off: what there is of it is not the model's."""
+    if not (choice.error or choice.finish_reason in _BROKEN_OFF):
+        return
+    content = {"error": choice.error}
+    said, status = message_of(content, secrets), status_of(content)
+    said = said or f"finish_reason={beginning(str(choice.finish_reason), 60, secrets)}"
+    failure = f"has broken an answer off ({said})"
+    raise error_of(status, failure, 0.0) if status else PassingError(failure)
 
 
 def _fault(error: ValidationError, secrets: Sequence[str]) -> str:
@@ -343,16 +394,3 @@ def _fault(error: ValidationError, secrets: Sequence[str]) -> str:
     if not where or first["type"] == "missing":
         return ""
     return f" ({beginning(where, 60, secrets)}: {beginning(first['msg'], 60, secrets)})"
-
-
-def rest_s(headers: Mapping[str, str]) -> float:
-    """Seconds that ``Retry-After`` asks for, given as a number or as a date; 0 without one."""
-    value = headers.get("retry-after", "")
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            seconds = 0.0
-    return min(max(0.0, seconds), _LONGEST_REST_S)

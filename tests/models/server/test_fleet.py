@@ -154,3 +154,17 @@ def test_user_and_password_take_the_place_of_the_key() -> None:
     address = Address.parse("http://me:secret@host/v1")
     version(Fleet([Server(address, "k3y", QUICK, httpx2.MockTransport(answer))], QUICK))
     assert headers == [("Basic bWU6c2VjcmV0", "http://host/version")]
+
+
+def test_a_limit_that_says_no_time_is_given_more_than_a_failure() -> None:
+    policy = RetryPolicy(max_retries=3, first_pause_s=0.02, longest_limit_pause_s=0.2)
+    busy = Scripted(httpx2.Response(429), httpx2.Response(429), FINE)
+    started = time.monotonic()
+    version(fleet(busy, retry_policy=policy))
+    # Half of 8 times the first pause, and half of the longest one.
+    assert time.monotonic() - started >= 0.08 + 0.1
+
+
+def test_a_limit_that_stays_names_what_would_help() -> None:
+    with pytest.raises(ModelError, match=r"HTTP 429 .*\(4 tries\); take a smaller server_concurr"):
+        version(fleet(Scripted(httpx2.Response(429))))

@@ -342,3 +342,20 @@ def test_chat_that_runs_on_is_asked_as_ever_with_a_warning(
         assert find_prompting(server.fleet, "m").describe() == "chat"
     [notice] = caplog.messages
     assert notice.startswith("m does not come to the end of a short answer")
+
+
+@pytest.mark.parametrize("ending", ["stop", "stop_sequence", "eos_token", "end_turn"])
+def test_an_empty_line_before_a_reply_costs_no_room_for_reasoning(ending: str) -> None:
+    def answer(body: Body) -> Body:
+        return said("\n" if "stop" in body else "\nRed.\nMore.", ending, completion_tokens=9)
+
+    server = Chatting(answer)
+
+    assert server.model.generate(REQUESTS[:1])[0].text == "Red."
+    assert [body["max_tokens"] for body in server.asked] == [50, 50]
+
+
+def test_what_an_error_broke_off_is_no_answer() -> None:
+    server = Chatting(lambda body: said("The capi", "error", completion_tokens=3))
+    with pytest.raises(ModelError, match="has broken an answer off"):
+        server.model.generate(REQUESTS[:1])

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
-import email.utils
-import time
 from typing import Any
 
 import httpx2
 import pytest
 
+from argo_ml.errors import ModelError
 from argo_ml.models.server.wire import (
     ChatCompletions,
     Completions,
     GarbageError,
+    LimitError,
     LogProbs,
     ModelList,
     NoAccessError,
@@ -18,7 +18,6 @@ from argo_ml.models.server.wire import (
     RefusedError,
     UnfitPromptError,
     read,
-    rest_s,
 )
 
 
@@ -101,14 +100,6 @@ def test_garbage_is_shown(content: bytes) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_retry_after_is_a_number_or_a_date() -> None:
-    date = email.utils.formatdate(time.time() + 30, usegmt=True)
-    assert rest_s({"retry-after": "2.5"}) == 2.5
-    assert 28 < rest_s({"retry-after": date}) <= 30
-    assert rest_s({}) == rest_s({"retry-after": "soon"}) == rest_s({"retry-after": "-3"}) == 0
-    assert rest_s({"retry-after": "86400"}) == 600
-
-
 @pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": None}, "none", "absent"])
 def test_an_answer_without_its_counts_is_an_answer(usage: object) -> None:
     content: dict[str, Any] = {"choices": [{"text": "Paris"}], "usage": usage}
@@ -169,10 +160,8 @@ def test_a_message_in_parts_is_their_text(content: object) -> None:
     assert answer.choices[0].message.content == "New York"
 
 
-@pytest.mark.parametrize(
-    "content", [{}, {"unexpected": True}, {"choices": None, "error": "no model is up"}]
-)
-def test_what_is_no_chat_or_tells_of_an_error_was_not_withheld(content: dict[str, Any]) -> None:
+@pytest.mark.parametrize("content", [{}, {"unexpected": True}])
+def test_what_is_no_chat_was_not_withheld(content: dict[str, Any]) -> None:
     with pytest.raises(GarbageError, match="no answer of an OpenAI-compatible server"):
         read(response(200, content), ChatCompletions)
 
@@ -181,3 +170,59 @@ def test_an_impossible_token_has_a_finite_log_probability() -> None:
     content = b'{"token_logprobs": [null, -0.5, -Infinity]}'
 
     assert LogProbs.model_validate_json(content).token_logprobs == [None, -0.5, -9999.0]
+
+
+FLAGGED = 'openai/m requires moderation on X. Your input was flagged for "violence".'
+
+
+@pytest.mark.parametrize("status", [200, 403])
+def test_what_moderation_refuses_is_unfit(status: int) -> None:
+    content = {"error": {"code": 403, "message": FLAGGED}}
+    with pytest.raises(UnfitPromptError, match="was flagged"):
+        read(response(status, content), ChatCompletions)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [(429, LimitError), ("502", PassingError), (400, UnfitPromptError), (401, NoAccessError)],
+)
+def test_an_error_within_an_answer_is_what_its_code_says(
+    code: int | str, expected: type[ModelError]
+) -> None:
+    content = {"error": {"code": code, "message": "no such luck"}, "choices": None}
+    with pytest.raises(ModelError, match=rf"HTTP 200, error {code} \(no such luck\)") as caught:
+        read(response(200, content), ChatCompletions)
+    assert type(caught.value) is expected
+
+
+@pytest.mark.parametrize("error", ["no model is up", {"message": "no model is up", "code": "gone"}])
+def test_an_error_without_a_status_says_what_it_is(error: object) -> None:
+    with pytest.raises(GarbageError, match=r"^answers with an error \(no model is up\)$"):
+        read(response(200, {"choices": None, "error": error}), ChatCompletions)
+
+
+def broken(**choice: Any) -> httpx2.Response:
+    return response(200, {"choices": [{"message": {"content": "The capi"}, **choice}]})
+
+
+@pytest.mark.parametrize("reason", ["error", "abort", "insufficient_system_resource"])
+def test_an_answer_that_is_broken_off_may_pass(reason: str) -> None:
+    with pytest.raises(PassingError, match=rf"broken an answer off \(finish_reason={reason}\)"):
+        read(broken(finish_reason=reason), ChatCompletions)
+    text = {"choices": [{"text": "The capi", "finish_reason": reason}]}
+    with pytest.raises(PassingError, match="broken an answer off"):
+        read(response(200, text), Completions)
+
+
+def test_what_broke_an_answer_off_is_said_and_decides() -> None:
+    error = {"code": 502, "message": "Provider disconnected"}
+    with pytest.raises(PassingError, match=r"off \(Provider disconnected\)"):
+        read(broken(finish_reason="error", error=error), ChatCompletions)
+    with pytest.raises(UnfitPromptError, match="was flagged"):
+        read(broken(error={"code": 403, "message": FLAGGED}), ChatCompletions)
+
+
+@pytest.mark.parametrize("reason", ["stop", "length", "content_filter", "tool_calls", None])
+def test_an_answer_that_ended_otherwise_is_whole(reason: str | None) -> None:
+    answer = read(broken(finish_reason=reason, error=None), ChatCompletions)
+    assert answer.choices[0].message.text == "The capi"
