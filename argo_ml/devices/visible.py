@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from argo_ml.devices.base import Gpu
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+HIP_VISIBLE = "HIP_VISIBLE_DEVICES"
+"""What AMD's runtime reads first; the other one only where this says nothing."""
 _PREFIX = "GPU-"
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -36,3 +37,23 @@ def test_what_pytorch_counts_goes_before_the_driver(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(cuda, "count_gpus", lambda: 1)
     monkeypatch.setattr(cuda, "open_driver", open_two_gpus)
     assert cuda.count_visible_gpus() == 1
+
+
+@contextlib.contextmanager
+def open_no_driver() -> Iterator[None]:
+    yield None
+
+
+def test_the_state_of_a_machine_has_the_names_of_the_gpus_that_are_seen(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cuda, "open_driver", open_no_driver)
+    monkeypatch.setattr(cuda, "_DRIVERS", (str(tmp_path),))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    without = cuda.machine_state()
+
+    monkeypatch.setattr(cuda, "open_driver", open_two_gpus)
+    assert sorted(cuda.machine_state()) == sorted([*without, "RTX 3060"])
+
+    monkeypatch.setattr(cuda, "_DRIVERS", ())
+    assert "RTX 3060" not in cuda.machine_state()

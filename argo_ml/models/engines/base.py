@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from argo_ml.config import ModelSpec
 from argo_ml.devices.choosing import choose_gpus
 from argo_ml.devices.cuda import count_visible_gpus
-from argo_ml.devices.visible import VISIBLE, names_of
+from argo_ml.devices.visible import HIP_VISIBLE, VISIBLE, names_of
 from argo_ml.models.engines.process import Command
 
 LONGEST_CONTEXT = 4096
@@ -37,5 +37,11 @@ def gpu_environment(spec: ModelSpec) -> Mapping[str, str]:
     """
     gpus = choose_gpus(spec.device, spec.gpus, count_visible_gpus())
     if spec.device == "cpu":
-        return {VISIBLE: ""}
-    return {VISIBLE: names_of(gpus, os.environ.get(VISIBLE))} if spec.gpus else {}
+        # Nothing for both would hide nothing from AMD's runtime.
+        return {VISIBLE: "", HIP_VISIBLE: "-1"}
+    if not spec.gpus:
+        return {}
+    hip = os.environ.get(HIP_VISIBLE)
+    names = names_of(gpus, hip or os.environ.get(VISIBLE))
+    # vLLM refuses two that differ.
+    return {VISIBLE: names, HIP_VISIBLE: names} if hip else {VISIBLE: names}

@@ -10,6 +10,7 @@ from argo_ml.models.engines import base
 from argo_ml.models.engines.base import gpu_environment
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+HIP_VISIBLE = "HIP_VISIBLE_DEVICES"
 
 
 def spec(**values: object) -> ExperimentSpec:
@@ -19,7 +20,8 @@ def spec(**values: object) -> ExperimentSpec:
 @pytest.fixture(autouse=True)
 def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "count_visible_gpus", lambda: 2)
-    monkeypatch.delenv(VISIBLE, raising=False)
+    for name in (VISIBLE, HIP_VISIBLE):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,14 @@ def test_without_a_choice_a_server_sees_what_the_run_sees(monkeypatch: pytest.Mo
 
 
 def test_on_the_cpu_a_server_sees_no_gpu() -> None:
-    assert gpu_environment(spec(device="cpu")) == {VISIBLE: ""}
+    assert gpu_environment(spec(device="cpu")) == {VISIBLE: "", HIP_VISIBLE: "-1"}
+
+
+def test_what_amds_runtime_goes_by_is_chosen_among_its_own_and_said_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(HIP_VISIBLE, "2,3")
+    assert gpu_environment(spec(gpus=(1,))) == {VISIBLE: "3", HIP_VISIBLE: "3"}
 
 
 def test_gpus_that_the_run_does_not_see_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
