@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,20 @@ pytestmark = pytest.mark.slow
 def lines() -> dict[str, dict[str, Any]]:
     """The last line of each step, of a tiny model."""
     out = io.StringIO()
-    gpu.main(["--tiny", "--rows", "2,6", "--prompt-tokens", "40", "--new-tokens", "5"], out)
+    gpu.main(
+        [
+            "--tiny",
+            "--device",
+            "cpu",
+            "--rows",
+            "2,6",
+            "--prompt-tokens",
+            "40",
+            "--new-tokens",
+            "5",
+        ],
+        out,
+    )
     written = [json.loads(line) for line in out.getvalue().splitlines()]
     return {line["step"]: line for line in written}
 
@@ -42,7 +56,7 @@ def test_memory_that_runs_out_halves_the_batch_and_changes_nothing(
     lines: dict[str, dict[str, Any]], phase: str
 ) -> None:
     line = lines[f"out of memory in {phase}"]
-    assert line["same"]
+    assert line["same share"] == 1
     [event] = line["events"]
     assert event.startswith("out of memory with a batch of ")
 
@@ -51,3 +65,14 @@ def test_batches_draws_and_known_beginnings_agree(lines: dict[str, dict[str, Any
     assert lines["sampling"]["same again"]
     assert lines["known beginnings"]["same share"] == 1
     assert lines["one row against many"]["same share"] == 1
+
+
+def test_a_batch_that_transformers_left_unfinished_has_no_speed() -> None:
+    whole = SimpleNamespace(error=None, generated_tokens=[1, 2, 3])
+    failed = SimpleNamespace(error="out of blocks", generated_tokens=[1])
+
+    gpu.check_complete([whole, whole], n_rows=2, n_new=3)
+    with pytest.raises(RuntimeError, match="1 of 2 rows are whole: out of blocks"):
+        gpu.check_complete([whole, failed], n_rows=2, n_new=3)
+    with pytest.raises(RuntimeError, match="0 of 2 rows are whole"):
+        gpu.check_complete([], n_rows=2, n_new=3)

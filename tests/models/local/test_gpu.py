@@ -14,7 +14,7 @@ from argo_ml.models.base import Generation, Prompt
 from argo_ml.models.deferred import load_now
 from argo_ml.models.local.loading import Machine
 from argo_ml.models.local.recovery import RecoveringModel
-from argo_ml.testing.models import QUESTIONS, LanguageModelSuite, generation
+from argo_ml.testing.models import QUESTIONS, LanguageModelSuite, generation, scoring
 
 pytestmark = [
     pytest.mark.gpu,
@@ -30,9 +30,23 @@ def load(
 
 
 class TestOnAGpu(LanguageModelSuite):
+    """In float32, where a request has the same answer in any batch."""
+
     @pytest.fixture
     def model(self, embedded_model: Path) -> LanguageModel:
-        return load("cuda", CacheFields().cache_path)
+        return load("cuda", CacheFields().cache_path, precision="float32")
+
+
+def test_in_the_gpus_own_precision_a_batch_changes_scores_by_little(embedded_model: Path) -> None:
+    model = load("cuda", CacheFields().cache_path)
+    requests = [scoring(question) for question in QUESTIONS]
+    alone = [model.score([request])[0] for request in requests]
+    for scores, expected in zip(model.score(requests), alone, strict=True):
+        assert scores.lengths == expected.lengths
+        for n_tokens, value, other in zip(
+            scores.lengths, scores.log_likelihoods, expected.log_likelihoods, strict=True
+        ):
+            assert value == pytest.approx(other, abs=0.3 * n_tokens)
 
 
 @pytest.fixture
@@ -67,7 +81,7 @@ def test_in_float32_the_answers_are_those_of_the_cpu(tiny_folder: Path, tmp_path
 def test_the_machine_is_what_the_driver_says() -> None:
     machine = Machine.detect("cuda", (0,))
     [gpu] = machine.gpus
-    assert 0 < gpu.free_bytes <= gpu.total_bytes
+    assert gpu.free_bytes > 0
     assert gpu.name == torch.cuda.get_device_name(0)
     assert not machine.may_choose
 
