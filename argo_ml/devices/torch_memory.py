@@ -34,6 +34,13 @@ def peaks_mb(gpus: Iterable[int]) -> Mapping[int, float]:
     return {} if cuda is None else {gpu: cuda.max_memory_allocated(gpu) / MB for gpu in gpus}
 
 
+def release() -> None:
+    """Give back the memory that PyTorch keeps on GPUs for tensors to come."""
+    cuda = _cuda_in_use()
+    if cuda is not None:
+        cuda.empty_cache()
+
+
 def _cuda_in_use() -> Any:
     """PyTorch's module, which is annotated in part only; None before its first use here.
 

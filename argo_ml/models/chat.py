@@ -11,6 +11,7 @@ from typing import Any
 from argo_ml.errors import ModelError
 from argo_ml.models.base import Prompt
 from argo_ml.models.reasoning import (
+    CLOSING_ENDS,
     SPECIAL_MARKS,
     closed,
     is_closed,
@@ -48,16 +49,18 @@ class ChatFormat:
     tokens. Reasoning is switched off where the template can, and closed where it is opened;
     tokens that mark it are part of texts, also where the tokenizer leaves them out.
 
-    Raises `ModelError` for a template that marks reasoning in a way that is not known here.
+    Raises `ModelError` for a template that marks reasoning in a way that is not known here, and for
+    several ones of which none is the default.
     """
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
-        self._template = _dated(tokenizer.chat_template)
-        self.has_template = bool(tokenizer.chat_template)
+        self._template = _dated(_main_template(tokenizer))
+        self.has_template = bool(self._template)
         self.has_system_role = self.has_template and self._accepts_system()
         self.switches_thinking_off = self.has_template and self._changes_without_thinking()
         self._marks = self._special_marks()
+        self._closers: dict[int, bool] = {}
         self.may_think = not self.switches_thinking_off and (
             _has_token(tokenizer, "<think>") or bool(self._marks)
         )
@@ -93,6 +96,13 @@ class ChatFormat:
             parts += [self._decoded(ids[begin:end]), self._marks[ids[end]]]
             begin = end + 1
         return "".join((*parts, self._decoded(ids[begin:])))
+
+    def may_close(self, token: int) -> bool:
+        """Whether what closes reasoning may end by this token."""
+        if token not in self._closers:
+            text = self.text([token])
+            self._closers[token] = any(end in text for end in CLOSING_ENDS)
+        return self._closers[token]
 
     def encode_prompts(self, prompts: Sequence[Prompt]) -> list[PromptIds]:
         """Token ids of prompts; what stands before the end of ``history`` is reusable."""
@@ -197,10 +207,21 @@ class ChatFormat:
         return _MARK in text
 
 
-def _dated(template: Any) -> Any:
-    """The template with `PROMPT_DATE` where it asks for today's; others than a text as they are."""
-    if not isinstance(template, str):
+def _main_template(tokenizer: Any) -> str:
+    """The tokenizer's template, of several by name its default; empty where it has none."""
+    template = tokenizer.chat_template or ""
+    if isinstance(template, str):
         return template
+    if "default" not in template:
+        raise ModelError(
+            f"{tokenizer.name_or_path}: has several chat templates and none that is the default: "
+            f"{', '.join(sorted(template))}; name the one that is to be used default in its files"
+        )
+    return str(template["default"])
+
+
+def _dated(template: str) -> str:
+    """The template with `PROMPT_DATE` where it asks for today's."""
     return _ASKED_DATE.sub(lambda asked: repr(PROMPT_DATE.strftime(asked["form"])), template)
 
 

@@ -17,6 +17,8 @@ SPECIAL_MARKS: Mapping[str, str] = {
 }
 """Tokens with which Magistral, Seed-OSS, Command A and Gemma 4 open and close their reasoning. They
 are special to most tokenizers, which leave such out of texts."""
+CLOSING_ENDS = frozenset((">", *(mark[-1] for mark in SPECIAL_MARKS.values())))
+"""The last characters of what closes reasoning."""
 _OPENING_MARK = "|".join((r"(?i:<think(?:ing)?>)", *map(re.escape, SPECIAL_MARKS)))
 _CLOSING_MARK = "|".join((r"(?i:</think(?:ing)?>)", *map(re.escape, SPECIAL_MARKS.values())))
 _OPENING = re.compile(rf"\s*(?:{_OPENING_MARK})")

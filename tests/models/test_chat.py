@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerFast
 from argo_ml.errors import ModelError
 from argo_ml.models.base import Prompt
 from argo_ml.models.chat import ChatFormat, cut_at_stop
-from argo_ml.models.reasoning import is_unfinished
+from argo_ml.models.reasoning import CLOSING_ENDS, is_unfinished
 
 PROMPT = Prompt("Be brief.", "Why?", prefix="Answer:")
 WITH_SYSTEM = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{% endfor %}<assistant>"
@@ -26,7 +26,7 @@ SWITCHED = WITH_SYSTEM + "{% if enable_thinking is false %}<think>\n\n</think>\n
 OPENING = WITH_SYSTEM + "<think>\n"
 
 
-def chat_format(template: str | None, *special: str) -> ChatFormat:
+def chat_format(template: str | dict[str, str] | None, *special: str) -> ChatFormat:
     words = Tokenizer(models.WordLevel({"?": 0, "a": 1, "b": 2, "<s>": 3}, unk_token="?"))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer = PreTrainedTokenizerFast(
@@ -215,3 +215,20 @@ def test_reasoning_between_unknown_marks_is_refused_by_name() -> None:
 @pytest.mark.parametrize("mark", ["<think>\n", "[THINK]", "<seed:think>"])
 def test_template_that_shows_known_reasoning_is_taken(mark: str) -> None:
     assert chat_format(SHOWING.replace("<|musing|>", mark)).name == "chat"
+
+
+def test_of_several_templates_the_default_is_taken() -> None:
+    dated = "Today is {{ strftime_now('%d %b %Y') }}." + WITH_SYSTEM
+    chat = chat_format({"default": dated, "tool_use": REFUSING})
+    assert chat.render(PROMPT).startswith("Today is 01 Jan 2025.<system>Be brief.")
+    assert chat.name == "chat"
+
+
+def test_several_templates_without_a_default_are_refused_by_name() -> None:
+    with pytest.raises(ModelError, match=r"^tiny: .* none that is the default: rag, tool_use;"):
+        chat_format({"tool_use": WITH_SYSTEM, "rag": WITH_SYSTEM})
+
+
+@pytest.mark.parametrize("closing", ["</think>", "</Thinking>", "[/THINK]", "<channel|>"])
+def test_what_may_close_reasoning_ends_like_a_closing_mark(closing: str) -> None:
+    assert closing[-1] in CLOSING_ENDS

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import transformers
 
+from argo_ml.devices import torch_memory
 from argo_ml.errors import ModelError
 from argo_ml.models.base import (
     Completion,
@@ -24,11 +25,12 @@ from argo_ml.models.base import (
 from argo_ml.models.chat import ChatFormat, PromptIds, cut_at_stop
 from argo_ml.models.local import decoding
 from argo_ml.models.local.batching import Batcher, RequestSize, out_of_memory_noticed
+from argo_ml.models.local.endings import Endings
 from argo_ml.models.local.engine_check import choose_decoder
 from argo_ml.models.local.hidden_states import PromptStates
 from argo_ml.models.local.prefix_cache import PrefixCache
 from argo_ml.models.local.sampling import Chooser, TokenStatistics, needs_only_the_most_probable
-from argo_ml.models.reasoning import THINKING_TOKENS, is_unfinished, reply_start
+from argo_ml.models.reasoning import THINKING_TOKENS, reply_start
 from argo_ml.models.token_details import added_texts, within
 from argo_ml.models.unfit import beyond_context, run_fitting
 from argo_ml.types import TokenDetail
@@ -185,21 +187,9 @@ class TransformersModel:
     def _complete(
         self, requests: Sequence[Generation], prompts: Sequence[PromptIds]
     ) -> list[Completion]:
-        thoughts = [0] * len(requests)
-
-        def is_finished(row: int, new_ids: list[int]) -> bool:
-            if new_ids[-1] in self._end_ids:
-                return True
-            text = self._text(new_ids)
-            if self._chat.may_think and is_unfinished(text):
-                thoughts[row] = len(new_ids)
-                return thoughts[row] >= THINKING_TOKENS
-            n_reply = len(new_ids) - thoughts[row]
-            stopped = cut_at_stop(text, requests[row].stop)[1]
-            return stopped or n_reply >= requests[row].max_new_tokens
-
         started = time.perf_counter()
         chooser, states = Chooser(requests), PromptStates(requests)
+        endings = Endings(self._chat, self._end_ids, requests)
         is_plain = all(map(needs_only_the_most_probable, requests))
         choose = decoding.most_probable if is_plain else chooser
         with out_of_memory_noticed():
@@ -207,10 +197,10 @@ class TransformersModel:
                 min(self._limit(request, self._chat.may_think), self._left(prompt))
                 for request, prompt in zip(requests, prompts, strict=True)
             ]
-            outputs = self._decoder.generate(prompts, limits, is_finished, choose, states.on_states)
+            outputs = self._decoder.generate(prompts, limits, endings, choose, states.on_states)
         seconds = (time.perf_counter() - started) / len(requests)
         # Batches have no room for reasoning until a model turns out to write it.
-        self._has_thought = self._has_thought or any(thoughts)
+        self._has_thought = self._has_thought or any(endings.thoughts)
         return [
             Completion(
                 self._cut(request, new_ids)[0],
@@ -321,8 +311,7 @@ class TransformersModel:
 
     def _release_memory(self) -> None:
         self._prefixes.clear()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        torch_memory.release()
 
     def _run_fitting(
         self,
