@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
+from argo_ml.devices import torch_memory
 from argo_ml.errors import ModelError
 from argo_ml.models.local.batching import OutOfMemory, out_of_memory_noticed
 
@@ -57,11 +58,4 @@ class FittingBatches:
                 failed,
                 self.size,
             )
-            _release()
-
-
-def _release() -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+            torch_memory.release()

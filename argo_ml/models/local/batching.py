@@ -120,28 +120,37 @@ _OUT_OF_MEMORY = (
     "not enough memory",
     "can't allocate memory",
     "CUDA error: out of memory",
+    "CUDA driver error: out of memory",
     "CUDA out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
+    "HIP error: out of memory",
+    "HIP out of memory",
+    "HIPBLAS_STATUS_ALLOC_FAILED",
 )
-"""What the CPU's allocator, drivers and their libraries say without an error class of their own."""
+"""What the CPU's allocator, drivers and their libraries say without an error class of their own.
+
+The driver's own words come where memory is mapped, as PyTorch does with expandable segments.
+"""
 
 
-def says_out_of_memory(error: BaseException) -> bool:
+def says_out_of_memory(text: str) -> bool:
+    return any(words in text for words in _OUT_OF_MEMORY)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error means that memory ran out, whatever its class."""
-    return any(words in str(error) for words in _OUT_OF_MEMORY)
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or says_out_of_memory(str(error))
 
 
 @contextmanager
 def out_of_memory_noticed() -> Iterator[None]:
     """Raise `OutOfMemory` for what torch raises on GPUs and on the CPU when memory runs out."""
-    import torch
-
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        raise OutOfMemory(str(error)) from None
     except RuntimeError as error:
-        if not says_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise OutOfMemory(str(error)) from None

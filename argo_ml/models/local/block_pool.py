@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from argo_ml.models.local.batching import says_out_of_memory
+from argo_ml.models.local.batching import is_out_of_memory
 
 BLOCK_TOKENS = 16
 """Tokens per block: what a beginning that is reused is rounded down to."""
@@ -85,7 +85,7 @@ def _allocated(states: Sequence[torch.Tensor], n_slots: int) -> list[torch.Tenso
             for state in states
         ]
     except RuntimeError as error:
-        if not says_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         return []
     for tensor in tensors:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import struct
 from collections.abc import Iterator, Sequence
@@ -27,13 +28,17 @@ from transformers.utils import logging as transformers_logging
 
 from argo_ml.devices import DriverError, driver_indices, limits, open_driver
 from argo_ml.devices.choosing import choose_gpus
+from argo_ml.devices.cuda import count_gpus
 from argo_ml.errors import ModelError, one_line
-from argo_ml.models.local.batching import says_out_of_memory
+from argo_ml.models.local.batching import is_out_of_memory
+from argo_ml.models.local.conversion_report import conversion_errors_raised
 from argo_ml.models.local.skeleton import Skeleton
-from argo_ml.models.local.stored_quantization import stored_quantization
+from argo_ml.models.local.stored_quantization import expands_mxfp4, stored_quantization
 from argo_ml.models.placement import plan as placement
 from argo_ml.models.placement.batch_memory import fitting_tokens
 from argo_ml.models.placement.plan import Demand, Device, PlacementPlan
+
+logger = logging.getLogger(__name__)
 
 # Transformers annotates these in part only, and some of it wrongly.
 _models: Any = AutoModelForCausalLM
@@ -98,8 +103,7 @@ class Machine:
     @classmethod
     def detect(cls, device: str, gpus: tuple[int, ...]) -> Machine:
         """What this machine has now. Raises `ModelError` for a device or GPU that it lacks."""
-        n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        chosen = choose_gpus(device, gpus, n_gpus)
+        chosen = choose_gpus(device, gpus, count_gpus())
         devices = _devices(chosen)
         free_bytes = limits.available_bytes()
         return cls(devices, not gpus, _have_bfloat16(chosen), free_bytes)
@@ -130,8 +134,8 @@ def _have_bfloat16(chosen: Sequence[int]) -> bool:
 
 
 def _device_from_cuda(index: int) -> Device:
-    free, total = torch.cuda.mem_get_info(index)
-    return Device(index, free, total, torch.cuda.get_device_name(index))
+    free, _ = torch.cuda.mem_get_info(index)
+    return Device(index, free, torch.cuda.get_device_name(index))
 
 
 def _devices_from_driver() -> dict[int, Device]:
@@ -146,9 +150,7 @@ def _devices_from_driver() -> dict[int, Device]:
     numbers = driver_indices(list(gpus.values()), os.environ.get("CUDA_VISIBLE_DEVICES"))
     known = [(number, gpus[index]) for number, index in numbers.items()]
     return {
-        number: Device(number, gpu.free_bytes, gpu.total_bytes, gpu.name)
-        for number, gpu in known
-        if gpu.free_bytes and gpu.total_bytes
+        number: Device(number, gpu.free_bytes, gpu.name) for number, gpu in known if gpu.free_bytes
     }
 
 
@@ -174,12 +176,26 @@ def make_demand(
 ) -> Demand:
     """What the model needs, from the configuration alone. Raises `ModelError`."""
     stored = "none" if files.gguf_file else stored_quantization(config, on_gpu)
+    is_quantised = bool(getattr(config, "quantization_config", None))
+    if on_gpu and expands_mxfp4(config):
+        _tell_of_expansion(files.name)
     with _quiet(), _broken_files_named(files):
         skeleton = Skeleton(config, precision, quantization if stored == "none" else stored)
         # Said here of a configuration that does not tell the sizes of its layers.
         fitting_tokens(config, placement.ITEM_BYTES[precision], 0, skeleton.n_layers)
-    may_quantise = not files.gguf_file and stored == "none"
+    may_quantise = not files.gguf_file and not is_quantised
     return Demand(skeleton, config, precision, prefix_bytes, may_quantise)
+
+
+@lru_cache
+def _tell_of_expansion(name: str) -> None:
+    """One line a model, which is planned several times."""
+    logger.warning(
+        "model=%s: its experts are stored in 4 bit (MXFP4) and are expanded here, which takes four "
+        "times the memory; to keep them as they are Transformers needs `pip install kernels`, "
+        "Triton 3.4 and GPUs of compute capability 7.5",
+        name,
+    )
 
 
 def load_weights(
@@ -190,7 +206,7 @@ def load_weights(
     Raises `ModelError`, and torch's `OutOfMemoryError` where the plan was too hopeful.
     """
     options = {} if quantization == "none" else _quantization_options(quantization, precision)
-    with _quiet(), _broken_files_named(files):
+    with _quiet(), _broken_files_named(files), conversion_errors_raised():
         model, report = _models.from_pretrained(
             files.folder,
             config=config,
@@ -264,10 +280,8 @@ def reading_gguf_once() -> Iterator[None]:
 def _broken_files_named(files: ModelFiles) -> Iterator[None]:
     try:
         yield
-    except torch.OutOfMemoryError:
-        raise
     except _BROKEN as error:
-        if says_out_of_memory(error):
+        if is_out_of_memory(error):
             raise torch.OutOfMemoryError(str(error)) from None
         place = files.folder / files.gguf_file if files.gguf_file else files.folder
         reason = one_line(error) or type(error).__name__

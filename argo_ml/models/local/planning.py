@@ -62,7 +62,7 @@ def plan_model(spec: PlanSpec) -> PlannedModel:
 def _described(spec: PlanSpec) -> Machine:
     """A machine of which all is free; its GPUs are taken to have bfloat16."""
     chosen = choose_gpus(spec.device, spec.gpus, len(spec.devices))
-    gpus = tuple(Device(index, spec.devices[index], spec.devices[index]) for index in chosen)
+    gpus = tuple(Device(index, spec.devices[index]) for index in chosen)
     cpu_free_bytes = limits.total_bytes()
     return Machine(gpus, not spec.gpus, has_bfloat16=True, cpu_free_bytes=cpu_free_bytes)
 
@@ -144,10 +144,7 @@ def _more_gpus(demand: Demand, machine: Machine) -> Iterator[str]:
     """The fewest GPUs like the roomiest one that would do."""
     roomiest = placement.roomiest_first(machine.gpus)[0]
     for n_gpus in range(len(machine.gpus) + 1, MOST_GPUS + 1):
-        more = [
-            Device(index, roomiest.free_bytes, roomiest.total_bytes, roomiest.name)
-            for index in range(n_gpus)
-        ]
+        more = [Device(index, roomiest.free_bytes, roomiest.name) for index in range(n_gpus)]
         if placement.plan_gpus(demand, more, may_choose=False).fits:
             yield f"{n_gpus} GPUs with {roomiest.free_bytes / GB:.0f} GB"
             return

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import torch
 
+from argo_ml.devices import torch_memory
 from argo_ml.devices.base import GB
 from argo_ml.errors import ModelError
 from argo_ml.models.base import (
@@ -187,5 +188,4 @@ def _described(plan: PlacementPlan) -> str:
 
 def _release_memory() -> None:
     gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    torch_memory.release()

@@ -11,7 +11,7 @@ from argo_ml.models.base import Generation
 from argo_ml.randomness import deferred_rng
 
 DRAWING_BYTES = 2**26
-"""Most memory of one float64 copy of the logits that are drawn from at once."""
+"""Most memory of one copy of the logits of the rows that are looked at together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +98,20 @@ def _drawn(
 
 
 def token_statistics(logits: torch.Tensor, chosen: torch.Tensor) -> list[TokenStatistics]:
-    """Statistics of each row's chosen token, from ``logits`` (rows, vocabulary), in float32."""
+    """Statistics of each row's chosen token, from ``logits`` (rows, vocabulary), in float32.
+
+    Some rows at a time, as that takes memory.
+    """
+    n_rows = max(1, DRAWING_BYTES // (4 * logits.shape[-1]))
+    parts = zip(torch.split(logits, n_rows), torch.split(chosen, n_rows), strict=True)
+    rows = torch.cat([_statistics(*part) for part in parts]).tolist()
+    return [TokenStatistics(*statistics) for statistics in rows]
+
+
+def _statistics(logits: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+    """A row of numbers for each of the logits, in the order of `TokenStatistics`."""
     log_p = torch.log_softmax(logits.float(), dim=-1)
     own = log_p.gather(1, chosen[:, None])[:, 0]
     entropies = torch.special.entr(log_p.exp()).sum(dim=-1)
     first, second = log_p.topk(2, dim=-1).values.unbind(dim=-1)
-    rows = torch.stack([own, entropies, first - second], dim=1).tolist()
-    return [TokenStatistics(*statistics) for statistics in rows]
+    return torch.stack([own, entropies, first - second], dim=1)

@@ -31,11 +31,10 @@ ITEM_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A GPU: its id, memory in bytes, and name."""
+    """A GPU: its id, free memory in bytes, and name."""
 
     index: int
     free_bytes: int
-    total_bytes: int
     name: str = "GPU"
 
 
@@ -146,12 +145,15 @@ def fallbacks(
 ) -> Iterator[PlacementPlan]:
     """Plans for the times when memory runs out in spite of the first one.
 
-    One GB less on every GPU, then with ``may_choose`` one more GPU each time.
+    One GB less on every GPU, where that moves any weights, then with ``may_choose`` one more GPU
+    each time.
     """
+    failed = plan_gpus(demand, devices, may_choose)
     first = plan_gpus(demand, devices, may_choose, less_gb=1)
     if not first.fits:
         return
-    yield first
+    if first.device_map != failed.device_map:
+        yield first
     if may_choose:
         for size in range(len(first.uses) + 1, len(devices) + 1):
             yield _on(demand, roomiest_first(devices)[:size], less_gb=1)

@@ -139,7 +139,15 @@ def test_torch_running_out_of_memory_is_noticed() -> None:
 
 
 @pytest.mark.parametrize(
-    "message", ["CUDA error: out of memory", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"]
+    "message",
+    [
+        "CUDA error: out of memory",
+        "CUDA driver error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling",
+        "HIP error: out of memory",
+        "HIP out of memory. Tried to allocate 2.00 GiB",
+        "CUDA error: HIPBLAS_STATUS_ALLOC_FAILED when calling",
+    ],
 )
 def test_libraries_running_out_of_memory_are_noticed(message: str) -> None:
     with pytest.raises(OutOfMemory), out_of_memory_noticed():

@@ -184,3 +184,16 @@ def test_what_passed_lasts_once_it_begins_a_history() -> None:
         cache.write([other], [0], layers([other], len(other)), [0], [0])
 
     assert cache.cached_tokens([*ids, 0]) == BLOCK_TOKENS
+
+
+def test_the_pool_is_smaller_where_memory_runs_out_in_other_words() -> None:
+    class Scarce(torch.Tensor):
+        def new_empty(self, size: tuple[int, ...]) -> torch.Tensor:  # type: ignore[override]
+            if size[0] > 4:
+                raise torch.OutOfMemoryError("no room for it")
+            return torch.empty(size)
+
+    [layer] = layers([[1] * BLOCK_TOKENS], BLOCK_TOKENS)[:1]
+    scarce = Layer(layer.keys.as_subclass(Scarce), layer.values.as_subclass(Scarce))
+    pool = block_pool.BlockPool([scarce], 20 * BLOCK_BYTES // N_LAYERS)
+    assert pool.n_slots == 2

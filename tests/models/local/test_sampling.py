@@ -116,3 +116,13 @@ def test_rows_drawn_together_are_those_drawn_alone(
         one_drawn(row, temperature, uniform)
         for row, temperature, uniform in zip(logits, temperatures, uniforms, strict=True)
     ]
+
+
+def test_numbers_of_tokens_are_the_same_some_rows_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    logits = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
+    chosen = logits.argmax(dim=-1)
+    together = token_statistics(logits, chosen)
+    monkeypatch.setattr(sampling, "DRAWING_BYTES", 2 * 4 * 7)
+    assert token_statistics(logits, chosen) == together

@@ -75,3 +75,16 @@ def test_half_of_the_free_memory_is_used() -> None:
 
 def test_a_device_with_half_of_the_layers_holds_more() -> None:
     assert fitting_tokens(SMOLLM, 4, GIB, 15) > 1.5 * fitting_tokens(SMOLLM, 4, GIB, 30)
+
+
+def test_latent_attention_keeps_latents_and_expands_a_layers() -> None:
+    config = AutoConfig.for_model("deepseek_v3")
+    assert bytes_per_layer(config, 2) == 2 * 2 * (512 + 64)
+    expanded = 128 * (2 * 128 + 64 + 128)
+    assert activation_bytes(config, 2) == 2 * (4 * 7168 + 3 * 18432 + expanded)
+
+
+def test_attention_that_holds_its_scores_has_them_for_each_head() -> None:
+    config = AutoConfig.for_model("gpt_oss")
+    others = 4 * config.hidden_size + 3 * config.intermediate_size
+    assert activation_bytes(config, 2) == 2 * (others + 64 * 1024 * 4)

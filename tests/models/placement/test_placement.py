@@ -75,7 +75,7 @@ def seven_billion() -> Demand:
 
 
 def gpus(*free_gb: float) -> list[Device]:
-    return [Device(index, int(free * GB), int(free * GB)) for index, free in enumerate(free_gb)]
+    return [Device(index, int(free * GB)) for index, free in enumerate(free_gb)]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_two_cards_of_12_gb_get_the_original_limits(seven_billion: Demand) -> No
 
 
 def test_what_a_3060_reports_as_free_gives_the_same_limits(seven_billion: Demand) -> None:
-    reported = [Device(index, 12_500_074_496, 12_630_753_280, "RTX 3060") for index in (0, 1)]
+    reported = [Device(index, 12_500_074_496, "RTX 3060") for index in (0, 1)]
     plan = plan_gpus(seven_billion, reported, may_choose=True)
     assert limits_gb(plan) == {0: 10, 1: 11}
 
@@ -190,13 +190,23 @@ def test_quantised_layers_take_less() -> None:
 def test_after_running_out_of_memory_a_gb_is_left_free_then_another_card_is_taken(
     seven_billion: Demand,
 ) -> None:
-    plans = list(fallbacks(seven_billion, gpus(12, 12, 12), may_choose=True))
-    assert [limits_gb(plan) for plan in plans] == [{0: 9, 1: 10}, {0: 9, 1: 10, 2: 10}]
+    plans = list(fallbacks(seven_billion, gpus(18, 6, 6), may_choose=True))
+    assert [limits_gb(plan) for plan in plans] == [{0: 15, 1: 4}, {0: 15, 1: 4, 2: 4}]
 
 
 def test_cards_that_were_named_stay_the_only_ones(seven_billion: Demand) -> None:
-    plans = list(fallbacks(seven_billion, gpus(12, 12), may_choose=False))
+    plans = list(fallbacks(seven_billion, gpus(18, 6), may_choose=False))
     assert [[use.device.index for use in plan.uses] for plan in plans] == [[0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("free_gb", "expected"), [((24,), []), ((24, 24), [[0, 1]]), ((12, 12, 12), [[0, 1, 2]])]
+)
+def test_a_plan_that_would_move_no_weights_is_no_fallback(
+    seven_billion: Demand, free_gb: tuple[int, ...], expected: list[list[int]]
+) -> None:
+    plans = list(fallbacks(seven_billion, gpus(*free_gb), may_choose=True))
+    assert [[use.device.index for use in plan.uses] for plan in plans] == expected
 
 
 def test_without_room_for_less_there_is_no_fallback(seven_billion: Demand) -> None:
