@@ -9,11 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special  # type: ignore[import-untyped]
 
-from argo_ml.statistics.intervals import CONFIDENCE
+from argo_ml.statistics.intervals import CONFIDENCE, ROUNDING
 
 POWER = 0.8
 """Chance that a difference of the size named is told from 0."""
-_ROUNDING = 1e-12
+_NO_SPREAD = 1e-12
+_MOST_PAIRS = 10**15
+"""A number beyond it is named as the one end alone takes it."""
 _TAIL = float(special.ndtri((1.0 + CONFIDENCE) / 2))
 _QUANTILES = _TAIL + float(special.ndtri(POWER))
 
@@ -41,7 +43,7 @@ def pairs_to_settle(differences: Sequence[float], margin: float) -> int | None:
     ``margin``, whichever takes fewer. None where no spread was observed.
     """
     size = abs(float(np.mean(differences)))
-    of_sign = pairs_needed(differences, size) if size > 0.0 else None
+    of_sign = pairs_needed(differences, size) if size > ROUNDING else None
     numbers = (of_sign, pairs_to_confine(differences, margin))
     return min((number for number in numbers if number is not None), default=None)
 
@@ -53,7 +55,7 @@ def pairs_to_confine(differences: Sequence[float], margin: float) -> int | None:
     approximation. None where the observed mean is not between them, or no spread was observed.
     """
     mean, spread = abs(float(np.mean(differences))), _spread(differences)
-    if mean >= margin or not spread:
+    if mean >= margin - ROUNDING or not spread:
         return None
 
     def is_likely(n: int) -> bool:
@@ -63,10 +65,12 @@ def pairs_to_confine(differences: Sequence[float], margin: float) -> int | None:
 
     # One end alone takes fewer, and both at once no more than twice as many.
     fewest = math.ceil((_QUANTILES * spread / (margin - mean)) ** 2)
+    if fewest > _MOST_PAIRS:
+        return fewest
     return fewest + bisect_left(range(fewest, 2 * fewest), True, key=is_likely)
 
 
 def _spread(differences: Sequence[float]) -> float:
     """Standard deviation with n - 1; 0 of fewer than two, or of equal ones but for rounding."""
     spread = float(np.std(differences, ddof=1)) if len(differences) > 1 else 0.0
-    return spread if spread > _ROUNDING else 0.0
+    return spread if spread > _NO_SPREAD else 0.0

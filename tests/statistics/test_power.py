@@ -61,3 +61,26 @@ def test_a_mean_of_0_takes_a_third_more_pairs_than_one_end_alone() -> None:
 def test_what_lies_beyond_the_margin_is_settled_by_its_sign_alone() -> None:
     assert pairs_to_confine(HALF_CHANGED, 0.1) is None
     assert pairs_to_settle(HALF_CHANGED, 0.1) == pairs_needed(HALF_CHANGED, 0.5) == 8
+
+
+def test_a_mean_that_is_the_margin_but_for_rounding_is_not_within_it() -> None:
+    differences = [0.98] * 3 + [-0.02] * 97
+
+    assert pairs_to_confine(differences, 0.01) is None
+    assert pairs_to_settle(differences, 0.01) == pairs_needed(differences, 0.01)
+
+
+@pytest.mark.parametrize("size", [1e-17, 9e-10])
+def test_a_mean_of_0_but_for_rounding_is_settled_by_the_margin(size: float) -> None:
+    differences = [1.0 + size, -1.0 + size] * 500
+
+    assert pairs_to_settle(differences, 0.1) == pairs_to_confine([1.0, -1.0] * 500, 0.1)
+
+
+def test_a_margin_that_is_hardly_missed_takes_more_pairs_than_can_be_counted() -> None:
+    differences = [0.1 - 2e-9 + sign for sign in (-1, 1) for _ in range(50)]
+
+    needed = pairs_to_confine(differences, 0.1)
+
+    assert needed is not None
+    assert needed > 10**18
