@@ -102,7 +102,7 @@ class AtOnce:
             return self._best.at(charges, mu)
         if isinstance(policy, Gate) and policy.trust is None:
             return self._read(name, policy).decided_by(policy)
-        if isinstance(policy, FixedPlan):
+        if type(policy) is FixedPlan:
             [first] = decide_questions(policy, self._tested[:1], self._seed, charges, mu)
             outcome = np.zeros(len(self._tested), dtype=np.int64)
             plans = ((first.plan, first.abstains),)

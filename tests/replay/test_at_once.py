@@ -8,6 +8,7 @@ import pytest
 from builders.recorded_outcomes import choice_line, open_line
 
 from argo_ml.config import ReplaySpec
+from argo_ml.pricing import MoneyPrices, Tariff
 from argo_ml.replay.at_once import AtOnce, decide_questions
 from argo_ml.replay.charging import Charges
 from argo_ml.replay.decision_columns import DecisionColumns, decision_labels, root_expectations
@@ -19,6 +20,7 @@ from argo_ml.types import Expectation, Prices
 
 MakeSpec = Callable[..., ReplaySpec]
 CHARGES = Charges(Prices(0.1, 0.02))
+IN_MONEY = Charges(Prices(0.1, 0.02), Tariff(MoneyPrices(value_of_correct=2.0), 0.1))
 ONCE_EACH = (
     ReplayDecision("none"),
     ReplayDecision("retrieve", Expectation(score=0.5)),
@@ -36,13 +38,16 @@ def replayed(make_spec: MakeSpec, policies: str) -> Replay:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("charges", [CHARGES, IN_MONEY], ids=["shares", "money"])
 @pytest.mark.parametrize("name", ["never", "single", "oracle", "margin_gate", "variance_gate"])
-def test_columns_are_what_is_decided_question_by_question(make_spec: MakeSpec, name: str) -> None:
+def test_columns_are_what_is_decided_question_by_question(
+    make_spec: MakeSpec, name: str, charges: Charges
+) -> None:
     own = replayed(make_spec, name)
 
     for cell in own.cells:
-        columns = AtOnce(own.tested, 0).decisions(name, cell.policy, CHARGES, 1.0)
-        assert list(columns) == list(decide_questions(cell.policy, own.tested, 0, CHARGES))
+        columns = AtOnce(own.tested, 0).decisions(name, cell.policy, charges, 1.0)
+        assert list(columns) == list(decide_questions(cell.policy, own.tested, 0, charges))
 
 
 @pytest.mark.slow
