@@ -15,14 +15,15 @@ from argo_ml.config import EMBEDDED_EMBEDDER, DoctorSpec
 from argo_ml.config.source_fields import DENSE
 from argo_ml.corpus.embedder_files import find_embedder
 from argo_ml.datasets import load_questions, own_documents
-from argo_ml.devices import Gpu, open_driver
+from argo_ml.devices import Gpu, disk, open_driver
+from argo_ml.devices.base import GB
 from argo_ml.devices.choosing import choose_gpus
 from argo_ml.devices.visible import VISIBLE, visible_indices
 from argo_ml.doctor.check import Check, Status, attempted, ok, refused, warning
 from argo_ml.doctor.disk_space import check_disk
 from argo_ml.doctor.gpus import list_gpus
 from argo_ml.errors import ArgoError, ModelError
-from argo_ml.models.presets import SourceKind, resolve
+from argo_ml.models.presets import ModelSource, SourceKind, resolve
 
 HUB_VARIABLE = "HF_ENDPOINT"
 HUB = "https://huggingface.co"
@@ -102,7 +103,8 @@ def check_weights(spec: DoctorSpec) -> Check:
         return Check("model", Status.ERROR, f"{source.location}: no such file")
     if source.kind is not SourceKind.HUB or is_downloaded(source.location, source.revision):
         return ok("model", f"{spec.model} (not loaded)")
-    return check_download("model", on_hub(spec.model, source.location), OTHER_MODELS)
+    check = check_download("model", on_hub(spec.model, source.location), OTHER_MODELS)
+    return check if check.status is Status.ERROR else with_room(check, source)
 
 
 def check_embedder_files(spec: DoctorSpec) -> Check:
@@ -148,6 +150,26 @@ def check_download(part: str, detail: str, others: str) -> Check:
 
 def to_download(part: str, detail: str) -> Check:
     return warning(part, detail, "nothing: the first run downloads it")
+
+
+def with_room(check: Check, source: ModelSource) -> Check:
+    """The check of a model to download with its size, or an error where it does not fit into what
+    is free where the hub keeps models."""
+    from argo_ml.models.local import hub
+
+    try:
+        needed = hub.bytes_to_download(source.location, source.revision)
+    except ModelError:
+        return check
+    if not needed:
+        return check
+    place = hub.cache_place()
+    free = disk.free_bytes(place)
+    detail = f"{check.detail}: {needed / GB:.1f} GB go to {place}"
+    if needed <= free:
+        return Check(check.name, check.status, detail, check.fix)
+    detail = f"{detail}, which has {free / GB:.1f} GB free"
+    return Check(check.name, Status.ERROR, detail, "free some space there, or set HF_HOME")
 
 
 def is_downloaded(model_id: str, revision: str) -> bool:

@@ -7,7 +7,13 @@ import tempfile
 from argo_ml.config import DoctorSpec, ModelSpec, shared_fields
 from argo_ml.devices.disk import nearest_place
 from argo_ml.doctor.check import Check, Status, ok, refused
-from argo_ml.doctor.inputs import check_embedder_files, check_weights, on_hub, to_download
+from argo_ml.doctor.inputs import (
+    check_embedder_files,
+    check_weights,
+    on_hub,
+    to_download,
+    with_room,
+)
 from argo_ml.errors import ArgoError, system_reason
 from argo_ml.models import load_model
 from argo_ml.models.deferred import load_now
@@ -41,7 +47,7 @@ def _check_hub(spec: DoctorSpec, source: ModelSource) -> Check:
     if model.folder is not None:
         hub.check_whole(model.model_id, model.folder)
     elif not all(hub.cached_folder(model.model_id, model.revision, name) for name in model.weights):
-        return to_download(_MODEL, on_hub(spec.model, source.location))
+        return with_room(to_download(_MODEL, on_hub(spec.model, source.location)), source)
     return ok(_MODEL, f"{spec.model} is present")
 
 

@@ -57,7 +57,8 @@ class _Handler(BaseHTTPRequestHandler):
             ]
             self._send(200, json.dumps(tree).encode(), {})
         elif self.path.startswith("/api/models/"):
-            siblings = [{"rfilename": name} for name in self.server.files]
+            files = self.server.files.items()
+            siblings = [{"rfilename": name, "size": len(body)} for name, body in files]
             content = {"id": "org/name", "sha": COMMIT, "siblings": siblings}
             self._send(200, json.dumps(content).encode(), {})
         else:

@@ -14,7 +14,8 @@ from huggingface_hub import constants
 
 from argo_ml.cli.commands import execute
 from argo_ml.config import DoctorSpec
-from argo_ml.devices import Gpu
+from argo_ml.devices import Gpu, disk
+from argo_ml.devices.base import GB
 from argo_ml.doctor import Check, Status, inputs
 from argo_ml.doctor.inputs import (
     check_embedder_files,
@@ -25,6 +26,7 @@ from argo_ml.doctor.inputs import (
 )
 from argo_ml.doctor.parts import check_embedder, check_model
 from argo_ml.models import precision
+from argo_ml.models.local import hub
 
 
 def status(spec: DoctorSpec) -> dict[str, Status]:
@@ -107,6 +109,22 @@ def test_model_of_the_hub_is_an_error_where_the_hub_does_not_answer(
     check = look(spec(model=name, embedding_model=name, quick=True))
 
     assert check.status is (Status.WARNING if answers else Status.ERROR)
+
+
+@pytest.mark.parametrize(("free_gb", "wanted"), [(20, Status.WARNING), (10, Status.ERROR)])
+def test_weights_to_download_need_room_where_the_hub_keeps_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free_gb: int, wanted: Status
+) -> None:
+    monkeypatch.setattr(inputs, "hub_answers", lambda: True)
+    monkeypatch.setattr(hub, "bytes_to_download", lambda *asked: 15 * GB)
+    monkeypatch.setattr(disk, "free_bytes", lambda place: free_gb * GB)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+
+    check = check_weights(spec(model="org/name"))
+
+    assert check.status is wanted
+    assert f"15.0 GB go to {tmp_path}" in check.detail
+    assert ("HF_HOME" in check.fix) is (wanted is Status.ERROR)
 
 
 def cached(folder: Path, *names: str) -> None:

@@ -83,6 +83,38 @@ def cached_folder(model_id: str, revision: str, file: str = "config.json") -> Pa
     return Path(path).parent if isinstance(path, str) else None
 
 
+def bytes_to_download(model_id: str, revision: str = "", endpoint: str | None = None) -> int:
+    """Bytes of the model's weights that are not in the hub's cache, as the hub says; 0 where it
+    does not say. Raises `ModelError` for a model that it has not."""
+    import httpx2
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    try:
+        with explained(model_id, revision):
+            info = HfApi(endpoint=endpoint).model_info(
+                model_id,
+                revision=revision or None,
+                timeout=METADATA_TIMEOUT_S,
+                files_metadata=True,
+            )
+    except (httpx2.RequestError, OfflineModeIsEnabled):
+        return 0
+    sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
+    return sum(
+        sizes[name]
+        for name in _hub_model(model_id, revision, info).weights
+        if cached_folder(model_id, revision, name) is None
+    )
+
+
+def cache_place() -> Path:
+    """Where models of the hub are downloaded to."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
+
+
 def has_weights(folder: Path) -> bool:
     """Whether a copy has all weights: a whole file of them, or every file that an index names."""
     if any((folder / name).exists() for name in _WHOLE):

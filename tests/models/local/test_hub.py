@@ -75,6 +75,15 @@ def test_a_copy_without_weights_is_refused_while_the_hub_is_away(server: Hub) ->
         hub.fetch_weights(away)
 
 
+def test_what_a_download_takes_is_what_is_not_here_of_the_weights(server: Hub) -> None:
+    assert hub.bytes_to_download("org/name", endpoint=server.url) == len(b"weights")
+
+    hub.fetch_weights(hub.find("org/name", endpoint=server.url), server.url)
+
+    assert hub.bytes_to_download("org/name", endpoint=server.url) == 0
+    assert hub.bytes_to_download("org/name", endpoint="http://127.0.0.1:1") == 0
+
+
 INDEX = "model.safetensors.index.json"
 SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
 INDEXED = json.dumps({"weight_map": {"a": SHARDS[0], "b": SHARDS[1], "c": SHARDS[1]}})
