@@ -21,6 +21,7 @@ from argo_ml.errors import ConfigError, StoppedError
 from argo_ml.evaluation.advice import Advice, DataCheck
 from argo_ml.models.cache.store import CallCache
 from argo_ml.models.presets import resolve
+from argo_ml.policies.checking import needs_measured_prices
 from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.policies.strategies import find_strategy
 from argo_ml.progress import OnProgress, ignore_progress
@@ -220,8 +221,16 @@ def _judge(spec: AdviseSpec, data: DataCheck, stages: Stages) -> Judged:
 def _judge_on_explored(
     spec: AdviseSpec, stages: Stages, calibration: str, n_explored: int
 ) -> Judged:
-    """The fixed plans alone, on the questions that were explored, whose calls are all cached."""
-    plans = tuple(name for name in spec.policies if find_strategy(name).treats_alike)
+    """The fixed plans alone, on the questions that were explored, whose calls are all cached.
+
+    A calibration is not for its own questions, so that plans which follow from measured prices are
+    left out.
+    """
+    plans = tuple(
+        name
+        for name in spec.policies
+        if find_strategy(name).treats_alike and not needs_measured_prices(name, spec)
+    )
     sweep = spec.sweep("calibration", n_explored, plans, calibration="")
     results = stages.swept("explored", sweep)
     used = {"calibration": n_explored}

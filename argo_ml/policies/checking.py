@@ -89,15 +89,21 @@ def check_calibrated(names: Sequence[str], spec: CalibrationFields) -> None:
             raise ConfigError(
                 f"strategy {name} needs calibration=RUN_ID; make one: argo-ml calibrate"
             )
-        # The ceiling takes the best of what was really paid.
-        if strategy.by_price and not strategy.is_ceiling and prices_usage(spec):
+        if needs_measured_prices(name, spec):
             raise ConfigError(
                 f"strategy {name} decides by what steps cost, which is measured where tokens or "
                 "seconds have prices: it needs calibration=RUN_ID; make one: argo-ml calibrate"
             )
 
 
-def prices_usage(spec: CalibrationFields) -> bool:
+def needs_measured_prices(strategy: str, spec: Spec) -> bool:
+    """Whether it decides by what steps cost where only a calibration says what that is; the ceiling
+    takes the best of what was really paid."""
+    description = ALL_STRATEGIES[strategy]
+    return description.by_price and not description.is_ceiling and prices_usage(spec)
+
+
+def prices_usage(spec: Spec) -> bool:
     """Whether tokens or seconds have prices."""
     money = spec.money if isinstance(spec, MoneyFields) else None
     return money is not None and money.prices_usage

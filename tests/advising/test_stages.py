@@ -11,6 +11,7 @@ from argo_ml.advising.running import _judge_on_explored
 from argo_ml.advising.stages import Stages, stage_key
 from argo_ml.config import AdviseSpec, SweepSpec, build
 from argo_ml.errors import StoppedError
+from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import EPISODES, QUESTIONS, OnProgress, ignore_progress
 
 
@@ -46,7 +47,7 @@ class ExploredStages:
     """Takes down what is swept on the explored questions."""
 
     def swept(self, stage: str, spec: SweepSpec) -> None:
-        self.strategies = spec.strategies
+        self.spec, self.strategies = spec, spec.strategies
         raise StoppedError(stage)
 
 
@@ -58,6 +59,23 @@ def test_only_fixed_plans_are_judged_on_the_explored_questions() -> None:
         _judge_on_explored(build(AdviseSpec, {"policies": policies}), cast(Any, stages), "c", 10)
 
     assert stages.strategies == ("never", "single", "always_reason")
+
+
+def test_plans_that_follow_from_measured_prices_are_not_judged_without_a_calibration() -> None:
+    money = {"value_of_correct": "2", "price_per_retrieval": "0.1,0.4"}
+    priced = {**money, "price_per_1m_prompt_tokens": "1"}
+    policies = "never,single,always_retrieve,always_reason,argo_fitted"
+    swept: list[tuple[str, ...]] = []
+
+    for prices in (money, priced):
+        stages = ExploredStages()
+        spec = build(AdviseSpec, {"policies": policies, **prices})
+        with pytest.raises(StoppedError, match="explored"):
+            _judge_on_explored(spec, cast(Any, stages), "c", 10)
+        check_strategies(stages.strategies, stages.spec)
+        swept.append(stages.strategies)
+
+    assert swept == [("never", "single", "always_retrieve", "always_reason"), ("never", "single")]
 
 
 def test_a_stage_is_the_same_wherever_it_is_asked_for_from(
