@@ -58,16 +58,13 @@ def retrieval_threshold(scores: Sequence[float], level: float, delta: float) -> 
     """
     _check_shares(level, delta)
     column = np.sort(score_column(scores))[::-1]
-    n = column.size
-    n_passing = sum(1 for _ in _passing(n, level, delta))
-    if n_passing == n:
-        return -math.inf
+    n_passing = sum(1 for _ in _passing(column.size, level, delta))
     beyond = column[n_passing]
     return float(column[column > beyond].min(initial=math.inf))
 
 
 def _passing(n: int, level: float, delta: float) -> Iterator[int]:
-    """Numbers of n questions, from 1 on, that are few enough to be sure of ``level``."""
+    """Numbers of n questions, from 1 on, that are few enough to be sure of ``level``; never all."""
     for n_events in range(1, n + 1):
         if binomial_p_value(n_events, n, level) > delta:
             return

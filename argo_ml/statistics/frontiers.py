@@ -191,7 +191,9 @@ def threshold_by_line(
         return math.inf
     mean_gain, deviations = float(gated.gains.mean()), gated.scores - gated.scores.mean()
     spread = float(deviations @ deviations)
-    slope = float(deviations @ gated.gains) / spread if spread > 0 else 0.0
+    # Equal scores deviate from their mean by its rounding.
+    is_flat = np.ptp(gated.scores) <= _ROUNDING * max(1.0, float(np.abs(gated.scores).max()))
+    slope = 0.0 if is_flat else float(deviations @ gated.gains) / spread
     if not slope > 0:
         return -math.inf if mean_gain > price else math.inf
     return float(gated.scores.mean()) + (price - mean_gain) / slope

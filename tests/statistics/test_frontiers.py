@@ -235,6 +235,18 @@ def test_a_price_is_a_number_from_zero_on(price: float) -> None:
         threshold_by_line([0.5], [True], [True], price)
 
 
+@pytest.mark.parametrize("n", [30, 100, 300])
+def test_equal_scores_retrieve_for_all_or_none_by_what_pays(n: int) -> None:
+    n_gained = round(0.06 * n)
+    without, with_ = [False] * n, [True] * n_gained + [False] * (n - n_gained)
+    scores = [step / 100 for step in range(20, 81)]
+
+    dear = {threshold_by_line([score] * n, without, with_, 0.1) for score in scores}
+    cheap = {threshold_by_line([score] * n, without, with_, 0.02) for score in scores}
+
+    assert (dear, cheap) == ({math.inf}, {-math.inf})
+
+
 def test_hoeffding_needs_questions_and_a_chance() -> None:
     with pytest.raises(ValueError, match="n=0"):
         conservative_budget(0.5, 0)
