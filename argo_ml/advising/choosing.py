@@ -19,13 +19,11 @@ from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.results.question_rows import action_counts
 from argo_ml.results.records import Results
 from argo_ml.statistics.columns import Column
-from argo_ml.statistics.intervals import Estimate
+from argo_ml.statistics.intervals import ROUNDING, Estimate, best_of
 from argo_ml.statistics.resampling import mean_estimate
 from argo_ml.types import Action
 
 N_FOLDS = 5
-ROUNDING = 1e-9
-"""Difference of utilities that are equal but for the order in which prices were added up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +89,8 @@ def _acts_like(candidate: str, plan: str, cells: Sequence[JudgedCell]) -> bool:
 
 
 def best(utilities: Mapping[str, Column]) -> str:
-    """The name of the highest mean; of equal ones the first."""
-    return max(utilities, key=lambda name: _rounded_mean(utilities[name]))
+    """The name of the highest mean but for rounding; of equal ones the first."""
+    return best_of({name: math.fsum(values) / len(values) for name, values in utilities.items()})
 
 
 def left_out_differences(adaptive: Mapping[str, Column], fixed: Mapping[str, Column]) -> Column:
@@ -126,7 +124,3 @@ def _opposite(strategy: str, fixed: Mapping[str, Column], cells: Sequence[Judged
 
 def retrieves(cell: JudgedCell) -> bool:
     return bool(action_counts(cell.result.questions, Action.RETRIEVE).any())
-
-
-def _rounded_mean(values: Column) -> float:
-    return round(math.fsum(values) / len(values), 9)

@@ -11,7 +11,8 @@ from argo_ml.evaluation.advice import AdvisedRange, Certainty, PriceAdvice, Reco
 from argo_ml.evaluation.judged_cells import JudgedCell, judge_cells
 from argo_ml.results.question_rows import action_counts
 from argo_ml.results.records import Results
-from argo_ml.statistics.intervals import Estimate, shows_spread, wilson
+from argo_ml.statistics.intervals import Estimate, shows_spread, unseen_share, wilson
+from argo_ml.statistics.permutation import UNSEEN
 from argo_ml.statistics.power import pairs_to_settle
 from argo_ml.statistics.resampling import Resampled, average
 from argo_ml.statistics.sequential import MARGIN
@@ -63,7 +64,8 @@ def certainty_of(gain: Resampled) -> Certainty:
     if gain.sign:
         return Certainty.CONFIRMED if gain.sign > 0 else Certainty.REFUTED
     own = gain.estimate
-    is_small = shows_spread(own.low, own.high) and own.low > -MARGIN and own.high < MARGIN
+    is_within = shows_spread(own.low, own.high) and own.low > -MARGIN and own.high < MARGIN
+    is_small = is_within and unseen_share(len(gain.values)) * UNSEEN < MARGIN
     return Certainty.SMALL if is_small else Certainty.OPEN
 
 

@@ -28,13 +28,14 @@ class Certainty(str, Enum):
     """What the questions that it was judged on say of the gain of an advice."""
 
     CONFIRMED = "confirmed"
-    """The 95 % interval of the gain lies above 0."""
+    """The gain is told to lie above 0 (`argo_ml.statistics.resampling.Resampled.sign`)."""
     SMALL = "less than 0.01 either way"
-    """It contains 0, and nothing that is `MARGIN` away from it."""
+    """Its 95 % interval contains nothing that is `MARGIN` away from 0, and nothing as large can
+    have escaped the questions."""
     OPEN = "not settled"
-    """It contains 0 and more, or the questions are those that it was chosen on."""
+    """None of the others, or the questions are those that it was chosen on."""
     REFUTED = "refuted"
-    """That of what was chosen lies below 0, so that its alternative is advised."""
+    """The gain of what was chosen is told to lie below 0, so that its alternative is advised."""
 
     @property
     def words(self) -> str:

@@ -10,7 +10,7 @@ from argo_ml.policies.always_retrieve import ALWAYS_RETRIEVE
 from argo_ml.results.question_rows import action_counts, row_flags
 from argo_ml.results.records import CellResult
 from argo_ml.statistics.effects import NON_INFERIORITY_MARGIN
-from argo_ml.statistics.intervals import Estimate, holm, mcnemar, shows_spread
+from argo_ml.statistics.intervals import Estimate, change_estimate, holm, mcnemar
 from argo_ml.types import Action
 
 
@@ -45,6 +45,7 @@ def contrasts(cells: Sequence[JudgedCell]) -> tuple[Contrast, ...]:
                 p_accuracy=p_accuracy[index],
                 holm_accuracy=holm_accuracy[index],
                 is_identical=cell.acts_like(baseline),
+                sign=differences[index].sign,
             ),
             cell,
             references.get(cell.price),
@@ -62,22 +63,23 @@ def _with_reference(contrast: Contrast, cell: JudgedCell, reference: JudgedCell 
     """The contrast with what the cell saves and loses against retrieving always."""
     if reference is None:
         return contrast
-    accuracy = (cell.correct - reference.correct).estimate
+    is_alike = cell.acts_like(reference)
+    accuracy = _accuracy_difference(cell, reference, is_alike)
     n_retrieved = _n_retrievals(reference.result)
     saved = 1.0 - _n_retrievals(cell.result) / n_retrieved if n_retrieved else None
     return contrast.model_copy(
         update={
             "accuracy_against_always_retrieve": accuracy,
             "retrieval_reduction": saved,
-            "is_accuracy_matched": _is_matched(cell, reference, accuracy),
+            "is_accuracy_matched": is_alike or accuracy.low > -NON_INFERIORITY_MARGIN,
         }
     )
 
 
-def _is_matched(cell: JudgedCell, reference: JudgedCell, accuracy: Estimate) -> bool | None:
-    if shows_spread(accuracy.low, accuracy.high):
-        return accuracy.low > -NON_INFERIORITY_MARGIN
-    return True if cell.acts_like(reference) else None
+def _accuracy_difference(cell: JudgedCell, reference: JudgedCell, is_alike: bool) -> Estimate:
+    """Cells that act and answer alike differ by nothing, whatever else is asked."""
+    difference = cell.correct - reference.correct
+    return difference.estimate if is_alike else change_estimate(list(difference.values))
 
 
 def _correct(cell: CellResult) -> list[bool]:

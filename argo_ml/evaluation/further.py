@@ -8,6 +8,7 @@ from argo_ml.evaluation.judged_cells import JudgedCell, best_fixed
 from argo_ml.evaluation.record import FurtherQuestions
 from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.results.unit import SHARES, Unit
+from argo_ml.statistics.intervals import ROUNDING
 from argo_ml.statistics.power import pairs_to_settle
 from argo_ml.statistics.sequential import MARGIN
 
@@ -33,7 +34,9 @@ def further_questions(
 
 def _further(cell: JudgedCell, baseline: JudgedCell, n_calibration: int | None) -> FurtherQuestions:
     differences = list((cell.utility - baseline.utility).values)
-    needed = pairs_to_settle(differences, MARGIN)
+    is_free = not any(abs(difference) > ROUNDING for difference in differences)
+    is_same = is_free and cell.acts_like(baseline)
+    needed = 0 if is_same else pairs_to_settle(differences, MARGIN)
     return FurtherQuestions(
         strategy=cell.strategy,
         baseline=baseline.strategy,
@@ -62,6 +65,8 @@ def _at_price(own: FurtherQuestions, unit: Unit) -> str:
     where = f"at {unit.at_price(own.retrieval_cost)}"
     if own.n_test is None:
         return f"unknown {where}, where it differs from {own.baseline} alike on all questions"
+    if own.n_needed == 0:
+        return f"nothing to settle {where}, where it does as {own.baseline}"
     if not own.n_test and not own.n_calibration:
         return f"none {where}"
     if own.n_test > MOST:

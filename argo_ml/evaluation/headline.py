@@ -1,20 +1,17 @@
-"""The question that a sweep answers, and its answer: the break-even price of retrieving first."""
+"""The question that a sweep answers, and whether deciding by the question pays."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from argo_ml.evaluation.break_even import break_evens
 from argo_ml.evaluation.judged_cells import (
     JudgedCell,
     best_fixed,
     by_strategy,
     mean_utilities,
 )
-from argo_ml.evaluation.price_ranges import price_ranges
 from argo_ml.evaluation.record import Headline
 from argo_ml.evaluation.roles import contenders_of, is_calibrated
-from argo_ml.evaluation.sentences import answer_lines
 from argo_ml.policies.description import Role
 from argo_ml.results.naming import described_questions, model_name
 from argo_ml.results.records import Results
@@ -26,17 +23,6 @@ def question(results: Results) -> str:
     return (
         f"When does it pay to retrieve, on {described_questions(results)} with "
         f"{model_name(results.spec)}?"
-    )
-
-
-def answer(results: Results, cells: Sequence[JudgedCell]) -> tuple[str, ...]:
-    """A line per sentence: break-even prices, what to use at which price, and where a strategy
-    ran that looks at the question, whether that pays."""
-    return answer_lines(
-        break_evens(results),
-        price_ranges(cells),
-        headline(cells, has_measured_progress(results)),
-        results,
     )
 
 

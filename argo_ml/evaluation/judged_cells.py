@@ -13,6 +13,7 @@ from argo_ml.results.metrics import utilities
 from argo_ml.results.question_rows import question_ids, row_numbers, same_behavior
 from argo_ml.results.records import CellResult, Results
 from argo_ml.results.row_files import check_has_rows
+from argo_ml.statistics.intervals import best_of
 from argo_ml.statistics.resampling import Resampled, resample
 
 
@@ -87,13 +88,14 @@ def best_fixed(cells: Sequence[JudgedCell]) -> Mapping[float, JudgedCell]:
 
     It is chosen on the questions that it is compared on, which favors it.
     """
-    best: dict[float, JudgedCell] = {}
+    by_price: dict[float, dict[str, JudgedCell]] = {}
     for cell in cells:
-        if not cell.is_fixed:
-            continue
-        if cell.price not in best or cell.utility.mean > best[cell.price].utility.mean:
-            best[cell.price] = cell
-    return best
+        if cell.is_fixed:
+            by_price.setdefault(cell.price, {})[cell.strategy] = cell
+    return {
+        price: own[best_of({name: cell.utility.mean for name, cell in own.items()})]
+        for price, own in by_price.items()
+    }
 
 
 def _check_paired(cells: Sequence[CellResult]) -> None:

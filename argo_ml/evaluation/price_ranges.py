@@ -7,8 +7,8 @@ from itertools import combinations, pairwise
 
 from argo_ml.evaluation.judged_cells import JudgedCell, acts_alike_at_all_prices, by_strategy
 from argo_ml.evaluation.record import PriceRange
+from argo_ml.statistics.intervals import ROUNDING, best_of
 
-_ROUNDING = 1e-12
 Segment = Mapping[str, tuple[float, float]]
 """By strategy its utility at both ends of a range of prices, a straight line between them."""
 
@@ -53,7 +53,7 @@ def best_ranges(lines: Mapping[str, Sequence[tuple[float, float]]]) -> tuple[Pri
         last = min(index + 1, len(prices) - 1)
         segment = {name: (line[index][1], line[last][1]) for name, line in lines.items()}
         for begin, end in pairwise(_cuts(segment)):
-            before = ranges[-1].strategy if ranges else ""
+            before = ranges[-1].strategy if ranges else None
             best = _best(segment, (begin + end) / 2, before)
             start, stop = (low + share * (high - low) for share in (begin, end))
             if best == before:
@@ -70,12 +70,10 @@ def _cuts(segment: Segment) -> list[float]:
 def _crossings(segment: Segment) -> Iterator[float]:
     for (first_low, first_high), (second_low, second_high) in combinations(segment.values(), 2):
         low, high = first_low - second_low, first_high - second_high
-        if low * high < 0.0 and min(abs(low), abs(high)) > _ROUNDING:
+        if low * high < 0.0 and min(abs(low), abs(high)) > ROUNDING:
             yield low / (low - high)
 
 
-def _best(segment: Segment, share: float, before: str) -> str:
+def _best(segment: Segment, share: float, before: str | None) -> str:
     utilities = {name: low + share * (high - low) for name, (low, high) in segment.items()}
-    highest = max(utilities.values()) - _ROUNDING
-    best = [name for name, utility in utilities.items() if utility >= highest]
-    return before if before in best else best[0]
+    return best_of(utilities, before)

@@ -13,11 +13,12 @@ from argo_ml.evaluation.contrasts import contrasts
 from argo_ml.evaluation.further import further_lines, further_questions
 from argo_ml.evaluation.gains import gain_bins
 from argo_ml.evaluation.gate_frontiers import effects, gate_frontiers
-from argo_ml.evaluation.headline import answer, has_measured_progress, headline, question
+from argo_ml.evaluation.headline import has_measured_progress, headline, question
 from argo_ml.evaluation.judged_cells import JudgedCell, judge_cells, mean_utilities
 from argo_ml.evaluation.limits import limits
 from argo_ml.evaluation.price_ranges import price_ranges
 from argo_ml.evaluation.record import Evaluation
+from argo_ml.evaluation.sentences import answer_lines
 from argo_ml.evaluation.strategy_rows import strategy_rows
 from argo_ml.policies import ALL_STRATEGIES
 from argo_ml.results.records import Results
@@ -106,6 +107,7 @@ def _conclusion(
 ) -> dict[str, Any]:
     """What was asked, what came out, and the numbers that say so."""
     first = headline(cells, has_measured_progress(results))
+    prices, ranges = break_evens(results), price_ranges(cells)
     n_calibration = calibration.get("n_questions")
     further = further_questions(
         cells,
@@ -114,9 +116,9 @@ def _conclusion(
     )
     return {
         "question": question(results),
-        "answer": "\n".join(answer(results, cells)),
-        "break_evens": break_evens(results),
-        "price_ranges": price_ranges(cells),
+        "answer": "\n".join(answer_lines(prices, ranges, first, results)),
+        "break_evens": prices,
+        "price_ranges": ranges,
         "mean_utilities": mean_utilities(cells),
         "limits": (*limits(results, cells), *further_lines(further, unit_of(results.spec))),
         "headline": first,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import ConfigDict, Field
 
 from argo_ml.results.records import Identifier, Record
-from argo_ml.statistics.intervals import ROUNDING, Estimate
+from argo_ml.statistics.intervals import ROUNDING, Estimate, best_of
 
 
 class Confidence(Record):
@@ -67,8 +67,9 @@ class Contrast(Record):
     ``p_accuracy`` is the exact McNemar test's. The ``holm_*`` are adjusted over all contrasts of
     the sweep (Holm 1979). The fixed strategy is chosen on these questions, which favors it.
     ``retrieval_reduction`` is the relative saving of retrievals against Always-Retrieve, and
-    ``is_accuracy_matched`` whether accuracy is within 1 point of its, by the interval: None where
-    that has no width, but for one that acts and answers alike.
+    ``is_accuracy_matched`` whether accuracy is within 1 point of its, by an interval that reckons
+    with changes which no question has shown (`change_estimate`). Evaluations of earlier versions
+    have a bootstrap interval, and None where that has no width.
     """
 
     strategy: str
@@ -81,6 +82,8 @@ class Contrast(Record):
     holm_accuracy: float
     is_identical: bool
     """Same actions and answers on every question."""
+    sign: int = 0
+    """1 or -1 where ``utility`` is told to lie above or below 0; earlier evaluations have 0."""
     accuracy_against_always_retrieve: Estimate | None = None
     retrieval_reduction: float | None = None
     is_accuracy_matched: bool | None = None
@@ -190,8 +193,9 @@ class FurtherQuestions(Record):
     from ``baseline``, or that it is nearer to 0 than 0.01, with 80 % power at the 5 % level.
 
     By the spread of the paired differences of utility here. ``n_needed`` is None where they show
-    none, ``n_test`` how many test questions are lacking, and ``n_calibration`` how many of the
-    calibration, so that the same is told there, where strategies are chosen; None without any.
+    none, and 0 where both act and answer alike, so that there is nothing to settle. ``n_test`` is
+    how many test questions are lacking, and ``n_calibration`` how many of the calibration, so that
+    the same is told there, where strategies are chosen; None without any.
     """
 
     strategy: str
@@ -292,10 +296,11 @@ class Evaluation(Record):
     def best_fixed(self) -> Mapping[float, StrategyRow]:
         """By price the fixed strategy with the best mean utility, of equal ones the first."""
         fixed = {
-            price: [row for row in self.rows_at(price) if row.is_fixed] for price in self.prices
+            price: {row.strategy: row for row in self.rows_at(price) if row.is_fixed}
+            for price in self.prices
         }
         return {
-            price: max(rows, key=lambda row: row.utility.mean)
+            price: rows[best_of({name: row.utility.mean for name, row in rows.items()})]
             for price, rows in fixed.items()
             if rows
         }

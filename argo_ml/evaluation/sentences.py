@@ -9,7 +9,7 @@ from argo_ml.evaluation.record import BreakEven, Headline, PriceRange
 from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.results.records import Results, Stopping
 from argo_ml.results.unit import SHARES, Unit, unit_of
-from argo_ml.statistics.intervals import Estimate, shows_spread
+from argo_ml.statistics.intervals import Estimate, interval_sign, shows_spread
 from argo_ml.statistics.sequential import Sign
 
 GLOSSES = {NEVER: "no retrieval", SINGLE: "one retrieval"}
@@ -21,7 +21,8 @@ def answer_lines(
     headline: Headline | None,
     results: Results,
 ) -> tuple[str, ...]:
-    """First the break-even prices, then what to use at which price, then deciding by question."""
+    """First the break-even prices, then what to use at which price, then, where a strategy ran that
+    looks at the question, whether that pays."""
     n, prices = len(results.cells[0].questions), results.prices
     unit = unit_of(results.spec)
     lines = [paying(break_even, n, prices, unit) for break_even in break_evens]
@@ -138,7 +139,8 @@ def deciding(headline: Headline, unit: Unit = SHARES) -> str:
     return (
         f"{_verdict(headline)}: the utility of {headline.strategy}{_choice(headline)} minus that "
         f"of the best fixed strategy is {gain.mean:+z.3f} on average over {prices}, "
-        f"{_interval(gain)}{_in_unit(gain, unit)}; {_at_single_prices(headline)}."
+        f"{_interval(gain)}{_in_unit(gain, unit)}{_unseen(headline)}; "
+        f"{_at_single_prices(headline)}."
     )
 
 
@@ -153,6 +155,13 @@ def _interval(gain: Estimate) -> str:
     return f"95 % interval {gain.low:+z.3f} to {gain.high:+z.3f}"
 
 
+def _unseen(headline: Headline) -> str:
+    """Why an interval that leaves out 0 does not settle it."""
+    if headline.sign or not interval_sign(headline.gain.low, headline.gain.high):
+        return ""
+    return ", which answers that no question has shown yet may outweigh"
+
+
 def _in_unit(gain: Estimate, unit: Unit) -> str:
     return f", which is {unit.gain(gain)} per question" if unit.is_own else ""
 
@@ -161,7 +170,7 @@ def _at_single_prices(headline: Headline) -> str:
     if not headline.n_above and not headline.n_below:
         return "at no single price is it told from 0"
     return (
-        "the interval at a single price lies above 0 at "
+        "at a single price it is told to lie above 0 at "
         f"{headline.n_above} and below 0 at {headline.n_below} of them"
     )
 

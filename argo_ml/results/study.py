@@ -7,7 +7,7 @@ from typing import Any
 
 from argo_ml.policies.argo import ARGO
 from argo_ml.results.records import Identifier, Record
-from argo_ml.statistics.intervals import Estimate, shows_spread, told_sign
+from argo_ml.statistics.intervals import Estimate, interval_sign, shows_spread
 
 OBJECTIVES = "argo.objectives"
 """Attribute of a study in Optuna: the names of what it optimises."""
@@ -28,6 +28,13 @@ class Difference(Record):
     low: float
     high: float
     """Bootstrap 95 % interval."""
+    sign: int | None = None
+    """1 or -1 where it is told to lie above or below 0, else 0; None in earlier reports."""
+
+    @property
+    def told_sign(self) -> int:
+        """Of earlier reports by the interval alone."""
+        return interval_sign(self.low, self.high) if self.sign is None else self.sign
 
     @property
     def shown(self) -> str:
@@ -61,9 +68,11 @@ class Best(Record):
         """One sentence: did tuning help?"""
         against = next(difference for difference in self.differences if difference.strategy == ARGO)
         difference = f"utility {against.shown} against untuned ARGO on the test split"
-        if sign := told_sign(against.low, against.high):
+        if sign := against.told_sign:
             return f"tuning {'helped' if sign > 0 else 'did harm'}: {difference}"
         why = "an interval that holds 0"
+        if interval_sign(against.low, against.high):
+            why = "which answers that no question has shown yet may outweigh"
         if not shows_spread(against.low, against.high):
             why = "the same on every question, which settles nothing"
         return f"tuning did not help measurably: {difference}, {why}"

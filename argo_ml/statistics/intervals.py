@@ -12,6 +12,7 @@ import numpy as np
 from scipy import special  # type: ignore[import-untyped]
 
 CONFIDENCE = 0.95
+_TAIL = (1.0 - CONFIDENCE) / 2
 _QUANTILE = float(special.ndtri((1.0 + CONFIDENCE) / 2))
 """Of the normal distribution. `scipy.stats` takes a second to import, so what counts answers is
 written out."""
@@ -49,14 +50,24 @@ ROUNDING = 1e-9
 """Of means, whose last digits differ from processor to processor."""
 
 
+def best_of(means: Mapping[Key, float], before: Key | None = None) -> Key:
+    """The key of the highest mean but for rounding; of equal ones ``before``, else the first."""
+    highest = max(means.values()) - ROUNDING
+    best = [key for key, mean in means.items() if mean >= highest]
+    return before if before is not None and before in best else best[0]
+
+
 def shows_spread(low: float, high: float) -> bool:
     """Whether an interval has a width: equal values on all questions give it none, and then nothing
     is known of the uncertainty."""
     return high - low > ROUNDING
 
 
-def told_sign(low: float, high: float) -> int:
-    """1 or -1 where an interval lies above or below 0, else 0; one without width tells nothing."""
+def interval_sign(low: float, high: float) -> int:
+    """1 or -1 where an interval lies above or below 0, else 0; one without width tells nothing.
+
+    Whether a difference is told to be there takes more: `argo_ml.statistics.resampling.Resampled`.
+    """
     return (low > ROUNDING) - (high < -ROUNDING) if shows_spread(low, high) else 0
 
 
@@ -70,7 +81,13 @@ def ends_text(low: float, high: float, written: Callable[[float], str]) -> str:
 def unseen_share(n: int) -> float:
     """How many questions can be of a kind that none of ``n`` was, as a share: the upper end of
     the exact interval (Clopper and Pearson 1934)."""
-    return float(1.0 - ((1.0 - CONFIDENCE) / 2) ** (1 / n))
+    return float(1.0 - _TAIL ** (1 / n))
+
+
+def questions_to_see(share: float) -> int:
+    """The number of questions from which on a kind that none of them was makes up less than
+    ``share`` of all: where `unseen_share` falls below it."""
+    return math.ceil(math.log(_TAIL) / math.log1p(-share)) if share < 1.0 else 1
 
 
 def wilson(successes: int, n: int) -> Interval:
@@ -83,6 +100,16 @@ def wilson(successes: int, n: int) -> Interval:
     half = _QUANTILE / denominator * math.sqrt(4 * n * share * (1 - share) + _QUANTILE**2)
     low = 0.0 if successes == 0 else middle - half
     return Interval(low, 1.0 if successes == n else middle + half)
+
+
+def share_difference(successes: int, n: int, others: int, n_others: int) -> Interval:
+    """Score interval of the difference of two shares of independent samples (Newcombe 1998,
+    method 10)."""
+    share, other = successes / n, others / n_others
+    own, compared = wilson(successes, n), wilson(others, n_others)
+    below = math.hypot(share - own.low, compared.high - other)
+    above = math.hypot(own.high - share, other - compared.low)
+    return Interval(share - other - below, share - other + above)
 
 
 def change_estimate(changes: Sequence[float]) -> Estimate:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special  # type: ignore[import-untyped]
 
-from argo_ml.statistics.intervals import CONFIDENCE, ROUNDING
+from argo_ml.statistics.intervals import CONFIDENCE, ROUNDING, questions_to_see
 
 POWER = 0.8
 """Chance that a difference of the size named is told from 0."""
@@ -41,11 +41,17 @@ def pairs_needed(differences: Sequence[float], difference: float) -> int | None:
 def pairs_to_settle(differences: Sequence[float], margin: float) -> int | None:
     """Number of pairs that would tell the sign of the observed mean, or that it is nearer to 0 than
     ``margin``, whichever takes fewer. None where no spread was observed.
+
+    Each takes at least so many that what no pair has shown yet cannot outweigh it.
     """
     size = abs(float(np.mean(differences)))
     of_sign = pairs_needed(differences, size) if size > ROUNDING else None
-    numbers = (of_sign, pairs_to_confine(differences, margin))
-    return min((number for number in numbers if number is not None), default=None)
+    within = pairs_to_confine(differences, margin)
+    told = ((of_sign, size), (within, margin))
+    return min(
+        (max(number, questions_to_see(least)) for number, least in told if number is not None),
+        default=None,
+    )
 
 
 def pairs_to_confine(differences: Sequence[float], margin: float) -> int | None:

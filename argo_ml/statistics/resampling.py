@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +17,10 @@ import numpy.typing as npt
 from argo_ml.statistics.columns import Column
 from argo_ml.statistics.intervals import (
     CONFIDENCE,
+    ROUNDING,
     Estimate,
+    interval_sign,
     shows_spread,
-    told_sign,
     unseen_share,
 )
 from argo_ml.statistics.permutation import UNSEEN, sign_flip_p_value
@@ -31,7 +33,7 @@ _BATCH_ELEMENTS = 2_000_000
 _TAILS = ((1.0 - CONFIDENCE) / 2, (1.0 + CONFIDENCE) / 2)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Resampled:
     """One value per question, and its mean in each of ``N_RESAMPLES`` resamples of the questions.
 
@@ -48,7 +50,7 @@ class Resampled:
     def mean(self) -> float:
         return float(self.values.mean())
 
-    @property
+    @cached_property
     def estimate(self) -> Estimate:
         """The mean with its percentile interval (Efron and Tibshirani 1993, section 13.3).
 
@@ -64,21 +66,26 @@ class Resampled:
     def sign(self) -> int:
         """1 or -1 where a column of differences is told to lie above or below 0, else 0.
 
-        Its interval tells. Where all differences are equal it has no width: then as many questions
-        as can have escaped the sample may each lack a right answer.
+        Its interval and its `p_value` have to tell it both: small costs of every question, which
+        the interval takes for all there is, may stand against answers that no question has shown
+        yet. Where no question differs the other way, as many as can have escaped the sample
+        (`unseen_share`) may lack a right answer each. An interval without width tells nothing.
         """
-        own = self.estimate
-        if not shows_spread(own.low, own.high):
-            escaped = unseen_share(len(self.values)) * UNSEEN
-            return (self.mean > escaped) - (self.mean < -escaped)
-        return told_sign(own.low, own.high)
+        own, sign = self.estimate, (self.mean > ROUNDING) - (self.mean < -ROUNDING)
+        if shows_spread(own.low, own.high) and interval_sign(own.low, own.high) != sign:
+            return 0
+        is_one_sided = float((sign * self.values).min()) >= -ROUNDING
+        if is_one_sided and abs(self.mean) <= unseen_share(len(self.values)) * UNSEEN:
+            return 0
+        return sign if self.p_value <= 1.0 - CONFIDENCE else 0
 
-    @property
+    @cached_property
     def p_value(self) -> float:
         """Two-sided p-value that a column of differences between -1 and 1 has mean 0, by
         `sign_flip_p_value`.
 
-        It and the interval come from two ways of counting, so that near 0.05 they may disagree.
+        It and the interval come from two ways of counting, so that near 0.05, and where answers
+        that no question has shown yet may outweigh the differences, they may disagree.
         """
         return sign_flip_p_value(self.values)
 

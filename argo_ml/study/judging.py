@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 from optuna.trial import FrozenTrial
 
 from argo_ml.config import CellSpec, ContextSpec, ExperimentSpec, StudySpec, build
@@ -14,7 +15,7 @@ from argo_ml.progress import OnProgress
 from argo_ml.results.metrics import utilities
 from argo_ml.results.records import CellResult, Results
 from argo_ml.results.study import Difference, settings_of
-from argo_ml.statistics.resampling import mean_estimate
+from argo_ml.statistics.resampling import mean_estimate, resample
 from argo_ml.study.search import Search
 from argo_ml.study.space import cell_spec
 from argo_ml.sweep.calibration_source import check_unseen
@@ -93,8 +94,12 @@ def judged_cells(
 
 
 def utility_difference(tuned: CellResult, reference: CellResult, mu: float) -> Difference:
-    pairs = zip(utilities(tuned, mu), utilities(reference, mu), strict=True)
-    estimate = mean_estimate([own - other for own, other in pairs])
+    differences = np.subtract(utilities(tuned, mu), utilities(reference, mu))
+    estimate, [resampled] = mean_estimate(differences), resample([differences])
     return Difference(
-        strategy=reference.strategy, mean=estimate.mean, low=estimate.low, high=estimate.high
+        strategy=reference.strategy,
+        mean=estimate.mean,
+        low=estimate.low,
+        high=estimate.high,
+        sign=resampled.sign,
     )

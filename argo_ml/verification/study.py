@@ -33,7 +33,7 @@ from argo_ml.verification.numbers import (
     wrong_metrics,
 )
 from argo_ml.verification.recorded import wrong_curves, wrong_inputs, wrong_params
-from argo_ml.verification.verdict import Verdict, above_zero, finding, judged
+from argo_ml.verification.verdict import Verdict, claim_above, finding, judged
 
 NEAR = 1e-9
 
@@ -60,8 +60,7 @@ def verify_study(
     cells = tuple(child for child in tracking.children(run_id) if _is_cell(child))
     yield from _cells(SweepRecord(tracking, run, cells, folder), report, results)
     for best in report.best:
-        against_untuned = best.differences[0]
-        helped = above_zero(against_untuned.low, against_untuned.high)
+        helped = claim_above(best.differences[0].told_sign)
         yield finding(f"tuning helped at c_r={best.retrieval_cost:g}", helped, best.verdict)
 
 
@@ -200,6 +199,7 @@ def _judgement(report: StudyReport, results: Results) -> Verdict:
             recomputed = utility_difference(tuned, cell, mu)
             stored = (difference.mean, difference.low, difference.high)
             again = (recomputed.mean, recomputed.low, recomputed.high)
-            if any(abs(a - b) > NEAR for a, b in zip(stored, again, strict=True)):
+            is_off = any(abs(a - b) > NEAR for a, b in zip(stored, again, strict=True))
+            if is_off or difference.sign not in (None, recomputed.sign):
                 problems.append(f"c_r={best.retrieval_cost:g}: difference to {cell.strategy}")
     return judged("judged on the test split", problems, "scores and intervals computed again")

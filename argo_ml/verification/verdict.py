@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from argo_ml.statistics.intervals import ROUNDING, shows_spread
-
 _N_SHOWN = 3
 
 
 class Claim(Enum):
-    """Whether a statement is so, by the interval of the difference that it is about."""
+    """Whether a statement is so, by what is told of the difference that it is about."""
 
     YES = "yes"
     NO = "no"
@@ -54,21 +52,8 @@ def finding(name: str, claim: Claim, detail: str) -> Verdict:
     return Verdict(name, claim is Claim.YES, detail, claim)
 
 
-def at_least_zero(low: float, high: float) -> Claim:
-    """Whether a difference with this interval is 0 or more: yes needs all of it there, no all of it
-    below 0. An interval without width shows no spread and settles nothing."""
-    if not shows_spread(low, high):
+def claim_above(sign: int) -> Claim:
+    """Whether a difference is above 0, by the sign that it is told to have (`Resampled.sign`)."""
+    if not sign:
         return Claim.OPEN
-    if low >= -ROUNDING:
-        return Claim.YES
-    return Claim.NO if high < -ROUNDING else Claim.OPEN
-
-
-def above_zero(low: float, high: float) -> Claim:
-    """Whether a difference with this interval is more than 0: yes needs all of it there, no all of
-    it at or below 0. An interval without width shows no spread and settles nothing."""
-    if not shows_spread(low, high):
-        return Claim.OPEN
-    if low > ROUNDING:
-        return Claim.YES
-    return Claim.NO if high <= ROUNDING else Claim.OPEN
+    return Claim.YES if sign > 0 else Claim.NO

@@ -12,7 +12,7 @@ from argo_ml.advising.sentences import Questions, sentences
 from argo_ml.evaluation.advice import Certainty, Recommendation
 from argo_ml.results.records import CellResult
 from argo_ml.results.unit import SHARES
-from argo_ml.statistics.resampling import Resampled
+from argo_ml.statistics.resampling import Resampled, resample
 
 RETRIEVE = ("retrieve",)
 TEST = Questions("test", 100, are_others=True)
@@ -185,6 +185,25 @@ def test_few_questions_that_are_all_alike_confirm_nothing() -> None:
     ]
     [at] = confirm(choose(sweep.results(*many)), sweep.results(*many))
     assert at.certainty is Certainty.CONFIRMED
+
+
+def test_what_some_questions_cost_confirms_nothing_while_answers_may_have_escaped() -> None:
+    taken = [list(RETRIEVE)] * 50 + [[]] * 50
+    cells = [sweep.cell("never", 0.02, "0" * 100), sweep.cell("single", 0.02, "0" * 100, taken)]
+
+    [at] = confirm(choose(sweep.results(*cells)), sweep.results(*cells))
+
+    assert at.gain.low > 0.0
+    assert (at.certainty, at.n_more) == (Certainty.OPEN, 268)
+
+
+@pytest.mark.parametrize(("n", "certainty"), [(100, Certainty.OPEN), (400, Certainty.SMALL)])
+def test_costs_are_small_where_no_answers_that_matter_can_have_escaped(
+    n: int, certainty: Certainty
+) -> None:
+    [gain] = resample([np.tile([0.002, 0.0], n // 2)])
+
+    assert certainty_of(gain) is certainty
 
 
 def test_a_gain_that_cannot_matter_asks_for_no_more_questions() -> None:

@@ -110,6 +110,20 @@ def test_savings_are_relative_to_retrieving_always() -> None:
     assert (worse.retrieval_reduction, worse.is_accuracy_matched) == (0.5, False)
 
 
+def test_accuracy_of_few_questions_is_not_matched_because_none_of_them_was_lost() -> None:
+    cells = [
+        sweep.cell("always_retrieve", 0.1, "1111100000", ["retrieve", "retrieve"]),
+        sweep.cell("argo", 0.1, "1111110000", ["retrieve"]),
+    ]
+    many = [
+        sweep.cell("always_retrieve", 0.1, "10" * 500, ["retrieve", "retrieve"]),
+        sweep.cell("argo", 0.1, "10" * 500, ["retrieve"]),
+    ]
+
+    assert [one.is_accuracy_matched for one in found(*cells)] == [False]
+    assert [one.is_accuracy_matched for one in found(*many)] == [True]
+
+
 def test_accuracy_that_never_differs_is_matched_only_where_all_is_alike() -> None:
     twice = ["retrieve", "retrieve"]
     cells = [
@@ -120,7 +134,7 @@ def test_accuracy_that_never_differs_is_matched_only_where_all_is_alike() -> Non
 
     argo, same = found(*cells)
 
-    assert (argo.is_accuracy_matched, same.is_accuracy_matched) == (None, True)
+    assert (argo.is_accuracy_matched, same.is_accuracy_matched) == (False, True)
 
 
 def test_no_savings_without_retrieving_always() -> None:

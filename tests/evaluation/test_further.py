@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from builders import result_builders
+from builders import hand_made_sweep, result_builders
 
 from argo_ml.config import SweepSpec, build
 from argo_ml.evaluation.further import further_lines, further_questions
@@ -61,3 +61,28 @@ def test_evaluation_keeps_the_numbers_and_says_the_sentence() -> None:
 
     assert [own.retrieval_cost for own in evaluation.further_questions] == [0.02, 0.45]
     assert evaluation.conclusion[-1].startswith("To settle single at each price")
+
+
+def test_a_strategy_that_does_as_the_best_fixed_one_has_nothing_to_settle() -> None:
+    made = [
+        hand_made_sweep.cell(strategy, price, "10" * 10, ["retrieve"] if price < 0.2 else [])
+        for price in (0.1, 0.2)
+        for strategy in ("single", "argo_fitted")
+    ]
+    dearer = hand_made_sweep.cell("argo_fitted", 0.3, "10" * 10, cost=[0.01] * 20)
+    made += [hand_made_sweep.cell("single", 0.3, "10" * 10), dearer]
+
+    found = further_questions(
+        judge_cells(hand_made_sweep.results(*made)), "argo_fitted", n_calibration=50
+    )
+    (line,) = further_lines(found)
+
+    assert [(own.n_needed, own.n_test, own.n_calibration) for own in found] == [
+        (0, 0, 0),
+        (0, 0, 0),
+        (None, None, None),
+    ]
+    assert ": nothing to settle at c_r = 0.1, where it does as single; " in line
+    assert line.endswith(
+        "unknown at c_r = 0.3, where it differs from single alike on all questions."
+    )

@@ -3,8 +3,11 @@ from __future__ import annotations
 import pytest
 from builders import hand_made_sweep as sweep
 
-from argo_ml.evaluation.headline import answer, headline, question
+from argo_ml.evaluation.break_even import break_evens
+from argo_ml.evaluation.headline import has_measured_progress, headline, question
 from argo_ml.evaluation.judged_cells import judge_cells
+from argo_ml.evaluation.price_ranges import price_ranges
+from argo_ml.evaluation.sentences import answer_lines
 from argo_ml.results.records import CellResult, Results
 
 HALF = "10" * 50
@@ -17,7 +20,9 @@ def two_prices(strategy: str, correct: str, actions: tuple[str, ...] = ()) -> li
 
 
 def answer_of(results: Results) -> tuple[str, ...]:
-    return answer(results, judge_cells(results))
+    cells = judge_cells(results)
+    first = headline(cells, has_measured_progress(results))
+    return answer_lines(break_evens(results), price_ranges(cells), first, results)
 
 
 def test_question_names_what_was_asked() -> None:
@@ -56,8 +61,8 @@ def test_fixed_gains_cannot_look_at_the_question_and_measured_progress_can() -> 
     assert not any("Deciding" in line for line in answer_of(sweep.results(*cells)))
     assert answer_of(sweep.results(*cells, progress="measured"))[-1] == (
         "Deciding by the question pays: the utility of argo minus that of the best fixed strategy "
-        "is +0.400 on average over 2 prices, 95 % interval +0.280 to +0.510; the interval at a "
-        "single price lies above 0 at 2 and below 0 at 0 of them."
+        "is +0.400 on average over 2 prices, 95 % interval +0.280 to +0.510; at a single price "
+        "it is told to lie above 0 at 2 and below 0 at 0 of them."
     )
 
 
@@ -95,7 +100,7 @@ def test_worse_strategy_is_told_as_such() -> None:
     found = answer_of(sweep.results(*cells))[-1]
 
     assert found.startswith("Deciding by the question loses: the utility of argo_fitted minus that")
-    assert "lies above 0 at 0 and below 0 at 2 of them" in found
+    assert "is told to lie above 0 at 0 and below 0 at 2 of them" in found
 
 
 def test_difference_that_may_be_none_is_not_settled() -> None:
@@ -124,6 +129,28 @@ def test_the_same_loss_on_every_question_is_told_of_many_questions_alone(
         f"{verdict}: the utility of argo_fitted minus that of the best fixed strategy is -0.020 on "
         "average over 1 price, the same on every question, which gives no interval; "
     )
+
+
+@pytest.mark.parametrize(
+    ("n", "verdict", "interval"),
+    [
+        (
+            100,
+            "Whether deciding by the question pays is not settled",
+            "-0.020 to -0.019, which answers that no question has shown yet may outweigh; ",
+        ),
+        (400, "Deciding by the question loses", "-0.020 to -0.020; "),
+    ],
+)
+def test_a_question_that_costs_nothing_makes_no_certainty_of_costs(
+    n: int, verdict: str, interval: str
+) -> None:
+    nearly_always = sweep.cell("argo_fitted", 0.02, "0" * n, [["retrieve"]] * (n - 1) + [[]])
+
+    line = answer_of(sweep.results(sweep.cell("never", 0.02, "0" * n), nearly_always))[-1]
+
+    assert line.startswith(f"{verdict}: the utility of argo_fitted minus that of the best fixed")
+    assert f"average over 1 price, 95 % interval {interval}" in line
 
 
 def test_better_of_two_is_said_to_be_chosen_on_these_questions() -> None:

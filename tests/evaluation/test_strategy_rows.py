@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from builders import hand_made_sweep as sweep
+from builders import synthetic_evaluation
 
-from argo_ml.evaluation.judged_cells import best_fixed, judge_cells, mean_utilities
-from argo_ml.evaluation.record import StrategyRow
+from argo_ml.advising.choosing import best
+from argo_ml.evaluation.judged_cells import JudgedCell, best_fixed, judge_cells, mean_utilities
+from argo_ml.evaluation.record import Evaluation, StrategyRow
 from argo_ml.evaluation.strategy_rows import strategy_rows
 from argo_ml.results.records import CellResult
 
@@ -131,6 +135,38 @@ def test_best_fixed_strategy_is_found_by_price() -> None:
     found = best_fixed(judge_cells(sweep.results(*cells)))
 
     assert {price: one.strategy for price, one in found.items()} == {0.1: "single", 0.6: "never"}
+
+
+@pytest.mark.parametrize("order", [("never", "single"), ("single", "never")])
+def test_of_fixed_strategies_that_are_equal_but_for_rounding_the_first_is_the_best(
+    order: tuple[str, str],
+) -> None:
+    cells: list[CellResult] = []
+    for n_corrected in range(1, 31):
+        made = {
+            "never": sweep.cell("never", n_corrected / 100, "01" * 20 + "0" * 60),
+            "single": sweep.cell(
+                "single",
+                n_corrected / 100,
+                "01" * 20 + "0" * (60 - n_corrected) + "1" * n_corrected,
+                ["retrieve"],
+            ),
+        }
+        cells += [made[name] for name in order]
+    judged = judge_cells(sweep.results(*cells))
+
+    assert {one.strategy for one in best_fixed(judged).values()} == {order[0]}
+    assert {row.strategy for row in _evaluation(judged).best_fixed().values()} == {order[0]}
+    for price, own in best_fixed(judged).items():
+        utilities = {cell.strategy: cell.utility.values for cell in judged if cell.price == price}
+        assert best(utilities) == own.strategy
+
+
+def _evaluation(cells: Sequence[JudgedCell]) -> Evaluation:
+    prices = tuple(dict.fromkeys(cell.price for cell in cells))
+    return synthetic_evaluation.minimal().model_copy(
+        update={"rows": strategy_rows(cells), "prices": prices}
+    )
 
 
 def test_cells_with_other_questions_cannot_be_judged() -> None:

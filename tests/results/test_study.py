@@ -5,7 +5,7 @@ import pytest
 from argo_ml.results.study import Best, Difference, Score
 
 
-def best(low: float, mean: float, high: float) -> Best:
+def best(low: float, mean: float, high: float, sign: int | None = None) -> Best:
     score = Score(accuracy=0.5, cost=0.1, utility=0.4)
     return Best(
         retrieval_cost=0.1,
@@ -15,7 +15,7 @@ def best(low: float, mean: float, high: float) -> Best:
         tune=score,
         test=score,
         optimism=0.0,
-        differences=(Difference(strategy="argo", mean=mean, low=low, high=high),),
+        differences=(Difference(strategy="argo", mean=mean, low=low, high=high, sign=sign),),
     )
 
 
@@ -32,3 +32,19 @@ def test_verdict_is_that_of_the_interval(
     interval: tuple[float, float, float], verdict: str
 ) -> None:
     assert best(*interval).verdict.startswith(verdict)
+
+
+@pytest.mark.parametrize(
+    ("sign", "verdict", "why"),
+    [
+        (1, "tuning helped: ", "untuned ARGO on the test split"),
+        (0, "tuning did not help measurably: ", "no question has shown yet may outweigh"),
+    ],
+)
+def test_verdict_is_that_of_what_is_told_where_the_report_says_it(
+    sign: int, verdict: str, why: str
+) -> None:
+    said = best(0.004, 0.006, 0.008, sign).verdict
+
+    assert said.startswith(verdict)
+    assert said.endswith(why)

@@ -9,9 +9,13 @@ from hypothesis import strategies as st
 
 from argo_ml.statistics.intervals import (
     Estimate,
+    best_of,
     holm,
+    interval_sign,
     mcnemar,
-    told_sign,
+    questions_to_see,
+    share_difference,
+    unseen_share,
     wilson,
 )
 
@@ -100,7 +104,32 @@ def test_holm_keeps_the_order_of_p_values_whatever_order_they_come_in(
 def test_an_interval_tells_a_sign_where_it_has_a_width_and_leaves_out_0(
     low: float, high: float, sign: int
 ) -> None:
-    assert told_sign(low, high) == sign
+    assert interval_sign(low, high) == sign
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
+def test_questions_to_see_are_the_fewest_that_leave_less_than_the_share_unseen(
+    share: float,
+) -> None:
+    n = questions_to_see(share)
+
+    assert unseen_share(n) < share <= unseen_share(n - 1)
+
+
+def test_difference_of_independent_shares_has_newcombes_interval() -> None:
+    # Newcombe (1998), table II, contrast a, method 10.
+    found = share_difference(56, 70, 48, 80)
+
+    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=1e-4)
+
+
+def test_the_best_of_equal_ones_is_the_first_or_the_one_before() -> None:
+    means = {"first": 0.4, "second": 0.4 + 1e-16, "third": 0.3}
+
+    assert best_of(means) == "first"
+    assert best_of(means, before="second") == "second"
+    assert best_of(means, before="third") == "first"
+    assert best_of({**means, "fourth": 0.41}) == "fourth"
 
 
 def test_an_estimate_without_spread_has_no_interval() -> None:

@@ -84,3 +84,9 @@ def test_a_margin_that_is_hardly_missed_takes_more_pairs_than_can_be_counted() -
 
     assert needed is not None
     assert needed > 10**18
+
+
+@pytest.mark.parametrize("cost", [0.02, 0.002])
+def test_small_costs_are_settled_once_unseen_answers_cannot_outweigh_them(cost: float) -> None:
+    # ln 0.025 / ln 0.99 = 367.04: by the sign of a mean of 0.01, or within a margin of as much.
+    assert pairs_to_settle([cost] * 50 + [0.0] * 50, 0.01) == 368

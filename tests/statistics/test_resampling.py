@@ -116,6 +116,28 @@ def test_p_value_and_interval_agree_on_whether_there_is_a_difference() -> None:
     assert unclear.estimate.low < 0.0 and unclear.p_value > 0.05
 
 
+@pytest.mark.parametrize(
+    ("differences", "sign"),
+    [
+        # What half or nearly all of the questions cost, and no answer changed.
+        ([-0.02] * 50 + [0.0] * 50, 0),
+        ([-0.02] * 99 + [0.0], 0),
+        ([0.02] * 30 + [0.0] * 70, 0),
+        ([-0.02] * 100, 0),
+        ([-0.02] * 400, -1),
+        ([-0.02] * 399 + [0.0], -1),
+        ([1.0] * 3 + [0.0] * 7, 0),
+        ([1.0] * 9 + [0.0] * 31, 1),
+        ([1.0] * 15 + [-1.0] * 3 + [0.0] * 30, 1),
+        ([0.0] * 400, 0),
+    ],
+)
+def test_a_sign_is_told_where_unseen_answers_cannot_outweigh_it(
+    differences: list[float], sign: int
+) -> None:
+    assert difference(differences, [0.0] * len(differences)).sign == sign
+
+
 def test_batches_change_no_resample(monkeypatch: pytest.MonkeyPatch) -> None:
     [whole] = resample([np.array(drawn(1))])
     monkeypatch.setattr("argo_ml.statistics.resampling._BATCH_ELEMENTS", 12_345)

@@ -2,24 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from argo_ml.verification.verdict import Claim, above_zero, at_least_zero, finding
+from argo_ml.verification.verdict import Claim, claim_above, finding
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "at_least", "above"),
-    [
-        (0.01, 0.2, Claim.YES, Claim.YES),
-        (0.0, 0.2, Claim.YES, Claim.OPEN),
-        (-0.19, 0.23, Claim.OPEN, Claim.OPEN),
-        (-0.2, 0.0, Claim.OPEN, Claim.NO),
-        (-0.2, -0.01, Claim.NO, Claim.NO),
-        (-0.06, -0.06, Claim.OPEN, Claim.OPEN),
-    ],
-)
-def test_interval_settles_a_claim_or_not(
-    low: float, high: float, at_least: Claim, above: Claim
-) -> None:
-    assert (at_least_zero(low, high), above_zero(low, high)) == (at_least, above)
+@pytest.mark.parametrize(("sign", "claim"), [(1, Claim.YES), (0, Claim.OPEN), (-1, Claim.NO)])
+def test_a_sign_that_is_told_settles_a_claim(sign: int, claim: Claim) -> None:
+    assert claim_above(sign) is claim
 
 
 def test_open_finding_is_neither_so_nor_a_failure() -> None:

@@ -62,7 +62,7 @@ def test_findings_say_what_is_so_and_cannot_fail(kept_record: Any) -> None:
         "argo at least as useful as the best fixed strategy at c_r=0.2",
     ]
     assert not any(each.has_failed for each in findings)
-    assert "against" in findings[-1].detail and "paired bootstrap 95 %" in findings[-1].detail
+    assert "against" in findings[-1].detail and ", p = " in findings[-1].detail
 
 
 def test_finding_is_no_where_a_baseline_is_better(fetched_sweep: Any) -> None:
