@@ -28,6 +28,7 @@ from argo_ml.types import Action
 
 SERVED = "served"
 """What ``argo.kind`` says of their traces."""
+GOING_ON = (Action.RETRIEVE.value, Action.REASON.value)
 MOST_WAITING = 500
 """Traces that wait to be written; those that come while so many wait are left out."""
 LARGEST_BATCH = 50
@@ -122,8 +123,11 @@ def _decision_span(asked: Asked, decision: PolicyDecision) -> Span:
         "argo.retrieval_cost": decision.retrieval_cost,
         "argo.decide_only": True,
     }
-    expected = {"argo.p_hat": decision.p_hat, "argo.expected_gain": decision.expected_gain}
-    attributes |= {name: value for name, value in expected.items() if value is not None}
+    if decision.expected_gain is not None:
+        attributes["argo.expected_gain"] = decision.expected_gain
+    # That of an answer that is not given says nothing of the one that a verdict will be on.
+    if decision.p_hat is not None and decision.action not in GOING_ON:
+        attributes["argo.p_hat"] = decision.p_hat
     inputs = {"question": asked.question[:1_000], "answer": (asked.answer or "")[:1_000]}
     outputs = {"action": decision.action}
     inner = Span("decide", SpanKind.CHAIN, inputs, outputs, attributes)

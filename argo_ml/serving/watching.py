@@ -1,8 +1,9 @@
 """Whether a published policy does in use what its sweep saw: by week, from the traces of requests.
 
 Two things are compared. p-hat with the verdicts that people or scorers gave (feedback of the name
-``correct``): a calibrated p-hat is right on average. And the share of requests that retrieve with
-that of the sweep at the same prices: it differs for questions of another kind.
+``correct``), where a policy has one: a calibrated p-hat is right on average. And the share of
+requests that retrieve with that of the sweep at the same prices: it differs for questions of
+another kind.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from argo_ml.errors import ConfigError
 from argo_ml.serving.loading import load_policy
 from argo_ml.serving.published import PublishedPolicy
 from argo_ml.serving.tracing import SERVED
-from argo_ml.statistics.intervals import wilson
+from argo_ml.statistics.intervals import share_difference, wilson
 from argo_ml.tracking.runs import open_client
 from argo_ml.tracking.stores import explained
 from argo_ml.tracking.traces import CORRECT
@@ -94,12 +95,18 @@ def _week(week: str, requests: Sequence[ServedRequest], published: PublishedPoli
     shares = [_swept_share(one.retrieval_cost, published) for one in requests]
     swept = [share for share in shares if share is not None]
     expected = fmean(swept) if swept and len(swept) == len(requests) else None
+    retrieves = [one.retrieves for one in requests]
     judged = [one for one in requests if one.correct is not None]
     confident = [one for one in judged if one.p_hat is not None]
-    seen = Week(
+    predicted = [
+        (one.p_hat, one.correct)
+        for one in confident
+        if one.p_hat is not None and one.correct is not None
+    ]
+    return Week(
         week=week,
         n_requests=len(requests),
-        retrieves=fmean(one.retrieves for one in requests),
+        retrieves=fmean(retrieves),
         expected_retrieves=expected,
         mean_p_hat=_mean_p_hat(requests),
         n_judged=len(judged),
@@ -107,9 +114,11 @@ def _week(week: str, requests: Sequence[ServedRequest], published: PublishedPoli
         n_confident=len(confident),
         confident_accuracy=_accuracy(confident),
         confident_p_hat=_mean_p_hat(confident),
-        warnings=(),
+        warnings=(
+            *_other_questions(retrieves, expected, published.n_questions),
+            *_miscalibrated(predicted),
+        ),
     )
-    return Week(**{**_fields(seen), "warnings": tuple(_drifts(seen))})
 
 
 def _accuracy(judged: Sequence[ServedRequest]) -> float | None:
@@ -130,32 +139,35 @@ def _swept_share(price: float, published: PublishedPolicy) -> float | None:
     return nearest.retrieval_share if is_swept else None
 
 
-def _fields(week: Week) -> dict[str, Any]:
-    return {name: getattr(week, name) for name in Week.__dataclass_fields__}
+def _other_questions(
+    retrieves: Sequence[bool], expected: float | None, n_swept: int
+) -> Iterator[str]:
+    """Whether the share differs from that of the sweep, which was of ``n_swept`` questions, by more
+    than chance: 0 lies outside of the interval of the difference (Newcombe 1998)."""
+    n = len(retrieves)
+    if expected is None or n < FEWEST or not n_swept:
+        return
+    interval = share_difference(sum(retrieves), n, round(expected * n_swept), n_swept)
+    if not interval.low <= 0.0 <= interval.high:
+        yield (
+            f"retrieves for {sum(retrieves) / n:.0%} of {n} requests, in the sweep "
+            f"for {expected:.0%}: the questions may be of another kind"
+        )
 
 
-def _drifts(week: Week) -> Iterator[str]:
-    """What lies outside of the 95 % interval (Wilson 1927) of what was seen."""
-    if week.expected_retrieves is not None and week.n_requests >= FEWEST:
-        low, high = _interval(week.retrieves, week.n_requests)
-        if not low <= week.expected_retrieves <= high:
-            yield (
-                f"retrieves for {week.retrieves:.0%} of {week.n_requests} requests, in the sweep "
-                f"for {week.expected_retrieves:.0%}: the questions may be of another kind"
-            )
-    accuracy, p_hat = week.confident_accuracy, week.confident_p_hat
-    if accuracy is not None and p_hat is not None and week.n_confident >= FEWEST:
-        low, high = _interval(accuracy, week.n_confident)
-        if not low <= p_hat <= high:
-            yield (
-                f"{accuracy:.0%} of {week.n_confident} judged answers are right, p-hat says "
-                f"{p_hat:.0%}: calibrate again"
-            )
-
-
-def _interval(share: float, n: int) -> tuple[float, float]:
-    estimate = wilson(round(share * n), n)
-    return estimate.low, estimate.high
+def _miscalibrated(predicted: Sequence[tuple[float, bool]]) -> Iterator[str]:
+    """Whether the mean p-hat of judged answers lies outside of the interval (Wilson 1927) of how
+    many of them are right."""
+    n = len(predicted)
+    if n < FEWEST:
+        return
+    n_right = sum(correct for _, correct in predicted)
+    said, interval = fmean(p_hat for p_hat, _ in predicted), wilson(n_right, n)
+    if not interval.low <= said <= interval.high:
+        yield (
+            f"{n_right / n:.0%} of {n} judged answers that have a p-hat are right, it says "
+            f"{said:.0%}: calibrate again"
+        )
 
 
 def served_requests(

@@ -41,7 +41,7 @@ PUBLISHED = PublishedPolicy(
 
 
 def requests(
-    n_retrieve: int, n_stop: int, p_hat: float = 0.8, n_right: int = 0, n_wrong: int = 0
+    n_retrieve: int, n_stop: int, p_hat: float | None = 0.8, n_right: int = 0, n_wrong: int = 0
 ) -> list[ServedRequest]:
     """The first are judged."""
     verdicts = [True] * n_right + [False] * n_wrong
@@ -70,7 +70,18 @@ def test_retrieving_much_more_often_than_in_the_sweep_is_said() -> None:
 
 def test_p_hat_that_does_not_come_true_is_said() -> None:
     [week] = weeks(requests(25, 25, n_right=25, n_wrong=25), PUBLISHED)
-    assert week.warnings == ("50% of 50 judged answers are right, p-hat says 80%: calibrate again",)
+    assert week.warnings == (
+        "50% of 50 judged answers that have a p-hat are right, it says 80%: calibrate again",
+    )
+
+
+@pytest.mark.parametrize(("n_retrieve", "n_warnings"), [(840, 0), (700, 1)])
+def test_what_the_sweep_knows_of_its_own_share_is_reckoned_with(
+    n_retrieve: int, n_warnings: int
+) -> None:
+    """100 questions of which half retrieved, beside 2,000 requests."""
+    [week] = weeks(requests(n_retrieve, 2000 - n_retrieve), PUBLISHED)
+    assert len(week.warnings) == n_warnings
 
 
 def test_verdicts_on_answers_without_p_hat_count_but_say_nothing_of_p_hat() -> None:
@@ -112,10 +123,14 @@ def test_a_price_is_found_among_the_swept_ones_however_its_trace_writes_it(
 
 
 def trace_request(
-    uri: str, price: float, strategy: str = "argo_calibrated", model_id: str = ""
+    uri: str,
+    price: float,
+    strategy: str = "argo_calibrated",
+    model_id: str = "",
+    action: str = "retrieve",
 ) -> None:
     tracer = RequestTracer(PUBLISHED, uri)
-    decision = PolicyDecision("retrieve", True, strategy, price, p_hat=0.5)
+    decision = PolicyDecision(action, action == "retrieve", strategy, price, p_hat=0.5)
     tracer.decided(read_asked({"question": "Q?", "decide_only": True}), decision, model_id)
     tracer.flush()
 
@@ -159,6 +174,14 @@ def judged(uri: str, trace_id: str, *assessments: Any) -> bool | None:
 def test_a_trace_tells_the_price_in_full(tracking_uri: str) -> None:
     traced(tracking_uri, price=1 / 30)
     assert served(tracking_uri).retrieval_cost == 1 / 30
+
+
+@pytest.mark.parametrize(("action", "p_hat"), [("retrieve", None), ("reason", None), ("stop", 0.5)])
+def test_p_hat_is_of_an_answer_that_is_given(
+    tracking_uri: str, action: str, p_hat: float | None
+) -> None:
+    trace_request(tracking_uri, 0.1, action=action)
+    assert served(tracking_uri).p_hat == p_hat
 
 
 def test_requests_of_other_policies_of_the_same_sweep_are_left_out(tracking_uri: str) -> None:
