@@ -6,14 +6,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from argo_ml.evaluation.gate_frontiers import outcomes
+from argo_ml.evaluation.promises import WITHOUT_ANSWER
 from argo_ml.evaluation.record import Confidence, Evaluation, StrategyRow
 from argo_ml.evaluation.roles import is_calibrated, is_fixed, is_gate, stopping_at_theta_star
 from argo_ml.policies.planned import NEVER, SINGLE
 from argo_ml.results.naming import has_difficulties
-from argo_ml.results.question_rows import action_counts, column_blocks, row_numbers
-from argo_ml.results.records import Results
+from argo_ml.results.question_rows import (
+    action_counts,
+    last_decided,
+    row_numbers,
+    row_values,
+)
+from argo_ml.results.records import CellResult, Results
 from argo_ml.types import Action
 
 FEW_QUESTIONS = 100
@@ -86,9 +93,9 @@ def _miscalibrated(judgement: Judgement) -> Iterator[str]:
         rows = judgement.evaluation.rows_of(strategy)
         confidences = [row.confidence for row in rows if row.confidence is not None]
         worst = max(confidences, key=lambda confidence: confidence.ece, default=None)
-        if worst and worst.ece > LARGE_ECE and _has_estimate(judgement.results, strategy):
+        if worst and worst.ece > LARGE_ECE and (named := _named(judgement.results, strategy)):
             yield (
-                f"The p-hat of {strategy} is off by up to {worst.ece:.3f} on these answers (ECE"
+                f"{named} is off by up to {worst.ece:.3f} on these answers (ECE"
                 f"{_ece_if_calibrated(worst)})."
             )
 
@@ -100,13 +107,26 @@ def _ece_if_calibrated(confidence: Confidence) -> str:
     return f"; {usual:.3f} would be usual of a perfect p-hat on {confidence.n} answers"
 
 
-def _has_estimate(results: Results, strategy: str) -> bool:
-    """Whether its confidence is p-hat rather than the model's own."""
-    return is_calibrated(strategy) and any(
-        bool(np.any(~np.isnan(rows.decided("confidence")[0])))
-        for cell in results.row(strategy)
-        for rows in column_blocks(cell.questions, "decisions")
-    )
+def _named(results: Results, strategy: str) -> str:
+    """What its confidence is; empty where that is the model's own of every answer.
+
+    Gates have p-hat of the answers that they give at once, and the model's probability of others.
+    """
+    if not is_calibrated(strategy):
+        return ""
+    has_p_hat = np.concatenate([_has_p_hat(cell) for cell in results.row(strategy)])
+    if not has_p_hat.any():
+        return ""
+    if has_p_hat.all():
+        return f"The p-hat of {strategy}"
+    return f"The confidence of {strategy}, which is p-hat for some of its answers alone,"
+
+
+def _has_p_hat(cell: CellResult) -> npt.NDArray[np.bool_]:
+    """Of each answer that was given, whether its confidence is that of the last decision."""
+    reasons = [reason for (reason,) in row_values(cell.questions, "stop_reason")]
+    is_given = ~np.isin(np.array(reasons, dtype=str), WITHOUT_ANSWER)
+    return ~np.isnan(last_decided(cell.questions, "confidence"))[is_given]
 
 
 def _unparsed(judgement: Judgement) -> Iterator[str]:

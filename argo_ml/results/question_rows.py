@@ -59,6 +59,18 @@ def _first_decided(rows: RowColumns, name: str) -> Array:
     return first
 
 
+def last_decided(rows: Sequence[QuestionResult], name: str) -> npt.NDArray[np.float64]:
+    """The same of each row's last decision."""
+    return _joined([_last_decided(own, name) for own in column_blocks(rows, "decisions")], float)
+
+
+def _last_decided(rows: RowColumns, name: str) -> Array:
+    values, owners = rows.decided(name)
+    last = np.full(rows.n, np.nan)
+    last[owners] = values
+    return last
+
+
 def _joined(parts: Sequence[Array], kind: type) -> Array:
     return np.concatenate([np.empty(0, dtype=kind), *parts])
 

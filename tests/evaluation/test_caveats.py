@@ -87,6 +87,27 @@ def test_p_hat_that_is_off_on_these_questions() -> None:
     ]
 
 
+def test_confidence_that_is_p_hat_for_some_answers_alone_is_not_called_p_hat() -> None:
+    taken = [
+        sweep.gated(0.5, retrieves, confidence=0.5)
+        for retrieves in (True, False)
+        for _ in range(100)
+    ]
+    actions = [["retrieve"]] * 100 + [[]] * 100
+    sure = [0.5] * MANY
+    cells = [
+        sweep.cell("max_prob_gate", 0.1, BEST, actions, confidence=sure, decisions=taken),
+        sweep.cell("never", 0.1, GOOD),
+        sweep.cell("single", 0.1, GOOD, ["retrieve"]),
+    ]
+
+    assert [each for each in caveats(*cells) if "p-hat" in each] == [
+        "The confidence of max_prob_gate, which is p-hat for some of its answers alone, is off by "
+        "up to 0.500 on these answers (ECE; 0.028 would be usual of a perfect p-hat on 200 "
+        "answers)."
+    ]
+
+
 def test_unparsed_answers() -> None:
     parsed = [False] * 12 + [True] * (MANY - 12)
     rarely = [False] * 10 + [True] * (MANY - 10)
