@@ -83,12 +83,12 @@ def cli() -> None:
 def sweep(spec: SweepSpec) -> None:
     """Run every strategy at every retrieval cost as one MLflow run with a child per cell."""
     from argo_ml.cli.rendering.progress import progress
-    from argo_ml.cli.rendering.results import print_results
+    from argo_ml.cli.rendering.results import print_evaluated
     from argo_ml.sweep.running import run_evaluated_sweep
 
     with progress() as report:
         results, evaluation = run_evaluated_sweep(spec, report)
-    print_results(results, conclusion=evaluation.conclusion)
+    print_evaluated(results, evaluation)
 
 
 @spec_command(cli, AdviseSpec, "advise")
@@ -242,12 +242,12 @@ def report(spec: ReportSpec) -> None:
 def replay(spec: ReplaySpec) -> None:
     """Judge policies on recorded outcomes, without a model."""
     from argo_ml.cli.rendering.progress import progress
-    from argo_ml.cli.rendering.results import print_results
+    from argo_ml.cli.rendering.results import print_evaluated
     from argo_ml.replay.storing import run_replay
 
     with progress() as report:
         replayed = run_replay(spec, report)
-    print_results(replayed.results, conclusion=replayed.evaluation.conclusion)
+    print_evaluated(replayed.results, replayed.evaluation)
 
 
 @spec_command(cli, AnswerSpec, "answer", positional="question")

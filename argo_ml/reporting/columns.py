@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from argo_ml.evaluation.record import Confidence, Contrast, Evaluation, GateFrontiers, StrategyRow
 from argo_ml.reporting.formatting import difference, interval, number, p_value, percent, yes_or_no
-from argo_ml.results.unit import SHARES, THOUSAND, Unit, amount_text
+from argo_ml.results.unit import SHARES, THOUSAND, WITHHELD, Unit, amount_text
 from argo_ml.statistics.intervals import Estimate
 
 Row = TypeVar("Row")
@@ -62,7 +62,7 @@ def table_columns(evaluation: Evaluation, unit: Unit = SHARES) -> TableColumns:
     rows, contrasts = evaluation.rows, evaluation.contrasts
     confidences = [row.confidence for row in rows if row.confidence is not None]
     return TableColumns(
-        worth=_saying((*WORTH, *_in_unit(unit)), rows),
+        worth=_saying((*WORTH, *_in_unit(unit, any(row.abstained for row in rows))), rows),
         calls=_saying(CALLS, rows),
         tests=_saying(TESTS, contrasts),
         reference=_saying(REFERENCE, contrasts),
@@ -103,10 +103,14 @@ WORTH: tuple[Column[StrategyRow], ...] = (
 """What a strategy achieves by what it does."""
 
 
-def _in_unit(unit: Unit) -> tuple[Column[StrategyRow], ...]:
-    """What questions come to in a unit of the user's own; nothing where prices are shares."""
+def _in_unit(unit: Unit, withholds: bool) -> tuple[Column[StrategyRow], ...]:
+    """What questions come to in a unit of the user's own; nothing where prices are shares.
+
+    ``withholds``: whether some answers were withheld.
+    """
     if not unit.is_own:
         return ()
+    with_withheld = f" (with {WITHHELD})" if withholds else ""
     return (
         Column(
             f"{unit.label} per question [95 %]",
@@ -119,7 +123,7 @@ def _in_unit(unit: Unit) -> tuple[Column[StrategyRow], ...]:
             lambda row: amount_text(THOUSAND * unit.worth_of(row.utility.mean), 4),
         ),
         Column(
-            f"cost, {unit.label} per 1,000",
+            f"cost, {unit.label} per 1,000{with_withheld}",
             lambda row: row.cost,
             lambda row: amount_text(THOUSAND * unit.amount(row.cost), 4),
         ),

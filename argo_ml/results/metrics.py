@@ -201,7 +201,7 @@ class CellTotals:
         n_retrievals = self._sums["retrieval_calls"].value
         if n_retrievals:
             metrics["retrieval_success_rate"] = self._sums[_SUCCESSES].value / n_retrievals
-        if metrics["cost"]:
+        if metrics["cost"] > 0.0:
             metrics["accuracy_per_cost"] = metrics["accuracy"] / metrics["cost"]
         return metrics | {name: self._mean(name) for name in self._brought}
 

@@ -15,6 +15,8 @@ from argo_ml.statistics.intervals import ROUNDING, Estimate, ends_text
 THOUSAND = 1000
 DECIMALS = 3
 """Of shares of a right answer."""
+WITHHELD = "what withholding an answer costs more than being wrong"
+"""What is part of a cost in the user's own unit, and may bring it below 0."""
 
 
 def amount_text(amount: float, digits: int, sign: str = "") -> str:

@@ -81,9 +81,7 @@ def evaluation_metrics(evaluation: Evaluation) -> Mapping[str, float]:
     once = [own for own in evaluation.break_evens if (own.more, own.fewer) == (SINGLE, NEVER)]
     metrics: dict[str, float] = {}
     for own in once:
-        metrics["break_even_price"] = own.price.mean
-        if shows_spread(own.price.low, own.price.high):
-            metrics |= _with_interval("break_even_price", own.price)
+        metrics |= _with_interval("break_even_price", own.price)
         metrics |= {"retrieval_corrects": own.corrected, "retrieval_spoils": own.spoiled}
     if evaluation.headline is not None:
         metrics |= _with_interval("adaptive_gain", evaluation.headline.gain)
@@ -91,6 +89,9 @@ def evaluation_metrics(evaluation: Evaluation) -> Mapping[str, float]:
 
 
 def _with_interval(name: str, estimate: Estimate) -> dict[str, float]:
+    """Its ends are left out where they say nothing of the uncertainty."""
+    if not shows_spread(estimate.low, estimate.high):
+        return {name: estimate.mean}
     low, high = f"{name}_ci_low", f"{name}_ci_high"
     return {name: estimate.mean, low: estimate.low, high: estimate.high}
 

@@ -9,8 +9,10 @@ import pytest
 from builders import hand_made_sweep, result_builders
 from rich.console import Console
 
+from argo_ml.calibration.record import GainEstimate
 from argo_ml.cli.check_lines import print_check
 from argo_ml.cli.rendering.advice import advice_table
+from argo_ml.cli.rendering.calibration import gain_text
 from argo_ml.cli.rendering.checks import print_corpus, print_verdict
 from argo_ml.cli.rendering.models import comparison_table
 from argo_ml.cli.rendering.progress import LineReport, TimeLeft, progress
@@ -242,6 +244,86 @@ def test_models_of_the_same_last_name_have_rows_of_their_own() -> None:
     Console(file=out, width=200).print(table)
 
     assert all(name in out.getvalue() for name in names)
+
+
+def test_a_difference_of_models_has_the_digits_that_tell_whether_it_leaves_out_0() -> None:
+    one, two = (
+        ComparedCell(
+            model=name,
+            strategy="never",
+            retrieval_cost=0.1,
+            accuracy=0.5,
+            accuracy_ci_low=0.4,
+            accuracy_ci_high=0.6,
+            difference=0.03,
+            difference_ci_low=0.004,
+            difference_ci_high=0.056,
+            utility=0.5,
+            lm_seconds=1.0,
+            tokens=10.0,
+        )
+        for name in ("one", "two")
+    )
+    models = tuple(ComparedModel(model=name, sweep_id="s1", peaks={}) for name in ("one", "two"))
+    out = io.StringIO()
+
+    Console(file=out, width=200).print(
+        comparison_table(ModelComparison(comparison_id="c1", models=models, cells=(one, two)))
+    )
+
+    assert "+0.030 [+0.004, +0.056]" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "gain", "shown"),
+    [
+        ("p_s", GainEstimate(mean=1.0, low=1.0, high=1.0, n=60), "1.000 [0.886, 1.000]"),
+        ("p_s", GainEstimate(mean=0.8, low=0.7, high=0.9, n=60), "0.800 [0.700, 0.900]"),
+        ("delta_r", GainEstimate(mean=0.1, low=0.05, high=0.15, n=60), "+0.100 [+0.050, +0.150]"),
+        (
+            "delta_r",
+            GainEstimate(mean=0.0, low=0.0, high=0.0, n=9),
+            "+0.000 [no interval: no spread]",
+        ),
+        ("delta_p", GainEstimate(mean=0.0, low=0.0, high=0.0, n=0), "not seen"),
+    ],
+)
+def test_a_measured_gain_is_no_more_certain_than_30_questions_make_it(
+    name: str, gain: GainEstimate, shown: str
+) -> None:
+    assert gain_text(name, gain, 30) == shown
+
+
+def test_strategies_that_are_equal_but_for_rounding_are_both_the_best(capsys: Captured) -> None:
+    never = hand_made_sweep.cell("never", 0.12, "1" * 40 + "0" * 60)
+    single = hand_made_sweep.cell("single", 0.12, "1" * 52 + "0" * 48, ["retrieve"])
+    metrics = {**single.metrics, "utility": never.metrics["utility"] - 1e-16}
+    results = hand_made_sweep.results(never, single.model_copy(update={"metrics": metrics}))
+
+    print_results(results, PLACE)
+
+    assert capsys.readouterr().out.count("0.400*") == 2
+
+
+def test_break_even_prices_that_are_known_are_not_computed_again(capsys: Captured) -> None:
+    results = result_builders.results(SweepSpec(n_questions=4, strategies="never,single"))
+
+    print_results(results, PLACE, computed=())
+
+    assert "break-even" not in capsys.readouterr().out
+
+
+def test_withheld_answers_are_said_to_be_part_of_the_cost(capsys: Captured) -> None:
+    made = result_builders.in_tokens(
+        result_builders.results(SweepSpec(n_questions=4, n_prices=1, strategies="random"))
+    )
+    cell = made.cells[0]
+    withheld = cell.model_copy(update={"metrics": {**cell.metrics, "stop_abstain": 0.5}})
+
+    print_results(made.model_copy(update={"cells": (withheld,)}), PLACE)
+
+    said = "cost: with what withholding an answer costs more than being wrong"
+    assert said in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("certainty", Certainty)

@@ -104,6 +104,14 @@ def test_rates_that_nothing_can_be_said_about_are_absent(table: PolicyTable) -> 
     assert "accuracy_per_cost" not in found
 
 
+def test_accuracy_per_cost_is_absent_where_withholding_answers_saved_more_than_was_spent(
+    table: PolicyTable,
+) -> None:
+    rows = [row("a", [], PRICES, cost=-0.5), row("b", [], PRICES, cost=0.1)]
+
+    assert "accuracy_per_cost" not in cell_metrics(rows, 1.0, table)
+
+
 def test_means_of_fallbacks_repetitions_and_unanswered(table: PolicyTable) -> None:
     rows = [
         row("a", ["retrieve"] * 4, PRICES, decomposer_fallbacks=3, repeated_retrievals=3),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from builders import small_study
+from builders import small_study, synthetic_evaluation
 from builders.places import linked_cache
 from mlflow import MlflowClient
 
@@ -20,6 +20,8 @@ from argo_ml.evaluation.record import Evaluation
 from argo_ml.exploring.calibrate import Calibrated, run_calibration
 from argo_ml.results.artifacts import EVALUATION
 from argo_ml.results.records import Results
+from argo_ml.statistics.intervals import Estimate
+from argo_ml.sweep.evaluating import evaluation_metrics
 from argo_ml.sweep.parent_run import load_record
 from argo_ml.sweep.running import run_sweep
 from argo_ml.tracking.names import logged_metrics
@@ -131,12 +133,24 @@ def test_runs_have_the_metrics_of_the_evaluation(place: Place, finished: Results
 
     assert found.headline is not None
     assert metrics["adaptive_gain"] == pytest.approx(found.headline.gain.mean)
-    assert metrics["adaptive_gain_ci_low"] == pytest.approx(found.headline.gain.low)
+    low = metrics.get("adaptive_gain_ci_low", metrics["adaptive_gain"])
+    assert low == pytest.approx(found.headline.gain.low)
     assert metrics["mean_utility_never"] == pytest.approx(found.mean_utilities["never"])
     [price] = [one.price for one in found.break_evens]
     assert metrics["break_even_price"] == pytest.approx(price.mean)
     assert metrics["break_even_price_ci_high"] == pytest.approx(price.high)
     assert {"retrieval_corrects", "retrieval_spoils"} <= set(metrics)
+
+
+def test_an_interval_that_has_no_width_is_no_metric() -> None:
+    made = synthetic_evaluation.full()
+    assert made.headline is not None
+    flat = made.headline.model_copy(update={"gain": Estimate(-0.02, -0.02, -0.02)})
+
+    metrics = evaluation_metrics(made.model_copy(update={"headline": flat}))
+
+    assert [name for name in metrics if name.startswith("adaptive_gain")] == ["adaptive_gain"]
+    assert "break_even_price_ci_low" in metrics
 
 
 def test_cells_of_gates_say_how_often_they_fire(place: Place, finished: Results) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from rich.box import SIMPLE
 from rich.table import Table
 
-from argo_ml.calibration.record import Calibration
+from argo_ml.calibration.record import Calibration, GainEstimate
 from argo_ml.cli.rendering.console import console
 from argo_ml.cli.rendering.results import whereabouts
 from argo_ml.exploring.calibrate import Calibrated
 from argo_ml.pricing import PROBE, REASON, RETRIEVE
+from argo_ml.statistics.intervals import Estimate, shows_spread, wilson
 from argo_ml.tracking.location import RunLocation, locate, store_option
 
 _GAINS = {
@@ -71,6 +72,20 @@ def _gains_table(calibrated: Calibrated) -> Table:
     table.add_column("")
     for name, meaning in _GAINS.items():
         gain = calibrated.calibration.gains[name]
-        interval = f"{gain.mean:+z.3f} [{gain.low:+z.3f}, {gain.high:+z.3f}]"
-        table.add_row(name, interval, str(gain.n), meaning)
+        shown = gain_text(name, gain, len(calibrated.calibration.questions))
+        table.add_row(name, shown, str(gain.n), meaning)
     return table
+
+
+def gain_text(name: str, gain: GainEstimate, n_questions: int) -> str:
+    """A share that is the same on all questions has Wilson's interval; it has no sign."""
+    if not gain.n:
+        return "not seen"
+    if name != "p_s":
+        return f"{Estimate(gain.mean, gain.low, gain.high):+z.3f}"
+    low, high = gain.low, gain.high
+    if not shows_spread(low, high):
+        n = min(gain.n, n_questions)
+        interval = wilson(round(gain.mean * n), n)
+        low, high = interval.low, interval.high
+    return f"{Estimate(gain.mean, low, high):.3f}"

@@ -10,7 +10,7 @@ from argo_ml.cli.rendering.results import whereabouts
 from argo_ml.comparison.model_comparison import ComparedCell, ModelComparison
 from argo_ml.results.naming import told_apart
 from argo_ml.results.unit import Unit
-from argo_ml.statistics.intervals import ends_text
+from argo_ml.statistics.intervals import Estimate
 from argo_ml.tracking.location import locate
 
 
@@ -48,7 +48,7 @@ def _row(cell: ComparedCell, model: str, unit: Unit, is_first: bool) -> tuple[st
         cell.strategy if is_first else "",
         model,
         f"{cell.accuracy:.3f} [{cell.accuracy_ci_low:.2f}, {cell.accuracy_ci_high:.2f}]",
-        "" if is_first else f"{cell.difference:+.3f} {ends_text(low, high, '{:+.2f}'.format)}",
+        "" if is_first else f"{Estimate(cell.difference, low, high):+z.3f}",
         f"{cell.utility:.3f}",
         f"{cell.lm_seconds:.1f}",
         f"{cell.tokens:,.0f}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,12 +13,14 @@ from rich.table import Table
 from argo_ml.cli.rendering.console import console
 from argo_ml.evaluation.break_even import break_evens
 from argo_ml.evaluation.firing import fire_share, is_degenerate
+from argo_ml.evaluation.record import BreakEven, Evaluation
 from argo_ml.evaluation.roles import is_ceiling
 from argo_ml.evaluation.sentences import break_even_value
 from argo_ml.results.naming import described_questions, listed_floors, model_name
 from argo_ml.results.question_rows import row_flags
 from argo_ml.results.records import CellResult, Results
-from argo_ml.results.unit import THOUSAND, Unit, amount_text, cost_decimals, unit_of
+from argo_ml.results.unit import THOUSAND, WITHHELD, Unit, amount_text, cost_decimals, unit_of
+from argo_ml.statistics.intervals import ROUNDING
 from argo_ml.tracking.location import RunLocation, locate
 
 
@@ -34,15 +37,28 @@ class _Column:
     shows: str = ""
 
 
+def print_evaluated(results: Results, evaluation: Evaluation) -> None:
+    """What was found of results, by their evaluation, and where the run is.
+
+    Evaluations of earlier versions have no break-even prices.
+    """
+    computed = evaluation.break_evens or None
+    print_results(results, conclusion=evaluation.conclusion, computed=computed)
+
+
 def print_results(
-    results: Results, location: RunLocation | None = None, conclusion: Sequence[str] = ()
+    results: Results,
+    location: RunLocation | None = None,
+    conclusion: Sequence[str] = (),
+    computed: Sequence[BreakEven] | None = None,
 ) -> None:
     """Table, the evaluation's conclusion where there is one, floors, calls, and where the run is.
 
-    ``location`` is looked up where not given.
+    ``location`` is looked up where not given, and break-even prices are ``computed`` where not.
     """
     out = console()
-    for line in (*_break_even(results), _heading(results)):
+    prices = break_evens(results) if computed is None else computed
+    for line in (*_break_even(prices, unit_of(results.spec)), _heading(results)):
         out.print(line, soft_wrap=True)
     out.print(results_table(results))
     for line in (*conclusion, *_notes(results), *whereabouts(location or locate(results.sweep_id))):
@@ -68,7 +84,7 @@ def results_table(results: Results) -> Table:
         cells = [cell for cell in results.cells if cell.retrieval_cost == price]
         best = _best_utility(cells)
         for index, cell in enumerate(cells):
-            is_best = cell.metrics["utility"] == best and not is_ceiling(cell.strategy)
+            is_best = cell.metrics["utility"] >= best and not is_ceiling(cell.strategy)
             table.add_row(
                 unit.price(price) if index == 0 else "",
                 *(column.text(cell, is_best) for column in columns),
@@ -78,10 +94,10 @@ def results_table(results: Results) -> Table:
     return table
 
 
-def _best_utility(cells: Sequence[CellResult]) -> float | None:
-    """None where fewer than two compete."""
+def _best_utility(cells: Sequence[CellResult]) -> float:
+    """The highest but for rounding; infinite where fewer than two compete."""
     utilities = [cell.metrics["utility"] for cell in cells if not is_ceiling(cell.strategy)]
-    return max(utilities) if len(utilities) > 1 else None
+    return max(utilities) - ROUNDING if len(utilities) > 1 else math.inf
 
 
 def _columns(unit: Unit, cost_digits: int) -> Iterator[_Column]:
@@ -129,12 +145,11 @@ def _heading(results: Results) -> str:
     )
 
 
-def _break_even(results: Results) -> list[str]:
+def _break_even(prices: Sequence[BreakEven], unit: Unit) -> list[str]:
     """What the table begins with: where retrieving more stops to pay."""
-    unit = unit_of(results.spec)
     parts = [
         f"{break_even.more} against {break_even.fewer} {break_even_value(break_even, unit)}"
-        for break_even in break_evens(results)
+        for break_even in prices
     ]
     return [f"break-even price of a retrieval: {'; '.join(parts)}"] if parts else []
 
@@ -150,6 +165,9 @@ def _notes(results: Results) -> list[str]:
     n_unparsed = n_answers - sum(sum(row_flags(cell.questions, "parsed")) for cell in results.cells)
     if n_unparsed:
         lines.append(f"{n_unparsed} of {n_answers} answers could not be read and count as wrong")
+    withholds = any(cell.metrics.get("stop_abstain") for cell in results.cells)
+    if withholds and unit_of(results.spec).is_own:
+        lines.append(f"cost: with {WITHHELD}")
     if any(is_degenerate(fire_share(cell)) for cell in results.cells):
         lines.append(
             "degenerate: a gate that retrieves for less than 1 % or more than 99 % of the "

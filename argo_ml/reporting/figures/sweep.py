@@ -35,7 +35,7 @@ from argo_ml.results.naming import model_name, source_name
 from argo_ml.results.question_rows import action_counts
 from argo_ml.results.records import Results
 from argo_ml.results.row_files import check_has_rows
-from argo_ml.results.unit import unit_of
+from argo_ml.results.unit import WITHHELD, unit_of
 from argo_ml.statistics.intervals import Estimate
 from argo_ml.statistics.resampling import resample
 from argo_ml.types import Action
@@ -142,7 +142,7 @@ def _front(results: Results) -> Figure:
     looks = " + probe_cost x looks" if results.spec.get("probe_cost") else ""
     note = f"cost is $c_r$ x retrievals + $c_p$ x reasoning steps{looks}"
     if unit.is_own:
-        note = "cost is that of retrievals, tokens and seconds"
+        note = f"cost is that of retrievals, tokens and seconds{_withheld(results)}"
     figure.suptitle(
         _heading(results, "Accuracy against cost", note, figure.get_figwidth()),
         x=0.01,
@@ -151,6 +151,11 @@ def _front(results: Results) -> Figure:
     )
     legend_below(figure)
     return figure
+
+
+def _withheld(results: Results) -> str:
+    withholds = any(cell.metrics.get("stop_abstain") for cell in results.cells)
+    return f", and {WITHHELD}" if withholds else ""
 
 
 SWEEP_FIGURES: Mapping[str, Callable[[Results], Figure]] = {
