@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from transformers.utils import is_kernels_available, is_triton_available
+from transformers.utils.import_utils import is_kernels_available, is_triton_available
 
 TURING = (7, 5)
 """CUDA's compute capability of the first GPUs on which Transformers computes with MXFP4."""
