@@ -105,11 +105,17 @@ def _calls(cell: CellResult) -> float:
 
 
 def retrieving_findings(results: Results) -> Iterator[Verdict]:
-    """Per break-even price, whether retrieving pays at the lowest and at the highest swept one."""
+    """Per break-even price, whether retrieving pays at the lowest and at the highest swept one;
+    nothing of a price where a cell is missing."""
     ends = dict.fromkeys((results.prices[0], results.prices[-1]))
-    asked = [(own, price) for own in break_evens(results) for price in ends]
-    differences = resample([_gained(own, price, results) for own, price in asked])
-    for (own, price), difference in zip(asked, differences, strict=True):
+    asked = [
+        (own, price, gained)
+        for own in break_evens(results)
+        for price in ends
+        if (gained := _gained(own, price, results)) is not None
+    ]
+    differences = resample([gained for *_, gained in asked])
+    for (own, price, _), difference in zip(asked, differences, strict=True):
         yield finding(
             f"{own.more} more useful than {own.fewer} at c_r={price:g}",
             claim_above(difference.sign),
@@ -118,15 +124,17 @@ def retrieving_findings(results: Results) -> Iterator[Verdict]:
         )
 
 
-def _gained(break_even: BreakEven, price: float, results: Results) -> Column:
-    """By question, what retrieving more gains at a price."""
-    mu = float(results.spec["mu"])
-    more, fewer = (
-        utilities(cell, mu)
+def _gained(break_even: BreakEven, price: float, results: Results) -> Column | None:
+    """By question, what retrieving more gains at a price; None without both cells."""
+    cells = [
+        cell
         for strategy in (break_even.more, break_even.fewer)
         for cell in results.row(strategy)
         if cell.retrieval_cost == price
-    )
+    ]
+    if len(cells) < 2:
+        return None
+    more, fewer = (utilities(cell, float(results.spec["mu"])) for cell in cells)
     gained: Column = np.subtract(more, fewer)
     return gained
 

@@ -141,7 +141,7 @@ def test_traces_that_wait_are_written_when_the_process_ends(
     at_the_end: list[Any] = []
     monkeypatch.setattr("atexit.register", lambda *call: at_the_end.append(call))
     tracer = RequestTracer(PUBLISHED, tracking_uri)
-    decision = PolicyDecision("retrieve", True, "argo_calibrated", 0.1, p_hat=0.5)
+    decision = PolicyDecision("stop", False, "argo_calibrated", 0.1, p_hat=0.5)
     tracer.decided(read_asked({"question": "Q?", "decide_only": True}), decision, "")
     [(flush, _)] = [call for call in at_the_end if call[0] == tracer.flush]
     flush(60.0)
