@@ -438,6 +438,18 @@ def test_episodes_that_end_together_are_timed_by_what_the_model_was_foretold_to_
     assert MODEL_SECONDS not in out.getvalue()
 
 
+def test_episodes_of_known_calls_foretell_no_time() -> None:
+    clock = Clock()
+    report, out = report_lines(clock)
+
+    for n_finished in (0, 50, 100):
+        report(MODEL_SECONDS, 0, 110)
+        report("episodes", n_finished, 300)
+        clock.now += 0.1
+
+    assert out.getvalue().splitlines()[-1] == "episodes 100/300 (33%)"
+
+
 def test_no_time_is_left_to_tell_where_the_foretold_one_is_over() -> None:
     clock = Clock()
     report, out = report_lines(clock)

@@ -111,7 +111,8 @@ class TimeLeft:
 class Forecast:
     """Seconds left of what is counted; of episodes by the model's foretold time, if any.
 
-    None where that is over while episodes are not: how long the rest takes is not known then.
+    None before the first of that has passed, when episodes whose calls are known tell nothing of
+    the others, and where it is over while episodes are not.
     """
 
     def __init__(self, clock: GetTimeCallable) -> None:
@@ -123,7 +124,7 @@ class Forecast:
         time_left = self._units.setdefault(unit, TimeLeft(self._clock)).update(n_finished, n_total)
         if unit == MODEL_SECONDS:
             self._model_time = time_left
-        if unit != EPISODES or self._model_time is None:
+        if unit != EPISODES or MODEL_SECONDS not in self._units:
             return time_left
         return self._model_time or None
 
