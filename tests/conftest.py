@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,10 @@ from argo_ml.models.embedded_model import fetch_embedded_model
 
 # So that answers are the same on every processor: without AMX precision=auto is float32.
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_FP16")
+
+# Shells let what they start in the background ignore it, and tests interrupt themselves.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Machines differ in speed, and shared ones stall.
 settings.register_profile("unhurried", deadline=None, derandomize=True)
