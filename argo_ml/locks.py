@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from argo_ml.processes import Process, parse_process, shown_time, this_process
 
-_SILENT_S = 2.0
+SILENT_S = 2.0
 """Waits shorter than this are nobody's concern."""
 _LONGEST = 4096
 """Characters of a lock file; files of other programs may be long."""
@@ -42,7 +42,7 @@ class ProcessLock:
         """Raises `HeldError` where another process holds it and ``wait`` is False, and OSError
         where there can be no such file or patience is at its end."""
         try:
-            self._lock.acquire(timeout=min(_SILENT_S, self._patience_s) if wait else 0)
+            self._lock.acquire(timeout=min(SILENT_S, self._patience_s) if wait else 0)
         except Timeout:
             if not wait:
                 raise HeldError(self.holder) from None
@@ -60,7 +60,7 @@ class ProcessLock:
 
     def _wait(self) -> None:
         logger.info("waiting for %s, which %s has", self._purpose, self.holder)
-        left_s = self._patience_s - _SILENT_S
+        left_s = self._patience_s - SILENT_S
         try:
             self._lock.acquire(timeout=-1 if math.isinf(left_s) else max(left_s, 0))
         except Timeout:

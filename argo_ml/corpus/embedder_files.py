@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePath, PurePosixPath
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 
 from argo_ml.config import EMBEDDED_EMBEDDER
 from argo_ml.errors import ModelError, one_line
-from argo_ml.models.digests import MODEL_SUFFIXES
+from argo_ml.models.digests import MODEL_SUFFIXES, read_memo
 
 HUB_TIMEOUT_S = 10.0
 DOWNLOADED = [f"*{suffix}" for suffix in MODEL_SUFFIXES]
@@ -57,7 +56,7 @@ def embedder_files(folder: Path, memo_path: Path | None = None) -> list[Path]:
     ]
     copies = _copies(files)
     others = set(files) - set(copies)
-    memo = _read(memo_path) if copies and memo_path else ""
+    memo = read_memo(memo_path) if copies and memo_path else {}
     return [*others, *(path for path in copies if _is_remembered(path, memo, others))]
 
 
@@ -81,19 +80,12 @@ def _is_named(path: PurePath, patterns: Sequence[str]) -> bool:
     return any(path.match(pattern) for pattern in patterns)
 
 
-def _is_remembered(path: Path, memo: str, others: Collection[Path]) -> bool:
+def _is_remembered(path: Path, memo: Collection[str], others: Collection[Path]) -> bool:
     """Whether the digest of a file, and of none of the others, is in a memo of `files_digest`."""
     target = path.resolve()
-    is_known = json.dumps(f"{target}|")[:-1] in memo
+    is_known = any(stamp.startswith(f"{target}|") for stamp in memo)
     # The hub's cache keeps files of one content once.
     return is_known and all(other.resolve() != target for other in others)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return ""
 
 
 def _hub_folder(embedding_model: str, endpoint: str | None) -> Path:
@@ -128,15 +120,11 @@ def _hub_folder(embedding_model: str, endpoint: str | None) -> Path:
 
 def _hub_copies(model_id: str, revision: str, endpoint: str | None) -> list[str]:
     """Patterns of the weights that need not be downloaded; none where the hub cannot be asked."""
-    import httpx2
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import OfflineModeIsEnabled
+    from argo_ml.models.local.hub import UnreachableHubError, model_info
 
     try:
-        info = HfApi(endpoint=endpoint).model_info(
-            model_id, revision=revision or None, timeout=HUB_TIMEOUT_S
-        )
-    except (httpx2.RequestError, OfflineModeIsEnabled):
+        info = model_info(model_id, revision, endpoint, "embedding_model")
+    except UnreachableHubError:
         return []
     paths = [PurePosixPath(file.rfilename) for file in info.siblings or []]
     return [glob.escape(str(path)) for path in _copies(paths)]

@@ -30,7 +30,7 @@ def files_digest(paths: Iterable[Path], memo_path: Path | None = None) -> str:
     ``memo_path`` is a JSON file of the digests computed so far; without it all files are read.
     Concurrent writers may lose one another's entries, which costs a second reading alone.
     """
-    memo = _read_memo(memo_path) if memo_path else {}
+    memo = read_memo(memo_path) if memo_path else {}
     known = len(memo)
     digest = hashlib.sha256()
     for path in sorted(paths):
@@ -75,7 +75,7 @@ def _write_memo(path: Path, memo: dict[str, str]) -> None:
         logger.warning("%s: cannot be written (%s); models are read whole again", path, error)
 
 
-def _read_memo(path: Path) -> dict[str, str]:
+def read_memo(path: Path) -> dict[str, str]:
     """What is remembered; nothing if the file is missing or damaged."""
     try:
         memo = json.loads(path.read_text(encoding="utf-8"))

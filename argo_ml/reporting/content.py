@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -15,7 +14,7 @@ from argo_ml.reporting.strategy_kinds import Kind, kinds, of_kind
 from argo_ml.results.naming import described_questions, model_name
 from argo_ml.results.records import Results
 from argo_ml.results.unit import Unit, unit_of
-from argo_ml.statistics.intervals import ROUNDING
+from argo_ml.statistics.intervals import nearly_highest
 
 LEVEL = 0.05
 """Of Holm's adjusted p-values."""
@@ -98,17 +97,12 @@ def content(evaluation: Evaluation, results: Results) -> Content:
 
 
 def _marked(evaluation: Evaluation, at: float) -> list[MarkedRow]:
-    """The rows of one price, the most useful first, with their marks."""
+    """The rows of one price, the most useful first, with their marks; equal ones have the same."""
     rows = evaluation.rows_at(at)
-    best = _highest([row for row in rows if not row.is_ceiling])
-    best_fixed = _highest([row for row in rows if row.is_fixed])
+    best = nearly_highest(row.utility.mean for row in rows if not row.is_ceiling)
+    best_fixed = nearly_highest(row.utility.mean for row in rows if row.is_fixed)
     marked = [MarkedRow(row, tuple(_marks(row, best, best_fixed))) for row in rows]
     return sorted(marked, key=lambda own: -own.row.utility.mean)
-
-
-def _highest(rows: Sequence[StrategyRow]) -> float:
-    """The highest mean utility but for rounding, so that equal ones have the same mark."""
-    return max((row.utility.mean for row in rows), default=math.inf) - ROUNDING
 
 
 def _marks(row: StrategyRow, best: float, best_fixed: float) -> Iterator[str]:

@@ -242,6 +242,11 @@ def utilities(cell: CellResult, mu: float) -> Array:
     return np.asarray(correct - mu * cost)
 
 
+def withholds(results: Results) -> bool:
+    """Whether any answer was withheld."""
+    return any(cell.metrics.get("stop_abstain") for cell in results.cells)
+
+
 def calls_needed(rows: Sequence[QuestionResult]) -> int:
     """The model calls that the rows needed, whoever paid for them."""
     return sum(int(own.total(*CALL_FIELDS).sum()) for own in column_blocks(rows, *CALL_FIELDS))

@@ -96,11 +96,10 @@ def _week(week: str, requests: Sequence[ServedRequest], published: PublishedPoli
     swept = [share for share in shares if share is not None]
     expected = fmean(swept) if swept and len(swept) == len(requests) else None
     retrieves = [one.retrieves for one in requests]
-    judged = [one for one in requests if one.correct is not None]
-    confident = [one for one in judged if one.p_hat is not None]
+    judged = [one.correct for one in requests if one.correct is not None]
     predicted = [
         (one.p_hat, one.correct)
-        for one in confident
+        for one in requests
         if one.p_hat is not None and one.correct is not None
     ]
     return Week(
@@ -108,12 +107,12 @@ def _week(week: str, requests: Sequence[ServedRequest], published: PublishedPoli
         n_requests=len(requests),
         retrieves=fmean(retrieves),
         expected_retrieves=expected,
-        mean_p_hat=_mean_p_hat(requests),
+        mean_p_hat=_mean([one.p_hat for one in requests if one.p_hat is not None]),
         n_judged=len(judged),
-        accuracy=_accuracy(judged),
-        n_confident=len(confident),
-        confident_accuracy=_accuracy(confident),
-        confident_p_hat=_mean_p_hat(confident),
+        accuracy=_mean(judged),
+        n_confident=len(predicted),
+        confident_accuracy=_mean([correct for _, correct in predicted]),
+        confident_p_hat=_mean([p_hat for p_hat, _ in predicted]),
         warnings=(
             *_other_questions(retrieves, expected, published.n_questions),
             *_miscalibrated(predicted),
@@ -121,13 +120,8 @@ def _week(week: str, requests: Sequence[ServedRequest], published: PublishedPoli
     )
 
 
-def _accuracy(judged: Sequence[ServedRequest]) -> float | None:
-    return fmean(bool(one.correct) for one in judged) if judged else None
-
-
-def _mean_p_hat(requests: Sequence[ServedRequest]) -> float | None:
-    p_hats = [one.p_hat for one in requests if one.p_hat is not None]
-    return fmean(p_hats) if p_hats else None
+def _mean(values: Sequence[float]) -> float | None:
+    return fmean(values) if values else None
 
 
 def _swept_share(price: float, published: PublishedPolicy) -> float | None:

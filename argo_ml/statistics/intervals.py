@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TypeVar
@@ -50,9 +50,14 @@ ROUNDING = 1e-9
 """Of means, whose last digits differ from processor to processor."""
 
 
+def nearly_highest(means: Iterable[float]) -> float:
+    """What means that are the highest but for rounding do not lie below; infinite of none."""
+    return max(means, default=math.inf) - ROUNDING
+
+
 def best_of(means: Mapping[Key, float], before: Key | None = None) -> Key:
     """The key of the highest mean but for rounding; of equal ones ``before``, else the first."""
-    highest = max(means.values()) - ROUNDING
+    highest = nearly_highest(means.values())
     best = [key for key, mean in means.items() if mean >= highest]
     return before if before is not None and before in best else best[0]
 

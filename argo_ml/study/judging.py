@@ -15,7 +15,7 @@ from argo_ml.progress import OnProgress
 from argo_ml.results.metrics import utilities
 from argo_ml.results.records import CellResult, Results
 from argo_ml.results.study import Difference, settings_of
-from argo_ml.statistics.resampling import mean_estimate, resample
+from argo_ml.statistics.resampling import resample
 from argo_ml.study.search import Search
 from argo_ml.study.space import cell_spec
 from argo_ml.sweep.calibration_source import check_unseen
@@ -95,7 +95,8 @@ def judged_cells(
 
 def utility_difference(tuned: CellResult, reference: CellResult, mu: float) -> Difference:
     differences = np.subtract(utilities(tuned, mu), utilities(reference, mu))
-    estimate, [resampled] = mean_estimate(differences), resample([differences])
+    [resampled] = resample([differences])
+    estimate = resampled.estimate
     return Difference(
         strategy=reference.strategy,
         mean=estimate.mean,

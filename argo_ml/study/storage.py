@@ -28,7 +28,7 @@ from argo_ml.addresses import password_advice, redacted
 from argo_ml.config import StudySpec
 from argo_ml.errors import StudyError
 from argo_ml.interruption import uninterrupted
-from argo_ml.locks import ProcessLock
+from argo_ml.locks import SILENT_S, ProcessLock
 from argo_ml.results.study import OBJECTIVES, TRIAL
 from argo_ml.tracking.patience import wait_patiently
 from argo_ml.tracking.stores import (
@@ -50,8 +50,6 @@ GRACE_BEATS = 4
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 TAKEN = (*DONE, TrialState.RUNNING)
 _NEVER_S = 10 * 365 * 24 * 3600
-_SILENT_S = 2.0
-"""Waits for a lock that are shorter are nobody's concern."""
 _PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Between two questions to a server for its lock; the last goes on."""
 _TAKE = {"postgresql": "pg_try_advisory_lock(:number)", "mysql": "GET_LOCK(:number, 0)"}
@@ -115,7 +113,7 @@ class StudyLock:
         began, is_told = time.monotonic(), False
         pauses = itertools.chain(_PAUSES_S, itertools.repeat(_PAUSES_S[-1]))
         while not self._ask(connection, _TAKE):
-            if not is_told and time.monotonic() - began >= _SILENT_S:
+            if not is_told and time.monotonic() - began >= SILENT_S:
                 logger.info("waiting for study %s, which another worker has", self._name)
                 is_told = True
             time.sleep(next(pauses))

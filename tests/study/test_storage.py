@@ -34,7 +34,7 @@ def asked(url: str, statement: str) -> list[object]:
 def test_who_waits_for_the_lock_is_told_and_can_be_interrupted(
     url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(storage, "_SILENT_S", 0.2)
+    monkeypatch.setattr(storage, "SILENT_S", 0.2)
     caplog.set_level(logging.INFO, "argo_ml")
     interruption = threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT))
     with StudyLock(url, "mine") as held:

@@ -16,11 +16,12 @@ from argo_ml.evaluation.firing import fire_share, is_degenerate
 from argo_ml.evaluation.record import BreakEven, Evaluation
 from argo_ml.evaluation.roles import is_ceiling
 from argo_ml.evaluation.sentences import break_even_value
+from argo_ml.results.metrics import withholds
 from argo_ml.results.naming import described_questions, listed_floors, model_name
 from argo_ml.results.question_rows import row_flags
 from argo_ml.results.records import CellResult, Results
 from argo_ml.results.unit import THOUSAND, WITHHELD, Unit, amount_text, cost_decimals, unit_of
-from argo_ml.statistics.intervals import ROUNDING
+from argo_ml.statistics.intervals import nearly_highest
 from argo_ml.tracking.location import RunLocation, locate
 
 
@@ -97,7 +98,7 @@ def results_table(results: Results) -> Table:
 def _best_utility(cells: Sequence[CellResult]) -> float:
     """The highest but for rounding; infinite where fewer than two compete."""
     utilities = [cell.metrics["utility"] for cell in cells if not is_ceiling(cell.strategy)]
-    return max(utilities) - ROUNDING if len(utilities) > 1 else math.inf
+    return nearly_highest(utilities) if len(utilities) > 1 else math.inf
 
 
 def _columns(unit: Unit, cost_digits: int) -> Iterator[_Column]:
@@ -165,8 +166,7 @@ def _notes(results: Results) -> list[str]:
     n_unparsed = n_answers - sum(sum(row_flags(cell.questions, "parsed")) for cell in results.cells)
     if n_unparsed:
         lines.append(f"{n_unparsed} of {n_answers} answers could not be read and count as wrong")
-    withholds = any(cell.metrics.get("stop_abstain") for cell in results.cells)
-    if withholds and unit_of(results.spec).is_own:
+    if withholds(results) and unit_of(results.spec).is_own:
         lines.append(f"cost: with {WITHHELD}")
     if any(is_degenerate(fire_share(cell)) for cell in results.cells):
         lines.append(

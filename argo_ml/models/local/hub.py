@@ -28,6 +28,10 @@ OTHER_FORMATS = ("consolidated*", "params*")
 """The same weights and settings once more, as the makers' own software reads them."""
 
 
+class UnreachableHubError(Exception):
+    """The hub cannot be reached, or is not to be asked; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class HubModel:
     """A model that the hub has, or, with a ``folder``, a copy that was downloaded before."""
@@ -45,18 +49,36 @@ def find(model_id: str, revision: str = "", endpoint: str | None = None) -> HubM
     Where the hub cannot be reached, a copy downloaded earlier is used; ``HF_HUB_OFFLINE=1`` does
     not ask at all. ``endpoint`` is the hub's address if not the usual one. Raises `ModelError`.
     """
+    try:
+        info = model_info(model_id, revision, endpoint)
+    except UnreachableHubError as error:
+        return _downloaded_before(model_id, revision, str(error))
+    return _hub_model(model_id, revision, info)
+
+
+def model_info(
+    model_id: str,
+    revision: str,
+    endpoint: str | None = None,
+    parameter: str = "model",
+    with_sizes: bool = False,
+) -> ModelInfo:
+    """What the hub says of a model. Raises `UnreachableHubError`, and `ModelError` that names the
+    ``parameter`` for a model that it has not."""
     import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import OfflineModeIsEnabled
 
     try:
-        with explained(model_id, revision):
-            info = HfApi(endpoint=endpoint).model_info(
-                model_id, revision=revision or None, timeout=METADATA_TIMEOUT_S
+        with explained(model_id, revision, parameter):
+            return HfApi(endpoint=endpoint).model_info(
+                model_id,
+                revision=revision or None,
+                timeout=METADATA_TIMEOUT_S,
+                files_metadata=with_sizes,
             )
     except (httpx2.RequestError, OfflineModeIsEnabled) as error:
-        return _downloaded_before(model_id, revision, str(error) or type(error).__name__)
-    return _hub_model(model_id, revision, info)
+        raise UnreachableHubError(str(error) or type(error).__name__) from None
 
 
 def fetch_small_files(model: HubModel, endpoint: str | None = None) -> Path:
@@ -86,19 +108,9 @@ def cached_folder(model_id: str, revision: str, file: str = "config.json") -> Pa
 def bytes_to_download(model_id: str, revision: str = "", endpoint: str | None = None) -> int:
     """Bytes of the model's weights that are not in the hub's cache, as the hub says; 0 where it
     does not say. Raises `ModelError` for a model that it has not."""
-    import httpx2
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import OfflineModeIsEnabled
-
     try:
-        with explained(model_id, revision):
-            info = HfApi(endpoint=endpoint).model_info(
-                model_id,
-                revision=revision or None,
-                timeout=METADATA_TIMEOUT_S,
-                files_metadata=True,
-            )
-    except (httpx2.RequestError, OfflineModeIsEnabled):
+        info = model_info(model_id, revision, endpoint, with_sizes=True)
+    except UnreachableHubError:
         return 0
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
     return sum(

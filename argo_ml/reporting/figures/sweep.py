@@ -31,6 +31,7 @@ from argo_ml.reporting.figures.style import (
     styled,
     wrapped,
 )
+from argo_ml.results.metrics import withholds
 from argo_ml.results.naming import model_name, source_name
 from argo_ml.results.question_rows import action_counts
 from argo_ml.results.records import Results
@@ -142,7 +143,8 @@ def _front(results: Results) -> Figure:
     looks = " + probe_cost x looks" if results.spec.get("probe_cost") else ""
     note = f"cost is $c_r$ x retrievals + $c_p$ x reasoning steps{looks}"
     if unit.is_own:
-        note = f"cost is that of retrievals, tokens and seconds{_withheld(results)}"
+        withheld = f", and {WITHHELD}" if withholds(results) else ""
+        note = f"cost is that of retrievals, tokens and seconds{withheld}"
     figure.suptitle(
         _heading(results, "Accuracy against cost", note, figure.get_figwidth()),
         x=0.01,
@@ -151,11 +153,6 @@ def _front(results: Results) -> Figure:
     )
     legend_below(figure)
     return figure
-
-
-def _withheld(results: Results) -> str:
-    withholds = any(cell.metrics.get("stop_abstain") for cell in results.cells)
-    return f", and {WITHHELD}" if withholds else ""
 
 
 SWEEP_FIGURES: Mapping[str, Callable[[Results], Figure]] = {
