@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -218,8 +219,10 @@ def test_unparsed_answers_are_told(capsys: Captured) -> None:
     assert "2 of 2 answers could not be read and count as wrong" in capsys.readouterr().out
 
 
-def test_models_of_the_same_last_name_have_rows_of_their_own() -> None:
-    names = ("one/Llama-1B", "two/Llama-1B")
+def compared(
+    names: Sequence[str], difference: float = 0.0, low: float = 0.0, high: float = 0.0
+) -> str:
+    """The table of models that differ so, each with one cell."""
     cells = tuple(
         ComparedCell(
             model=name,
@@ -228,9 +231,9 @@ def test_models_of_the_same_last_name_have_rows_of_their_own() -> None:
             accuracy=0.5,
             accuracy_ci_low=0.4,
             accuracy_ci_high=0.6,
-            difference=0.0,
-            difference_ci_low=0.0,
-            difference_ci_high=0.0,
+            difference=difference,
+            difference_ci_low=low,
+            difference_ci_high=high,
             utility=0.5,
             lm_seconds=1.0,
             tokens=10.0,
@@ -239,39 +242,20 @@ def test_models_of_the_same_last_name_have_rows_of_their_own() -> None:
     )
     models = tuple(ComparedModel(model=name, sweep_id="s1", peaks={}) for name in names)
     out = io.StringIO()
-
     table = comparison_table(ModelComparison(comparison_id="c1", models=models, cells=cells))
     Console(file=out, width=200).print(table)
+    return out.getvalue()
 
-    assert all(name in out.getvalue() for name in names)
+
+def test_models_of_the_same_last_name_have_rows_of_their_own() -> None:
+    names = ("one/Llama-1B", "two/Llama-1B")
+    table = compared(names)
+    assert all(name in table for name in names)
 
 
 def test_a_difference_of_models_has_the_digits_that_tell_whether_it_leaves_out_0() -> None:
-    one, two = (
-        ComparedCell(
-            model=name,
-            strategy="never",
-            retrieval_cost=0.1,
-            accuracy=0.5,
-            accuracy_ci_low=0.4,
-            accuracy_ci_high=0.6,
-            difference=0.03,
-            difference_ci_low=0.004,
-            difference_ci_high=0.056,
-            utility=0.5,
-            lm_seconds=1.0,
-            tokens=10.0,
-        )
-        for name in ("one", "two")
-    )
-    models = tuple(ComparedModel(model=name, sweep_id="s1", peaks={}) for name in ("one", "two"))
-    out = io.StringIO()
-
-    Console(file=out, width=200).print(
-        comparison_table(ModelComparison(comparison_id="c1", models=models, cells=(one, two)))
-    )
-
-    assert "+0.030 [+0.004, +0.056]" in out.getvalue()
+    table = compared(("one", "two"), difference=0.03, low=0.004, high=0.056)
+    assert "+0.030 [+0.004, +0.056]" in table
 
 
 @pytest.mark.parametrize(

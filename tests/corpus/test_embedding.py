@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from builders import hubs
-from huggingface_hub import constants
+from builders.hubs import Hub
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -258,14 +259,16 @@ def test_what_the_hub_refuses_is_told_as_of_language_models(
         find_embedder("org/name@v2")
 
 
-def test_of_two_copies_of_the_weights_one_is_downloaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    hubs.use_own_cache(tmp_path, monkeypatch)
     with hubs.running() as server:
-        server.files["2_Dense/pytorch_model.bin"] = b"in no other format"
-        folder = find_embedder("org/name", server.url)
+        yield server
+
+
+def test_of_two_copies_of_the_weights_one_is_downloaded(hub: Hub) -> None:
+    hub.files["2_Dense/pytorch_model.bin"] = b"in no other format"
+    folder = find_embedder("org/name", hub.url)
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert files == {
         "config.json",
@@ -275,14 +278,9 @@ def test_of_two_copies_of_the_weights_one_is_downloaded(
     }
 
 
-def test_weights_beside_those_that_are_never_loaded_are_downloaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    with hubs.running() as server:
-        del server.files["model.safetensors"]
-        folder = find_embedder("org/name", server.url)
+def test_weights_beside_those_that_are_never_loaded_are_downloaded(hub: Hub) -> None:
+    del hub.files["model.safetensors"]
+    folder = find_embedder("org/name", hub.url)
     assert (folder / "pytorch_model.bin").is_file()
     assert not (folder / "consolidated.safetensors").exists()
 

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from builders.loopback import serving
 
 from argo_ml.datasets.oran_files import fetch_oran, oran_checksums, oran_source
 from argo_ml.models.downloads import FetchError
@@ -60,13 +61,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def github() -> Iterator[GitHub]:
-    with GitHub() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
+    server = GitHub()
+    with serving(server):
         yield server
         server.go_on.set()
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

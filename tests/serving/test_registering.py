@@ -9,13 +9,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from builders.policy_files import published_at
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from argo_ml.config import PublishSpec, build
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.serving import registering
-from argo_ml.serving.published import PublishedPolicy, StrategyRange, SweptPrice
+from argo_ml.serving.published import SweptPrice
 from argo_ml.serving.registering import Registered, check_alias, register
 from argo_ml.tracking.runs import Run, Tracking, connect
 
@@ -27,20 +28,7 @@ SWEPT = SweptPrice(
     retrieval_calls=1.0,
     retrieval_share=1.0,
 )
-PUBLISHED = PublishedPolicy(
-    sweep_id="sweep",
-    experiment_id="0",
-    argo_ml="0",
-    spec={},
-    digests={},
-    ranges=(StrategyRange(strategy="single"),),
-    prices=(SWEPT,),
-    default_price=0.1,
-    trace_sampling=1.0,
-    n_questions=100,
-    answer="",
-    example={},
-)
+PUBLISHED = published_at(SWEPT)
 
 
 @pytest.fixture

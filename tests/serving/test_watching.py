@@ -5,38 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from builders.policy_files import published_at
 from mlflow import MlflowClient
 from mlflow.entities import AssessmentError, Expectation, Feedback
 from mlflow.tracing.client import TracingClient
 
 from argo_ml.serving.deciding import PolicyDecision
-from argo_ml.serving.published import PublishedPolicy, StrategyRange, SweptPrice
+from argo_ml.serving.published import SweptPrice
 from argo_ml.serving.questions import read_asked
 from argo_ml.serving.tracing import RequestTracer
 from argo_ml.serving.watching import ServedRequest, served_requests, weeks
 
-PUBLISHED = PublishedPolicy(
-    sweep_id="sweep",
-    experiment_id="0",
-    argo_ml="0",
-    spec={},
-    digests={},
-    ranges=(StrategyRange(strategy="argo_calibrated"),),
-    prices=(
-        SweptPrice(
-            retrieval_cost=0.1,
-            strategy="argo_calibrated",
-            accuracy=0.8,
-            utility=0.7,
-            retrieval_calls=0.5,
-            retrieval_share=0.5,
-        ),
-    ),
-    default_price=0.1,
-    trace_sampling=1.0,
-    n_questions=100,
-    answer="",
-    example={},
+PUBLISHED = published_at(
+    SweptPrice(
+        retrieval_cost=0.1,
+        strategy="argo_calibrated",
+        accuracy=0.8,
+        utility=0.7,
+        retrieval_calls=0.5,
+        retrieval_share=0.5,
+    )
 )
 
 

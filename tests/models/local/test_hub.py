@@ -23,10 +23,8 @@ def server() -> Iterator[Hub]:
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty hub cache; the library reads its place from the environment once, on import."""
     folder = tmp_path / "hub"
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    hubs.use_own_cache(folder, monkeypatch)
     return folder
 
 
