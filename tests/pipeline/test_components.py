@@ -161,6 +161,7 @@ class TestSynthesizer:
         request = next(synthesizing)
         assert isinstance(request, Scoring)
         assert request.choices == CHOOSING.choices
+        assert request.prompt == prompts.synthesizer(CHOOSING.text, (), ())
         with pytest.raises(StopIteration) as stop:
             synthesizing.send(Scores((-3.0, -4.0, -4.5), (1, 2, 1), 20, 0.1))
         answer = stop.value.value.answer

@@ -280,6 +280,14 @@ def test_plain_requests_compute_nothing_more_beside_those_with_details(
         assert replace(completion, seconds=0.0) == replace(expected, seconds=0.0)
 
 
+def test_the_order_of_choices_changes_no_score(tiny: LanguageModel) -> None:
+    forwards, backwards = (
+        tiny.score([Scoring(Prompt(SYSTEM, "?", "Answer:"), choices)])[0].log_likelihoods
+        for choices in (CHOICES, CHOICES[::-1])
+    )
+    assert backwards[::-1] == pytest.approx(forwards, rel=1e-5)
+
+
 def test_a_choice_gets_a_space_unless_the_prompt_ends_in_one(tiny: LanguageModel) -> None:
     [after_colon] = tiny.score([Scoring(Prompt(SYSTEM, "?", "Answer:"), ("Paris",))])
     [after_space] = tiny.score([Scoring(Prompt(SYSTEM, "?", "Answer: "), ("Paris",))])
