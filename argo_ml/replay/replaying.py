@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import logging
-from array import array
 from dataclasses import dataclass, replace
 
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import ReplaySpec
-from argo_ml.corpus.cached_embedding import CachingEmbedder
-from argo_ml.corpus.embedder_prompts import GivenPrompts
-from argo_ml.corpus.embedding import load_embedder
-from argo_ml.models.cache.store import CallCache
 from argo_ml.policies.checking import check_parameters
 from argo_ml.progress import OnProgress, ignore_progress
-from argo_ml.replay.calibrating import ReplayState, Vectors, calibrate_on_records, make_replay_state
+from argo_ml.replay.calibrating import ReplayState, calibrate_on_records, make_replay_state
 from argo_ml.replay.charging import Charging, check_usage_recorded
 from argo_ml.replay.deciding import DecidedCell, Learned, decide_all, is_decided_at_once
 from argo_ml.replay.needs import (
@@ -23,6 +18,7 @@ from argo_ml.replay.needs import (
     given_score,
     replay_needs,
 )
+from argo_ml.replay.question_vectors import embedder_of, question_vectors
 from argo_ml.replay.recorded import Reach, common_reach
 from argo_ml.replay.splitting import Parts, read_parts
 from argo_ml.types import Question
@@ -77,7 +73,9 @@ def replay(
     )
     needs = replay_needs()
     embeds = any(needs[policy].embeds for policy in policies)
-    vectors, common = _vectors(spec, parts) if embeds else {}, parts.common
+    texts = [recorded.question.text for recorded in parts.all]
+    vectors = question_vectors(embedder_of(spec), texts, on_progress) if embeds else {}
+    common = parts.common
     is_stepwise = not all(is_decided_at_once(name, spec) for name in policies)
     common.warn(reach if is_stepwise else None)
     calibrating, tested = (
@@ -105,19 +103,3 @@ def _reach(spec: ReplaySpec, parts: Parts) -> Reach:
     """As far as every question is recorded, unless another number of steps is asked for."""
     reach = common_reach(parts.all)
     return replace(reach, n_steps=spec.max_steps) if spec.max_steps else reach
-
-
-def _vectors(spec: ReplaySpec, parts: Parts) -> Vectors:
-    """The questions embedded as a sweep embeds them, and from its cache where it has."""
-    embedder = CachingEmbedder(
-        load_embedder(
-            spec.embedding_model, spec.cache_path, given=GivenPrompts(query=spec.query_prompt)
-        ),
-        CallCache(spec.calls_path),
-    )
-    texts = list(dict.fromkeys(recorded.question.text for recorded in parts.all))
-    rows = embedder.embed_queries(texts)
-    # As arrays of the embedder's own numbers, an eighth of what tuples of them take.
-    return {
-        text: array("f", row.astype("f").tobytes()) for text, row in zip(texts, rows, strict=True)
-    }
