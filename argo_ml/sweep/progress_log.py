@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from typing import Protocol
@@ -16,6 +17,10 @@ from argo_ml.sweep.journal import Journal
 from argo_ml.sweep.merging import ShardMerger
 from argo_ml.types import Component
 from argo_ml.waiting import LAST_WORDS_S
+
+LOG_EVERY_S = 5.0
+"""Between the beginnings of two requests to every run: where every call is known, shards end by the
+dozen, and more than a tenth of a sweep would be spent on curves that it ends with anyway."""
 
 
 class ShardLog:
@@ -75,18 +80,23 @@ class ShardLog:
 
 
 class ProgressLog:
-    """Logs shards while others run; those that end meanwhile are logged together after that.
+    """Logs shards while others run; those that end within `LOG_EVERY_S` are logged together.
 
     An error of it is raised when another shard ends.
     """
 
-    def __init__(self, cell_runs: Sequence[CellRun]) -> None:
+    def __init__(
+        self, cell_runs: Sequence[CellRun], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._cell_runs = cell_runs
+        self._clock = clock
         self._running: Future[None] | None = None
+        self._due_at = clock()
 
     def add(self) -> None:
         """Shards have ended, and the cells have their results."""
-        if self._running is None or self._running.done():
+        is_free = self._running is None or self._running.done()
+        if is_free and self._clock() >= self._due_at:
             self._start()
 
     def finish(self) -> None:
@@ -102,6 +112,7 @@ class ProgressLog:
 
     def _start(self) -> None:
         self._wait()
+        self._due_at = self._clock() + LOG_EVERY_S
         self._running = begin("argo-log", self._log_all)
 
     def _log_all(self) -> None:

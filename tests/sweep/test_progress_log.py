@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from argo_ml.sweep.progress_log import ProgressLog
+from argo_ml.sweep.progress_log import LOG_EVERY_S, ProgressLog
 
 
 class SilentRun:
@@ -50,3 +50,26 @@ def test_finishing_waits_until_all_is_logged_and_raises_what_logging_met() -> No
     refusing: Any = Refusing()
     with pytest.raises(OSError, match="no space left"):
         ProgressLog([refusing]).finish()
+
+
+def test_shards_that_end_soon_after_another_are_logged_with_the_next_or_at_the_end() -> None:
+    class Counting(SilentRun):
+        n_requests = 0
+
+        def log_progress(self) -> None:
+            self.n_requests += 1
+
+    counting: Any = Counting()
+    now = 100.0
+    progress = ProgressLog([counting], clock=lambda: now)
+
+    def add() -> int:
+        progress.add()
+        progress.close()
+        return int(counting.n_requests)
+
+    assert [add(), add(), add()] == [1, 1, 1]
+    now += LOG_EVERY_S
+    assert [add(), add()] == [2, 2]
+    progress.finish()
+    assert counting.n_requests == 3
