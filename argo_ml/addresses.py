@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 OPENAI_KEY_VARIABLE = "OPENAI_API_KEY"
 OPENAI_HOST = "api.openai.com"
+_AZURE_DOMAIN = ".azure.com"
 KEY_VARIABLES = ("ARGO_ML_API_KEY", OPENAI_KEY_VARIABLE)
 _EXAMPLE = "http://127.0.0.1:8000/v1"
 _VERSION = "/v1"
@@ -77,6 +78,10 @@ class Address:
         path = given.removesuffix(_VERSION)
         has_version = path != given or not path
         return cls(f"{parts.scheme}://{place}{path}", *credentials(url), has_version)
+
+    @property
+    def is_azure(self) -> bool:
+        return (urlsplit(self.root).hostname or "").endswith(_AZURE_DOMAIN)
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -106,12 +106,12 @@ def describe_server(server: Server, name: str, spec: ModelSpec) -> ServerDescrip
     fleet = Fleet([server], replace(policy, max_retries=n_retries))
     if not server.address.has_version:
         server.version = _version_of(server, fleet)
-    card = _served(fleet, name)
+    card = _served(server, fleet, name)
     _check_context(server, card.context)
     prompting = find_prompting(fleet, card.id)
     if card.meta is None and isinstance(prompting, ByTemplate):
         # A router of llama.cpp loads a model when it is first asked, and knows its size from then.
-        card = _served(fleet, card.id)
+        card = _served(server, fleet, card.id)
         _check_context(server, card.context)
     if prompting.thinks:
         _check_room(server, card.context, spec)
@@ -188,7 +188,7 @@ def _version_of(server: Server, fleet: Fleet) -> str:
     return next(iter(refusing), VERSION)
 
 
-def _served(fleet: Fleet, name: str) -> ModelCard:
+def _served(server: Server, fleet: Fleet, name: str) -> ModelCard:
     """The model that the server calls ``name``, or its only one where that is empty."""
     try:
         cards = fleet.request("/v1/models", None, ModelList).data
@@ -200,6 +200,9 @@ def _served(fleet: Fleet, name: str) -> ModelCard:
         ) from None
     if not name and len(cards) == 1:
         return cards[0]
+    if name and server.address.is_azure:
+        # It lists models that could be deployed, and takes the names of deployments.
+        return ModelCard(id=name)
     for card in cards:
         if name and card.id.removeprefix(_GEMINI_PREFIX) == name.removeprefix(_GEMINI_PREFIX):
             return card
