@@ -34,7 +34,7 @@ from argo_ml.policies.strategies import find_strategy, strategy_parameters
 from argo_ml.replay.at_once import decide_questions
 from argo_ml.replay.calibrating import (
     ReplayState,
-    Vectors,
+    VectorsByText,
     calibrate_on_records,
     make_replay_state,
 )
@@ -58,7 +58,7 @@ OF_SET, OF_ALL = PLANS = ("plan of the set", "plan of all")
 Places = NDArray[np.int64]
 
 
-def embedded(questions: Sequence[RecordedQuestion], model: str) -> Vectors:
+def embedded(questions: Sequence[RecordedQuestion], model: str) -> VectorsByText:
     texts = list(dict.fromkeys(own.question.text for own in questions))
     rows = load_embedder(model, CacheFields().cache_path).embed_queries(texts)
     return {text: tuple(map(float, row)) for text, row in zip(texts, rows, strict=True)}

@@ -13,7 +13,8 @@ from argo_ml.replay.reading import ClosedBookFields, StepFields
 from argo_ml.results.text_signals import TextSignals
 from argo_ml.types import TokenDetail
 
-Outcome = dict[str, Any]
+OutcomeFields = dict[str, Any]
+"""What a line of a replay has of one outcome, by the names of its fields."""
 CONVERTED = ("text", "token_logprobs", "top_logprobs", "passages")
 """Names that a pipeline may give beside the fields of an outcome."""
 _TEXT_OF_PASSAGE = ("text", "page_content", "content")
@@ -24,7 +25,7 @@ class UnreadableError(ValueError):
     """Why something is no answer; the message begins with what it is."""
 
 
-def outcome_of(given: object, plan: str) -> Outcome:
+def outcome_of(given: object, plan: str) -> OutcomeFields:
     """The outcome of a text, of a mapping that has one, or of a chat message; None is not given.
 
     Raises `UnreadableError` for anything else. The values of fields that are taken as they come
@@ -89,7 +90,7 @@ def _value(given: object, name: str) -> Any:
     return given.get(name) if isinstance(given, Mapping) else getattr(given, name, None)
 
 
-def _signals(fields: Mapping[str, Any]) -> Outcome:
+def _signals(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Means over the tokens of the answer; entropy and margin where others than it are known."""
     own = [_logprob(value) for value in fields.get("token_logprobs") or ()]
     if not own:
@@ -110,13 +111,13 @@ def _logprob(value: object) -> float:
     return float(value)
 
 
-def _evidence(passages: Sequence[Any], plan: str) -> list[Outcome]:
+def _evidence(passages: Sequence[Any], plan: str) -> list[dict[str, Any]]:
     if plan == NONE:
         raise UnreadableError("an answer with passages, which one without retrieval has none of")
     return [_passage(passage) for passage in passages]
 
 
-def _passage(passage: Any) -> Outcome:
+def _passage(passage: Any) -> dict[str, Any]:
     if isinstance(passage, str):
         return {"text": passage}
     texts = (_value(passage, name) for name in _TEXT_OF_PASSAGE)

@@ -30,7 +30,7 @@ from argo_ml.errors import ModelError, one_line
 from argo_ml.interruption import checkpoint, finishing_batches, is_stopping
 from argo_ml.models.cache.store import CallCache, Entry
 from argo_ml.progress import OnProgress
-from argo_ml.recording.answers import Outcome, outcome_of
+from argo_ml.recording.answers import OutcomeFields, outcome_of
 from argo_ml.replay.reading import check_outcome
 from argo_ml.types import Question
 
@@ -87,7 +87,7 @@ class PipelineCalls:
 
     def answer(
         self, function: Callable[..., Any], calls: Sequence[Call], on_progress: OnProgress
-    ) -> list[Outcome]:
+    ) -> list[OutcomeFields]:
         """One outcome per call, in their order; what was answered is kept at once.
 
         Raises `ModelError` that names what the callable did and with which question.
@@ -103,11 +103,11 @@ class PipelineCalls:
                 on_progress(UNIT, n_before, len(calls))
         return [kept[call.key] for call in calls]
 
-    def _find(self, calls: Sequence[Call]) -> dict[str, Outcome]:
+    def _find(self, calls: Sequence[Call]) -> dict[str, OutcomeFields]:
         """The outcomes that are kept, by key. One that no file can have, as earlier versions kept
         some, is removed, so that it is asked for again."""
         entries = self._cache.find(call.key for call in calls)
-        kept: dict[str, Outcome] = {}
+        kept: dict[str, OutcomeFields] = {}
         unreadable: dict[str, str] = {}
         for call in {call.key: call for call in calls if call.key in entries}.values():
             try:
@@ -124,7 +124,7 @@ class PipelineCalls:
 
     def _executed(
         self, function: Callable[..., Any], calls: Sequence[Call]
-    ) -> Generator[dict[str, Outcome], None, None]:
+    ) -> Generator[dict[str, OutcomeFields], None, None]:
         """Batches as they are answered; after an error those under way are kept before it rises.
 
         Of these and of those under way when a stop is asked for nothing is tried again.
@@ -135,7 +135,7 @@ class PipelineCalls:
         n_at_once = self._limits.concurrency
         with ThreadPoolExecutor(n_at_once, "pipeline") as pool, _set_at_the_end(stopping):
             begun = (pool.submit(self._batch, function, batch, stopping) for batch in batches)
-            under_way: set[Future[dict[str, Outcome]]] = set()
+            under_way: set[Future[dict[str, OutcomeFields]]] = set()
             while True:
                 with finishing_batches():
                     under_way |= set(islice(begun, n_at_once - len(under_way)))
@@ -148,7 +148,7 @@ class PipelineCalls:
 
     def _batch(
         self, function: Callable[..., Any], batch: Sequence[Call], stopping: threading.Event
-    ) -> dict[str, Outcome]:
+    ) -> dict[str, OutcomeFields]:
         """A batch that fails for good is asked one by one, up to the first that fails alone: it is
         named, and those before it are kept."""
         try:
@@ -156,7 +156,7 @@ class PipelineCalls:
         except _RaisedError:
             if len(batch) == 1:
                 raise
-        answered: dict[str, Outcome] = {}
+        answered: dict[str, OutcomeFields] = {}
         for call in batch:
             answered |= self._kept([call], *self._tried(function, [call], stopping))
         return answered
@@ -193,9 +193,9 @@ class PipelineCalls:
 
     def _kept(
         self, batch: Sequence[Call], given: Sequence[Any], seconds: float
-    ) -> dict[str, Outcome]:
+    ) -> dict[str, OutcomeFields]:
         """Outcomes by key; those before one that cannot be read are kept as well."""
-        outcomes: dict[str, Outcome] = {}
+        outcomes: dict[str, OutcomeFields] = {}
         try:
             for call, own in zip(batch, given, strict=True):
                 outcomes[call.key] = _outcome(call, own, seconds / len(batch))
@@ -203,7 +203,7 @@ class PipelineCalls:
             self._store(outcomes)
         return outcomes
 
-    def _store(self, outcomes: Mapping[str, Outcome]) -> None:
+    def _store(self, outcomes: Mapping[str, OutcomeFields]) -> None:
         entries = [
             Entry(
                 key=key,
@@ -229,11 +229,11 @@ def _set_at_the_end(event: threading.Event) -> Iterator[None]:
 
 
 def _first_finished(
-    under_way: set[Future[dict[str, Outcome]]], stopping: threading.Event
-) -> tuple[set[Future[dict[str, Outcome]]], set[Future[dict[str, Outcome]]]]:
+    under_way: set[Future[dict[str, OutcomeFields]]], stopping: threading.Event
+) -> tuple[set[Future[dict[str, OutcomeFields]]], set[Future[dict[str, OutcomeFields]]]]:
     """Those that have finished first, and the others; ``stopping`` is set once a stop is asked
     for."""
-    finished: set[Future[dict[str, Outcome]]] = set()
+    finished: set[Future[dict[str, OutcomeFields]]] = set()
     while under_way and not finished:
         finished, under_way = wait(under_way, _POLL_S, FIRST_COMPLETED)
         if is_stopping():
@@ -277,7 +277,7 @@ def _listed(given: Any, batch: Sequence[Call]) -> list[Any]:
     return given
 
 
-def _outcome(call: Call, given: Any, seconds: float) -> Outcome:
+def _outcome(call: Call, given: Any, seconds: float) -> OutcomeFields:
     try:
         return _as_read(call, {"seconds": round(seconds, 6), **outcome_of(given, call.plan)})
     except LineError as error:
@@ -288,7 +288,7 @@ def _outcome(call: Call, given: Any, seconds: float) -> Outcome:
         ) from None
 
 
-def _as_read(call: Call, outcome: Outcome) -> Outcome:
+def _as_read(call: Call, outcome: OutcomeFields) -> OutcomeFields:
     """The outcome as a replay finds it in a file.
 
     Raises `LineError` for one that it refuses, `TypeError` or `ValueError` for what is no JSON.

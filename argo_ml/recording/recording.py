@@ -21,7 +21,7 @@ from argo_ml.escaping import markdown
 from argo_ml.models.cache.store import CallCache
 from argo_ml.models.digests import write_atomically
 from argo_ml.progress import OnProgress, ignore_progress
-from argo_ml.recording.answers import Outcome, as_plain
+from argo_ml.recording.answers import OutcomeFields, as_plain
 from argo_ml.recording.calling import Limits, PipelineCalls, asked_text
 from argo_ml.recording.pipeline import Asked, Pipeline
 from argo_ml.replay.reading import read_outcomes
@@ -134,13 +134,13 @@ def _answered(
     spec: RecordSpec,
     run: TrackedRun,
     on_progress: OnProgress,
-) -> list[dict[str, Outcome]]:
+) -> list[dict[str, OutcomeFields]]:
     """The outcomes of every question, by plan."""
     limits = Limits(spec.batch_size, spec.concurrency, spec.max_retries)
     cache = CallCache(spec.calls_path)
     calls = PipelineCalls(spec.identity, cache, run.run_id, limits)
     try:
-        outcomes: list[dict[str, Outcome]] = [{} for _ in questions]
+        outcomes: list[dict[str, OutcomeFields]] = [{} for _ in questions]
         for plan, answers in _plans(pipeline, questions, spec, calls, on_progress):
             for own, outcome in zip(outcomes, answers, strict=True):
                 own[plan] = outcome
@@ -157,10 +157,10 @@ def _plans(
     spec: RecordSpec,
     calls: PipelineCalls,
     on_progress: OnProgress,
-) -> Iterator[tuple[str, list[Outcome]]]:
+) -> Iterator[tuple[str, list[OutcomeFields]]]:
     texts = [asked_text(question) for question in questions]
     pairs = list(zip(questions, texts, strict=True))
-    answers: list[list[Outcome]] = []
+    answers: list[list[OutcomeFields]] = []
     for plan, function in ((NONE, pipeline.without), (ONCE, pipeline.with_retrieval)):
         asked = [calls.call(question, plan, text) for question, text in pairs]
         answers.append(calls.answer(function, asked, on_progress))
@@ -179,7 +179,7 @@ def _plans(
 
 
 def _written(
-    spec: RecordSpec, questions: Sequence[Question], outcomes: Sequence[Mapping[str, Outcome]]
+    spec: RecordSpec, questions: Sequence[Question], outcomes: Sequence[Mapping[str, OutcomeFields]]
 ) -> tuple[RecordedQuestion, ...]:
     """Write the file whole, and read it as a replay will."""
     lines = [
@@ -190,7 +190,9 @@ def _written(
     return read_outcomes(spec.output_path, "output", spec.scorer)
 
 
-def _line(question: Question, outcomes: Mapping[str, Outcome], split: str | None) -> Outcome:
+def _line(
+    question: Question, outcomes: Mapping[str, OutcomeFields], split: str | None
+) -> dict[str, Any]:
     return {
         "id": question.id,
         "question": question.text,

@@ -20,10 +20,10 @@ from argo_ml.replay.calibrating import ReplayState
 from argo_ml.replay.charging import Charges
 from argo_ml.replay.decision_columns import (
     DecisionColumns,
+    Ending,
     ExpectationColumns,
     Flags,
     Numbers,
-    Outcome,
 )
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.rows import ReplayDecision
@@ -53,7 +53,7 @@ class Readings:
         stopped = np.where(predicts, 0.0, np.nan)
         gain = np.where(retrieves, self.read.gain - gate.price, stopped)
         expected = replace(self.read, gain=gain)
-        outcomes: tuple[Outcome, ...] = ((NONE, False), (ONCE, False))
+        outcomes: tuple[Ending, ...] = ((NONE, False), (ONCE, False))
         return DecisionColumns(outcomes, retrieves.astype(np.int64), expected, self.probed)
 
 
@@ -121,7 +121,7 @@ class AtOnce:
 
 
 def _alike(
-    expected: Expectation, probed: bool, outcomes: tuple[Outcome, ...], outcome: Numbers
+    expected: Expectation, probed: bool, outcomes: tuple[Ending, ...], outcome: Numbers
 ) -> DecisionColumns:
     """Decisions that expect the same of all questions."""
     one, n = ExpectationColumns.of([expected]), len(outcome)

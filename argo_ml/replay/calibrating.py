@@ -25,7 +25,7 @@ HORIZON = 1
 
 Key = tuple[str, tuple[str, ...]]
 """A state by its question and the actions that led there."""
-Vectors = Mapping[str, Sequence[float]]
+VectorsByText = Mapping[str, Sequence[float]]
 """Embeddings by the text of the question."""
 
 
@@ -105,7 +105,9 @@ class ReplayState:
         return AnswerNow(outcome.answer, _probabilities(outcome, plan, self.common), tokens)
 
 
-def make_replay_state(recorded: RecordedQuestion, common: Common, vectors: Vectors) -> ReplayState:
+def make_replay_state(
+    recorded: RecordedQuestion, common: Common, vectors: VectorsByText
+) -> ReplayState:
     """The state before any step, of which policies see what is in ``common``."""
     question, none = recorded.question, recorded.outcomes[NONE]
     probabilities = _probabilities(none, NONE, common)

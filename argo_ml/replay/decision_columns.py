@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
-Outcome = tuple[str, bool]
+Ending = tuple[str, bool]
 """A plan, and whether the answer is withheld after it."""
 
 
@@ -64,7 +64,7 @@ class DecisionColumns(Sequence[ReplayDecision]):
     """One decision a question: the number of one of ``outcomes``, what the policy expected, and
     whether it had probed the answer."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[Ending, ...]
     outcome: Numbers
     expected: ExpectationColumns
     probed: Flags

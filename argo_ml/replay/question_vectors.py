@@ -11,7 +11,7 @@ from argo_ml.corpus.embedder_prompts import GivenPrompts
 from argo_ml.corpus.embedding import load_embedder
 from argo_ml.models.cache.store import CallCache
 from argo_ml.progress import EMBEDDED, OnProgress
-from argo_ml.replay.calibrating import Vectors
+from argo_ml.replay.calibrating import VectorsByText
 
 BLOCK = 1024
 """Questions that are embedded before their vectors are kept: some seconds of a processor."""
@@ -26,7 +26,7 @@ def embedder_of(spec: ReplaySpec) -> CachingEmbedder:
 
 def question_vectors(
     embedder: CachingEmbedder, texts: Sequence[str], on_progress: OnProgress
-) -> Vectors:
+) -> VectorsByText:
     """The vectors by text. ``on_progress`` hears of those that nobody has embedded before; what is
     embedded stays known where the rest is not awaited."""
     distinct = list(dict.fromkeys(texts))

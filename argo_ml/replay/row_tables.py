@@ -18,7 +18,7 @@ import numpy.typing as npt
 from argo_ml.calibration.plans import NONE
 from argo_ml.replay.calibrating import ReplayState
 from argo_ml.replay.charging import price_of_actions
-from argo_ml.replay.decision_columns import DecisionColumns, Flags, Floats, Numbers, Outcome
+from argo_ml.replay.decision_columns import DecisionColumns, Ending, Flags, Floats, Numbers
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.rows import ReplayDecision, question_row
 from argo_ml.results.records import QuestionResult
@@ -61,7 +61,7 @@ class RowTables:
 
     def __init__(self, tested: Sequence[ReplayState]) -> None:
         self._recorded: tuple[RecordedQuestion, ...] = tuple(state.recorded for state in tested)
-        self._tables: dict[Outcome, OutcomeTable] = {}
+        self._tables: dict[Ending, OutcomeTable] = {}
 
     def cell(self, decisions: DecisionColumns, prices: Prices) -> Any:
         """The rows of ``decisions``, one a question, where actions have fixed prices."""
@@ -121,7 +121,7 @@ class RowTables:
         """Whether the answers without retrieval are right."""
         return np.array([own.outcomes[NONE].correct for own in self._recorded])
 
-    def _after(self, outcome: Outcome) -> OutcomeTable:
+    def _after(self, outcome: Ending) -> OutcomeTable:
         """Questions without the plan have the row of another one there, which nobody picks."""
         if outcome not in self._tables:
             self._tables[outcome] = OutcomeTable.of(self._rows_after(*outcome))
