@@ -36,6 +36,7 @@ from argo_ml.study.search import Search
 from argo_ml.sweep.cell_run import store_outcomes
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.parent_run import recorded
+from argo_ml.tracking.deleted import is_deleted
 from argo_ml.tracking.names import logged_metrics
 from argo_ml.tracking.runs import TrackedRun
 
@@ -232,8 +233,12 @@ def _store_best_trials(search: Search, trials: Sequence[FrozenTrial]) -> None:
     """Trajectories and outcomes on the runs of the best trials."""
     distinct = {trial.number: trial for trial in trials}
     for trial in list(distinct.values())[:N_TRAJECTORIES]:
-        cell = search.evaluator.cell(settings_of(trial.user_attrs))
         run = TrackedRun(search.tracking.client, storage.run_id_of(trial))
+        stored = search.tracking.get_or_none(run.run_id)
+        if stored is None or is_deleted(stored):
+            search.run.warn(f"the run of trial {trial.number} was deleted, and keeps nothing")
+            continue
+        cell = search.evaluator.cell(settings_of(trial.user_attrs))
         blocks = list(search.evaluator.blocks(cell, search.billed_to(trial.number)))
         rows = [row for block in blocks for row in block.rows]
         result = CellResult(

@@ -31,6 +31,7 @@ from argo_ml.sweep.accounting import account_for_dead, accounting
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.parent_run import load_record, pointing_at, recorded, store_spec
 from argo_ml.tracking import runs
+from argo_ml.tracking.deleted import is_deleted, way_back
 from argo_ml.tracking.names import spec_params
 from argo_ml.tracking.reconciling import open_experiment
 from argo_ml.tracking.runs import TrackedRun, Tracking
@@ -137,8 +138,14 @@ def _begin_or_join(
     stored = tracking.get_or_none(run_id)
     if stored is None:
         raise StudyError(
-            f"study={study.study_name}: was begun in another MLflow store (its run {run_id} is not "
-            f"in {redacted(tracking.uri)}); give its tracking_uri, or another name: study=NAME"
+            f"study={study.study_name}: was begun in another MLflow store, or its run was deleted "
+            f"for good (its run {run_id} is not in {redacted(tracking.uri)}); give its "
+            "tracking_uri, or another name: study=NAME"
+        )
+    if is_deleted(stored):
+        raise StudyError(
+            f"study={study.study_name}: its run {run_id} was deleted in MLflow; take it back "
+            f"({way_back(run_id)}), or begin another study: study=NAME"
         )
     home = Tracking(tracking.client, stored.info.experiment_id, tracking.uri)
     return study, TrackedRun(tracking.client, run_id, stored), home

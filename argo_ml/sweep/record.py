@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,11 @@ from argo_ml.results.stored import (
     stored_record,
 )
 from argo_ml.tracking import runs
+from argo_ml.tracking.environment import USER
 from argo_ml.tracking.names import logged_params
 from argo_ml.tracking.runs import CELL_ID, Run, Tracking, connect, store_of_runs
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,8 @@ def find_run(
         if latest is None:
             name = tracking.experiment_name
             raise ConfigError(f"experiment={name}: no finished {kind} there; run one first")
+        whose = latest.data.tags.get(USER, "somebody")
+        logger.info("%s %s, the latest, by %s", kind, latest.info.run_id, whose)
         return tracking, latest
     anywhere = store_of_runs(tracking_uri)
     run = anywhere.find(run_id)

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 DIRTY = "mlflow.source.git.dirty"
+USER = "mlflow.user"
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,7 +21,7 @@ def source_tags() -> dict[str, str]:
     tags = {
         "mlflow.source.name": "argo-ml",
         "mlflow.source.type": "LOCAL",
-        "mlflow.user": _user(),
+        USER: _user(),
     }
     commit = _git("rev-parse", "HEAD")
     if commit:

@@ -12,7 +12,12 @@ from mlflow.exceptions import MlflowException
 
 from argo_ml.addresses import redacted
 from argo_ml.errors import TrackingError
-from argo_ml.tracking.stores import STORE_VARIABLE, is_same_store, sqlite_path
+from argo_ml.tracking.stores import (
+    STORE_VARIABLE,
+    active_experiments,
+    is_same_store,
+    sqlite_path,
+)
 
 OPENED_RUN = "MLFLOW_RUN_ID"
 """Environment variable of the run that `mlflow run` opened for this process."""
@@ -50,7 +55,7 @@ def _by_name(client: MlflowClient, name: str, create: bool) -> str:
     if experiment is None and create:
         return _created(client, name)
     if experiment is None:
-        known = ", ".join(sorted(other.name for other in client.search_experiments()))
+        known = ", ".join(sorted(other.name for other in active_experiments(client)))
         where = redacted(client.tracking_uri)
         raise TrackingError(f"experiment={name!r} is not in {where}; known: {known}")
     if experiment.lifecycle_stage != "active":

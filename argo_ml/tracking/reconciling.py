@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -31,7 +32,7 @@ from argo_ml.tracking.runs import (
     open_client,
     search_runs,
 )
-from argo_ml.tracking.stores import explained
+from argo_ml.tracking.stores import active_experiments, explained
 
 _AGAIN = "give the same command again; calls that were made are in the call cache"
 RESUME = "--resume"
@@ -43,6 +44,7 @@ _GO_ON: Mapping[str, str] = {
     "study": "go on with the same argo-ml tune command; finished trials are kept",
     "trial": "its study goes on with the same argo-ml tune command and runs it again",
 }
+_DATABASES = ("postgresql", "mysql", "mssql")
 _OVER = ("FINISHED", "FAILED", "KILLED")
 logger = logging.getLogger(__name__)
 
@@ -60,8 +62,24 @@ class Reconciled:
 def open_experiment(tracking_uri: str, experiment: str) -> Tracking:
     """As `connect`, for a command that begins a run; what dead processes have left is ended."""
     tracking = connect(tracking_uri, experiment)
+    _warn_of_scattered_artifacts(tracking)
     reconcile(tracking)
     return tracking
+
+
+def _warn_of_scattered_artifacts(tracking: Tracking) -> None:
+    """Whoever tracks in a database without a server writes artifacts by itself, and those of a
+    folder on its own machine."""
+    if not tracking.uri.startswith(_DATABASES):
+        return
+    with explained(tracking.uri):
+        place = tracking.client.get_experiment(tracking.experiment_id).artifact_location
+    if urlsplit(place).scheme in ("", "file"):
+        logger.warning(
+            "artifacts go to %s on each machine that tracks in this database; from several, track "
+            "through mlflow server, or in an experiment whose artifact location all reach",
+            place,
+        )
 
 
 def reconcile(tracking: Tracking) -> Reconciled:
@@ -77,7 +95,7 @@ def reconcile_store(tracking_uri: str, repair: bool) -> Reconciled:
     """Find it in all experiments of a store that is there, and end it where ``repair`` is set."""
     client = open_client(tracking_uri, create=False)
     with explained(str(client.tracking_uri)):
-        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        experiments = [experiment.experiment_id for experiment in active_experiments(client)]
     reconciled = find_lost(client, experiments)
     for run in reconciled.ended if repair else ():
         end_lost(client, run)

@@ -23,7 +23,7 @@ from argo_ml.interruption import forget_stop
 from argo_ml.tracking.artifact_files import log_files
 from argo_ml.tracking.descriptions import NOTE as NOTE
 from argo_ml.tracking.descriptions import describe_experiment
-from argo_ml.tracking.environment import DIRTY, source_tags
+from argo_ml.tracking.environment import DIRTY, USER, source_tags
 from argo_ml.tracking.experiments import OPENED_RUN, experiment_id, opened_in, opened_store
 from argo_ml.tracking.first_use import create_whole
 from argo_ml.tracking.input_datasets import InputDataset
@@ -394,11 +394,17 @@ class Tracking:
         return search_runs(self.client, [self.experiment_id], condition)
 
     def latest_finished(self, kind: str) -> Run | None:
-        """The run of this kind that ended last."""
+        """The run of this kind that ended last: of this user, where there is one."""
+        ended = f"tags.`{KIND}` = '{kind}' and attributes.status = 'FINISHED'"
+        user = source_tags()[USER]
+        own = None if "'" in user else self._latest(f"{ended} and tags.`{USER}` = '{user}'")
+        return own or self._latest(ended)
+
+    def _latest(self, condition: str) -> Run | None:
         with explained(self.uri):
             latest = self.client.search_runs(
                 [self.experiment_id],
-                f"tags.`{KIND}` = '{kind}' and attributes.status = 'FINISHED'",
+                condition,
                 max_results=1,
                 order_by=["attributes.end_time DESC"],
             )

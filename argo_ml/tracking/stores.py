@@ -14,6 +14,7 @@ from typing import TypeVar
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from mlflow import MlflowClient, get_tracking_uri
+from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 from mlflow.utils.credentials import get_default_host_creds
 from sqlalchemy.engine import make_url
@@ -251,7 +252,18 @@ def default_uri() -> str:
     return str(get_tracking_uri())
 
 
+def active_experiments(client: MlflowClient) -> list[Experiment]:
+    """All of a store, which gives a thousand of them at a time."""
+    found: list[Experiment] = []
+    token: str | None = ""
+    while token is not None:
+        page = client.search_experiments(page_token=token or None)
+        found.extend(page)
+        token = page.token or None
+    return found
+
+
 def count_experiments(uri: str) -> int:
     """Active experiments of a store that is there. Raises `TrackingError`."""
     with explained(uri):
-        return len(MlflowClient(uri).search_experiments())
+        return len(active_experiments(MlflowClient(uri)))

@@ -36,7 +36,7 @@ from argo_ml.study.space import SearchSpace
 from argo_ml.study.storage import RUN_ID, StudyStore
 from argo_ml.sweep.context import LocalContext
 from argo_ml.tracking.owners import named
-from argo_ml.tracking.runs import ERROR, Tracking, connect
+from argo_ml.tracking.runs import ERROR, WARNING, Tracking, connect
 from argo_ml.types import Prices
 from argo_ml.verification.verify import verify_run
 
@@ -338,9 +338,27 @@ def test_a_study_of_another_mlflow_store_says_how_to_go_on(
 ) -> None:
     run_study(problem.spec(n_trials=1))
     shutil.copyfile(empty_store, tmp_path / "other.db")
-    message = r"study=argo-.*: was begun in another MLflow store \(its run .*study=NAME"
+    message = r"study=argo-.*: was begun in another MLflow store, or .*\(its run .*study=NAME"
     with pytest.raises(StudyError, match=message):
         run_study(problem.spec(n_trials=1, tracking_uri=f"sqlite:///{tmp_path}/other.db"))
+
+
+def test_a_study_whose_run_was_deleted_says_how_to_go_on(problem: Problem) -> None:
+    report = run_study(problem.spec(n_trials=1))
+    home(problem).client.delete_run(report.study_id)
+    message = rf"was deleted in MLflow.*runs restore --run-id {report.study_id}.*study=NAME"
+    with pytest.raises(StudyError, match=message):
+        run_study(problem.spec(n_trials=2))
+
+
+def test_a_best_trial_whose_run_was_deleted_is_judged_all_the_same(problem: Problem) -> None:
+    report = run_study(problem.spec(n_trials=2))
+    for trial in children(problem, report, "trial"):
+        home(problem).client.delete_run(trial.info.run_id)
+    longer = run_study(problem.spec(n_trials=3))
+    assert longer.best
+    warned = home(problem).get(report.study_id).data.tags[WARNING]
+    assert f"the run of trial {longer.best[0].trial} was deleted" in warned
 
 
 def test_an_error_while_a_study_begins_ends_its_run(

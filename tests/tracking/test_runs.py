@@ -18,14 +18,14 @@ from argo_ml.addresses import redacted
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.interruption import checkpoint, finishing_batches
 from argo_ml.processes import this_process
-from argo_ml.tracking import runs
+from argo_ml.tracking import reconciling, runs
 from argo_ml.tracking.environment import DIRTY, packages, source_tags
 from argo_ml.tracking.input_datasets import InputDataset
 from argo_ml.tracking.location import RunLocation, locate
 from argo_ml.tracking.names import logged_params, spec_params
 from argo_ml.tracking.owners import OWNER, is_own, own_tag
 from argo_ml.tracking.runs import ERROR, KIND, TrackedRun, Tracking, connect
-from argo_ml.tracking.stores import check_reachable, sqlite_path
+from argo_ml.tracking.stores import active_experiments, check_reachable, sqlite_path
 from argo_ml.tracking.system import system_metrics
 
 
@@ -334,6 +334,60 @@ def test_latest_finished_run_of_a_kind(tracking: Tracking, run: TrackedRun) -> N
     assert latest is not None and latest.info.run_id == run.run_id
 
 
+def test_the_latest_run_is_that_of_this_user_where_there_is_one(
+    tracking: Tracking, run: TrackedRun
+) -> None:
+    other = tracking.create("of a colleague", {runs.KIND: "sweep", "mlflow.user": "colleague"})
+    other.end()
+    alone = tracking.latest_finished("sweep")
+    run.end()
+    tracking.create("later", {runs.KIND: "sweep", "mlflow.user": "colleague"}).end()
+
+    latest = tracking.latest_finished("sweep")
+
+    assert alone is not None and alone.info.run_id == other.run_id
+    assert latest is not None and latest.info.run_id == run.run_id
+
+
+def test_all_experiments_of_a_store_are_listed_page_by_page(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        tracking.client.create_experiment(f"experiment {number}")
+    ask = tracking.client.search_experiments
+    monkeypatch.setattr(
+        tracking.client, "search_experiments", lambda **given: ask(max_results=2, **given)
+    )
+
+    names = [experiment.name for experiment in active_experiments(tracking.client)]
+
+    assert sorted(names) == [
+        "Default",
+        "an experiment",
+        "experiment 0",
+        "experiment 1",
+        "experiment 2",
+    ]
+
+
+def test_artifacts_beside_a_database_of_several_machines_are_warned_of(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shared = Tracking(tracking.client, tracking.experiment_id, "postgresql://host/mlflow")
+    monkeypatch.setattr(reconciling, "connect", lambda *_: shared)
+    monkeypatch.setattr(reconciling, "reconcile", lambda _: None)
+
+    reconciling.open_experiment("postgresql://host/mlflow", "an experiment")
+
+    assert "on each machine that tracks in this database" in caplog.text
+
+
+def test_of_a_service_with_pages_of_its_own_no_address_is_made_up() -> None:
+    place = RunLocation("databricks://team", "3", "argo_ml", "r1")
+
+    assert (place.command, place.address) == ("", "")
+
+
 def test_run_opened_by_mlflow_is_adopted_once_in_its_own_experiment(
     tracking_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -415,6 +469,16 @@ def test_local_store_is_opened_with_mlflow_ui() -> None:
 
     assert place.command == "mlflow ui --backend-store-uri 'sqlite:////a b/mlflow.db'"
     assert place.address == "http://127.0.0.1:5000/#/experiments/3/runs/r1"
+
+
+def test_the_port_that_mlflow_is_told_by_its_variable_is_that_of_addresses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_PORT", "5050")
+
+    place = RunLocation("sqlite:///mlflow.db", "3", "argo_ml", "r1")
+
+    assert place.address == "http://127.0.0.1:5050/#/experiments/3/runs/r1"
 
 
 def test_server_needs_no_command() -> None:
