@@ -1,4 +1,4 @@
-# `make small` and `make test` need Python 3.10 or newer with pip and venv, and nothing else.
+# `make small` and `make test` need Python 3.10 to 3.14 with pip and venv, and nothing else.
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
@@ -16,9 +16,14 @@ PYTEST := tools/in_memory.sh env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 \
   python -m pytest -n $(WORKERS) --dist worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# macOS' make 3.81 looks for the program of a simple line on the PATH that make itself was started
+# with; through a shell that is not its default one it takes the PATH below.
+SHELL := /bin/bash
 export PATH := $(if $(filter /%,$(VENV)),$(BIN),$(CURDIR)/$(BIN)):$(PATH)
 export GIT_PYTHON_REFRESH ?= quiet
 export MLFLOW_DISABLE_TELEMETRY ?= true
+# `mlflow run` asks who runs it, and ends in a traceback where a container's user has no name.
+export LOGNAME ?= $(shell id -un 2>/dev/null || id -u)
 
 .PHONY: help small medium full test quick lint types unit quick-unit env ui mlproject docs constraints clean
 
@@ -73,8 +78,8 @@ clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .pytest_cache .hypothesis
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-	  { echo "$(PYTHON) is older than Python 3.10; use make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 15))' || \
+	  { echo "$(PYTHON) is not Python 3.10 to 3.14; use make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "$(PYTHON) has no venv; install it (Debian: apt install python3-venv)" >&2; exit 1; }
 

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import platform
 import socket
 import tempfile
 import uuid
@@ -125,7 +126,7 @@ def _release(lock: FileLock, pid: int) -> None:
 def life_of(process: Process) -> Life:
     """Whether a process lives, as far as that can be seen from here."""
     here = this_process()
-    if (process.host, process.machine) != (here.host, here.machine):
+    if not _is_of(process, here):
         return Life.UNKNOWN
     if process.boot != here.boot:
         # What stands for a missing id, machines of one name may share: containers at one address.
@@ -139,6 +140,16 @@ def life_of(process: Process) -> Life:
     if is_locked is None:
         return Life.ALIVE if _is_running(process) else Life.DEAD
     return Life.DEAD
+
+
+def _is_of(process: Process, here: Process) -> bool:
+    """Whether it is of this machine: a laptop has the name that the network gives it, but one start
+    of one kernel, with one list of processes."""
+    if process.boot and (process.boot, process.namespace) == (here.boot, here.namespace):
+        return True
+    has_containers = platform.system() != "Darwin"
+    is_named_so = process.host == here.host or not has_containers
+    return is_named_so and process.machine == here.machine
 
 
 def _is_locked(path: Path) -> bool | None:
@@ -158,10 +169,21 @@ def _is_running(process: Process) -> bool:
     try:
         started = psutil.Process(process.pid).create_time()
     except psutil.NoSuchProcess:
-        return False
+        return _is_hidden(process.pid)
     except psutil.Error:
         return True
     return abs(started - process.started) < _START_TOLERANCE_S
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether there is a process of another user, which `/proc` does not show with ``hidepid``."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 @contextlib.contextmanager

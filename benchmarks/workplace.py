@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import platform
 import resource
 import subprocess
 import sys
@@ -29,8 +30,9 @@ def measured_alone(module: str, argument: str) -> dict[str, Any]:
 
 
 def peak_mib() -> float:
-    """The most memory that this process has had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The most memory that this process has had, which macOS gives in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak / 1024 if platform.system() == "Darwin" else peak
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from argo_ml import processes
@@ -60,8 +61,11 @@ def test_a_process_that_ends_by_itself_leaves_no_lock() -> None:
         ({}, Life.ALIVE),
         ({"lock": "/nowhere.lock"}, Life.ALIVE),
         ({"lock": "/nowhere.lock", "started": 1.0}, Life.DEAD),
-        ({"host": "elsewhere"}, Life.UNKNOWN),
-        ({"machine": "another of that name"}, Life.UNKNOWN),
+        ({"host": "as the network calls it"}, Life.ALIVE),
+        ({"host": "as the network calls it", "lock": "", "started": 1.0}, Life.DEAD),
+        ({"host": "elsewhere", "boot": "of elsewhere"}, Life.UNKNOWN),
+        ({"machine": "another of that name", "boot": "of that one"}, Life.UNKNOWN),
+        ({"host": "a container", "namespace": "of a container", "lock": ""}, Life.UNKNOWN),
         ({"boot": "before the last one"}, Life.DEAD),
         ({"lock": "/nowhere.lock", "namespace": "of a container"}, Life.UNKNOWN),
     ],
@@ -130,3 +134,20 @@ def test_a_lock_that_is_interrupted_while_it_names_its_holder_is_free(
         kept.acquire()
     with ProcessLock(tmp_path / "one.lock").held_at_once():
         pass
+
+
+@pytest.mark.parametrize(("error", "life"), [(PermissionError, Life.ALIVE), (OSError, Life.DEAD)])
+def test_a_process_of_another_user_that_is_hidden_from_this_one_lives(
+    error: type[OSError], life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = replace(this_process(), lock="")
+
+    def hide(pid: int) -> None:
+        raise psutil.NoSuchProcess(pid)
+
+    def refuse(pid: int, number: int) -> None:
+        raise error
+
+    monkeypatch.setattr(psutil, "Process", hide)
+    monkeypatch.setattr(processes.os, "kill", refuse)
+    assert life_of(hidden) is life

@@ -91,8 +91,13 @@ def test_conda_python_is_supported(pyproject: dict[str, Any]) -> None:
 
     [python] = [item for item in environment["dependencies"] if str(item).startswith("python=")]
 
-    assert python.removeprefix("python=") in ("3.10", "3.11", "3.12", "3.13")
-    assert pyproject["project"]["requires-python"] == ">=3.10"
+    assert python.removeprefix("python=") in ("3.10", "3.11", "3.12", "3.13", "3.14")
+    assert pyproject["project"]["requires-python"] == ">=3.10,<3.15"
+
+
+@pytest.mark.parametrize("page", ["README.md", "Makefile"])
+def test_the_pythons_that_are_named_are_those_that_install(page: str) -> None:
+    assert "Python 3.10 to 3.14" in (ROOT / page).read_text(encoding="utf-8")
 
 
 def test_mlproject_is_what_the_specs_say() -> None:
@@ -309,6 +314,7 @@ def test_without_room_in_memory_folders_of_tests_are_where_they_always_are(
     assert (done.returncode, done.stdout, done.stderr) == (3, "in \n", "")
 
 
+@pytest.mark.skipif(shutil.which("flock") is None, reason="a folder in use is told by flock(1)")
 def test_only_what_killed_tests_left_in_memory_is_removed(tmp_path: Path) -> None:
     (tmp_path / "argo-ml-tests-killed" / "full").mkdir(parents=True)
     (tmp_path / "argo-ml-tests-at_work").mkdir()

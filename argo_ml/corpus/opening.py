@@ -26,6 +26,7 @@ from argo_ml.corpus.prepared import (
 from argo_ml.corpus.readers import READERS
 from argo_ml.corpus.rejected import NO_TEXT, ignored_in_words
 from argo_ml.corpus.splitting import SplitSettings, embedded_text, split
+from argo_ml.corpus.sqlite_version import check_sqlite
 from argo_ml.datasets import own_documents
 from argo_ml.models.cache.store import CallCache
 from argo_ml.progress import ignore_progress
@@ -46,6 +47,7 @@ def open_corpus(spec: CorpusSpec, on_progress: OnEmbedded = ignore_progress) -> 
     ``on_progress`` receives how many passages are embedded, and of how many. Raises `DataError`,
     `ConfigError`, `ModelError` and `CorpusIndexError`.
     """
+    check_sqlite()
     # Importing Chroma takes seconds, and what the corpus is made of is imported everywhere.
     from argo_ml.corpus.ranking import check_ranking, own_corpus, with_ranking
 

@@ -10,16 +10,15 @@ import hashlib
 import importlib.resources
 import logging
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 from types import MappingProxyType
 
-from argo_ml.errors import system_reason
+import requests
+
+from argo_ml.errors import one_line, system_reason
 from argo_ml.models.downloads import FetchError, OnStatus, exclusive_folder, staging_folder
 
 logger = logging.getLogger(__name__)
@@ -155,14 +154,14 @@ def _github_reader(base_url: str) -> ReadContent:
     def read(path: str) -> bytes:
         url = f"{base_url}/{oran_source(path)}"
         try:
-            with urllib.request.urlopen(url, timeout=30) as response:
-                content: bytes = response.read()
-        except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
-            reason = getattr(error, "reason", "") or error
+            response = requests.get(url, timeout=30)
+            response.raise_for_status()
+        except requests.RequestException as error:
             raise FetchError(
-                f"{url}: cannot be downloaded ({reason}); or give a local folder with --source"
+                f"{url}: cannot be downloaded ({one_line(error)}); or give a local folder with "
+                "--source"
             ) from None
-        return content
+        return response.content
 
     return read
 

@@ -16,7 +16,8 @@ from argo_ml.devices.cuda import count_gpus
 from argo_ml.doctor.check import Check, Status, ok, refused, warning
 from argo_ml.errors import ModelError
 
-_OLDEST_PYTHON = (3, 10)
+_PYTHONS = ((3, 10), (3, 15))
+"""The oldest that it runs with, and the first that its packages have no releases for."""
 _NAMED_PACKAGES = ("mlflow", "torch", "transformers", "sentence-transformers", "chromadb")
 _MEMORY_GB = 2
 """What the embedded model, the embedder and Python take together."""
@@ -24,9 +25,9 @@ _MEMORY_GB = 2
 
 def check_python(version: tuple[int, ...] = tuple(sys.version_info[:3])) -> Check:
     text = ".".join(map(str, version))
-    if version < _OLDEST_PYTHON:
-        oldest = ".".join(map(str, _OLDEST_PYTHON))
-        return Check("Python", Status.ERROR, text, f"use Python {oldest} or newer")
+    oldest, too_new = _PYTHONS
+    if not oldest <= version < too_new:
+        return Check("Python", Status.ERROR, text, "use Python 3.10 to 3.14")
     return ok("Python", text)
 
 

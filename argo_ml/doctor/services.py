@@ -6,6 +6,7 @@ import tempfile
 
 from argo_ml.addresses import redacted, shown
 from argo_ml.config import DoctorSpec
+from argo_ml.corpus.sqlite_version import OTHER_PYTHON, sqlite_problem
 from argo_ml.doctor.check import Check, Status, ok, refused
 from argo_ml.errors import ArgoError, one_line
 from argo_ml.tracking.stores import (
@@ -19,10 +20,11 @@ from argo_ml.tracking.stores import (
 def check_chroma(spec: DoctorSpec) -> Check:
     if spec.chroma_url:
         return _check_chroma_server(spec.chroma_url)
+    if problem := sqlite_problem():
+        return Check("Chroma", Status.ERROR, problem, OTHER_PYTHON)
     try:
         version = _open_and_close_chroma()
     except (ImportError, RuntimeError, OSError) as error:
-        # Chroma refuses an old SQLite with a RuntimeError while it is imported.
         detail = one_line(error)
         return Check("Chroma", Status.ERROR, detail, "pip install --upgrade chromadb")
     return ok("Chroma", f"{version} opens in this process")

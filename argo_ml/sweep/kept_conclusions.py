@@ -101,12 +101,14 @@ def _content(results: Results) -> dict[str, Any]:
 def _own_styles() -> Iterator[Path]:
     """Where Matplotlib looks for settings of the user's own, which figures follow."""
     given = os.environ.get("MATPLOTLIBRC", "")
-    configured = os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config")
+    # Not `Path.home`, which fails for a user without one.
+    home = Path(os.path.expanduser("~"))
+    configured = os.environ.get("XDG_CONFIG_HOME", home / ".config")
     folders = (
         Path.cwd(),
         Path(given),
         Path(os.environ.get("MPLCONFIGDIR", Path(configured) / "matplotlib")),
-        Path.home() / ".matplotlib",
+        home / ".matplotlib",
     )
     yield Path(given)
     yield from (folder / "matplotlibrc" for folder in folders)

@@ -20,7 +20,10 @@ from argo_ml.tracking.stores import (
     sqlite_uri,
 )
 
-UI_ADDRESS = "http://127.0.0.1:5000"
+UI_PORT = "5000"
+PORT_VARIABLE = "MLFLOW_PORT"
+"""Where `mlflow ui` listens if it is not told otherwise: on a Mac AirPlay has port 5000."""
+_SERVICES = ("databricks", "arn")
 OWN_VARIABLE = "ARGO_ML_TRACKING_URI"
 
 
@@ -54,8 +57,10 @@ class RunLocation:
 
     @property
     def address(self) -> str:
-        """The run's page in MLflow's user interface."""
-        base = shown(self.uri).rstrip("/") if self.is_served else UI_ADDRESS
+        """The run's page in MLflow's user interface; empty where that is a service's own."""
+        if self._is_of_a_service:
+            return ""
+        base = shown(self.uri).rstrip("/") if self.is_served else ui_address()
         return f"{base}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
 
     @property
@@ -63,11 +68,21 @@ class RunLocation:
         return self.uri.startswith(("http://", "https://"))
 
     @property
+    def _is_of_a_service(self) -> bool:
+        """Such as ``databricks``, which is neither a server's address, a database nor a folder."""
+        return self.uri.partition(":")[0] in _SERVICES
+
+    @property
     def command(self) -> str:
         """What starts the user interface, without the store's password; empty where it runs."""
-        if self.is_served:
+        if self.is_served or self._is_of_a_service:
             return ""
         return f"mlflow ui --backend-store-uri {_quoted(self.uri)}"
+
+
+def ui_address() -> str:
+    """Where `mlflow ui` is once it is started without further options."""
+    return f"http://127.0.0.1:{os.environ.get(PORT_VARIABLE) or UI_PORT}"
 
 
 def locate(run_id: str) -> RunLocation:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from argo_ml.config import DoctorSpec
+from argo_ml.corpus.sqlite_version import sqlite_problem
 from argo_ml.devices import DeviceReading, DriverError, Gpu, Holder
-from argo_ml.doctor import Status, inputs
+from argo_ml.doctor import Status, inputs, services
 from argo_ml.doctor.check import refused
 from argo_ml.doctor.checks import checks
 from argo_ml.doctor.disk_space import check_disk
@@ -66,11 +67,26 @@ def test_no_part_keeps_the_others_from_being_looked_at() -> None:
     assert results[-1].name == "model"
 
 
-def test_old_python_is_an_error() -> None:
-    check = check_python((3, 9, 18))
+@pytest.mark.parametrize("version", [(3, 9, 18), (3, 15, 0)])
+def test_a_python_that_packages_have_no_releases_for_is_an_error(version: tuple[int, ...]) -> None:
+    check = check_python(version)
 
     assert check.status is Status.ERROR
-    assert check.fix == "use Python 3.10 or newer"
+    assert check.fix == "use Python 3.10 to 3.14"
+
+
+def test_an_sqlite_that_chroma_refuses_is_named_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    problem = sqlite_problem("3.34.1")
+    monkeypatch.setattr(services, "sqlite_problem", lambda: problem)
+
+    check = check_chroma(spec())
+
+    assert check.status is Status.ERROR
+    assert check.detail == "Python's SQLite is 3.34.1, Chroma needs 3.35 or newer"
+    assert "conda" in check.fix
+    assert not sqlite_problem("3.35.0")
 
 
 def test_package_out_of_range_is_an_error_with_the_command(

@@ -146,3 +146,13 @@ def test_results_used_last_are_kept(
 
     assert len(list((tmp_path / "cache" / "conclusions").iterdir())) == 2
     assert len(draws) == 4
+
+
+def test_a_user_without_a_home_has_no_styles_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", refuse)
+
+    assert not any(kept_conclusions._text(path) for path in kept_conclusions._own_styles())

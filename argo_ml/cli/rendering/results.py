@@ -181,5 +181,6 @@ def whereabouts(location: RunLocation) -> list[str]:
     lines = [f"run {location.run_id} in experiment {location.experiment!r}"]
     if location.command:
         lines.append(f"to see it: {location.command}")
-    lines.append(f"{'then open' if location.command else 'open'} {location.address}")
+    if location.address:
+        lines.append(f"{'then open' if location.command else 'open'} {location.address}")
     return lines

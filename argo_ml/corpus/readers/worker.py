@@ -5,6 +5,7 @@ Lines of JSON both ways. ``python -m argo_ml.corpus.readers.worker SECONDS MEGAB
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -59,16 +60,22 @@ def _reply(path: Path) -> Mapping[str, Any]:
 
 def _limit_memory(memory_mb: int) -> None:
     if resource is not None:
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_mb * MIB, hard))
+        _set_limit(resource.RLIMIT_DATA, memory_mb * MIB)
 
 
 def _limit_seconds(seconds: float) -> None:
     """Let the system end the process when this document has had its processor time."""
     if resource is not None:
         used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
-        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-        resource.setrlimit(resource.RLIMIT_CPU, (int(used + seconds + _GRACE_S), hard))
+        _set_limit(resource.RLIMIT_CPU, int(used + seconds + _GRACE_S))
+
+
+def _set_limit(which: int, most: int) -> None:
+    """A system may refuse it: macOS counts hundreds of gigabytes of addresses as data. The process
+    that started this one watches alone then."""
+    _, hard = resource.getrlimit(which)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(which, (most, hard))
 
 
 if __name__ == "__main__":
