@@ -19,8 +19,9 @@ from argo_ml.results.artifacts import ENVIRONMENT, SPEC, UNCOMMITTED_DIFF
 from argo_ml.results.records import Record
 from argo_ml.results.stored import stored_record
 from argo_ml.tracking import environment, runs
+from argo_ml.tracking.deleted import is_deleted, way_back
 from argo_ml.tracking.location import store_option
-from argo_ml.tracking.owners import another_alive
+from argo_ml.tracking.owners import another_alive, another_elsewhere
 from argo_ml.tracking.reconciling import reconcile
 from argo_ml.tracking.runs import Run, TrackedRun, Tracking
 
@@ -91,10 +92,24 @@ def find_resumed(tracking: Tracking, run_id: str, kind: str) -> tuple[Run, Track
 
 
 def _check_left(stored: Run, kind: str) -> None:
-    other = another_alive(stored.data.tags) if stored.info.status == "RUNNING" else None
-    if other is not None:
+    """Raises `ConfigError` where nobody may go on with it, and warns where nobody can say."""
+    run_id, tags = stored.info.run_id, stored.data.tags
+    if is_deleted(stored):
         raise ConfigError(
-            f"{kind} {stored.info.run_id} is being run by {other}; wait for it or stop it first"
+            f"resume={run_id}: this {kind} was deleted in MLflow; take it back "
+            f"({way_back(run_id)}), or begin another without resume"
+        )
+    if stored.info.status != "RUNNING":
+        return
+    if other := another_alive(tags):
+        raise ConfigError(f"{kind} {run_id} is being run by {other}; wait for it or stop it first")
+    if elsewhere := another_elsewhere(tags):
+        logger.warning(
+            "%s %s may still be run by %s, which cannot be seen from here: both would write its "
+            "runs; go on only if that has ended",
+            kind,
+            run_id,
+            elsewhere,
         )
 
 

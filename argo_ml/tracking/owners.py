@@ -24,8 +24,16 @@ def joined_tag(tags: Mapping[str, str]) -> dict[str, str]:
 
 def another_alive(tags: Mapping[str, str]) -> Process | None:
     """A process other than this that is at work on it, as far as can be seen from here."""
-    alive = (process for process in _others(tags) if life_of(process) is Life.ALIVE)
-    return next(alive, None)
+    return _another(tags, Life.ALIVE)
+
+
+def another_elsewhere(tags: Mapping[str, str]) -> Process | None:
+    """A process of which only its own machine or container can say whether it is."""
+    return _another(tags, Life.UNKNOWN)
+
+
+def _another(tags: Mapping[str, str], life: Life) -> Process | None:
+    return next((process for process in _others(tags) if life_of(process) is life), None)
 
 
 def left_tag(tags: Mapping[str, str]) -> dict[str, str]:

@@ -48,4 +48,8 @@ def living(
 
 
 def of_another_host() -> dict[str, str]:
-    return {OWNER: replace(this_process(), host="elsewhere", lock="/nowhere.lock").text}
+    return {
+        OWNER: replace(
+            this_process(), host="elsewhere", boot="elsewhere", lock="/nowhere.lock"
+        ).text
+    }

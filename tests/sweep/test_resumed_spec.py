@@ -116,6 +116,25 @@ def test_what_another_process_is_at_work_on_is_not_gone_on_with(
     assert find_resumed(tracking, run.run_id, kind)[0].info.run_id == run.run_id
 
 
+def test_what_another_machine_may_be_at_work_on_is_gone_on_with_after_a_warning(
+    tracking: Tracking, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = replace(this_process(), host="elsewhere", boot="of elsewhere")
+    run = tracking.create("what may be run", {KIND: "sweep", OWNER: other.text})
+
+    assert find_resumed(tracking, run.run_id, "sweep")[0].info.run_id == run.run_id
+    assert f"sweep {run.run_id} may still be run by process" in caplog.text
+    assert "on elsewhere" in caplog.text
+
+
+def test_what_was_deleted_says_how_it_is_taken_back(tracking: Tracking) -> None:
+    run = tracking.create("what was begun", {KIND: "advice"})
+    tracking.client.delete_run(run.run_id)
+
+    with pytest.raises(ConfigError, match=rf"mlflow runs restore --run-id {run.run_id}"):
+        find_resumed(tracking, run.run_id, "advice")
+
+
 def test_what_this_process_has_begun_is_gone_on_with(tracking: Tracking) -> None:
     run = tracking.create("what is being run", {KIND: "advice"})
 
