@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from itertools import compress
 from pathlib import Path
 
 from argo_ml.advising.checking import CLAIMS, FEWEST
@@ -18,11 +19,10 @@ from argo_ml.evaluation.advice import REPLAY, TUNE, Advice
 from argo_ml.evaluation.protocol import evaluate
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.progress import OnProgress
-from argo_ml.randomness import derived_rng
 from argo_ml.replay.judging import NOT_RECORDED
 from argo_ml.replay.needs import given_score, is_possible
 from argo_ml.replay.recorded import RecordedQuestion, common_reach
-from argo_ml.replay.splitting import Parts, read_parts
+from argo_ml.replay.splitting import Parts, drawn, read_parts
 from argo_ml.replay.storing import run_replay
 from argo_ml.results.metrics import cell_metrics
 from argo_ml.results.records import CellResult, Results
@@ -63,16 +63,13 @@ def tuning_ids(spec: AdviseSpec, tested: Sequence[RecordedQuestion]) -> frozense
     """The questions to choose on: those whose line says so, else a share drawn by id and seed; and
     those that repeat one of them under another id."""
     keys = [content_key(own.question) for own in tested]
-    chosen = {key for key, own in zip(keys, tested, strict=True) if own.split == TUNE}
-    if not chosen:
-        # Of questions that are the same the first is drawn.
-        first = dict(zip(reversed(keys), reversed(tested), strict=True))
-        chosen = {
-            key
-            for key, own in first.items()
-            if derived_rng(spec.seed, own.id, "advise").random() < spec.tune_share
-        }
-    return frozenset(own.id for key, own in zip(keys, tested, strict=True) if key in chosen)
+    named = {key for key, own in zip(keys, tested, strict=True) if own.split == TUNE}
+    chosen = (
+        [key in named for key in keys]
+        if named
+        else drawn(tested, spec.tune_share, spec.seed, "advise")
+    )
+    return frozenset(own.id for own in compress(tested, chosen))
 
 
 def replayed_spec(spec: AdviseSpec, parts: Parts) -> ReplaySpec:

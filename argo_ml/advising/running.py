@@ -29,7 +29,7 @@ from argo_ml.replay.splitting import Parts
 from argo_ml.results.artifacts import ADVICE
 from argo_ml.results.naming import asked_questions
 from argo_ml.serving.publishing import publish
-from argo_ml.serving.registering import check_alias, sweep_of_alias
+from argo_ml.serving.registering import sweep_of_alias, version_of_alias
 from argo_ml.sweep.parent_run import (
     find_resumed,
     load_record,
@@ -65,7 +65,7 @@ def run_advice(spec: AdviseSpec, on_progress: OnProgress = ignore_progress) -> A
     tracking = open_experiment(spec.tracking_uri, spec.experiment)
     if spec.publish_as:
         # What would be refused at the end.
-        check_alias(tracking, _publishing(spec, tracking))
+        _check_alias(tracking, _publishing(spec, tracking))
     study = _study(spec, on_progress, began)
     run = tracking.adopt_or_create(_run_name(spec), {runs.KIND: KIND})
     with run.recording_failure(), telling_how_to_go_on("advise", run, tracking):
@@ -101,7 +101,9 @@ def _advise_on_outcomes(
 def _ended(spec: AdviseSpec, advice: Advice, run: TrackedRun, tracking: Tracking) -> Advice:
     """Publish what was confirmed where that is wanted, and end the run."""
     if spec.publish_as and advice.is_confirming:
-        registered = publish(_publishing(spec, tracking, advice.advice_id))
+        publishing = _publishing(spec, tracking, advice.advice_id)
+        _check_alias(tracking, publishing)
+        registered = publish(publishing)
         advice = advice.model_copy(update={"published": registered.uri})
         write_advice(advice, run)
     run.end()
@@ -142,7 +144,7 @@ def _resume(spec: AdviseSpec, on_progress: OnProgress, began: float) -> Advice:
             if advice.is_complete:
                 return _complete(full, advice, run, home)
         if full.publish_as:
-            check_alias(home, _publishing(full, home, spec.resume))
+            _check_alias(home, _publishing(full, home, spec.resume))
         with run.recording_failure(), telling_how_to_go_on("advise", run, home):
             run.reopen()
             # A kill may have come before them.
@@ -180,12 +182,22 @@ def _publishing(spec: AdviseSpec, tracking: Tracking, advice_id: str = "") -> Pu
     """What publishing the advised policies is asked for; what was published of the same advice
     before gives its alias."""
     where = {"name": spec.publish_as, "tracking_uri": tracking.uri}
-    publishing = build(PublishSpec, {**where, "advice": advice_id})
-    if not advice_id:
+    publishing = build(PublishSpec, {**where, "advice": advice_id, "replace": spec.replace})
+    if spec.replace or not advice_id:
         return publishing
     published = sweep_of_alias(tracking, publishing.name, publishing.alias)
     own = [str(child.info.run_id) for child in tracking.children(advice_id)]
     return publishing.model_copy(update={"replace": published in own})
+
+
+def _check_alias(tracking: Tracking, publishing: PublishSpec) -> None:
+    """Raises `ConfigError` for an alias that another version has, unless it is to be replaced."""
+    holder = version_of_alias(tracking, publishing.name, publishing.alias)
+    if holder and not publishing.replace:
+        raise ConfigError(
+            f"publish_as={publishing.name}: alias={publishing.alias} of it is version {holder}'s; "
+            "take it with replace=true, or publish under another name"
+        )
 
 
 def _judge(spec: AdviseSpec, data: DataCheck, stages: Stages) -> Judged:

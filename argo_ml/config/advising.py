@@ -44,7 +44,7 @@ STAGE_SIZES: Mapping[str, tuple[int, int, int]] = {
 """Mode -> questions of the calibration, tune and test split."""
 
 
-OF_OUTCOMES = ("tune_share", "publish_as")
+OF_OUTCOMES = ("tune_share", "publish_as", "replace")
 """Parameters that an advice on recorded outcomes reads beside those of a replay."""
 
 
@@ -145,6 +145,11 @@ class AdviseSpec(
     tune_share: float = Field(
         0.3, gt=0, lt=1, description="outcomes: share of the other questions to choose on."
     )
+    repeated_questions: Literal["refuse", "leave_out"] = Field(
+        "refuse",
+        description="outcomes: questions of other splits whose text calibrates under another id: "
+        "refuse the file, or leave_out of what is chosen and confirmed on.",
+    )
     resume: str = Field("", **operational("Run id of an advice to go on with."))
     until: Literal["all", "decided"] = Field(
         "all",
@@ -157,6 +162,9 @@ class AdviseSpec(
             "Registered model that the advised policy becomes a version of (argo-ml publish); "
             "empty: none."
         ),
+    )
+    replace: bool = Field(
+        False, **operational("publish_as: true: take its alias from the version that has it.")
     )
 
     @model_validator(mode="after")
@@ -184,9 +192,12 @@ class AdviseSpec(
         return not self.outcomes
 
     def unread(self) -> Iterator[tuple[str, str]]:
+        if not self.publish_as:
+            yield "replace", "needs publish_as"
         if not self.outcomes:
             yield from super().unread()
-            yield from ((name, "needs outcomes") for name in ("calibration_share", "tune_share"))
+            recorded = ("calibration_share", "tune_share", "repeated_questions")
+            yield from ((name, "needs outcomes") for name in recorded)
             return
         reason = "is not read with outcomes, which are judged as they were recorded; leave it out"
         read = {*ReplaySpec.model_fields, *BudgetFields.model_fields, *OF_OUTCOMES}

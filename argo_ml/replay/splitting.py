@@ -11,6 +11,7 @@ from pathlib import Path
 
 from argo_ml.calibration.building import MIN_CALIBRATION_QUESTIONS
 from argo_ml.config import ReplaySpec
+from argo_ml.datasets.repeats import content_key
 from argo_ml.errors import DataError
 from argo_ml.randomness import derived_rng
 from argo_ml.replay.common import Common, common_records
@@ -43,7 +44,8 @@ class Parts:
 def read_parts(spec: ReplaySpec) -> Parts:
     """The files decide, else the field ``split``, else a hash of each id and the seed.
 
-    Raises `DataError` for a bad line, an id or a question of both parts, and too few questions.
+    Raises `DataError` for a bad line, an id or a question that the user has put into both parts,
+    and too few questions.
     """
     outcomes = read_outcomes(Path(spec.outcomes).expanduser(), "outcomes", spec.scorer)
     if spec.calibration_outcomes:
@@ -84,11 +86,12 @@ def _parted(spec: ReplaySpec, outcomes: Sequence[RecordedQuestion]) -> Parts:
         if not any(chosen):
             raise DataError(
                 f"outcomes={spec.outcomes}: no line has split={CALIBRATION}, all {len(outcomes)} "
-                f"have {_listed({question.split for question in outcomes})}; give "
-                "calibration_outcomes, or leave split out to calibrate on a share of them"
+                f"have {_listed({question.split for question in outcomes})}; give it to some, or "
+                "leave split out to calibrate on a share of them; argo-ml replay takes another "
+                "file as calibration_outcomes, too"
             )
     else:
-        chosen = [_draw(spec.seed, question.id) < spec.calibration_share for question in outcomes]
+        chosen = drawn(outcomes, spec.calibration_share, spec.seed, "replay")
     pairs = list(zip(outcomes, chosen, strict=True))
     return Parts(
         tuple(question for question, calibrates in pairs if calibrates),
@@ -100,8 +103,20 @@ def _listed(splits: AbstractSet[str]) -> str:
     return " or ".join(sorted(splits))
 
 
-def _draw(seed: int, question_id: str) -> float:
-    return derived_rng(seed, question_id, "replay").random()
+def drawn(
+    questions: Sequence[RecordedQuestion], share: float, seed: int, purpose: str
+) -> list[bool]:
+    """Whether each question is in a share drawn by id and seed.
+
+    One that repeats an earlier one under another id goes where that goes.
+    """
+    chosen: dict[bytes, bool] = {}
+    return [
+        chosen.setdefault(
+            content_key(own.question), derived_rng(seed, own.id, purpose).random() < share
+        )
+        for own in questions
+    ]
 
 
 def _check_size(spec: ReplaySpec, parts: Parts) -> None:

@@ -15,6 +15,7 @@ from argo_ml.errors import ConfigError
 from argo_ml.tracking.runs import KIND, SWEEP_ID, connect
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_figures")]
+TAKEN = "publish_as=advised: alias=champion of it is version 1's"
 OTHERS = ("split", "n_questions", "n_prices", "strategies", "max_steps", "traces")
 
 
@@ -32,7 +33,7 @@ def test_the_advised_policy_is_published_once(
     advice = run_advice(build(AdviseSpec, values))
 
     assert advice.published == "models:/advised@champion"
-    with pytest.raises(ConfigError, match="alias=champion of advised is version 1's"):
+    with pytest.raises(ConfigError, match=f"{TAKEN}; take it with replace=true, or publish under"):
         run_advice(build(AdviseSpec, values))
 
     again = {"resume": advice.advice_id, "tracking_uri": tracking_uri}
@@ -48,9 +49,13 @@ def test_the_advised_policy_is_published_once(
         run.info.run_id for run in tracking.in_status("KILLED") if run.data.tags[KIND] == "advice"
     ]
     going_on = {**again, "resume": killed, "publish_as": "advised"}
-    with pytest.raises(ConfigError, match="alias=champion of advised is version 1's"):
+    with pytest.raises(ConfigError, match=TAKEN):
         run_advice(build(AdviseSpec, going_on))
     assert tracking.get(killed).info.status == "KILLED"
+    taken = run_advice(build(AdviseSpec, {**going_on, "replace": "true"}))
+    assert taken.published == "models:/advised@champion"
+    champion = tracking.client.get_model_version_by_alias("advised", "champion")
+    assert int(champion.version) == 2
 
 
 def test_what_was_published_of_an_advice_gives_its_alias_to_what_comes_of_it_later() -> None:

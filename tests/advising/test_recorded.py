@@ -131,6 +131,33 @@ def test_a_question_that_stands_twice_is_chosen_on_or_confirmed_on(tmp_path: Pat
         assert (len(chosen) == 2) == bool(split)
 
 
+def test_a_question_that_stands_twice_calibrates_or_is_tested_on(tmp_path: Path) -> None:
+    lines = [choice_line(number) for number in range(120)]
+    twice = [{**line, "id": f"again-{line['id']}"} for line in lines[:40]]
+    path = tmp_path / "outcomes.jsonl"
+    path.write_text("\n".join(map(json.dumps, [*lines, *twice])))
+
+    parts = recorded_parts(build(AdviseSpec, {"outcomes": str(path)}))
+
+    calibrating = {own.question.text for own in parts.calibration}
+    assert len(parts.all) == 160
+    assert not [own.id for own in parts.test if own.question.text in calibrating]
+
+
+def test_what_lines_calibrate_and_test_on_is_left_out_as_the_error_says(tmp_path: Path) -> None:
+    lines = [{**choice_line(number), "split": "calibration"} for number in range(20)]
+    lines += [{**choice_line(number), "split": "test"} for number in range(20, 80)]
+    lines += [{**choice_line(3), "id": "again", "split": "test"}]
+    path = tmp_path / "outcomes.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+
+    with pytest.raises(DataError, match="leave them out of the test with repeated_questions=le"):
+        recorded_parts(build(AdviseSpec, {"outcomes": str(path)}))
+
+    spec = build(AdviseSpec, {"outcomes": str(path), "repeated_questions": "leave_out"})
+    assert len(recorded_parts(spec).test) == 60
+
+
 def test_recorded_outcomes_are_not_stopped_at(tmp_path: Path) -> None:
     outcomes = written(tmp_path / "outcomes.jsonl", 1)
     with pytest.raises(ConfigError, match=r"until=decided: recorded outcomes are all judged"):

@@ -43,6 +43,8 @@ OF_WEIGHTS = {
         ("advise --outcomes {file} --documents .", "documents=. is not read with outcomes"),
         ("advise --tune_share 0.5", "tune_share=0.5 needs outcomes"),
         ("advise --calibration_share 0.5", "calibration_share=0.5 needs outcomes"),
+        ("advise --repeated_questions leave_out", "repeated_questions=leave_out needs outcomes"),
+        ("advise --replace true", "replace=True needs publish_as"),
         (
             "replay --outcomes {file} --calibration_outcomes {file} --calibration_share 0.2",
             "calibration_share=0.2 is not read with calibration_outcomes; leave one out",

@@ -94,7 +94,7 @@ GROUPS: dict[str, set[str]] = {
 
 COUNTS = {
     "main": 89,
-    "advise": 72,
+    "advise": 74,
     "run": 80,
     "tune": 86,
     "calibrate": 50,

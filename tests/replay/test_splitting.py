@@ -69,6 +69,38 @@ def test_else_a_share_is_drawn_by_id_and_seed(make_spec: MakeSpec) -> None:
     assert set(small) < set(calibration)
 
 
+def repeated(line: dict[str, Any]) -> dict[str, Any]:
+    """The same question under another id."""
+    return {**line, "id": f"again-{line['id']}", "question": f" {line['question'].upper()}!"}
+
+
+def test_a_draw_does_not_part_equal_questions(make_spec: MakeSpec) -> None:
+    given = lines(0, 200)
+    before, _ = ids(read_parts(make_spec(given)))
+    calibration, test = ids(read_parts(make_spec(given + [repeated(line) for line in given[:80]])))
+    for part in (calibration, test):
+        again = {name.removeprefix("again-") for name in part if name.startswith("again-")}
+        assert len(again) > 20
+        assert again <= set(part)
+    assert [name for name in calibration if not name.startswith("again-")] == before
+
+
+def test_of_equal_questions_the_first_is_drawn(make_spec: MakeSpec) -> None:
+    given = [line for own in lines(0, 200) for line in (repeated(own), own)]
+    calibration, _ = ids(read_parts(make_spec(given)))
+    alone, _ = ids(read_parts(make_spec(given[::2])))
+    assert [name for name in calibration if name.startswith("again-")] == alone
+
+
+def test_a_question_that_its_lines_part_is_refused(make_spec: MakeSpec) -> None:
+    tested = [{**repeated(open_line(3)), "split": "test"}, *lines(20, 22, split="test")]
+    given = lines(0, 10, split="calibration") + tested
+    with pytest.raises(DataError, match="line 11: its question is among the calibration's"):
+        read_parts(make_spec(given))
+    _, test = ids(read_parts(make_spec(given, repeated_questions="leave_out")))
+    assert test == ["open-20", "open-21"]
+
+
 def test_an_id_of_both_files_is_refused(make_spec: MakeSpec) -> None:
     spec = make_spec(lines(8, 14), lines(0, 10))
     with pytest.raises(DataError, match=r"line 1: id 'open-8' is among .*, and so are 1 others"):
@@ -109,7 +141,7 @@ def test_nothing_to_test_on_is_refused(make_spec: MakeSpec) -> None:
 
 
 def test_a_file_of_test_lines_alone_is_refused_as_such(make_spec: MakeSpec) -> None:
-    message = "no line has split=calibration, all 12 have test; give calibration_outcomes"
+    message = "no line has split=calibration, all 12 have test; give it to some, or leave split out"
     with pytest.raises(DataError, match=message):
         read_parts(make_spec(lines(0, 12, split="test")))
 
@@ -117,7 +149,7 @@ def test_a_file_of_test_lines_alone_is_refused_as_such(make_spec: MakeSpec) -> N
 def test_a_question_of_both_parts_is_refused_or_left_out(
     make_spec: MakeSpec, caplog: pytest.LogCaptureFixture
 ) -> None:
-    copied = {**open_line(3), "id": "other", "question": f" {open_line(3)['question'].upper()}!"}
+    copied = repeated(open_line(3))
     given = [*lines(20, 22), copied]
     with pytest.raises(DataError, match=r"outcomes.jsonl: line 3: its question is among the cal"):
         read_parts(make_spec(given, lines(0, 10)))
