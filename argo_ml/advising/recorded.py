@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import compress
 from pathlib import Path
 
 from argo_ml.advising.checking import CLAIMS, FEWEST
 from argo_ml.advising.choosing import choose
 from argo_ml.advising.concluding import Judged, conclude
-from argo_ml.advising.storing import store_with_report
+from argo_ml.advising.storing import store_json, store_with_report
 from argo_ml.config import AdviseSpec, ReplaySpec
 from argo_ml.datasets.answers import accuracy_floors
 from argo_ml.datasets.repeats import content_key
+from argo_ml.datasets.sampling import questions_digest
 from argo_ml.errors import DataError
 from argo_ml.evaluation.advice import REPLAY, TUNE, Advice
 from argo_ml.evaluation.protocol import evaluate
@@ -24,12 +25,13 @@ from argo_ml.replay.needs import given_score, is_possible
 from argo_ml.replay.recorded import RecordedQuestion, common_reach
 from argo_ml.replay.splitting import Parts, drawn, read_parts
 from argo_ml.replay.storing import run_replay
+from argo_ml.results.artifacts import ADVISED_PARTS
 from argo_ml.results.metrics import cell_metrics
-from argo_ml.results.records import CellResult, Results
+from argo_ml.results.question_rows import question_ids
+from argo_ml.results.records import CellResult, Record, Results
 from argo_ml.results.row_files import RowKeeper
 from argo_ml.sweep.parent_run import ParentRun
 from argo_ml.tracking.runs import TrackedRun, Tracking
-from argo_ml.types import Question
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +87,27 @@ def replayed_spec(spec: AdviseSpec, parts: Parts) -> ReplaySpec:
     return replayed.model_copy(update={"policies": possible, "max_steps": n_steps})
 
 
+class AdvisedParts(Record):
+    """Which of a replay's questions are chosen on (``tune``); the others confirm what is chosen.
+
+    ``n_calibration`` further ones calibrate. ``floors`` are accuracies without a model on those
+    that confirm.
+    """
+
+    tune: tuple[str, ...]
+    n_calibration: int
+    floors: Mapping[str, float]
+
+
+def advised_parts(spec: AdviseSpec, parts: Parts) -> AdvisedParts:
+    tuning = tuning_ids(spec, parts.test)
+    return AdvisedParts(
+        tune=tuple(own.id for own in parts.test if own.id in tuning),
+        n_calibration=len(parts.calibration),
+        floors=accuracy_floors([own.question for own in parts.test if own.id not in tuning]),
+    )
+
+
 def advise_on_outcomes(
     spec: AdviseSpec,
     parts: Parts,
@@ -95,21 +118,37 @@ def advise_on_outcomes(
     """Replay the policies below ``run``, choose on one part and confirm on the other."""
     parent = ParentRun(run, tracking, {}, name=f"replay {Path(spec.outcomes).name}")
     stored = run_replay(replayed_spec(spec, parts), on_progress, parent, parts)
-    judged = judge_replay(spec, parts, stored.results)
+    advised = advised_parts(spec, parts)
+    store_json(run, ADVISED_PARTS, advised)
+    judged = judge_replay(advised, stored.results)
     advice = conclude(judged, None, run.run_id, {})
     store_with_report(advice, judged, evaluate_part(judged.results), run)
     return advice
 
 
-def judge_replay(spec: AdviseSpec, parts: Parts, results: Results) -> Judged:
+def judge_replay(parts: AdvisedParts, results: Results) -> Judged:
     """Choose on one part of a replay's questions, to be confirmed on the other."""
-    tuning = tuning_ids(spec, parts.test)
-    testing = frozenset(question.id for question in parts.test) - tuning
-    sizes = {"calibration": len(parts.calibration), TUNE: len(tuning), "test": len(testing)}
-    questions = [own.question for own in parts.test]
-    choices = choose(of_questions(results, [own for own in questions if own.id in tuning]))
-    confirmed = of_questions(results, [own for own in questions if own.id in testing])
+    tuning = frozenset(parts.tune)
+    testing = frozenset(question_ids(results.cells[0].questions)) - tuning
+    sizes = {"calibration": parts.n_calibration, TUNE: len(tuning), "test": len(testing)}
+    choices = choose(of_questions(results, tuning))
+    confirmed = of_questions(results, testing).model_copy(update={"floors": parts.floors})
     return Judged(choices, confirmed, "test", sizes, {REPLAY: results.sweep_id})
+
+
+def reread_parts(spec: AdviseSpec, results: Results) -> AdvisedParts:
+    """The parts of an advice whose run has not kept them, by the file that it was made of.
+
+    Raises `DataError` for a file that holds other questions than ``results`` are of.
+    """
+    parts = recorded_parts(spec)
+    digest = questions_digest([own.question for own in parts.test])
+    if digest != results.digests["questions_digest"]:
+        raise DataError(
+            f"outcomes={spec.outcomes}: is another file than the advice was made of, with other "
+            "questions; put that one back"
+        )
+    return advised_parts(spec, parts)
 
 
 def evaluate_part(confirmed: Results) -> Evaluation:
@@ -118,12 +157,11 @@ def evaluate_part(confirmed: Results) -> Evaluation:
     return evaluation.model_copy(update={"caveats": caveats})
 
 
-def of_questions(results: Results, questions: Sequence[Question]) -> Results:
-    """The results on some of their questions."""
-    ids = frozenset(question.id for question in questions)
+def of_questions(results: Results, ids: Collection[str]) -> Results:
+    """The results on some of their questions, with the floors of all of them."""
     mu, keeper = float(results.spec["mu"]), RowKeeper(len(results.cells) * len(ids))
     cells = tuple(_of_questions(cell, ids, mu, keeper) for cell in results.cells)
-    return results.model_copy(update={"cells": cells, "floors": accuracy_floors(questions)})
+    return results.model_copy(update={"cells": cells})
 
 
 def _of_questions(

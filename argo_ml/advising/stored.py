@@ -11,16 +11,17 @@ from pathlib import Path
 from argo_ml.advising.choosing import choose
 from argo_ml.advising.concluding import Judged
 from argo_ml.advising.confirming import advised_ranges, confirm
-from argo_ml.advising.recorded import evaluate_part, judge_replay, recorded_parts
+from argo_ml.advising.recorded import AdvisedParts, evaluate_part, judge_replay, reread_parts
 from argo_ml.advising.running import KIND
 from argo_ml.advising.storing import store_with_report
 from argo_ml.config import AdviseSpec, ReportSpec, VerifySpec, build
 from argo_ml.errors import ArgoError, ConfigError
 from argo_ml.evaluation.advice import REPLAY, TUNE, Advice
 from argo_ml.evaluation.record import Evaluation
-from argo_ml.results.artifacts import ADVICE, SPEC
+from argo_ml.parsing import parse_record
+from argo_ml.results.artifacts import ADVICE, ADVISED_PARTS, SPEC
 from argo_ml.results.records import Record, Results
-from argo_ml.results.stored import stored_parameters
+from argo_ml.results.stored import naming, stored_parameters
 from argo_ml.sweep.parent_run import load_record
 from argo_ml.sweep.rebuilding import REPORTED, load_evaluated, rebuild_report, write_page
 from argo_ml.sweep.record import find_run, open_record
@@ -50,12 +51,19 @@ class StoredAdvice:
         """What it was chosen and drawn from, made again. Raises `ArgoError`."""
         results, evaluation = load_evaluated(self.advice.judged_by, self.tracking.uri)
         if REPLAY in self.advice.runs:
-            spec = self.spec()
-            again = judge_replay(spec, recorded_parts(spec), results)
+            again = judge_replay(self._parts(results), results)
             return again, evaluate_part(again.results)
         sizes, stages = self.advice.sizes, self.advice.runs
         chosen_on = self._tuned() or results
         return Judged(choose(chosen_on), results, self.advice.judged_on, sizes, stages), evaluation
+
+    def _parts(self, results: Results) -> AdvisedParts:
+        """As its run keeps them, whatever has become of the file since."""
+        stored = self.run.read_artifact(ADVISED_PARTS)
+        if stored is None:
+            return reread_parts(self.spec(), results)
+        with naming(ADVISED_PARTS, self.run.run_id):
+            return parse_record(AdvisedParts, stored)
 
     def _tuned(self) -> Results | None:
         tuned = self.advice.runs.get(TUNE)

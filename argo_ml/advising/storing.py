@@ -14,6 +14,7 @@ from argo_ml.evaluation.examples import Example
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.reporting import store_report
 from argo_ml.results.artifacts import ADVICE, EVALUATION, FIGURES
+from argo_ml.results.records import Record
 from argo_ml.sweep.parent_run import load_record
 from argo_ml.sweep.stored_files import stored_examples
 from argo_ml.tracking.runs import TrackedRun, Tracking
@@ -54,9 +55,13 @@ def store_with_report(
 
 
 def write_advice(advice: Advice, run: TrackedRun) -> None:
+    store_json(run, ADVICE, advice)
+
+
+def store_json(run: TrackedRun, artifact: str, record: Record) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        (folder / ADVICE).write_text(advice.model_dump_json(indent=1), encoding="utf-8")
+        (folder / artifact).write_text(record.model_dump_json(indent=1), encoding="utf-8")
         run.log_folder(folder)
 
 

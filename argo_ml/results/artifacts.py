@@ -44,6 +44,8 @@ BEST_SETTINGS = "best"
 
 ADVICE = "advice.json"
 """When retrieval pays, as `argo-ml advise` found."""
+ADVISED_PARTS = "advised_parts.json"
+"""Which of the recorded questions an advice chose on."""
 
 COMPARISON = "comparison.json"
 COMPARISON_TABLE = "comparison_table.json"

@@ -10,13 +10,15 @@ import pytest
 from builders.recorded_outcomes import choice_line
 
 from argo_ml.advising.recorded import (
+    advised_parts,
     judge_replay,
     recorded_parts,
     replayed_spec,
     tuning_ids,
 )
 from argo_ml.advising.running import run_advice
-from argo_ml.config import AdviseSpec, build
+from argo_ml.advising.stored import find_advice, verify
+from argo_ml.config import AdviseSpec, VerifySpec, build
 from argo_ml.datasets.answers import accuracy_floors
 from argo_ml.errors import ConfigError, DataError
 from argo_ml.evaluation.advice import Advice
@@ -24,6 +26,7 @@ from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.replay.judging import replay_results
 from argo_ml.replay.reading import read_outcomes
 from argo_ml.replay.replaying import replay
+from argo_ml.results.artifacts import ADVISED_PARTS
 from argo_ml.tracking.names import logged_params
 from argo_ml.tracking.runs import KIND, PARENT, connect
 
@@ -96,6 +99,33 @@ def test_an_advice_that_goes_on_names_no_model_that_nobody_has_named(
     assert "smollm2-135m" not in params.values()
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_figures")
+def test_an_advice_is_verified_whatever_becomes_of_the_file(
+    tmp_path: Path, tracking_uri: str
+) -> None:
+    outcomes = written(tmp_path / "outcomes.jsonl", 120)
+    policies = "never,single,benefit_gate"
+    advice = advised(tmp_path, tracking_uri, outcomes, policies=policies)
+    stored = {"sweep": advice.advice_id, "tracking_uri": tracking_uri}
+
+    written(tmp_path / "outcomes.jsonl", 110)
+    assert not [own for own in verify(build(VerifySpec, stored)) if own.has_failed]
+    kept_advice = find_advice(advice.advice_id, tracking_uri, "")
+    assert kept_advice is not None
+    again, evaluation = kept_advice.judged()
+    assert again.sizes == advice.sizes
+    assert evaluation.n_questions == advice.sizes["test"]
+
+    # As an earlier version has left it.
+    [kept] = tmp_path.rglob(ADVISED_PARTS)
+    kept.unlink()
+    [failed] = [own for own in verify(build(VerifySpec, stored)) if own.has_failed]
+    assert "is another file than the advice was made of" in failed.detail
+    written(tmp_path / "outcomes.jsonl", 120)
+    assert not [own for own in verify(build(VerifySpec, stored)) if own.has_failed]
+
+
 def test_the_floors_of_a_part_are_those_of_its_questions(tmp_path: Path) -> None:
     lines = [choice_line(number) for number in range(120)]
     for line in lines:
@@ -109,7 +139,7 @@ def test_the_floors_of_a_part_are_those_of_its_questions(tmp_path: Path) -> None
     replayed = replayed_spec(spec, parts)
     results = replay_results(replay(replayed, parts=parts), replayed, "r", ["c"] * 10)
 
-    judged = judge_replay(spec, parts, results)
+    judged = judge_replay(advised_parts(spec, parts), results)
 
     tested = [own.question for own in parts.test if own.split == "test"]
     assert judged.results.floors == accuracy_floors(tested)
