@@ -62,6 +62,7 @@ def check_data(spec: AdviseSpec, on_progress: OnProgress) -> DataCheck:
         n_looked_up=len(looked_up),
         hit_rates=rates.by_retriever,
         concerns=(*_concerns(splits, rates, spec.top_k), *better_retriever(spec, rates)),
+        corpus_digest=corpus.digest,
     )
 
 

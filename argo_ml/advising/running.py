@@ -171,7 +171,7 @@ def _advise(
     for concern in data.concerns:
         run.warn(concern)
     make_budget = partial(Budget, spec, CallCache(spec.calls_path), money=spec.money, began=began)
-    stages = opened(spec, run, tracking, make_budget, on_progress)
+    stages = opened(spec, run, tracking, make_budget, on_progress, data.corpus_digest)
     judged = _judge(spec, data, stages)
     advice = conclude(judged, data, run.run_id, stages.cut)
     store_advice(advice, judged, run, tracking)

@@ -6,27 +6,47 @@ import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
 from argo_ml.advising.budget import Budget
-from argo_ml.config import AdviseSpec, CalibrateSpec, Spec, SweepSpec, identity_fields
+from argo_ml.config import (
+    AdviseSpec,
+    CalibrateSpec,
+    QuestionSpec,
+    Spec,
+    SweepSpec,
+    build,
+    identity_fields,
+    shared_fields,
+)
+from argo_ml.datasets import load_questions
 from argo_ml.errors import StoppedError, TrackingError
 from argo_ml.exploring.calibrate import run_calibration
+from argo_ml.pipeline.prompts import prompts_digest
 from argo_ml.progress import QUESTIONS, OnProgress, ignore_progress
 from argo_ml.results.records import Results
 from argo_ml.sweep.journal import open_journal
 from argo_ml.sweep.parent_run import ParentRun, stored_values
 from argo_ml.sweep.resumed_spec import SOURCES
 from argo_ml.sweep.running import load_results, run_sweep
+from argo_ml.tracking.names import logged_params
 from argo_ml.tracking.runs import TrackedRun, Tracking
 
 STAGE = "argo.stage"
 STAGE_KEY = "argo.stage_key"
 SHARES = {"calibration": 0.4, "tune": 0.6, "test": 1.0}
 """Share of a budget that is spent at most once a stage has ended, so that the next ones begin."""
+
+QUESTIONS_DIGEST, CORPUS_DIGEST = "questions_digest", "corpus_digest"
+CONTENTS: Mapping[str, str] = {
+    QUESTIONS_DIGEST: "questions",
+    CORPUS_DIGEST: "documents",
+    "prompts_digest": "prompts",
+}
+"""Digests that a stage has as parameters, and what they are of."""
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -47,13 +67,17 @@ class Progress:
 
 @dataclass
 class Stages:
-    """``cut`` says of the stages that a budget has ended early, why."""
+    """``cut`` says of the stages that a budget has ended early, why.
+
+    ``digests`` are of what all stages are made of: one with others was made before that changed.
+    """
 
     spec: AdviseSpec
     run: TrackedRun
     tracking: Tracking
     budget: Budget
     on_progress: OnProgress
+    digests: Mapping[str, str] = field(default_factory=dict)
     cut: dict[str, str] = field(default_factory=dict)
 
     def calibration(self, n_questions: int, fewest: int) -> tuple[str, int] | None:
@@ -128,16 +152,31 @@ class Stages:
         tags = {STAGE: stage, STAGE_KEY: stage_key(spec)}
         return ParentRun(self.run, self.tracking, tags, name=stage)
 
-    def _finished(self, stage: str, spec: Spec) -> str:
-        """The run id of a finished child that did the same; empty where there is none."""
+    def _finished(self, stage: str, spec: CalibrateSpec | SweepSpec) -> str:
+        """The run id of a finished child that did the same, with the contents that are there now;
+        empty where there is none."""
         wanted = (stage, stage_key(spec))
         for child in self.tracking.children(self.run.run_id):
-            tags = child.data.tags
+            tags, run_id = child.data.tags, str(child.info.run_id)
             is_same = (tags.get(STAGE), tags.get(STAGE_KEY)) == wanted
-            if is_same and child.info.status == "FINISHED":
-                logger.info("%s: done before, as run %s", stage, child.info.run_id)
-                return str(child.info.run_id)
+            if not is_same or child.info.status != "FINISHED":
+                continue
+            changed = self._changed(spec, logged_params(child))
+            if not changed:
+                logger.info("%s: done before, as run %s", stage, run_id)
+                return run_id
+            logger.warning("%s: run %s is of other %s; it is done again", stage, run_id, changed)
         return ""
+
+    def _changed(self, spec: CalibrateSpec | SweepSpec, params: Mapping[str, str]) -> str:
+        """What has changed since a stage with these parameters was made; empty: nothing."""
+        for name, digest in self.digests.items():
+            if params.get(name, digest) != digest:
+                return CONTENTS[name]
+        before = params.get(QUESTIONS_DIGEST, "")
+        asked = build(QuestionSpec, shared_fields(spec, QuestionSpec))
+        is_same = not before or load_questions(asked, before).digest == before
+        return "" if is_same else CONTENTS[QUESTIONS_DIGEST]
 
 
 STARTS = {
@@ -162,8 +201,10 @@ def opened(
     tracking: Tracking,
     make_budget: Callable[[Callable[[], list[str]]], Budget],
     on_progress: OnProgress,
+    corpus_digest: str,
 ) -> Stages:
-    """The stages of a study, whose calls count as those of its children."""
+    """The stages of a study of these documents, whose calls count as those of its children."""
     children = partial(tracking.children, run.run_id)
     budget = make_budget(lambda: [str(child.info.run_id) for child in children()])
-    return Stages(spec, run, tracking, budget, on_progress)
+    digests = {CORPUS_DIGEST: corpus_digest, "prompts_digest": prompts_digest()}
+    return Stages(spec, run, tracking, budget, on_progress, digests)

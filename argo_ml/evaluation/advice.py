@@ -56,7 +56,8 @@ class DataCheck(Record):
 
     ``hit_rate`` is the share of questions whose ``top_k`` nearest passages hold a gold answer,
     ``reachable`` that of the 50 nearest; None where no gold answer is a text to look for.
-    ``hit_rates`` has it of all retrievers that search the same passages.
+    ``hit_rates`` has it of all retrievers that search the same passages. ``corpus_digest`` is that
+    of the documents, as stages have it; empty in advices of earlier versions.
     """
 
     splits: tuple[SplitCheck, ...]
@@ -69,6 +70,7 @@ class DataCheck(Record):
     n_looked_up: int
     hit_rates: Mapping[str, float] = {}
     concerns: tuple[str, ...] = ()
+    corpus_digest: str = ""
 
 
 class PriceAdvice(Record):

@@ -16,13 +16,14 @@ import argo_ml
 from argo_ml.advising import budget, running
 from argo_ml.advising.checking import check_data
 from argo_ml.advising.running import run_advice
-from argo_ml.advising.stages import STAGE
+from argo_ml.advising.stages import STAGE, opened
 from argo_ml.advising.stored import verify, write_report
 from argo_ml.advising.storing import write_advice
 from argo_ml.cli.rendering.advice import print_advice
 from argo_ml.config import AdviseSpec, ReportSpec, VerifySpec, build
 from argo_ml.errors import ConfigError, DataError, ModelError, StoppedError
 from argo_ml.evaluation.advice import Advice
+from argo_ml.progress import ignore_progress
 from argo_ml.results.artifacts import ADVICE, REPORT_PAGE
 from argo_ml.tracking.runs import KIND, PARENT, TrackedRun, connect
 from argo_ml.verification.verdict import Verdict
@@ -107,6 +108,23 @@ def test_it_goes_on_to_the_test_split_under_the_same_run(
     assert sorted(ended) == sorted(set(ended))
     assert client.get_run(finished.advice_id).data.tags[KIND] == "advice"
     assert list(Path(shared["cache_dir"], "sweeps").iterdir()) == []
+
+
+def test_stages_of_other_documents_are_not_taken_over(
+    shared: dict[str, str], finished: Advice
+) -> None:
+    own, tracking = spec(shared), connect(shared["tracking_uri"], "argo_ml")
+    tune = own.sweep("tune", 10, own.policies, finished.calibration_run)
+    run = TrackedRun(tracking.client, finished.advice_id)
+    budget: Any = None
+
+    def known(corpus_digest: str) -> str:
+        stages = opened(own, run, tracking, lambda _: budget, ignore_progress, corpus_digest)
+        return stages._finished("tune", tune)
+
+    assert finished.data is not None
+    assert known(finished.data.corpus_digest) == finished.runs["tune"]
+    assert known("of other documents") == ""
 
 
 def test_until_decided_says_what_is_known_however_often_one_looks(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from builders import small_study
 
 from argo_ml.advising.running import _judge_on_explored
-from argo_ml.advising.stages import Stages, stage_key
-from argo_ml.config import AdviseSpec, SweepSpec, build
+from argo_ml.advising.stages import STAGE, STAGE_KEY, Stages, stage_key
+from argo_ml.config import AdviseSpec, QuestionSpec, SweepSpec, build, shared_fields
+from argo_ml.datasets import load_questions
 from argo_ml.errors import StoppedError
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import EPISODES, QUESTIONS, OnProgress, ignore_progress
@@ -93,3 +97,49 @@ def test_a_stage_is_the_same_wherever_it_is_asked_for_from(
     assert key(**there, **elsewhere) == key()
     others = [key(11), key(calibration="b"), key(documents="e"), key(seed="1")]
     assert len({key(), *others}) == 5
+
+
+@pytest.fixture
+def tune(tmp_path: Path) -> SweepSpec:
+    sources = small_study.write(tmp_path, 56)
+    values = {name: sources[name] for name in ("dataset", "questions", "documents", "model")}
+    return build(AdviseSpec, values).sweep("tune", 5, ("never", "single"), "")
+
+
+def stages_after(spec: SweepSpec, digests: Mapping[str, str]) -> Stages:
+    """Of a study that has finished the sweep of the tune split with contents of these digests."""
+    tags = {STAGE: "tune", STAGE_KEY: stage_key(spec)}
+    child = SimpleNamespace(
+        info=SimpleNamespace(run_id="finished", status="FINISHED"),
+        data=SimpleNamespace(tags=tags, params=dict(digests)),
+    )
+    run: Any = SimpleNamespace(run_id="advice")
+    tracking: Any = SimpleNamespace(children=lambda run_id: [child])
+    budget: Any = None
+    here = {"corpus_digest": "documents here"}
+    return Stages(AdviseSpec(), run, tracking, budget, ignore_progress, here)
+
+
+def digests_of(spec: SweepSpec) -> dict[str, str]:
+    questions = load_questions(build(QuestionSpec, shared_fields(spec, QuestionSpec)))
+    return {"questions_digest": questions.digest, "corpus_digest": "documents here"}
+
+
+def test_a_finished_stage_is_known_by_its_contents(
+    tune: SweepSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    digests = digests_of(tune)
+    assert stages_after(tune, digests)._finished("tune", tune) == "finished"
+
+    others = {**digests, "corpus_digest": "documents of before"}
+    assert stages_after(tune, others)._finished("tune", tune) == ""
+    assert "tune: run finished is of other documents; it is done again" in caplog.text
+
+    path = Path(tune.questions)
+    path.write_text(path.read_text().replace("What is the", "What was the"))
+    assert stages_after(tune, digests)._finished("tune", tune) == ""
+    assert "tune: run finished is of other questions; it is done again" in caplog.text
+
+
+def test_a_finished_stage_that_names_no_contents_is_taken_as_it_is(tune: SweepSpec) -> None:
+    assert stages_after(tune, {})._finished("tune", tune) == "finished"
