@@ -8,7 +8,9 @@ from functools import partial
 from argo_ml.advising.hit_rates import REACH, HitRates, better_retriever, gold_texts, hit_rates
 from argo_ml.calibration.building import FEW_CALIBRATION_QUESTIONS, MIN_CALIBRATION_QUESTIONS
 from argo_ml.config import STAGE_SPLITS, AdviseSpec, QuestionSpec, build, shared_fields
+from argo_ml.corpus.embedder_files import find_embedder
 from argo_ml.corpus.opening import open_corpus
+from argo_ml.corpus.query_length import REMEDY, long_questions
 from argo_ml.datasets.loading import load_all
 from argo_ml.datasets.sampling import SPLIT_PERCENT, in_split, sample
 from argo_ml.errors import DataError
@@ -61,7 +63,11 @@ def check_data(spec: AdviseSpec, on_progress: OnProgress) -> DataCheck:
         reachable=rates.far,
         n_looked_up=len(looked_up),
         hit_rates=rates.by_retriever,
-        concerns=(*_concerns(splits, rates, spec.top_k), *better_retriever(spec, rates)),
+        concerns=(
+            *_concerns(splits, rates, spec.top_k),
+            *_unread_ends(spec, asked),
+            *better_retriever(spec, rates),
+        ),
         corpus_digest=corpus.digest,
     )
 
@@ -104,6 +110,12 @@ def further_questions(own: SplitCheck) -> int:
     n_lacking = FEWEST[own.split] - own.n_used
     n_elsewhere = nbinom.ppf(0.95, n_lacking, SPLIT_PERCENT[own.split] / 100)
     return n_lacking + int(n_elsewhere)
+
+
+def _unread_ends(spec: AdviseSpec, asked: Sequence[Question]) -> Iterator[str]:
+    folder = find_embedder(spec.embedding_model)
+    if concern := long_questions(spec, folder, asked):
+        yield f"{concern}: {REMEDY}."
 
 
 def _concerns(splits: Sequence[SplitCheck], rates: HitRates, top_k: int) -> Iterator[str]:

@@ -37,6 +37,11 @@ def added_prompts(folder: Path, given: GivenPrompts) -> dict[str, str]:
     return {name: prompt for name, prompt in wanted.items() if prompt != saved.get(name, "")}
 
 
+def query_prompt(folder: Path, given: GivenPrompts) -> str:
+    """What a model reads before every query."""
+    return given.query or _saved_prompts(folder).get(QUERY, "")
+
+
 def _saved_prompts(folder: Path) -> Mapping[str, str]:
     """Of a file that cannot be read none: the library says what is wrong with it."""
     try:

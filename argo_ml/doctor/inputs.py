@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from argo_ml.config import EMBEDDED_EMBEDDER, DoctorSpec
 from argo_ml.config.source_fields import DENSE
 from argo_ml.corpus.embedder_files import find_embedder
-from argo_ml.datasets import load_questions, own_documents
+from argo_ml.corpus.query_length import REMEDY, long_questions
+from argo_ml.datasets import QuestionSet, load_questions, own_documents
 from argo_ml.devices import Gpu, disk, open_driver
 from argo_ml.devices.base import GB
 from argo_ml.devices.choosing import choose_gpus
@@ -60,7 +61,28 @@ def check_questions(spec: DoctorSpec) -> Check:
     except ArgoError as error:
         check = refused("questions", error)
         return check if spec.dataset == "atlas" else _with_atlas(check, spec)
-    return ok("questions", f"{len(questions.questions)} of {questions.source or spec.dataset}")
+    detail = f"{len(questions.questions)} of {questions.source or spec.dataset}"
+    concern = _unread_ends(spec, questions)
+    if concern:
+        return warning("questions", f"{detail}; {concern}", REMEDY)
+    return ok("questions", detail)
+
+
+def _unread_ends(spec: DoctorSpec, questions: QuestionSet) -> str:
+    """What is said of questions that the embedding model reads in part; nothing of a model that is
+    not here, of which its own check says so."""
+    try:
+        folder = _embedder_folder(spec.embedding_model)
+    except ArgoError:
+        return ""
+    return long_questions(spec, folder, questions.questions) if folder else ""
+
+
+def _embedder_folder(embedding_model: str) -> Path | None:
+    """Where it is on this machine. Raises `ModelError`."""
+    if _is_hub_id(embedding_model):
+        return _cached_embedder(embedding_model)
+    return find_embedder(embedding_model)
 
 
 def check_documents(spec: DoctorSpec) -> Check:
@@ -126,11 +148,17 @@ def _is_hub_id(embedding_model: str) -> bool:
     return embedding_model.count("/") == 1 and embedding_model != EMBEDDED_EMBEDDER and not is_path
 
 
-def _embedder_is_cached(embedding_model: str) -> bool:
+def _cached_embedder(embedding_model: str) -> Path | None:
     from argo_ml.models.local import hub
 
     model_id, _, revision = embedding_model.partition("@")
-    folder = hub.cached_folder(model_id, revision, "modules.json")
+    return hub.cached_folder(model_id, revision, "modules.json")
+
+
+def _embedder_is_cached(embedding_model: str) -> bool:
+    from argo_ml.models.local import hub
+
+    folder = _cached_embedder(embedding_model)
     places = () if folder is None else (folder, *folder.glob(_FIRST_MODULE))
     return any(map(hub.has_weights, places))
 

@@ -33,6 +33,7 @@ pytestmark = [
     pytest.mark.usefixtures("quick_figures_of_module", "quick_figures"),
 ]
 MOST_CALLS = "250"
+KINDS = ("capital", "currency")
 OTHERS = ("split", "n_questions", "n_prices", "strategies", "max_steps", "traces")
 
 
@@ -266,6 +267,20 @@ def test_too_few_questions_are_refused_with_how_many_are_needed(
     sizes = {"n_calibration": "", "n_tune": "", "n_test": ""}
     with pytest.raises(DataError, match=r"needs 10 to calibrate on \(\d here; \d\d more questions"):
         run_advice(spec(values, **sizes, cache_dir=str(cache_dir), tracking_uri=tracking_uri))
+
+
+def test_questions_of_which_the_beginning_alone_is_searched_for_are_told(
+    tmp_path: Path, cache_dir: Path
+) -> None:
+    values = {**parameters(tmp_path), "cache_dir": str(cache_dir)}
+    ids = [f"{name}-{kind}" for name in small_study.more_facts(56) for kind in KINDS]
+    small_study.lengthen(values, *ids)
+
+    concerns = check_data(spec(values), ignore_progress).concerns
+
+    [told] = [own for own in concerns if "longer than" in own]
+    assert told.startswith("32 of 32 questions are longer than the 256 tokens that all-minilm-l6-v")
+    assert told.endswith(": retriever=bm25 reads all of them.")
 
 
 def test_a_budget_that_nothing_can_be_seen_with_says_so(

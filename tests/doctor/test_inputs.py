@@ -80,6 +80,17 @@ def test_questions_that_would_not_be_asked_are_an_error(tmp_path: Path) -> None:
     )
 
 
+def test_questions_of_which_the_beginning_alone_is_read_are_told(tmp_path: Path) -> None:
+    sources = small_study.write(tmp_path)
+    small_study.lengthen(sources, "Ardenia-capital")
+
+    check = check_questions(spec(**sources, cache_dir=tmp_path))
+
+    assert check.status is Status.WARNING
+    assert "; 1 of 8 questions are longer than the 256 tokens" in check.detail
+    assert check.fix == "retriever=bm25 reads all of them"
+
+
 @pytest.mark.parametrize("missing", [{"retriever": "bm52"}, {"reranker": "nowhere"}])
 def test_a_retriever_that_is_not_there_is_an_error(tmp_path: Path, missing: dict[str, str]) -> None:
     sources = small_study.write(tmp_path)
