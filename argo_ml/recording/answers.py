@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
@@ -41,10 +41,10 @@ def outcome_of(given: object, plan: str) -> OutcomeFields:
         raise UnreadableError(f"an answer whose text is {answer!r:.40}")
     kept = {name: value for name, value in fields.items() if name not in CONVERTED}
     return {
-        **_signals(fields),
+        **_signals(fields, is_empty=not str(answer).strip()),
         **kept,
         "answer": answer,
-        **({"evidence": _evidence(fields["passages"], plan)} if fields.get("passages") else {}),
+        **_evidence(fields, plan),
     }
 
 
@@ -60,7 +60,7 @@ def _check_names(fields: Mapping[str, Any], plan: str) -> None:
 
 def _of_message(given: object) -> Mapping[str, Any]:
     """A chat message as LangChain has it, with its log-probabilities and its usage of tokens."""
-    text = getattr(given, "content", None)
+    text = _text_of(getattr(given, "content", None))
     if not isinstance(text, str):
         raise UnreadableError(f"{given!r:.40}" if given is not None else "None")
     usage = _part(given, "usage_metadata")
@@ -77,6 +77,19 @@ def _of_message(given: object) -> Mapping[str, Any]:
     }
 
 
+def _text_of(content: object) -> object:
+    """What a message says: of a list of blocks those of text, in their order, as LangChain's
+    ``text`` has them."""
+    if not isinstance(content, list):
+        return content
+    said = (
+        block if isinstance(block, str) else _value(block, "text")
+        for block in content
+        if isinstance(block, str) or _value(block, "type") == "text"
+    )
+    return "".join(text for text in said if isinstance(text, str))
+
+
 def _part(given: object, name: str) -> Mapping[str, Any]:
     """A mapping that a message, or a part of it, has by a name; empty where it has none."""
     part = _value(given, name) or {}
@@ -90,11 +103,13 @@ def _value(given: object, name: str) -> Any:
     return given.get(name) if isinstance(given, Mapping) else getattr(given, name, None)
 
 
-def _signals(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Means over the tokens of the answer; entropy and margin where others than it are known."""
+def _signals(fields: Mapping[str, Any], is_empty: bool) -> dict[str, Any]:
+    """Means over the tokens of the answer; entropy and margin where others than it are known. An
+    empty answer has no tokens where its log-probabilities are given."""
     own = [_logprob(value) for value in fields.get("token_logprobs") or ()]
     if not own:
-        return {}
+        has_none = is_empty and "token_logprobs" in fields
+        return TextSignals(n_tokens=0).recorded if has_none else {}
     others = [sorted(map(_logprob, top), reverse=True) for top in fields.get("top_logprobs") or ()]
     if len(others) != len(own) or min(map(len, others)) < 2:
         return TextSignals(logprob=fmean(own), n_tokens=len(own)).recorded
@@ -111,10 +126,14 @@ def _logprob(value: object) -> float:
     return float(value)
 
 
-def _evidence(passages: Sequence[Any], plan: str) -> list[dict[str, Any]]:
+def _evidence(fields: Mapping[str, Any], plan: str) -> dict[str, Any]:
+    """What retrieval brought where that is given; an empty list says that it found nothing."""
+    passages = fields.get("passages")
+    if passages is None or (plan == NONE and not passages):
+        return {}
     if plan == NONE:
         raise UnreadableError("an answer with passages, which one without retrieval has none of")
-    return [_passage(passage) for passage in passages]
+    return {"evidence": [_passage(passage) for passage in passages]}
 
 
 def _passage(passage: Any) -> dict[str, Any]:

@@ -63,6 +63,29 @@ def test_none_is_not_given() -> None:
     assert outcome == {"answer": "a", "evidence": [{"text": "own"}]}
 
 
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ([{"type": "text", "text": "Paris", "annotations": []}], "Paris"),
+        (
+            [{"type": "thinking", "thinking": "?"}, {"type": "text", "text": "Pa"}, "ris"],
+            "Paris",
+        ),
+        ([{"type": "tool_use", "name": "search"}], ""),
+    ],
+)
+def test_a_chat_message_of_blocks_says_their_text(content: list[object], text: str) -> None:
+    assert outcome_of(SimpleNamespace(content=content), "retrieve")["answer"] == text
+
+
+def test_what_a_message_of_langchain_says_is_its_text() -> None:
+    messages = pytest.importorskip("langchain_core.messages")
+    content = [{"type": "reasoning", "summary": []}, {"type": "text", "text": "Paris"}]
+    message = messages.AIMessage(content=content)
+    assert outcome_of(message, "none") == {"answer": message.text}
+    assert outcome_of({"answer": message.text}, "none") == {"answer": "Paris"}
+
+
 def test_a_chat_message_may_leave_out_any_part_of_its_usage() -> None:
     message = SimpleNamespace(content="Paris", usage_metadata={"output_tokens": 1})
     assert outcome_of(message, "none") == {"answer": "Paris", "completion_tokens": 1}
@@ -104,6 +127,19 @@ def test_a_chat_message_may_have_log_probabilities_of_numpy() -> None:
     content = [{"logprob": np.float32(-0.5), "top_logprobs": []}]
     message = SimpleNamespace(content="Paris", response_metadata={"logprobs": {"content": content}})
     assert outcome_of(message, "none") == {"answer": "Paris", "logprob": -0.5, "n_tokens": 1}
+
+
+def test_a_retrieval_that_finds_nothing_says_so() -> None:
+    given = {"answer": "a", "passages": []}
+    assert outcome_of(given, "retrieve") == {"answer": "a", "evidence": []}
+    assert outcome_of({**given, "passages": np.array([])}, "retrieve")["evidence"] == []
+
+
+def test_an_empty_answer_has_no_tokens_where_its_log_probabilities_are_given() -> None:
+    given = {"answer": " ", "token_logprobs": []}
+    assert outcome_of(given, "none") == {"answer": " ", "n_tokens": 0}
+    assert outcome_of({"answer": "a", "token_logprobs": []}, "none") == {"answer": "a"}
+    assert outcome_of("", "none") == {"answer": ""}
 
 
 def test_an_answer_without_retrieval_has_no_passages() -> None:
