@@ -6,6 +6,8 @@ indices into ``choices`` for multiple choice.
 
 from __future__ import annotations
 
+import ast
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,8 @@ from argo_ml.errors import DataError
 from argo_ml.types import Difficulty, Question
 
 _LINE = "line-"
+_LONGEST_WRITTEN_LIST = 100_000
+"""Characters; Python's parser takes some hundred bytes of memory for each."""
 _DIFFICULTIES = {difficulty.value: difficulty for difficulty in Difficulty}
 
 
@@ -71,8 +75,7 @@ def parse_question(
     if not isinstance(value, dict):
         raise LineError("not a JSON object")
     choices = _choices(value.get("choices"))
-    answers = value.get("golden_answers")
-    listed = answers if isinstance(answers, list) else [] if answers is None else [answers]
+    listed = _listed(value.get("golden_answers"), choices)
     if not listed and needs_gold:
         raise LineError("has no golden_answers")
     named = tuple(_gold(answer, choices) for answer in listed) if choices else ()
@@ -90,6 +93,26 @@ def parse_question(
         metadata=metadata,
         scorer=scorer,
     )
+
+
+def _listed(answers: object, choices: tuple[str, ...]) -> list[Any]:
+    """Golden answers; one alone needs no list."""
+    if isinstance(answers, str) and not choices and _is_written_list(answers.strip()):
+        raise LineError(
+            "golden_answers is a text that holds a list; write the list, or [text] where that text "
+            "is the answer"
+        )
+    return answers if isinstance(answers, list) else [] if answers is None else [answers]
+
+
+def _is_written_list(text: str) -> bool:
+    """Whether a text is a list as Python or JSON writes it, which cells of tables hold."""
+    if not (text.startswith("[") and text.endswith("]")) or len(text) > _LONGEST_WRITTEN_LIST:
+        return False
+    try:
+        return isinstance(ast.literal_eval(text), list)
+    except (MemoryError, RecursionError, SyntaxError, ValueError):
+        return False
 
 
 def _id(value: object, number: int) -> str:
@@ -149,6 +172,8 @@ def _check_indices(answers: list[Any], given: list[Any], choices: tuple[str, ...
 
 def _answer(value: object, name: str = "a golden answer") -> str:
     """Texts as they are; numbers as JSON writes them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise LineError(f"{name} is {value}, not a finite number; empty cells become nan")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return required_text(value, name)

@@ -78,7 +78,8 @@ def _line(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def expected_answers(expectations: Mapping[str, Any]) -> Any:
     """The gold answers of a record, as a line of a file of questions has them."""
-    return expectations.get("golden_answers", expectations.get("expected_response"))
+    response = expectations.get("expected_response")
+    return expectations.get("golden_answers", [response] if isinstance(response, str) else response)
 
 
 def evaluation_dataset(name: str) -> Dataset:

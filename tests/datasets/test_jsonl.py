@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,6 +77,16 @@ def test_tolerates_single_answers_numbers_nulls_and_a_byte_order_mark(tmp_path: 
         ({"question": "q?", "golden_answers": []}, "has no golden_answers"),
         ({"question": "q?", "golden_answers": [""]}, "a golden answer is empty"),
         ({"question": "q?", "golden_answers": [True]}, "a golden answer is not a text"),
+        (
+            {"question": "q?", "golden_answers": math.nan},
+            "a golden answer is nan, not a",
+        ),
+        ({"question": "q?", "golden_answers": ["a", math.inf]}, "a golden answer is inf"),
+        ({"question": "q?", "golden_answers": [0], "choices": ["a", math.nan]}, "choice 1 is nan"),
+        ({"question": "q?", "golden_answers": "['Wien', 'Vienna']"}, "is a text that holds a list"),
+        ({"question": "q?", "golden_answers": ' ["Wien"]\n'}, "is a text that holds a list"),
+        ({"question": "q?", "golden_answers": "['Wien' 'Vienna']"}, "is a text that holds a list"),
+        ({"question": "q?", "golden_answers": "[]"}, "is a text that holds a list"),
         ({"question": "q?", "golden_answers": [2], "choices": ["a", "b"]}, "is not an index"),
         ({"question": "q?", "golden_answers": [-1], "choices": ["a", "b"]}, "is not an index"),
         ({"question": "q?", "golden_answers": [True], "choices": ["a", "b"]}, "neither an index"),
@@ -100,6 +111,19 @@ def test_malformed_line_is_set_aside(write_lines: WriteLines, line: object, reas
     assert rejected.line == 2
     assert reason in rejected.reason
     assert [q.id for q in loaded.questions] == ["sound"]
+
+
+@pytest.mark.parametrize("answer", ["[sic]", "[", "[1, 2", "[[Paris]]", "[" * 5000 + "]" * 5000])
+def test_a_text_in_brackets_that_is_no_list_is_an_answer(
+    write_lines: WriteLines, answer: str
+) -> None:
+    path = write_lines({"question": "q?", "golden_answers": answer})
+    assert JsonLines(path).load().questions[0].answers == (answer,)
+
+
+def test_an_answer_that_reads_like_a_list_stands_in_one(write_lines: WriteLines) -> None:
+    path = write_lines({"question": "sorted({2, 1})?", "golden_answers": ["[1, 2]"]})
+    assert JsonLines(path).load().questions[0].answers == ("[1, 2]",)
 
 
 @pytest.mark.parametrize(
