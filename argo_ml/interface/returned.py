@@ -236,13 +236,19 @@ class RecordResult:
         return recorded_frame(self.recorded.questions)
 
     def __repr__(self) -> str:
-        return f"RecordResult(path={str(self.path)!r}, run_id={self.run_id!r})"
+        return (
+            f"RecordResult(path={str(self.path)!r}, run_id={self.run_id!r}, "
+            f"n_asked={self.recorded.n_asked}, n_kept={self.recorded.n_kept})"
+        )
 
     def _repr_html_(self) -> str:
         questions = self.recorded.questions
         frame = self.to_frame().groupby("plan", sort=False)[["correct", "seconds"]].mean()
         rows = [tuple(map(_shown, row)) for row in frame.itertuples()]
-        lines = [f"{len(questions)} questions in {self.path}; run {self.run_id}"]
+        lines = [
+            f"{len(questions)} questions in {self.path}; {self.recorded.n_asked} answers asked, "
+            f"{self.recorded.n_kept} kept from earlier recordings; run {self.run_id}"
+        ]
         return page(lines, ("plan", "accuracy", "seconds"), rows)
 
 

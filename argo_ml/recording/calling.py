@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import inspect
@@ -31,6 +30,8 @@ from argo_ml.interruption import checkpoint, finishing_batches, is_stopping
 from argo_ml.models.cache.store import CallCache, Entry
 from argo_ml.progress import OnProgress
 from argo_ml.recording.answers import OutcomeFields, outcome_of
+from argo_ml.recording.event_loop import EventLoop
+from argo_ml.recording.failures import Failures
 from argo_ml.replay.reading import check_outcome
 from argo_ml.types import Question
 
@@ -64,7 +65,10 @@ class Limits:
 
 
 class PipelineCalls:
-    """Answers of one version of a pipeline, those asked for before from the cache."""
+    """Answers of one version of a pipeline, those asked for before from the cache.
+
+    ``n_asked`` and ``n_kept`` count them. Whoever has made it closes it.
+    """
 
     def __init__(
         self,
@@ -79,6 +83,17 @@ class PipelineCalls:
         self._billed_to = billed_to
         self._limits = limits
         self._clock = clock
+        self._event_loop = EventLoop()
+        self._failures = Failures()
+        self.n_asked = 0
+        self.n_kept = 0
+
+    def close(self) -> None:
+        self._event_loop.close()
+
+    def check(self) -> None:
+        """Raises `ModelError` that names all questions which could not be answered."""
+        self._failures.check()
 
     def call(self, question: Question, plan: str, asked: Any, before: object = None) -> Call:
         """``before`` is all that the answer depends on beside the question's text."""
@@ -87,13 +102,17 @@ class PipelineCalls:
 
     def answer(
         self, function: Callable[..., Any], calls: Sequence[Call], on_progress: OnProgress
-    ) -> list[OutcomeFields]:
-        """One outcome per call, in their order; what was answered is kept at once.
+    ) -> dict[str, OutcomeFields]:
+        """The outcomes by ids of questions, in the order of calls, without those that `check` will
+        name; what was answered is kept at once.
 
-        Raises `ModelError` that names what the callable did and with which question.
+        Raises `ModelError` for a callable that gives no list of answers, and for one that answers
+        no question any more.
         """
         kept = self._find(calls)
         missing = list({call.key: call for call in calls if call.key not in kept}.values())
+        self.n_kept += len(kept)
+        self.n_asked += len(missing)
         n_before = len(calls) - len(missing)
         on_progress(UNIT, n_before, len(calls))
         with contextlib.closing(self._executed(function, missing)) as batches:
@@ -101,7 +120,7 @@ class PipelineCalls:
                 kept |= answered
                 n_before += len(answered)
                 on_progress(UNIT, n_before, len(calls))
-        return [kept[call.key] for call in calls]
+        return {call.question.id: kept[call.key] for call in calls if call.key in kept}
 
     def _find(self, calls: Sequence[Call]) -> dict[str, OutcomeFields]:
         """The outcomes that are kept, by key. One that no file can have, as earlier versions kept
@@ -145,20 +164,25 @@ class PipelineCalls:
                     return
                 for future in finished:
                     yield future.result()
+                if self._failures.are_all:
+                    self._failures.check()
 
     def _batch(
         self, function: Callable[..., Any], batch: Sequence[Call], stopping: threading.Event
     ) -> dict[str, OutcomeFields]:
-        """A batch that fails for good is asked one by one, up to the first that fails alone: it is
-        named, and those before it are kept."""
+        """A batch that fails for good is asked one by one, of which one that fails alone is left
+        out."""
         try:
             return self._kept(batch, *self._tried(function, batch, stopping))
-        except _RaisedError:
+        except _RaisedError as error:
             if len(batch) == 1:
-                raise
+                self._failures.add(batch[0].question, error)
+                return {}
         answered: dict[str, OutcomeFields] = {}
         for call in batch:
-            answered |= self._kept([call], *self._tried(function, [call], stopping))
+            if stopping.is_set() or self._failures.are_all:
+                break
+            answered |= self._batch(function, [call], stopping)
         return answered
 
     def _tried(
@@ -188,17 +212,31 @@ class PipelineCalls:
         if stopping.is_set():
             raise InterruptedError("nothing is asked any more")
         started = self._clock()
-        given = _called(function, asked)
+        given = self._called(function, asked)
         return given, self._clock() - started
+
+    def _called(self, function: Callable[..., Any], asked: Sequence[Any]) -> Any:
+        """What the callable gives, as a list where it can be one: only then does a generator
+        run."""
+        given = function(list(asked))
+        if inspect.isawaitable(given):
+            given = self._event_loop.result_of(given)
+        is_list = hasattr(given, "__iter__") and not isinstance(given, (str, Mapping))
+        return list(given) if is_list else given
 
     def _kept(
         self, batch: Sequence[Call], given: Sequence[Any], seconds: float
     ) -> dict[str, OutcomeFields]:
-        """Outcomes by key; those before one that cannot be read are kept as well."""
+        """Outcomes by key, of those that can be read."""
         outcomes: dict[str, OutcomeFields] = {}
         try:
             for call, own in zip(batch, given, strict=True):
-                outcomes[call.key] = _outcome(call, own, seconds / len(batch))
+                try:
+                    outcomes[call.key] = _outcome(call, own, seconds / len(batch))
+                except ModelError as error:
+                    self._failures.add(call.question, error)
+                else:
+                    self._failures.end_row()
         finally:
             self._store(outcomes)
         return outcomes
@@ -248,19 +286,6 @@ class _RaisedError(ModelError):
 def asked_text(question: Question) -> str:
     """What a pipeline is asked: the question, and its choices below it."""
     return "\n".join((question.text, *(f"- {choice}" for choice in question.choices)))
-
-
-def _called(function: Callable[..., Any], asked: Sequence[Any]) -> Any:
-    """What the callable gives, as a list where it can be one: only then does a generator run."""
-    given = function(list(asked))
-    if inspect.isawaitable(given):
-
-        async def awaited() -> Any:
-            return await given
-
-        given = asyncio.run(awaited())
-    is_list = hasattr(given, "__iter__") and not isinstance(given, (str, Mapping))
-    return list(given) if is_list else given
 
 
 def _listed(given: Any, batch: Sequence[Call]) -> list[Any]:

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from argo_ml.calibration.plans import NONE, ONCE, after
-from argo_ml.config import RecordSpec, expanded
+from argo_ml.config import RecordSpec
 from argo_ml.datasets.grading import scorer_named
-from argo_ml.datasets.jsonl import JsonLines, parse_question
-from argo_ml.datasets.lines import LineError, decode_line
 from argo_ml.datasets.sampling import questions_digest
-from argo_ml.errors import ConfigError, DataError, ModelError, one_line, system_reason
+from argo_ml.errors import ConfigError, ModelError, system_reason
 from argo_ml.escaping import markdown
 from argo_ml.models.cache.store import CallCache
 from argo_ml.models.digests import write_atomically
 from argo_ml.progress import OnProgress, ignore_progress
-from argo_ml.recording.answers import OutcomeFields, as_plain
-from argo_ml.recording.calling import Limits, PipelineCalls, asked_text
+from argo_ml.recording.answers import OutcomeFields
+from argo_ml.recording.calling import Call, Limits, PipelineCalls, asked_text
 from argo_ml.recording.pipeline import Asked, Pipeline
+from argo_ml.recording.questions import Given, check_lines, line_of, load_questions
 from argo_ml.replay.reading import read_outcomes
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.results.artifacts import OUTCOMES
@@ -35,20 +36,42 @@ from argo_ml.tracking.runs import TrackedRun
 from argo_ml.types import Action, Question
 
 KIND = "recording"
-Given = str | Path | Iterable[Mapping[str, Any]]
-"""A file of questions, or its lines as mappings."""
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a recording has written: the file, its questions as read from it, and the run."""
+    """What a recording has written: the file, its questions as read from it, and the run.
+
+    The pipeline was asked for ``n_asked`` answers; ``n_kept`` are of earlier recordings.
+    """
 
     path: Path
     run_id: str
     questions: tuple[RecordedQuestion, ...]
+    n_asked: int
+    n_kept: int
 
     def __fspath__(self) -> str:
         return str(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """The outcomes of every question by plan, and how many the pipeline was asked for."""
+
+    outcomes: Mapping[str, Mapping[str, OutcomeFields]]
+    n_asked: int
+    n_kept: int
+
+    def described(self, version: str) -> str:
+        asked = f"{self.n_asked} of {self.n_asked + self.n_kept} answers asked"
+        if not self.n_kept:
+            return asked
+        return (
+            f"{asked}, {self.n_kept} kept from earlier recordings of {version}; another version "
+            "asks anew"
+        )
 
 
 def run_recording(
@@ -59,12 +82,13 @@ def run_recording(
 ) -> Recorded:
     """Ask the pipeline what the cache does not know of this version, and write all outcomes.
 
-    After an error a second recording goes on with the answers that were kept.
+    A question that cannot be answered ends it once the others are. After an error a second
+    recording goes on with the answers that were kept.
 
     Raises `ArgoError`; once the pipeline is asked, its run has ended as FAILED with it.
     """
-    asked = _load(questions)
-    _check_lines(asked, spec)
+    asked = load_questions(questions)
+    check_lines(asked, spec.split)
     scorer_named(spec.scorer)
     _check_output(spec.output_path)
     tracking = open_experiment(spec.tracking_uri, spec.experiment)
@@ -74,46 +98,11 @@ def run_recording(
         source = str(questions) if isinstance(questions, (str, Path)) else "given"
         digest = questions_digest(asked)
         run.log_inputs([InputDataset("questions", digest, source, "questions", len(asked))])
-        outcomes = _answered(pipeline, asked, spec, run, on_progress)
-        recorded = _written(spec, asked, outcomes)
-        _log(run, recorded, spec)
+        answered = _answered(pipeline, asked, spec, run, on_progress)
+        recorded = _written(spec, asked, answered.outcomes)
+        _log(run, recorded, answered, spec)
         run.end()
-    return Recorded(spec.output_path, run.run_id, recorded)
-
-
-def _load(given: Given) -> Sequence[Question]:
-    if isinstance(given, (str, Path)):
-        loaded = JsonLines(expanded(str(given), "questions")).load()
-        if loaded.rejected:
-            raise DataError(f"questions={given}: {loaded.rejected[0]}; mend it or leave it out")
-        return loaded.questions
-    questions = [_parsed(value, number) for number, value in enumerate(given, 1)]
-    ids = [question.id for question in questions]
-    repeated = next((own for own in ids if ids.count(own) > 1), None)
-    if repeated is not None:
-        raise DataError(f"questions: repeats id {repeated!r}; give every question its own")
-    if not questions:
-        raise DataError("questions is empty; give mappings with id, question and golden_answers")
-    return questions
-
-
-def _parsed(value: object, number: int) -> Question:
-    try:
-        return parse_question(as_plain(value), number)
-    except LineError as error:
-        raise DataError(f"questions: number {number}: {error}") from None
-
-
-def _check_lines(questions: Sequence[Question], spec: RecordSpec) -> None:
-    """Raises `DataError` for metadata that no line can keep, before a question is asked."""
-    for number, question in enumerate(questions, 1):
-        try:
-            decode_line(json.dumps(_line(question, {}, spec.split)))
-        except (TypeError, ValueError) as error:
-            raise DataError(
-                f"questions: number {number}: metadata cannot be kept ({one_line(error)}); give "
-                "texts, numbers, lists and mappings"
-            ) from None
+    return Recorded(spec.output_path, run.run_id, recorded, answered.n_asked, answered.n_kept)
 
 
 def _check_output(path: Path) -> None:
@@ -134,87 +123,81 @@ def _answered(
     spec: RecordSpec,
     run: TrackedRun,
     on_progress: OnProgress,
-) -> list[dict[str, OutcomeFields]]:
-    """The outcomes of every question, by plan."""
+) -> _Answered:
     limits = Limits(spec.batch_size, spec.concurrency, spec.max_retries)
     cache = CallCache(spec.calls_path)
-    calls = PipelineCalls(spec.identity, cache, run.run_id, limits)
-    try:
-        outcomes: list[dict[str, OutcomeFields]] = [{} for _ in questions]
-        for plan, answers in _plans(pipeline, questions, spec, calls, on_progress):
-            for own, outcome in zip(outcomes, answers, strict=True):
-                own[plan] = outcome
-    except ModelError as error:
-        raise ModelError(
-            f"{error}; what was answered is kept: record again to go on"
-        ) from error.__cause__
-    return outcomes
+    with closing(PipelineCalls(spec.identity, cache, run.run_id, limits)) as calls:
+        try:
+            outcomes = _asked(pipeline, questions, spec, calls, on_progress)
+            calls.check()
+        except ModelError as error:
+            raise ModelError(
+                f"{error}; what was answered is kept: record again to go on"
+            ) from error.__cause__
+    return _Answered(outcomes, calls.n_asked, calls.n_kept)
 
 
-def _plans(
+def _asked(
     pipeline: Pipeline,
     questions: Sequence[Question],
     spec: RecordSpec,
     calls: PipelineCalls,
     on_progress: OnProgress,
-) -> Iterator[tuple[str, list[OutcomeFields]]]:
-    texts = [asked_text(question) for question in questions]
-    pairs = list(zip(questions, texts, strict=True))
-    answers: list[list[OutcomeFields]] = []
+) -> dict[str, dict[str, OutcomeFields]]:
+    """The outcomes of every question by plan, without those that could not be answered."""
+    outcomes: dict[str, dict[str, OutcomeFields]] = {own.id: {} for own in questions}
+
+    def ask(plan: str, function: Callable[..., Any], asked: Sequence[Call]) -> None:
+        for question_id, outcome in calls.answer(function, asked, on_progress).items():
+            outcomes[question_id][plan] = outcome
+
     for plan, function in ((NONE, pipeline.without), (ONCE, pipeline.with_retrieval)):
-        asked = [calls.call(question, plan, text) for question, text in pairs]
-        answers.append(calls.answer(function, asked, on_progress))
-        yield plan, answers[-1]
+        ask(plan, function, [calls.call(own, plan, asked_text(own)) for own in questions])
     if pipeline.further is None:
-        return
+        return outcomes
     for n_steps in range(2, spec.max_steps + 1):
         plan = after([Action.RETRIEVE.value] * n_steps)
-        before = [tuple(own) for own in zip(*answers, strict=True)]
+        known = {own.id: tuple(outcomes[own.id].values()) for own in questions}
         asked = [
-            calls.call(question, plan, Asked(text, known), known)
-            for (question, text), known in zip(pairs, before, strict=True)
+            calls.call(own, plan, Asked(asked_text(own), known[own.id]), known[own.id])
+            for own in questions
+            if len(known[own.id]) == n_steps
         ]
-        answers.append(calls.answer(pipeline.further, asked, on_progress))
-        yield plan, answers[-1]
+        ask(plan, pipeline.further, asked)
+    return outcomes
 
 
 def _written(
-    spec: RecordSpec, questions: Sequence[Question], outcomes: Sequence[Mapping[str, OutcomeFields]]
+    spec: RecordSpec,
+    questions: Sequence[Question],
+    outcomes: Mapping[str, Mapping[str, OutcomeFields]],
 ) -> tuple[RecordedQuestion, ...]:
     """Write the file whole, and read it as a replay will."""
     lines = [
-        json.dumps(_line(question, own, spec.split), ensure_ascii=False)
-        for question, own in zip(questions, outcomes, strict=True)
+        json.dumps(line_of(question, outcomes[question.id], spec.split), ensure_ascii=False)
+        for question in questions
     ]
     write_atomically(spec.output_path, "\n".join(lines) + "\n")
     return read_outcomes(spec.output_path, "output", spec.scorer)
 
 
-def _line(
-    question: Question, outcomes: Mapping[str, OutcomeFields], split: str | None
-) -> dict[str, Any]:
-    return {
-        "id": question.id,
-        "question": question.text,
-        **({"choices": list(question.choices)} if question.choices else {}),
-        "golden_answers": list(question.gold if question.choices else question.answers),
-        **({"metadata": dict(question.metadata)} if question.metadata else {}),
-        **({"split": split} if split else {}),
-        "outcomes": dict(outcomes),
-    }
-
-
-def _log(run: TrackedRun, recorded: Sequence[RecordedQuestion], spec: RecordSpec) -> None:
+def _log(
+    run: TrackedRun, recorded: Sequence[RecordedQuestion], answered: _Answered, spec: RecordSpec
+) -> None:
     plans = list(recorded[0].outcomes)
     accuracy = {plan: fmean(own.outcomes[plan].correct for own in recorded) for plan in plans}
     shown = ", ".join(f"{plan} {value:.3f}" for plan, value in accuracy.items())
     seconds = sum(
         outcome.course.usage.seconds for own in recorded for outcome in own.outcomes.values()
     )
-    note = f"{len(recorded)} questions answered by {spec.identity}; accuracy: {shown}."
+    asked = answered.described(f"{spec.name}@{spec.version}")
+    logger.log(logging.INFO if answered.n_asked else logging.WARNING, "%s", asked)
+    note = f"{len(recorded)} questions answered by {spec.identity}; {asked}; accuracy: {shown}."
     run.log(
         metrics={
             "n_questions": float(len(recorded)),
+            "answers_asked": float(answered.n_asked),
+            "answers_kept": float(answered.n_kept),
             "pipeline_seconds": seconds,
             **{f"accuracy_{_metric(plan)}": value for plan, value in accuracy.items()},
         },

@@ -11,6 +11,13 @@ from argo_ml.results.records import QuestionResult
 SHOWN_IDS = 10
 
 
+def first_ids(ids: Iterable[object]) -> str:
+    """The first of them, and how many more there are."""
+    shown = [str(own) for own in ids]
+    more = f" and {len(shown) - SHOWN_IDS} more" if len(shown) > SHOWN_IDS else ""
+    return f"{', '.join(shown[:SHOWN_IDS])}{more}"
+
+
 class UnansweredQuestions:
     """Collects the questions that the model did not take, and ends a run that has too many.
 
@@ -58,6 +65,4 @@ class UnansweredQuestions:
         )
 
     def _listed(self) -> str:
-        ids = list(self._reasons)
-        more = f" and {len(ids) - SHOWN_IDS} more" if len(ids) > SHOWN_IDS else ""
-        return f"{', '.join(ids[:SHOWN_IDS])}{more} ({self._reasons[ids[0]]})"
+        return f"{first_ids(self._reasons)} ({next(iter(self._reasons.values()))})"

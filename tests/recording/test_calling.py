@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +56,11 @@ def answers(
     on_progress: Callable[[str, int, int], None] = ignore_progress,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[OutcomeFields]:
-    calls = PipelineCalls(f"pipeline:mine@{version}", cache, "run", limits, clock)
-    asked = [calls.call(question, plan, question.text) for question in questions]
-    return calls.answer(function, asked, on_progress)
+    with closing(PipelineCalls(f"pipeline:mine@{version}", cache, "run", limits, clock)) as calls:
+        asked = [calls.call(question, plan, question.text) for question in questions]
+        given = calls.answer(function, asked, on_progress)
+        calls.check()
+    return list(given.values())
 
 
 def test_answers_come_in_the_order_of_questions_and_in_batches(cache: CallCache) -> None:
@@ -95,7 +99,49 @@ def test_a_callable_that_raises_loses_no_answer_and_is_gone_on_with(cache: CallC
         answers(cache, Asking(failing))
     asking = Asking()
     answers(cache, asking)
-    assert asking.texts == ["Question 3?", "Question 4?", "Question 5?"]
+    assert asking.texts == ["Question 3?"]
+
+
+def test_all_that_could_not_be_answered_are_named_with_the_first_reason(cache: CallCache) -> None:
+    def failing(text: str) -> str | None:
+        if text == "Question 1?":
+            raise PermissionError("the filter refuses it")
+        return None if text in ("Question 2?", "Question 5?") else text
+
+    message = r"'q1': raised PermissionError: the filter refuses it; nor could 2 more .*: q2, q5$"
+    with pytest.raises(ModelError, match=message):
+        answers(cache, Asking(failing))
+    asking = Asking()
+    answers(cache, asking)
+    assert asking.texts == ["Question 1?", "Question 2?", "Question 5?"]
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 30])
+def test_a_pipeline_that_answers_nothing_is_not_asked_everything(
+    cache: CallCache, batch_size: int
+) -> None:
+    asked: list[str] = []
+
+    def down(texts: list[str]) -> list[str]:
+        if len(texts) == 1:
+            asked.extend(texts)
+        raise ConnectionError("the gateway is down")
+
+    questions = [Question(f"q{number}", f"Question {number}?", ("yes",)) for number in range(30)]
+    message = "'q0': raised .*; nor could 9 more .*: q1, .*, q9; 10 in a row failed, so no more was"
+    with pytest.raises(ModelError, match=message):
+        answers(cache, down, questions=questions, limits=Limits(batch_size, 1, 0))
+    assert len(asked) == 10
+
+
+def test_failures_with_answers_between_them_end_nothing(cache: CallCache) -> None:
+    def every_other(text: str) -> str | None:
+        return text if int(text[9:-1]) % 2 else None
+
+    questions = [Question(f"q{number}", f"Question {number}?", ("yes",)) for number in range(40)]
+    message = r"'q0': gave None.*; nor could 19 more be answered: q2, .*, q20 and 9 more$"
+    with pytest.raises(ModelError, match=message):
+        answers(cache, Asking(every_other), questions=questions)
 
 
 def test_what_passes_is_tried_again(cache: CallCache) -> None:
@@ -175,7 +221,7 @@ def test_a_generator_is_tried_again_and_its_error_names_the_question(cache: Call
         answers(cache, yielding, limits=Limits(1, 1, 1))
     asking = Asking()
     answers(cache, asking)
-    assert asking.texts == ["Question 3?", "Question 4?", "Question 5?"]
+    assert asking.texts == ["Question 3?"]
 
 
 @pytest.mark.parametrize(
@@ -282,12 +328,12 @@ def test_unusable_answers_of_earlier_versions_are_replaced_and_the_others_found(
     assert len(asking.texts) == 5
 
 
-def test_answers_before_one_that_cannot_be_read_are_kept(cache: CallCache) -> None:
+def test_answers_beside_one_that_cannot_be_read_are_kept(cache: CallCache) -> None:
     with pytest.raises(ModelError, match="'q1': gave None"):
-        answers(cache, lambda texts: [texts[0], None])
+        answers(cache, lambda texts: [texts[0], None, *texts[2:]], limits=Limits(6, 1, 0))
     asking = Asking()
     answers(cache, asking)
-    assert "Question 0?" not in asking.texts
+    assert asking.texts == ["Question 1?"]
 
 
 def test_so_many_calls_are_under_way_at_once_and_no_more(cache: CallCache) -> None:
@@ -308,3 +354,50 @@ def test_coroutines_are_awaited_and_progress_is_told(cache: CallCache) -> None:
     counts: list[tuple[str, int, int]] = []
     answers(cache, answering, on_progress=lambda *count: counts.append(count))
     assert counts == [("answers", n, 6) for n in (0, 2, 4, 6)]
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_coroutines_find_one_event_loop_in_every_call_and_try(
+    cache: CallCache, concurrency: int
+) -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+    failures = iter([True])
+
+    async def answering(texts: list[str]) -> list[str]:
+        loops.append(asyncio.get_running_loop())
+        if next(failures, False):
+            raise TimeoutError
+        return texts
+
+    limits = Limits(batch_size=2, concurrency=concurrency, max_retries=1)
+    with closing(PipelineCalls("pipeline:mine@1", cache, "run", limits)) as calls:
+        for plan in ("none", "retrieve"):
+            asked = [calls.call(question, plan, question.text) for question in QUESTIONS]
+            calls.answer(answering, asked, ignore_progress)
+        assert not loops[0].is_closed()
+    assert len(loops) == 7
+    assert len(set(loops)) == 1
+    assert loops[0].is_closed()
+
+
+def test_a_client_that_is_bound_to_its_first_loop_serves_all_batches(cache: CallCache) -> None:
+    clients: list[asyncio.Queue[str]] = []
+
+    async def answering(texts: list[str]) -> list[str]:
+        if not clients:
+            clients.append(asyncio.Queue())
+        asyncio.get_running_loop().call_later(0.001, clients[0].put_nowait, "yes")
+        return [await clients[0].get() for _ in texts]
+
+    assert len(answers(cache, answering, limits=Limits(1, 1, 0))) == 6
+
+
+def test_what_is_asked_and_what_is_kept_are_counted(cache: CallCache) -> None:
+    counted = []
+    for _ in range(2):
+        limits = Limits(batch_size=2, concurrency=1, max_retries=0)
+        with closing(PipelineCalls("pipeline:mine@1", cache, "run", limits)) as calls:
+            asked = [calls.call(question, "none", question.text) for question in QUESTIONS]
+            calls.answer(Asking(), asked, ignore_progress)
+        counted.append((calls.n_asked, calls.n_kept))
+    assert counted == [(6, 0), (0, 6)]

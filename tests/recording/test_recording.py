@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -16,7 +17,7 @@ from mlflow.entities import Run
 import argo_ml
 from argo_ml.interface.returned import RecordResult
 from argo_ml.recording import Asked
-from argo_ml.tracking.runs import ERROR, KIND
+from argo_ml.tracking.runs import ERROR, KIND, NOTE
 
 QUESTIONS = [
     {"id": f"q{n}", "question": f"Which number follows {n}?", "golden_answers": [str(n + 1)]}
@@ -162,7 +163,7 @@ def test_a_failure_ends_the_run_and_the_next_recording_goes_on(
     assert run.info.status == "FAILED"
     assert "the gateway is down" in run.data.tags[ERROR]
     assert not (tmp_path / "outcomes.jsonl").exists()
-    assert asked == ["Which number follows 0?", "Which number follows 1?"]
+    assert sorted(asked) == sorted(str(own["question"]) for own in QUESTIONS if own["id"] != "q2")
 
     def remembering(questions: list[str]) -> list[str]:
         asked.extend(questions)
@@ -170,6 +171,70 @@ def test_a_failure_ends_the_run_and_the_next_recording_goes_on(
 
     record((without, remembering))
     assert sorted(asked) == sorted(question["question"] for question in QUESTIONS)
+
+
+def test_a_question_that_fails_is_left_out_of_what_follows(record: Record) -> None:
+    continued: list[str] = []
+
+    def failing(questions: list[str]) -> list[str]:
+        if "Which number follows 2?" in questions:
+            raise PermissionError("the filter refuses it")
+        return with_retrieval(questions)
+
+    def further(questions: list[Asked]) -> list[str]:
+        texts = [own.question for own in questions]
+        continued.extend(texts)
+        return with_retrieval(texts)
+
+    with pytest.raises(argo_ml.ArgoError, match=r"'q2': raised PermissionError: .*: record again"):
+        record((failing, with_retrieval, further), max_steps=2, batch_size=40)
+    assert len(continued) == 39
+    assert "Which number follows 2?" not in continued
+
+
+def test_no_answer_is_a_wrong_one(record: Record) -> None:
+    def refused(questions: list[str]) -> list[dict[str, Any]]:
+        return [{"answer": "", "token_logprobs": []}, *without(questions)[1:]]
+
+    recorded = record((refused, with_retrieval), batch_size=40)
+    assert not recorded.to_frame().set_index(["question_id", "plan"]).correct["q0", "none"]
+    first = json.loads(recorded.path.read_text().splitlines()[0])["outcomes"]["none"]
+    assert (first["answer"], first["n_tokens"]) == ("", 0)
+
+
+def test_a_recording_says_what_was_asked_and_what_was_kept(
+    record: Record, tracking_uri: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    record()
+    assert "answers asked" not in caplog.text
+    again = record()
+    assert (
+        "0 of 80 answers asked, 80 kept from earlier recordings of counting@1; another version "
+        "asks anew"
+    ) in caplog.text
+    run = MlflowClient(tracking_uri).get_run(again.run_id)
+    assert "0 of 80 answers asked" in run.data.tags[NOTE]
+    metrics = run.data.metrics
+    assert (metrics["answers_asked"], metrics["answers_kept"]) == (0.0, 80.0)
+    assert "n_asked=0, n_kept=80" in repr(again)
+    assert "0 answers asked, 80 kept from earlier recordings" in again._repr_html_()
+
+
+def test_all_bad_lines_of_a_file_are_named(record: Record, tmp_path: Path) -> None:
+    lines = [{**question, "golden_answers": []} for question in QUESTIONS[:14]] + QUESTIONS[14:]
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    message = r"own.jsonl:1 has no golden_answers; and 13 more: 2, 3, .*, 11 and 3 more; mend it or"
+    with pytest.raises(argo_ml.ArgoError, match=message):
+        record(questions="own.jsonl")
+
+
+def test_repeated_lines_of_a_file_are_told_of(
+    record: Record, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = [*QUESTIONS, {**QUESTIONS[0], "id": "again"}]
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert len(record(questions="own.jsonl").to_frame()) == 80
+    assert "1 lines repeat a question of an earlier one" in caplog.text
 
 
 def test_a_mended_pipeline_of_the_same_version_goes_on(record: Record) -> None:
@@ -193,6 +258,10 @@ def test_a_mended_pipeline_of_the_same_version_goes_on(record: Record) -> None:
         ({"questions": []}, "questions is empty"),
         ({"questions": [QUESTIONS[0]] * 2}, "repeats id 'q0'"),
         ({"questions": [{"question": "Why?"}]}, "number 1: has no golden_answers"),
+        (
+            {"questions": [{**QUESTIONS[0], "golden_answers": math.nan}, *[{}] * 2]},
+            "number 1: a golden answer is nan, .*; and 2 more: 2, 3$",
+        ),
         ({"questions": "nowhere.jsonl"}, "questions=nowhere.jsonl: no such file"),
         ({"output": "/proc/none/outcomes.jsonl"}, "cannot be written"),
         ({"scorer": "near"}, "scorer=near: is no scorer"),
