@@ -13,7 +13,7 @@ from argo_ml.replay.reading import ClosedBookFields, StepFields
 from argo_ml.results.text_signals import TextSignals
 from argo_ml.types import TokenDetail
 
-OutcomeFields = dict[str, Any]
+OutcomeValues = dict[str, Any]
 """What a line of a replay has of one outcome, by the names of its fields."""
 CONVERTED = ("text", "token_logprobs", "top_logprobs", "passages")
 """Names that a pipeline may give beside the fields of an outcome."""
@@ -25,7 +25,7 @@ class UnreadableError(ValueError):
     """Why something is no answer; the message begins with what it is."""
 
 
-def outcome_of(given: object, plan: str) -> OutcomeFields:
+def outcome_of(given: object, plan: str) -> OutcomeValues:
     """The outcome of a text, of a mapping that has one, or of a chat message; None is not given.
 
     Raises `UnreadableError` for anything else. The values of fields that are taken as they come

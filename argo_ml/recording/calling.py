@@ -29,7 +29,7 @@ from argo_ml.errors import ModelError, one_line
 from argo_ml.interruption import checkpoint, finishing_batches, is_stopping
 from argo_ml.models.cache.store import CallCache, Entry
 from argo_ml.progress import OnProgress
-from argo_ml.recording.answers import OutcomeFields, outcome_of
+from argo_ml.recording.answers import OutcomeValues, outcome_of
 from argo_ml.recording.event_loop import EventLoop
 from argo_ml.recording.failures import Failures
 from argo_ml.replay.reading import check_outcome
@@ -102,7 +102,7 @@ class PipelineCalls:
 
     def answer(
         self, function: Callable[..., Any], calls: Sequence[Call], on_progress: OnProgress
-    ) -> dict[str, OutcomeFields]:
+    ) -> dict[str, OutcomeValues]:
         """The outcomes by ids of questions, in the order of calls, without those that `check` will
         name; what was answered is kept at once.
 
@@ -122,11 +122,11 @@ class PipelineCalls:
                 on_progress(UNIT, n_before, len(calls))
         return {call.question.id: kept[call.key] for call in calls if call.key in kept}
 
-    def _find(self, calls: Sequence[Call]) -> dict[str, OutcomeFields]:
+    def _find(self, calls: Sequence[Call]) -> dict[str, OutcomeValues]:
         """The outcomes that are kept, by key. One that no file can have, as earlier versions kept
         some, is removed, so that it is asked for again."""
         entries = self._cache.find(call.key for call in calls)
-        kept: dict[str, OutcomeFields] = {}
+        kept: dict[str, OutcomeValues] = {}
         unreadable: dict[str, str] = {}
         for call in {call.key: call for call in calls if call.key in entries}.values():
             try:
@@ -143,7 +143,7 @@ class PipelineCalls:
 
     def _executed(
         self, function: Callable[..., Any], calls: Sequence[Call]
-    ) -> Generator[dict[str, OutcomeFields], None, None]:
+    ) -> Generator[dict[str, OutcomeValues], None, None]:
         """Batches as they are answered; after an error those under way are kept before it rises.
 
         Of these and of those under way when a stop is asked for nothing is tried again.
@@ -154,7 +154,7 @@ class PipelineCalls:
         n_at_once = self._limits.concurrency
         with ThreadPoolExecutor(n_at_once, "pipeline") as pool, _set_at_the_end(stopping):
             begun = (pool.submit(self._batch, function, batch, stopping) for batch in batches)
-            under_way: set[Future[dict[str, OutcomeFields]]] = set()
+            under_way: set[Future[dict[str, OutcomeValues]]] = set()
             while True:
                 with finishing_batches():
                     under_way |= set(islice(begun, n_at_once - len(under_way)))
@@ -169,7 +169,7 @@ class PipelineCalls:
 
     def _batch(
         self, function: Callable[..., Any], batch: Sequence[Call], stopping: threading.Event
-    ) -> dict[str, OutcomeFields]:
+    ) -> dict[str, OutcomeValues]:
         """A batch that fails for good is asked one by one, of which one that fails alone is left
         out."""
         try:
@@ -178,7 +178,7 @@ class PipelineCalls:
             if len(batch) == 1:
                 self._failures.add(batch[0].question, error)
                 return {}
-        answered: dict[str, OutcomeFields] = {}
+        answered: dict[str, OutcomeValues] = {}
         for call in batch:
             if stopping.is_set() or self._failures.are_all:
                 break
@@ -226,9 +226,9 @@ class PipelineCalls:
 
     def _kept(
         self, batch: Sequence[Call], given: Sequence[Any], seconds: float
-    ) -> dict[str, OutcomeFields]:
+    ) -> dict[str, OutcomeValues]:
         """Outcomes by key, of those that can be read."""
-        outcomes: dict[str, OutcomeFields] = {}
+        outcomes: dict[str, OutcomeValues] = {}
         try:
             for call, own in zip(batch, given, strict=True):
                 try:
@@ -241,7 +241,7 @@ class PipelineCalls:
             self._store(outcomes)
         return outcomes
 
-    def _store(self, outcomes: Mapping[str, OutcomeFields]) -> None:
+    def _store(self, outcomes: Mapping[str, OutcomeValues]) -> None:
         entries = [
             Entry(
                 key=key,
@@ -267,11 +267,11 @@ def _set_at_the_end(event: threading.Event) -> Iterator[None]:
 
 
 def _first_finished(
-    under_way: set[Future[dict[str, OutcomeFields]]], stopping: threading.Event
-) -> tuple[set[Future[dict[str, OutcomeFields]]], set[Future[dict[str, OutcomeFields]]]]:
+    under_way: set[Future[dict[str, OutcomeValues]]], stopping: threading.Event
+) -> tuple[set[Future[dict[str, OutcomeValues]]], set[Future[dict[str, OutcomeValues]]]]:
     """Those that have finished first, and the others; ``stopping`` is set once a stop is asked
     for."""
-    finished: set[Future[dict[str, OutcomeFields]]] = set()
+    finished: set[Future[dict[str, OutcomeValues]]] = set()
     while under_way and not finished:
         finished, under_way = wait(under_way, _POLL_S, FIRST_COMPLETED)
         if is_stopping():
@@ -302,7 +302,7 @@ def _listed(given: Any, batch: Sequence[Call]) -> list[Any]:
     return given
 
 
-def _outcome(call: Call, given: Any, seconds: float) -> OutcomeFields:
+def _outcome(call: Call, given: Any, seconds: float) -> OutcomeValues:
     try:
         return _as_read(call, {"seconds": round(seconds, 6), **outcome_of(given, call.plan)})
     except LineError as error:
@@ -313,7 +313,7 @@ def _outcome(call: Call, given: Any, seconds: float) -> OutcomeFields:
         ) from None
 
 
-def _as_read(call: Call, outcome: OutcomeFields) -> OutcomeFields:
+def _as_read(call: Call, outcome: OutcomeValues) -> OutcomeValues:
     """The outcome as a replay finds it in a file.
 
     Raises `LineError` for one that it refuses, `TypeError` or `ValueError` for what is no JSON.

@@ -12,7 +12,7 @@ from argo_ml.config import expanded
 from argo_ml.datasets.jsonl import JsonLines, parse_question
 from argo_ml.datasets.lines import LineError, decode_line
 from argo_ml.errors import DataError, one_line
-from argo_ml.recording.answers import OutcomeFields, as_plain
+from argo_ml.recording.answers import OutcomeValues, as_plain
 from argo_ml.results.unanswered import first_ids
 from argo_ml.types import Question
 
@@ -45,7 +45,7 @@ def check_lines(questions: Sequence[Question], split: str | None) -> None:
 
 
 def line_of(
-    question: Question, outcomes: Mapping[str, OutcomeFields], split: str | None
+    question: Question, outcomes: Mapping[str, OutcomeValues], split: str | None
 ) -> dict[str, Any]:
     """The line of a file of outcomes."""
     return {

@@ -21,7 +21,7 @@ from argo_ml.escaping import markdown
 from argo_ml.models.cache.store import CallCache
 from argo_ml.models.digests import write_atomically
 from argo_ml.progress import OnProgress, ignore_progress
-from argo_ml.recording.answers import OutcomeFields
+from argo_ml.recording.answers import OutcomeValues
 from argo_ml.recording.calling import Call, Limits, PipelineCalls, asked_text
 from argo_ml.recording.pipeline import Asked, Pipeline
 from argo_ml.recording.questions import Given, check_lines, line_of, load_questions
@@ -60,7 +60,7 @@ class Recorded:
 class _Answered:
     """The outcomes of every question by plan, and how many the pipeline was asked for."""
 
-    outcomes: Mapping[str, Mapping[str, OutcomeFields]]
+    outcomes: Mapping[str, Mapping[str, OutcomeValues]]
     n_asked: int
     n_kept: int
 
@@ -143,9 +143,9 @@ def _asked(
     spec: RecordSpec,
     calls: PipelineCalls,
     on_progress: OnProgress,
-) -> dict[str, dict[str, OutcomeFields]]:
+) -> dict[str, dict[str, OutcomeValues]]:
     """The outcomes of every question by plan, without those that could not be answered."""
-    outcomes: dict[str, dict[str, OutcomeFields]] = {own.id: {} for own in questions}
+    outcomes: dict[str, dict[str, OutcomeValues]] = {own.id: {} for own in questions}
 
     def ask(plan: str, function: Callable[..., Any], asked: Sequence[Call]) -> None:
         for question_id, outcome in calls.answer(function, asked, on_progress).items():
@@ -170,7 +170,7 @@ def _asked(
 def _written(
     spec: RecordSpec,
     questions: Sequence[Question],
-    outcomes: Mapping[str, Mapping[str, OutcomeFields]],
+    outcomes: Mapping[str, Mapping[str, OutcomeValues]],
 ) -> tuple[RecordedQuestion, ...]:
     """Write the file whole, and read it as a replay will."""
     lines = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -320,6 +321,8 @@ def _answer(question: Question, given: object, name: str) -> Answer:
     """An answer to choices is the text of one or its index; another text could not be read."""
     if isinstance(given, bool) or not isinstance(given, (str, int, float)):
         raise LineError(f"{name} is neither a text nor a number")
+    if isinstance(given, float) and not math.isfinite(given):
+        raise LineError(f"{name} is {given}, not a finite number; empty cells become nan")
     if not question.choices:
         text = str(given).strip()
         return Answer(text, parsed=bool(text))

@@ -18,7 +18,7 @@ import pytest
 from argo_ml.errors import ModelError
 from argo_ml.models.cache.store import CallCache, Entry
 from argo_ml.progress import ignore_progress
-from argo_ml.recording.answers import OutcomeFields
+from argo_ml.recording.answers import OutcomeValues
 from argo_ml.recording.calling import Limits, PipelineCalls
 from argo_ml.types import Question
 
@@ -55,7 +55,7 @@ def answers(
     limits: Limits = Limits(batch_size=2, concurrency=1, max_retries=0),  # noqa: B008
     on_progress: Callable[[str, int, int], None] = ignore_progress,
     clock: Callable[[], float] = time.perf_counter,
-) -> list[OutcomeFields]:
+) -> list[OutcomeValues]:
     with closing(PipelineCalls(f"pipeline:mine@{version}", cache, "run", limits, clock)) as calls:
         asked = [calls.call(question, plan, question.text) for question in questions]
         given = calls.answer(function, asked, on_progress)
@@ -305,7 +305,7 @@ def test_none_is_not_given_and_what_is_kept_is_what_came(cache: CallCache) -> No
     assert answers(cache, Asking()) == first
 
 
-def keep(cache: CallCache, question: Question, outcome: OutcomeFields) -> None:
+def keep(cache: CallCache, question: Question, outcome: OutcomeValues) -> None:
     """Keep an outcome for a question as earlier versions did, whatever it has."""
     limits = Limits(batch_size=1, concurrency=1, max_retries=0)
     call = PipelineCalls("pipeline:mine@1", cache, "run", limits).call(question, "none", "")

@@ -224,6 +224,10 @@ def test_what_was_called_right_was_read(read: Callable[..., Any]) -> None:
         ({"outcomes": {"retrieve": {"answer": "a"}}}, "outcomes.none is missing"),
         ({"outcomes": outcomes({})}, "outcomes.none.answer is missing"),
         ({"outcomes": outcomes({"answer": True})}, "outcomes.none.answer is neither a text nor"),
+        (
+            {"outcomes": outcomes({"answer": float("nan")})},
+            "outcomes.none.answer is nan, not a fin",
+        ),
         ({"outcomes": outcomes(retrieve_2={})}, "outcomes.retrieve_2 is unknown"),
         ({"outcomes": outcomes({"answer": "a", "log_prob": -1})}, "none.log_prob is unknown"),
         ({"outcomes": outcomes({"answer": "a", "logprob": 0.5})}, "none.logprob=0.5: input should"),
