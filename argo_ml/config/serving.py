@@ -60,7 +60,7 @@ class PublishSpec(StoreFields, PolicyNameFields):
         None,
         **operational(
             "Price of a retrieval where a request names none, in the unit of the sweep's prices; "
-            "empty: the sweep's middle one."
+            "empty: the middle one of the sweep, or of those that the advice was asked about."
         ),
     )
     trace_sampling: float = Field(

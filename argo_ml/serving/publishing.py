@@ -109,12 +109,13 @@ def _files(spec: PublishSpec, source: Source) -> PolicyFiles:
 def _default_price(spec: PublishSpec, source: Source, cells: Sequence[CellResult]) -> float:
     """The price of requests that name none, in shares of what is at stake.
 
-    It is given in the unit of the sweep's prices, in which a retrieval may cost nothing but its
-    tokens. Raises `ConfigError`.
+    Given, it is in the unit of the sweep's prices, in which a retrieval may cost nothing but its
+    tokens; else it is the middle one of those that were asked about. Raises `ConfigError`.
     """
     given, money = spec.default_price, money_of(source.shared)
     if given is None:
-        return cells[len(cells) // 2].retrieval_cost
+        prices = source.named_prices or tuple(cell.retrieval_cost for cell in cells)
+        return prices[len(prices) // 2]
     if money is not None:
         return money.share(given)
     if given == 0:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from argo_ml.config import CellSpec, PublishSpec, shared_fields
+from argo_ml.config import CellSpec, PublishSpec, RetrievalPriceFields, build, shared_fields
 from argo_ml.errors import ConfigError
 from argo_ml.evaluation.advice import Advice
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.replay.storing import KIND as REPLAY
-from argo_ml.results.artifacts import ADVICE, EVALUATION
+from argo_ml.results.artifacts import ADVICE, EVALUATION, SPEC
 from argo_ml.results.records import Results
-from argo_ml.results.stored import stored_record
+from argo_ml.results.stored import stored_parameters, stored_record
 from argo_ml.sweep.parent_run import load_record
 from argo_ml.sweep.record import SweepRecord, open_record
 from argo_ml.tracking.location import store_option
-from argo_ml.tracking.runs import KIND, store_of_runs
+from argo_ml.tracking.runs import KIND, Tracking, store_of_runs
 from argo_ml.verification.recomputed import replay_faults
 from argo_ml.verification.verify import verify_record
 
@@ -29,13 +30,18 @@ NO_MODEL = ("model", "prices_file", "tracking_uri")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a run says of a policy; ``shared`` are the fields of all its cells."""
+    """What a run says of a policy; ``shared`` are the fields of all its cells.
+
+    ``named_prices`` are the prices of a retrieval in money that an advice was asked about, in
+    shares of what is at stake, ascending: it looks at others beside them.
+    """
 
     record: SweepRecord
     shared: Mapping[str, Any]
     results: Results
     evaluation: Evaluation
     advice: Advice | None = None
+    named_prices: tuple[float, ...] = ()
 
     @property
     def answer(self) -> str:
@@ -64,7 +70,8 @@ def open_source(spec: PublishSpec, folder: Path) -> Source:
     evaluation = stored_record(record.artifact(EVALUATION), Evaluation, record.run_id)
     results = record.results()
     shared = _replayed_fields(results) if is_replay else shared_fields(record.spec(), CellSpec)
-    return Source(record, shared, results, evaluation, advice)
+    named = _named_prices(record.tracking, advice.advice_id) if advice else ()
+    return Source(record, shared, results, evaluation, advice, named)
 
 
 def _sweep_faults(record: SweepRecord) -> list[str]:
@@ -96,6 +103,16 @@ def _advice(spec: PublishSpec) -> Advice | None:
             f"{advice.go_on + store_option() if advice.go_on else 'argo-ml advise with a model'}"
         )
     return advice
+
+
+def _named_prices(tracking: Tracking, advice_id: str) -> tuple[float, ...]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = tracking.download(advice_id, SPEC, Path(folder))
+        stored = stored_parameters(path, advice_id)
+    # What a file of prices said is stored as well.
+    names = RetrievalPriceFields.model_fields.keys() - {"prices_file"}
+    own = {name: value for name, value in stored.items() if name in names}
+    return build(RetrievalPriceFields, own).retrieval_shares()
 
 
 def confirming_run(advice: Advice) -> str:

@@ -189,6 +189,21 @@ def test_a_default_price_is_in_the_unit_of_the_replay(
     assert policy.published.default_price == share
 
 
+def test_requests_that_name_no_price_are_decided_at_the_one_that_the_advice_was_asked_about(
+    replayed: Replayed, tmp_path: Path
+) -> None:
+    path = tmp_path / "outcomes.jsonl"
+    path.write_text("\n".join(json.dumps(choice_line(number)) for number in range(120)))
+    euros = {"value_of_correct": "2", "price_of_wrong": "0.5", "price_per_retrieval": "0.02"}
+    values = {"outcomes": str(path), "policies": "never,single,benefit_gate", **euros}
+
+    advice = run_advice(build(AdviseSpec, {**values, "publish_as": "euros", **replayed.places}))
+
+    policy = load_policy(advice.published, replayed.places["tracking_uri"])
+    assert len(advice.prices) == 6
+    assert policy.published.default_price == 0.008
+
+
 def test_a_default_price_in_shares_is_above_0(replayed: Replayed) -> None:
     stored = {"sweep": replayed.results.sweep_id, "tracking_uri": replayed.places["tracking_uri"]}
 
