@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +34,8 @@ from argo_ml.types import Passage
 
 logger = logging.getLogger(__name__)
 
+CheckDigest = Callable[[str], None]
+"""Raises `ArgoError` for the digest of a corpus that is not the wanted one."""
 SHOWN_FILES = 5
 
 SAMPLED_PASSAGES = 1000
@@ -41,19 +43,30 @@ LARGEST_UNKNOWN_SHARE = 0.1
 """Of the tokens of a sample of passages; beyond it the embedder is of another language."""
 
 
-def open_corpus(spec: CorpusSpec, on_progress: OnEmbedded = ignore_progress) -> Corpus:
+def any_digest(digest: str) -> None:
+    """Takes whatever corpus there is."""
+
+
+def open_corpus(
+    spec: CorpusSpec,
+    on_progress: OnEmbedded = ignore_progress,
+    check_digest: CheckDigest = any_digest,
+) -> Corpus:
     """Find the index of the spec's documents, or build it.
 
-    ``on_progress`` receives how many passages are embedded, and of how many. Raises `DataError`,
-    `ConfigError`, `ModelError` and `CorpusIndexError`.
+    ``on_progress`` receives how many passages are embedded, and of how many; before the first is,
+    ``check_digest`` may refuse the corpus. Raises `DataError`, `ConfigError`, `ModelError` and
+    `CorpusIndexError`.
     """
     check_sqlite()
     # Importing Chroma takes seconds, and what the corpus is made of is imported everywhere.
-    from argo_ml.corpus.ranking import check_ranking, own_corpus, with_ranking
+    from argo_ml.corpus.ranking import check_ranking, own_corpus, ranked_digest, with_ranking
 
     check_ranking(spec)
     if not spec.searches_documents:
-        return with_ranking(own_corpus(spec, _embedder(spec)), spec)
+        own = with_ranking(own_corpus(spec, _embedder(spec)), spec)
+        check_digest(own.digest)
+        return own
     source, document_set = _load_documents(spec)
     _log_unused(document_set)
     # A server that does not answer is known sooner than a model is loaded.
@@ -67,6 +80,7 @@ def open_corpus(spec: CorpusSpec, on_progress: OnEmbedded = ignore_progress) -> 
         store,
         spec.indexes_path,
         on_progress,
+        lambda digest: check_digest(ranked_digest(digest, spec)),
     )
     return with_ranking(corpus, spec)
 
@@ -83,10 +97,12 @@ def index_documents(
     store: IndexStore,
     folder: Path,
     on_progress: OnEmbedded = ignore_progress,
+    check_digest: CheckDigest = any_digest,
 ) -> Corpus:
     """Split, embed and store documents, unless ``store`` has their index.
 
-    Locks are in ``folder``, and what is remembered of corpora.
+    Locks are in ``folder``, and what is remembered of corpora. ``check_digest`` sees the digest
+    before anything is embedded.
     """
     from argo_ml.corpus.retriever import ChromaRetriever
     from argo_ml.corpus.similarity_limit import stored_limit
@@ -106,6 +122,7 @@ def index_documents(
         keep_split(folder, key, known)
     else:
         passages = DeferredPassages(known.n_passages, make_passages)
+    check_digest(known.digest)
     _warn_unknown(known.unknown_share, embedder.name)
     name = f"argo-{known.digest[:40]}"
 

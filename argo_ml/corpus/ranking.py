@@ -62,20 +62,24 @@ def with_ranking(corpus: Corpus, spec: CorpusSpec) -> Corpus:
 
     A dense corpus is left as it is.
     """
-    if spec.retriever in _RANKED and isinstance(corpus.retriever, ChromaRetriever):
-        ranked = retrievers_over(corpus.retriever)[spec.retriever]
+    retriever = corpus.retriever
+    if spec.retriever in _RANKED and isinstance(retriever, ChromaRetriever):
+        retriever = retrievers_over(retriever)[spec.retriever]
+    if spec.reranker:
+        retriever = RerankingRetriever(retriever, _encoder(spec))
+    return replace(corpus, retriever=retriever, digest=ranked_digest(corpus.digest, spec))
+
+
+def ranked_digest(digest: str, spec: CorpusSpec) -> str:
+    """The digest of a corpus under the spec's retriever and reranker; ``digest`` is its own."""
+    if spec.retriever in _RANKED:
         parts = [spec.retriever, bm25_identity()]
         if spec.retriever == HYBRID:
             parts.append(f"rrf {fusion.RANK_CONSTANT} of {fusion.DEPTH}")
-        corpus = replace(corpus, retriever=ranked, digest=_digest(corpus.digest, *parts))
-    if not spec.reranker:
-        return corpus
-    encoder = _encoder(spec)
-    return replace(
-        corpus,
-        retriever=RerankingRetriever(corpus.retriever, encoder),
-        digest=_digest(corpus.digest, encoder.identity, f"of {reranking.DEPTH}"),
-    )
+        digest = _digest(digest, *parts)
+    if spec.reranker:
+        digest = _digest(digest, _encoder(spec).identity, f"of {reranking.DEPTH}")
+    return digest
 
 
 def _encoder(spec: CorpusSpec) -> CrossEncoder:

@@ -53,6 +53,7 @@ class _Answering:
         self.answers = AnsweringService(self.policy)
         self.tracer = RequestTracer(self.policy.published, tracking_uri())
         self.policy.warm_up()
+        self.answers.open_ahead()
 
     def predict(self, request: ResponsesAgentRequest) -> ResponsesAgentResponse:
         try:

@@ -9,8 +9,9 @@ so that one that breaks it fails no other.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -32,6 +33,7 @@ from argo_ml.sweep.cells import cell_pipeline
 from argo_ml.sweep.context import LocalContext, resolved_as
 from argo_ml.types import Question
 
+logger = logging.getLogger(__name__)
 LARGEST_BATCH = 32
 BILLED_TO = "served"
 """In the ledger of calls, whoever pays for those of served requests."""
@@ -75,7 +77,15 @@ class AnsweringService:
     def __init__(self, policy: LoadedPolicy) -> None:
         self._policy = policy
         self._context: LocalContext[CellSpec] | None = None
-        self._thread = BatchThread("answers", self._work, LARGEST_BATCH)
+        self._thread: BatchThread[_Job | None] = BatchThread("answers", self._work, LARGEST_BATCH)
+
+    def open_ahead(self) -> None:
+        """Begin to open what answers are made with, and log what is in the way.
+
+        Nobody waits for it but the first requests, which would wait for the same.
+        """
+        if not self._policy.published.decides_only:
+            self._thread.put(None)
 
     def answer(self, question: Question, price: RequestPrice) -> Finished:
         """Raises `RequestError` for a question that the model does not take, and `ArgoError` where
@@ -89,8 +99,12 @@ class AnsweringService:
             raise RequestError(f"the question cannot be asked: {finished.outcome.unanswered}")
         return finished
 
-    def _work(self, batch: list[_Job]) -> None:
-        groups = deque([batch])
+    def _work(self, batch: list[_Job | None]) -> None:
+        asked = [job for job in batch if job is not None]
+        if not asked:
+            self._try_opening()
+            return
+        groups = deque([asked])
         is_gone = False
         while groups:
             jobs = groups.popleft()
@@ -111,6 +125,12 @@ class AnsweringService:
             else:
                 for job, one in zip(jobs, finished, strict=True):
                     job.result.set_result(one)
+
+    def _try_opening(self) -> None:
+        try:
+            self._context = self._context or self._opened()
+        except Exception as error:
+            logger.warning("nothing can be answered yet: %s", error)
 
     def _after(
         self, error: BaseException, context: LocalContext[CellSpec]
@@ -139,17 +159,20 @@ class AnsweringService:
         return True
 
     def _opened(self) -> LocalContext[CellSpec]:
-        spec, published = self._policy.spec, self._policy.published
         questions = QuestionSet((Question("asked", "anything"),), "", "")
-        context = LocalContext.open_for(questions, spec, calibration=self._policy.calibration)
+        policy = self._policy
+        return LocalContext.open_for(
+            questions, policy.spec, calibration=policy.calibration, check=self._check_contents
+        )
+
+    def _check_contents(self, digests: Mapping[str, str]) -> None:
         for name, what in DIGESTS.items():
-            before, here = published.digests.get(name), context.digests[name]
+            before, here = self._policy.published.digests.get(name), digests[name]
             if before != here:
                 raise ConfigError(
                     f"this policy was made with {what} ({name} {before}, here {here}); "
                     "sweep again and publish that"
                 )
-        return context
 
 
 def _run(jobs: Sequence[_Job], context: LocalContext[CellSpec]) -> list[Finished]:

@@ -33,6 +33,7 @@ DIGESTS: Mapping[str, str] = {
     "corpus_digest": "another corpus",
     "prompts_digest": "another version of the prompts",
 }
+_AGAIN = "make one for this: argo-ml calibrate"
 _WITH_STATES = (
     "has no hidden states; make one with argo-ml calibrate --hidden_states true, or leave "
     "hidden_states out"
@@ -92,20 +93,26 @@ def _file(calibration: str) -> Path | None:
     return None
 
 
+def check_contents(calibration: Calibration, spec: ContextSpec, digests: Mapping[str, str]) -> None:
+    """Raise `ConfigError` for a calibration that was made with another model, another corpus or
+    other prompts."""
+    for key, what in DIGESTS.items():
+        before = calibration.digests.get(key)
+        if before != digests[key]:
+            raise ConfigError(
+                f"calibration={spec.calibration}: was made with {what} ({key} {before}, here "
+                f"{digests[key]}); {_AGAIN}"
+            )
+
+
 def check_usable(
     calibration: Calibration,
     spec: ContextSpec,
     digests: Mapping[str, str],
 ) -> None:
     """Raise `ConfigError` for a calibration that was made for something else."""
-    name = f"calibration={spec.calibration}"
-    again = "make one for this: argo-ml calibrate"
-    for key, what in DIGESTS.items():
-        before = calibration.digests.get(key)
-        if before != digests[key]:
-            raise ConfigError(
-                f"{name}: was made with {what} ({key} {before}, here {digests[key]}); {again}"
-            )
+    name, again = f"calibration={spec.calibration}", _AGAIN
+    check_contents(calibration, spec, digests)
     here = {**spec.model_dump(mode="json"), "max_new_tokens": spec.generation_limit}
     for key in (*VALID_FOR, "max_new_tokens"):
         before = calibration.spec.get(key)

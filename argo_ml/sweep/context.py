@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import CellSpec, ContextSpec, EpisodeFields
 from argo_ml.corpus.base import Corpus
-from argo_ml.corpus.opening import open_corpus
+from argo_ml.corpus.opening import CheckDigest, any_digest, open_corpus
 from argo_ml.datasets import QuestionSet, load_questions
 from argo_ml.engine import Engine
 from argo_ml.engine.stages import StageTimes
@@ -35,6 +35,7 @@ from argo_ml.pipeline import prompts
 from argo_ml.progress import PASSAGES, OnProgress, ignore_progress
 from argo_ml.results.artifacts import CALIBRATION_DIGEST
 from argo_ml.sweep.calibration_source import (
+    check_contents,
     check_judged,
     check_usable,
     open_calibration,
@@ -54,6 +55,8 @@ logger = logging.getLogger(__name__)
 
 SpecType = TypeVar("SpecType", bound=ContextSpec)
 EpisodeSpec = TypeVar("EpisodeSpec", bound=EpisodeFields)
+CheckContents = Callable[[Mapping[str, str]], None]
+"""Raises `ArgoError` for digests of model, corpus and prompts that are not the wanted ones."""
 SomeSpec = TypeVar("SomeSpec", bound=ContextSpec, covariant=True)
 
 
@@ -134,13 +137,21 @@ class LocalContext(Generic[SomeSpec]):
         spec: SpecType,
         on_progress: OnProgress = ignore_progress,
         calibration: Calibration | None = None,
+        check: CheckContents | None = None,
     ) -> LocalContext[SpecType]:
-        """Open everything else for these questions, which need not be of any split."""
+        """Open everything else for these questions, which need not be of any split.
+
+        ``check`` may refuse the contents before documents are embedded; that a calibration was made
+        with them is checked there as well.
+        """
         _check_cache_folder(spec.cache_path)
         calibration = calibration or open_calibration(spec)
         spec = resolve_precision(spec, calibration)
         model = load_model(spec)
-        corpus = open_corpus(spec, partial(on_progress, PASSAGES))
+        if check is None and calibration is not None:
+            check = partial(check_contents, calibration, spec)
+        check_corpus = any_digest if check is None else _corpus_check(check, model)
+        corpus = open_corpus(spec, partial(on_progress, PASSAGES), check_corpus)
         resolved = resolve_similarity(_resolve_answering(spec, model), corpus, calibration)
         cache = CallCache(spec.calls_path)
         context = LocalContext(resolved, questions, corpus, model, cache, calibration)
@@ -158,9 +169,7 @@ class LocalContext(Generic[SomeSpec]):
     def digests(self) -> dict[str, str]:
         return {
             "questions_digest": self.questions.digest,
-            "corpus_digest": self.corpus.digest,
-            "model_digest": model_digest(self.model.identity),
-            "prompts_digest": prompts.prompts_digest(),
+            **_contents(self.model, self.corpus.digest),
             **({CALIBRATION_DIGEST: self.calibration.digest} if self.calibration else {}),
         }
 
@@ -215,6 +224,19 @@ class LocalContext(Generic[SomeSpec]):
         """An engine whose executed calls are remembered as paid by ``billed_to``."""
         model = CachingModel(self.model, self.cache, billed_to)
         return Engine(model, self.corpus.retriever, times, self.cache.kept_open)
+
+
+def _contents(model: LanguageModel, corpus_digest: str) -> dict[str, str]:
+    """What decides, beside the questions, what an experiment finds."""
+    return {
+        "corpus_digest": corpus_digest,
+        "model_digest": model_digest(model.identity),
+        "prompts_digest": prompts.prompts_digest(),
+    }
+
+
+def _corpus_check(check: CheckContents, model: LanguageModel) -> CheckDigest:
+    return lambda corpus_digest: check(_contents(model, corpus_digest))
 
 
 class Resolved(Protocol):

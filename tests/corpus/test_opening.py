@@ -184,6 +184,20 @@ def test_a_known_corpus_whose_index_is_gone_is_built_as_before(tmp_path: Path) -
     assert evidence[0].passage == Passage("b", "three")
 
 
+def test_a_corpus_that_is_refused_is_not_embedded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(digest: str) -> None:
+        raise ConfigError(f"another corpus: {digest}")
+
+    documents = DocumentSet((Document("a", "one two"),))
+    store, embedder = EmbeddedStore(tmp_path), WordEmbedder()
+    monkeypatch.setattr(embedder, "embed_passages", pytest.fail)
+    wanted = corpus_digest(split(documents.documents, SETTINGS, embedder), SETTINGS, embedder)
+    with pytest.raises(ConfigError, match=f"another corpus: {wanted}"):
+        index_documents(documents, "", SETTINGS, embedder, store, tmp_path, check_digest=refuse)
+
+
 def test_an_index_that_took_the_place_of_an_open_one_is_the_one_that_is_searched(
     tmp_path: Path,
 ) -> None:

@@ -16,7 +16,7 @@ from argo_ml.corpus.bm25 import words_of
 from argo_ml.corpus.documents import DocumentSet
 from argo_ml.corpus.embedded_store import EmbeddedStore
 from argo_ml.corpus.fusion import reciprocal_rank_fusion
-from argo_ml.corpus.opening import index_documents
+from argo_ml.corpus.opening import index_documents, open_corpus
 from argo_ml.corpus.own_retriever import OWN_RETRIEVERS, OwnRetriever
 from argo_ml.corpus.ranking import check_ranking, own_corpus, with_ranking
 from argo_ml.corpus.reranking import RerankingRetriever
@@ -266,6 +266,25 @@ def test_without_its_package_words_are_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(__import__("sys").modules, "bm25s", None)
     with pytest.raises(ConfigError, match="need the package bm25s: pip install bm25s"):
         check_ranking(build(CorpusSpec, {"retriever": "hybrid"}))
+
+
+@pytest.mark.slow
+def test_the_digest_that_is_checked_is_that_of_the_corpus_as_it_is_ranked(
+    tmp_path: Path, warm_cache: Path
+) -> None:
+    needs_bm25s()
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "peru.md").write_text("Lima is the capital of Peru.")
+    encoder = write_cross_encoder(tmp_path / "encoder")
+    documents = str(tmp_path / "documents")
+    given = {"retriever": "hybrid", "reranker": str(encoder), "documents": documents}
+    spec = build(CorpusSpec, {**given, "cache_dir": str(warm_cache), "device": "cpu"})
+    checked: list[str] = []
+
+    corpus = open_corpus(spec, check_digest=checked.append)
+
+    assert checked == [corpus.digest]
+    assert isinstance(corpus.retriever, RerankingRetriever)
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from argo_ml.config import (
     SweepSpec,
     build,
 )
+from argo_ml.corpus import opening
 from argo_ml.errors import ConfigError, DataError, TrackingError
 from argo_ml.exploring.calibrate import Calibrated, run_calibration
 from argo_ml.progress import EPISODES, QUESTIONS
@@ -237,6 +238,15 @@ def test_one_made_with_something_else_is_refused(made: Made, key: str, reason: s
     digests = {**calibration.digests, key: "else"}
     with pytest.raises(ConfigError, match=f"was made with {reason}"):
         check_usable(calibration, made.sweep_spec(), digests)
+
+
+def test_other_documents_are_refused_before_they_are_embedded(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other.txt").write_text("Something else altogether.")
+    monkeypatch.setattr(opening, "open_or_build", pytest.fail)
+    with pytest.raises(ConfigError, match="was made with another corpus"):
+        run_sweep(made.sweep_spec(documents=str(tmp_path)))
 
 
 def test_one_made_with_other_settings_is_refused(made: Made) -> None:

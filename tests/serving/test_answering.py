@@ -1,4 +1,4 @@
-"""A model server that was gone, and what is in the way of using it again."""
+"""What is in the way of answering: when the server starts, and once a model server was gone."""
 
 from __future__ import annotations
 
@@ -9,10 +9,34 @@ from typing import Any
 import pytest
 
 from argo_ml.background import begin
-from argo_ml.errors import ModelError
+from argo_ml.errors import ConfigError, ModelError
 from argo_ml.serving import answering
 from argo_ml.serving.answering import AnsweringService
 from argo_ml.types import Question
+
+
+def test_what_cannot_be_opened_is_said_when_the_server_starts(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object, **__: object) -> Any:
+        raise ConfigError("this policy was made with another corpus")
+
+    monkeypatch.setattr(answering.LocalContext, "open_for", refuse)
+    policy: Any = SimpleNamespace(
+        published=SimpleNamespace(decides_only=False), spec=None, calibration=None
+    )
+    service = AnsweringService(policy)
+    service.open_ahead()
+    service._thread.join(10)
+    assert "nothing can be answered yet: this policy was made with another" in caplog.text
+
+
+def test_a_policy_that_decides_only_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering.LocalContext, "open_for", pytest.fail)
+    policy: Any = SimpleNamespace(published=SimpleNamespace(decides_only=True))
+    service = AnsweringService(policy)
+    service.open_ahead()
+    assert service._thread.join(10)
 
 
 def test_a_request_fails_where_reconnecting_fails_and_does_not_wait_for_ever(

@@ -18,6 +18,7 @@ from builders.stored_sweep import StoredSweep
 from mlflow import MlflowClient
 
 from argo_ml.config import PublishSpec, build
+from argo_ml.corpus import opening
 from argo_ml.errors import ArgoError, ConfigError, ModelError
 from argo_ml.serving import answering
 from argo_ml.serving.loading import Policy, load_policy
@@ -184,13 +185,14 @@ def test_documents_that_are_gone_are_said_and_used_again_once_they_are_back(
     assert policy.answer("What is the capital of Land1?").text
 
 
-def test_other_documents_than_those_of_the_sweep_are_refused(
+def test_other_documents_than_those_of_the_sweep_are_refused_before_they_are_embedded(
     published_sweep: PublishedSweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "other.txt").write_text("Something else altogether.")
     monkeypatch.setenv("ARGO_ML_DOCUMENTS", str(tmp_path))
+    monkeypatch.setattr(opening, "open_or_build", pytest.fail)
     policy = load_policy(published_sweep.model, published_sweep.uri)
-    with pytest.raises(ArgoError, match="was made with another corpus"):
+    with pytest.raises(ArgoError, match="this policy was made with another corpus"):
         policy.answer("What is the capital of Land1?")
 
 
