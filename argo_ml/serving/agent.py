@@ -62,9 +62,8 @@ class _Answering:
                 return self._decided(asked)
             price = self.policy.price_of(asked)
             finished = self.answers.answer(asked.as_question(), price)
-            answered = self._answered(asked, price, finished)
-            self.tracer.answered(asked, price, finished, _model_id())
-            return answered
+            trace_id = self.tracer.answered(asked, price, finished, _model_id())
+            return self._answered(price, finished, trace_id)
         except RequestError as error:
             raise ServedError(str(error), INVALID_PARAMETER_VALUE) from None
         except ArgoError as error:
@@ -76,11 +75,10 @@ class _Answering:
 
     def _decided(self, asked: Asked) -> ResponsesAgentResponse:
         decision = self.policy.decide_asked(asked)
-        self.tracer.decided(asked, decision, _model_id())
-        return _decided(decision)
+        return _decided(decision, self.tracer.decided(asked, decision, _model_id()))
 
     def _answered(
-        self, asked: Asked, price: RequestPrice, finished: Finished
+        self, price: RequestPrice, finished: Finished, trace_id: str
     ) -> ResponsesAgentResponse:
         outcome = finished.outcome
         custom = {
@@ -98,6 +96,7 @@ class _Answering:
             "passages": [_passage(hit) for hit in outcome.retrieved],
             "lm_calls": outcome.usage.calls,
             "lm_calls_executed": finished.paid_calls,
+            **_traced(trace_id),
         }
         return ResponsesAgentResponse(
             output=[_message(outcome.answer.text, [hit.passage.id for hit in outcome.retrieved])],
@@ -144,10 +143,14 @@ def _content_text(content: Any) -> str:
     return "\n".join(text for text in parts if isinstance(text, str))
 
 
-def _decided(decision: PolicyDecision) -> ResponsesAgentResponse:
-    return ResponsesAgentResponse(
-        output=[_message(decision.action, [])], custom_outputs=asdict(decision)
-    )
+def _decided(decision: PolicyDecision, trace_id: str) -> ResponsesAgentResponse:
+    custom = {**asdict(decision), **_traced(trace_id)}
+    return ResponsesAgentResponse(output=[_message(decision.action, [])], custom_outputs=custom)
+
+
+def _traced(trace_id: str) -> dict[str, str]:
+    """What feedback on the answer is given by; nothing where it has no trace."""
+    return {"trace_id": trace_id} if trace_id else {}
 
 
 def _message(text: str, passage_ids: list[str]) -> dict[str, Any]:

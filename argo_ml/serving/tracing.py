@@ -28,6 +28,8 @@ from argo_ml.types import Action
 
 SERVED = "served"
 """What ``argo.kind`` says of their traces."""
+QUESTION_ID = "argo.question_id"
+"""Tag of a request that names one."""
 GOING_ON = (Action.RETRIEVE.value, Action.REASON.value)
 MOST_WAITING = 500
 """Traces that wait to be written; those that come while so many wait are left out."""
@@ -40,7 +42,10 @@ logger = logging.getLogger(__name__)
 
 
 class RequestTracer:
-    """Writes a share of the served requests to the experiment of the sweep, if it is there."""
+    """Writes a share of the served requests to the experiment of the sweep, if it is there.
+
+    A request is told the id that its trace will have; empty where none is written.
+    """
 
     def __init__(self, published: PublishedPolicy, uri: str) -> None:
         self._published = published
@@ -52,15 +57,14 @@ class RequestTracer:
             # The thread ends with the process, whatever waits.
             atexit.register(self.flush, LAST_WRITING_S)
 
-    def decided(self, asked: Asked, decision: PolicyDecision, model_id: str) -> None:
-        if self._is_sampled():
-            self._add(_decision_span(asked, decision), 0.0, decision.retrieve, model_id)
-
-    def answered(
-        self, asked: Asked, price: RequestPrice, finished: Finished, model_id: str
-    ) -> None:
+    def decided(self, asked: Asked, decision: PolicyDecision, model_id: str) -> str:
         if not self._is_sampled():
-            return
+            return ""
+        return self._add(asked, _decision_span(asked, decision), 0.0, decision.retrieve, model_id)
+
+    def answered(self, asked: Asked, price: RequestPrice, finished: Finished, model_id: str) -> str:
+        if not self._is_sampled():
+            return ""
         outcome, question = finished.outcome, asked.as_question()
         usage, share = outcome.usage, price.retrieval_cost
         tokens = usage.prompt_tokens, usage.completion_tokens
@@ -72,7 +76,7 @@ class RequestTracer:
             key: passage_record(passage) for key, passage in cited_passages([outcome]).items()
         }
         root = episode_span(trajectory(question, outcome), passages, costs)
-        self._add(root, usage.seconds, outcome.count(Action.RETRIEVE) > 0, model_id)
+        return self._add(asked, root, usage.seconds, outcome.count(Action.RETRIEVE) > 0, model_id)
 
     def flush(self, timeout_s: float | None = None) -> None:
         """Wait until everything is written, no longer than ``timeout_s``."""
@@ -82,7 +86,7 @@ class RequestTracer:
     def _is_sampled(self) -> bool:
         return bool(self._uri) and random.random() < self._share
 
-    def _add(self, root: Span, seconds: float, retrieves: bool, model_id: str) -> None:
+    def _add(self, asked: Asked, root: Span, seconds: float, retrieves: bool, model_id: str) -> str:
         attributes = root.attributes
         tags = {
             "argo.kind": SERVED,
@@ -90,11 +94,14 @@ class RequestTracer:
             "argo.strategy": str(attributes["argo.strategy"]),
             "argo.retrieval_cost": str(attributes["argo.retrieval_cost"]),
             "argo.retrieves": str(retrieves).lower(),
+            **({QUESTION_ID: asked.question_id} if asked.question_id else {}),
             **_numbers(attributes),
         }
         trace = EpisodeTrace(uuid4().hex, root, seconds, model_id=model_id, tags=tags)
-        if not self._thread.put(trace):
-            self._warn("traces of requests come faster than they are written; some are left out")
+        if self._thread.put(trace):
+            return trace.id
+        self._warn("traces of requests come faster than they are written; some are left out")
+        return ""
 
     def _write(self, batch: list[EpisodeTrace]) -> None:
         try:

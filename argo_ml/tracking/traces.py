@@ -67,6 +67,15 @@ class EpisodeTrace:
     tags: Mapping[str, str] = field(default_factory=dict)
     failed: str = ""
 
+    @property
+    def id(self) -> str:
+        """What MLflow knows it by."""
+        return f"tr-{self.number:032x}"
+
+    @property
+    def number(self) -> int:
+        return int(hashlib.sha256(self.key.encode()).hexdigest()[:32], 16)
+
 
 def write_traces(uri: str, experiment_id: str, traces: Sequence[EpisodeTrace]) -> list[str]:
     """Write traces and return their ids. Raises `TrackingError` where the store takes none."""
@@ -79,11 +88,7 @@ def write_traces(uri: str, experiment_id: str, traces: Sequence[EpisodeTrace]) -
         for trace in traces:
             client.start_trace(_info(trace, experiment_id, started))
         client.log_spans(experiment_id, spans)
-    return [f"tr-{_trace_number(trace):032x}" for trace in traces]
-
-
-def _trace_number(trace: EpisodeTrace) -> int:
-    return int(hashlib.sha256(trace.key.encode()).hexdigest()[:32], 16)
+    return [trace.id for trace in traces]
 
 
 def _info(trace: EpisodeTrace, experiment_id: str, ended_ns: int) -> TraceInfo:
@@ -98,7 +103,7 @@ def _info(trace: EpisodeTrace, experiment_id: str, ended_ns: int) -> TraceInfo:
         "mlflow.trace_schema.version": "3",
     }
     return TraceInfo(
-        trace_id=f"tr-{_trace_number(trace):032x}",
+        trace_id=trace.id,
         trace_location=TraceLocation.from_experiment_id(experiment_id),
         request_time=(ended_ns - duration_ns) // 1_000_000,
         state=TraceState.ERROR if trace.failed else TraceState.OK,
@@ -146,9 +151,9 @@ def _duration_ns(trace: EpisodeTrace) -> int:
 
 
 def _stored(trace: EpisodeTrace, span: Span, number: int, begin_ns: int, end_ns: int) -> StoredSpan:
-    trace_number = f"{_trace_number(trace):032x}"
+    trace_number = f"{trace.number:032x}"
     attributes: dict[str, object] = {
-        SpanAttributeKey.REQUEST_ID: f"tr-{trace_number}",
+        SpanAttributeKey.REQUEST_ID: trace.id,
         SpanAttributeKey.SPAN_TYPE: span.kind.value,
         SpanAttributeKey.INPUTS: span.inputs,
         SpanAttributeKey.OUTPUTS: span.outputs,
@@ -162,7 +167,7 @@ def _stored(trace: EpisodeTrace, span: Span, number: int, begin_ns: int, end_ns:
     return StoredSpan.from_dict(
         {
             "name": span.name,
-            "trace_id": f"tr-{trace_number}",
+            "trace_id": trace.id,
             "span_id": _span_id(trace_number, number),
             "parent_span_id": _span_id(trace_number, 0) if number else None,
             "start_time_unix_nano": begin_ns,

@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 from builders.places import free_port
 from builders.published_policy import NAME, PublishedSweep
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from argo_ml.config import WatchSpec, build
-from argo_ml.errors import ConfigError
-from argo_ml.serving.watching import Week, watch
+from argo_ml.serving.watching import watch
 
 pytestmark = pytest.mark.slow
 
@@ -127,20 +128,22 @@ def test_what_is_no_question_gets_a_clear_4xx(served: Served, body: bytes, reaso
 def test_requests_are_traced_and_compared_with_the_sweep_by_week(
     published_sweep: PublishedSweep, served: Served
 ) -> None:
-    status, _ = served.ask("What is the capital of Land1?", retrieval_cost=0.1)
+    status, answer = served.ask("What is the capital of Land1?", retrieval_cost=0.1)
     assert status == 200
+    _wait_for_trace(published_sweep.uri, answer["custom_outputs"]["trace_id"])
     spec = build(WatchSpec, {"name": NAME, "tracking_uri": published_sweep.uri})
-    [week] = _watched(spec)
+    [week] = watch(spec)
     assert week.n_requests >= 1
     assert week.mean_p_hat is not None
 
 
-def _watched(spec: WatchSpec) -> tuple[Week, ...]:
-    """The weeks, once the traces of requests are written."""
+def _wait_for_trace(uri: str, trace_id: str) -> None:
+    """Traces are written after the answers."""
     deadline = time.monotonic() + STARTUP_S
     while True:
         try:
-            return watch(spec)
-        except ConfigError:
+            MlflowClient(uri).get_trace(trace_id)
+            return
+        except MlflowException:
             assert time.monotonic() < deadline
             time.sleep(0.5)

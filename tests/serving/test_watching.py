@@ -136,6 +136,29 @@ def test_traces_that_wait_are_written_when_the_process_ends(
     assert served(tracking_uri).p_hat == 0.5
 
 
+def test_a_request_is_told_the_id_of_its_trace_which_keeps_the_id_of_the_question(
+    tracking_uri: str,
+) -> None:
+    tracer = RequestTracer(PUBLISHED, tracking_uri)
+    decision = PolicyDecision("stop", False, "argo_calibrated", 0.1, p_hat=0.5)
+    asked = read_asked({"question": "Q?", "decide_only": True, "question_id": "ticket-7"})
+    trace_id = tracer.decided(asked, decision, "")
+    tracer.flush()
+
+    TracingClient(tracking_uri).log_assessment(trace_id, Feedback(name="correct", value=True))
+    trace = MlflowClient(tracking_uri).get_trace(trace_id)
+    assert trace.info.tags["argo.question_id"] == "ticket-7"
+    assert served(tracking_uri).correct is True
+
+
+def test_a_request_that_is_not_traced_is_told_no_id(tracking_uri: str) -> None:
+    unsampled = PUBLISHED.model_copy(update={"trace_sampling": 0.0})
+    asked = read_asked({"question": "Q?", "decide_only": True})
+    decision = PolicyDecision("stop", False, "argo_calibrated", 0.1)
+    assert RequestTracer(unsampled, tracking_uri).decided(asked, decision, "") == ""
+    assert RequestTracer(PUBLISHED, "").decided(asked, decision, "") == ""
+
+
 def traced(uri: str, price: float = 0.1) -> str:
     """The id of the trace of one request."""
     trace_request(uri, price)
