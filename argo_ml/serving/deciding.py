@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,13 +16,15 @@ from argo_ml.policies.base import Decision, Probe, required_probes_of
 from argo_ml.randomness import deferred_rng
 from argo_ml.serving.priced import PricedPolicies, PricedPolicy, RequestPrice, served_spec
 from argo_ml.serving.published import PolicyFiles, read_policy
-from argo_ml.serving.questions import Asked, RequestError, read_asked
+from argo_ml.serving.questions import Asked, KnownAnswer, RequestError, TakenStep, read_asked
 from argo_ml.serving.signals import AnswerSignals, is_estimated
+from argo_ml.serving.steps import EVERYTHING, Actions, Shown, made_steps, shown_after
 from argo_ml.serving.vectors import ServedVectors
 from argo_ml.state import CONFIDENCE_PROBES, AnswerNow, Observations, State
-from argo_ml.sweep.cells import measure
-from argo_ml.types import Answer, Question, StopReason
+from argo_ml.sweep.cells import cell_process, measure
+from argo_ml.types import Action, Answer, Question, Step, StopReason
 
+AT_THE_LIMIT = Decision(Action.STOP, StopReason.LIMIT)
 KNOWN_PROBES = frozenset({Probe.ANSWER, Probe.VECTOR})
 """What a caller's answer can show; the rest takes calls of the model."""
 
@@ -58,6 +60,7 @@ class LoadedPolicy:
         self.calibration = files.calibration
         self.spec = spec
         self.policies = PricedPolicies(files, spec)
+        self._walked = files.stepwise or files.calibration
         self._vector = ServedVectors(spec)
 
     @classmethod
@@ -87,8 +90,9 @@ class LoadedPolicy:
 
         ``token_logprobs`` are log-probabilities of its tokens, or mappings that have ``logprob``
         and ``top_logprobs``, or ``entropy`` and ``gap``; ``more`` are ``choices`` and
-        ``choice_logprobs`` of a question with choices, ``question_id``, and prices in the caller's
-        own unit. Raises `RequestError` for what cannot be.
+        ``choice_logprobs`` of a question with choices, ``steps`` that led to the answer,
+        ``question_id``, and prices in the caller's own unit. Raises `RequestError` for what cannot
+        be.
         """
         asked = {"question": question, "answer": answer, "token_logprobs": token_logprobs}
         return self.decide_values({**asked, "retrieval_cost": price, "decide_only": True, **more})
@@ -98,17 +102,20 @@ class LoadedPolicy:
 
     def decide_asked(self, asked: Asked) -> PolicyDecision:
         priced = self.policies.at(self.price_of(asked))
-        question = asked.as_question()
-        seen = State(question, observations=self._observed(asked, question, priced))
-        state = self._measured(seen, priced)
-        rng = deferred_rng(priced.spec.seed, question.id, 0, "policy")
+        n_steps, most = len(asked.steps), priced.spec.max_steps
+        if n_steps > most or (n_steps and priced.decides_once):
+            return _described(AT_THE_LIMIT, priced)
+        state = self._measured(self._seen(asked, priced), priced)
+        rng = deferred_rng(priced.spec.seed, state.question.id, n_steps, "policy")
         try:
             decision = priced.policy.decide(state, rng)
         except ConfigError as error:
             # It lacks a score that the request could say.
             raise RequestError(str(error)) from None
-        reads_answer = state.observations.answer is not None
-        return _described(decision, priced, reads_answer and is_estimated(asked.tokens))
+        if n_steps == most and decision.stop_reason is None:
+            decision = replace(AT_THE_LIMIT, expected=decision.expected)
+        is_read = state.observations.answer is not None
+        return _described(decision, priced, is_read and is_estimated(asked.known.tokens))
 
     def price_of(self, asked: Asked) -> RequestPrice:
         return self.policies.price_of(asked)
@@ -118,8 +125,41 @@ class LoadedPolicy:
         measured = measure(priced.spec, priced.calibration)
         return state if measured is None else replace(state, progress=measured(state))
 
-    def _observed(self, asked: Asked, question: Question, priced: PricedPolicy) -> Observations:
-        probes = _probes(priced, question)
+    def _seen(self, asked: Asked, priced: PricedPolicy) -> State:
+        """The state that the caller has come to, with what is looked at there."""
+        question = asked.as_question()
+        answers = self._answers(asked, question, priced)
+        before = [None if own is None else own.answer for own in answers]
+        steps = made_steps(asked.steps, self._shown, before) if asked.steps else ()
+        vector = self._vector(question.text) if self._reads_vector(priced, question) else ()
+        observations = Observations(answers=answers, vector=vector, scores=asked.scores)
+        return State(question, _progress(steps, priced), steps, observations)
+
+    def _answers(
+        self, asked: Asked, question: Question, priced: PricedPolicy
+    ) -> tuple[AnswerNow | None, ...]:
+        """Those before each step and the present one; None where it is not looked at.
+
+        On records every answer is looked at on the way to one that is.
+        """
+        known = (*asked.steps, asked.known)
+        actions = tuple(step.action for step in asked.steps)
+        looks = [
+            Probe.ANSWER in self._checked_probes(priced, question, actions[:n_steps])
+            for n_steps in range(len(known))
+        ]
+        if self.published.decides_only and looks[-1]:
+            looks = [True] * len(looks)
+        return tuple(
+            self._answer(own, question.choices, actions[:n_steps]) if looks[n_steps] else None
+            for n_steps, own in enumerate(known)
+        )
+
+    def _checked_probes(
+        self, priced: PricedPolicy, question: Question, actions: Actions
+    ) -> AbstractSet[Probe]:
+        """What is looked at after these actions. Raises `RequestError` for what no caller knows."""
+        probes = _probes(priced, question, actions)
         if beyond := sorted(probe.value for probe in probes - KNOWN_PROBES):
             raise RequestError(
                 f"strategy={priced.spec.strategy} looks at {', '.join(beyond)}, which takes calls "
@@ -133,25 +173,35 @@ class LoadedPolicy:
                 "call of the model tells; ask without decide_only, or publish a sweep without "
                 "hidden_states"
             )
-        answer = self._answer(asked) if Probe.ANSWER in probes else None
-        has_vector = Probe.VECTOR in probes and self._needs_vector(priced)
-        vector = self._vector(question.text) if has_vector else ()
-        return Observations(answers=(answer,), vector=vector, scores=asked.scores)
+        return probes
 
-    def _answer(self, asked: Asked) -> AnswerNow:
-        if asked.choice_logprobs:
-            scores = asked.choice_logprobs
+    def _answer(self, known: KnownAnswer, choices: tuple[str, ...], actions: Actions) -> AnswerNow:
+        """The answer that the caller has after these actions."""
+        has_sureness = self._has_sureness(actions)
+        is_shown = has_sureness or not actions
+        if known.choice_logprobs:
+            scores = known.choice_logprobs
             best = max(range(len(scores)), key=scores.__getitem__)
-            answer = Answer(asked.choices[best], choice=best, scores=scores)
-            return AnswerNow(answer, choice_probabilities(answer))
-        if asked.answer is None or not (asked.tokens or self._knows_no_tokens):
-            wanted = "choice_logprobs" if asked.choices else "answer and token_logprobs"
-            raise RequestError(f"decide_only needs {wanted}: how sure the answer looked")
-        choice = asked.choices.index(asked.answer) if asked.answer in asked.choices else None
-        is_read = choice is not None or not asked.choices
-        answer = Answer(asked.answer, choice=choice, parsed=is_read)
-        tokens = self._signals.of_tokens(asked.tokens) if asked.tokens else ()
-        return AnswerNow(answer, (), tokens)
+            answer = Answer(choices[best], choice=best, scores=scores)
+            return AnswerNow(answer, choice_probabilities(answer) if is_shown else ())
+        if known.answer is None or (has_sureness and not known.tokens):
+            place = f"steps.{len(actions)}" if isinstance(known, TakenStep) else "decide_only"
+            wanted = "choice_logprobs" if choices else "answer and token_logprobs"
+            raise RequestError(f"{place} needs {wanted}: how sure the answer looked")
+        choice = choices.index(known.answer) if known.answer in choices else None
+        answer = Answer(known.answer, choice=choice, parsed=choice is not None or not choices)
+        is_told = bool(known.tokens) and is_shown
+        return AnswerNow(answer, (), self._signals.of_tokens(known.tokens) if is_told else ())
+
+    def _has_sureness(self, actions: Actions) -> bool:
+        """Whether it was known how sure answers looked after these actions."""
+        if not actions:
+            return not self._knows_no_tokens
+        return self._shown.get(actions, EVERYTHING).sureness
+
+    @cached_property
+    def _shown(self) -> Mapping[Actions, Shown]:
+        return {} if self._walked is None else shown_after(self._walked)
 
     @cached_property
     def _knows_no_tokens(self) -> bool:
@@ -167,6 +217,9 @@ class LoadedPolicy:
             return AnswerSignals((), (), ())
         return AnswerSignals.of(self.calibration)
 
+    def _reads_vector(self, priced: PricedPolicy, question: Question) -> bool:
+        return Probe.VECTOR in _probes(priced, question) and self._needs_vector(priced)
+
     def _needs_vector(self, priced: PricedPolicy) -> bool:
         """Whether anything reads the question's embedding: nothing does where none was known when
         the policy was made."""
@@ -175,9 +228,19 @@ class LoadedPolicy:
         return Probe.VECTOR in _probes(priced, Question("", "any"))
 
 
-def _probes(priced: PricedPolicy, question: Question) -> AbstractSet[Probe]:
-    """What is looked at before the first step: by the policy, and to measure progress."""
-    required = required_probes_of(priced.policy)(State(question))
+def _progress(steps: Sequence[Step], priced: PricedPolicy) -> float:
+    """Progress by the gains of the process."""
+    progress = 0.0
+    for step in steps:
+        gains = cell_process(priced.spec, priced.calibration).gains
+        progress = gains.advance(progress, step.action, step.succeeded)
+    return progress
+
+
+def _probes(priced: PricedPolicy, question: Question, actions: Actions = ()) -> AbstractSet[Probe]:
+    """What is looked at after these actions: by the policy, and to measure progress."""
+    steps = tuple(Step("", Action(action), "", 0.0, 0.0) for action in actions)
+    required = required_probes_of(priced.policy)(State(question, steps=steps))
     is_measured = measure(priced.spec, priced.calibration) is not None
     return required | CONFIDENCE_PROBES if is_measured else required
 

@@ -41,12 +41,14 @@ class RequestPrice:
 class PricedPolicy:
     """A policy and the cell that it would be; ``spec`` names strategy and price.
 
-    ``calibration`` is the one that it was made of.
+    ``calibration`` is the one that it was made of. One that ``decides_once`` was judged on records
+    of the first decision alone.
     """
 
     spec: CellSpec
     policy: Policy
     calibration: Calibration | None
+    decides_once: bool = False
 
 
 class PricedPolicies:
@@ -123,14 +125,17 @@ class PricedPolicies:
         if price.money is not None:
             update |= money_fields(price.money)
         spec = self._spec.model_copy(update=update)
-        calibration = self._files.calibration
-        if self._files.published.decides_only:
-            if is_decided_at_once(strategy, spec):
-                spec = spec.model_copy(update={"max_steps": HORIZON})
-            else:
-                calibration = self._files.stepwise
-        solution = solve(cell_process(spec, calibration))
-        return PricedPolicy(spec, cell_policy(spec, solution, calibration), calibration)
+        is_recorded = self._files.published.decides_only
+        decides_once = is_recorded and is_decided_at_once(strategy, spec)
+        walks = is_recorded and not decides_once
+        calibration = self._files.stepwise if walks else self._files.calibration
+        if decides_once:
+            spec = spec.model_copy(update={"max_steps": HORIZON})
+        elif walks and calibration:
+            # As far as its questions are recorded.
+            spec = spec.model_copy(update={"max_steps": calibration.horizon})
+        policy = cell_policy(spec, solve(cell_process(spec, calibration)), calibration)
+        return PricedPolicy(spec, policy, calibration, decides_once)
 
 
 def named_price(share: float, money: MoneyPrices | None) -> dict[str, float]:

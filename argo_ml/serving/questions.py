@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -19,6 +19,9 @@ LONGEST_QUESTION = 20_000
 """Characters of a question, and of an answer; what is longer is refused before anything else."""
 MOST_TOKENS = 20_000
 MOST_CHOICES = 100
+MOST_STEPS = 20
+MOST_PASSAGES = 100
+"""Of a step that the caller has taken."""
 MOST_FIELDS = 50
 """Fields of a question's metadata, and scores of it."""
 _SHOWN = 200
@@ -56,12 +59,57 @@ class AnswerToken(BaseModel):
     top_logprobs: tuple[LogProbability, ...] = Field((), max_length=1000)
 
 
+class KnownAnswer(BaseModel):
+    """An answer that the caller has, and how sure it looked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    answer: Text | None = None
+    token_logprobs: tuple[AnswerToken | LogProbability, ...] = Field((), max_length=MOST_TOKENS)
+    choice_logprobs: tuple[LogProbability, ...] = ()
+
+    @property
+    def tokens(self) -> tuple[AnswerToken, ...]:
+        return tuple(
+            token if isinstance(token, AnswerToken) else AnswerToken(logprob=token)
+            for token in self.token_logprobs
+        )
+
+
+class FoundPassage(BaseModel):
+    """A passage that the caller's retrieval found, as served answers have them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: Text
+    title: Text = ""
+    id: Text = ""
+    source: Text = ""
+    similarity: float | None = Field(None, allow_inf_nan=False)
+
+
+class TakenStep(KnownAnswer):
+    """A step that the caller has taken, and what was found; the answer is that before it."""
+
+    action: Literal["retrieve", "reason"]
+    passages: tuple[FoundPassage | Text, ...] | None = Field(None, max_length=MOST_PASSAGES)
+    succeeded: bool = True
+
+    @property
+    def found(self) -> tuple[FoundPassage, ...]:
+        return tuple(
+            own if isinstance(own, FoundPassage) else FoundPassage(text=own)
+            for own in self.passages or ()
+        )
+
+
 class Asked(BaseModel):
     """A question as a caller asks it; a price that is None is the published one.
 
     ``decide_only`` asks for the decision about ``answer``, which the caller has, and for no answer.
     Prices are shares of a right answer (``retrieval_cost``) or in the caller's own unit.
-    ``choice_logprobs`` are log-likelihoods per token of the choices. ``question_id`` matters to
+    ``choice_logprobs`` are log-likelihoods per token of the choices, and ``steps`` those that led
+    to the answer. ``question_id`` matters to
     strategies that draw, and is one of the question's text where none is given, ``metadata`` to
     those that act by kinds of questions, ``scores`` to a gate on a score of the caller's own.
     """
@@ -75,6 +123,7 @@ class Asked(BaseModel):
     answer: Text | None = None
     token_logprobs: tuple[AnswerToken | LogProbability, ...] = Field((), max_length=MOST_TOKENS)
     choice_logprobs: tuple[LogProbability, ...] = ()
+    steps: tuple[TakenStep, ...] = Field((), max_length=MOST_STEPS)
     scores: Mapping[ShortText, Annotated[float, Field(allow_inf_nan=False)]] = Field(
         default_factory=dict, max_length=MOST_FIELDS
     )
@@ -98,21 +147,22 @@ class Asked(BaseModel):
             raise ValueError("choices: one is empty; leave it out, or say what it is")
         if len(self.choices) == 1:
             raise ValueError("choices: there is one; give at least two, or none")
-        if self.choice_logprobs and len(self.choice_logprobs) != len(self.choices):
-            raise ValueError(
-                f"choice_logprobs has {len(self.choice_logprobs)} values for "
-                f"{len(self.choices)} choices"
-            )
+        for logprobs in (self.choice_logprobs, *(step.choice_logprobs for step in self.steps)):
+            if logprobs and len(logprobs) != len(self.choices):
+                raise ValueError(
+                    f"choice_logprobs has {len(logprobs)} values for {len(self.choices)} choices"
+                )
         if self.retrieval_cost is not None and self.money_given:
             name, value = next(iter(self.money_given.items()))
             raise ValueError(
                 f"retrieval_cost={self.retrieval_cost:g} is in shares of a right answer and "
                 f"{name}={value:g} in your own unit: give prices in one of the two"
             )
-        known = ("answer", "token_logprobs", "choice_logprobs", "scores")
+        known = ("answer", "token_logprobs", "choice_logprobs", "steps", "scores")
         if not self.decide_only and any(getattr(self, name) for name in known):
             raise ValueError(
-                "answer, token_logprobs, choice_logprobs and scores go with decide_only: true"
+                "answer, token_logprobs, choice_logprobs, steps and scores go with decide_only: "
+                "true"
             )
         return self
 
@@ -147,10 +197,12 @@ class Asked(BaseModel):
         return replace(base, **{"value_of_correct": value_of_correct, **given})
 
     @property
-    def tokens(self) -> tuple[AnswerToken, ...]:
-        return tuple(
-            token if isinstance(token, AnswerToken) else AnswerToken(logprob=token)
-            for token in self.token_logprobs
+    def known(self) -> KnownAnswer:
+        """The answer that is decided about."""
+        return KnownAnswer.model_construct(
+            answer=self.answer,
+            token_logprobs=self.token_logprobs,
+            choice_logprobs=self.choice_logprobs,
         )
 
 

@@ -29,7 +29,8 @@ from argo_ml.types import Action
 SERVED = "served"
 """What ``argo.kind`` says of their traces."""
 QUESTION_ID = "argo.question_id"
-"""Tag of a request that names one."""
+N_STEPS = "argo.n_steps"
+"""Tags of a request that names one, and of one about a question that steps were taken for."""
 GOING_ON = (Action.RETRIEVE.value, Action.REASON.value)
 MOST_WAITING = 500
 """Traces that wait to be written; those that come while so many wait are left out."""
@@ -94,7 +95,7 @@ class RequestTracer:
             "argo.strategy": str(attributes["argo.strategy"]),
             "argo.retrieval_cost": str(attributes["argo.retrieval_cost"]),
             "argo.retrieves": str(retrieves).lower(),
-            **({QUESTION_ID: asked.question_id} if asked.question_id else {}),
+            **_asked_tags(asked),
             **_numbers(attributes),
         }
         trace = EpisodeTrace(uuid4().hex, root, seconds, model_id=model_id, tags=tags)
@@ -116,6 +117,11 @@ class RequestTracer:
         if not self._has_warned:
             self._has_warned = True
             logger.warning("%s", message)
+
+
+def _asked_tags(asked: Asked) -> dict[str, str]:
+    tags = {QUESTION_ID: asked.question_id, N_STEPS: str(len(asked.steps) or "")}
+    return {name: value for name, value in tags.items() if value}
 
 
 def _numbers(attributes: Mapping[str, object]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from argo_ml.config import WatchSpec
 from argo_ml.errors import ConfigError
 from argo_ml.serving.loading import load_policy
 from argo_ml.serving.published import PublishedPolicy
-from argo_ml.serving.tracing import SERVED
+from argo_ml.serving.tracing import N_STEPS, SERVED
 from argo_ml.statistics.intervals import share_difference, wilson
 from argo_ml.tracking.runs import open_client
 from argo_ml.tracking.stores import explained
@@ -39,21 +39,26 @@ _VERDICTS = {"yes": True, "true": True, "no": False, "false": False, 1: True, 0:
 
 @dataclass(frozen=True, slots=True)
 class ServedRequest:
-    """What a trace tells of a request; ``correct`` is None until somebody has judged it."""
+    """What a trace tells of a request; ``correct`` is None until somebody has judged it.
+
+    ``n_steps`` were taken before, each decided by a request of its own.
+    """
 
     week: str
     retrieval_cost: float
     retrieves: bool
     p_hat: float | None
     correct: bool | None
+    n_steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Week:
     """A week of requests; shares are None where there is nothing to take them of.
 
-    ``accuracy`` is of all judged answers, ``confident_accuracy`` and ``confident_p_hat`` of the
-    ``n_confident`` among them that have a p-hat.
+    ``retrieves`` is of first decisions, as a question counts once. ``accuracy`` is of all judged
+    answers, ``confident_accuracy`` and ``confident_p_hat`` of the ``n_confident`` among them that
+    have a p-hat.
     """
 
     week: str
@@ -92,10 +97,11 @@ def weeks(requests: Sequence[ServedRequest], published: PublishedPolicy) -> tupl
 
 
 def _week(week: str, requests: Sequence[ServedRequest], published: PublishedPolicy) -> Week:
-    shares = [_swept_share(one.retrieval_cost, published) for one in requests]
+    first = [one for one in requests if not one.n_steps] or requests
+    shares = [_swept_share(one.retrieval_cost, published) for one in first]
     swept = [share for share in shares if share is not None]
-    expected = fmean(swept) if swept and len(swept) == len(requests) else None
-    retrieves = [one.retrieves for one in requests]
+    expected = fmean(swept) if swept and len(swept) == len(first) else None
+    retrieves = [one.retrieves for one in first]
     judged = [one.correct for one in requests if one.correct is not None]
     predicted = [
         (one.p_hat, one.correct)
@@ -207,6 +213,7 @@ def _request(info: Any) -> ServedRequest:
         retrieves=tags["argo.retrieves"] == "true",
         p_hat=None if p_hat is None else float(p_hat),
         correct=_verdict(info.assessments),
+        n_steps=int(tags.get(N_STEPS, 0)),
     )
 
 

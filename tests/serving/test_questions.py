@@ -44,6 +44,11 @@ def test_metadata_goes_with_the_question_as_it_is() -> None:
             {"question": "Q?", "decide_only": True, "token_logprobs": [0.5]},
             "token_logprobs.0",
         ),
+        (
+            {"question": "Q?", "decide_only": True, "steps": [{"action": "think"}]},
+            "steps.0.action=think: input should be 'retrieve' or 'reason'",
+        ),
+        ({"question": "Q?", "steps": [{"action": "reason"}]}, "steps and scores go with decide_o"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(values: dict[str, Any], message: str) -> None:

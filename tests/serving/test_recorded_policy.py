@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,9 +84,97 @@ def known(line: Mapping[str, Any]) -> dict[str, Any]:
     if "choices" in line:
         logprobs = [math.log(share) for share in seen["probabilities"]]
         return {"choices": line["choices"], "choice_logprobs": logprobs, **of_question}
+    return {"answer": seen["answer"], "token_logprobs": [known_token(seen)], **of_question}
+
+
+def known_token(seen: Mapping[str, Any]) -> dict[str, float]:
+    """One token that has the means of a recorded answer."""
     gap = -math.log1p(-seen["margin"])
-    token = {"logprob": seen["logprob"], "entropy": seen["entropy"], "gap": gap}
-    return {"answer": seen["answer"], "token_logprobs": [token], **of_question}
+    return {"logprob": seen["logprob"], "entropy": seen["entropy"], "gap": gap}
+
+
+@pytest.fixture(scope="module")
+def walked(
+    warm_cache: Path, empty_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Replayed]:
+    """Everything is recorded after every action, and what retrievals found."""
+    folder = tmp_path_factory.mktemp("walked")
+    lines = list(map(tree_line, range(60)))
+    for number, line in enumerate(lines):
+        for plan, outcome in line["outcomes"].items():
+            if plan.endswith("retrieve"):
+                found = f"right-{number} is said here" if number % 3 else "nothing"
+                outcome["evidence"] = [{"text": found, "similarity": (number % 7) / 7}]
+    with at_work_in(folder, warm_cache, empty_store) as places:
+        policies = {"policies": "never,single,argo,argo_fitted", "retrieval_costs": PRICES}
+        results = run_replay(replay_spec(folder, lines, **policies, **places)).results
+        yield Replayed(folder, results, {line["id"]: line for line in lines}, places)
+
+
+def known_after(line: Mapping[str, Any], actions: Sequence[str]) -> dict[str, Any]:
+    """What a caller says after these actions, in which each outcome follows on the one before."""
+    plans = [">".join(actions[:length]) or "none" for length in range(len(actions) + 1)]
+    outcomes = [line["outcomes"][plan] for plan in plans]
+    answers = [{"answer": own["answer"], "token_logprobs": [known_token(own)]} for own in outcomes]
+    steps = [
+        {**answer, "action": action, "passages": after.get("evidence", [])}
+        for answer, action, after in zip(answers[:-1], actions, outcomes[1:], strict=True)
+    ]
+    return {**answers[-1], "steps": steps}
+
+
+@pytest.mark.parametrize("strategy", ["argo", "argo_fitted"])
+def test_it_goes_the_whole_way_of_the_replay_with_who_says_what_was_done(
+    walked: Replayed, strategy: str
+) -> None:
+    policy, n_later = walked.published(strategy, f"walks-{strategy}"), 0
+    for cell in walked.results.row(strategy):
+        for row in cell.questions:
+            line = walked.lines[row.question_id]
+            for n_steps, action in enumerate((*row.actions, "stop")):
+                said = known_after(line, row.actions[:n_steps])
+                decision = policy.decide(line["question"], price=cell.retrieval_cost, **said)
+                assert decision.action == action
+                if row.decisions:
+                    recorded = row.decisions[n_steps]
+                    assert decision.p_hat == pytest.approx(recorded.confidence)
+                    assert decision.expected_gain == pytest.approx(recorded.expected_gain)
+                n_later += n_steps > 0
+    assert n_later > 0
+
+
+def test_what_was_recorded_after_a_step_has_to_be_said(walked: Replayed) -> None:
+    policy = walked.published("argo_fitted", "asking")
+    line = walked.lines["open-1"]
+    said = known_after(line, ["retrieve"])
+    [step] = said["steps"]
+    with pytest.raises(RequestError, match=r"steps.0 needs passages, which the policy looks at"):
+        policy.decide(line["question"], **{**said, "steps": [{**step, "passages": None}]})
+    with pytest.raises(RequestError, match="decide_only needs answer and token_logprobs"):
+        policy.decide(line["question"], **{**said, "token_logprobs": []})
+    with pytest.raises(RequestError, match=r"steps\.0 needs answer and token_logprobs"):
+        policy.decide(line["question"], **{**said, "steps": [{**step, "answer": None}]})
+
+
+def test_what_was_recorded_of_no_answer_after_a_step_is_not_looked_at(replayed: Replayed) -> None:
+    """Questions with choices have no signals after a step here, so that policies see none."""
+    policy = replayed.published("argo_fitted", "blind")
+    for cell in replayed.results.row("argo_fitted"):
+        for row in cell.questions:
+            line = replayed.lines[row.question_id]
+            if row.actions and "choices" not in line:
+                said = {**known(line), **known_after(line, row.actions)}
+                decision = policy.decide(line["question"], price=cell.retrieval_cost, **said)
+                assert decision.action == "stop"
+                assert decision.p_hat == pytest.approx(row.decisions[-1].confidence)
+
+
+def test_a_policy_that_decides_once_has_nothing_to_add_after_a_step(replayed: Replayed) -> None:
+    policy = replayed.published("max_prob_gate", "once")
+    line = replayed.lines["open-1"]
+    for price in (0.02, 0.3):
+        said = {**known(line), **known_after(line, ["retrieve"])}
+        assert policy.decide(line["question"], price=price, **said).action == "stop"
 
 
 @pytest.mark.parametrize("strategy", DECIDING)

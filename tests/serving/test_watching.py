@@ -87,6 +87,12 @@ def test_p_hat_is_held_against_the_verdicts_on_answers_that_have_one() -> None:
     assert week.warnings == ()
 
 
+def test_a_question_that_is_asked_about_again_after_a_step_counts_once() -> None:
+    again = [ServedRequest("2026-W10", 0.1, False, 0.8, True, n_steps=1)] * 25
+    [week] = weeks([*requests(25, 25), *again], PUBLISHED)
+    assert (week.n_requests, week.retrieves, week.n_judged) == (75, 0.5, 25)
+
+
 def test_few_requests_say_nothing() -> None:
     [week] = weeks(requests(10, 0, n_wrong=10), PUBLISHED)
     assert week.warnings == ()
