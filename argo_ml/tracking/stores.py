@@ -36,6 +36,16 @@ LOCAL_STORE = "mlflow.db"
 COLLISIONS = ("UNIQUE constraint failed", "duplicate key value", "Duplicate entry")
 """What SQLite, PostgreSQL and MySQL say of a row that is there already."""
 COLLISION_TRIES = 5
+NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""What MLflow says of an id that nothing has, and of text that is no id."""
+_STORE_ERRORS = (MlflowException, SQLAlchemyError, ImportError, OSError, NotImplementedError)
+"""The last is raised for what a store, or a server of an older version, does not know."""
+_STORE_CLIENTS = frozenset(
+    {"azure", "boto3", "botocore", "ftplib", "google", "paramiko", "pysftp", "s3transfer"}
+)
+"""Packages by which MLflow reaches where artifacts are; what they raise it lets through."""
+_FAILED_FILE = "##### File"
+"""Before the reason why a file could not be fetched, which MLflow gives below a heading."""
 _DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
@@ -151,16 +161,25 @@ def errors_explained(uri: str) -> Iterator[None]:
     """As `explained`, for what takes minutes and may be interrupted."""
     try:
         yield
-    except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
+    except Exception as error:
+        if not _is_of_a_store(error):
+            raise
         raise TrackingError(f"tracking_uri={redacted(uri)}: {first_line(error)}") from None
 
 
+def _is_of_a_store(error: Exception) -> bool:
+    packages = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
+    return isinstance(error, _STORE_ERRORS) or not packages.isdisjoint(_STORE_CLIENTS)
+
+
 def first_line(error: BaseException) -> str:
-    """What an error of a database says; of one that stays locked, who is to blame, and of a full
-    disk what helps."""
+    """What an error of a store says; of a database that stays locked, who is to blame, of a full
+    disk what helps, and of files that could not be fetched the reason of the first."""
     if is_locked(str(error)):
         return locked_advice()
-    said = (str(error).splitlines() or [type(error).__name__])[0]
+    lines = str(error).splitlines()
+    reasons = [number for number, line in enumerate(lines, 1) if line.startswith(_FAILED_FILE)]
+    said = next(iter(lines[min(reasons, default=0) :]), type(error).__name__)
     return f"{said}; free disk space, and go on" if "disk is full" in said else said
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 from argo_ml.errors import TrackingError
 from argo_ml.tracking.stores import (
     check_reachable,
+    errors_explained,
     first_line,
     sqlite_path,
     sqlite_uri,
@@ -119,6 +120,34 @@ def test_server_is_asked_with_the_certificates_that_mlflow_takes(
     monkeypatch.delenv("MLFLOW_TRACKING_SERVER_CERT_PATH")
     monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", "true")
     check_reachable(secure_server)
+
+
+def raised_by(package: str) -> Exception:
+    """An error of a class of the package's own that is derived from nothing."""
+    kind = type("NoCredentialsError", (Exception,), {"__module__": f"{package}.exceptions"})
+    error: Exception = kind("Unable to locate credentials")
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        raised_by("botocore"),
+        raised_by("google"),
+        raised_by("azure"),
+        NotImplementedError("log_spans is not supported"),
+    ],
+)
+def test_what_mlflow_lets_through_is_one_line_that_names_the_store(error: Exception) -> None:
+    with pytest.raises(TrackingError) as raised, errors_explained("http://tracking:5000"):
+        raise error
+
+    assert str(raised.value) == f"tracking_uri=http://tracking:5000: {error}"
+
+
+def test_an_error_of_the_program_stays_what_it_is() -> None:
+    with pytest.raises(KeyError), errors_explained("http://tracking:5000"):
+        raise KeyError("name")
 
 
 def test_a_full_disk_is_said_with_what_helps() -> None:
