@@ -57,6 +57,10 @@ class TrackingError(ArgoError):
     """A tracking server or run that cannot be used."""
 
 
+class MissingArtifactError(TrackingError):
+    """A file that a run does not keep."""
+
+
 class StudyError(ArgoError):
     """A study or its storage that cannot be used."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from argo_ml.calibration.record import Calibration, CalibrationQuestion
-from argo_ml.errors import ConfigError, TrackingError
+from argo_ml.errors import ConfigError, MissingArtifactError
 from argo_ml.parsing import parse_record
 from argo_ml.replay.calibrating import RecordedCalibration
 from argo_ml.results.artifacts import (
@@ -65,7 +65,7 @@ def replayed_calibrations(source: Source) -> Calibrations:
 def _kept(source: Source, name: str) -> RecordedCalibration | None:
     try:
         path: Path = source.record.artifact(name)
-    except TrackingError:
+    except MissingArtifactError:
         return None
     with naming(name, source.record.run_id):
         return parse_record(RecordedCalibration, path.read_bytes())

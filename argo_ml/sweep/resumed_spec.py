@@ -19,7 +19,7 @@ from argo_ml.config import (
     is_operational,
     shown_value,
 )
-from argo_ml.errors import ConfigError, TrackingError
+from argo_ml.errors import ConfigError, MissingArtifactError, TrackingError
 from argo_ml.results.artifacts import SPEC
 from argo_ml.results.stored import stored_parameters
 from argo_ml.tracking.runs import Tracking
@@ -66,7 +66,7 @@ def _stored_values(run_id: str, home: Tracking) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         try:
             path = home.download(run_id, SPEC, Path(folder))
-        except TrackingError as error:
+        except MissingArtifactError as error:
             raise TrackingError(
                 f"resume={run_id}: it ended before it stored its parameters, so nothing is "
                 f"lost; start it again without resume ({error})"

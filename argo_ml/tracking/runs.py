@@ -17,7 +17,7 @@ from mlflow.entities import Run as Run
 from mlflow.exceptions import MlflowException
 
 from argo_ml.addresses import password_advice, redacted, redacted_value
-from argo_ml.errors import ArgoError, StoppedError, TrackingError
+from argo_ml.errors import ArgoError, MissingArtifactError, StoppedError, TrackingError
 from argo_ml.escaping import markdown
 from argo_ml.interruption import forget_stop
 from argo_ml.tracking.artifact_files import log_files
@@ -32,12 +32,12 @@ from argo_ml.tracking.names import metric_name, setting
 from argo_ml.tracking.owners import OWNER, is_own, joined_tag, left_tag, own_tag
 from argo_ml.tracking.patience import wait_patiently
 from argo_ml.tracking.stores import (
+    NOT_THERE,
     check_reachable,
     explained,
     first_line,
     sqlite_path,
     sqlite_uri,
-    undisturbed,
     with_collisions,
     without_stray_folder,
 )
@@ -411,13 +411,15 @@ class Tracking:
         return latest[0] if latest else None
 
     def get(self, run_id: str) -> Run:
-        try:
-            with undisturbed(self.uri):
+        with explained(self.uri):
+            try:
                 return self.client.get_run(run_id)
-        except MlflowException as error:
-            raise TrackingError(
-                f"run {run_id!r} is not in {redacted(self.uri)} ({first_line(error)})"
-            ) from None
+            except MlflowException as error:
+                if error.error_code not in NOT_THERE:
+                    raise
+                raise TrackingError(
+                    f"run {run_id!r} is not in {redacted(self.uri)} ({first_line(error)})"
+                ) from None
 
     def get_or_none(self, run_id: str) -> Run | None:
         """The run; None where the store has none of that id."""
@@ -442,13 +444,25 @@ class Tracking:
         return sorted({point.step for point in history})
 
     def download(self, run_id: str, artifact: str, folder: Path) -> Path:
+        """Raises `MissingArtifactError` for what the run does not keep, and `TrackingError` where
+        it cannot be fetched."""
         try:
-            with undisturbed(self.uri):
+            with explained(self.uri):
                 return Path(self.client.download_artifacts(run_id, artifact, str(folder)))
-        except (MlflowException, OSError) as error:
-            raise TrackingError(
-                f"run {run_id!r} has no artifact {artifact!r} ({first_line(error)})"
-            ) from None
+        except TrackingError as error:
+            if self._may_keep(run_id, artifact):
+                raise TrackingError(
+                    f"{artifact} of run {run_id!r} cannot be fetched ({error})"
+                ) from None
+            raise MissingArtifactError(f"run {run_id!r} has no artifact {artifact!r}") from None
+
+    def _may_keep(self, run_id: str, artifact: str) -> bool:
+        """Whether a run has an artifact, or nothing says what it has."""
+        with contextlib.suppress(TrackingError), explained(self.uri):
+            check_reachable(self.uri)
+            stored = self.client.list_artifacts(run_id, artifact.rpartition("/")[0] or None)
+            return any(known.path == artifact for known in stored)
+        return True
 
 
 def connect(tracking_uri: str, experiment: str, create: bool = True) -> Tracking:

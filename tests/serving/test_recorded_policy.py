@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,12 +16,13 @@ from builders.recorded_outcomes import choice_line, open_line, replay_spec, tree
 
 from argo_ml.advising.running import run_advice
 from argo_ml.config import AdviseSpec, PublishSpec, build
-from argo_ml.errors import ConfigError
+from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.replay.storing import run_replay
 from argo_ml.results.records import Results
 from argo_ml.serving.loading import Policy, load_policy
 from argo_ml.serving.publishing import publish
 from argo_ml.serving.questions import RequestError
+from argo_ml.serving.recorded import replayed_calibrations
 
 pytestmark = [
     pytest.mark.slow,
@@ -215,6 +217,15 @@ def test_results_that_do_not_follow_from_their_rows_are_not_published(
             replayed.published("argo_fitted")
     finally:
         path.write_text(kept)
+
+
+def test_a_calibration_that_cannot_be_fetched_is_not_left_out() -> None:
+    def refuse(_: str) -> Path:
+        raise TrackingError("calibration.json cannot be fetched (504)")
+
+    source: Any = SimpleNamespace(record=SimpleNamespace(run_id="replay", artifact=refuse))
+    with pytest.raises(TrackingError, match="cannot be fetched"):
+        replayed_calibrations(source)
 
 
 @pytest.mark.parametrize("name", ["calibration.json", "calibration_stepwise.json"])

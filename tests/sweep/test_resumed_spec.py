@@ -8,9 +8,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from argo_ml.config import SweepSpec, build
-from argo_ml.errors import ConfigError
+from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.processes import this_process
 from argo_ml.sweep.parent_run import find_resumed, store_spec
 from argo_ml.sweep.resumed_spec import resumed_spec
@@ -70,6 +72,25 @@ def test_one_that_cannot_be_given_again_takes_a_new_sweep(
 
     with pytest.raises(ConfigError, match=r"model=/models/\*\*\* .* start anew without resume"):
         resumed(tracking, run_id)
+
+
+def test_a_spec_that_cannot_be_fetched_is_no_reason_to_start_anew(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = stored(tracking)
+
+    def refuse(*_: object) -> None:
+        raise MlflowException("504 Server Error: Gateway Time-out")
+
+    monkeypatch.setattr(MlflowClient, "download_artifacts", refuse)
+    with pytest.raises(TrackingError, match=r"^spec\.yaml of run .* cannot be fetched .*504"):
+        resumed(tracking, run_id)
+
+
+def test_a_sweep_without_a_spec_is_started_anew(tracking: Tracking) -> None:
+    run = tracking.create("a sweep", {KIND: "sweep"})
+    with pytest.raises(TrackingError, match=r"nothing is lost; start it again without resume"):
+        resumed(tracking, run.run_id)
 
 
 def test_a_calibration_is_found_from_another_folder(
