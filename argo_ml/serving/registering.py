@@ -23,6 +23,7 @@ from argo_ml.serving import agent_code
 from argo_ml.serving.published import FOLDER, PublishedPolicy
 from argo_ml.sweep.record import SweepRecord
 from argo_ml.tracking import runs
+from argo_ml.tracking.environment import source_tags
 from argo_ml.tracking.names import spec_params
 from argo_ml.tracking.runs import Tracking
 from argo_ml.tracking.stores import errors_explained, explained
@@ -106,7 +107,7 @@ def register(
     with run.recording_failure():
         run.log(params=spec_params(spec.model_dump(mode="json")), tags={runs.NOTE: note(published)})
         with errors_explained(tracking.uri):
-            info = _log_model(run.run_id, published, folder, requirements)
+            info = _log_model(run.run_id, tracking, published, folder, requirements)
         _log_evidence(tracking, run.run_id, info.model_id, published)
         # Another may have published meanwhile.
         check_alias(tracking, spec)
@@ -139,28 +140,50 @@ def note(published: PublishedPolicy) -> str:
 
 
 def _log_model(
-    run_id: str, published: PublishedPolicy, folder: Path, requirements: Sequence[str]
+    run_id: str,
+    tracking: Tracking,
+    published: PublishedPolicy,
+    folder: Path,
+    requirements: Sequence[str],
 ) -> Any:
-    """Log code and files; MLflow answers the example by them first."""
+    """Log code and files; MLflow answers the example by them first.
+
+    The run is not made the active one: a notebook may have a run, or an experiment, of its own.
+    """
     logging.getLogger("mlflow").setLevel(logging.WARNING)
-    with warnings.catch_warnings(), mlflow.start_run(run_id=run_id):
+    model = tracking.client.create_logged_model(
+        tracking.experiment_id,
+        name=FOLDER,
+        source_run_id=run_id,
+        tags=source_tags(),
+        params={**_model_params(published), **tracking.client.get_run(run_id).data.params},
+        model_type="agent",
+    )
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return mlflow.pyfunc.log_model(
+        return mlflow.models.Model.log(
+            artifact_path=None,
+            flavor=mlflow.pyfunc,
             name=FOLDER,
+            run_id=run_id,
+            model_id=model.model_id,
             python_model=agent_code.__file__,
             artifacts={FOLDER: str(folder)},
             code_paths=[str(Path(argo_ml.__file__).parent)],
             input_example=dict(published.example),
             pip_requirements=list(requirements),
-            params={
-                "strategy": ",".join(published.strategies),
-                "default_price": published.default_price,
-                "model": published.spec.get("model"),
-                "sweep": published.sweep_id,
-            },
             metadata={"argo_ml": published.argo_ml, "sweep": published.sweep_id},
-            model_type="agent",
         )
+
+
+def _model_params(published: PublishedPolicy) -> dict[str, str]:
+    params = {
+        "strategy": ",".join(published.strategies),
+        "default_price": published.default_price,
+        "model": published.spec.get("model"),
+        "sweep": published.sweep_id,
+    }
+    return {name: str(value) for name, value in params.items()}
 
 
 def _register(

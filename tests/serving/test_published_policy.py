@@ -13,6 +13,7 @@ from typing import Any
 
 import mlflow
 import pytest
+from builders.places import copy_with_store
 from builders.published_policy import EXPERIMENT, PublishedSweep
 from builders.stored_sweep import StoredSweep
 from mlflow import MlflowClient
@@ -98,6 +99,37 @@ def test_the_model_holds_json_and_code_alone_and_pinned_requirements(
     assert any(line.startswith("mlflow==") for line in requirements)
     assert all("==" in line for line in requirements)
     assert (model / "input_example.json").exists()
+
+
+def test_a_notebook_keeps_its_own_run_and_experiment(
+    published_sweep: PublishedSweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_with_store(published_sweep.folder, tmp_path / "copy")
+    uri = f"sqlite:///{tmp_path / 'copy' / 'mlflow.db'}"
+    monkeypatch.chdir(tmp_path)
+    # What is set from here on is unset after the test.
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "")
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_experiment("team")
+    values = {"sweep": published_sweep.sweep, "tracking_uri": uri, "name": "another-bot"}
+
+    with mlflow.start_run() as own:
+        registered = publish(build(PublishSpec, values))
+        active = mlflow.active_run()
+
+    client = MlflowClient(uri)
+    model = client.get_logged_model(registered.model_id)
+    sweep = client.get_run(published_sweep.sweep)
+    assert active is not None and active.info.run_id == own.info.run_id
+    assert not client.search_logged_models(
+        [own.info.experiment_id], filter_string=f"source_run_id = '{own.info.run_id}'"
+    )
+    assert model.experiment_id == sweep.info.experiment_id
+    assert (model.source_run_id, str(model.status)) == (registered.run_id, "READY")
+    assert model.params["sweep"] == published_sweep.sweep
+    [output] = client.get_run(registered.run_id).outputs.model_outputs
+    assert output.model_id == registered.model_id
+    assert client.get_run(own.info.run_id).data.params == {}
 
 
 def test_an_alias_of_another_version_is_not_taken_without_replace(
