@@ -368,20 +368,24 @@ def record_failure(error: Exception) -> None:
 
 
 def _keep_on_opened_run(keep: Callable[[Any], None]) -> None:
-    """``keep`` something on the run that `mlflow run` opened, if the command has not used it yet.
+    """``keep`` something on the run that `mlflow run` opened, if no command has used it yet.
 
     An unreachable tracking server is logged and nothing else: what the command did matters more.
     """
-    run_id = os.environ.pop(RUN_ID, "")
+    run_id = os.environ.get(RUN_ID)
     if not run_id:
         return
+    from argo_ml.tracking.opened_run import find_opened_run, opened_store
     from argo_ml.tracking.runs import TrackedRun, open_client
-    from argo_ml.tracking.stores import STORE_VARIABLE
 
     try:
-        keep(TrackedRun(open_client(os.environ.get(STORE_VARIABLE, ""), create=False), run_id))
+        client = open_client(opened_store(), create=False)
+        if find_opened_run(client):
+            keep(TrackedRun(client, run_id))
     except TrackingError as gone:
         logger.warning("nothing could be kept on run %s (%s)", run_id, gone)
+    finally:
+        os.environ.pop(RUN_ID, None)
 
 
 def _report(error: Exception) -> int:

@@ -233,7 +233,8 @@ class StoreFields(DatabaseFields):
     experiment: str = Field(
         "",
         **operational(
-            "MLflow experiment; empty: that of mlflow run or MLFLOW_EXPERIMENT_NAME, else argo_ml."
+            "MLflow experiment; empty: that of mlflow run, MLFLOW_EXPERIMENT_ID or "
+            "MLFLOW_EXPERIMENT_NAME, else argo_ml."
         ),
     )
     tracking_uri: str = Field(

@@ -12,19 +12,26 @@ from mlflow.exceptions import MlflowException
 
 from argo_ml.addresses import redacted
 from argo_ml.errors import TrackingError
-from argo_ml.tracking.stores import (
-    STORE_VARIABLE,
-    active_experiments,
-    is_same_store,
-    sqlite_path,
-)
+from argo_ml.tracking.opened_run import opened_in
+from argo_ml.tracking.stores import NOT_THERE, active_experiments, is_same_store, sqlite_path
 
-OPENED_RUN = "MLFLOW_RUN_ID"
-"""Environment variable of the run that `mlflow run` opened for this process."""
 NAME_VARIABLE = "MLFLOW_EXPERIMENT_NAME"
+ID_VARIABLE = "MLFLOW_EXPERIMENT_ID"
+"""Also what `mlflow.set_experiment` sets."""
 FALLBACK = "argo_ml"
-_UNNAMED_ID = "0"
+_UNNAMED = ("0", "")
 """MLflow's own default experiment, in which `mlflow run` opens a run where it is told of none."""
+
+_ids_of_others: set[tuple[str, str]] = set()
+"""Stores, each with an id that the variable named while MLflow was told of another store."""
+
+
+def note_id_of_another_store(uri: str, standing: str) -> None:
+    """Note whose id the variable has; ``standing`` is the store that MLflow was told of before
+    ``uri`` was opened."""
+    experiment_id = os.environ.get(ID_VARIABLE)
+    if experiment_id and standing and not is_same_store(standing, uri):
+        _ids_of_others.add((uri, experiment_id))
 
 
 def experiment_id(client: MlflowClient, name: str, create: bool) -> str:
@@ -32,22 +39,32 @@ def experiment_id(client: MlflowClient, name: str, create: bool) -> str:
 
     Raises `TrackingError` for one that was deleted, or is not there and not to be created.
     """
-    if not name and (home := opened_in(client)) not in (_UNNAMED_ID, ""):
+    if name:
+        return _by_name(client, name, create)
+    if (home := opened_in(client)) not in _UNNAMED:
         return home
-    return _by_name(client, name or os.environ.get(NAME_VARIABLE) or FALLBACK, create)
+    if (told := _id_in_variable(client)) not in _UNNAMED:
+        return _by_id(client, told)
+    return _by_name(client, os.environ.get(NAME_VARIABLE) or FALLBACK, create)
 
 
-def opened_in(client: MlflowClient) -> str:
-    """The experiment of the run that `mlflow run` opened; empty without one in this store."""
-    opened = os.environ.get(OPENED_RUN)
-    if not opened or not is_same_store(opened_store(client), str(client.tracking_uri)):
-        return ""
-    return str(client.get_run(opened).info.experiment_id)
+def _id_in_variable(client: MlflowClient) -> str:
+    """The id that MLflow was told of, empty where it is of another store."""
+    experiment_id = os.environ.get(ID_VARIABLE, "")
+    return "" if (str(client.tracking_uri), experiment_id) in _ids_of_others else experiment_id
 
 
-def opened_store(client: MlflowClient) -> str:
-    """Where `mlflow run` tracks, which the command may have been told otherwise."""
-    return os.environ.get(STORE_VARIABLE) or str(client.tracking_uri)
+def _by_id(client: MlflowClient, experiment_id: str) -> str:
+    try:
+        experiment = client.get_experiment(experiment_id)
+    except MlflowException as error:
+        if error.error_code not in NOT_THERE:
+            raise
+        raise TrackingError(
+            f"{ID_VARIABLE}={experiment_id} is not in {redacted(client.tracking_uri)}; unset it, "
+            "or name an experiment: experiment=NAME"
+        ) from None
+    return _active_id(experiment, f"{ID_VARIABLE}={experiment_id}")
 
 
 def _by_name(client: MlflowClient, name: str, create: bool) -> str:
@@ -58,10 +75,12 @@ def _by_name(client: MlflowClient, name: str, create: bool) -> str:
         known = ", ".join(sorted(other.name for other in active_experiments(client)))
         where = redacted(client.tracking_uri)
         raise TrackingError(f"experiment={name!r} is not in {where}; known: {known}")
+    return _active_id(experiment, f"experiment={name!r}")
+
+
+def _active_id(experiment: Experiment, named: str) -> str:
     if experiment.lifecycle_stage != "active":
-        raise TrackingError(
-            f"experiment={name!r} was deleted; restore it in MLflow or choose another name"
-        )
+        raise TrackingError(f"{named} was deleted; restore it in MLflow or choose another name")
     return str(experiment.experiment_id)
 
 

@@ -24,11 +24,19 @@ from argo_ml.tracking.artifact_files import log_files
 from argo_ml.tracking.descriptions import NOTE as NOTE
 from argo_ml.tracking.descriptions import describe_experiment
 from argo_ml.tracking.environment import DIRTY, USER, source_tags
-from argo_ml.tracking.experiments import OPENED_RUN, experiment_id, opened_in, opened_store
+from argo_ml.tracking.experiments import experiment_id, note_id_of_another_store
 from argo_ml.tracking.first_use import create_whole
 from argo_ml.tracking.input_datasets import InputDataset
 from argo_ml.tracking.location import Surroundings, remember_store
 from argo_ml.tracking.names import metric_name, setting
+from argo_ml.tracking.opened_run import KIND as KIND
+from argo_ml.tracking.opened_run import (
+    OPENED_RUN,
+    find_opened_run,
+    opened_client,
+    opened_in,
+    remember_opened_store,
+)
 from argo_ml.tracking.owners import OWNER, is_own, joined_tag, left_tag, own_tag
 from argo_ml.tracking.patience import wait_patiently
 from argo_ml.tracking.stores import (
@@ -45,7 +53,6 @@ from argo_ml.tracking.traces import EpisodeTrace, write_traces
 from argo_ml.waiting import is_locked_advice, short_patience
 
 PARENT = "mlflow.parentRunId"
-KIND = "argo.kind"
 CELL_ID = "argo.cell_id"
 SWEEP_ID = "argo.sweep_id"
 ERROR = "argo.error"
@@ -358,17 +365,21 @@ class Tracking:
             )
 
     def opened_run(self) -> TrackedRun | None:
-        """The run that `mlflow run` opened for this process; handed out once."""
-        opened = os.environ.pop(OPENED_RUN, "")
-        return TrackedRun(MlflowClient(opened_store(self.client)), opened) if opened else None
+        """The run that `mlflow run` opened for this process, as long as no command has used it;
+        handed out once."""
+        if not os.environ.get(OPENED_RUN):
+            return None
+        client = opened_client(self.client)
+        opened = find_opened_run(client)
+        os.environ.pop(OPENED_RUN, None)
+        return TrackedRun(client, opened.info.run_id) if opened else None
 
     def adopt_or_create(self, name: str, tags: Mapping[str, str]) -> TrackedRun:
         """The run that `mlflow run` opened, if it is in this experiment; else a new one.
 
         MLflow cannot move a run: one in another experiment ends as a pointer to the new one.
         """
-        with explained(self.uri):
-            home = opened_in(self.client)
+        home = opened_in(self.client)
         run = self.opened_run()
         if run is None:
             return self.create(name, tags)
@@ -491,6 +502,7 @@ def open_client(tracking_uri: str, create: bool) -> MlflowClient:
 
     wait_patiently()
     surroundings = Surroundings.present()
+    remember_opened_store(surroundings.variable)
     if tracking_uri:
         mlflow.set_tracking_uri(tracking_uri)
     uri = mlflow.get_tracking_uri()
@@ -502,6 +514,7 @@ def open_client(tracking_uri: str, create: bool) -> MlflowClient:
     if advice := password_advice("tracking_uri", uri):
         raise TrackingError(advice)
     remember_store(uri, surroundings)
+    note_id_of_another_store(uri, surroundings.variable)
     check_reachable(uri)
     if not create and path is not None and not path.exists():
         raise TrackingError(f"tracking_uri={uri}: there is no such store; name that of your runs")

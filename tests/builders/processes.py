@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -24,6 +26,12 @@ def environment(tracking_uri: str, **more: str) -> dict[str, str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     own = {"PATH": path, "MLFLOW_TRACKING_URI": tracking_uri, "GIT_PYTHON_REFRESH": "quiet"}
     return {**inherited, **own, "MLFLOW_DISABLE_TELEMETRY": "true", **more}
+
+
+def tell_of_opened(patch: pytest.MonkeyPatch, tracking_uri: str, run_id: str) -> None:
+    """Tell this process of a run, as `mlflow run` tells the one that it starts."""
+    patch.setenv("MLFLOW_TRACKING_URI", tracking_uri)
+    patch.setenv("MLFLOW_RUN_ID", run_id)
 
 
 def finish(

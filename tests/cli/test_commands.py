@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +14,11 @@ import mlflow
 import pytest
 from builders import small_study
 from builders.places import free_port
+from builders.processes import tell_of_opened
 from mlflow import MlflowClient
 
 from argo_ml.cli.commands import cli, execute
-from argo_ml.tracking.runs import ERROR
+from argo_ml.tracking.runs import ERROR, KIND
 
 Captured = pytest.CaptureFixture[str]
 
@@ -194,6 +196,43 @@ def test_error_is_kept_on_the_run_that_mlflow_opened(
     assert code == 1
     assert run.info.status == "FAILED"
     assert line == f"error: {run.data.tags[ERROR]}"
+
+
+def test_error_of_a_command_that_is_told_of_another_store_is_kept_where_mlflow_opened_its_run(
+    capsys: Captured, tracking_uri: str, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copyfile(empty_store, "other.db")
+    client = MlflowClient(tracking_uri)
+    opened = client.create_run("0").info.run_id
+    tell_of_opened(monkeypatch, tracking_uri, opened)
+
+    _, line = failure(
+        capsys, "verify", "--sweep", "nosuchrun", "--tracking_uri", "sqlite:///other.db"
+    )
+
+    run = client.get_run(opened)
+    assert run.info.status == "FAILED"
+    assert line == f"error: {run.data.tags[ERROR]}"
+
+
+@pytest.mark.parametrize("command", ["cache stats", "verify --sweep nosuchrun"])
+def test_a_run_that_an_earlier_command_has_used_stays_as_it_is(
+    tracking_uri: str,
+    cache_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    command: str,
+) -> None:
+    client = MlflowClient(tracking_uri)
+    opened = client.create_run("0", tags={KIND: "sweep"}, run_name="a sweep").info.run_id
+    client.set_terminated(opened)
+    before = client.get_run(opened).to_dictionary()
+    tell_of_opened(monkeypatch, tracking_uri, opened)
+
+    execute([*command.split(), "--cache_dir", str(cache_dir)])
+
+    assert client.get_run(opened).to_dictionary() == before
+    assert f"MLFLOW_RUN_ID={opened} names the sweep of another command" in caplog.text
 
 
 @pytest.mark.slow

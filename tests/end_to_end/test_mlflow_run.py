@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 from builders import workers
-from builders.processes import command, environment, finish
+from builders.processes import command, environment, finish, tell_of_opened
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
@@ -92,7 +92,7 @@ def test_killed_run_goes_on_with_resume(
     [killed] = runs_of(tracking_uri, "sweep")
     before = {run.info.run_id for run in runs_of(tracking_uri, "cell")}
     opened = MlflowClient(tracking_uri).create_run(killed.info.experiment_id)
-    monkeypatch.setenv("MLFLOW_RUN_ID", opened.info.run_id)
+    tell_of_opened(monkeypatch, tracking_uri, opened.info.run_id)
 
     resume = ["--resume", killed.info.run_id, "--cache_dir", study["cache_dir"]]
     where = ["--experiment", "end", "--tracking_uri", tracking_uri]

@@ -31,6 +31,8 @@ def test_the_accuracy_of_an_evaluation_is_that_of_the_sweep(
     values = {"dataset": "jsonl", "questions": str(path), "split": "all", "n_questions": "12"}
     asked = load_questions(build(QuestionSpec, {**values, "difficulty": "all"})).questions
     mlflow.set_tracking_uri(tracking_uri)
+    # What is set from here on is unset after the test.
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "")
     mlflow.set_experiment("evaluated")
 
     evaluated = mlflow.genai.evaluate(

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from builders import small_study
 from builders.places import linked_cache
+from builders.processes import tell_of_opened
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.tracing.client import TracingClient
 
 from argo_ml.cli.commands import execute
 from argo_ml.config import CellSpec, SweepSpec, build, shared_fields
@@ -545,7 +547,7 @@ def test_run_opened_by_mlflow_becomes_the_sweep(
     experiment = client.create_experiment("mine")
     opened = client.create_run(experiment).info.run_id
     client.log_param(opened, "n_prices", "")
-    monkeypatch.setenv("MLFLOW_RUN_ID", opened)
+    tell_of_opened(monkeypatch, spec().tracking_uri, opened)
 
     results = run_sweep(spec())
 
@@ -553,6 +555,22 @@ def test_run_opened_by_mlflow_becomes_the_sweep(
     sweep, cells = sweep_run(client, opened)
     assert len(cells) == 4
     assert (sweep.data.params["n_prices"], sweep.data.params["settings/n_prices"]) == ("", "2")
+
+
+def test_a_store_that_takes_no_traces_fails_no_sweep(
+    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise NotImplementedError("log_spans is not supported: MLflow server version 3.1")
+
+    monkeypatch.setattr(TracingClient, "log_spans", refuse)
+
+    results = run_sweep(spec(traces="2"))
+
+    stored = MlflowClient(spec().tracking_uri).get_run(results.sweep_id)
+    assert stored.info.status == "FINISHED"
+    assert "no traces are kept of this sweep" in caplog.text
+    assert "MLflow server version 3.1" in caplog.text
 
 
 def test_a_finished_sweep_refuses_what_it_was_not_run_with(
@@ -587,7 +605,7 @@ def test_run_opened_by_mlflow_points_to_the_sweep_it_resumes(
 ) -> None:
     client = MlflowClient(shared_spec().tracking_uri)
     opened = client.create_run(client.get_run(finished.sweep_id).info.experiment_id).info.run_id
-    monkeypatch.setenv("MLFLOW_RUN_ID", opened)
+    tell_of_opened(monkeypatch, shared_spec().tracking_uri, opened)
 
     run_sweep(shared_spec(resume=finished.sweep_id))
 

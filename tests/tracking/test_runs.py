@@ -3,19 +3,23 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from builders import owned_runs
+from builders.processes import tell_of_opened
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from sqlalchemy.orm import Session
 
 from argo_ml.addresses import redacted
-from argo_ml.errors import ConfigError, TrackingError
+from argo_ml.errors import ConfigError, MissingArtifactError, TrackingError
 from argo_ml.interruption import checkpoint, finishing_batches
 from argo_ml.processes import this_process
 from argo_ml.tracking import reconciling, runs
@@ -219,8 +223,50 @@ def test_folder_is_stored_and_fetched(tracking: Tracking, run: TrackedRun, tmp_p
 
 
 def test_missing_artifact_is_an_error(tracking: Tracking, run: TrackedRun, tmp_path: Path) -> None:
-    with pytest.raises(TrackingError, match=r"has no artifact 'results\.json'"):
+    with pytest.raises(MissingArtifactError, match=r"has no artifact 'results\.json'"):
         tracking.download(run.run_id, "results.json", tmp_path)
+
+
+NOT_FETCHED = (
+    "The following failures occurred while downloading one or more artifacts from "
+    "mlflow-artifacts:/1/2:\n##### File figures/a.txt #####\n"
+    "504 Server Error: Gateway Time-out\nmore"
+)
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_an_artifact_that_cannot_be_fetched_is_not_called_missing(
+    tracking: Tracking,
+    run: TrackedRun,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_listed: bool,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise MlflowException(NOT_FETCHED)
+
+    (tmp_path / "upload" / "figures").mkdir(parents=True)
+    (tmp_path / "upload" / "figures" / "a.txt").write_text("text", encoding="utf-8")
+    run.log_folder(tmp_path / "upload")
+    monkeypatch.setattr(MlflowClient, "download_artifacts", refuse)
+    if not is_listed:
+        monkeypatch.setattr(MlflowClient, "list_artifacts", refuse)
+
+    with pytest.raises(TrackingError, match=r"cannot be fetched .*: 504 .* Time-out\)$") as raised:
+        tracking.download(run.run_id, "figures/a.txt", tmp_path)
+
+    assert not isinstance(raised.value, MissingArtifactError)
+
+
+def test_a_run_that_cannot_be_looked_up_is_not_called_missing(
+    tracking: Tracking, run: TrackedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise MlflowException("API request failed with 503")
+
+    monkeypatch.setattr(MlflowClient, "get_run", refuse)
+    with pytest.raises(TrackingError, match=r"^tracking_uri=.*: API request failed with 503$"):
+        tracking.get(run.run_id)
 
 
 def test_unknown_run_is_an_error(tracking: Tracking) -> None:
@@ -394,7 +440,7 @@ def test_run_opened_by_mlflow_is_adopted_once_in_its_own_experiment(
     client = MlflowClient(tracking_uri)
     experiment_id = client.create_experiment("opened by mlflow run")
     opened = client.create_run(experiment_id).info.run_id
-    monkeypatch.setenv("MLFLOW_RUN_ID", opened)
+    tell_of_opened(monkeypatch, tracking_uri, opened)
 
     tracking = connect(tracking_uri, "")
     first = tracking.adopt_or_create("a sweep", {runs.KIND: "sweep"})
@@ -562,7 +608,7 @@ def test_run_opened_elsewhere_points_to_the_one_in_the_wanted_experiment(
     home = client.get_experiment_by_name(opened_in)
     experiment_id = home.experiment_id if home else client.create_experiment(opened_in)
     opened = client.create_run(experiment_id).info.run_id
-    monkeypatch.setenv("MLFLOW_RUN_ID", opened)
+    tell_of_opened(monkeypatch, tracking_uri, opened)
 
     tracking = connect(tracking_uri, named)
     run = tracking.adopt_or_create("a sweep", {runs.KIND: "sweep"})
@@ -572,6 +618,107 @@ def test_run_opened_elsewhere_points_to_the_one_in_the_wanted_experiment(
     assert run.run_id != opened
     assert pointer.data.tags[runs.SWEEP_ID] == run.run_id
     assert (pointer.info.status, pointer.info.run_name) == ("FINISHED", "to a sweep")
+
+
+def test_run_opened_in_another_store_points_to_the_one_in_the_wanted_store(
+    tracking_uri: str, empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copyfile(empty_store, tmp_path / "other.db")
+    other = f"sqlite:///{tmp_path / 'other.db'}"
+    client = MlflowClient(tracking_uri)
+    opened = client.create_run("0").info.run_id
+    tell_of_opened(monkeypatch, tracking_uri, opened)
+
+    run = connect(other, "").adopt_or_create("a sweep", {runs.KIND: "sweep"})
+
+    pointer = client.get_run(opened)
+    assert pointer.data.tags[runs.SWEEP_ID] == run.run_id
+    assert (pointer.info.status, pointer.data.tags[KIND]) == ("FINISHED", "resume")
+    assert MlflowClient(other).get_run(run.run_id).info.status == "RUNNING"
+
+
+def used_by_a_sweep(client: MlflowClient) -> str:
+    return str(client.create_run("0", tags={KIND: "sweep"}).info.run_id)
+
+
+def ended(client: MlflowClient) -> str:
+    run_id = str(client.create_run("0").info.run_id)
+    client.set_terminated(run_id)
+    return run_id
+
+
+def deleted(client: MlflowClient) -> str:
+    run_id = str(client.create_run("0").info.run_id)
+    client.delete_run(run_id)
+    return run_id
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (used_by_a_sweep, "names the sweep of another command"),
+        (ended, "names a run that has ended"),
+        (deleted, "names a run that was deleted"),
+        (lambda _: "nosuchrun", "names no run of sqlite"),
+    ],
+)
+def test_a_variable_that_stayed_in_the_environment_is_left_alone(
+    tracking_uri: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    make: Callable[[MlflowClient], str],
+    said: str,
+) -> None:
+    client = MlflowClient(tracking_uri)
+    named = make(client)
+    before = None if named == "nosuchrun" else client.get_run(named).to_dictionary()
+    tell_of_opened(monkeypatch, tracking_uri, named)
+
+    tracking = connect(tracking_uri, "")
+    run = tracking.adopt_or_create("a study", {runs.KIND: "study"})
+
+    assert run.run_id != named
+    assert tracking.experiment_name == "argo_ml"
+    assert tracking.opened_run() is None
+    assert caplog.text.count(said) == 1
+    assert before is None or client.get_run(named).to_dictionary() == before
+
+
+def test_experiment_is_the_one_that_a_notebook_has_set(
+    tracking_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment_id = MlflowClient(tracking_uri).create_experiment("team")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", experiment_id)
+
+    assert connect(tracking_uri, "").experiment_name == "team"
+    assert connect(tracking_uri, "by name").experiment_name == "by name"
+
+
+def test_an_experiment_of_another_store_is_not_looked_for(
+    tracking_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'other.db'}")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "7")
+
+    assert connect(tracking_uri, "").experiment_name == "argo_ml"
+    assert connect(tracking_uri, "").experiment_name == "argo_ml"
+
+
+def test_an_experiment_that_is_gone_is_said_with_the_variable_that_names_it(
+    tracking_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = MlflowClient(tracking_uri)
+    gone = client.create_experiment("gone")
+    client.delete_experiment(gone)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", gone)
+    with pytest.raises(TrackingError, match=f"MLFLOW_EXPERIMENT_ID={gone} was deleted"):
+        connect(tracking_uri, "")
+
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "99")
+    with pytest.raises(TrackingError, match=r"MLFLOW_EXPERIMENT_ID=99 is not in sqlite.*; unset"):
+        connect(tracking_uri, "")
 
 
 def test_experiment_is_the_one_that_mlflow_is_told_of_unless_named(
