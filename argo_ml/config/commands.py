@@ -122,8 +122,8 @@ class VerifySpec(StoreFields, CacheFields):
 
     sweep: str = Field(
         "",
-        description="Run id of a sweep or an advice; empty for the experiment's latest finished "
-        "sweep.",
+        description="Run id of a sweep or an advice; empty for your latest finished sweep "
+        "in the experiment.",
     )
     study: str = Field("", description="Run id of a study, to check that instead of a sweep.")
     storage: str = Field("", **operational("The study's Optuna storage; empty: in cache_dir."))
@@ -272,8 +272,8 @@ class ReportSpec(StoreFields):
 
     sweep: str = Field(
         "",
-        description="Run id of a sweep, a replay or an advice; empty for the experiment's latest "
-        "finished sweep.",
+        description="Run id of a sweep, a replay or an advice; empty for your latest "
+        "finished sweep in the experiment.",
     )
     output: str = Field(
         "", **operational("A file to write the report to as well; empty: only the artifact.")

@@ -41,7 +41,7 @@ class PublishSpec(StoreFields, PolicyNameFields):
     sweep: str = Field(
         "",
         description="Run id of the sweep or replay that justifies the policy; empty for the "
-        "experiment's latest finished sweep.",
+        "latest finished sweep of yours in the experiment.",
     )
     advice: str = Field(
         "",

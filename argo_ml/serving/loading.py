@@ -140,16 +140,17 @@ def _downloaded(uri: str, tracking_uri: str, target: str) -> Path:
     """Of a registered model the policy alone: its code is that of hundreds of files."""
     set_library_defaults()
     import mlflow
-    from mlflow.exceptions import MlflowException
 
     from argo_ml.tracking.runs import open_client
-    from argo_ml.tracking.stores import first_line
+    from argo_ml.tracking.stores import first_line, is_of_a_store
 
     open_client(tracking_uri, create=False)
     wanted = f"{uri.rstrip('/')}/artifacts/{FOLDER}" if _REGISTERED.match(uri) else uri
     try:
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=wanted, dst_path=target))
-    except (MlflowException, OSError) as error:
+    except Exception as error:
+        if not is_of_a_store(error):
+            raise
         if "No such artifact" in str(error):
             raise ConfigError(f"policy={uri}: {_NO_POLICY}") from None
         raise ConfigError(f"policy={uri}: cannot be loaded ({first_line(error)})") from None

@@ -156,9 +156,17 @@ def how_to_go_on(client: MlflowClient, run: Run) -> str:
         return _GO_ON.get(whole.data.tags[KIND], _AGAIN).format(run_id=whole.info.run_id)
     if kind == "cell" and not (parent and tags.get(SWEEP_ID)):
         return _AGAIN
-    if kind == "sweep" and TrackedRun(client, run.info.run_id).read_artifact(SPEC) is None:
+    if kind == "sweep" and _is_without_parameters(client, run):
         return f"it was too young to be resumed: {_AGAIN}"
     return _GO_ON.get(kind, _AGAIN).format(run_id=run.info.run_id, sweep_id=tags.get(SWEEP_ID, ""))
+
+
+def _is_without_parameters(client: MlflowClient, run: Run) -> bool:
+    """False as well where its artifacts cannot be read, which keeps no other command from what it
+    is to do."""
+    with contextlib.suppress(TrackingError):
+        return TrackedRun(client, run.info.run_id).read_artifact(SPEC) is None
+    return False
 
 
 def _begun_whole(client: MlflowClient, run: Run) -> Run:

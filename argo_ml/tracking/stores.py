@@ -162,12 +162,13 @@ def errors_explained(uri: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not _is_of_a_store(error):
+        if not is_of_a_store(error):
             raise
         raise TrackingError(f"tracking_uri={redacted(uri)}: {first_line(error)}") from None
 
 
-def _is_of_a_store(error: Exception) -> bool:
+def is_of_a_store(error: Exception) -> bool:
+    """Whether MLflow, or a package by which it reaches stores, has raised it."""
     packages = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
     return isinstance(error, _STORE_ERRORS) or not packages.isdisjoint(_STORE_CLIENTS)
 

@@ -109,6 +109,7 @@ def test_a_notebook_keeps_its_own_run_and_experiment(
     monkeypatch.chdir(tmp_path)
     # What is set from here on is unset after the test.
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "")
+    monkeypatch.setattr("mlflow.tracking.fluent._active_experiment_id", None)
     mlflow.set_tracking_uri(uri)
     mlflow.set_experiment("team")
     values = {"sweep": published_sweep.sweep, "tracking_uri": uri, "name": "another-bot"}

@@ -33,6 +33,7 @@ def test_the_accuracy_of_an_evaluation_is_that_of_the_sweep(
     mlflow.set_tracking_uri(tracking_uri)
     # What is set from here on is unset after the test.
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "")
+    monkeypatch.setattr("mlflow.tracking.fluent._active_experiment_id", None)
     mlflow.set_experiment("evaluated")
 
     evaluated = mlflow.genai.evaluate(
