@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 
 from argo_ml.corpus.base import Vectors
 from argo_ml.corpus.embedding import Embedder
-from argo_ml.corpus.retriever import SIMILARITY_DECIMALS, QueryVectors
+from argo_ml.corpus.retriever import REMEMBERED_QUERIES, SIMILARITY_DECIMALS, QueryVectors
 from argo_ml.errors import ModelError, one_line
 from argo_ml.plugins import PartTable
 from argo_ml.types import Evidence, Passage
@@ -36,7 +37,8 @@ class Found:
 
 
 class OwnRetriever:
-    """Asks a function, once for each query; a similarity that it does not say is the cosine.
+    """Asks a function, once for each query among the last `REMEMBERED_QUERIES`; a similarity that
+    it does not say is the cosine.
 
     The function is asked for no number of passages: it gives as many as any policy wants.
     """
@@ -46,7 +48,7 @@ class OwnRetriever:
         self._search = search
         self._embedder = embedder
         self._vectors = QueryVectors(embedder)
-        self._known: dict[str, tuple[Evidence, ...]] = {}
+        self._known: OrderedDict[str, tuple[Evidence, ...]] = OrderedDict()
 
     def retrieve(self, queries: Sequence[str], top_k: int) -> list[tuple[Evidence, ...]]:
         """Raises `ModelError` that says what the function did."""
@@ -55,7 +57,12 @@ class OwnRetriever:
         new = list(dict.fromkeys(query for query in queries if query not in self._known))
         if new:
             self._known |= zip(new, self._found(new), strict=True)
-        return [self._known[query][:top_k] for query in queries]
+        found = [self._known[query][:top_k] for query in queries]
+        for query in queries:
+            self._known.move_to_end(query)
+        while len(self._known) > REMEMBERED_QUERIES:
+            self._known.popitem(last=False)
+        return found
 
     def embed(self, queries: Sequence[str]) -> Vectors:
         return self._vectors(queries)

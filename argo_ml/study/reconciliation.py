@@ -43,7 +43,8 @@ def reconcile(
 def requeue_lost(
     study: optuna.Study, store: StudyStore, tracking: Tracking, now: datetime | None = None
 ) -> None:
-    """Queue the running trials of workers that died, or give no sign of life, again.
+    """Queue the running trials of workers that died again, and of those that nobody can see from
+    here and that give no sign of life: a laptop that has slept has workers that live.
 
     Each keeps its number and its settings, so that the study goes on as if nothing had happened.
     The study's lock must be held.
@@ -51,14 +52,15 @@ def requeue_lost(
     for trial in storage.in_states(study, TrialState.RUNNING):
         run_id = storage.run_id_of(trial)
         # Whoever begins a trial gives back the lock only when the trial knows its run.
-        is_dead = not run_id or _is_dead(tracking.get_or_none(run_id))
-        if is_dead or store.is_silent(trial, now or datetime.now()):
+        life = _life(tracking.get_or_none(run_id)) if run_id else Life.DEAD
+        is_silent = life is Life.UNKNOWN and store.is_silent(trial, now or datetime.now())
+        if life is Life.DEAD or is_silent:
             store.requeue(study, trial._trial_id)
 
 
-def _is_dead(run: Run | None) -> bool:
+def _life(run: Run | None) -> Life:
     """Nobody is at work on a run that was removed."""
-    return run is None or life_of_any(named(run.data.tags)) is Life.DEAD
+    return Life.DEAD if run is None else life_of_any(named(run.data.tags))
 
 
 def disagreements(study: optuna.Study, tracking: Tracking, study_run_id: str) -> Iterator[str]:

@@ -314,14 +314,17 @@ def check(url: str) -> None:
 def _open(url: str, heartbeat_s: int | None) -> RDBStorage:
     wait_patiently()
     check(url)
+    is_server = sqlite_path(url) is None
     with silently():
         storage = RDBStorage(
             url,
+            # The judging takes hours, in which a connection may be cut.
+            engine_kwargs={"pool_pre_ping": True} if is_server else None,
             heartbeat_interval=heartbeat_s,
             # Optuna would fail a silent trial, where it is to run again.
             grace_period=heartbeat_s and _NEVER_S,
         )
-    if sqlite_path(url) is not None:
+    if not is_server:
         _write_ahead(storage.engine)
     return storage
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from argo_ml.config import CorpusSpec, SweepSpec, build
+from argo_ml.corpus import own_retriever
 from argo_ml.corpus.base import Retriever
 from argo_ml.corpus.bm25 import words_of
 from argo_ml.corpus.documents import DocumentSet
@@ -210,6 +211,21 @@ def test_a_function_that_gives_no_passages_is_named(
     retriever = OwnRetriever("mine", search, WordEmbedder())
     with pytest.raises(ModelError, match=message):
         retriever.retrieve(["one", "two"], 1)
+
+
+def test_of_queries_the_last_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_retriever, "REMEMBERED_QUERIES", 2)
+    asked: list[str] = []
+
+    def search(queries: list[str]) -> list[list[str]]:
+        asked.extend(queries)
+        return [[query] for query in queries]
+
+    retriever = OwnRetriever("mine", search, WordEmbedder())
+    retriever.retrieve(["one", "two", "three"], 1)
+    [[hit], _] = retriever.retrieve(["two", "one"], 1)
+    assert asked == ["one", "two", "three", "one"]
+    assert hit.passage.text == "two"
 
 
 def test_documents_of_other_libraries_are_read() -> None:

@@ -325,6 +325,15 @@ def test_a_trial_whose_worker_died_before_its_first_sign_of_life_is_queued_again
     assert study.trials[0].params == {"x": value}
 
 
+def test_a_silent_trial_of_a_worker_that_lives_here_stays_its_own(problem: Problem) -> None:
+    store = StudyStore(problem.spec(), "mine")
+    study = store.create([StudyDirection.MAXIMIZE])
+    run = home(problem).create("a trial", {})
+    storage.begin_trial(trials.ask(study), run.run_id, {})
+    requeue_lost(study, store, home(problem), now=datetime.now() + timedelta(hours=1))
+    assert states(study) == [TrialState.RUNNING]
+
+
 def test_a_trial_whose_run_was_removed_is_queued_again(problem: Problem) -> None:
     store = StudyStore(problem.spec(), "mine")
     study = store.create([StudyDirection.MAXIMIZE])
