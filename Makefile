@@ -23,7 +23,7 @@ export PATH := $(if $(filter /%,$(VENV)),$(BIN),$(CURDIR)/$(BIN)):$(PATH)
 export GIT_PYTHON_REFRESH ?= quiet
 export MLFLOW_DISABLE_TELEMETRY ?= true
 # `mlflow run` asks who runs it, and ends in a traceback where a container's user has no name.
-export LOGNAME ?= $(shell id -un 2>/dev/null || id -u)
+export LOGNAME ?= $(firstword $(shell id -un 2>/dev/null || id -u))
 
 .PHONY: help small medium full test quick lint types unit quick-unit env ui mlproject docs constraints clean
 

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 OPENAI_KEY_VARIABLE = "OPENAI_API_KEY"
 OPENAI_HOST = "api.openai.com"
-_AZURE_DOMAIN = ".azure.com"
+_AZURE_OPENAI = (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
 KEY_VARIABLES = ("ARGO_ML_API_KEY", OPENAI_KEY_VARIABLE)
 _EXAMPLE = "http://127.0.0.1:8000/v1"
 _VERSION = "/v1"
@@ -80,8 +80,8 @@ class Address:
         return cls(f"{parts.scheme}://{place}{path}", *credentials(url), has_version)
 
     @property
-    def is_azure(self) -> bool:
-        return (urlsplit(self.root).hostname or "").endswith(_AZURE_DOMAIN)
+    def is_azure_openai(self) -> bool:
+        return (urlsplit(self.root).hostname or "").endswith(_AZURE_OPENAI)
 
     @property
     def secrets(self) -> tuple[str, ...]:

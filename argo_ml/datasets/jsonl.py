@@ -7,7 +7,10 @@ indices into ``choices`` for multiple choice.
 from __future__ import annotations
 
 import ast
+import contextlib
+import json
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,10 +112,14 @@ def _is_written_list(text: str) -> bool:
     """Whether a text is a list as Python or JSON writes it, which cells of tables hold."""
     if not (text.startswith("[") and text.endswith("]")) or len(text) > _LONGEST_WRITTEN_LIST:
         return False
-    try:
-        return isinstance(ast.literal_eval(text), list)
-    except (MemoryError, RecursionError, SyntaxError, ValueError):
-        return False
+    with contextlib.suppress(ValueError, RecursionError):
+        return isinstance(json.loads(text), list)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        try:
+            return isinstance(ast.literal_eval(text), list)
+        except (MemoryError, RecursionError, SyntaxError, TypeError, ValueError):
+            return False
 
 
 def _id(value: object, number: int) -> str:

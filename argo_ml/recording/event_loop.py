@@ -31,11 +31,14 @@ class EventLoop:
         async def awaited() -> ResultType:
             return await awaitable
 
-        return asyncio.run_coroutine_threadsafe(awaited(), self._begun()).result()
+        loop = self._begun()
+        return asyncio.run_coroutine_threadsafe(awaited(), loop).result()
 
     def close(self) -> None:
         """End the loop and what still runs in it; does nothing where it has not begun."""
         if self._ended is None:
+            return
+        if self._running.exception():
             return
         loop, closing = self._running.result()
         # A pipeline that has ended its thread has closed the loop as well.
@@ -50,7 +53,13 @@ class EventLoop:
         return self._running.result()[0]
 
     def _run(self) -> None:
-        asyncio.run(self._until_closed())
+        try:
+            asyncio.run(self._until_closed())
+        except BaseException as error:
+            if not self._running.done():
+                # It could not begin, for which nobody is to wait.
+                self._running.set_exception(error)
+            raise
 
     async def _until_closed(self) -> None:
         closing = asyncio.Event()

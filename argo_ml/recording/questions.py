@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def load_questions(given: Given) -> Sequence[Question]:
-    """All questions; raises `DataError`, which names all lines that are none."""
+    """All questions; raises `DataError`, which names the lines that are none."""
     return _of_file(given) if isinstance(given, (str, Path)) else _of_mappings(given)
 
 

@@ -10,6 +10,7 @@ so that one that breaks it fails no other.
 from __future__ import annotations
 
 import logging
+import os
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -36,6 +37,9 @@ from argo_ml.types import Question
 logger = logging.getLogger(__name__)
 LARGEST_BATCH = 32
 BILLED_TO = "served"
+AHEAD_VARIABLE = "ARGO_ML_OPEN_AHEAD"
+"""Environment variable of a server: ``false`` opens model and documents with the first question
+that is to be answered, and not when the server starts."""
 """In the ledger of calls, whoever pays for those of served requests."""
 DECIDES_ONLY = (
     "this policy was published from recorded outcomes and has neither documents nor a model to "
@@ -82,9 +86,11 @@ class AnsweringService:
     def open_ahead(self) -> None:
         """Begin to open what answers are made with, and log what is in the way.
 
-        Nobody waits for it but the first requests, which would wait for the same.
+        Nobody waits for it but the first requests, which would wait for the same. Whoever asks for
+        decisions alone needs nothing of it, and says so by `AHEAD_VARIABLE`.
         """
-        if not self._policy.published.decides_only:
+        is_wanted = os.environ.get(AHEAD_VARIABLE, "true").lower() != "false"
+        if is_wanted and not self._policy.published.decides_only:
             self._thread.put(None)
 
     def answer(self, question: Question, price: RequestPrice) -> Finished:

@@ -45,7 +45,8 @@ logger = logging.getLogger(__name__)
 class RequestTracer:
     """Writes a share of the served requests to the experiment of the sweep, if it is there.
 
-    A request is told the id that its trace will have; empty where none is written.
+    A request is told the id that its trace will have; empty where none is written, as while the
+    store is gone.
     """
 
     def __init__(self, published: PublishedPolicy, uri: str) -> None:
@@ -54,6 +55,7 @@ class RequestTracer:
         self._share = float(os.environ.get(SAMPLING_VARIABLE) or published.trace_sampling)
         self._thread = BatchThread("traces", self._write, LARGEST_BATCH, MOST_WAITING)
         self._has_warned = False
+        self._is_gone = False
         if uri:
             # The thread ends with the process, whatever waits.
             atexit.register(self.flush, LAST_WRITING_S)
@@ -100,16 +102,19 @@ class RequestTracer:
         }
         trace = EpisodeTrace(uuid4().hex, root, seconds, model_id=model_id, tags=tags)
         if self._thread.put(trace):
-            return trace.id
+            return "" if self._is_gone else trace.id
         self._warn("traces of requests come faster than they are written; some are left out")
         return ""
 
     def _write(self, batch: list[EpisodeTrace]) -> None:
         try:
             write_traces(self._uri, self._published.experiment_id, batch)
+            self._is_gone = False
         except ArgoError as error:
+            self._is_gone = True
             self._warn(f"requests are not traced ({error})")
         except Exception as error:
+            self._is_gone = True
             self._warn(f"requests are not traced ({type(error).__name__}: {error})")
 
     def _warn(self, message: str) -> None:

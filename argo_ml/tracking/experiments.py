@@ -6,12 +6,14 @@ import os
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from mlflow import MlflowClient
+from mlflow import MlflowClient, get_tracking_uri
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
+from mlflow.tracking import fluent
 
 from argo_ml.addresses import redacted
 from argo_ml.errors import TrackingError
+from argo_ml.tracking.location import was_opened
 from argo_ml.tracking.opened_run import opened_in
 from argo_ml.tracking.stores import NOT_THERE, active_experiments, is_same_store, sqlite_path
 
@@ -22,16 +24,23 @@ FALLBACK = "argo_ml"
 _UNNAMED = ("0", "")
 """MLflow's own default experiment, in which `mlflow run` opens a run where it is told of none."""
 
-_ids_of_others: set[tuple[str, str]] = set()
-"""Stores, each with an id that the variable named while MLflow was told of another store."""
+_home_of: dict[str, str] = {}
+"""By id that the variable has named, the store that it is of, as far as that is known."""
 
 
-def note_id_of_another_store(uri: str, standing: str) -> None:
-    """Note whose id the variable has; ``standing`` is the store that MLflow was told of before
-    ``uri`` was opened."""
-    experiment_id = os.environ.get(ID_VARIABLE)
-    if experiment_id and standing and not is_same_store(standing, uri):
-        _ids_of_others.add((uri, experiment_id))
+def note_home_of_id(variable: str) -> None:
+    """Note which store the id is of before another one is opened: that which MLflow's ``variable``
+    of stores names, or that in which a notebook has chosen its experiment.
+
+    A command that has opened a store told MLflow of it; whose id was known before stays known.
+    """
+    experiment_id, told = os.environ.get(ID_VARIABLE), variable or get_tracking_uri()
+    if not experiment_id or not (variable or fluent._active_experiment_id == experiment_id):
+        return
+    if was_opened(told):
+        _home_of.setdefault(experiment_id, told)
+    else:
+        _home_of[experiment_id] = told
 
 
 def experiment_id(client: MlflowClient, name: str, create: bool) -> str:
@@ -51,7 +60,9 @@ def experiment_id(client: MlflowClient, name: str, create: bool) -> str:
 def _id_in_variable(client: MlflowClient) -> str:
     """The id that MLflow was told of, empty where it is of another store."""
     experiment_id = os.environ.get(ID_VARIABLE, "")
-    return "" if (str(client.tracking_uri), experiment_id) in _ids_of_others else experiment_id
+    home = _home_of.get(experiment_id, "")
+    is_of_this = not home or is_same_store(home, str(client.tracking_uri))
+    return experiment_id if is_of_this else ""
 
 
 def _by_id(client: MlflowClient, experiment_id: str) -> str:

@@ -94,6 +94,11 @@ def locate(run_id: str) -> RunLocation:
     return RunLocation(uri, experiment.experiment_id, experiment.name, run_id)
 
 
+def was_opened(uri: str) -> bool:
+    """Whether a command of this process has used the store."""
+    return uri in _met_in
+
+
 def remember_store(uri: str, surroundings: Surroundings) -> None:
     """Note what the user's shell says, before the store ``uri`` is used."""
     _met_in.setdefault(uri, surroundings)

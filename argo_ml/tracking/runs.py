@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
@@ -24,7 +25,7 @@ from argo_ml.tracking.artifact_files import log_files
 from argo_ml.tracking.descriptions import NOTE as NOTE
 from argo_ml.tracking.descriptions import describe_experiment
 from argo_ml.tracking.environment import DIRTY, USER, source_tags
-from argo_ml.tracking.experiments import experiment_id, note_id_of_another_store
+from argo_ml.tracking.experiments import experiment_id, note_home_of_id
 from argo_ml.tracking.first_use import create_whole
 from argo_ml.tracking.input_datasets import InputDataset
 from argo_ml.tracking.location import Surroundings, remember_store
@@ -472,8 +473,16 @@ class Tracking:
         with contextlib.suppress(TrackingError), explained(self.uri):
             check_reachable(self.uri)
             stored = self.client.list_artifacts(run_id, artifact.rpartition("/")[0] or None)
-            return any(known.path == artifact for known in stored)
+            return any(known.path == artifact for known in stored) or self._keeps_elsewhere(run_id)
         return True
+
+    def _keeps_elsewhere(self, run_id: str) -> bool:
+        """Whether a run has its artifacts in a folder that is not on this machine: parameters are
+        logged after the first of them."""
+        run = self.client.get_run(run_id)
+        place = urlsplit(run.info.artifact_uri)
+        is_here = place.scheme not in ("", "file") or Path(unquote(place.path)).is_dir()
+        return not is_here and bool(run.data.params)
 
 
 def connect(tracking_uri: str, experiment: str, create: bool = True) -> Tracking:
@@ -503,6 +512,7 @@ def open_client(tracking_uri: str, create: bool) -> MlflowClient:
     wait_patiently()
     surroundings = Surroundings.present()
     remember_opened_store(surroundings.variable)
+    note_home_of_id(surroundings.variable)
     if tracking_uri:
         mlflow.set_tracking_uri(tracking_uri)
     uri = mlflow.get_tracking_uri()
@@ -514,7 +524,6 @@ def open_client(tracking_uri: str, create: bool) -> MlflowClient:
     if advice := password_advice("tracking_uri", uri):
         raise TrackingError(advice)
     remember_store(uri, surroundings)
-    note_id_of_another_store(uri, surroundings.variable)
     check_reachable(uri)
     if not create and path is not None and not path.exists():
         raise TrackingError(f"tracking_uri={uri}: there is no such store; name that of your runs")

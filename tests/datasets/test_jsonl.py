@@ -113,7 +113,9 @@ def test_malformed_line_is_set_aside(write_lines: WriteLines, line: object, reas
     assert [q.id for q in loaded.questions] == ["sound"]
 
 
-@pytest.mark.parametrize("answer", ["[sic]", "[", "[1, 2", "[[Paris]]", "[" * 5000 + "]" * 5000])
+@pytest.mark.parametrize(
+    "answer", ["[sic]", "[", "[1, 2", "[[Paris]]", "[{[0]}]", "[" * 5000 + "]" * 5000]
+)
 def test_a_text_in_brackets_that_is_no_list_is_an_answer(
     write_lines: WriteLines, answer: str
 ) -> None:

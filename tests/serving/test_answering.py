@@ -31,12 +31,21 @@ def test_what_cannot_be_opened_is_said_when_the_server_starts(
     assert "nothing can be answered yet: this policy was made with another" in caplog.text
 
 
-def test_a_policy_that_decides_only_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answering.LocalContext, "open_for", pytest.fail)
-    policy: Any = SimpleNamespace(published=SimpleNamespace(decides_only=True))
+@pytest.mark.parametrize(("decides_only", "variable"), [(True, "true"), (False, "false")])
+def test_nothing_is_opened_ahead_of_decisions_alone_or_where_it_is_not_wanted(
+    decides_only: bool,
+    variable: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr(AnsweringService, "_try_opening", opened.append)
+    monkeypatch.setenv("ARGO_ML_OPEN_AHEAD", variable)
+    policy: Any = SimpleNamespace(published=SimpleNamespace(decides_only=decides_only))
     service = AnsweringService(policy)
     service.open_ahead()
     assert service._thread.join(10)
+    assert not opened
 
 
 def test_a_request_fails_where_reconnecting_fails_and_does_not_wait_for_ever(

@@ -10,7 +10,9 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import mlflow
 import pytest
 from builders import owned_runs
 from builders.processes import tell_of_opened
@@ -695,6 +697,17 @@ def test_experiment_is_the_one_that_a_notebook_has_set(
     assert connect(tracking_uri, "by name").experiment_name == "by name"
 
 
+def test_what_lies_on_another_machine_is_not_called_missing(tracking: Tracking) -> None:
+    run = tracking.create("begun elsewhere", {runs.KIND: "sweep"})
+    run.log(params={"n_questions": "10"})
+    shutil.rmtree(urlsplit(tracking.get(run.run_id).info.artifact_uri).path, ignore_errors=True)
+
+    with pytest.raises(TrackingError, match="cannot be fetched") as raised:
+        tracking.download(run.run_id, "spec.yaml", Path("unused"))
+
+    assert not isinstance(raised.value, MissingArtifactError)
+
+
 def test_an_experiment_of_another_store_is_not_looked_for(
     tracking_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -703,6 +716,22 @@ def test_an_experiment_of_another_store_is_not_looked_for(
 
     assert connect(tracking_uri, "").experiment_name == "argo_ml"
     assert connect(tracking_uri, "").experiment_name == "argo_ml"
+
+
+def test_an_experiment_that_a_notebook_has_set_is_of_its_store_alone(
+    tracking_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = f"sqlite:///{tmp_path / 'other.db'}"
+    connect(other, "of a colleague")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "")
+    monkeypatch.setattr("mlflow.tracking.fluent._active_experiment_id", None)
+    mlflow.set_tracking_uri(tracking_uri)
+    mlflow.set_experiment("mine")
+
+    assert connect(other, "").experiment_name == "argo_ml"
+    assert connect(tracking_uri, "").experiment_name == "mine"
+    assert connect(other, "").experiment_name == "argo_ml"
 
 
 def test_an_experiment_that_is_gone_is_said_with_the_variable_that_names_it(

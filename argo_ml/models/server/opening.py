@@ -200,9 +200,6 @@ def _served(server: Server, fleet: Fleet, name: str) -> ModelCard:
         ) from None
     if not name and len(cards) == 1:
         return cards[0]
-    if name and server.address.is_azure:
-        # It lists models that could be deployed, and takes the names of deployments.
-        return ModelCard(id=name)
     for card in cards:
         if name and card.id.removeprefix(_GEMINI_PREFIX) == name.removeprefix(_GEMINI_PREFIX):
             return card
@@ -210,6 +207,9 @@ def _served(server: Server, fleet: Fleet, name: str) -> ModelCard:
         # A server of one model may answer to any name.
         if _stands_for(card.id, name):
             return card.model_copy(update={"id": name})
+    if name and server.address.is_azure_openai:
+        # It lists models that could be deployed, and takes the names of deployments.
+        return ModelCard(id=name)
     names = _nearest(name, [card.id for card in cards])
     wish = f"model=server:{name}"
     if name:

@@ -71,6 +71,11 @@ def test_azure_is_asked_by_the_name_of_a_deployment_which_it_does_not_list() -> 
     assert opened("my-deployment", ["gpt-x", "gpt-y"], AZURE) == "my-deployment"
 
 
+def test_a_machine_of_azure_serves_what_it_lists() -> None:
+    with pytest.raises(ModelError, match="serves no such model"):
+        opened("mine", ["big", "small"], "http://machine.westeurope.cloudapp.azure.com:8000")
+
+
 def test_a_deployment_that_azure_does_not_have_is_named_in_its_own_words() -> None:
     words = "The API deployment for this resource does not exist."
     error = {"error": {"code": "DeploymentNotFound", "message": words}}
