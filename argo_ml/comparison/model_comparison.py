@@ -159,6 +159,7 @@ def _compare(
         (folder / COMPARISON_TABLE).write_text(json.dumps(_table(comparison)), encoding="utf-8")
         draw_models(spec.models, sweeps, folder / FIGURES)
         run.log_folder(folder)
+        run.log(tags=runs.tables_tag(COMPARISON_TABLE))
     run.end()
     return comparison
 

@@ -43,6 +43,8 @@ class Span:
     attributes: Mapping[str, object] = field(default_factory=dict)
     tokens: tuple[int, int] | None = None
     dollars: tuple[float, float] | None = None
+    model: str = ""
+    """Of calls of a model, by which tools add their costs up."""
     children: tuple[Span, ...] = ()
 
     @property
@@ -142,7 +144,18 @@ def _step_spans(
         yield Span("retrieve", SpanKind.RETRIEVER, {"query": _cut(query)}, found)
     name = "read" if step["action"] == Action.RETRIEVE.value else "reason"
     said = {"answer": _cut(step["sub_answer"])}
-    yield Span(name, SpanKind.LLM, asked, said, tokens=tokens, dollars=costs.dollars(tokens))
+    yield _call(name, asked, said, tokens, costs)
+
+
+def _call(
+    name: str,
+    asked: Mapping[str, Any],
+    said: Any,
+    tokens: tuple[int, int] | None,
+    costs: EpisodeCosts,
+) -> Span:
+    dollars = costs.dollars(tokens)
+    return Span(name, SpanKind.LLM, asked, said, tokens=tokens, dollars=dollars, model=costs.model)
 
 
 def _decision(action: str, expected: Mapping[str, Any] | None, before: Mapping[str, str]) -> Span:
@@ -164,8 +177,7 @@ def _synthesis(line: Trajectory, costs: EpisodeCosts) -> Span:
         tokens = costs.prompt_tokens - taken[0], costs.completion_tokens - taken[1]
     inputs = {"question": _cut(line["question"]), "sub_answers": _sub_answers(steps)}
     outputs = {"answer": _cut(line["answer"])}
-    dollars = costs.dollars(tokens)
-    return Span("synthesize", SpanKind.LLM, inputs, outputs, tokens=tokens, dollars=dollars)
+    return _call("synthesize", inputs, outputs, tokens, costs)
 
 
 def _sub_answers(steps: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class Registered:
     uri: str
     run_id: str
     model_id: str
-    published: PublishedPolicy
+    published: PublishedPolicy = field(repr=False)
 
 
 def check_alias(tracking: Tracking, spec: PublishSpec) -> None:

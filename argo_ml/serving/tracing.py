@@ -72,8 +72,9 @@ class RequestTracer:
         usage, share = outcome.usage, price.retrieval_cost
         tokens = usage.prompt_tokens, usage.completion_tokens
         strategy = self._published.strategy_at(share)
+        model = str(self._published.spec.get("model", ""))
         costs = EpisodeCosts(
-            strategy, share, outcome.cost, *tokens, usage.seconds, money=price.money
+            strategy, share, outcome.cost, *tokens, usage.seconds, model, price.money
         )
         passages = {
             key: passage_record(passage) for key, passage in cited_passages([outcome]).items()

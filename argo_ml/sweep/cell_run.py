@@ -220,9 +220,7 @@ def store_outcomes(
     table = _outcomes_table(result, cell_trajectories(folder))
     (folder / OUTCOMES_TABLE).write_text(json.dumps(table), encoding="utf-8")
     run.log_folder(folder)
-    logged = [{"path": OUTCOMES_TABLE, "type": "table"}]
-    tags = {"mlflow.loggedArtifacts": json.dumps(logged)}
-    run.log(metrics=metrics, tags=tags)
+    run.log(metrics=metrics, tags=runs.tables_tag(OUTCOMES_TABLE))
 
 
 def store_cell_figures(run: TrackedRun, result: CellResult, unit: Unit) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import tempfile
@@ -483,6 +484,12 @@ class Tracking:
         place = urlsplit(run.info.artifact_uri)
         is_here = place.scheme not in ("", "file") or Path(unquote(place.path)).is_dir()
         return not is_here and bool(run.data.params)
+
+
+def tables_tag(*artifacts: str) -> dict[str, str]:
+    """The tag by which MLflow shows JSON files as tables, and `mlflow.load_table` finds them."""
+    tables = [{"path": artifact, "type": "table"} for artifact in artifacts]
+    return {"mlflow.loggedArtifacts": json.dumps(tables)}
 
 
 def connect(tracking_uri: str, experiment: str, create: bool = True) -> Tracking:

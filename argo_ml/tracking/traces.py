@@ -161,6 +161,8 @@ def _stored(trace: EpisodeTrace, span: Span, number: int, begin_ns: int, end_ns:
     }
     if span.tokens is not None:
         attributes[SpanAttributeKey.CHAT_USAGE] = _usage(span.tokens)
+    if span.model:
+        attributes[SpanAttributeKey.MODEL] = span.model
     if span.dollars is not None:
         attributes[SpanAttributeKey.LLM_COST] = _cost(span.dollars)
     is_failed = number == 0 and bool(trace.failed)

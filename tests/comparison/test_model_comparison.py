@@ -20,7 +20,7 @@ from argo_ml.comparison.model_comparison import (
 )
 from argo_ml.config import CompareSpec, build
 from argo_ml.errors import ConfigError
-from argo_ml.results.artifacts import COMPARISON
+from argo_ml.results.artifacts import COMPARISON, COMPARISON_TABLE
 from argo_ml.results.unit import StoredUnit
 from argo_ml.sweep.journal import Journal
 from argo_ml.sweep.running import load_results
@@ -100,6 +100,15 @@ def printed(
         return capsys.readouterr().out
 
     return show
+
+
+def test_mlflow_loads_the_table_of_the_models(
+    shared: dict[str, str], finished: ModelComparison
+) -> None:
+    client = MlflowClient(shared["tracking_uri"])
+    experiment = connect(shared["tracking_uri"], shared.get("experiment", "")).experiment_id
+    frame = client.load_table(experiment, COMPARISON_TABLE, [finished.comparison_id])
+    assert set(frame["model"]) == {own.model for own in finished.models}
 
 
 def test_the_table_has_a_row_per_model_with_the_difference(

@@ -257,6 +257,7 @@ def test_two_objectives_have_a_front_with_a_knee(problem: Problem) -> None:
     assert accuracies == sorted(set(accuracies))
     [knee] = [point for point in found.front if point.is_knee]
     assert found.best[0].trial == knee.trial
+    assert stored(problem).metric_names == ["accuracy", "cost"]
 
 
 def test_two_workers_run_exactly_as_many_trials_and_a_kill_loses_none(problem: Problem) -> None:

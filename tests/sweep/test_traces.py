@@ -95,6 +95,12 @@ def test_a_trace_shows_the_episode_step_by_step(traces: list[Trace]) -> None:
     assert ["decide", "synthesize"] in names
     [trace] = [one for one, own in zip(traces, names, strict=True) if "retrieve" in own][:1]
     kinds = {span.name: span.span_type for span in trace.data.spans}
+    models = {
+        span.attributes.get("mlflow.llm.model")
+        for span in trace.data.spans
+        if span.span_type == "LLM"
+    }
+    assert len(models) == 1 and all(models)
     assert kinds["retrieve"] == "RETRIEVER"
     assert kinds["read"] == "LLM"
     [retrieval] = [span for span in trace.data.spans if span.name == "retrieve"][:1]
