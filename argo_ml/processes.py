@@ -147,8 +147,8 @@ def _is_of(process: Process, here: Process) -> bool:
     of one kernel, with one list of processes."""
     if process.boot and (process.boot, process.namespace) == (here.boot, here.namespace):
         return True
-    has_containers = platform.system() != "Darwin"
-    is_named_so = process.host == here.host or not has_containers
+    # Machines of one id and several names are containers, which a Mac's own system has none of.
+    is_named_so = process.host == here.host or platform.system() == "Darwin"
     return is_named_so and process.machine == here.machine
 
 
@@ -179,10 +179,8 @@ def _is_hidden(pid: int) -> bool:
     """Whether there is a process of another user, which `/proc` does not show with ``hidepid``."""
     try:
         os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except OSError:
-        return False
+    except OSError as error:
+        return isinstance(error, PermissionError)
     return False
 
 

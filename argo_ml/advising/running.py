@@ -29,7 +29,7 @@ from argo_ml.replay.splitting import Parts
 from argo_ml.results.artifacts import ADVICE
 from argo_ml.results.naming import asked_questions
 from argo_ml.serving.publishing import publish
-from argo_ml.serving.registering import sweep_of_alias, version_of_alias
+from argo_ml.serving.registering import sweep_of_alias, version_in_the_way
 from argo_ml.sweep.parent_run import (
     find_resumed,
     load_record,
@@ -192,8 +192,7 @@ def _publishing(spec: AdviseSpec, tracking: Tracking, advice_id: str = "") -> Pu
 
 def _check_alias(tracking: Tracking, publishing: PublishSpec) -> None:
     """Raises `ConfigError` for an alias that another version has, unless it is to be replaced."""
-    holder = version_of_alias(tracking, publishing.name, publishing.alias)
-    if holder and not publishing.replace:
+    if holder := version_in_the_way(tracking, publishing):
         raise ConfigError(
             f"publish_as={publishing.name}: alias={publishing.alias} of it is version {holder}'s; "
             "take it with replace=true, or publish under another name"

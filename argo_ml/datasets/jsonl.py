@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import json
-import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Any
 
 from argo_ml.config.grading import AUTO
 from argo_ml.datasets.base import Dataset, LoadedQuestions, RejectedLine
-from argo_ml.datasets.lines import LineError, parse_lines, required_text
+from argo_ml.datasets.lines import LineError, check_finite, parse_lines, required_text
 from argo_ml.datasets.repeats import whole_content
 from argo_ml.errors import DataError
 from argo_ml.types import Difficulty, Question
@@ -179,8 +178,7 @@ def _check_indices(answers: list[Any], given: list[Any], choices: tuple[str, ...
 
 def _answer(value: object, name: str = "a golden answer") -> str:
     """Texts as they are; numbers as JSON writes them."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise LineError(f"{name} is {value}, not a finite number; empty cells become nan")
+    check_finite(value, name)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return required_text(value, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -62,6 +63,12 @@ def required_text(value: object, name: str) -> str:
     if not text:
         raise LineError(f"{name} is empty")
     return text
+
+
+def check_finite(value: object, name: str) -> None:
+    """Raises `LineError` for a number that JSON itself does not have."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise LineError(f"{name} is {value}, not a finite number; empty cells become nan")
 
 
 def _read(path: Path, given: str) -> Iterator[str | None]:

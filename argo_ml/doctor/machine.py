@@ -27,7 +27,8 @@ def check_python(version: tuple[int, ...] = tuple(sys.version_info[:3])) -> Chec
     text = ".".join(map(str, version))
     oldest, too_new = _PYTHONS
     if not oldest <= version < too_new:
-        return Check("Python", Status.ERROR, text, "use Python 3.10 to 3.14")
+        fix = f"use Python 3.{oldest[1]} to 3.{too_new[1] - 1}"
+        return Check("Python", Status.ERROR, text, fix)
     return ok("Python", text)
 
 

@@ -36,9 +36,7 @@ class EventLoop:
 
     def close(self) -> None:
         """End the loop and what still runs in it; does nothing where it has not begun."""
-        if self._ended is None:
-            return
-        if self._running.exception():
+        if self._ended is None or self._running.exception():
             return
         loop, closing = self._running.result()
         # A pipeline that has ended its thread has closed the loop as well.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -16,7 +15,7 @@ from argo_ml.config import GradingFields, suggest
 from argo_ml.datasets.answers import Grade, grade
 from argo_ml.datasets.grading import scorer_named
 from argo_ml.datasets.jsonl import parse_question
-from argo_ml.datasets.lines import LineError, parse_lines
+from argo_ml.datasets.lines import LineError, check_finite, parse_lines
 from argo_ml.errors import DataError
 from argo_ml.replay.recorded import UNRECORDED, Course, RecordedOutcome, RecordedQuestion
 from argo_ml.results.text_signals import Fields, TextSignals
@@ -321,8 +320,7 @@ def _answer(question: Question, given: object, name: str) -> Answer:
     """An answer to choices is the text of one or its index; another text could not be read."""
     if isinstance(given, bool) or not isinstance(given, (str, int, float)):
         raise LineError(f"{name} is neither a text nor a number")
-    if isinstance(given, float) and not math.isfinite(given):
-        raise LineError(f"{name} is {given}, not a finite number; empty cells become nan")
+    check_finite(given, name)
     if not question.choices:
         text = str(given).strip()
         return Answer(text, parsed=bool(text))

@@ -51,12 +51,16 @@ class Registered:
 
 def check_alias(tracking: Tracking, spec: PublishSpec) -> None:
     """Raises `ConfigError` for an alias that another version has, unless it is to be replaced."""
-    holder = version_of_alias(tracking, spec.name, spec.alias)
-    if holder and not spec.replace:
+    if holder := version_in_the_way(tracking, spec):
         raise ConfigError(
             f"alias={spec.alias} of {spec.name} is version {holder}'s; take it with --replace, or "
             "give another alias"
         )
+
+
+def version_in_the_way(tracking: Tracking, spec: PublishSpec) -> str:
+    """The version that has the alias and is not to be replaced; empty where there is none."""
+    return "" if spec.replace else version_of_alias(tracking, spec.name, spec.alias)
 
 
 def version_of_alias(tracking: Tracking, name: str, alias: str) -> str:

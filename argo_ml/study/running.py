@@ -167,10 +167,11 @@ def _begin(
         store_spec(run, spec)
         study.set_user_attr(storage.SEARCH, spec.search_text)
         study.set_user_attr(storage.DIGESTS, dict(digests))
-        study.set_user_attr(OBJECTIVES, make_objective(spec).names)
+        names = make_objective(spec).names
+        study.set_user_attr(OBJECTIVES, names)
         # By which Optuna's plots, its dashboard and its data frames name the values.
         with storage.silently():
-            study.set_metric_names(list(make_objective(spec).names))
+            study.set_metric_names(list(names))
         # All of them: a study of few trials may get more.
         for point in seeds(spec, SearchSpace(spec), context.calibration):
             study.enqueue_trial(point, skip_if_exists=True)

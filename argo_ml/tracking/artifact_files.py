@@ -24,9 +24,15 @@ def log_files(client: MlflowClient, run_id: str, folder: Path) -> None:
             client.log_artifact(run_id, str(path), within.as_posix() if within.parts else None)
 
 
+def local_folder(artifact_uri: str) -> Path | None:
+    """Where artifacts lie on the disk of whoever writes them; None of those elsewhere."""
+    place = get_local_path_or_none(artifact_uri)  # type: ignore[no-untyped-call]
+    return Path(place) if place else None
+
+
 def remove_unfinished(artifact_uri: str) -> None:
     """Remove what a dead process was writing into a local folder; elsewhere nothing is left."""
-    place = get_local_path_or_none(artifact_uri)  # type: ignore[no-untyped-call]
-    for path in Path(place).rglob(f"{UNFINISHED}*") if place else ():
+    place = local_folder(artifact_uri)
+    for path in place.rglob(f"{UNFINISHED}*") if place else ():
         with contextlib.suppress(OSError):
             path.unlink()

@@ -10,7 +10,6 @@ import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -18,7 +17,7 @@ from mlflow.entities import Run
 from argo_ml.errors import TrackingError
 from argo_ml.processes import Life, Process, ending, forget
 from argo_ml.results.artifacts import SPEC
-from argo_ml.tracking.artifact_files import remove_unfinished
+from argo_ml.tracking.artifact_files import local_folder, remove_unfinished
 from argo_ml.tracking.location import store_option
 from argo_ml.tracking.owners import life_of_any, named
 from argo_ml.tracking.runs import (
@@ -74,7 +73,7 @@ def _warn_of_scattered_artifacts(tracking: Tracking) -> None:
         return
     with explained(tracking.uri):
         place = tracking.client.get_experiment(tracking.experiment_id).artifact_location
-    if urlsplit(place).scheme in ("", "file"):
+    if local_folder(place) is not None:
         logger.warning(
             "artifacts go to %s on each machine that tracks in this database; from several, track "
             "through mlflow server, or in an experiment whose artifact location all reach",

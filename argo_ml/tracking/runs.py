@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
@@ -22,7 +21,7 @@ from argo_ml.addresses import password_advice, redacted, redacted_value
 from argo_ml.errors import ArgoError, MissingArtifactError, StoppedError, TrackingError
 from argo_ml.escaping import markdown
 from argo_ml.interruption import forget_stop
-from argo_ml.tracking.artifact_files import log_files
+from argo_ml.tracking.artifact_files import local_folder, log_files
 from argo_ml.tracking.descriptions import NOTE as NOTE
 from argo_ml.tracking.descriptions import describe_experiment
 from argo_ml.tracking.environment import DIRTY, USER, source_tags
@@ -481,9 +480,8 @@ class Tracking:
         """Whether a run has its artifacts in a folder that is not on this machine: parameters are
         logged after the first of them."""
         run = self.client.get_run(run_id)
-        place = urlsplit(run.info.artifact_uri)
-        is_here = place.scheme not in ("", "file") or Path(unquote(place.path)).is_dir()
-        return not is_here and bool(run.data.params)
+        folder = local_folder(run.info.artifact_uri)
+        return folder is not None and not folder.is_dir() and bool(run.data.params)
 
 
 def tables_tag(*artifacts: str) -> dict[str, str]:

@@ -16,6 +16,8 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from mlflow import MlflowClient, get_tracking_uri
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
+from mlflow.store.tracking import SEARCH_MAX_RESULTS_DEFAULT
+from mlflow.utils import get_results_from_paginated_fn
 from mlflow.utils.credentials import get_default_host_creds
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -274,12 +276,11 @@ def default_uri() -> str:
 
 def active_experiments(client: MlflowClient) -> list[Experiment]:
     """All of a store, which gives a thousand of them at a time."""
-    found: list[Experiment] = []
-    token: str | None = ""
-    while token is not None:
-        page = client.search_experiments(page_token=token or None)
-        found.extend(page)
-        token = page.token or None
+
+    def page(n: int, token: str | None) -> list[Experiment]:
+        return client.search_experiments(max_results=n, page_token=token)
+
+    found: list[Experiment] = get_results_from_paginated_fn(page, SEARCH_MAX_RESULTS_DEFAULT)  # type: ignore[no-untyped-call]
     return found
 
 

@@ -404,7 +404,7 @@ def test_all_experiments_of_a_store_are_listed_page_by_page(
         tracking.client.create_experiment(f"experiment {number}")
     ask = tracking.client.search_experiments
     monkeypatch.setattr(
-        tracking.client, "search_experiments", lambda **given: ask(max_results=2, **given)
+        tracking.client, "search_experiments", lambda **given: ask(**{**given, "max_results": 2})
     )
 
     names = [experiment.name for experiment in active_experiments(tracking.client)]
