@@ -13,7 +13,8 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 OPENAI_KEY_VARIABLE = "OPENAI_API_KEY"
 OPENAI_HOST = "api.openai.com"
 _AZURE_OPENAI = (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
-KEY_VARIABLES = ("ARGO_ML_API_KEY", OPENAI_KEY_VARIABLE)
+KEY_FILE_VARIABLE = "ARGO_ML_API_KEY_FILE"
+KEY_VARIABLES = ("ARGO_ML_API_KEY", KEY_FILE_VARIABLE, OPENAI_KEY_VARIABLE)
 _EXAMPLE = "http://127.0.0.1:8000/v1"
 _VERSION = "/v1"
 
@@ -133,6 +134,12 @@ def learn_secrets(text: str) -> None:
         user, separator, password = match[2].partition(":")
         if separator or _is_token(match):
             _known.update(_spellings(user, password if separator else user))
+
+
+def learn_key(key: str) -> None:
+    """Let `redacted` know a key that no environment variable holds."""
+    if len(key) >= _SHORTEST:
+        _known.add(key)
 
 
 def redacted(text: str) -> str:

@@ -1,6 +1,7 @@
 """How long a database that another program keeps locked is waited for: one patience for all.
 
 It comes from the environment, where commands put their parameter: worker processes have it, too.
+Model servers that are away have a patience of their own.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ VARIABLE = f"ARGO_ML_{PARAMETER.upper()}"
 LAST_WORDS_S = 5.0
 """For recording how a run ended, where patience may have been spent on the same database before."""
 
+SERVER_S = 300.0
+"""For a model server that has answered before: it may be loading its model again."""
+
 _at_most: ContextVar[float] = ContextVar("at_most", default=float("inf"))
+_server_s: ContextVar[float] = ContextVar("server_s", default=SERVER_S)
 
 
 def database_timeout_s() -> float:
@@ -39,6 +44,21 @@ def short_patience(seconds: float = LAST_WORDS_S) -> Iterator[None]:
         yield
     finally:
         _at_most.reset(token)
+
+
+def server_patience_s() -> float:
+    """Seconds for model servers that are opened by this thread."""
+    return _server_s.get()
+
+
+@contextlib.contextmanager
+def impatient_with_servers() -> Iterator[None]:
+    """Let model servers that this thread opens meanwhile not be waited for: somebody else waits."""
+    token = _server_s.set(0.0)
+    try:
+        yield
+    finally:
+        _server_s.reset(token)
 
 
 def set_database_timeout(seconds: float) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from argo_ml.addresses import Address, redacted, redacted_value, shown, without
@@ -82,6 +84,22 @@ def test_the_first_variable_that_is_set_has_the_key() -> None:
     assert api_key(openai, {"ARGO_ML_API_KEY": "a\n", "OPENAI_API_KEY": "b"}) == "a"
     assert api_key(gateway, {"ARGO_ML_API_KEY": "a", "OPENAI_API_KEY": "b"}) == "a"
     assert api_key(gateway, {"OPENAI_API_KEY": "b"}) == ""
+
+
+def test_a_key_may_lie_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("k3y-of-the-file\n")
+    named = {"ARGO_ML_API_KEY_FILE": str(file), "OPENAI_API_KEY": "b"}
+    openai = Address.parse("https://api.openai.com/v1")
+    assert api_key(openai, named) == "k3y-of-the-file"
+    assert api_key(openai, {**named, "ARGO_ML_API_KEY": "a"}) == "a"
+    assert redacted("wrong key k3y-of-the-file") == "wrong key ***"
+
+    file.unlink()
+    with pytest.raises(
+        ConfigError, match=r"ARGO_ML_API_KEY_FILE=.*: cannot be read \(No such file"
+    ):
+        api_key(openai, named)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://[::1]:8000", "http://localhost"])

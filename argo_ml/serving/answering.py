@@ -33,6 +33,7 @@ from argo_ml.sweep.calibration_source import DIGESTS
 from argo_ml.sweep.cells import cell_pipeline
 from argo_ml.sweep.context import LocalContext, resolved_as
 from argo_ml.types import Question
+from argo_ml.waiting import impatient_with_servers
 
 logger = logging.getLogger(__name__)
 LARGEST_BATCH = 32
@@ -105,6 +106,7 @@ class AnsweringService:
             raise RequestError(f"the question cannot be asked: {finished.outcome.unanswered}")
         return finished
 
+    @impatient_with_servers()
     def _work(self, batch: list[_Job | None]) -> None:
         asked = [job for job in batch if job is not None]
         if not asked:

@@ -8,15 +8,24 @@ import os
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from argo_ml.addresses import KEY_VARIABLES, OPENAI_HOST, OPENAI_KEY_VARIABLE, Address
-from argo_ml.errors import ConfigError
+from argo_ml.addresses import (
+    KEY_FILE_VARIABLE,
+    KEY_VARIABLES,
+    OPENAI_HOST,
+    OPENAI_KEY_VARIABLE,
+    Address,
+    learn_key,
+)
+from argo_ml.config import expanded
+from argo_ml.errors import ConfigError, system_reason
 
 
 def api_key(address: Address, environment: Mapping[str, str] = os.environ) -> str:
     """The key for this server; empty where none is set, or user and password are sent instead.
 
-    OPENAI_API_KEY is for OpenAI's own host, ARGO_ML_API_KEY for any. Raises `ConfigError` for a key
-    that no HTTP header can carry, and for one or a password that would be readable on its way.
+    OPENAI_API_KEY is for OpenAI's own host, ARGO_ML_API_KEY for any, and so is the key in the file
+    that ARGO_ML_API_KEY_FILE names. Raises `ConfigError` for a file that cannot be read, a key that
+    no HTTP header can carry, and for one or a password that would be readable on its way.
     """
     if address.user:
         _check_unreadable(address, "its user and password", "leave them out")
@@ -24,6 +33,8 @@ def api_key(address: Address, environment: Mapping[str, str] = os.environ) -> st
     host = urlsplit(address.root).hostname or ""
     for name in KEY_VARIABLES:
         key = environment.get(name, "").strip()
+        if key and name == KEY_FILE_VARIABLE:
+            key = _read(key)
         if not key or (name == OPENAI_KEY_VARIABLE and host != OPENAI_HOST):
             continue
         if not key.isascii() or not key.isprintable() or " " in key:
@@ -31,6 +42,17 @@ def api_key(address: Address, environment: Mapping[str, str] = os.environ) -> st
         _check_unreadable(address, f"the key of {name}", f"unset {name}")
         return key
     return ""
+
+
+def _read(path: str) -> str:
+    try:
+        file = expanded(path, KEY_FILE_VARIABLE)
+        key = file.read_text("utf-8", errors="replace").strip()
+    except OSError as error:
+        reason = system_reason(error)
+        raise ConfigError(f"{KEY_FILE_VARIABLE}={path}: cannot be read ({reason})") from None
+    learn_key(key)
+    return key
 
 
 def _check_unreadable(address: Address, secret: str, otherwise: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
+from functools import partial
 
 from argo_ml.addresses import Address, password_advice
 from argo_ml.config import ContextSpec, ModelSpec
@@ -27,6 +28,7 @@ from argo_ml.models.server.wire import (
     RefusedError,
     Version,
 )
+from argo_ml.waiting import server_patience_s
 
 _RETRIES_WHILE_OPENING = 2
 N_NAMES = 10
@@ -85,7 +87,8 @@ def open_server_model(spec: ModelSpec) -> ServerModel:
         if advice := password_advice("server_urls", url):
             raise ConfigError(advice)
     addresses = [Address.parse(url) for url in spec.server_urls]
-    servers = [Server(at, api_key(at), policy_of(spec)) for at in addresses]
+    policy = policy_of(spec)
+    servers = [Server(at, api_key(at), policy, read_key=partial(api_key, at)) for at in addresses]
     descriptions = [describe_server(server, name, spec) for server in servers]
     _check_same(servers, descriptions)
     return make_model(descriptions[0].identity, descriptions[0], servers, spec)
@@ -96,6 +99,7 @@ def policy_of(spec: ModelSpec) -> RetryPolicy:
         timeout_s=spec.request_timeout_s,
         max_retries=spec.max_retries,
         largest_mb=spec.max_answer_mb,
+        patience_s=server_patience_s() if spec.max_retries else 0.0,
     )
 
 
@@ -103,7 +107,7 @@ def describe_server(server: Server, name: str, spec: ModelSpec) -> ServerDescrip
     """Ask a server what it serves under ``name``. Raises `ModelError`."""
     policy = policy_of(spec)
     n_retries = min(policy.max_retries, _RETRIES_WHILE_OPENING)
-    fleet = Fleet([server], replace(policy, max_retries=n_retries))
+    fleet = Fleet([server], replace(policy, max_retries=n_retries, patience_s=0.0))
     if not server.address.has_version:
         server.version = _version_of(server, fleet)
     card = _served(server, fleet, name)

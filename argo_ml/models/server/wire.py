@@ -43,6 +43,8 @@ FILTER = "content_filter"
 PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
 """HTTP statuses after which the same request may succeed; those from 520 on are Cloudflare's, of a
 server that it does not reach, and 529 is of one that is overloaded."""
+_AWAY = frozenset({502, 503, 521, 522, 523})
+"""Those of them that are said in the place of a server that is not there, or is not ready."""
 _NO_ACCESS = frozenset({401, 403})
 _UNFIT = frozenset({400, 413, 422})
 """HTTP statuses for a request that is too long, or that says what the server does not take."""
@@ -61,6 +63,10 @@ class PassingError(ModelError):
     def __init__(self, message: str, rest_s: float = 0.0) -> None:
         super().__init__(message)
         self.rest_s = rest_s
+
+
+class AwayError(PassingError):
+    """The server is not there, as far as can be told: it may be starting."""
 
 
 class LimitError(PassingError):
@@ -356,7 +362,7 @@ def error_of(status: int, failure: str, rest: float) -> ModelError:
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return LimitError(failure, rest)
     if status in PASSING:
-        return PassingError(failure, rest)
+        return (AwayError if status in _AWAY else PassingError)(failure, rest)
     if status == HTTPStatus.FORBIDDEN and _ABOUT_CONTENT.search(failure):
         return UnfitPromptError(failure)
     if status in _NO_ACCESS or (status == HTTPStatus.BAD_REQUEST and _ABOUT_KEY.search(failure)):

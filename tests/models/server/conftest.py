@@ -9,10 +9,12 @@ import pytest
 from builders import model_servers
 from builders.model_servers import RunningServer, StartServer
 
+from argo_ml.addresses import KEY_VARIABLES
+
 
 @pytest.fixture(autouse=True)
 def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ARGO_ML_API_KEY", "OPENAI_API_KEY"):
+    for name in KEY_VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
 

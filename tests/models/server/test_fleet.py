@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx2
 import pytest
 
 from argo_ml.addresses import Address
+from argo_ml.config import ModelSpec
 from argo_ml.errors import ModelError
+from argo_ml.models.server import fleet as fleet_module
 from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
-from argo_ml.models.server.wire import RefusedError, Version
+from argo_ml.models.server.opening import policy_of
+from argo_ml.models.server.wire import NoAccessError, RefusedError, Version
+from argo_ml.waiting import impatient_with_servers
 
 ServerReply = Callable[[httpx2.Request], httpx2.Response]
 QUICK = RetryPolicy(timeout_s=5, max_retries=3, first_pause_s=0.001, longest_pause_s=0.002)
@@ -168,3 +173,95 @@ def test_a_limit_that_says_no_time_is_given_more_than_a_failure() -> None:
 def test_a_limit_that_stays_names_what_would_help() -> None:
     with pytest.raises(ModelError, match=r"HTTP 429 .*\(4 tries\); take a smaller server_concurr"):
         version(fleet(Scripted(httpx2.Response(429))))
+
+
+def test_a_server_that_is_away_is_waited_for_and_one_line_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reset = httpx2.RemoteProtocolError("Server disconnected")
+    gone: list[httpx2.Response | Exception] = [
+        httpx2.ConnectError("refused"),
+        DOWN,
+        httpx2.ConnectTimeout("slow"),
+        reset,
+    ]
+    server = Scripted(*gone * 5, FINE)
+    assert version(fleet(server, retry_policy=replace(QUICK, patience_s=60))) == "1"
+    assert server.n_asked == 21
+    line = "http://host0: cannot be reached (Server disconnected); waiting, 60 s at most"
+    assert caplog.text.count(line) == caplog.text.count("waiting") == 1
+
+
+def test_patience_with_a_server_that_is_away_ends() -> None:
+    server = Scripted(httpx2.ConnectError("refused"))
+    started = time.monotonic()
+    with pytest.raises(ModelError, match=r"cannot be reached \(refused\) \(\d+ tries\)"):
+        version(fleet(server, retry_policy=replace(QUICK, patience_s=0.2)))
+    assert time.monotonic() - started >= 0.2
+    assert server.n_asked > 4
+
+
+@pytest.mark.parametrize("trouble", [httpx2.Response(500), httpx2.ReadTimeout("slow")])
+def test_a_server_that_is_there_and_fails_is_not_waited_for(
+    trouble: httpx2.Response | Exception,
+) -> None:
+    server = Scripted(trouble)
+    with pytest.raises(ModelError, match="4 tries"):
+        version(fleet(server, retry_policy=replace(QUICK, patience_s=60)))
+    assert server.n_asked == 4
+
+
+def test_who_wants_to_stop_does_not_wait_for_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet_module, "is_stopping", lambda: True)
+    with pytest.raises(ModelError, match="4 tries"):
+        version(fleet(Scripted(DOWN), retry_policy=replace(QUICK, patience_s=60)))
+
+
+def test_any_number_of_failures_has_a_pause() -> None:
+    many = RetryPolicy(max_retries=1100, first_pause_s=1e-6, longest_pause_s=1e-6)
+    with pytest.raises(ModelError, match="1101 tries"):
+        version(fleet(Scripted(DOWN), retry_policy=many))
+
+
+def test_a_server_is_waited_for_in_runs_alone_and_where_anything_is_tried_again() -> None:
+    spec = ModelSpec(model="server:m", server_urls=("http://host/v1",))
+    assert policy_of(spec).patience_s == 300
+    assert policy_of(spec.model_copy(update={"max_retries": 0})).patience_s == 0
+    with impatient_with_servers():
+        assert policy_of(spec).patience_s == 0
+
+
+class Locked:
+    """Takes one key, and repeats others in its refusal."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.sent: list[str] = []
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        self.sent.append(request.headers["authorization"].removeprefix("Bearer "))
+        if self.sent[-1] == self.key:
+            return FINE
+        return httpx2.Response(401, json={"error": f"{self.sent} have ended"})
+
+
+def locked_fleet(locked: Locked, renewed_key: str) -> Fleet:
+    transport = httpx2.MockTransport(locked)
+    server = Server(Address("https://host"), "f1rst-key", QUICK, transport, lambda: renewed_key)
+    return Fleet([server], QUICK)
+
+
+def test_a_key_that_has_ended_is_read_again_and_the_request_made_again() -> None:
+    locked = Locked("s3cond-key")
+    servers = locked_fleet(locked, "s3cond-key")
+    assert [version(servers), version(servers)] == ["1", "1"]
+    assert locked.sent == ["f1rst-key", "s3cond-key", "s3cond-key"]
+
+
+@pytest.mark.parametrize(("renewed", "n_asked"), [("f1rst-key", 1), ("", 1), ("s3cond-key", 2)])
+def test_a_key_that_is_refused_is_tried_once_and_never_shown(renewed: str, n_asked: int) -> None:
+    locked = Locked("th1rd-key")
+    with pytest.raises(NoAccessError, match="HTTP 401") as caught:
+        version(locked_fleet(locked, renewed))
+    assert len(locked.sent) == n_asked
+    assert "-key" not in str(caught.value)

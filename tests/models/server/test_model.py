@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,7 +21,7 @@ from argo_ml.models import LanguageModel, load_model
 from argo_ml.models.base import Generation, Prompt, Scoring, UnfinishedError, can_score
 from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.models.unfit import SomeUnfitError
-from argo_ml.testing.model_server import TROUBLES
+from argo_ml.testing.model_server import TROUBLES, ModelServer, ServerSettings
 from argo_ml.testing.models import (
     CHOICES,
     QUESTIONS,
@@ -274,7 +275,7 @@ def test_a_server_that_dies_alone_loses_nothing_that_was_finished(
 ) -> None:
     cache = CallCache(tmp_path / "calls.sqlite")
     with start_server(die_after=7) as dying:
-        model = open_model(f"{dying.url}/vllm/v1", server_concurrency=2, max_retries=1)
+        model = open_model(f"{dying.url}/vllm/v1", server_concurrency=2, max_retries=0)
         with pytest.raises(UnfinishedError, match="cannot be reached") as caught:
             CachingModel(model, cache, "me").generate(generations())
         assert "\n" not in str(caught.value)
@@ -364,6 +365,25 @@ def test_a_key_opens_and_none_or_another_does_not(
         model.generate([generation(QUESTIONS[0])])
         model.score([scoring(QUESTIONS[0])])
     assert "s3cret" not in model.identity + repr(vars(model)) + caplog.text
+
+
+def test_a_key_that_has_ended_is_read_again_from_its_file(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, server = tmp_path / "key", ModelServer(ServerSettings(str(tiny_folder), key="f1rst-k3y"))
+    monkeypatch.setenv("ARGO_ML_API_KEY_FILE", str(file))
+    file.write_text("f1rst-k3y\n")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        model = open_model(f"{server.url}/vllm/v1")
+        server.settings = replace(server.settings, key="s3cond-k3y")
+        with pytest.raises(ModelError, match="HTTP 401"):
+            model.generate([generation(QUESTIONS[0])])
+        file.write_text("s3cond-k3y\n")
+        assert model.generate([generation(QUESTIONS[0])])
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_a_key_that_cannot_be_sent(served: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:

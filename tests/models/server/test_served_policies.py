@@ -82,7 +82,7 @@ def served(
 ) -> Iterator[Served]:
     folder, server = tmp_path_factory.mktemp("on-a-server"), Server(tiny_folder)
     sources = small_study.write(folder, with_choices=False)
-    model = {"model": "server:tiny", "server_urls": f"{server.start()}/vllm/v1", "max_retries": "0"}
+    model = {"model": "server:tiny", "server_urls": f"{server.start()}/vllm/v1", "max_retries": "1"}
     asked = {"strategies": "never,single", "n_prices": "1", "n_questions": "2"}
     with at_work_in(folder, warm_cache, empty_store) as places:
         results = run_sweep(build(SweepSpec, {**sources, **model, **asked, **places}))
