@@ -329,7 +329,7 @@ class PrefixCacheFields(Spec):
     prefix_cache_mb: int = Field(
         1024,
         ge=0,
-        **operational("MiB for prompts' beginnings that later prompts reuse; 0: none."),
+        **operational("Most MiB for prompts' beginnings that later prompts reuse; 0: none."),
     )
 
 

@@ -16,12 +16,30 @@ import psutil
 
 OWN_GROUPS = Path("/proc/self/cgroup")
 ROOT = Path("/sys/fs/cgroup")
+_share = 1.0
 
 
 def available_bytes() -> int:
     """Memory that can be taken now: what the machine has free, or less by a group's limit."""
     left = [group.memory_left() for group in own_groups()]
     return _least(psutil.virtual_memory().available, left)
+
+
+def own_bytes() -> int:
+    """Memory of this process alone, without files that it has mapped."""
+    memory = psutil.Process().memory_info()
+    return int(memory.rss - getattr(memory, "shared", 0))
+
+
+def memory_share() -> float:
+    """Of what is free, the part that this process may take for itself."""
+    return _share
+
+
+def share_memory(share: float) -> None:
+    """Leave the rest of what is free to processes like this one on the same machine."""
+    global _share
+    _share = share
 
 
 def total_bytes() -> int:

@@ -25,7 +25,8 @@ def print_plan(planned: PlannedModel) -> None:
     if plan.uses:
         out.print(_table(planned))
     else:
-        out.print(f"on the CPU, {planned.machine.cpu_free_bytes / GB:.1f} GB free")
+        free, most = (size / GB for size in (planned.machine.cpu_free_bytes, plan.cpu_bytes))
+        out.print(f"on the CPU, {free:.1f} GB free, of which it takes up to {most:.1f} GB")
     verdict = f"fits; largest batch {plan.batch_tokens} tokens" if plan.fits else "does not fit"
     out.print(verdict)
 

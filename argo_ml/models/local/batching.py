@@ -57,7 +57,7 @@ class Batcher:
     The longest requests come first, so that a batch that does not fit is met at once, and those
     of one batch are of similar length. When a batch raises `OutOfMemory`, ``release`` is called
     and the limit is halved for good, which ``on_event`` receives as a line; finished batches are
-    not repeated.
+    not repeated. ``fitting_now`` may say before each batch that it has to be smaller.
     """
 
     def __init__(
@@ -65,10 +65,12 @@ class Batcher:
         limit: int,
         release: Callable[[], None] = lambda: None,
         on_event: Callable[[str], None] = logger.warning,
+        fitting_now: Callable[[], int] | None = None,
     ) -> None:
         self.limit = limit
         self._release = release
         self._on_event = on_event
+        self._fitting_now = fitting_now
 
     def run(
         self, sizes: Sequence[RequestSize], run: Callable[[list[int]], Sequence[ResultType]]
@@ -96,10 +98,11 @@ class Batcher:
 
     def _next_batch(self, waiting: Sequence[int], sizes: Sequence[RequestSize]) -> list[int]:
         """The longest prefix within the limits, and at least one request."""
+        limit = min(self.limit, self._fitting_now()) if self._fitting_now else self.limit
         batch, members = [waiting[0]], [sizes[waiting[0]]]
         for index in waiting[1:]:
             members.append(sizes[index])
-            if padded_tokens(members) > self.limit:
+            if padded_tokens(members) > limit:
                 break
             batch.append(index)
         return batch

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from argo_ml.config import ModelSpec
+from argo_ml.devices import limits
 from argo_ml.errors import ModelError
 from argo_ml.models.local import hub, loading
 from argo_ml.models.local.converted import converted_files, expanding_alone, keep_converted
@@ -19,6 +21,7 @@ from argo_ml.models.local.planning import does_not_fit
 from argo_ml.models.local.recovery import RecoveringModel
 from argo_ml.models.local.spread import share_copies
 from argo_ml.models.local.transformers_model import TransformersModel
+from argo_ml.models.placement.batch_memory import fitting_cpu_tokens
 from argo_ml.models.placement.plan import PlacementPlan, choose_precision
 from argo_ml.models.presets import ModelSource, SourceKind
 from argo_ml.models.source_files import contents_digest
@@ -101,6 +104,7 @@ class _Loader:
         self, files: ModelFiles, contents: str, plan: PlacementPlan, on_event: Callable[[str], None]
     ) -> TransformersModel:
         spec, quantization = self.spec, self.spec.quantization
+        own_bytes = limits.own_bytes()
         config = loading.load_config(files)
         tokenizer = loading.load_tokenizer(files)
         model = loading.load_weights(files, config, self.precision, quantization, plan)
@@ -112,14 +116,27 @@ class _Loader:
         share_copies(model)
         stored = "" if quantization == "none" else f"/{quantization}"
         numbers = f"{self.precision}{stored}{logits}"
-        limit = spec.batch_tokens or plan.batch_tokens
+        follows_memory = not plan.uses and not spec.batch_tokens
+        fitting = partial(fitting_now, plan, own_bytes) if follows_memory else None
         return TransformersModel(
             model,
             tokenizer,
             contents,
             numbers,
-            limit,
-            spec.prefix_cache_mb,
+            spec.batch_tokens or plan.batch_tokens,
+            plan.prefix_bytes,
             on_event,
             spec.engine,
+            fitting,
         )
+
+
+def fitting_now(plan: PlacementPlan, own_bytes: int) -> int:
+    """The largest batch that this machine's memory has room for now.
+
+    What this process has taken since it had ``own_bytes``, before it loaded the model, is there for
+    batches: it keeps the memory of one and uses it for the next.
+    """
+    taken = limits.own_bytes() - own_bytes - plan.weight_bytes
+    free_bytes = int(limits.memory_share() * limits.available_bytes()) + taken
+    return fitting_cpu_tokens(plan.token_bytes, free_bytes - plan.prefix_bytes)

@@ -57,9 +57,9 @@ class TransformersModel:
 
     ``model`` and ``tokenizer`` are loaded ones of Transformers, ``contents`` stands for their
     files in the identity, ``batch_tokens`` is the largest batch with its padding; it shrinks for
-    good when memory runs out, which ``on_event`` receives as a line. ``prefix_cache_mb`` is the
-    memory for prompts' beginnings that later prompts repeat. ``engine`` is auto or plain, as
-    `choose_decoder` takes it.
+    good when memory runs out, which ``on_event`` receives as a line, and for a batch where
+    ``fitting_now`` says less. ``prefix_bytes`` is the memory for prompts' beginnings that later
+    prompts repeat. ``engine`` is auto or plain, as `choose_decoder` takes it.
     """
 
     def __init__(
@@ -69,19 +69,20 @@ class TransformersModel:
         contents: str,
         precision: str,
         batch_tokens: int,
-        prefix_cache_mb: int = 0,
+        prefix_bytes: int = 0,
         on_event: Callable[[str], None] = logger.warning,
         engine: str = "auto",
+        fitting_now: Callable[[], int] | None = None,
     ) -> None:
         self._network, self._tokenizer = model, tokenizer
         self._chat = ChatFormat(tokenizer)
         # Before the plain decoder takes the model's generation settings away.
         self._end_ids = _end_ids(model, tokenizer)
         self._has_thought = False
-        self._prefixes = PrefixCache(prefix_cache_mb * 2**20)
+        self._prefixes = PrefixCache(prefix_bytes)
         self._decoder = choose_decoder(model, self._prefixes, engine, on_event)
         self._context = context_tokens(model.config)
-        self._batcher = Batcher(batch_tokens, self._release_memory, on_event)
+        self._batcher = Batcher(batch_tokens, self._release_memory, on_event, fitting_now)
         self._identity = " ".join(
             (
                 "transformers",

@@ -34,15 +34,23 @@ def within_bounds(tokens: int, on_gpu: bool) -> int:
 
 
 def fitting_tokens(config: Any, item_bytes: int, free_bytes: int, n_layers: int) -> int:
-    """Tokens that a batch may hold in ``free_bytes`` of a device with ``n_layers`` of the layers.
+    """The largest batch in ``free_bytes`` of a device with ``n_layers`` of the layers."""
+    return int(BATCH_SHARE * free_bytes) // bytes_per_token(config, item_bytes, n_layers)
+
+
+def fitting_cpu_tokens(token_bytes: int, free_bytes: int) -> int:
+    """The largest batch in ``free_bytes`` of a CPU, where a token takes ``token_bytes``."""
+    tokens = int(BATCH_SHARE * (free_bytes - LOGITS_COPIES * LOGITS_BYTES)) // token_bytes
+    return within_bounds(tokens, on_gpu=False)
+
+
+def bytes_per_token(config: Any, item_bytes: int, n_layers: int) -> int:
+    """Memory of one token of a batch on a device with ``n_layers`` of the layers.
 
     ``config`` is a Transformers configuration, ``item_bytes`` the size of one number of its
     precision.
     """
-    per_token = n_layers * bytes_per_layer(config, item_bytes) + activation_bytes(
-        config, item_bytes
-    )
-    return int(BATCH_SHARE * free_bytes) // per_token
+    return n_layers * bytes_per_layer(config, item_bytes) + activation_bytes(config, item_bytes)
 
 
 def bytes_per_layer(config: Any, item_bytes: int) -> int:

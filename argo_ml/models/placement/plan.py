@@ -11,6 +11,8 @@ from argo_ml.models.placement.batch_memory import (
     FEWEST_TOKENS,
     LOGITS_BYTES,
     LOGITS_COPIES,
+    bytes_per_token,
+    fitting_cpu_tokens,
     fitting_tokens,
     head_copy_bytes,
     within_bounds,
@@ -24,6 +26,8 @@ EMBEDDER_RESERVE_GB = 1
 ALONE_SHARE = 0.5
 """A model whose weights need at most this share of one GPU's free memory is not spread over the
 GPUs that were named, since the layers of a spread model wait for one another."""
+PREFIX_SHARE = 0.25
+"""Of the memory of a CPU that the weights leave, the most for prompts' beginnings."""
 N_HALVINGS = 7
 """Steps of the search for equal shares: to within a hundredth."""
 ITEM_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
@@ -53,7 +57,8 @@ class PlacementPlan:
     """Where the weights go and how much a batch may hold; no ``uses`` for the CPU.
 
     ``device_map`` is what ``from_pretrained`` takes; ``batch_tokens`` is 0 where not even a single
-    prompt has room.
+    prompt has room. ``prefix_bytes`` are for prompts' beginnings; ``token_bytes`` are those of one
+    token of a batch on the CPU.
     """
 
     uses: tuple[GpuShare, ...]
@@ -61,6 +66,14 @@ class PlacementPlan:
     weight_bytes: int
     batch_tokens: int
     fits: bool
+    prefix_bytes: int = 0
+    token_bytes: int = 0
+
+    @property
+    def cpu_bytes(self) -> int:
+        """What the model comes to take of a CPU's memory."""
+        beside = self.prefix_bytes + LOGITS_COPIES * LOGITS_BYTES
+        return self.weight_bytes + beside + self.batch_tokens * self.token_bytes
 
 
 class Weights(Protocol):
@@ -87,8 +100,8 @@ class Weights(Protocol):
 class Demand:
     """What is to be placed: a model's skeleton, its configuration and precision.
 
-    ``prefix_bytes`` is the memory for prompts' beginnings, kept where their layers are. Files of
-    weights that are quantised already cannot be quantised by ``quantization``.
+    ``prefix_bytes`` is the most memory for prompts' beginnings, kept where their layers are. Files
+    of weights that are quantised already cannot be quantised by ``quantization``.
     """
 
     skeleton: Weights
@@ -111,14 +124,21 @@ def choose_precision(precision: str, on_gpu: bool, has_bfloat16: bool) -> str:
     return "bfloat16" if has_bfloat16 else "float16"
 
 
-def plan_cpu(demand: Demand, free_bytes: int) -> PlacementPlan:
-    """The plan without GPUs."""
+def plan_cpu(demand: Demand, free_bytes: int, share: float = 1.0) -> PlacementPlan:
+    """The plan without GPUs, with ``share`` of what the weights leave."""
     weights = demand.skeleton.weight_bytes + head_copy_bytes(demand.config, demand.precision)
-    left = free_bytes - weights - demand.prefix_bytes - LOGITS_COPIES * LOGITS_BYTES
+    left = int(share * max(0, free_bytes - weights))
+    prefix_bytes = min(demand.prefix_bytes, int(PREFIX_SHARE * left))
     item_bytes = ITEM_BYTES[demand.precision]
-    tokens = fitting_tokens(demand.config, item_bytes, left, demand.skeleton.n_layers)
+    token_bytes = bytes_per_token(demand.config, item_bytes, demand.skeleton.n_layers)
     return PlacementPlan(
-        (), {"": "cpu"}, weights, within_bounds(tokens, on_gpu=False), fits=weights <= free_bytes
+        uses=(),
+        device_map={"": "cpu"},
+        weight_bytes=weights,
+        batch_tokens=fitting_cpu_tokens(token_bytes, left - prefix_bytes),
+        fits=weights <= free_bytes,
+        prefix_bytes=prefix_bytes,
+        token_bytes=token_bytes,
     )
 
 
@@ -198,6 +218,7 @@ def _on(demand: Demand, chosen: Sequence[Device], less_gb: int) -> PlacementPlan
         weight_bytes=demand.skeleton.weight_bytes,
         batch_tokens=within_bounds(tokens, on_gpu=True) if tokens >= FEWEST_TOKENS else 0,
         fits=tokens >= FEWEST_TOKENS,
+        prefix_bytes=demand.prefix_bytes,
     )
 
 

@@ -60,6 +60,11 @@ def plan_workers(
     return WorkerPlan(n_workers, n_gpus, n_cpus)
 
 
+def memory_share(nodes: Sequence[ClusterNode], plan: WorkerPlan) -> float:
+    """Of a machine's free memory, the part of each worker where there are as many as have room."""
+    return 1 / min(plan.n_workers, max(node.n_cpus // plan.n_cpus for node in nodes))
+
+
 def _room(nodes: Sequence[ClusterNode], n_gpus: int, n_cpus: int) -> int:
     """Workers that the machines have room for; none is spread over two."""
     return sum(

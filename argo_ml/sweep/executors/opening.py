@@ -16,7 +16,7 @@ from argo_ml.progress import OnProgress, ignore_progress
 from argo_ml.sweep.calibration_source import open_calibration
 from argo_ml.sweep.context import ExperimentContext, LocalContext, resolved_as
 from argo_ml.sweep.executors import ray_cluster
-from argo_ml.sweep.executors.capacity import WorkerPlan, plan_workers
+from argo_ml.sweep.executors.capacity import WorkerPlan, memory_share, plan_workers
 from argo_ml.sweep.executors.ray_executor import RemoteContext
 from argo_ml.sweep.executors.ray_worker import Worker
 from argo_ml.sweep.executors.worker_pool import WorkerPool
@@ -56,7 +56,8 @@ def _hire(
 ) -> WorkerPool:
     n_shards = len(make_shards(questions.questions, spec.shard_size))
     n_gpus = 0 if spec.device == "cpu" else spec.gpus_per_worker
-    plan = plan_workers(ray_cluster.nodes(ray), spec.workers, n_gpus, n_shards)
+    nodes = ray_cluster.nodes(ray)
+    plan = plan_workers(nodes, spec.workers, n_gpus, n_shards)
     logger.info(
         "%d Ray workers with %d GPUs and %d CPUs each, for %d shards",
         plan.n_workers,
@@ -68,7 +69,7 @@ def _hire(
     options = {"num_gpus": plan.n_gpus, "num_cpus": plan.n_cpus, "max_concurrency": 2}
     actor = ray.remote(Worker).options(**options)
     shared = ray.put(questions), os.getcwd(), ray.put(calibration)
-    arguments = (worker_spec(spec, plan), *shared)
+    arguments = (worker_spec(spec, plan), *shared, memory_share(nodes, plan))
     return WorkerPool(ray, lambda: actor.remote(*arguments), plan.n_workers)
 
 

@@ -13,6 +13,7 @@ from argo_ml import __version__
 from argo_ml.calibration.record import Calibration
 from argo_ml.config import CellSpec, ContextSpec
 from argo_ml.datasets import QuestionSet
+from argo_ml.devices import limits
 from argo_ml.engine.shards import Shard
 from argo_ml.engine.stages import StageTimes
 from argo_ml.models.base import TokenCounts
@@ -63,7 +64,8 @@ class ShardWork:
 class Worker:
     """Opens what ``spec`` names on the machine where it runs.
 
-    ``folder`` is where relative paths begin, if that machine has it.
+    ``folder`` is where relative paths begin, if that machine has it. A model on its CPU plans with
+    ``memory_share`` of what is free there.
     """
 
     def __init__(
@@ -72,10 +74,12 @@ class Worker:
         questions: QuestionSet,
         folder: str,
         calibration: Calibration | None = None,
+        memory_share: float = 1.0,
     ) -> None:
         self._spec = spec
         self._questions = questions
         self._calibration = calibration
+        self._memory_share = memory_share
         self._folder = folder
         self._context: LocalContext[ContextSpec] | None = None
         self._cells: tuple[tuple[CellSpec, ...], Sequence[Cell]] = ((), ())
@@ -88,6 +92,7 @@ class Worker:
         """Open the worker's context. Raises `ArgoError`, as `LocalContext.open` does."""
         with contextlib.suppress(OSError):
             os.chdir(self._folder)
+        limits.share_memory(self._memory_share)
         place = f"process {os.getpid()} on {socket.gethostname()}"
         context = self.context
         return Facts(

@@ -80,6 +80,15 @@ def test_every_request_runs_once_within_the_limits(sizes: list[RequestSize], lim
         assert len(batch) == 1 or padded_tokens(members) <= limit
 
 
+def test_a_batch_is_smaller_while_less_fits_and_the_limit_stays() -> None:
+    fitting = iter((200, 10_000))
+    batcher = Batcher(400, fitting_now=lambda: next(fitting))
+    recorder = Recorder([RequestSize(90, 10)] * 6)
+    assert batcher.run(recorder.sizes, recorder) == [0, 1, 2, 3, 4, 5]
+    assert recorder.batches == [[0, 1], [2, 3, 4, 5]]
+    assert batcher.limit == 400
+
+
 def test_limit_halves_when_memory_runs_out_and_stays_so() -> None:
     released: list[bool] = []
     batcher = Batcher(1000, lambda: released.append(True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,13 @@ def test_this_machine(tiny_folder: Path) -> None:
     assert plan.plan.fits
     assert plan.plan.uses == ()
     assert plan.demand.precision == "float32"
+
+
+def test_the_command_says_what_a_model_takes_of_the_cpu(
+    tiny_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["plan", "--model", str(tiny_folder), "--device", "cpu"]) == 0
+    assert re.search(r"GB free, of which it takes up to \d\.\d GB\n", capsys.readouterr().out)
 
 
 def test_a_script_has_no_weights(tmp_path: Path) -> None:

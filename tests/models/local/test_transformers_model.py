@@ -13,6 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from argo_ml.config import ExperimentSpec
+from argo_ml.devices import limits
 from argo_ml.errors import ModelError
 from argo_ml.models import LanguageModel, load_model
 from argo_ml.models.base import CountsTokens, Generation, Prompt, Scoring
@@ -362,6 +363,26 @@ def test_batches_do_not_change_scores(plain_folder: Path, tmp_path: Path) -> Non
     small = open_folder(plain_folder, tmp_path, batch_tokens=128).score(requests)
     for a, b in zip(large, small, strict=True):
         assert a.log_likelihoods == pytest.approx(b.log_likelihoods, abs=1e-4)
+
+
+def test_batches_are_smaller_while_memory_is_short_and_answers_are_the_same(
+    plain_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = open_folder(plain_folder, tmp_path, prefix_cache_mb=0)
+    requests = [Generation(Prompt("", f"{n} " + "word " * 40), 3, stop=()) for n in range(6)]
+    rows: list[int] = []
+
+    def record(module: Any, arguments: Any, named: dict[str, Any]) -> None:
+        rows.append(named["input_ids"].shape[0])
+
+    loaded(model)._network.register_forward_pre_hook(record, with_kwargs=True)
+    expected = [completion.text for completion in model.generate(requests)]
+    assert max(rows) == 6
+
+    monkeypatch.setattr(limits, "available_bytes", lambda: 0)
+    rows.clear()
+    assert [completion.text for completion in model.generate(requests)] == expected
+    assert max(rows) < 6
 
 
 def test_padding_and_finished_rows_are_counted(plain_folder: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from argo_ml.models.placement.batch_memory import (
     MOST_TOKENS,
     activation_bytes,
     bytes_per_layer,
+    fitting_cpu_tokens,
     fitting_tokens,
     within_bounds,
 )
@@ -71,6 +72,11 @@ def test_the_limit_has_ends(tokens: int, on_gpu: bool, limit: int) -> None:
 def test_half_of_the_free_memory_is_used() -> None:
     per_token = 30 * bytes_per_layer(SMOLLM, 4) + activation_bytes(SMOLLM, 4)
     assert fitting_tokens(SMOLLM, 4, 2 * GIB, 30) == GIB // per_token
+
+
+def test_logits_are_beside_a_batch_on_the_cpu() -> None:
+    assert fitting_cpu_tokens(10**5, GIB + 2 * 2**28) == GIB // 2 // 10**5
+    assert fitting_cpu_tokens(10**5, -GIB) == FEWEST_TOKENS
 
 
 def test_a_device_with_half_of_the_layers_holds_more() -> None:

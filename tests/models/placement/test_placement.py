@@ -219,6 +219,25 @@ def test_without_gpus_a_model_goes_to_the_cpu(seven_billion: Demand) -> None:
     assert not plan_cpu(seven_billion, 15 * GB).fits
 
 
+@pytest.mark.parametrize(
+    ("free_gb", "share", "expected"),
+    [(24.0, 1.0, 2**30), (19.0, 1.0, None), (24.0, 0.25, None), (15.0, 1.0, 0)],
+)
+def test_prompts_beginnings_take_at_most_a_quarter_of_what_the_weights_leave(
+    seven_billion: Demand, free_gb: float, share: float, expected: int | None
+) -> None:
+    plan = plan_cpu(seven_billion, int(free_gb * GB), share)
+    left = share * (free_gb * GB - plan.weight_bytes)
+    assert plan.prefix_bytes == pytest.approx(left / 4 if expected is None else expected, abs=1)
+    assert plan.prefix_bytes <= 2**30
+
+
+def test_a_plan_takes_no_more_of_the_cpu_than_there_is(seven_billion: Demand) -> None:
+    roomy, shared = plan_cpu(seven_billion, 24 * GB), plan_cpu(seven_billion, 24 * GB, 0.25)
+    assert shared.cpu_bytes < roomy.cpu_bytes < 24 * GB
+    assert shared.fits
+
+
 def machine(*free_gb: float, cpu_gb: float = 64) -> Machine:
     return Machine(tuple(gpus(*free_gb)), True, True, int(cpu_gb * GB))
 

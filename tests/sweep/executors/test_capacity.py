@@ -3,7 +3,12 @@ from __future__ import annotations
 import pytest
 
 from argo_ml.errors import ConfigError
-from argo_ml.sweep.executors.capacity import ClusterNode, WorkerPlan, plan_workers
+from argo_ml.sweep.executors.capacity import (
+    ClusterNode,
+    WorkerPlan,
+    memory_share,
+    plan_workers,
+)
 
 EIGHT_CARDS = [ClusterNode(n_cpus=32, n_gpus=8)]
 MIXED = [
@@ -78,3 +83,18 @@ def test_more_than_there_is_is_refused_in_one_line(
 
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "plan", "share"),
+    [
+        ([ClusterNode(8, 0)], WorkerPlan(n_workers=4, n_gpus=0, n_cpus=2), 1 / 4),
+        ([ClusterNode(8, 0)] * 2, WorkerPlan(n_workers=2, n_gpus=0, n_cpus=8), 1),
+        ([ClusterNode(16, 0), ClusterNode(8, 0)], WorkerPlan(3, n_gpus=0, n_cpus=8), 1 / 2),
+        ([ClusterNode(8, 0)], WorkerPlan(n_workers=1, n_gpus=0, n_cpus=2), 1),
+    ],
+)
+def test_workers_share_the_memory_of_a_machine(
+    nodes: list[ClusterNode], plan: WorkerPlan, share: float
+) -> None:
+    assert memory_share(nodes, plan) == share

@@ -12,8 +12,10 @@ from builders import sharing_study
 
 from argo_ml.config import SweepSpec, build
 from argo_ml.datasets import load_questions
+from argo_ml.devices import limits
 from argo_ml.engine.shards import make_shards
 from argo_ml.engine.stages import StageTimes
+from argo_ml.models.local.loading import Machine
 from argo_ml.sweep.context import LocalContext, prepare_cells
 from argo_ml.sweep.executors.ray_worker import Worker
 
@@ -62,3 +64,12 @@ def test_warnings_come_with_what_is_returned_next(worker: Worker) -> None:
 
     assert worker.open().warnings == ("a.pdf is left out",)
     assert worker.open().warnings == ()
+
+
+def test_a_worker_plans_with_its_share_of_memory(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "_share", 1.0)
+    monkeypatch.setattr(worker, "_memory_share", 0.25)
+    worker.open()
+    assert Machine.detect("cpu", ()).cpu_share == 0.25

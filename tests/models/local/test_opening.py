@@ -1,0 +1,34 @@
+"""How large a batch may be now, by what others and this process have taken of memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from argo_ml.devices import limits
+from argo_ml.models.local.opening import fitting_now
+from argo_ml.models.placement.batch_memory import fitting_cpu_tokens
+from argo_ml.models.placement.plan import PlacementPlan
+
+GB = 10**9
+PLAN = PlacementPlan((), {"": "cpu"}, GB, 20_000, True, prefix_bytes=GB, token_bytes=100_000)
+OWN_BEFORE = GB
+
+
+@pytest.mark.parametrize(
+    ("available_gb", "own_gb", "share", "left_gb"),
+    [
+        pytest.param(6, 2, 1.0, 5, id="just loaded"),
+        pytest.param(4, 4, 1.0, 5, id="with what batches have taken"),
+        pytest.param(2, 2, 1.0, 1, id="after others have taken four"),
+        pytest.param(6, 2, 0.5, 2, id="beside another like it"),
+        pytest.param(4, 3, 0.5, 2, id="beside another, each with batches of one"),
+        pytest.param(0, 2, 1.0, -1, id="with nothing left"),
+    ],
+)
+def test_a_batch_follows_what_is_free_but_for_what_this_process_has_taken(
+    available_gb: int, own_gb: int, share: float, left_gb: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "available_bytes", lambda: available_gb * GB)
+    monkeypatch.setattr(limits, "own_bytes", lambda: own_gb * GB)
+    monkeypatch.setattr(limits, "memory_share", lambda: share)
+    assert fitting_now(PLAN, OWN_BEFORE) == fitting_cpu_tokens(PLAN.token_bytes, left_gb * GB)
