@@ -7,6 +7,7 @@ import pytest
 
 from argo_ml.errors import ModelError
 from argo_ml.models.server.wire import (
+    AwayError,
     ChatCompletions,
     Completions,
     GarbageError,
@@ -184,7 +185,13 @@ def test_what_moderation_refuses_is_unfit(status: int) -> None:
 
 @pytest.mark.parametrize(
     ("code", "expected"),
-    [(429, LimitError), ("502", PassingError), (400, UnfitPromptError), (401, NoAccessError)],
+    [
+        (429, LimitError),
+        ("500", PassingError),
+        ("502", AwayError),
+        (400, UnfitPromptError),
+        (401, NoAccessError),
+    ],
 )
 def test_an_error_within_an_answer_is_what_its_code_says(
     code: int | str, expected: type[ModelError]
