@@ -76,7 +76,8 @@ class Group:
         used = self._number("memory.current", "memory.usage_in_bytes")
         if limit is None or used is None:
             return None
-        forgotten = self._statistic("total_inactive_file") or self._statistic("inactive_file")
+        kinds = ("active_file", "inactive_file")
+        forgotten = sum(self._statistic(f"total_{kind}") or self._statistic(kind) for kind in kinds)
         return max(0, limit - max(0, used - forgotten))
 
     def cpu_share(self) -> float | None:

@@ -32,7 +32,7 @@ def write(folder: Path, own: str, files: dict[str, str]) -> None:
         path.write_text(f"{text}\n")
 
 
-STATISTICS = f"anon {900 * MIB}\ninactive_file {100 * MIB}"
+STATISTICS = f"anon {900 * MIB}\ninactive_file {70 * MIB}\nactive_file {30 * MIB}"
 CONTAINER = (
     "0::/\n",
     {
@@ -60,7 +60,7 @@ VERSION_1 = (
     {
         "memory/memory.limit_in_bytes": f"{4_000 * MIB}",
         "memory/memory.usage_in_bytes": f"{1_000 * MIB}",
-        "memory/memory.stat": f"inactive_file 0\ntotal_inactive_file {100 * MIB}",
+        "memory/memory.stat": STATISTICS.replace("\n", "\ntotal_"),
         "cpu/cpu.cfs_quota_us": "250000",
         "cpu/cpu.cfs_period_us": "100000",
     },
