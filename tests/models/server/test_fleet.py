@@ -220,7 +220,7 @@ def test_who_wants_to_stop_does_not_wait_for_a_server(monkeypatch: pytest.Monkey
 def test_any_number_of_failures_has_a_pause() -> None:
     many = RetryPolicy(max_retries=1100, first_pause_s=1e-6, longest_pause_s=1e-6)
     with pytest.raises(ModelError, match="1101 tries"):
-        version(fleet(Scripted(DOWN), retry_policy=many))
+        version(fleet(Scripted(httpx2.ConnectError("refused")), retry_policy=many))
 
 
 def test_a_server_is_waited_for_in_runs_alone_and_where_anything_is_tried_again() -> None:
