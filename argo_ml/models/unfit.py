@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from argo_ml.errors import ModelError
-from argo_ml.models.base import RequestType, ResponseType, UnfinishedError
+from argo_ml.models.base import InterruptedRequests, RequestType, ResponseType, UnfinishedError
 
 
 class UnfitRequestError(ModelError):
@@ -49,7 +49,7 @@ def run_fitting(
     fitting = [index for index in range(n_requests) if index not in refused]
     try:
         responses = run(fitting)
-    except UnfinishedError as error:
+    except (UnfinishedError, InterruptedRequests) as error:
         error.finished = {fitting[at]: response for at, response in error.finished.items()}
         raise
     return all_or_unfit(dict(zip(fitting, responses, strict=True)), refused)

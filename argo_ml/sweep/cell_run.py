@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import tempfile
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -196,21 +195,6 @@ def open_cell_runs(
                 cell_run.start(context.digests, context.inputs)
         cell_runs.append(cell_run)
     return cell_runs
-
-
-@contextlib.contextmanager
-def failing_with(cell_runs: Sequence[CellRun]) -> Iterator[None]:
-    """End the unfinished runs as FAILED with whatever error ends the block.
-
-    Where the store does not take the first, the others are left to their parent's end.
-    """
-    try:
-        yield
-    except BaseException as error:
-        for cell_run in cell_runs:
-            if not cell_run.finished and not cell_run.run.fail(error):
-                break
-        raise
 
 
 def store_outcomes(

@@ -36,7 +36,7 @@ from argo_ml.results.kept_folder import KeptFolder
 from argo_ml.results.metrics import by_price, sweep_metrics
 from argo_ml.results.records import CellResult, Results, Stopping
 from argo_ml.results.unanswered import UnansweredQuestions
-from argo_ml.sweep.cell_run import CellRun, failing_with
+from argo_ml.sweep.cell_run import CellRun
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import EpisodeSpec, ExperimentContext, resolved_as
 from argo_ml.sweep.evaluating import description, shown_figures, store_evaluation
@@ -81,7 +81,7 @@ def run_cells(
 ) -> Results:
     """Run what is not done yet, end every cell's run, and store the results on ``parent_run``.
 
-    After an error the unfinished cells end as FAILED with it; finished shards stay in the journal.
+    After an error the unfinished cells end with their parent; finished shards stay in the journal.
     ``times`` is what the parent has spent already, where it has done more than this,
     ``time_estimate`` what the rest was estimated to take, and ``rule`` says whether the shards done
     are enough.
@@ -95,7 +95,7 @@ def run_cells(
     on_episodes = episode_progress(on_progress, n_left, n_episodes, times, time_estimate)
     unanswered = UnansweredQuestions(context.spec.max_unanswered, n_questions)
     executor = context.executor([run.cell for run in cell_runs], parent_run.run_id, times)
-    with failing_with(cell_runs), system_metrics(parent_run):
+    with system_metrics(parent_run):
         with (
             observing_devices(context.spec, times.seconds, is_served(context.spec)) as observed,
             _keeping_events(context, parent_run),

@@ -261,7 +261,8 @@ class TrackedRun:
         self, message: str, status: str, more_tags: Mapping[str, str] | None = None
     ) -> bool:
         """End for the reason ``message``, which is kept as a tag, and with it what this process has
-        begun under the run. Returns whether the store took it.
+        begun under the run: after it, since a cluster may leave seconds until it kills. Returns
+        whether the store took it.
 
         A store that is gone is logged and nothing else: the reason itself matters more than where
         it is stored.
@@ -269,7 +270,7 @@ class TrackedRun:
         tags = {ERROR: message[:_PARAM_LIMIT], **(more_tags or {})}
         try:
             with self.last_words(message):
-                for run_id in (*self._open_children(), self.run_id):
+                for run_id in (self.run_id, *self._open_children()):
                     run = TrackedRun(self._client, run_id)
                     run.log(tags=tags)
                     run.end(status)

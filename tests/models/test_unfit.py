@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from argo_ml.models.base import Completion, Generation, Prompt, Scoring, UnfinishedError
+from argo_ml.models.base import (
+    Completion,
+    Generation,
+    InterruptedRequests,
+    Prompt,
+    Scoring,
+    UnfinishedError,
+)
 from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.models.scripted import ScriptedModel, Table
 from argo_ml.models.unfit import SomeUnfitError, answered_and_refused, run_fitting
 
 LONG = "word " * 20
+ANSWERED = {0: "one", 1: "three"}
+"""By their place among the requests that a model takes."""
 
 
 @pytest.fixture
@@ -76,11 +86,14 @@ def test_a_longer_context_is_asked_for_the_refused_alone(
     assert [done.paid for done in wide.generate(requests)] == [False, True]
 
 
-def test_what_was_answered_before_a_failure_has_its_place_among_all_requests() -> None:
-    def run(fitting: list[int]) -> list[str]:
-        raise UnfinishedError("out of memory", {0: "one", 1: "three"})
+@pytest.mark.parametrize(
+    "error", [UnfinishedError("out of memory", ANSWERED), InterruptedRequests(ANSWERED, 0)]
+)
+def test_what_was_answered_before_the_end_has_its_place_among_all_requests(error: Any) -> None:
+    def run(fitting: list[int]) -> list[Completion]:
+        raise error
 
-    with pytest.raises(UnfinishedError, match="out of memory") as caught:
+    with pytest.raises(type(error)) as caught:
         run_fitting(run, 4, refused={0: "too long", 2: "too long"})
 
     assert caught.value.finished == {1: "one", 3: "three"}

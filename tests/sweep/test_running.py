@@ -312,6 +312,28 @@ def test_interrupted_sweep_goes_on_where_it_stopped(
     assert [cell.questions for cell in resumed.cells] == [cell.questions for cell in finished.cells]
 
 
+def test_an_interrupted_sweep_ends_with_its_cells_at_once(
+    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    open_children = TrackedRun._open_children
+
+    def counted(run: TrackedRun) -> list[str]:
+        looks.append(run.run_id)
+        return open_children(run)
+
+    monkeypatch.setattr(TrackedRun, "_open_children", counted)
+    with pytest.raises(KeyboardInterrupt):
+        interrupt_after(1, monkeypatch, KeyboardInterrupt())
+        run_sweep(spec())
+
+    [sweep_id] = sweep_ids(spec())
+    sweep, cells = sweep_run(MlflowClient(spec().tracking_uri), sweep_id)
+    assert [run.info.status for run in (sweep, *cells)] == ["KILLED"] * 5
+    assert {cell.data.tags[ERROR] for cell in cells} == {"interrupted"}
+    assert looks == [sweep_id]
+
+
 def test_interrupted_large_sweep_goes_on_and_says_the_same_from_its_tables(
     spec: MakeSpec, finished: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:

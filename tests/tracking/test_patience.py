@@ -21,7 +21,6 @@ from argo_ml.errors import ArgoError, TrackingError
 from argo_ml.models.cache.caching import CallCache
 from argo_ml.study.storage import StudyStore
 from argo_ml.sweep.accounting import accounting
-from argo_ml.sweep.cell_run import failing_with
 from argo_ml.sweep.stages import _keeping_events
 from argo_ml.tracking.runs import KIND, connect
 from argo_ml.waiting import (
@@ -115,11 +114,9 @@ def test_a_locked_store_is_waited_for_once_for_all_cells(
     monkeypatch.setattr("argo_ml.tracking.runs.short_patience", lambda: short_patience(0.3))
     tracking = connect(f"sqlite:///{store}", "e")
     sweep = tracking.create("a sweep", {KIND: "sweep"})
-    cells: Any = [
-        SimpleNamespace(finished=False, run=tracking.create_child(sweep, f"{number}", {}))
-        for number in range(5)
-    ]
-    with locked(store, 60), pytest.raises(type(error)), failing_with(cells):
+    for number in range(5):
+        tracking.create_child(sweep, f"{number}", {})
+    with locked(store, 60), pytest.raises(type(error)), sweep.recording_failure():
         raise error
     assert caplog.text.count("could not be ended") == 1
     sweep.fail(error)

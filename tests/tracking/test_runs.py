@@ -308,6 +308,23 @@ def test_interruption_ends_the_run_as_killed(tracking: Tracking, run: TrackedRun
     assert stored.data.tags[runs.ERROR] == "interrupted"
 
 
+def test_a_run_ends_before_those_below_it(
+    tracking: Tracking, run: TrackedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = tracking.create_child(run, "a cell", {KIND: "cell"})
+    ended: list[str] = []
+    terminate = MlflowClient.set_terminated
+
+    def noted(client: MlflowClient, run_id: str, status: str) -> None:
+        ended.append(run_id)
+        terminate(client, run_id, status)
+
+    monkeypatch.setattr(MlflowClient, "set_terminated", noted)
+    run.fail(KeyboardInterrupt())
+
+    assert ended == [run.run_id, child.run_id]
+
+
 def test_a_run_that_others_are_at_work_on_stays_theirs(tracking: Tracking, run: TrackedRun) -> None:
     other = owned_runs.of_another_host()
     run.log(tags={OWNER: f"{other[OWNER]}\n{this_process().text}"})

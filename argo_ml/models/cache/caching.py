@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, replace
 from typing import Any
 
-from argo_ml.interruption import checkpoint
+from argo_ml.interruption import checkpoint, forget_stop
 from argo_ml.models.base import (
     Completion,
     Generation,
@@ -128,6 +128,7 @@ class CachingModel:
             except InterruptedRequests as error:
                 known = replace(begun, n_calls=len(part) - error.n_under_way)
                 self._add(_by_key(part, error.finished), store, known)
+                forget_stop()
                 raise KeyboardInterrupt from None
             except Exception as error:
                 answered = error.finished if isinstance(error, UnfinishedError) else {}

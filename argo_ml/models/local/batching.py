@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from argo_ml.models.base import UnfinishedError
+from argo_ml.interruption import is_stopping
+from argo_ml.models.base import InterruptedRequests, UnfinishedError
 
 ResultType = TypeVar("ResultType")
 logger = logging.getLogger(__name__)
@@ -77,11 +78,14 @@ class Batcher:
     ) -> list[ResultType]:
         """Results of all requests, in their order; ``run`` takes the indices of one batch.
 
-        Raises `DoesNotFit` if a single request does not fit.
+        Raises `DoesNotFit` if a single request does not fit, and `InterruptedRequests` between two
+        batches where a stop was asked for.
         """
         waiting = sorted(range(len(sizes)), key=lambda index: -sizes[index].length)
         results: dict[int, ResultType] = {}
         while waiting:
+            if is_stopping():
+                raise InterruptedRequests(results, n_under_way=0)
             batch = self._next_batch(waiting, sizes)
             failed = False
             try:

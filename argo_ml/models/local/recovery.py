@@ -17,6 +17,7 @@ from argo_ml.errors import ModelError
 from argo_ml.models.base import (
     Completion,
     Generation,
+    InterruptedRequests,
     RequestType,
     ResponseType,
     Scores,
@@ -142,6 +143,9 @@ class RecoveringModel:
             except DoesNotFit as error:
                 answered.update({waiting[at]: response for at, response in error.finished.items()})
                 failure = str(error)
+            except InterruptedRequests as error:
+                answered.update({waiting[at]: response for at, response in error.finished.items()})
+                raise InterruptedRequests(answered, error.n_under_way) from None
             if failure is not None:
                 self._reload(failure, answered)
             waiting = [index for index in waiting if index not in {*answered, *refused}]

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from argo_ml.background import fulfil
 from argo_ml.errors import ModelError
+from argo_ml.interruption import is_stopping
 from argo_ml.models.base import InterruptedRequests, ResponseType, UnfinishedError
 
 ItemType = TypeVar("ItemType")
@@ -35,9 +36,9 @@ class RequestPool:
     ) -> list[ResultType]:
         """Results in the order of ``requests``.
 
-        Once one has failed no further ones are begun. Raises `UnfinishedError` for a `ModelError`
-        and `InterruptedRequests` for an interruption, with what the others have found, and any
-        other error as it is.
+        Once one has failed, or a stop was asked for, no further ones are begun. Raises
+        `UnfinishedError` for a `ModelError` and `InterruptedRequests` for an interruption or a
+        stop, with what the others have found, and any other error as it is.
         """
         futures: list[Future[ResultType]] = [Future() for _ in requests]
         waiting = deque(zip(futures, requests, strict=True))
@@ -67,6 +68,8 @@ class RequestPool:
         while waiting:
             with self._slots, contextlib.suppress(IndexError):
                 future, request = waiting.popleft()
+                if is_stopping():
+                    future.cancel()
                 if future.set_running_or_notify_cancel():
                     fulfil(future, partial(work, request))
 
@@ -92,8 +95,11 @@ def _ok(future: Future[ResultType]) -> bool:
 def _failure(
     futures: Sequence[Future[ResultType]], finished: dict[int, ResultType]
 ) -> BaseException:
+    """Why there are no more results; where nothing failed, a stop was asked for."""
     errors = [future.exception() for future in futures if not future.cancelled()]
-    first = next(error for error in errors if error is not None)
+    first = next((error for error in errors if error is not None), None)
+    if first is None:
+        return InterruptedRequests(finished, n_under_way=0)
     return UnfinishedError(str(first), finished) if isinstance(first, ModelError) else first
 
 

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from argo_ml.interruption import finishing_batches
+from argo_ml.models.base import InterruptedRequests
 from argo_ml.models.local.batching import (
     Batcher,
     DoesNotFit,
@@ -126,6 +130,20 @@ def test_a_single_request_that_does_not_fit_is_an_error_that_keeps_the_finished_
     with pytest.raises(DoesNotFit, match="single request of 100 tokens") as caught:
         Batcher(100).run([RequestSize(90, 10)] * 4, run)
     assert caught.value.finished == {0: "answer 0", 1: "answer 1"}
+
+
+def test_a_stop_is_obeyed_between_two_batches_and_keeps_the_finished_ones() -> None:
+    batches: list[list[int]] = []
+
+    def run(batch: list[int]) -> list[str]:
+        batches.append(batch)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return [f"answer {index}" for index in batch]
+
+    with pytest.raises(InterruptedRequests) as caught, finishing_batches():
+        Batcher(200).run([RequestSize(90, 10)] * 6, run)
+    assert batches == [[0, 1]]
+    assert (caught.value.finished, caught.value.n_under_way) == ({0: "answer 0", 1: "answer 1"}, 0)
 
 
 def test_other_errors_pass() -> None:

@@ -18,9 +18,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from argo_ml.config import SweepSpec, build
 from argo_ml.errors import ModelError
-from argo_ml.models.base import Generation, Prompt
+from argo_ml.models.base import Generation, InterruptedRequests, Prompt, TokenCounts
 from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.models.local import loading
+from argo_ml.models.local.batching import DoesNotFit
 from argo_ml.models.local.recovery import RecoveringModel
 from argo_ml.models.local.transformers_model import TransformersModel
 from argo_ml.models.placement.plan import PlacementPlan
@@ -138,6 +139,24 @@ def test_with_single_requests_the_model_is_loaded_again_and_finished_ones_are_ke
     *_, last = model.events
     assert last.startswith("out of memory for a single request of ")
     assert last.endswith("; loading again on the CPU")
+
+
+def test_a_stop_comes_with_what_was_answered_before_memory_ran_out_and_after() -> None:
+    ends = iter([DoesNotFit("too large", {0: "first"}), InterruptedRequests({1: "third"}, 0)])
+
+    class Ending:
+        identity, tokens, batch_tokens, requests_at_once = "tiny", TokenCounts(), 100, 1
+
+        def generate(self, requests: Any) -> Any:
+            raise next(ends)
+
+    def load(plan: PlacementPlan, on_event: Callable[[str], None]) -> Any:
+        return Ending()
+
+    model = RecoveringModel("tiny", load, iter([CPU, CPU]))
+    with pytest.raises(InterruptedRequests) as caught:
+        model.generate(REQUESTS[:3])
+    assert caught.value.finished == {0: "first", 2: "third"}
 
 
 def test_draws_and_details_are_the_same_after_loading_again(

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from argo_ml.errors import ModelError
+from argo_ml.interruption import finishing_batches
 from argo_ml.models.base import InterruptedRequests, UnfinishedError
 from argo_ml.models.server.request_pool import RequestPool
 
@@ -96,6 +97,22 @@ def test_an_interruption_comes_with_what_was_finished() -> None:
         RequestPool(2).run(work, ["quick", "interrupts", "waits", "never begun"])
     let_go.set()
     assert (caught.value.finished, caught.value.n_under_way) == ({0: "quick"}, 2)
+
+
+def test_after_a_stop_what_is_under_way_is_finished_and_nothing_else_begun() -> None:
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def work(n: int) -> int:
+        time.sleep(0.02)
+        if n == 1:
+            signal.pthread_kill(main, signal.SIGTERM)
+        return n
+
+    with pytest.raises(InterruptedRequests) as caught, finishing_batches():
+        RequestPool(1).run(work, range(50))
+    assert {0, 1} <= caught.value.finished.keys()
+    assert (len(caught.value.finished) < 50, caught.value.n_under_way) == (True, 0)
 
 
 def test_an_error_of_another_kind_is_raised_as_it_is() -> None:
