@@ -86,17 +86,21 @@ class CellRun:
     def log_progress(self) -> None:
         """Log the points of the curves that are not logged yet, in one request.
 
-        More may come meanwhile, from another thread.
+        More may come meanwhile, from another thread. What the store does not take is logged the
+        next time.
         """
-        points = dict(self._points.popleft() for _ in range(len(self._points)))
-        if self.finished or not points:
+        n_points = len(self._points)
+        if self.finished or not n_points:
             return
+        points = dict(self._points[index] for index in range(n_points))
         last = max(points)
         metrics = points.pop(last)
         if self._n_shards == 1:
             self.run.log(metrics=metrics, step=0, curves={})
         else:
             self.run.log(metrics=metrics, step=last, curves=points)
+        for _ in range(n_points):
+            self._points.popleft()
 
     def finish(self, result: CellResult, folder: Path, usage: Mapping[str, float]) -> None:
         """Store the artifacts, among them the trajectories already in ``folder``, and end.

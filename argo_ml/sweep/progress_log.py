@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
@@ -9,6 +10,7 @@ from typing import Protocol
 
 from argo_ml.background import begin
 from argo_ml.engine.stages import LOG, StageTimes
+from argo_ml.errors import TrackingError
 from argo_ml.evaluation.stopping import StoppingRule
 from argo_ml.progress import EPISODES, MODEL_SECONDS, OnProgress
 from argo_ml.sweep.cell_run import CellRun
@@ -21,6 +23,7 @@ from argo_ml.waiting import LAST_WORDS_S
 LOG_EVERY_S = 5.0
 """Between the beginnings of two requests to every run: where every call is known, shards end by the
 dozen, and more than a tenth of a sweep would be spent on curves that it ends with anyway."""
+logger = logging.getLogger(__name__)
 
 
 class ShardLog:
@@ -82,7 +85,8 @@ class ShardLog:
 class ProgressLog:
     """Logs shards while others run; those that end within `LOG_EVERY_S` are logged together.
 
-    An error of it is raised when another shard ends.
+    Nothing needs the curves before the end: what a store that is gone does not take is logged with
+    later shards, and `finish` alone raises `TrackingError`. Another error is raised with the next.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class ProgressLog:
         self._cell_runs = cell_runs
         self._clock = clock
         self._running: Future[None] | None = None
+        self._is_gone = False
         self._due_at = clock()
 
     def add(self) -> None:
@@ -100,9 +105,10 @@ class ProgressLog:
             self._start()
 
     def finish(self) -> None:
-        """Log what is left, and wait for it."""
+        """Log what is left, and wait for it. Raises `TrackingError` where the store is gone."""
         self._start()
-        self._wait()
+        if self._running is not None:
+            self._running.result()
 
     def close(self) -> None:
         """Let what is being logged end; MLflow may try for minutes to reach a store that is
@@ -111,7 +117,7 @@ class ProgressLog:
             wait([self._running], LAST_WORDS_S)
 
     def _start(self) -> None:
-        self._wait()
+        self._end_last()
         self._due_at = self._clock() + LOG_EVERY_S
         self._running = begin("argo-log", self._log_all)
 
@@ -119,10 +125,17 @@ class ProgressLog:
         for cell_run in self._cell_runs:
             cell_run.log_progress()
 
-    def _wait(self) -> None:
-        if self._running is not None:
+    def _end_last(self) -> None:
+        """Wait for what is being logged, and warn once while a store is gone."""
+        if self._running is None:
+            return
+        try:
             self._running.result()
-            self._running = None
+            self._is_gone = False
+        except TrackingError as error:
+            if not self._is_gone:
+                logger.warning("%s; the sweep goes on, and its curves are logged later", error)
+            self._is_gone = True
 
 
 class TimeEstimate(Protocol):

@@ -14,7 +14,7 @@ from builders.planted_gate import Problem, planted_context, questions, sweep_spe
 
 from argo_ml.engine.shards import Shard
 from argo_ml.engine.stages import StageTimes
-from argo_ml.errors import ConfigError
+from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.results.metrics import CURVES, cell_metrics
 from argo_ml.results.records import QuestionResult
 from argo_ml.sweep.cell_run import (
@@ -99,6 +99,24 @@ def test_a_point_is_logged_once(cell_and_rows: tuple[Cell, list[QuestionResult]]
     cell_run.log_progress()
 
     assert steps(cell_run) == {}
+
+
+def test_points_that_the_store_did_not_take_are_logged_with_the_next(
+    cell_and_rows: tuple[Cell, list[QuestionResult]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell, rows = cell_and_rows
+    cell_run = taken(cell, rows[:2], n_shards=4)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise TrackingError("nothing answers")
+
+    with monkeypatch.context() as patch, pytest.raises(TrackingError):
+        patch.setattr(RecordingRun, "log", refuse)
+        cell_run.log_progress()
+    cell_run.add([rows[2]])
+    cell_run.log_progress()
+
+    assert sorted(steps(cell_run)) == [1, 2, 3]
 
 
 def test_one_shard_makes_no_curve(cell_and_rows: tuple[Cell, list[QuestionResult]]) -> None:

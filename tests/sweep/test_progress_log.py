@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from argo_ml.errors import TrackingError
 from argo_ml.sweep.progress_log import LOG_EVERY_S, ProgressLog
 
 
@@ -73,3 +74,42 @@ def test_shards_that_end_soon_after_another_are_logged_with_the_next_or_at_the_e
     assert [add(), add()] == [2, 2]
     progress.finish()
     assert counting.n_requests == 3
+
+
+class Away(SilentRun):
+    """Its store is gone for a while."""
+
+    is_gone = True
+    n_logged = 0
+
+    def log_progress(self) -> None:
+        if self.is_gone:
+            raise TrackingError("nothing answers")
+        self.n_logged += 1
+
+
+def test_a_store_that_is_gone_for_a_while_ends_nothing_and_is_warned_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    away: Any = Away()
+    now = 100.0
+    progress = ProgressLog([away], clock=lambda: now)
+
+    for _ in range(3):
+        progress.add()
+        progress.close()
+        now += LOG_EVERY_S
+    away.is_gone = False
+    progress.finish()
+
+    assert away.n_logged == 1
+    assert [message.split("; ")[0] for message in caplog.messages] == ["nothing answers"]
+
+
+def test_a_store_that_is_gone_at_the_end_is_an_error() -> None:
+    away: Any = Away()
+    progress = ProgressLog([away])
+    progress.add()
+
+    with pytest.raises(TrackingError, match="nothing answers"):
+        progress.finish()
