@@ -38,7 +38,7 @@ from argo_ml.sweep.parent_run import (
     store_spec,
     telling_how_to_go_on,
 )
-from argo_ml.sweep.resumed_spec import resumed_spec
+from argo_ml.sweep.resumed_spec import command_tag, resolve_latest, resumed_spec
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import spec_params
 from argo_ml.tracking.reconciling import open_experiment
@@ -58,16 +58,18 @@ def run_advice(spec: AdviseSpec, on_progress: OnProgress = ignore_progress) -> A
     run has then ended as FAILED with it, and what it made is kept.
     """
     began = time.monotonic()
+    spec = resolve_latest(spec, KIND)
     _check(spec)
     if spec.resume:
         return _resume(spec, on_progress, began)
+    tags = {runs.KIND: KIND, **command_tag(spec)}
     spec = spec.of_named_model()
     tracking = open_experiment(spec.tracking_uri, spec.experiment)
     if spec.publish_as:
         # What would be refused at the end.
         _check_alias(tracking, _publishing(spec, tracking))
     study = _study(spec, on_progress, began)
-    run = tracking.adopt_or_create(_run_name(spec), {runs.KIND: KIND})
+    run = tracking.adopt_or_create(_run_name(spec), tags)
     with run.recording_failure(), telling_how_to_go_on("advise", run, tracking):
         store_spec(run, spec)
         run.log(params=spec_params(recorded(spec)))

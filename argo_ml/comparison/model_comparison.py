@@ -32,7 +32,7 @@ from argo_ml.sweep.parent_run import (
     store_spec,
     telling_how_to_go_on,
 )
-from argo_ml.sweep.resumed_spec import resumed_spec
+from argo_ml.sweep.resumed_spec import command_tag, resolve_latest, resumed_spec
 from argo_ml.sweep.running import load_results, run_sweep
 from argo_ml.tracking import runs
 from argo_ml.tracking.names import logged_metrics, logged_params, spec_params
@@ -93,6 +93,7 @@ def run_comparison(spec: CompareSpec, on_progress: OnProgress = ignore_progress)
     Raises:
         ArgoError: something the user can act on; finished sweeps are kept.
     """
+    spec = resolve_latest(spec, "comparison")
     check_dataset(spec.dataset, spec.given_documents)
     _check_strategies(spec)
     if spec.resume:
@@ -101,7 +102,8 @@ def run_comparison(spec: CompareSpec, on_progress: OnProgress = ignore_progress)
     # What every model's sweep would be refused for, before there is a run.
     load_questions(spec.sweep(spec.models[0]))
     names = ", ".join(told_apart(spec.models).values())
-    run = tracking.adopt_or_create(f"compare {names}", {runs.KIND: "comparison"})
+    tags = {runs.KIND: "comparison", **command_tag(spec)}
+    run = tracking.adopt_or_create(f"compare {names}", tags)
     with run.recording_failure(), telling_how_to_go_on("compare", run, tracking):
         store_spec(run, spec)
         run.log(params=spec_params(recorded(spec)))

@@ -3,6 +3,7 @@
 from argo_ml.addresses import Address, check_names, shown
 from argo_ml.config.advising import STAGE_SPLITS, AdviseSpec, BudgetFields
 from argo_ml.config.base import (
+    LATEST,
     HelpSection,
     Names,
     Positive,
@@ -95,6 +96,7 @@ __all__ = [
     "DEFAULT_STRATEGIES",
     "EMBEDDED_EMBEDDER",
     "EMBEDDED_MODEL",
+    "LATEST",
     "MODES",
     "MONEY_PRICES",
     "STAGE_SPLITS",

@@ -150,7 +150,13 @@ class AdviseSpec(
         description="outcomes: questions of other splits whose text calibrates under another id: "
         "refuse the file, or leave_out of what is chosen and confirmed on.",
     )
-    resume: str = Field("", **operational("Run id of an advice to go on with."))
+    resume: str = Field(
+        "",
+        **operational(
+            "Run id of an advice to go on with; latest: the newest unfinished one of the same "
+            "command, or a new one where there is none."
+        ),
+    )
     until: Literal["all", "decided"] = Field(
         "all",
         description="all: confirm on every question of the test split; decided: on as many as it "

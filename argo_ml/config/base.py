@@ -235,8 +235,14 @@ def refuse_unread(spec: Spec, given: Collection[str]) -> None:
             raise ConfigError(f"{name}={shown_value(getattr(spec, name))} {reason}")
 
 
+LATEST = "latest"
+"""A ``resume`` without a run id: the newest run of the same command. It may have to begin one, so
+that it gives all parameters."""
+
+
 def is_resumed(spec: Spec) -> bool:
-    return bool(getattr(spec, "resume", ""))
+    """Whether the spec names a run that has most of its parameters."""
+    return getattr(spec, "resume", "") not in ("", LATEST)
 
 
 def is_set(spec: Spec, name: str) -> bool:

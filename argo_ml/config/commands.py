@@ -90,7 +90,8 @@ class DoctorSpec(SweepSpec):
         False,
         **operational(
             "true: end runs of the whole store whose process died, and remove stale locks, "
-            "half written files and folders, and empty folders of cache_dir; alone."
+            "half written files and folders, empty folders and journals that nobody needs from "
+            "cache_dir; alone."
         ),
     )
 

@@ -15,6 +15,7 @@ from argo_ml.config.base import (
     Names,
     build,
     check_unrepeated,
+    is_resumed,
     left_out_at_default,
     not_read_with,
     operational,
@@ -161,7 +162,13 @@ class SweepSpec(EstimateSpec, WorkerFields, ExecutorFields, ExperimentSpec):
 
     section: ClassVar[HelpSection] = HelpSection.EXECUTION
 
-    resume: str = Field("", **operational("Run id of an unfinished sweep to continue."))
+    resume: str = Field(
+        "",
+        **operational(
+            "Run id of an unfinished sweep to continue; latest: the newest of the same command, or "
+            "a new one where there is none."
+        ),
+    )
     until: Literal["all", "decided"] = Field(
         "all",
         description="all: ask every question; decided: stop once they tell at every price whether "
@@ -211,12 +218,18 @@ class CompareSpec(
     models: Names = Field(
         (), description="Models, comma-separated; the others are compared with the first."
     )
-    resume: str = Field("", **operational("Run id of an unfinished comparison to continue."))
+    resume: str = Field(
+        "",
+        **operational(
+            "Run id of an unfinished comparison to continue; latest: the newest of the same "
+            "command, or a new one where there is none."
+        ),
+    )
 
     @model_validator(mode="after")
     def _models_valid(self) -> CompareSpec:
         given = ",".join(self.models)
-        if len(self.models) < 2 and not (self.resume and not self.models):
+        if len(self.models) < 2 and not (is_resumed(self) and not self.models):
             raise ValueError(f"models={given}: name two or more, such as qwen2.5-3b,qwen2.5-7b")
         check_unrepeated("models", self.models)
         return self

@@ -10,6 +10,7 @@ from argo_ml.doctor.check import Check, attempted
 from argo_ml.doctor.disk_space import check_disk
 from argo_ml.doctor.gpus import check_gpus, list_gpus
 from argo_ml.doctor.inputs import check_documents, check_questions
+from argo_ml.doctor.journals import check_journals
 from argo_ml.doctor.leftovers import check_leftovers, check_runs
 from argo_ml.doctor.machine import check_device, check_packages, check_python
 from argo_ml.doctor.parts import check_embedder, check_index_folder, check_model
@@ -20,7 +21,8 @@ Looks = dict[str, Callable[[DoctorSpec], Check]]
 
 def repair_checks(spec: DoctorSpec) -> Iterator[Check]:
     """What dead processes have left, ended and removed where ``repair`` is set."""
-    return _attempted({"runs": check_runs, "leftovers": check_leftovers}, spec)
+    looks: Looks = {"runs": check_runs, "journals": check_journals, "leftovers": check_leftovers}
+    return _attempted(looks, spec)
 
 
 def checks(spec: DoctorSpec) -> Iterator[Check]:

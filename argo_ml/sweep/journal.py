@@ -165,7 +165,24 @@ class Journal:
 
 def open_journal(spec: CacheFields, run_id: str) -> Journal:
     """The journal of a run; enter it before anything of the run is touched."""
-    return Journal(spec.cache_path / "sweeps" / run_id)
+    return Journal(journals_folder(spec) / run_id)
+
+
+def journals_folder(spec: CacheFields) -> Path:
+    """The folder of all journals, each in one by the id of its run."""
+    return spec.cache_path / "sweeps"
+
+
+def remove_journal(folder: Path) -> bool:
+    """Remove the journal of a run that nobody goes on with, unless a process is at work on it;
+    returns whether it is gone."""
+    lock = ProcessLock(folder.with_name(f"{folder.name}.lock"))
+    try:
+        with lock.held_at_once():
+            shutil.rmtree(folder, ignore_errors=True)
+    except (HeldError, OSError):
+        return False
+    return not folder.exists()
 
 
 def _encoded(index: int, record: ShardRecord) -> bytes:

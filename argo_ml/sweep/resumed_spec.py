@@ -3,6 +3,9 @@ command may change."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any, TypeVar
 
 from argo_ml.addresses import BLOTTED
 from argo_ml.config import (
+    LATEST,
     AdviseSpec,
     BudgetFields,
     CompareSpec,
@@ -20,9 +24,12 @@ from argo_ml.config import (
     shown_value,
 )
 from argo_ml.errors import ConfigError, MissingArtifactError, TrackingError
+from argo_ml.models.precision import with_precision
 from argo_ml.results.artifacts import SPEC
 from argo_ml.results.stored import stored_parameters
-from argo_ml.tracking.runs import Tracking
+from argo_ml.sweep.parent_run import stored_values
+from argo_ml.tracking.owners import another_alive
+from argo_ml.tracking.runs import COMMAND, TrackedRun, Tracking, connect
 
 LAID_DOWN = frozenset({"shard_size"})
 """What finished shards were made by, although it changes no number."""
@@ -32,6 +39,44 @@ else."""
 SOURCES = ("questions", "documents", "outcomes", "calibration_outcomes", "calibration")
 """Operational parameters that say where contents are."""
 Resumable = TypeVar("Resumable", SweepSpec, AdviseSpec, CompareSpec)
+logger = logging.getLogger(__name__)
+
+
+def resolve_latest(command: Resumable, kind: str) -> Resumable:
+    """``command`` with the id of the newest unfinished run of the same command in the place of
+    `LATEST`; where there is none, or a process here is at work on it, without: it begins one."""
+    if command.resume != LATEST:
+        return command
+    home = connect(command.tracking_uri, command.experiment)
+    for run in home.unfinished(kind, _digests(command)):
+        run_id = run.info.run_id
+        # One that was killed before it stored its parameters cannot be gone on with.
+        is_whole = TrackedRun(home.client, run_id).read_artifact(SPEC) is not None
+        if is_whole and not another_alive(run.data.tags):
+            logger.info("resume=latest: going on with %s %s", kind, run_id)
+            return command.model_copy(update={"resume": run_id})
+    logger.info("resume=latest: there is no unfinished %s of this command; beginning one", kind)
+    return with_precision(command.model_copy(update={"resume": ""}))
+
+
+def command_tag(spec: Resumable) -> dict[str, str]:
+    """The tag by which `resolve_latest` finds what the command begins."""
+    fields = type(spec).model_fields
+    values = {
+        name: value
+        for name, value in stored_values(spec).items()
+        if not is_operational(fields[name]) or name in LAID_DOWN or name in SOURCES
+    }
+    content = json.dumps(values, sort_keys=True)
+    return {COMMAND: hashlib.sha256(content.encode()).hexdigest()[:16]}
+
+
+def _digests(command: Resumable) -> set[str]:
+    """Where it leaves the precision open, `with_precision` may have settled that of its run."""
+    same = [command]
+    if command.precision == "auto":
+        same.append(command.model_copy(update={"precision": "bfloat16"}))
+    return {command_tag(spec)[COMMAND] for spec in same}
 
 
 def resumed_spec(command: Resumable, home: Tracking) -> Resumable:

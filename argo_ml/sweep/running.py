@@ -43,7 +43,7 @@ from argo_ml.sweep.parent_run import (
     telling_how_to_go_on,
 )
 from argo_ml.sweep.rebuilding import load_evaluated
-from argo_ml.sweep.resumed_spec import resumed_spec
+from argo_ml.sweep.resumed_spec import command_tag, resolve_latest, resumed_spec
 from argo_ml.sweep.stages import (
     check_unchanged,
     conclude_sweep,
@@ -108,6 +108,7 @@ def run_evaluated_sweep(
 
 
 def _run(spec: SweepSpec, on_progress: OnProgress, parent: ParentRun | None = None) -> SweepOutcome:
+    spec = resolve_latest(spec, "sweep")
     check_dataset(spec.dataset, spec.given_documents)
     check_strategies(spec.strategies, spec)
     stopping_rule(spec)
@@ -215,7 +216,7 @@ def _create_run(spec: SweepSpec, tracking: Tracking, parent: ParentRun | None) -
         return parent.create_child(f"sweep {model}", tags)
     asked = asked_questions(spec.questions, spec.difficulty, spec.dataset)
     name = f"sweep {spec.mode} {asked} {model}"
-    return tracking.adopt_or_create(name, tags)
+    return tracking.adopt_or_create(name, {**tags, **command_tag(spec)})
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -56,6 +56,8 @@ from argo_ml.waiting import is_locked_advice, short_patience
 PARENT = "mlflow.parentRunId"
 CELL_ID = "argo.cell_id"
 SWEEP_ID = "argo.sweep_id"
+COMMAND = "argo.command"
+"""Tag of what a command has begun: a digest of parameters, by which the same command finds it."""
 ERROR = "argo.error"
 WARNING = "argo.warning"
 BATCH_TOKENS = "argo.batch_tokens"
@@ -412,6 +414,17 @@ class Tracking:
         user = source_tags()[USER]
         own = None if "'" in user else self._latest(f"{ended} and tags.`{USER}` = '{user}'")
         return own or self._latest(ended)
+
+    def unfinished(self, kind: str, commands: Collection[str]) -> list[Run]:
+        """What this user has begun by one of these commands and has not finished, the newest
+        first."""
+        user = source_tags()[USER]
+        begun = [
+            run
+            for run in self._search(f"tags.`{KIND}` = '{kind}' and attributes.status != 'FINISHED'")
+            if run.data.tags.get(COMMAND) in commands and run.data.tags.get(USER) == user
+        ]
+        return sorted(begun, key=lambda run: int(run.info.start_time), reverse=True)
 
     def _latest(self, condition: str) -> Run | None:
         with explained(self.uri):

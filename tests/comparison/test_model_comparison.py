@@ -242,7 +242,7 @@ def test_a_comparison_whose_sweep_was_killed_before_it_stored_its_spec_goes_on(
     [experiment] = client.search_experiments(filter_string="name = 'argo_ml'")
     [parent] = client.search_runs([experiment.experiment_id], f"tags.`{KIND}` = 'comparison'")
 
-    found = run_comparison(spec(values, resume=parent.info.run_id))
+    found = run_comparison(spec(values, resume="latest"))
 
     sweeps = client.search_runs(
         [experiment.experiment_id], f"tags.`{PARENT}` = '{parent.info.run_id}'"

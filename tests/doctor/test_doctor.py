@@ -49,6 +49,7 @@ def test_embedded_default_passes_on_this_machine(embedded_model: Path, tracking_
         "documents",
         "tracking",
         "runs",
+        "journals",
         "leftovers",
         "device",
         "Chroma",

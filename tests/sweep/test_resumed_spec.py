@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from builders import owned_runs
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from argo_ml.config import SweepSpec, build
+from argo_ml.config import AdviseSpec, CompareSpec, SweepSpec, build, refuse_unread
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.processes import this_process
 from argo_ml.sweep.parent_run import find_resumed, store_spec
-from argo_ml.sweep.resumed_spec import resumed_spec
+from argo_ml.sweep.resumed_spec import command_tag, resolve_latest, resumed_spec
+from argo_ml.tracking.environment import USER
 from argo_ml.tracking.owners import OWNER
-from argo_ml.tracking.runs import KIND, Tracking, connect
+from argo_ml.tracking.runs import KIND, TrackedRun, Tracking, connect
 
 
 @pytest.fixture
@@ -160,3 +163,76 @@ def test_what_this_process_has_begun_is_gone_on_with(tracking: Tracking) -> None
     run = tracking.create("what is being run", {KIND: "advice"})
 
     assert find_resumed(tracking, run.run_id, "advice")[0].info.run_id == run.run_id
+
+
+MODELS = {"models": "a,b"}
+
+
+def begun(
+    tracking: Tracking, spec_type: Any = SweepSpec, kind: str = "sweep", **values: str
+) -> TrackedRun:
+    """What a command with these parameters has begun."""
+    spec = build(spec_type, values)
+    run = tracking.create("a run", {KIND: kind, **command_tag(spec)})
+    store_spec(run, spec)
+    return run
+
+
+def latest(
+    tracking: Tracking, spec_type: Any = SweepSpec, kind: str = "sweep", **values: str
+) -> str:
+    """Run id of what a command with these parameters goes on with; empty where it begins one."""
+    command = {**values, "resume": "latest", "tracking_uri": tracking.uri}
+    return str(resolve_latest(build(spec_type, command), kind).resume)
+
+
+@pytest.mark.parametrize(
+    ("spec_type", "kind", "values"),
+    [(SweepSpec, "sweep", {}), (AdviseSpec, "advice", {}), (CompareSpec, "comparison", MODELS)],
+)
+def test_latest_is_the_newest_of_the_same_command_that_has_not_finished(
+    tracking: Tracking, spec_type: Any, kind: str, values: dict[str, str]
+) -> None:
+    begun(tracking, spec_type, kind, **values).end("KILLED")
+    newest = begun(tracking, spec_type, kind, **values)
+    newest.end("FAILED")
+    begun(tracking, spec_type, kind, **values).end("FINISHED")
+
+    assert latest(tracking, spec_type, kind, **values) == newest.run_id
+
+
+@pytest.mark.parametrize("given", [{"seed": "7"}, {"shard_size": "3"}, {"documents": "mine"}])
+def test_another_command_has_no_latest(tracking: Tracking, given: dict[str, str]) -> None:
+    begun(tracking, **given).end("KILLED")
+    assert latest(tracking) == ""
+
+
+def test_where_a_command_keeps_things_and_how_long_it_tries_is_not_what_it_is(
+    tracking: Tracking,
+) -> None:
+    run = begun(tracking, cache_dir="/srv/one", max_retries="2", precision="bfloat16")
+    run.end("KILLED")
+    assert latest(tracking, cache_dir="/srv/two", max_retries="7") == run.run_id
+
+
+def test_what_others_have_or_could_not_be_gone_on_with_is_no_latest(tracking: Tracking) -> None:
+    tracking.create("too young", {KIND: "sweep", **command_tag(build(SweepSpec, {}))})
+    begun(tracking).log(tags={USER: "somebody else"})
+    started = psutil.Process(os.getppid()).create_time()
+    alive = replace(this_process(), pid=os.getppid(), started=started, lock="/nowhere.lock")
+    begun(tracking).log(tags={OWNER: alive.text})
+    assert latest(tracking) == ""
+
+
+def test_what_a_lost_machine_was_at_work_on_is_the_latest(tracking: Tracking) -> None:
+    run = begun(tracking)
+    run.log(tags=owned_runs.of_another_host())
+    assert latest(tracking) == run.run_id
+
+
+def test_a_command_that_may_begin_is_checked_as_one_that_does() -> None:
+    with pytest.raises(ConfigError, match="models=: name two or more"):
+        build(CompareSpec, {"resume": "latest"})
+    spec = build(SweepSpec, {"resume": "latest", "engine_path": "/opt/vllm"})
+    with pytest.raises(ConfigError, match="engine_path"):
+        refuse_unread(spec, ["engine_path"])

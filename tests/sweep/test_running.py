@@ -471,6 +471,11 @@ def test_resuming_refuses_by_name_what_would_change_the_sweep(
         resumed_spec(command, connect(command.tracking_uri, "argo_ml"))
 
 
+def test_the_same_command_goes_on_with_what_it_has_begun(spec: MakeSpec, killed: str) -> None:
+    assert run_sweep(spec(resume="latest")).sweep_id == killed
+    assert run_sweep(spec(resume="latest")).sweep_id != killed
+
+
 def test_moved_questions_are_known_by_their_contents(
     spec: MakeSpec, killed: str, sources: dict[str, str], tmp_path: Path
 ) -> None:
