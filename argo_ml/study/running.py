@@ -27,7 +27,7 @@ from argo_ml.study.sampling import make_sampler
 from argo_ml.study.search import Search, seeds
 from argo_ml.study.space import SearchSpace, check_searchable
 from argo_ml.study.storage import StudyStore
-from argo_ml.sweep.accounting import account_for_dead, accounting
+from argo_ml.sweep.accounting import account_for_dead, accounting, has_whole_ledger
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.parent_run import load_record, pointing_at, recorded, store_spec
 from argo_ml.tracking import runs
@@ -66,6 +66,7 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
             if _is_concluded(study, spec):
                 return load_report(home, run.run_id)
             run.reopen(beside_others=True)
+            has_whole_ledger(run, spec)
             run.log(params=spec_params({**recorded(spec), **digests, "study": study.study_name}))
             run.log_inputs([*context.inputs, *tests.inputs[:1]])
         evaluator = Evaluator(context, times)

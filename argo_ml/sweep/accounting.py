@@ -14,7 +14,7 @@ from argo_ml.results.question_rows import row_values
 from argo_ml.results.records import Results
 from argo_ml.results.unit import unit_of
 from argo_ml.tracking.names import logged_metrics
-from argo_ml.tracking.runs import CALLS_ELSEWHERE, KIND, Run, TrackedRun, Tracking
+from argo_ml.tracking.runs import CALLS_ELSEWHERE, KIND, LEDGER, Run, TrackedRun, Tracking
 from argo_ml.types import Usage
 
 logger = logging.getLogger(__name__)
@@ -28,33 +28,38 @@ PRICE_OF_CALLS, PAID_FOR_CALLS = "price_of_calls", "paid_for_calls"
 PAYING_KINDS = ("sweep", "cell", "calibration", "study")
 
 
-def has_whole_ledger(run: TrackedRun, executes_here: bool) -> bool:
-    """Whether the ledger here has all calls executed for the run: once some are executed on
-    machines with a cache of their own it has not, which a tag says for good."""
-    if not executes_here:
+def has_whole_ledger(run: TrackedRun, spec: CacheFields, executes_here: bool = True) -> bool:
+    """Whether the ledger here has all calls executed for the run: once some are executed with
+    another call cache it has not, which a tag says for good."""
+    tags, here = run.tags, CallCache(spec.calls_path).ledger_id()
+    if not executes_here or tags.get(LEDGER, here) != here:
         run.log(tags={CALLS_ELSEWHERE: "true"})
-    return CALLS_ELSEWHERE not in run.tags
+        return False
+    if LEDGER not in tags:
+        run.log(tags={LEDGER: here})
+    return CALLS_ELSEWHERE not in tags
 
 
 @contextlib.contextmanager
-def accounting(run: TrackedRun, spec: CacheFields, is_known: bool = True) -> Iterator[None]:
-    """Log what was executed for the run once the block has ended, also by an error; nothing where
-    the ledger here does not know it."""
+def accounting(run: TrackedRun, spec: CacheFields) -> Iterator[None]:
+    """Log what was executed for the run once the block has ended, also by an error."""
     try:
         yield
     except BaseException as error:
         # What ended the block matters more.
-        with contextlib.suppress(ArgoError):
-            if is_known:
-                with run.last_words(str(error)):
-                    log_executed(run, spec)
+        with contextlib.suppress(ArgoError), run.last_words(str(error)):
+            log_executed(run, spec)
         raise
-    if is_known:
-        log_executed(run, spec)
+    log_executed(run, spec)
 
 
 def log_executed(run: TrackedRun, spec: CacheFields) -> None:
-    """Raises `ArgoError` from the cache and from the store."""
+    """Nothing where the ledger here does not know it, as another worker may have found meanwhile.
+
+    Raises `ArgoError` from the cache and from the store.
+    """
+    if CALLS_ELSEWHERE in run.tags:
+        return
     paid = CallCache(spec.calls_path).paid_by(run.run_id)
     run.log(metrics={EXECUTED: float(paid.executed), UNSETTLED: float(paid.unsettled)})
 

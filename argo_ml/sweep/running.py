@@ -145,8 +145,8 @@ def _carry_out(
     log_inputs(store_resolved(sweep.spec, context, run), context, run)
     cell_runs = open_cell_runs(cells, context, sweep.tracking, run)
     account_for_dead(sweep.tracking, context.spec)
-    is_known = has_whole_ledger(run, context.executes_here)
-    with accounting(run, context.spec, is_known), _telling_how_to_go_on(sweep):
+    is_known = has_whole_ledger(run, context.spec, context.executes_here)
+    with accounting(run, context.spec), _telling_how_to_go_on(sweep):
         time_estimate = _tell_estimate(context, cells, journal, run)
         results = run_cells(
             context, run, cell_runs, journal, on_progress, time_estimate=time_estimate, rule=rule

@@ -116,14 +116,43 @@ def test_what_machines_elsewhere_have_executed_is_not_said_and_stays_unknown(
 ) -> None:
     execute(sweep, [0])
 
-    assert not has_whole_ledger(sweep, executes_here=False)
-    with accounting(sweep, spec, is_known=has_whole_ledger(sweep, executes_here=True)):
+    assert not has_whole_ledger(sweep, spec, executes_here=False)
+    with accounting(sweep, spec):
         execute(sweep, [1])
     sweep.end("KILLED")
     account_for_dead(tracking, spec)
 
     assert sweep.tags[CALLS_ELSEWHERE] == "true"
     assert said(tracking, sweep) == {}
+
+
+def test_what_a_worker_with_another_cache_executes_is_known_to_no_ledger(
+    tracking: Tracking, spec: SweepSpec, execute: Execute, tmp_path: Path
+) -> None:
+    study = tracking.create("a study", {KIND: "study"})
+    elsewhere = spec.model_copy(update={"cache_dir": tmp_path / "other"})
+
+    assert has_whole_ledger(study, spec)
+    with accounting(study, spec):
+        execute(study, [0, 1])
+        assert not has_whole_ledger(study, elsewhere)
+        with accounting(study, elsewhere):
+            pass
+
+    assert study.tags[CALLS_ELSEWHERE] == "true"
+    assert said(tracking, study) == {}
+
+
+def test_a_cache_that_was_moved_has_the_ledger_that_it_had(
+    sweep: TrackedRun, spec: SweepSpec, tmp_path: Path
+) -> None:
+    moved = spec.model_copy(update={"cache_dir": tmp_path / "moved"})
+    assert has_whole_ledger(sweep, spec)
+    moved.cache_path.mkdir()
+    spec.calls_path.rename(moved.calls_path)
+
+    assert has_whole_ledger(sweep, moved)
+    assert CALLS_ELSEWHERE not in sweep.tags
 
 
 def test_what_was_paid_elsewhere_is_not_stated_as_nothing(

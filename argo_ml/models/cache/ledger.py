@@ -9,6 +9,7 @@ their process has died is how many may have been executed without an answer bein
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
@@ -49,6 +50,8 @@ PAYMENT_COLUMNS = (
     "payer, model, kind, executed, unsettled, prompt_tokens, output_tokens, seconds, checksum"
 )
 REPETITION_COLUMNS = "payer, key, created, checksum"
+_OWN_ID = "ledger"
+"""The kind of the row whose payer is the ledger's own id."""
 _OF_ACCOUNT = "payer = ? AND model = ? AND kind = ?"
 _OF_RUN = "(payer = ? OR (payer > ? || '/' AND payer < ? || '0'))"
 """A run and what is billed to parts of it, as to the trials of a study; 0 comes after the slash."""
@@ -85,6 +88,16 @@ def enter(connection: sqlite3.Connection, identity: str, entries: Sequence[Entry
     """Add executed calls of one model to the totals of who executed them."""
     for account, payment in _totals((identity, entry) for entry in entries).items():
         _add(connection, account, payment)
+
+
+def own_id(connection: sqlite3.Connection) -> str:
+    """What tells this ledger from all others, on whatever machine it is read: drawn when it is
+    first asked for, and kept as totals are. The transaction is the caller's."""
+    known = [account.payer for account, _ in payments(connection) if account.kind == _OWN_ID]
+    drawn = known[0] if known else secrets.token_hex(8)
+    if not known:
+        _put(connection, Account(drawn, "", _OWN_ID), Payment())
+    return drawn
 
 
 def enter_repetitions(connection: sqlite3.Connection, entries: Iterable[Entry], now: float) -> None:

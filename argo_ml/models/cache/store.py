@@ -131,6 +131,15 @@ class CallCache:
         """Who has executed what, the parts of a run together."""
         return self._do(self._ledger)
 
+    def ledger_id(self) -> str:
+        """What tells its ledger from all others."""
+
+        def drawn(connection: sqlite3.Connection) -> str:
+            with transaction(connection):
+                return ledger.own_id(connection)
+
+        return self._do(drawn)
+
     def stats(self) -> CacheStats:
         return self._do(self._stats)
 

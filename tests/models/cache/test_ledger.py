@@ -164,3 +164,16 @@ def test_embedded_queries_and_counted_tokens_are_nobodys_calls(cache: CallCache)
     for number, kind in enumerate(("embed", "count")):
         cache.add("model", [Entry(f"{number:064}", kind, '"x"', 0, "0", 0.0, "")])
     assert cache.ledger().payments == {}
+
+
+def test_a_ledger_is_told_from_others_for_good_and_pays_nothing(
+    cache: CallCache, tmp_path: Path
+) -> None:
+    own = cache.ledger_id()
+    other = CallCache(tmp_path / "other.sqlite")
+
+    assert other.ledger_id() not in ("", own)
+    assert cache.ledger().payments == {}
+    with (tmp_path / "calls.sqlite").open("r+b") as file:
+        file.write(bytes(100))
+    assert cache.ledger_id() == own
