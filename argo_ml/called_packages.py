@@ -17,7 +17,8 @@ HOME = "argo_ml.interface.jobs"
 
 
 class CalledPackage(ModuleType):
-    """A package that, when it is called, calls the public function of its name."""
+    """A package that, when it is called, calls the public function of its name, and has its
+    documentation."""
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         return self._function(*arguments, **options)
@@ -25,6 +26,10 @@ class CalledPackage(ModuleType):
     @property
     def __signature__(self) -> inspect.Signature:
         return inspect.signature(self._function)
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        return inspect.getdoc(self._function)
 
     @property
     def _function(self) -> Callable[..., Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pydoc
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import pytest
 import argo_ml
 import argo_ml.replay.reading
 import argo_ml.sweep.running
+from argo_ml.interface import jobs
 
 FASTEST_OF_THREE = """
 import subprocess, sys, time
@@ -43,6 +45,14 @@ def test_a_package_of_the_same_name_is_called(name: str) -> None:
     assert list(inspect.signature(called).parameters) == ["spec", "progress", "options"]
     with pytest.raises(argo_ml.ArgoError, match="parameter 'modus' is unknown"):
         called(modus="small")
+
+
+@pytest.mark.parametrize("name", ["sweep", "replay"])
+def test_such_a_package_shows_the_documentation_of_its_function(name: str) -> None:
+    called = getattr(argo_ml, name)
+    shown = inspect.getdoc(called) or ""
+    assert shown == inspect.getdoc(getattr(jobs, name))
+    assert shown.splitlines()[0] in pydoc.render_doc(called, renderer=pydoc.plaintext)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
