@@ -19,10 +19,10 @@ from argo_ml.errors import ArgoError, ConfigError
 from argo_ml.evaluation.advice import REPLAY, TUNE, Advice
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.parsing import parse_record
-from argo_ml.results.artifacts import ADVICE, ADVISED_PARTS, SPEC
+from argo_ml.results.artifacts import ADVICE, ADVISED_PARTS
 from argo_ml.results.records import Record, Results
-from argo_ml.results.stored import naming, stored_parameters
-from argo_ml.sweep.parent_run import load_record
+from argo_ml.results.stored import naming
+from argo_ml.sweep.parent_run import load_parameters, load_record
 from argo_ml.sweep.rebuilding import REPORTED, load_evaluated, rebuild_report, write_page
 from argo_ml.sweep.record import find_run, open_record
 from argo_ml.sweep.stored_files import stored_examples
@@ -43,9 +43,7 @@ class StoredAdvice:
     tracking: Tracking
 
     def spec(self) -> AdviseSpec:
-        with tempfile.TemporaryDirectory() as folder:
-            path = self.tracking.download(self.run.run_id, SPEC, Path(folder))
-            return build(AdviseSpec, stored_parameters(path, self.run.run_id))
+        return build(AdviseSpec, load_parameters(self.tracking, self.run.run_id))
 
     def judged(self) -> tuple[Judged, Evaluation]:
         """What it was chosen and drawn from, made again. Raises `ArgoError`."""

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from argo_ml.errors import ConfigError
 from argo_ml.interface.notebook import bar_type, is_notebook
 from argo_ml.progress import NOT_SHOWN, OnProgress, ignore_progress
 
@@ -17,7 +18,15 @@ somebody sees them."""
 
 @contextlib.contextmanager
 def showing(progress: Progress) -> Iterator[OnProgress]:
-    """The observer that ``progress`` asks for; bars are closed when the block ends."""
+    """The observer that ``progress`` asks for; bars are closed when the block ends.
+
+    Raises `ConfigError` for the parameter of the decision process that has the same name.
+    """
+    if isinstance(progress, str):
+        raise ConfigError(
+            f"progress={progress}: here it is True, False or a function; give the parameter in a "
+            f"spec, as in argo_ml.sweep(SweepSpec(progress={progress!r}))"
+        )
     if callable(progress):
         yield progress
     elif progress or (progress is None and _is_seen()):

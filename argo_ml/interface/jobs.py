@@ -28,6 +28,7 @@ from argo_ml.config.source_fields import DatabaseFields
 from argo_ml.errors import ConfigError
 from argo_ml.exploring.calibrate import run_calibration
 from argo_ml.interface.bars import Progress, showing
+from argo_ml.interface.loading import loaded_result
 from argo_ml.interface.own_parts import with_own_parts, with_own_retriever
 from argo_ml.interface.returned import (
     AdviceResult,
@@ -176,12 +177,13 @@ def publish(spec: PublishSpec | None = None, **options: Any) -> Registered:
     return register_policy(_spec(PublishSpec, spec, options))
 
 
-def load_results(run_id: str, *, tracking_uri: str = "") -> SweepResult:
-    """The results of a sweep or a replay that has finished, by its MLflow run.
+def load_results(run_id: str, *, tracking_uri: str = "") -> SweepResult | Any:
+    """The results of a finished sweep or replay by its MLflow run; of an advice, a study or a
+    calibration what its function returned.
 
     Raises `ArgoError` where there is no such run, or it is unfinished.
     """
-    return loaded_sweep(run_id, tracking_uri)
+    return loaded_result(run_id, tracking_uri)
 
 
 def _spec(

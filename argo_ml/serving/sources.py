@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,10 @@ from argo_ml.errors import ConfigError
 from argo_ml.evaluation.advice import Advice
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.replay.storing import KIND as REPLAY
-from argo_ml.results.artifacts import ADVICE, EVALUATION, SPEC
+from argo_ml.results.artifacts import ADVICE, EVALUATION
 from argo_ml.results.records import Results
-from argo_ml.results.stored import stored_parameters, stored_record
-from argo_ml.sweep.parent_run import load_record
+from argo_ml.results.stored import stored_record
+from argo_ml.sweep.parent_run import load_parameters, load_record
 from argo_ml.sweep.record import SweepRecord, open_record
 from argo_ml.tracking.location import store_option
 from argo_ml.tracking.runs import KIND, Tracking, store_of_runs
@@ -106,9 +105,7 @@ def _advice(spec: PublishSpec) -> Advice | None:
 
 
 def _named_prices(tracking: Tracking, advice_id: str) -> tuple[float, ...]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = tracking.download(advice_id, SPEC, Path(folder))
-        stored = stored_parameters(path, advice_id)
+    stored = load_parameters(tracking, advice_id)
     # What a file of prices said is stored as well.
     names = RetrievalPriceFields.model_fields.keys() - {"prices_file"}
     own = {name: value for name, value in stored.items() if name in names}

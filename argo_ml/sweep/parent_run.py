@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 
@@ -16,8 +16,7 @@ from argo_ml.addresses import BLOTTED, HIDDEN, lacks_password, redacted_value
 from argo_ml.config import Spec
 from argo_ml.errors import ConfigError
 from argo_ml.results.artifacts import ENVIRONMENT, SPEC, UNCOMMITTED_DIFF
-from argo_ml.results.records import Record
-from argo_ml.results.stored import stored_record
+from argo_ml.results.stored import RecordType, stored_parameters, stored_record
 from argo_ml.tracking import environment, runs
 from argo_ml.tracking.deleted import is_deleted, way_back
 from argo_ml.tracking.location import store_option
@@ -25,7 +24,6 @@ from argo_ml.tracking.owners import another_alive, another_elsewhere
 from argo_ml.tracking.reconciling import reconcile
 from argo_ml.tracking.runs import Run, TrackedRun, Tracking
 
-RecordType = TypeVar("RecordType", bound=Record)
 logger = logging.getLogger(__name__)
 _PATHS = ("questions", "documents", "cache_dir", "outcomes", "calibration_outcomes")
 _PASSWORDS_LEFT_OUT = (
@@ -111,6 +109,12 @@ def _check_left(stored: Run, kind: str) -> None:
             run_id,
             elsewhere,
         )
+
+
+def load_parameters(tracking: Tracking, run_id: str) -> dict[str, Any]:
+    """Load the parameters that a run was made with."""
+    with tempfile.TemporaryDirectory() as folder:
+        return stored_parameters(tracking.download(run_id, SPEC, Path(folder)), run_id)
 
 
 def load_record(

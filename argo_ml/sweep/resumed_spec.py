@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,9 +24,7 @@ from argo_ml.config import (
 )
 from argo_ml.errors import ConfigError, MissingArtifactError, TrackingError
 from argo_ml.models.precision import with_precision
-from argo_ml.results.artifacts import SPEC
-from argo_ml.results.stored import stored_parameters
-from argo_ml.sweep.parent_run import stored_values
+from argo_ml.sweep.parent_run import load_parameters, stored_values
 from argo_ml.tracking.owners import another_alive
 from argo_ml.tracking.runs import COMMAND, TrackedRun, Tracking, connect
 
@@ -108,15 +105,13 @@ def resumed_spec(command: Resumable, home: Tracking) -> Resumable:
 
 
 def _stored_values(run_id: str, home: Tracking) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            path = home.download(run_id, SPEC, Path(folder))
-        except MissingArtifactError as error:
-            raise TrackingError(
-                f"resume={run_id}: it ended before it stored its parameters, so nothing is "
-                f"lost; start it again without resume ({error})"
-            ) from None
-        return stored_parameters(path, run_id)
+    try:
+        return load_parameters(home, run_id)
+    except MissingArtifactError as error:
+        raise TrackingError(
+            f"resume={run_id}: it ended before it stored its parameters, so nothing is "
+            f"lost; start it again without resume ({error})"
+        ) from None
 
 
 def _check_whole(command: Resumable, stored: Mapping[str, Any]) -> None:

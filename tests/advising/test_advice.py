@@ -171,6 +171,17 @@ def test_python_returns_a_row_per_price(shared: dict[str, str], finished: Advice
     assert finished.sentences[0] in result._repr_html_()
 
 
+def test_an_advice_and_its_calibration_are_loaded_by_their_runs(
+    shared: dict[str, str], finished: Advice
+) -> None:
+    uri = shared["tracking_uri"]
+    assert argo_ml.load_results(finished.advice_id, tracking_uri=uri).advice == finished
+    calibrated = argo_ml.load_results(finished.calibration_run, tracking_uri=uri)
+    assert calibrated.run_id == finished.calibration_run
+    assert calibrated.to_frame()["question_id"].nunique() == finished.sizes["calibration"]
+    assert calibrated.metrics["lm_calls_total"] > 0
+
+
 def test_a_complete_advice_is_shown_again(shared: dict[str, str], finished: Advice) -> None:
     assert run_advice(build(AdviseSpec, going_on(shared, finished))) == finished
 

@@ -16,12 +16,14 @@ from builders import small_study
 from builders.places import linked_cache
 from builders.recorded_outcomes import open_line, write
 from matplotlib.figure import Figure
+from mlflow import MlflowClient
 
 import argo_ml
 from argo_ml.config import SweepSpec, build
 from argo_ml.interface.returned import SweepResult
 from argo_ml.policies.base import Decision, State
 from argo_ml.progress import EPISODES
+from argo_ml.tracking.runs import KIND
 from argo_ml.types import Action, StopReason
 
 pytestmark = [
@@ -98,6 +100,18 @@ def test_a_finished_sweep_is_loaded_by_its_run(swept: SweepResult, options: dict
     loaded = argo_ml.load_results(swept.run_id, tracking_uri=options["tracking_uri"])
     assert loaded.to_frame().equals(swept.to_frame())
     assert loaded.answer == swept.answer
+
+
+def test_a_run_that_has_not_finished_says_how_to_go_on(
+    swept: SweepResult, options: dict[str, Any]
+) -> None:
+    client = MlflowClient(options["tracking_uri"])
+    experiment_id = client.get_run(swept.run_id).info.experiment_id
+    run_id = client.create_run(experiment_id, tags={KIND: "calibration"}).info.run_id
+    client.set_terminated(run_id, "FAILED")
+
+    with pytest.raises(argo_ml.ArgoError, match="it is FAILED; give the same command again"):
+        argo_ml.load_results(run_id, tracking_uri=options["tracking_uri"])
 
 
 def test_progress_is_told(options: dict[str, Any]) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from argo_ml.errors import ConfigError
 from argo_ml.interface.bars import showing
 from argo_ml.interface.notebook import is_notebook, show_figures
 from argo_ml.interface.pages import MOST_ROWS, page
@@ -51,6 +53,12 @@ def test_without_a_terminal_or_a_notebook_nothing_is(
         assert report is ignore_progress
         report(EPISODES, 1, 2)
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_parameter_of_the_same_name_is_not_taken_for_bars() -> None:
+    given: Any = "measured"
+    with pytest.raises(ConfigError, match=r"in a spec, as in argo_ml.sweep\(SweepSpec"):
+        showing(given).__enter__()
 
 
 def test_data_stay_text_in_a_page() -> None:

@@ -19,6 +19,7 @@ from mlflow.entities import Run
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+import argo_ml
 from argo_ml.cli.params_file import read_for
 from argo_ml.config import SweepSpec, VerifySpec, build
 from argo_ml.config.run_fields import GIVEN_SIMILARITY
@@ -74,6 +75,14 @@ def test_python_draws_what_the_study_has_data_for(finished: tuple[Problem, Study
     assert result.figure("slice").axes
     with pytest.raises(ConfigError, match=r"'pareto_front': this study has optimization_history"):
         result.figure("pareto_front")
+
+
+def test_a_finished_study_is_loaded_by_its_run(finished: tuple[Problem, StudyReport]) -> None:
+    problem, report = finished
+    uri = problem.values["tracking_uri"]
+    result = argo_ml.load_results(report.study_id, tracking_uri=uri)
+    assert result.report == report
+    assert result.figure("slice").axes
 
 
 def test_a_study_is_a_run_with_a_child_per_trial_and_test_cell(
