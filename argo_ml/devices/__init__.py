@@ -12,7 +12,7 @@ from argo_ml.devices.base import (
 from argo_ml.devices.concerns import concerns
 from argo_ml.devices.nvml import NvmlDriver, open_driver
 from argo_ml.devices.recorder import Recorder
-from argo_ml.devices.usage import DeviceUsage, ProcessUsage, ResourceUsage, summarize
+from argo_ml.devices.usage import DeviceUsage, ProcessUsage, Readings, ResourceUsage
 from argo_ml.devices.visible import driver_indices
 
 __all__ = [
@@ -26,10 +26,10 @@ __all__ = [
     "ProcessReading",
     "ProcessUsage",
     "Reading",
+    "Readings",
     "Recorder",
     "ResourceUsage",
     "concerns",
     "driver_indices",
     "open_driver",
-    "summarize",
 ]

@@ -17,7 +17,6 @@ from argo_ml.devices import (
     driver_indices,
     limits,
     open_driver,
-    summarize,
     torch_memory,
 )
 from argo_ml.devices.choosing import choose_gpus
@@ -53,7 +52,7 @@ class Observation:
     def usage(self) -> ResourceUsage:
         peaks = torch_memory.peaks_mb(self._indices)
         by_index = {self._indices[gpu]: peak for gpu, peak in peaks.items()}
-        return summarize(self._recorder.readings, limits.n_cores(), by_index, self._is_served)
+        return self._recorder.readings.usage(limits.n_cores(), by_index, self._is_served)
 
     def concerns(self, has_computed: bool) -> list[str]:
         """One line for each thing about the GPUs that someone should look at.

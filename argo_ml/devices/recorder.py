@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import psutil
 
 from argo_ml.devices.base import MB, DeviceReading, Driver, DriverError, ProcessReading, Reading
+from argo_ml.devices.usage import Readings
 
 INTERVAL_S = 1.0
 
@@ -29,7 +30,7 @@ class Recorder:
         self._indices = tuple(indices)
         self._interval_s = interval_s
         self._process = psutil.Process()
-        self._readings: list[Reading] = []
+        self.readings = Readings()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="argo-readings", daemon=True)
 
@@ -45,10 +46,6 @@ class Recorder:
         self._stop.set()
         self._thread.join()
 
-    @property
-    def readings(self) -> tuple[Reading, ...]:
-        return tuple(self._readings)
-
     def _run(self) -> None:
         self._take()
         while not self._stop.wait(self._interval_s):
@@ -58,7 +55,7 @@ class Recorder:
     def _take(self) -> None:
         used = self._process.cpu_times()
         process = ProcessReading(used.user + used.system, self._process.memory_info().rss / MB)
-        self._readings.append(Reading(time.monotonic(), process, self._devices()))
+        self.readings.add(Reading(time.monotonic(), process, self._devices()))
 
     def _devices(self) -> tuple[DeviceReading, ...]:
         if self._driver is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from argo_ml.devices.base import DeviceReading, Reading
@@ -65,67 +65,111 @@ class ResourceUsage:
         return {name: value for device in self.devices for name, value in device.metrics.items()}
 
 
-def summarize(
-    readings: Sequence[Reading],
-    n_cores: int,
-    torch_peaks_mb: Mapping[int, float] | None = None,
-    is_served: bool = False,
-) -> ResourceUsage:
-    """Peaks and means over readings taken at even intervals.
+class Readings:
+    """What readings taken at even intervals come to; they are added up, and none is kept.
 
-    ``torch_peaks_mb`` is PyTorch's own peak by the driver's index. Where PyTorch holds memory on
-    any GPU, the others are not in use and left out, but for a language model that ``is_served``:
-    what is held here is the embedding model then.
+    One thread may add while another asks.
     """
-    peaks = {index: peak for index, peak in (torch_peaks_mb or {}).items() if peak > 0}
-    by_device: dict[int, list[DeviceReading]] = {index: [] for index in peaks}
-    for device in (device for reading in readings for device in reading.devices):
-        if is_served or not peaks or device.index in peaks:
-            by_device.setdefault(device.index, []).append(device)
-    usages = (
-        _device(index, of_device, peaks.get(index))
-        for index, of_device in sorted(by_device.items())
-    )
-    return ResourceUsage(
-        _process(readings, n_cores), tuple(usage for usage in usages if usage.metrics)
-    )
+
+    def __init__(self) -> None:
+        self.n = 0
+        self._first: Reading | None = None
+        self._last: Reading | None = None
+        self._memory = _Values()
+        self._devices: dict[int, _DeviceReadings] = {}
+        self._lock = threading.Lock()
+
+    def add(self, reading: Reading) -> None:
+        with self._lock:
+            self.n += 1
+            self._first, self._last = self._first or reading, reading
+            self._memory.add(reading.process.memory_mb)
+            for device in reading.devices:
+                self._devices.setdefault(device.index, _DeviceReadings()).add(device)
+
+    def usage(
+        self,
+        n_cores: int,
+        torch_peaks_mb: Mapping[int, float] | None = None,
+        is_served: bool = False,
+    ) -> ResourceUsage:
+        """Peaks and means until now.
+
+        ``torch_peaks_mb`` is PyTorch's own peak by the driver's index. Where PyTorch holds memory
+        on any GPU, the others are not in use and left out, but for a language model that
+        ``is_served``: what is held here is the embedding model then.
+        """
+        peaks = {index: peak for index, peak in (torch_peaks_mb or {}).items() if peak > 0}
+        with self._lock:
+            others = self._devices.keys() if is_served or not peaks else ()
+            usages = [
+                self._devices.get(index, _DeviceReadings()).usage(index, peaks.get(index))
+                for index in sorted({*peaks, *others})
+            ]
+            return ResourceUsage(
+                self._process(n_cores), tuple(usage for usage in usages if usage.metrics)
+            )
+
+    def _process(self, n_cores: int) -> ProcessUsage:
+        if self._first is None or self._last is None:
+            return ProcessUsage()
+        seconds = (self._last.at_s - self._first.at_s) * n_cores
+        used = self._last.process.cpu_s - self._first.process.cpu_s
+        return ProcessUsage(
+            utilization_mean=100 * used / seconds if seconds > 0 else None,
+            memory_peak_mb=self._memory.highest,
+        )
 
 
-def _device(
-    index: int, readings: Sequence[DeviceReading], torch_peak_mb: float | None
-) -> DeviceUsage:
-    # A utilisation is of the time before its reading: the first one's is before the run.
-    during = readings[1:] or readings
-    return DeviceUsage(
-        index=index,
-        n_readings=len(readings),
-        memory_peak_mb=_highest(reading.memory_mb for reading in readings),
-        utilization_mean=_mean(reading.utilization for reading in during),
-        temperature_max=_highest(reading.temperature_c for reading in readings),
-        power_mean_w=_mean(reading.power_w for reading in readings),
-        torch_memory_peak_mb=torch_peak_mb,
-    )
+class _DeviceReadings:
+    """What the readings of one GPU come to."""
+
+    def __init__(self) -> None:
+        self._n = 0
+        self._memory = _Values()
+        self._utilization = _Values()
+        self._temperature = _Values()
+        self._power = _Values()
+
+    def add(self, reading: DeviceReading) -> None:
+        if self._n == 1:
+            # A utilisation is of the time before its reading: the first one's is before the run.
+            self._utilization = _Values()
+        self._n += 1
+        self._memory.add(reading.memory_mb)
+        self._utilization.add(reading.utilization)
+        self._temperature.add(reading.temperature_c)
+        self._power.add(reading.power_w)
+
+    def usage(self, index: int, torch_peak_mb: float | None) -> DeviceUsage:
+        return DeviceUsage(
+            index=index,
+            n_readings=self._n,
+            memory_peak_mb=self._memory.highest,
+            utilization_mean=self._utilization.mean,
+            temperature_max=self._temperature.highest,
+            power_mean_w=self._power.mean,
+            torch_memory_peak_mb=torch_peak_mb,
+        )
 
 
-def _process(readings: Sequence[Reading], n_cores: int) -> ProcessUsage:
-    if not readings:
-        return ProcessUsage()
-    first, last = readings[0], readings[-1]
-    seconds = (last.at_s - first.at_s) * n_cores
-    used = last.process.cpu_s - first.process.cpu_s
-    return ProcessUsage(
-        utilization_mean=100 * used / seconds if seconds > 0 else None,
-        memory_peak_mb=max(reading.process.memory_mb for reading in readings),
-    )
+class _Values:
+    """What the values of one measure come to; None is one that a device does not tell."""
 
+    def __init__(self) -> None:
+        self._n = 0
+        self._sum = 0.0
+        self.highest: float | None = None
 
-def _highest(values: Iterable[float | None]) -> float | None:
-    return max((value for value in values if value is not None), default=None)
+    def add(self, value: float | None) -> None:
+        if value is not None:
+            self._n += 1
+            self._sum += value
+            self.highest = value if self.highest is None else max(self.highest, value)
 
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return math.fsum(known) / len(known) if known else None
+    @property
+    def mean(self) -> float | None:
+        return self._sum / self._n if self._n else None
 
 
 def _known(values: Mapping[str, float | None]) -> dict[str, float]:

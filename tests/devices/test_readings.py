@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import tracemalloc
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,12 +23,12 @@ from argo_ml.devices import (
     NvmlDriver,
     ProcessReading,
     Reading,
+    Readings,
     Recorder,
     ResourceUsage,
     concerns,
     driver_indices,
     open_driver,
-    summarize,
 )
 
 GPUS = [
@@ -70,6 +72,13 @@ def process_using(pid: int, n_bytes: int | None) -> SimpleNamespace:
 
 def at(at_s: float, *devices: DeviceReading, cpu_s: float = 0, memory_mb: float = 0) -> Reading:
     return Reading(at_s, ProcessReading(cpu_s, memory_mb), devices)
+
+
+def summarize(readings: Sequence[Reading], n_cores: int, **more: Any) -> ResourceUsage:
+    added = Readings()
+    for reading in readings:
+        added.add(reading)
+    return added.usage(n_cores, **more)
 
 
 def test_driver_lists_gpus_with_their_memory() -> None:
@@ -227,6 +236,20 @@ def test_nothing_read_is_nothing_known() -> None:
     assert summarize([], n_cores=2).metrics == {}
 
 
+def test_readings_of_weeks_take_no_more_memory_than_those_of_minutes() -> None:
+    readings = Readings()
+    tracemalloc.start()
+    for second in range(1_000):
+        readings.add(at(second, DeviceReading(0, 500, 90, 70, 150)))
+    before, _ = tracemalloc.get_traced_memory()
+    for second in range(1_000, 11_000):
+        readings.add(at(second, DeviceReading(0, 500, 90, 70, 150)))
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < 10_000
+    assert readings.usage(n_cores=1).metrics["gpu_0_power_mean_w"] == 150
+
+
 SECONDS = {"decompose": 60.0, "retrieve": 25.5, "log": 0.1, "idle": 120.0}
 
 
@@ -305,10 +328,8 @@ def test_short_block_has_a_first_and_a_last_reading() -> None:
     with Recorder(FailingDriver(10), [1], interval_s=60) as recorder:
         pass
 
-    assert [reading.devices for reading in recorder.readings] == [
-        (DeviceReading(1, memory_mb=500),),
-        (DeviceReading(1, memory_mb=500),),
-    ]
+    assert recorder.readings.n == 2
+    assert recorder.readings.usage(n_cores=1).devices == (DeviceUsage(1, 2, memory_peak_mb=500),)
 
 
 def test_a_recorder_that_is_interrupted_while_it_begins_takes_no_more_readings(
@@ -334,7 +355,8 @@ def test_driver_that_disappears_ends_its_readings_with_one_line(
     with caplog.at_level(logging.WARNING), Recorder(FailingDriver(1), [0], 0.001) as recorder:
         wait_for_readings(recorder, 5)
 
-    assert [len(reading.devices) for reading in recorder.readings[:5]] == [1, 0, 0, 0, 0]
+    [device] = recorder.readings.usage(n_cores=1).devices
+    assert device.n_readings == 1
     assert [record.getMessage() for record in caplog.records] == [
         "the driver stopped answering, GPUs are read no more (GPU is lost)"
     ]
@@ -344,7 +366,7 @@ def test_process_is_read_as_it_is() -> None:
     with Recorder(None, interval_s=0.001) as recorder:
         wait_for_readings(recorder, 3)
 
-    usage = summarize(recorder.readings, n_cores=1)
+    usage = recorder.readings.usage(n_cores=1)
     resident_mb = psutil.Process().memory_info().rss / 1e6
     assert usage.metrics["memory_peak_mb"] == pytest.approx(resident_mb, rel=0.5)
     assert usage.metrics["cpu_utilization_mean"] >= 0
@@ -352,7 +374,7 @@ def test_process_is_read_as_it_is() -> None:
 
 def wait_for_readings(recorder: Recorder, n_readings: int) -> None:
     for _ in range(3000):
-        if len(recorder.readings) >= n_readings:
+        if recorder.readings.n >= n_readings:
             return
         time.sleep(0.01)
     raise AssertionError("the recorder takes no readings")
