@@ -12,7 +12,14 @@ import numpy as np
 
 from argo_ml.plugins import PartTable
 from argo_ml.results.question_rows import column_blocks, question_ids, row_numbers
-from argo_ml.results.records import CALL_FIELDS, CellResult, PolicyTable, QuestionResult, Results
+from argo_ml.results.records import (
+    CALL_FIELDS,
+    CellResult,
+    PolicyTable,
+    QuestionResult,
+    Results,
+    ValuedRow,
+)
 from argo_ml.results.row_columns import Array, RowColumns
 from argo_ml.statistics.exact_sum import ExactSum
 from argo_ml.statistics.intervals import wilson
@@ -21,11 +28,11 @@ from argo_ml.types import Action, StopReason
 logger = logging.getLogger(__name__)
 
 
-def retrieval_calls(row: QuestionResult) -> int:
+def retrieval_calls(row: QuestionResult | ValuedRow) -> int:
     return row.actions.count(Action.RETRIEVE.value)
 
 
-def reason_calls(row: QuestionResult) -> int:
+def reason_calls(row: QuestionResult | ValuedRow) -> int:
     return row.actions.count(Action.REASON.value)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import (
     BaseModel,
@@ -113,6 +113,19 @@ class QuestionResult(Record):
             self.probe_calls,
             self.sample_calls,
         )
+
+
+class ValuedRow(NamedTuple):
+    """Of a question's result what it is worth follows from, whatever the prices."""
+
+    correct: bool
+    actions: tuple[str, ...]
+    probe_calls: int
+    sample_calls: int
+
+    @classmethod
+    def of(cls, row: QuestionResult) -> ValuedRow:
+        return cls(row.correct, row.actions, row.probe_calls, row.sample_calls)
 
 
 CALL_FIELDS = (

@@ -23,14 +23,14 @@ from argo_ml.results.artifacts import (
     TRAJECTORIES,
     settings_file,
 )
-from argo_ml.results.records import CellResult, QuestionResult, Results
+from argo_ml.results.records import CellResult, Results
 from argo_ml.results.study import Best, FrontPoint, Score, StudyReport, settings_of
 from argo_ml.results.trajectories import cited_passages, passage_record, trajectory
 from argo_ml.results.unit import SHARES
 from argo_ml.study import storage
 from argo_ml.study.evaluation import Block
 from argo_ml.study.judging import REFERENCES, judge, judged_cells, utility_difference
-from argo_ml.study.objectives import front, knee, valuation_at
+from argo_ml.study.objectives import Rows, front, knee, valuation_at
 from argo_ml.study.reconciliation import trial_runs
 from argo_ml.study.search import Search
 from argo_ml.sweep.cell_run import store_outcomes
@@ -92,7 +92,7 @@ def sweep_parameters(spec: StudySpec, best: Best) -> dict[str, object]:
 
 def _chosen(
     search: Search, complete: Sequence[FrozenTrial], points: Sequence[FrozenTrial]
-) -> dict[float, tuple[FrozenTrial, Sequence[QuestionResult]]]:
+) -> dict[float, tuple[FrozenTrial, Rows]]:
     """The best trial at each price and its rows; with accuracy and cost it is the knee."""
     spec = search.spec
     if spec.objective == "accuracy_cost":
@@ -110,7 +110,7 @@ def _chosen(
 def _summary(
     search: Search,
     points: Sequence[FrozenTrial],
-    chosen: Mapping[float, tuple[FrozenTrial, Sequence[QuestionResult]]],
+    chosen: Mapping[float, tuple[FrozenTrial, Rows]],
     results: Results,
     trials_per_second: float | None,
 ) -> StudyReport:
@@ -164,7 +164,7 @@ def _best(
     search: Search,
     price: float,
     trial: FrozenTrial,
-    rows: Sequence[QuestionResult],
+    rows: Rows,
     results: Results,
 ) -> Best:
     tuned, references = judged_cells(results, price, search.spec.strategy)
@@ -184,7 +184,7 @@ def _best(
     )
 
 
-def _score(spec: StudySpec, price: float, rows: Sequence[QuestionResult]) -> Score:
+def _score(spec: StudySpec, price: float, rows: Rows) -> Score:
     valuation = valuation_at(spec, price)
     return Score(
         accuracy=sum(row.correct for row in rows) / len(rows),

@@ -13,7 +13,7 @@ from argo_ml.engine.stages import StageTimes
 from argo_ml.interruption import in_batches
 from argo_ml.pipeline import Known
 from argo_ml.policies.search import Settings
-from argo_ml.results.records import QuestionResult
+from argo_ml.results.records import QuestionResult, ValuedRow
 from argo_ml.results.trajectories import question_result
 from argo_ml.results.unanswered import UnansweredQuestions
 from argo_ml.study.space import cell_spec
@@ -45,7 +45,8 @@ class Evaluator:
         self._known: defaultdict[Hashable, Known] = defaultdict(Known)
         self._blocks = doubling_blocks(context.questions.questions, context.spec.shard_size)
         self._unanswered = UnansweredQuestions(context.spec.max_unanswered, self.n_questions)
-        self._rows: dict[tuple[tuple[str, float], ...], list[QuestionResult]] = {}
+        self._rows: dict[tuple[tuple[str, float], ...], list[ValuedRow]] = {}
+        self._distinct: dict[ValuedRow, ValuedRow] = {}
 
     @property
     def n_questions(self) -> int:
@@ -74,16 +75,19 @@ class Evaluator:
             rows = tuple(map(question_result, questions, finished))
             yield Block(questions, tuple(finished), rows)
 
-    def rows(self, settings: Settings, billed_to: str) -> Sequence[QuestionResult]:
-        """All questions under these settings, remembered."""
+    def rows(self, settings: Settings, billed_to: str) -> Sequence[ValuedRow]:
+        """All questions under these settings, as `remember` keeps them."""
         key = _key(settings)
         if key not in self._rows:
             cell = self.cell(settings)
-            self._rows[key] = [row for block in self.blocks(cell, billed_to) for row in block.rows]
+            blocks = self.blocks(cell, billed_to)
+            self.remember(settings, [row for block in blocks for row in block.rows])
         return self._rows[key]
 
     def remember(self, settings: Settings, rows: Sequence[QuestionResult]) -> None:
-        self._rows[_key(settings)] = list(rows)
+        """Keep what the rows of a trial are valued by; of equal ones one."""
+        valued = map(ValuedRow.of, rows)
+        self._rows[_key(settings)] = [self._distinct.setdefault(row, row) for row in valued]
 
 
 def doubling_blocks(questions: Sequence[Question], first: int) -> list[tuple[Question, ...]]:

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 
 from argo_ml.config import StudySpec
 from argo_ml.results.metrics import reason_calls, retrieval_calls
-from argo_ml.results.records import QuestionResult
+from argo_ml.results.records import QuestionResult, ValuedRow
 from argo_ml.statistics.columns import Column
 from argo_ml.statistics.intervals import unseen_share
 from argo_ml.statistics.permutation import sign_flip_p_value
@@ -25,7 +25,8 @@ P_THRESHOLD = 0.05
 STARTUP_QUESTIONS = 10
 """Before so many questions no trial is stopped."""
 
-Rows = Sequence[QuestionResult]
+Row = QuestionResult | ValuedRow
+Rows = Sequence[Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +36,15 @@ class Valuation:
     prices: Prices
     mu: float
 
-    def cost(self, row: QuestionResult) -> float:
+    def cost(self, row: Row) -> float:
         return self.prices.retrieve * retrieval_calls(row) + self.cost_beside_retrievals(row)
 
-    def cost_beside_retrievals(self, row: QuestionResult) -> float:
+    def cost_beside_retrievals(self, row: Row) -> float:
         """The price of reasoning, and of calls that served a decision alone."""
         looks = row.probe_calls + row.sample_calls
         return self.prices.reason * reason_calls(row) + self.prices.probe * looks
 
-    def utility(self, row: QuestionResult) -> float:
+    def utility(self, row: Row) -> float:
         """correct - mu x cost"""
         return row.correct - self.mu * self.cost(row)
 
@@ -64,7 +65,7 @@ class Objective(Protocol):
     def ideal(self) -> tuple[float, ...]:
         """The best values that a question can have: those of a right answer at no cost."""
 
-    def per_question(self, row: QuestionResult) -> tuple[float, ...]:
+    def per_question(self, row: Row) -> tuple[float, ...]:
         """Values of one question, whose means over questions are the trial's values."""
 
 
@@ -77,7 +78,7 @@ class Utility:
     directions = (StudyDirection.MAXIMIZE,)
     ideal = (1.0,)
 
-    def per_question(self, row: QuestionResult) -> tuple[float, ...]:
+    def per_question(self, row: Row) -> tuple[float, ...]:
         return (self.valuation.utility(row),)
 
 
@@ -90,7 +91,7 @@ class AccuracyCost:
     directions = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
     ideal = (1.0, 0.0)
 
-    def per_question(self, row: QuestionResult) -> tuple[float, ...]:
+    def per_question(self, row: Row) -> tuple[float, ...]:
         return (float(row.correct), self.valuation.cost(row))
 
 
@@ -107,7 +108,7 @@ class EveryPrice:
     directions = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
     ideal = (1.0, 0.0)
 
-    def per_question(self, row: QuestionResult) -> tuple[float, ...]:
+    def per_question(self, row: Row) -> tuple[float, ...]:
         others = self.valuation.mu * self.valuation.cost_beside_retrievals(row)
         return (row.correct - others, float(retrieval_calls(row)))
 

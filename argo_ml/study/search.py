@@ -23,7 +23,7 @@ from argo_ml.results.records import QuestionResult
 from argo_ml.results.study import settings_of
 from argo_ml.study import storage, trial_run, trials
 from argo_ml.study.evaluation import Evaluator
-from argo_ml.study.objectives import Objective, front, is_clearly_worse, values
+from argo_ml.study.objectives import Objective, Rows, front, is_clearly_worse, values
 from argo_ml.study.reconciliation import requeue_lost
 from argo_ml.study.space import SearchSpace, cell_spec
 from argo_ml.study.storage import StudyStore
@@ -126,9 +126,7 @@ class Search:
             raise optuna.TrialPruned(f"clearly worse after {len(rows)} questions")
         return values(self.objective, rows)
 
-    def _evaluate(
-        self, begun: Begun, leaders: Sequence[Sequence[QuestionResult]]
-    ) -> tuple[list[QuestionResult], bool]:
+    def _evaluate(self, begun: Begun, leaders: Sequence[Rows]) -> tuple[list[QuestionResult], bool]:
         """The rows of all questions, or of the first ones and True."""
         trial, run, settings = begun.trial, begun.run, begun.settings
         cell = self.evaluator.cell(settings)
@@ -150,11 +148,11 @@ class Search:
         trial_run.store(run, self.spec, self.objective, cell, settings, rows, curve, state)
         return rows, is_pruned
 
-    def _leaders(self, complete: Sequence[FrozenTrial]) -> list[Sequence[QuestionResult]]:
+    def _leaders(self, complete: Sequence[FrozenTrial]) -> list[Rows]:
         """Rows of the complete trials that no other dominates; of equals the first."""
         return [self.rows_of(trial) for trial in front(self.objective, complete)]
 
-    def rows_of(self, trial: FrozenTrial) -> Sequence[QuestionResult]:
+    def rows_of(self, trial: FrozenTrial) -> Rows:
         """All questions of a complete trial, from what is known or the call cache."""
         return self.evaluator.rows(settings_of(trial.user_attrs), self.billed_to(trial.number))
 
