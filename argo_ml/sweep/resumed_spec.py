@@ -24,6 +24,7 @@ from argo_ml.config import (
 )
 from argo_ml.errors import ConfigError, MissingArtifactError, TrackingError
 from argo_ml.models.precision import with_precision
+from argo_ml.results.artifacts import SPEC
 from argo_ml.sweep.parent_run import load_parameters, stored_values
 from argo_ml.tracking.owners import another_alive
 from argo_ml.tracking.runs import COMMAND, TrackedRun, Tracking, connect

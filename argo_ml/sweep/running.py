@@ -251,7 +251,10 @@ def _tell_estimate(
     journal: Journal,
     run: TrackedRun,
 ) -> SweepEstimate | None:
-    """Log what is ahead; workers elsewhere have their own models, which are not asked for it."""
+    """Log what is ahead, and where there is no room for it.
+
+    Workers elsewhere have their own models, which are not asked for it.
+    """
     missing = missing_shards(context, journal, cells)
     left = [question for shard in missing for question in shard.questions]
     if not isinstance(context, LocalContext) or not left:
@@ -259,6 +262,9 @@ def _tell_estimate(
     ahead = estimate(context, left, cells, run.run_id)
     for line in ahead.lines:
         logger.info(line)
+    places = filter(None, (context.spec.cache_path, run.artifact_folder))
+    for short in disk.shortages(ahead.disk_bytes, places):
+        logger.warning("%s; free some space there", short)
     run.log(metrics=ahead.metrics, once=True)
     return ahead
 

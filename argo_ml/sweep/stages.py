@@ -32,7 +32,6 @@ from argo_ml.models.opening import is_served
 from argo_ml.progress import QUESTIONS, OnProgress
 from argo_ml.reporting import store_report
 from argo_ml.results.concerns import unfinished_replies
-from argo_ml.results.kept_folder import KeptFolder
 from argo_ml.results.metrics import by_price, sweep_metrics
 from argo_ml.results.records import CellResult, Results, Stopping
 from argo_ml.results.unanswered import UnansweredQuestions
@@ -42,7 +41,7 @@ from argo_ml.sweep.context import EpisodeSpec, ExperimentContext, resolved_as
 from argo_ml.sweep.evaluating import description, shown_figures, store_evaluation
 from argo_ml.sweep.executors import Executor, FinishedShard
 from argo_ml.sweep.executors.base import OnProgress as OnEpisodes
-from argo_ml.sweep.journal import Journal
+from argo_ml.sweep.journal import Journal, explaining_folder
 from argo_ml.sweep.kept_conclusions import concluded
 from argo_ml.sweep.parent_run import recorded, store_spec
 from argo_ml.sweep.progress_log import ShardLog, TimeEstimate, episode_progress
@@ -197,18 +196,19 @@ def _finish(
     stopping: Stopping | None,
 ) -> Results:
     """End the cells' runs with what they keep, and store the results of all on the parent's."""
-    folder = KeptFolder()
     n_rows = len(context.questions.questions) * len(cell_runs)
-    rows = write_records(journal, [cell_run.cell for cell_run in cell_runs], folder, n_rows)
-    cells = [run.result(rows[run.cell.id]) for run in cell_runs]
-    results = _collect(context, parent_run, cells, stopping)
-    for cell_run, result in zip(cell_runs, results.cells, strict=True):
-        cell_run.finish(result, folder.path / cell_run.cell.id, usage)
-    store_results(parent_run, results, folder.path)
-    if isinstance(context.spec, SweepSpec) and context.spec.traces:
-        trace_sweep(parent_run, results, folder.path, context.spec.traces)
-    for cell_run in cell_runs:
-        shutil.rmtree(folder.path / cell_run.cell.id)
+    with journal.make_folder() as folder:
+        with explaining_folder(folder.path):
+            rows = write_records(journal, [cell_run.cell for cell_run in cell_runs], folder, n_rows)
+        cells = [run.result(rows[run.cell.id]) for run in cell_runs]
+        results = _collect(context, parent_run, cells, stopping)
+        for cell_run, result in zip(cell_runs, results.cells, strict=True):
+            cell_run.finish(result, folder.path / cell_run.cell.id, usage)
+        store_results(parent_run, results, folder.path)
+        if isinstance(context.spec, SweepSpec) and context.spec.traces:
+            trace_sweep(parent_run, results, folder.path, context.spec.traces)
+        for cell_run in cell_runs:
+            shutil.rmtree(folder.path / cell_run.cell.id)
     return results
 
 

@@ -213,6 +213,12 @@ class TrackedRun:
             return Path(self._client.download_artifacts(self.run_id, name, folder)).read_bytes()
 
     @property
+    def artifact_folder(self) -> Path | None:
+        """Where its artifacts lie on this machine; None where they lie elsewhere."""
+        with self._explained():
+            return local_folder(self._client.get_run(self.run_id).info.artifact_uri)
+
+    @property
     def experiment_id(self) -> str:
         with self._explained():
             return str(self._client.get_run(self.run_id).info.experiment_id)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -188,6 +190,33 @@ def test_medium_sweep_on_a_full_disk_says_so_and_runs(
 
     assert results.cells
     assert [text for text in caplog.messages if "9.0 GB free" in text and "needs 10 GB" in text]
+
+
+def test_a_small_sweep_says_where_its_estimate_does_not_fit_and_runs(
+    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(disk, "free_bytes", lambda path: 0)
+
+    results = run_sweep(spec(strategies="never"))
+
+    assert results.cells
+    assert [text for text in caplog.messages if text.startswith("0 MB free at /")]
+
+
+def test_a_disk_that_is_full_at_the_end_is_named_and_nothing_more_is_left_on_it(
+    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(stored_files, "write_lines", refuse)
+    sweeps = spec().cache_path / "sweeps"
+
+    with pytest.raises(TrackingError, match=rf"{sweeps}/.*No space left.*free disk space, or choo"):
+        run_sweep(spec(strategies="never"))
+
+    [journal] = sweeps.iterdir()
+    assert "-" not in journal.name
 
 
 def test_sweep_records_both_graphs_and_a_complete_json(
