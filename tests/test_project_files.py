@@ -20,6 +20,7 @@ from argo_ml.cli.command_specs import ENTRY_POINTS
 from argo_ml.cli.entry_points import project_text
 from argo_ml.cli.options import SpecCommand
 from argo_ml.cli.parameter_tables import parameters_text
+from argo_ml.cli.python_stub import stub_text
 from argo_ml.config import SweepSpec
 from argo_ml.devices import DeviceUsage, ProcessUsage
 from argo_ml.results.metrics import sweep_metrics
@@ -115,6 +116,12 @@ def test_parameter_documentation_is_what_the_specs_say(parameter_tables: str) ->
     written = (ROOT / "docs/parameters.md").read_text(encoding="utf-8")
 
     assert written == parameter_tables, "run make docs"
+
+
+def test_types_of_the_python_interface_are_what_the_specs_say() -> None:
+    written = (ROOT / "argo_ml/__init__.pyi").read_text(encoding="utf-8")
+
+    assert written == stub_text(), "run make docs"
 
 
 @pytest.mark.parametrize("name", sorted(ENTRY_POINTS))

@@ -1,6 +1,7 @@
 """The documentation of every parameter, generated from the specs.
 
-``python -m argo_ml.cli.parameter_tables`` writes docs/parameters.md of the current folder.
+``python -m argo_ml.cli.parameter_tables`` writes docs/parameters.md of the current folder, and
+argo_ml/__init__.pyi with it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
+from argo_ml.cli import python_stub
 from argo_ml.cli.command_specs import COMMANDS
 from argo_ml.cli.options import default_text, set_type, value_type
 from argo_ml.cli.sections import section_of
@@ -119,3 +121,4 @@ def _bounds(metadata: Any) -> Iterator[str]:
 
 if __name__ == "__main__":
     TARGET.write_text(parameters_text(), encoding="utf-8")
+    python_stub.TARGET.write_text(python_stub.stub_text(), encoding="utf-8")
