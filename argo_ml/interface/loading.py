@@ -25,6 +25,9 @@ from argo_ml.tracking.names import logged_metrics
 from argo_ml.tracking.reconciling import how_to_go_on
 from argo_ml.tracking.runs import KIND, Run, Tracking
 
+_STORAGE = ("storage", "cache_dir")
+"""Parameters that say where the storage of a study lies."""
+
 
 def loaded_result(run_id: str, tracking_uri: str) -> SweepResult | Any:
     """What the job of a finished run returned. Raises `ArgoError`."""
@@ -52,7 +55,7 @@ def _study(tracking: Tracking, run: Run) -> StudyResult:
     """With what finds its storage again, which its figures are drawn from."""
     run_id = run.info.run_id
     stored = load_parameters(tracking, run_id)
-    storage = {name: stored[name] for name in ("storage", "cache_dir") if name in stored}
+    storage = {name: value for name, value in stored.items() if name in _STORAGE}
     report = load_record(tracking, run_id, STUDY_REPORT, StudyReport)
     return StudyResult(report, build(StudySpec, storage))
 
