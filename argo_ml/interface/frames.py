@@ -13,6 +13,7 @@ from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.results.question_rows import row_values
 from argo_ml.results.records import CellResult, QuestionResult, Results
 from argo_ml.results.study import StudyReport
+from argo_ml.results.unit import unit_of
 from argo_ml.types import Action
 
 _OF_QUESTION = tuple(name for name in QuestionResult.model_fields if name != "decisions")
@@ -22,12 +23,13 @@ def question_frame(results: Results) -> pd.DataFrame:
     """One row per question, strategy and price.
 
     Columns: strategy, retrieval_cost, the fields of `QuestionResult` without its decisions, the
-    number of retrievals and reasoning steps, and utility = correct - mu x cost.
+    number of retrievals and reasoning steps, and utility = correct - mu x cost; in a unit of the
+    user's own also the price and what the utility is worth.
     """
     mu = float(results.spec["mu"])
     frames = [_questions_of(cell, mu) for cell in results.cells]
     joined: pd.DataFrame = pd.concat(frames, ignore_index=True)
-    return joined
+    return _with_own_unit(joined, results)
 
 
 def _questions_of(cell: CellResult, mu: float) -> pd.DataFrame:
@@ -56,6 +58,15 @@ def cell_frame(results: Results) -> pd.DataFrame:
             for cell in results.cells
         ]
     )
+    return _with_own_unit(frame, results)
+
+
+def _with_own_unit(frame: pd.DataFrame, results: Results) -> pd.DataFrame:
+    unit = unit_of(results.spec)
+    if unit.is_own:
+        prices = {share: unit.own_price(share) for share in results.prices}
+        frame.insert(2, "price", frame["retrieval_cost"].map(prices))
+        frame["worth"] = unit.factor * frame["utility"] - unit.wrong
     return frame
 
 

@@ -81,7 +81,8 @@ class SweepResult:
         results = self.results
         made_of = f"{described_questions(results)}, {model_name(results.spec)}; run {self.run_id}"
         unit, cost_digits = unit_of(results.spec), cost_decimals(results.prices)
-        header = ("strategy", unit.heading, *_MEASURES)
+        own = (unit.worth_heading,) if unit.is_own else ()
+        header = ("strategy", unit.heading, *_MEASURES, *own)
         rows = [_cell_row(cell, unit, cost_digits) for cell in results.cells]
         return page((*self.answer.splitlines(), made_of), header, rows)
 
@@ -105,6 +106,7 @@ def _cell_row(cell: CellResult, unit: Unit, cost_digits: int) -> tuple[str, ...]
         f"{values['retrieval_calls']:.3f}",
         f"{values['cost']:.{cost_digits}f}",
         f"{values['utility']:.3f}",
+        *((unit.worth_of_thousand(values["utility"]),) if unit.is_own else ()),
     )
 
 

@@ -34,6 +34,7 @@ from argo_ml.results.artifacts import (
 from argo_ml.results.metrics import MEASURES, by_price, sweep_metrics
 from argo_ml.results.records import CellResult, Results
 from argo_ml.results.row_files import write_results
+from argo_ml.results.unit import unit_of_money
 from argo_ml.statistics.resampling import shared_draws
 from argo_ml.sweep.evaluating import evaluation_metrics
 from argo_ml.sweep.parent_run import ParentRun
@@ -97,6 +98,7 @@ def run_replay(
             evaluation = evaluate_replay(replayed, results)
             _store(run, replayed, results, evaluation)
             store_report(run, evaluation, results)
+        run.describe_experiment(evaluation.answer)
         run.end()
     return StoredReplay(results, evaluation)
 
@@ -131,6 +133,7 @@ def _end(
             {
                 "strategy": cell.strategy,
                 "retrieval_cost": cell.retrieval_cost,
+                "price": unit_of_money(spec.money).own_price(cell.retrieval_cost),
                 "mu": spec.mu,
                 "gate_budget": spec.gate_budget,
                 **({"guarantee": spec.guarantee, "delta": spec.delta} if spec.guarantee else {}),
@@ -149,7 +152,7 @@ def _store(run: TrackedRun, replayed: Replay, results: Results, evaluation: Eval
     source = str(results.spec["outcomes"])
     digest = results.digests["questions_digest"]
     lines = f"{evaluation.answer}\n{_note(replayed, results)}".splitlines()
-    run.log_inputs([InputDataset("outcomes", digest, source, "questions", n_tested)])
+    run.log_inputs([InputDataset(Path(source).name, digest, source, "questions", n_tested)])
     run.log(
         params=spec_params(results.digests),
         metrics=_known({**sweep_metrics(results), **evaluation_metrics(evaluation)}, UNKNOWN),

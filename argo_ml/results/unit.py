@@ -67,6 +67,10 @@ class Unit:
     def amount(self, share: float) -> float:
         return share * self.factor
 
+    def own_price(self, share: float) -> float | None:
+        """A price of a retrieval as it was given in the user's unit; None in shares."""
+        return float(f"{self.amount(share):.6g}") if self.is_own else None
+
     def named(self, amount: float) -> str:
         """``0.4 EUR``: an amount in the unit."""
         return self._named(amount_text(amount, 4))
@@ -105,6 +109,14 @@ class Unit:
     def worth_of(self, utility: float) -> float:
         """A mean utility in the unit, per question."""
         return self.amount(utility) - self.wrong
+
+    @property
+    def worth_heading(self) -> str:
+        """Of a column of what 1,000 questions come to: each is written by `worth_of_thousand`."""
+        return f"{self.label} per 1,000 questions"
+
+    def worth_of_thousand(self, utility: float) -> str:
+        return amount_text(THOUSAND * self.worth_of(utility), 4)
 
     def worth(self, utility: Estimate) -> Estimate:
         mean, low, high = map(self.worth_of, (utility.mean, utility.low, utility.high))

@@ -139,7 +139,8 @@ class CellRun:
 def cell_params(
     spec: CellSpec, table: PolicyTable, digests: Mapping[str, str]
 ) -> dict[str, object]:
-    """What the run of a cell has as params, by the names of fields."""
+    """What the run of a cell has as params, by the names of fields; its price in a unit of the
+    user's own as `price`."""
     return {
         **identity_fields(spec),
         **digests,
@@ -147,6 +148,7 @@ def cell_params(
         "theta_star": table.theta_star,
         "max_new_tokens": spec.generation_limit,
         "n_questions": spec.question_limit,
+        "price": unit_of_money(spec.money).own_price(spec.retrieval_cost),
     }
 
 

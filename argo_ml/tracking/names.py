@@ -47,6 +47,7 @@ COMPARED_SETTINGS = frozenset(
     {
         "strategy",
         "retrieval_cost",
+        "price",
         "strategies",
         "retrieval_costs",
         "reason_cost",

@@ -50,6 +50,12 @@ def test_costs_show_the_least_price() -> None:
     assert cost_decimals((0.0, 0.0001, 0.2)) == 5
 
 
+def test_a_price_is_the_one_that_was_given_whatever_its_share_was_rounded_to() -> None:
+    euros = Unit(factor=3.0, name="EUR", is_own=True)
+    assert euros.own_price(0.0333333333) == 0.1
+    assert SHARES.own_price(0.1) is None
+
+
 def test_several_prices_share_their_words() -> None:
     assert SHARES.at_price(0.02, 0.06) == "c_r = 0.02, 0.06"
     assert TOKENS.at_price(0.02, 0.7) == "40 tokens, 1,400 tokens per retrieval"

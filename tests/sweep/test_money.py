@@ -51,7 +51,10 @@ def test_five_questions_cost_what_they_used(
     assert failed == set()
     headers = [str(column.header) for column in results_table(results).columns]
     assert "EUR per\n1,000 questions" in headers
-    metrics = connect(tracking_uri, "argo_ml").get(results.sweep_id).data.metrics
+    tracking = connect(tracking_uri, "argo_ml")
+    cells = [tracking.get(cell.run_id) for cell in results.row("single")]
+    assert [cell.data.params["price"] for cell in cells] == ["0.05", "0.5"]
+    metrics = tracking.get(results.sweep_id).data.metrics
     assert 0.0 < metrics["paid_for_calls"] < metrics["price_of_calls"]
 
 

@@ -20,7 +20,7 @@ from argo_ml.results.metrics import withholds
 from argo_ml.results.naming import described_questions, listed_floors, model_name
 from argo_ml.results.question_rows import row_flags
 from argo_ml.results.records import CellResult, Results
-from argo_ml.results.unit import THOUSAND, WITHHELD, Unit, amount_text, cost_decimals, unit_of
+from argo_ml.results.unit import WITHHELD, Unit, cost_decimals, unit_of
 from argo_ml.statistics.intervals import nearly_highest
 from argo_ml.tracking.location import RunLocation, locate
 
@@ -114,8 +114,8 @@ def _columns(unit: Unit, cost_digits: int) -> Iterator[_Column]:
     )
     if unit.is_own:
         yield _Column(
-            f"{unit.label} per\n1,000 questions",
-            lambda cell, _: amount_text(THOUSAND * unit.worth_of(cell.metrics["utility"]), 4),
+            unit.worth_heading.replace(" per ", " per\n"),
+            lambda cell, _: unit.worth_of_thousand(cell.metrics["utility"]),
         )
     yield _Column("LM calls\npaid/needed", lambda cell, _: _calls(cell), shows="lm_calls_total")
 
