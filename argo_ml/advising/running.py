@@ -108,6 +108,7 @@ def _ended(spec: AdviseSpec, advice: Advice, run: TrackedRun, tracking: Tracking
         registered = publish(publishing)
         advice = advice.model_copy(update={"published": registered.uri})
         write_advice(advice, run)
+    run.describe_experiment("\n".join(advice.sentences))
     run.end()
     return advice
 

@@ -13,6 +13,9 @@ from argo_ml.config import CompareSpec
 from argo_ml.config.experiment import OF_ONE_MODEL
 from argo_ml.datasets import check_dataset, load_questions
 from argo_ml.errors import ConfigError
+from argo_ml.escaping import markdown
+from argo_ml.evaluation.breakdowns import middle_price
+from argo_ml.evaluation.roles import is_ceiling
 from argo_ml.models.precision import with_precision
 from argo_ml.policies import check_strategies, find_strategy
 from argo_ml.progress import OnProgress, ignore_progress
@@ -162,6 +165,9 @@ def _compare(
         draw_models(spec.models, sweeps, folder / FIGURES)
         run.log_folder(folder)
         run.log(tags=runs.tables_tag(COMPARISON_TABLE))
+    lines = sentences(comparison)
+    run.describe("\n\n".join(map(markdown, lines)))
+    run.describe_experiment("\n".join(lines))
     run.end()
     return comparison
 
@@ -232,6 +238,23 @@ def compare_models(
         ),
         unit=StoredUnit.of(unit_of(sweeps[0].spec)),
     )
+
+
+def sentences(comparison: ModelComparison) -> list[str]:
+    """Of every model the most useful strategy at the middle price; none that knows the answers."""
+    price = middle_price(list({cell.retrieval_cost for cell in comparison.cells}))
+    names = told_apart([own.model for own in comparison.models])
+    at_price = comparison.unit.shown.at_price(price)
+    said = []
+    for model, name in names.items():
+        cells = [cell for cell in comparison.of(model) if cell.retrieval_cost == price]
+        usable = [cell for cell in cells if not is_ceiling(cell.strategy)] or cells
+        best = max(usable, key=lambda cell: cell.utility)
+        said.append(
+            f"{name}: at {at_price} {best.strategy} is the most useful, with an accuracy of "
+            f"{best.accuracy:.3f} and a utility of {best.utility:.3f}."
+        )
+    return said
 
 
 def _asked(results: Results) -> list[tuple[str, float, list[str]]]:

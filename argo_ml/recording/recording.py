@@ -95,14 +95,18 @@ def run_recording(
     run = tracking.adopt_or_create(f"recording {spec.name}", {runs.KIND: KIND})
     with run.recording_failure():
         run.log(params=spec_params(spec.model_dump(mode="json")))
-        source = str(questions) if isinstance(questions, (str, Path)) else "given"
-        digest = questions_digest(asked)
-        run.log_inputs([InputDataset("questions", digest, source, "questions", len(asked))])
+        run.log_inputs([_input(questions, asked)])
         answered = _answered(pipeline, asked, spec, run, on_progress)
         recorded = _written(spec, asked, answered.outcomes)
         _log(run, recorded, answered, spec)
         run.end()
     return Recorded(spec.output_path, run.run_id, recorded, answered.n_asked, answered.n_kept)
+
+
+def _input(questions: Given, asked: Sequence[Question]) -> InputDataset:
+    path = str(questions) if isinstance(questions, (str, Path)) else ""
+    name, digest = Path(path).name or "questions", questions_digest(asked)
+    return InputDataset(name, digest, path or "given", "questions", len(asked))
 
 
 def _check_output(path: Path) -> None:

@@ -178,15 +178,22 @@ class LocalContext(Generic[SomeSpec]):
         spec, questions, corpus = self.spec, self.questions, self.corpus
         has_difficulties = any(question.difficulty for question in questions.questions)
         kind = (spec.difficulty,) if has_difficulties else ()
+        own = Path(spec.questions).name or spec.dataset
         return [
             InputDataset(
-                "-".join((spec.dataset, *kind, spec.split)),
+                "-".join((own, *kind, spec.split)),
                 questions.digest,
                 questions.source,
                 "questions",
                 len(questions.questions),
             ),
-            InputDataset("corpus", corpus.digest, corpus.source, "corpus", corpus.n_passages),
+            InputDataset(
+                Path(spec.documents).name or "corpus",
+                corpus.digest,
+                corpus.source,
+                "corpus",
+                corpus.n_passages,
+            ),
         ]
 
     @property

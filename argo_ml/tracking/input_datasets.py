@@ -4,8 +4,10 @@ seconds."""
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from argo_ml.addresses import redacted
@@ -26,7 +28,10 @@ _OPTIONAL = frozenset({"choices", "difficulty", "title", "source"})
 
 @dataclass(frozen=True, slots=True)
 class InputDataset:
-    """Questions or corpus as MLflow records them: `as_input` is its `DatasetInput`."""
+    """Questions or corpus as MLflow records them: `as_input` is its `DatasetInput`.
+
+    ``source`` is a path, or says in a few words where they come from.
+    """
 
     name: str
     digest: str
@@ -39,16 +44,21 @@ class InputDataset:
 
         profile = json.dumps({"size": self.size, "num_rows": self.size})
         # Digests longer than 36 characters are refused by MLflow's database.
-        source = redacted(self.source)
         dataset = Dataset(
             redacted(self.name),
             self.digest[:36],
             "local",
-            source,
+            json.dumps({"uri": redacted(_whole(self.source))}),
             schema=_schema(COLUMNS.get(self.context, {})),
             profile=profile,
         )
         return DatasetInput(dataset, [InputTag("mlflow.data.context", self.context)])
+
+
+def _whole(source: str) -> str:
+    """A path that is there from its root on; words as they are."""
+    path = os.path.expanduser(source)
+    return str(Path(path).resolve()) if os.path.exists(path) else source
 
 
 def _schema(columns: Mapping[str, str]) -> str | None:

@@ -227,9 +227,11 @@ class TrackedRun:
         write_traces(str(self._client.tracking_uri), self.experiment_id, traces)
 
     def describe_experiment(self, answer: str) -> None:
-        """Let the experiment's page say what this run came to."""
+        """Let the experiment's page say what this run came to, unless it is part of another."""
         with self._explained():
-            describe_experiment(self._client, self.experiment_id, answer, self.run_id)
+            run = self._client.get_run(self.run_id)
+            if PARENT not in run.data.tags:
+                describe_experiment(self._client, run, answer)
 
     def rename(self, name: str) -> None:
         with self._explained():

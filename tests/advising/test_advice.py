@@ -25,7 +25,7 @@ from argo_ml.errors import ConfigError, DataError, ModelError, StoppedError
 from argo_ml.evaluation.advice import Advice
 from argo_ml.progress import ignore_progress
 from argo_ml.results.artifacts import ADVICE, REPORT_PAGE
-from argo_ml.tracking.runs import KIND, PARENT, TrackedRun, connect
+from argo_ml.tracking.runs import KIND, NOTE, PARENT, TrackedRun, connect
 from argo_ml.verification.verdict import Verdict
 
 pytestmark = [
@@ -108,6 +108,8 @@ def test_it_goes_on_to_the_test_split_under_the_same_run(
     ended = [own.data.tags[STAGE] for own in children if own.info.status == "FINISHED"]
     assert sorted(ended) == sorted(set(ended))
     assert client.get_run(finished.advice_id).data.tags[KIND] == "advice"
+    experiment = client.get_experiment(client.get_run(finished.advice_id).info.experiment_id)
+    assert "[latest advice](" in experiment.tags[NOTE]
     assert list(Path(shared["cache_dir"], "sweeps").iterdir()) == []
 
 

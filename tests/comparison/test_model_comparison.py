@@ -17,6 +17,7 @@ from argo_ml.comparison.model_comparison import (
     ModelComparison,
     compare_models,
     run_comparison,
+    sentences,
 )
 from argo_ml.config import CompareSpec, build
 from argo_ml.errors import ConfigError
@@ -24,7 +25,7 @@ from argo_ml.results.artifacts import COMPARISON, COMPARISON_TABLE
 from argo_ml.results.unit import StoredUnit
 from argo_ml.sweep.journal import Journal
 from argo_ml.sweep.running import load_results
-from argo_ml.tracking.runs import KIND, PARENT, connect
+from argo_ml.tracking.runs import KIND, NOTE, PARENT, connect
 from argo_ml.tracking.stores import STORE_VARIABLE
 
 pytestmark = [
@@ -85,6 +86,17 @@ def test_every_model_has_a_sweep_below_one_run(
         assert model.peaks
     files = {item.path for item in client.list_artifacts(finished.comparison_id, "figures")}
     assert {"figures/models_graph_1a.png", "figures/models_front.svg"} <= files
+
+
+def test_its_description_says_which_strategy_is_best_for_each_model(
+    shared: dict[str, str], finished: ModelComparison
+) -> None:
+    first, second = sentences(finished)
+    best = max(finished.of(finished.models[1].model), key=lambda cell: cell.utility)
+    at_price = f"at c_r = {best.retrieval_cost:g} {best.strategy} is the most useful"
+    assert second.startswith(f"other.json: {at_price}, with an accuracy of {best.accuracy:.3f}")
+    run = MlflowClient(shared["tracking_uri"]).get_run(finished.comparison_id)
+    assert run.data.tags[NOTE].startswith(first)
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def check_paths_and_experiment(uri: str) -> None:
     [sweep] = runs_of(uri, "sweep")
     [pointer] = MlflowClient(uri).search_runs(["0"])
     corpus = next(
-        item.dataset for item in sweep.inputs.dataset_inputs if item.dataset.name == "corpus"
+        item.dataset for item in sweep.inputs.dataset_inputs if item.tags[0].value == "corpus"
     )
     assert '"size": 4' in corpus.profile
     assert (sweep.info.status, pointer.info.status) == ("FINISHED", "FINISHED")

@@ -115,7 +115,8 @@ def test_a_run_keeps_outcomes_and_accuracies(record: Record, tracking_uri: str) 
     assert [artifact.path for artifact in client.list_artifacts(recorded.run_id)] == [
         "outcomes.jsonl"
     ]
-    assert len(run.inputs.dataset_inputs) == 1
+    [asked] = run.inputs.dataset_inputs
+    assert (asked.dataset.name, json.loads(asked.dataset.source)) == ("questions", {"uri": "given"})
 
 
 def test_lines_have_question_gold_and_how_sure_it_looked(record: Record) -> None:

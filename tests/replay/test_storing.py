@@ -80,6 +80,10 @@ def test_a_replay_is_kept_as_a_run_with_a_child_per_cell(
     assert run.info.run_name == "replay outcomes.jsonl"
     assert run.data.params["policies"] == ",".join(POLICIES)
     assert "calibrated on 12 others" in run.data.tags["mlflow.note.content"]
+    page = client.get_experiment(run.info.experiment_id).tags["mlflow.note.content"]
+    assert f"[latest replay](#/experiments/{run.info.experiment_id}/runs/{run.info.run_id})" in page
+    [asked] = run.inputs.dataset_inputs
+    assert asked.dataset.name == "outcomes.jsonl"
     cells = children(client, run)
     assert len(cells) == len(POLICIES) * len(PRICES)
     assert {cell.info.status for cell in cells} == {"FINISHED"}

@@ -139,8 +139,8 @@ def test_cell_records_params_metrics_curves_inputs_and_artifacts(
     curve = client.get_metric_history(cell.info.run_id, "accuracy")
     assert [point.step for point in curve] == [3, 6, 8]
     assert {entry.dataset.name for entry in cell.inputs.dataset_inputs} == {
-        "jsonl-all",
-        "corpus",
+        "questions.jsonl-all",
+        "documents",
     }
     names = {item.path for item in client.list_artifacts(cell.info.run_id)}
     assert {"trajectories.jsonl", "outcomes.json"} <= names

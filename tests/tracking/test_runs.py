@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import mlflow
@@ -32,7 +33,13 @@ from argo_ml.tracking.names import logged_params, spec_params
 from argo_ml.tracking.owners import OWNER, is_own, own_tag
 from argo_ml.tracking.runs import ERROR, KIND, TrackedRun, Tracking, connect
 from argo_ml.tracking.stores import active_experiments, check_reachable, sqlite_path
-from argo_ml.tracking.system import system_metrics
+from argo_ml.tracking.system import (
+    LATER_INTERVAL_S,
+    MOST_AT_FIRST,
+    SAMPLING_INTERVAL_S,
+    ThinningMonitor,
+    system_metrics,
+)
 
 
 @pytest.fixture
@@ -209,6 +216,54 @@ def test_datasets_are_recorded_with_their_digests(tracking: Tracking, run: Track
     schema = json.loads(by_name["corpus"].dataset.schema)["mlflow_colspec"]
     assert [column["name"] for column in schema] == ["id", "title", "text", "source"]
     assert by_name["corpus"].dataset.profile == '{"size": 300, "num_rows": 300}'
+
+
+def test_the_source_of_a_dataset_is_the_whole_path_or_the_words_that_it_has(
+    tracking: Tracking, run: TrackedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "my.jsonl"
+    path.touch()
+
+    run.log_inputs(
+        [
+            InputDataset("my.jsonl-test", "d1", "my.jsonl", "questions", 10),
+            InputDataset("corpus", "e1", "argo_ml atlas", "corpus", 300),
+        ]
+    )
+
+    inputs = tracking.get(run.run_id).inputs.dataset_inputs
+    sources = {item.dataset.name: mlflow.data.get_source(item).to_dict() for item in inputs}
+    assert sources["my.jsonl-test"] == {"uri": str(path.resolve())}
+    assert sources["corpus"] == {"uri": "argo_ml atlas"}
+
+
+def described(tracking: Tracking) -> str:
+    """What the experiment's page says first."""
+    tags = tracking.client.get_experiment(tracking.experiment_id).tags
+    return str(tags.get(runs.NOTE, ""))
+
+
+def test_the_page_of_an_experiment_says_what_a_run_came_to_that_is_no_part_of_another(
+    tracking: Tracking,
+) -> None:
+    advice = tracking.create("advice", {runs.KIND: "advice"})
+    stage = tracking.create_child(advice, "tune", {runs.KIND: "sweep"})
+
+    stage.describe_experiment("What was chosen on.")
+    assert described(tracking) == ""
+    advice.describe_experiment("Retrieve below 0.1.\nNot above.")
+    assert f"/runs/{advice.run_id})" in described(tracking).splitlines()[0]
+    assert "[latest advice](" in described(tracking)
+    assert "Retrieve below 0.1.\n\nNot above." in described(tracking)
+
+
+def test_what_somebody_else_has_written_of_an_experiment_stays(
+    tracking: Tracking, run: TrackedRun
+) -> None:
+    tracking.client.set_experiment_tag(tracking.experiment_id, runs.NOTE, "Ours.")
+    run.describe_experiment("Retrieve below 0.1.")
+    assert described(tracking) == "Ours."
 
 
 def test_folder_is_stored_and_fetched(tracking: Tracking, run: TrackedRun, tmp_path: Path) -> None:
@@ -567,6 +622,23 @@ def test_system_metrics_become_time_series_of_the_run(
     assert "system/cpu_utilization_percentage" in tracking.get(run.run_id).data.metrics
 
 
+def test_system_metrics_are_sampled_less_often_after_an_hour(
+    run: TrackedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitor: Any = ThinningMonitor(run.run_id, sampling_interval=SAMPLING_INTERVAL_S)
+    monitor.publish_metrics({"cpu": 1.0})
+    assert monitor.sampling_interval == SAMPLING_INTERVAL_S
+    monitor._logging_step = MOST_AT_FIRST
+    monitor.publish_metrics({"cpu": 1.0})
+    assert monitor.sampling_interval == LATER_INTERVAL_S
+
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "2")
+    given: Any = ThinningMonitor(run.run_id)
+    given._logging_step = MOST_AT_FIRST
+    given.publish_metrics({"cpu": 1.0})
+    assert given.sampling_interval == 2.0
+
+
 class SilentMonitor:
     """Tries to log the last samples until it is let go."""
 
@@ -584,7 +656,7 @@ class SilentMonitor:
 def test_an_error_does_not_wait_for_system_metrics_that_no_store_takes(
     run: TrackedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("argo_ml.tracking.system.SystemMetricsMonitor", SilentMonitor)
+    monkeypatch.setattr("argo_ml.tracking.system.ThinningMonitor", SilentMonitor)
     monkeypatch.setattr("argo_ml.tracking.system.LAST_WORDS_S", 0.1)
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt), system_metrics(run):
@@ -606,7 +678,7 @@ def test_system_metrics_that_are_interrupted_while_they_begin_end(
         def finish(self) -> None:
             ended.append("monitor")
 
-    monkeypatch.setattr("argo_ml.tracking.system.SystemMetricsMonitor", Interrupted)
+    monkeypatch.setattr("argo_ml.tracking.system.ThinningMonitor", Interrupted)
     with pytest.raises(KeyboardInterrupt), system_metrics(run):
         pass
     assert ended == ["monitor"]
