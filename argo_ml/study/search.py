@@ -31,6 +31,8 @@ from argo_ml.sweep.cells import cell_process
 from argo_ml.tracking.runs import TrackedRun, Tracking
 
 WAIT_S = 1.0
+MEASURED = ("accuracy", "cost", "retrieval_calls")
+"""What Optuna knows of a trial beside its values."""
 DEFAULT_PRICE = CellSpec().retrieval_cost
 logger = logging.getLogger(__name__)
 
@@ -120,6 +122,7 @@ class Search:
 
     def _run(self, begun: Begun, complete: Sequence[FrozenTrial]) -> Sequence[float]:
         with begun.run.recording_failure():
+            begun.run.log(params={"strategy": self.spec.strategy, **begun.settings})
             leaders = self._leaders(complete) if self.spec.pruning else []
             rows, is_pruned = self._evaluate(begun, leaders)
         if is_pruned:
@@ -145,7 +148,9 @@ class Search:
         state = TrialState.PRUNED if is_pruned else TrialState.COMPLETE
         if state is TrialState.COMPLETE:
             self.evaluator.remember(settings, rows)
-        trial_run.store(run, self.spec, self.objective, cell, settings, rows, curve, state)
+        metrics = trial_run.trial_metrics(self.spec, self.objective, cell, rows)
+        trials.describe(trial, {name: metrics[name] for name in MEASURED})
+        trial_run.store(run, self.objective, metrics, curve, state)
         return rows, is_pruned
 
     def _leaders(self, complete: Sequence[FrozenTrial]) -> list[Rows]:

@@ -238,6 +238,9 @@ def check_fresh(study: optuna.Study) -> None:
 
 
 def begin_trial(trial: Trial, run_id: str, settings: Mapping[str, float]) -> None:
+    """Settings that are no parameters of Optuna's are attributes, which its dashboard draws."""
+    for name in [name for name in settings if name not in trial.params]:
+        trial.set_user_attr(name, settings[name])
     trial.set_user_attr(TRIAL, {"run_id": run_id, "settings": dict(settings)})
 
 

@@ -32,30 +32,22 @@ def start(tracking: Tracking, study_run: TrackedRun, number: int) -> TrackedRun:
 
 def store(
     run: TrackedRun,
-    spec: StudySpec,
     objective: Objective,
-    cell: Cell,
-    settings: Mapping[str, float],
-    rows: Sequence[QuestionResult],
+    metrics: Mapping[str, float],
     curve: Mapping[int, Sequence[float]],
     state: TrialState,
 ) -> None:
     """Log what the trial came to in one request, and end its run.
 
-    ``curve`` has the objective's values by the number of questions they are of.
+    ``metrics`` are its `trial_metrics`, and ``curve`` has the objective's values by the number of
+    questions they are of.
     """
     points: dict[int, dict[str, float]] = {
         step: dict(zip(objective.names, reached, strict=True)) for step, reached in curve.items()
     }
-    metrics = trial_metrics(spec, objective, cell, rows)
     if points:
-        points[len(rows)] = {name: metrics.pop(name) for name in objective.names}
-    run.log(
-        params={"strategy": cell.spec.strategy, **settings},
-        metrics=metrics,
-        tags={TRIAL_STATE: state.name},
-        curves=points,
-    )
+        metrics = {name: own for name, own in metrics.items() if name not in objective.names}
+    run.log(metrics=metrics, tags={TRIAL_STATE: state.name}, curves=points)
     run.end(STATUSES[state])
 
 

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import optuna
 from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
@@ -120,3 +120,12 @@ def report(trial: Trial, value: float, step: int) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The reported value is ignored")
         trial.report(value, step)
+
+
+@uninterrupted()
+def describe(trial: Trial, attributes: Mapping[str, float]) -> None:
+    """Numbers by which Optuna's dashboard and data frames show a trial, unless another worker has
+    ended it meanwhile."""
+    with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+        for name, value in attributes.items():
+            trial.set_user_attr(name, value)

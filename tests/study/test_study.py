@@ -100,15 +100,26 @@ def test_a_study_is_a_run_with_a_child_per_trial_and_test_cell(
     assert not list(disagreements(stored(problem), home(problem), report.study_id))
 
 
+def test_optuna_knows_settings_and_measures_of_a_trial_by_their_names(
+    finished: tuple[Problem, StudyReport],
+) -> None:
+    problem, report = finished
+    runs = {run.info.run_id: run.data for run in children(problem, report, "trial")}
+    for trial in stored(problem).trials:
+        settings, run = settings_of(trial.user_attrs), runs[storage.run_id_of(trial)]
+        known = {**trial.params, **trial.user_attrs}
+        # Optuna has a parameter as it was drawn, before it is rounded.
+        assert {name: known[name] for name in settings} == pytest.approx(settings, abs=1e-6)
+        assert known["retrieval_calls"] == run.metrics["retrieval_calls"]
+
+
 def test_its_inputs_are_the_questions_of_both_splits_by_name(
     finished: tuple[Problem, StudyReport],
 ) -> None:
     problem, report = finished
     run = MlflowClient(problem.values["tracking_uri"]).get_run(report.study_id)
-    names = [own.dataset.name for own in run.inputs.dataset_inputs]
-    [tune, test] = sorted((name for name in names if name != "corpus"), reverse=True)
-    assert tune.endswith("-tune")
-    assert test == tune.replace("-tune", "-test")
+    names = {own.dataset.name for own in run.inputs.dataset_inputs}
+    assert {"questions.jsonl-tune", "questions.jsonl-test", "documents"} == names
 
 
 def test_the_best_settings_are_judged_on_questions_that_no_trial_saw(
@@ -393,6 +404,22 @@ def test_an_error_while_a_study_begins_ends_its_run(
     [failed] = home(problem).in_status("FAILED")
     assert failed.data.tags[ERROR] == "nothing is known"
     assert run_study(problem.spec(n_trials=1)).n_complete == 1
+
+
+def test_a_trial_that_fails_says_with_which_settings(
+    problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StudyError("too many are unanswered")
+
+    monkeypatch.setattr("argo_ml.study.evaluation.Evaluator.blocks", refuse)
+    with pytest.raises(StudyError, match="too many are unanswered"):
+        run_study(problem.spec(n_trials=1))
+    failed = home(problem).in_status("FAILED")
+    [trial] = [run for run in failed if run.data.tags["argo.kind"] == "trial"]
+    params = trial.data.params
+    assert (params["strategy"], params["max_steps"]) == ("fixed_threshold", "20")
+    assert "theta_cont" in params
 
 
 @pytest.mark.parametrize("error", [TrackingError("the store is gone"), KeyboardInterrupt()])
