@@ -300,12 +300,12 @@ def by_price(results: Results) -> dict[int, dict[str, float]]:
     points: dict[int, dict[str, float]] = {step: {} for step in steps.values()}
     for cell in results.cells:
         at = points[steps[cell.retrieval_cost]]
-        for group, metric in _BY_PRICE.items():
+        for group, metric in BY_PRICE.items():
             at[f"{group}/{cell.strategy}"] = cell.metrics[metric]
     return points
 
 
-_BY_PRICE = {
+BY_PRICE = {
     "accuracy_by_price": "accuracy",
     "utility_by_price": "utility",
     "retrievals_by_price": "retrieval_calls",

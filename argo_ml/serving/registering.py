@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 
 import mlflow
 from mlflow import MlflowClient
+from mlflow.entities import Metric
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
@@ -19,6 +21,7 @@ from argo_ml.config import PublishSpec
 from argo_ml.errors import ConfigError
 from argo_ml.escaping import markdown
 from argo_ml.interruption import uninterrupted
+from argo_ml.results.metrics import BY_PRICE, price_steps
 from argo_ml.serving import agent_code
 from argo_ml.serving.published import FOLDER, PublishedPolicy
 from argo_ml.sweep.record import SweepRecord
@@ -220,9 +223,17 @@ def _create_model(client: MlflowClient, name: str) -> None:
 def _log_evidence(
     tracking: Tracking, run_id: str, model_id: str, published: PublishedPolicy
 ) -> None:
-    """What the sweep has measured, as metrics of the model: one point per price."""
-    for step, price in enumerate(published.prices):
-        for name in ("accuracy", "utility", "retrieval_calls"):
-            value = getattr(price, name)
-            with explained(tracking.uri):
-                tracking.client.log_metric(run_id, name, value, step=step, model_id=model_id)
+    """What the sweep has measured, as metrics of the model: curves by the price, and what holds at
+    the price nearest to the default one."""
+    default, now = published.default_price, int(time.time() * 1000)
+    nearest = min(published.prices, key=lambda price: abs(price.retrieval_cost - default))
+    steps = price_steps([price.retrieval_cost for price in published.prices])
+    metrics: list[Metric] = []
+    for curve, measure in BY_PRICE.items():
+        points = [(curve, steps[price.retrieval_cost], price) for price in published.prices]
+        metrics += [
+            Metric(name, getattr(price, measure), now, step, model_id=model_id)
+            for name, step, price in [*points, (measure, 0, nearest)]
+        ]
+    with explained(tracking.uri):
+        tracking.client.log_batch(run_id, metrics)

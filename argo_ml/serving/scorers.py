@@ -24,6 +24,7 @@ from argo_ml.datasets.lines import LineError
 from argo_ml.errors import DataError
 from argo_ml.serving.loading import Policy
 from argo_ml.tracking.evaluation_datasets import expected_answers
+from argo_ml.tracking.traces import EXPECTED
 from argo_ml.types import Answer, Question
 
 MEASURES = ("correct", "exact_match", "token_f1", "contains")
@@ -123,4 +124,7 @@ def _record(question: Question, with_metadata: bool) -> dict[str, Any]:
         if question.metadata:
             inputs["metadata"] = dict(question.metadata)
     gold = list(question.gold) if question.choices else list(question.answers)
-    return {"inputs": inputs, "expectations": {"golden_answers": gold}}
+    texts = [question.choices[index] for index in question.gold] or question.answers
+    # What MLflow's own scorers look for.
+    expectations = {"golden_answers": gold, EXPECTED: " | ".join(texts)}
+    return {"inputs": inputs, "expectations": expectations}

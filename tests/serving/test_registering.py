@@ -16,7 +16,7 @@ from mlflow.exceptions import MlflowException
 from argo_ml.config import PublishSpec, build
 from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.serving import registering
-from argo_ml.serving.published import SweptPrice
+from argo_ml.serving.published import PublishedPolicy, SweptPrice
 from argo_ml.serving.registering import Registered, check_alias, register
 from argo_ml.tracking.runs import Run, Tracking, connect
 
@@ -48,9 +48,11 @@ def spec(**values: str) -> PublishSpec:
     return build(PublishSpec, {"name": "bot", **values})
 
 
-def registered(tracking: Tracking, **values: str) -> Registered:
+def registered(
+    tracking: Tracking, published: PublishedPolicy = PUBLISHED, **values: str
+) -> Registered:
     record: Any = SimpleNamespace(tracking=tracking, run_id="sweep")
-    return register(spec(**values), record, PUBLISHED, Path("policy"), [])
+    return register(spec(**values), record, published, Path("policy"), [])
 
 
 def last_run(tracking: Tracking) -> Run:
@@ -71,6 +73,20 @@ def test_the_version_that_has_the_alias_has_its_run_and_its_evidence(tracking: T
     run = tracking.get(published.run_id)
     assert champion(tracking) == published.version == "1"
     assert (run.info.status, run.data.metrics["accuracy"]) == ("FINISHED", 0.8)
+
+
+def test_its_evidence_stands_at_the_prices_of_the_sweep(tracking: Tracking) -> None:
+    dear = SWEPT.model_copy(update={"retrieval_cost": 0.5, "accuracy": 0.6})
+    own = {"prices": (SWEPT, dear), "default_price": 0.2}
+
+    published = registered(tracking, PUBLISHED.model_copy(update=own))
+
+    history = tracking.client.get_metric_history(published.run_id, "accuracy_by_price")
+    assert sorted((point.step, point.value) for point in history) == [(100, 0.8), (500, 0.6)]
+    known = tracking.client.get_logged_model(published.model_id).metrics
+    of_model = {(metric.key, metric.step): metric.value for metric in known}
+    assert of_model["accuracy_by_price", 500] == 0.6
+    assert of_model["accuracy", 0] == 0.8
 
 
 def test_an_interruption_while_the_model_is_logged_publishes_nothing(
@@ -102,7 +118,7 @@ def test_an_interruption_while_the_alias_is_set_comes_after_it(
     assert (champion(tracking), last_run(tracking).info.status) == ("1", "FINISHED")
 
 
-@pytest.mark.parametrize("call", ["log_metric", "create_model_version", "set_terminated"])
+@pytest.mark.parametrize("call", ["log_batch", "create_model_version", "set_terminated"])
 def test_the_alias_stays_where_anything_else_is_not_stored(
     tracking: Tracking, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:

@@ -126,4 +126,10 @@ def test_a_record_has_what_a_question_has() -> None:
     question = Question("q", "Which?", choices=("A", "B"), gold=(1,))
     [record] = evaluation_records([question])
     assert record["inputs"] == {"question": "Which?", "choices": ["A", "B"]}
-    assert record["expectations"] == {"golden_answers": [1]}
+    assert record["expectations"] == {"golden_answers": [1], "expected_response": "B"}
+
+
+def test_a_record_has_the_gold_answers_as_scorers_of_mlflow_read_them() -> None:
+    [record] = evaluation_records([Question("q", "Where?", answers=("Wien", "Vienna"))])
+    assert record["expectations"]["expected_response"] == "Wien | Vienna"
+    assert graded_question(record["inputs"], record["expectations"]).answers == ("Wien", "Vienna")
