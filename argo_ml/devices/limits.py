@@ -31,15 +31,15 @@ def own_bytes() -> int:
     return int(memory.rss - getattr(memory, "shared", 0))
 
 
-def memory_share() -> float:
-    """Of what is free, the part that this process may take for itself."""
-    return _share
-
-
 def share_memory(share: float) -> None:
-    """Leave the rest of what is free to processes like this one on the same machine."""
+    """Leave the rest of the machine's memory to processes like this one."""
     global _share
     _share = share
+
+
+def room_bytes() -> int:
+    """All that this process may take, beside those that it shares the machine's memory with."""
+    return int(_share * total_bytes())
 
 
 def total_bytes() -> int:

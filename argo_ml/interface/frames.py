@@ -66,7 +66,7 @@ def _with_own_unit(frame: pd.DataFrame, results: Results) -> pd.DataFrame:
     if unit.is_own:
         prices = {share: unit.own_price(share) for share in results.prices}
         frame.insert(2, "price", frame["retrieval_cost"].map(prices))
-        frame["worth"] = unit.factor * frame["utility"] - unit.wrong
+        frame["worth"] = unit.worth_of(frame["utility"])
     return frame
 
 
@@ -133,7 +133,7 @@ def advice_frame(advice: Advice) -> pd.DataFrame:
     frame: pd.DataFrame = pd.DataFrame(
         [
             {
-                "price": unit.amount(at.retrieval_cost),
+                "price": unit.own_price(at.retrieval_cost) or at.retrieval_cost,
                 "do": at.recommendation.value,
                 "strategy": at.strategy,
                 "alternative": at.alternative,

@@ -177,9 +177,9 @@ def publish(spec: PublishSpec | None = None, **options: Any) -> Registered:
     return register_policy(_spec(PublishSpec, spec, options))
 
 
-def load_results(run_id: str, *, tracking_uri: str = "") -> SweepResult | Any:
-    """The results of a finished sweep or replay by its MLflow run; of an advice, a study or a
-    calibration what its function returned.
+def load_results(run_id: str, *, tracking_uri: str = "") -> Any:
+    """What the function of a finished job returned, by its MLflow run: a `SweepResult` of a sweep
+    or replay, an `AdviceResult`, a `StudyResult` or a `CalibrationResult`.
 
     Raises `ArgoError` where there is no such run, or it is unfinished.
     """

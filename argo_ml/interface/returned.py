@@ -28,6 +28,7 @@ from argo_ml.interface.pages import page
 from argo_ml.recording import Recorded
 from argo_ml.reporting.figures.calibration import reliability_figure, too_few_to_draw
 from argo_ml.reporting.figures.evaluation import draw_figure
+from argo_ml.results.kept_folder import KeptFolder
 from argo_ml.results.naming import described_questions, model_name
 from argo_ml.results.records import CellResult, Results
 from argo_ml.results.study import StudyReport
@@ -142,6 +143,8 @@ class StudyResult:
 
     report: StudyReport = field(repr=False)
     _spec: StudySpec = field(default=StudySpec(), repr=False)
+    _folder: KeptFolder | None = field(default=None, repr=False)
+    """Keeps the spec's storage there where it is a copy."""
 
     @property
     def run_id(self) -> str:

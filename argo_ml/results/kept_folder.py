@@ -9,11 +9,11 @@ from pathlib import Path
 
 
 class KeptFolder:
-    """A folder among the temporary ones or in ``place``, deleted with the last reference to this
-    object or at the end, and where a block that it is entered for fails."""
+    """A temporary folder, deleted with the last reference to this object or at the end, and where a
+    block that it is entered for fails."""
 
-    def __init__(self, place: Path | None = None, prefix: str = "argo-ml-") -> None:
-        self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="argo-ml-"))
         self._finalizer = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
     def __enter__(self) -> KeptFolder:

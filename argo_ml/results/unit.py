@@ -68,7 +68,8 @@ class Unit:
         return share * self.factor
 
     def own_price(self, share: float) -> float | None:
-        """A price of a retrieval as it was given in the user's unit; None in shares."""
+        """A price of a retrieval in the user's unit, to six digits as it was given; None in
+        shares."""
         return float(f"{self.amount(share):.6g}") if self.is_own else None
 
     def named(self, amount: float) -> str:

@@ -149,7 +149,8 @@ class Search:
         if state is TrialState.COMPLETE:
             self.evaluator.remember(settings, rows)
         metrics = trial_run.trial_metrics(self.spec, self.objective, cell, rows)
-        trials.describe(trial, {name: metrics[name] for name in MEASURED})
+        measured = {name: metrics[name] for name in MEASURED}
+        trials.describe(self.study, trial, run.run_id, measured)
         trial_run.store(run, self.objective, metrics, curve, state)
         return rows, is_pruned
 

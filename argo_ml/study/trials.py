@@ -123,9 +123,13 @@ def report(trial: Trial, value: float, step: int) -> None:
 
 
 @uninterrupted()
-def describe(trial: Trial, attributes: Mapping[str, float]) -> None:
+def describe(
+    study: optuna.Study, trial: Trial, own_run_id: str, attributes: Mapping[str, float]
+) -> None:
     """Numbers by which Optuna's dashboard and data frames show a trial, unless another worker has
-    ended it meanwhile."""
+    taken it over or ended it meanwhile."""
+    if not is_of(study, trial, own_run_id):
+        return
     with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
         for name, value in attributes.items():
             trial.set_user_attr(name, value)

@@ -178,7 +178,7 @@ class LocalContext(Generic[SomeSpec]):
         spec, questions, corpus = self.spec, self.questions, self.corpus
         has_difficulties = any(question.difficulty for question in questions.questions)
         kind = (spec.difficulty,) if has_difficulties else ()
-        own = Path(spec.questions).name or spec.dataset
+        own = _resolved_name(spec.questions) or spec.dataset
         return [
             InputDataset(
                 "-".join((own, *kind, spec.split)),
@@ -188,7 +188,7 @@ class LocalContext(Generic[SomeSpec]):
                 len(questions.questions),
             ),
             InputDataset(
-                Path(spec.documents).name or "corpus",
+                _resolved_name(spec.documents) or "corpus",
                 corpus.digest,
                 corpus.source,
                 "corpus",
@@ -231,6 +231,11 @@ class LocalContext(Generic[SomeSpec]):
         """An engine whose executed calls are remembered as paid by ``billed_to``."""
         model = CachingModel(self.model, self.cache, billed_to)
         return Engine(model, self.corpus.retriever, times, self.cache.kept_open)
+
+
+def _resolved_name(path: str) -> str:
+    """The last part of a whole path, however it was written; empty where none is given."""
+    return Path(path).expanduser().resolve().name if path else ""
 
 
 def _contents(model: LanguageModel, corpus_digest: str) -> dict[str, str]:

@@ -17,7 +17,6 @@ from argo_ml.config import CacheFields
 from argo_ml.engine.shards import Shard
 from argo_ml.errors import TrackingError, disk_advice, system_reason
 from argo_ml.locks import HeldError, ProcessLock
-from argo_ml.results.kept_folder import KeptFolder
 from argo_ml.results.records import QuestionResult
 from argo_ml.results.shard import ShardRecord
 
@@ -41,14 +40,14 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._held: set[int] = set()
-        with explaining_folder(folder):
+        with _explained(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
         self._lock = ProcessLock(folder.with_name(f"{folder.name}.lock"))
 
     def __enter__(self) -> Journal:
         self._acquire()
         try:
-            with explaining_folder(self._folder):
+            with _explained(self._folder):
                 self._folder.mkdir(exist_ok=True)
             self._forget_unanswered()
         except BaseException:
@@ -58,7 +57,7 @@ class Journal:
 
     def _acquire(self) -> None:
         try:
-            with explaining_folder(self._folder):
+            with _explained(self._folder):
                 self._lock.acquire(wait=False)
         except HeldError as held:
             raise TrackingError(
@@ -85,7 +84,7 @@ class Journal:
         """Raises `TrackingError` where it cannot be written."""
         path = self._path(index)
         partial = path.with_suffix(".partial")
-        with explaining_folder(self._folder):
+        with _explained(self._folder):
             # Whoever cleans up caches may have deleted the folder meanwhile.
             self._folder.mkdir(parents=True, exist_ok=True)
             with partial.open("wb") as file:
@@ -137,14 +136,6 @@ class Journal:
         """Forget a sweep whose results are stored elsewhere."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def make_folder(self) -> KeptFolder:
-        """A folder beside the records for what is made of them, which takes as much room; what
-        killed processes have left of others is removed."""
-        with explaining_folder(self._folder):
-            for left in self._folder.parent.glob(f"{self._folder.name}-*"):
-                shutil.rmtree(left, ignore_errors=True)
-            return KeptFolder(self._folder.parent, f"{self._folder.name}-")
-
     def _paths(self) -> list[Path]:
         return sorted(self._folder.glob("shard-*.json"))
 
@@ -168,7 +159,7 @@ class Journal:
         return content
 
     def _set_aside(self, path: Path) -> None:
-        with explaining_folder(self._folder):
+        with _explained(self._folder):
             path.rename(path.with_name(f"{path.name}.set-aside"))
 
 
@@ -265,7 +256,7 @@ def _described(folder: Path, problems: Mapping[str, str]) -> str:
 
 
 @contextlib.contextmanager
-def explaining_folder(folder: Path) -> Iterator[None]:
+def _explained(folder: Path) -> Iterator[None]:
     """Raise `TrackingError` that says what helps where finished shards cannot be kept in it."""
     try:
         yield

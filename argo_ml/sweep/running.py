@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -262,7 +263,8 @@ def _tell_estimate(
     ahead = estimate(context, left, cells, run.run_id)
     for line in ahead.lines:
         logger.info(line)
-    places = filter(None, (context.spec.cache_path, run.artifact_folder))
+    temporary = Path(tempfile.gettempdir())
+    places = filter(None, (context.spec.cache_path, temporary, run.artifact_folder))
     for short in disk.shortages(ahead.disk_bytes, places):
         logger.warning("%s; free some space there", short)
     run.log(metrics=ahead.metrics, once=True)

@@ -230,7 +230,9 @@ class TrackedRun:
         """Let the experiment's page say what this run came to, unless it is part of another."""
         with self._explained():
             run = self._client.get_run(self.run_id)
-            if PARENT not in run.data.tags:
+            parent_id = run.data.tags.get(PARENT)
+            # A run of somebody else's program is no whole that will say it itself.
+            if not parent_id or KIND not in self._client.get_run(parent_id).data.tags:
                 describe_experiment(self._client, run, answer)
 
     def rename(self, name: str) -> None:

@@ -16,7 +16,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from argo_ml.study import trials
-from argo_ml.study.storage import silently
+from argo_ml.study.storage import begin_trial, silently
 
 
 @pytest.fixture
@@ -39,6 +39,16 @@ def test_an_interruption_while_signs_of_life_begin_leaves_no_thread(
     with pytest.raises(KeyboardInterrupt):
         trials.run(study, trial, lambda: [1.0])
     assert threading.enumerate() == before
+
+
+def test_who_has_lost_a_trial_describes_it_no_more(study: optuna.Study) -> None:
+    trial = trials.ask(study)
+    begin_trial(trial, "taken over", {"theta_cont": 0.2})
+    trials.describe(study, trial, "first", {"accuracy": 0.1})
+    trials.describe(study, trial, "taken over", {"accuracy": 0.5})
+    assert study.trials[0].user_attrs["accuracy"] == 0.5
+    trials.describe(study, trial, "first", {"accuracy": 0.1})
+    assert study.trials[0].user_attrs["accuracy"] == 0.5
 
 
 def test_an_interrupted_trial_gives_no_more_signs_of_life(study: optuna.Study) -> None:

@@ -48,20 +48,6 @@ def test_stored_shard_comes_back_to_the_last_bit(tmp_path: Path) -> None:
         assert journal.read(0) == RECORD
 
 
-def test_what_is_made_of_the_records_lies_beside_them_as_long_as_it_is_read(tmp_path: Path) -> None:
-    (tmp_path / "sweep-killed").mkdir()
-    with Journal(tmp_path / "sweep") as journal:
-        folder = journal.make_folder()
-        journal.remove()
-
-    path = folder.path
-    assert path.parent == tmp_path
-    assert path.is_dir()
-    assert not (tmp_path / "sweep-killed").exists()
-    del folder
-    assert not path.exists()
-
-
 def test_only_written_shards_are_in_it(tmp_path: Path) -> None:
     with Journal(tmp_path / "sweep") as journal:
         journal.write(3, RECORD)

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -203,20 +204,22 @@ def test_a_small_sweep_says_where_its_estimate_does_not_fit_and_runs(
     assert [text for text in caplog.messages if text.startswith("0 MB free at /")]
 
 
+@pytest.mark.parametrize("writer", ["write_lines", "write_results"])
 def test_a_disk_that_is_full_at_the_end_is_named_and_nothing_more_is_left_on_it(
-    spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+    writer: str, spec: MakeSpec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(stored_files, "write_lines", refuse)
-    sweeps = spec().cache_path / "sweeps"
+    monkeypatch.setattr(stored_files, writer, refuse)
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
 
-    with pytest.raises(TrackingError, match=rf"{sweeps}/.*No space left.*free disk space, or choo"):
+    with pytest.raises(TrackingError, match=rf"{place}: .*No space left.*or set TMPDIR"):
         run_sweep(spec(strategies="never"))
 
-    [journal] = sweeps.iterdir()
-    assert "-" not in journal.name
+    assert not list(place.glob("argo-ml-*"))
 
 
 def test_sweep_records_both_graphs_and_a_complete_json(

@@ -258,6 +258,13 @@ def test_the_page_of_an_experiment_says_what_a_run_came_to_that_is_no_part_of_an
     assert "Retrieve below 0.1.\n\nNot above." in described(tracking)
 
 
+def test_a_run_below_one_of_another_program_is_a_whole(tracking: Tracking) -> None:
+    theirs = tracking.client.create_run(tracking.experiment_id).info.run_id
+    tags = {runs.KIND: "sweep", runs.PARENT: theirs}
+    tracking.create("sweep", tags).describe_experiment("Retrieve below 0.1.")
+    assert "Retrieve below 0.1." in described(tracking)
+
+
 def test_what_somebody_else_has_written_of_an_experiment_stays(
     tracking: Tracking, run: TrackedRun
 ) -> None:

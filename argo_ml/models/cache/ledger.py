@@ -91,8 +91,9 @@ def enter(connection: sqlite3.Connection, identity: str, entries: Sequence[Entry
 
 
 def own_id(connection: sqlite3.Connection) -> str:
-    """What tells this ledger from all others, on whatever machine it is read: drawn when it is
-    first asked for, and kept as totals are. The transaction is the caller's."""
+    """What tells this ledger from all others but copies of its file, on whatever machine it is
+    read: drawn when it is first asked for, and kept as totals are. The transaction is the
+    caller's."""
     known = [account.payer for account, _ in payments(connection) if account.kind == _OWN_ID]
     drawn = known[0] if known else secrets.token_hex(8)
     if not known:

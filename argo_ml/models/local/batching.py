@@ -12,6 +12,8 @@ from argo_ml.interruption import is_stopping
 from argo_ml.models.base import InterruptedRequests, UnfinishedError
 
 ResultType = TypeVar("ResultType")
+MUCH_SMALLER = 0.25
+"""Share of the limit below which batches are told of while other processes hold the memory."""
 logger = logging.getLogger(__name__)
 
 
@@ -58,7 +60,8 @@ class Batcher:
     The longest requests come first, so that a batch that does not fit is met at once, and those
     of one batch are of similar length. When a batch raises `OutOfMemory`, ``release`` is called
     and the limit is halved for good, which ``on_event`` receives as a line; finished batches are
-    not repeated. ``fitting_now`` may say before each batch that it has to be smaller.
+    not repeated. ``fitting_now`` may say before each batch that it has to be smaller, which is told
+    once where it is much smaller.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Batcher:
         self._release = release
         self._on_event = on_event
         self._fitting_now = fitting_now
+        self._is_told = False
 
     def run(
         self, sizes: Sequence[RequestSize], run: Callable[[list[int]], Sequence[ResultType]]
@@ -102,7 +106,7 @@ class Batcher:
 
     def _next_batch(self, waiting: Sequence[int], sizes: Sequence[RequestSize]) -> list[int]:
         """The longest prefix within the limits, and at least one request."""
-        limit = min(self.limit, self._fitting_now()) if self._fitting_now else self.limit
+        limit = self._limit_now()
         batch, members = [waiting[0]], [sizes[waiting[0]]]
         for index in waiting[1:]:
             members.append(sizes[index])
@@ -110,6 +114,13 @@ class Batcher:
                 break
             batch.append(index)
         return batch
+
+    def _limit_now(self) -> int:
+        fitting = self._fitting_now() if self._fitting_now else self.limit
+        if fitting < MUCH_SMALLER * self.limit and not self._is_told:
+            self._is_told = True
+            self._on_event(f"batches of {fitting} tokens while other processes hold the memory")
+        return min(self.limit, fitting)
 
     def _halve(self, batch: Sequence[RequestSize], finished: Mapping[int, Any]) -> None:
         used = padded_tokens(batch)

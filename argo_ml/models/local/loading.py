@@ -92,27 +92,26 @@ class ModelFiles:
 class Machine:
     """The GPUs that may be used, whether all of them must be, and whether they have bfloat16.
 
-    No GPUs: the CPU, with its free memory, and the part of it that this process may take.
+    No GPUs: the CPU, with what this process may take of its free memory.
     """
 
     gpus: tuple[Device, ...]
     may_choose: bool
     has_bfloat16: bool
     cpu_free_bytes: int
-    cpu_share: float = 1.0
 
     @classmethod
     def detect(cls, device: str, gpus: tuple[int, ...]) -> Machine:
         """What this machine has now. Raises `ModelError` for a device or GPU that it lacks."""
         chosen = choose_gpus(device, gpus, count_gpus())
         devices = _devices(chosen)
-        cpu = limits.available_bytes(), limits.memory_share()
-        return cls(devices, not gpus, _have_bfloat16(chosen), *cpu)
+        free_bytes = min(limits.available_bytes(), limits.room_bytes())
+        return cls(devices, not gpus, _have_bfloat16(chosen), free_bytes)
 
     def plans(self, demand: Demand) -> Iterator[PlacementPlan]:
         """Where the model goes, and where instead when memory runs out there."""
         if not self.gpus:
-            cpu = placement.plan_cpu(demand, self.cpu_free_bytes, self.cpu_share)
+            cpu = placement.plan_cpu(demand, self.cpu_free_bytes)
             return iter((cpu, cpu))
         return chain(
             [placement.plan_gpus(demand, self.gpus, self.may_choose)],

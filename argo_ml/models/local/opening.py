@@ -116,7 +116,8 @@ class _Loader:
         share_copies(model)
         stored = "" if quantization == "none" else f"/{quantization}"
         numbers = f"{self.precision}{stored}{logits}"
-        follows_memory = not plan.uses and not spec.batch_tokens
+        # In half precision answers may depend on the batch, which no other process is to decide.
+        follows_memory = not (plan.uses or spec.batch_tokens) and self.precision == "float32"
         fitting = partial(fitting_now, plan, own_bytes) if follows_memory else None
         return TransformersModel(
             model,
@@ -138,5 +139,5 @@ def fitting_now(plan: PlacementPlan, own_bytes: int) -> int:
     batches: it keeps the memory of one and uses it for the next.
     """
     taken = limits.own_bytes() - own_bytes - plan.weight_bytes
-    free_bytes = int(limits.memory_share() * limits.available_bytes()) + taken
+    free_bytes = min(limits.available_bytes() + taken, limits.room_bytes() - plan.weight_bytes)
     return fitting_cpu_tokens(plan.token_bytes, free_bytes - plan.prefix_bytes)

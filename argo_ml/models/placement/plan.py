@@ -124,10 +124,10 @@ def choose_precision(precision: str, on_gpu: bool, has_bfloat16: bool) -> str:
     return "bfloat16" if has_bfloat16 else "float16"
 
 
-def plan_cpu(demand: Demand, free_bytes: int, share: float = 1.0) -> PlacementPlan:
-    """The plan without GPUs, with ``share`` of what the weights leave."""
+def plan_cpu(demand: Demand, free_bytes: int) -> PlacementPlan:
+    """The plan without GPUs, in ``free_bytes``."""
     weights = demand.skeleton.weight_bytes + head_copy_bytes(demand.config, demand.precision)
-    left = int(share * max(0, free_bytes - weights))
+    left = max(0, free_bytes - weights)
     prefix_bytes = min(demand.prefix_bytes, int(PREFIX_SHARE * left))
     item_bytes = ITEM_BYTES[demand.precision]
     token_bytes = bytes_per_token(demand.config, item_bytes, demand.skeleton.n_layers)

@@ -65,7 +65,7 @@ class Worker:
     """Opens what ``spec`` names on the machine where it runs.
 
     ``folder`` is where relative paths begin, if that machine has it. A model on its CPU plans with
-    ``memory_share`` of what is free there.
+    ``memory_share`` of the memory there.
     """
 
     def __init__(

@@ -93,6 +93,14 @@ def test_a_batch_is_smaller_while_less_fits_and_the_limit_stays() -> None:
     assert batcher.limit == 400
 
 
+def test_batches_that_are_much_smaller_for_others_are_told_of_once() -> None:
+    told: list[str] = []
+    batcher = Batcher(800, on_event=told.append, fitting_now=lambda: 100)
+    recorder = Recorder([RequestSize(90, 10)] * 3)
+    assert batcher.run(recorder.sizes, recorder) == [0, 1, 2]
+    assert told == ["batches of 100 tokens while other processes hold the memory"]
+
+
 def test_limit_halves_when_memory_runs_out_and_stays_so() -> None:
     released: list[bool] = []
     batcher = Batcher(1000, lambda: released.append(True))

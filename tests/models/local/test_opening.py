@@ -15,20 +15,21 @@ OWN_BEFORE = GB
 
 
 @pytest.mark.parametrize(
-    ("available_gb", "own_gb", "share", "left_gb"),
+    ("available_gb", "own_gb", "room_gb", "left_gb"),
     [
-        pytest.param(6, 2, 1.0, 5, id="just loaded"),
-        pytest.param(4, 4, 1.0, 5, id="with what batches have taken"),
-        pytest.param(2, 2, 1.0, 1, id="after others have taken four"),
-        pytest.param(6, 2, 0.5, 2, id="beside another like it"),
-        pytest.param(4, 3, 0.5, 2, id="beside another, each with batches of one"),
-        pytest.param(0, 2, 1.0, -1, id="with nothing left"),
+        pytest.param(6, 2, 8, 5, id="just loaded"),
+        pytest.param(4, 4, 8, 5, id="with what batches have taken"),
+        pytest.param(2, 2, 8, 1, id="after others have taken four"),
+        pytest.param(6, 2, 4, 2, id="beside another like it"),
+        pytest.param(4, 3, 4, 2, id="beside another, each with batches of one"),
+        pytest.param(6, 1, 4, 2, id="beside another, with weights that are mapped"),
+        pytest.param(0, 2, 8, -1, id="with nothing left"),
     ],
 )
 def test_a_batch_follows_what_is_free_but_for_what_this_process_has_taken(
-    available_gb: int, own_gb: int, share: float, left_gb: int, monkeypatch: pytest.MonkeyPatch
+    available_gb: int, own_gb: int, room_gb: int, left_gb: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "available_bytes", lambda: available_gb * GB)
     monkeypatch.setattr(limits, "own_bytes", lambda: own_gb * GB)
-    monkeypatch.setattr(limits, "memory_share", lambda: share)
+    monkeypatch.setattr(limits, "room_bytes", lambda: room_gb * GB)
     assert fitting_now(PLAN, OWN_BEFORE) == fitting_cpu_tokens(PLAN.token_bytes, left_gb * GB)

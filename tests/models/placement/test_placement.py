@@ -220,22 +220,23 @@ def test_without_gpus_a_model_goes_to_the_cpu(seven_billion: Demand) -> None:
 
 
 @pytest.mark.parametrize(
-    ("free_gb", "share", "expected"),
-    [(24.0, 1.0, 2**30), (19.0, 1.0, None), (24.0, 0.25, None), (15.0, 1.0, 0)],
+    ("free_gb", "expected"),
+    [(24.0, 2**30), (19.0, None), (15.0, 0)],
 )
 def test_prompts_beginnings_take_at_most_a_quarter_of_what_the_weights_leave(
-    seven_billion: Demand, free_gb: float, share: float, expected: int | None
+    seven_billion: Demand, free_gb: float, expected: int | None
 ) -> None:
-    plan = plan_cpu(seven_billion, int(free_gb * GB), share)
-    left = share * (free_gb * GB - plan.weight_bytes)
+    plan = plan_cpu(seven_billion, int(free_gb * GB))
+    left = free_gb * GB - plan.weight_bytes
     assert plan.prefix_bytes == pytest.approx(left / 4 if expected is None else expected, abs=1)
     assert plan.prefix_bytes <= 2**30
 
 
 def test_a_plan_takes_no_more_of_the_cpu_than_there_is(seven_billion: Demand) -> None:
-    roomy, shared = plan_cpu(seven_billion, 24 * GB), plan_cpu(seven_billion, 24 * GB, 0.25)
-    assert shared.cpu_bytes < roomy.cpu_bytes < 24 * GB
-    assert shared.fits
+    narrow, roomy = plan_cpu(seven_billion, 18 * GB), plan_cpu(seven_billion, 24 * GB)
+    assert narrow.fits
+    assert narrow.cpu_bytes < 18 * GB
+    assert narrow.cpu_bytes < roomy.cpu_bytes < 24 * GB
 
 
 def machine(*free_gb: float, cpu_gb: float = 64) -> Machine:

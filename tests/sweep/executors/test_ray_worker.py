@@ -70,6 +70,7 @@ def test_a_worker_plans_with_its_share_of_memory(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "_share", 1.0)
+    monkeypatch.setattr(limits, "total_bytes", lambda: 4_000)
     monkeypatch.setattr(worker, "_memory_share", 0.25)
     worker.open()
-    assert Machine.detect("cpu", ()).cpu_share == 0.25
+    assert Machine.detect("cpu", ()).cpu_free_bytes == 1_000
