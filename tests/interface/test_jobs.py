@@ -116,9 +116,11 @@ def test_a_run_that_has_not_finished_says_how_to_go_on(
 
 def test_a_run_that_another_process_is_at_work_on_is_waited_for(options: dict[str, Any]) -> None:
     uri = options["tracking_uri"]
-    with owned_runs.living(uri, "argo_ml", {KIND: "calibration"}) as (process, run_id, _):
-        with pytest.raises(argo_ml.ArgoError, match=rf"being run by .*{process.pid}.*wait for it"):
-            argo_ml.load_results(run_id, tracking_uri=uri)
+    with (
+        owned_runs.living(uri, "argo_ml", {KIND: "calibration"}) as (process, run_id, _),
+        pytest.raises(argo_ml.ArgoError, match=rf"being run by .*{process.pid}.*wait for it"),
+    ):
+        argo_ml.load_results(run_id, tracking_uri=uri)
 
 
 def test_progress_is_told(options: dict[str, Any]) -> None:
