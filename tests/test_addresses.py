@@ -7,7 +7,7 @@ import pytest
 from argo_ml.addresses import Address, redacted, redacted_value, shown, without
 from argo_ml.config import ExperimentSpec, StudySpec, build
 from argo_ml.errors import ConfigError
-from argo_ml.models.server.keys import api_key
+from argo_ml.models.server.keys import api_key, key_advice
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,14 @@ def test_a_key_may_lie_in_a_file(tmp_path: Path) -> None:
         ConfigError, match=r"ARGO_ML_API_KEY_FILE=.*: cannot be read \(No such file"
     ):
         api_key(openai, named)
+
+
+def test_a_refused_key_is_to_be_corrected_where_it_came_from() -> None:
+    named = {"ARGO_ML_API_KEY_FILE": "/key"}
+    in_file = "put a key that it takes into the file that ARGO_ML_API_KEY_FILE names"
+    assert key_advice(named) == in_file
+    for environment in ({}, {**named, "ARGO_ML_API_KEY": "a"}):
+        assert key_advice(environment) == "set ARGO_ML_API_KEY to a key that it takes"
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://[::1]:8000", "http://localhost"])

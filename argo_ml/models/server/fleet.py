@@ -117,8 +117,11 @@ class Server:
         key = self._key
         try:
             return self._try(key, path, body, expected)
-        except wire.NoAccessError:
-            renewed = self._renewed(key)
+        except wire.NoAccessError as error:
+            try:
+                renewed = self._renewed(key)
+            except ConfigError as unreadable:
+                raise wire.NoAccessError(f"{error}; {unreadable}") from None
             if not renewed:
                 raise
         return self._try(renewed, path, body, expected)
@@ -143,13 +146,15 @@ class Server:
         return f"cannot be reached ({one_line(error) or type(error).__name__})"
 
     def _renewed(self, old: str) -> str:
-        """The key that there is now; empty where it is the old one, or none that can be sent."""
-        with contextlib.suppress(ConfigError):
-            key = self._read_key()
-            if key not in ("", old):
-                self._key, self._secrets = key, (key, *self._secrets)
-                return key
-        return ""
+        """The key that there is now; empty where it is the old one.
+
+        Raises `ConfigError` for one that cannot be read or sent.
+        """
+        key = self._read_key()
+        if key in ("", old):
+            return ""
+        self._key, self._secrets = key, (key, *self._secrets)
+        return key
 
     def _answer(self, key: str, path: str, body: Mapping[str, Any] | None) -> httpx2.Response:
         method = "GET" if body is None else "POST"

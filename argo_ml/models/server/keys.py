@@ -44,6 +44,15 @@ def api_key(address: Address, environment: Mapping[str, str] = os.environ) -> st
     return ""
 
 
+def key_advice(environment: Mapping[str, str] = os.environ) -> str:
+    """What helps against a key that a server does not take."""
+    variable, file_variable, _ = KEY_VARIABLES
+    is_in_file = environment.get(file_variable, "").strip()
+    if is_in_file and not environment.get(variable, "").strip():
+        return f"put a key that it takes into the file that {file_variable} names"
+    return f"set {variable} to a key that it takes"
+
+
 def _read(path: str) -> str:
     try:
         file = expanded(path, KEY_FILE_VARIABLE)

@@ -18,7 +18,6 @@ from pydantic import (
     model_validator,
 )
 
-from argo_ml.addresses import KEY_VARIABLES
 from argo_ml.errors import ModelError
 from argo_ml.models.server.failures import (
     beginning,
@@ -27,6 +26,7 @@ from argo_ml.models.server.failures import (
     message_of,
     status_of,
 )
+from argo_ml.models.server.keys import key_advice
 from argo_ml.models.server.rests import rest_s
 from argo_ml.models.unfit import UnfitRequestError
 
@@ -366,7 +366,7 @@ def error_of(status: int, failure: str, rest: float) -> ModelError:
     if status == HTTPStatus.FORBIDDEN and _ABOUT_CONTENT.search(failure):
         return UnfitPromptError(failure)
     if status in _NO_ACCESS or (status == HTTPStatus.BAD_REQUEST and _ABOUT_KEY.search(failure)):
-        return NoAccessError(f"{failure}; set {KEY_VARIABLES[0]} to a key that it takes")
+        return NoAccessError(f"{failure}; {key_advice()}")
     if status == HTTPStatus.NOT_FOUND:
         return NotThereError(failure)
     return (UnfitPromptError if status in _UNFIT else RefusedError)(failure)

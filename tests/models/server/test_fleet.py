@@ -11,7 +11,7 @@ import pytest
 
 from argo_ml.addresses import Address
 from argo_ml.config import ModelSpec
-from argo_ml.errors import ModelError
+from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models.server import fleet as fleet_module
 from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
 from argo_ml.models.server.opening import policy_of
@@ -245,15 +245,15 @@ class Locked:
         return httpx2.Response(401, json={"error": f"{self.sent} have ended"})
 
 
-def locked_fleet(locked: Locked, renewed_key: str) -> Fleet:
+def locked_fleet(locked: Locked, read_key: Callable[[], str]) -> Fleet:
     transport = httpx2.MockTransport(locked)
-    server = Server(Address("https://host"), "f1rst-key", QUICK, transport, lambda: renewed_key)
+    server = Server(Address("https://host"), "f1rst-key", QUICK, transport, read_key)
     return Fleet([server], QUICK)
 
 
 def test_a_key_that_has_ended_is_read_again_and_the_request_made_again() -> None:
     locked = Locked("s3cond-key")
-    servers = locked_fleet(locked, "s3cond-key")
+    servers = locked_fleet(locked, lambda: "s3cond-key")
     assert [version(servers), version(servers)] == ["1", "1"]
     assert locked.sent == ["f1rst-key", "s3cond-key", "s3cond-key"]
 
@@ -262,6 +262,14 @@ def test_a_key_that_has_ended_is_read_again_and_the_request_made_again() -> None
 def test_a_key_that_is_refused_is_tried_once_and_never_shown(renewed: str, n_asked: int) -> None:
     locked = Locked("th1rd-key")
     with pytest.raises(NoAccessError, match="HTTP 401") as caught:
-        version(locked_fleet(locked, renewed))
+        version(locked_fleet(locked, lambda: renewed))
     assert len(locked.sent) == n_asked
     assert "-key" not in str(caught.value)
+
+
+def test_a_key_file_that_cannot_be_read_any_more_is_named_beside_the_refusal() -> None:
+    def read_key() -> str:
+        raise ConfigError("ARGO_ML_API_KEY_FILE=/key: cannot be read (No such file or directory)")
+
+    with pytest.raises(NoAccessError, match=r"HTTP 401.*; ARGO_ML_API_KEY_FILE=/key: cannot be"):
+        version(locked_fleet(Locked("s3cond-key"), read_key))
