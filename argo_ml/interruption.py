@@ -6,6 +6,7 @@ import contextlib
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import TypeVar
@@ -13,6 +14,7 @@ from typing import TypeVar
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 logger = logging.getLogger(__name__)
 BatchType = TypeVar("BatchType")
+_POLL_S = 0.2
 
 # Signals belong to the process, and so do these.
 _requested = threading.Event()
@@ -63,6 +65,21 @@ def checkpoint() -> None:
 def is_stopping() -> bool:
     """Whether a stop was asked for that waits for the next `checkpoint`; other threads may ask."""
     return _requested.is_set()
+
+
+def pause(seconds: float) -> None:
+    """Sleep, in any thread, but no longer than until a stop is asked for.
+
+    Raises `KeyboardInterrupt` then, also where it was asked for before.
+    """
+    # Not by waiting for the event: a handler that sets it in the main thread would need its lock.
+    until = time.monotonic() + seconds
+    while not is_stopping():
+        left_s = until - time.monotonic()
+        if left_s <= 0:
+            return
+        time.sleep(min(left_s, _POLL_S))
+    raise KeyboardInterrupt
 
 
 def forget_stop() -> None:

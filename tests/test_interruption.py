@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from typing import Any, cast
 import pytest
 
 from argo_ml.errors import ModelError
-from argo_ml.interruption import checkpoint, finishing_batches, in_batches, uninterrupted
+from argo_ml.interruption import checkpoint, finishing_batches, in_batches, pause, uninterrupted
 from argo_ml.models.base import Completion, Generation
 from argo_ml.models.cache.caching import CachingModel, CallCache
 from argo_ml.models.scripted import ScriptedModel
@@ -43,6 +44,15 @@ def test_a_second_one_does_not() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         pytest.fail("the second signal was not raised")
     checkpoint()
+
+
+def test_a_stop_ends_a_pause() -> None:
+    started = time.monotonic()
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    with pytest.raises(KeyboardInterrupt), finishing_batches():
+        pause(60)
+    assert time.monotonic() - started < 10
+    pause(0.01)
 
 
 def test_a_signal_to_what_has_ended_by_an_error_stops_nothing_later() -> None:

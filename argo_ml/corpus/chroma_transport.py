@@ -12,6 +12,7 @@ import httpx2
 import tenacity
 from chromadb.api import ClientAPI
 
+from argo_ml.interruption import pause
 from argo_ml.models.server.deadlines import deadline, hold_deadlines
 from argo_ml.models.server.fleet import RetryPolicy
 from argo_ml.models.server.transfer import whole_body
@@ -59,6 +60,7 @@ class PatientTransport(httpx.BaseTransport):
             stop=tenacity.stop_after_attempt(1 + patience.max_retries),
             wait=tenacity.wait_random_exponential(patience.first_pause_s, patience.longest_pause_s),
             retry=tenacity.retry_if_exception_type(_PASSING_ERRORS),
+            sleep=pause,
         )
         try:
             return retrying(self._send, request)

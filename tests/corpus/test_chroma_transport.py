@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import gzip
 import itertools
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 
@@ -15,6 +17,7 @@ from builders.raw_server import sending
 from argo_ml.corpus.chroma_transport import PatientTransport
 from argo_ml.corpus.server_store import ServerStore
 from argo_ml.errors import CorpusIndexError
+from argo_ml.interruption import finishing_batches
 from argo_ml.models.server.deadlines import hold_deadlines
 from argo_ml.models.server.fleet import RetryPolicy
 
@@ -53,6 +56,15 @@ def test_a_server_that_is_gone_is_an_error_that_counts_the_tries() -> None:
 
     with pytest.raises(CorpusIndexError, match="ConnectError, 3 tries"):
         asked.get("http://chroma/")
+
+
+def test_after_a_stop_nothing_is_tried_again() -> None:
+    def stop_and_fail(request: httpx.Request) -> httpx.Response:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return httpx.Response(503)
+
+    with pytest.raises(KeyboardInterrupt), finishing_batches():
+        client(stop_and_fail).get("http://chroma/")
 
 
 def test_the_last_refusal_is_the_answer() -> None:

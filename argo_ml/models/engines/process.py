@@ -22,6 +22,7 @@ import httpx2
 import psutil
 
 from argo_ml.errors import ModelError
+from argo_ml.interruption import pause
 from argo_ml.models.server.wire import RefusedError
 
 logger = logging.getLogger(__name__)
@@ -85,7 +86,8 @@ class EngineProcess:
     def make_ready(self) -> None:
         """Wait until the server answers; start it where it is not running.
 
-        Raises `RefusedError` where it does not stay alive or never answers.
+        Raises `RefusedError` where it does not stay alive or never answers, and `KeyboardInterrupt`
+        where a stop is asked for meanwhile.
         """
         with self._lock:
             while not (self._is_ready and self._is_running()):
@@ -142,7 +144,7 @@ class EngineProcess:
                     f"{self.url}/health", timeout=_INTERVAL_S * 50, trust_env=False
                 ).is_success:
                     return True
-            time.sleep(_INTERVAL_S)
+            pause(_INTERVAL_S)
         if self._is_running():
             _end(self._holder, os.getpid(), self._command.patience_s)
             self._messages.append(f"no answer within {self._command.ready_s:g} s")

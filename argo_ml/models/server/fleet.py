@@ -16,7 +16,7 @@ import tenacity
 
 from argo_ml.addresses import Address, without
 from argo_ml.errors import ConfigError, ModelError, one_line
-from argo_ml.interruption import is_stopping
+from argo_ml.interruption import is_stopping, pause
 from argo_ml.models.server import wire
 from argo_ml.models.server.deadlines import deadline, hold_deadlines
 from argo_ml.models.server.proxies import is_past_proxies, usable_proxies
@@ -174,20 +174,29 @@ class Server:
 
 
 class _Patience:
-    """Whether the tries of one request are over; patience outlasts them where a server is away."""
+    """Whether the tries of one request are over; patience outlasts them where a server is away.
+
+    While it does, tries at such a server are not among those that other failures have.
+    """
 
     def __init__(self, tries: int, patience_s: float) -> None:
         self._tries = tries
         self._patience_s = patience_s
         self._until = 0.0
+        self._n_away = 0
 
     def __call__(self, state: tenacity.RetryCallState) -> bool:
         now = time.monotonic()
         self._until = self._until or now + self._patience_s
-        if state.attempt_number < self._tries:
-            return False
-        error = state.outcome.exception() if state.outcome else None
-        return not isinstance(error, AwayError) or now >= self._until or is_stopping()
+        if not isinstance(_error_of(state), AwayError):
+            return state.attempt_number - self._n_away >= self._tries
+        is_over = now >= self._until
+        self._n_away += not is_over
+        return is_over and state.attempt_number >= self._tries
+
+
+def _error_of(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
 
 
 class Fleet:
@@ -220,13 +229,15 @@ class Fleet:
 
         Every server has its first try beside ``max_retries`` further ones, and more while all that
         fail are away and patience lasts. Raises `RefusedError` for what no further try would
-        change, and `ModelError` once all tries are spent.
+        change, `ModelError` once all tries are spent, and `KeyboardInterrupt` in the place of a
+        pause where a stop is asked for.
         """
         retrying = tenacity.Retrying(
             stop=_Patience(self._tries, self._retry_policy.patience_s),
             wait=self._pause_s,
             retry=tenacity.retry_if_exception_type(PassingError),
             before_sleep=self._tell_of_waiting,
+            sleep=pause,
         )
         try:
             answer: AnswerType = retrying(self._try, path, body, expected)
@@ -289,7 +300,7 @@ class Fleet:
         now = time.monotonic()
         if any(server.rests_until <= now for server in self._servers):
             return 0.0
-        error = state.outcome.exception() if state.outcome else None
+        error = _error_of(state)
         requested_s = error.rest_s if isinstance(error, PassingError) else 0.0
         if isinstance(error, wire.LimitError) and not requested_s:
             return self._limit_backoff(state)
@@ -297,7 +308,8 @@ class Fleet:
 
     def _tell_of_waiting(self, state: tenacity.RetryCallState) -> None:
         """Log what is waited for, once until a server answers."""
-        if state.attempt_number < self._tries:
+        is_away = isinstance(_error_of(state), AwayError)
+        if not is_away or state.attempt_number < self._tries or is_stopping():
             return
         with self._lock:
             is_told, self._is_waiting = self._is_waiting, True

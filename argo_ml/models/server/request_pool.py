@@ -37,8 +37,8 @@ class RequestPool:
         """Results in the order of ``requests``.
 
         Once one has failed, or a stop was asked for, no further ones are begun. Raises
-        `UnfinishedError` for a `ModelError` and `InterruptedRequests` for an interruption or a
-        stop, with what the others have found, and any other error as it is.
+        `InterruptedRequests` for an interruption or a stop and else `UnfinishedError` for a
+        `ModelError`, with what the others have found, and any other error as it is.
         """
         futures: list[Future[ResultType]] = [Future() for _ in requests]
         waiting = deque(zip(futures, requests, strict=True))
@@ -95,12 +95,13 @@ def _ok(future: Future[ResultType]) -> bool:
 def _failure(
     futures: Sequence[Future[ResultType]], finished: dict[int, ResultType]
 ) -> BaseException:
-    """Why there are no more results; where nothing failed, a stop was asked for."""
+    """Why there are no more results: a stop that was asked for, or else the first error."""
     errors = [future.exception() for future in futures if not future.cancelled()]
     first = next((error for error in errors if error is not None), None)
-    if first is None:
+    is_of_model = isinstance(first, ModelError)
+    if first is None or isinstance(first, KeyboardInterrupt) or (is_of_model and is_stopping()):
         return InterruptedRequests(finished, n_under_way=0)
-    return UnfinishedError(str(first), finished) if isinstance(first, ModelError) else first
+    return UnfinishedError(str(first), finished) if is_of_model else first
 
 
 def share_time(responses: dict[int, ResponseType], started: float) -> dict[int, ResponseType]:

@@ -43,7 +43,7 @@ FILTER = "content_filter"
 PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
 """HTTP statuses after which the same request may succeed; those from 520 on are Cloudflare's, of a
 server that it does not reach, and 529 is of one that is overloaded."""
-_AWAY = frozenset({502, 503, 521, 522, 523})
+_AWAY = frozenset({502, 503, 504, 521, 522, 523})
 """Those of them that are said in the place of a server that is not there, or is not ready."""
 _NO_ACCESS = frozenset({401, 403})
 _UNFIT = frozenset({400, 413, 422})

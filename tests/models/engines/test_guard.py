@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from argo_ml.interruption import finishing_batches
 from argo_ml.models.engines.process import (
     GUARD,
     Command,
@@ -117,6 +119,15 @@ def test_workers_of_a_killed_guard_end_before_anything_else(log: Path, then: str
     guard.wait()
     getattr(process, then)()
     assert are_gone(both)
+    process.close()
+
+
+def test_a_stop_ends_the_wait_for_a_server() -> None:
+    process = EngineProcess(Command("engine=test", ["sleep", "60"], free_port(), ready_s=5))
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    with pytest.raises(KeyboardInterrupt), finishing_batches():
+        process.make_ready()
+    assert process.n_starts == 1
     process.close()
 
 

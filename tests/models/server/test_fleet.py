@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +15,7 @@ import pytest
 from argo_ml.addresses import Address
 from argo_ml.config import ModelSpec
 from argo_ml.errors import ConfigError, ModelError
-from argo_ml.models.server import fleet as fleet_module
+from argo_ml.interruption import finishing_batches
 from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
 from argo_ml.models.server.opening import policy_of
 from argo_ml.models.server.wire import NoAccessError, RefusedError, Version
@@ -211,10 +214,35 @@ def test_a_server_that_is_there_and_fails_is_not_waited_for(
     assert server.n_asked == 4
 
 
-def test_who_wants_to_stop_does_not_wait_for_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fleet_module, "is_stopping", lambda: True)
-    with pytest.raises(ModelError, match="4 tries"):
-        version(fleet(Scripted(DOWN), retry_policy=replace(QUICK, patience_s=60)))
+@pytest.mark.parametrize(
+    "trouble", [httpx2.Response(429), httpx2.Response(500), httpx2.ReadTimeout("slow")]
+)
+def test_a_failure_after_a_server_was_away_has_all_its_tries(
+    trouble: httpx2.Response | Exception,
+) -> None:
+    policy = replace(QUICK, patience_s=60, longest_limit_pause_s=0.002)
+    away = httpx2.ConnectError("refused")
+    server = Scripted(*[away] * 10, trouble, trouble, trouble, FINE)
+    assert version(fleet(server, retry_policy=policy)) == "1"
+    for_good = Scripted(*[away] * 10, trouble)
+    with pytest.raises(ModelError, match="14 tries"):
+        version(fleet(for_good, retry_policy=policy))
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("delay_s", [0, 0.1])
+def test_a_stop_ends_the_pause_and_nothing_is_tried_again(status: int, delay_s: float) -> None:
+    trouble = Scripted(httpx2.Response(status, headers={"retry-after": "60"}))
+
+    def stop_and_fail(request: httpx2.Request) -> httpx2.Response:
+        threading.Timer(delay_s, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        return trouble(request)
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), finishing_batches():
+        version(fleet(stop_and_fail, retry_policy=replace(QUICK, patience_s=60)))
+    assert trouble.n_asked == 1
+    assert time.monotonic() - started < 10
 
 
 def test_any_number_of_failures_has_a_pause() -> None:

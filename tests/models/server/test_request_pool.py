@@ -7,12 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from argo_ml.errors import ModelError
-from argo_ml.interruption import finishing_batches
+from argo_ml.interruption import finishing_batches, is_stopping, pause
 from argo_ml.models.base import InterruptedRequests, UnfinishedError
 from argo_ml.models.server.request_pool import RequestPool
 
@@ -113,6 +115,28 @@ def test_after_a_stop_what_is_under_way_is_finished_and_nothing_else_begun() -> 
         RequestPool(1).run(work, range(50))
     assert {0, 1} <= caught.value.finished.keys()
     assert (len(caught.value.finished) < 50, caught.value.n_under_way) == (True, 0)
+
+
+def refused_after_the_stop() -> None:
+    while not is_stopping():
+        time.sleep(0.01)
+    raise ModelError("cannot be reached")
+
+
+@pytest.mark.parametrize("end", [refused_after_the_stop, partial(pause, 60)])
+def test_after_a_stop_what_fails_or_pauses_is_an_interruption(end: Callable[[], None]) -> None:
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def work(n: int) -> int:
+        if n == 0:
+            threading.Timer(0.1, signal.pthread_kill, (main, signal.SIGTERM)).start()
+            end()
+        return n
+
+    with pytest.raises(InterruptedRequests) as caught, finishing_batches():
+        RequestPool(2).run(work, range(3))
+    assert (caught.value.finished, caught.value.n_under_way) == ({1: 1, 2: 2}, 0)
 
 
 def test_an_error_of_another_kind_is_raised_as_it_is() -> None:

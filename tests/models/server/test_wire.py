@@ -189,6 +189,7 @@ def test_what_moderation_refuses_is_unfit(status: int) -> None:
         (429, LimitError),
         ("500", PassingError),
         ("502", AwayError),
+        (504, AwayError),
         (400, UnfitPromptError),
         (401, NoAccessError),
     ],
