@@ -33,9 +33,8 @@ from argo_ml.sweep.parent_run import ParentRun, stored_values
 from argo_ml.sweep.resumed_spec import SOURCES
 from argo_ml.sweep.running import load_results, run_sweep
 from argo_ml.tracking.names import logged_params
-from argo_ml.tracking.runs import TrackedRun, Tracking
+from argo_ml.tracking.runs import STAGE, TrackedRun, Tracking
 
-STAGE = "argo.stage"
 STAGE_KEY = "argo.stage_key"
 SHARES = {"calibration": 0.4, "tune": 0.6, "test": 1.0}
 """Share of a budget that is spent at most once a stage has ended, so that the next ones begin."""

@@ -13,14 +13,14 @@ from argo_ml.doctor.leftovers import REPAIR
 from argo_ml.errors import ArgoError
 from argo_ml.sweep.journal import journals_folder, remove_journal
 from argo_ml.tracking.deleted import is_deleted
-from argo_ml.tracking.runs import Run, store_of_runs
+from argo_ml.tracking.runs import KIND, STAGE, Run, store_of_runs
 from argo_ml.tracking.stores import default_uri, sqlite_path
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def check_journals(spec: DoctorSpec) -> Check:
-    """Those of runs that have finished or were deleted are removed where ``repair`` is set."""
+    """Those of runs that nobody goes on with are removed where ``repair`` is set."""
     folder = journals_folder(spec)
     journals = [path for path in folder.glob("*") if _RUN_ID.fullmatch(path.name)]
     if not journals:
@@ -33,7 +33,7 @@ def check_journals(spec: DoctorSpec) -> Check:
     if not needless:
         return ok("journals", others)
     if not spec.repair:
-        ended = f"{_counted(needless)} of runs that have finished or were deleted"
+        ended = f"{_counted(needless)} of runs that nobody goes on with"
         return warning("journals", f"{ended}; {others}", REPAIR)
     n_removed = sum(map(remove_journal, needless))
     status = Status.OK if n_removed == len(needless) else Status.WARNING
@@ -50,10 +50,23 @@ def _needless(spec: DoctorSpec, journals: Iterable[Path]) -> list[Path]:
 
 
 def _is_over(run: Run | None) -> bool:
-    return run is not None and (run.info.status == "FINISHED" or is_deleted(run))
+    """Whether it has finished, was deleted, or has ended as what is run anew from the call cache: a
+    cell alone, or a stage of an advice."""
+    if run is None:
+        return False
+    is_run_anew = run.data.tags.get(KIND) == "cell" or STAGE in run.data.tags
+    has_ended = run.info.status == "FINISHED" or (is_run_anew and run.info.status != "RUNNING")
+    return has_ended or is_deleted(run)
 
 
 def _counted(journals: Iterable[Path]) -> str:
     listed = list(journals)
-    n_bytes = sum(file.stat().st_size for path in listed for file in path.glob("shard-*.json"))
-    return f"{len(listed)} ({n_bytes / MB:.0f} MB)"
+    return f"{len(listed)} ({sum(map(_n_bytes, listed)) / MB:.0f} MB)"
+
+
+def _n_bytes(journal: Path) -> int:
+    """0 for one that its sweep, which has just ended, is removing."""
+    try:
+        return sum(file.stat().st_size for file in journal.glob("shard-*.json"))
+    except FileNotFoundError:
+        return 0

@@ -56,6 +56,8 @@ from argo_ml.waiting import is_locked_advice, short_patience
 PARENT = "mlflow.parentRunId"
 CELL_ID = "argo.cell_id"
 SWEEP_ID = "argo.sweep_id"
+STAGE = "argo.stage"
+"""Tag of what an advice has run: which of its stages that is."""
 COMMAND = "argo.command"
 """Tag of what a command has begun: a digest of parameters, by which the same command finds it."""
 ERROR = "argo.error"

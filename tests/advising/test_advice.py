@@ -16,7 +16,7 @@ import argo_ml
 from argo_ml.advising import budget, running
 from argo_ml.advising.checking import check_data
 from argo_ml.advising.running import run_advice
-from argo_ml.advising.stages import STAGE, opened
+from argo_ml.advising.stages import opened
 from argo_ml.advising.stored import verify, write_report
 from argo_ml.advising.storing import write_advice
 from argo_ml.cli.rendering.advice import print_advice
@@ -25,7 +25,7 @@ from argo_ml.errors import ConfigError, DataError, ModelError, StoppedError
 from argo_ml.evaluation.advice import Advice
 from argo_ml.progress import ignore_progress
 from argo_ml.results.artifacts import ADVICE, REPORT_PAGE
-from argo_ml.tracking.runs import KIND, NOTE, PARENT, TrackedRun, connect
+from argo_ml.tracking.runs import KIND, NOTE, PARENT, STAGE, TrackedRun, connect
 from argo_ml.verification.verdict import Verdict
 
 pytestmark = [

@@ -11,12 +11,13 @@ import pytest
 from builders import small_study
 
 from argo_ml.advising.running import _judge_on_explored
-from argo_ml.advising.stages import STAGE, STAGE_KEY, Stages, stage_key
+from argo_ml.advising.stages import STAGE_KEY, Stages, stage_key
 from argo_ml.config import AdviseSpec, QuestionSpec, SweepSpec, build, shared_fields
 from argo_ml.datasets import load_questions
 from argo_ml.errors import StoppedError
 from argo_ml.policies.checking import check_strategies
 from argo_ml.progress import EPISODES, QUESTIONS, OnProgress, ignore_progress
+from argo_ml.tracking.runs import STAGE
 
 
 class SpentBudget:

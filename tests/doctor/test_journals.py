@@ -9,7 +9,7 @@ from argo_ml.doctor import Status
 from argo_ml.doctor.check import Check
 from argo_ml.doctor.journals import check_journals
 from argo_ml.locks import ProcessLock
-from argo_ml.tracking.runs import KIND, Tracking, connect
+from argo_ml.tracking.runs import KIND, STAGE, Tracking, connect
 
 
 @pytest.fixture
@@ -17,9 +17,9 @@ def tracking(tracking_uri: str) -> Tracking:
     return connect(tracking_uri, "argo_ml")
 
 
-def journal(tracking: Tracking, cache: Path, status: str) -> Path:
-    """That of a sweep which has ended so, or was deleted; 2 MB of it."""
-    run = tracking.create("a sweep", {KIND: "sweep"})
+def journal(tracking: Tracking, cache: Path, status: str, kind: str = "sweep", **tags: str) -> Path:
+    """That of a run which has ended so, or was deleted; 2 MB of it."""
+    run = tracking.create("a run", {KIND: kind, **tags})
     if status == "deleted":
         tracking.client.delete_run(run.run_id)
     else:
@@ -49,7 +49,7 @@ def test_journals_that_nobody_needs_are_named_and_removed_where_that_is_asked_fo
     found = checked(tracking, tmp_path)
     assert found.status is Status.WARNING
     assert found.detail == (
-        "2 (4 MB) of runs that have finished or were deleted; "
+        "2 (4 MB) of runs that nobody goes on with; "
         "2 (4 MB) of unfinished runs, or of another store"
     )
 
@@ -57,6 +57,33 @@ def test_journals_that_nobody_needs_are_named_and_removed_where_that_is_asked_fo
     assert repaired.status is Status.OK
     assert [path.exists() for path in (*needless, *kept)] == [False, False, True, True]
     assert checked(tracking, tmp_path).status is Status.OK
+
+
+def test_ended_cells_and_stages_of_an_advice_are_run_anew(
+    tracking: Tracking, tmp_path: Path
+) -> None:
+    stage = {STAGE: "test"}
+    needless = [
+        journal(tracking, tmp_path, "KILLED", "cell"),
+        journal(tracking, tmp_path, "KILLED", "sweep", **stage),
+    ]
+    kept = [
+        journal(tracking, tmp_path, "RUNNING", "cell"),
+        journal(tracking, tmp_path, "RUNNING", "sweep", **stage),
+    ]
+
+    checked(tracking, tmp_path, repair=True)
+
+    assert [path.exists() for path in (*needless, *kept)] == [False, False, True, True]
+
+
+def test_a_journal_that_its_sweep_is_removing_is_counted_without_its_size(
+    tracking: Tracking, tmp_path: Path
+) -> None:
+    going = journal(tracking, tmp_path, "KILLED")
+    (going / "shard-00001.json").symlink_to(going / "gone")
+
+    assert checked(tracking, tmp_path).detail == "1 (0 MB) of unfinished runs, or of another store"
 
 
 def test_a_journal_that_a_process_is_at_work_on_stays(tracking: Tracking, tmp_path: Path) -> None:
