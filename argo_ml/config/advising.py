@@ -153,8 +153,8 @@ class AdviseSpec(
     resume: str = Field(
         "",
         **operational(
-            "Run id of an advice to go on with; latest: the newest unfinished one of the same "
-            "command, or a new one where there is none."
+            "Run id of an advice to go on with; latest: the newest of the same command, or "
+            "a new one where that has finished."
         ),
     )
     until: Literal["all", "decided"] = Field(

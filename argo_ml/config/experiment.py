@@ -166,7 +166,7 @@ class SweepSpec(EstimateSpec, WorkerFields, ExecutorFields, ExperimentSpec):
         "",
         **operational(
             "Run id of an unfinished sweep to continue; latest: the newest of the same command, or "
-            "a new one where there is none."
+            "a new one where that has finished."
         ),
     )
     until: Literal["all", "decided"] = Field(
@@ -222,7 +222,7 @@ class CompareSpec(
         "",
         **operational(
             "Run id of an unfinished comparison to continue; latest: the newest of the same "
-            "command, or a new one where there is none."
+            "command, or a new one where that has finished."
         ),
     )
 

@@ -26,6 +26,7 @@ from argo_ml.results.row_files import cell_trajectories
 from argo_ml.results.unit import Unit, unit_of_money
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import ExperimentContext
+from argo_ml.sweep.parent_run import ANEW
 from argo_ml.tracking import runs
 from argo_ml.tracking.input_datasets import InputDataset
 from argo_ml.tracking.names import spec_params
@@ -172,7 +173,7 @@ def check_same_cells(tracking: Tracking, sweep_id: str, cells: Sequence[Cell]) -
     if others := begun - {cell.id for cell in cells}:
         raise ConfigError(
             f"resume={sweep_id}: it was begun by a version that runs {len(others)} of its cells "
-            "otherwise; start a new sweep instead, calls that were made are in the call cache"
+            f"otherwise, and calls that were made are in the call cache; {ANEW}"
         )
 
 

@@ -24,6 +24,8 @@ from argo_ml.tracking.owners import another_alive, another_elsewhere
 from argo_ml.tracking.reconciling import reconcile
 from argo_ml.tracking.runs import Run, TrackedRun, Tracking
 
+ANEW = "start a new one instead: leave resume out once, and resume=latest takes that from then on"
+"""What is to be done where a run cannot be gone on with, for an error's line."""
 logger = logging.getLogger(__name__)
 _PATHS = ("questions", "documents", "cache_dir", "outcomes", "calibration_outcomes")
 _PASSWORDS_LEFT_OUT = (
@@ -91,17 +93,15 @@ def find_resumed(tracking: Tracking, run_id: str, kind: str) -> tuple[Run, Track
 
 def _check_left(stored: Run, kind: str) -> None:
     """Raises `ConfigError` where nobody may go on with it, and warns where nobody can say."""
-    run_id, tags = stored.info.run_id, stored.data.tags
+    run_id = stored.info.run_id
     if is_deleted(stored):
         raise ConfigError(
             f"resume={run_id}: this {kind} was deleted in MLflow; take it back "
             f"({way_back(run_id)}), or begin another without resume"
         )
-    if stored.info.status != "RUNNING":
-        return
-    if other := another_alive(tags):
+    if other := another_alive(stored):
         raise ConfigError(f"{kind} {run_id} is being run by {other}; wait for it or stop it first")
-    if elsewhere := another_elsewhere(tags):
+    if elsewhere := another_elsewhere(stored):
         logger.warning(
             "%s %s may still be run by %s, which cannot be seen from here: both would write its "
             "runs; go on only if that has ended",

@@ -25,9 +25,9 @@ from argo_ml.config import (
 from argo_ml.errors import ConfigError, MissingArtifactError, TrackingError
 from argo_ml.models.precision import with_precision
 from argo_ml.results.artifacts import SPEC
-from argo_ml.sweep.parent_run import load_parameters, stored_values
+from argo_ml.sweep.parent_run import ANEW, load_parameters, stored_values
 from argo_ml.tracking.owners import another_alive
-from argo_ml.tracking.runs import COMMAND, TrackedRun, Tracking, connect
+from argo_ml.tracking.runs import COMMAND, Run, TrackedRun, Tracking, connect
 
 LAID_DOWN = frozenset({"shard_size"})
 """What finished shards were made by, although it changes no number."""
@@ -41,20 +41,42 @@ logger = logging.getLogger(__name__)
 
 
 def resolve_latest(command: Resumable, kind: str) -> Resumable:
-    """``command`` with the id of the newest unfinished run of the same command in the place of
-    `LATEST`; where there is none, or a process here is at work on it, without: it begins one."""
+    """``command`` with the id of the newest run of the same command in the place of `LATEST`; where
+    there is none, it has finished, or a process here is at work on it, without: it begins one.
+
+    Raises `TrackingError` where nothing says from here whether that run can be gone on with.
+    """
     if command.resume != LATEST:
         return command
     home = connect(command.tracking_uri, command.experiment)
-    for run in home.unfinished(kind, _digests(command)):
+    for run in home.begun(kind, _digests(command)):
         run_id = run.info.run_id
-        # One that was killed before it stored its parameters cannot be gone on with.
-        is_whole = TrackedRun(home.client, run_id).read_artifact(SPEC) is not None
-        if is_whole and not another_alive(run.data.tags):
+        if over := _why_over(run):
+            logger.info("resume=latest: %s %s %s", kind, run_id, over)
+            break
+        if _has_parameters(run, home):
             logger.info("resume=latest: going on with %s %s", kind, run_id)
             return command.model_copy(update={"resume": run_id})
-    logger.info("resume=latest: there is no unfinished %s of this command; beginning one", kind)
+    logger.info("resume=latest: nothing of this command is to be gone on with; beginning one")
     return with_precision(command.model_copy(update={"resume": ""}))
+
+
+def _why_over(run: Run) -> str:
+    """Why a run is not to be gone on with; empty for one that is."""
+    if run.info.status == "FINISHED":
+        return "has finished"
+    other = another_alive(run)
+    return f"is being run by {other}" if other else ""
+
+
+def _has_parameters(run: Run, home: Tracking) -> bool:
+    """False for one that was killed before it stored them, which cannot be gone on with."""
+    try:
+        return TrackedRun(home.client, run.info.run_id).read_artifact(SPEC) is not None
+    except TrackingError as error:
+        raise TrackingError(
+            f"resume=latest: {error}; run this where it can be read, or {ANEW}"
+        ) from None
 
 
 def command_tag(spec: Resumable) -> dict[str, str]:

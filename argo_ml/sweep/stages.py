@@ -44,7 +44,7 @@ from argo_ml.sweep.executors import Executor, FinishedShard
 from argo_ml.sweep.executors.base import OnProgress as OnEpisodes
 from argo_ml.sweep.journal import Journal
 from argo_ml.sweep.kept_conclusions import concluded
-from argo_ml.sweep.parent_run import recorded, store_spec
+from argo_ml.sweep.parent_run import ANEW, recorded, store_spec
 from argo_ml.sweep.progress_log import ShardLog, TimeEstimate, episode_progress
 from argo_ml.sweep.stored_files import store_results, stored_examples, write_records
 from argo_ml.sweep.traces import trace_sweep
@@ -158,10 +158,7 @@ def check_unchanged(sweep_id: str, params: Mapping[str, str], digests: Mapping[s
     for name, digest in digests.items():
         before = params.get(name, digest)
         if before != digest:
-            raise ConfigError(
-                f"resume={sweep_id}: {name} was {before} and is {digest} now; "
-                "start a new sweep instead"
-            )
+            raise ConfigError(f"resume={sweep_id}: {name} was {before} and is {digest} now; {ANEW}")
 
 
 @contextlib.contextmanager

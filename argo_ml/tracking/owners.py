@@ -22,18 +22,20 @@ def joined_tag(tags: Mapping[str, str]) -> dict[str, str]:
     return _tag([*_others(tags), this_process()])
 
 
-def another_alive(tags: Mapping[str, str]) -> Process | None:
+def another_alive(run: Run) -> Process | None:
     """A process other than this that is at work on it, as far as can be seen from here."""
-    return _another(tags, Life.ALIVE)
+    return _another(run, Life.ALIVE)
 
 
-def another_elsewhere(tags: Mapping[str, str]) -> Process | None:
+def another_elsewhere(run: Run) -> Process | None:
     """A process of which only its own machine or container can say whether it is."""
-    return _another(tags, Life.UNKNOWN)
+    return _another(run, Life.UNKNOWN)
 
 
-def _another(tags: Mapping[str, str], life: Life) -> Process | None:
-    return next((process for process in _others(tags) if life_of(process) is life), None)
+def _another(run: Run, life: Life) -> Process | None:
+    # One that has ended still names the process that ended it.
+    at_work = _others(run.data.tags) if run.info.status == "RUNNING" else []
+    return next((process for process in at_work if life_of(process) is life), None)
 
 
 def left_tag(tags: Mapping[str, str]) -> dict[str, str]:

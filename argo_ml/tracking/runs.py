@@ -207,10 +207,18 @@ class TrackedRun:
             log_files(self._client, self.run_id, folder)
 
     def read_artifact(self, name: str) -> bytes | None:
-        """A file at the top of its artifacts; None where it has no such file."""
+        """A file at the top of its artifacts; None where it has no such file.
+
+        Raises `TrackingError` where they cannot be read from here.
+        """
         with self._explained(), tempfile.TemporaryDirectory() as folder:
             stored = self._client.list_artifacts(self.run_id)
             if not any(artifact.path == name for artifact in stored):
+                if folder_elsewhere := _folder_elsewhere(self._client, self.run_id):
+                    raise TrackingError(
+                        f"{name} of run {self.run_id!r} cannot be fetched ({folder_elsewhere} is "
+                        "not on this machine)"
+                    )
                 return None
             return Path(self._client.download_artifacts(self.run_id, name, folder)).read_bytes()
 
@@ -429,14 +437,14 @@ class Tracking:
         own = None if "'" in user else self._latest(f"{ended} and tags.`{USER}` = '{user}'")
         return own or self._latest(ended)
 
-    def unfinished(self, kind: str, commands: Collection[str]) -> list[Run]:
-        """What this user has begun by one of these commands and has not finished, the newest
-        first."""
+    def begun(self, kind: str, commands: Collection[str]) -> list[Run]:
+        """What this user has begun by one of these commands, the newest first."""
         user = source_tags()[USER]
         begun = [
             run
-            for run in self._search(f"tags.`{KIND}` = '{kind}' and attributes.status != 'FINISHED'")
-            if run.data.tags.get(COMMAND) in commands and run.data.tags.get(USER) == user
+            for command in commands
+            for run in self._search(f"tags.`{KIND}` = '{kind}' and tags.`{COMMAND}` = '{command}'")
+            if run.data.tags.get(USER) == user
         ]
         return sorted(begun, key=lambda run: int(run.info.start_time), reverse=True)
 
@@ -501,15 +509,20 @@ class Tracking:
         with contextlib.suppress(TrackingError), explained(self.uri):
             check_reachable(self.uri)
             stored = self.client.list_artifacts(run_id, artifact.rpartition("/")[0] or None)
-            return any(known.path == artifact for known in stored) or self._keeps_elsewhere(run_id)
+            return (
+                any(known.path == artifact for known in stored)
+                or _folder_elsewhere(self.client, run_id) is not None
+            )
         return True
 
-    def _keeps_elsewhere(self, run_id: str) -> bool:
-        """Whether a run has its artifacts in a folder that is not on this machine: parameters are
-        logged after the first of them."""
-        run = self.client.get_run(run_id)
-        folder = local_folder(run.info.artifact_uri)
-        return folder is not None and not folder.is_dir() and bool(run.data.params)
+
+def _folder_elsewhere(client: MlflowClient, run_id: str) -> Path | None:
+    """The folder of a run's artifacts where it is not on this machine: parameters are logged after
+    the first of them."""
+    run = client.get_run(run_id)
+    folder = local_folder(run.info.artifact_uri)
+    is_elsewhere = folder is not None and not folder.is_dir() and bool(run.data.params)
+    return folder if is_elsewhere else None
 
 
 def tables_tag(*artifacts: str) -> dict[str, str]:

@@ -197,5 +197,5 @@ def test_a_sweep_whose_cells_were_begun_otherwise_does_not_go_on(
     tracking.create_child(sweep, "a cell", cell_tags(cell, sweep.run_id))
     check_same_cells(tracking, sweep.run_id, [cell])
 
-    with pytest.raises(ConfigError, match=r"resume=.*runs 1 of its cells otherwise; start a new"):
+    with pytest.raises(ConfigError, match=r"resume=.*runs 1 of its cells otherwise.* leave resume"):
         check_same_cells(tracking, sweep.run_id, [replace(cell, id="another")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.processes import this_process
 from argo_ml.sweep.parent_run import find_resumed, store_spec
 from argo_ml.sweep.resumed_spec import command_tag, resolve_latest, resumed_spec
+from argo_ml.sweep.stages import check_unchanged
 from argo_ml.tracking.environment import USER
 from argo_ml.tracking.owners import OWNER
 from argo_ml.tracking.runs import KIND, TrackedRun, Tracking, connect
@@ -33,6 +35,13 @@ def stored(tracking: Tracking, **values: str) -> str:
     run = tracking.create("a sweep", {KIND: "sweep"})
     store_spec(run, build(SweepSpec, values))
     return run.run_id
+
+
+def of_a_living_process() -> dict[str, str]:
+    """The tag of a run that the process which has started this one is at work on."""
+    started = psutil.Process(os.getppid()).create_time()
+    other = replace(this_process(), pid=os.getppid(), started=started, lock="/nowhere.lock")
+    return {OWNER: other.text}
 
 
 def resumed(tracking: Tracking, run_id: str, **given: str) -> SweepSpec:
@@ -128,11 +137,11 @@ def test_the_run_that_mlflow_run_shows_stands_for_what_it_points_to(
 def test_what_another_process_is_at_work_on_is_not_gone_on_with(
     tracking: Tracking, kind: str
 ) -> None:
-    started = psutil.Process(os.getppid()).create_time()
-    other = replace(this_process(), pid=os.getppid(), started=started, lock="/nowhere.lock")
-    run = tracking.create("what is being run", {KIND: kind, OWNER: other.text})
+    run = tracking.create("what is being run", {KIND: kind, **of_a_living_process()})
 
-    said = rf"^{kind} {run.run_id} is being run by process {other.pid} on .*; wait for it or stop"
+    said = (
+        rf"^{kind} {run.run_id} is being run by process {os.getppid()} on .*; wait for it or stop"
+    )
     with pytest.raises(ConfigError, match=said):
         find_resumed(tracking, run.run_id, kind)
 
@@ -190,15 +199,16 @@ def latest(
     ("spec_type", "kind", "values"),
     [(SweepSpec, "sweep", {}), (AdviseSpec, "advice", {}), (CompareSpec, "comparison", MODELS)],
 )
-def test_latest_is_the_newest_of_the_same_command_that_has_not_finished(
+def test_latest_is_the_newest_of_the_same_command_unless_that_has_finished(
     tracking: Tracking, spec_type: Any, kind: str, values: dict[str, str]
 ) -> None:
     begun(tracking, spec_type, kind, **values).end("KILLED")
     newest = begun(tracking, spec_type, kind, **values)
     newest.end("FAILED")
-    begun(tracking, spec_type, kind, **values).end("FINISHED")
-
     assert latest(tracking, spec_type, kind, **values) == newest.run_id
+
+    begun(tracking, spec_type, kind, **values).end("FINISHED")
+    assert latest(tracking, spec_type, kind, **values) == ""
 
 
 @pytest.mark.parametrize("given", [{"seed": "7"}, {"shard_size": "3"}, {"documents": "mine"}])
@@ -216,12 +226,47 @@ def test_where_a_command_keeps_things_and_how_long_it_tries_is_not_what_it_is(
 
 
 def test_what_others_have_or_could_not_be_gone_on_with_is_no_latest(tracking: Tracking) -> None:
+    run = begun(tracking)
+    run.end("KILLED")
     tracking.create("too young", {KIND: "sweep", **command_tag(build(SweepSpec, {}))})
     begun(tracking).log(tags={USER: "somebody else"})
-    started = psutil.Process(os.getppid()).create_time()
-    alive = replace(this_process(), pid=os.getppid(), started=started, lock="/nowhere.lock")
-    begun(tracking).log(tags={OWNER: alive.text})
+    assert latest(tracking) == run.run_id
+
+
+def test_beside_the_newest_that_another_process_is_at_work_on_one_is_begun(
+    tracking: Tracking,
+) -> None:
+    begun(tracking).end("KILLED")
+    run = begun(tracking)
+    run.log(tags=of_a_living_process())
     assert latest(tracking) == ""
+
+    run.end("FAILED")
+    assert latest(tracking) == run.run_id
+
+
+def test_latest_whose_artifacts_are_on_another_machine_is_not_passed_over(
+    tracking: Tracking,
+) -> None:
+    begun(tracking).end("KILLED")
+    run = begun(tracking)
+    run.log(params={"n_questions": "10"})
+    run.end("KILLED")
+    folder = run.artifact_folder
+    assert folder is not None
+    shutil.rmtree(folder)
+
+    said = (
+        rf"resume=latest: spec\.yaml of run '{run.run_id}' cannot be fetched .*not on this machine"
+    )
+    with pytest.raises(TrackingError, match=rf"{said}.* leave resume out once"):
+        latest(tracking)
+
+
+def test_contents_that_changed_say_how_another_is_begun() -> None:
+    said = "resume=x: corpus_digest was a and is b now; .* leave resume out once, and resume=latest"
+    with pytest.raises(ConfigError, match=said):
+        check_unchanged("x", {"corpus_digest": "a"}, {"corpus_digest": "b"})
 
 
 def test_what_a_lost_machine_was_at_work_on_is_the_latest(tracking: Tracking) -> None:
