@@ -32,12 +32,11 @@ def loaded_result(run_id: str, tracking_uri: str) -> Any:
     """What the job of a finished run returned. Raises `ArgoError`."""
     tracking, run = find_run(run_id, (*REPORTED, *_LOADERS), tracking_uri, "")
     kind, own_id = run.data.tags[KIND], run.info.run_id
-    is_finished = run.info.status == "FINISHED"
-    if not is_finished and (process := another_alive(run.data.tags)):
+    if process := another_alive(run):
         raise ConfigError(f"{kind}={own_id}: is being run by {process}; wait for it")
     if kind in REPORTED:
         return loaded_sweep(own_id, tracking_uri)
-    if not is_finished:
+    if run.info.status != "FINISHED":
         remedy = how_to_go_on(tracking.client, run)
         raise ConfigError(f"{kind}={own_id}: it is {run.info.status}; {remedy}")
     return _LOADERS[kind](tracking, run)
