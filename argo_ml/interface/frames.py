@@ -66,7 +66,7 @@ def _with_own_unit(frame: pd.DataFrame, results: Results) -> pd.DataFrame:
     if unit.is_own:
         prices = {share: unit.own_price(share) for share in results.prices}
         frame.insert(2, "price", frame["retrieval_cost"].map(prices))
-        frame["worth"] = unit.worth_of(frame["utility"])
+        frame["worth"] = frame["utility"].map(unit.worth_of)
     return frame
 
 
