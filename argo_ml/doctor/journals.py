@@ -14,7 +14,7 @@ from argo_ml.errors import ArgoError
 from argo_ml.sweep.journal import journals_folder, remove_journal
 from argo_ml.tracking.deleted import is_deleted
 from argo_ml.tracking.runs import KIND, STAGE, Run, store_of_runs
-from argo_ml.tracking.stores import default_uri, sqlite_path
+from argo_ml.tracking.stores import default_uri, is_yet_to_be_made
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -42,8 +42,7 @@ def check_journals(spec: DoctorSpec) -> Check:
 
 def _needless(spec: DoctorSpec, journals: Iterable[Path]) -> list[Path]:
     """Those that nobody goes on with, as far as the store knows their runs."""
-    path = sqlite_path(spec.tracking_uri or default_uri())
-    if path is not None and not path.exists():
+    if is_yet_to_be_made(spec.tracking_uri or default_uri()):
         return []
     tracking = store_of_runs(spec.tracking_uri)
     return [journal for journal in journals if _is_over(tracking.get_or_none(journal.name))]

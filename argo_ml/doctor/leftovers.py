@@ -18,7 +18,7 @@ from argo_ml.locks import is_process_lock
 from argo_ml.processes import LOCK_PREFIX, is_free_lock, remove_free_lock
 from argo_ml.tracking.owners import hosts
 from argo_ml.tracking.reconciling import Reconciled, reconcile_store
-from argo_ml.tracking.stores import default_uri, sqlite_path
+from argo_ml.tracking.stores import default_uri, is_yet_to_be_made
 
 REPAIR = "argo-ml doctor --repair with the same tracking_uri and cache_dir"
 _SETTLED_S = 3600
@@ -42,8 +42,7 @@ _HALVES_BESIDE = re.compile(
 def check_runs(spec: DoctorSpec) -> Check:
     """Runs of the whole store; those of dead processes are ended where ``repair`` is set."""
     try:
-        path = sqlite_path(spec.tracking_uri or default_uri())
-        if path is not None and not path.exists():
+        if is_yet_to_be_made(spec.tracking_uri or default_uri()):
             return ok("runs", "no store is there yet")
         reconciled = reconcile_store(spec.tracking_uri, spec.repair)
     except ArgoError as error:

@@ -13,7 +13,7 @@ from argo_ml.tracking.stores import (
     check_reachable,
     count_experiments,
     default_uri,
-    sqlite_path,
+    is_yet_to_be_made,
 )
 
 
@@ -61,8 +61,7 @@ def check_tracking(spec: DoctorSpec) -> Check:
     place = redacted(uri)
     try:
         check_reachable(uri)
-        path = sqlite_path(uri)
-        if path is not None and not path.exists():
+        if is_yet_to_be_made(uri):
             return ok("tracking", f"{place} will be created by the first run")
         n_experiments = count_experiments(uri)
     except ArgoError as error:

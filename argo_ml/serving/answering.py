@@ -38,10 +38,10 @@ from argo_ml.waiting import impatient_with_servers
 logger = logging.getLogger(__name__)
 LARGEST_BATCH = 32
 BILLED_TO = "served"
+"""In the ledger of calls, whoever pays for those of served requests."""
 AHEAD_VARIABLE = "ARGO_ML_OPEN_AHEAD"
 """Environment variable of a server: ``false`` opens model and documents with the first question
 that is to be answered, and not when the server starts."""
-"""In the ledger of calls, whoever pays for those of served requests."""
 DECIDES_ONLY = (
     "this policy was published from recorded outcomes and has neither documents nor a model to "
     "answer with; send decide_only: true with your answer and its token_logprobs"

@@ -40,14 +40,14 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._held: set[int] = set()
-        with _explained(folder):
+        with explaining_folder(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
         self._lock = ProcessLock(folder.with_name(f"{folder.name}.lock"))
 
     def __enter__(self) -> Journal:
         self._acquire()
         try:
-            with _explained(self._folder):
+            with explaining_folder(self._folder):
                 self._folder.mkdir(exist_ok=True)
             self._forget_unanswered()
         except BaseException:
@@ -57,7 +57,7 @@ class Journal:
 
     def _acquire(self) -> None:
         try:
-            with _explained(self._folder):
+            with explaining_folder(self._folder):
                 self._lock.acquire(wait=False)
         except HeldError as held:
             raise TrackingError(
@@ -84,7 +84,7 @@ class Journal:
         """Raises `TrackingError` where it cannot be written."""
         path = self._path(index)
         partial = path.with_suffix(".partial")
-        with _explained(self._folder):
+        with explaining_folder(self._folder):
             # Whoever cleans up caches may have deleted the folder meanwhile.
             self._folder.mkdir(parents=True, exist_ok=True)
             with partial.open("wb") as file:
@@ -159,7 +159,7 @@ class Journal:
         return content
 
     def _set_aside(self, path: Path) -> None:
-        with _explained(self._folder):
+        with explaining_folder(self._folder):
             path.rename(path.with_name(f"{path.name}.set-aside"))
 
 
@@ -256,14 +256,17 @@ def _described(folder: Path, problems: Mapping[str, str]) -> str:
 
 
 @contextlib.contextmanager
-def _explained(folder: Path) -> Iterator[None]:
-    """Raise `TrackingError` that says what helps where finished shards cannot be kept in it."""
+def explaining_folder(
+    folder: Path,
+    problem: str = "finished shards cannot be kept there",
+    instead: str = "choose another cache_dir",
+) -> Iterator[None]:
+    """Raise `TrackingError` that says what helps where a sweep's files cannot be written in it."""
     try:
         yield
     except OSError as error:
         reason = system_reason(error)
         raise TrackingError(
-            f"{folder}: finished shards cannot be kept there ({reason}); "
-            f"{disk_advice(error) or 'make it writable'}, or choose another cache_dir, then resume "
-            "the sweep"
+            f"{folder}: {problem} ({reason}); {disk_advice(error) or 'make it writable'}, or "
+            f"{instead}, then resume the sweep"
         ) from None

@@ -23,7 +23,7 @@ from argo_ml.datasets.answers import accuracy_floors
 from argo_ml.devices.observing import observing_devices
 from argo_ml.engine.shards import Shard, make_shards
 from argo_ml.engine.stages import LOG, StageTimes
-from argo_ml.errors import ConfigError, TrackingError, disk_advice, system_reason
+from argo_ml.errors import ConfigError, TrackingError
 from argo_ml.evaluation.record import Evaluation
 from argo_ml.evaluation.stopping import StoppingRule
 from argo_ml.interruption import checkpoint
@@ -42,7 +42,7 @@ from argo_ml.sweep.context import EpisodeSpec, ExperimentContext, resolved_as
 from argo_ml.sweep.evaluating import description, shown_figures, store_evaluation
 from argo_ml.sweep.executors import Executor, FinishedShard
 from argo_ml.sweep.executors.base import OnProgress as OnEpisodes
-from argo_ml.sweep.journal import Journal
+from argo_ml.sweep.journal import Journal, explaining_folder
 from argo_ml.sweep.kept_conclusions import concluded
 from argo_ml.sweep.parent_run import ANEW, recorded, store_spec
 from argo_ml.sweep.progress_log import ShardLog, TimeEstimate, episode_progress
@@ -195,7 +195,12 @@ def _finish(
 ) -> Results:
     """End the cells' runs with what they keep, and store the results of all on the parent's."""
     n_rows = len(context.questions.questions) * len(cell_runs)
-    with _explaining_disk(), KeptFolder() as folder:
+    explaining = explaining_folder(
+        Path(tempfile.gettempdir()),
+        "the results cannot be written there",
+        "set TMPDIR to another folder",
+    )
+    with explaining, KeptFolder() as folder:
         rows = write_records(journal, [cell_run.cell for cell_run in cell_runs], folder, n_rows)
         cells = [run.result(rows[run.cell.id]) for run in cell_runs]
         results = _collect(context, parent_run, cells, stopping)
@@ -207,20 +212,6 @@ def _finish(
         for cell_run in cell_runs:
             shutil.rmtree(folder.path / cell_run.cell.id)
     return results
-
-
-@contextlib.contextmanager
-def _explaining_disk() -> Iterator[None]:
-    """Raise `TrackingError` that says what helps where there is no room for the end's files."""
-    try:
-        yield
-    except OSError as error:
-        reason, place = system_reason(error), tempfile.gettempdir()
-        raise TrackingError(
-            f"{place}: the results cannot be written there ({reason}); "
-            f"{disk_advice(error) or 'make it writable'}, or set TMPDIR to another folder, then "
-            "resume the sweep"
-        ) from None
 
 
 def _collect(

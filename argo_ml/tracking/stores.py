@@ -98,6 +98,12 @@ def sqlite_path(uri: str) -> Path | None:
     return Path(name) if name else None
 
 
+def is_yet_to_be_made(uri: str) -> bool:
+    """Whether it is an SQLite store that the first run will create. Raises `TrackingError`."""
+    path = sqlite_path(uri)
+    return path is not None and not path.exists()
+
+
 def sqlite_uri(path: Path) -> str:
     """The URL of an SQLite file.
 

@@ -61,7 +61,7 @@ def plan_workers(
 
 
 def memory_share(nodes: Sequence[ClusterNode], plan: WorkerPlan) -> float:
-    """Of a machine's free memory, the part of each worker where there are as many as have room."""
+    """Of a machine's memory, the part of each worker where there are as many as have room."""
     return 1 / min(plan.n_workers, max(node.n_cpus // plan.n_cpus for node in nodes))
 
 
