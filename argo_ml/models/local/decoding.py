@@ -76,13 +76,19 @@ class _State:
 
 
 class Decoder:
-    """Computes batches with one model; beginnings of prompts are kept in ``prefixes``."""
+    """Computes batches with one model; beginnings of prompts are kept in ``prefixes``.
+
+    A pass is taken to cost ``pass_tokens`` beside its own, `PASS_TOKENS` unless said otherwise.
+    """
 
     batches = True
 
-    def __init__(self, forward: Forward, prefixes: PrefixCache) -> None:
+    def __init__(
+        self, forward: Forward, prefixes: PrefixCache, pass_tokens: int | None = None
+    ) -> None:
         self._forward = forward
         self._prefixes = prefixes
+        self._pass_tokens = pass_tokens
         self._can_merge = keeps_every_token(empty_cache(forward.config))
         self.tokens = TokenCounts()
 
@@ -179,7 +185,8 @@ class Decoder:
         """Rows to compute together, all of them where states cannot be split and joined."""
         if not self._can_merge:
             return [list(range(len(lengths)))] if lengths else []
-        return [sorted(group) for group in groups_by_length(lengths)]
+        cost = PASS_TOKENS if self._pass_tokens is None else self._pass_tokens
+        return [sorted(group) for group in groups_by_length(lengths, cost)]
 
     def _copies(self, state: _State, rows: Sequence[int]) -> _State:
         """A state of these rows, of which some may be named several times."""
@@ -284,10 +291,10 @@ def checked_numbers(logits: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return logits
 
 
-def groups_by_length(lengths: Sequence[int]) -> list[list[int]]:
+def groups_by_length(lengths: Sequence[int], pass_tokens: int = PASS_TOKENS) -> list[list[int]]:
     """Rows to compute together so that padding and passes cost least.
 
-    A group of n rows costs n times its longest row, and `PASS_TOKENS`. Groups are neighbours in
+    A group of n rows costs n times its longest row, and ``pass_tokens``. Groups are neighbours in
     order of length, so the best grouping of the k longest rows is found from those of fewer.
     """
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
@@ -295,7 +302,7 @@ def groups_by_length(lengths: Sequence[int]) -> list[list[int]]:
     begins = [0]
     for end in range(1, len(order) + 1):
         cost, begin = min(
-            (best[begin] + (end - begin) * lengths[order[begin]] + PASS_TOKENS, begin)
+            (best[begin] + (end - begin) * lengths[order[begin]] + pass_tokens, begin)
             for begin in range(end)
         )
         best.append(cost)

@@ -102,6 +102,11 @@ class PrefixCache:
         self._passing.clear()
         self._pool = None
 
+    def keep_nothing(self) -> None:
+        """Forget all blocks, and keep none from now on."""
+        self.clear()
+        self.limit_bytes = 0
+
     def _place(self, ids: Sequence[int], n_cached: int, n_lasting: int) -> Mapping[int, int]:
         """Slots for the blocks of ``ids`` that are not known yet, and where each block begins."""
         placed: dict[int, int] = {}

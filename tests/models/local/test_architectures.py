@@ -15,9 +15,10 @@ from argo_ml.models.local import decoding, engine_check
 from argo_ml.models.local.decoding import Decoder
 from argo_ml.models.local.engine_check import (
     PROVEN,
+    Problems,
     TokenDecoder,
+    check_fast_path,
     choose_decoder,
-    fast_path_problem,
 )
 from argo_ml.models.local.forward import Forward
 from argo_ml.models.local.plain_decoding import PlainDecoder
@@ -157,9 +158,12 @@ def test_plain_path_carries_what_the_fast_one_cannot(architecture: str) -> None:
 
 
 @pytest.mark.parametrize("architecture", REFUSED)
-def test_architecture_that_nothing_carries_is_refused_by_name(architecture: str) -> None:
+@pytest.mark.parametrize("engine", ["auto", "plain"])
+def test_architecture_that_nothing_carries_is_refused_by_name(
+    architecture: str, engine: str
+) -> None:
     with pytest.raises(ModelError, match=f"^architecture {architecture} \\("):
-        choose_decoder(tiny_model(architecture), PrefixCache(0), "auto", never)
+        choose_decoder(tiny_model(architecture), PrefixCache(0), engine, never)
 
 
 @pytest.mark.parametrize(
@@ -180,15 +184,28 @@ def test_plain_path_equals_the_fast_one(architecture: str) -> None:
         assert row == pytest.approx(other, abs=2e-3)
 
 
-@pytest.mark.parametrize("architecture", ["llama", "qwen3_next", "gemma2"])
-def test_check_passes_what_is_right(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def nothing_proven(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_check, "PROVEN", frozenset())
 
-    assert fast_path_problem(tiny_model(architecture)) == ""
+
+@pytest.mark.usefixtures("nothing_proven")
+@pytest.mark.parametrize("architecture", ["llama", "qwen3_next", "gemma2", "bloom"])
+def test_check_passes_what_is_right(architecture: str) -> None:
+    assert check_fast_path(tiny_model(architecture), PrefixCache(2**20)) == Problems()
 
 
+@pytest.mark.usefixtures("nothing_proven")
+def test_check_leaves_no_beginnings_behind() -> None:
+    prefixes = PrefixCache(2**20)
+
+    check_fast_path(tiny_model("llama"), prefixes)
+
+    assert prefixes.n_bytes == 0
+
+
+@pytest.mark.usefixtures("nothing_proven")
 def test_check_finds_a_model_that_reads_its_padding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_check, "PROVEN", frozenset())
     model = tiny_model("llama")
     original = model.forward
 
@@ -199,7 +216,45 @@ def test_check_finds_a_model_that_reads_its_padding(monkeypatch: pytest.MonkeyPa
     vars(without_mask)["__signature__"] = inspect.signature(original)
     monkeypatch.setattr(model, "forward", without_mask)
 
-    assert "off by" in fast_path_problem(model)
+    assert "off by" in check_fast_path(model, PrefixCache(2**20)).path
+
+
+def test_positions_by_column_are_found_once_beginnings_are_known() -> None:
+    """MPT's bias goes by columns: padding between the known tokens and the others moves them."""
+    problems = check_fast_path(tiny_model("mpt"), PrefixCache(2**20))
+
+    assert problems.path == ""
+    assert "off by" in problems.beginnings
+    assert check_fast_path(tiny_model("mpt"), PrefixCache(0)) == Problems()
+
+
+def test_a_window_by_columns_is_not_trusted_with_beginnings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """GPT-Neo's: one wider than what is checked would be found too late."""
+    model = tiny_model("gpt_neo")
+
+    assert "window_size" in check_fast_path(model, PrefixCache(2**20)).beginnings
+    monkeypatch.setattr(engine_check, "_window", lambda _: "")
+    assert "off by" in check_fast_path(model, PrefixCache(2**20)).beginnings
+
+
+@pytest.mark.parametrize("architecture", ["mpt", "gpt_neo"])
+def test_a_model_whose_beginnings_cannot_be_reused_computes_them_anew(architecture: str) -> None:
+    events: list[str] = []
+    model, prefixes = tiny_model(architecture), PrefixCache(2**20)
+
+    decoder = choose_decoder(model, prefixes, "auto", events.append)
+
+    assert isinstance(decoder, Decoder)
+    [line] = events
+    assert line.startswith(f"architecture {architecture}: beginnings that prompts share are comput")
+    batches = [prompts(), [PromptIds([*prompt.ids, 7, 9]) for prompt in prompts()]]
+    for batch in batches:
+        for prompt, new_ids in zip(batch, decoder.generate(batch, LIMITS, never), strict=True):
+            assert_most_probable(model, prompt.ids, new_ids)
+        assert_scores_are_uncached(model, decoder, batch)
+    assert prefixes.n_bytes == 0
 
 
 def test_context_of_a_composite_configuration_is_that_of_its_text() -> None:
