@@ -156,7 +156,10 @@ def _plan(decision: Decision) -> str:
     if decision.action is Action.STOP:
         return NONE
     if decision.action is not Action.RETRIEVE or decision.query is not None:
-        raise ConfigError(f"action={decision.action.value}: no such outcome is recorded")
+        raise ConfigError(
+            f"action={decision.action.value}: no such outcome is recorded of one that decides "
+            "once; leave the policy out"
+        )
     return ONCE if decision.top_k is None else sized(decision.top_k)
 
 

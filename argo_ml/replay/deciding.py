@@ -20,7 +20,7 @@ from argo_ml.replay.at_once import AtOnce
 from argo_ml.replay.calibrating import HORIZON, RecordedCalibration, ReplayState
 from argo_ml.replay.charging import Charges, Charging
 from argo_ml.replay.decision_columns import DecisionColumns
-from argo_ml.replay.needs import missing
+from argo_ml.replay.needs import LEAVE_OUT, missing
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.row_tables import RowTables
 from argo_ml.replay.rows import ReplayDecision, question_row
@@ -172,7 +172,7 @@ def _check_recorded(
         return
     for own, decision in zip(tested, decisions, strict=True):
         if decision.plan not in own.recorded.outcomes:
-            raise DataError(missing(own.recorded, decision.plan, who))
+            raise DataError(f"{missing(own.recorded, decision.plan, who)}, {LEAVE_OUT}")
 
 
 def _row(

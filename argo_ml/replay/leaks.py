@@ -39,7 +39,10 @@ def without_leaks(
             "test with repeated_questions=leave_out"
         )
     if len(leaked) == len(test):
-        raise DataError(f"{leaked[0].place}: calibrates as well, and so do all that are tested on")
+        raise DataError(
+            f"{leaked[0].place}: calibrates as well, and so do all that are tested on; test on "
+            "other questions"
+        )
     if leaked:
         logger.warning("%d questions are left out of the test: they calibrate", len(leaked))
     kept = tuple(compress(test, map(operator.not_, repeats)))

@@ -26,6 +26,9 @@ NOT_KEPT: Mapping[tuple[str, str], str] = {
 }
 """Parameters by policy and name that mean nothing for recorded outcomes, each with the reason."""
 
+LEAVE_OUT = "or leave the policy out"
+"""The way out that is left where a policy lacks something."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -138,7 +141,7 @@ def choose_policies(
         plans, steps = _plans(policy, parts.calibration), _steps(policy, parts, n_steps)
         lack = next(chain(fields, plans, steps), "")
         if lack:
-            raise DataError(lack)
+            raise DataError(f"{lack}, {LEAVE_OUT}")
     return tuple(wanted)
 
 
@@ -201,9 +204,15 @@ def _scores(policy: str, parts: Parts, score: str) -> Iterator[str]:
     if not known:
         yield missing(parts.all[0], f"{NONE}.scores", f"{policy} needs, and of every line")
     elif score and score not in known:
-        yield f"{policy}.name={score}: no line has that score{suggest(score, known)}"
+        yield (
+            f"{policy}.name={score}: no line has that score{suggest(score, known)}; give one of "
+            "them"
+        )
     elif not score and len(known) > 1:
-        yield f"{policy} needs {policy}.name: the lines have the scores {', '.join(known)}"
+        yield (
+            f"{policy} needs {policy}.name: the lines have the scores {', '.join(known)}; give one "
+            "of them"
+        )
     for recorded in parts.all:
         for name in [score] if score else known:
             if name not in recorded.scores:
@@ -223,7 +232,7 @@ def _steps(policy: str, parts: Parts, n_steps: int | None) -> Iterator[str]:
     if taken < needed:
         yield (
             f"{policy} needs {needed} steps, and {taken} is as far as every line has all sequences "
-            f"of actions, or as max_steps says; give max_steps={needed}, or leave the policy out"
+            f"of actions, or as max_steps says; give max_steps={needed}"
         )
 
 
@@ -236,4 +245,7 @@ def _unpaid(policy: str, questions: Sequence[RecordedQuestion]) -> Iterator[str]
 
 
 def missing(recorded: RecordedQuestion, name: str, why: str) -> str:
-    return f"{recorded.place}: outcomes.{name} is missing, which {why}"
+    """A sentence that further ways out can follow, such as `LEAVE_OUT`."""
+    return (
+        f"{recorded.place}: outcomes.{name} is missing, which {why}; record it for every question"
+    )

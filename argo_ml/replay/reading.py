@@ -28,6 +28,18 @@ SHOWN = 40
 _UNCOMPARED = Grade(correct=False, exact_match=0.0, token_f1=0.0, contains=0.0)
 """Of an answer that nothing is known to compare with but whether it is right."""
 
+AS_SHOWN = "as docs/replay.md shows"
+WAYS_OUT: Mapping[str, str] = {
+    "bool_type": "write true or false",
+    "string_type": "write a text in quotes",
+    "int_type": "write a whole number, without quotes",
+    "float_type": "write a number, without quotes",
+    "list_type": "write a list in square brackets",
+    "dict_type": "write an object in braces",
+}
+"""What would do in place of a value of another type, by the type of pydantic's error; the messages
+of all others say it."""
+
 Probability = Annotated[float, Field(ge=0, le=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 USED = ("prompt_tokens", "completion_tokens", "seconds")
@@ -111,6 +123,14 @@ class LineFields(Fields):
     split: Literal["calibration", "tune", "test", "all"] | None = None
 
 
+PLACES: Sequence[tuple[type[Fields], str]] = (
+    (ClosedBookFields, "outcomes.none"),
+    (StepFields, "outcomes.retrieve"),
+    (OutcomesFields, "outcomes"),
+)
+"""Where fields stand that are no field of a line."""
+
+
 def read_outcomes(
     path: Path, parameter: str, scorer: str = GradingFields().scorer
 ) -> tuple[RecordedQuestion, ...]:
@@ -142,7 +162,9 @@ def _check_ids(recorded: Sequence[RecordedQuestion]) -> None:
     seen: set[str] = set()
     for question in recorded:
         if question.id in seen:
-            raise DataError(f"{question.place}: repeats id {question.id!r}")
+            raise DataError(
+                f"{question.place}: repeats id {question.id!r}; give every line an id of its own"
+            )
         seen.add(question.id)
 
 
@@ -150,7 +172,7 @@ def _recorded(value: object, number: int, given: str, scorer: str) -> RecordedQu
     question = parse_question(value, number, needs_gold=False, scorer=scorer)
     assert isinstance(value, dict)
     if value.get("id") in (None, ""):
-        raise LineError("id is missing")
+        raise LineError("id is missing; give every line one of its own")
     _check_known(value)
     sequences, named = _parted(value)
     fields = _fields(named)
@@ -181,7 +203,9 @@ def _check_known(value: Mapping[str, object]) -> None:
     known = dict.fromkeys((*OF_QUESTION, *LineFields.model_fields))
     for name in value:
         if name not in known:
-            raise LineError(f"{name} is unknown{suggest(name, known)}")
+            where = next((place for kind, place in PLACES if name in kind.model_fields), "")
+            way_out = f"; write it as {where}.{name}" if where else suggest(name, known)
+            raise LineError(f"{name} is unknown{way_out}")
 
 
 def _parted(value: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -224,12 +248,14 @@ def _explain(error: ValidationError, place: tuple[str, ...] = ()) -> str:
     problem = error.errors()[0]
     name, message = ".".join(map(str, (*place, *problem["loc"]))), problem["msg"]
     if problem["type"] == "missing":
-        return f"{name} is missing"
+        return f"{name} is missing; record it for every question, {AS_SHOWN}"
     if problem["type"] == "extra_forbidden":
         return f"{name} is unknown; the fields are in docs/replay.md"
     if problem["type"] == "model_type":
-        return f"{name} is not an object"
-    return f"{name}={str(problem['input'])[:SHOWN]}: {message[0].lower()}{message[1:]}"
+        return f"{name}={str(problem['input'])[:SHOWN]} is not an object; write one, {AS_SHOWN}"
+    way_out = WAYS_OUT.get(problem["type"])
+    end = f"; {way_out}" if way_out else ""
+    return f"{name}={str(problem['input'])[:SHOWN]}: {message[0].lower()}{message[1:]}{end}"
 
 
 def _outcome(question: Question, plan: str, fields: AnswerFields) -> RecordedOutcome:
@@ -310,16 +336,21 @@ def _check_probabilities(question: Question, probabilities: Sequence[float], nam
         return
     if len(probabilities) != len(question.choices):
         raise LineError(
-            f"{name} has {len(probabilities)} values for {len(question.choices)} choices"
+            f"{name} has {len(probabilities)} values for {len(question.choices)} choices; give one "
+            "for every choice, in their order, or leave it out"
         )
     if abs(sum(probabilities) - 1.0) > SUM_TOLERANCE:
-        raise LineError(f"{name} add up to {sum(probabilities):.3f}, not to 1")
+        raise LineError(
+            f"{name} add up to {sum(probabilities):.3f}, not to 1; divide them by their sum, or "
+            "leave them out"
+        )
 
 
 def _answer(question: Question, given: object, name: str) -> Answer:
     """An answer to choices is the text of one or its index; another text could not be read."""
     if isinstance(given, bool) or not isinstance(given, (str, int, float)):
-        raise LineError(f"{name} is neither a text nor a number")
+        shown = f"{name}={str(given)[:SHOWN]}"
+        raise LineError(f"{shown} is neither a text nor a number; write a text, empty for none")
     check_finite(given, name)
     if not question.choices:
         text = str(given).strip()
@@ -330,5 +361,8 @@ def _answer(question: Question, given: object, name: str) -> Answer:
             return Answer(text, parsed=False)
         return Answer(text, question.choices.index(text))
     if given not in range(len(question.choices)):
-        raise LineError(f"{name}={given} is not an index of its {len(question.choices)} choices")
+        raise LineError(
+            f"{name}={given} is not an index of its {len(question.choices)} choices; write the "
+            "text of one, or an index from 0 on"
+        )
     return Answer(question.choices[int(given)], int(given))

@@ -55,7 +55,7 @@ def read_parts(spec: ReplaySpec) -> Parts:
     else:
         parts = _parted(spec, outcomes)
     _check_size(spec, parts)
-    _check(parts)
+    _check(spec, parts)
     leaves_out = spec.repeated_questions == "leave_out"
     test = without_leaks(parts.calibration, parts.test, leaves_out)
     return _with_whole_confidences(Parts(parts.calibration, test))
@@ -81,7 +81,10 @@ def _parted(spec: ReplaySpec, outcomes: Sequence[RecordedQuestion]) -> Parts:
     if any(question.split for question in outcomes):
         for question in outcomes:
             if not question.split:
-                raise DataError(f"{question.place}: split is missing, which other lines have")
+                raise DataError(
+                    f"{question.place}: split is missing, which other lines have; give it to every "
+                    "line, or to none"
+                )
         chosen = [question.split == CALIBRATION for question in outcomes]
         if not any(chosen):
             raise DataError(
@@ -137,9 +140,14 @@ def _check_size(spec: ReplaySpec, parts: Parts) -> None:
     )
 
 
-def _check(parts: Parts) -> None:
+def _check(spec: ReplaySpec, parts: Parts) -> None:
     if not parts.test:
-        raise DataError("all questions calibrate, so that none is left to test on")
+        is_split = any(question.split for question in parts.calibration)
+        remedy = "give some of them split=test" if is_split else "lower calibration_share"
+        raise DataError(
+            f"outcomes={spec.outcomes}: all {len(parts.calibration)} lines calibrate, so that none "
+            f"is left to test on; {remedy}, or record more"
+        )
     calibrating = {question.id for question in parts.calibration}
     shared = [question for question in parts.test if question.id in calibrating]
     if shared:

@@ -14,7 +14,7 @@ from argo_ml.policies.base import Policy, Probe, required_probes_of
 from argo_ml.policies.gates.adaptive_rag import AdaptiveRag, Complexity
 from argo_ml.randomness import deferred_rng
 from argo_ml.replay.calibrating import ReplayState
-from argo_ml.replay.needs import missing
+from argo_ml.replay.needs import LEAVE_OUT, missing
 from argo_ml.replay.rows import Walk
 from argo_ml.types import NOTHING_EXPECTED, Action, Expectation, StopReason
 
@@ -66,10 +66,8 @@ class Walker:
     ) -> float:
         plan = after(actions)
         if plan not in own.recorded.outcomes:
-            raise DataError(
-                f"{missing(own.recorded, plan, self.who)}; record it for every question, lower "
-                "max_steps, or leave the policy out"
-            )
+            lack = missing(own.recorded, plan, self.who)
+            raise DataError(f"{lack}, lower max_steps, {LEAVE_OUT}")
         return self._gains.advance(progress, action, own.succeeded(actions))
 
     @cached_property
@@ -81,9 +79,10 @@ class Walker:
         plans = {Complexity.NONE: NONE, Complexity.SINGLE: ONCE, Complexity.MULTI: MULTI}
         plan, recorded = plans[policy.complexity(own.state)], own.recorded
         if plan not in recorded.outcomes:
-            raise DataError(missing(recorded, plan, self.who))
+            raise DataError(f"{missing(recorded, plan, self.who)}, {LEAVE_OUT}")
         actions = recorded.actions(plan)
         if actions is None:
-            raise DataError(missing(recorded, f"{plan}.actions", f"{self.who}, and has to be paid"))
+            lack = missing(recorded, f"{plan}.actions", f"{self.who}, and has to be paid")
+            raise DataError(f"{lack}, {LEAVE_OUT}")
         nothing = tuple((NOTHING_EXPECTED, False) for _ in actions)
         return Walk(plan, before=nothing)

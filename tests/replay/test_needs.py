@@ -70,7 +70,10 @@ def test_a_missing_field_is_told_with_line_and_policy(
     make_spec: MakeSpec, field: str, policy: str
 ) -> None:
     parts = read_parts(make_spec(lacking(field), calibrating()))
-    message = f"line 3: outcomes.none.{field} is missing, which {policy} needs"
+    message = (
+        f"line 3: outcomes.none.{field} is missing, which {policy} needs; record it for every "
+        "question, or leave the policy out"
+    )
     with pytest.raises(DataError, match=message):
         choose_policies([policy], parts)
     found = choose_policies([], parts)

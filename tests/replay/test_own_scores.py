@@ -56,9 +56,9 @@ def test_a_score_from_the_answer_has_looked_at_it(make_spec: MakeSpec) -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ("score_gate.name=usefull", "score_gate.name=usefull: no line has that score.*'useful'"),
+        ("score_gate.name=usefull", "score_gate.name=usefull: no line has that score.*; give one"),
         ("score_gate.name=other", "line 1: outcomes.none.scores.other is missing, which score_g"),
-        ("", "score_gate needs score_gate.name: the lines have the scores useful, other"),
+        ("", "score_gate needs score_gate.name: .* scores useful, other; give one of"),
     ],
 )
 def test_a_score_that_lines_lack_is_refused(

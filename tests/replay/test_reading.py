@@ -207,7 +207,7 @@ def test_what_was_called_right_was_read(read: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"id": None}, "id is missing"),
+        ({"id": None}, "id is missing; give every line one of its own"),
         ({"question": " "}, "question is empty"),
         ({"golden_answers": []}, "has no golden_answers, and outcomes.none.correct is missing"),
         (
@@ -218,12 +218,21 @@ def test_what_was_called_right_was_read(read: Callable[..., Any]) -> None:
         ({"outcomes": outcomes(reason={"answer": "a", "x": 1})}, "outcomes.reason.x is unknown"),
         ({"outcomes": outcomes(**{"retrieve>guess": {}})}, "outcomes.retrieve>guess is unknown"),
         ({"splt": "test"}, "splt is unknown; did you mean 'split'?"),
-        ({"confidence": 0.5}, "confidence is unknown; known: id, question"),
-        ({"outcomes": None}, "outcomes is not an object"),
-        ({"outcomes": {"none": {"answer": "a"}}}, "outcomes.retrieve is missing"),
-        ({"outcomes": {"retrieve": {"answer": "a"}}}, "outcomes.none is missing"),
-        ({"outcomes": outcomes({})}, "outcomes.none.answer is missing"),
-        ({"outcomes": outcomes({"answer": True})}, "outcomes.none.answer is neither a text nor"),
+        ({"price": 0.5}, "price is unknown; known: id, question"),
+        ({"confidence": 0.5}, "confidence is unknown; write it as outcomes.none.confidence"),
+        ({"evidence": []}, "evidence is unknown; write it as outcomes.retrieve.evidence"),
+        ({"none": {}}, "none is unknown; write it as outcomes.none"),
+        ({"outcomes": None}, "outcomes=None is not an object; write one, as docs/replay.md shows"),
+        (
+            {"outcomes": {"none": {"answer": "a"}}},
+            "outcomes.retrieve is missing; record it for every question, as docs/replay.md shows",
+        ),
+        ({"outcomes": {"retrieve": {"answer": "a"}}}, "outcomes.none is missing; record it for"),
+        ({"outcomes": outcomes({})}, "outcomes.none.answer is missing; record it for every"),
+        (
+            {"outcomes": outcomes({"answer": True})},
+            "outcomes.none.answer=True is neither a text nor a number; write a text, empty for no",
+        ),
         (
             {"outcomes": outcomes({"answer": float("nan")})},
             "outcomes.none.answer is nan, not a fin",
@@ -231,20 +240,31 @@ def test_what_was_called_right_was_read(read: Callable[..., Any]) -> None:
         ({"outcomes": outcomes(retrieve_2={})}, "outcomes.retrieve_2 is unknown"),
         ({"outcomes": outcomes({"answer": "a", "log_prob": -1})}, "none.log_prob is unknown"),
         ({"outcomes": outcomes({"answer": "a", "logprob": 0.5})}, "none.logprob=0.5: input should"),
-        ({"outcomes": outcomes({"answer": "a", "entropy": "1"})}, "outcomes.none.entropy=1: input"),
+        (
+            {"outcomes": outcomes({"answer": "a", "entropy": "1"})},
+            "none.entropy=1: input should be a valid number; write a number, without quotes",
+        ),
         ({"outcomes": outcomes({"answer": "a", "margin": 1.5})}, "outcomes.none.margin=1.5: input"),
         ({"outcomes": outcomes({"answer": "a", "samples": ["b"]})}, "none.samples=['b']: list"),
-        ({"outcomes": outcomes({"answer": "a", "correct": 2})}, "outcomes.none.correct=2: input"),
+        (
+            {"outcomes": outcomes({"answer": "a", "correct": 2})},
+            "none.correct=2: input should be a valid boolean; write true or false",
+        ),
         ({"outcomes": outcomes({"answer": "a", "draft": {"x": 1}})}, "none.draft.x is unknown"),
         (
             {"outcomes": outcomes({"answer": "a", "probabilities": [0.5, 0.5]})},
-            "outcomes.none.probabilities has 2 values for 0 choices",
+            "none.probabilities has 2 values for 0 choices; give one for every choice, in their "
+            "order, or leave it out",
         ),
         (
             {**CHOICES, "outcomes": outcomes({"answer": 0, "probabilities": [0.5, 0.2, 0.1]})},
-            "outcomes.none.probabilities add up to 0.800, not to 1",
+            "outcomes.none.probabilities add up to 0.800, not to 1; divide them by their sum, or",
         ),
-        ({**CHOICES, "outcomes": outcomes(3)}, "outcomes.none.answer=3 is not an index of its 3"),
+        (
+            {**CHOICES, "outcomes": outcomes(3)},
+            "outcomes.none.answer=3 is not an index of its 3 choices; write the text of one, or an "
+            "index from 0 on",
+        ),
         ({"split": "train"}, "split=train: input should be"),
         ({"outcomes": outcomes({"answer": "a", "n_tokens": 10**9})}, "none.n_tokens=1000000000: "),
         (
@@ -267,12 +287,12 @@ def test_a_bad_line_is_told_with_file_line_and_field(
 
 
 def test_several_bad_lines_are_counted(read: Callable[..., Any]) -> None:
-    with pytest.raises(DataError, match=r"line 1: id is missing; and 1 more$"):
+    with pytest.raises(DataError, match=r"line 1: id is missing; .*; and 1 more$"):
         read(line(id=""), line(id="sound"), line(outcomes=None))
 
 
 def test_an_id_twice_is_refused(read: Callable[..., Any]) -> None:
-    with pytest.raises(DataError, match="line 2: repeats id 'q'"):
+    with pytest.raises(DataError, match="line 2: repeats id 'q'; give every line an id of its"):
         read(line(), line(question="Which other?"))
 
 

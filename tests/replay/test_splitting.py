@@ -51,7 +51,8 @@ def test_the_field_decides_in_one_file(make_spec: MakeSpec) -> None:
 
 def test_a_line_without_the_field_that_others_have_is_refused(make_spec: MakeSpec) -> None:
     spec = make_spec(lines(0, 10, split="calibration") + lines(10, 11))
-    with pytest.raises(DataError, match="line 11: split is missing, which other lines have"):
+    message = "line 11: split is missing, which other lines have; give it to every line, or to none"
+    with pytest.raises(DataError, match=message):
         read_parts(spec)
 
 
@@ -135,9 +136,17 @@ def test_too_few_of_one_file_are_refused_with_what_would_be_enough(
         read_parts(make_spec(given))
 
 
-def test_nothing_to_test_on_is_refused(make_spec: MakeSpec) -> None:
-    with pytest.raises(DataError, match="none is left to test on"):
-        read_parts(make_spec(lines(0, 12, split="calibration")))
+@pytest.mark.parametrize(
+    ("split", "remedy"),
+    [({"split": "calibration"}, "give some of them split=test"), ({}, "lower calibration_share")],
+)
+def test_nothing_to_test_on_is_refused(
+    make_spec: MakeSpec, split: dict[str, str], remedy: str
+) -> None:
+    spec = make_spec(lines(0, 12, **split), calibration_share=0.999)
+    message = rf"outcomes=.*: all 12 lines calibrate, so .* to test on; {remedy}, or record more$"
+    with pytest.raises(DataError, match=message):
+        read_parts(spec)
 
 
 def test_a_file_of_test_lines_alone_is_refused_as_such(make_spec: MakeSpec) -> None:
@@ -156,7 +165,7 @@ def test_a_question_of_both_parts_is_refused_or_left_out(
     _, test = ids(read_parts(make_spec(given, lines(0, 10), repeated_questions="leave_out")))
     assert test == ["open-20", "open-21"]
     assert caplog.messages == ["1 questions are left out of the test: they calibrate"]
-    with pytest.raises(DataError, match="calibrates as well, and so do all that are tested on"):
+    with pytest.raises(DataError, match="so do all that are tested on; test on other questions"):
         read_parts(make_spec([copied], lines(0, 10), repeated_questions="leave_out"))
 
 

@@ -290,7 +290,8 @@ def test_the_command_says_in_one_line_what_is_missing(
     code = execute(["replay", "--outcomes", str(path), "--tracking_uri", fresh_client.tracking_uri])
     assert code == 1
     shown = capsys.readouterr().err
-    assert "mine.jsonl: line 7: outcomes.retrieve is missing\n" in shown
+    lack = "line 7: outcomes.retrieve is missing; record it for every question, as docs/replay.md"
+    assert f"mine.jsonl: {lack} shows\n" in shown
 
 
 @pytest.mark.slow
