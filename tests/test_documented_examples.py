@@ -12,6 +12,7 @@ import pytest
 from argo_ml.calibration import features
 from argo_ml.calibration.features import FEATURES
 from argo_ml.policies import STRATEGIES
+from argo_ml.policies.description import Role
 from argo_ml.state import AnswerNow, Observations, State
 from argo_ml.types import Action, Answer, Evidence, Passage, Question, Step
 
@@ -36,14 +37,35 @@ def restored() -> Iterator[None]:
     FEATURES.update(known)  # type: ignore[attr-defined]
 
 
-def test_the_table_of_policies_names_all_of_them_and_who_needs_a_calibration() -> None:
+def _rows_of_policies() -> dict[str, list[str]]:
+    """The cells of the table by policy, of which a row may name several."""
     table = PAGE.read_text(encoding="utf-8").split("## All of them")[1].split("\n## ")[0]
-    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| `")]
-    needs = {name: row[2] for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+    lines = [line for line in table.splitlines() if line.startswith("| `")]
+    rows = [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]
+    return {name: row for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+
+
+def test_the_table_of_policies_names_all_of_them_and_who_needs_a_calibration() -> None:
+    needs = {name: row[2] for name, row in _rows_of_policies().items()}
 
     assert sorted(needs) == sorted(STRATEGIES)
     calibrated = {name for name, needed in needs.items() if needed.startswith("calibration")}
     assert calibrated == {name for name, own in STRATEGIES.items() if own.calibrated}
+
+
+def test_the_table_of_policies_marks_as_baselines_what_gained_nowhere() -> None:
+    gains = {
+        name: [float(own.strip("°").replace("\N{MINUS SIGN}", "-")) for own in row[5:7] if own]
+        for name, row in _rows_of_policies().items()
+    }
+
+    marked = {name for name, own in STRATEGIES.items() if own.gained_nowhere}
+    assert marked == {name for name, own in gains.items() if own and max(own) <= 0}
+    helps = {name: row[4] for name, row in _rows_of_policies().items()}
+    published = {name for name, own in helps.items() if own.startswith("published baseline")}
+    assert published == {name for name in marked if STRATEGIES[name].role is Role.GATE}
+    assert marked - published == {"argo_calibrated"}
+    assert helps["argo_calibrated"].startswith("as a baseline")
 
 
 def test_the_feature_counts_passages() -> None:

@@ -41,6 +41,10 @@ PARAMS = "params"
 DEBUG = "ARGO_ML_DEBUG"
 OTHER = "In general"
 """Title of the options in help texts that are no parameters."""
+STRATEGIES = "Strategies by name (docs/policies.md)"
+"""Title of the strategies in help texts of commands that name some."""
+NAMING_STRATEGIES = {"strategy", "strategies", "policies"}
+"""Parameters that strategies are named by."""
 SPELLING = "Names may be spelled with - or _; ARGO_ML_<NAME> sets a parameter, too."
 
 
@@ -102,6 +106,11 @@ class SpecCommand(click.Command):
         for section, names in sections(self.spec_type).items():
             with formatter.section(section.value):
                 formatter.write_dl([_help_row(options.pop(name)) for name in names])
+        if NAMING_STRATEGIES & self.spec_type.model_fields.keys():
+            from argo_ml.cli.strategy_list import strategy_list
+
+            with formatter.section(STRATEGIES):
+                formatter.write_dl(strategy_list())
         records = [option.get_help_record(ctx) for option in options.values()]
         with formatter.section(OTHER):
             formatter.write_dl([record for record in records if record is not None])

@@ -39,6 +39,12 @@ def is_calibrated(strategy: str) -> bool:
     return description is not None and description.calibrated
 
 
+def gained_nowhere(strategy: str) -> bool:
+    """Whether it is kept to be compared with: wherever it was measured it gained nothing."""
+    description = _description(strategy)
+    return description is not None and description.gained_nowhere
+
+
 def reports_p_hat(strategy: str) -> bool:
     """Whether its decisions tell p-hat of the answer so far, before every step."""
     description = _description(strategy)

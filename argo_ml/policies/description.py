@@ -29,6 +29,9 @@ class Role(Enum):
     """Knows the gold answers: a bound, and no method."""
 
 
+BASELINE = Role.BASELINE.value
+
+
 class RecordedSignal(Enum):
     """The part of a recorded answer without retrieval that replaying a policy needs."""
 
@@ -76,8 +79,9 @@ class Strategy:
     asks about it, although it is not adaptive, where progress is measured on the question.
     ``stops_at_theta_star`` says whether it stops once progress reaches ARGO's theta_star at the
     price, and ``first_confidence_is_p_hat`` whether the confidence of its first decision is p-hat
-    of the answer without retrieval. ``replay`` is None for what cannot be replayed on recorded
-    outcomes.
+    of the answer without retrieval. ``gained_nowhere`` says whether it gained nothing over the best
+    fixed plan on any data that it was measured on (the table of docs/policies.md), so that it is
+    kept to be compared with. ``replay`` is None for what cannot be replayed on recorded outcomes.
     """
 
     make: Callable[[PolicyContext], Policy]
@@ -93,11 +97,19 @@ class Strategy:
     is_contender: bool = False
     stops_at_theta_star: bool = False
     first_confidence_is_p_hat: bool = False
+    gained_nowhere: bool = False
     replay: ReplayNeeds | None = None
 
     def __post_init__(self) -> None:
         if self.parameters is None and self.is_gate:
             object.__setattr__(self, "parameters", GateParameters)
+
+    @property
+    def kind(self) -> str:
+        """The role in words, or that it is kept as a baseline."""
+        if not self.gained_nowhere:
+            return self.role.value
+        return f"published {BASELINE}" if self.role is Role.GATE else BASELINE
 
     @property
     def reads_own_scores(self) -> bool:

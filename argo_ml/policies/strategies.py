@@ -59,6 +59,7 @@ def _gate(
     parameters: type[GateParameters] = GateParameters,
     own_queries: bool = False,
     first_confidence_is_p_hat: bool = False,
+    gained_nowhere: bool = False,
 ) -> Strategy:
     """A published gate that decides once, with a threshold from a calibration."""
     return Strategy(
@@ -69,6 +70,7 @@ def _gate(
         decides_once=True,
         own_queries=own_queries,
         first_confidence_is_p_hat=first_confidence_is_p_hat,
+        gained_nowhere=gained_nowhere,
         replay=replay,
     )
 
@@ -77,6 +79,7 @@ def _by_p_hat(
     make: Callable[[PolicyContext], Policy],
     role: Role,
     parameters: type[StrategyParameters] = StrategyParameters,
+    gained_nowhere: bool = False,
 ) -> Strategy:
     """A policy that decides step by step, by p-hat of the answer that it has."""
     return Strategy(
@@ -86,6 +89,7 @@ def _by_p_hat(
         calibrated=True,
         reports_p_hat=True,
         first_confidence_is_p_hat=True,
+        gained_nowhere=gained_nowhere,
         replay=P_HAT,
     )
 
@@ -139,7 +143,7 @@ STRATEGIES: dict[str, Strategy] = {
         decides_once=True,
         replay=ReplayNeeds(),
     ),
-    "argo_calibrated": _by_p_hat(argo_calibrated, Role.ADAPTIVE),
+    "argo_calibrated": _by_p_hat(argo_calibrated, Role.ADAPTIVE, gained_nowhere=True),
     "argo_fitted": _by_p_hat(argo_fitted, Role.ADAPTIVE),
     "argo_advantage": _by_p_hat(argo_advantage, Role.ADAPTIVE, AdvantageParameters),
     "argo_segment": Strategy(argo_segment, Role.ADAPTIVE, calibrated=True, replay=ReplayNeeds()),
@@ -158,6 +162,7 @@ STRATEGIES: dict[str, Strategy] = {
         GradedParameters,
         own_queries=True,
         first_confidence_is_p_hat=True,
+        gained_nowhere=True,
     ),
     "benefit_gate": _gate(
         benefit_gate,
@@ -165,13 +170,21 @@ STRATEGIES: dict[str, Strategy] = {
         first_confidence_is_p_hat=True,
     ),
     "skr_knn": _gate(skr_knn, ReplayNeeds(embeds=True)),
-    "question_only": _gate(question_only, ReplayNeeds(embeds=True)),
-    "flare": Strategy(flare, Role.GATE, GateParameters, calibrated=True, own_queries=True),
+    "question_only": _gate(question_only, ReplayNeeds(embeds=True), gained_nowhere=True),
+    "flare": Strategy(
+        flare,
+        Role.GATE,
+        GateParameters,
+        calibrated=True,
+        own_queries=True,
+        gained_nowhere=True,
+    ),
     "adaptive_rag": Strategy(
         adaptive_rag,
         Role.GATE,
         by_price=False,
         calibrated=True,
+        gained_nowhere=True,
         replay=ReplayNeeds(plans=(MULTI,), embeds=True),
     ),
     "stop_rag": _by_p_hat(stop_rag, Role.GATE),
@@ -181,9 +194,13 @@ STRATEGIES: dict[str, Strategy] = {
         calibrated=True,
         replay=ReplayNeeds(RecordedSignal.CONFIDENCE, (TWICE,), embeds=True, n_steps=2),
     ),
-    "value_of_information": _by_p_hat(value_of_information, Role.GATE),
+    "value_of_information": _by_p_hat(value_of_information, Role.GATE, gained_nowhere=True),
     "tasr": Strategy(
-        tasr, Role.GATE, calibrated=True, replay=ReplayNeeds(RecordedSignal.ANSWER_MARGIN)
+        tasr,
+        Role.GATE,
+        calibrated=True,
+        gained_nowhere=True,
+        replay=ReplayNeeds(RecordedSignal.ANSWER_MARGIN),
     ),
     SCORE_GATE: _gate(score_gate, ReplayNeeds(RecordedSignal.OWN_SCORE), ScoreParameters),
 }

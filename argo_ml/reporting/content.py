@@ -8,7 +8,9 @@ from statistics import fmean
 
 from argo_ml.evaluation.breakdowns import middle_price
 from argo_ml.evaluation.record import ByDifficulty, Contrast, Evaluation, StrategyRow
+from argo_ml.evaluation.roles import gained_nowhere
 from argo_ml.evaluation.sentences import break_even_value
+from argo_ml.policies.description import BASELINE
 from argo_ml.reporting.formatting import difference, number, percent
 from argo_ml.reporting.strategy_kinds import Kind, kinds, of_kind
 from argo_ml.results.naming import described_questions, model_name
@@ -27,6 +29,8 @@ MARKS = {
     "ceiling": "knows the right answers, which no method does",
     "degenerate": "a gate that retrieves for less than 1 % or more than 99 % of the questions, so "
     "that it decides nothing",
+    BASELINE: "a published method, or an earlier one of ARGO's, that gained nothing over the best "
+    "fixed strategy on the data that docs/policies.md says, and is kept to be compared with",
 }
 
 
@@ -114,6 +118,8 @@ def _marks(row: StrategyRow, best: float, best_fixed: float) -> Iterator[str]:
         yield "best fixed" if row.utility.mean >= best_fixed else "fixed"
     if row.is_degenerate:
         yield "degenerate"
+    if gained_nowhere(row.strategy):
+        yield BASELINE
 
 
 def _by_difficulty(evaluation: Evaluation, at: float) -> DifficultyTable:

@@ -141,12 +141,31 @@ def test_help_shows_the_ten_most_used_first_and_then_group_by_group(
         "Settings of single strategies:",
         "Tracking and cache:",
         "Execution:",
+        "Strategies by name (docs/policies.md):",
         "In general:",
     ]
     assert [line.split()[0] for line in first if line.startswith("  --")] == [
         *("--mode", "--dataset", "--questions", "--documents", "--difficulty", "--model"),
         *("--gpus", "--strategies", "--retrieval_costs", "--calibration"),
     ]
+
+
+@pytest.mark.parametrize("command", ["sweep", "replay", "advise", "calibrate", "publish"])
+def test_help_lists_the_strategies_and_which_are_baselines(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = help_lines(capsys, command)
+
+    listed = lines[lines.index("Strategies by name (docs/policies.md):") + 1 :]
+    kinds = [line.removeprefix("  ").split("  ")[0] for line in listed[: listed.index("")]]
+    assert [kind for kind in kinds if kind.strip()][-2:] == ["gate", "published baseline"]
+    [at] = [at for at, kind in enumerate(kinds) if kind == "published baseline"]
+    assert "tasr" in " ".join(listed[at : listed.index("")])
+    assert not any("tasr" in line for line in listed[:at])
+
+
+def test_a_command_that_names_no_strategies_lists_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert not any("by name" in line for line in help_lines(capsys, "index"))
 
 
 def test_help_calls_a_number_one_also_where_it_may_be_left_out(

@@ -148,6 +148,16 @@ def test_degenerate_gate_is_marked(capsys: Captured) -> None:
     assert "entropy_gate" in lines[at + 1]
 
 
+def test_what_gained_nowhere_is_called_a_baseline(capsys: Captured) -> None:
+    names = ("never", "tasr", "margin_gate", "argo_calibrated")
+    cells = [hand_made_sweep.cell(name, 0.1, "1100") for name in names]
+
+    print_results(hand_made_sweep.results(*cells), PLACE)
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "measured (docs/policies.md): tasr, argo_calibrated" in shown
+
+
 def test_table_begins_with_the_break_even_price(capsys: Captured) -> None:
     cells = [
         hand_made_sweep.cell("never", 0.1, "1000"),

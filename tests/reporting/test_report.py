@@ -171,6 +171,10 @@ def test_strategies_of_a_price_have_their_numbers_and_marks(page: Page) -> None:
     assert found["gate retrieves for"] == "n/a"
     assert table.row("oracle")["marks"] == "ceiling "
     assert table.row("vote_gate")["marks"] == "degenerate "
+    assert table.row("argo_calibrated")["marks"].endswith("baseline ")
+    assert [row[1] for row in table.rows if "baseline" in row[1]] == [
+        table.row("argo_calibrated")["marks"]
+    ]
     marks = [each[1] for each in table.rows]
     assert sum("best " in each.replace("best fixed ", "") for each in marks) == 1
     assert sum("best fixed" in each for each in marks) == 1

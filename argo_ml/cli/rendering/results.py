@@ -14,7 +14,7 @@ from argo_ml.cli.rendering.console import console
 from argo_ml.evaluation.break_even import break_evens
 from argo_ml.evaluation.firing import fire_share, is_degenerate
 from argo_ml.evaluation.record import BreakEven, Evaluation
-from argo_ml.evaluation.roles import is_ceiling
+from argo_ml.evaluation.roles import gained_nowhere, is_ceiling
 from argo_ml.evaluation.sentences import break_even_value
 from argo_ml.results.metrics import withholds
 from argo_ml.results.naming import described_questions, listed_floors, model_name
@@ -172,6 +172,11 @@ def _notes(results: Results) -> list[str]:
         lines.append(
             "degenerate: a gate that retrieves for less than 1 % or more than 99 % of the "
             "questions, so that it decides nothing"
+        )
+    if baselines := [name for name in results.strategies if gained_nowhere(name)]:
+        lines.append(
+            "baselines, which gained nothing where they were measured (docs/policies.md): "
+            f"{', '.join(baselines)}"
         )
     return lines
 
