@@ -99,7 +99,8 @@ class Search:
                     return Turn.OTHERS_RUN
                 with uninterrupted():
                     begun = self._begin()
-            trials.run(self.study, begun.trial, partial(self._run, begun, complete))
+            objective = partial(self._run, begun, complete)
+            trials.run(self.study, begun.trial, begun.run.run_id, objective)
         except KeyboardInterrupt:
             if begun is not None:
                 self._give_back(begun)

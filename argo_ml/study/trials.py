@@ -30,9 +30,10 @@ def ask(study: optuna.Study) -> Trial:
         return study.ask()
 
 
-def run(study: optuna.Study, trial: Trial, objective: Callable[[], Sequence[float]]) -> None:
+def run(
+    study: optuna.Study, trial: Trial, own_run_id: str, objective: Callable[[], Sequence[float]]
+) -> None:
     """Tell the study what a trial comes to; that of an error has failed."""
-    own_run_id = run_id_of(_stored(study, trial))
     state, reached = TrialState.FAIL, None
     with _signs_of_life(study, trial):
         try:

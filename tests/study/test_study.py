@@ -461,9 +461,9 @@ def test_a_silent_trial_that_another_worker_took_over_is_not_told_twice(problem:
         storage.begin_trial(trials.ask(study), "second", {})
         return [1.0]
 
-    trials.run(study, silent, wakes_up_late)
+    trials.run(study, silent, "first", wakes_up_late)
     assert states(study) == [TrialState.RUNNING]
-    trials.run(study, silent, lambda: [2.0])
+    trials.run(study, silent, "second", lambda: [2.0])
     assert [trial.values for trial in study.trials] == [[2.0]]
 
 

@@ -37,7 +37,7 @@ def test_an_interruption_while_signs_of_life_begin_leaves_no_thread(
 
     monkeypatch.setattr(threading.Thread, "start", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        trials.run(study, trial, lambda: [1.0])
+        trials.run(study, trial, "", lambda: [1.0])
     assert threading.enumerate() == before
 
 
@@ -59,7 +59,7 @@ def test_an_interrupted_trial_gives_no_more_signs_of_life(study: optuna.Study) -
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        trials.run(study, trial, objective)
+        trials.run(study, trial, "", objective)
     assert threading.enumerate() == before
 
 
@@ -81,7 +81,7 @@ def test_a_sign_of_life_that_the_storage_does_not_take_is_followed_by_others(
         assert is_given.wait(10)
         return [1.0]
 
-    trials.run(study, trials.ask(study), objective)
+    trials.run(study, trials.ask(study), "", objective)
     [said] = caplog.messages
     assert said == "trial 0 gives no sign of life now (the database is restarted)"
 
@@ -97,5 +97,5 @@ def test_a_trial_that_ends_is_told_before_the_interruption(
 
     monkeypatch.setattr(RDBStorage, "set_trial_state_values", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        trials.run(study, trial, lambda: [1.0])
+        trials.run(study, trial, "", lambda: [1.0])
     assert study.get_trials()[0].state is TrialState.COMPLETE
