@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from builders.planted_gate import Problem, planted_context, questions, sweep_spec
@@ -27,7 +28,8 @@ from argo_ml.sweep.cell_run import (
 )
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import prepare_cells
-from argo_ml.tracking.runs import KIND, NOTE, connect
+from argo_ml.tracking.input_datasets import InputDataset
+from argo_ml.tracking.runs import KIND, NOTE, Tracking, connect
 
 
 class RecordingRun:
@@ -199,3 +201,31 @@ def test_a_sweep_whose_cells_were_begun_otherwise_does_not_go_on(
 
     with pytest.raises(ConfigError, match=r"resume=.*runs 1 of its cells otherwise.* leave resume"):
         check_same_cells(tracking, sweep.run_id, [replace(cell, id="another")])
+
+
+def test_the_run_of_a_cell_takes_six_requests(
+    cell_and_rows: tuple[Cell, list[QuestionResult]], tracking_uri: str, tmp_path: Path
+) -> None:
+    cell, rows = cell_and_rows
+    client = Mock(wraps=connect(tracking_uri, "argo_ml").client)
+    tracking = Tracking(client, "0", tracking_uri)
+    parent = tracking.create("a sweep", {})
+    client.reset_mock()
+
+    child = tracking.create_child(parent, cell.name, cell_tags(cell, parent.run_id))
+    cell_run = CellRun(cell, child)
+    cell_run.start({"questions_digest": "a digest"}, [InputDataset("q", "d", "s", "questions", 4)])
+    cell_run.add(rows)
+    cell_run.log_progress()
+    cell_run.finish(cell_run.result(rows), tmp_path, {"peak_memory_mb": 1.0})
+
+    called = [name for name, *_ in client.method_calls]
+    requests = [name for name in called if "." not in name and not name.startswith("log_artifact")]
+    assert requests == [
+        "create_run",
+        "log_batch",
+        "log_inputs",
+        "log_batch",
+        "log_batch",
+        "set_terminated",
+    ]
