@@ -70,6 +70,7 @@ from argo_ml.config.run_fields import (
 )
 from argo_ml.config.serving import PublishSpec, WatchSpec
 from argo_ml.config.source_fields import (
+    DEFAULT_THINKING_TOKENS,
     EMBEDDED_EMBEDDER,
     EMBEDDED_MODEL,
     MODES,
@@ -94,6 +95,7 @@ from argo_ml.config.study import StudySpec
 
 __all__ = [
     "DEFAULT_STRATEGIES",
+    "DEFAULT_THINKING_TOKENS",
     "EMBEDDED_EMBEDDER",
     "EMBEDDED_MODEL",
     "LATEST",

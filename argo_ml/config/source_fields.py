@@ -271,6 +271,9 @@ class PrecisionFields(Spec):
     )
 
 
+DEFAULT_THINKING_TOKENS = 1024
+
+
 class EngineFields(Spec):
     section: ClassVar[HelpSection] = HelpSection.MODEL
 
@@ -290,6 +293,14 @@ class EngineFields(Spec):
         **left_out_at_default(
             "Policies that learn also read the model's hidden states at the end of the prompt, of "
             "the pass that computes the answer anyway; models in this process only."
+        ),
+    )
+    thinking_tokens: int = Field(
+        DEFAULT_THINKING_TOKENS,
+        ge=0,
+        **left_out_at_default(
+            "Room for the reasoning of a model that does not leave it out, beside max_new_tokens; "
+            "what it takes counts as completion tokens."
         ),
     )
 
@@ -363,7 +374,12 @@ OF_WEIGHTS = ("precision", "quantization", *OF_THIS_PROCESS)
 
 
 class InferenceFields(
-    ServerFields, PrefixCacheFields, BatchFields, EngineFields, PrecisionFields, DeviceFields
+    ServerFields,
+    PrefixCacheFields,
+    BatchFields,
+    EngineFields,
+    PrecisionFields,
+    DeviceFields,
 ):
     """How models run, whichever they are."""
 

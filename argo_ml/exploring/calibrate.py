@@ -126,7 +126,7 @@ def _calibrate(
 def _unfinished(explorations: Sequence[ExploredQuestion], spec: CalibrateSpec) -> Iterator[str]:
     answers = [done.outcome.answer for exploration in explorations for done in exploration.finished]
     replies = [(answer.text, answer.parsed) for answer in answers]
-    return unfinished_answers(replies, spec.cell().generation_limit)
+    return unfinished_answers(replies, spec.thinking_tokens)
 
 
 def _described(spec: CalibrateSpec) -> dict[str, Any]:

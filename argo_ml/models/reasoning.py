@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-THINKING_TOKENS = 1024
-"""Room for the reasoning of a model that does not leave it out, beside ``max_new_tokens``; what it
-takes counts as completion tokens. A model behind a server that was not seen to think when it was
-opened has it once a request without has ended within reasoning."""
+from argo_ml.config import DEFAULT_THINKING_TOKENS, ContextSpec, ModelSpec
+
+PROMPT_TOKENS = 512
+"""The least that a prompt is to have room for, beside reasoning and a reply."""
 SPECIAL_MARKS: Mapping[str, str] = {
     "[THINK]": "[/THINK]",
     "<seed:think>": "</seed:think>",
@@ -29,6 +29,25 @@ _CHANNEL_OPENINGS = re.compile(
     r"<\|start\|>assistant(?P<analysis><\|channel\|>analysis<\|message\|>)?\Z"
 )
 _FINAL_CHANNEL = "<|channel|>final<|message|>"
+
+
+def room_needed(context: int | None, spec: ModelSpec) -> str:
+    """What a model that thinks needs, where ``context`` has less; empty where it has enough, or is
+    not known (None or 0)."""
+    n_new = spec.generation_limit if isinstance(spec, ContextSpec) else 0
+    needed = PROMPT_TOKENS + spec.thinking_tokens + n_new
+    if not context or context >= needed:
+        return ""
+    return (
+        f"needs {needed} or more: thinking_tokens={spec.thinking_tokens} for its reasoning, beside "
+        "a prompt and max_new_tokens"
+    )
+
+
+def marked_thinking(thinking_tokens: int) -> str:
+    """Part of a model's identity: other room for reasoning than `DEFAULT_THINKING_TOKENS`."""
+    is_default = thinking_tokens == DEFAULT_THINKING_TOKENS
+    return "" if is_default else f" thinking={thinking_tokens}"
 
 
 def reply_start(text: str) -> int:

@@ -26,6 +26,7 @@ OF_CALIBRATION = (
     *("documents", "chunk_size", "chunk_overlap", "embedding_model"),
     *("query_prompt", "passage_prompt", "retriever", "reranker"),
     *("model", "server_urls", "precision", "quantization", "max_new_tokens", "hidden_states"),
+    "thinking_tokens",
 )
 """What a calibration must have been made with to be valid, and where that is."""
 

@@ -116,7 +116,7 @@ def run_cells(
         with times.timing(LOG):
             stopping = rule.record(n_questions) if rule else None
             results = _finish(context, parent_run, cell_runs, journal, usage, stopping)
-            for concern in unfinished_replies(results, context.spec.generation_limit):
+            for concern in unfinished_replies(results, context.spec.thinking_tokens):
                 parent_run.warn(concern)
             if unanswered.concern:
                 parent_run.warn(unanswered.concern)

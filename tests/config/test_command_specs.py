@@ -93,21 +93,21 @@ GROUPS: dict[str, set[str]] = {
 """By command, the classes that declare its fields; its own spec among them where it adds some."""
 
 COUNTS = {
-    "main": 89,
-    "advise": 74,
-    "run": 80,
-    "tune": 86,
-    "calibrate": 50,
-    "compare": 87,
+    "main": 90,
+    "advise": 75,
+    "run": 81,
+    "tune": 87,
+    "calibrate": 51,
+    "compare": 88,
     "index": 16,
     "fetch": 4,
-    "doctor": 92,
+    "doctor": 93,
     "plan": 9,
-    "estimate": 82,
+    "estimate": 83,
     "verify": 7,
     "report": 6,
     "replay": 31,
-    "answer": 65,
+    "answer": 66,
     "publish": 11,
     "watch": 5,
     "cache stats": 2,
@@ -123,7 +123,7 @@ CELL_FIELDS = (
     *("embedding_model", "query_prompt", "passage_prompt", "chroma_url"),
     *("retriever", "reranker", "model"),
     *("device", "gpus", "precision", "quantization", "engine", "engine_path"),
-    "hidden_states",
+    *("hidden_states", "thinking_tokens"),
     *("batch_tokens", "threads", "prefix_cache_mb"),
     *("server_urls", "server_concurrency", "request_timeout_s", "max_answer_mb", "max_retries"),
     *("top_k", "min_similarity", "channel_success_rate", "max_steps"),
@@ -195,7 +195,14 @@ def test_several_models_have_no_calibration_in_common(name: str, value: str) -> 
 
 def test_a_cell_and_a_sweep_keep_their_fields_in_the_order_of_stored_ones() -> None:
     assert tuple(ExperimentSpec.model_fields) == CELL_FIELDS
-    later = {"query_prompt", "passage_prompt", "hidden_states", "retriever", "reranker"}
+    later = {
+        "query_prompt",
+        "passage_prompt",
+        "hidden_states",
+        "retriever",
+        "reranker",
+        "thinking_tokens",
+    }
     later |= {"guarantee", "delta", "strategy_parameters"}
     stored = tuple(name for name in CELL_FIELDS if name not in later)
     assert tuple(ExperimentSpec().model_dump(mode="json")) == stored

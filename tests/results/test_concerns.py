@@ -22,9 +22,9 @@ def answered(answer: str, parsed: bool) -> Results:
 def test_replies_that_ended_within_their_reasoning_are_counted() -> None:
     results = answered("<think>\nlet me", parsed=False)
     n_rows = len(results.cells[0].questions)
-    [line] = unfinished_replies(results, 50)
+    [line] = unfinished_replies(results, 1024)
     assert line.startswith(f"1 of {n_rows} replies ended within <think>")
-    assert "raise max_new_tokens=50" in line
+    assert "raise thinking_tokens=1024" in line
 
 
 def test_replies_that_could_not_be_read_otherwise_are_not() -> None:

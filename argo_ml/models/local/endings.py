@@ -6,21 +6,27 @@ from collections.abc import Sequence
 
 from argo_ml.models.base import Generation
 from argo_ml.models.chat import ChatFormat, cut_at_stop
-from argo_ml.models.reasoning import THINKING_TOKENS, is_unfinished
+from argo_ml.models.reasoning import is_unfinished
 
 
 class Endings:
     """Says whether a row has ended, asked after each of its tokens.
 
-    ``thoughts`` are the tokens of each row's reasoning, which do not count as its answer's.
+    ``thoughts`` are the tokens of each row's reasoning, which do not count as its answer's; at
+    ``thinking_tokens`` of them it ends within reasoning.
     """
 
     def __init__(
-        self, chat: ChatFormat, end_ids: frozenset[int], requests: Sequence[Generation]
+        self,
+        chat: ChatFormat,
+        end_ids: frozenset[int],
+        requests: Sequence[Generation],
+        thinking_tokens: int,
     ) -> None:
         self._chat = chat
         self._end_ids = end_ids
         self._requests = requests
+        self._thinking_tokens = thinking_tokens
         self.thoughts = [0] * len(requests)
 
     def __call__(self, row: int, new_ids: Sequence[int]) -> bool:
@@ -45,4 +51,4 @@ class Endings:
 
     def _thinks(self, row: int, new_ids: Sequence[int]) -> bool:
         self.thoughts[row] = len(new_ids)
-        return self.thoughts[row] >= THINKING_TOKENS
+        return self.thoughts[row] >= self._thinking_tokens

@@ -183,8 +183,8 @@ def make_demand(
         skeleton = Skeleton(config, precision, quantization if stored == "none" else stored)
         # Said here of a configuration that does not tell the sizes of its layers.
         fitting_tokens(config, placement.ITEM_BYTES[precision], 0, skeleton.n_layers)
-    may_quantise = not files.gguf_file and not is_quantised
-    return Demand(skeleton, config, precision, prefix_bytes, may_quantise)
+    coarser = () if files.gguf_file or is_quantised else placement.COARSER[quantization]
+    return Demand(skeleton, config, precision, prefix_bytes, coarser)
 
 
 @lru_cache

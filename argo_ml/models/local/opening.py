@@ -8,22 +8,25 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from argo_ml.config import ModelSpec
 from argo_ml.devices import limits
 from argo_ml.errors import ModelError
+from argo_ml.models.chat import ChatFormat
 from argo_ml.models.local import hub, loading
 from argo_ml.models.local.converted import converted_files, expanding_alone, keep_converted
 from argo_ml.models.local.float32_head import use_float32_head
 from argo_ml.models.local.loading import Machine, ModelFiles
 from argo_ml.models.local.packed_linear import pack_linear_layers
-from argo_ml.models.local.planning import does_not_fit
+from argo_ml.models.local.planning import does_not_fit, nearest
 from argo_ml.models.local.recovery import RecoveringModel
 from argo_ml.models.local.spread import share_copies
-from argo_ml.models.local.transformers_model import TransformersModel
+from argo_ml.models.local.transformers_model import TransformersModel, context_tokens
 from argo_ml.models.placement.batch_memory import fitting_cpu_tokens
-from argo_ml.models.placement.plan import PlacementPlan, choose_precision
+from argo_ml.models.placement.plan import Demand, PlacementPlan, choose_precision
 from argo_ml.models.presets import ModelSource, SourceKind
+from argo_ml.models.reasoning import room_needed
 from argo_ml.models.source_files import contents_digest
 
 logger = logging.getLogger(__name__)
@@ -77,16 +80,7 @@ class _Loader:
 
     def plans(self, files: ModelFiles) -> Iterator[PlacementPlan]:
         """Raises `ModelError`, with what would fit, where the model does not."""
-        config = loading.load_config(files)
-        prefix_bytes = self.spec.prefix_cache_mb * 2**20
-        demand = loading.make_demand(
-            files,
-            config,
-            self.precision,
-            self.spec.quantization,
-            prefix_bytes,
-            bool(self.machine.gpus),
-        )
+        demand = self._demand(files)
         plans = self.machine.plans(demand)
         first = next(plans)
         if not first.fits:
@@ -94,11 +88,24 @@ class _Loader:
         # The others are planned when memory has run out.
         return chain([first], plans)
 
+    def _demand(self, files: ModelFiles) -> Demand:
+        return loading.make_demand(
+            files,
+            loading.load_config(files),
+            self.precision,
+            self.spec.quantization,
+            self.spec.prefix_cache_mb * 2**20,
+            bool(self.machine.gpus),
+        )
+
     def open(self, files: ModelFiles, contents: str) -> RecoveringModel:
         def load(plan: PlacementPlan, on_event: Callable[[str], None]) -> TransformersModel:
             return self._load(files, contents, plan, on_event)
 
-        return RecoveringModel(files.name, load, self.plans(files))
+        def advice() -> str:
+            return nearest(self._demand(files), self.machine)
+
+        return RecoveringModel(files.name, load, self.plans(files), advice)
 
     def _load(
         self, files: ModelFiles, contents: str, plan: PlacementPlan, on_event: Callable[[str], None]
@@ -107,6 +114,7 @@ class _Loader:
         own_bytes = limits.own_bytes()
         config = loading.load_config(files)
         tokenizer = loading.load_tokenizer(files)
+        _check_room(spec, config, tokenizer)
         model = loading.load_weights(files, config, self.precision, quantization, plan)
         if files.gguf_file:
             keep_converted(model, tokenizer, contents, self.precision, spec.cache_path)
@@ -129,6 +137,18 @@ class _Loader:
             on_event,
             spec.engine,
             fitting,
+            spec.thinking_tokens,
+        )
+
+
+def _check_room(spec: ModelSpec, config: Any, tokenizer: Any) -> None:
+    """Raises `ModelError` where a model that may think has no room for it."""
+    context = context_tokens(config)
+    needed = room_needed(context, spec) if ChatFormat(tokenizer).may_think else ""
+    if needed:
+        raise ModelError(
+            f"model={spec.model}: has a context of {context} tokens, may think before it answers "
+            f"and {needed}; lower thinking_tokens"
         )
 
 

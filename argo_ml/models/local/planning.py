@@ -89,10 +89,15 @@ def does_not_fit(model: str, demand: Demand, plan: PlacementPlan, machine: Machi
         where = f"GPU {ids} with {free / GB:.1f} GB free has no room for them and a batch"
     else:
         where = f"this machine has {machine.cpu_free_bytes / GB:.1f} GB free"
-    near = ", or ".join(islice(alternatives(demand, machine), N_SHOWN))
-    advice = near or "use a smaller model or a lower precision"
     weights = demand.skeleton.weight_bytes / GB
+    advice = nearest(demand, machine)
     return f"model={model}: needs {weights:.1f} GB for its weights, {where}; {advice}"
+
+
+def nearest(demand: Demand, machine: Machine) -> str:
+    """The first of `alternatives`, or what helps anywhere where there are none."""
+    near = ", or ".join(islice(alternatives(demand, machine), N_SHOWN))
+    return near or "use a smaller model or a lower precision"
 
 
 def alternatives(demand: Demand, machine: Machine) -> Iterator[str]:
@@ -135,7 +140,7 @@ def _less_precise(demand: Demand, on_gpu: bool) -> Iterator[tuple[str, Demand]]:
     if precision == "float32":
         half = "float16" if on_gpu else "bfloat16"
         yield f"precision={half}", Demand(Skeleton(config, half), config, half, prefixes)
-    for quantization in ("8bit", "4bit") if on_gpu and demand.may_quantise else ():
+    for quantization in demand.coarser if on_gpu else ():
         skeleton = Skeleton(config, precision, quantization)
         yield f"quantization={quantization}", Demand(skeleton, config, precision, prefixes)
 

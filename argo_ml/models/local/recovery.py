@@ -73,13 +73,21 @@ class RecoveringModel:
     """Wraps what ``load`` makes of the first of ``plans`` that memory suffices for.
 
     ``load`` raises torch's `OutOfMemoryError` where the weights do not fit. Requests that were
-    answered before memory ran out are not executed again. Raises `ModelError` once no plan is left.
+    answered before memory ran out are not executed again. Raises `ModelError` once no plan is left,
+    with the ``advice`` of that moment.
     """
 
-    def __init__(self, name: str, load: Load, plans: Iterator[PlacementPlan]) -> None:
+    def __init__(
+        self,
+        name: str,
+        load: Load,
+        plans: Iterator[PlacementPlan],
+        advice: Callable[[], str] = lambda: "use a smaller model",
+    ) -> None:
         self._name = name
         self._load = load
         self._plans = plans
+        self._advice = advice
         self._events: list[str] = []
         self._spent = TokenCounts()
         self._model: Model = self._loaded()
@@ -173,10 +181,8 @@ class RecoveringModel:
                 return self._load(plan, self._record)
             except torch.OutOfMemoryError:
                 failure = "out of memory while loading"
-        raise ModelError(
-            f"model={self._name}: {failure or 'does not fit'}; use a smaller model, a lower "
-            "precision, quantization=4bit or more GPUs"
-        )
+        what = failure.partition(";")[0] or "does not fit"
+        raise ModelError(f"model={self._name}: {what}; {self._advice()}")
 
     def _record(self, event: str) -> None:
         logger.warning(event)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import transformers
 
+from argo_ml.config import DEFAULT_THINKING_TOKENS
 from argo_ml.devices import torch_memory
 from argo_ml.errors import ModelError
 from argo_ml.models.base import (
@@ -30,7 +31,7 @@ from argo_ml.models.local.engine_check import choose_decoder
 from argo_ml.models.local.hidden_states import PromptStates
 from argo_ml.models.local.prefix_cache import PrefixCache
 from argo_ml.models.local.sampling import Chooser, TokenStatistics, needs_only_the_most_probable
-from argo_ml.models.reasoning import THINKING_TOKENS, reply_start
+from argo_ml.models.reasoning import marked_thinking, reply_start
 from argo_ml.models.token_details import added_texts, within
 from argo_ml.models.unfit import beyond_context, run_fitting
 from argo_ml.types import TokenDetail
@@ -59,7 +60,8 @@ class TransformersModel:
     files in the identity, ``batch_tokens`` is the largest batch with its padding; it shrinks for
     good when memory runs out, which ``on_event`` receives as a line, and for a batch where
     ``fitting_now`` says less. ``prefix_bytes`` is the memory for prompts' beginnings that later
-    prompts repeat. ``engine`` is auto or plain, as `choose_decoder` takes it.
+    prompts repeat. ``engine`` is auto or plain, as `choose_decoder` takes it. A model that may
+    think has ``thinking_tokens`` for that, beside what a request asks for.
     """
 
     def __init__(
@@ -73,12 +75,14 @@ class TransformersModel:
         on_event: Callable[[str], None] = logger.warning,
         engine: str = "auto",
         fitting_now: Callable[[], int] | None = None,
+        thinking_tokens: int = DEFAULT_THINKING_TOKENS,
     ) -> None:
         self._network, self._tokenizer = model, tokenizer
         self._chat = ChatFormat(tokenizer)
         # Before the plain decoder takes the model's generation settings away.
         self._end_ids = _end_ids(model, tokenizer)
         self._has_thought = False
+        self._thinking_tokens = thinking_tokens
         self._prefixes = PrefixCache(prefix_bytes)
         self._decoder = choose_decoder(model, self._prefixes, engine, on_event)
         self._context = context_tokens(model.config)
@@ -95,7 +99,7 @@ class TransformersModel:
                 f"torch={_minor(torch.__version__)}",
                 *(["engine=plain"] if engine == "plain" else []),
             )
-        )
+        ) + (marked_thinking(thinking_tokens) if self._chat.may_think else "")
 
     @property
     def identity(self) -> str:
@@ -190,7 +194,7 @@ class TransformersModel:
     ) -> list[Completion]:
         started = time.perf_counter()
         chooser, states = Chooser(requests), PromptStates(requests)
-        endings = Endings(self._chat, self._end_ids, requests)
+        endings = Endings(self._chat, self._end_ids, requests, self._thinking_tokens)
         is_plain = all(map(needs_only_the_most_probable, requests))
         choose = decoding.most_probable if is_plain else chooser
         with out_of_memory_noticed():
@@ -218,7 +222,7 @@ class TransformersModel:
 
     def _limit(self, request: Generation, thinks: bool) -> int:
         """Most new tokens, those of reasoning included."""
-        return request.max_new_tokens + (THINKING_TOKENS if thinks else 0)
+        return request.max_new_tokens + (self._thinking_tokens if thinks else 0)
 
     def _left(self, prompt: PromptIds) -> int:
         """Tokens that the context leaves beside a prompt."""

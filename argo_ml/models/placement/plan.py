@@ -31,6 +31,12 @@ PREFIX_SHARE = 0.25
 N_HALVINGS = 7
 """Steps of the search for equal shares: to within a hundredth."""
 ITEM_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+COARSER: Mapping[str, tuple[str, ...]] = {
+    "none": ("8bit", "4bit"),
+    "8bit": ("4bit",),
+    "4bit": (),
+}
+"""What ``quantization`` may be instead to take less memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +106,16 @@ class Weights(Protocol):
 class Demand:
     """What is to be placed: a model's skeleton, its configuration and precision.
 
-    ``prefix_bytes`` is the most memory for prompts' beginnings, kept where their layers are. Files
-    of weights that are quantised already cannot be quantised by ``quantization``.
+    ``prefix_bytes`` is the most memory for prompts' beginnings, kept where their layers are.
+    ``coarser`` are values of ``quantization`` that would take less; files of weights that are
+    quantised already have none.
     """
 
     skeleton: Weights
     config: Any
     precision: str
     prefix_bytes: int = 0
-    may_quantise: bool = True
+    coarser: tuple[str, ...] = COARSER["none"]
 
 
 def choose_precision(precision: str, on_gpu: bool, has_bfloat16: bool) -> str:

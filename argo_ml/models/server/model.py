@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from argo_ml.config import DEFAULT_THINKING_TOKENS
 from argo_ml.errors import ModelError
 from argo_ml.models.base import (
     Completion,
@@ -22,12 +23,7 @@ from argo_ml.models.base import (
     UnfinishedError,
 )
 from argo_ml.models.chat import cut_at_stop
-from argo_ml.models.reasoning import (
-    THINKING_TOKENS,
-    is_unfinished,
-    reply_start,
-    without_reasoning,
-)
+from argo_ml.models.reasoning import is_unfinished, reply_start, without_reasoning
 from argo_ml.models.server.prompting import GREEDY_SETTINGS, MOST_TOP, Prompting
 from argo_ml.models.server.replies import ServerReply
 from argo_ml.models.server.request_pool import RequestPool, share_time
@@ -48,7 +44,8 @@ class ServerModel:
     What had finished before a failure comes with the `UnfinishedError`, and before an interruption
     with the `InterruptedRequests`. The entropies of `TokenDetail` are lower bounds of ``n_top``
     tokens at each place: what a server does not report of a distribution counts as one further
-    outcome.
+    outcome. A model that thinks has ``thinking_tokens`` for that beside what a request asks for;
+    one that was not seen to when it was opened once a request without has ended within reasoning.
     """
 
     def __init__(
@@ -58,6 +55,7 @@ class ServerModel:
         scoring: ChoiceScoring | None,
         n_at_once: int,
         n_top: int = MOST_TOP,
+        thinking_tokens: int = DEFAULT_THINKING_TOKENS,
     ) -> None:
         self._identity = identity
         self._prompting = prompting
@@ -66,6 +64,7 @@ class ServerModel:
         self.requests_at_once = n_at_once
         self._counts: dict[str, int] = {}
         self._n_top = n_top
+        self._thinking_tokens = thinking_tokens
 
     @property
     def identity(self) -> str:
@@ -144,7 +143,7 @@ class ServerModel:
             return self._said(answer), False
         # A context may have no room beside the prompt.
         with contextlib.suppress(UnfitPromptError):
-            return self._said(self._asked(request, replies, THINKING_TOKENS)), True
+            return self._said(self._asked(request, replies, self._thinking_tokens)), True
         return self._said(answer or self._asked(request, replies)), False
 
     def _said(self, answer: ServerReply) -> ServerReply:

@@ -10,10 +10,10 @@ from fnmatch import fnmatchcase
 from functools import partial
 
 from argo_ml.addresses import Address, password_advice
-from argo_ml.config import ContextSpec, ModelSpec
+from argo_ml.config import ModelSpec
 from argo_ml.config.source_fields import SERVER
 from argo_ml.errors import ConfigError, ModelError
-from argo_ml.models.reasoning import THINKING_TOKENS
+from argo_ml.models.reasoning import marked_thinking, room_needed
 from argo_ml.models.server.finding import find_n_top, find_prompting
 from argo_ml.models.server.fleet import VERSION, Fleet, RetryPolicy, Server
 from argo_ml.models.server.keys import api_key
@@ -40,8 +40,6 @@ logger = logging.getLogger(__name__)
 
 FEWEST_TOKENS = 1024
 """A context that is smaller than this takes hardly any prompt: evidence alone has up to 384."""
-PROMPT_TOKENS = 512
-"""The least that a prompt is to have room for, beside reasoning and a reply."""
 _LARGER = (
     "start it with a larger one (--ctx-size of llama.cpp for each of its slots, --max-model-len of "
     "vLLM)"
@@ -137,13 +135,11 @@ def _check_context(server: Server, context: int) -> None:
 
 def _check_room(server: Server, context: int, spec: ModelSpec) -> None:
     """Raises `ModelError` where a model that thinks has no room for it; 0 is an unknown context."""
-    n_new = spec.generation_limit if isinstance(spec, ContextSpec) else 0
-    needed = PROMPT_TOKENS + THINKING_TOKENS + n_new
-    if 0 < context < needed:
+    needed = room_needed(context, spec)
+    if needed:
         raise ModelError(
             f"{server.address}: serves a context of {context} tokens, its model thinks before it "
-            f"answers and needs {needed} or more: {THINKING_TOKENS} for its reasoning, beside a "
-            f"prompt and max_new_tokens; {_LARGER}, or let it not think"
+            f"answers and {needed}; {_LARGER}, or lower thinking_tokens"
         )
 
 
@@ -166,7 +162,14 @@ def make_model(
             servers[0].address,
         )
     n_at_once = spec.server_concurrency
-    return ServerModel(identity, prompting, scoring, n_at_once, description.n_top)
+    return ServerModel(
+        identity + marked_thinking(spec.thinking_tokens),
+        prompting,
+        scoring,
+        n_at_once,
+        description.n_top,
+        spec.thinking_tokens,
+    )
 
 
 def _version_of(server: Server, fleet: Fleet) -> str:

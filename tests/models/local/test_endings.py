@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,6 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from argo_ml.models.base import Generation, Prompt
 from argo_ml.models.chat import ChatFormat, cut_at_stop
-from argo_ml.models.local import endings
 from argo_ml.models.local.endings import Endings
 from argo_ml.models.reasoning import is_unfinished
 
@@ -64,13 +63,6 @@ class Whole:
         return cut_at_stop(text, self.request.stop)[1] or n_reply >= self.request.max_new_tokens
 
 
-@pytest.fixture(autouse=True, scope="module")
-def little_room() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(endings, "THINKING_TOKENS", LIMIT)
-        yield
-
-
 def test_the_tokens_are_what_the_tests_take_them_for() -> None:
     assert CHAT.text([0xC3, 0xA9, 256, 256 + len(WORDS) - 1]) == "é<think>]>"
     assert CHAT.text([FIRST_MARK, *b"a", FIRST_MARK + 1]) == "[THINK]a[/THINK]"
@@ -86,7 +78,7 @@ def test_rows_end_where_whole_decoding_ends_them(
     beginning: list[int], rest: list[int], stop: tuple[str, ...]
 ) -> None:
     request = Generation(Prompt("", "?"), 6, stop=stop)
-    ends, expected = Endings(CHAT, frozenset({END_ID}), [request]), Whole(request)
+    ends, expected = Endings(CHAT, frozenset({END_ID}), [request], LIMIT), Whole(request)
     stream = [*beginning, *rest]
     for n_tokens in range(1, len(stream) + 1):
         is_over = expected(stream[:n_tokens])
@@ -107,7 +99,7 @@ def test_reasoning_is_not_decoded_again_for_each_of_its_tokens(
         return text(ids)
 
     monkeypatch.setattr(chat, "text", counted)
-    ends = Endings(chat, frozenset({END_ID}), [Generation(Prompt("", "?"), 6)])
+    ends = Endings(chat, frozenset({END_ID}), [Generation(Prompt("", "?"), 6)], LIMIT)
     stream = [256, *b"abababab"]
     for n_tokens in range(1, len(stream) + 1):
         assert not ends(0, stream[:n_tokens])

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+import shutil
+from pathlib import Path
 
+import pytest
+from transformers import AutoTokenizer
+
+from argo_ml.config import ContextSpec, build
 from argo_ml.devices import limits
+from argo_ml.errors import ModelError
+from argo_ml.models import load_model
 from argo_ml.models.local.opening import fitting_now
 from argo_ml.models.placement.batch_memory import fitting_cpu_tokens
 from argo_ml.models.placement.plan import PlacementPlan
@@ -12,6 +20,20 @@ from argo_ml.models.placement.plan import PlacementPlan
 GB = 10**9
 PLAN = PlacementPlan((), {"": "cpu"}, GB, 20_000, True, prefix_bytes=GB, token_bytes=100_000)
 OWN_BEFORE = GB
+
+
+@pytest.fixture
+def thinking_folder(tiny_folder: Path, tmp_path: Path) -> Path:
+    """A model of 1,024 tokens' context whose tokenizer knows <think>."""
+    folder = tmp_path / "thinking"
+    shutil.copytree(tiny_folder, folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["<think>"])
+    tokenizer.save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    shortened = {**config, "max_position_embeddings": 1024}
+    (folder / "config.json").write_text(json.dumps(shortened), "utf-8")
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -33,3 +55,16 @@ def test_a_batch_follows_what_is_free_but_for_what_this_process_has_taken(
     monkeypatch.setattr(limits, "own_bytes", lambda: own_gb * GB)
     monkeypatch.setattr(limits, "room_bytes", lambda: room_gb * GB)
     assert fitting_now(PLAN, OWN_BEFORE) == fitting_cpu_tokens(PLAN.token_bytes, left_gb * GB)
+
+
+def test_a_model_that_may_think_is_refused_without_room_for_it(
+    thinking_folder: Path, tmp_path: Path
+) -> None:
+    values = {"model": str(thinking_folder), "cache_dir": tmp_path, "device": "cpu"}
+    with pytest.raises(ModelError, match=r"context of 1024 .* needs 1586 .*=1024 for") as caught:
+        load_model(build(ContextSpec, values))
+    assert "\n" not in str(caught.value)
+
+    model = load_model(build(ContextSpec, {**values, "thinking_tokens": 400}))
+
+    assert model.identity.endswith(" thinking=400")

@@ -12,7 +12,9 @@ import torch
 from argo_ml.cli.commands import execute
 from argo_ml.config import ModelFields, PlanSpec, build
 from argo_ml.errors import ConfigError, ModelError
-from argo_ml.models.local.planning import plan_model
+from argo_ml.models.local.loading import Machine, ModelFiles, make_demand
+from argo_ml.models.local.planning import nearest, plan_model, recorded_config
+from argo_ml.models.placement.plan import Device
 
 GB = 10**9
 
@@ -100,3 +102,20 @@ def test_gpus_in_words() -> None:
 def test_quantising_a_gguf_file_is_refused_by_name(tiny_gguf: Path) -> None:
     with pytest.raises(ModelError, match=r"^quantization=4bit: tiny\.gguf is a GGUF file"):
         planned(model=str(tiny_gguf), quantization="4bit", devices="12GB")
+
+
+def test_quantization_is_advised_where_it_can_be_alone() -> None:
+    config = recorded_config("qwen2.5-7b")
+    files, gguf = ModelFiles("m", Path()), ModelFiles("m", Path(), "m.gguf")
+    gpus = Machine((Device(0, 24 * GB),), False, True, 24 * GB)
+    cpu = Machine((), False, True, 24 * GB)
+
+    def advice(files: ModelFiles, precision: str, quantization: str, machine: Machine) -> str:
+        on_gpu = bool(machine.gpus)
+        return nearest(make_demand(files, config, precision, quantization, 0, on_gpu), machine)
+
+    assert "quantization=8bit" in advice(files, "float32", "none", gpus)
+    assert "quantization=4bit" in advice(files, "bfloat16", "8bit", gpus)
+    assert "quantization" not in advice(files, "bfloat16", "4bit", gpus)
+    assert "quantization" not in advice(gguf, "float32", "none", gpus)
+    assert "quantization" not in advice(files, "bfloat16", "none", cpu)

@@ -291,3 +291,9 @@ def test_a_sweep_ends_with_the_same_results_wherever_memory_ran_out(
         assert rows == expected
         assert faults.n_loads == (2 if stage == "load" else 1)
         assert client.get_run(sweep_id).data.tags[WARNING].startswith("out of memory")
+
+
+def test_the_last_error_ends_with_what_helps_then(loader: Loader) -> None:
+    loader.fails_at_load = 1
+    with pytest.raises(ModelError, match=r"^model=tiny: out of memory while loading; do this$"):
+        RecoveringModel("tiny", loader, iter([CPU]), lambda: "do this")

@@ -81,7 +81,7 @@ def test_what_is_expanded_is_planned_so_with_one_line(
     [notice] = [record.message for record in caplog.records if record.name.startswith("argo_ml")]
     assert "pip install kernels" in notice
     assert demands[0].skeleton.weight_bytes == Skeleton(config, "bfloat16").weight_bytes
-    assert not demands[0].may_quantise
+    assert demands[0].coarser == ()
 
 
 def test_experts_in_four_bits_take_a_quarter() -> None:

@@ -11,14 +11,14 @@ import httpx2
 import pytest
 
 from argo_ml.addresses import Address
-from argo_ml.config import ContextSpec
+from argo_ml.config import ContextSpec, build
 from argo_ml.errors import ModelError
 from argo_ml.models.base import Generation, Prompt
 from argo_ml.models.reasoning import is_unfinished
 from argo_ml.models.server.finding import find_prompting
 from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
 from argo_ml.models.server.model import ServerModel
-from argo_ml.models.server.opening import describe_server
+from argo_ml.models.server.opening import describe_server, make_model
 from argo_ml.models.server.prompting import ByChat
 from argo_ml.models.unfit import SomeUnfitError
 
@@ -285,23 +285,28 @@ def test_chat_that_cannot_leave_reasoning_out_has_room_from_the_first_request_on
     assert [(body["max_tokens"], "stop" in body) for body in server.asked] == [(1074, False)] * 2
 
 
-def opened_with(server: Chatting, context: int, max_new_tokens: int) -> str:
+def opened_with(server: Chatting, context: int, max_new_tokens: int, **values: int) -> str:
     """How a server is asked that tells of a context of so many tokens."""
     server.context = context
     urls = ("http://host/v1",)
-    spec = ContextSpec(model="server:m", server_urls=urls, max_new_tokens=max_new_tokens)
+    spec = build(
+        ContextSpec,
+        {"model": "server:m", "server_urls": urls, "max_new_tokens": max_new_tokens, **values},
+    )
     return describe_server(server.server, "m", spec).prompting.describe()
 
 
 def test_a_model_that_thinks_is_refused_without_room_for_it() -> None:
     server = thinking("Red.", "Objects are")
     with pytest.raises(
-        ModelError, match=r"context of 1585 .* needs 1586 or more: 1024 for"
+        ModelError, match=r"context of 1585 .* needs 1586 or more: thinking_tokens=1024 for"
     ) as caught:
         opened_with(server, context=1585, max_new_tokens=50)
     assert "\n" not in str(caught.value)
     with pytest.raises(ModelError, match="needs 2136 or more"):
         opened_with(server, context=2048, max_new_tokens=600)
+    with pytest.raises(ModelError, match="needs 4562 or more: thinking_tokens=4000"):
+        opened_with(server, context=4096, max_new_tokens=50, thinking_tokens=4000)
 
 
 def test_room_is_for_models_that_think_as_far_as_it_is_known() -> None:
@@ -325,6 +330,22 @@ def test_what_stands_before_the_end_of_opened_reasoning_is_no_answer() -> None:
     assert model.identity == "chat-with-thinking-inside"
     assert answered.text == "Red."
     assert is_unfinished(unfinished.text)
+
+
+def test_room_for_reasoning_is_what_was_asked_for_and_part_of_the_identity() -> None:
+    server = thinking("Red.", "Objects are")
+    spec = build(
+        ContextSpec,
+        {"model": "server:m", "server_urls": ("http://host/v1",), "thinking_tokens": 2000},
+    )
+    described = describe_server(server.server, "m", spec)
+    model = make_model(described.identity, described, [server.server], spec)
+    server.asked.clear()
+
+    model.generate(REQUESTS[:1])
+
+    assert model.identity == f"{described.identity} thinking=2000"
+    assert [body["max_tokens"] for body in server.asked] == [2050]
 
 
 def test_chat_that_answers_at_once_is_asked_as_ever() -> None:
