@@ -159,7 +159,7 @@ def network(precision: str) -> tuple[Any, Any]:
     digest = files_digest([files.folder / files.gguf_file], spec.cache_path / "model_digests.json")
     files = converted_files(files, f"sha256:{digest}", "float32", spec.cache_path)
     config = loading.load_config(files)
-    demand = loading.make_demand(files, config, precision, "none", prefix_bytes=0)
+    demand = loading.make_demand(files, config, precision, "none", prefix_bytes=0, on_gpu=False)
     plan = next(Machine.detect("cpu", ()).plans(demand))
     model = loading.load_weights(files, config, precision, "none", plan)
     return model, loading.load_tokenizer(files)
@@ -185,7 +185,9 @@ def compiled() -> TransformersModel:
 def dynamic_int8() -> TransformersModel:
     """PyTorch's own, deprecated: one scale of activations for the whole batch."""
     model, tokenizer = network("float32")
-    quantized = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, torch.qint8)
+    quantized = torch.ao.quantization.quantize_dynamic(  # type: ignore[no-untyped-call]
+        model, {torch.nn.Linear}, torch.qint8
+    )
     return wrapped(quantized, tokenizer, "int8")
 
 

@@ -3,11 +3,13 @@
 Samples of a made-up world whose true rates are known choose a threshold, by the exact test and by
 Hoeffding's bound. With files of recorded outcomes their calibration questions are split into halves
 instead, at random again and again: one chooses the threshold, the other judges it. No test question
-is read. With --deployed the scores come of models that are fitted on the sample as gates fit them,
-and the share of retrievals is that of the model that decides, on 4,000 other questions.
+is read. With --deployed scores and p-hat come of models that are fitted on the sample as gates fit
+them, and the share of retrievals, or of errors among answers, is that of the model that decides, on
+4,000 other questions. Every sample is drawn by its number, so that they can be judged in parts.
 
     python -m benchmarks.certificates
     python -m benchmarks.certificates --deployed --splits 200
+    python -m benchmarks.certificates --deployed --splits 200 --first 200
     python -m benchmarks.certificates nq.jsonl squad.jsonl --scorer contains
 """
 
@@ -15,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,7 +30,7 @@ from argo_ml.calibration.fitting import fit_probability
 from argo_ml.calibration.plans import ONCE
 from argo_ml.policies.gates.benefit_gate import expected_utility
 from argo_ml.policies.gates.learned import cross_fit
-from argo_ml.replay.calibrating import calibrate_on_records, make_replay_state
+from argo_ml.replay.calibrating import calibrate_on_records
 from argo_ml.replay.recorded import Reach
 from argo_ml.statistics.certificates import (
     GRID,
@@ -39,7 +41,7 @@ from argo_ml.statistics.certificates import (
     retrieval_threshold,
 )
 from argo_ml.statistics.frontiers import conservative_budget, threshold_for_budget
-from benchmarks.recorded_sets import read_calibration
+from benchmarks.recorded_sets import read_calibration, replay_states
 from benchmarks.reporting import report
 
 DELTA = 0.05
@@ -122,11 +124,14 @@ def simulated(n_splits: int, n: int, level: float) -> Iterator[dict[str, Any]]:
 @dataclass(frozen=True)
 class Learned:
     """Scores that retrieve where they are high: of the sample's questions by models that have not
-    seen them and by the model that decides, and of others by the latter."""
+    seen them and by the model that decides, and of others by the latter. ``right`` are the answers
+    without retrieval of the sample, and of the others."""
 
     unseen: Floats
     seen: Floats
     others: Floats
+    right: NDArray[np.bool_]
+    right_others: NDArray[np.bool_]
 
 
 N_FEATURES = 30
@@ -142,16 +147,19 @@ def learned_benefit(generator: np.random.Generator, n: int) -> Learned:
     fitted = cross_fit(features[:n].tolist(), changes[:n].tolist())
     scores = [expected_utility(fitted.model.probabilities(row)) for row in features.tolist()]
     unseen = [expected_utility(shares) for shares in fitted.out_of_fold]
-    return Learned(np.array(unseen), np.array(scores[:n]), np.array(scores[n:]))
+    of_sample, of_others = np.array(scores[:n]), np.array(scores[n:])
+    return Learned(np.array(unseen), of_sample, of_others, before[:n], before[n:])
 
 
 def learned_doubt(generator: np.random.Generator, n: int) -> Learned:
     """1 - p-hat, as `max_prob_gate` takes it from a calibration."""
     features, leaning = _drawn_features(generator, n)
-    correct = (generator.random(len(leaning)) < _logistic(leaning)).tolist()
-    fitted = fit_probability(features[:n].tolist(), correct[:n], [str(at) for at in range(n)])
+    correct = generator.random(len(leaning)) < _logistic(leaning)
+    ids = [str(at) for at in range(n)]
+    fitted = fit_probability(features[:n].tolist(), correct[:n].tolist(), ids)
     scores = 1.0 - np.array([fitted.model.probability(row) for row in features.tolist()])
-    return Learned(1.0 - fitted.out_of_fold, scores[:n], scores[n:])
+    unseen = 1.0 - fitted.out_of_fold
+    return Learned(unseen, scores[:n], scores[n:], correct[:n], correct[n:])
 
 
 def _drawn_features(generator: np.random.Generator, n: int) -> tuple[Floats, Floats]:
@@ -170,27 +178,65 @@ LEARNED: Mapping[str, Callable[[np.random.Generator, int], Learned]] = {
 }
 
 
-def deployed(n_samples: int, n: int, level: float) -> Iterator[dict[str, Any]]:
-    for name, learn in LEARNED.items():
-        generator = np.random.default_rng(0)
-        samples = [learn(generator, n) for _ in range(n_samples)]
-        for kind in ("unseen", "both"):
-            shares = np.array([_share(own, kind == "both", level) for own in samples])
-            yield {
-                "promise": f"share of retrievals <= {level:g}",
-                "score": name,
-                "scores looked at": kind,
-                "n": n,
-                "samples": n_samples,
-                "broken": float((shares > level).mean()),
-                "used": float(shares.mean()),
-            }
+Keeping = Callable[[Learned, bool, float], Certified]
+"""What a promise comes to on the other questions, by the scores of models that have not seen a
+question alone or by those of the model that decides as well."""
 
 
-def _share(own: Learned, both: bool, level: float) -> float:
+def deployed_retrievals(own: Learned, both: bool, level: float) -> Certified:
     looked_at = (own.unseen, own.seen) if both else (own.unseen,)
     threshold = max(retrieval_threshold(scores.tolist(), level, DELTA) for scores in looked_at)
-    return float((own.others >= threshold).mean())
+    share = float((own.others >= threshold).mean())
+    return Certified(share, share)
+
+
+def deployed_errors(own: Learned, both: bool, level: float) -> Certified:
+    """Nothing is answered where no threshold keeps the promise."""
+    looked_at = (own.unseen, own.seen) if both else (own.unseen,)
+    thresholds = [
+        answering_threshold((1.0 - scores).tolist(), own.right.tolist(), level, DELTA)
+        for scores in looked_at
+    ]
+    least = max(math.inf if isinstance(own, Unmet) else own for own in thresholds)
+    is_given = 1.0 - own.others >= least
+    n_given = int(is_given.sum())
+    rate = float((~own.right_others[is_given]).mean()) if n_given else 0.0
+    return Certified(rate, n_given / len(own.others))
+
+
+DEPLOYED: Sequence[tuple[str, Keeping, str, int, float]] = (
+    ("share of retrievals", deployed_retrievals, "benefit", 100, 0.3),
+    ("share of retrievals", deployed_retrievals, "benefit", 300, 0.3),
+    ("share of retrievals", deployed_retrievals, "benefit", 300, 0.2),
+    ("share of retrievals", deployed_retrievals, "1 - p-hat", 100, 0.3),
+    ("share of retrievals", deployed_retrievals, "1 - p-hat", 300, 0.3),
+    ("share of retrievals", deployed_retrievals, "1 - p-hat", 300, 0.2),
+    ("error among answered", deployed_errors, "1 - p-hat", 100, 0.4),
+    ("error among answered", deployed_errors, "1 - p-hat", 300, 0.4),
+    ("error among answered", deployed_errors, "1 - p-hat", 300, 0.3),
+)
+"""Promises, what is learned, questions of a sample and levels."""
+
+
+def deployed(numbers: range, score: str, n: int) -> Iterator[dict[str, Any]]:
+    """Every promise on the samples of these numbers."""
+    learn = LEARNED[score]
+    samples = [learn(np.random.default_rng((n, number)), n) for number in numbers]
+    for promise, keep, of_score, size, level in DEPLOYED:
+        if (of_score, size) != (score, n):
+            continue
+        for kind in ("unseen", "both"):
+            made = [keep(own, kind == "both", level) for own in samples]
+            yield {
+                "promise": f"{promise} <= {level:g}",
+                "score": score,
+                "scores looked at": kind,
+                "n": n,
+                "samples": len(samples),
+                "broken": float(np.mean([own.rate > level for own in made])),
+                "keeps any": float(np.mean([own.used > 0 for own in made])),
+                "used": float(np.mean([own.used for own in made])),
+            }
 
 
 @dataclass(frozen=True)
@@ -203,8 +249,7 @@ class Answers:
 
 def read_answers(path: Path, scorer: str) -> dict[str, Answers]:
     """The answers to the calibration questions of a file by plan: none, and one retrieval."""
-    questions = read_calibration(path, scorer)
-    states = [make_replay_state(own, frozenset(), {}) for own in questions]
+    states = replay_states(read_calibration(path, scorer), {})
     learned = calibrate_on_records(states, (), {}, Reach(1, frozenset({ONCE})))
     plans = {"no retrieval": (), "one retrieval": (ONCE,)}
     nodes = {
@@ -316,10 +361,14 @@ def main() -> None:
     parser.add_argument("--scorer", default="auto")
     parser.add_argument("--splits", type=int, default=1000)
     parser.add_argument("--deployed", action="store_true", help="of models that are fitted")
+    parser.add_argument("--first", type=int, default=0, help="number of the first sample")
+    parser.add_argument("--scores", default=",".join(LEARNED), help="what --deployed learns")
     given = parser.parse_args()
     if given.deployed:
-        sizes = [(100, 0.3), (300, 0.3), (300, 0.2)]
-        rows = [row for n, level in sizes for row in deployed(given.splits, n, level)]
+        numbers = range(given.first, given.first + given.splits)
+        scores = given.scores.split(",")
+        sizes = [(score, n) for score in scores for n in (100, 300)]
+        rows = [row for size in sizes for row in deployed(numbers, *size)]
         report("certificates of gates that are fitted", rows)
         return
     if given.outcomes:

@@ -16,7 +16,7 @@ from argo_ml.corpus.base import Retriever
 from argo_ml.models import load_model
 from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring
 from argo_ml.pipeline import run_episode
-from argo_ml.pipeline.requests import Request, Requesting, Response
+from argo_ml.pipeline.requests import Request, Requesting, Response, Retrieval
 from argo_ml.state import Outcome
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import LocalContext, prepare_cells
@@ -112,6 +112,7 @@ def _answer(
         return model.generate([request])[0]
     if isinstance(request, Scoring):
         return model.score([request])[0]
+    assert isinstance(request, Retrieval), "no policy here asks for an embedding"
     return retriever.retrieve([request.query], request.top_k)[0]
 
 

@@ -32,15 +32,17 @@ from argo_ml.policies.context import PolicyContext
 from argo_ml.policies.parameters import StrategyParameters
 from argo_ml.policies.strategies import find_strategy, strategy_parameters
 from argo_ml.replay.at_once import decide_questions
-from argo_ml.replay.calibrating import (
-    ReplayState,
-    VectorsByText,
-    calibrate_on_records,
-    make_replay_state,
-)
+from argo_ml.replay.calibrating import ReplayState, VectorsByText, calibrate_on_records
+from argo_ml.replay.charging import Charges
 from argo_ml.replay.recorded import Reach, RecordedQuestion
 from argo_ml.replay.walking import Walker
-from benchmarks.recorded_sets import PRICES, Floats, embedding_arguments, read_calibration
+from benchmarks.recorded_sets import (
+    PRICES,
+    Floats,
+    embedding_arguments,
+    read_calibration,
+    replay_states,
+)
 from benchmarks.reporting import report
 
 ONE_RETRIEVAL = Reach(1, frozenset({ONCE}))
@@ -91,7 +93,8 @@ def retrieves(
     )
     policy = make_policy(name, context)
     if decides_once:
-        plans = [own.plan for own in decide_questions(policy, tested, 0, process.prices)]
+        decided = decide_questions(policy, tested, 0, Charges(process.prices))
+        plans = [own.plan for own in decided]
     else:
         plans = [own.plan for own in Walker(policy, process, 1, 0, name).walks(tested)]
     return np.array([plan == ONCE for plan in plans], dtype=float)
@@ -181,10 +184,7 @@ def main() -> None:
     given = parser.parse_args()
     read = {path.stem: read_calibration(path, given.scorer) for path in given.outcomes}
     vectors = embedded([own for part in read.values() for own in part], given.embedding_model)
-    states = {
-        name: [make_replay_state(own, frozenset(), vectors) for own in part]
-        for name, part in read.items()
-    }
+    states = {name: replay_states(part, vectors) for name, part in read.items()}
     numbered = {
         name: np.full(len(part), number) for number, (name, part) in enumerate(states.items())
     }

@@ -10,7 +10,7 @@ all questions learned from, and the one of each set that was better on those of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -112,7 +112,10 @@ def trial(pool: Pool, predict: Predict, plan: Predict, n: int, seed: int) -> Flo
 
 
 def row(pool: Pool, name: str, learned_from: str, predict: Predict, n: int, n_seeds: int) -> Any:
-    plans = {"of all": pool.mean, "of each set": partial(pool.alone, pool.mean)}
+    plans: Mapping[str, Predict] = {
+        "of all": pool.mean,
+        "of each set": partial(pool.alone, pool.mean),
+    }
     made: dict[str, Any] = {"learner": name, "learned from": learned_from, "questions": n or "all"}
     for plan, own in plans.items():
         gains = np.mean([trial(pool, predict, own, n, seed) for seed in range(n_seeds)], axis=0)

@@ -14,6 +14,9 @@ from sklearn.preprocessing import StandardScaler
 
 from argo_ml.calibration.plans import NONE
 from argo_ml.calibration.text_features import ANSWER_FEATURES, QUESTION_KINDS, answer_in_question
+from argo_ml.corpus.embedding import SentenceEmbedder
+from argo_ml.replay.calibrating import ReplayState, VectorsByText, make_replay_state
+from argo_ml.replay.common import common_records
 from argo_ml.replay.reading import read_outcomes
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.splitting import CALIBRATION
@@ -42,6 +45,14 @@ def read_calibration(path: Path, scorer: str) -> list[RecordedQuestion]:
     return [own for own in recorded if own.split in ("", CALIBRATION)]
 
 
+def replay_states(
+    questions: Sequence[RecordedQuestion], vectors: VectorsByText
+) -> list[ReplayState]:
+    """The states of one file's questions before any step: policies see what all of them have."""
+    common = common_records(questions, ())
+    return [make_replay_state(own, common, vectors) for own in questions]
+
+
 def of_answer(recorded: RecordedQuestion) -> list[float]:
     """Features of the text of the answer without retrieval."""
     text = recorded.outcomes[NONE].answer.text
@@ -53,6 +64,26 @@ def of_question(recorded: RecordedQuestion) -> list[float]:
     """How long the question is, and what kind of question by its words."""
     text = recorded.question.text
     return [np.log1p(len(text.split())), *(compute(text) for compute in QUESTION_KINDS.values())]
+
+
+def of_cosine(
+    questions: Sequence[RecordedQuestion], vectors: Floats, embedder: SentenceEmbedder
+) -> Floats:
+    """How near the answer without retrieval lies to the question, whose ``vectors`` are given."""
+    texts = [own.outcomes[NONE].answer.text for own in questions]
+    answers = np.asarray(embedder.embed_queries(texts), dtype=float)
+    made: Floats = (vectors * answers).sum(axis=1, keepdims=True)
+    return made
+
+
+def half_over_random(scores: Floats, benefit: Floats) -> Floats:
+    """By question what it adds to the share of right answers to retrieve for the half of the
+    highest scores instead of a half at random."""
+    order = np.argsort(-scores, kind="stable")
+    retrieves = np.zeros(len(scores))
+    retrieves[order[: len(order) // 2]] = 1.0
+    made: Floats = (retrieves - retrieves.mean()) * benefit
+    return made
 
 
 def scaled(groups: Sequence[Floats], vectors: Floats, n_projections: int, train: Any) -> Floats:

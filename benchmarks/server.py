@@ -26,7 +26,7 @@ from argo_ml.models.local.converted import converted_files
 from argo_ml.models.local.loading import ModelFiles
 from argo_ml.models.presets import resolve
 from argo_ml.pipeline import prompts
-from argo_ml.pipeline.components import read_number
+from argo_ml.pipeline.option_numbers import read_number
 from argo_ml.sweep.context import LocalContext
 from benchmarks.reporting import report
 from benchmarks.workplace import workplace

@@ -13,7 +13,8 @@ from pathlib import Path
 from statistics import fmean
 
 from argo_ml.config import CorpusSpec, QuestionSpec, build
-from argo_ml.corpus.opening import Corpus, open_corpus
+from argo_ml.corpus.base import Corpus
+from argo_ml.corpus.opening import open_corpus
 from argo_ml.datasets import load_questions
 from argo_ml.types import Evidence, Question
 from benchmarks.reporting import report

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
-from argo_ml.mdp.process import MDPSpec, Solution, solve
+from argo_ml.mdp.process import MDPSpec, solve
 from argo_ml.mdp.progress import transitions
 from benchmarks.reporting import report
 
 PRICES = tuple(0.02 * step for step in range(1, 11))
 TOLERANCE = 1e-12
+Made = TypeVar("Made")
 
 
 def main() -> None:
@@ -19,8 +23,8 @@ def main() -> None:
     for name, gains in (("default gains", (0.25, 0.08)), ("1,001 states", (0.25, 0.001))):
         specs = [MDPSpec(price, delta_r=gains[0], delta_p=gains[1]) for price in PRICES]
         transitions.cache_clear()
-        exact, exact_s = _timed(lambda specs=specs: [solve(spec) for spec in specs])
-        iterated, iterated_s = _timed(lambda specs=specs: [iterate(spec) for spec in specs])
+        exact, exact_s = _timed(partial(_each, solve, specs))
+        iterated, iterated_s = _timed(partial(_each, iterate, specs))
         rows.append(
             {
                 "process": name,
@@ -56,9 +60,13 @@ def iterate(spec: MDPSpec) -> float:
         value = updated
 
 
-def _timed(work):  # type: ignore[no-untyped-def]
+def _each(solver: Callable[[MDPSpec], Made], specs: list[MDPSpec]) -> list[Made]:
+    return [solver(spec) for spec in specs]
+
+
+def _timed(work: Callable[[], Made]) -> tuple[Made, float]:
     started = time.perf_counter()
-    result: list[Solution] = work()
+    result = work()
     return result, time.perf_counter() - started
 
 

@@ -39,7 +39,9 @@ def main() -> None:
     given = parser.parse_args()
     model = load_now(load_model(build(SweepSpec, {"model": given.model, "prefix_cache_mb": 0})))
     assert isinstance(model, RecoveringModel)
-    rows = [measure(model.loaded, *shape, given.new_tokens) for shape in SHAPES]
+    loaded = model.loaded
+    assert isinstance(loaded, TransformersModel)
+    rows = [measure(loaded, *shape, given.new_tokens) for shape in SHAPES]
     report("throughput", rows, model=given.model, threads=torch.get_num_threads())
 
 

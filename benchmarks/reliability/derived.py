@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from argo_ml.config import CacheFields
+from argo_ml.corpus.base import Corpus
 from argo_ml.corpus.documents import DocumentSet
 from argo_ml.corpus.embedded_store import EmbeddedStore
-from argo_ml.corpus.opening import Corpus, index_documents
+from argo_ml.corpus.opening import index_documents
 from argo_ml.corpus.splitting import SplitSettings
 from argo_ml.errors import ArgoError
 from argo_ml.models.digests import files_digest

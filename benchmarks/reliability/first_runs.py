@@ -91,5 +91,7 @@ def _all_there(place: Path, n_commands: int) -> bool:
     """Every sweep is there, and FINISHED."""
     client = MlflowClient(sqlite_uri(place / "mlflow.db"))
     experiment = client.get_experiment_by_name("argo_ml")
+    if experiment is None:
+        return False
     sweeps = client.search_runs([experiment.experiment_id], f"tags.`{KIND}` = 'sweep'")
     return len(sweeps) == n_commands and all(run.info.status == "FINISHED" for run in sweeps)

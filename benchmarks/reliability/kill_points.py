@@ -265,9 +265,9 @@ def import_everything() -> None:
     from argo_ml.tracking import environment
 
     packages, tags = environment.packages(), environment.source_tags()
-    environment.packages = lambda: packages
+    environment.packages = lambda: packages  # type: ignore[assignment]
     environment.uncommitted_diff = lambda: ""
-    runs.source_tags = lambda: dict(tags)
+    vars(runs)["source_tags"] = lambda: dict(tags)
 
 
 def import_as(modules: Path) -> None:
@@ -293,9 +293,9 @@ def _replace_slow_parts() -> None:
     def save_empty(figure: Figure, path: Path, **_: Any) -> None:
         path.write_bytes(b"<svg/>" if path.suffix == ".svg" else b"")
 
-    opening.embedder_of = lambda *_: WordEmbedder()  # type: ignore[assignment,return-value]
+    vars(opening)["embedder_of"] = lambda *_: WordEmbedder()
     Figure.savefig = save_empty  # type: ignore[method-assign,assignment]
-    ConstrainedLayoutEngine.execute = lambda *_: None  # type: ignore[method-assign,assignment]
+    ConstrainedLayoutEngine.execute = lambda *_: None  # type: ignore[method-assign]
 
 
 def work_undisturbed(job: Job) -> None:

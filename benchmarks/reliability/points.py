@@ -185,7 +185,7 @@ def _watch_writes(watch: Watch) -> None:
         return plain_send(target, source, offset, count)
 
     builtins.open = io.open = watched_open
-    os.fsync, os.sendfile = watched_sync, watched_send
+    os.fsync, os.sendfile = watched_sync, watched_send  # type: ignore[assignment]
 
 
 def _path(file: object) -> object:
@@ -221,7 +221,7 @@ def _watch_sqlite(watch: Watch) -> None:
     plain_connect = sqlite3.connect
 
     def watched_connect(database: Any, *args: Any, **options: Any) -> sqlite3.Connection:
-        connection = plain_connect(database, *args, **options)
+        connection: sqlite3.Connection = plain_connect(database, *args, **options)
         path = str(database).removeprefix("file:").partition("?")[0]
         if name := watch.named(path):
 
@@ -233,7 +233,7 @@ def _watch_sqlite(watch: Watch) -> None:
             connection.set_trace_callback(on_statement)
         return connection
 
-    sqlite3.connect = sqlite3.dbapi2.connect = watched_connect
+    sqlite3.connect = sqlite3.dbapi2.connect = watched_connect  # type: ignore[assignment]
 
 
 def _watch_clients(watch: Watch) -> None:
