@@ -28,7 +28,14 @@ from benchmarks.reporting import report
 
 PRICES = "0.02,0.05,0.1,0.2,0.4"
 FIXED = ("never", "single")
-PUBLISHED = ("question_only", "max_prob_gate", "skr_knn", "stop_rag", "value_of_information")
+PUBLISHED = (
+    "question_only",
+    "max_prob_gate",
+    "skr_knn",
+    "stop_rag",
+    "value_of_information",
+    "adaptive_rag",
+)
 """Not of the claim; reported beside it."""
 LEAST_MEAN = -0.001
 LEAST_AT_A_PRICE = -0.005
@@ -129,6 +136,27 @@ def rows(played: Mapping[str, Played], policies: Sequence[str]) -> Iterator[dict
             }
 
 
+def rows_by_price(
+    played: Mapping[str, Played], policies: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """Every set at every price: which plans its two parts favour, and what policies gain over
+    either."""
+    for name, own in played.items():
+        for price, plan in own.plans.items():
+            better = own.better_on_test(price)
+            means = {key: float(own.utilities[key, price].mean()) for key in (*FIXED, *policies)}
+            yield {
+                "set": name,
+                "price": price,
+                "plan of the calibration": plan,
+                "of the test": better,
+                "single - never on the test": means["single"] - means["never"],
+                "lost by the plan": means[plan] - means[better],
+                **{f"{key}, over the first": means[key] - means[plan] for key in policies},
+                **{f"{key}, over the second": means[key] - means[better] for key in policies},
+            }
+
+
 def main() -> None:
     parser = arguments(__doc__)
     given = parser.parse_args()
@@ -143,6 +171,7 @@ def main() -> None:
         for row in table
         if row["set"] == "all" and row["policy"] in claimed
     }
+    report("claim_recorded_by_price", list(rows_by_price(played, claimed)))
     plans = mean_gain(plans_judged(list(played.values())))
     report("claim_recorded", table, shown=shown, plans_of_the_calibration_over_the_tests=plans)
 
