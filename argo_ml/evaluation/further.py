@@ -14,6 +14,7 @@ from argo_ml.statistics.sequential import MARGIN
 
 MOST = 100_000
 """Questions beyond which a price is said not to be worth settling."""
+ROUGH = "More than were asked are named roughly, to a factor of 2 or several."
 
 
 def further_questions(
@@ -54,10 +55,18 @@ def further_lines(further: Sequence[FurtherQuestions], unit: Unit = SHARES) -> I
     if not further:
         return
     prices = "; ".join(_at_price(own, unit) for own in further)
+    doubt = f" {ROUGH}" if any(map(_is_rough, further)) else ""
     yield (
         f"To settle {further[0].strategy} at each price, its sign or that it matters less than "
-        f"{MARGIN:g} (80 % power at the 5 % level), takes further questions: {prices}."
+        f"{MARGIN:g} (80 % power at the 5 % level), takes further questions: {prices}.{doubt}"
     )
+
+
+def _is_rough(own: FurtherQuestions) -> bool:
+    """Whether more are named than were asked."""
+    if own.n_needed is None or not own.n_test:
+        return False
+    return own.n_test > own.n_needed - own.n_test
 
 
 def _at_price(own: FurtherQuestions, unit: Unit) -> str:

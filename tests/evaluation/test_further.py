@@ -4,9 +4,10 @@ import numpy as np
 from builders import hand_made_sweep, result_builders
 
 from argo_ml.config import SweepSpec, build
-from argo_ml.evaluation.further import further_lines, further_questions
+from argo_ml.evaluation.further import ROUGH, further_lines, further_questions
 from argo_ml.evaluation.judged_cells import JudgedCell, judge_cells
 from argo_ml.evaluation.protocol import evaluate
+from argo_ml.evaluation.record import FurtherQuestions
 from argo_ml.results.unit import Unit
 from argo_ml.statistics.power import pairs_needed
 
@@ -45,7 +46,22 @@ def test_sentence_names_every_price() -> None:
 
     assert line.startswith("To settle single at each price, its sign or that it matters less than")
     assert ": none at c_r = 0.02; " in line
-    assert line.endswith(" test at c_r = 0.45.")
+    assert line.endswith(f" test at c_r = 0.45. {ROUGH}")
+
+
+def test_a_number_below_those_asked_is_not_said_to_be_rough() -> None:
+    near = FurtherQuestions(
+        strategy="single",
+        baseline="never",
+        retrieval_cost=0.1,
+        n_needed=150,
+        n_test=50,
+        n_calibration=None,
+    )
+
+    (line,) = further_lines([near])
+
+    assert line.endswith(" takes further questions: 50 test at c_r = 0.1.")
 
 
 def test_sentence_is_in_the_users_unit() -> None:
