@@ -32,7 +32,9 @@ from benchmarks.recorded_sets import (
     PRICES,
     Floats,
     embedding_arguments,
+    half_over_random,
     of_answer,
+    of_cosine,
     of_question,
     read_calibration,
     scaled,
@@ -40,6 +42,8 @@ from benchmarks.recorded_sets import (
 from benchmarks.reporting import report
 
 N_FOLDS = 5
+HALF = 2
+"""The column of gains at half the retrievals, after those of both rules for thresholds."""
 Learner = Callable[[Floats, Floats, Floats, Floats], Floats]
 """Scores of the last rows, from rows, outcomes without and with retrieval of the first."""
 
@@ -58,9 +62,12 @@ def load(path: Path, scorer: str, embedding_model: str) -> Questions:
     recorded = read_calibration(path, scorer)
     embedder = load_embedder(embedding_model, CacheFields().cache_path)
     correct = [[own.outcomes[plan].correct for own in recorded] for plan in (NONE, ONCE)]
+    texts = [own.question.text for own in recorded]
+    vectors: Floats = np.asarray(embedder.embed_queries(texts), dtype=float)
+    groups = {name: np.array(list(map(make, recorded))) for name, make in GROUPS.items()}
     return Questions(
-        groups={name: np.array(list(map(make, recorded))) for name, make in GROUPS.items()},
-        vectors=np.asarray(embedder.embed_queries([own.question.text for own in recorded])),
+        groups={**groups, "cosine": of_cosine(recorded, vectors, embedder)},
+        vectors=vectors,
         without=np.array(correct[0], dtype=float),
         with_=np.array(correct[1], dtype=float),
     )
@@ -103,6 +110,7 @@ INPUTS: Sequence[tuple[tuple[str, ...], int]] = (
     (("question",), 0),
     (("answer",), 0),
     (("answer", "question"), 0),
+    (("answer", "question", "cosine"), 0),
     (("answer", "question"), 4),
     (("answer", "question"), 32),
     (("question",), 32),
@@ -117,9 +125,10 @@ def inputs(questions: Questions, groups: Sequence[str], n_projections: int, trai
 
 
 def gains(questions: Questions, learner: Learner, rows_of: Callable[[Any], Floats]) -> Floats:
-    """Mean gain over prices by question and by rule: best threshold, line."""
+    """Mean gain over prices by question and by rule, best threshold and line; and of the accuracy
+    at half the retrievals, over random."""
     without, with_ = questions.without, questions.with_
-    found = np.zeros((len(without), 2))
+    found = np.zeros((len(without), 3))
     for train, held_out in _folds(len(without), 0):
         rows = rows_of(train)
         scores = learner(rows[train], without[train], with_[train], rows[held_out])
@@ -129,6 +138,7 @@ def gains(questions: Questions, learner: Learner, rows_of: Callable[[Any], Float
             own[others] = learner(rows[part], without[part], with_[part], rows[train[others]])
         given = (own.tolist(), (without[train] > 0).tolist(), (with_[train] > 0).tolist())
         benefit = with_[held_out] - without[held_out]
+        found[held_out, HALF] = half_over_random(scores, benefit)
         for price in PRICES:
             plan = float((with_ - without)[train].mean() > price)
             rules = (threshold_for_price(*given, price).threshold, threshold_by_line(*given, price))
@@ -144,7 +154,13 @@ def areas(questions: Questions) -> dict[str, float]:
     right = questions.without
     learner = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=500))
     found = {}
-    for groups in (("question",), ("answer",), ("answer", "question")):
+    for groups in (
+        ("question",),
+        ("answer",),
+        ("cosine",),
+        ("answer", "question"),
+        ("answer", "question", "cosine"),
+    ):
         rows = np.hstack([questions.groups[name] for name in groups])
         scores = [
             cross_val_predict(learner, rows, right, cv=cv, method="predict_proba")[:, 1]
@@ -176,6 +192,22 @@ def main() -> None:
     report(
         "answer_features", rows, questions={name: len(own.without) for name, own in sets.items()}
     )
+    report("answer_features_rules", [_of_rule(rule, rows, list(sets)) for rule in ("best", "line")])
+
+
+def _of_rule(rule: str, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
+    """Over all pairs of a trial and a set."""
+    own = [row for row in rows if row["threshold"] == rule]
+    gains = np.array([[row[name] for name in names] for row in own])
+    return {
+        "threshold": rule,
+        "pairs": gains.size,
+        "gain": float(gains.mean()),
+        "lost where it loses": float(-gains[gains < 0].mean()) if (gains < 0).any() else 0.0,
+        "lost, 0 where it gains": float(np.maximum(-gains, 0.0).mean()),
+        "most lost": float(-gains.min()),
+        "error": float(np.mean([row["its error"] for row in own])),
+    }
 
 
 def _trial(
@@ -199,8 +231,15 @@ def _trial(
             "threshold": threshold,
             **{title: round(float(own[:, rule].mean()), 2) for title, own in by_set.items()},
             "all": round(float(values.mean()), 2),
-            "its error": round(float(values.std(ddof=1) / len(values) ** 0.5), 2),
+            "its error": _error_of(values),
+            "at half the retrievals": round(float(pooled[:, HALF].mean()), 2),
+            "error at half": _error_of(pooled[:, HALF]),
+            "by set at half": [round(float(own[:, HALF].mean()), 2) for own in by_set.values()],
         }
+
+
+def _error_of(values: Floats) -> float:
+    return round(float(values.std(ddof=1) / len(values) ** 0.5), 2)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,9 @@ from benchmarks.recorded_sets import (
     PRICES,
     Floats,
     embedding_arguments,
+    half_over_random,
     of_answer,
+    of_cosine,
     of_question,
     read_calibration,
     scaled,
@@ -107,6 +109,8 @@ TRIALS: Sequence[tuple[str, Sequence[str], int]] = (
     ("forest, 25 in a leaf", ("answer",), 0),
     ("forest, 25 in a leaf", GROUPS, 32),
     ("forest, 25 in a leaf", (*GROUPS, "reasoning"), 0),
+    ("forest, 25 in a leaf", (*GROUPS, "cosine"), 0),
+    ("ridge", (*GROUPS, "cosine"), 0),
     ("nearest 25", ("embedding",), 0),
     ("nearest 50", ("embedding",), 0),
     ("mean of ridge and forest", GROUPS, 0),
@@ -121,13 +125,14 @@ class Questions:
     def __init__(self, recorded: Sequence[RecordedQuestion], embedding_model: str) -> None:
         texts = [own.question.text for own in recorded]
         embedder = load_embedder(embedding_model, CacheFields().cache_path)
-        self.vectors = np.asarray(embedder.embed_queries(texts))
+        self.vectors: Floats = np.asarray(embedder.embed_queries(texts), dtype=float)
         self.groups: Mapping[str, Floats] = {
             "kind": np.array([of_question(own) for own in recorded]),
             "words": np.array([question_features(own.question) for own in recorded]),
             "answer": np.array([of_answer(own) for own in recorded]),
             "reasoning": np.array([_reasoning(own) for own in recorded]),
             "embedding": self.vectors,
+            "cosine": of_cosine(recorded, self.vectors, embedder),
         }
         right = [[own.outcomes[plan].correct for own in recorded] for plan in (NONE, ONCE)]
         self.change = np.array(right[1], dtype=float) - np.array(right[0], dtype=float)
@@ -164,13 +169,15 @@ def gains(predicted: Floats, change: Floats, plan: Floats) -> Floats:
 def trial(
     questions: Questions, learner: Learner, groups: Sequence[str], n_projections: int, seed: int
 ) -> Floats:
+    """Gains by question and price; in the last column at half the retrievals, over random."""
     change = questions.change
-    made = np.zeros((len(change), len(STEPS)))
+    made = np.zeros((len(change), len(STEPS) + 1))
     for train, held_out in folds(len(change), seed):
         rows = questions.rows(groups, n_projections, train)
         predicted = learner(rows[train], change[train], rows[held_out])
         plan = (change[train].mean() > STEPS) * 1.0
-        made[held_out] = gains(predicted, change[held_out], plan)
+        made[held_out, :-1] = gains(predicted, change[held_out], plan)
+        made[held_out, -1] = half_over_random(predicted, change[held_out])
     return made
 
 
@@ -209,6 +216,15 @@ def row(name: str, features: str, by_set: Mapping[str, Floats]) -> dict[str, Any
     }
 
 
+def at_half_retrievals(by_set: Mapping[str, Floats]) -> dict[str, Any]:
+    every = 100 * np.concatenate(list(by_set.values()))
+    return {
+        "at half the retrievals": float(every.mean()),
+        "error at half": float(every.std(ddof=1) / len(every) ** 0.5),
+        "by set at half": [round(100 * float(own.mean()), 2) for own in by_set.values()],
+    }
+
+
 def main() -> None:
     parser = embedding_arguments(__doc__)
     parser.add_argument("--repeats", type=int, default=2)
@@ -223,7 +239,10 @@ def main() -> None:
         run = partial(trial, learner=LEARNERS[name], groups=groups, n_projections=n_projections)
         by_set = {key: np.mean([run(own, seed=s) for s in seeds], 0) for key, own in sets.items()}
         projections = f" + {n_projections} projections" if n_projections else ""
-        table.append(row(name, " + ".join(groups) + projections, by_set))
+        at_price = {key: own[:, :-1] for key, own in by_set.items()}
+        at_half = {key: own[:, -1] for key, own in by_set.items()}
+        made = row(name, " + ".join(groups) + projections, at_price)
+        table.append({**made, **at_half_retrievals(at_half)})
     report("learners", table)
     rules = []
     for name, groups in RULES:
