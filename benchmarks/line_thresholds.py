@@ -71,12 +71,12 @@ def graded_trials(world: Graded, n: int, n_draws: int) -> tuple[Floats, Floats]:
     for draw in range(n_draws):
         chances, scores = _drawn(generator, n)
         every = (chances, world.one(chances), world.five(chances))
-        right = [(generator.random(n) < own).tolist() for own in every]
+        none, one, five = ((generator.random(n) < own).tolist() for own in every)
         for at, price in enumerate(PRICES):
             best = max(own.mean() - price * (number > 0) for number, own in enumerate(chances_of))
             rules = (
-                Trials.of(scores.tolist(), *right).best_at(price),
-                grades_by_line(scores.tolist(), *right, price),
+                Trials.of(scores.tolist(), none, one, five).best_at(price),
+                grades_by_line(scores.tolist(), none, one, five, price),
             )
             for rule, grades in enumerate(rules):
                 own = graded_utility(world, grades, judged, judged_scores, price)

@@ -85,8 +85,8 @@ class Split:
 
     def by_set(self, estimates: Floats, places: Places) -> Floats:
         """Whether the plan retrieves, by question and price, of a benefit estimated by set."""
-        own: Floats = (estimates[self.sets.pool.sets[places]][:, None] > STEPS) * 1.0
-        return own
+        retrieves = estimates[self.sets.pool.sets[places]][:, None] > STEPS
+        return retrieves.astype(np.float64)
 
     @cached_property
     def means(self) -> Floats:
