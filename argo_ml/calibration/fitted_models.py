@@ -56,6 +56,9 @@ class LinearModel(BaseModel):
             raise ValueError(f"{len(features)} features for {len(self.weights)} weights")
         return self.offset + math.fsum(map(mul, self.slopes, features))
 
+    def values(self, rows: Sequence[Sequence[float]]) -> list[float]:
+        return list(map(self.value, rows))
+
     @cached_property
     def slopes(self) -> tuple[float, ...]:
         """Weights of the features as they are."""

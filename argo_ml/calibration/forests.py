@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 N_TREES = 100
 FEWEST_IN_LEAF = 25
 """Rows that a leaf needs: with 10 it gains less and with 50 much less, see docs/trials.md."""
+AT_ONCE = 1024
+"""Rows whose way through the trees is followed together: more do not fit into a core's cache."""
 SHARE_OF_FEATURES = 0.4
 """Features that a split chooses among."""
 
@@ -41,6 +43,22 @@ class Forest:
         for _ in range(self.depth):
             at = np.where(row[split_features[at]] <= thresholds[at], left[at], right[at])
         return float(means[at].mean())
+
+    def values(self, rows: Sequence[Sequence[float]]) -> list[float]:
+        """`value` of every row, to the last bit, in a fraction of the time."""
+        given = np.asarray(rows, dtype=np.float32)
+        parts = (given[begin : begin + AT_ONCE] for begin in range(0, len(given), AT_ONCE))
+        return [value for part in parts for value in self._means_of(part).tolist()]
+
+    def _means_of(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        split_features, thresholds, left, right, means, roots = self._arrays
+        number = np.arange(len(rows))[:, np.newaxis]
+        at = np.broadcast_to(roots, (len(rows), len(roots)))
+        for _ in range(self.depth):
+            goes_left = rows[number, split_features[at]] <= thresholds[at]
+            at = np.where(goes_left, left[at], right[at])
+        # As contiguous as one row alone, of which NumPy adds up the same pairs.
+        return np.asarray(np.ascontiguousarray(means[at]).mean(axis=1))
 
     @cached_property
     def _arrays(self) -> tuple[NDArray[Any], ...]:

@@ -48,6 +48,9 @@ class Predictor(Protocol):
 
     def value(self, features: Sequence[float], /) -> float: ...
 
+    def values(self, rows: Sequence[Sequence[float]], /) -> list[float]:
+        """`value` of every row."""
+
 
 Rows = Sequence[Sequence[float]]
 
@@ -69,6 +72,8 @@ N_ERRORS = 1.0
 """Standard errors by which deciding by the question has to pay on questions left out: with none it
 gains more on some data, and loses more on others, see docs/trials.md."""
 Advantages = Mapping[Plan, float]
+StateKey = tuple[str, tuple[str, ...]]
+"""A state by its question and the actions that led there."""
 NO_FIELDS = FieldIndicators()
 NOTHING_TO_READ = (
     "argo_advantage.reads_metadata=true: no field of the calibration's metadata has at most "
@@ -86,13 +91,18 @@ class PlanPredictors:
     def advantages(self, inputs: Sequence[float]) -> Advantages:
         return {plan: own.value(inputs) for plan, own in self.by_plan.items()}
 
+    def advantages_of_all(self, rows: Rows) -> list[Advantages]:
+        """`advantages` of every row."""
+        predicted = {plan: own.values(rows) for plan, own in self.by_plan.items()}
+        return [{plan: own[at] for plan, own in predicted.items()} for at in range(len(rows))]
+
 
 @dataclass(frozen=True, slots=True)
 class ArgoAdvantage:
     """Begins the plan of at most ``ahead`` steps whose advantage exceeds its price most, if any.
 
     ``predictors`` are by the number of steps taken; beyond them it stops. Of metadata they read
-    ``indicators``.
+    ``indicators``. ``foreseen`` are the advantages of states that `foresee` has predicted.
     """
 
     calibration: Calibration
@@ -100,6 +110,7 @@ class ArgoAdvantage:
     ahead: int
     predictors: tuple[PlanPredictors, ...]
     indicators: FieldIndicators = NO_FIELDS
+    foreseen: Mapping[StateKey, Advantages] = field(default_factory=dict, repr=False)
 
     def required_probes(self, state: State) -> frozenset[Probe]:
         return CONFIDENCE_PROBES
@@ -107,13 +118,26 @@ class ArgoAdvantage:
     def decide(self, state: State, rng: random.Random) -> Decision:
         features = self.calibration.inputs(state)
         confidence = self.calibration.confidence(state, features)
-        inputs = (*question_inputs(state.question, self.indicators), *features)
         if len(state.steps) >= len(self.predictors):
             return Decision(Action.STOP, StopReason.POLICY, expected=Expectation(confidence))
-        advantages = self.predictors[len(state.steps)].advantages(inputs)
+        advantages = self.foreseen.get(state_key(state))
+        if advantages is None:
+            inputs = self._inputs(state, features)
+            advantages = self.predictors[len(state.steps)].advantages(inputs)
         action, gain = best_step(advantages, self.prices, self.ahead)
         reason = StopReason.POLICY if action is Action.STOP else None
         return Decision(action, reason, expected=Expectation(confidence, gain))
+
+    def foresee(self, states: Sequence[State]) -> dict[StateKey, Advantages]:
+        """The advantages of states of which as many steps were taken, predicted together."""
+        if not states or len(states[0].steps) >= len(self.predictors):
+            return {}
+        rows = [self._inputs(state, self.calibration.inputs(state)) for state in states]
+        predicted = self.predictors[len(states[0].steps)].advantages_of_all(rows)
+        return dict(zip(map(state_key, states), predicted, strict=True))
+
+    def _inputs(self, state: State, features: Sequence[float]) -> tuple[float, ...]:
+        return (*question_inputs(state.question, self.indicators), *features)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +155,15 @@ class ArgoAdvantageByFields:
     def decide(self, state: State, rng: random.Random) -> Decision:
         return self._of(state).decide(state, rng)
 
+    def knows(self, state: State) -> bool:
+        return self.indicators.knows(state.question.metadata)
+
     def _of(self, state: State) -> ArgoAdvantage | BestPlan:
-        return self.known if self.indicators.knows(state.question.metadata) else self.other
+        return self.known if self.knows(state) else self.other
+
+
+def state_key(state: State) -> StateKey:
+    return state.question.id, tuple(step.action.value for step in state.steps)
 
 
 def question_inputs(question: Question, indicators: FieldIndicators) -> tuple[float, ...]:
@@ -207,7 +238,7 @@ def _advantage(context: PolicyContext, indicators: FieldIndicators) -> ArgoAdvan
     explored = calibration.exploration.within(horizon)
     aheads = dict.fromkeys((min(1, horizon), horizon))
     ways = list(product(fittings(calibration, indicators), aheads))
-    fits = [partial(_deciding, fitting, ahead, prices) for fitting, ahead in ways]
+    fits = [partial(_deciding, fitting, ahead, prices, explored) for fitting, ahead in ways]
     best = best_paying(explored, fits, prices, N_ERRORS)
     if best is None:
         return follow_best_plan(calibration, prices, horizon)
@@ -218,43 +249,63 @@ def _advantage(context: PolicyContext, indicators: FieldIndicators) -> ArgoAdvan
 
 def fittings(calibration: Calibration, indicators: FieldIndicators) -> list[Fitting]:
     """The ways of fitting to choose among: with probabilities where every node has one."""
-    words = tuple(question_inputs(question, indicators) for question in _questions_of(calibration))
+    asked = tuple(_questions_of(calibration))
+    words = calibration.exploration.once(_words, asked, indicators)
     columns = Columns(len(indicators.pairs), calibration.optional_features)
     has_all = all(node.gold_probability is not None for node in calibration.nodes)
     targets = (False, True) if has_all else (False,)
     return [Fitting(name, on, words, columns) for name, on in product(LEARNERS, targets)]
 
 
-def _questions_of(calibration: Calibration) -> Iterator[Question]:
+Asked = tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]]
+"""The text of a question, its choices and its metadata."""
+
+
+def _questions_of(calibration: Calibration) -> Iterator[Asked]:
     metadata = calibration.metadata or ({},) * len(calibration.questions)
     for own, fields in zip(calibration.questions, metadata, strict=True):
-        yield Question(id=own.id, text=own.text, choices=own.choices, metadata=fields)
+        yield own.text, own.choices, tuple(fields.items())
 
 
-@dataclass(frozen=True, slots=True)
-class _Remembering:
-    """Reads every node once, whatever the number of prices."""
-
-    predictors: tuple[PlanPredictors, ...]
-    fitting: Fitting
-    known: dict[tuple[int, tuple[str, ...]], Advantages] = field(default_factory=dict)
-
-    def advantages(self, node: Node) -> Advantages:
-        key, n_steps = (node.question, node.actions), len(node.actions)
-        if n_steps >= len(self.predictors):
-            return {}
-        if key not in self.known:
-            self.known[key] = self.predictors[n_steps].advantages(self.fitting.inputs(node))
-        return self.known[key]
+def _words(explored: Exploration, asked: Sequence[Asked], indicators: FieldIndicators) -> Words:
+    """What is known of the explored questions, whatever the price."""
+    questions = (
+        Question(id=f"{number}", text=text, choices=choices, metadata=dict(fields))
+        for number, (text, choices, fields) in enumerate(asked)
+    )
+    return tuple(question_inputs(question, indicators) for question in questions)
 
 
-def _remembering(explored: Exploration, fitting: Fitting) -> _Remembering:
-    return _Remembering(fit_advantages(explored, fitting), fitting)
+NodeKey = tuple[int, tuple[str, ...]]
 
 
-def _deciding(fitting: Fitting, ahead: int, prices: Prices, explored: Exploration) -> Deciding:
-    fitted = explored.once(_remembering, fitting)
-    return lambda node: best_step(fitted.advantages(node), prices, ahead)[0]
+def _foreseen(
+    fitted_on: Exploration, fitting: Fitting, explored: Exploration
+) -> dict[NodeKey, Advantages]:
+    """The advantages of the nodes of ``explored`` of other questions than those that are fitted on,
+    whatever the price."""
+    known = {node.question for node in fitted_on.nodes}
+    predicted: dict[NodeKey, Advantages] = {}
+    for n_steps, predictors in enumerate(fit_advantages(fitted_on, fitting)):
+        nodes = [
+            node
+            for node in explored.nodes
+            if len(node.actions) == n_steps and node.question not in known
+        ]
+        advantages = predictors.advantages_of_all(list(map(fitting.inputs, nodes)))
+        keys = [(node.question, node.actions) for node in nodes]
+        predicted.update(zip(keys, advantages, strict=True))
+    return predicted
+
+
+def _deciding(
+    fitting: Fitting, ahead: int, prices: Prices, explored: Exploration, fitted_on: Exploration
+) -> Deciding:
+    foreseen = fitted_on.once(_foreseen, fitting, explored)
+    nothing: Advantages = {}
+    return lambda node: best_step(
+        foreseen.get((node.question, node.actions), nothing), prices, ahead
+    )[0]
 
 
 def fit_advantages(explored: Exploration, fitting: Fitting) -> tuple[PlanPredictors, ...]:

@@ -52,9 +52,10 @@ class ReplayState:
 
     def after(self, actions: tuple[str, ...]) -> State:
         """The state that these actions lead to, everything probed on the way."""
-        if not actions:
-            return self.state
-        before = self.after(actions[:-1])
+        return self.next(self.after(actions[:-1]), actions) if actions else self.state
+
+    def next(self, before: State, actions: tuple[str, ...]) -> State:
+        """The state that the last of these actions leads to, the others to ``before``."""
         step = self._step(before, actions)
         answers = (*before.observations.answers, self._answer_now(actions))
         observations = replace(before.observations, answers=answers)

@@ -20,6 +20,7 @@ from argo_ml.replay.at_once import AtOnce
 from argo_ml.replay.calibrating import HORIZON, RecordedCalibration, ReplayState
 from argo_ml.replay.charging import Charges, Charging
 from argo_ml.replay.decision_columns import DecisionColumns
+from argo_ml.replay.foresight import Foresight
 from argo_ml.replay.needs import LEAVE_OUT, missing
 from argo_ml.replay.recorded import RecordedQuestion
 from argo_ml.replay.row_tables import RowTables
@@ -117,7 +118,7 @@ def _decide_policy(
     asked: Asked,
 ) -> Iterator[DecidedCell]:
     policy: Policy | None = None
-    known = KnownRows()
+    known, foresight = KnownRows(), Foresight()
     decides_once = is_decided_at_once(name, spec)
     for price in spec.prices:
         charges = charging.at(price)
@@ -135,7 +136,7 @@ def _decide_policy(
         if decides_once:
             decisions = asked.at_once.decisions(name, policy, charges, spec.mu)
         else:
-            walker = Walker(policy, process, learned.horizon, spec.seed, who)
+            walker = Walker(policy, process, learned.horizon, spec.seed, who, foresight)
             decisions = walker.walks(asked.tested)
         _check_recorded(asked.tested, decisions, who)
         known = known.at_next_price()

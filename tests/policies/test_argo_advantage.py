@@ -142,6 +142,15 @@ def test_forest_predicts_as_scikit_learn_does() -> None:
     assert [ours.value(row) for row in rows[:20].tolist()] == pytest.approx(expected.tolist())
 
 
+def test_forest_predicts_of_many_rows_to_the_last_bit_as_of_each_alone() -> None:
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(2500, 5))
+    forest = fit_forest(rows[:200].tolist(), (rows[:200, 0] * rows[:200, 1]).tolist())
+
+    assert forest.values(rows.tolist()) == [forest.value(row) for row in rows.tolist()]
+    assert forest.values([]) == []
+
+
 @pytest.fixture(scope="module")
 def sources() -> Calibration:
     """A retrieval helps most questions from the wiki and none from the news, which no feature but
