@@ -226,6 +226,15 @@ def gives_hidden_states(model: LanguageModel) -> bool:
 
 
 @runtime_checkable
+class HasContext(Protocol):
+    """A backend that takes prompts and answers of so many tokens wherever it is asked from here."""
+
+    @property
+    def context(self) -> int:
+        """0 where it is not known."""
+
+
+@runtime_checkable
 class ReportsEvents(Protocol):
     """A backend that changes how it runs when it must, and reports that."""
 

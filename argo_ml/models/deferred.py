@@ -1,4 +1,4 @@
-"""A local model that is loaded only once a call is missing.
+"""A model that is loaded, or whose server is started, only once a call is missing.
 
 What must be known early is its identity, and that it can be loaded. Both were seen when the same
 files were loaded before with the same options by the same code on the same machine, and are
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import argo_ml.models
 from argo_ml.config import ModelFields, ModelSpec, shared_fields
@@ -31,8 +31,15 @@ from argo_ml.models.source_files import find_files
 PACKAGES = ("accelerate", "gguf", "tokenizers", "torch", "transformers")
 
 
-class LocalModel(LanguageModel, Protocol):
-    """What loading gives: a model that counts its tokens and reports what it did for memory."""
+class CapableModel(LanguageModel, Protocol):
+    """What loading gives."""
+
+    @property
+    def requests_at_once(self) -> int | None: ...
+
+
+class LocalModel(CapableModel, Protocol):
+    """A model of this process, which counts its tokens and reports what it did for memory."""
 
     @property
     def tokens(self) -> TokenCounts: ...
@@ -43,19 +50,19 @@ class LocalModel(LanguageModel, Protocol):
     @property
     def batch_tokens(self) -> int | None: ...
 
-    @property
-    def requests_at_once(self) -> int | None: ...
+
+ModelType = TypeVar("ModelType", bound=CapableModel)
 
 
-class DeferredModel:
-    """A local model of a known ``identity``, which ``load`` loads at the first call."""
+class Deferred(Generic[ModelType]):
+    """A model of a known ``identity``, which ``load`` loads at the first call."""
 
-    def __init__(self, identity: str, load: Callable[[], LocalModel]) -> None:
+    def __init__(self, identity: str, load: Callable[[], ModelType]) -> None:
         self.identity = identity
         self._load = load
 
     @cached_property
-    def loaded(self) -> LocalModel:
+    def loaded(self) -> ModelType:
         """The model itself. Raises `ModelError` where it is another than it was."""
         model = self._load()
         if model.identity != self.identity:
@@ -65,29 +72,12 @@ class DeferredModel:
         return model
 
     @property
-    def gives_hidden_states(self) -> bool:
-        return True
-
-    @property
     def is_loaded(self) -> bool:
         return "loaded" in vars(self)
 
     @property
-    def tokens(self) -> TokenCounts:
-        return self.loaded.tokens if self.is_loaded else TokenCounts()
-
-    @property
-    def batch_tokens(self) -> int | None:
-        """None where no call was missing, so that nothing was loaded."""
-        return self.loaded.batch_tokens if self.is_loaded else None
-
-    @property
     def requests_at_once(self) -> int | None:
         return self.loaded.requests_at_once if self.is_loaded else None
-
-    @property
-    def events(self) -> Sequence[str]:
-        return self.loaded.events if self.is_loaded else ()
 
     def generate(self, requests: Sequence[Generation]) -> list[Completion]:
         return self.loaded.generate(requests)
@@ -99,9 +89,30 @@ class DeferredModel:
         return self.loaded.count_tokens(texts)
 
 
+class DeferredModel(Deferred[LocalModel]):
+    """A model of this process."""
+
+    @property
+    def gives_hidden_states(self) -> bool:
+        return True
+
+    @property
+    def tokens(self) -> TokenCounts:
+        return self.loaded.tokens if self.is_loaded else TokenCounts()
+
+    @property
+    def batch_tokens(self) -> int | None:
+        """None where no call was missing, so that nothing was loaded."""
+        return self.loaded.batch_tokens if self.is_loaded else None
+
+    @property
+    def events(self) -> Sequence[str]:
+        return self.loaded.events if self.is_loaded else ()
+
+
 def load_now(model: LanguageModel) -> LanguageModel:
     """The model as it is when it is loaded. Raises `ModelError`."""
-    return model.loaded if isinstance(model, DeferredModel) else model
+    return model.loaded if isinstance(model, Deferred) else model
 
 
 def open_deferred_model(spec: ModelSpec) -> LanguageModel:
@@ -111,14 +122,41 @@ def open_deferred_model(spec: ModelSpec) -> LanguageModel:
     """
     source = resolve(spec.model, spec.cache_path)
     load = partial(_load, spec, source)
-    place = _place(spec, source)
+    files = find_files(spec, source)
+    versions = list(map(installed_version, PACKAGES))
+    place = memory_place(spec, files.contents, versions) if files else None
+    return now_or_later(place, load, lambda model: model.identity, DeferredModel)
+
+
+def now_or_later(
+    place: Path | None,
+    load: Callable[[], ModelType],
+    describe: Callable[[ModelType], Any],
+    defer: Callable[[Any, Callable[[], ModelType]], Deferred[ModelType]],
+) -> ModelType | Deferred[ModelType]:
+    """What ``load`` loads; where ``place`` has what ``describe`` said of it before, a deferred one.
+
+    The description is of JSON's types. One that is loaded later and fails, or is another model, is
+    loaded at once the next time.
+    """
     known = read_sealed(place) if place else None
-    if isinstance(known, str):
-        return DeferredModel(known, _forgetting(load, place))
+    if place and known is not None:
+        return defer(known, partial(_load_again, place, load, describe))
     model = load()
     if place:
-        write_sealed(place, model.identity)
+        write_sealed(place, describe(model))
     return model
+
+
+def memory_place(spec: ModelSpec, contents: str, versions: Sequence[str]) -> Path:
+    """Where a model's description is remembered.
+
+    ``contents`` stands for its files, ``versions`` for the software that computes with it.
+    """
+    options = {name: str(value) for name, value in shared_fields(spec, ModelFields).items()}
+    code = code_digest(list(map(Path, argo_ml.models.__path__)))
+    key = content_key([contents, options, code, list(versions), machine_state()])
+    return spec.cache_path / "models" / "opened" / f"{key}.json"
 
 
 def _load(spec: ModelSpec, source: ModelSource) -> LocalModel:
@@ -127,27 +165,10 @@ def _load(spec: ModelSpec, source: ModelSource) -> LocalModel:
     return open_transformers_model(spec, source)
 
 
-def _forgetting(load: Callable[[], LocalModel], place: Path | None) -> Callable[[], LocalModel]:
-    """``load``, which is tried anew at the next opening where it fails or gives another model."""
-
-    def load_again() -> LocalModel:
-        if place:
-            place.unlink(missing_ok=True)
-        model = load()
-        if place:
-            write_sealed(place, model.identity)
-        return model
-
-    return load_again
-
-
-def _place(spec: ModelSpec, source: ModelSource) -> Path | None:
-    """Where the identity is remembered; None for what is not a file or a model of the hub."""
-    files = find_files(spec, source)
-    if files is None:
-        return None
-    options = {name: str(value) for name, value in shared_fields(spec, ModelFields).items()}
-    code = code_digest(list(map(Path, argo_ml.models.__path__)))
-    versions = [installed_version(name) for name in PACKAGES]
-    key = content_key([files.contents, options, code, versions, machine_state()])
-    return spec.cache_path / "models" / "opened" / f"{key}.json"
+def _load_again(
+    place: Path, load: Callable[[], ModelType], describe: Callable[[ModelType], Any]
+) -> ModelType:
+    place.unlink(missing_ok=True)
+    model = load()
+    write_sealed(place, describe(model))
+    return model

@@ -22,6 +22,7 @@ from argo_ml.models import load_model
 from argo_ml.models.base import (
     CountsTokens,
     HasBatchLimit,
+    HasContext,
     LanguageModel,
     ReportsEvents,
     TokenCounts,
@@ -92,6 +93,10 @@ class ExperimentContext(Protocol[SomeSpec]):
     @property
     def batch_tokens(self) -> int | None:
         """The most tokens of a batch that it came to; None where that is not known here."""
+
+    @property
+    def context_tokens(self) -> int:
+        """Most tokens of a prompt and its answer that a server takes; 0 where that is not known."""
 
     @property
     def executes_here(self) -> bool:
@@ -207,6 +212,10 @@ class LocalContext(Generic[SomeSpec]):
     @property
     def batch_tokens(self) -> int | None:
         return self.model.batch_tokens if isinstance(self.model, HasBatchLimit) else None
+
+    @property
+    def context_tokens(self) -> int:
+        return self.model.context if isinstance(self.model, HasContext) else 0
 
     @property
     def executes_here(self) -> bool:

@@ -46,6 +46,7 @@ from argo_ml.sweep.parent_run import (
 from argo_ml.sweep.rebuilding import load_evaluated
 from argo_ml.sweep.resumed_spec import command_tag, resolve_latest, resumed_spec
 from argo_ml.sweep.stages import (
+    check_context_unchanged,
     check_unchanged,
     conclude_sweep,
     log_inputs,
@@ -130,6 +131,7 @@ def _continue(spec: SweepSpec, on_progress: OnProgress, parent: ParentRun | None
         begun_with = sweep.params.get("questions_digest", "")
         with open_context(sweep.spec, on_progress, begun_with) as context:
             check_unchanged(sweep.run.run_id, sweep.params, context.digests)
+            check_context_unchanged(sweep.run, context.context_tokens)
             cells = prepare_cells(context.spec.cells(), context)
             check_same_cells(sweep.tracking, sweep.run.run_id, cells)
             return _carry_out(sweep, context, cells, on_progress)

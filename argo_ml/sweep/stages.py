@@ -49,7 +49,7 @@ from argo_ml.sweep.progress_log import ShardLog, TimeEstimate, episode_progress
 from argo_ml.sweep.stored_files import store_results, stored_examples, write_records
 from argo_ml.sweep.traces import trace_sweep
 from argo_ml.tracking.names import spec_params
-from argo_ml.tracking.runs import BATCH_TOKENS, TrackedRun
+from argo_ml.tracking.runs import BATCH_TOKENS, CONTEXT_TOKENS, TrackedRun
 from argo_ml.tracking.system import system_metrics
 
 
@@ -65,7 +65,9 @@ def store_resolved(
 
 def log_inputs(spec: Spec, context: ExperimentContext[ContextSpec], run: TrackedRun) -> None:
     """A run may have been killed before it came to this; what is there is left alone."""
-    run.log(params=spec_params({**recorded(spec), **context.digests}))
+    n_tokens = context.context_tokens
+    tags = {CONTEXT_TOKENS: str(n_tokens)} if n_tokens else {}
+    run.log(params=spec_params({**recorded(spec), **context.digests}), tags=tags)
     run.log_inputs(context.inputs)
 
 
@@ -159,6 +161,17 @@ def check_unchanged(sweep_id: str, params: Mapping[str, str], digests: Mapping[s
         before = params.get(name, digest)
         if before != digest:
             raise ConfigError(f"resume={sweep_id}: {name} was {before} and is {digest} now; {ANEW}")
+
+
+def check_context_unchanged(run: TrackedRun, n_tokens: int) -> None:
+    """Raises `ConfigError` where the server takes shorter prompts than before; 0 is unknown."""
+    before = run.tags.get(CONTEXT_TOKENS, "")
+    if n_tokens and before.isdecimal() and n_tokens < int(before):
+        raise ConfigError(
+            f"resume={run.run_id}: the server took prompts and answers of {before} tokens and "
+            f"takes {n_tokens} now, so that questions would be left unanswered that were not; "
+            f"start it with {before}, or {ANEW}"
+        )
 
 
 @contextlib.contextmanager

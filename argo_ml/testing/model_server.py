@@ -38,8 +38,9 @@ class ServerSettings:
 
     A completion takes ``delay_s`` longer; the process ends at the one after ``die_after``. ``key``
     is demanded where it is set. At most ``most_top`` of the most probable tokens are told at each
-    place of an answer; more are refused. ``log`` gets a JSON line for every trouble, and for every
-    completion that was sent: what was asked, and the most that were under way until then.
+    place of an answer; more are refused. It tells of a ``context``, unless that is 0. ``log`` gets
+    a JSON line for every trouble, and for every completion that was sent: what was asked, and the
+    most that were under way until then.
     """
 
     folder: str
@@ -51,6 +52,7 @@ class ServerSettings:
     die_after: int = 0
     key: str = ""
     most_top: int = 20
+    context: int = 0
     log: str = ""
 
 
@@ -178,7 +180,8 @@ def _dispatch(handler: _Handler, body: Body) -> Body:
 
 
 def _models(server: ModelServer, body: Body) -> Body:
-    return {"data": [{"id": server.settings.name, "owned_by": "test"}]}
+    context = {"max_model_len": server.settings.context} if server.settings.context else {}
+    return {"data": [{"id": server.settings.name, "owned_by": "test", **context}]}
 
 
 def _version(server: ModelServer, body: Body) -> Body:

@@ -6,12 +6,14 @@ from typing import Any
 
 import psutil
 
+from argo_ml.models.deferred import load_now
 from argo_ml.models.engines.opening import EngineServer
 from argo_ml.models.engines.process import EngineProcess
 
 
 def process_of(model: Any) -> EngineProcess:
-    [server] = model._prompting.fleet._servers
+    started: Any = load_now(model)
+    [server] = started._prompting.fleet._servers
     assert isinstance(server, EngineServer)
     return server._process
 

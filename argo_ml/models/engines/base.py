@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from argo_ml.config import ModelSpec
@@ -11,9 +11,25 @@ from argo_ml.devices.choosing import choose_gpus
 from argo_ml.devices.cuda import count_visible_gpus
 from argo_ml.devices.visible import HIP_VISIBLE, VISIBLE, names_of
 from argo_ml.models.engines.process import Command
+from argo_ml.models.server.contexts import needed_tokens
 
 LONGEST_CONTEXT = 4096
-"""Tokens of a prompt and its answer together, where the model takes as many."""
+"""Tokens of a prompt and its answer together, where the model takes as many and no more are needed.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFiles:
+    """What a server is to run, as files say before it is started.
+
+    ``contents`` stands for the model's files and ``versions`` for the software's; without versions
+    the software may be another one tomorrow. Of a prompt and its answer the server is to take
+    ``context`` tokens.
+    """
+
+    contents: str
+    versions: Sequence[str]
+    context: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +44,11 @@ class PreparedServer:
     name: str
     identity: str
     n_at_once: int
+
+
+def longest_context(spec: ModelSpec) -> int:
+    """The context that a server is given where its model takes as much."""
+    return max(LONGEST_CONTEXT, needed_tokens(spec))
 
 
 def gpu_environment(spec: ModelSpec) -> Mapping[str, str]:

@@ -21,7 +21,13 @@ from argo_ml.devices import limits
 from argo_ml.devices.cuda import count_visible_gpus
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models.digests import files_digest
-from argo_ml.models.engines.base import LONGEST_CONTEXT, PreparedServer, gpu_environment
+from argo_ml.models.engines.base import (
+    LONGEST_CONTEXT,
+    EngineFiles,
+    PreparedServer,
+    gpu_environment,
+    longest_context,
+)
 from argo_ml.models.engines.gguf_header import read_shape
 from argo_ml.models.engines.process import Command, free_port, run_briefly
 from argo_ml.models.presets import ModelSource, SourceKind
@@ -72,15 +78,25 @@ class ListedGpu:
     free_bytes: int
 
 
-def prepare(spec: ModelSpec, source: ModelSource, free_bytes: int) -> PreparedServer:
-    """``free_bytes`` is the free memory of the CPU.
-
-    Raises `ConfigError` and `ModelError` where the server cannot run or serve the model.
-    """
+def find_files(spec: ModelSpec, source: ModelSource) -> EngineFiles:
+    """Raises `ConfigError` and `ModelError` where the server cannot run or serve the model."""
     path = _gguf_path(spec.model, source)
     version = _check_installed()
     _check_processor()
-    file = served_file(path)
+    file = served_file(path, longest_context(spec))
+    digest = files_digest(parts_of(path), spec.cache_path / "model_digests.json")
+    return EngineFiles(f"sha256:{digest}", [f"{PACKAGE}={version}"], file.context)
+
+
+def prepare(
+    spec: ModelSpec, source: ModelSource, files: EngineFiles, free_bytes: int
+) -> PreparedServer:
+    """``free_bytes`` is the free memory of the CPU.
+
+    Raises `ModelError` for GPUs that are not there or that the server cannot use.
+    """
+    path = _gguf_path(spec.model, source)
+    file = served_file(path, longest_context(spec))
     environment = gpu_environment(spec)
     gpus = usable_gpus(spec, environment)
     settings: dict[str, Any] = {
@@ -94,8 +110,8 @@ def prepare(spec: ModelSpec, source: ModelSource, free_bytes: int) -> PreparedSe
     }
     arguments = [sys.executable, str(_SERVER), json.dumps(settings)]
     command = Command(ENGINE, arguments, settings["port"], environment)
-    digest = files_digest(parts_of(path), spec.cache_path / "model_digests.json")
-    identity = f"llamacpp sha256:{digest} {PACKAGE}={version}{_computed_by(gpus)}"
+    [version] = files.versions
+    identity = f"llamacpp {files.contents} {version}{_computed_by(gpus)}"
     return PreparedServer(command, "", identity, settings["slots"])
 
 
@@ -157,9 +173,10 @@ def _computed_by(gpus: Sequence[ListedGpu]) -> str:
     )
 
 
-def served_file(path: Path) -> ServedFile:
+def served_file(path: Path, longest: int = LONGEST_CONTEXT) -> ServedFile:
+    """What ``path`` is, served with a context of ``longest`` tokens at most."""
     shape = read_shape(path)
-    context = min(shape.context, LONGEST_CONTEXT)
+    context = min(shape.context, longest)
     weight_bytes = sum(part.stat().st_size for part in parts_of(path))
     return ServedFile(path, weight_bytes, context, shape.bytes_per_token)
 

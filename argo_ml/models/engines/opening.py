@@ -1,21 +1,35 @@
-"""From a model's name to a model behind a server that this process starts."""
+"""From a model's name to a model in a server that this process starts when a call is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from argo_ml.addresses import Address
 from argo_ml.config import ModelSpec
 from argo_ml.devices import limits
 from argo_ml.errors import ConfigError
+from argo_ml.models.deferred import Deferred, memory_place, now_or_later
 from argo_ml.models.engines import llamacpp, vllm
+from argo_ml.models.engines.base import EngineFiles
 from argo_ml.models.engines.process import EngineProcess
-from argo_ml.models.presets import resolve
+from argo_ml.models.presets import ModelSource, resolve
+from argo_ml.models.server.contexts import check_context, check_room
 from argo_ml.models.server.fleet import RetryPolicy, Server
 from argo_ml.models.server.model import ServerModel
-from argo_ml.models.server.opening import describe_server, make_model, policy_of
+from argo_ml.models.server.opening import (
+    describe_server,
+    make_model,
+    policy_of,
+    warn_of_numbers,
+)
 from argo_ml.models.server.wire import AnswerType
+
+
+OTHER_MODEL = "take another model"
+"""What helps where a model itself takes no more."""
 
 
 class EngineServer(Server):
@@ -35,9 +49,30 @@ class EngineServer(Server):
         return answer
 
 
-def open_engine_model(spec: ModelSpec) -> ServerModel:
-    """Start the server that ``spec.engine`` names; it ends with the model or this process.
+@dataclass(frozen=True, slots=True)
+class StartedBefore:
+    """What a server turned out to be when it was started."""
 
+    identity: str
+    can_score: bool
+    thinks: bool
+
+
+class DeferredServer(Deferred[ServerModel]):
+    """A model behind a server that ``load`` starts at the first call."""
+
+    def __init__(
+        self, before: StartedBefore, context: int, load: Callable[[], ServerModel]
+    ) -> None:
+        super().__init__(before.identity, load)
+        self.can_score = before.can_score
+        self.context = context
+
+
+def open_engine_model(spec: ModelSpec) -> ServerModel | Deferred[ServerModel]:
+    """The model in a server that ``spec.engine`` names, which ends with the model or this process.
+
+    It is started now unless it was started before with the same files, software and options.
     Raises `ConfigError` and `ModelError` before any request where it cannot serve the model.
     """
     if spec.quantization != "none":
@@ -46,10 +81,36 @@ def open_engine_model(spec: ModelSpec) -> ServerModel:
             "leave quantization out"
         )
     source = resolve(spec.model, spec.cache_path)
+    files = (vllm if spec.engine == "vllm" else llamacpp).find_files(spec, source)
+    check_context(_named(spec), files.context, spec, OTHER_MODEL)
+    place = memory_place(spec, files.contents, files.versions) if files.versions else None
+    start = partial(_start, spec, source, files)
+    return now_or_later(place, start, _describe, partial(_later, spec, files))
+
+
+def _describe(model: ServerModel) -> Mapping[str, Any]:
+    return asdict(StartedBefore(model.identity, model.can_score, model.thinks))
+
+
+def _later(
+    spec: ModelSpec, files: EngineFiles, known: Any, start: Callable[[], ServerModel]
+) -> DeferredServer:
+    before = StartedBefore(**known)
+    if before.thinks:
+        check_room(_named(spec), files.context, spec, OTHER_MODEL)
+    warn_of_numbers(f"engine={spec.engine}", before.can_score, spec)
+    return DeferredServer(before, files.context, start)
+
+
+def _named(spec: ModelSpec) -> str:
+    return f"engine={spec.engine}: model={spec.model}"
+
+
+def _start(spec: ModelSpec, source: ModelSource, files: EngineFiles) -> ServerModel:
     if spec.engine == "vllm":
-        prepared = vllm.prepare(spec, source)
+        prepared = vllm.prepare(spec, source, files)
     else:
-        prepared = llamacpp.prepare(spec, source, limits.available_bytes())
+        prepared = llamacpp.prepare(spec, source, files, limits.available_bytes())
     server = EngineServer(EngineProcess(prepared.command), policy_of(spec))
     description = describe_server(server, prepared.name, spec)
     # What waits for a slot waits within the time that its request may take.

@@ -9,10 +9,16 @@ from pathlib import Path
 from argo_ml.config import ModelSpec
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.library_settings import is_own
-from argo_ml.models.engines.base import LONGEST_CONTEXT, PreparedServer, gpu_environment
+from argo_ml.models.engines.base import (
+    EngineFiles,
+    PreparedServer,
+    gpu_environment,
+    longest_context,
+)
 from argo_ml.models.engines.process import Command, free_port
 from argo_ml.models.presets import ModelSource, SourceKind
-from argo_ml.models.source_files import find_files
+from argo_ml.models.source_files import SourceFiles
+from argo_ml.models.source_files import find_files as find_source_files
 
 ENGINE = "engine=vllm"
 READY_S = 1800.0
@@ -31,29 +37,36 @@ PATIENCE_S = 30.0
 """Workers give back their GPUs' memory before they end."""
 
 
-def prepare(spec: ModelSpec, source: ModelSource) -> PreparedServer:
-    """Its identity has the files and the precision, which the server itself does not tell.
-
-    Raises `ConfigError` for a model that it does not take, `ModelError` where it is not there.
-    """
+def find_files(spec: ModelSpec, source: ModelSource) -> EngineFiles:
+    """Raises `ConfigError` for a model that it does not take, `ModelError` for one not there."""
     if source.kind is SourceKind.GGUF:
         raise ConfigError(
             f"{ENGINE}: model={spec.model} is a GGUF file, which vLLM does not run well; "
             "use engine=llamacpp, or a folder or hub id"
         )
+    packages = _packages(Path(_program(spec.engine_path)))
+    known = _source_files(spec, source)
+    context = _context(known.folder, longest_context(spec))
+    return EngineFiles(known.contents, packages, context)
+
+
+def prepare(spec: ModelSpec, source: ModelSource, files: EngineFiles) -> PreparedServer:
+    """Its identity has the files and the precision, which the server itself does not tell.
+
+    Raises `ModelError` for GPUs that are not there.
+    """
     program, environment = _program(spec.engine_path), gpu_environment(spec)
-    files = find_files(spec, source)
-    assert files is not None
+    commit = _source_files(spec, source).commit
     port = free_port()
     arguments = [
         *(program, "serve", source.location),
         *("--host", "127.0.0.1", "--port", str(port)),
         *("--served-model-name", source.location),
-        *("--max-model-len", str(min(_context(files.folder), LONGEST_CONTEXT))),
+        *("--max-model-len", str(files.context)),
         "--enable-prefix-caching",
     ]
-    if files.commit:
-        arguments += ["--revision", files.commit]
+    if commit:
+        arguments += ["--revision", commit]
     if spec.precision != "auto":
         arguments += ["--dtype", spec.precision]
     if len(spec.gpus) > 1:
@@ -64,15 +77,31 @@ def prepare(spec: ModelSpec, source: ModelSource) -> PreparedServer:
     return PreparedServer(command, source.location, identity, spec.server_concurrency)
 
 
-def _context(folder: Path) -> int:
-    """The tokens that the model takes; vLLM refuses to serve more. Raises `ModelError`."""
+def _source_files(spec: ModelSpec, source: ModelSource) -> SourceFiles:
+    files = find_source_files(spec, source)
+    assert files is not None
+    return files
+
+
+def _packages(program: Path) -> list[str]:
+    """All that is installed beside ``program``, in its environment; empty where it has none."""
+    environment = program.resolve().parent.parent
+    folders = environment.glob("lib/python3*/site-packages/*.dist-info")
+    return sorted(folder.stem for folder in folders)
+
+
+def _context(folder: Path, longest: int) -> int:
+    """The tokens that the model takes, at most ``longest``; vLLM refuses to serve more.
+
+    Raises `ModelError`.
+    """
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         known = {**config, **(config.get("text_config") or {})}
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise ModelError(f"{ENGINE}: {folder}/config.json cannot be read ({error})") from None
     sizes = [size for name in CONTEXT_NAMES if isinstance(size := known.get(name), int)]
-    return min(sizes, default=LONGEST_CONTEXT)
+    return min([*sizes, longest])
 
 
 def _program(given: str) -> str:

@@ -44,8 +44,9 @@ class ServerModel:
     What had finished before a failure comes with the `UnfinishedError`, and before an interruption
     with the `InterruptedRequests`. The entropies of `TokenDetail` are lower bounds of ``n_top``
     tokens at each place: what a server does not report of a distribution counts as one further
-    outcome. A model that thinks has ``thinking_tokens`` for that beside what a request asks for;
-    one that was not seen to when it was opened once a request without has ended within reasoning.
+    outcome. ``context`` is the most tokens of a prompt and its answer, 0 where that is unknown. A
+    model that thinks has ``thinking_tokens`` for that beside what a request asks for; one that was
+    not seen to when it was opened once a request without has ended within reasoning.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class ServerModel:
         scoring: ChoiceScoring | None,
         n_at_once: int,
         n_top: int = MOST_TOP,
+        context: int = 0,
         thinking_tokens: int = DEFAULT_THINKING_TOKENS,
     ) -> None:
         self._identity = identity
@@ -62,6 +64,7 @@ class ServerModel:
         self._scoring = scoring
         self._pool = RequestPool(n_at_once)
         self.requests_at_once = n_at_once
+        self.context = context
         self._counts: dict[str, int] = {}
         self._n_top = n_top
         self._thinking_tokens = thinking_tokens
@@ -78,6 +81,11 @@ class ServerModel:
     @property
     def can_score(self) -> bool:
         return self._scoring is not None
+
+    @property
+    def thinks(self) -> bool:
+        """Whether every answer begins with reasoning."""
+        return self._prompting.thinks
 
     def generate(self, requests: Sequence[Generation]) -> list[Completion]:
         """Raises `ModelError`, also for details that the server does not give."""

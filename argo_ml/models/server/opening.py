@@ -13,7 +13,8 @@ from argo_ml.addresses import Address, password_advice
 from argo_ml.config import ModelSpec
 from argo_ml.config.source_fields import SERVER
 from argo_ml.errors import ConfigError, ModelError
-from argo_ml.models.reasoning import marked_thinking, room_needed
+from argo_ml.models.reasoning import marked_thinking
+from argo_ml.models.server.contexts import check_context, check_room
 from argo_ml.models.server.finding import find_n_top, find_prompting
 from argo_ml.models.server.fleet import VERSION, Fleet, RetryPolicy, Server
 from argo_ml.models.server.keys import api_key
@@ -36,14 +37,6 @@ N_NAMES = 10
 _GEMINI_PREFIX = "models/"
 """Google lists models with it, and takes them without."""
 logger = logging.getLogger(__name__)
-
-
-FEWEST_TOKENS = 1024
-"""A context that is smaller than this takes hardly any prompt: evidence alone has up to 384."""
-_LARGER = (
-    "start it with a larger one (--ctx-size of llama.cpp for each of its slots, --max-model-len of "
-    "vLLM)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,38 +102,20 @@ def describe_server(server: Server, name: str, spec: ModelSpec) -> ServerDescrip
     if not server.address.has_version:
         server.version = _version_of(server, fleet)
     card = _served(server, fleet, name)
-    _check_context(server, card.context)
+    where = str(server.address)
+    check_context(where, card.context, spec)
     prompting = find_prompting(fleet, card.id)
     if card.meta is None and isinstance(prompting, ByTemplate):
         # A router of llama.cpp loads a model when it is first asked, and knows its size from then.
         card = _served(server, fleet, card.id)
-        _check_context(server, card.context)
+        check_context(where, card.context, spec)
     if prompting.thinks:
-        _check_room(server, card.context, spec)
+        check_room(where, card.context, spec)
     root = f"root={card.root}" if card.root and card.root != card.id else ""
     weights = f"weights={card.meta.n_params}/{card.meta.size}" if card.meta else ""
     software = " ".join(part for part in (root, weights, _software(fleet, card)) if part)
     n_top, scoring = find_n_top(prompting), find_scoring(prompting)
     return ServerDescription(card.id, software, prompting, scoring, card.context, n_top)
-
-
-def _check_context(server: Server, context: int) -> None:
-    """Raises `ModelError` for one that takes hardly any prompt; 0 is an unknown one."""
-    if 0 < context < FEWEST_TOKENS:
-        raise ModelError(
-            f"{server.address}: serves a context of {context} tokens, prompts here need "
-            f"{FEWEST_TOKENS} or more; {_LARGER}"
-        )
-
-
-def _check_room(server: Server, context: int, spec: ModelSpec) -> None:
-    """Raises `ModelError` where a model that thinks has no room for it; 0 is an unknown context."""
-    needed = room_needed(context, spec)
-    if needed:
-        raise ModelError(
-            f"{server.address}: serves a context of {context} tokens, its model thinks before it "
-            f"answers and {needed}; {_LARGER}, or lower thinking_tokens"
-        )
 
 
 def make_model(
@@ -155,12 +130,7 @@ def make_model(
             "which is kept, is one of several",
             servers[0].address,
         )
-    if scoring is None and spec.answering == "likelihood":
-        logger.warning(
-            "%s gives no log-probabilities of choices: they are answered by their number "
-            "(answering=number) instead of by likelihood",
-            servers[0].address,
-        )
+    warn_of_numbers(str(servers[0].address), scoring is not None, spec)
     n_at_once = spec.server_concurrency
     return ServerModel(
         identity + marked_thinking(spec.thinking_tokens),
@@ -168,8 +138,18 @@ def make_model(
         scoring,
         n_at_once,
         description.n_top,
+        description.context,
         spec.thinking_tokens,
     )
+
+
+def warn_of_numbers(where: str, can_score: bool, spec: ModelSpec) -> None:
+    if not can_score and spec.answering == "likelihood":
+        logger.warning(
+            "%s gives no log-probabilities of choices: they are answered by their number "
+            "(answering=number) instead of by likelihood",
+            where,
+        )
 
 
 def _version_of(server: Server, fleet: Fleet) -> str:

@@ -77,6 +77,10 @@ class RemoteContext(Generic[SomeSpec]):
         """Workers may have come to different ones."""
         return None
 
+    @property
+    def context_tokens(self) -> int:
+        return self.facts.context_tokens
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self.pool.count_tokens(texts)
 

@@ -30,7 +30,8 @@ class Facts:
 
     All workers must have opened the same. ``answering`` is how choices are answered, once it is
     known what the model can do, ``min_similarity`` a number, once the corpus is known, and
-    ``precision`` that of the calibration, where there is one.
+    ``precision`` that of the calibration, where there is one. ``context_tokens`` is the context of
+    a server, as far as it is known.
     """
 
     place: str
@@ -40,6 +41,7 @@ class Facts:
     answering: str
     min_similarity: float
     precision: str
+    context_tokens: int = 0
     warnings: tuple[str, ...] = ()
 
     @property
@@ -103,6 +105,7 @@ class Worker:
             answering=context.spec.answering,
             min_similarity=context.spec.similarity_limit,
             precision=context.spec.precision,
+            context_tokens=context.context_tokens,
             warnings=self._warnings.taken(),
         )
 

@@ -66,7 +66,9 @@ def spec(model: Path, **values: object) -> ExperimentSpec:
 
 def prepared(model: Path, **values: object) -> PreparedServer:
     asked = spec(model, **values)
-    return llamacpp.prepare(asked, resolve(asked.model, asked.cache_path), 16 * 10**9)
+    source = resolve(asked.model, asked.cache_path)
+    files = llamacpp.find_files(asked, source)
+    return llamacpp.prepare(asked, source, files, 16 * 10**9)
 
 
 def settings(server: PreparedServer) -> dict[str, Any]:

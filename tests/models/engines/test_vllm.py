@@ -16,7 +16,9 @@ from huggingface_hub import constants
 from argo_ml.config import ExperimentSpec
 from argo_ml.errors import ModelError
 from argo_ml.library_settings import ENVIRONMENT, OWN, set_library_defaults
-from argo_ml.models import load_model
+from argo_ml.models import LanguageModel, load_model
+from argo_ml.models.base import Generation, Prompt, can_score
+from argo_ml.models.capacity import requests_at_once
 from argo_ml.models.engines import base, vllm
 from argo_ml.models.engines.base import PreparedServer
 from argo_ml.models.presets import resolve
@@ -84,7 +86,8 @@ def prepared(environment: Path, model: str, **values: object) -> PreparedServer:
     given = {"model": model, "engine": "vllm", "engine_path": str(environment), "device": "cpu"}
     cache = str(environment.parent / "cache")
     spec = ExperimentSpec.model_validate({**given, "cache_dir": cache, **values})
-    return vllm.prepare(spec, resolve(spec.model, spec.cache_path))
+    source = resolve(spec.model, spec.cache_path)
+    return vllm.prepare(spec, source, vllm.find_files(spec, source))
 
 
 @pytest.mark.slow
@@ -117,6 +120,41 @@ def test_vllm_is_started_with_what_the_parameters_say(
         assert model.identity == f"{known} prompts=chat scores=none"
     finally:
         process_of(model).close()
+
+
+@pytest.mark.slow
+def test_vllm_that_was_started_before_is_started_at_the_first_call(
+    environment: Path, tmp_path: Path, folder: Path
+) -> None:
+    packages = environment / "lib" / "python3.12" / "site-packages"
+    spec = ExperimentSpec(
+        model=str(folder),
+        engine="vllm",
+        engine_path=str(environment),
+        answering="number",
+        cache_dir=tmp_path / "cache",
+        device="cpu",
+    )
+    log = tmp_path / "log"
+
+    def opened() -> tuple[LanguageModel, bool]:
+        """The model, and whether its server was started."""
+        log.unlink(missing_ok=True)
+        model = load_model(spec)
+        if log.exists():
+            process_of(model).close()
+        return model, log.exists()
+
+    # What is not known to be the same software is asked each time.
+    assert [opened()[1] for _ in range(2)] == [True, True]
+    for version, expected in (("1.0", True), ("1.0", False), ("1.1", True)):
+        (packages / f"vllm-{version}.dist-info").mkdir(parents=True, exist_ok=True)
+        assert opened()[1] is expected
+    model, is_started = opened()
+    assert (is_started, can_score(model), requests_at_once(model)) == (False, False, 1)
+    [completion] = model.generate([Generation(Prompt("", "Why?"), 4)])
+    process_of(model).close()
+    assert (completion.text, log.exists()) == ("yes", True)
 
 
 def test_vllm_gets_what_the_user_set_and_no_key(

@@ -313,7 +313,7 @@ def test_room_is_for_models_that_think_as_far_as_it_is_known() -> None:
     server = thinking("Red.", "Objects are")
     for context in (0, 1586):
         assert opened_with(server, context, max_new_tokens=50) == "chat-with-thinking"
-    assert opened_with(thinking("Red."), 1024, max_new_tokens=600) == "chat"
+    assert opened_with(thinking("Red."), 1496, max_new_tokens=600) == "chat"
 
 
 def test_what_stands_before_the_end_of_opened_reasoning_is_no_answer() -> None:

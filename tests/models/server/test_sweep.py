@@ -13,7 +13,7 @@ from builders.model_servers import RunningServer, StartServer
 from mlflow import MlflowClient
 
 from argo_ml.config import SweepSpec, build
-from argo_ml.errors import ModelError
+from argo_ml.errors import ConfigError, ModelError
 from argo_ml.results.records import Results
 from argo_ml.sweep.running import run_sweep
 from argo_ml.tracking.names import logged_params
@@ -86,18 +86,21 @@ def test_a_sweep_whose_server_died_goes_on_with_another_and_keeps_no_secret(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("ARGO_ML_API_KEY", "s3cret-k3y")
-    with start_server(die_after=15) as dying:
+    with start_server(die_after=15, context=4096) as dying:
         url = f"{dying.url}/vllm/v1".replace("http://", "http://me:s3cret-w0rd@")
         with pytest.raises(ModelError, match="cannot be reached") as caught:
             sweep(values, url, max_retries="0")
         assert "\n" not in str(caught.value)
         before = dying.asked()
     n_before = len(served.asked())
-    resumed = sweep(
-        {"cache_dir": values["cache_dir"], "tracking_uri": values["tracking_uri"]},
-        f"{served.url}/vllm/v1",
-        resume=sweep_id(values["tracking_uri"]),
-    )
+    own = {"cache_dir": values["cache_dir"], "tracking_uri": values["tracking_uri"]}
+    own["resume"] = sweep_id(values["tracking_uri"])
+    with start_server("smaller", context=2048) as smaller:
+        with pytest.raises(ConfigError, match=r"answers of 4096 tokens and takes 2048 now"):
+            sweep(own, f"{smaller.url}/vllm/v1")
+        # They only find out what it can do.
+        assert len(smaller.asked()) == 4
+    resumed = sweep(own, f"{served.url}/vllm/v1")
     after = served.asked()[n_before:]
 
     # The first four of each server find out what it can do.
