@@ -353,8 +353,14 @@ class ServerFields(Spec):
             "URLs for model=server:NAME, comma-separated; several servers share the load."
         ),
     )
-    server_concurrency: int = Field(
-        16, ge=1, le=1024, **operational("Requests to servers under way at once.")
+    server_concurrency: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        **operational(
+            "Requests to servers under way at once; empty: llama.cpp's slots, 128 for each vLLM, "
+            "else 16."
+        ),
     )
     request_timeout_s: Positive = Field(
         300.0, **operational("Seconds to wait for a server's whole answer.")

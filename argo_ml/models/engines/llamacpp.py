@@ -31,6 +31,7 @@ from argo_ml.models.engines.base import (
 from argo_ml.models.engines.gguf_header import read_shape
 from argo_ml.models.engines.process import Command, free_port, run_briefly
 from argo_ml.models.presets import ModelSource, SourceKind
+from argo_ml.models.server.opening import REQUESTS
 
 ENGINE = "engine=llamacpp"
 PACKAGE = "xllamacpp"
@@ -139,7 +140,7 @@ def n_slots(spec: ModelSpec, file: ServedFile, gpus: Sequence[ListedGpu], free_b
 
     As many as there is memory for, and on a CPU as it reads in time.
     """
-    most = spec.server_concurrency
+    most = spec.server_concurrency or REQUESTS
     if gpus:
         free_bytes = sum(gpu.free_bytes for gpu in gpus)
     else:

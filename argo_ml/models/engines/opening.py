@@ -27,7 +27,6 @@ from argo_ml.models.server.opening import (
 )
 from argo_ml.models.server.wire import AnswerType
 
-
 OTHER_MODEL = "take another model"
 """What helps where a model itself takes no more."""
 
@@ -113,7 +112,6 @@ def _start(spec: ModelSpec, source: ModelSource, files: EngineFiles) -> ServerMo
         prepared = llamacpp.prepare(spec, source, files, limits.available_bytes())
     server = EngineServer(EngineProcess(prepared.command), policy_of(spec))
     description = describe_server(server, prepared.name, spec)
-    # What waits for a slot waits within the time that its request may take.
-    own = spec.model_copy(update={"server_concurrency": prepared.n_at_once})
     identity = f"{prepared.identity} {description.manner}"
-    return make_model(identity, description, [server], own)
+    # What waits for a slot waits within the time that its request may take.
+    return make_model(identity, description, [server], spec, prepared.n_at_once)

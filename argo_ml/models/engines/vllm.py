@@ -17,6 +17,7 @@ from argo_ml.models.engines.base import (
 )
 from argo_ml.models.engines.process import Command, free_port
 from argo_ml.models.presets import ModelSource, SourceKind
+from argo_ml.models.server.opening import VLLM_REQUESTS
 from argo_ml.models.source_files import SourceFiles
 from argo_ml.models.source_files import find_files as find_source_files
 
@@ -74,7 +75,8 @@ def prepare(spec: ModelSpec, source: ModelSource, files: EngineFiles) -> Prepare
     left_out = [name for name in OWN_SETTINGS if is_own(name)] + [KEY_VARIABLE]
     command = Command(ENGINE, arguments, port, environment, left_out, READY_S, PATIENCE_S)
     identity = f"vllm {files.contents} dtype={spec.precision}"
-    return PreparedServer(command, source.location, identity, spec.server_concurrency)
+    n_at_once = spec.server_concurrency or VLLM_REQUESTS
+    return PreparedServer(command, source.location, identity, n_at_once)
 
 
 def _source_files(spec: ModelSpec, source: ModelSource) -> SourceFiles:

@@ -208,7 +208,7 @@ class ServerModel:
 
     def _score(self, request: Scoring) -> Scores:
         assert self._scoring is not None
-        return self._scoring.score(request)
+        return self._scoring.score(request, self._pool.spread)
 
 
 def _tried(

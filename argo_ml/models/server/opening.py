@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,18 +20,24 @@ from argo_ml.models.server.finding import find_n_top, find_prompting
 from argo_ml.models.server.fleet import VERSION, Fleet, RetryPolicy, Server
 from argo_ml.models.server.keys import api_key
 from argo_ml.models.server.model import ServerModel
-from argo_ml.models.server.prompting import MOST_TOP, ByChat, ByTemplate, Prompting
+from argo_ml.models.server.prompting import MOST_TOP, ByChat, ByTemplate, ByTokens, Prompting
 from argo_ml.models.server.scoring import ChoiceScoring, find_scoring, same_way
 from argo_ml.models.server.wire import (
     ModelCard,
     ModelList,
     NoAccessError,
     NotThereError,
+    Properties,
     RefusedError,
     Version,
 )
 from argo_ml.waiting import server_patience_s
 
+REQUESTS = 16
+"""Requests under way at once to servers of which nothing is known."""
+VLLM_REQUESTS = 128
+"""To one vLLM: it computes up to 256 or more, as many as its memory holds, and lets others wait."""
+MOST_REQUESTS = 1024
 _RETRIES_WHILE_OPENING = 2
 N_NAMES = 10
 """Most names that are shown of what a server has; gateways have hundreds."""
@@ -43,7 +50,8 @@ logger = logging.getLogger(__name__)
 class ServerDescription:
     """What one server turned out to be; ``context`` is 0 where it does not tell.
 
-    Of the most probable tokens at each place of an answer it tells ``n_top``.
+    Of the most probable tokens at each place of an answer it tells ``n_top``. It computes
+    ``n_at_once`` requests together, 0 where that is not known.
     """
 
     name: str
@@ -52,6 +60,7 @@ class ServerDescription:
     scoring: ChoiceScoring | None
     context: int
     n_top: int = MOST_TOP
+    n_at_once: int = 0
 
     @property
     def identity(self) -> str:
@@ -82,7 +91,14 @@ def open_server_model(spec: ModelSpec) -> ServerModel:
     servers = [Server(at, api_key(at), policy, read_key=partial(api_key, at)) for at in addresses]
     descriptions = [describe_server(server, name, spec) for server in servers]
     _check_same(servers, descriptions)
-    return make_model(descriptions[0].identity, descriptions[0], servers, spec)
+    n_at_once = spec.server_concurrency or requests_of_all(descriptions)
+    return make_model(descriptions[0].identity, descriptions[0], servers, spec, n_at_once)
+
+
+def requests_of_all(descriptions: Sequence[ServerDescription]) -> int:
+    """Requests that all together compute; where that is not known of one, a careful number."""
+    known = [description.n_at_once for description in descriptions]
+    return min(sum(known), MOST_REQUESTS) if all(known) else REQUESTS
 
 
 def policy_of(spec: ModelSpec) -> RetryPolicy:
@@ -115,11 +131,25 @@ def describe_server(server: Server, name: str, spec: ModelSpec) -> ServerDescrip
     weights = f"weights={card.meta.n_params}/{card.meta.size}" if card.meta else ""
     software = " ".join(part for part in (root, weights, _software(fleet, card)) if part)
     n_top, scoring = find_n_top(prompting), find_scoring(prompting)
-    return ServerDescription(card.id, software, prompting, scoring, card.context, n_top)
+    n_at_once = _n_at_once(fleet, card, prompting)
+    return ServerDescription(card.id, software, prompting, scoring, card.context, n_top, n_at_once)
+
+
+def _n_at_once(fleet: Fleet, card: ModelCard, prompting: Prompting) -> int:
+    if isinstance(prompting, ByTokens):
+        return VLLM_REQUESTS if card.owned_by == "vllm" else 0
+    if isinstance(prompting, ByTemplate):
+        with contextlib.suppress(RefusedError):
+            return fleet.request("/props", None, Properties).total_slots
+    return 0
 
 
 def make_model(
-    identity: str, description: ServerDescription, servers: Sequence[Server], spec: ModelSpec
+    identity: str,
+    description: ServerDescription,
+    servers: Sequence[Server],
+    spec: ModelSpec,
+    n_at_once: int = REQUESTS,
 ) -> ServerModel:
     """The model behind ``servers``, which all are as described."""
     prompting = replace(description.prompting, fleet=Fleet(servers, policy_of(spec)))
@@ -131,7 +161,6 @@ def make_model(
             servers[0].address,
         )
     warn_of_numbers(str(servers[0].address), scoring is not None, spec)
-    n_at_once = spec.server_concurrency
     return ServerModel(
         identity + marked_thinking(spec.thinking_tokens),
         prompting,

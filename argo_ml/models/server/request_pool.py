@@ -59,6 +59,35 @@ class RequestPool:
             raise _failure(futures, finished)
         return list(finished.values())
 
+    def spread(
+        self, work: Callable[[ItemType], ResultType], parts: Sequence[ItemType]
+    ) -> list[ResultType]:
+        """Results of the parts of one request that is under way, in their order.
+
+        What no other request needs works on them as well. Parts are finished where a stop was asked
+        for. Raises the first error as it is.
+        """
+        futures: list[Future[ResultType]] = [Future() for _ in parts]
+        waiting = deque(zip(futures, parts, strict=True))
+        for _ in parts[1:]:
+            if not self._slots.acquire(blocking=False):
+                break
+            threading.Thread(
+                target=self._help, args=(work, waiting), name="argo-server", daemon=True
+            ).start()
+        _work_through(work, waiting)
+        return [future.result() for future in futures]
+
+    def _help(
+        self,
+        work: Callable[[ItemType], ResultType],
+        waiting: deque[tuple[Future[ResultType], ItemType]],
+    ) -> None:
+        try:
+            _work_through(work, waiting)
+        finally:
+            self._slots.release()
+
     def _work_off(
         self,
         work: Callable[[ItemType], ResultType],
@@ -72,6 +101,19 @@ class RequestPool:
                     future.cancel()
                 if future.set_running_or_notify_cancel():
                     fulfil(future, partial(work, request))
+
+
+def _work_through(
+    work: Callable[[ItemType], ResultType], waiting: deque[tuple[Future[ResultType], ItemType]]
+) -> None:
+    """Work on what waits until nothing does, or something has failed: then nobody needs the rest,
+    which comes after it."""
+    with contextlib.suppress(IndexError):
+        while True:
+            future, part = waiting.popleft()
+            fulfil(future, partial(work, part))
+            while future.exception() is not None:
+                waiting.popleft()[0].cancel()
 
 
 def _cancel(futures: Sequence[Future[ResultType]]) -> None:

@@ -2,16 +2,19 @@
 
 Forced, every token of a choice is the only one that the server may choose next, and it reports the
 log-probability that the token had before it was forced. The prompt is the same each time, so that a
-server which keeps prompts computes one token for each.
+server which keeps prompts computes one token for each. A server that keeps them for all requests is
+asked for several tokens at once, where it has nothing else to do; llama.cpp keeps them in the slot
+that has computed them.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from itertools import chain
+from typing import Any, Protocol, TypeVar
 
 from argo_ml.errors import ModelError
 from argo_ml.models.base import Prompt, Scores, Scoring
@@ -30,11 +33,27 @@ from argo_ml.models.server.wire import (
     TextChoice,
 )
 
+ItemType = TypeVar("ItemType")
+ResultType = TypeVar("ResultType")
 _PROBE = Prompt("", "What is the capital of France?", "Answer:")
 _ALL = 2**20
 """More tokens than any vocabulary has."""
 _LARGEST_SUM = 1.001
 """Of the probabilities of two tokens at one place, rounding included."""
+
+
+class Spread(Protocol):
+    """Works on the parts of a request, several at once where there is room."""
+
+    def __call__(
+        self, work: Callable[[ItemType], ResultType], parts: Sequence[ItemType], /
+    ) -> list[ResultType]: ...
+
+
+def one_by_one(
+    work: Callable[[ItemType], ResultType], parts: Sequence[ItemType]
+) -> list[ResultType]:
+    return [work(part) for part in parts]
 
 
 class ChoiceScoring(Protocol):
@@ -43,7 +62,7 @@ class ChoiceScoring(Protocol):
     @property
     def name(self) -> str: ...
 
-    def score(self, request: Scoring) -> Scores:
+    def score(self, request: Scoring, spread: Spread = one_by_one) -> Scores:
         """Raises `ModelError`."""
 
 
@@ -97,27 +116,24 @@ class ForcedScoring:
             return False
         return total <= _LARGEST_SUM
 
-    def score(self, request: Scoring) -> Scores:
+    def score(self, request: Scoring, spread: Spread = one_by_one) -> Scores:
         """Raises `ModelError`."""
         started = time.perf_counter()
         prompt = self.prompting.ids(request.prompt)
         choices = [
             added_ids(self.prompting, prompt, request.prompt, choice) for choice in request.choices
         ]
-        known: dict[tuple[int, ...], float] = {}
         if choices:
             # Once unread: a prompt that is not kept yet is computed by other arithmetic than one
             # that is, which would tell the first choice from the others.
             self._forced(prompt, choices[0][0])
-        for choice in choices:
-            for end in range(1, len(choice) + 1):
-                path = tuple(choice[:end])
-                if path not in known:
-                    known[path] = self._forced([*prompt, *path[:-1]], path[-1])
-        totals = [
-            sum(known[tuple(choice[:end])] for end in range(1, len(choice) + 1))
-            for choice in choices
-        ]
+        paths = [[tuple(choice[:end]) for end in range(1, len(choice) + 1)] for choice in choices]
+        distinct = list(dict.fromkeys(chain.from_iterable(paths)))
+        if isinstance(self.prompting, ByTemplate):
+            spread = one_by_one
+        values = spread(lambda path: self._forced([*prompt, *path[:-1]], path[-1]), distinct)
+        known = dict(zip(distinct, values, strict=True))
+        totals = [sum(known[path] for path in of_choice) for of_choice in paths]
         seconds = time.perf_counter() - started
         return Scores(tuple(totals), tuple(map(len, choices)), len(prompt), seconds)
 
@@ -190,7 +206,7 @@ class EchoScoring:
             return False
         return True
 
-    def score(self, request: Scoring) -> Scores:
+    def score(self, request: Scoring, spread: Spread = one_by_one) -> Scores:
         """Raises `ModelError`."""
         started = time.perf_counter()
         prompt = self.prompting.ids(request.prompt)

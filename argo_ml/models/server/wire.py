@@ -307,6 +307,12 @@ class ModelList(BaseModel):
     data: list[ModelCard]
 
 
+class Properties(BaseModel):
+    """The answer of the llama.cpp server's ``/props``."""
+
+    total_slots: int = Field(0, ge=0)
+
+
 class Version(BaseModel):
     """The answer of vLLM's ``/version``."""
 

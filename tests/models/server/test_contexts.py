@@ -39,24 +39,19 @@ class _Closing(ModelServer):
 
 
 @pytest.mark.parametrize(
-    ("values", "thinks", "expected"),
+    ("values", "expected"),
     [
-        ({}, False, 1024),
-        ({"max_new_tokens": 200}, False, 1096),
-        ({"max_new_tokens": 200}, True, 2120),
-        ({"evidence_tokens": 2000, "max_new_tokens": 50}, False, 2562),
-        ({"top_k": 10, "chunk_size": 400, "max_new_tokens": 50}, False, 1024),
-        (
-            {"top_k": 10, "chunk_size": 400, "max_new_tokens": 50, "documents": "folder"},
-            False,
-            4306,
-        ),
+        ({}, 1024),
+        ({"max_new_tokens": 200}, 1096),
+        ({"evidence_tokens": 2000, "max_new_tokens": 50}, 2562),
+        ({"top_k": 10, "chunk_size": 400, "max_new_tokens": 50}, 1024),
+        ({"top_k": 10, "chunk_size": 400, "max_new_tokens": 50, "documents": "folder"}, 4306),
     ],
 )
 def test_room_is_for_evidence_or_passages_and_an_answer(
-    values: dict[str, object], thinks: bool, expected: int
+    values: dict[str, object], expected: int
 ) -> None:
-    assert needed_tokens(ContextSpec.model_validate(values), thinks) == expected
+    assert needed_tokens(ContextSpec.model_validate(values)) == expected
 
 
 def test_what_has_no_room_is_said_in_one_line() -> None:

@@ -14,7 +14,7 @@ from argo_ml.errors import ModelError
 from argo_ml.models.base import Prompt
 from argo_ml.models.server.finding import find_prompting
 from argo_ml.models.server.fleet import Fleet, RetryPolicy, Server
-from argo_ml.models.server.opening import describe_server
+from argo_ml.models.server.opening import ServerDescription, describe_server, requests_of_all
 from argo_ml.models.server.prompting import (
     GREEDY_SETTINGS,
     ByChat,
@@ -118,6 +118,37 @@ def test_a_context_that_a_router_shows_late_is_looked_at() -> None:
     spec = ModelSpec(model="server:m", server_urls=("http://host/v1",))
     with pytest.raises(ModelError, match="serves a context of 512 tokens"):
         describe_server(Router(context=512).server, "m", spec)
+
+
+def test_a_llamacpp_server_computes_as_many_requests_at_once_as_it_has_slots() -> None:
+    router = Router()
+    spec = ModelSpec(model="server:m", server_urls=("http://host/v1",))
+    assert describe_server(router.server, "m", spec).n_at_once == 0
+    router.answers["/props"] = {"total_slots": 6}
+    assert describe_server(router.server, "m", spec).n_at_once == 6
+
+
+@pytest.mark.parametrize(("owner", "expected"), [("vllm", 128), ("sglang", 0)])
+def test_vllm_is_asked_for_many_at_once(owner: str, expected: int) -> None:
+    fake = Fake(
+        tokenize=ids_of,
+        v1__completions=TEXT,
+        v1__models={"data": [{"id": "m", "owned_by": owner}]},
+    )
+    spec = ModelSpec(model="server:m", server_urls=("http://host/v1",))
+    assert describe_server(fake.server, "m", spec).n_at_once == expected
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"), [((4, 8), 12), ((128, 0), 16), ((128,) * 9, 1024), ((0,), 16)]
+)
+def test_requests_under_way_are_what_all_servers_compute(
+    known: tuple[int, ...], expected: int
+) -> None:
+    descriptions = [
+        ServerDescription("m", "", ByChat(Fake().fleet, "m"), None, 0, n_at_once=n) for n in known
+    ]
+    assert requests_of_all(descriptions) == expected
 
 
 def test_a_chat_is_told_the_prefix_and_its_answer_cut() -> None:
