@@ -131,7 +131,7 @@ def _check(spec: AdviseSpec) -> None:
     if missing:
         raise ConfigError(
             f"policies={','.join(spec.policies)} lacks {' and '.join(missing)}, which the others "
-            "are compared with"
+            "are compared with; name them as well"
         )
 
 

@@ -17,12 +17,13 @@ from typing import Any
 
 from argo_ml.config.grading import AUTO
 from argo_ml.datasets.base import Dataset, LoadedQuestions, RejectedLine
-from argo_ml.datasets.lines import LineError, check_finite, parse_lines, required_text
+from argo_ml.datasets.lines import LineError, check_finite, parse_lines, required_text, shown
 from argo_ml.datasets.repeats import whole_content
 from argo_ml.errors import DataError
 from argo_ml.types import Difficulty, Question
 
 _LINE = "line-"
+_EXAMPLE = '{"question": …}'
 _LONGEST_WRITTEN_LIST = 100_000
 """Characters; Python's parser takes some hundred bytes of memory for each."""
 _DIFFICULTIES = {difficulty.value: difficulty for difficulty in Difficulty}
@@ -75,16 +76,16 @@ def parse_question(
     """The question of a line's JSON value, whose answers ``scorer`` judges; raises `LineError`
     where it is none, and where it has no gold answers and ``needs_gold`` them."""
     if not isinstance(value, dict):
-        raise LineError("not a JSON object")
+        raise LineError(f"not a JSON object; write {_EXAMPLE} on a line of its own")
     choices = _choices(value.get("choices"))
     listed = _listed(value.get("golden_answers"), choices)
     if not listed and needs_gold:
-        raise LineError("has no golden_answers")
+        raise LineError("has no golden_answers; list every answer that counts as right")
     named = tuple(_gold(answer, choices) for answer in listed) if choices else ()
     _check_indices(listed, value.get("choices") or [], choices)
     metadata = value.get("metadata") or {}
     if not isinstance(metadata, dict):
-        raise LineError("metadata is not an object")
+        raise LineError(f"metadata={shown(metadata)} is not an object; write one in braces")
     return Question(
         id=_id(value.get("id"), number),
         text=required_text(value.get("question"), "question"),
@@ -125,7 +126,7 @@ def _id(value: object, number: int) -> str:
     if value is None or value == "":
         return f"{_LINE}{number}"
     if not isinstance(value, (str, int)) or isinstance(value, bool):
-        raise LineError("id is neither a text nor a number")
+        raise LineError(f"id={shown(value)} is neither a text nor a number; write one of them")
     return str(value)
 
 
@@ -138,12 +139,14 @@ def _choices(value: object) -> tuple[str, ...]:
     if value is None or value == []:
         return ()
     if not isinstance(value, list):
-        raise LineError("choices is not a list")
+        raise LineError(f"choices={shown(value)} is not a list; write one in square brackets")
     if len(value) < 2:
-        raise LineError("has one choice, needs at least 2")
+        raise LineError("has one choice, needs at least 2; list the others, or leave choices out")
     choices = tuple(_answer(choice, f"choice {index}") for index, choice in enumerate(value))
     if len(set(choices)) == 1:
-        raise LineError(f"its {len(choices)} choices are all {choices[0]!r}")
+        raise LineError(
+            f"its {len(choices)} choices are all {choices[0]!r}; list what there is to choose from"
+        )
     return choices
 
 
@@ -155,13 +158,22 @@ def _with_same_text(named: tuple[int, ...], choices: tuple[str, ...]) -> tuple[i
 
 def _gold(answer: object, choices: tuple[str, ...]) -> int:
     if isinstance(answer, bool) or not isinstance(answer, (int, str)):
-        raise LineError(f"golden answer {answer!r} is neither an index of its choices nor a text")
+        raise LineError(
+            f"golden answer {answer!r} is neither an index of its choices nor a text; write the "
+            "text of one"
+        )
     if isinstance(answer, str):
         if answer.strip() not in choices:
-            raise LineError(f"golden answer {answer!r} is not one of its choices")
+            raise LineError(
+                f"golden answer {answer!r} is not one of its choices; write it as it stands there, "
+                "or its index"
+            )
         return choices.index(answer.strip())
     if not 0 <= answer < len(choices):
-        raise LineError(f"golden answer {answer} is not an index of its {len(choices)} choices")
+        raise LineError(
+            f"golden answer {answer} is not an index of its {len(choices)} choices, which begin "
+            "with 0; write the text of one"
+        )
     return answer
 
 

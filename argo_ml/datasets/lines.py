@@ -23,6 +23,10 @@ LONGEST_LINE = 16 * 1024 * 1024
 """Bytes of one question."""
 
 
+SHOWN = 40
+"""Characters of a bad value that an error shows."""
+
+
 class LineError(ValueError):
     """Why a line is not a question; its message becomes the reason of a `RejectedLine`."""
 
@@ -53,6 +57,11 @@ def parse_lines(
         except LineError as error:
             rejected.append(RejectedLine(path.name, number, str(error)))
     return ParsedLines(tuple(values), tuple(rejected))
+
+
+def shown(value: object) -> str:
+    """The beginning of a bad value, as an error names it."""
+    return str(value)[:SHOWN]
 
 
 def required_text(value: object, name: str) -> str:

@@ -15,7 +15,7 @@ from argo_ml.config import GradingFields, suggest
 from argo_ml.datasets.answers import Grade, grade
 from argo_ml.datasets.grading import scorer_named
 from argo_ml.datasets.jsonl import parse_question
-from argo_ml.datasets.lines import LineError, check_finite, parse_lines
+from argo_ml.datasets.lines import LineError, check_finite, parse_lines, shown
 from argo_ml.errors import DataError
 from argo_ml.replay.recorded import UNRECORDED, Course, RecordedOutcome, RecordedQuestion
 from argo_ml.results.text_signals import Fields, TextSignals
@@ -23,8 +23,6 @@ from argo_ml.types import Action, Answer, Evidence, Passage, Question, Usage
 
 SUM_TOLERANCE = 0.01
 """By how much probabilities may miss a sum of 1: what rounding to a few digits does."""
-SHOWN = 40
-"""Characters of a bad value that an error shows."""
 _UNCOMPARED = Grade(correct=False, exact_match=0.0, token_f1=0.0, contains=0.0)
 """Of an answer that nothing is known to compare with but whether it is right."""
 
@@ -252,10 +250,10 @@ def _explain(error: ValidationError, place: tuple[str, ...] = ()) -> str:
     if problem["type"] == "extra_forbidden":
         return f"{name} is unknown; the fields are in docs/replay.md"
     if problem["type"] == "model_type":
-        return f"{name}={str(problem['input'])[:SHOWN]} is not an object; write one, {AS_SHOWN}"
+        return f"{name}={shown(problem['input'])} is not an object; write one, {AS_SHOWN}"
     way_out = WAYS_OUT.get(problem["type"])
     end = f"; {way_out}" if way_out else ""
-    return f"{name}={str(problem['input'])[:SHOWN]}: {message[0].lower()}{message[1:]}{end}"
+    return f"{name}={shown(problem['input'])}: {message[0].lower()}{message[1:]}{end}"
 
 
 def _outcome(question: Question, plan: str, fields: AnswerFields) -> RecordedOutcome:
@@ -349,8 +347,9 @@ def _check_probabilities(question: Question, probabilities: Sequence[float], nam
 def _answer(question: Question, given: object, name: str) -> Answer:
     """An answer to choices is the text of one or its index; another text could not be read."""
     if isinstance(given, bool) or not isinstance(given, (str, int, float)):
-        shown = f"{name}={str(given)[:SHOWN]}"
-        raise LineError(f"{shown} is neither a text nor a number; write a text, empty for none")
+        raise LineError(
+            f"{name}={shown(given)} is neither a text nor a number; write a text, empty for none"
+        )
     check_finite(given, name)
     if not question.choices:
         text = str(given).strip()

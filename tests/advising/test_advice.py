@@ -313,7 +313,7 @@ def test_a_budget_that_nothing_can_be_seen_with_says_so(
 @pytest.mark.parametrize(
     ("values", "complaint"),
     [
-        ({"policies": "never,argo_fitted"}, "policies=never,argo_fitted lacks single"),
+        ({"policies": "never,argo_fitted"}, "policies=never,argo_fitted lacks single, .* name"),
         ({"policies": "nver,single"}, "strategy='nver' is unknown; did you mean 'never'"),
         ({"policies": "never,single,oracle"}, "oracle knows the answers"),
         ({"retrieval_costs": "0.1,0.1"}, "repeats a value"),
