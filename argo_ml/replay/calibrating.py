@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from pydantic import PrivateAttr
-
 from argo_ml.calibration.building import ROOT, Explored, Visit, build_calibration
 from argo_ml.calibration.plans import NONE, after
 from argo_ml.calibration.record import Calibration
@@ -54,12 +52,13 @@ class ReplayState:
         """The state that these actions lead to, everything probed on the way."""
         return self.next(self.after(actions[:-1]), actions) if actions else self.state
 
-    def next(self, before: State, actions: tuple[str, ...]) -> State:
-        """The state that the last of these actions leads to, the others to ``before``."""
+    def next(self, before: State, actions: tuple[str, ...], progress: float = 0.0) -> State:
+        """The state of this progress that the last of these actions leads to, the others to
+        ``before``."""
         step = self._step(before, actions)
         answers = (*before.observations.answers, self._answer_now(actions))
         observations = replace(before.observations, answers=answers)
-        return State(before.question, 0.0, (*before.steps, step), observations)
+        return State(before.question, progress, (*before.steps, step), observations)
 
     def _step(self, before: State, actions: tuple[str, ...]) -> Step:
         plan, course = after(actions), self._outcome(actions).course
@@ -144,25 +143,36 @@ class RecordedCalibration(Calibration):
     """
 
     recorded: Mapping[str, float] = {}
-    _inputs: dict[Key, array[float]] = PrivateAttr(default_factory=dict)
-    _confidences: dict[Key, float] = PrivateAttr(default_factory=dict)
+
+    @cached_property
+    def known_inputs(self) -> dict[Key, array[float]]:
+        """An array of eight bytes a number, where a tuple takes 32.
+
+        No private attribute, which pydantic takes longer to find than what is remembered to make.
+        """
+        return {}
+
+    @cached_property
+    def known_confidences(self) -> dict[Key, float]:
+        return {}
 
     def inputs(self, state: State) -> tuple[float, ...]:
         key = self._key(state)
         if key in self.explored_inputs:
             return self.explored_inputs[key]
-        if key not in self._inputs:
-            # An array of eight bytes a number, where a tuple takes 32.
-            self._inputs[key] = array("d", super().inputs(state))
-        return tuple(self._inputs[key])
+        known = self.known_inputs
+        if key not in known:
+            known[key] = array("d", super().inputs(state))
+        return tuple(known[key])
 
     def confidence(self, state: State, inputs: Sequence[float] | None = None) -> float:
         key = self._key(state)
         if not state.steps and state.question.id in self.recorded:
             return self.recorded[state.question.id]
-        if key not in self._confidences:
-            self._confidences[key] = super().confidence(state, inputs)
-        return self._confidences[key]
+        known = self.known_confidences
+        if key not in known:
+            known[key] = super().confidence(state, inputs)
+        return known[key]
 
     @cached_property
     def explored_inputs(self) -> dict[Key, tuple[float, ...]]:

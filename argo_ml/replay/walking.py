@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from argo_ml.calibration.plans import MULTI, NONE, ONCE, after
@@ -69,7 +69,7 @@ class Walker:
         way.before = (*way.before, (expected, probed))
         way.actions = (*way.actions, decision.action.value)
         progress = self._advanced(way.state.progress, way.own, decision.action, way.actions)
-        way.state = replace(way.own.next(way.state, way.actions), progress=progress)
+        way.state = way.own.next(way.state, way.actions, progress)
 
     def _stop_reason(
         self, decided: StopReason | None, actions: tuple[str, ...]
