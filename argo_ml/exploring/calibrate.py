@@ -41,7 +41,7 @@ from argo_ml.state import Outcome
 from argo_ml.sweep.accounting import account_for_dead, accounting
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.parent_run import ParentRun, recorded, store_spec
-from argo_ml.sweep.stages import log_inputs, store_resolved
+from argo_ml.sweep.stages import keeping_events, log_inputs, store_resolved
 from argo_ml.tracking import runs
 from argo_ml.tracking.experiments import FALLBACK
 from argo_ml.tracking.reconciling import open_experiment
@@ -85,7 +85,7 @@ def run_calibration(
         resolved = store_resolved(spec, context, run)
         log_inputs(resolved, context, run)
         account_for_dead(tracking, context.spec)
-        with accounting(run, context.spec):
+        with accounting(run, context.spec), keeping_events(context, run):
             calibrated = _calibrate(resolved, context, run, on_progress)
         run.end()
     return calibrated

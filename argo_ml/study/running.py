@@ -30,6 +30,7 @@ from argo_ml.study.storage import StudyStore
 from argo_ml.sweep.accounting import account_for_dead, accounting, has_whole_ledger
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.parent_run import load_record, pointing_at, recorded, store_spec
+from argo_ml.sweep.stages import keeping_events
 from argo_ml.tracking import runs
 from argo_ml.tracking.deleted import is_deleted, way_back
 from argo_ml.tracking.names import spec_params
@@ -72,12 +73,12 @@ def run_study(spec: StudySpec, on_progress: OnProgress = ignore_progress) -> Stu
         evaluator = Evaluator(context, times)
         objective = make_objective(spec)
         search = Search(spec, store, study, space, objective, evaluator, home, run)
-        with accounting(run, spec):
+        with accounting(run, spec), keeping_events(context, run):
             trials_per_second = _work(search, on_progress)
         with store.lock:
             reconcile(study, store, home, run.run_id)
             if not _is_concluded(study, spec):
-                with accounting(run, spec):
+                with accounting(run, spec), keeping_events(context, run):
                     report = conclude(search, tests, trials_per_second, on_progress)
                 # A worker that failed meanwhile may have said so on the run.
                 run.reopen(beside_others=True)

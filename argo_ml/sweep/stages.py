@@ -100,7 +100,7 @@ def run_cells(
     with system_metrics(parent_run):
         with (
             observing_devices(context.spec, times.seconds, is_served(context.spec)) as observed,
-            _keeping_events(context, parent_run),
+            keeping_events(context, parent_run),
             ShardLog(journal, cell_runs, times, rule) as shard_log,
         ):
             if not missing:
@@ -175,7 +175,7 @@ def check_context_unchanged(run: TrackedRun, n_tokens: int) -> None:
 
 
 @contextlib.contextmanager
-def _keeping_events(
+def keeping_events(
     context: ExperimentContext[ContextSpec], parent_run: TrackedRun
 ) -> Iterator[None]:
     """Keep on the run how large batches were, and what was done when memory ran out, also where

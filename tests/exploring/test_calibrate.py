@@ -32,7 +32,7 @@ from argo_ml.sweep.answer import answer_question, with_sources_of_calibration
 from argo_ml.sweep.calibration_source import check_judged, check_usable, open_calibration
 from argo_ml.sweep.context import LocalContext
 from argo_ml.sweep.running import run_sweep
-from argo_ml.tracking.runs import NOTE
+from argo_ml.tracking.runs import BATCH_TOKENS, NOTE, WARNING
 from argo_ml.types import Action
 from argo_ml.verification.verify import verify_sweep
 
@@ -42,6 +42,9 @@ pytestmark = [
 ]
 
 ADAPTIVE = "never,single,argo,argo_calibrated,argo_fitted,oracle"
+
+
+SHORT_OF_MEMORY = "out of memory with a batch of 8192 tokens; going on with half"
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,11 @@ def made(
     common = parameters(folder, warm_cache, empty_store)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        yield Made(common, run_calibration(build(CalibrateSpec, common)))
+        with pytest.MonkeyPatch.context() as short_of_memory:
+            short_of_memory.setattr(LocalContext, "events", property(lambda _: (SHORT_OF_MEMORY,)))
+            short_of_memory.setattr(LocalContext, "batch_tokens", property(lambda _: 4096))
+            found = run_calibration(build(CalibrateSpec, common))
+        yield Made(common, found)
 
 
 def parameters(
@@ -87,6 +94,12 @@ def parameters(
         "difficulty": "all",
         "min_similarity": "-1",
     }
+
+
+def test_how_large_batches_were_and_what_memory_did_stay_on_the_run(made: Made) -> None:
+    tags = made.client.get_run(made.found.run_id).data.tags
+    assert tags[BATCH_TOKENS] == "4096"
+    assert SHORT_OF_MEMORY in tags[WARNING].splitlines()
 
 
 def test_every_question_is_explored_along_both_constant_plans(made: Made) -> None:

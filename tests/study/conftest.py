@@ -14,6 +14,7 @@ from builders.planted_study import Problem
 
 from argo_ml.results.study import StudyReport
 from argo_ml.study import run_study
+from argo_ml.sweep.context import LocalContext
 
 N_TRIALS = 12
 
@@ -46,7 +47,8 @@ def finished(
     before = Path.cwd()
     os.chdir(folder)
     try:
-        with drawing.left_out():
+        with drawing.left_out(), pytest.MonkeyPatch.context() as small:
+            small.setattr(LocalContext, "batch_tokens", property(lambda _: 4096))
             report = run_study(problem.spec(n_trials=N_TRIALS))
         yield problem, report
     finally:

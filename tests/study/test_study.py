@@ -37,7 +37,7 @@ from argo_ml.study.space import SearchSpace
 from argo_ml.study.storage import RUN_ID, StudyStore
 from argo_ml.sweep.context import LocalContext
 from argo_ml.tracking.owners import named
-from argo_ml.tracking.runs import ERROR, WARNING, Tracking, connect
+from argo_ml.tracking.runs import BATCH_TOKENS, ERROR, WARNING, Tracking, connect
 from argo_ml.types import Prices
 from argo_ml.verification.verify import verify_run
 
@@ -98,6 +98,12 @@ def test_a_study_is_a_run_with_a_child_per_trial_and_test_cell(
     expected = ["always_reason", "always_retrieve", "argo", "fixed_threshold", "random"]
     assert sorted(cells) == expected
     assert not list(disagreements(stored(problem), home(problem), report.study_id))
+
+
+def test_how_large_batches_were_stays_on_the_run(finished: tuple[Problem, StudyReport]) -> None:
+    problem, report = finished
+    client = MlflowClient(problem.values["tracking_uri"])
+    assert client.get_run(report.study_id).data.tags[BATCH_TOKENS] == "4096"
 
 
 def test_optuna_knows_settings_and_measures_of_a_trial_by_their_names(

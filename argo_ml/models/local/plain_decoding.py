@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -30,6 +31,7 @@ class PlainDecoder:
     def __init__(self, model: Any) -> None:
         model.generation_config = _settings()
         self._model = model
+        self._can_keep_last = "logits_to_keep" in inspect.signature(model.forward).parameters
         self.tokens = TokenCounts()
 
     def generate(
@@ -111,7 +113,9 @@ class PlainDecoder:
     def _log_likelihood(self, prompt: list[int], choice: TokenIds) -> float:
         ids = torch.tensor([[*prompt, *choice]], device=self._model.device)
         self.tokens += TokenCounts(ids.numel())
-        logits = self._model(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 : -1]
+        kept = {"logits_to_keep": len(choice) + 1} if self._can_keep_last else {}
+        output = self._model(input_ids=ids, use_cache=False, **kept)
+        logits = output.logits[0, -len(choice) - 1 : -1]
         log_p = torch.log_softmax(checked_numbers(logits, self._model.dtype).float(), dim=-1)
         # Of a model spread over GPUs the logits stay on the last one.
         chosen = ids[0, len(prompt) :, None].to(log_p.device)

@@ -184,6 +184,15 @@ def test_plain_path_equals_the_fast_one(architecture: str) -> None:
         assert row == pytest.approx(other, abs=2e-3)
 
 
+def test_plain_path_computes_the_logits_of_a_choice_alone() -> None:
+    model, columns = tiny_model("jamba"), list[int]()
+    model.register_forward_hook(lambda *given: columns.append(given[-1].logits.shape[1]))
+
+    PlainDecoder(model).choice_log_likelihoods([prompts()[2]], [[(8, 9, 10)]])
+
+    assert columns == [4]
+
+
 @pytest.fixture
 def nothing_proven(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_check, "PROVEN", frozenset())
