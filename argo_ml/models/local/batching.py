@@ -30,7 +30,8 @@ class RequestSize:
     """Tokens of one request: a prompt held ``copies`` times, each followed by ``new`` more.
 
     ``prompt`` are its tokens to compute, after ``known`` ones that are only held. ``shared``
-    prompts are additionally computed once before they are copied.
+    prompts are additionally computed once before they are copied. Requests of another ``kind`` are
+    never in the same batch.
     """
 
     prompt: int
@@ -38,6 +39,7 @@ class RequestSize:
     copies: int = 1
     shared: bool = False
     known: int = 0
+    kind: int = 0
 
     @property
     def length(self) -> int:
@@ -85,7 +87,8 @@ class Batcher:
         Raises `DoesNotFit` if a single request does not fit, and `InterruptedRequests` between two
         batches where a stop was asked for.
         """
-        waiting = sorted(range(len(sizes)), key=lambda index: -sizes[index].length)
+        order = [(size.kind, -size.length) for size in sizes]
+        waiting = sorted(range(len(sizes)), key=order.__getitem__)
         results: dict[int, ResultType] = {}
         while waiting:
             if is_stopping():
@@ -110,6 +113,8 @@ class Batcher:
         batch, members = [waiting[0]], [sizes[waiting[0]]]
         for index in waiting[1:]:
             members.append(sizes[index])
+            if sizes[index].kind != members[0].kind:
+                break
             if padded_tokens(members) > limit:
                 break
             batch.append(index)

@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -43,6 +43,8 @@ REQUEST_TOKENS = 512
 CPU_REQUESTS = 32
 """Requests at once on a CPU: a step of decoding reads all weights, for few rows as for many, until
 their products take longer."""
+_BEYOND = 1
+"""The kind of prompts that are longer than where positions are scaled otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class TransformersModel:
         self._prefixes = PrefixCache(prefix_bytes)
         self._decoder = choose_decoder(model, self._prefixes, engine, on_event)
         self._context = context_tokens(model.config)
+        self._rescaled_from = rescaled_from(model.config)
+        self._is_beyond = False
         self._batcher = Batcher(batch_tokens, self._release_memory, on_event, fitting_now)
         self._identity = " ".join(
             (
@@ -140,8 +144,11 @@ class TransformersModel:
         that memory cannot take."""
         prompts = self._encode(requests)
         sizes = [
-            self._size(prompt, self._limit(request, self._has_thought))
-            for prompt, request in zip(prompts, requests, strict=True)
+            replace(
+                self._size(prompt, self._limit(request, self._has_thought)),
+                kind=self._kind(row, prompt, self._limit(request, self._chat.may_think)),
+            )
+            for row, (prompt, request) in enumerate(zip(prompts, requests, strict=True))
         ]
         # Room for reasoning is what the context leaves of it, whatever was generated before.
         needed = [
@@ -164,14 +171,13 @@ class TransformersModel:
         without text.
         """
         ids = self._encode_scorings(requests)
+        longest = [max(map(len, item.choices), default=0) for item in ids]
         sizes = [
-            self._size(
-                item.prompt,
-                max(map(len, item.choices), default=0),
-                copies=len(item.choices),
-                shared=True,
+            replace(
+                self._size(item.prompt, new, copies=len(item.choices), shared=True),
+                kind=self._kind(row, item.prompt, new),
             )
-            for item in ids
+            for row, (item, new) in enumerate(zip(ids, longest, strict=True))
         ]
 
         def run(batch: list[int]) -> list[Scores]:
@@ -223,6 +229,23 @@ class TransformersModel:
     def _limit(self, request: Generation, thinks: bool) -> int:
         """Most new tokens, those of reasoning included."""
         return request.max_new_tokens + (self._thinking_tokens if thinks else 0)
+
+    def _kind(self, row: int, prompt: PromptIds, new: int) -> int:
+        """What may share a batch, by where positions are scaled otherwise, if anywhere.
+
+        Prompts up to there, those beyond, and each that passes it on the way alone: the longest
+        row of a pass decides for all of them.
+        """
+        limit, length = self._rescaled_from, len(prompt.ids)
+        if length > limit:
+            return _BEYOND
+        return 0 if length + new <= limit else _BEYOND + 1 + row
+
+    def _begin(self, kind: int) -> None:
+        """Forget beginnings whose positions were scaled otherwise."""
+        if (kind == _BEYOND) != self._is_beyond:
+            self._prefixes.clear()
+            self._is_beyond = kind == _BEYOND
 
     def _left(self, prompt: PromptIds) -> int:
         """Tokens that the context leaves beside a prompt."""
@@ -328,7 +351,12 @@ class TransformersModel:
 
         def run_batches(fitting: list[int]) -> Sequence[ResponseType]:
             kept = [sizes[index] for index in fitting]
-            return self._batcher.run(kept, lambda batch: run([fitting[at] for at in batch]))
+
+            def run_batch(batch: list[int]) -> Sequence[ResponseType]:
+                self._begin(kept[batch[0]].kind)
+                return run([fitting[at] for at in batch])
+
+            return self._batcher.run(kept, run_batch)
 
         return run_fitting(run_batches, len(sizes), beyond_context(needed, self._context, "tokens"))
 
@@ -350,6 +378,18 @@ def context_tokens(config: Any) -> int | None:
     text = config.get_text_config(decoder=True)
     names = ("max_position_embeddings", "max_seq_len", "max_sequence_length")
     return next((size for name in names if (size := getattr(text, name, None))), None)
+
+
+def rescaled_from(config: Any) -> int:
+    """Tokens beyond which positions are scaled otherwise, with longrope (Ding et al. 2024)."""
+    scaling = getattr(config.get_text_config(decoder=True), "rope_parameters", None) or {}
+    parts = [scaling, *(part for part in scaling.values() if isinstance(part, dict))]
+    limits = [
+        part["original_max_position_embeddings"]
+        for part in parts
+        if part.get("rope_type") == "longrope"
+    ]
+    return min(limits, default=sys.maxsize)
 
 
 def _minor(version: str) -> str:

@@ -28,6 +28,12 @@ from tests.builders.tiny_architectures import N_IDS, tiny_config, tiny_model
 
 pytestmark = pytest.mark.slow
 
+REPRESENTATIVE = (
+    *("bloom", "cohere2", "deepseek_v3", "exaone4", "falcon_h1", "gemma3", "gemma3n_text"),
+    *("gemma4_text", "gpt2", "gpt_oss", "granitemoehybrid", "lfm2", "llama", "mamba2", "mixtral"),
+    *("nemotron_h", "olmo3", "phi3", "qwen2", "qwen3_moe", "qwen3_next", "zamba2"),
+)
+"""Every kind of attention, cache and position; `benchmarks.architectures` tries all."""
 PLAIN = ("jamba", "mamba", "recurrent_gemma", "rwkv")
 """Architectures that the fast path cannot carry and Transformers' own generate can."""
 REFUSED = ("bert", "minimax")
@@ -82,7 +88,7 @@ def assert_scores_are_uncached(
             assert total == pytest.approx(expected, abs=2e-3)
 
 
-@pytest.mark.parametrize("architecture", sorted(PROVEN))
+@pytest.mark.parametrize("architecture", REPRESENTATIVE)
 def test_batch_single_reused_and_uncached_are_one(architecture: str) -> None:
     model = tiny_model(architecture)
 
@@ -98,7 +104,11 @@ def test_batch_single_reused_and_uncached_are_one(architecture: str) -> None:
     assert_scores_are_uncached(model, fast(model))
 
 
-@pytest.mark.parametrize("architecture", sorted(PROVEN))
+def test_representatives_are_proven() -> None:
+    assert set(REPRESENTATIVE) <= PROVEN
+
+
+@pytest.mark.parametrize("architecture", REPRESENTATIVE)
 @pytest.mark.parametrize("n_bytes", [2**24, 2**13])
 def test_beginnings_that_prompts_of_a_batch_share_change_no_result(
     architecture: str, n_bytes: int, monkeypatch: pytest.MonkeyPatch
