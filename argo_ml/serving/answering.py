@@ -24,6 +24,7 @@ from argo_ml.engine.loop import Finished
 from argo_ml.errors import ArgoError, ConfigError, ModelError
 from argo_ml.models import load_model
 from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring
+from argo_ml.models.deferred import load_now
 from argo_ml.pipeline.episode import Pipeline, run_episode
 from argo_ml.serving.batches import BatchThread
 from argo_ml.serving.deciding import LoadedPolicy
@@ -137,6 +138,7 @@ class AnsweringService:
     def _try_opening(self) -> None:
         try:
             self._context = self._context or self._opened()
+            load_now(self._context.model)
         except Exception as error:
             logger.warning("nothing can be answered yet: %s", error)
 

@@ -10,6 +10,7 @@ import pytest
 
 from argo_ml.background import begin
 from argo_ml.errors import ConfigError, ModelError
+from argo_ml.models.deferred import DeferredModel
 from argo_ml.serving import answering
 from argo_ml.serving.answering import AnsweringService
 from argo_ml.types import Question
@@ -29,6 +30,22 @@ def test_what_cannot_be_opened_is_said_when_the_server_starts(
     service.open_ahead()
     service._thread.join(10)
     assert "nothing can be answered yet: this policy was made with another" in caplog.text
+
+
+def test_a_model_that_was_loaded_before_is_loaded_ahead_of_the_first_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loaded: Any = SimpleNamespace(identity="m")
+    model: Any = DeferredModel("m", lambda: loaded)
+    opened = SimpleNamespace(model=model)
+    monkeypatch.setattr(answering.LocalContext, "open_for", lambda *_, **__: opened)
+    policy: Any = SimpleNamespace(
+        published=SimpleNamespace(decides_only=False), spec=None, calibration=None
+    )
+    service = AnsweringService(policy)
+    service.open_ahead()
+    service._thread.join(10)
+    assert model.is_loaded
 
 
 @pytest.mark.parametrize(("decides_only", "variable"), [(True, "true"), (False, "false")])
