@@ -15,6 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import argo_ml.models
 from argo_ml.config import ModelFields, ModelSpec, shared_fields
+from argo_ml.config.source_fields import ServerFields
 from argo_ml.devices.cuda import machine_state
 from argo_ml.errors import ModelError
 from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring, TokenCounts
@@ -151,9 +152,14 @@ def now_or_later(
 def memory_place(spec: ModelSpec, contents: str, versions: Sequence[str]) -> Path:
     """Where a model's description is remembered.
 
-    ``contents`` stands for its files, ``versions`` for the software that computes with it.
+    ``contents`` stands for its files, ``versions`` for the software that computes with it. How
+    servers are asked, as to patience and numbers of requests, decides nothing of it.
     """
-    options = {name: str(value) for name, value in shared_fields(spec, ModelFields).items()}
+    options = {
+        name: str(value)
+        for name, value in shared_fields(spec, ModelFields).items()
+        if name not in ServerFields.model_fields
+    }
     code = code_digest(list(map(Path, argo_ml.models.__path__)))
     key = content_key([contents, options, code, list(versions), machine_state()])
     return spec.cache_path / "models" / "opened" / f"{key}.json"

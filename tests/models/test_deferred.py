@@ -94,6 +94,12 @@ def test_other_options_load_anew(loads: Loads, spec: SweepSpec, options: dict[st
     assert loads.n_loaded == 2
 
 
+def test_how_servers_are_asked_loads_nothing_anew(loads: Loads, spec: SweepSpec) -> None:
+    load_model(spec)
+    load_model(spec.model_copy(update={"request_timeout_s": 10.0, "server_concurrency": 3}))
+    assert loads.n_loaded == 1
+
+
 def test_other_weights_load_anew(loads: Loads, spec: SweepSpec) -> None:
     load_model(spec)
     (Path(spec.model) / "model.safetensors").write_bytes(b"others!")
