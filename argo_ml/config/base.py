@@ -167,6 +167,9 @@ _HOME_PATHS = frozenset(
 SHOWN = 400
 """Characters of a bad value that an error shows."""
 
+CLEARER: Mapping[str, str] = MappingProxyType({"bool_parsing": "input should be true or false"})
+"""What would do, by the type of an error of pydantic's whose message does not say it."""
+
 STRATEGIES_ARE_POLICIES: Mapping[str, str] = MappingProxyType({"strategies": "policies"})
 
 SpecType = TypeVar("SpecType", bound=Spec)
@@ -297,7 +300,7 @@ def _explain(spec_type: type[Spec], problem: Any) -> str:
     name = str(problem["loc"][0]) if problem["loc"] else ""
     if problem["type"] == "extra_forbidden":
         return unknown_parameter(name, spec_type)
-    message = problem["msg"].removeprefix("Value error, ")
+    message = CLEARER.get(problem["type"], problem["msg"].removeprefix("Value error, "))
     if not name:
         return str(message)
     given = redacted(one_line(str(problem["input"])))[:SHOWN]

@@ -132,6 +132,7 @@ def test_a_list_takes_no_truth_value() -> None:
             "hidden_states=true: engine=vllm runs a server, which tells of none; use engine=auto "
             "or plain, or leave hidden_states out",
         ),
+        ({"hidden_states": "maybe"}, "hidden_states=maybe: input should be true or false"),
     ],
 )
 def test_bad_value_is_named_on_one_line(values: dict[str, str], message: str) -> None:
