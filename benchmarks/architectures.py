@@ -65,7 +65,8 @@ def main(arguments: Sequence[str] | None = None, out: TextIO = sys.stdout) -> in
     parser.add_argument("--kept", type=Path, help="a file of what was found, which is not tried")
     parser.add_argument("--at-most", type=int, default=len(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES))
     given = parser.parse_args(arguments)
-    logging.set_verbosity_error()
+    library_log: Any = logging
+    library_log.set_verbosity_error()
     warnings.filterwarnings("ignore")
     names = given.architectures or sorted(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
     found = read_kept(given.kept)

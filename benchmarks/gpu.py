@@ -1,9 +1,10 @@
 """What the in-process engine does on a GPU, with a random model of qwen2.5-7b's configuration.
 
-No network, no files of weights. One JSON line per step: memory against the plan; prefill, decoding
-and synchronisations at several batch sizes beside Transformers' own ``generate`` and
-``generate_batch``; sampling, known beginnings, scoring; memory that runs out while prompts are
-computed, tokens decoded and choices scored; one row against many; NVML against nvidia-smi.
+No network, no files of weights. One JSON line per step: memory against the plan, of the weights and
+of batches; prefill, decoding and synchronisations at several batch sizes beside Transformers' own
+``generate`` and ``generate_batch``; what stop checks cost; sampling, known beginnings,
+scoring; memory that runs out while prompts are computed, tokens decoded and choices scored; one row
+against many; NVML against nvidia-smi.
 ``--tiny`` takes a model of two narrow layers, and the CPU where there is no GPU or ``--device cpu``
 says so.
 """
@@ -18,18 +19,25 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
 import psutil
 import torch
-from transformers import AutoModelForCausalLM, GenerationConfig
+from tokenizers import Tokenizer, models
+from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedTokenizerFast
 
 from argo_ml.devices import DriverError, open_driver
 from argo_ml.models.base import Generation, Prompt
-from argo_ml.models.chat import PromptIds
-from argo_ml.models.local.batching import Batcher, RequestSize, out_of_memory_noticed
+from argo_ml.models.chat import ChatFormat, PromptIds
+from argo_ml.models.local.batching import (
+    Batcher,
+    RequestSize,
+    out_of_memory_noticed,
+    padded_tokens,
+)
 from argo_ml.models.local.decoding import Choose, Decoder, most_probable
+from argo_ml.models.local.endings import Endings
 from argo_ml.models.local.float32_head import use_float32_head
 from argo_ml.models.local.forward import Forward
 from argo_ml.models.local.loading import Machine
@@ -37,13 +45,17 @@ from argo_ml.models.local.planning import recorded_config
 from argo_ml.models.local.prefix_cache import PrefixCache
 from argo_ml.models.local.sampling import Chooser
 from argo_ml.models.local.skeleton import Skeleton
-from argo_ml.models.placement.plan import Demand
+from argo_ml.models.placement.batch_memory import bytes_per_token
+from argo_ml.models.placement.plan import ITEM_BYTES, Demand
 
 DEVICE = "cuda:0" if torch.cuda.is_available() else "cpu"
 PRESET = "qwen2.5-7b"
 PREFIX_BYTES = 2**30
 CHOICES = 4
 CHOICE_TOKENS = 8
+STOP = ("\n\n", "Question:")
+N_WORDS = 512
+"""Ids that the tokenizer of stop checks knows; others are its first word."""
 TINY = {
     "hidden_size": 64,
     "intermediate_size": 96,
@@ -63,6 +75,8 @@ class Bench:
     device: torch.device
     n_prompt: int
     n_new: int
+    token_bytes: int
+    """What the plan counts for a token of a batch."""
 
     def decoder(self, prefix_bytes: int = 0) -> Decoder:
         return Decoder(Forward(self.model), PrefixCache(prefix_bytes))
@@ -73,12 +87,20 @@ class Bench:
         ids = torch.randint(3, self.model.config.vocab_size, shape, generator=numbers).tolist()
         return [PromptIds(row, len(row)) for row in ids]
 
+    def planned_mb(self, sizes: Sequence[RequestSize]) -> float:
+        """What the plan counts for a batch of these, beside logits."""
+        return padded_tokens(sizes) * self.token_bytes / 1e6
+
     def generated(
-        self, n_rows: int, decoder: Decoder | None = None, choose: Choose = most_probable
+        self,
+        n_rows: int,
+        decoder: Decoder | None = None,
+        choose: Choose = most_probable,
+        is_finished: Callable[[int, list[int]], bool] = lambda *_: False,
     ) -> list[list[int]]:
         using = decoder or self.decoder()
         limits = [self.n_new] * n_rows
-        return using.generate(self.prompts(n_rows), limits, lambda *_: False, choose)
+        return using.generate(self.prompts(n_rows), limits, is_finished, choose)
 
     def scored(self, prompts: Sequence[PromptIds]) -> list[list[float]]:
         choices = [
@@ -108,15 +130,16 @@ def steps(
     is_tiny: bool, device: torch.device, rows: Sequence[int], n_prompt: int, n_new: int
 ) -> Iterator[dict[str, Any]]:
     yield {"step": "machine", **machine(device)}
-    model, facts = loaded(is_tiny, device)
+    model, token_bytes, facts = loaded(is_tiny, device)
     yield {"step": "load", **facts}
-    bench = Bench(model, device, n_prompt, n_new)
+    bench = Bench(model, device, n_prompt, n_new, token_bytes)
     bench.generated(2)
     for n_rows in rows:
         yield {"step": "generate", "rows": n_rows, **speed(bench, n_rows)}
         for name, run in (("generate", by_transformers), ("generate_batch", by_batching)):
             yield {"step": f"transformers {name}", "rows": n_rows, **tried(run, bench, n_rows)}
     middle = sorted(rows)[len(rows) // 2]
+    yield {"step": "stop checks", "rows": middle, **stop_checks(bench, middle)}
     yield {"step": "sampling", "rows": middle, **sampling(bench, middle)}
     yield {"step": "known beginnings", "rows": middle, **known_beginnings(bench, middle)}
     yield {"step": "scoring", "rows": middle, **scoring(bench, middle)}
@@ -131,8 +154,8 @@ def machine(device: torch.device) -> dict[str, Any]:
     return {"device": name, "torch": torch.__version__, "cuda": torch.version.cuda}
 
 
-def loaded(is_tiny: bool, device: torch.device) -> tuple[Any, dict[str, Any]]:
-    """A random model, and its memory beside what the plan says."""
+def loaded(is_tiny: bool, device: torch.device) -> tuple[Any, int, dict[str, Any]]:
+    """A random model, what the plan counts for a token of a batch, and memory beside the plan."""
     config = recorded_config(PRESET)
     for name, value in TINY.items() if is_tiny else ():
         setattr(config, name, value)
@@ -144,12 +167,12 @@ def loaded(is_tiny: bool, device: torch.device) -> tuple[Any, dict[str, Any]]:
             Demand(Skeleton(config, precision), config, precision, PREFIX_BYTES)
         )
     )
-    models: Any = AutoModelForCausalLM
+    causal: Any = AutoModelForCausalLM
     before = used(device)
     started = time.perf_counter()
     torch.manual_seed(0)
     with torch.device(device):
-        model = models.from_config(config, dtype=getattr(torch, precision)).eval()
+        model = causal.from_config(config, dtype=getattr(torch, precision)).eval()
     model.generation_config = made_settings(eos_token_id=None, pad_token_id=0)
     use_float32_head(model)
     facts = {
@@ -158,7 +181,8 @@ def loaded(is_tiny: bool, device: torch.device) -> tuple[Any, dict[str, Any]]:
         "weights MB": (used(device) - before) / 1e6,
         "planned batch tokens": plan.batch_tokens,
     }
-    return model, facts
+    token_bytes = bytes_per_token(config, ITEM_BYTES[precision], config.num_hidden_layers)
+    return model, token_bytes, facts
 
 
 def made_settings(**values: Any) -> Any:
@@ -192,8 +216,9 @@ def timed(device: torch.device, run: Callable[[], Any]) -> float:
 
 
 def speed(bench: Bench, n_rows: int) -> dict[str, Any]:
-    short = Bench(bench.model, bench.device, bench.n_prompt, 1)
-    row: dict[str, Any] = {}
+    short = replace(bench, n_new=1)
+    sizes = [RequestSize(bench.n_prompt, bench.n_new)] * n_rows
+    row: dict[str, Any] = {"planned MB": bench.planned_mb(sizes)}
     with peak(bench.device, row):
         whole = timed(bench.device, lambda: bench.generated(n_rows))
     prefill = timed(bench.device, lambda: short.generated(n_rows))
@@ -293,8 +318,29 @@ def known_beginnings(bench: Bench, n_rows: int) -> dict[str, Any]:
     return {"first s": first, "again s": again, "same share": same_share(*outputs)}
 
 
+def stop_checks(bench: Bench, n_rows: int) -> dict[str, Any]:
+    """Decoding with the engine's own endings, which decode each row's text after each token."""
+    requests = [Generation(Prompt("", "?"), bench.n_new, stop=STOP)] * n_rows
+    endings = Endings(ChatFormat(word_tokenizer()), frozenset(), requests, 0)
+    without = timed(bench.device, lambda: bench.generated(n_rows))
+    seconds = timed(bench.device, lambda: bench.generated(n_rows, is_finished=endings))
+    return {
+        "all new tokens/s": n_rows * bench.n_new / seconds,
+        "against none": seconds / without,
+    }
+
+
+def word_tokenizer() -> Any:
+    """Of words for ids, so that texts have some length; a stop string stands in none of them."""
+    wrapped: Any = PreTrainedTokenizerFast
+    words = {f"word{number} ": number for number in range(N_WORDS)}
+    model = Tokenizer(models.WordLevel(words, unk_token="word0 "))
+    return wrapped(tokenizer_object=model, unk_token="word0 ")
+
+
 def scoring(bench: Bench, n_rows: int) -> dict[str, Any]:
-    row: dict[str, Any] = {}
+    shared = RequestSize(bench.n_prompt, CHOICE_TOKENS, copies=CHOICES, shared=True)
+    row: dict[str, Any] = {"planned MB": bench.planned_mb([shared] * n_rows)}
     with peak(bench.device, row):
         seconds = timed(bench.device, lambda: bench.scored(bench.prompts(n_rows)))
     return {**row, "choices/s": n_rows * CHOICES / seconds}

@@ -37,7 +37,7 @@ def lines() -> dict[str, dict[str, Any]]:
 def test_every_step_writes_a_line(lines: dict[str, dict[str, Any]]) -> None:
     assert list(lines) == [
         *("machine", "load", "generate", "transformers generate", "transformers generate_batch"),
-        *("sampling", "known beginnings", "scoring"),
+        *("stop checks", "sampling", "known beginnings", "scoring"),
         *(f"out of memory in {phase}" for phase in ("prefill", "decoding", "scoring")),
         *("one row against many", "readings"),
     ]
@@ -49,6 +49,18 @@ def test_speeds_of_the_engine_and_of_transformers_are_measured(
     assert lines["generate"]["prefill tokens/s"] > 0
     assert lines["generate"]["new tokens/s"] > 0
     assert lines["transformers generate"]["all new tokens/s"] > 0
+
+
+@pytest.mark.parametrize("step", ["generate", "scoring"])
+def test_the_plan_of_a_batch_stands_beside_its_peak(
+    lines: dict[str, dict[str, Any]], step: str
+) -> None:
+    assert lines[step]["planned MB"] > 0
+    assert "peak MB" in lines[step]
+
+
+def test_what_stop_checks_cost_is_measured(lines: dict[str, dict[str, Any]]) -> None:
+    assert lines["stop checks"]["against none"] > 0
 
 
 @pytest.mark.parametrize("phase", ["prefill", "decoding", "scoring"])
