@@ -21,7 +21,7 @@ from argo_ml.errors import ArgoError, TrackingError
 from argo_ml.models.cache.caching import CallCache
 from argo_ml.study.storage import StudyStore
 from argo_ml.sweep.accounting import accounting
-from argo_ml.sweep.stages import _keeping_events
+from argo_ml.sweep.stages import keeping_events
 from argo_ml.tracking.runs import KIND, connect
 from argo_ml.waiting import (
     DEFAULT_S,
@@ -158,7 +158,7 @@ def test_a_locked_store_is_waited_for_once_by_all_that_is_said_of_a_sweep_that_e
         pytest.raises(type(error)),
         sweep.recording_failure(),
         accounting(sweep, spec),
-        _keeping_events(context, sweep),
+        keeping_events(context, sweep),
     ):
         raise error
     first = 0.3 if isinstance(error, TrackingError) else DEFAULT_S
