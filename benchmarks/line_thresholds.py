@@ -1,9 +1,10 @@
 """Should `graded` and `tasr` take their thresholds from a line, too, as gates do?
 
 In made-up worlds whose chances are known, samples choose thresholds: those that paid best on the
-sample, as both policies take them, and those where a straight line through scores and changes meets
-the price. Either is judged by its true utility on other questions, minus that of the best fixed
-plan of the world. The recorded sets have neither answers by one passage and five nor margins.
+sample, as `tasr` takes them, and those where a straight line through scores and changes meets the
+price, as `graded` does. Either is judged by its true utility on other questions, minus that of the
+best fixed plan of the world. The recorded sets have neither answers by one passage and five nor
+margins.
 
     python -m benchmarks.line_thresholds
 """
@@ -11,6 +12,7 @@ plan of the world. The recorded sets have neither answers by one passage and fiv
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argo_ml.calibration.fitted_models import interpolated
-from argo_ml.policies.gates.grades import Grades, Trials
+from argo_ml.policies.gates.grades import Grades, Trials, grades_by_line
 from argo_ml.policies.gates.tasr import Round, best_threshold, fit_points, stop_at
 from argo_ml.statistics.frontiers import threshold_by_line
 from benchmarks.recorded_sets import PRICES
@@ -47,11 +49,18 @@ GRADED: Mapping[str, Graded] = {
 }
 
 
-def grades_by_line(scores: Any, none: Any, one: Any, five: Any, price: float) -> Grades:
-    """Retrieving where either line exceeds the price, five passages where they beat one."""
-    to_one, to_five = (threshold_by_line(scores, none, own, price) for own in (one, five))
-    few = min(to_one, to_five)
-    return Grades(few, max(few, threshold_by_line(scores, one, five, 0.0)))
+def best_grades(scores: Any, none: Any, one: Any, five: Any, price: float) -> Grades:
+    """The pair that paid best on these questions; of equals the one that reads fewest passages."""
+    trials = Trials.of(scores, none, one, five)
+    tried = map(trials.within, (math.inf, *trials.scores[:-1], -math.inf))
+    column, ways = np.array(scores), np.array([none, one, five], dtype=float)
+
+    def utility(grades: Grades) -> float:
+        reads_any, reads_five = column >= grades.few, column >= grades.full
+        read = np.where(reads_five, ways[2], ways[1]) - price
+        return round(float(np.where(reads_any, read, ways[0]).mean()), 9)
+
+    return max(tried, key=utility)
 
 
 def graded_utility(
@@ -75,7 +84,7 @@ def graded_trials(world: Graded, n: int, n_draws: int) -> tuple[Floats, Floats]:
         for at, price in enumerate(PRICES):
             best = max(own.mean() - price * (number > 0) for number, own in enumerate(chances_of))
             rules = (
-                Trials.of(scores.tolist(), none, one, five).best_at(price),
+                best_grades(scores.tolist(), none, one, five, price),
                 grades_by_line(scores.tolist(), none, one, five, price),
             )
             for rule, grades in enumerate(rules):

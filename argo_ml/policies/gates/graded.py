@@ -16,7 +16,7 @@ from argo_ml.policies.gates.base import (
     missing_outcomes,
     root_confidences,
 )
-from argo_ml.policies.gates.grades import Grades, Trials
+from argo_ml.policies.gates.grades import Grades, Trials, grades_by_line
 from argo_ml.policies.gates.max_prob_gate import Uncertainty
 from argo_ml.policies.parameters import GradedParameters
 from argo_ml.state import CONFIDENCE_PROBES
@@ -75,14 +75,15 @@ def graded(context: PolicyContext) -> Graded:
     ]
     if not rows:
         raise missing_outcomes(NONE, ONE, FIVE)
-    trials = Trials.of(*zip(*rows, strict=True))
+    rated, none, one, five = zip(*rows, strict=True)
     parameters = context.parameters_as(GradedParameters)
     _check_promise(parameters)
     if parameters.gate_budget is not None:
-        grades = trials.within(threshold_for_budget(scores, parameters.gate_budget))
+        threshold = threshold_for_budget(scores, parameters.gate_budget)
+        grades = Trials.of(rated, none, one, five).within(threshold)
     else:
         price = context.prices.retrieve + extra_probes(context, Uncertainty(calibration))
-        grades = trials.best_at(price)
+        grades = grades_by_line(rated, none, one, five, price)
     return Graded(calibration, grades, parameters.abstain_below, tuple(scores))
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 
-EQUAL = 1e-9
-"""Utilities that differ by no more are equal."""
+from argo_ml.statistics.frontiers import threshold_by_line
 
 Row = tuple[float, bool, bool, bool]
 """A score, and whether the answer is right without a passage, with one, and with five."""
@@ -27,6 +26,22 @@ class Grades:
     def __post_init__(self) -> None:
         if self.few > self.full:
             raise ValueError(f"few={self.few} must not exceed full={self.full}")
+
+
+def grades_by_line(
+    scores: Sequence[float],
+    none: Sequence[bool],
+    few: Sequence[bool],
+    full: Sequence[bool],
+    price: float,
+) -> Grades:
+    """Retrieving from where a line through scores and changes exceeds ``price``, by one passage or
+    by five, and five passages from where their line exceeds that of one.
+
+    Both sizes cost one retrieval. Thresholds that paid best follow the luckiest questions.
+    """
+    least = min(threshold_by_line(scores, none, own, price) for own in (few, full))
+    return Grades(least, max(least, threshold_by_line(scores, few, full, 0.0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +78,6 @@ class Trials:
             totals(lambda row: row[2] - row[1]),
             totals(lambda row: row[3] - row[2]),
         )
-
-    def best_at(self, price: float) -> Grades:
-        """Highest mean of correct - price where retrieved; both sizes cost one retrieval.
-
-        Of equally good ones the one that reads fewest passages.
-        """
-        utilities = [
-            gain + self.full_gains[self._n_full(n_few)] - price * self.n_questions[n_few]
-            for n_few, gain in enumerate(self.few_gains)
-        ]
-        least = max(utilities) - EQUAL
-        n_few = next(n for n, utility in enumerate(utilities) if utility >= least)
-        return Grades(self._threshold(n_few), self._threshold(self._n_full(n_few)))
 
     def within(self, threshold: float) -> Grades:
         """Retrieving from ``threshold`` on, five passages where that is right most often.
