@@ -46,7 +46,14 @@ GRADED: Mapping[str, Graded] = {
     "passages help the unsure": Graded(lambda p: 0.55 + 0.3 * p, lambda p: 0.62 + 0.25 * p),
     "five distract the sure": Graded(lambda p: 0.5 + 0.4 * p, lambda p: 0.7 + 0.1 * p),
     "passages help all alike": Graded(lambda p: 0.1 + 0.9 * p, lambda p: 0.12 + 0.88 * p),
+    "passages help below a half alone": Graded(
+        lambda p: np.where(p < 0.5, p + 0.3, p), lambda p: np.where(p < 0.5, p + 0.4, p - 0.05)
+    ),
+    "passages help the half sure": Graded(
+        lambda p: p + 1.2 * p * (1 - p), lambda p: p + 1.2 * p * (1 - p) + 0.1 * (0.5 - p)
+    ),
 }
+"""Of the first three the benefit is a straight line of the chance, of the others it is not."""
 
 
 def best_grades(scores: Any, none: Any, one: Any, five: Any, price: float) -> Grades:

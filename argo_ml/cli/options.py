@@ -110,7 +110,7 @@ class SpecCommand(click.Command):
             from argo_ml.cli.strategy_list import strategy_list
 
             with formatter.section(STRATEGIES):
-                formatter.write_dl(strategy_list())
+                formatter.write_dl(strategy_list(self.spec_type))
         records = [option.get_help_record(ctx) for option in options.values()]
         with formatter.section(OTHER):
             formatter.write_dl([record for record in records if record is not None])

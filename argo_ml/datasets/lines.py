@@ -60,8 +60,8 @@ def parse_lines(
 
 
 def shown(value: object) -> str:
-    """The beginning of a bad value, as an error names it."""
-    return str(value)[:SHOWN]
+    """The beginning of a bad value as it stands in the file."""
+    return json.dumps(value, ensure_ascii=False, default=str)[:SHOWN]
 
 
 def required_text(value: object, name: str) -> str:

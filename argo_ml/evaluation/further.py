@@ -14,7 +14,7 @@ from argo_ml.statistics.sequential import MARGIN
 
 MOST = 100_000
 """Questions beyond which a price is said not to be worth settling."""
-ROUGH = "More than were asked are named roughly, to a factor of 2 or several."
+ROUGH = "Such numbers are rough, to a factor of 2 or several."
 
 
 def further_questions(
@@ -63,10 +63,8 @@ def further_lines(further: Sequence[FurtherQuestions], unit: Unit = SHARES) -> I
 
 
 def _is_rough(own: FurtherQuestions) -> bool:
-    """Whether more are named than were asked."""
-    if own.n_needed is None or not own.n_test:
-        return False
-    return own.n_test > own.n_needed - own.n_test
+    """Whether more questions are named: what settles a price by those asked is known well."""
+    return own.n_needed is not None and bool(own.n_test)
 
 
 def _at_price(own: FurtherQuestions, unit: Unit) -> str:

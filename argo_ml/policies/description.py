@@ -79,9 +79,10 @@ class Strategy:
     asks about it, although it is not adaptive, where progress is measured on the question.
     ``stops_at_theta_star`` says whether it stops once progress reaches ARGO's theta_star at the
     price, and ``first_confidence_is_p_hat`` whether the confidence of its first decision is p-hat
-    of the answer without retrieval. ``gained_nowhere`` says whether it gained nothing over the best
-    fixed plan on any data that it was measured on (the table of docs/policies.md), so that it is
-    kept to be compared with. ``replay`` is None for what cannot be replayed on recorded outcomes.
+    of the answer without retrieval. ``gained_nowhere`` says whether no mean in the table of
+    docs/policies.md, of the atlas and of recorded answers, is above that of the best fixed plan, so
+    that it is kept to be compared with. ``replay`` is None for what cannot be replayed on recorded
+    outcomes.
     """
 
     make: Callable[[PolicyContext], Policy]
@@ -109,7 +110,7 @@ class Strategy:
         """The role in words, or that it is kept as a baseline."""
         if not self.gained_nowhere:
             return self.role.value
-        return f"published {BASELINE}" if self.role is Role.GATE else BASELINE
+        return f"{'published' if self.role is Role.GATE else 'earlier'} {BASELINE}"
 
     @property
     def reads_own_scores(self) -> bool:

@@ -162,7 +162,6 @@ STRATEGIES: dict[str, Strategy] = {
         GradedParameters,
         own_queries=True,
         first_confidence_is_p_hat=True,
-        gained_nowhere=True,
     ),
     "benefit_gate": _gate(
         benefit_gate,

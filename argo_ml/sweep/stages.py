@@ -66,7 +66,8 @@ def store_resolved(
 def log_inputs(spec: Spec, context: ExperimentContext[ContextSpec], run: TrackedRun) -> None:
     """A run may have been killed before it came to this; what is there is left alone."""
     n_tokens = context.context_tokens
-    tags = {CONTEXT_TOKENS: str(n_tokens)} if n_tokens else {}
+    is_new = n_tokens and CONTEXT_TOKENS not in run.tags
+    tags = {CONTEXT_TOKENS: str(n_tokens)} if is_new else {}
     run.log(params=spec_params({**recorded(spec), **context.digests}), tags=tags)
     run.log_inputs(context.inputs)
 

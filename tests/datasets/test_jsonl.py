@@ -98,7 +98,7 @@ def test_tolerates_single_answers_numbers_nulls_and_a_byte_order_mark(tmp_path: 
         ({"question": "q?", "golden_answers": [1], "choices": [1.0, 2]}, "index of another"),
         ({"question": "q?", "golden_answers": [0], "choices": ["a"]}, "leave choices"),
         ({"question": "q?", "golden_answers": [0], "choices": ["a", "a"]}, "are all 'a'; l"),
-        ({"question": "q?", "golden_answers": [0], "choices": "ab"}, "choices=ab is not a"),
+        ({"question": "q?", "golden_answers": [0], "choices": "ab"}, 'choices="ab" is not a'),
         ({"question": "q?", "golden_answers": ["a"], "metadata": [1]}, "metadata=[1] is not"),
         ({"id": [1], "question": "q?", "golden_answers": ["a"]}, "id=[1] is neither a text n"),
         ({"id": "sound", "question": "other?", "golden_answers": ["b"]}, "repeats id 'sound'"),

@@ -49,7 +49,7 @@ def test_sentence_names_every_price() -> None:
     assert line.endswith(f" test at c_r = 0.45. {ROUGH}")
 
 
-def test_a_number_below_those_asked_is_not_said_to_be_rough() -> None:
+def test_every_number_of_further_questions_is_said_to_be_rough() -> None:
     near = FurtherQuestions(
         strategy="single",
         baseline="never",
@@ -61,7 +61,7 @@ def test_a_number_below_those_asked_is_not_said_to_be_rough() -> None:
 
     (line,) = further_lines([near])
 
-    assert line.endswith(" takes further questions: 50 test at c_r = 0.1.")
+    assert line.endswith(f" takes further questions: 50 test at c_r = 0.1. {ROUGH}")
 
 
 def test_sentence_is_in_the_users_unit() -> None:

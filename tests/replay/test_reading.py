@@ -222,7 +222,7 @@ def test_what_was_called_right_was_read(read: Callable[..., Any]) -> None:
         ({"confidence": 0.5}, "confidence is unknown; write it as outcomes.none.confidence"),
         ({"evidence": []}, "evidence is unknown; write it as outcomes.retrieve.evidence"),
         ({"none": {}}, "none is unknown; write it as outcomes.none"),
-        ({"outcomes": None}, "outcomes=None is not an object; write one, as docs/replay.md shows"),
+        ({"outcomes": None}, "outcomes=null is not an object; write one, as docs/replay.md shows"),
         (
             {"outcomes": {"none": {"answer": "a"}}},
             "outcomes.retrieve is missing; record it for every question, as docs/replay.md shows",
@@ -231,7 +231,7 @@ def test_what_was_called_right_was_read(read: Callable[..., Any]) -> None:
         ({"outcomes": outcomes({})}, "outcomes.none.answer is missing; record it for every"),
         (
             {"outcomes": outcomes({"answer": True})},
-            "outcomes.none.answer=True is neither a text nor a number; write a text, empty for no",
+            "outcomes.none.answer=true is neither a text nor a number; write a text, empty for no",
         ),
         (
             {"outcomes": outcomes({"answer": float("nan")})},
@@ -242,10 +242,10 @@ def test_what_was_called_right_was_read(read: Callable[..., Any]) -> None:
         ({"outcomes": outcomes({"answer": "a", "logprob": 0.5})}, "none.logprob=0.5: input should"),
         (
             {"outcomes": outcomes({"answer": "a", "entropy": "1"})},
-            "none.entropy=1: input should be a valid number; write a number, without quotes",
+            'none.entropy="1": input should be a valid number; write a number, without quotes',
         ),
         ({"outcomes": outcomes({"answer": "a", "margin": 1.5})}, "outcomes.none.margin=1.5: input"),
-        ({"outcomes": outcomes({"answer": "a", "samples": ["b"]})}, "none.samples=['b']: list"),
+        ({"outcomes": outcomes({"answer": "a", "samples": ["b"]})}, 'none.samples=["b"]: list'),
         (
             {"outcomes": outcomes({"answer": "a", "correct": 2})},
             "none.correct=2: input should be a valid boolean; write true or false",
@@ -265,7 +265,7 @@ def test_what_was_called_right_was_read(read: Callable[..., Any]) -> None:
             "outcomes.none.answer=3 is not an index of its 3 choices; write the text of one, or an "
             "index from 0 on",
         ),
-        ({"split": "train"}, "split=train: input should be"),
+        ({"split": "train"}, 'split="train": input should be'),
         ({"outcomes": outcomes({"answer": "a", "n_tokens": 10**9})}, "none.n_tokens=1000000000: "),
         (
             {"outcomes": outcomes(retrieve={"answer": "a", "actions": ["retrieve", "retrieve"]})},

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from builders.planted_gate import (
@@ -16,10 +18,13 @@ from builders.planted_gate import (
     sweep_spec,
 )
 
-from argo_ml.config import CellSpec, build
+from argo_ml.config import CellSpec, SweepSpec, build
 from argo_ml.corpus.base import SimilarityLimit
 from argo_ml.corpus.opening import Corpus
+from argo_ml.errors import ConfigError
 from argo_ml.sweep.context import prepare_cells, resolve_precision, resolve_similarity
+from argo_ml.sweep.stages import check_context_unchanged, log_inputs
+from argo_ml.tracking.runs import connect
 
 
 def test_cells_prepared_apart_share_what_they_know(tmp_path: Path) -> None:
@@ -105,3 +110,14 @@ def test_the_model_computes_as_it_did_for_the_calibration(
     spec = build(CellSpec, {"cache_dir": tmp_path, "precision": asked})
 
     assert resolve_precision(spec, made).precision == expected
+
+
+def test_a_run_keeps_the_context_that_it_began_with(tracking_uri: str) -> None:
+    run = connect(tracking_uri, "argo_ml").create("a sweep", {})
+    for n_tokens in (2048, 4096):
+        context: Any = SimpleNamespace(context_tokens=n_tokens, digests={}, inputs=[])
+        log_inputs(SweepSpec(), context, run)
+
+    check_context_unchanged(run, 2048)
+    with pytest.raises(ConfigError, match="answers of 2048 tokens and takes 1024 now"):
+        check_context_unchanged(run, 1024)

@@ -21,10 +21,9 @@ SCARCITY = 1.0
 """How much dearer a step would be once the whole budget is used, as a share of its price; it grows
 with the share that is used.
 
-The paper's score has a penalty that grows as the budget is used up, with fixed coefficients that
-are not of utility, as prices are here, and cannot be taken over. One price more at the end is the
-simplest that grows; of two steps the second is half as dear again. A calibration to one step does
-not read it.
+The paper's score has a penalty that grows as the budget is used up. Prices here are of utility, so
+that its size is chosen anew. One price more at the end is the simplest that grows; of two steps the
+second is half as dear again. A calibration to one step does not read it.
 """
 
 Rises = Mapping[Action, LinearModel]
