@@ -8,7 +8,7 @@ at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -20,6 +20,7 @@ from argo_ml.devices.cuda import machine_state
 from argo_ml.errors import ModelError
 from argo_ml.models.base import Completion, Generation, LanguageModel, Scores, Scoring, TokenCounts
 from argo_ml.models.presets import ModelSource, resolve
+from argo_ml.models.reasoning import check_thinking_room
 from argo_ml.models.sealed_json import (
     code_digest,
     content_key,
@@ -50,6 +51,9 @@ class LocalModel(CapableModel, Protocol):
 
     @property
     def batch_tokens(self) -> int | None: ...
+
+    @property
+    def thinking_context(self) -> int | None: ...
 
 
 ModelType = TypeVar("ModelType", bound=CapableModel)
@@ -126,7 +130,19 @@ def open_deferred_model(spec: ModelSpec) -> LanguageModel:
     files = find_files(spec, source)
     versions = list(map(installed_version, PACKAGES))
     place = memory_place(spec, files.contents, versions) if files else None
-    return now_or_later(place, load, lambda model: model.identity, DeferredModel)
+    return now_or_later(place, load, _describe, partial(_later, spec))
+
+
+def _describe(model: LocalModel) -> Mapping[str, Any]:
+    return {"identity": model.identity, "thinking_context": model.thinking_context}
+
+
+def _later(
+    spec: ModelSpec, known: Mapping[str, Any], load: Callable[[], LocalModel]
+) -> DeferredModel:
+    # Answers may be longer than those that it was loaded for before.
+    check_thinking_room(spec, known["thinking_context"])
+    return DeferredModel(known["identity"], load)
 
 
 def now_or_later(

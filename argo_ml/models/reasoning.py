@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from argo_ml.config import DEFAULT_THINKING_TOKENS, ContextSpec, ModelSpec
+from argo_ml.errors import ModelError
 
 PROMPT_TOKENS = 512
 """The least that a prompt is to have room for, beside reasoning and a reply."""
@@ -42,6 +43,17 @@ def room_needed(context: int | None, spec: ModelSpec) -> str:
         f"needs {needed} or more: thinking_tokens={spec.thinking_tokens} for its reasoning, beside "
         "a prompt and max_new_tokens"
     )
+
+
+def check_thinking_room(spec: ModelSpec, context: int | None) -> None:
+    """Raises `ModelError` where ``context``, that of a model that may think, has no room for it;
+    None stands for another model, or a context that is not known."""
+    needed = room_needed(context, spec)
+    if needed:
+        raise ModelError(
+            f"model={spec.model}: has a context of {context} tokens, may think before it answers "
+            f"and {needed}; lower thinking_tokens"
+        )
 
 
 def marked_thinking(thinking_tokens: int) -> str:

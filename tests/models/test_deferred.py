@@ -21,6 +21,7 @@ class Tiny:
     tokens: TokenCounts = field(default_factory=lambda: TokenCounts(computed=3))
     events: Sequence[str] = ("halved",)
     batch_tokens: int | None = 512
+    thinking_context: int | None = None
 
     def generate(self, requests: Sequence[Generation]) -> list[Completion]:
         return [Completion(self.identity, 1, 1, 0.0) for _ in requests]
@@ -39,12 +40,13 @@ class Loads:
     n_loaded: int = 0
     identity: str = "tiny"
     failure: str = ""
+    thinking_context: int | None = None
 
     def __call__(self, spec: object, source: object) -> Tiny:
         self.n_loaded += 1
         if self.failure:
             raise ModelError(self.failure)
-        return Tiny(self.identity)
+        return Tiny(self.identity, thinking_context=self.thinking_context)
 
 
 @pytest.fixture
@@ -105,6 +107,17 @@ def test_other_weights_load_anew(loads: Loads, spec: SweepSpec) -> None:
     (Path(spec.model) / "model.safetensors").write_bytes(b"others!")
     load_model(spec)
     assert loads.n_loaded == 2
+
+
+def test_a_model_that_may_think_is_refused_without_room_before_it_is_loaded(
+    loads: Loads, spec: SweepSpec
+) -> None:
+    loads.thinking_context = 2048
+    load_model(spec)
+    assert isinstance(load_model(spec), DeferredModel)
+    with pytest.raises(ModelError, match=r"context of 2048 tokens, may think .* needs 2136 or"):
+        load_model(spec.model_copy(update={"max_new_tokens": 600}))
+    assert loads.n_loaded == 1
 
 
 def test_a_damaged_memory_of_it_loads_anew(loads: Loads, spec: SweepSpec) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from argo_ml.config import ModelSpec
 from argo_ml.devices import limits
@@ -26,7 +25,7 @@ from argo_ml.models.local.transformers_model import TransformersModel, context_t
 from argo_ml.models.placement.batch_memory import fitting_cpu_tokens
 from argo_ml.models.placement.plan import Demand, PlacementPlan, choose_precision
 from argo_ml.models.presets import ModelSource, SourceKind
-from argo_ml.models.reasoning import room_needed
+from argo_ml.models.reasoning import check_thinking_room
 from argo_ml.models.source_files import contents_digest
 
 logger = logging.getLogger(__name__)
@@ -114,7 +113,8 @@ class _Loader:
         own_bytes = limits.own_bytes()
         config = loading.load_config(files)
         tokenizer = loading.load_tokenizer(files)
-        _check_room(spec, config, tokenizer)
+        if ChatFormat(tokenizer).may_think:
+            check_thinking_room(spec, context_tokens(config))
         model = loading.load_weights(files, config, self.precision, quantization, plan)
         if files.gguf_file:
             keep_converted(model, tokenizer, contents, self.precision, spec.cache_path)
@@ -138,17 +138,6 @@ class _Loader:
             spec.engine,
             fitting,
             spec.thinking_tokens,
-        )
-
-
-def _check_room(spec: ModelSpec, config: Any, tokenizer: Any) -> None:
-    """Raises `ModelError` where a model that may think has no room for it."""
-    context = context_tokens(config)
-    needed = room_needed(context, spec) if ChatFormat(tokenizer).may_think else ""
-    if needed:
-        raise ModelError(
-            f"model={spec.model}: has a context of {context} tokens, may think before it answers "
-            f"and {needed}; lower thinking_tokens"
         )
 
 

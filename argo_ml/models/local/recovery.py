@@ -90,7 +90,9 @@ class RecoveringModel:
         self._advice = advice
         self._events: list[str] = []
         self._spent = TokenCounts()
-        self._model: Model = self._loaded()
+        loaded = self._loaded()
+        self._model: Model = loaded
+        self.thinking_context = loaded.thinking_context
 
     @property
     def identity(self) -> str:

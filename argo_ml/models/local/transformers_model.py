@@ -128,6 +128,11 @@ class TransformersModel:
         return self._batcher.limit
 
     @property
+    def thinking_context(self) -> int | None:
+        """Tokens of the context where the model may think; None where not, or that is unknown."""
+        return self._context if self._chat.may_think else None
+
+    @property
     def gives_hidden_states(self) -> bool:
         return True
 

@@ -68,3 +68,6 @@ def test_a_model_that_may_think_is_refused_without_room_for_it(
     model = load_model(build(ContextSpec, {**values, "thinking_tokens": 400}))
 
     assert model.identity.endswith(" thinking=400")
+    # It was loaded before, and is not loaded now.
+    with pytest.raises(ModelError, match=r"may think .* needs 1112 or more"):
+        load_model(build(ContextSpec, {**values, "thinking_tokens": 400, "max_new_tokens": 200}))

@@ -145,6 +145,7 @@ def test_a_stop_comes_with_what_was_answered_before_memory_ran_out_and_after() -
     ends = iter([DoesNotFit("too large", {0: "first"}), InterruptedRequests({1: "third"}, 0)])
 
     class Ending:
+        thinking_context = None
         identity, tokens, batch_tokens, requests_at_once = "tiny", TokenCounts(), 100, 1
 
         def generate(self, requests: Any) -> Any:
