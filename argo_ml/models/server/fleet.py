@@ -199,6 +199,16 @@ def _error_of(state: tenacity.RetryCallState) -> BaseException | None:
     return state.outcome.exception() if state.outcome else None
 
 
+@dataclass(slots=True)
+class Affinity:
+    """Of related requests: ``server`` answered the last one, and gets the next while it is ready.
+
+    What it keeps of a prompt is known to no other one.
+    """
+
+    server: Server | None = None
+
+
 class Fleet:
     """Asks the server that has least to do, and another one where that fails."""
 
@@ -223,7 +233,11 @@ class Fleet:
         return ", ".join(str(server.address) for server in self._servers)
 
     def request(
-        self, path: str, body: Mapping[str, Any] | None, expected: type[AnswerType]
+        self,
+        path: str,
+        body: Mapping[str, Any] | None,
+        expected: type[AnswerType],
+        affinity: Affinity | None = None,
     ) -> AnswerType:
         """POST ``body`` to ``path`` below the root, or GET it where there is none.
 
@@ -240,7 +254,7 @@ class Fleet:
             sleep=pause,
         )
         try:
-            answer: AnswerType = retrying(self._try, path, body, expected)
+            answer: AnswerType = retrying(self._try, path, body, expected, affinity)
             return answer
         except tenacity.RetryError as error:
             last = error.last_attempt.exception()
@@ -250,14 +264,18 @@ class Fleet:
             raise kind(f"{self._troubles() or last} ({tries} tries){advice}") from None
 
     def _try(
-        self, path: str, body: Mapping[str, Any] | None, expected: type[AnswerType]
+        self,
+        path: str,
+        body: Mapping[str, Any] | None,
+        expected: type[AnswerType],
+        affinity: Affinity | None,
     ) -> AnswerType:
-        with self._least_busy() as server:
+        with self._taken(affinity or Affinity()) as server:
             return server.request(path, body, expected)
 
     @contextlib.contextmanager
-    def _least_busy(self) -> Iterator[Server]:
-        server = self._take()
+    def _taken(self, affinity: Affinity) -> Iterator[Server]:
+        server = affinity.server = self._take(affinity.server)
         try:
             yield server
         except PassingError as error:
@@ -270,17 +288,21 @@ class Fleet:
             with self._lock:
                 server.n_running -= 1
 
-    def _take(self) -> Server:
+    def _take(self, preferred: Server | None) -> Server:
         """The least busy server that is ready; where all rest, the one that rests least.
 
-        Of equally busy ones that which has failed less often, so that all are tried.
+        Of those that are ready the ``preferred`` one comes first, and of equally busy ones that
+        which has failed less often, so that all are tried.
         """
         with self._lock:
             now = time.monotonic()
             server = min(
                 self._servers,
                 key=lambda candidate: (
-                    *(max(now, candidate.rests_until), candidate.n_running, candidate.n_failures),
+                    max(now, candidate.rests_until),
+                    candidate is not preferred,
+                    candidate.n_running,
+                    candidate.n_failures,
                 ),
             )
             server.n_running += 1

@@ -1,10 +1,10 @@
 """Log-likelihoods of choices from servers: by forcing their tokens, or by echoing prompts.
 
 Forced, every token of a choice is the only one that the server may choose next, and it reports the
-log-probability that the token had before it was forced. The prompt is the same each time, so that a
-server which keeps prompts computes one token for each. A server that keeps them for all requests is
-asked for several tokens at once, where it has nothing else to do; llama.cpp keeps them in the slot
-that has computed them.
+log-probability that the token had before it was forced. The prompt is the same each time and goes
+to one server, which computes one token for each where it keeps prompts. A server that keeps them
+for all requests is asked for several tokens at once, where it has nothing else to do; llama.cpp
+keeps them in the slot that has computed them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 from argo_ml.errors import ModelError
 from argo_ml.models.base import Prompt, Scores, Scoring
+from argo_ml.models.server.fleet import Affinity
 from argo_ml.models.server.prompting import (
     COMPLETIONS,
     GREEDY_SETTINGS,
@@ -119,6 +120,7 @@ class ForcedScoring:
     def score(self, request: Scoring, spread: Spread = one_by_one) -> Scores:
         """Raises `ModelError`."""
         started = time.perf_counter()
+        affinity = Affinity()
         prompt = self.prompting.ids(request.prompt)
         choices = [
             added_ids(self.prompting, prompt, request.prompt, choice) for choice in request.choices
@@ -126,40 +128,46 @@ class ForcedScoring:
         if choices:
             # Once unread: a prompt that is not kept yet is computed by other arithmetic than one
             # that is, which would tell the first choice from the others.
-            self._forced(prompt, choices[0][0])
+            self._forced(prompt, choices[0][0], affinity)
         paths = [[tuple(choice[:end]) for end in range(1, len(choice) + 1)] for choice in choices]
         distinct = list(dict.fromkeys(chain.from_iterable(paths)))
         if isinstance(self.prompting, ByTemplate):
             spread = one_by_one
-        values = spread(lambda path: self._forced([*prompt, *path[:-1]], path[-1]), distinct)
+        values = spread(
+            lambda path: self._forced([*prompt, *path[:-1]], path[-1], affinity), distinct
+        )
         known = dict(zip(distinct, values, strict=True))
         totals = [sum(known[path] for path in of_choice) for of_choice in paths]
         seconds = time.perf_counter() - started
         return Scores(tuple(totals), tuple(map(len, choices)), len(prompt), seconds)
 
-    def _forced(self, ids: Sequence[int], token: int) -> float:
+    def _forced(self, ids: Sequence[int], token: int, affinity: Affinity | None = None) -> float:
         """Log-probability of ``token`` after ``ids``."""
-        reported = self._reported(ids, token, n_top=1)
+        reported = self._reported(ids, token, 1, affinity)
         value = _own_value(reported, token)
         if value is None and not (reported and reported.tokens):
-            value = self._listed_value(ids, token)
+            value = self._listed_value(ids, token, affinity)
         if value is None:
             raise RefusedError("the server does not force tokens")
         return value
 
-    def _listed_value(self, ids: Sequence[int], token: int) -> float | None:
+    def _listed_value(
+        self, ids: Sequence[int], token: int, affinity: Affinity | None
+    ) -> float | None:
         """The same where it is a part of a character: llama.cpp tells nothing of such an end.
 
         A whole one is forced in its place, and the log-probabilities of all tokens are listed.
         """
         [whole, *_] = self.prompting.plain(" a")
-        reported = self._reported(ids, whole, n_top=_ALL)
+        reported = self._reported(ids, whole, _ALL, affinity)
         if _own_value(reported, whole) is None or reported is None or not reported.content:
             return None
         listed = reported.content[0].top_logprobs or []
         return next((other.logprob for other in listed if other.id == token), None)
 
-    def _reported(self, ids: Sequence[int], token: int, n_top: int) -> ReportedTokens | None:
+    def _reported(
+        self, ids: Sequence[int], token: int, n_top: int, affinity: Affinity | None
+    ) -> ReportedTokens | None:
         body = {
             "model": self.prompting.model,
             "prompt": ids,
@@ -168,7 +176,7 @@ class ForcedScoring:
             **GREEDY_SETTINGS,
             **self.prompting.forcing(token),
         }
-        answer = self.prompting.fleet.request(COMPLETIONS, body, DetailedCompletions)
+        answer = self.prompting.fleet.request(COMPLETIONS, body, DetailedCompletions, affinity)
         return answer.choices[0].logprobs
 
 

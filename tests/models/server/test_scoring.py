@@ -28,13 +28,15 @@ class Forcing:
     Completions wait until ``n_together`` are under way, but for the first of each prompt.
     """
 
-    def __init__(self, n_together: int = 1) -> None:
+    def __init__(self, n_together: int = 1, n_servers: int = 1) -> None:
+        self.hosts: set[str] = set()
         self.asked: list[tuple[list[int], int]] = []
         self.refused = -1
         self._barrier = threading.Barrier(n_together)
         transport = httpx2.MockTransport(self._answer)
         policy = RetryPolicy(timeout_s=5, max_retries=0)
-        self.fleet = Fleet([Server(Address("http://host"), "", policy, transport)], policy)
+        hosts = [Address(f"http://host{n}") for n in range(n_servers)]
+        self.fleet = Fleet([Server(host, "", policy, transport) for host in hosts], policy)
 
     def model(self, n_at_once: int) -> ServerModel:
         prompting = ByTokens(self.fleet, "m")
@@ -46,6 +48,7 @@ class Forcing:
             return httpx2.Response(200, json={"tokens": list(_text(body).encode())})
         [token] = body["allowed_token_ids"]
         self.asked.append((body["prompt"], token))
+        self.hosts.add(request.url.host)
         if token == self.refused:
             return httpx2.Response(400, json={"error": {"message": "not this one"}})
         if len(self.asked) > 1:
@@ -74,6 +77,13 @@ def test_what_no_other_request_needs_forces_tokens_as_well() -> None:
     server = Forcing(n_together=N_FORCED)
     [scores] = server.model(8).score([REQUEST])
     assert scores.log_likelihoods == tuple(-sum(text) for text in (b" ab", b" ac", b" d"))
+
+
+def test_all_tokens_of_a_prompt_are_forced_by_one_of_several_servers() -> None:
+    """The others have not read it."""
+    servers = Forcing(n_together=N_FORCED, n_servers=2)
+    servers.model(8).score([REQUEST])
+    assert len(servers.hosts) == 1
 
 
 def test_no_more_requests_than_allowed_are_under_way() -> None:
