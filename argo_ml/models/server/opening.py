@@ -51,7 +51,7 @@ class ServerDescription:
     """What one server turned out to be; ``context`` is 0 where it does not tell.
 
     Of the most probable tokens at each place of an answer it tells ``n_top``. It computes
-    ``n_at_once`` requests together, 0 where that is not known.
+    ``n_at_once`` requests together, 0 where that is not known or the user has said how many.
     """
 
     name: str
@@ -131,7 +131,7 @@ def describe_server(server: Server, name: str, spec: ModelSpec) -> ServerDescrip
     weights = f"weights={card.meta.n_params}/{card.meta.size}" if card.meta else ""
     software = " ".join(part for part in (root, weights, _software(fleet, card)) if part)
     n_top, scoring = find_n_top(prompting), find_scoring(prompting)
-    n_at_once = _n_at_once(fleet, card, prompting)
+    n_at_once = 0 if spec.server_concurrency else _n_at_once(fleet, card, prompting)
     return ServerDescription(card.id, software, prompting, scoring, card.context, n_top, n_at_once)
 
 
@@ -139,7 +139,8 @@ def _n_at_once(fleet: Fleet, card: ModelCard, prompting: Prompting) -> int:
     if isinstance(prompting, ByTokens):
         return VLLM_REQUESTS if card.owned_by == "vllm" else 0
     if isinstance(prompting, ByTemplate):
-        with contextlib.suppress(RefusedError):
+        # It only tells how many; what else is wrong with a server, other requests say.
+        with contextlib.suppress(ModelError):
             return fleet.request("/props", None, Properties).total_slots
     return 0
 

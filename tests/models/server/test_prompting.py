@@ -40,6 +40,8 @@ class Fake:
         self.asked.append((path, body))
         answer = self.answers.get(path)
         content = answer(body) if callable(answer) else answer
+        if isinstance(content, httpx2.Response):
+            return content
         return httpx2.Response(404) if content is None else httpx2.Response(200, json=content)
 
 
@@ -126,6 +128,20 @@ def test_a_llamacpp_server_computes_as_many_requests_at_once_as_it_has_slots() -
     assert describe_server(router.server, "m", spec).n_at_once == 0
     router.answers["/props"] = {"total_slots": 6}
     assert describe_server(router.server, "m", spec).n_at_once == 6
+
+
+def test_a_llamacpp_server_whose_slots_are_not_told_is_opened() -> None:
+    router = Router()
+    router.answers["/props"] = lambda body: httpx2.Response(500)
+    spec = ModelSpec(model="server:m", server_urls=("http://host/v1",), max_retries=0)
+    assert describe_server(router.server, "m", spec).n_at_once == 0
+
+
+def test_a_llamacpp_server_is_not_asked_for_slots_where_the_number_is_given() -> None:
+    router = Router()
+    spec = ModelSpec(model="server:m", server_urls=("http://host/v1",), server_concurrency=3)
+    describe_server(router.server, "m", spec)
+    assert "/props" not in [path for path, _ in router.asked]
 
 
 @pytest.mark.parametrize(("owner", "expected"), [("vllm", 128), ("sglang", 0)])
