@@ -102,7 +102,9 @@ class _Loader:
             return self._load(files, contents, plan, on_event)
 
         def advice() -> str:
-            return nearest(self._demand(files), self.machine)
+            # Others may have taken since what was free when the model was opened.
+            now = Machine.detect(self.spec.device, self.spec.gpus)
+            return nearest(self._demand(files), now)
 
         return RecoveringModel(files.name, load, self.plans(files), advice)
 

@@ -184,6 +184,8 @@ class RecoveringModel:
             except torch.OutOfMemoryError:
                 failure = "out of memory while loading"
         what = failure.partition(";")[0] or "does not fit"
+        # The advice goes by what is free without this model.
+        _release_memory()
         raise ModelError(f"model={self._name}: {what}; {self._advice()}")
 
     def _record(self, event: str) -> None:

@@ -13,7 +13,11 @@ from argo_ml.config import ContextSpec, build
 from argo_ml.devices import limits
 from argo_ml.errors import ModelError
 from argo_ml.models import load_model
+from argo_ml.models.base import Generation, Prompt
+from argo_ml.models.deferred import load_now
+from argo_ml.models.local.batching import DoesNotFit
 from argo_ml.models.local.opening import fitting_now
+from argo_ml.models.local.transformers_model import TransformersModel
 from argo_ml.models.placement.batch_memory import fitting_cpu_tokens
 from argo_ml.models.placement.plan import PlacementPlan
 
@@ -55,6 +59,27 @@ def test_a_batch_follows_what_is_free_but_for_what_this_process_has_taken(
     monkeypatch.setattr(limits, "own_bytes", lambda: own_gb * GB)
     monkeypatch.setattr(limits, "room_bytes", lambda: room_gb * GB)
     assert fitting_now(PLAN, OWN_BEFORE) == fitting_cpu_tokens(PLAN.token_bytes, left_gb * GB)
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "advice"), [(64 * GB, "precision=bfloat16"), (0, "use a smaller model")]
+)
+def test_advice_where_memory_ran_out_goes_by_what_is_free_then(
+    tiny_folder: Path,
+    tmp_path: Path,
+    free_bytes: int,
+    advice: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise DoesNotFit("out of memory for a single request", {})
+
+    asked = {"model": str(tiny_folder), "cache_dir": tmp_path, "device": "cpu"}
+    model = load_now(load_model(build(ContextSpec, {**asked, "precision": "float32"})))
+    monkeypatch.setattr(TransformersModel, "generate", fail)
+    monkeypatch.setattr(limits, "available_bytes", lambda: free_bytes)
+    with pytest.raises(ModelError, match=f"out of memory for a single request; {advice}"):
+        model.generate([Generation(Prompt("", "Why?"), 4)])
 
 
 def test_a_model_that_may_think_is_refused_without_room_for_it(
