@@ -28,8 +28,9 @@ PROVEN = frozenset(
     qwen2_moe qwen3 qwen3_5_text qwen3_moe qwen3_next smollm3 starcoder2 zamba2
     """.split()  # noqa: SIM905
 )
-"""Kinds of model that were built tiny and found equal in a batch, alone and without a cache: all by
-``python -m benchmarks.architectures``, some by the test suite. Any other is checked when loaded."""
+"""Kinds of model that were built tiny and found equal in a batch, alone and without a cache, by
+``python -m benchmarks.architectures``. Any other is checked when it is loaded, as the test suite
+checks these."""
 
 BROKEN = {"minimax": "Transformers' cache of it is wrong beyond a block of tokens (256)"}
 """Kinds of model that only prompts longer than those of a check show to be wrong."""
