@@ -43,8 +43,9 @@ REQUEST_TOKENS = 512
 CPU_REQUESTS = 32
 """Requests at once on a CPU: a step of decoding reads all weights, for few rows as for many, until
 their products take longer."""
-_BEYOND = 1
-"""The kind of prompts that are longer than where positions are scaled otherwise."""
+_BEYOND_FIRST, _BEYOND_LAST = -1, sys.maxsize
+"""The kinds of prompts that are longer than where positions are scaled otherwise: before all others
+and after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,18 +240,19 @@ class TransformersModel:
         """What may share a batch, by where positions are scaled otherwise, if anywhere.
 
         Prompts up to there, those beyond, and each that passes it on the way alone: the longest
-        row of a pass decides for all of them.
+        row of a pass decides for all of them. Those of which beginnings are kept come first.
         """
         limit, length = self._rescaled_from, len(prompt.ids)
         if length > limit:
-            return _BEYOND
-        return 0 if length + new <= limit else _BEYOND + 1 + row
+            return _BEYOND_FIRST if self._is_beyond else _BEYOND_LAST
+        return 0 if length + new <= limit else 1 + row
 
     def _begin(self, kind: int) -> None:
         """Forget beginnings whose positions were scaled otherwise."""
-        if (kind == _BEYOND) != self._is_beyond:
+        is_beyond = kind in (_BEYOND_FIRST, _BEYOND_LAST)
+        if is_beyond != self._is_beyond:
             self._prefixes.clear()
-            self._is_beyond = kind == _BEYOND
+            self._is_beyond = is_beyond
 
     def _left(self, prompt: PromptIds) -> int:
         """Tokens that the context leaves beside a prompt."""

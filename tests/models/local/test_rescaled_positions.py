@@ -61,6 +61,17 @@ def test_answers_do_not_depend_on_the_longest_prompt_beside_them(
             assert found.normalised == pytest.approx(expected.normalised, abs=1e-4)
 
 
+def test_kept_beginnings_are_forgotten_once_in_a_call_of_all_kinds(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, n_cleared = opened(tiny_folder), list[int]()
+    clear = model._prefixes.clear
+    monkeypatch.setattr(model._prefixes, "clear", lambda: (n_cleared.append(1), clear()))
+    for n_calls in (1, 2):
+        model.generate([Generation(prompt, 8, stop=()) for prompt in PROMPTS])
+        assert len(n_cleared) == n_calls
+
+
 def test_other_positions_have_no_limit() -> None:
     assert rescaled_from(tiny_config("llama")) > 10**9
     assert rescaled_from(tiny_config("gemma3_text")) > 10**9
