@@ -16,10 +16,11 @@ from builders.places import linked_cache
 from argo_ml.config import SweepSpec, build
 from argo_ml.models.base import Prompt, Scoring
 from argo_ml.models.cache.caching import CallCache
+from argo_ml.models.deferred import Deferred
 from argo_ml.models.scripted import ScriptedModel, Table
 from argo_ml.progress import duration
 from argo_ml.sweep.context import LocalContext, prepare_cells
-from argo_ml.sweep.estimate import SweepEstimate, estimate, run_estimate
+from argo_ml.sweep.estimate import SweepEstimate, estimate, run_estimate, speed_profile
 from argo_ml.sweep.estimate.estimation import evenly_out_of
 from argo_ml.sweep.estimate.simulation import _StandIn, simulate
 from argo_ml.sweep.estimate.speed_profile import (
@@ -153,6 +154,35 @@ def test_without_time_nothing_is_known(
 
 def with_empty_cache(context: LocalContext[SweepSpec], folder: Path) -> LocalContext:
     return replace(context, cache=CallCache(folder / "calls.sqlite"))
+
+
+def test_a_model_is_loaded_before_its_time_is_taken(
+    spec: SweepSpec,
+    context: LocalContext[SweepSpec],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cold = with_empty_cache(context, tmp_path)
+    model: Deferred[Any] = Deferred(context.model.identity, lambda: context.model)
+    begun = speed_profile._TimedModel.__init__
+    was_loaded = []
+
+    def watched(self: Any, *arguments: Any) -> None:
+        was_loaded.append(model.is_loaded)
+        begun(self, *arguments)
+
+    monkeypatch.setattr(speed_profile._TimedModel, "__init__", watched)
+    cells = prepare_cells(spec.cells(), cold)
+    measure_speed(context.questions.questions[:1], cells, replace(cold, model=model), "somebody")
+
+    assert was_loaded == [True]
+
+
+def test_a_component_that_writes_and_was_not_seen_counts_as_the_slowest_that_does() -> None:
+    known = SpeedProfile(seconds={"reader": 0.5, "synthesizer": 2.0}, tokens={"reader": 7.6})
+    assert known.call_seconds(Component.DECOMPOSER) == 0.5
+    scored_alone = SpeedProfile(seconds={"synthesizer": 2.0})
+    assert scored_alone.call_seconds(Component.DECOMPOSER) == 2.0
 
 
 def test_a_component_that_was_not_seen_counts_as_the_slowest() -> None:
