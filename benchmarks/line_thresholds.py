@@ -58,7 +58,7 @@ GRADED: Mapping[str, Graded] = {
 
 def best_grades(scores: Any, none: Any, one: Any, five: Any, price: float) -> Grades:
     """The pair that paid best on these questions; of equals the one that reads fewest passages."""
-    trials = Trials.of(scores, none, one, five)
+    trials = Trials.of(scores, one, five)
     tried = map(trials.within, (math.inf, *trials.scores[:-1], -math.inf))
     column, ways = np.array(scores), np.array([none, one, five], dtype=float)
 

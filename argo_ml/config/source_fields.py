@@ -380,12 +380,7 @@ OF_WEIGHTS = ("precision", "quantization", *OF_THIS_PROCESS)
 
 
 class InferenceFields(
-    ServerFields,
-    PrefixCacheFields,
-    BatchFields,
-    EngineFields,
-    PrecisionFields,
-    DeviceFields,
+    ServerFields, PrefixCacheFields, BatchFields, EngineFields, PrecisionFields, DeviceFields
 ):
     """How models run, whichever they are."""
 

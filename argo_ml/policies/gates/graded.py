@@ -80,7 +80,7 @@ def graded(context: PolicyContext) -> Graded:
     _check_promise(parameters)
     if parameters.gate_budget is not None:
         threshold = threshold_for_budget(scores, parameters.gate_budget)
-        grades = Trials.of(rated, none, one, five).within(threshold)
+        grades = Trials.of(rated, one, five).within(threshold)
     else:
         price = context.prices.retrieve + extra_probes(context, Uncertainty(calibration))
         grades = grades_by_line(rated, none, one, five, price)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
+from operator import itemgetter
 
 from argo_ml.statistics.frontiers import threshold_by_line
-
-Row = tuple[float, bool, bool, bool]
-"""A score, and whether the answer is right without a passage, with one, and with five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,38 +44,21 @@ def grades_by_line(
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """What each kind of retrieval gains for the questions of the highest scores.
+    """What five passages gain over one for the questions of the highest scores.
 
-    ``scores`` are distinct and fall; the others are totals over the questions of the 0, 1, ...
-    highest of them: how many there are, how many more are right with one passage than with none,
-    and with five than with one.
+    ``scores`` are distinct and fall; ``full_gains`` are totals over the questions of the 0, 1, ...
+    highest of them: how many more are right with five passages than with one.
     """
 
     scores: tuple[float, ...]
-    n_questions: tuple[int, ...]
-    few_gains: tuple[int, ...]
     full_gains: tuple[int, ...]
 
     @classmethod
-    def of(
-        cls,
-        scores: Sequence[float],
-        none: Sequence[bool],
-        few: Sequence[bool],
-        full: Sequence[bool],
-    ) -> Trials:
-        rows = sorted(zip(scores, none, few, full, strict=True), reverse=True)
-        ties = [list(tie) for _, tie in groupby(rows, lambda row: row[0])]
-
-        def totals(value: Callable[[Row], int]) -> tuple[int, ...]:
-            return tuple(accumulate((sum(map(value, tie)) for tie in ties), initial=0))
-
-        return cls(
-            tuple(tie[0][0] for tie in ties),
-            totals(lambda row: 1),
-            totals(lambda row: row[2] - row[1]),
-            totals(lambda row: row[3] - row[2]),
-        )
+    def of(cls, scores: Sequence[float], few: Sequence[bool], full: Sequence[bool]) -> Trials:
+        rows = sorted(zip(scores, few, full, strict=True), reverse=True)
+        ties = [(score, list(tie)) for score, tie in groupby(rows, itemgetter(0))]
+        gains = (sum(full - few for _, few, full in tie) for _, tie in ties)
+        return cls(tuple(score for score, _ in ties), tuple(accumulate(gains, initial=0)))
 
     def within(self, threshold: float) -> Grades:
         """Retrieving from ``threshold`` on, five passages where that is right most often.
