@@ -59,6 +59,18 @@ def tiny_folder(tiny_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
+@pytest.fixture(scope="session")
+def llama_spec(tiny_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> ExperimentSpec:
+    pytest.importorskip("xllamacpp", reason="needs pip install 'argo_ml[llamacpp]'")
+    return ExperimentSpec(
+        model=str(tiny_gguf),
+        engine="llamacpp",
+        cache_dir=str(tmp_path_factory.mktemp("cache")),
+        device="cpu",
+        threads=1,
+    )
+
+
 def _add_shape(writer: gguf.GGUFWriter) -> None:
     writer.add_context_length(CONTEXT)
     writer.add_embedding_length(WIDTH)

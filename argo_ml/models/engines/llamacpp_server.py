@@ -32,7 +32,7 @@ def serve(settings: dict[str, Any]) -> None:
 def parameters_of(parameters: Any, settings: dict[str, Any]) -> Any:
     """The wheel's own ``parameters``, set as a server is to run."""
     parameters.model.path = settings["path"]
-    parameters.model_alias = settings["name"]
+    parameters.model_alias = {settings["name"]}
     parameters.port = settings["port"]
     parameters.n_parallel = settings["slots"]
     parameters.n_ctx = settings["context"] * parameters.n_parallel

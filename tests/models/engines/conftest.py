@@ -13,18 +13,6 @@ from argo_ml.models import LanguageModel, load_model
 
 
 @pytest.fixture(scope="session")
-def llama_spec(tiny_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> ExperimentSpec:
-    pytest.importorskip("xllamacpp", reason="needs pip install 'argo_ml[llamacpp]'")
-    return ExperimentSpec(
-        model=str(tiny_gguf),
-        engine="llamacpp",
-        cache_dir=str(tmp_path_factory.mktemp("cache")),
-        device="cpu",
-        threads=1,
-    )
-
-
-@pytest.fixture(scope="session")
 def llama(llama_spec: ExperimentSpec) -> Iterator[LanguageModel]:
     """The tiny model behind llama.cpp's own server, which the session's tests share."""
     model = load_model(llama_spec)

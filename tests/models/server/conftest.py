@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import model_servers
+from builders import llama_servers, model_servers
+from builders.llama_servers import LlamaServer
 from builders.model_servers import RunningServer, StartServer
 
 from argo_ml.addresses import KEY_VARIABLES
+from argo_ml.config import ExperimentSpec
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +25,13 @@ def served(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """The tiny model behind a server that nothing goes wrong with."""
     log = tmp_path_factory.mktemp("served") / "log"
     with model_servers.running(tiny_folder, log) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def llama(llama_spec: ExperimentSpec) -> Iterator[LlamaServer]:
+    """The tiny model behind llama.cpp's own server that nothing goes wrong with."""
+    with llama_servers.running(llama_spec) as server:
         yield server
 
 
