@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Generic
 
 from argo_ml.calibration.record import Calibration
@@ -35,14 +36,16 @@ class RayExecutor:
 
     def run(self, shards: Sequence[Shard], on_progress: OnProgress) -> Iterator[FinishedShard]:
         n_finished = 0
+        n_questions = {shard.index: len(shard.questions) for shard in shards}
         for finished in self._pool.run(shards, self._specs, self._billed_to):
-            n_finished += sum(len(shard.questions) for shard, _ in finished) * len(self._specs)
+            indices = [index for work in finished for index in work.records]
+            n_finished += sum(n_questions[index] for index in indices) * len(self._specs)
             on_progress(n_finished + self._pool.n_in_progress())
-            for shard, work in finished:
+            for work in finished:
                 self._times.add(
                     {stage: s / self._pool.n_workers for stage, s in work.seconds.items()}
                 )
-                yield FinishedShard(shard.index, work.record)
+                yield from starmap(FinishedShard, work.records.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from argo_ml.models.base import TokenCounts
 from argo_ml.results.shard import ShardRecord
 from argo_ml.sweep.cells import Cell
 from argo_ml.sweep.context import LocalContext, prepare_cells
-from argo_ml.sweep.shards import ShardEpisodes
 from argo_ml.tracking.input_datasets import InputDataset
 
 
@@ -51,14 +50,16 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class ShardWork:
-    """A shard's record, the seconds of every stage, and the tokens computed for it.
+    """The records of shards by index, the seconds of every stage, and the tokens computed for them.
 
-    ``events`` are what the model did when memory ran out, ``warnings`` what the user should see.
+    ``n_requests`` is how many requests the model works on at once, ``events`` are what it did when
+    memory ran out, ``warnings`` what the user should see.
     """
 
-    record: ShardRecord
+    records: Mapping[int, ShardRecord]
     seconds: Mapping[str, float]
     tokens: TokenCounts
+    n_requests: int = 1
     events: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -117,31 +118,34 @@ class Worker:
             )
         return self._context
 
-    def run(self, shard: Shard, specs: tuple[CellSpec, ...], billed_to: str) -> ShardWork:
-        """Run the shard through the cells of ``specs``; executed calls are ``billed_to``'s."""
+    def run(
+        self, shards: Sequence[Shard], specs: tuple[CellSpec, ...], billed_to: str
+    ) -> ShardWork:
+        """Run the shards through the cells of ``specs``, as many together as the model has room
+        for; executed calls are ``billed_to``'s."""
         context, times = self.context, StageTimes()
         tokens_before = context.tokens
         self._n_finished = 0
-        engine = context.engine(billed_to, times)
-        episodes = ShardEpisodes(shard.questions, self._prepared(specs))
-        done = engine.run(episodes.episodes, episodes.counted(self._count))
+        executor = context.executor(self._prepared(specs), billed_to, times)
+        finished = executor.run(shards, self._count)
         return ShardWork(
-            record=episodes.record(done, engine.key),
+            records={shard.index: shard.record for shard in finished},
             seconds=times.seconds(),
             tokens=context.tokens - tokens_before,
+            n_requests=context.requests_at_once(),
             events=self._new_events(),
             warnings=self._warnings.taken(),
         )
 
     def n_finished(self) -> int:
-        """Episodes of the shard in progress that have finished."""
+        """Episodes of the shards in progress that have finished."""
         return self._n_finished
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self.context.count_tokens(texts)
 
     def _new_events(self) -> tuple[str, ...]:
-        """The model's events since the last shard, or since opening began."""
+        """The model's events since the last shards, or since opening began."""
         events = tuple(self.context.events[self._n_events :])
         self._n_events += len(events)
         return events

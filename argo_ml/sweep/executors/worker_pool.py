@@ -19,27 +19,31 @@ logger = logging.getLogger(__name__)
 POLL_S = 1.0
 MOST_LOSSES = 3
 """Workers that one shard, or opening, may cost before it is taken for the cause."""
+OPENING = "opening"
+SHARES = 2
+"""Of the shards that wait a worker gets at most one such share of its own."""
 PATIENCE = 60
 """Polls without any worker ready until the user is shown what they are waiting for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a worker does: run a shard, or open its context where there is none."""
+    """What a worker does: run some shards, or open its context where there are none."""
 
     worker: Any
-    shard: Shard | None = None
+    shards: tuple[Shard, ...] = ()
 
     @property
-    def name(self) -> str:
-        return "opening" if self.shard is None else f"shard {self.shard.index}"
+    def names(self) -> list[str]:
+        return [f"shard {shard.index}" for shard in self.shards] or [OPENING]
 
 
 class WorkerPool:
     """``n_workers`` actors that ``hire`` makes; ``ray`` is the module, connected already.
 
-    A worker that is lost is replaced, and its shard goes to the first that is free: the replacement
-    may have to wait for a machine.
+    A worker gets as many shards together as a model has had room for, fewer towards the end, so
+    that none is idle while another has several left. One that is lost is replaced, and its shards
+    go one by one to the first that is free: the replacement may have to wait for a machine.
     """
 
     def __init__(self, ray: Any, hire: Callable[[], Any], n_workers: int) -> None:
@@ -52,6 +56,7 @@ class WorkerPool:
         self._idle: deque[Any] = deque()
         self._waiting: deque[Shard] = deque()
         self._losses: Counter[str] = Counter()
+        self._n_requests = 1
         self._n_polls = 0
         self._shown: set[str] = set()
         self._facts: Facts | None = None
@@ -66,31 +71,29 @@ class WorkerPool:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count them with a worker that has opened its context."""
-        at_work = [job.worker for job in self._jobs.values() if job.shard]
+        at_work = [job.worker for job in self._jobs.values() if job.shards]
         worker = [*self._idle, *at_work][0]
         counted: list[int] = self._ray.get(worker.count_tokens.remote(list(texts)))
         return counted
 
-    def run(
-        self, shards: Sequence[Shard], *arguments: object
-    ) -> Iterator[list[tuple[Shard, ShardWork]]]:
+    def run(self, shards: Sequence[Shard], *arguments: object) -> Iterator[list[ShardWork]]:
         """Yield what has finished until all has; an empty list where a second has passed.
 
-        ``arguments`` go to `Worker.run` after the shard.
+        ``arguments`` go to `Worker.run` after the shards.
         """
         self._waiting.extend(shards)
         n_left = len(shards)
         while n_left:
             self._hand_out(arguments)
             finished = self._collect()
-            n_left -= len(finished)
+            n_left -= sum(len(work.records) for work in finished)
             # Before the caller has dealt with these, which may take a while.
             self._hand_out(arguments)
             yield finished
 
     def n_in_progress(self) -> int:
         """Finished episodes of unfinished shards; without workers that do not answer at once."""
-        queries = [job.worker.n_finished.remote() for job in self._jobs.values() if job.shard]
+        queries = [job.worker.n_finished.remote() for job in self._jobs.values() if job.shards]
         if not queries:
             return 0
         answered, _ = self._ray.wait(queries, num_returns=len(queries), timeout=POLL_S)
@@ -111,10 +114,23 @@ class WorkerPool:
 
     def _hand_out(self, arguments: Sequence[object]) -> None:
         while self._idle and self._waiting:
-            worker, shard = self._idle.popleft(), self._waiting.popleft()
-            self._jobs[worker.run.remote(shard, *arguments)] = Job(worker, shard)
+            worker, shards = self._idle.popleft(), self._next_shards()
+            self._jobs[worker.run.remote(shards, *arguments)] = Job(worker, shards)
 
-    def _collect(self) -> list[tuple[Shard, ShardWork]]:
+    def _next_shards(self) -> tuple[Shard, ...]:
+        """Those that one worker runs together; one that has cost a worker runs alone."""
+        shards = [self._waiting.popleft()]
+        room = self._n_requests - len(shards[0].questions)
+        n_fair = len(self._waiting) // (SHARES * self.n_workers)
+        while len(shards) < n_fair and room > 0 and not self._has_cost(shards[0], self._waiting[0]):
+            shards.append(self._waiting.popleft())
+            room -= len(shards[-1].questions)
+        return tuple(shards)
+
+    def _has_cost(self, *shards: Shard) -> bool:
+        return any(self._losses[name] for name in Job(None, shards).names)
+
+    def _collect(self) -> list[ShardWork]:
         """Wait a second for a job to end, and sort out those that have."""
         ended, _ = self._ray.wait(list(self._jobs), num_returns=1, timeout=POLL_S)
         self._be_patient()
@@ -128,12 +144,13 @@ class WorkerPool:
                 continue
             self._idle.append(job.worker)
             self._pass_on(returned.warnings)
-            if job.shard is None:
-                self._welcome(returned)
-            else:
+            if job.shards:
                 self.tokens += returned.tokens
                 self.events.extend(returned.events)
-                finished.append((job.shard, returned))
+                self._n_requests = returned.n_requests
+                finished.append(returned)
+            else:
+                self._welcome(returned)
         return finished
 
     def _result(self, reference: Any) -> Any:
@@ -151,7 +168,7 @@ class WorkerPool:
                     f"{name} is {value} for {facts.place} and {first.identity[name]} for "
                     f"{first.place}; give all machines the same versions, files and models"
                 )
-        self._losses[Job(None).name] = 0
+        self._losses[OPENING] = 0
         logger.info("Ray worker ready: %s", facts.place)
 
     def _pass_on(self, warnings: Sequence[str]) -> None:
@@ -162,25 +179,26 @@ class WorkerPool:
                 self._shown.add(text)
 
     def _lose(self, job: Job, error: Exception) -> None:
-        """Replace a worker and put its shard first in the queue, unless that was tried enough."""
+        """Replace a worker and put its shards first in the queue, unless one was tried enough."""
         # It may only be out of reach, and would keep its GPUs.
         self._ray.kill(job.worker)
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        self._losses[job.name] += 1
-        if self._losses[job.name] == MOST_LOSSES:
+        self._losses.update(job.names)
+        name = max(job.names, key=lambda own: self._losses[own])
+        if self._losses[name] == MOST_LOSSES:
             raise ArgoError(
-                f"executor=ray: {MOST_LOSSES} workers were lost at {job.name} ({reason}); their "
+                f"executor=ray: {MOST_LOSSES} workers were lost at {name} ({reason}); their "
                 "memory may have run out: see /tmp/ray/session_latest/logs, and try fewer workers "
                 "or batch_tokens"
             )
-        logger.warning("a Ray worker was lost at %s (%s); another takes over", job.name, reason)
-        if job.shard is not None:
-            self._waiting.appendleft(job.shard)
+        where = ", ".join(job.names)
+        logger.warning("a Ray worker was lost at %s (%s); another takes over", where, reason)
+        self._waiting.extendleft(reversed(job.shards))
         self._open_another()
 
     def _be_patient(self) -> None:
         """Log once in a while that no worker is ready."""
-        is_waiting = not self._idle and not any(job.shard for job in self._jobs.values())
+        is_waiting = not self._idle and not any(job.shards for job in self._jobs.values())
         self._n_polls = self._n_polls + 1 if is_waiting else 0
         if is_waiting and self._n_polls % PATIENCE == 0:
             logger.info(

@@ -35,18 +35,19 @@ def worker(spec: SweepSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     package.handlers[:] = handlers
 
 
-def test_a_worker_s_record_is_the_local_executor_s(worker: Worker, spec: SweepSpec) -> None:
+def test_a_worker_s_records_are_the_local_executor_s(worker: Worker, spec: SweepSpec) -> None:
     context = LocalContext.open(spec)
     cells = prepare_cells(spec.cells(), context)
-    [shard, *_] = make_shards(context.questions.questions, 3)
-    [expected] = context.executor(cells, "a sweep", StageTimes()).run([shard], lambda count: None)
+    shards = make_shards(context.questions.questions, 3)[:2]
+    expected = context.executor(cells, "a sweep", StageTimes()).run(shards, lambda count: None)
 
     worker.open()
-    work = worker.run(shard, tuple(cell.spec for cell in cells), "a sweep")
+    work = worker.run(shards, tuple(cell.spec for cell in cells), "a sweep")
 
-    assert work.record == expected.record
+    assert work.records == {shard.index: shard.record for shard in expected}
+    assert work.n_requests == context.requests_at_once()
     assert pickle.loads(pickle.dumps(work)) == work
-    assert worker.n_finished() == 3 * len(cells)
+    assert worker.n_finished() == sum(len(shard.questions) for shard in shards) * len(cells)
 
 
 def test_what_a_worker_opens_is_what_this_process_opens(worker: Worker, spec: SweepSpec) -> None:

@@ -15,10 +15,11 @@ from argo_ml.models.base import TokenCounts, UnfinishedError
 from argo_ml.results.shard import ShardRecord
 from argo_ml.sweep.executors.ray_worker import Facts, ShardWork
 from argo_ml.sweep.executors.worker_pool import WorkerPool
+from argo_ml.types import Question
 
 pytestmark = pytest.mark.slow
 
-SHARDS = [Shard(index, ()) for index in range(6)]
+SHARDS = [Shard(index, (Question("q", "Why?", ()),)) for index in range(6)]
 Behave = Callable[[int], None]
 MakePool = Callable[..., WorkerPool]
 
@@ -54,10 +55,14 @@ def light_worker() -> type:
             self.behave(-1)
             return Facts("there", "1", self.digests, [], "likelihood", 0.3, "auto")
 
-        def run(self, shard: Shard, factor: int) -> ShardWork:
-            self.behave(shard.index)
-            record = ShardRecord({}, {}, {"p": {"id": str(shard.index * factor)}})
-            return ShardWork(record, {}, TokenCounts(computed=shard.index))
+        def run(self, shards: Sequence[Shard], factor: int) -> ShardWork:
+            records = {}
+            for shard in shards:
+                self.behave(shard.index)
+                found = {"id": str(shard.index * factor), "beside": str(len(shards) - 1)}
+                records[shard.index] = ShardRecord({}, {}, {"p": found})
+            computed = TokenCounts(computed=sum(records))
+            return ShardWork(records, {}, computed, n_requests=2)
 
         def n_finished(self) -> int:
             return 7
@@ -68,10 +73,15 @@ def light_worker() -> type:
     return LightWorker
 
 
-def run_all(pool: WorkerPool) -> dict[int, str]:
-    finished = [shard_work for batch in pool.run(SHARDS, 10) for shard_work in batch]
+def run_all(pool: WorkerPool, told: str = "id") -> dict[int, str]:
+    finished = [
+        (index, record.passages["p"][told])
+        for batch in pool.run(SHARDS, 10)
+        for work in batch
+        for index, record in work.records.items()
+    ]
     assert len(finished) == len(SHARDS)
-    return {shard.index: work.record.passages["p"]["id"] for shard, work in finished}
+    return dict(sorted(finished))
 
 
 EXPECTED = {index: str(10 * index) for index in range(6)}
@@ -99,6 +109,19 @@ def test_every_shard_comes_back_once(make_pool: MakePool) -> None:
     assert pool.count_tokens(["three", "words", "given"]) == [1, 1, 1]
     assert run_all(pool) == EXPECTED
     assert pool.tokens == TokenCounts(computed=15)
+
+
+def test_shards_run_together_once_it_is_known_that_there_is_room(make_pool: MakePool) -> None:
+    """One alone, then two of the five that are left, and one each towards the end."""
+    beside = run_all(make_pool(lambda index: None), "beside")
+
+    assert list(beside.values()) == ["0", "1", "1", "0", "0", "0"]
+
+
+def test_shards_that_were_lost_together_run_one_by_one(make_pool: MakePool, tmp_path: Path) -> None:
+    beside = run_all(make_pool(dies_at(2, str(tmp_path / "died"))), "beside")
+
+    assert set(beside.values()) == {"0"}
 
 
 def test_progress_counts_shards_at_work(make_pool: MakePool) -> None:
