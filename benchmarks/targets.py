@@ -1,4 +1,5 @@
-"""What `argo_advantage` learns from: right and wrong, or the gold choice's probability.
+"""What `argo_advantage` learns from, right and wrong or the gold choice's probability, and whether
+looking further ahead than one step pays, where more were explored.
 
 Cross-validation over the questions of one calibration whose choices were scored, so that no
 question that is tested on is read: predictors of every learner and of both targets, fitted on four
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -68,25 +70,34 @@ def following(plan: Plan) -> Deciding:
 def rows(calibration: Calibration) -> Iterator[dict[str, Any]]:
     explored = calibration.exploration
     all_prices = build(SweepSpec, {"n_prices": 10}).prices
-    made: dict[tuple[str, bool], Floats] = {}
-    for fitting in fittings(calibration, NO_FIELDS):
+    made: dict[tuple[str, bool, int], Floats] = {}
+    aheads = dict.fromkeys((1, calibration.horizon))
+    for fitting, ahead in product(fittings(calibration, NO_FIELDS), aheads):
         by_price = [
-            gains(explored, fitting, MDPSpec(retrieval_cost=price).prices, calibration.horizon)
+            gains(explored, fitting, MDPSpec(retrieval_cost=price).prices, ahead)
             for price in all_prices
         ]
         own = np.mean(by_price, axis=0)
-        made[fitting.learner, fitting.on_probabilities] = own
-        beside = own - made[fitting.learner, False]
+        made[fitting.learner, fitting.on_probabilities, ahead] = own
         yield {
             "learner": fitting.learner,
             "targets": "gold probability" if fitting.on_probabilities else "0 and 1",
+            "steps ahead": ahead,
             "questions": len(own),
             "gain (points)": 100 * own.mean(),
             "error": 100 * _error(own),
-            "beside 0 and 1": 100 * beside.mean(),
-            "error of that": 100 * _error(beside),
+            **_beside("0 and 1", own, made[fitting.learner, False, ahead]),
+            **_beside("one step ahead", own, made[fitting.learner, fitting.on_probabilities, 1]),
             "lowest at a price": 100 * min(float(values.mean()) for values in by_price),
         }
+
+
+def _beside(name: str, own: Floats, other: Floats) -> dict[str, float]:
+    difference = own - other
+    return {
+        f"beside {name}": 100 * float(difference.mean()),
+        f"error beside {name}": 100 * _error(difference),
+    }
 
 
 def _error(values: Floats) -> float:
