@@ -7,7 +7,7 @@ curve), each with its difference to the features without states and that differe
 error, by resampling questions. Then the policies as they ship, made of the other folds with and
 without states: their utility above the plan that was best there.
 
-    argo-ml calibrate --hidden_states true --max_steps 1 --n_questions 200 --precision bfloat16
+    argo-ml calibrate --hidden_states true --max_steps 1 --n_questions 1000
     python -m benchmarks.hidden_states mlruns/1/RUN_ID/artifacts/calibration.json
 """
 

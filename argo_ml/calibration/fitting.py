@@ -148,9 +148,7 @@ def _regression(penalty: float, features: Floats, labels: Floats) -> Any:
     return LogisticRegression(C=penalty, max_iter=MAX_ITERATIONS).fit(features, labels)
 
 
-def _log_loss(
-    penalty: float, features: Floats, labels: Floats, train: Any, held_out: Any
-) -> float:
+def _log_loss(penalty: float, features: Floats, labels: Floats, train: Any, held_out: Any) -> float:
     fitted = _regression(penalty, features[train], labels[train])
     chances = fitted.predict_proba(features[held_out])
     of_label = chances[np.arange(len(held_out)), labels[held_out].astype(int)]

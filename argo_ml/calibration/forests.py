@@ -68,15 +68,7 @@ class Forest:
 
 def fit_forest(rows: Sequence[Sequence[float]], targets: Sequence[float]) -> Forest:
     """Extremely randomised trees (Geurts, Ernst and Wehenkel 2006), the same ones every time."""
-    from sklearn.ensemble import ExtraTreesRegressor  # type: ignore[import-untyped]
-
-    fitted = ExtraTreesRegressor(
-        N_TREES,
-        min_samples_leaf=FEWEST_IN_LEAF,
-        max_features=SHARE_OF_FEATURES,
-        random_state=0,
-    ).fit(np.asarray(rows, dtype=float), np.asarray(targets, dtype=float))
-    trees = [tree.tree_ for tree in fitted.estimators_]
+    trees = _fitted_trees(np.asarray(rows, dtype=np.float32), np.asarray(targets, dtype=float))
     starts = np.concatenate([[0], np.cumsum([tree.node_count for tree in trees])[:-1]])
     own = [np.arange(tree.node_count) + start for tree, start in zip(trees, starts, strict=True)]
     is_leaf = [tree.children_left < 0 for tree in trees]
@@ -90,6 +82,25 @@ def fit_forest(rows: Sequence[Sequence[float]], targets: Sequence[float]) -> For
         roots=tuple(starts.tolist()),
         depth=max(int(tree.max_depth) for tree in trees),
     )
+
+
+def _fitted_trees(rows: NDArray[np.float32], targets: NDArray[np.float64]) -> list[Any]:
+    """Those of `ExtraTreesRegressor`, which takes as long again to copy and check its settings for
+    every tree."""
+    from sklearn import config_context  # type: ignore[import-untyped]
+    from sklearn.tree import ExtraTreeRegressor  # type: ignore[import-untyped]
+
+    seeds = np.random.RandomState(0).randint(np.iinfo(np.int32).max, size=N_TREES)
+    with config_context(skip_parameter_validation=True):
+        fitted = [
+            ExtraTreeRegressor(
+                min_samples_leaf=FEWEST_IN_LEAF,
+                max_features=SHARE_OF_FEATURES,
+                random_state=int(seed),
+            ).fit(rows, targets[:, None], check_input=False)
+            for seed in seeds
+        ]
+    return [tree.tree_ for tree in fitted]
 
 
 def _joined(parts: Sequence[NDArray[Any]]) -> tuple[Any, ...]:
