@@ -143,7 +143,7 @@ def _penalised(features: Floats, labels: Floats, groups: Sequence[str]) -> Any:
 
 
 def _regression(penalty: float, features: Floats, labels: Floats) -> Any:
-    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+    from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(C=penalty, max_iter=MAX_ITERATIONS).fit(features, labels)
 
@@ -164,7 +164,7 @@ def _constant(features: Floats, base_rate: float) -> FittedProbability:
 
 
 def _folds(groups: Sequence[str]) -> list[tuple[Any, Any]]:
-    from sklearn.model_selection import GroupKFold
+    from sklearn.model_selection import GroupKFold  # type: ignore[import-untyped]
 
     n_folds = min(N_FITTING_FOLDS, len(set(groups)))
     if n_folds < 2:
