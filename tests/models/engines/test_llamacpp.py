@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from builders.engine_servers import process_of, server_of
+from builders.llama_servers import RELATIVE_TOLERANCE
 
 from argo_ml.config import ExperimentSpec
 from argo_ml.devices import limits
@@ -39,8 +40,7 @@ slow = pytest.mark.slow
 
 @slow
 class TestLlamaServer(LanguageModelSuite):
-    relative_tolerance = 1e-3
-    """It keeps keys and values in 16 bits: the batch of a request shows a digit earlier."""
+    relative_tolerance = RELATIVE_TOLERANCE
 
     @pytest.fixture
     def model(self, llama: LanguageModel) -> LanguageModel:
@@ -91,8 +91,9 @@ def test_choices_are_scored_as_in_this_process(llama: LanguageModel, local: Lang
     for scores, expected in zip(llama.score(scorings()), local.score(scorings()), strict=True):
         assert scores.lengths == expected.lengths == (4, 24, 7)
         assert scores.prompt_tokens == expected.prompt_tokens
-        # llama.cpp keeps keys and values in float16.
-        assert scores.log_likelihoods == pytest.approx(expected.log_likelihoods, rel=2e-3)
+        assert scores.log_likelihoods == pytest.approx(
+            expected.log_likelihoods, rel=RELATIVE_TOLERANCE
+        )
 
 
 @slow
@@ -102,7 +103,7 @@ def test_characters_of_several_tokens_are_scored(
     requests = [Scoring(Prompt(SYSTEM, "Where?", "Answer:"), ("北京", "Zürich"))]
     [scores], [expected] = llama.score(requests), local.score(requests)
     assert scores.lengths == expected.lengths == (7, 8)
-    assert scores.log_likelihoods == pytest.approx(expected.log_likelihoods, rel=2e-3)
+    assert scores.log_likelihoods == pytest.approx(expected.log_likelihoods, rel=RELATIVE_TOLERANCE)
 
 
 @slow
