@@ -85,8 +85,8 @@ def fit_forest(rows: Sequence[Sequence[float]], targets: Sequence[float]) -> For
 
 
 def _fitted_trees(rows: NDArray[np.float32], targets: NDArray[np.float64]) -> list[Any]:
-    """Those of `ExtraTreesRegressor`, which takes as long again to copy and check its settings for
-    every tree."""
+    """Those of `ExtraTreesRegressor`, which copies and checks its settings for every tree: of few
+    hundred rows that takes half as long again."""
     from sklearn import config_context  # type: ignore[import-untyped]
     from sklearn.tree import ExtraTreeRegressor  # type: ignore[import-untyped]
 
