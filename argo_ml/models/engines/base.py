@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,9 +23,9 @@ LONGEST_CONTEXT = 4096
 class EngineFiles:
     """What a server is to run, as files say before it is started.
 
-    ``contents`` stands for the model's files and ``versions`` for the software's; without versions
-    the software may be another one tomorrow. Of a prompt and its answer the server is to take
-    ``context`` tokens.
+    ``contents`` stands for the model's files and ``versions`` for the software's builds; without
+    versions the software may be another one tomorrow. Of a prompt and its answer the server is to
+    take ``context`` tokens.
     """
 
     contents: str
@@ -47,8 +48,20 @@ class PreparedServer:
 
 
 def longest_context(spec: ModelSpec) -> int:
-    """The context that a server is given where its model takes as much."""
-    return max(LONGEST_CONTEXT, needed_tokens(spec))
+    """The context that a server is given where its model takes as much.
+
+    Whether the model thinks is known once it is served, so there is room for that in any case.
+    """
+    return max(LONGEST_CONTEXT, needed_tokens(spec) + spec.thinking_tokens)
+
+
+def is_editable(direct_url: str) -> bool:
+    """Whether a distribution's `direct_url.json` (PEP 610; empty: it has none) says that its code
+    may change where it is."""
+    try:
+        return bool(json.loads(direct_url)["dir_info"]["editable"])
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def gpu_environment(spec: ModelSpec) -> Mapping[str, str]:

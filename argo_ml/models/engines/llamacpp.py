@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import importlib.util
 import json
 import logging
+import math
 import os
 import platform
 import re
@@ -26,6 +28,7 @@ from argo_ml.models.engines.base import (
     EngineFiles,
     PreparedServer,
     gpu_environment,
+    is_editable,
     longest_context,
 )
 from argo_ml.models.engines.gguf_header import read_shape
@@ -42,6 +45,8 @@ SHARE_OF_MEMORY = 0.5
 BYTES_PER_THREAD_S = 16e9
 """Prompt tokens/s of a CPU's thread times bytes of weights: SmolLM2-135M in Q4_1, 98 MB, was read
 at 320 tokens/s by two of them (AVX2)."""
+CONTEXT_STEP = 256
+"""llama.cpp rounds the context of a slot up to a multiple of it, within the model's own."""
 PROMPT_TOKENS = 1024
 """A long prompt of an episode."""
 INSTRUCTIONS = ("avx2", "bmi2", "f16c", "fma")
@@ -82,11 +87,11 @@ class ListedGpu:
 def find_files(spec: ModelSpec, source: ModelSource) -> EngineFiles:
     """Raises `ConfigError` and `ModelError` where the server cannot run or serve the model."""
     path = _gguf_path(spec.model, source)
-    version = _check_installed()
+    _check_installed()
     _check_processor()
     file = served_file(path, longest_context(spec))
     digest = files_digest(parts_of(path), spec.cache_path / "model_digests.json")
-    return EngineFiles(f"sha256:{digest}", [f"{PACKAGE}={version}"], file.context)
+    return EngineFiles(f"sha256:{digest}", _build(), file.context)
 
 
 def prepare(
@@ -111,8 +116,8 @@ def prepare(
     }
     arguments = [sys.executable, str(_SERVER), json.dumps(settings)]
     command = Command(ENGINE, arguments, settings["port"], environment)
-    [version] = files.versions
-    identity = f"llamacpp {files.contents} {version}{_computed_by(gpus)}"
+    version = importlib.metadata.version(PACKAGE)
+    identity = f"llamacpp {files.contents} {PACKAGE}={version}{_computed_by(gpus)}"
     return PreparedServer(command, "", identity, settings["slots"])
 
 
@@ -175,9 +180,9 @@ def _computed_by(gpus: Sequence[ListedGpu]) -> str:
 
 
 def served_file(path: Path, longest: int = LONGEST_CONTEXT) -> ServedFile:
-    """What ``path`` is, served with a context of ``longest`` tokens at most."""
+    """What ``path`` is, served with a context of ``longest`` tokens, rounded up, at most."""
     shape = read_shape(path)
-    context = min(shape.context, longest)
+    context = min(shape.context, math.ceil(longest / CONTEXT_STEP) * CONTEXT_STEP)
     weight_bytes = sum(part.stat().st_size for part in parts_of(path))
     return ServedFile(path, weight_bytes, context, shape.bytes_per_token)
 
@@ -212,13 +217,22 @@ def _gguf_path(model: str, source: ModelSource) -> Path:
     return Path(source.location) / source.gguf_file
 
 
-def _check_installed() -> str:
-    """The version. Raises `ModelError` where the package is not there."""
+def _build() -> list[str]:
+    """The wheel by its files, since builds for other processors have the same version; empty where
+    they may change."""
+    wheel = importlib.metadata.distribution(PACKAGE)
+    files = wheel.read_text("RECORD")
+    if not files or is_editable(wheel.read_text("direct_url.json") or ""):
+        return []
+    return [f"{PACKAGE}={wheel.version}", hashlib.sha256(files.encode()).hexdigest()]
+
+
+def _check_installed() -> None:
+    """Raises `ModelError` where the package is not there."""
     if importlib.util.find_spec(PACKAGE) is None:
         raise ModelError(
             f"{ENGINE}: {PACKAGE} is not installed; pip install 'argo_ml[llamacpp]', or engine=auto"
         )
-    return importlib.metadata.version(PACKAGE)
 
 
 def _check_processor() -> None:

@@ -111,7 +111,7 @@ def _start(spec: ModelSpec, source: ModelSource, files: EngineFiles) -> ServerMo
     else:
         prepared = llamacpp.prepare(spec, source, files, limits.available_bytes())
     server = EngineServer(EngineProcess(prepared.command), policy_of(spec))
-    description = describe_server(server, prepared.name, spec)
+    description = describe_server(server, prepared.name, spec, _named(spec), OTHER_MODEL)
     identity = f"{prepared.identity} {description.manner}"
     # What waits for a slot waits within the time that its request may take.
     return make_model(identity, description, [server], spec, prepared.n_at_once)

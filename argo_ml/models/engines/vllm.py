@@ -13,6 +13,7 @@ from argo_ml.models.engines.base import (
     EngineFiles,
     PreparedServer,
     gpu_environment,
+    is_editable,
     longest_context,
 )
 from argo_ml.models.engines.process import Command, free_port
@@ -86,10 +87,23 @@ def _source_files(spec: ModelSpec, source: ModelSource) -> SourceFiles:
 
 
 def _packages(program: Path) -> list[str]:
-    """All that is installed beside ``program``, in its environment; empty where it has none."""
+    """All that is installed beside ``program``, in its environment.
+
+    Empty where vLLM itself is not among it, or is code that may change where it is.
+    """
     environment = program.resolve().parent.parent
-    folders = environment.glob("lib/python3*/site-packages/*.dist-info")
-    return sorted(folder.stem for folder in folders)
+    folders = sorted(environment.glob("lib/python3*/site-packages/*.dist-info"))
+    own = [folder for folder in folders if folder.name.startswith("vllm-")]
+    if not own or any(map(_is_editable, own)):
+        return []
+    return [folder.stem for folder in folders]
+
+
+def _is_editable(folder: Path) -> bool:
+    try:
+        return is_editable((folder / "direct_url.json").read_text("utf-8"))
+    except FileNotFoundError:
+        return False
 
 
 def _context(folder: Path, longest: int) -> int:

@@ -15,7 +15,7 @@ from argo_ml.config import ModelSpec
 from argo_ml.config.source_fields import SERVER
 from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models.reasoning import marked_thinking
-from argo_ml.models.server.contexts import check_context, check_room
+from argo_ml.models.server.contexts import LARGER, check_context, check_room
 from argo_ml.models.server.finding import find_n_top, find_prompting
 from argo_ml.models.server.fleet import VERSION, Fleet, RetryPolicy, Server
 from argo_ml.models.server.keys import api_key
@@ -110,23 +110,29 @@ def policy_of(spec: ModelSpec) -> RetryPolicy:
     )
 
 
-def describe_server(server: Server, name: str, spec: ModelSpec) -> ServerDescription:
-    """Ask a server what it serves under ``name``. Raises `ModelError`."""
+def describe_server(
+    server: Server, name: str, spec: ModelSpec, where: str = "", larger: str = LARGER
+) -> ServerDescription:
+    """Ask a server what it serves under ``name``.
+
+    Raises `ModelError`: where its context is too small it is named as ``where``, by its address
+    unless given, and ``larger`` says what helps.
+    """
     policy = policy_of(spec)
     n_retries = min(policy.max_retries, _RETRIES_WHILE_OPENING)
     fleet = Fleet([server], replace(policy, max_retries=n_retries, patience_s=0.0))
     if not server.address.has_version:
         server.version = _version_of(server, fleet)
     card = _served(server, fleet, name)
-    where = str(server.address)
-    check_context(where, card.context, spec)
+    where = where or str(server.address)
+    check_context(where, card.context, spec, larger)
     prompting = find_prompting(fleet, card.id)
     if card.meta is None and isinstance(prompting, ByTemplate):
         # A router of llama.cpp loads a model when it is first asked, and knows its size from then.
         card = _served(server, fleet, card.id)
-        check_context(where, card.context, spec)
+        check_context(where, card.context, spec, larger)
     if prompting.thinks:
-        check_room(where, card.context, spec)
+        check_room(where, card.context, spec, larger)
     root = f"root={card.root}" if card.root and card.root != card.id else ""
     weights = f"weights={card.meta.n_params}/{card.meta.size}" if card.meta else ""
     software = " ".join(part for part in (root, weights, _software(fleet, card)) if part)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -22,6 +23,8 @@ from argo_ml.errors import ConfigError, ModelError
 from argo_ml.models import LanguageModel, load_model
 from argo_ml.models.base import Generation, Prompt, Scoring
 from argo_ml.models.engines import llamacpp
+from argo_ml.models.engines.opening import DeferredServer
+from argo_ml.models.server.model import ServerModel
 from argo_ml.models.server.prompting import ByTemplate
 from argo_ml.models.unfit import SomeUnfitError
 from argo_ml.testing.models import CHOICES, QUESTIONS, SYSTEM, LanguageModelSuite, generation
@@ -35,6 +38,7 @@ model = load_model(ExperimentSpec(**eval(sys.argv[1])))
 print(server_of(model).pid, flush=True)
 time.sleep(60)
 """
+CONTEXT_FIELD = b"llama.context_length"
 slow = pytest.mark.slow
 
 
@@ -148,6 +152,24 @@ def test_identity_is_that_of_the_file_and_the_software(llama: LanguageModel) -> 
     assert " xllamacpp=" in llama.identity
     assert llama.identity.endswith(" scores=forced")
     assert process_of(llama).url not in llama.identity
+
+
+@slow
+def test_the_context_that_is_known_before_is_the_one_served(
+    llama_spec: ExperimentSpec, tmp_path: Path
+) -> None:
+    whole = Path(llama_spec.model).read_bytes()
+    at = whole.index(CONTEXT_FIELD) + len(CONTEXT_FIELD) + 4
+    path = tmp_path / "longer.gguf"
+    path.write_bytes(whole[:at] + struct.pack("<I", 8192) + whole[at + 4 :])
+    asked = {"model": str(path), "evidence_tokens": 3000, "max_new_tokens": 50}
+    first, deferred = (load_model(llama_spec.model_copy(update=asked)) for _ in range(2))
+    try:
+        assert isinstance(first, ServerModel)
+        assert isinstance(deferred, DeferredServer)
+        assert first.context == deferred.context == 4608
+    finally:
+        process_of(first).close()
 
 
 @slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from argo_ml.errors import ModelError
 from argo_ml.models.digests import files_digest
 from argo_ml.models.engines import base, llamacpp, llamacpp_server
 from argo_ml.models.engines.base import PreparedServer
+from argo_ml.models.engines.gguf_header import GgufShape
 from argo_ml.models.engines.llamacpp import ListedGpu, ServedFile, n_slots, n_threads, served_file
 from argo_ml.models.presets import resolve
 
@@ -108,6 +110,27 @@ def test_calls_on_the_cpu_are_known_as_they_always_were(
     assert caplog.messages == []
 
 
+def known_build(model: Path) -> Sequence[str]:
+    asked = spec(model)
+    return llamacpp.find_files(asked, resolve(asked.model, asked.cache_path)).versions
+
+
+def test_another_build_of_the_same_version_is_other_software_with_the_same_calls(
+    tiny_gguf: Path, wheel: Wheel
+) -> None:
+    metadata = wheel.folder / "xllamacpp-1.0.dist-info"
+    assert known_build(tiny_gguf) == []
+    builds, identities = [], set()
+    for digest in ("cpu", "cuda", "cuda"):
+        (metadata / "RECORD").write_text(f"xllamacpp/xllamacpp.so,sha256={digest},9")
+        builds.append(known_build(tiny_gguf))
+        identities.add(prepared(tiny_gguf, device="cpu").identity)
+    assert builds[0] != builds[1] == builds[2]
+    assert len(identities) == 1
+    (metadata / "direct_url.json").write_text('{"dir_info": {"editable": true}}')
+    assert known_build(tiny_gguf) == []
+
+
 def split(whole: Path, folder: Path, rest: bytes = b"weights") -> Path:
     """A model in two parts, of which ``whole`` is the first."""
     first = folder / "big-00001-of-00002.gguf"
@@ -126,6 +149,24 @@ def test_calls_of_a_split_model_are_known_by_all_its_parts(
     first.with_name("big-00002-of-00002.gguf").unlink()
     with pytest.raises(ModelError, match=r"one of 2 files, and big-00002-of-00002\.gguf is not"):
         prepared(first)
+
+
+@pytest.mark.parametrize(
+    ("own", "evidence_tokens", "expected"),
+    [(32768, 384, 4096), (32768, 3000, 4608), (4300, 3000, 4300), (2048, 384, 2048)],
+)
+def test_a_slot_has_room_for_reasoning_and_what_the_server_rounds_up_to(
+    tiny_gguf: Path,
+    wheel: Wheel,
+    own: int,
+    evidence_tokens: int,
+    expected: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(llamacpp, "read_shape", lambda _: GgufShape(own, bytes_per_token=4))
+    # 3,000 of evidence are 4,586 with the prompt's rest, the answer and 1,024 of reasoning.
+    server = prepared(tiny_gguf, evidence_tokens=evidence_tokens, max_new_tokens=50)
+    assert settings(server)["context"] == expected
 
 
 def test_a_split_model_is_as_large_as_all_its_parts(tiny_gguf: Path, tmp_path: Path) -> None:

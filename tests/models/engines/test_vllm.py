@@ -123,6 +123,24 @@ def test_vllm_is_started_with_what_the_parameters_say(
 
 
 @pytest.mark.slow
+def test_a_context_without_room_is_told_as_a_user_of_an_engine_can_help_it(
+    environment: Path, tmp_path: Path, folder: Path
+) -> None:
+    spec = ExperimentSpec(
+        model=str(folder),
+        engine="vllm",
+        engine_path=str(environment),
+        evidence_tokens=4000,
+        cache_dir=tmp_path / "cache",
+        device="cpu",
+    )
+    named = re.escape(f"engine=vllm: model={folder}: serves a context of 4096 tokens; prompts")
+    with pytest.raises(ModelError, match=f"^{named}.*; take another model, or lower evi") as caught:
+        load_model(spec)
+    assert "--" not in str(caught.value)
+
+
+@pytest.mark.slow
 def test_vllm_that_was_started_before_is_started_at_the_first_call(
     environment: Path, tmp_path: Path, folder: Path
 ) -> None:
@@ -147,6 +165,8 @@ def test_vllm_that_was_started_before_is_started_at_the_first_call(
 
     # What is not known to be the same software is asked each time.
     assert [opened()[1] for _ in range(2)] == [True, True]
+    (packages / "fastapi-2.0.dist-info").mkdir(parents=True)
+    assert [opened()[1] for _ in range(2)] == [True, True]
     for version, expected in (("1.0", True), ("1.0", False), ("1.1", True)):
         (packages / f"vllm-{version}.dist-info").mkdir(parents=True, exist_ok=True)
         assert opened()[1] is expected
@@ -155,6 +175,27 @@ def test_vllm_that_was_started_before_is_started_at_the_first_call(
     [completion] = model.generate([Generation(Prompt("", "Why?"), 4)])
     process_of(model).close()
     assert (completion.text, log.exists()) == ("yes", True)
+
+
+@pytest.mark.parametrize(
+    ("direct_url", "expected"),
+    [
+        (None, ["torch-3.0", "vllm-1.0"]),
+        ('{"dir_info": {}, "url": "file:///vllm"}', ["torch-3.0", "vllm-1.0"]),
+        ('{"dir_info": {"editable": true}, "url": "file:///vllm"}', []),
+    ],
+)
+def test_vllm_whose_code_may_change_is_no_known_software(
+    environment: Path, folder: Path, direct_url: str | None, expected: list[str]
+) -> None:
+    packages = environment / "lib" / "python3.12" / "site-packages"
+    for name in ("torch-3.0", "vllm-1.0"):
+        (packages / f"{name}.dist-info").mkdir(parents=True)
+    if direct_url is not None:
+        (packages / "vllm-1.0.dist-info" / "direct_url.json").write_text(direct_url)
+    spec = ExperimentSpec(model=str(folder), engine="vllm", engine_path=str(environment))
+    files = vllm.find_files(spec, resolve(spec.model, spec.cache_path))
+    assert files.versions == expected
 
 
 def test_vllm_gets_what_the_user_set_and_no_key(
