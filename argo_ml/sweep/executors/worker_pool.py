@@ -35,7 +35,11 @@ class Job:
 
     @property
     def names(self) -> list[str]:
-        return [f"shard {shard.index}" for shard in self.shards] or [OPENING]
+        return [name_of(shard) for shard in self.shards] or [OPENING]
+
+
+def name_of(shard: Shard) -> str:
+    return f"shard {shard.index}"
 
 
 class WorkerPool:
@@ -122,13 +126,12 @@ class WorkerPool:
         shards = [self._waiting.popleft()]
         room = self._n_requests - len(shards[0].questions)
         n_fair = len(self._waiting) // (SHARES * self.n_workers)
-        while len(shards) < n_fair and room > 0 and not self._has_cost(shards[0], self._waiting[0]):
+        while len(shards) < n_fair and room > 0:
+            if any(self._losses[name_of(own)] for own in (shards[0], self._waiting[0])):
+                break
             shards.append(self._waiting.popleft())
             room -= len(shards[-1].questions)
         return tuple(shards)
-
-    def _has_cost(self, *shards: Shard) -> bool:
-        return any(self._losses[name] for name in Job(None, shards).names)
 
     def _collect(self) -> list[ShardWork]:
         """Wait a second for a job to end, and sort out those that have."""
